@@ -1,0 +1,19 @@
+with leads as (
+
+    select * from {{ ref('stg_leads') }}
+
+),
+
+final as (
+
+    select
+        lead_id,
+        lead_date,
+        channel,
+        country,
+        is_qualified
+    from leads
+
+)
+
+select * from final

@@ -1,0 +1,118 @@
+"""The compiled catalogue: what `kpi compile` knows of each adopted KPI, for the gate, the release and readers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from metrics.company import Company, Objective
+from metrics.errors import NyckeltalError, did_you_mean
+
+
+class CatalogKpi(BaseModel):
+    """One adopted KPI: its standard definition, its adoption, and what was derived from the lineage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kpi_id: str
+    name: str
+    description: str
+    domain: str
+    unit: str
+    direction: str
+    kind: str
+    standard: str
+    additive_segments: bool
+    level: str
+    owner: str
+    objective: str
+    target: float | None
+    target_freq: str | None
+    target_note: str
+    review: str
+    freqs: tuple[str, ...]
+    segments: tuple[str, ...]
+    metric: str
+    metric_type: str
+    numerator_metric: str | None
+    denominator_metric: str | None
+    definition_version: int
+    definition_hash: str
+    model: str
+    feeds: tuple[str, ...]
+    entities: tuple[str, ...]
+    supplied: bool
+    missing_entities: tuple[str, ...]
+    protected: bool
+    disclosure_threshold: int
+    nested_persons: bool
+    lookback: str | None
+    lower_bound: float | None
+    upper_bound: float | None
+    gate: dict[str, float]
+
+    def target_at(self, freq: str) -> float | None:
+        """The target for values of that frequency; None where none is stated (a yearly sum has no weekly target)."""
+        return self.target if self.target_freq in (None, freq) else None
+
+    def attained(self, value: float | None, freq: str) -> bool | None:
+        """Whether the value reaches its target; None without a value, a target or a direction."""
+        target = self.target_at(freq)
+        if value is None or target is None or self.direction not in ("up", "down"):
+            return None
+        return value >= target if self.direction == "up" else value <= target
+
+
+class Catalog(BaseModel):
+    """Every adopted KPI of a company, sorted by domain and id, and the objectives they serve."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    company: str
+    reporting_currency: str
+    time_zone: str
+    closes_after_days: int
+    objectives: dict[str, Objective]
+    kpis: tuple[CatalogKpi, ...]
+
+    @property
+    def definitions_json(self) -> str:
+        """Canonical JSON text of the whole catalogue, equal for equal catalogues."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+
+    def kpi(self, kpi_id: str) -> CatalogKpi:
+        """The KPI of that id.
+
+        Raises NyckeltalError naming the nearest ids.
+        """
+        for kpi in self.kpis:
+            if kpi.kpi_id == kpi_id:
+                return kpi
+        known = [kpi.kpi_id for kpi in self.kpis]
+        raise NyckeltalError(f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, known)}", expected=", ".join(known))
+
+    @staticmethod
+    def path(company: Company) -> Path:
+        """Where `kpi compile` writes it."""
+        return company.path / "compiled" / "catalog.json"
+
+    @staticmethod
+    def read(company: Company) -> Catalog:
+        """The company's compiled catalogue.
+
+        Raises NyckeltalError when it isn't there or was written by another version.
+        """
+        path = Catalog.path(company)
+        try:
+            return Catalog.model_validate_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise NyckeltalError("the company isn't compiled yet; run `kpi compile`", file=path) from None
+        except ValueError:
+            raise NyckeltalError("isn't a catalogue of this version; run `kpi compile`", file=path) from None
+
+    @staticmethod
+    def parse(text: str) -> Catalog:
+        """A catalogue from the JSON text that a release recorded."""
+        return Catalog.model_validate_json(text)

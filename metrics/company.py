@@ -1,0 +1,143 @@
+"""A company folder and the folders of a deployment: what `NYCKELTAL_*` variables point at."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
+
+from metrics import yaml_file
+from metrics.errors import NyckeltalError, Problems
+from metrics.feeds import Feed, FeedFile
+from metrics.yaml_file import Strict
+
+PROJECT = Path(__file__).resolve().parents[1]
+PERSPECTIVES = Literal["financial", "customer", "process", "learning", "sustainability"]
+
+
+class CompanyFile(Strict):
+    """`company.yml`: who it is and in which currency it reports (ISO 4217)."""
+
+    name: str
+    reporting_currency: str = Field(pattern="^[A-Z]{3}$")
+
+
+class CalendarFile(Strict):
+    """`calendar.yml`: business days are days of `time_zone`; a period closes that many days after its end."""
+
+    time_zone: str
+    week_start: Literal["monday"] = "monday"
+    closes_after_days: int = Field(ge=0)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError):
+            raise ValueError("is no time zone of the IANA data base, such as Europe/Stockholm") from None
+        return value
+
+
+class Objective(Strict):
+    """What the company wants; `perspective` is the balanced scorecard's, plus sustainability."""
+
+    name: str
+    perspective: PERSPECTIVES
+    description: str = ""
+
+
+class ObjectivesFile(Strict):
+    """`objectives.yml`."""
+
+    objectives: dict[str, Objective]
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company folder, read and validated."""
+
+    path: Path
+    name: str
+    reporting_currency: str
+    time_zone: str
+    closes_after_days: int
+    objectives: dict[str, Objective]
+    feeds: dict[str, Feed]
+
+    @staticmethod
+    def load(path: Path | str | None = None) -> Company:
+        """The company at `path`, else at `NYCKELTAL_COMPANY`, else the sample company.
+
+        Raises NyckeltalError (Problems where there are several) for a folder or file that isn't right.
+        """
+        folder = Path(path or os.environ.get("NYCKELTAL_COMPANY") or PROJECT / "sample_company").resolve()
+        if not folder.is_dir():
+            raise NyckeltalError("there is no such company folder", file=folder)
+        facts = yaml_file.load(folder / "company.yml", CompanyFile)
+        calendar = yaml_file.load(folder / "calendar.yml", CalendarFile)
+        objectives = yaml_file.load(folder / "objectives.yml", ObjectivesFile)
+        return Company(
+            path=folder,
+            name=facts.name,
+            reporting_currency=facts.reporting_currency,
+            time_zone=calendar.time_zone,
+            closes_after_days=calendar.closes_after_days,
+            objectives=objectives.objectives,
+            feeds=_feeds(folder / "feeds"),
+        )
+
+
+def _feeds(folder: Path) -> dict[str, Feed]:
+    feeds: dict[str, Feed] = {}
+    findings: list[NyckeltalError] = []
+    for file in sorted(folder.glob("*.yml")):
+        try:
+            stated = yaml_file.load(file, FeedFile)
+        except Problems as problems:
+            findings += problems.findings
+            continue
+        document = yaml_file.read(file)
+        for name, spec in stated.feeds.items():
+            line = yaml_file.line_of(document, ("feeds", name)) or 1
+            if name in feeds:
+                other = feeds[name]
+                findings.append(
+                    NyckeltalError(f"feed '{name}' is defined in {other.file.name}:{other.line} too", file=file, line=line)
+                )
+            fields = {key: getattr(spec, key) for key in type(spec).model_fields}
+            feeds[name] = Feed(name=name, system=stated.system, file=file, line=line, **fields)
+    if findings:
+        raise Problems(findings)
+    if not feeds:
+        raise NyckeltalError("the company has no feeds", file=folder, expected="at least one <system>.yml")
+    return feeds
+
+
+def data_dir() -> Path:
+    """The folder of this deployment's stores (`NYCKELTAL_DATA_DIR`, default data/ of the project)."""
+    return Path(os.environ.get("NYCKELTAL_DATA_DIR") or PROJECT / "data").resolve()
+
+
+def source_dir() -> Path:
+    """The folder below which feed paths lie (`NYCKELTAL_SOURCE_DIR`, default sources/ of the data folder)."""
+    return Path(os.environ.get("NYCKELTAL_SOURCE_DIR") or data_dir() / "sources").resolve()
+
+
+def warehouse_path() -> Path:
+    """The private DuckDB file with raw, staging, marts and kpi."""
+    return data_dir() / "warehouse.duckdb"
+
+
+def ledger_path() -> str:
+    """The folder or object-store URL of the ledger's Delta tables (`NYCKELTAL_LEDGER`, default ledger/)."""
+    return os.environ.get("NYCKELTAL_LEDGER") or str(data_dir() / "ledger")
+
+
+def published_path() -> Path:
+    """The public DuckDB file."""
+    return data_dir() / "published.duckdb"

@@ -1,0 +1,174 @@
+"""A company's compiled folder: everything that `kpi compile` writes, and whether it is up to date."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from metrics import dbt_project
+from metrics.catalog import Catalog, CatalogKpi
+from metrics.company import Company, data_dir
+from metrics.compiler import candidates_sql, kpi_sql
+from metrics.errors import NyckeltalError, Problems
+from metrics.lineage import Lineage, Upstream, definition_hash
+from metrics.planner import KpiPlan, plan
+from metrics.registry import Kpi, adopted_kpis
+from metrics.rules import findings
+from metrics.semantic import SemanticLayer
+
+
+def folder(company: Company) -> Path:
+    """The company's compiled folder."""
+    return company.path / "compiled"
+
+
+def compile_company(company: Company) -> dict[str, str]:
+    """The text of every compiled file, by its path below the compiled folder.
+
+    Raises Problems for definitions that aren't right, NyckeltalError when dbt can't parse the project.
+    """
+    kpis = adopted_kpis(company)
+    files = {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
+    target = _parse_without_kpis(company, files)
+    layer = SemanticLayer(target / "semantic_manifest.json")
+    lineage = Lineage(target / "manifest.json")
+    if problems := findings(kpis, company, layer):
+        raise Problems(problems)
+    plans = [plan(kpi, layer) for kpi in kpis]
+    entries = []
+    problems = []
+    for one in plans:
+        try:
+            sql, entry = _compile_kpi(one, layer, lineage)
+        except NyckeltalError as problem:
+            problems.append(one.kpi.problem("segments", problem.problem))
+            continue
+        files[f"kpi/{one.kpi.model}.sql"] = sql
+        entries.append(entry)
+    if problems:
+        raise Problems(problems)
+    files["kpi/candidates.sql"] = candidates_sql(plans)
+    files["catalog.json"] = _catalog(company, entries)
+    return files
+
+
+def check_definitions(company: Company) -> list[Kpi]:
+    """The adopted KPIs, after every rule has passed; raises what `compile_company` raises."""
+    compile_company(company)
+    return adopted_kpis(company)
+
+
+def write(company: Company, files: dict[str, str]) -> list[str]:
+    """Writes what differs, removes what is no longer compiled; returns the paths that changed."""
+    changed = stale(company, files)
+    for name in changed:
+        path = folder(company) / name
+        if name in files:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(files[name], encoding="utf-8")
+        else:
+            path.unlink()
+    return changed
+
+
+def stale(company: Company, files: dict[str, str]) -> list[str]:
+    """The paths whose committed text isn't what the definitions compile to."""
+    root = folder(company)
+    there = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    differing = {name for name, text in files.items() if name not in there or (root / name).read_text(encoding="utf-8") != text}
+    return sorted(differing | (there - set(files)))
+
+
+def _parse_without_kpis(company: Company, files: dict[str, str]) -> Path:
+    """Parses with only the compiled files that staging and marts need, so that stale KPI models don't stand in the way."""
+    scratch = data_dir() / "dbt" / f"{company.path.name}-compile"
+    shutil.rmtree(scratch / "compiled", ignore_errors=True)
+    for name, text in files.items():
+        path = scratch / "compiled" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return dbt_project.parse(company, compiled=scratch / "compiled", target=scratch / "target")
+
+
+def _compile_kpi(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> tuple[str, CatalogKpi]:
+    facts = tuple(sorted({_fact(metric, layer) for group in one.groups for metric in group.metrics}))
+    upstream = lineage.upstream(facts)
+    if upstream.protected and one.kpi.definition.persons is None:
+        raise one.kpi.problem("persons", "the KPI reads personal data, so it needs the persons behind it", standard=True)
+    hashed = definition_hash(kpi_sql(one, layer, ""), upstream)
+    return kpi_sql(one, layer, hashed), _entry(one, upstream, hashed)
+
+
+def _fact(metric: str, layer: SemanticLayer) -> str:
+    return layer.models[layer.metrics[metric].type_params.metric_aggregation_params.semantic_model]
+
+
+def _entry(one: KpiPlan, upstream: Upstream, hashed: str) -> CatalogKpi:
+    definition, adoption = one.kpi.definition, one.kpi.adoption
+    persons = definition.persons
+    return CatalogKpi(
+        kpi_id=one.kpi.id,
+        name=definition.name,
+        description=" ".join(f"{definition.description} {definition.notes}".split()),
+        domain=one.kpi.domain,
+        unit=definition.unit,
+        direction=definition.direction,
+        kind=definition.kind,
+        standard=definition.standard,
+        additive_segments=definition.adds_up,
+        level=adoption.level,
+        owner=adoption.owner,
+        objective=adoption.objective,
+        target=adoption.target.value,
+        target_freq=adoption.target.freq,
+        target_note=adoption.target.none or "",
+        review=adoption.review,
+        freqs=adoption.freqs,
+        segments=adoption.segments,
+        metric=definition.metric,
+        metric_type=one.metric_type,
+        numerator_metric=one.numerator_metric,
+        denominator_metric=one.denominator_metric,
+        definition_version=definition.definition_version,
+        definition_hash=hashed,
+        model=one.kpi.model,
+        feeds=upstream.feeds,
+        entities=upstream.entities,
+        supplied=upstream.supplied,
+        missing_entities=upstream.missing_entities,
+        protected=upstream.protected,
+        disclosure_threshold=persons.threshold if persons else 0,
+        nested_persons=persons.nested if persons else False,
+        lookback=one.lookback,
+        lower_bound=definition.bounds.lower,
+        upper_bound=definition.bounds.upper,
+        gate=adoption.gate,
+    )
+
+
+def _catalog(company: Company, entries: list[CatalogKpi]) -> str:
+    catalog = Catalog(
+        company=company.name,
+        reporting_currency=company.reporting_currency,
+        time_zone=company.time_zone,
+        closes_after_days=company.closes_after_days,
+        objectives=company.objectives,
+        kpis=tuple(entries),
+    )
+    return json.dumps(catalog.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def _sources(company: Company) -> str:
+    """dbt's declaration of the raw tables, so that staging has lineage from its feeds."""
+    lines = ["# The company's feeds as dbt sources. Written by `kpi compile`.", "sources:", "  - name: raw", "    schema: raw", "    tables:"]
+    for feed in sorted(company.feeds.values(), key=lambda one: one.name):
+        lines += [f"      - name: {feed.name}", f"        description: {json.dumps(feed.description, ensure_ascii=False)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _company_model(company: Company) -> str:
+    return (
+        "-- The company's own facts, one row. Written by `kpi compile`.\n"
+        f"select\n    '{company.reporting_currency}' as reporting_currency,\n    '{company.time_zone}' as time_zone\n"
+    )

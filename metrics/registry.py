@@ -1,0 +1,188 @@
+"""KPI definitions: the project's standard definitions and a company's adoptions, read and joined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import Field, model_validator
+
+from metrics import yaml_file
+from metrics.company import PERSPECTIVES, PROJECT, Company
+from metrics.errors import NyckeltalError, Problems, did_you_mean
+from metrics.yaml_file import Strict
+
+STANDARD_DEFINITIONS = PROJECT / "metrics" / "kpis"
+Freq = Literal["W", "M", "Q", "A"]
+Entry = TypeVar("Entry", "Definition", "Adoption")
+
+
+class Bounds(Strict):
+    """The values that a KPI can have at all."""
+
+    lower: float | None = None
+    upper: float | None = None
+
+
+class Persons(Strict):
+    """The metrics that count the distinct persons behind a KPI, for disclosure control.
+
+    `nested` says that the numerator's persons are some of the denominator's, so that the rest are protected too.
+    """
+
+    numerator: str
+    denominator: str | None = None
+    nested: bool = False
+    threshold: int = Field(default=5, ge=3)
+
+
+class Definition(Strict):
+    """`metrics/kpis/<domain>/<kpi>.yml`: what a KPI means, whoever adopts it.
+
+    `kind` is flow (adds up over time and segments), stock (over segments), ratio, distinct, quantile or index.
+    `segments` are the entities of its metric's semantic models that it can be cut by.
+    """
+
+    kpi: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str
+    description: str
+    perspective: PERSPECTIVES
+    kind: Literal["flow", "stock", "ratio", "distinct", "quantile", "index"]
+    unit: str
+    direction: Literal["up", "down", "band", "none"]
+    type: Literal["leading", "lagging"]
+    metric: str
+    n_obs: str
+    freqs: tuple[Freq, ...] = Field(min_length=1)
+    segments: tuple[str, ...] = ()
+    additive_segments: bool | None = None
+    bounds: Bounds = Bounds()
+    persons: Persons | None = None
+    standard: str
+    definition_version: int = Field(ge=1)
+    notes: str = ""
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the members of a segment add up to the total."""
+        return self.kind in ("flow", "stock") if self.additive_segments is None else self.additive_segments
+
+
+class Target(Strict):
+    """A target value, or the reason why there is none. `freq` is required where the value depends on it."""
+
+    value: float | None = None
+    freq: Freq | None = None
+    none: str | None = None
+
+    @model_validator(mode="after")
+    def _value_or_reason(self) -> Target:
+        if (self.value is None) == (self.none is None):
+            raise ValueError("state either a value, or under `none` the reason why there is none")
+        return self
+
+
+class Adoption(Strict):
+    """`<company>/kpis/<domain>/<kpi>.yml`: one KPI that the company has put to work."""
+
+    kpi: str
+    owner: str = Field(min_length=3)
+    level: Literal["key", "supporting"]
+    objective: str
+    target: Target
+    review: Literal["monthly", "quarterly", "yearly"]
+    freqs: tuple[Freq, ...] = Field(min_length=1)
+    segments: tuple[str, ...] = ()
+    gate: dict[str, float] = {}
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """An adopted KPI: definition and adoption, and the files in which they stand."""
+
+    domain: str
+    definition: Definition
+    adoption: Adoption
+    definition_file: Path
+    adoption_file: Path
+
+    @property
+    def id(self) -> str:
+        """Its name in code and tables."""
+        return self.definition.kpi
+
+    @property
+    def model(self) -> str:
+        """Its dbt model."""
+        return f"kpi_{self.id}"
+
+    def problem(self, field: str, problem: str, *, standard: bool = False, **facts: object) -> NyckeltalError:
+        """A finding at a field of its adoption, or of its standard definition."""
+        file = self.definition_file if standard else self.adoption_file
+        line = yaml_file.line_of(yaml_file.read(file), (field,))
+        return NyckeltalError(problem, file=file, line=line, field=field, **facts)  # type: ignore[arg-type]
+
+
+def standard_definitions() -> dict[str, tuple[Definition, Path]]:
+    """Every standard definition by KPI id, with its file.
+
+    Raises Problems.
+    """
+    definitions, findings = _read_folder(STANDARD_DEFINITIONS, Definition)
+    if findings:
+        raise Problems(findings)
+    return definitions
+
+
+def adopted_kpis(company: Company) -> list[Kpi]:
+    """The company's adopted KPIs, sorted by domain and id.
+
+    Raises Problems: every finding in every file at once.
+    """
+    definitions = standard_definitions()
+    adoptions, findings = _read_folder(company.path / "kpis", Adoption)
+    kpis = []
+    for kpi_id, (adoption, file) in adoptions.items():
+        if kpi_id not in definitions:
+            findings.append(
+                NyckeltalError(
+                    f"there is no standard definition '{kpi_id}'{did_you_mean(kpi_id, list(definitions))}",
+                    file=file,
+                    line=1,
+                    field="kpi",
+                )
+            )
+            continue
+        definition, definition_file = definitions[kpi_id]
+        kpis.append(Kpi(definition_file.parent.name, definition, adoption, definition_file, file))
+    if not adoptions and not findings:
+        findings.append(NyckeltalError("the company has adopted no KPI", file=company.path / "kpis"))
+    if findings:
+        raise Problems(findings)
+    return sorted(kpis, key=lambda kpi: (kpi.domain, kpi.id))
+
+
+def _read_folder(
+    folder: Path, model: type[Entry]
+) -> tuple[dict[str, tuple[Entry, Path]], list[NyckeltalError]]:
+    entries: dict[str, tuple[Entry, Path]] = {}
+    findings: list[NyckeltalError] = []
+    for file in sorted(folder.glob("*/*.yml")):
+        try:
+            entry = yaml_file.load(file, model)
+        except Problems as problems:
+            findings += problems.findings
+            continue
+        except NyckeltalError as error:
+            findings.append(error)
+            continue
+        if entry.kpi != file.stem:
+            findings.append(
+                NyckeltalError("the file is not named after its KPI", file=file, line=1, field="kpi", found=entry.kpi, expected=file.stem)
+            )
+        elif entry.kpi in entries:
+            findings.append(NyckeltalError(f"'{entry.kpi}' stands in {entries[entry.kpi][1]} too", file=file, line=1))
+        else:
+            entries[entry.kpi] = (entry, file)
+    return entries, findings

@@ -1,0 +1,62 @@
+"""The lint of KPI definitions: a list of small rules, each from one KPI to findings; all are reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from metrics.company import Company
+from metrics.errors import NyckeltalError, did_you_mean
+from metrics.planner import unsupported
+from metrics.registry import Kpi
+from metrics.semantic import SemanticLayer
+
+Rule = Callable[[Kpi, Company, SemanticLayer], Iterator[NyckeltalError]]
+
+
+def metrics_exist(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[NyckeltalError]:
+    """Every metric that a definition names is one of the semantic layer's, and can be compiled."""
+    definition = kpi.definition
+    named = {"metric": [definition.metric], "n_obs": [definition.n_obs], "persons": []}
+    if definition.persons:
+        named["persons"] = [one for one in (definition.persons.numerator, definition.persons.denominator) if one]
+    for field, names in named.items():
+        for name in names:
+            if name not in layer.metrics:
+                yield kpi.problem(field, f"there is no metric '{name}'{did_you_mean(name, list(layer.metrics))}", standard=True)
+            elif (reason := unsupported(name, layer)) is not None:
+                yield kpi.problem(field, reason, standard=True)
+
+
+def objective_exists(kpi: Kpi, company: Company, _: SemanticLayer) -> Iterator[NyckeltalError]:
+    """A KPI serves one of the company's objectives."""
+    objective = kpi.adoption.objective
+    if objective not in company.objectives:
+        hint = did_you_mean(objective, list(company.objectives))
+        yield kpi.problem("objective", f"objectives.yml has no '{objective}'{hint}")
+
+
+def within_definition(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:
+    """An adoption takes frequencies and segments from those that the definition allows."""
+    for field in ("freqs", "segments"):
+        allowed = getattr(kpi.definition, field)
+        for one in getattr(kpi.adoption, field):
+            if one not in allowed:
+                yield kpi.problem(field, f"the definition has no '{one}'{did_you_mean(one, allowed)}", expected=", ".join(allowed))
+
+
+def target_has_freq(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:
+    """The target of a sum or count says for which frequency it is meant."""
+    adoption = kpi.adoption
+    if kpi.definition.adds_up and kpi.definition.kind != "stock" and adoption.target.value is not None:
+        if adoption.target.freq is None and len(adoption.freqs) > 1:
+            yield kpi.problem("target", "a weekly sum and a yearly one have no target in common: state its `freq`")
+    if adoption.target.freq is not None and adoption.target.freq not in adoption.freqs:
+        yield kpi.problem("target", f"is for frequency {adoption.target.freq}, which isn't adopted")
+
+
+RULES: tuple[Rule, ...] = (metrics_exist, objective_exists, within_definition, target_has_freq)
+
+
+def findings(kpis: Iterable[Kpi], company: Company, layer: SemanticLayer) -> list[NyckeltalError]:
+    """What every rule has to say about every KPI."""
+    return [finding for kpi in kpis for rule in RULES for finding in rule(kpi, company, layer)]

@@ -1,0 +1,96 @@
+"""MetricFlow in process: the parsed metrics, and the SQL that it writes for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from metrics.errors import NyckeltalError
+
+GRAINS = {"W": "week", "M": "month", "Q": "quarter", "A": "year"}
+
+
+class SemanticLayer:
+    """The metrics of a `semantic_manifest.json`, and MetricFlow's engine over them."""
+
+    def __init__(self, manifest_file: Path) -> None:
+        # MetricFlow takes most of a second to import, and only compiling needs it.
+        from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
+
+        self.manifest = parse_manifest_from_dbt_generated_manifest(manifest_file.read_text(encoding="utf-8"))
+        self.metrics: dict[str, Any] = {metric.name: metric for metric in self.manifest.metrics}
+
+    @cached_property
+    def models(self) -> dict[str, str]:
+        """The dbt model behind each semantic model."""
+        return {model.name: model.node_relation.alias for model in self.manifest.semantic_models}
+
+    @cached_property
+    def fills(self) -> dict[str, int]:
+        """What stands for a missing value, by metric that says so (`fill_nulls_with`)."""
+        return {
+            name: metric.type_params.fill_nulls_with
+            for name, metric in self.metrics.items()
+            if metric.type_params.fill_nulls_with is not None
+        }
+
+    @cached_property
+    def _leaf_engine(self) -> Any:
+        """An engine that leaves nulls unfilled: a leaf is filled after the leaves have met, not before."""
+        unfilled = self.manifest.model_copy(deep=True) if hasattr(self.manifest, "model_copy") else self.manifest.copy(deep=True)
+        for metric in unfilled.metrics:
+            metric.type_params.fill_nulls_with = None
+        return _engine(unfilled)
+
+    @cached_property
+    def _engine(self) -> Any:
+        return _engine(self.manifest)
+
+    def leaf_sql(self, metrics: Sequence[str], freqs: Sequence[str], segments: Sequence[str]) -> str:
+        """MetricFlow's SQL for simple metrics of one semantic model, by all those periods and segments at once.
+
+        Raises NyckeltalError when the metrics can't be cut that way.
+        """
+        group_by = [f"metric_time__{GRAINS[freq]}" for freq in freqs] + list(segments)
+        return _explain(self._leaf_engine, metrics, group_by, ())
+
+    def query_sql(self, metrics: Sequence[str], group_by: Sequence[str] = (), where: Sequence[str] = ()) -> str:
+        """MetricFlow's SQL for any metrics, as an analyst would query them."""
+        return _explain(self._engine, metrics, group_by, where)
+
+
+def _engine(manifest: Any) -> Any:
+    from metricflow.engine.metricflow_engine import MetricFlowEngine
+    from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
+
+    return MetricFlowEngine(SemanticManifestLookup(manifest), _DuckDbRendering())
+
+
+class _DuckDbRendering:
+    """The part of MetricFlow's SqlClient that writing SQL needs: which engine it is for."""
+
+    def __init__(self) -> None:
+        from metricflow.protocols.sql_client import SqlEngine
+        from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
+
+        self.sql_engine_type = SqlEngine.DUCKDB
+        self.sql_plan_renderer = DuckDbSqlPlanRenderer()
+
+    def render_bind_parameter_key(self, bind_parameter_key: str) -> str:
+        return f"${bind_parameter_key}"
+
+
+def _explain(engine: Any, metrics: Sequence[str], group_by: Sequence[str], where: Sequence[str]) -> str:
+    from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
+    from metricflow_semantics.errors.error_classes import InvalidQueryException
+
+    request = MetricFlowQueryRequest.create(
+        metric_names=list(metrics), group_by_names=list(group_by), where_constraints=list(where)
+    )
+    try:
+        return str(engine.explain(request).sql_statement.sql)
+    except InvalidQueryException as error:
+        reason = " ".join(str(error).split())[:300]
+        raise NyckeltalError(f"MetricFlow can't cut {', '.join(metrics)} by {', '.join(group_by)}: {reason}") from None

@@ -1,0 +1,95 @@
+"""The customers: who they are, who registers, and who of them buys again."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sample_company.simulator.business import COUNTRIES, COUNTRY_SHARES, pick
+from sample_company.simulator.files import SourceFolder, labels
+from sample_company.simulator.timeline import Instants, Month, Span
+
+Indexes = npt.NDArray[np.int64]
+
+FIRST_ID = 100_001
+TYPES = ("consumer", "business")
+TYPE_SHARES = np.array([0.78, 0.22])
+NEW_PER_MONTH = 1600
+LEGACY = 9 * NEW_PER_MONTH
+"""Customers from before the simulation starts: those who still buy."""
+
+# Who buys again was mostly won lately: a short memory and a long one, in months of newly won customers.
+MEMORIES_IN_MONTHS = (1.3, 5.0)
+LONG_MEMORY_SHARE = 0.25
+SUBSCRIBER_EVERY = 24
+SUBSCRIBER_WINDOW = 8 * NEW_PER_MONTH
+"""Every 24th of the latest customers has a subscription, and reorders about monthly."""
+
+FIRST_NAMES = ("Alva", "Anders", "Aino", "Bjørn", "Elin", "Erik", "Freja", "Hanna", "Ingrid", "Jens", "Juhani", "Kari",
+               "Lars", "Maja", "Mikkel", "Nils", "Oskar", "Ronja", "Signe", "Tuuli", "Ulrik", "Vilma", "Åsa", "Østen")
+LAST_NAMES = ("Andersen", "Berg", "Dahl", "Eklund", "Hansen", "Johansson", "Jensen", "Karlsson", "Korhonen", "Lind",
+              "Mäkinen", "Nielsen", "Nilsson", "Olsen", "Pedersen", "Sandberg", "Solberg", "Virtanen", "Åberg", "Öberg")
+
+
+class Customers:
+    """All customers by index, in the order of registering; a customer's id is its index plus FIRST_ID."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        rng = span.rng("customers")
+        count = round(LEGACY * span.scale)
+        days_ago = np.sort(rng.exponential(500, count))[::-1] + 1
+        start = np.datetime64(span.start).astype("datetime64[s]")
+        self.country = pick(rng, count, COUNTRY_SHARES).astype(np.int8)
+        self.type = pick(rng, count, TYPE_SHARES).astype(np.int8)
+        self.created_at: Instants = start - (days_ago * 86400).astype("timedelta64[s]")
+
+    def __len__(self) -> int:
+        return len(self.country)
+
+    def register(self, month: Month, created_at: Instants) -> None:
+        """Customers who are new in a month."""
+        rng = self._span.rng("customers", month)
+        count = len(created_at)
+        self.country = np.concatenate([self.country, pick(rng, count, COUNTRY_SHARES).astype(np.int8)])
+        self.type = np.concatenate([self.type, pick(rng, count, TYPE_SHARES).astype(np.int8)])
+        self.created_at = np.concatenate([self.created_at, created_at])
+
+    def returning(self, rng: np.random.Generator, so_far: Indexes) -> Indexes:
+        """For each purchase a customer who buys again, when `so_far` customers had registered."""
+        monthly = NEW_PER_MONTH * self._span.scale
+        short, long = MEMORIES_IN_MONTHS
+        memory = np.where(rng.random(len(so_far)) < LONG_MEMORY_SHARE, long, short) * monthly
+        back = (rng.exponential(1.0, len(so_far)) * memory).astype(np.int64)
+        return np.asarray((so_far - 1 - back) % so_far)
+
+    def subscribers(self, rng: np.random.Generator, so_far: Indexes) -> Indexes:
+        """For each purchase a customer with a subscription, when `so_far` customers had registered."""
+        window = np.minimum(SUBSCRIBER_WINDOW * self._span.scale, so_far)
+        index = so_far - 1 - (rng.random(len(so_far)) * window).astype(np.int64)
+        return np.asarray(index - index % SUBSCRIBER_EVERY)
+
+    def write(self, folder: SourceFolder) -> None:
+        """shop/customers.parquet: everyone who has registered by the last day, names and e-mail included."""
+        known = self.created_at < self._span.end
+        index = np.flatnonzero(known)
+        rng = self._span.rng("customer names")
+        first = labels(rng.integers(0, len(FIRST_NAMES), len(known))[known], FIRST_NAMES)
+        last = labels(rng.integers(0, len(LAST_NAMES), len(known))[known], LAST_NAMES)
+        ids = pa.array(index + FIRST_ID).cast(pa.string())
+        table = pa.table({
+            "customer_id": ids,
+            "email": pc.binary_join_element_wise("customer.", ids, "@mail.example", ""),
+            "name": pc.binary_join_element_wise(first, last, " "),
+            "country": labels(self.country[known], COUNTRIES),
+            "type": labels(self.type[known], TYPES),
+            "created_at": pa.array(self.created_at[known]).cast(pa.timestamp("us")),
+        })
+        folder.parquet("shop/customers.parquet", table, self._span.until)
+
+
+def registered_before(ordered_at: Instants, rng: np.random.Generator) -> Instants:
+    """When a new customer registered: some minutes before the first order."""
+    return ordered_at - rng.integers(60, 900, len(ordered_at)).astype("timedelta64[s]")

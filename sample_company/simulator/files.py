@@ -1,0 +1,138 @@
+"""Writing deliveries: whole files or none, equal bytes for equal content, and a delivery time that follows the content."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from openpyxl import Workbook
+from openpyxl.writer.excel import ExcelWriter
+
+from sample_company.simulator.timeline import Days, Month
+
+DELIVERY_HOUR_UTC = 4
+FIXED_TIME = datetime(2020, 1, 1)
+
+
+class SourceFolder:
+    """The folder in which the source systems leave their files."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._made: set[Path] = set()
+
+    def put(self, path: str, content: bytes | memoryview, newest: date) -> None:
+        """Write one file; it is delivered at 04:00 UTC on the morning after `newest`, the last day that it holds."""
+        target = self.root / path
+        if target.parent not in self._made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(target.parent)
+        unfinished = target.with_name(f".{target.name}.tmp")
+        unfinished.write_bytes(content)
+        delivered = datetime(newest.year, newest.month, newest.day, DELIVERY_HOUR_UTC, tzinfo=UTC) + timedelta(days=1)
+        os.utime(unfinished, (delivered.timestamp(), delivered.timestamp()))
+        os.replace(unfinished, target)
+
+    def csv(self, path: str, table: pa.Table, newest: date, *, delimiter: str = ",") -> None:
+        """A CSV file, gzipped when its name ends in .gz."""
+        content: bytes | memoryview = memoryview(_csv(table, delimiter))
+        if path.endswith(".gz"):
+            content = gzip.compress(content, compresslevel=6, mtime=0)
+        self.put(path, content, newest)
+
+    def parquet(self, path: str, table: pa.Table, newest: date) -> None:
+        """A Parquet file."""
+        sink = pa.BufferOutputStream()
+        pa.parquet.write_table(table, sink, compression="zstd")
+        self.put(path, memoryview(sink.getvalue()), newest)
+
+    def jsonl(self, path: str, frame: pd.DataFrame, newest: date) -> None:
+        """A file with one JSON object a line."""
+        text = frame.to_json(orient="records", lines=True, force_ascii=False) if len(frame) else ""
+        self.put(path, text.encode(), newest)
+
+    def excel(self, path: str, sheet: str, header: Sequence[str], rows: Iterable[Sequence[Any]], newest: date) -> None:
+        """A workbook with one sheet and its header in row 1."""
+        book = Workbook(write_only=True)
+        book.properties.created = book.properties.modified = FIXED_TIME
+        page = book.create_sheet(sheet)
+        page.append(list(header))
+        for row in rows:
+            page.append(row)
+        sink = io.BytesIO()
+        # Workbook.save() would stamp the present time into the file.
+        ExcelWriter(book, _TimelessZip(sink, "w", ZIP_DEFLATED)).save()
+        self.put(path, sink.getvalue(), newest)
+
+
+class _TimelessZip(ZipFile):
+    """A zip archive whose members all have the same time."""
+
+    def writestr(self, zinfo_or_arcname: Any, data: Any, *args: Any, **kwargs: Any) -> None:
+        member = ZipInfo(str(zinfo_or_arcname), FIXED_TIME.timetuple()[:6])
+        member.compress_type = ZIP_DEFLATED
+        super().writestr(member, data)
+
+    def write(self, filename: Any, arcname: Any = None, *args: Any, **kwargs: Any) -> None:
+        self.writestr(arcname, Path(filename).read_bytes())
+
+
+def _csv(table: pa.Table, delimiter: str) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    pa.csv.write_csv(table, sink, pa.csv.WriteOptions(delimiter=delimiter, quoting_style="needed"))
+    return sink.getvalue()
+
+
+class DailyFiles:
+    """One CSV file a day of rows that are produced a month at a time and may belong to later days."""
+
+    def __init__(self, folder: SourceFolder, path: str) -> None:
+        """`path` has `{day}` where the day goes."""
+        self.folder = folder
+        self.path = path
+        self._days: list[Days] = []
+        self._tables: list[pa.Table] = []
+
+    def add(self, days: Days, columns: Mapping[str, Any]) -> None:
+        """Rows and the local day of each."""
+        self._days.append(days)
+        self._tables.append(pa.table({name: column for name, column in columns.items()}))
+
+    def write(self, month: Month, until: date) -> None:
+        """Write the days of `month` through `until`; rows of later months wait for theirs."""
+        days = np.concatenate(self._days)
+        table = pa.concat_tables(self._tables)
+        due = days <= np.datetime64(month.last)
+        self._days, self._tables = [days[~due]], [table.filter(pa.array(~due))]
+        order = np.flatnonzero(due)
+        order = order[np.argsort(days[order], kind="stable")]
+        ready = table.take(pa.array(order)).combine_chunks()
+        known = month.days[month.days <= np.datetime64(until)]
+        starts = np.searchsorted(days[order], known, side="left")
+        ends = np.searchsorted(days[order], known, side="right")
+        for day, start, end in zip(known.astype(object), starts, ends, strict=True):
+            self.folder.csv(self.path.format(day=day), ready.slice(start, end - start), day)
+
+
+def labels(index: npt.NDArray[Any], names: Sequence[str]) -> pa.Array:
+    """The name behind each index; a negative index has none."""
+    missing = index < 0
+    codes = pa.array(np.where(missing, 0, index).astype(np.int32), mask=missing)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(list(names))).dictionary_decode()
+
+
+def known(moments: npt.NDArray[np.datetime64], end: np.datetime64) -> npt.NDArray[np.datetime64]:
+    """Moments that have come by `end`; later ones are NaT."""
+    return np.where(moments < end, moments, np.datetime64("NaT")).astype(moments.dtype)

@@ -1,0 +1,288 @@
+"""The gate: every check on tiny data, and that it fails closed."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_quality import checks, expectations
+from data_quality.checks import CHECKS, SEVERITIES
+from data_quality.verdict import CheckResult, Verdict, answer
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi, months
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.make(tmp_path, monkeypatch)
+
+
+def wave(n: int) -> float:
+    """A series with growth, season and some noise."""
+    return 1000 * 1.01**n * (1 + 0.2 * math.sin(n * math.pi / 6)) * (1 + 0.02 * math.sin(n * 7.3))
+
+
+def outcome(verdict: Verdict, check: str) -> str:
+    return next(result.outcome for result in verdict.checks if result.check == check)
+
+
+def failing(verdict: Verdict) -> set[str]:
+    return {result.check for result in verdict.failing}
+
+
+def test_good_values_are_published(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(), months("2024-01", "2026-02", wave))
+    verdicts = warehouse.judge("2024-01-01", "2026-03-31")
+    assert len(verdicts) == 26
+    assert {one.verdict for one in verdicts.values()} == {"publish"}
+    assert all(sorted(r.check for r in one.checks) == sorted(SEVERITIES) for one in verdicts.values())
+    assert outcome(verdicts["revenue", "2024-05"], "plausible_change") == "not_applicable"
+    assert outcome(verdicts["revenue", "2026-02"], "plausible_change") == "pass"
+
+
+def test_a_month_that_has_not_ended_is_not_planned(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(), months("2026-01", "2026-03", wave))
+    warehouse.now("2026-03-31T12:00:00")
+    assert ("revenue", "2026-03") not in warehouse.judge("2026-01-01", "2026-12-31")
+    warehouse.now("2026-03-31T23:30:00")  # the first of April in Stockholm
+    assert ("revenue", "2026-03") in warehouse.judge("2026-01-01", "2026-12-31")
+
+
+def test_periods_that_begin_before_the_history_are_held_and_earlier_ones_left_out(warehouse: Warehouse) -> None:
+    warehouse.feed("orders", history_from=date(2024, 12, 1))
+    warehouse.add(kpi(freqs=("M", "A")), {"2024": cells(5, SE=5), **months("2024-12", "2025-02", wave)})
+    verdicts = warehouse.judge("2023-01-01", "2025-02-28")
+    assert [period for _, period in verdicts] == ["2024-12", "2025-01", "2025-02", "2024"]
+    assert failing(verdicts["revenue", "2024"]) == {"inputs_complete"}
+    assert verdicts["revenue", "2024-12"].verdict == "publish"
+
+
+def test_a_look_back_moves_the_first_period(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(lookback="1 year", freqs=("M", "A")), months("2024-01", "2025-03", wave))
+    warehouse.feed("orders", history_from=date(2024, 1, 15))
+    verdicts = warehouse.judge("2023-01-01", "2025-03-31")
+    assert [period for _, period in verdicts] == ["2025-01", "2025-02", "2025-03"]
+    assert failing(verdicts["revenue", "2025-01"]) == {"inputs_complete"}
+    assert verdicts["revenue", "2025-02"].verdict == "publish"
+
+
+@pytest.mark.parametrize(
+    ("facts", "detail"),
+    [
+        ({"watermark": date(2026, 2, 9)}, "feed orders reaches 2026-02-09, the period ends 2026-02-28"),
+        ({"watermark": None}, "has no data"),
+        ({"outstanding": "orders/x.csv: no column price"}, "orders/x.csv: no column price"),
+        ({"grain": "week", "watermark": date(2026, 2, 21)}, "reaches 2026-02-21"),
+        ({"grain": "month", "watermark": date(2026, 1, 31)}, "reaches 2026-01-31"),
+    ],
+)
+def test_incomplete_inputs_hold(warehouse: Warehouse, facts: dict[str, object], detail: str) -> None:
+    warehouse.feed("orders", **facts)
+    warehouse.add(kpi(), months("2026-02", "2026-02", wave))
+    found = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
+    assert failing(found) == {"inputs_complete"} and found.verdict == "hold"
+    assert detail in found.failing[0].detail
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"grain": "week", "watermark": date(2026, 2, 22)}, {"grain": "month", "watermark": date(2026, 2, 1)}],
+)
+def test_a_coarse_grain_is_complete_less_one_grain(warehouse: Warehouse, facts: dict[str, object]) -> None:
+    warehouse.feed("orders", **facts)
+    warehouse.add(kpi(), months("2026-02", "2026-02", wave))
+    assert warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"].verdict == "publish"
+
+
+def test_a_feed_that_was_never_taken_in_holds(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(feeds=("orders", "rates")), months("2026-02", "2026-02", wave))
+    found = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
+    assert [r.detail for r in found.failing] == ["feed rates was never taken in"]
+
+
+def test_a_missing_period_holds(warehouse: Warehouse) -> None:
+    rows = months("2026-01", "2026-02", wave)
+    del rows["2026-02"]
+    warehouse.add(kpi(), rows)
+    verdicts = warehouse.judge("2026-01-01", "2026-02-28")
+    assert verdicts["revenue", "2026-01"].verdict == "publish"
+    missing = verdicts["revenue", "2026-02"]
+    assert missing.verdict == "hold" and missing.candidate_hash is None
+    assert outcome(missing, "candidates_exist") == "fail"
+    assert outcome(missing, "not_null") == "not_evaluated"
+
+
+def test_an_empty_table_a_lost_one_and_a_broken_one_hold_only_their_own_kpi(warehouse: Warehouse) -> None:
+    rows = months("2026-02", "2026-02", wave)
+    for name in ("good", "empty", "lost", "broken"):
+        warehouse.add(kpi(name), rows if name != "empty" else None)
+    warehouse.sql("drop table kpi.kpi_lost")
+    warehouse.sql("create or replace table kpi.kpi_broken as select 'broken' as kpi_id")
+    verdicts = warehouse.judge("2026-02-28", "2026-02-28")
+    assert {name: one.verdict for (name, _), one in verdicts.items()} == {
+        "good": "publish",
+        "empty": "hold",
+        "lost": "hold",
+        "broken": "hold",
+    }
+
+
+def test_an_older_batch_a_failed_build_and_another_definition_hold(warehouse: Warehouse) -> None:
+    rows = months("2026-02", "2026-02", wave)
+    warehouse.add(kpi("stale"), rows)
+    warehouse.add(kpi("failed"), rows)
+    warehouse.add(kpi("changed"), rows)
+    warehouse.sql("delete from kpi._builds where kpi_id = 'never'")
+    warehouse.add(kpi("never"), rows)
+    warehouse.sql("delete from kpi._builds where kpi_id = 'never'")
+    warehouse.kpis[2] = kpi("changed", definition_hash="def2")
+    warehouse.batch = "batch2"
+    warehouse.built("stale")
+    warehouse.built("failed", ok=False, reason="division by zero")
+    verdicts = warehouse.judge("2026-02-28", "2026-02-28")
+    details = {name: one.failing[0].detail for (name, _), one in verdicts.items()}
+    assert {one.failing[0].check for one in verdicts.values()} == {"candidates_exist"}
+    assert "older build" in details["stale"]
+    assert "division by zero" in details["failed"]
+    assert "another definition" in details["changed"]
+    assert "no build" in details["never"]
+
+
+def test_totals_that_are_missing_repeated_or_null_hold(warehouse: Warehouse) -> None:
+    month = "2026-02"
+    warehouse.add(kpi("no_total"), {month: cells(5, SE=5)[1:]})
+    warehouse.add(kpi("twice"), {month: [*cells(5, SE=5), *cells(5)]})
+    warehouse.add(kpi("null", additive_segments=False), {month: [{"segment": "_T", "member": "_T", "n_obs": 1}]})
+    verdicts = warehouse.judge("2026-02-28", "2026-02-28")
+    assert failing(verdicts["no_total", month]) >= {"candidates_exist"}
+    assert "candidates_exist" in failing(verdicts["twice", month])
+    assert failing(verdicts["null", month]) == {"not_null"}
+
+
+def test_a_ratio_member_may_lack_a_value_only_where_there_is_nothing_to_divide_by(warehouse: Warehouse) -> None:
+    total = {"segment": "_T", "member": "_T", "obs_value": 0.5, "numerator": 1.0, "denominator": 2.0}
+    nothing = {"segment": "country", "member": "SE", "denominator": 0.0}
+    something = {"segment": "country", "member": "NO", "denominator": 3.0}
+    ratio = {"kind": "ratio", "metric_type": "ratio", "additive_segments": False}
+    warehouse.add(kpi("fine", **ratio), {"2026-02": [total, nothing]})
+    warehouse.add(kpi("lacks", **ratio), {"2026-02": [total, nothing, something]})
+    verdicts = warehouse.judge("2026-02-28", "2026-02-28")
+    assert verdicts["fine", "2026-02"].verdict == "publish"
+    assert failing(verdicts["lacks", "2026-02"]) == {"not_null"}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0, 1.1])
+def test_values_outside_their_bounds_and_no_numbers_hold(warehouse: Warehouse, value: float) -> None:
+    share = kpi("share", unit="fraction", additive_segments=False, upper_bound=1.0)
+    warehouse.add(share, {"2026-02": cells(0.5, SE=value)})
+    assert failing(warehouse.judge("2026-02-28", "2026-02-28")["share", "2026-02"]) == {"within_bounds"}
+
+
+def test_segments_that_do_not_add_up_hold(warehouse: Warehouse) -> None:
+    warehouse.add(kpi("lacks"), {"2026-02": cells(100, SE=75, NO=24.9)})
+    warehouse.add(kpi("none"), {"2026-02": cells(100)})
+    warehouse.add(kpi("rounding"), {"2026-02": cells(0.3, SE=0.1, NO=0.2)})
+    warehouse.add(kpi("zero"), {"2026-02": cells(0, SE=0)})
+    verdicts = {name: one for (name, _), one in warehouse.judge("2026-02-28", "2026-02-28").items()}
+    assert failing(verdicts["lacks"]) == failing(verdicts["none"]) == {"segments_add_up"}
+    assert verdicts["rounding"].verdict == verdicts["zero"].verdict == "publish"
+
+
+@pytest.mark.parametrize("factor", [0.3, 2.5, 100.0])
+def test_an_implausible_change_holds_and_is_judged_by_earlier_periods_only(warehouse: Warehouse, factor: float) -> None:
+    warehouse.add(kpi(), months("2024-01", "2026-02", lambda n: wave(n) * (factor if n == 22 else 1)))
+    verdicts = warehouse.judge("2024-01-01", "2026-02-28")
+    assert [p for (_, p), one in verdicts.items() if one.verdict == "hold"] == ["2025-11"]
+    assert failing(verdicts["revenue", "2025-11"]) == {"plausible_change"}
+    warehouse.add(kpi(gate={"plausible_change": 1e6}), months("2024-01", "2026-02", lambda n: wave(n) * (factor if n == 22 else 1)))
+    assert {one.verdict for one in warehouse.judge("2024-01-01", "2026-02-28").values()} == {"publish"}
+
+
+def test_a_change_under_five_percent_never_alarms(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(), months("2024-01", "2026-02", lambda n: 1049.0 if n == 25 else 1000.0))
+    assert warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"].verdict == "publish"
+    warehouse.add(kpi(), months("2024-01", "2026-02", lambda n: 1051.0 if n == 25 else 1000.0))
+    assert warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"].verdict == "hold"
+
+
+def test_no_figure_of_a_protected_kpi_is_in_its_verdict(warehouse: Warehouse) -> None:
+    person = {"n_persons_numerator": 40, "protected": True}
+    rows = {"2026-02": [{"segment": "_T", "member": "_T", "obs_value": -37.0, **person}]}
+    warehouse.add(kpi("staff", protected=True, additive_segments=False), rows)
+    found = warehouse.judge("2026-02-28", "2026-02-28")["staff", "2026-02"]
+    assert failing(found) == {"within_bounds"}
+    assert all(one.figure is None and one.limit is None for one in found.checks)
+    assert "37" not in found.checks_json
+    plain = warehouse.sql("select sha256('x')")[0][0]
+    assert len(found.candidate_hash or "") == len(plain)
+    warehouse.monkeypatch.setenv("NYCKELTAL_PSEUDONYM_KEY", "another key")
+    again = warehouse.judge("2026-02-28", "2026-02-28")["staff", "2026-02"]
+    assert again.candidate_hash != found.candidate_hash
+
+
+def frame(**columns: list[float]) -> pd.DataFrame:
+    count = len(next(iter(columns.values())))
+    table = pd.DataFrame({"key_no": range(count)})
+    for check in CHECKS:
+        table[check.name] = columns.get(check.name, [0.0] * count)
+        table[f"{check.name}__limit"] = check.default_limit
+        table[f"{check.name}__applies"] = True
+    return table
+
+
+def test_a_missing_figure_counts_as_not_evaluated() -> None:
+    outcomes = expectations.judge(frame(not_null=[0.0, np.nan, 1.0]), CHECKS)
+    assert outcomes["not_null"] == ["pass", "not_evaluated", "fail"]
+    assert set(outcomes["within_bounds"]) == {"pass"}
+    assert set(expectations.judge(frame(not_null=[np.nan] * 2), CHECKS)["not_null"]) == {"not_evaluated"}
+    assert expectations.judge(frame(not_null=[]), CHECKS)["not_null"] == []
+
+
+def test_an_exception_in_great_expectations_counts_as_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    from great_expectations.execution_engine import PandasExecutionEngine
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(PandasExecutionEngine, "resolve_metrics", fail)
+    outcomes = expectations.judge(frame(not_null=[0.0, 0.0]), CHECKS)
+    assert {one for column in outcomes.values() for one in column} == {"not_evaluated"}
+
+
+def test_an_exception_in_one_expectation_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def validate(*_: object) -> dict[str, object]:
+        return {}
+
+    monkeypatch.setattr(expectations, "_validate", validate)
+    assert set(expectations.judge(frame(not_null=[0.0]), CHECKS)["not_null"]) == {"not_evaluated"}
+
+
+def test_a_verdict_needs_every_planned_check_and_each_once() -> None:
+    passed = [CheckResult(name, "pass", 0.0, 0.0, "") for name in SEVERITIES]
+    assert answer(passed, SEVERITIES) == "publish"
+    assert answer(passed[1:], SEVERITIES) == "hold"
+    assert answer([*passed, passed[0]], SEVERITIES) == "hold"
+    warned = [CheckResult("not_null", "fail", 1.0, 0.0, ""), *(r for r in passed if r.check != "not_null")]
+    assert answer(warned, SEVERITIES) == "hold"
+    assert answer(warned, {**SEVERITIES, "not_null": "warning"}) == "publish_flagged"
+    strange = [CheckResult("not_null", "maybe", 1.0, 0.0, ""), *warned[1:]]  # type: ignore[arg-type]
+    assert answer(strange, {**SEVERITIES, "not_null": "warning"}) == "hold"
+
+
+def test_a_key_that_a_query_lost_is_not_evaluated(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = [
+        checks.Check(c.name, c.description, c.severity, c.default_limit, f"select * from ({c.sql}) where key_no <> 1")
+        if c.name == "not_null"
+        else c
+        for c in CHECKS
+    ]
+    monkeypatch.setattr(checks, "CHECKS", tuple(lost))
+    warehouse.add(kpi(), months("2026-01", "2026-02", wave))
+    verdicts = warehouse.judge("2026-01-01", "2026-02-28")
+    assert outcome(verdicts["revenue", "2026-02"], "not_null") == "not_evaluated"
+    assert [one.verdict for one in verdicts.values()] == ["publish", "hold"]

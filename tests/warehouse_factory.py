@@ -1,0 +1,195 @@
+"""A tiny warehouse with KPI tables, feeds and builds, a catalogue to fit, and a clock, for tests of gate and release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from data_quality import gate, release
+from data_quality.candidates import COLUMNS
+from data_quality.release import Release
+from data_quality.verdict import Verdict
+from metrics.catalog import Catalog, CatalogKpi
+from metrics.company import Company, Objective
+from metrics.periods import Period, parse, periods_between
+
+HISTORY_FROM = date(2024, 1, 1)
+FEEDS_DDL = """
+create table raw._feeds (
+    feed varchar, history_from date, grain varchar, watermark date, newest_event timestamp, newest_delivery timestamptz,
+    files bigint, rows_total bigint, rows_set_aside bigint, outstanding varchar, checked_at timestamptz
+)
+"""
+
+
+def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
+    """A monthly additive KPI that reads the feed orders, but for the facts given."""
+    entry: dict[str, Any] = {
+        "kpi_id": kpi_id,
+        "name": kpi_id.title(),
+        "description": "",
+        "domain": "finance",
+        "unit": "currency",
+        "direction": "up",
+        "kind": "flow",
+        "standard": "",
+        "additive_segments": True,
+        "level": "key",
+        "owner": "cfo@example.com",
+        "objective": "growth",
+        "target": 100.0,
+        "target_freq": None,
+        "target_note": "",
+        "review": "yearly",
+        "freqs": ("M",),
+        "segments": ("country",),
+        "metric": kpi_id,
+        "metric_type": "simple",
+        "numerator_metric": None,
+        "denominator_metric": None,
+        "definition_version": 1,
+        "definition_hash": "def1",
+        "model": f"kpi_{kpi_id}",
+        "feeds": ("orders",),
+        "entities": ("orders",),
+        "supplied": True,
+        "missing_entities": (),
+        "protected": False,
+        "disclosure_threshold": 5,
+        "nested_persons": False,
+        "lookback": None,
+        "lower_bound": 0.0,
+        "upper_bound": None,
+        "gate": {},
+    }
+    return CatalogKpi(**{**entry, **facts})
+
+
+def cells(total: float, **members: float) -> list[dict[str, Any]]:
+    """Rows of one period: the total and its members by country."""
+    rows = [{"segment": "_T", "member": "_T", "obs_value": total, "n_obs": 10}]
+    return rows + [{"segment": "country", "member": m, "obs_value": v, "n_obs": 5} for m, v in members.items()]
+
+
+@dataclass
+class Warehouse:
+    """The warehouse of a test; every change of it opens the file, and closes it."""
+
+    path: Path
+    monkeypatch: pytest.MonkeyPatch
+    kpis: list[CatalogKpi] = field(default_factory=list)
+    batch: str = "batch1"
+
+    @property
+    def company(self) -> Company:
+        """A company that closes periods after ten days."""
+        objectives = {"growth": Objective(name="Growth", perspective="financial")}
+        return Company(self.path.parent, "Test", "SEK", "Europe/Stockholm", 10, objectives, {})
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalogue of the KPIs that were added."""
+        return Catalog(
+            company="Test",
+            reporting_currency="SEK",
+            time_zone="Europe/Stockholm",
+            closes_after_days=10,
+            objectives=self.company.objectives,
+            kpis=tuple(self.kpis),
+        )
+
+    def now(self, moment: str) -> None:
+        """Set the clock (ISO; UTC)."""
+        self.monkeypatch.setenv("NYCKELTAL_NOW", datetime.fromisoformat(moment).replace(tzinfo=UTC).isoformat())
+
+    def sql(self, query: str, *parameters: Any) -> list[Any]:
+        """Run a query."""
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            return connection.execute(query, list(parameters)).fetchall()
+
+    def feed(self, name: str, **facts: Any) -> None:
+        """Describe a feed, anew."""
+        row = {
+            "feed": name,
+            "history_from": HISTORY_FROM,
+            "grain": "day",
+            "watermark": date(2026, 12, 31),
+            "newest_delivery": datetime(2026, 1, 1, tzinfo=UTC),
+            **facts,
+        }
+        self.sql("delete from raw._feeds where feed = ?", name)
+        marks = ", ".join("?" * len(row))
+        self.sql(f"insert into raw._feeds ({', '.join(row)}) values ({marks})", *row.values())
+
+    def add(self, entry: CatalogKpi, values: dict[str, list[dict[str, Any]]] | None = None) -> None:
+        """Add or replace a KPI, its table (rows by period code), and the record of its build in the current batch."""
+        self.kpis = [*(one for one in self.kpis if one.kpi_id != entry.kpi_id), entry]
+        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+        self.sql(f"create or replace table kpi.{entry.model} ({columns})")
+        rows = []
+        for code, members in (values or {}).items():
+            period = parse(code)
+            for member in members:
+                row = {
+                    "kpi_id": entry.kpi_id,
+                    "freq": period.freq,
+                    "time_period": code,
+                    "period_start": period.start,
+                    "period_end": period.end,
+                    "definition_hash": entry.definition_hash,
+                    "batch_id": self.batch,
+                    **member,
+                }
+                rows.append([row.get(name) for name in COLUMNS])
+        if rows:
+            with duckdb.connect(str(self.path)) as connection:
+                connection.executemany(f"insert into kpi.{entry.model} values ({', '.join('?' * len(COLUMNS))})", rows)
+        self.built(entry.kpi_id)
+
+    def built(self, kpi_id: str, ok: bool = True, reason: str | None = None) -> None:
+        """Record a build of the KPI in the current batch."""
+        found = self.sql("select max(built_at) from kpi._builds")[0][0]
+        moment = (found or datetime(2026, 1, 1, tzinfo=UTC)) + timedelta(seconds=1)
+        self.sql("insert into kpi._builds values (?, ?, ?, ?, ?)", self.batch, moment, kpi_id, ok, reason)
+
+    def judge(self, first: str, last: str) -> dict[tuple[str, str], Verdict]:
+        """The verdicts of the periods that end in [first, last], by KPI and period code."""
+        verdicts = gate.judge(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
+        return {(one.kpi_id, one.time_period): one for one in verdicts}
+
+    def publish(self, first: str, last: str) -> Release:
+        """Publish the periods that end in [first, last]."""
+        return release.publish(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
+
+    def published(self, query: str) -> list[Any]:
+        """Query the published file."""
+        with duckdb.connect(str(self.path.parent / "published.duckdb"), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+def make(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """An empty warehouse in a data folder of its own, with the feed orders, on 2026-03-05."""
+    for name in ("NYCKELTAL_LEDGER", "NYCKELTAL_PSEUDONYM_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(folder))
+    warehouse = Warehouse(folder / "warehouse.duckdb", monkeypatch)
+    warehouse.now("2026-03-05T06:00:00")
+    warehouse.sql("create schema raw")
+    warehouse.sql("create schema kpi")
+    warehouse.sql(FEEDS_DDL)
+    warehouse.sql("create table kpi._builds (batch_id varchar, built_at timestamptz, kpi_id varchar, ok boolean, reason varchar)")
+    warehouse.feed("orders")
+    return warehouse
+
+
+def months(first: str, last: str, value: Callable[[int], float]) -> dict[str, list[dict[str, Any]]]:
+    """Rows for every month of [first, last]: total and two countries, from a function of the month's number."""
+    found: list[Period] = periods_between("M", parse(first).start, parse(last).end)
+    return {p.code: cells(value(n), SE=value(n) * 0.75, NO=value(n) * 0.25) for n, p in enumerate(found)}
