@@ -49,7 +49,7 @@ class Lineage:
 
         An entity is one with an input contract; it is missing when its staging is `not_supplied()`.
         """
-        found = self._closure([self.models[name] for name in models])
+        found = self.closure([self.models[name] for name in models])
         inputs = {key: self.nodes[key] for key in found if _is_input(self.nodes.get(key))}
         missing = [
             node["name"].removeprefix("stg_")
@@ -64,7 +64,8 @@ class Lineage:
             code=self._code(found),
         )
 
-    def _closure(self, start: list[str]) -> set[str]:
+    def closure(self, start: list[str]) -> set[str]:
+        """Those nodes and everything upstream of them, as unique ids."""
         found: set[str] = set()
         waiting = list(start)
         while waiting:

@@ -1,1 +1,1 @@
-"""WHEN things are computed: ingest, Dagster assets, jobs, schedules and the `kpi` command. No formula lives here."""
+"""When things happen: ingest, Dagster's assets and jobs, and the command line."""

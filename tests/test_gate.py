@@ -195,11 +195,12 @@ def test_segments_that_do_not_add_up_hold(warehouse: Warehouse) -> None:
 
 @pytest.mark.parametrize("factor", [0.3, 2.5, 100.0])
 def test_an_implausible_change_holds_and_is_judged_by_earlier_periods_only(warehouse: Warehouse, factor: float) -> None:
-    warehouse.add(kpi(), months("2024-01", "2026-02", lambda n: wave(n) * (factor if n == 22 else 1)))
+    rows = months("2024-01", "2026-02", lambda n: wave(n) * (factor if n == 22 else 1))
+    warehouse.add(kpi(), rows)
     verdicts = warehouse.judge("2024-01-01", "2026-02-28")
     assert [p for (_, p), one in verdicts.items() if one.verdict == "hold"] == ["2025-11"]
     assert failing(verdicts["revenue", "2025-11"]) == {"plausible_change"}
-    warehouse.add(kpi(gate={"plausible_change": 1e6}), months("2024-01", "2026-02", lambda n: wave(n) * (factor if n == 22 else 1)))
+    warehouse.add(kpi(gate={"plausible_change": 1e6}), rows)
     assert {one.verdict for one in warehouse.judge("2024-01-01", "2026-02-28").values()} == {"publish"}
 
 

@@ -1,10 +1,10 @@
-"""A tiny warehouse with KPI tables, feeds and builds, a catalogue to fit, and a clock, for tests of gate and release."""
+"""A tiny warehouse with KPI tables, feeds and builds, a catalogue to fit, and a clock; for tests of the gate on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,19 @@ from metrics.company import Company, Objective
 from metrics.periods import Period, parse, periods_between
 
 HISTORY_FROM = date(2024, 1, 1)
-FEEDS_DDL = """
+DDL = """
+create schema raw;
+create schema kpi;
+create table kpi._builds (batch_id varchar, built_at timestamptz, kpi_id varchar, ok boolean, reason varchar);
 create table raw._feeds (
     feed varchar, history_from date, grain varchar, watermark date, newest_event timestamp, newest_delivery timestamptz,
     files bigint, rows_total bigint, rows_set_aside bigint, outstanding varchar, checked_at timestamptz
-)
+);
+"""
+# Every build is a second later than the one before.
+BUILT = """
+insert into kpi._builds
+select ?, coalesce(max(built_at), timestamptz '2026-01-01 00:00:00+00') + interval 1 second, ?, ?, ? from kpi._builds
 """
 
 
@@ -131,8 +139,6 @@ class Warehouse:
     def add(self, entry: CatalogKpi, values: dict[str, list[dict[str, Any]]] | None = None) -> None:
         """Add or replace a KPI, its table (rows by period code), and the record of its build in the current batch."""
         self.kpis = [*(one for one in self.kpis if one.kpi_id != entry.kpi_id), entry]
-        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-        self.sql(f"create or replace table kpi.{entry.model} ({columns})")
         rows = []
         for code, members in (values or {}).items():
             period = parse(code)
@@ -148,16 +154,18 @@ class Warehouse:
                     **member,
                 }
                 rows.append([row.get(name) for name in COLUMNS])
-        if rows:
-            with duckdb.connect(str(self.path)) as connection:
+        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("begin")
+            connection.execute(f"create or replace table kpi.{entry.model} ({columns})")
+            if rows:
                 connection.executemany(f"insert into kpi.{entry.model} values ({', '.join('?' * len(COLUMNS))})", rows)
-        self.built(entry.kpi_id)
+            connection.execute(BUILT, [self.batch, entry.kpi_id, True, None])
+            connection.execute("commit")
 
     def built(self, kpi_id: str, ok: bool = True, reason: str | None = None) -> None:
         """Record a build of the KPI in the current batch."""
-        found = self.sql("select max(built_at) from kpi._builds")[0][0]
-        moment = (found or datetime(2026, 1, 1, tzinfo=UTC)) + timedelta(seconds=1)
-        self.sql("insert into kpi._builds values (?, ?, ?, ?, ?)", self.batch, moment, kpi_id, ok, reason)
+        self.sql(BUILT, self.batch, kpi_id, ok, reason)
 
     def judge(self, first: str, last: str) -> dict[tuple[str, str], Verdict]:
         """The verdicts of the periods that end in [first, last], by KPI and period code."""
@@ -181,10 +189,7 @@ def make(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(folder))
     warehouse = Warehouse(folder / "warehouse.duckdb", monkeypatch)
     warehouse.now("2026-03-05T06:00:00")
-    warehouse.sql("create schema raw")
-    warehouse.sql("create schema kpi")
-    warehouse.sql(FEEDS_DDL)
-    warehouse.sql("create table kpi._builds (batch_id varchar, built_at timestamptz, kpi_id varchar, ok boolean, reason varchar)")
+    warehouse.sql(DDL)
     warehouse.feed("orders")
     return warehouse
 

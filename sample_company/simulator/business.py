@@ -37,14 +37,15 @@ def years_since_anchor(days: Days) -> Floats:
 
 def demand(days: Days, week: Floats = SHOP_WEEK) -> Floats:
     """Relative demand of each day: growth, season and weekday; 1 on an ordinary day of late 2023."""
-    return (1 + YEARLY_GROWTH) ** years_since_anchor(days) * season(days) * week[weekday(days)]
+    level: Floats = (1 + YEARLY_GROWTH) ** years_since_anchor(days) * season(days) * week[weekday(days)]
+    return level
 
 
 def season(days: Days) -> Floats:
     """The season's level, passing smoothly from one mid-month to the next."""
     day_of_year = (days - days.astype("datetime64[Y]")).astype(np.float64)
     middles = np.arange(-0.5, 13) * 30.44
-    return np.interp(day_of_year, middles, np.concatenate([SEASON[-1:], SEASON, SEASON[:1]]))
+    return np.asarray(np.interp(day_of_year, middles, np.concatenate([SEASON[-1:], SEASON, SEASON[:1]])))
 
 
 def weekday(days: Days) -> npt.NDArray[np.int64]:

@@ -1,15 +1,13 @@
-"""Writing deliveries: whole files or none, equal bytes for equal content, and a delivery time that follows the content."""
+"""Writing deliveries: a whole file or none, the same bytes for the same content, delivered when the content says."""
 
 from __future__ import annotations
 
 import gzip
-import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +15,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-from openpyxl import Workbook
-from openpyxl.writer.excel import ExcelWriter
 
 from sample_company.simulator.timeline import Days, Month
+from sample_company.simulator.workbook import workbook
 
 DELIVERY_HOUR_UTC = 4
-FIXED_TIME = datetime(2020, 1, 1)
 
 
 class SourceFolder:
@@ -43,7 +39,7 @@ class SourceFolder:
         unfinished.write_bytes(content)
         delivered = datetime(newest.year, newest.month, newest.day, DELIVERY_HOUR_UTC, tzinfo=UTC) + timedelta(days=1)
         os.utime(unfinished, (delivered.timestamp(), delivered.timestamp()))
-        os.replace(unfinished, target)
+        unfinished.replace(target)
 
     def csv(self, path: str, table: pa.Table, newest: date, *, delimiter: str = ",") -> None:
         """A CSV file, gzipped when its name ends in .gz."""
@@ -64,29 +60,8 @@ class SourceFolder:
         self.put(path, text.encode(), newest)
 
     def excel(self, path: str, sheet: str, header: Sequence[str], rows: Iterable[Sequence[Any]], newest: date) -> None:
-        """A workbook with one sheet and its header in row 1."""
-        book = Workbook(write_only=True)
-        book.properties.created = book.properties.modified = FIXED_TIME
-        page = book.create_sheet(sheet)
-        page.append(list(header))
-        for row in rows:
-            page.append(row)
-        sink = io.BytesIO()
-        # Workbook.save() would stamp the present time into the file.
-        ExcelWriter(book, _TimelessZip(sink, "w", ZIP_DEFLATED)).save()
-        self.put(path, sink.getvalue(), newest)
-
-
-class _TimelessZip(ZipFile):
-    """A zip archive whose members all have the same time."""
-
-    def writestr(self, zinfo_or_arcname: Any, data: Any, *args: Any, **kwargs: Any) -> None:
-        member = ZipInfo(str(zinfo_or_arcname), FIXED_TIME.timetuple()[:6])
-        member.compress_type = ZIP_DEFLATED
-        super().writestr(member, data)
-
-    def write(self, filename: Any, arcname: Any = None, *args: Any, **kwargs: Any) -> None:
-        self.writestr(arcname, Path(filename).read_bytes())
+        """A workbook with one sheet and its header in row 1. Cells are text, numbers, dates or None."""
+        self.put(path, workbook(sheet, header, rows), newest)
 
 
 def _csv(table: pa.Table, delimiter: str) -> pa.Buffer:
@@ -108,7 +83,7 @@ class DailyFiles:
     def add(self, days: Days, columns: Mapping[str, Any]) -> None:
         """Rows and the local day of each."""
         self._days.append(days)
-        self._tables.append(pa.table({name: column for name, column in columns.items()}))
+        self._tables.append(pa.table(dict(columns)))
 
     def write(self, month: Month, until: date) -> None:
         """Write the days of `month` through `until`; rows of later months wait for theirs."""

@@ -16,12 +16,12 @@ FIRST_ID = 5001
 
 # Category: (kinds of goods, models of each, median price in SEK, share of lines, seasonal swing with its peak month)
 RANGE: dict[str, tuple[tuple[str, ...], int, float, float, float, int]] = {
-    "Outdoor": (("Tent", "Backpack", "Sleeping bag", "Stove", "Headlamp"), 5, 780, 0.22, 0.30, 6),
-    "Home": (("Blanket", "Lamp", "Rug", "Candle holder", "Basket"), 5, 430, 0.22, 0.08, 12),
-    "Kitchen": (("Cast-iron pan", "Knife", "Kettle", "Tableware set"), 5, 520, 0.18, 0.10, 12),
-    "Electronics": (("Speaker", "Charger", "Weather station", "E-reader"), 5, 1150, 0.14, 0.15, 12),
-    "Clothing": (("Shell jacket", "Wool sweater", "Hiking boots", "Base layer"), 5, 890, 0.24, 0.12, 11),
-    "Subscriptions": (("Coffee box", "Filter service", "Care plan", "Plus membership"), 2, 280, 0.0, 0.0, 1),
+    "Outdoor": (("Tent", "Backpack", "Sleeping bag", "Stove", "Headlamp"), 5, 930, 0.22, 0.30, 6),
+    "Home": (("Blanket", "Lamp", "Rug", "Candle holder", "Basket"), 5, 520, 0.22, 0.08, 12),
+    "Kitchen": (("Cast-iron pan", "Knife", "Kettle", "Tableware set"), 5, 620, 0.18, 0.10, 12),
+    "Electronics": (("Speaker", "Charger", "Weather station", "E-reader"), 5, 1290, 0.14, 0.15, 12),
+    "Clothing": (("Shell jacket", "Wool sweater", "Hiking boots", "Base layer"), 5, 1060, 0.24, 0.12, 11),
+    "Subscriptions": (("Coffee box", "Filter service", "Care plan", "Plus membership"), 2, 320, 0.0, 0.0, 1),
 }
 MODELS = ("Fjord", "Skog", "Berg", "Hav", "Norr")
 CATEGORIES = tuple(RANGE)
@@ -42,7 +42,8 @@ class Products:
         """Shares of the lines around a day: what is bought shifts with the season."""
         month = int(day.astype("datetime64[M]").astype(np.int64) % 12) + 1
         swing = np.array([1 + s * np.cos((month - peak) / 12 * 2 * np.pi) for *_, s, peak in RANGE.values()])
-        return self.share * swing[self.category]
+        shares: Floats = self.share * swing[self.category]
+        return shares
 
 
 def make_products(span: Span) -> Products:
@@ -57,7 +58,7 @@ def make_products(span: Span) -> Products:
         popularity = rng.dirichlet(np.full(size, 4.0))
         names += [f"{kind} {model}" for kind in kinds for model in MODELS[:models]]
         category += [index] * size
-        price += list(np.maximum(np.round(median * rng.lognormal(0, 0.45, size) / 10) * 10 - 1, 49))
+        price += list(np.maximum(np.round(median * rng.lognormal(0, 0.36, size) / 10) * 10 - 1, 49))
         share += list(popularity * of_lines)
     return Products(tuple(names), np.array(category), np.array(price), np.array(share))
 
@@ -65,12 +66,14 @@ def make_products(span: Span) -> Products:
 def write_products(folder: SourceFolder, span: Span, products: Products) -> None:
     """shop/products.csv: the whole range."""
     size = len(products.names)
-    table = pa.table({
-        "product_id": pa.array(np.arange(FIRST_ID, FIRST_ID + size)),
-        "name": pa.array(products.names),
-        "category": labels(products.category, CATEGORIES),
-        "list_price_sek": pa.array(products.price),
-    })
+    table = pa.table(
+        {
+            "product_id": pa.array(np.arange(FIRST_ID, FIRST_ID + size)),
+            "name": pa.array(products.names),
+            "category": labels(products.category, CATEGORIES),
+            "list_price_sek": pa.array(products.price),
+        }
+    )
     folder.csv("shop/products.csv", table, span.until)
 
 

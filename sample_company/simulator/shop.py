@@ -17,6 +17,7 @@ from sample_company.simulator.business import (
     Floats,
     demand,
     pick,
+    years_since_anchor,
 )
 from sample_company.simulator.customers import FIRST_ID as FIRST_CUSTOMER
 from sample_company.simulator.customers import Customers, Indexes, registered_before
@@ -28,25 +29,29 @@ from sample_company.simulator.timeline import OFFICE, Days, Instants, Month, Spa
 ORDERS_PER_DAY = 142
 # What an order is: of a new customer, of one who returns, of a subscriber, or of a guest whom nobody knows.
 NEW, RETURNING, SUBSCRIBER, GUEST = range(4)
-KIND_SHARES = np.array([0.36, 0.48, 0.12, 0.04])
-CHANNEL_SHARES = np.array([
-    [0.30, 0.19, 0.27, 0.03, 0.12, 0.09],
-    [0.18, 0.09, 0.26, 0.21, 0.20, 0.06],
-    [0.00, 0.00, 0.00, 0.35, 0.65, 0.00],
-    [0.30, 0.15, 0.30, 0.00, 0.20, 0.05],
-])
+KIND_SHARES = np.array([0.40, 0.44, 0.12, 0.04])
+CHANNEL_SHARES = np.array(
+    [
+        [0.30, 0.19, 0.27, 0.03, 0.12, 0.09],
+        [0.18, 0.09, 0.26, 0.21, 0.20, 0.06],
+        [0.00, 0.00, 0.00, 0.35, 0.65, 0.00],
+        [0.30, 0.15, 0.30, 0.00, 0.20, 0.05],
+    ]
+)
 EXTRA_LINES = 1.4
 MOST_LINES = 8
 BUSINESS = 1
-BUSINESS_QUANTITY = 5.5
+BUSINESS_QUANTITY = 4.6
 BUSINESS_DISCOUNT = 0.10
 
 PROMISED_DAYS = np.array([3, 4, 4, 5])
 """Days from order to promised delivery, of each country."""
 LATE_SHARES = np.array([0.055, 0.075, 0.07, 0.085])
 LATE_IN_DECEMBER = 1.35
-RETURN_SHARE = 0.085
-RETURN_SHARE_CLOTHING = 0.17
+YEARLY_LATENESS = 0.95
+"""Of the year before: deliveries get more punctual."""
+RETURN_SHARE = 0.07
+RETURN_SHARE_CLOTHING = 0.14
 RETURN_DAYS = 6.0
 """Mean days from delivery to the booking of a return."""
 
@@ -85,14 +90,17 @@ class Shop:
         promised = orders.day + PROMISED_DAYS[orders.country]
         is_parcel = orders.kind != SUBSCRIBER
         no_customer = orders.customer < 0
-        self._orders.add(orders.day, {
-            "order_id": orders.order_id,
-            "ordered_at": orders.ordered_at,
-            "customer_id": pa.array(orders.customer + FIRST_CUSTOMER, mask=no_customer),
-            "country": labels(orders.country, COUNTRIES),
-            "channel": labels(self._channels(rng, orders.kind), CHANNELS),
-            "promised_date": pa.array(promised, mask=~is_parcel),
-        })
+        self._orders.add(
+            orders.day,
+            {
+                "order_id": orders.order_id,
+                "ordered_at": orders.ordered_at,
+                "customer_id": pa.array(orders.customer + FIRST_CUSTOMER, mask=no_customer),
+                "country": labels(orders.country, COUNTRIES),
+                "channel": labels(self._channels(rng, orders.kind), CHANNELS),
+                "promised_date": pa.array(promised, mask=~is_parcel),
+            },
+        )
         delivered = self._deliver(rng, orders, promised, is_parcel)
         self._sell(rng, month, orders, delivered)
         for files in (self._orders, self._lines, self._deliveries):
@@ -137,14 +145,18 @@ class Shop:
         size = len(orders.day)
         in_december = orders.day.astype("datetime64[M]").astype(np.int64) % 12 == 11
         late_share = LATE_SHARES[orders.country] * np.where(in_december, LATE_IN_DECEMBER, 1.0)
+        late_share *= YEARLY_LATENESS ** years_since_anchor(orders.day)
         is_late = rng.random(size) < late_share
         early = rng.integers(0, 3, size)
         delivered = promised + np.where(is_late, rng.geometric(0.45, size), -early)
         day = delivered[is_parcel]
-        self._deliveries.add(day, {
-            "order_id": orders.order_id[is_parcel],
-            "delivered_at": instants(rng, day, OFFICE),
-        })
+        self._deliveries.add(
+            day,
+            {
+                "order_id": orders.order_id[is_parcel],
+                "delivered_at": instants(rng, day, OFFICE),
+            },
+        )
         return np.asarray(delivered)
 
     def _sell(self, rng: np.random.Generator, month: Month, orders: Orders, delivered: Days) -> None:
@@ -168,16 +180,19 @@ class Shop:
         line_id = orders.order_id[order] * LINES_PER_ORDER_ID + number
 
         def book(rows: Indexes, day: Days, booked_at: Instants, sign: int) -> None:
-            self._lines.add(day, {
-                "order_line_id": line_id[rows] + (FIRST_RETURN_LINE if sign < 0 else 0),
-                "order_id": orders.order_id[order[rows]],
-                "line_type": labels(np.full(len(rows), int(sign < 0)), ("sale", "return")),
-                "booked_at": booked_at,
-                "product_id": product[rows] + FIRST_PRODUCT,
-                "quantity": sign * quantity[rows],
-                "net_amount": sign * amount[rows],
-                "currency": labels(country[rows], CURRENCIES),
-            })
+            self._lines.add(
+                day,
+                {
+                    "order_line_id": line_id[rows] + (FIRST_RETURN_LINE if sign < 0 else 0),
+                    "order_id": orders.order_id[order[rows]],
+                    "line_type": labels(np.full(len(rows), int(sign < 0)), ("sale", "return")),
+                    "booked_at": booked_at,
+                    "product_id": product[rows] + FIRST_PRODUCT,
+                    "quantity": sign * quantity[rows],
+                    "net_amount": sign * amount[rows],
+                    "currency": labels(country[rows], CURRENCIES),
+                },
+            )
 
         book(np.arange(len(order)), orders.day[order], orders.ordered_at[order], 1)
         category = self._products.category[product]

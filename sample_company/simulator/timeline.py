@@ -1,4 +1,4 @@
-"""Days, months, local clocks, and the random numbers of one entity and month. Nothing about the business belongs here."""
+"""Days, months, local clocks, and the random numbers of one entity and month. Nothing of the business is here."""
 
 from __future__ import annotations
 
@@ -93,7 +93,8 @@ class Span:
     @property
     def end(self) -> np.datetime64:
         """The moment (UTC) at which the last day ends: nothing later is known."""
-        return midnights(np.array([self.until + timedelta(days=1)], dtype="datetime64[D]"))[0]
+        end: np.datetime64 = midnights(np.array([self.until + timedelta(days=1)], dtype="datetime64[D]"))[0]
+        return end
 
     def newest(self, month: Month) -> date:
         """Last known day of a month."""
@@ -131,4 +132,15 @@ def instants(rng: np.random.Generator, days: Days, hours: npt.NDArray[np.float64
     index = (days - first).astype(np.int64)
     length = (bounds[1:] - bounds[:-1]).astype(np.int64)
     seconds = (share_of_day * length[index]).astype(np.int64)
-    return bounds[index] + seconds.astype("timedelta64[s]")
+    moments: Instants = bounds[index] + seconds.astype("timedelta64[s]")
+    return moments
+
+
+def last_day(at_least: date, *columns: Instants) -> date:
+    """The newest local day among the moments, or `at_least` when none is later."""
+    moments = np.concatenate(columns)
+    moments = moments[~np.isnat(moments)]
+    if len(moments) == 0:
+        return at_least
+    newest: date = local_days(moments[[moments.argmax()]]).astype(object)[0]
+    return max(at_least, newest)

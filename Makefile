@@ -1,0 +1,40 @@
+# make run: set up, make the sample company's files, run the main job. make test: everything that CI runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+
+.PHONY: run test check dev clean lock
+
+run: $(VENV)/.installed
+	$(BIN)/python -m sample_company.simulator --out $${NYCKELTAL_DATA_DIR:-data}/sources
+	$(BIN)/kpi run
+
+test: check
+	$(BIN)/pytest -n 2 -q
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/kpi check
+	$(BIN)/kpi compile --check
+
+dev: $(VENV)/.installed
+	$(BIN)/kpi dev
+
+clean:
+	rm -rf $(VENV) data dbt_project/target dbt_project/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The virtual environment holds exactly what the lock says, every file checked against its hash.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes -r requirements.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --editable .
+	touch $@
+
+lock:
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --group dev --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock

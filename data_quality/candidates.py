@@ -1,0 +1,136 @@
+"""The candidates as they are now: read from the KPI tables one by one, with their hash and the build they are of.
+
+One broken KPI table holds its own KPI and no other, so the view `kpi.candidates`, which unites them, isn't read here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+import duckdb
+
+from data_quality.verdict import Key
+from data_quality.warehouse import has_table
+from metrics import pseudonym
+from metrics.catalog import Catalog
+
+COLUMNS = {
+    "kpi_id": "varchar",
+    "freq": "varchar",
+    "time_period": "varchar",
+    "period_start": "date",
+    "period_end": "date",
+    "segment": "varchar",
+    "member": "varchar",
+    "obs_value": "double",
+    "numerator": "double",
+    "denominator": "double",
+    "n_obs": "bigint",
+    "n_persons_numerator": "bigint",
+    "n_persons_denominator": "bigint",
+    "definition_hash": "varchar",
+    "batch_id": "varchar",
+}
+
+# The same text as in the compiled view `kpi.candidates`, so that an analyst can join its hash to a verdict. Ten
+# significant digits: sums of DOUBLE differ between runs in their last ones.
+_NUMBERS = ("obs_value", "numerator", "denominator")
+_COUNTS = ("n_obs", "n_persons_numerator", "n_persons_denominator")
+_ROW_TEXT = "concat_ws('|', segment, member, {numbers}, {counts}, definition_hash)".format(
+    numbers=", ".join(f"coalesce(printf('%.9e', {name}), '')" for name in _NUMBERS),
+    counts=", ".join(f"coalesce({name}, -1)" for name in _COUNTS),
+)
+
+_KEYS = f"""
+create or replace temp table candidate_keys as
+select
+    kpi_id, freq, time_period,
+    sha256(string_agg({_ROW_TEXT}, chr(10) order by segment, member)) as content_hash,
+    case when count(distinct batch_id) = 1 and count(batch_id) = count(*) then min(batch_id) end as batch_id,
+    case when count(distinct definition_hash) = 1 and count(definition_hash) = count(*) then min(definition_hash) end
+        as definition_hash
+from candidate_rows
+group by all
+"""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One key's candidate: its hash (keyed for protected KPIs), and its build and definition where all rows agree."""
+
+    candidate_hash: str
+    batch_id: str | None
+    definition_hash: str | None
+
+
+@dataclass(frozen=True)
+class Build:
+    """The newest recorded dbt build of a KPI."""
+
+    batch_id: str | None
+    ok: bool
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What is in the warehouse, by key and by KPI. `unreadable` says why a KPI's table gave nothing."""
+
+    candidates: dict[Key, Candidate]
+    builds: dict[str, Build]
+    unreadable: dict[str, str]
+
+
+def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Loaded:
+    """Read the supplied KPIs' tables into the temporary tables `candidate_rows`, `candidate_keys` and `builds`.
+
+    `candidate_rows` has COLUMNS; `candidate_keys` one row per key; `builds` the newest build of each KPI.
+    """
+    unreadable = _load_rows(connection, catalog)
+    connection.execute(_KEYS)
+    _load_builds(connection)
+    protected = {kpi.kpi_id for kpi in catalog.kpis if kpi.protected}
+    secret = pseudonym.key() if protected else b""
+    candidates = {}
+    for kpi_id, freq, period, content, batch_id, definition in connection.execute("from candidate_keys").fetchall():
+        if kpi_id in protected:
+            content = hmac.new(secret, content.encode("ascii"), hashlib.sha256).hexdigest()
+        candidates[kpi_id, freq, period] = Candidate(content, batch_id, definition)
+    builds = {
+        kpi_id: Build(batch_id, bool(ok), reason)
+        for kpi_id, batch_id, ok, reason in connection.execute("from builds").fetchall()
+    }
+    return Loaded(candidates, builds, unreadable)
+
+
+def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, str]:
+    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    connection.execute(f"create or replace temp table candidate_rows ({columns})")
+    casts = ", ".join(f"{name}::{kind}" for name, kind in COLUMNS.items())
+    unreadable = {}
+    for kpi in catalog.kpis:
+        if not kpi.supplied:
+            continue
+        if not has_table(connection, "kpi", kpi.model):
+            unreadable[kpi.kpi_id] = f"there is no table kpi.{kpi.model}"
+            continue
+        try:
+            connection.execute(
+                f'insert into candidate_rows select {casts} from kpi."{kpi.model}" where kpi_id = ?', [kpi.kpi_id]
+            )
+        except duckdb.Error as error:  # its message may quote values
+            unreadable[kpi.kpi_id] = f"table kpi.{kpi.model} can't be read ({type(error).__name__})"
+    return unreadable
+
+
+def _load_builds(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(
+        "create or replace temp table builds (kpi_id varchar, batch_id varchar, ok boolean, reason varchar)"
+    )
+    if has_table(connection, "kpi", "_builds"):
+        connection.execute(
+            "insert into builds select kpi_id, batch_id, ok, reason from kpi._builds"
+            " qualify row_number() over (partition by kpi_id order by built_at desc) = 1"
+        )

@@ -1,0 +1,103 @@
+"""The Great Expectations suite that judges the gate's frame: one expectation per check. Figures come from `checks.py`.
+
+Great Expectations passes an empty frame, a NaN and a condition that matches no row. So nothing counts as passed but
+what it is seen to have evaluated: figures that are missing are sorted out before, and rows are counted after.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data_quality.checks import Check
+from data_quality.verdict import Outcome
+
+
+def judge(frame: pd.DataFrame, checks: Sequence[Check]) -> dict[str, list[Outcome]]:
+    """For each check the outcome of every row of the frame of `checks.figures`, in the frame's order.
+
+    A row passes when the suite evaluated it and didn't name it as unexpected; a row that it can't be shown to have
+    evaluated is not_evaluated.
+    """
+    numbers = {check.name: frame[check.name].to_numpy(dtype="float64", na_value=np.nan) for check in checks}
+    applies = {check.name: frame[f"{check.name}__applies"].to_numpy(dtype=bool) for check in checks}
+    to_judge = {name: applies[name] & ~np.isnan(numbers[name]) for name in numbers}
+    results = _validate(frame, [check for check in checks if to_judge[check.name].any()], to_judge)
+    outcomes: dict[str, list[Outcome]] = {}
+    for check in checks:
+        chosen = to_judge[check.name]
+        failing = _failing_rows(results.get(check.name), int(chosen.sum()))
+        outcomes[check.name] = [
+            "not_applicable"
+            if not applies[check.name][row]
+            else "not_evaluated"
+            if not chosen[row] or failing is None
+            else "fail"
+            if number in failing
+            else "pass"
+            for row, number in enumerate(frame["key_no"])
+        ]
+    return outcomes
+
+
+def _validate(frame: pd.DataFrame, checks: Sequence[Check], to_judge: dict[str, Any]) -> dict[str, Any]:
+    """The validation result of each check's expectation; empty when the suite as a whole raised an error."""
+    if not checks:
+        return {}
+    # Imported here as it takes 5 s, which only a run that gates has to spend; and without its calls home.
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.expectations import ExpectColumnPairValuesAToBeGreaterThanB
+    from great_expectations.expectations.row_conditions import Column
+
+    judged = frame[["key_no"]].copy()
+    for check in checks:
+        judged[check.name] = frame[check.name].astype("float64")
+        judged[f"{check.name}__limit"] = frame[f"{check.name}__limit"].astype("float64")
+        judged[f"{check.name}__judge"] = to_judge[check.name]
+    try:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+        suite = gx.ExpectationSuite(
+            name="gate",
+            expectations=[
+                ExpectColumnPairValuesAToBeGreaterThanB(
+                    column_A=f"{check.name}__limit",
+                    column_B=check.name,
+                    or_equal=True,
+                    row_condition=Column(f"{check.name}__judge") == True,  # noqa: E712 (builds a condition)
+                    description=check.description,
+                    severity=check.severity,
+                    meta={"check": check.name},
+                )
+                for check in checks
+            ],
+        )
+        asset = context.data_sources.add_pandas("warehouse").add_dataframe_asset("candidates")
+        batch = asset.add_batch_definition_whole_dataframe("planned keys").get_batch({"dataframe": judged})
+        result = batch.validate(
+            suite, result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["key_no"]}
+        )
+        return {one.expectation_config.meta["check"]: one for one in result.results}
+    except Exception as error:  # whatever goes wrong in there, the gate holds instead of falling over
+        logging.getLogger(__name__).error("the suite could not be validated: %s", type(error).__name__)
+        return {}
+
+
+def _failing_rows(validation: Any, expected_rows: int) -> set[int] | None:
+    """The key_no of the unexpected rows; None when the expectation can't be shown to have evaluated every row."""
+    if validation is None or validation.exception_info.get("raised_exception", True):
+        return None  # an exception is kept per metric, without that entry on top
+    found = validation.result
+    if found.get("element_count") != expected_rows or found.get("missing_count") != 0:
+        return None
+    failing = {int(row["key_no"]) for row in found.get("unexpected_index_list") or ()}
+    if len(failing) != found.get("unexpected_count") or validation.success != (not failing):
+        return None
+    return failing

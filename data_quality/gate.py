@@ -1,0 +1,89 @@
+"""The gate: judges every planned key and keeps its verdict in the warehouse. What publishes is `release.py`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from data_quality import candidates, checks, expectations, verdict, warehouse
+from data_quality.checks import CHECKS, SEVERITIES, Check
+from data_quality.plan import Planned, plan
+from data_quality.verdict import CheckResult, Outcome, Verdict
+from metrics import clock
+from metrics.catalog import Catalog
+from metrics.company import Company
+
+
+def judge(company: Company, catalog: Catalog, first: date, last: date) -> list[Verdict]:
+    """Judge every key whose period ended in [first, last] and before today; keep and give back the verdicts.
+
+    Ordered as the catalogue, then by freq and period. What can't be evaluated is held.
+    Raises NyckeltalError when the warehouse isn't there or isn't free.
+    """
+    with warehouse.connect() as connection:
+        planned = plan(connection, company, catalog, first, last)
+        if not planned:
+            return []
+        loaded = candidates.load(connection, catalog)
+        frame = checks.figures(connection, planned, loaded.unreadable)
+        outcomes = expectations.judge(frame, CHECKS)
+        by_check = [_results(check, frame, outcomes[check.name], planned) for check in CHECKS]
+        judged_at = clock.now()
+        verdicts = []
+        for item, *results in zip(planned, *by_check, strict=True):
+            candidate = loaded.candidates.get(item.key)
+            build = loaded.builds.get(item.kpi.kpi_id)
+            found = Verdict(
+                kpi_id=item.kpi.kpi_id,
+                freq=item.period.freq,
+                time_period=item.period.code,
+                period_start=item.period.start,
+                period_end=item.period.end,
+                verdict=verdict.answer(results, SEVERITIES),
+                checks=tuple(results),
+                candidate_hash=candidate.candidate_hash if candidate else None,
+                definition_hash=item.kpi.definition_hash,
+                batch_id=build.batch_id if build else None,
+                judged_at=judged_at,
+                protected=item.kpi.protected,
+            )
+            verdicts.append(verdict.without_figures(found) if item.kpi.protected else found)
+        verdict.store(connection, verdicts)
+    return verdicts
+
+
+def summary(verdicts: list[Verdict]) -> Mapping[str, int]:
+    """How many verdicts there are of each kind, in the order publish, publish_flagged, hold."""
+    counts = {"publish": 0, "publish_flagged": 0, "hold": 0}
+    for one in verdicts:
+        counts[one.verdict] += 1
+    return counts
+
+
+def _results(
+    check: Check, frame: pd.DataFrame, outcomes: Sequence[Outcome], planned: Sequence[Planned]
+) -> list[CheckResult]:
+    """The check's result for every planned key."""
+    numbers = frame[check.name].to_numpy(dtype="float64", na_value=np.nan).tolist()
+    details = frame[f"{check.name}__detail"].tolist()
+    results = []
+    for number, detail, outcome, item in zip(numbers, details, outcomes, planned, strict=True):
+        judged = outcome in ("pass", "fail")
+        figure = number if judged and math.isfinite(number) else None
+        limit = checks.limit_of(check, item.kpi) if judged else None
+        results.append(CheckResult(check.name, outcome, figure, limit, _detail(check, str(detail), outcome, item)))
+    return results
+
+
+def _detail(check: Check, found: str, outcome: Outcome, item: Planned) -> str:
+    if outcome == "not_evaluated":
+        return "could not be evaluated"
+    if outcome != "fail":
+        return ""
+    if item.kpi.protected and check.name != "inputs_complete":  # that one speaks of feeds, not of persons
+        return "fails; figures of a protected KPI stay in the warehouse"
+    return found

@@ -1,0 +1,186 @@
+"""Rendering the published file from the ledger alone, and swapping it in. What stands in it: `published_tables.py`."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from data_quality import published_tables as tables
+from data_quality.ledger import Ledger
+from data_quality.published_tables import identifier, literal
+from metrics.catalog import Catalog
+from metrics.errors import NyckeltalError
+
+_CATALOG_COLUMNS = (
+    *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "level", "owner", "objective"),
+    *("target", "target_freq", "target_note", "review", "freqs", "segments", "metric", "standard"),
+    *("definition_version", "definition_hash", "supplied", "missing_entities", "protected", "disclosure_threshold"),
+)
+
+
+def renew(ledger_root: str, path: Path) -> bool:
+    """Render the published file unless it holds the ledger's newest release already; says whether it was rendered.
+
+    Whoever calls it must hold the release lock.
+    """
+    ledger = Ledger.open(ledger_root)
+    if ledger.newest is None or newest_release(path) == ledger.newest["release_id"]:
+        return False
+    build(ledger, path)
+    return True
+
+
+def newest_release(path: Path) -> str | None:
+    """The newest release in the published file; None when there is no such file, or it can't be read."""
+    if not path.exists():
+        return None
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            found = connection.execute("select release_id from kpi.releases order by sequence desc limit 1").fetchone()
+    except duckdb.Error:
+        return None
+    return found[0] if found else None
+
+
+def build(ledger: Ledger, path: Path) -> None:
+    """Write the file beside the published one, check it, and swap it in; readers keep what they have open.
+
+    Raises NyckeltalError when the ledger has no release, or the file can't be written.
+    """
+    if ledger.newest is None:
+        raise NyckeltalError("nothing was published yet", file=ledger.root)
+    for leftover in path.parent.glob(f".{path.name}.*"):  # of a run that was interrupted
+        leftover.unlink()
+    draft = path.parent / f".{path.name}.{uuid.uuid4().hex}"
+    try:
+        _write(ledger, draft)
+        _check(ledger, draft)
+        draft.chmod(0o644)
+        draft.replace(path)
+    except (OSError, duckdb.IOException) as error:
+        raise NyckeltalError(f"the published file can't be written: {error}", file=path) from None
+    finally:
+        for leftover in path.parent.glob(f"{draft.name}*"):
+            leftover.unlink()
+
+
+def _write(ledger: Ledger, draft: Path) -> None:
+    assert ledger.newest is not None
+    catalog = Catalog.parse(ledger.newest["catalog"])
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        # The oldest storage format, so that BI tools with an older driver can read it.
+        connection.execute(f"attach {literal(str(draft))} as published (storage_version 'v1.0.0')")
+        connection.execute("use published")
+        connection.execute("begin")  # one transaction, not one for each of some hundred comments
+        connection.execute("create schema kpi")
+        _fill_catalog(connection, catalog)
+        sources = {
+            "ledger_releases": ledger.tables["releases"].to_pyarrow_table(),
+            "ledger_observations": ledger.committed("observations"),
+            "ledger_verdicts": ledger.committed("verdicts"),
+        }
+        for name, rows in sources.items():
+            connection.register(name, rows)
+        for name, query in tables.TABLES.items():
+            parameters = {"closes_after_days": catalog.closes_after_days} if "$closes" in query else None
+            connection.execute(f"create table kpi.{name} as {query}", parameters)
+        for name in sources:
+            connection.unregister(name)
+        connection.execute(tables.AS_OF)
+        _comment(connection, catalog)
+        connection.execute("commit")
+        connection.execute("use memory")
+        connection.execute("detach published")  # checkpoints and closes the file: no .wal is left
+
+
+def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    kpis = [
+        {
+            name: ", ".join(value) if isinstance(value, tuple) else value
+            for name, value in ((name, getattr(kpi, name)) for name in _CATALOG_COLUMNS)
+        }
+        | {"currency": catalog.reporting_currency}
+        for kpi in catalog.kpis
+    ]
+    numbers = {
+        "target": pa.float64(),
+        "definition_version": pa.int64(),
+        "disclosure_threshold": pa.int64(),
+        "supplied": pa.bool_(),
+        "protected": pa.bool_(),
+    }
+    schema = pa.schema([(name, numbers.get(name, pa.string())) for name in (*_CATALOG_COLUMNS, "currency")])
+    objectives = [{"objective": key, **objective.model_dump()} for key, objective in catalog.objectives.items()]
+    kept = pa.schema([(name, pa.string()) for name in ("objective", "name", "perspective", "description")])
+    _fill(connection, "catalog", kpis, schema)
+    _fill(connection, "objectives", objectives, kept)
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    connection.register("filling", pa.Table.from_pylist(rows, schema=schema))
+    connection.execute(f"create table kpi.{table} as from filling")
+    connection.unregister("filling")
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    """The wide views, and a comment on everything."""
+    for table, comment in tables.TABLE_COMMENTS.items():
+        connection.execute(f"comment on table kpi.{table} is {literal(comment)}")
+        for column in _columns(connection, table):
+            connection.execute(f"comment on column kpi.{table}.{column} is {literal(tables.COLUMN_COMMENTS[column])}")
+    for name, (query, comment, columns) in tables.wide_views(catalog).items():
+        connection.execute(f"create view kpi.{name} as {query}")
+        connection.execute(f"comment on view kpi.{name} is {literal(comment)}")
+        for column in _columns(connection, name):
+            text = columns.get(column) or tables.COLUMN_COMMENTS[column]
+            connection.execute(f"comment on column kpi.{name}.{identifier(column)} is {literal(text)}")
+    connection.execute(f"comment on macro table kpi.as_of is {literal(tables.MACRO_COMMENT)}")
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    found = connection.execute(
+        "select column_name from duckdb_columns()"
+        " where database_name = 'published' and schema_name = 'kpi' and table_name = ? order by column_index",
+        [table],
+    )
+    return [name for (name,) in found.fetchall()]
+
+
+def _check(ledger: Ledger, draft: Path) -> None:
+    """That the file can be opened by a reader and holds what the ledger does."""
+    assert ledger.newest is not None
+    if Path(f"{draft}.wal").exists():
+        raise NyckeltalError("the new published file isn't closed", file=draft)
+    vintages = ledger.committed("observations").num_rows
+    expected = {
+        "release": ledger.newest["release_id"],
+        "vintages": vintages,
+        "observations": vintages and len(_cells(ledger.committed("observations"))),
+        "releases": len(ledger.releases),
+    }
+    with duckdb.connect(str(draft), read_only=True) as connection:
+
+        def one(query: str) -> Any:
+            row = connection.execute(query).fetchone()
+            return row[0] if row else None
+
+        found = {
+            "release": one("select release_id from kpi.releases order by sequence desc limit 1"),
+            "vintages": one("select count(*) from kpi.vintages"),
+            "observations": one("select count(*) from kpi.observations"),
+            "releases": one("select count(*) from kpi.releases"),
+        }
+        for (view,) in connection.execute("select view_name from duckdb_views() where schema_name = 'kpi'").fetchall():
+            connection.execute(f"from kpi.{identifier(view)} limit 1")
+        connection.execute("from kpi.as_of('2026-01-01') limit 1")
+    if found != expected:
+        raise NyckeltalError("the new published file isn't what the ledger holds", found=found, expected=expected)
+
+
+def _cells(observations: pa.Table) -> pa.Table:
+    return observations.group_by(["kpi_id", "freq", "time_period", "segment", "member"]).aggregate([])

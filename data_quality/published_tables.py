@@ -1,0 +1,228 @@
+"""What stands in the published file: its tables, views and macro in SQL, and a comment on every table and column.
+
+The queries read three relations: ledger_releases, ledger_observations and ledger_verdicts (rows that count, with
+`sequence`), and the tables catalog and objectives, which `published.py` fills from the newest release's definitions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from metrics.catalog import Catalog
+from metrics.periods import FREQ_NAMES
+
+# A later release of the same day leaves the earlier one an empty interval: of a day, its last release counts.
+VINTAGES = """
+select
+    o.kpi_id, o.freq, o.time_period, o.period_start, o.period_end, o.segment, o.member,
+    o.obs_value, o.numerator, o.denominator, o.n_obs, o.obs_status, o.conf_status,
+    o.definition_version, o.definition_hash, o.candidate_hash, o.release_id, o.sequence, o.published_at,
+    o.realtime_start,
+    coalesce(
+        lead(o.realtime_start) over (
+            partition by o.kpi_id, o.freq, o.time_period, o.segment, o.member order by o.sequence
+        ) - 1,
+        date '9999-12-31'
+    ) as realtime_end,
+    o.revision_type, o.revision_reason, o.decision_id
+from ledger_observations o
+order by o.kpi_id, o.freq, o.segment, o.member, o.period_start, o.sequence
+"""
+
+OBSERVATIONS = """
+with latest as (
+    from kpi.vintages where realtime_end = date '9999-12-31'
+),
+compared as (
+    select
+        l.*, c.unit, c.direction,
+        case when l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) then c.target end as target,
+        b.obs_value as previous_value,
+        y.obs_value as year_ago_value
+    from latest l
+    left join kpi.catalog c using (kpi_id)
+    left join latest b
+        on b.kpi_id = l.kpi_id and b.freq = l.freq and b.segment = l.segment and b.member = l.member
+        and b.period_end + 1 = l.period_start
+    left join latest y
+        on y.kpi_id = l.kpi_id and y.freq = l.freq and y.segment = l.segment and y.member = l.member
+        and y.time_period = (left(l.time_period, 4)::integer - 1)::varchar || substr(l.time_period, 5)
+)
+select
+    kpi_id, freq, time_period, period_start, period_end, segment, member, obs_value, numerator, denominator, n_obs,
+    target,
+    case direction when 'up' then obs_value >= target when 'down' then obs_value <= target end as target_attained,
+    previous_value,
+    case when unit = 'fraction' then obs_value - previous_value
+        else (obs_value - previous_value) / nullif(abs(previous_value), 0) end as change_previous,
+    year_ago_value,
+    case when unit = 'fraction' then obs_value - year_ago_value
+        else (obs_value - year_ago_value) / nullif(abs(year_ago_value), 0) end as change_year_ago,
+    unit, obs_status, conf_status, definition_version, release_id, realtime_start
+from compared
+order by kpi_id, freq, segment, member, period_start
+"""
+
+VERDICTS = """
+select
+    kpi_id, freq, time_period, verdict,
+    coalesce(list_aggregate(list_transform(
+        list_filter(cast(checks as json[]), lambda one: (one->>'outcome') in ('fail', 'not_evaluated')),
+        lambda one: (one->>'check') || case when (one->>'detail') = '' then '' else ': ' || (one->>'detail') end
+    ), 'string_agg', '; '), '') as reason,
+    checks, candidate_hash, definition_hash, batch_id, judged_at, release_id
+from ledger_verdicts
+qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1
+order by kpi_id, freq, time_period
+"""
+
+RELEASES = """
+select
+    release_id, sequence, realtime_start, published_at, n_observations, n_verdicts, content_hash, previous_hash,
+    batch_id
+from ledger_releases
+order by sequence
+"""
+
+CALENDAR = """
+select distinct freq, time_period, period_start, period_end, period_end + $closes_after_days::integer as closes_on
+from kpi.vintages
+order by freq, period_start
+"""
+
+AS_OF = """
+create macro kpi.as_of(moment) as table
+select * from kpi.vintages
+where case
+    when length(cast(moment as varchar)) = 10 then realtime_start <= cast(moment as date)
+    else published_at <= cast(moment as timestamptz)
+end
+qualify row_number() over (partition by kpi_id, freq, time_period, segment, member order by sequence desc) = 1
+"""
+
+# In the order in which they are built; catalog and objectives are there before.
+TABLES = {
+    "vintages": VINTAGES,
+    "observations": OBSERVATIONS,
+    "verdicts": VERDICTS,
+    "releases": RELEASES,
+    "calendar": CALENDAR,
+}
+
+TABLE_COMMENTS = {
+    "observations": "The newest published value of every KPI, period and segment member: one row for each.",
+    "vintages": "Every value as each release published it."
+    " As it stood on a day: that day BETWEEN realtime_start AND realtime_end.",
+    "catalog": "The adopted KPIs as the newest release defines them: one row each.",
+    "objectives": "What the company wants to reach, and its KPIs serve: one row each.",
+    "verdicts": "The gate's newest verdict on every KPI and period. For protected KPIs, check names and outcomes only.",
+    "releases": "Every act of publishing: one row each.",
+    "calendar": "The periods that observations speak of, and the day on which each closes.",
+}
+MACRO_COMMENT = (
+    "The vintages that were the newest at a moment: kpi.as_of('2026-10-05') as it stood at the end of that day,"
+    " kpi.as_of(timestamp with time zone) at that moment."
+)
+
+COLUMN_COMMENTS = {
+    "kpi_id": "The KPI; see catalog",
+    "freq": "Frequency (SDMX): W week, M month, Q quarter, A calendar year",
+    "time_period": "The period: 2026-W48, 2026-11, 2026-Q4 or 2026",
+    "period_start": "First day of the period",
+    "period_end": "Last day of the period",
+    "segment": "The dimension by which the KPI is cut; _T is the total",
+    "member": "The dimension's value; _T is the total, _U unknown",
+    "obs_value": "The value, in the KPI's unit; NULL when suppressed or missing (see obs_status)",
+    "numerator": "The numerator of a ratio, NULL for other KPIs",
+    "denominator": "The denominator of a ratio, NULL for other KPIs",
+    "n_obs": "How many source rows the value rests on",
+    "target": "The KPI's target, in its unit; on totals, and only on the frequency for which it is stated",
+    "target_attained": "Whether the value reaches the target; NULL without a target, or where the KPI has no direction",
+    "previous_value": "The value of the period before; NULL when there is none or it is suppressed",
+    "change_previous": "Change on previous_value: relative (0.05 is 5 %), for fractions the difference",
+    "year_ago_value": "The value of the same period a year ago (for weeks: of the same ISO week number)",
+    "change_year_ago": "Change on year_ago_value: relative (0.05 is 5 %), for fractions the difference",
+    "unit": "The unit of the value; fraction is 0-1, currency is the reporting currency",
+    "obs_status": "SDMX CL_OBS_STATUS: A normal, P provisional, E estimated, U low reliability, B series break,"
+    " Q suppressed, O missing, M cannot exist",
+    "conf_status": "F free, C primary confidential, D secondary confidential",
+    "definition_version": "Version of the KPI's definition by which it was computed",
+    "definition_hash": "Hash of the SQL upstream by which it was computed",
+    "candidate_hash": "Hash of the candidate's rows; keyed for protected KPIs",
+    "release_id": "The release in which it was published; see releases",
+    "sequence": "Number of the release, from 1, without gaps",
+    "published_at": "The moment of the release",
+    "realtime_start": "First day on which this was the newest value",
+    "realtime_end": "Last day on which this was the newest value; 9999-12-31 while it still is",
+    "revision_type": "Why the value differs from the vintage before: R3 methodology, C correction by decision,"
+    " R1 newer source data, R2 routine; NULL for a first value, and where only the status changed",
+    "revision_reason": "The reason in words",
+    "decision_id": "The decision that let the value through, where one did",
+    "name": "Its name",
+    "description": "What it means",
+    "domain": "The part of the business",
+    "direction": "up: higher is better; down: lower is better; band: neither too high nor too low; none: context",
+    "kind": "flow, stock, ratio, distinct, quantile or index",
+    "level": "key or supporting",
+    "owner": "Who answers for it",
+    "objective": "The objective it serves; see objectives",
+    "target_freq": "The frequency for which the target is stated; NULL when it holds for all",
+    "target_note": "Why there is no target",
+    "review": "How often the owner reviews it",
+    "freqs": "Its frequencies, with commas between",
+    "segments": "Its segments, with commas between",
+    "metric": "The dbt metric behind it",
+    "standard": "The standard that it follows",
+    "currency": "The company's reporting currency (ISO 4217)",
+    "supplied": "Whether the company supplies the input that it needs",
+    "missing_entities": "The input entities that the company doesn't supply, with commas between",
+    "protected": "Whether it reads personnel data, so that disclosure control holds for it",
+    "disclosure_threshold": "The least number of persons behind a published cell of a protected KPI",
+    "perspective": "The balanced scorecard's perspective: financial, customer, process, learning; or sustainability",
+    "verdict": "publish, publish_flagged or hold",
+    "reason": "The checks that failed or could not be evaluated, and what they found",
+    "checks": "Every check with its outcome, figure and limit (JSON)",
+    "batch_id": "The dbt build that computed the candidates",
+    "judged_at": "When the gate judged it",
+    "n_observations": "How many vintages the release appended",
+    "n_verdicts": "How many verdicts the release appended",
+    "content_hash": "SHA-256 of what the release appended and of the definitions in force",
+    "previous_hash": "SHA-256 of the release row before this one",
+    "closes_on": "Last day on which the period is open; its values are provisional until then",
+}
+
+
+def wide_views(catalog: Catalog) -> dict[str, tuple[str, str, dict[str, str]]]:
+    """For each domain and freq a view with a column per KPI: by name its SQL, comment and KPI columns' comments."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for kpi in catalog.kpis:
+        if kpi.supplied:
+            for freq in kpi.freqs:
+                groups[kpi.domain, freq].append(kpi.kpi_id)
+    views = {}
+    for (domain, freq), kpi_ids in groups.items():
+        columns = ",\n    ".join(
+            f"max(obs_value) filter (where kpi_id = {literal(kpi_id)}) as {identifier(kpi_id)}" for kpi_id in kpi_ids
+        )
+        sql = (
+            f"select\n    time_period, period_start, period_end, segment, member,\n    {columns}\n"
+            "from kpi.observations\n"
+            f"where freq = {literal(freq)} and kpi_id in ({', '.join(map(literal, kpi_ids))})\n"
+            "group by time_period, period_start, period_end, segment, member\norder by period_start, segment, member"
+        )
+        comments = {kpi_id: f"{catalog.kpi(kpi_id).name}, {catalog.kpi(kpi_id).unit}" for kpi_id in kpi_ids}
+        name = f"{re.sub(r'[^a-z0-9_]', '_', domain.lower())}_{FREQ_NAMES[freq]}"
+        comment = f"The {FREQ_NAMES[freq]} KPIs of {domain}, one column each: newest published values."
+        views[name] = (sql, comment, comments)
+    return views
+
+
+def literal(text: str) -> str:
+    """The text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """The name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,141 @@
+"""Which observations are new vintages: a pure comparison of what may be published with what was published last."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import duckdb
+import pyarrow as pa
+
+# What may be published now: all cells of the admitted keys, after disclosure control.
+INCOMING = pa.schema(
+    [
+        ("kpi_id", pa.string()),
+        ("freq", pa.string()),
+        ("time_period", pa.string()),
+        ("period_start", pa.date32()),
+        ("period_end", pa.date32()),
+        ("segment", pa.string()),
+        ("member", pa.string()),
+        ("obs_value", pa.float64()),
+        ("numerator", pa.float64()),
+        ("denominator", pa.float64()),
+        ("n_obs", pa.int64()),
+        ("n_persons_numerator", pa.int64()),
+        ("n_persons_denominator", pa.int64()),
+        ("conf_status", pa.string()),
+    ]
+)
+# One row per admitted key; newest_delivery is of all feeds upstream; decision_* where a decision let the key through.
+ADMITTED = pa.schema(
+    [
+        ("kpi_id", pa.string()),
+        ("freq", pa.string()),
+        ("time_period", pa.string()),
+        ("period_start", pa.date32()),
+        ("period_end", pa.date32()),
+        ("candidate_hash", pa.string()),
+        ("definition_version", pa.int64()),
+        ("definition_hash", pa.string()),
+        ("newest_delivery", pa.timestamp("us", tz="UTC")),
+        ("decision_id", pa.string()),
+        ("decision_reason", pa.string()),
+    ]
+)
+
+# Within 1e-9 two values are the same one, and the published one stays: sums of DOUBLE wobble in their last digits.
+_MACRO = """
+create macro same(a, b) as
+    coalesce(a = b or abs(a - b) <= 1e-9 * greatest(abs(a), abs(b)), a is null and b is null)
+"""
+
+_SELECT = """
+with latest as (
+    from committed
+    qualify row_number() over (
+        partition by kpi_id, freq, time_period, segment, member order by sequence desc
+    ) = 1
+),
+now_there as (
+    from incoming
+    union all by name
+    -- A member that was published and has no row any more has no value any more; what was hidden stays hidden.
+    select kpi_id, freq, time_period, a.period_start, a.period_end, l.segment, l.member, l.conf_status
+    from latest l
+    join admitted a using (kpi_id, freq, time_period)
+    anti join incoming i using (kpi_id, freq, time_period, segment, member)
+),
+statuses as (
+    select *, case
+        when conf_status <> 'F' then 'Q'
+        when obs_value is null then 'O'
+        when period_end + $closes_after_days::integer >= $today::date then 'P'
+        else 'A'
+    end as obs_status
+    from now_there
+),
+compared as (
+    select
+        s.* replace (
+            case when same(s.obs_value, l.obs_value) then l.obs_value else s.obs_value end as obs_value,
+            case when same(s.numerator, l.numerator) then l.numerator else s.numerator end as numerator,
+            case when same(s.denominator, l.denominator) then l.denominator else s.denominator end as denominator
+        ),
+        a.candidate_hash, a.definition_version, a.definition_hash, a.newest_delivery, a.decision_id, a.decision_reason,
+        l.kpi_id is null as is_new,
+        not (
+            same(s.obs_value, l.obs_value) and same(s.numerator, l.numerator) and same(s.denominator, l.denominator)
+            and s.n_obs is not distinct from l.n_obs
+            and s.n_persons_numerator is not distinct from l.n_persons_numerator
+            and s.n_persons_denominator is not distinct from l.n_persons_denominator
+        ) as changed,
+        l.obs_status as old_status,
+        l.conf_status as old_conf_status,
+        l.definition_version as old_version,
+        l.published_at as old_published_at
+    from statuses s
+    join admitted a using (kpi_id, freq, time_period)
+    left join latest l using (kpi_id, freq, time_period, segment, member)
+),
+revisions as (
+    select *, case
+        when is_new or not changed or 'Q' in (obs_status, old_status) then null
+        when definition_version <> old_version then 'R3'
+        when decision_id is not null then 'C'
+        when newest_delivery > old_published_at then 'R1'
+        else 'R2'
+    end as revision_type
+    from compared
+    where is_new or changed or obs_status <> old_status or conf_status <> old_conf_status
+        or definition_version <> old_version
+)
+select *, case
+    when revision_type = 'R3' then 'definition version ' || old_version || ' became ' || definition_version
+    when revision_type = 'C' then decision_reason
+    when revision_type = 'R1' then 'newer rows were delivered'
+    when revision_type = 'R2' then 'recomputed'
+    when not is_new and definition_version <> old_version
+        then 'definition version ' || old_version || ' became ' || definition_version || ', same value'
+end as revision_reason
+from revisions
+order by kpi_id, freq, period_start, segment, member
+"""
+
+
+def select(
+    incoming: pa.Table, admitted: pa.Table, committed: pa.Table, *, today: date, closes_after_days: int
+) -> pa.Table:
+    """The new vintages of the admitted keys, in the columns of the ledger's observations.
+
+    `committed` are the ledger's observations with `sequence`. A cell is a new vintage when it is new, or when its
+    value, counts, status or definition version differ from the latest vintage. It is provisional (P) until
+    `closes_after_days` after its period's end.
+    """
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(_MACRO)
+        connection.register("incoming", incoming)
+        connection.register("admitted", admitted)
+        connection.register("committed", committed)
+        parameters = {"today": today, "closes_after_days": closes_after_days}
+        return connection.execute(_SELECT, parameters).to_arrow_table()

@@ -1,0 +1,76 @@
+"""Raw feeds: one asset each, brought in together by one load."""
+
+from collections.abc import Iterator
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetSpec,
+    AssetsDefinition,
+    MaterializeResult,
+    ResourceParam,
+    multi_asset,
+)
+
+from metrics.company import Company
+from orchestration.lock import writing
+from orchestration.resources import RunResources
+
+CHECK = "delivered_whole"
+
+
+def raw_assets(company: Company) -> AssetsDefinition:
+    """The company's feeds as assets `raw/<feed>`, each with a check that all it delivered was taken in."""
+    feeds = sorted(company.feeds.values(), key=lambda feed: feed.name)
+
+    @multi_asset(
+        name="ingest",
+        specs=[
+            AssetSpec(
+                ["raw", feed.name],
+                group_name="raw",
+                description=feed.description,
+                kinds={feed.format, "dlt"},
+                metadata={"system": feed.system, "path": feed.path},
+            )
+            for feed in feeds
+        ],
+        check_specs=[
+            AssetCheckSpec(CHECK, asset=["raw", feed.name], description="Every file could be read; no row was set aside.")
+            for feed in feeds
+        ],
+        can_subset=True,
+    )
+    def ingest_feeds(context: AssetExecutionContext, run: ResourceParam[RunResources]) -> Iterator[MaterializeResult | AssetCheckResult]:
+        # dlt takes a second to import, and only this step needs it.
+        from orchestration.ingest.load import ingest
+
+        chosen = sorted(key.path[-1] for key in context.selected_asset_keys)
+        with run.stages.stage("ingest"), writing():
+            reports = ingest(company, chosen)
+        run.feed_reports.extend(reports)
+        for report in reports:
+            key = ["raw", report.feed]
+            yield MaterializeResult(
+                asset_key=key,
+                metadata={
+                    "rows_loaded": report.rows_loaded,
+                    "rows_total": report.rows_total,
+                    "rows_set_aside": report.rows_set_aside,
+                    "files_new": report.files_new,
+                    "files_failed": report.files_failed,
+                    "watermark": str(report.watermark),
+                    "notes": "\n".join(report.notes),
+                },
+            )
+            yield AssetCheckResult(
+                asset_key=key,
+                check_name=CHECK,
+                passed=report.outstanding is None and not report.rows_set_aside,
+                severity=AssetCheckSeverity.ERROR if report.outstanding else AssetCheckSeverity.WARN,
+                description=report.outstanding or f"{report.rows_set_aside} rows set aside",
+            )
+
+    return ingest_feeds

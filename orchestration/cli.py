@@ -1,0 +1,181 @@
+"""The command `kpi`: arguments in, calls, and what a person or a program reads out. No logic of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from metrics.catalog import Catalog
+from metrics.company import PROJECT, Company, data_dir
+from metrics.errors import NyckeltalError, did_you_mean
+from metrics.periods import FREQ_NAMES
+
+app = typer.Typer(
+    name="kpi", help="Governed KPIs: define, compile, run, look up.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+console = Console()
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+@app.command()
+def run(
+    period: Annotated[str | None, typer.Option(help="Only the months of this period, such as 2026-10 or 2026-Q3.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring in the sources, build, judge and publish: the job `refresh`, in this process."""
+    from orchestration import published, report
+    from orchestration import run as main_job
+    from orchestration.partitions import span
+    from orchestration.stages import Stages
+
+    company = Company.load()
+    first, last = span(company, period)
+    if as_json:
+        result = main_job.run(company, first, last)
+        _print_json({"release": result.release, "held": result.release.held, "seconds": result.seconds})
+        return
+    with console.status("start") as status:
+        result = main_job.run(company, first, last, Stages(announce=status.update))
+    report.run_summary(console, result, published.newest_totals())
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Check the company's feeds and KPI definitions; report every finding at once."""
+    from metrics.compiled import check_definitions
+
+    company = Company.load()
+    kpis = check_definitions(company)
+    if as_json:
+        _print_json({"company": company.name, "feeds": len(company.feeds), "kpis": len(kpis), "findings": []})
+    else:
+        console.print(f"[green]✓[/] {company.name}: {len(company.feeds)} feeds and {len(kpis)} KPIs are right.")
+
+
+@app.command(name="compile")
+def compile_(
+    check_only: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file isn't up to date.")] = False,
+) -> None:
+    """Write the company's compiled models and catalogue from its definitions."""
+    from metrics import compiled
+
+    company = Company.load()
+    files = compiled.compile_company(company)
+    if not check_only:
+        changed = compiled.write(company, files)
+        console.print(f"[green]✓[/] {len(files)} files compiled, {len(changed)} changed.")
+        for name in changed:
+            console.print(f"  compiled/{name}", highlight=False)
+        return
+    if stale := compiled.stale(company, files):
+        raise NyckeltalError(
+            f"{len(stale)} compiled files aren't what the definitions say; run `kpi compile`: {', '.join(stale[:5])}",
+            file=compiled.folder(company),
+        )
+    console.print(f"[green]✓[/] {len(files)} compiled files are up to date.")
+
+
+@app.command(name="list")
+def list_(as_json: Json = False) -> None:
+    """The adopted KPIs, by domain."""
+    catalog = Catalog.read(Company.load())
+    if as_json:
+        _print_json([kpi.model_dump(mode="json") for kpi in catalog.kpis])
+        return
+    table = Table(title=f"{catalog.company}: {len(catalog.kpis)} KPIs", title_justify="left")
+    for column in ("domain", "KPI", "id", "level", "unit", "freqs", "segments", "owner", "state"):
+        table.add_column(column)
+    for kpi in catalog.kpis:
+        state = "[green]supplied[/]" if kpi.supplied else f"[dim]not supplied: {', '.join(kpi.missing_entities)}[/]"
+        table.add_row(
+            kpi.domain, kpi.name, kpi.kpi_id, kpi.level, kpi.unit, " ".join(kpi.freqs), " ".join(kpi.segments), kpi.owner, state
+        )  # fmt: skip
+    console.print(table)
+
+
+@app.command()
+def show(
+    kpi_id: Annotated[str, typer.Argument(metavar="KPI")],
+    freq: Annotated[str, typer.Option(help="W, M, Q or A.")] = "M",
+    segment: Annotated[str | None, typer.Option(help="Cut by this segment, such as country.")] = None,
+    last: Annotated[int, typer.Option(min=1, help="How many periods, counted back from the newest.")] = 12,
+    as_json: Json = False,
+) -> None:
+    """The published values of one KPI."""
+    from orchestration import published, report
+
+    catalog = Catalog.read(Company.load())
+    kpi = catalog.kpi(kpi_id)
+    if freq not in kpi.freqs:
+        problem = f"{kpi_id} is not published {FREQ_NAMES.get(freq, 'at such a frequency')}"
+        raise NyckeltalError(problem, field="--freq", found=freq, expected=" or ".join(kpi.freqs))
+    if segment is not None and segment not in kpi.segments:
+        problem = f"{kpi_id} is not cut by that segment{did_you_mean(segment, kpi.segments)}"
+        raise NyckeltalError(problem, field="--segment", found=segment, expected=" or ".join(kpi.segments))
+    rows = published.series(kpi_id, freq, segment or "_T", last)
+    if as_json:
+        _print_json(rows)
+        return
+    console.print(report.series_table(catalog, kpi, rows, segment))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Where things stand: the newest release, each KPI's newest month, what is held, the feeds."""
+    from orchestration import published, report
+
+    catalog = Catalog.read(Company.load())
+    releases = published.query("select * from kpi.releases order by sequence desc limit 1")
+    rows = published.newest_totals()
+    held = published.query(
+        "select kpi_id, freq, time_period, reason, judged_at from kpi.verdicts where verdict = 'hold' order by kpi_id, freq, time_period"
+    )
+    if as_json:
+        _print_json({"release": releases[0] if releases else None, "newest": rows, "held": held})
+        return
+    report.status(console, catalog, releases, rows, held)
+
+
+@app.command()
+def dev(port: Annotated[int, typer.Option(help="The port of the web page, on this machine only.")] = 3000) -> None:
+    """Dagster's web page over the assets, with its schedules."""
+    from orchestration.run import dagster_home
+
+    home = dagster_home()
+    os.environ["DAGSTER_HOME"] = str(home)
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    arguments = [dagster, "dev", "-w", str(PROJECT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
+    os.chdir(PROJECT)
+    os.execv(dagster, arguments)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=1))
+
+
+def _plain(value: Any) -> Any:
+    return vars(value) if hasattr(value, "__dict__") else str(value)
+
+
+def main() -> None:
+    """Runs the command; a user's mistake ends it with one line on standard error and exit status 2."""
+    try:
+        app()
+    except NyckeltalError as error:
+        Console(stderr=True).print(f"[red]✗[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except OSError as error:
+        Console(stderr=True).print(f"[red]✗[/] {error.filename or data_dir()}: {error.strerror}", soft_wrap=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Dagster's entry point. It assembles, and does nothing else."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from dagster import Definitions
+
+from metrics import dbt_project
+from metrics.catalog import Catalog
+from metrics.company import Company
+from orchestration.assets.ingest import raw_assets
+from orchestration.assets.models import model_assets
+from orchestration.assets.publication import publication_assets
+from orchestration.jobs import refresh
+from orchestration.manifest import prepared_manifest
+from orchestration.resources import RunResources, dbt_resource
+from orchestration.schedules import daily
+
+
+def build_defs(company: Company | None = None, **resources: Any) -> Definitions:
+    """The definitions for a company; `resources` replaces some of its resources.
+
+    Raises NyckeltalError for a company folder that isn't right or isn't compiled.
+    """
+    company = company or Company.load()
+    catalog = Catalog.read(company)
+    os.environ.update(dbt_project.environment(company))
+    return Definitions(
+        assets=[
+            raw_assets(company),
+            model_assets(prepared_manifest(company), catalog),
+            publication_assets(company, catalog),
+        ],
+        jobs=[refresh],
+        schedules=[daily(company)],
+        resources={"dbt": dbt_resource(), "run": RunResources(), **resources},
+    )

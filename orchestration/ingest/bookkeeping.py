@@ -1,0 +1,259 @@
+"""The tables of raw that aren't feeds: `_files` (which version of each file is in), `_set_aside` and `_feeds`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.ingest.header import RESERVED
+
+_TABLES = """
+CREATE SCHEMA IF NOT EXISTS raw;
+CREATE TABLE IF NOT EXISTS raw._files (
+    feed VARCHAR NOT NULL,
+    source_file VARCHAR NOT NULL,
+    size BIGINT NOT NULL,
+    modified TIMESTAMPTZ NOT NULL,
+    sha256 VARCHAR NOT NULL,
+    declaration VARCHAR NOT NULL,
+    shape VARCHAR NOT NULL,
+    loaded_sha256 VARCHAR,
+    delivered_at TIMESTAMPTZ,
+    rows_loaded BIGINT NOT NULL,
+    rows_set_aside BIGINT NOT NULL,
+    problem VARCHAR,
+    same_as VARCHAR,
+    loaded_at TIMESTAMPTZ
+);
+COMMENT ON TABLE raw._files IS
+'The newest version seen of each source file, and (loaded_sha256) the version whose rows are in raw';
+CREATE TABLE IF NOT EXISTS raw._set_aside (
+    feed VARCHAR NOT NULL,
+    source_file VARCHAR NOT NULL,
+    source_line BIGINT,
+    reason VARCHAR NOT NULL,
+    row_text VARCHAR,
+    loaded_at TIMESTAMPTZ NOT NULL
+);
+COMMENT ON TABLE raw._set_aside IS
+'Rows, and whole files (source_line NULL), that could not be taken in, and why';
+CREATE TABLE IF NOT EXISTS raw._feeds (
+    feed VARCHAR NOT NULL,
+    history_from DATE NOT NULL,
+    grain VARCHAR NOT NULL,
+    watermark DATE,
+    newest_event TIMESTAMP,
+    newest_delivery TIMESTAMPTZ,
+    files BIGINT NOT NULL,
+    rows_total BIGINT NOT NULL,
+    rows_set_aside BIGINT NOT NULL,
+    outstanding VARCHAR,
+    checked_at TIMESTAMPTZ NOT NULL
+);
+COMMENT ON TABLE raw._feeds IS 'One row per feed: how far it is complete, and what could not be taken in';
+"""
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A row of raw._files.
+
+    `size` (bytes), `modified` and `sha256` are of the newest version seen, `loaded_sha256` and `delivered_at` of the
+    one whose rows are in raw (None: none is). `problem` says why the newest isn't in; `same_as` names the file with
+    the same content that is in instead. `declaration` and `shape` tell under which feed definition it was read.
+    """
+
+    feed: str
+    source_file: str
+    size: int
+    modified: datetime
+    sha256: str
+    declaration: str
+    shape: str
+    loaded_sha256: str | None
+    delivered_at: datetime | None
+    rows_loaded: int
+    rows_set_aside: int
+    problem: str | None
+    same_as: str | None
+    loaded_at: datetime | None
+
+
+_TIME = pa.timestamp("us", "UTC")
+_FILE_SCHEMA = pa.schema(
+    [
+        (
+            one.name,
+            {"int": pa.int64(), "str": pa.string(), "datetime": _TIME}[one.type.removesuffix(" | None")],
+        )
+        for one in fields(KnownFile)
+        if isinstance(one.type, str)
+    ]
+)
+
+
+@dataclass(frozen=True)
+class FeedState:
+    """A row of raw._feeds, but for the time of checking."""
+
+    feed: str
+    history_from: date
+    grain: str
+    watermark: date | None
+    newest_event: datetime | None
+    newest_delivery: datetime | None
+    files: int
+    rows_total: int
+    rows_set_aside: int
+    outstanding: str | None
+
+
+class Bookkeeping:
+    """Reads and writes those tables on a connection; the caller says where a transaction begins and ends."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        connection.execute(_TABLES)
+
+    def known_files(self, feed: str) -> dict[str, KnownFile]:
+        """What is known of the feed's files, by name."""
+        columns = ", ".join(_FILE_SCHEMA.names)
+        rows = self.connection.execute(
+            f"SELECT {columns} FROM raw._files WHERE feed = ?", [feed]
+        ).to_arrow_table()
+        known = [KnownFile(**row) for row in rows.cast(_FILE_SCHEMA).to_pylist()]
+        return {one.source_file: one for one in known}
+
+    def table_columns(self, feed: str) -> dict[str, pa.DataType]:
+        """The source columns of the feed's raw table with their Arrow types; empty when there is no table."""
+        exists = self.connection.execute(
+            "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'raw' AND table_name = ?", [feed]
+        ).fetchone()
+        if not exists:
+            return {}
+        schema = self.connection.execute(f"SELECT * FROM {table_name(feed)} LIMIT 0").to_arrow_table().schema
+        # DuckDB hands out the zone of the session; what is stored is UTC.
+        return {
+            one.name: _TIME if pa.types.is_timestamp(one.type) and one.type.tz else one.type
+            for one in schema
+            if one.name not in RESERVED
+        }
+
+    def rows_of(self, feed: str, files: Iterable[str]) -> dict[str, int]:
+        """How many rows of the feed's raw table come from each of the files; files without rows are left out."""
+        self.connection.register("_asked", pa.table({"name": pa.array(list(files), pa.string())}))
+        query = f"SELECT _source_file, count(*) FROM {table_name(feed)} SEMI JOIN _asked ON _source_file = _asked.name GROUP BY 1"
+        counts = self.connection.execute(query).fetchall()
+        self.connection.unregister("_asked")
+        return dict(counts)
+
+    def delete_rows(self, feed: str, files: Iterable[str]) -> None:
+        """Deletes the files' rows from the feed's raw table."""
+        self.connection.register("_asked", pa.table({"name": pa.array(list(files), pa.string())}))
+        self.connection.execute(
+            f"DELETE FROM {table_name(feed)} WHERE _source_file IN (SELECT name FROM _asked)"
+        )
+        self.connection.unregister("_asked")
+
+    def record_files(self, feed: str, known: Sequence[KnownFile], forgotten: Iterable[str] = ()) -> None:
+        """Replaces the rows of those files; `forgotten` ones are left with none."""
+        table = pa.Table.from_pylist([vars(one) for one in known], schema=_FILE_SCHEMA)
+        names = pa.table({"name": pa.array([*(one.source_file for one in known), *forgotten], pa.string())})
+        self.connection.register("_asked", names)
+        self.connection.register("_new_files", table)
+        self.connection.execute(
+            "DELETE FROM raw._files WHERE feed = ? AND source_file IN (SELECT name FROM _asked)", [feed]
+        )
+        self.connection.execute("INSERT INTO raw._files BY NAME SELECT * FROM _new_files")
+        self.connection.unregister("_asked")
+        self.connection.unregister("_new_files")
+
+    def replace_set_aside(
+        self,
+        feed: str,
+        *,
+        rows_of: Iterable[str],
+        files: Iterable[str],
+        whole: dict[str, str],
+        rows: Path | None,
+        moment: datetime,
+    ) -> None:
+        """Rewrites what is set aside.
+
+        Of `rows_of` everything goes and their rows in the Parquet file `rows` come; of `files` only the note on the
+        file as a whole goes. Files in `whole` come as such, with the reason.
+        """
+        self.connection.register("_asked", pa.table({"name": pa.array(list(rows_of), pa.string())}))
+        self.connection.register("_files", pa.table({"name": pa.array(list(files), pa.string())}))
+        faulty = {
+            "name": pa.array(list(whole), pa.string()),
+            "reason": pa.array(list(whole.values()), pa.string()),
+        }
+        self.connection.register("_whole", pa.table(faulty))
+        self.connection.execute(
+            "DELETE FROM raw._set_aside WHERE feed = ? AND (source_file IN (SELECT name FROM _asked)"
+            " OR (source_line IS NULL AND source_file IN (SELECT name FROM _files)))",
+            [feed],
+        )
+        if rows is not None:
+            self.connection.execute(
+                """
+                INSERT INTO raw._set_aside
+                SELECT feed, source_file, source_line, reason, row_text, $moment FROM read_parquet($rows)
+                WHERE feed = $feed AND source_file IN (SELECT name FROM _asked)
+                ORDER BY source_file, source_line
+                """,
+                {"moment": moment, "rows": str(rows), "feed": feed},
+            )
+        self.connection.execute(
+            "INSERT INTO raw._set_aside SELECT $feed, name, NULL, reason, NULL, $moment FROM _whole",
+            {"feed": feed, "moment": moment},
+        )
+        for name in ("_asked", "_files", "_whole"):
+            self.connection.unregister(name)
+
+    def forget(self, feed: str) -> None:
+        """Drops the feed's table and what is known of its files, so that all are read again."""
+        self.connection.execute("DELETE FROM raw._files WHERE feed = ?", [feed])
+        self.connection.execute("DELETE FROM raw._set_aside WHERE feed = ?", [feed])
+        self.connection.execute(f"DROP TABLE IF EXISTS {table_name(feed)}")
+
+    def totals(self, feed: str, time_column: str | None) -> tuple[int, datetime | None, int]:
+        """Rows in the feed's raw table, its newest finite event, and how many rows of it are set aside."""
+        newest = "NULL::TIMESTAMP"
+        if time_column is not None:
+            column = quoted(time_column)
+            newest = f"max(CASE WHEN isfinite({column}) THEN {column} END)::TIMESTAMP"
+        total = self.connection.execute(f"SELECT count(*), {newest} FROM {table_name(feed)}").fetchone()
+        aside = self.connection.execute(
+            "SELECT count(*) FROM raw._set_aside WHERE feed = ? AND source_line IS NOT NULL", [feed]
+        ).fetchone()
+        assert total is not None and aside is not None
+        return total[0], total[1], aside[0]
+
+    def record_feeds(self, states: Sequence[FeedState], of_company: Iterable[str], moment: datetime) -> None:
+        """Rewrites the feeds' rows, and drops those of feeds that the company no longer has."""
+        self.connection.execute(
+            "DELETE FROM raw._feeds WHERE list_contains($written, feed) OR NOT list_contains($all, feed)",
+            {"written": [state.feed for state in states], "all": list(of_company)},
+        )
+        for state in states:
+            columns = {**vars(state), "checked_at": moment.astimezone(UTC)}
+            names = ", ".join(columns)
+            values = ", ".join(f"${name}" for name in columns)
+            self.connection.execute(f"INSERT INTO raw._feeds ({names}) VALUES ({values})", columns)
+
+
+def quoted(identifier: str) -> str:
+    """An identifier for use in SQL."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def table_name(feed: str) -> str:
+    """The feed's raw table for use in SQL."""
+    return f"raw.{quoted(feed)}"

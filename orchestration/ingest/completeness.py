@@ -1,0 +1,33 @@
+"""How far a feed is complete: its watermark, the last day known whole."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from metrics.feeds import CompleteThrough, Feed
+
+
+def watermark(
+    feed: Feed,
+    *,
+    newest_event: datetime | None,
+    newest_delivery: datetime | None,
+    files: int,
+    today: date,
+    time_zone: str,
+) -> date | None:
+    """The last day that the feed is known to cover, or None when nothing arrived.
+
+    An event dated after `today` (a booking ahead, a wrong date) proves nothing of the days between. A delivery
+    covers the days before the one on which it came, in the company's time zone.
+    """
+    if not files:
+        return None
+    if isinstance(feed.watermark, CompleteThrough):
+        return feed.watermark.complete_through
+    if feed.watermark == "delivery":
+        if newest_delivery is None:
+            return None
+        return newest_delivery.astimezone(ZoneInfo(time_zone)).date() - timedelta(days=1)
+    return min(newest_event.date(), today) if newest_event is not None else None

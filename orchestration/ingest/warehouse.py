@@ -1,0 +1,55 @@
+"""Opening the warehouse for writing: one process at a time, and readable by its owner only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from metrics.company import data_dir, warehouse_path
+from metrics.errors import NyckeltalError
+
+
+@contextmanager
+def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that holds the warehouse until the block ends. The file and its log get mode 0600.
+
+    Raises NyckeltalError when another process has it open, or the data folder can't be written to.
+    """
+    # DuckDB makes its write-ahead log anew by itself, so the mode has to come from the process.
+    before = os.umask(0o077)
+    try:
+        connection = _connected()
+        try:
+            warehouse_path().chmod(0o600)
+            # Whatever the machine's time zone is, timestamps mean UTC.
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+        finally:
+            connection.close()
+    finally:
+        os.umask(before)
+
+
+def _connected() -> duckdb.DuckDBPyConnection:
+    path = warehouse_path()
+    try:
+        if not path.parent.exists():
+            # The folder also holds what is public; only its private stores are closed to others.
+            path.parent.mkdir(parents=True)
+            path.parent.chmod(0o755)
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError("no permission to write")
+        return duckdb.connect(str(path))
+    except (duckdb.IOException, duckdb.ConnectionException, OSError) as error:
+        text = str(error)
+        if "lock" in text.lower() or "different configuration" in text:
+            raise NyckeltalError(
+                f"another run is writing to {path}, or a tool has it open; wait until it has ended",
+                found=text,
+            ) from None
+        if isinstance(error, OSError):
+            raise NyckeltalError("the data folder can't be written to", file=data_dir(), found=text) from None
+        raise NyckeltalError("the warehouse can't be opened", file=path, found=text) from None

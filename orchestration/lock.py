@@ -1,0 +1,39 @@
+"""One writer at a time: every step that writes a store of this deployment does so under this lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from metrics.company import data_dir
+from metrics.errors import NyckeltalError
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Holds the data folder's lock; may be nested within one process.
+
+    Raises NyckeltalError when another process holds it, or the folder can't be written.
+    """
+    folder = data_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _lock(folder)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise NyckeltalError("another run is writing to this data folder; try again when it has ended", file=folder) from None
+    except OSError as error:
+        raise NyckeltalError(f"the data folder can't be written: {error.strerror}", file=folder) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@cache
+def _lock(folder: Path) -> FileLock:
+    return FileLock(folder / "run.lock", thread_local=False)

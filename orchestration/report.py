@@ -1,0 +1,198 @@
+"""What a person sees on the terminal: tables and lines, from results to Rich."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from metrics.catalog import Catalog, CatalogKpi
+from metrics.company import published_path
+from orchestration.run import RunResult
+
+VERDICT_STYLES = {"publish": "green", "publish_flagged": "yellow", "hold": "red"}
+
+
+def number(value: float | None, unit: str, currency: str) -> str:
+    """A value as a person reads it: 12.3 %, 4,712,000 SEK, 3.42 hours."""
+    if value is None:
+        return "–"
+    if unit == "fraction":
+        return f"{value * 100:.1f} %"
+    digits = 0 if abs(value) >= 1000 or unit in ("count", "persons") else 2
+    label = {"currency": f" {currency}", "count": "", "ratio": "", "persons": ""}.get(unit, f" {unit}")
+    return f"{value:,.{digits}f}{label}"
+
+
+def change(value: float | None, previous: float | None, unit: str) -> str:
+    """The change against the period before: percentage points for a share, per cent for anything else."""
+    if value is None or previous is None:
+        return "–"
+    if unit == "fraction":
+        return f"{(value - previous) * 100:+.1f} pp"
+    return f"{(value / previous - 1) * 100:+.1f} %" if previous else "–"
+
+
+def run_summary(console: Console, result: RunResult, rows: Sequence[Mapping[str, Any]]) -> None:
+    """After a run: each KPI's newest month, what was held and why, the feeds' faults, seconds, where to connect."""
+    console.print(newest_table(result.catalog, rows, {one.key: one.verdict for one in result.verdicts}))
+    _held(console, result)
+    _faults(console, result)
+    release = result.release
+    if release.release_id:
+        console.print(
+            f"Release {release.sequence}: {release.appended_observations:,} new vintages of {release.published:,} "
+            f"judged periods; {release.unchanged:,} values unchanged."
+        )
+    else:
+        console.print(f"Nothing new to publish; release {release.sequence} stands ({release.unchanged:,} values).")
+    seconds = Table(title="Seconds", title_justify="left", box=None, pad_edge=False)
+    seconds.add_column("stage")
+    seconds.add_column("s", justify="right")
+    for stage, spent in result.seconds.items():
+        seconds.add_row(stage, f"{spent:.1f}")
+    seconds.add_row("all", f"{sum(result.seconds.values()):.1f}", style="bold")
+    console.print(seconds)
+    console.print("Query the published values (read-only, while runs go on):", style="bold")
+    console.print(f'  duckdb -readonly "{published_path()}" "from kpi.observations"', soft_wrap=True)
+
+
+def newest_table(catalog: Catalog, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, str]) -> Table:
+    """Each KPI with its newest published month: value, change, target, status, verdict."""
+    table = Table(title=f"{catalog.company}: newest month published", title_justify="left")
+    table.add_column("KPI")
+    table.add_column("month")
+    table.add_column("value", justify="right")
+    table.add_column("change", justify="right")
+    table.add_column("target", justify="right")
+    table.add_column("")
+    table.add_column("status")
+    table.add_column("verdict")
+    by_kpi = {row["kpi_id"]: row for row in rows}
+    for kpi in catalog.kpis:
+        row = by_kpi.get(kpi.kpi_id)
+        if row is None:
+            state = "nothing published" if kpi.supplied else f"not supplied: {', '.join(kpi.missing_entities)}"
+            table.add_row(kpi.name, "", "", "", "", "", "", state, style="dim")
+            continue
+        verdict = verdicts.get((kpi.kpi_id, row["freq"], row["time_period"]), "")
+        table.add_row(
+            kpi.name,
+            row["time_period"],
+            number(row["obs_value"], kpi.unit, catalog.reporting_currency),
+            change(row["obs_value"], row["previous_value"], kpi.unit),
+            number(row["target"], kpi.unit, catalog.reporting_currency) if row["target"] is not None else "",
+            attained(kpi, row["obs_value"], row["freq"]),
+            row["obs_status"],
+            f"[{VERDICT_STYLES.get(verdict, 'default')}]{verdict}[/]",
+        )
+    return table
+
+
+def attained(kpi: CatalogKpi, value: float | None, freq: str) -> str:
+    """A mark that says whether the target is reached."""
+    reached = kpi.attained(value, freq)
+    return "" if reached is None else "[green]✓[/]" if reached else "[red]✗[/]"
+
+
+def series_table(catalog: Catalog, kpi: CatalogKpi, rows: Sequence[Mapping[str, Any]], segment: str | None) -> Table:
+    """The values of one KPI: a row per period, a column per member."""
+    members = sorted({row["member"] for row in rows})
+    target = "" if kpi.target is None else f"; target {number(kpi.target, kpi.unit, catalog.reporting_currency)}"
+    table = Table(
+        title=f"{kpi.name}{target}",
+        title_justify="left",
+        caption=f"{kpi.description}\nOwner {kpi.owner}; definition version {kpi.definition_version}.",
+        caption_justify="left",
+    )
+    table.add_column("period")
+    cells = {(row["time_period"], row["member"]): row for row in rows}
+    for member in members:
+        table.add_column("value" if member == "_T" else "unknown" if member == "_U" else member, justify="right")
+    if segment is None:
+        for column in ("change", "a year ago", ""):
+            table.add_column(column, justify="right")
+    table.add_column("status")
+    for period in dict.fromkeys(row["time_period"] for row in rows):
+        found = [cells.get((period, member)) for member in members]
+        line = [_cell(row, kpi, catalog) for row in found]
+        first = next(row for row in found if row is not None)
+        if segment is None:
+            value = first["obs_value"]
+            line += [
+                change(value, first["previous_value"], kpi.unit),
+                change(value, first["year_ago_value"], kpi.unit),
+                attained(kpi, value, first["freq"]),
+            ]
+        table.add_row(period, *line, " ".join(dict.fromkeys(row["obs_status"] for row in found if row)))
+    return table
+
+
+def status(
+    console: Console,
+    catalog: Catalog,
+    releases: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+    held: Sequence[Mapping[str, Any]],
+) -> None:
+    """The newest release, each KPI's newest month, and what the gate holds."""
+    console.print(newest_table(catalog, rows, {}))
+    if releases:
+        newest = releases[0]
+        console.print(f"Release {newest['sequence']} of {newest['published_at']:%Y-%m-%d %H:%M %Z}.")
+    periods: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in held:
+        periods[row["kpi_id"], row["reason"]].append(row["time_period"])
+    if not periods:
+        console.print("Nothing is held.", style="green")
+        return
+    table = Table(title="Held", title_justify="left")
+    for column in ("KPI", "periods", "why"):
+        table.add_column(column)
+    for (kpi_id, reason), codes in periods.items():
+        table.add_row(kpi_id, _shortened(codes), reason)
+    console.print(table)
+
+
+def _cell(row: Mapping[str, Any] | None, kpi: CatalogKpi, catalog: Catalog) -> str:
+    if row is None:
+        return ""
+    if row["obs_status"] == "Q":
+        return "[dim]suppressed[/]"
+    return number(row["obs_value"], kpi.unit, catalog.reporting_currency)
+
+
+def _held(console: Console, result: RunResult) -> None:
+    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for held in result.release.held:
+        reasons[held.kpi_id, held.reason].append(held.time_period)
+    if not reasons:
+        console.print("Nothing was held back.", style="green")
+        return
+    table = Table(title="Held back", title_justify="left")
+    table.add_column("KPI")
+    table.add_column("periods")
+    table.add_column("why")
+    for (kpi_id, reason), periods in reasons.items():
+        table.add_row(result.catalog.kpi(kpi_id).name, _shortened(periods), reason)
+    console.print(table)
+
+
+def _faults(console: Console, result: RunResult) -> None:
+    for kpi_id, reason in result.build_failures.items():
+        console.print(f"[red]Not built:[/] {kpi_id}: {reason}")
+    for feed in result.feeds:
+        if feed.outstanding:
+            console.print(f"[red]Feed {feed.feed}:[/] {feed.outstanding}")
+        if feed.rows_set_aside:
+            console.print(f"[yellow]Feed {feed.feed}:[/] {feed.rows_set_aside:,} rows set aside (raw._set_aside says why)")
+        for note in feed.notes:
+            console.print(f"[dim]Feed {feed.feed}: {note}[/]")
+
+
+def _shortened(periods: Iterable[str]) -> str:
+    ordered = sorted(periods)
+    return ", ".join(ordered) if len(ordered) <= 4 else f"{ordered[0]}, {ordered[1]}, … {ordered[-1]} ({len(ordered)})"

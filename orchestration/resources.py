@@ -1,0 +1,32 @@
+"""What the steps of a run are given."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from dagster_dbt import DbtCliResource
+
+from metrics.dbt_project import DBT_PROJECT
+from orchestration.stages import Stages
+
+
+class RunResources:
+    """What a run's steps tell its starter: stages, feed reports, verdicts, release."""
+
+    def __init__(self, stages: Stages | None = None) -> None:
+        self.stages = stages or Stages()
+        self.feed_reports: list[Any] = []
+        self.build_failures: dict[str, str] = {}
+        self.verdicts: list[Any] = []
+        self.release: Any = None
+
+
+def dbt_resource() -> DbtCliResource:
+    """dbt of the same environment as this interpreter; dagster-dbt would take another one from PATH."""
+    return DbtCliResource(
+        project_dir=str(DBT_PROJECT),
+        profiles_dir=str(DBT_PROJECT),
+        dbt_executable=str(Path(sys.executable).with_name("dbt")),
+    )

@@ -1,0 +1,90 @@
+"""The main job in this process: what `kpi run` starts, with its progress and what came of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from metrics.catalog import Catalog
+from metrics.company import PROJECT, Company, data_dir
+from metrics.errors import NyckeltalError
+from orchestration.lock import writing
+from orchestration.stages import Stages
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did: the feeds' reports, the KPIs that could not be built, the verdicts, the release, the seconds."""
+
+    catalog: Catalog
+    feeds: tuple[Any, ...]
+    build_failures: dict[str, str]
+    verdicts: tuple[Any, ...]
+    release: Any
+    seconds: dict[str, float]
+
+
+def run(company: Company, first: date, last: date, stages: Stages | None = None) -> RunResult:
+    """Runs the job `refresh` for the periods that end in [first, last], in the months of those days.
+
+    Raises NyckeltalError when another run is writing, the company isn't right, or a step fails.
+    """
+    stages = stages or Stages()
+    started = time.perf_counter()
+    with writing():
+        with stages.stage("start"):
+            # Dagster and dbt's bridge to it take seconds to import; other commands don't need them.
+            from dagster import DagsterInstance
+
+            from orchestration.assets.publication import months_of
+            from orchestration.definitions import build_defs
+            from orchestration.jobs import REFRESH
+            from orchestration.resources import RunResources
+
+            os.environ["DAGSTER_HOME"] = str(dagster_home())
+            resources = RunResources(stages)
+            definitions = build_defs(company, run=resources)
+            job = definitions.resolve_job_def(REFRESH)
+        start, end = months_of(first, last)
+        with DagsterInstance.get() as instance:
+            result = job.execute_in_process(
+                instance=instance,
+                tags={"dagster/asset_partition_range_start": start, "dagster/asset_partition_range_end": end},
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=False,
+            )
+        if not result.success:
+            raise _failure(result)
+    stages.seconds["Dagster and the rest"] = time.perf_counter() - started - sum(stages.seconds.values())
+    return RunResult(
+        catalog=Catalog.read(company),
+        feeds=tuple(resources.feed_reports),
+        build_failures=resources.build_failures,
+        verdicts=tuple(resources.verdicts),
+        release=resources.release,
+        seconds=dict(stages.seconds),
+    )
+
+
+def dagster_home() -> Path:
+    """Dagster's folder in the data folder, with the project's `dagster.yaml` in it."""
+    home = data_dir() / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PROJECT / "dagster.yaml", home / "dagster.yaml")
+    return home
+
+
+def _failure(result: Any) -> NyckeltalError:
+    """The innermost reason of the first step that failed."""
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error is not None:
+            error = event.step_failure_data.error
+            while error.cause is not None:
+                error = error.cause
+            return NyckeltalError(f"step '{event.step_key}' failed: {error.message.strip().splitlines()[0]}")
+    return NyckeltalError("the run failed")

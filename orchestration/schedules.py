@@ -1,0 +1,18 @@
+"""When the job starts by itself."""
+
+from dagster import RunRequest, ScheduleDefinition, ScheduleEvaluationContext, schedule
+
+from metrics.company import Company
+from orchestration.jobs import refresh
+from orchestration.partitions import open_months
+
+
+def daily(company: Company) -> ScheduleDefinition:
+    """Every morning at six, business time: the job over all months that aren't closed, in a single run."""
+
+    @schedule(job=refresh, cron_schedule="0 6 * * *", execution_timezone=company.time_zone, name="daily_refresh")
+    def daily_refresh(_: ScheduleEvaluationContext) -> RunRequest:
+        first, last = open_months(company)
+        return RunRequest(tags={"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last})
+
+    return daily_refresh

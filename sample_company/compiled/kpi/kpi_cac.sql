@@ -1,0 +1,146 @@
+
+    
+
+    create  table
+      "warehouse"."kpi"."kpi_cac__dbt_tmp"
+  
+    
+    as (
+      -- Customer acquisition cost (cac). Written by `kpi compile`; change the definition, not this file.
+WITH ad_performance AS (
+  SELECT
+    CASE
+      WHEN GROUPING(DATE_TRUNC('WEEK', ad_date)) = 0
+      THEN 'W'
+      WHEN GROUPING(DATE_TRUNC('MONTH', ad_date)) = 0
+      THEN 'M'
+      WHEN GROUPING(DATE_TRUNC('QUARTER', ad_date)) = 0
+      THEN 'Q'
+      WHEN GROUPING(DATE_TRUNC('YEAR', ad_date)) = 0
+      THEN 'A'
+    END AS freq,
+    CAST(COALESCE(
+      DATE_TRUNC('WEEK', ad_date),
+      DATE_TRUNC('MONTH', ad_date),
+      DATE_TRUNC('QUARTER', ad_date),
+      DATE_TRUNC('YEAR', ad_date)
+    ) AS DATE) AS period_start,
+    CASE WHEN GROUPING(country) = 0 THEN 'country' ELSE '_T' END AS segment,
+    CASE
+      WHEN GROUPING(country) = 0
+      THEN COALESCE(CAST(country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    SUM(cost) AS ad_cost
+  FROM "warehouse"."marts"."fct_ad_performance" AS ad_performance
+  GROUP BY
+    GROUPING SETS (
+      (
+        DATE_TRUNC('WEEK', ad_date)
+      ),
+      (DATE_TRUNC('WEEK', ad_date), country),
+      (
+        DATE_TRUNC('MONTH', ad_date)
+      ),
+      (DATE_TRUNC('MONTH', ad_date), country),
+      (
+        DATE_TRUNC('QUARTER', ad_date)
+      ),
+      (DATE_TRUNC('QUARTER', ad_date), country),
+      (
+        DATE_TRUNC('YEAR', ad_date)
+      ),
+      (DATE_TRUNC('YEAR', ad_date), country)
+    )
+  HAVING
+    NOT period_start IS NULL
+), customers AS (
+  SELECT
+    CASE
+      WHEN GROUPING(metric_time__week) = 0
+      THEN 'W'
+      WHEN GROUPING(metric_time__month) = 0
+      THEN 'M'
+      WHEN GROUPING(metric_time__quarter) = 0
+      THEN 'Q'
+      WHEN GROUPING(metric_time__year) = 0
+      THEN 'A'
+    END AS freq,
+    CAST(COALESCE(metric_time__week, metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
+    CASE WHEN GROUPING(country) = 0 THEN 'country' ELSE '_T' END AS segment,
+    CASE
+      WHEN GROUPING(country) = 0
+      THEN COALESCE(CAST(country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    SUM(__new_customers) AS new_customers
+  FROM (
+    SELECT
+      DATE_TRUNC('WEEK', first_order_date) AS metric_time__week,
+      DATE_TRUNC('MONTH', first_order_date) AS metric_time__month,
+      DATE_TRUNC('QUARTER', first_order_date) AS metric_time__quarter,
+      DATE_TRUNC('YEAR', first_order_date) AS metric_time__year,
+      country,
+      CASE WHEN NOT customer_id IS NULL THEN 1 ELSE 0 END AS __new_customers
+    FROM "warehouse"."marts"."dim_customers" AS customers
+  ) AS subq_3
+  GROUP BY
+    GROUPING SETS (
+      (
+        metric_time__week
+      ),
+      (metric_time__week, country),
+      (
+        metric_time__month
+      ),
+      (metric_time__month, country),
+      (
+        metric_time__quarter
+      ),
+      (metric_time__quarter, country),
+      (
+        metric_time__year
+      ),
+      (metric_time__year, country)
+    )
+  HAVING
+    NOT period_start IS NULL
+)
+SELECT
+  'cac' AS kpi_id,
+  freq,
+  case freq
+        when 'W' then strftime(period_start, '%G-W%V')
+        when 'M' then strftime(period_start, '%Y-%m')
+        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
+        when 'A' then strftime(period_start, '%Y')
+    end AS time_period,
+  period_start,
+  cast(
+        case freq
+            when 'W' then period_start + interval 7 day
+            when 'M' then period_start + interval 1 month
+            when 'Q' then period_start + interval 3 month
+            when 'A' then period_start + interval 1 year
+        end - interval 1 day as date
+    ) AS period_end,
+  segment,
+  member,
+  CAST(ad_cost AS DOUBLE) / CAST(NULLIF(new_customers, 0) AS DOUBLE) AS obs_value,
+  CAST(ad_cost AS DOUBLE) AS numerator,
+  CAST(new_customers AS DOUBLE) AS denominator,
+  CAST(new_customers AS BIGINT) AS n_obs,
+  CAST(NULL AS BIGINT) AS n_persons_numerator,
+  CAST(NULL AS BIGINT) AS n_persons_denominator,
+  '493d2108d37cd5a4' AS definition_hash,
+  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+FROM (
+  SELECT
+    *
+  FROM ad_performance
+  FULL OUTER JOIN customers
+    USING (freq, period_start, segment, member)
+) AS leaves
+    );
+    
+  

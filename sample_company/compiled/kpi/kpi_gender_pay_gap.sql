@@ -1,0 +1,613 @@
+
+    
+
+    create  table
+      "warehouse"."kpi"."kpi_gender_pay_gap__dbt_tmp"
+  
+    
+    as (
+      -- Gender pay gap (unadjusted) (gender_pay_gap). Written by `kpi compile`; change the definition, not this file.
+WITH employee_days_headcount AS (
+  SELECT
+    'M' AS freq,
+    CAST(subq_2.metric_time__month AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_2.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN COALESCE(CAST(subq_2.department AS TEXT), '_U')
+      WHEN GROUPING(subq_2.country) = 0
+      THEN COALESCE(CAST(subq_2.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    COUNT(DISTINCT subq_2.__headcount) AS headcount
+  FROM (
+    SELECT
+      DATE_TRUNC('DAY', date_day) AS date_day__day,
+      DATE_TRUNC('MONTH', date_day) AS metric_time__month,
+      department,
+      country,
+      employee_id AS __headcount
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+  ) AS subq_2
+  INNER JOIN (
+    SELECT
+      DATE_TRUNC('MONTH', date_day) AS metric_time__month,
+      MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    GROUP BY
+      DATE_TRUNC('MONTH', date_day)
+  ) AS subq_4
+    ON subq_2.date_day__day = subq_4.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_2.metric_time__month
+      ),
+      (subq_2.metric_time__month, subq_2.department),
+      (subq_2.metric_time__month, subq_2.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+  UNION ALL
+  SELECT
+    'Q' AS freq,
+    CAST(subq_2.metric_time__quarter AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_2.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN COALESCE(CAST(subq_2.department AS TEXT), '_U')
+      WHEN GROUPING(subq_2.country) = 0
+      THEN COALESCE(CAST(subq_2.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    COUNT(DISTINCT subq_2.__headcount) AS headcount
+  FROM (
+    SELECT
+      DATE_TRUNC('DAY', date_day) AS date_day__day,
+      DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
+      department,
+      country,
+      employee_id AS __headcount
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+  ) AS subq_2
+  INNER JOIN (
+    SELECT
+      DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
+      MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    GROUP BY
+      DATE_TRUNC('QUARTER', date_day)
+  ) AS subq_4
+    ON subq_2.date_day__day = subq_4.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_2.metric_time__quarter
+      ),
+      (subq_2.metric_time__quarter, subq_2.department),
+      (subq_2.metric_time__quarter, subq_2.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+  UNION ALL
+  SELECT
+    'A' AS freq,
+    CAST(subq_2.metric_time__year AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_2.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN COALESCE(CAST(subq_2.department AS TEXT), '_U')
+      WHEN GROUPING(subq_2.country) = 0
+      THEN COALESCE(CAST(subq_2.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    COUNT(DISTINCT subq_2.__headcount) AS headcount
+  FROM (
+    SELECT
+      DATE_TRUNC('DAY', date_day) AS date_day__day,
+      DATE_TRUNC('YEAR', date_day) AS metric_time__year,
+      department,
+      country,
+      employee_id AS __headcount
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+  ) AS subq_2
+  INNER JOIN (
+    SELECT
+      DATE_TRUNC('YEAR', date_day) AS metric_time__year,
+      MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    GROUP BY
+      DATE_TRUNC('YEAR', date_day)
+  ) AS subq_4
+    ON subq_2.date_day__day = subq_4.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_2.metric_time__year
+      ),
+      (subq_2.metric_time__year, subq_2.department),
+      (subq_2.metric_time__year, subq_2.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+), employee_days_hourly_pay_men AS (
+  SELECT
+    'M' AS freq,
+    CAST(subq_3.metric_time__month AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_3.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_3.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_3.department) = 0
+      THEN COALESCE(CAST(subq_3.department AS TEXT), '_U')
+      WHEN GROUPING(subq_3.country) = 0
+      THEN COALESCE(CAST(subq_3.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    SUM(subq_3.__hourly_pay_men) AS hourly_pay_men,
+    COUNT(DISTINCT subq_3.__men) AS men
+  FROM (
+    SELECT
+      men AS __men,
+      hourly_pay_men AS __hourly_pay_men,
+      date_day__day,
+      metric_time__month,
+      department,
+      country
+    FROM (
+      SELECT
+        DATE_TRUNC('DAY', date_day) AS date_day__day,
+        DATE_TRUNC('MONTH', date_day) AS metric_time__month,
+        department,
+        country,
+        sex AS employee_day__sex,
+        employee_id AS men,
+        hourly_pay AS hourly_pay_men
+      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    ) AS subq_2
+    WHERE
+      employee_day__sex = 'M'
+  ) AS subq_3
+  INNER JOIN (
+    SELECT
+      metric_time__month,
+      MAX(date_day__day) AS date_day__day__complete
+    FROM (
+      SELECT
+        DATE_TRUNC('DAY', date_day) AS date_day__day,
+        DATE_TRUNC('MONTH', date_day) AS metric_time__month,
+        sex AS employee_day__sex
+      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    ) AS subq_2
+    WHERE
+      employee_day__sex = 'M'
+    GROUP BY
+      metric_time__month
+  ) AS subq_5
+    ON subq_3.date_day__day = subq_5.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_3.metric_time__month
+      ),
+      (subq_3.metric_time__month, subq_3.department),
+      (subq_3.metric_time__month, subq_3.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+  UNION ALL
+  SELECT
+    'Q' AS freq,
+    CAST(subq_3.metric_time__quarter AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_3.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_3.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_3.department) = 0
+      THEN COALESCE(CAST(subq_3.department AS TEXT), '_U')
+      WHEN GROUPING(subq_3.country) = 0
+      THEN COALESCE(CAST(subq_3.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    SUM(subq_3.__hourly_pay_men) AS hourly_pay_men,
+    COUNT(DISTINCT subq_3.__men) AS men
+  FROM (
+    SELECT
+      men AS __men,
+      hourly_pay_men AS __hourly_pay_men,
+      date_day__day,
+      metric_time__quarter,
+      department,
+      country
+    FROM (
+      SELECT
+        DATE_TRUNC('DAY', date_day) AS date_day__day,
+        DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
+        department,
+        country,
+        sex AS employee_day__sex,
+        employee_id AS men,
+        hourly_pay AS hourly_pay_men
+      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    ) AS subq_2
+    WHERE
+      employee_day__sex = 'M'
+  ) AS subq_3
+  INNER JOIN (
+    SELECT
+      metric_time__quarter,
+      MAX(date_day__day) AS date_day__day__complete
+    FROM (
+      SELECT
+        DATE_TRUNC('DAY', date_day) AS date_day__day,
+        DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
+        sex AS employee_day__sex
+      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    ) AS subq_2
+    WHERE
+      employee_day__sex = 'M'
+    GROUP BY
+      metric_time__quarter
+  ) AS subq_5
+    ON subq_3.date_day__day = subq_5.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_3.metric_time__quarter
+      ),
+      (subq_3.metric_time__quarter, subq_3.department),
+      (subq_3.metric_time__quarter, subq_3.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+  UNION ALL
+  SELECT
+    'A' AS freq,
+    CAST(subq_3.metric_time__year AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_3.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_3.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_3.department) = 0
+      THEN COALESCE(CAST(subq_3.department AS TEXT), '_U')
+      WHEN GROUPING(subq_3.country) = 0
+      THEN COALESCE(CAST(subq_3.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    SUM(subq_3.__hourly_pay_men) AS hourly_pay_men,
+    COUNT(DISTINCT subq_3.__men) AS men
+  FROM (
+    SELECT
+      men AS __men,
+      hourly_pay_men AS __hourly_pay_men,
+      date_day__day,
+      metric_time__year,
+      department,
+      country
+    FROM (
+      SELECT
+        DATE_TRUNC('DAY', date_day) AS date_day__day,
+        DATE_TRUNC('YEAR', date_day) AS metric_time__year,
+        department,
+        country,
+        sex AS employee_day__sex,
+        employee_id AS men,
+        hourly_pay AS hourly_pay_men
+      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    ) AS subq_2
+    WHERE
+      employee_day__sex = 'M'
+  ) AS subq_3
+  INNER JOIN (
+    SELECT
+      metric_time__year,
+      MAX(date_day__day) AS date_day__day__complete
+    FROM (
+      SELECT
+        DATE_TRUNC('DAY', date_day) AS date_day__day,
+        DATE_TRUNC('YEAR', date_day) AS metric_time__year,
+        sex AS employee_day__sex
+      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    ) AS subq_2
+    WHERE
+      employee_day__sex = 'M'
+    GROUP BY
+      metric_time__year
+  ) AS subq_5
+    ON subq_3.date_day__day = subq_5.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_3.metric_time__year
+      ),
+      (subq_3.metric_time__year, subq_3.department),
+      (subq_3.metric_time__year, subq_3.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+), employee_days_hourly_pay_women AS (
+  SELECT
+    'M' AS freq,
+    CAST(subq_3.metric_time__month AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_3.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_3.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_3.department) = 0
+      THEN COALESCE(CAST(subq_3.department AS TEXT), '_U')
+      WHEN GROUPING(subq_3.country) = 0
+      THEN COALESCE(CAST(subq_3.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    SUM(subq_3.__hourly_pay_women) AS hourly_pay_women,
+    COUNT(DISTINCT subq_3.__women) AS women
+  FROM (
+    SELECT
+      women AS __women,
+      hourly_pay_women AS __hourly_pay_women,
+      date_day__day,
+      metric_time__month,
+      department,
+      country
+    FROM (
+      SELECT
+        DATE_TRUNC('DAY', date_day) AS date_day__day,
+        DATE_TRUNC('MONTH', date_day) AS metric_time__month,
+        department,
+        country,
+        sex AS employee_day__sex,
+        employee_id AS women,
+        hourly_pay AS hourly_pay_women
+      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    ) AS subq_2
+    WHERE
+      employee_day__sex = 'F'
+  ) AS subq_3
+  INNER JOIN (
+    SELECT
+      metric_time__month,
+      MAX(date_day__day) AS date_day__day__complete
+    FROM (
+      SELECT
+        DATE_TRUNC('DAY', date_day) AS date_day__day,
+        DATE_TRUNC('MONTH', date_day) AS metric_time__month,
+        sex AS employee_day__sex
+      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    ) AS subq_2
+    WHERE
+      employee_day__sex = 'F'
+    GROUP BY
+      metric_time__month
+  ) AS subq_5
+    ON subq_3.date_day__day = subq_5.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_3.metric_time__month
+      ),
+      (subq_3.metric_time__month, subq_3.department),
+      (subq_3.metric_time__month, subq_3.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+  UNION ALL
+  SELECT
+    'Q' AS freq,
+    CAST(subq_3.metric_time__quarter AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_3.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_3.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_3.department) = 0
+      THEN COALESCE(CAST(subq_3.department AS TEXT), '_U')
+      WHEN GROUPING(subq_3.country) = 0
+      THEN COALESCE(CAST(subq_3.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    SUM(subq_3.__hourly_pay_women) AS hourly_pay_women,
+    COUNT(DISTINCT subq_3.__women) AS women
+  FROM (
+    SELECT
+      women AS __women,
+      hourly_pay_women AS __hourly_pay_women,
+      date_day__day,
+      metric_time__quarter,
+      department,
+      country
+    FROM (
+      SELECT
+        DATE_TRUNC('DAY', date_day) AS date_day__day,
+        DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
+        department,
+        country,
+        sex AS employee_day__sex,
+        employee_id AS women,
+        hourly_pay AS hourly_pay_women
+      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    ) AS subq_2
+    WHERE
+      employee_day__sex = 'F'
+  ) AS subq_3
+  INNER JOIN (
+    SELECT
+      metric_time__quarter,
+      MAX(date_day__day) AS date_day__day__complete
+    FROM (
+      SELECT
+        DATE_TRUNC('DAY', date_day) AS date_day__day,
+        DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
+        sex AS employee_day__sex
+      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    ) AS subq_2
+    WHERE
+      employee_day__sex = 'F'
+    GROUP BY
+      metric_time__quarter
+  ) AS subq_5
+    ON subq_3.date_day__day = subq_5.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_3.metric_time__quarter
+      ),
+      (subq_3.metric_time__quarter, subq_3.department),
+      (subq_3.metric_time__quarter, subq_3.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+  UNION ALL
+  SELECT
+    'A' AS freq,
+    CAST(subq_3.metric_time__year AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_3.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_3.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_3.department) = 0
+      THEN COALESCE(CAST(subq_3.department AS TEXT), '_U')
+      WHEN GROUPING(subq_3.country) = 0
+      THEN COALESCE(CAST(subq_3.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    SUM(subq_3.__hourly_pay_women) AS hourly_pay_women,
+    COUNT(DISTINCT subq_3.__women) AS women
+  FROM (
+    SELECT
+      women AS __women,
+      hourly_pay_women AS __hourly_pay_women,
+      date_day__day,
+      metric_time__year,
+      department,
+      country
+    FROM (
+      SELECT
+        DATE_TRUNC('DAY', date_day) AS date_day__day,
+        DATE_TRUNC('YEAR', date_day) AS metric_time__year,
+        department,
+        country,
+        sex AS employee_day__sex,
+        employee_id AS women,
+        hourly_pay AS hourly_pay_women
+      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    ) AS subq_2
+    WHERE
+      employee_day__sex = 'F'
+  ) AS subq_3
+  INNER JOIN (
+    SELECT
+      metric_time__year,
+      MAX(date_day__day) AS date_day__day__complete
+    FROM (
+      SELECT
+        DATE_TRUNC('DAY', date_day) AS date_day__day,
+        DATE_TRUNC('YEAR', date_day) AS metric_time__year,
+        sex AS employee_day__sex
+      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    ) AS subq_2
+    WHERE
+      employee_day__sex = 'F'
+    GROUP BY
+      metric_time__year
+  ) AS subq_5
+    ON subq_3.date_day__day = subq_5.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_3.metric_time__year
+      ),
+      (subq_3.metric_time__year, subq_3.department),
+      (subq_3.metric_time__year, subq_3.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+)
+SELECT
+  'gender_pay_gap' AS kpi_id,
+  freq,
+  case freq
+        when 'W' then strftime(period_start, '%G-W%V')
+        when 'M' then strftime(period_start, '%Y-%m')
+        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
+        when 'A' then strftime(period_start, '%Y')
+    end AS time_period,
+  period_start,
+  cast(
+        case freq
+            when 'W' then period_start + interval 7 day
+            when 'M' then period_start + interval 1 month
+            when 'Q' then period_start + interval 3 month
+            when 'A' then period_start + interval 1 year
+        end - interval 1 day as date
+    ) AS period_end,
+  segment,
+  member,
+  CAST((
+    CAST(hourly_pay_men AS DOUBLE) / CAST(NULLIF(men, 0) AS DOUBLE)
+  ) - (
+    CAST(hourly_pay_women AS DOUBLE) / CAST(NULLIF(women, 0) AS DOUBLE)
+  ) AS DOUBLE) / CAST(NULLIF(CAST(hourly_pay_men AS DOUBLE) / CAST(NULLIF(men, 0) AS DOUBLE), 0) AS DOUBLE) AS obs_value,
+  CAST((
+    CAST(hourly_pay_men AS DOUBLE) / CAST(NULLIF(men, 0) AS DOUBLE)
+  ) - (
+    CAST(hourly_pay_women AS DOUBLE) / CAST(NULLIF(women, 0) AS DOUBLE)
+  ) AS DOUBLE) AS numerator,
+  CAST(hourly_pay_men AS DOUBLE) / CAST(NULLIF(men, 0) AS DOUBLE) AS denominator,
+  CAST(headcount AS BIGINT) AS n_obs,
+  CAST(women AS BIGINT) AS n_persons_numerator,
+  CAST(men AS BIGINT) AS n_persons_denominator,
+  'a5d2903d82258091' AS definition_hash,
+  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+FROM (
+  SELECT
+    *
+  FROM employee_days_headcount
+  FULL OUTER JOIN employee_days_hourly_pay_men
+    USING (freq, period_start, segment, member)
+  FULL OUTER JOIN employee_days_hourly_pay_women
+    USING (freq, period_start, segment, member)
+) AS leaves
+    );
+    
+  

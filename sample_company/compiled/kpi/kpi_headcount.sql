@@ -1,0 +1,230 @@
+
+    
+
+    create  table
+      "warehouse"."kpi"."kpi_headcount__dbt_tmp"
+  
+    
+    as (
+      -- Headcount (headcount). Written by `kpi compile`; change the definition, not this file.
+WITH employee_days AS (
+  SELECT
+    'W' AS freq,
+    CAST(subq_2.metric_time__week AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_2.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN COALESCE(CAST(subq_2.department AS TEXT), '_U')
+      WHEN GROUPING(subq_2.country) = 0
+      THEN COALESCE(CAST(subq_2.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    COUNT(DISTINCT subq_2.__headcount) AS headcount
+  FROM (
+    SELECT
+      DATE_TRUNC('DAY', date_day) AS date_day__day,
+      DATE_TRUNC('WEEK', date_day) AS metric_time__week,
+      department,
+      country,
+      employee_id AS __headcount
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+  ) AS subq_2
+  INNER JOIN (
+    SELECT
+      DATE_TRUNC('WEEK', date_day) AS metric_time__week,
+      MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    GROUP BY
+      DATE_TRUNC('WEEK', date_day)
+  ) AS subq_4
+    ON subq_2.date_day__day = subq_4.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_2.metric_time__week
+      ),
+      (subq_2.metric_time__week, subq_2.department),
+      (subq_2.metric_time__week, subq_2.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+  UNION ALL
+  SELECT
+    'M' AS freq,
+    CAST(subq_2.metric_time__month AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_2.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN COALESCE(CAST(subq_2.department AS TEXT), '_U')
+      WHEN GROUPING(subq_2.country) = 0
+      THEN COALESCE(CAST(subq_2.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    COUNT(DISTINCT subq_2.__headcount) AS headcount
+  FROM (
+    SELECT
+      DATE_TRUNC('DAY', date_day) AS date_day__day,
+      DATE_TRUNC('MONTH', date_day) AS metric_time__month,
+      department,
+      country,
+      employee_id AS __headcount
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+  ) AS subq_2
+  INNER JOIN (
+    SELECT
+      DATE_TRUNC('MONTH', date_day) AS metric_time__month,
+      MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    GROUP BY
+      DATE_TRUNC('MONTH', date_day)
+  ) AS subq_4
+    ON subq_2.date_day__day = subq_4.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_2.metric_time__month
+      ),
+      (subq_2.metric_time__month, subq_2.department),
+      (subq_2.metric_time__month, subq_2.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+  UNION ALL
+  SELECT
+    'Q' AS freq,
+    CAST(subq_2.metric_time__quarter AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_2.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN COALESCE(CAST(subq_2.department AS TEXT), '_U')
+      WHEN GROUPING(subq_2.country) = 0
+      THEN COALESCE(CAST(subq_2.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    COUNT(DISTINCT subq_2.__headcount) AS headcount
+  FROM (
+    SELECT
+      DATE_TRUNC('DAY', date_day) AS date_day__day,
+      DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
+      department,
+      country,
+      employee_id AS __headcount
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+  ) AS subq_2
+  INNER JOIN (
+    SELECT
+      DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
+      MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    GROUP BY
+      DATE_TRUNC('QUARTER', date_day)
+  ) AS subq_4
+    ON subq_2.date_day__day = subq_4.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_2.metric_time__quarter
+      ),
+      (subq_2.metric_time__quarter, subq_2.department),
+      (subq_2.metric_time__quarter, subq_2.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+  UNION ALL
+  SELECT
+    'A' AS freq,
+    CAST(subq_2.metric_time__year AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN 'department'
+      WHEN GROUPING(subq_2.country) = 0
+      THEN 'country'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(subq_2.department) = 0
+      THEN COALESCE(CAST(subq_2.department AS TEXT), '_U')
+      WHEN GROUPING(subq_2.country) = 0
+      THEN COALESCE(CAST(subq_2.country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    COUNT(DISTINCT subq_2.__headcount) AS headcount
+  FROM (
+    SELECT
+      DATE_TRUNC('DAY', date_day) AS date_day__day,
+      DATE_TRUNC('YEAR', date_day) AS metric_time__year,
+      department,
+      country,
+      employee_id AS __headcount
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+  ) AS subq_2
+  INNER JOIN (
+    SELECT
+      DATE_TRUNC('YEAR', date_day) AS metric_time__year,
+      MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
+    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    GROUP BY
+      DATE_TRUNC('YEAR', date_day)
+  ) AS subq_4
+    ON subq_2.date_day__day = subq_4.date_day__day__complete
+  GROUP BY
+    GROUPING SETS (
+      (
+        subq_2.metric_time__year
+      ),
+      (subq_2.metric_time__year, subq_2.department),
+      (subq_2.metric_time__year, subq_2.country)
+    )
+  HAVING
+    NOT period_start IS NULL
+)
+SELECT
+  'headcount' AS kpi_id,
+  freq,
+  case freq
+        when 'W' then strftime(period_start, '%G-W%V')
+        when 'M' then strftime(period_start, '%Y-%m')
+        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
+        when 'A' then strftime(period_start, '%Y')
+    end AS time_period,
+  period_start,
+  cast(
+        case freq
+            when 'W' then period_start + interval 7 day
+            when 'M' then period_start + interval 1 month
+            when 'Q' then period_start + interval 3 month
+            when 'A' then period_start + interval 1 year
+        end - interval 1 day as date
+    ) AS period_end,
+  segment,
+  member,
+  CAST(headcount AS DOUBLE) AS obs_value,
+  CAST(headcount AS DOUBLE) AS numerator,
+  CAST(NULL AS DOUBLE) AS denominator,
+  CAST(headcount AS BIGINT) AS n_obs,
+  CAST(headcount AS BIGINT) AS n_persons_numerator,
+  CAST(NULL AS BIGINT) AS n_persons_denominator,
+  '382753ff98da64a6' AS definition_hash,
+  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+FROM employee_days
+    );
+    
+  

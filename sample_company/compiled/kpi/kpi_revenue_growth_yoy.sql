@@ -1,0 +1,118 @@
+
+    
+
+    create  table
+      "warehouse"."kpi"."kpi_revenue_growth_yoy__dbt_tmp"
+  
+    
+    as (
+      -- Revenue growth (year on year) (revenue_growth_yoy). Written by `kpi compile`; change the definition, not this file.
+WITH order_lines AS (
+  SELECT
+    CASE
+      WHEN GROUPING(metric_time__month) = 0
+      THEN 'M'
+      WHEN GROUPING(metric_time__quarter) = 0
+      THEN 'Q'
+      WHEN GROUPING(metric_time__year) = 0
+      THEN 'A'
+    END AS freq,
+    CAST(COALESCE(metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(country) = 0
+      THEN 'country'
+      WHEN GROUPING(channel) = 0
+      THEN 'channel'
+      WHEN GROUPING(product_category) = 0
+      THEN 'product_category'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(country) = 0
+      THEN COALESCE(CAST(country AS TEXT), '_U')
+      WHEN GROUPING(channel) = 0
+      THEN COALESCE(CAST(channel AS TEXT), '_U')
+      WHEN GROUPING(product_category) = 0
+      THEN COALESCE(CAST(product_category AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    SUM(__net_revenue) AS net_revenue,
+    SUM(__order_lines) AS order_lines
+  FROM (
+    SELECT
+      DATE_TRUNC('MONTH', line_date) AS metric_time__month,
+      DATE_TRUNC('QUARTER', line_date) AS metric_time__quarter,
+      DATE_TRUNC('YEAR', line_date) AS metric_time__year,
+      country,
+      channel,
+      product_category,
+      net_amount AS __net_revenue,
+      CASE WHEN NOT order_line_id IS NULL THEN 1 ELSE 0 END AS __order_lines
+    FROM "warehouse"."marts"."fct_order_lines" AS order_lines
+  ) AS subq_3
+  GROUP BY
+    GROUPING SETS (
+      (
+        metric_time__month
+      ),
+      (metric_time__month, country),
+      (metric_time__month, channel),
+      (metric_time__month, product_category),
+      (
+        metric_time__quarter
+      ),
+      (metric_time__quarter, country),
+      (metric_time__quarter, channel),
+      (metric_time__quarter, product_category),
+      (
+        metric_time__year
+      ),
+      (metric_time__year, country),
+      (metric_time__year, channel),
+      (metric_time__year, product_category)
+    )
+  HAVING
+    NOT period_start IS NULL
+)
+SELECT
+  'revenue_growth_yoy' AS kpi_id,
+  freq,
+  case freq
+        when 'W' then strftime(period_start, '%G-W%V')
+        when 'M' then strftime(period_start, '%Y-%m')
+        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
+        when 'A' then strftime(period_start, '%Y')
+    end AS time_period,
+  period_start,
+  cast(
+        case freq
+            when 'W' then period_start + interval 7 day
+            when 'M' then period_start + interval 1 month
+            when 'Q' then period_start + interval 3 month
+            when 'A' then period_start + interval 1 year
+        end - interval 1 day as date
+    ) AS period_end,
+  segment,
+  member,
+  CAST(net_revenue - net_revenue_1_year_ago AS DOUBLE) / CAST(NULLIF(net_revenue_1_year_ago, 0) AS DOUBLE) AS obs_value,
+  CAST(net_revenue - net_revenue_1_year_ago AS DOUBLE) AS numerator,
+  CAST(net_revenue_1_year_ago AS DOUBLE) AS denominator,
+  CAST(order_lines AS BIGINT) AS n_obs,
+  CAST(NULL AS BIGINT) AS n_persons_numerator,
+  CAST(NULL AS BIGINT) AS n_persons_denominator,
+  '2f954b760a963072' AS definition_hash,
+  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+FROM (
+  SELECT
+    now.*,
+    net_revenue_1_year_ago.net_revenue AS net_revenue_1_year_ago
+  FROM order_lines AS now
+  LEFT JOIN order_lines AS net_revenue_1_year_ago
+    ON now.freq = net_revenue_1_year_ago.freq
+    AND now.segment = net_revenue_1_year_ago.segment
+    AND now.member = net_revenue_1_year_ago.member
+    AND now.period_start = net_revenue_1_year_ago.period_start + INTERVAL '1' YEAR
+) AS leaves
+    );
+    
+  

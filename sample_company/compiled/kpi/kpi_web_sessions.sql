@@ -1,0 +1,101 @@
+
+    
+
+    create  table
+      "warehouse"."kpi"."kpi_web_sessions__dbt_tmp"
+  
+    
+    as (
+      -- Web sessions (web_sessions). Written by `kpi compile`; change the definition, not this file.
+WITH web_sessions AS (
+  SELECT
+    CASE
+      WHEN GROUPING(DATE_TRUNC('WEEK', session_date)) = 0
+      THEN 'W'
+      WHEN GROUPING(DATE_TRUNC('MONTH', session_date)) = 0
+      THEN 'M'
+      WHEN GROUPING(DATE_TRUNC('QUARTER', session_date)) = 0
+      THEN 'Q'
+      WHEN GROUPING(DATE_TRUNC('YEAR', session_date)) = 0
+      THEN 'A'
+    END AS freq,
+    CAST(COALESCE(
+      DATE_TRUNC('WEEK', session_date),
+      DATE_TRUNC('MONTH', session_date),
+      DATE_TRUNC('QUARTER', session_date),
+      DATE_TRUNC('YEAR', session_date)
+    ) AS DATE) AS period_start,
+    CASE
+      WHEN GROUPING(country) = 0
+      THEN 'country'
+      WHEN GROUPING(channel) = 0
+      THEN 'channel'
+      ELSE '_T'
+    END AS segment,
+    CASE
+      WHEN GROUPING(country) = 0
+      THEN COALESCE(CAST(country AS TEXT), '_U')
+      WHEN GROUPING(channel) = 0
+      THEN COALESCE(CAST(channel AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    SUM(sessions) AS web_sessions
+  FROM "warehouse"."marts"."fct_web_sessions" AS web_sessions
+  GROUP BY
+    GROUPING SETS (
+      (
+        DATE_TRUNC('WEEK', session_date)
+      ),
+      (DATE_TRUNC('WEEK', session_date), country),
+      (DATE_TRUNC('WEEK', session_date), channel),
+      (
+        DATE_TRUNC('MONTH', session_date)
+      ),
+      (DATE_TRUNC('MONTH', session_date), country),
+      (DATE_TRUNC('MONTH', session_date), channel),
+      (
+        DATE_TRUNC('QUARTER', session_date)
+      ),
+      (DATE_TRUNC('QUARTER', session_date), country),
+      (DATE_TRUNC('QUARTER', session_date), channel),
+      (
+        DATE_TRUNC('YEAR', session_date)
+      ),
+      (DATE_TRUNC('YEAR', session_date), country),
+      (DATE_TRUNC('YEAR', session_date), channel)
+    )
+  HAVING
+    NOT period_start IS NULL
+)
+SELECT
+  'web_sessions' AS kpi_id,
+  freq,
+  case freq
+        when 'W' then strftime(period_start, '%G-W%V')
+        when 'M' then strftime(period_start, '%Y-%m')
+        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
+        when 'A' then strftime(period_start, '%Y')
+    end AS time_period,
+  period_start,
+  cast(
+        case freq
+            when 'W' then period_start + interval 7 day
+            when 'M' then period_start + interval 1 month
+            when 'Q' then period_start + interval 3 month
+            when 'A' then period_start + interval 1 year
+        end - interval 1 day as date
+    ) AS period_end,
+  segment,
+  member,
+  CAST(web_sessions AS DOUBLE) AS obs_value,
+  CAST(web_sessions AS DOUBLE) AS numerator,
+  CAST(NULL AS DOUBLE) AS denominator,
+  CAST(web_sessions AS BIGINT) AS n_obs,
+  CAST(NULL AS BIGINT) AS n_persons_numerator,
+  CAST(NULL AS BIGINT) AS n_persons_denominator,
+  '339d0fc5c79a452f' AS definition_hash,
+  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+FROM web_sessions
+    );
+    
+  

@@ -1,0 +1,99 @@
+
+    
+      
+    
+
+    create  table
+      "warehouse"."staging"."stg_employees__dbt_tmp"
+  
+  (
+    employee_id varchar,
+    spell_start date,
+    spell_end date,
+    department varchar,
+    country varchar,
+    sex varchar,
+    hourly_pay decimal(18,4),
+    currency varchar,
+    exit_reason varchar
+    
+    )
+ ;
+    
+    
+    insert into "warehouse"."staging"."stg_employees__dbt_tmp" 
+  (
+    
+      
+      
+      employee_id ,
+    
+      
+      
+      spell_start ,
+    
+      
+      
+      spell_end ,
+    
+      
+      
+      department ,
+    
+      
+      
+      country ,
+    
+      
+      
+      sex ,
+    
+      
+      
+      hourly_pay ,
+    
+      
+      
+      currency ,
+    
+      
+      
+      exit_reason 
+    
+  )
+ (
+      
+    select employee_id, spell_start, spell_end, department, country, sex, hourly_pay, currency, exit_reason
+    from (
+        with source as (
+
+    select * from "warehouse"."raw"."employees"
+
+),
+
+final as (
+
+    select
+        cast(employee_id as varchar) as employee_id,
+        cast(valid_from as date) as spell_start,
+        cast(valid_to + interval 1 day as date) as spell_end,
+        cast(department as varchar) as department,
+        cast(country as varchar) as country,
+        case sex when 'Female' then 'F' when 'Male' then 'M' when 'Other' then 'X' end as sex,
+        cast(monthly_salary / monthly_hours as decimal(18, 4)) as hourly_pay,
+        cast(currency as varchar) as currency,
+        case leave_reason
+            when 'Resigned' then 'voluntary'
+            when 'Retired' then 'retirement'
+            when 'Dismissed' then 'dismissal'
+            when 'Contract ended' then 'end_of_contract'
+            else lower(leave_reason)
+        end as exit_reason
+    from source
+
+)
+
+select * from final
+    ) as model_subq
+    );
+  

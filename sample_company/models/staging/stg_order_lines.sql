@@ -1,0 +1,87 @@
+
+    
+      
+    
+
+    create  table
+      "warehouse"."staging"."stg_order_lines__dbt_tmp"
+  
+  (
+    order_line_id varchar,
+    order_id varchar,
+    line_date date,
+    product_id varchar,
+    is_return boolean,
+    quantity decimal(18,3),
+    net_amount decimal(18,4),
+    currency varchar
+    
+    )
+ ;
+    
+    
+    insert into "warehouse"."staging"."stg_order_lines__dbt_tmp" 
+  (
+    
+      
+      
+      order_line_id ,
+    
+      
+      
+      order_id ,
+    
+      
+      
+      line_date ,
+    
+      
+      
+      product_id ,
+    
+      
+      
+      is_return ,
+    
+      
+      
+      quantity ,
+    
+      
+      
+      net_amount ,
+    
+      
+      
+      currency 
+    
+  )
+ (
+      
+    select order_line_id, order_id, line_date, product_id, is_return, quantity, net_amount, currency
+    from (
+        with source as (
+
+    select * from "warehouse"."raw"."order_lines"
+
+),
+
+final as (
+
+    select
+        cast(order_line_id as varchar) as order_line_id,
+        cast(order_id as varchar) as order_id,
+        cast(booked_at at time zone 'UTC' at time zone 'Europe/Stockholm' as date) as line_date,
+        cast(product_id as varchar) as product_id,
+        line_type = 'return' as is_return,
+        cast(quantity as decimal(18, 3)) as quantity,
+        cast(net_amount as decimal(18, 4)) as net_amount,
+        cast(currency as varchar) as currency
+    from source
+
+)
+
+select * from final
+    ) as model_subq
+    );
+  

@@ -1,0 +1,99 @@
+
+    
+      
+    
+
+    create  table
+      "warehouse"."staging"."stg_orders__dbt_tmp"
+  
+  (
+    order_id varchar,
+    customer_id varchar,
+    order_date date,
+    country varchar,
+    channel varchar,
+    promised_date date,
+    delivered_date date
+    
+    )
+ ;
+    
+    
+    insert into "warehouse"."staging"."stg_orders__dbt_tmp" 
+  (
+    
+      
+      
+      order_id ,
+    
+      
+      
+      customer_id ,
+    
+      
+      
+      order_date ,
+    
+      
+      
+      country ,
+    
+      
+      
+      channel ,
+    
+      
+      
+      promised_date ,
+    
+      
+      
+      delivered_date 
+    
+  )
+ (
+      
+    select order_id, customer_id, order_date, country, channel, promised_date, delivered_date
+    from (
+        with orders as (
+
+    select * from "warehouse"."raw"."orders"
+
+),
+
+deliveries as (
+
+    select * from "warehouse"."raw"."deliveries"
+
+),
+
+first_deliveries as (
+
+    -- A parcel that is reported twice was delivered the first time.
+    select
+        order_id,
+        min(delivered_at) as delivered_at
+    from deliveries
+    group by order_id
+
+),
+
+final as (
+
+    select
+        cast(orders.order_id as varchar) as order_id,
+        cast(orders.customer_id as varchar) as customer_id,
+        cast(orders.ordered_at at time zone 'UTC' at time zone 'Europe/Stockholm' as date) as order_date,
+        cast(orders.country as varchar) as country,
+        cast(orders.channel as varchar) as channel,
+        cast(orders.promised_date as date) as promised_date,
+        cast(first_deliveries.delivered_at at time zone 'UTC' at time zone 'Europe/Stockholm' as date) as delivered_date
+    from orders
+    left join first_deliveries on orders.order_id = first_deliveries.order_id
+
+)
+
+select * from final
+    ) as model_subq
+    );
+  

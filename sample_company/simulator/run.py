@@ -1,0 +1,43 @@
+"""One simulation run: every source system, month by month."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sample_company.simulator.absences import Absences
+from sample_company.simulator.customers import Customers
+from sample_company.simulator.files import SourceFolder
+from sample_company.simulator.finance import write_exchange_rates
+from sample_company.simulator.marketing import write_ads, write_leads, write_web
+from sample_company.simulator.operations import write_energy, write_incidents
+from sample_company.simulator.people import Staff
+from sample_company.simulator.products import make_products, write_products
+from sample_company.simulator.shop import Shop
+from sample_company.simulator.support import write_tickets
+from sample_company.simulator.timeline import Span
+
+
+def simulate(out: Path, span: Span) -> None:
+    """Write the files of all source systems below `out`; other files there are left alone."""
+    folder = SourceFolder(out)
+    products = make_products(span)
+    customers = Customers(span)
+    shop = Shop(folder, span, customers, products)
+    staff = Staff(span)
+    absences = Absences(span, staff)
+    for month in span.months():
+        registered = len(customers)
+        shop.run(month)
+        write_tickets(folder, span, customers, registered, month)
+        write_incidents(folder, span, month)
+        write_ads(folder, span, month)
+        write_web(folder, span, month)
+        write_leads(folder, span, month)
+        write_energy(folder, span, month)
+        staff.run(month)
+        absences.run(month)
+    write_products(folder, span, products)
+    customers.write(folder)
+    staff.write(folder)
+    absences.write(folder)
+    write_exchange_rates(folder, span)

@@ -1,0 +1,94 @@
+-- Cost per lead (cpl). Written by `kpi compile`; change the definition, not this file.
+WITH ad_performance AS (
+  SELECT
+    CASE
+      WHEN GROUPING(DATE_TRUNC('MONTH', ad_date)) = 0
+      THEN 'M'
+      WHEN GROUPING(DATE_TRUNC('QUARTER', ad_date)) = 0
+      THEN 'Q'
+      WHEN GROUPING(DATE_TRUNC('YEAR', ad_date)) = 0
+      THEN 'A'
+    END AS freq,
+    CAST(COALESCE(
+      DATE_TRUNC('MONTH', ad_date),
+      DATE_TRUNC('QUARTER', ad_date),
+      DATE_TRUNC('YEAR', ad_date)
+    ) AS DATE) AS period_start,
+    '_T' AS segment,
+    '_T' AS member,
+    SUM(cost) AS ad_cost
+  FROM {{ ref('fct_ad_performance') }} AS ad_performance
+  GROUP BY
+    GROUPING SETS (
+      (
+        DATE_TRUNC('MONTH', ad_date)
+      ),
+      (
+        DATE_TRUNC('QUARTER', ad_date)
+      ),
+      (
+        DATE_TRUNC('YEAR', ad_date)
+      )
+    )
+  HAVING
+    NOT period_start IS NULL
+), leads AS (
+  SELECT
+    CASE
+      WHEN GROUPING(metric_time__month) = 0
+      THEN 'M'
+      WHEN GROUPING(metric_time__quarter) = 0
+      THEN 'Q'
+      WHEN GROUPING(metric_time__year) = 0
+      THEN 'A'
+    END AS freq,
+    CAST(COALESCE(metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
+    '_T' AS segment,
+    '_T' AS member,
+    SUM(__qualified_leads) AS qualified_leads
+  FROM (
+    SELECT
+      DATE_TRUNC('MONTH', lead_date) AS metric_time__month,
+      DATE_TRUNC('QUARTER', lead_date) AS metric_time__quarter,
+      DATE_TRUNC('YEAR', lead_date) AS metric_time__year,
+      CASE WHEN is_qualified THEN 1 ELSE 0 END AS __qualified_leads
+    FROM {{ ref('fct_leads') }} AS leads
+  ) AS subq_3
+  GROUP BY
+    GROUPING SETS (
+      (
+        metric_time__month
+      ),
+      (
+        metric_time__quarter
+      ),
+      (
+        metric_time__year
+      )
+    )
+  HAVING
+    NOT period_start IS NULL
+)
+SELECT
+  'cpl' AS kpi_id,
+  freq,
+  {{ time_period('freq', 'period_start') }} AS time_period,
+  period_start,
+  {{ period_end('freq', 'period_start') }} AS period_end,
+  segment,
+  member,
+  CAST(ad_cost AS DOUBLE) / CAST(NULLIF(qualified_leads, 0) AS DOUBLE) AS obs_value,
+  CAST(ad_cost AS DOUBLE) AS numerator,
+  CAST(qualified_leads AS DOUBLE) AS denominator,
+  CAST(qualified_leads AS BIGINT) AS n_obs,
+  CAST(NULL AS BIGINT) AS n_persons_numerator,
+  CAST(NULL AS BIGINT) AS n_persons_denominator,
+  '8fd32f5da0f8b314' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
+FROM (
+  SELECT
+    *
+  FROM ad_performance
+  FULL OUTER JOIN leads
+    USING (freq, period_start, segment, member)
+) AS leaves

@@ -1,0 +1,53 @@
+-- Click-through rate (ctr). Written by `kpi compile`; change the definition, not this file.
+WITH ad_performance AS (
+  SELECT
+    CASE
+      WHEN GROUPING(DATE_TRUNC('MONTH', ad_date)) = 0
+      THEN 'M'
+      WHEN GROUPING(DATE_TRUNC('QUARTER', ad_date)) = 0
+      THEN 'Q'
+      WHEN GROUPING(DATE_TRUNC('YEAR', ad_date)) = 0
+      THEN 'A'
+    END AS freq,
+    CAST(COALESCE(
+      DATE_TRUNC('MONTH', ad_date),
+      DATE_TRUNC('QUARTER', ad_date),
+      DATE_TRUNC('YEAR', ad_date)
+    ) AS DATE) AS period_start,
+    '_T' AS segment,
+    '_T' AS member,
+    SUM(clicks) AS ad_clicks,
+    SUM(impressions) AS ad_impressions
+  FROM {{ ref('fct_ad_performance') }} AS ad_performance
+  GROUP BY
+    GROUPING SETS (
+      (
+        DATE_TRUNC('MONTH', ad_date)
+      ),
+      (
+        DATE_TRUNC('QUARTER', ad_date)
+      ),
+      (
+        DATE_TRUNC('YEAR', ad_date)
+      )
+    )
+  HAVING
+    NOT period_start IS NULL
+)
+SELECT
+  'ctr' AS kpi_id,
+  freq,
+  {{ time_period('freq', 'period_start') }} AS time_period,
+  period_start,
+  {{ period_end('freq', 'period_start') }} AS period_end,
+  segment,
+  member,
+  CAST(ad_clicks AS DOUBLE) / CAST(NULLIF(ad_impressions, 0) AS DOUBLE) AS obs_value,
+  CAST(ad_clicks AS DOUBLE) AS numerator,
+  CAST(ad_impressions AS DOUBLE) AS denominator,
+  CAST(ad_impressions AS BIGINT) AS n_obs,
+  CAST(NULL AS BIGINT) AS n_persons_numerator,
+  CAST(NULL AS BIGINT) AS n_persons_denominator,
+  '90a03c25df8517f5' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
+FROM ad_performance

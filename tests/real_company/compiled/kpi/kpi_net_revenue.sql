@@ -1,0 +1,72 @@
+-- Net revenue (net_revenue). Written by `kpi compile`; change the definition, not this file.
+WITH order_lines AS (
+  SELECT
+    CASE
+      WHEN GROUPING(metric_time__week) = 0
+      THEN 'W'
+      WHEN GROUPING(metric_time__month) = 0
+      THEN 'M'
+      WHEN GROUPING(metric_time__quarter) = 0
+      THEN 'Q'
+      WHEN GROUPING(metric_time__year) = 0
+      THEN 'A'
+    END AS freq,
+    CAST(COALESCE(metric_time__week, metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
+    CASE WHEN GROUPING(country) = 0 THEN 'country' ELSE '_T' END AS segment,
+    CASE
+      WHEN GROUPING(country) = 0
+      THEN COALESCE(CAST(country AS TEXT), '_U')
+      ELSE '_T'
+    END AS member,
+    SUM(__net_revenue) AS net_revenue,
+    SUM(__order_lines) AS order_lines
+  FROM (
+    SELECT
+      DATE_TRUNC('WEEK', line_date) AS metric_time__week,
+      DATE_TRUNC('MONTH', line_date) AS metric_time__month,
+      DATE_TRUNC('QUARTER', line_date) AS metric_time__quarter,
+      DATE_TRUNC('YEAR', line_date) AS metric_time__year,
+      country,
+      net_amount AS __net_revenue,
+      CASE WHEN NOT order_line_id IS NULL THEN 1 ELSE 0 END AS __order_lines
+    FROM {{ ref('fct_order_lines') }} AS order_lines
+  ) AS subq_3
+  GROUP BY
+    GROUPING SETS (
+      (
+        metric_time__week
+      ),
+      (metric_time__week, country),
+      (
+        metric_time__month
+      ),
+      (metric_time__month, country),
+      (
+        metric_time__quarter
+      ),
+      (metric_time__quarter, country),
+      (
+        metric_time__year
+      ),
+      (metric_time__year, country)
+    )
+  HAVING
+    NOT period_start IS NULL
+)
+SELECT
+  'net_revenue' AS kpi_id,
+  freq,
+  {{ time_period('freq', 'period_start') }} AS time_period,
+  period_start,
+  {{ period_end('freq', 'period_start') }} AS period_end,
+  segment,
+  member,
+  CAST(net_revenue AS DOUBLE) AS obs_value,
+  CAST(net_revenue AS DOUBLE) AS numerator,
+  CAST(NULL AS DOUBLE) AS denominator,
+  CAST(order_lines AS BIGINT) AS n_obs,
+  CAST(NULL AS BIGINT) AS n_persons_numerator,
+  CAST(NULL AS BIGINT) AS n_persons_denominator,
+  '748f6caf09a9cd48' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
+FROM order_lines

@@ -1,0 +1,2 @@
+-- Employees come with a number of absences, without days.
+{{ not_supplied() }}

@@ -1,0 +1,2 @@
+-- Invoices name the buyer, but nothing is known of buyers as such.
+{{ not_supplied() }}

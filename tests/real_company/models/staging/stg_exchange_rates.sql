@@ -1,0 +1,2 @@
+-- Every amount is in pounds, but for pay (stg_employees).
+{{ not_supplied() }}

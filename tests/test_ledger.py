@@ -1,0 +1,204 @@
+"""The ledger: what counts, that nothing can be changed, and the choice of vintages."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_quality import vintages
+from data_quality.ledger import OBSERVATIONS, SCHEMAS, VERDICTS, ConcurrentRelease, Ledger, content_hash, row_hash
+from data_quality.vintages import ADMITTED, INCOMING
+from metrics.errors import NyckeltalError
+
+DAY = date(2026, 3, 5)
+NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
+
+
+def observation(**facts: Any) -> dict[str, Any]:
+    """A vintage of January's total."""
+    return {
+        "kpi_id": "revenue",
+        "freq": "M",
+        "time_period": "2026-01",
+        "period_start": date(2026, 1, 1),
+        "period_end": date(2026, 1, 31),
+        "segment": "_T",
+        "member": "_T",
+        "obs_value": 10.0,
+        "obs_status": "A",
+        "conf_status": "F",
+        "definition_version": 1,
+        "definition_hash": "def1",
+        "candidate_hash": "cand1",
+        **facts,
+    }
+
+
+def table(rows: list[dict[str, Any]], schema: pa.Schema = OBSERVATIONS) -> pa.Table:
+    return pa.Table.from_pylist(rows, schema=pa.schema([field.with_nullable(True) for field in schema]))
+
+
+def append(ledger: Ledger, *rows: dict[str, Any]) -> dict[str, Any]:
+    """Append a release of these observations and no verdicts."""
+    return ledger.append(
+        table(list(rows)), table([], VERDICTS), realtime_start=DAY, published_at=NOON, catalog="{}", batch_id="b"
+    )
+
+
+def test_tables_are_append_only_and_complete_from_the_start(tmp_path: Path) -> None:
+    ledger = Ledger.open(str(tmp_path / "ledger"))
+    append(ledger, observation())
+    for name, schema in SCHEMAS.items():
+        delta = DeltaTable(tmp_path / "ledger" / name)
+        assert delta.metadata().configuration["delta.appendOnly"] == "true"
+        assert [field.name for field in delta.schema().fields] == schema.names
+    with pytest.raises(Exception, match="append-only"):
+        DeltaTable(tmp_path / "ledger" / "observations").delete()
+
+
+def test_releases_are_numbered_and_chained(tmp_path: Path) -> None:
+    root = str(tmp_path / "ledger")
+    for value in (1.0, 2.0, 3.0):
+        append(Ledger.open(root), observation(obs_value=value))
+    ledger = Ledger.open(root)
+    assert [row["sequence"] for row in ledger.releases] == [1, 2, 3]
+    assert [row["previous_hash"] for row in ledger.releases] == [None, *map(row_hash, ledger.releases[:2])]
+    for row in ledger.releases:
+        rows = [one for one in ledger.committed("observations").to_pylist() if one["release_id"] == row["release_id"]]
+        assert content_hash(table(rows), table([], VERDICTS), row["catalog"]) == row["content_hash"]
+        rows[0]["obs_value"] += 1
+        assert content_hash(table(rows), table([], VERDICTS), row["catalog"]) != row["content_hash"]
+
+
+def test_of_two_writers_one_commits(tmp_path: Path) -> None:
+    root = str(tmp_path / "ledger")
+    append(Ledger.open(root), observation())
+    first, second = Ledger.open(root), Ledger.open(root)
+    assert first.newest == second.newest
+    append(first, observation(obs_value=2.0))
+    with pytest.raises(ConcurrentRelease):
+        append(second, observation(obs_value=3.0))
+    ledger = Ledger.open(root)
+    assert [row["sequence"] for row in ledger.releases] == [1, 2]
+    assert sorted(ledger.committed("observations").column("obs_value").to_pylist()) == [2.0, 10.0]
+    append(ledger, observation(obs_value=3.0))
+    assert Ledger.open(root).committed("observations").num_rows == 3
+
+
+def test_rows_without_a_release_row_do_not_count(tmp_path: Path) -> None:
+    root = str(tmp_path / "ledger")
+    ledger = Ledger.open(root)
+    append(ledger, observation())
+    orphan = observation(release_id="orphan", realtime_start=DAY, published_at=NOON)
+    write_deltalake(ledger.tables["observations"], pa.Table.from_pylist([orphan], schema=OBSERVATIONS), mode="append")
+    reopened = Ledger.open(root)
+    assert reopened.tables["observations"].to_pyarrow_table().num_rows == 2
+    assert reopened.committed("observations").num_rows == 1
+
+
+def test_a_decision_needs_a_name_a_reason_and_its_key(tmp_path: Path) -> None:
+    ledger = Ledger.open(str(tmp_path / "ledger"))
+    with pytest.raises(NyckeltalError, match="reason"):
+        ledger.decide("revenue", "review", reason=" ", decided_by="cfo")
+    with pytest.raises(NyckeltalError, match="hash"):
+        ledger.decide("revenue", "release", reason="campaign", decided_by="cfo", freq="M", time_period="2026-01")
+    ledger.decide("revenue", "review", reason="looks right", decided_by="cfo")
+    assert [row["decision"] for row in Ledger.open(ledger.root).decisions()] == ["review"]
+
+
+def select(
+    incoming: list[dict[str, Any]], committed: list[dict[str, Any]], today: date = DAY, **admitted: Any
+) -> list[dict[str, Any]]:
+    """The new vintages when January's cells are admitted beside what was committed."""
+    facts = {name: observation()[name] for name in ("kpi_id", "freq", "time_period", "period_start", "period_end")}
+    facts |= {"candidate_hash": "cand2", "definition_version": 1, "definition_hash": "def1", **admitted}
+    cells = [{k: v for k, v in row.items() if k in INCOMING.names} for row in incoming]
+    before = table([{"published_at": NOON, "realtime_start": DAY, "release_id": "r", **row} for row in committed])
+    before = before.append_column("sequence", pa.array(range(1, len(committed) + 1), pa.int64()))
+    found: pa.Table = vintages.select(
+        pa.Table.from_pylist(cells, schema=INCOMING),
+        pa.Table.from_pylist([facts], schema=ADMITTED),
+        before,
+        today=today,
+        closes_after_days=10,
+    )
+    return list(found.to_pylist())
+
+
+def test_a_first_vintage_has_no_revision_type() -> None:
+    (new,) = select([observation()], [])
+    assert (new["obs_value"], new["obs_status"], new["revision_type"]) == (10.0, "A", None)
+
+
+def test_a_period_is_provisional_until_it_closes() -> None:
+    assert select([observation()], [], date(2026, 2, 10))[0]["obs_status"] == "P"
+    assert select([observation()], [], date(2026, 2, 11))[0]["obs_status"] == "A"
+    (final,) = select([observation()], [observation(obs_status="P")])
+    assert (final["obs_status"], final["revision_type"], final["revision_reason"]) == ("A", None, None)
+
+
+def test_equal_values_append_nothing_and_wobbling_digits_count_as_equal() -> None:
+    assert select([observation()], [observation()]) == []
+    assert select([observation(obs_value=10.0 * (1 + 1e-12))], [observation()]) == []
+    (final,) = select([observation(obs_value=10.0 * (1 + 1e-12))], [observation(obs_status="P")])
+    assert final["obs_value"] == 10.0
+
+
+@pytest.mark.parametrize(
+    ("admitted", "kind"),
+    [
+        ({}, "R2"),
+        ({"newest_delivery": datetime(2026, 3, 5, 11, tzinfo=UTC)}, "R2"),
+        ({"newest_delivery": datetime(2026, 3, 5, 13, tzinfo=UTC)}, "R1"),
+        ({"decision_id": "d", "decision_reason": "campaign"}, "C"),
+        ({"definition_version": 2, "decision_id": "d"}, "R3"),
+    ],
+)
+def test_a_changed_value_is_a_revision(admitted: dict[str, Any], kind: str) -> None:
+    (new,) = select([observation(obs_value=11.0)], [observation()], **admitted)
+    assert new["revision_type"] == kind
+
+
+def test_a_new_version_with_the_same_value_is_a_vintage_and_no_revision() -> None:
+    (new,) = select([observation()], [observation()], definition_version=2)
+    assert (new["definition_version"], new["revision_type"]) == (2, None)
+
+
+def test_suppression_is_no_revision_and_a_missing_value_has_its_status() -> None:
+    (hidden,) = select([observation(obs_value=None, conf_status="C")], [observation()])
+    assert (hidden["obs_status"], hidden["revision_type"]) == ("Q", None)
+    assert select([observation(obs_value=None)], [])[0]["obs_status"] == "O"
+
+
+def test_a_member_that_vanished_loses_its_value_once() -> None:
+    gone = observation(segment="country", member="DK", obs_value=4.0)
+    (new,) = select([observation()], [observation(), gone])
+    assert (new["member"], new["obs_value"], new["obs_status"]) == ("DK", None, "O")
+    assert select([observation()], [observation(), gone, observation(**{**gone, **new})]) == []
+
+
+numbers = st.one_of(st.none(), st.floats(min_value=-1e12, max_value=1e12))
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.lists(numbers, min_size=1, max_size=5))
+def test_the_latest_vintage_is_always_within_tolerance_of_the_last_value(values: list[float | None]) -> None:
+    committed: list[dict[str, Any]] = []
+    for value in values:
+        before = committed[-1]["obs_value"] if committed else None
+        new = select([observation(obs_value=value)], committed)
+        same = bool(committed) and (
+            before is None if value is None else before is not None and math.isclose(before, value, rel_tol=1e-9)
+        )
+        assert len(new) == (0 if same else 1)
+        committed += [observation(**one) for one in new]
+        latest = committed[-1]["obs_value"]
+        assert latest == value or value is None or math.isclose(latest, value, rel_tol=1e-9)

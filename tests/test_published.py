@@ -1,0 +1,154 @@
+"""The published file: what stands in it, that crashes leave it whole, and no small cell of a protected KPI."""
+
+from __future__ import annotations
+
+import stat
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_quality import published
+from data_quality.ledger import Ledger
+from metrics import company
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi
+
+SPAN = ("2026-01-01", "2026-02-28")
+GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)}
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    found = warehouse_factory.make(tmp_path, monkeypatch)
+    found.add(kpi(), GOOD)
+    return found
+
+
+def ledger() -> Ledger:
+    return Ledger.open(company.ledger_path())
+
+
+def counts() -> tuple[int, int, int]:
+    """Rows that count in releases, observations and verdicts."""
+    found = ledger()
+    return len(found.releases), found.committed("observations").num_rows, found.committed("verdicts").num_rows
+
+
+def test_the_published_file_is_readable_by_all_and_everything_in_it_has_a_comment(warehouse: Warehouse) -> None:
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    path = company.published_path()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert not Path(f"{path}.wal").exists()
+    assert warehouse.published("select count(*) from duckdb_tables() where comment is null") == [(0,)]
+    uncommented = "select column_name from duckdb_columns() where schema_name = 'kpi' and comment is null"
+    assert warehouse.published(uncommented) == []
+    as_of = "select comment is not null from duckdb_functions() where function_name = 'as_of'"
+    assert warehouse.published(as_of) == [(True,)]
+    assert warehouse.published("select time_period, member, revenue from kpi.finance_monthly where member = 'NO'") == [
+        ("2026-01", "NO", 25.0),
+        ("2026-02", "NO", 30.0),
+    ]
+    assert warehouse.published("select time_period, closes_on from kpi.calendar")[1] == ("2026-02", date(2026, 3, 10))
+    assert warehouse.published("select objective, name from kpi.objectives") == [("growth", "Growth")]
+
+
+def people(n_se: int, n_no: int, n_dk: int = 20) -> list[dict[str, Any]]:
+    counts = {"SE": n_se, "NO": n_no, "DK": n_dk}
+    total = sum(counts.values())
+    rows = [{"segment": "_T", "member": "_T", "obs_value": float(total), "n_obs": total, "n_persons_numerator": total}]
+    return rows + [
+        {"segment": "country", "member": m, "obs_value": float(n), "n_obs": n, "n_persons_numerator": n}
+        for m, n in counts.items()
+    ]
+
+
+def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) -> None:
+    staff = kpi("staff", protected=True, unit="persons", kind="stock", domain="people")
+    warehouse.add(staff, {"2026-01": people(3, 10), "2026-02": people(30, 10)})
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    columns = "member, obs_value, n_obs, obs_status, conf_status, previous_value, change_previous"
+    values = f"select {columns} from kpi.observations"
+    assert warehouse.published(f"{values} where kpi_id = 'staff' and time_period = '2026-01' order by 1") == [
+        ("DK", 20.0, 20, "A", "F", None, None),
+        ("NO", None, None, "Q", "D", None, None),
+        ("SE", None, None, "Q", "C", None, None),
+        ("_T", 33.0, 33, "A", "F", None, None),
+    ]
+    assert warehouse.published(f"{values} where kpi_id = 'staff' and time_period = '2026-02' and member = 'SE'") == [
+        ("SE", 30.0, 30, "P", "F", None, None)
+    ]
+    rows = [row for row in ledger().committed("observations").to_pylist() if row["kpi_id"] == "staff"]
+    assert all(row["n_persons_numerator"] is None and row["n_persons_denominator"] is None for row in rows)
+    plain = {row[0] for row in warehouse.sql("select sha256(kpi_id) from kpi.kpi_staff")}
+    assert not plain & {row["candidate_hash"] for row in rows}
+    for row in ledger().committed("verdicts").to_pylist():
+        if row["kpi_id"] == "staff":
+            assert '"figure": null' in row["checks"] and '"figure": 0' not in row["checks"]
+
+    warehouse.add(staff, {"2026-01": people(8, 10), "2026-02": people(30, 10)})  # grown, but hidden for ever
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    hidden = f"{values} where kpi_id = 'staff' and time_period = '2026-01' and member in ('SE', 'NO')"
+    assert {row[1] for row in warehouse.published(hidden)} == {None}
+
+
+def crash_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Let publishing fall over just before or after a step."""
+    write, build, replace = Ledger._write, published.build, Path.replace
+
+    def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt(step)
+
+    def before_or_after(self: Ledger, name: str, *rest: Any) -> None:
+        if step == f"before {name}":
+            crash()
+        write(self, name, *rest)
+        if step == f"after {name}":
+            crash()
+
+    def half_a_build(found: Ledger, path: Path) -> None:
+        (path.parent / f".{path.name}.half").write_bytes(b"half a file")
+        crash()
+
+    monkeypatch.setattr(Ledger, "_write", before_or_after)
+    monkeypatch.setattr(published, "build", half_a_build if step == "in the build" else build)
+    monkeypatch.setattr(Path, "replace", crash if step == "before the swap" else replace)
+
+
+STEPS = ["before observations", "after observations", "after verdicts", "before releases", "after releases"]
+
+
+@pytest.mark.parametrize("step", [*STEPS, "in the build", "before the swap"])
+def test_a_crash_loses_nothing_and_the_next_run_completes_it(warehouse: Warehouse, step: str) -> None:
+    warehouse.judge(*SPAN)
+    warehouse.publish("2026-01-01", "2026-01-31")
+    published_before = warehouse.published("from kpi.vintages order by all")
+    with warehouse.monkeypatch.context() as patch:
+        crash_at(patch, step)
+        with pytest.raises(KeyboardInterrupt):
+            warehouse.publish(*SPAN)
+    assert warehouse.published("from kpi.vintages order by all") == published_before
+    done = warehouse.publish(*SPAN)
+    committed = step in ("after releases", "in the build", "before the swap")
+    assert done.appended_observations == (0 if committed else 3)
+    assert counts() == (2, 6, 2)
+    assert warehouse.published("select count(*), count(distinct (time_period, member)) from kpi.vintages") == [(6, 6)]
+    leftovers = [path.name for path in company.data_dir().iterdir() if "published" in path.name]
+    assert leftovers == ["published.duckdb"]
+    assert warehouse.publish(*SPAN).release_id is None
+
+
+def test_a_lost_or_damaged_published_file_is_rendered_again(warehouse: Warehouse) -> None:
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    good = warehouse.published("from kpi.observations order by all")
+    for damage in (None, b"not a database"):
+        company.published_path().unlink()
+        if damage:
+            company.published_path().write_bytes(damage)
+        warehouse.publish(*SPAN)
+        assert warehouse.published("from kpi.observations order by all") == good

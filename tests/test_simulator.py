@@ -1,0 +1,191 @@
+"""The simulator of the sample company: the same every time, growing by the day, whole, and plausible."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from metrics.company import PROJECT, Company
+from sample_company.simulator.run import simulate
+from sample_company.simulator.timeline import Span
+
+START, UNTIL = date(2024, 10, 1), date(2024, 11, 20)
+DAYS = 51
+COMPANY = PROJECT / "sample_company"
+
+
+def _simulate(folder: Path, until: date = UNTIL, seed: int = 1, scale: float = 1.0) -> Path:
+    simulate(folder, Span(start=START, until=until, seed=seed, scale=scale))
+    return folder
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _times(folder: Path) -> dict[str, float]:
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _simulate(tmp_path_factory.mktemp("sources"))
+
+
+@pytest.fixture(scope="module")
+def ask(sources: Path) -> Iterator[Callable[[str], tuple[int | float, ...]]]:
+    """One row of figures from a query over the sources."""
+    with duckdb.connect() as connection:
+        for name in ("orders", "order_lines", "deliveries"):
+            connection.execute(f"create table {name} as from read_csv('{sources}/shop/{name}/*.csv')")
+        connection.execute(f"create table products as from '{sources}/shop/products.csv'")
+        connection.execute(
+            f"create table customers as select * replace (customer_id::bigint as customer_id)"
+            f" from '{sources}/shop/customers.parquet'"
+        )
+        connection.execute(f"create table tickets as from read_json('{sources}/support/*.jsonl')")
+        connection.execute(f"create table sessions as from '{sources}/web/*.parquet'")
+        connection.execute(f"create table incidents as from read_csv('{sources}/ops/*.csv')")
+        connection.execute(f"create table readings as from read_csv('{sources}/energy/*.csv.gz')")
+        yield lambda query: connection.execute(query).fetchone() or ()
+
+
+def test_the_same_arguments_give_the_same_bytes_and_times(sources: Path, tmp_path: Path) -> None:
+    again = _simulate(tmp_path)
+    assert _hashes(again) == _hashes(sources)
+    assert _times(again) == _times(sources)
+
+
+def test_another_seed_gives_other_data(sources: Path, tmp_path: Path) -> None:
+    other = _hashes(_simulate(tmp_path, seed=2))
+    assert other.keys() == _hashes(sources).keys()
+    assert other["shop/orders/orders_2024-10-01.csv"] != _hashes(sources)["shop/orders/orders_2024-10-01.csv"]
+
+
+def test_a_later_last_day_adds_files_and_leaves_whole_ones_alone(sources: Path, tmp_path: Path) -> None:
+    (tmp_path / "unrelated.txt").write_text("stays")
+    earlier = _hashes(_simulate(tmp_path, until=date(2024, 11, 10)))
+    later = _hashes(_simulate(tmp_path))
+    snapshots = {
+        "shop/customers.parquet",
+        "hr/employees.xlsx",
+        "hr/absences.xlsx",
+        "finance/exchange_rates.csv",
+    }
+    changed = {path for path, content in earlier.items() if later[path] != content}
+    running = {path for path in changed if "2024-11" in path and "2024-11-" not in path}
+    # October's tickets and incidents that were open on 10 November may have been closed since.
+    reopened = {"support/tickets_2024-10.jsonl", "ops/incidents_2024-10.csv"}
+    assert changed - running <= snapshots | reopened
+    assert later.pop("unrelated.txt") == earlier.pop("unrelated.txt")
+    assert later == _hashes(sources), "what a day holds must not depend on when it was written"
+
+
+def test_a_file_is_delivered_on_the_morning_after_its_newest_day(sources: Path) -> None:
+    times = _times(sources)
+    assert times["shop/orders/orders_2024-10-05.csv"] == datetime(2024, 10, 6, 4, tzinfo=UTC).timestamp()
+    assert times["crm/leads_2024-10.csv"] == datetime(2024, 11, 1, 4, tzinfo=UTC).timestamp()
+    assert max(times.values()) == datetime(2024, 11, 21, 4, tzinfo=UTC).timestamp()
+
+
+def test_every_day_has_its_files(sources: Path) -> None:
+    folders = ("shop/orders", "shop/order_lines", "shop/deliveries", "ads/google", "ads/meta", "ads/linkedin")
+    for folder in folders:
+        assert len(list((sources / folder).glob("*.csv"))) == DAYS
+    assert not list(sources.rglob("*.tmp"))
+
+
+def test_a_file_holds_the_events_of_its_local_day(ask: Callable[[str], tuple[int, ...]], sources: Path) -> None:
+    """27 October 2024 had 25 hours, and began at 22:00 UTC of the day before."""
+    first, last = ask(f"select min(ordered_at), max(ordered_at) from '{sources}/shop/orders/orders_2024-10-27.csv'")
+    assert str(first) >= "2024-10-26 22:00:00"
+    assert str(last) < "2024-10-27 23:00:00"
+
+
+@pytest.mark.parametrize(
+    "orphans",
+    [
+        "select count(*) from order_lines anti join orders using (order_id)",
+        "select count(*) from orders anti join order_lines using (order_id)",
+        "select count(*) from deliveries anti join orders using (order_id)",
+        "select count(*) from order_lines anti join products using (product_id)",
+        "select count(*) from orders anti join customers using (customer_id) where customer_id is not null",
+        "select count(*) from tickets t where customer_id is not null"
+        " and not exists (select 1 from customers c where c.customer_id = t.customer_id::bigint)",
+        "select count(*) from orders join customers using (customer_id) where created_at > ordered_at",
+        "select count(*) from deliveries join orders using (order_id) where delivered_at < ordered_at",
+        "select count(*) from order_lines join orders using (order_id) where booked_at < ordered_at",
+    ],
+)
+def test_what_is_referred_to_is_there(ask: Callable[[str], tuple[int, ...]], orphans: str) -> None:
+    assert ask(orphans) == (0,)
+
+
+@pytest.mark.parametrize(
+    ("figure", "low", "high"),
+    [
+        ("select count(*) / 51 from orders", 140, 200),
+        ("select count(*) from orders where customer_id is null", 200, 500),
+        ("select count(*) - count(distinct order_id) from orders", 0, 0),
+        ("select count(*) - count(distinct order_line_id) from order_lines", 0, 0),
+        (
+            "select -sum(net_amount) filter (line_type = 'return') / sum(net_amount) filter (line_type = 'sale')"
+            " from order_lines where currency = 'SEK'",
+            0.03,
+            0.09,
+        ),
+        (
+            "select avg((delivered_at::date <= promised_date)::int) from orders join deliveries using (order_id)",
+            0.9,
+            0.97,
+        ),
+        ("select sum(conversions) / sum(sessions) from sessions", 0.02, 0.03),
+        ("select avg((survey_score >= 4)::int) from tickets", 0.75, 0.88),
+        ("select count(*) / 51 * 30 from incidents", 120, 180),
+        ("select count(*) from readings", 3 * (DAYS * 24 + 1), 3 * (DAYS * 24 + 1)),
+    ],
+)
+def test_figures_are_plausible(ask: Callable[[str], tuple[float, ...]], figure: str, low: float, high: float) -> None:
+    assert low <= ask(figure)[0] <= high
+
+
+def test_scale_multiplies_what_customers_do(sources: Path, tmp_path: Path) -> None:
+    few = len((_simulate(tmp_path, scale=0.2) / "crm/leads_2024-10.csv").read_text().splitlines())
+    many = len((sources / "crm/leads_2024-10.csv").read_text().splitlines())
+    assert 4 < many / few < 6
+
+
+@pytest.mark.parametrize(
+    ("start", "until", "scale", "message"),
+    [
+        (date(2024, 10, 2), UNTIL, 1.0, "first day of a month"),
+        (START, date(2024, 9, 30), 1.0, "before start"),
+        (START, UNTIL, 0.0, "above 0"),
+    ],
+)
+def test_a_span_that_makes_no_sense_is_refused(start: date, until: date, scale: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Span(start=start, until=until, seed=1, scale=scale)
+
+
+def test_every_feed_of_the_company_finds_files_with_its_columns(sources: Path) -> None:
+    for feed in Company.load(COMPANY).feeds.values():
+        files = sorted(sources.glob(feed.path))
+        assert files, feed.name
+        if feed.format == "csv":
+            sniffed = duckdb.sql(f"from read_csv('{files[-1]}', delim='{feed.options.delimiter}')")
+        elif feed.format == "excel":
+            continue
+        else:
+            reader = "read_parquet" if feed.format == "parquet" else "read_json"
+            sniffed = duckdb.sql(f"from {reader}('{files[-1]}')")
+        assert sniffed.columns == list(feed.columns), feed.name
