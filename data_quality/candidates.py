@@ -132,5 +132,5 @@ def _load_builds(connection: duckdb.DuckDBPyConnection) -> None:
     if has_table(connection, "kpi", "_builds"):
         connection.execute(
             "insert into builds select kpi_id, batch_id, ok, reason from kpi._builds"
-            " qualify row_number() over (partition by kpi_id order by built_at desc) = 1"
+            " qualify row_number() over (partition by kpi_id order by built_at desc, rowid desc) = 1"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -35,7 +36,7 @@ class CatalogKpi(BaseModel):
     freqs: tuple[str, ...]
     segments: tuple[str, ...]
     metric: str
-    metric_type: str
+    metric_type: Literal["simple", "ratio"]
     numerator_metric: str | None
     denominator_metric: str | None
     definition_version: int

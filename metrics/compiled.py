@@ -8,7 +8,7 @@ from pathlib import Path
 
 from metrics import dbt_project
 from metrics.catalog import Catalog, CatalogKpi
-from metrics.company import Company, data_dir
+from metrics.company import Company
 from metrics.compiler import candidates_sql, kpi_sql
 from metrics.errors import NyckeltalError, Problems
 from metrics.lineage import Lineage, Upstream, definition_hash
@@ -82,13 +82,13 @@ def stale(company: Company, files: dict[str, str]) -> list[str]:
 
 def _parse_without_kpis(company: Company, files: dict[str, str]) -> Path:
     """Parses with only the compiled files that staging and marts need, so that stale KPI models don't stand in the way."""
-    scratch = data_dir() / "dbt" / f"{company.path.name}-compile"
+    scratch = dbt_project.workspace(company) / "compile"
     shutil.rmtree(scratch / "compiled", ignore_errors=True)
     for name, text in files.items():
         path = scratch / "compiled" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return dbt_project.parse(company, compiled=scratch / "compiled", target=scratch / "target")
+    return dbt_project.parse(company, compiled=scratch / "compiled")
 
 
 def _compile_kpi(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> tuple[str, CatalogKpi]:
@@ -127,7 +127,7 @@ def _entry(one: KpiPlan, upstream: Upstream, hashed: str) -> CatalogKpi:
         freqs=adoption.freqs,
         segments=adoption.segments,
         metric=definition.metric,
-        metric_type=one.metric_type,
+        metric_type="ratio" if one.is_ratio else "simple",
         numerator_metric=one.numerator_metric,
         denominator_metric=one.denominator_metric,
         definition_version=definition.definition_version,

@@ -31,9 +31,9 @@ def kpi_sql(plan: KpiPlan, layer: SemanticLayer, definition_hash: str) -> str:
         _cast(plan.value, "double", "obs_value"),
         _cast(plan.numerator, "double", "numerator"),
         _cast(plan.denominator, "double", "denominator"),
-        _cast(plan.n_obs, "bigint", "n_obs"),
-        _cast(plan.n_persons_numerator, "bigint", "n_persons_numerator"),
-        _cast(plan.n_persons_denominator, "bigint", "n_persons_denominator"),
+        _count(plan.n_obs, "n_obs"),
+        _count(plan.n_persons_numerator, "n_persons_numerator"),
+        _count(plan.n_persons_denominator, "n_persons_denominator"),
         exp.alias_(exp.Literal.string(definition_hash), "definition_hash"),
         exp.alias_(exp.Literal.string("__invocation_id__"), "batch_id"),
     ).from_(_joined(plan))
@@ -190,3 +190,9 @@ def _cast(expression: exp.Expression | None, kind: str, alias: str) -> exp.Expre
     value = expression.copy() if expression is not None else exp.null()
     is_double = kind == "double" and isinstance(value, exp.Div)
     return exp.alias_(value if is_double else exp.cast(value, kind), alias)
+
+
+def _count(expression: exp.Expression | None, alias: str) -> exp.Expression:
+    """A count over leaves that were joined: a leaf without a row has counted nothing."""
+    counted = exp.func("COALESCE", expression.copy(), exp.Literal.number(0)) if expression is not None else None
+    return _cast(counted, "bigint", alias)

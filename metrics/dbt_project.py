@@ -11,39 +11,66 @@ from metrics.company import PROJECT, Company, data_dir
 from metrics.errors import NyckeltalError
 
 DBT_PROJECT = PROJECT / "dbt_project"
+_SHARED = ("dbt_project.yml", "profiles.yml", "macros", "models")
 
 
-def target_dir(company: Company) -> Path:
-    """Where dbt writes its manifest and logs for that company; one folder each, so that neither stales the other."""
+def workspace(company: Company) -> Path:
+    """Where dbt works for that company; one folder each, so that neither stales the other."""
     return data_dir() / "dbt" / company.path.name
 
 
+def target_dir(company: Company) -> Path:
+    """Where dbt writes that company's manifest and logs."""
+    return workspace(company) / "target"
+
+
+def project_dir(company: Company, compiled: Path | None = None, folder: Path | None = None) -> Path:
+    """A folder of links that joins `dbt_project/` and a company folder, so that every model path is below it.
+
+    dbt writes the SQL that it ran to the target folder joined with the model's path; for a company reached by an
+    absolute path, or by one that leaves the project, that would be the model's own file.
+    `compiled` stands in for the company's compiled folder.
+    """
+    folder = folder or workspace(company) / "project"
+    folder.mkdir(parents=True, exist_ok=True)
+    links = {name: DBT_PROJECT / name for name in _SHARED}
+    links |= {"company": company.path, "compiled": compiled or company.path / "compiled"}
+    for name, goal in links.items():
+        link = folder / name
+        if not link.is_symlink() or link.readlink() != goal:
+            link.unlink(missing_ok=True)
+            link.symlink_to(goal, target_is_directory=goal.is_dir())
+    return folder
+
+
 def environment(company: Company) -> dict[str, str]:
-    """The variables under which `dbt_project/` means this company and this deployment."""
+    """The variables under which the command `dbt` means this company and this deployment."""
+    project = str(project_dir(company))
     return {
-        "NYCKELTAL_COMPANY": str(company.path),
         "NYCKELTAL_DATA_DIR": str(data_dir()),
-        "DBT_PROJECT_DIR": str(DBT_PROJECT),
-        "DBT_PROFILES_DIR": str(DBT_PROJECT),
+        "DBT_PROJECT_DIR": project,
+        "DBT_PROFILES_DIR": project,
         "DBT_TARGET_PATH": str(target_dir(company)),
         "DBT_LOG_PATH": str(target_dir(company) / "logs"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
 
 
-def parse(company: Company, *, compiled: Path | None = None, target: Path | None = None) -> Path:
+def parse(company: Company, *, compiled: Path | None = None) -> Path:
     """Parses the project for that company and returns the folder with `manifest.json` and `semantic_manifest.json`.
 
-    `compiled` stands in for the company's own compiled folder.
+    `compiled` stands in for the company's compiled folder; the parse then has a workspace of its own beside it.
     Raises NyckeltalError with dbt's words when the project doesn't parse.
     """
     # dbt takes a second to import, and most commands need no parse.
     from dbt.cli.main import dbtRunner
 
-    target = target or target_dir(company)
-    variables = environment(company) | {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target / "logs")}
+    variables = environment(company)
+    target = target_dir(company)
     if compiled is not None:
-        variables["NYCKELTAL_COMPILED"] = str(compiled)
+        project = project_dir(company, compiled, compiled.parent / "project")
+        target = compiled.parent / "target"
+        variables |= {"DBT_PROJECT_DIR": str(project), "DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target / "logs")}
     with _environ(variables):
         result = dbtRunner().invoke(["--quiet", "--log-level", "none", "parse"])
     if not result.success:

@@ -41,10 +41,13 @@ class LeafGroup:
 
 @dataclass(frozen=True)
 class KpiPlan:
-    """How one KPI is computed. The expressions are over leaf columns."""
+    """How one KPI is computed. The expressions are over leaf columns.
+
+    A ratio is a ratio metric, or a derived one whose expression is one division.
+    """
 
     kpi: Kpi
-    metric_type: str
+    is_ratio: bool
     numerator_metric: str | None
     denominator_metric: str | None
     groups: tuple[LeafGroup, ...]
@@ -66,23 +69,27 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
     """The plan of one KPI, whose metrics are known to exist (rules.py sees to that)."""
     definition = kpi.definition
     metric = layer.metrics[definition.metric]
-    metric_type = metric.type.value
     arithmetic = _Arithmetic(layer)
     value = arithmetic.value(definition.metric)
     numerator, denominator = value.copy(), None
     numerator_metric = denominator_metric = None
-    if metric_type == "ratio":
+    if metric.type.value == "ratio":
         numerator_metric = metric.type_params.numerator.name
         denominator_metric = metric.type_params.denominator.name
         numerator = arithmetic.input(metric.type_params.numerator)
         denominator = arithmetic.input(metric.type_params.denominator)
+    elif metric.type.value == "derived" and isinstance(tree := _expr(metric), exp.Div):
+        numerator_metric = tree.this.sql(dialect="duckdb")
+        denominator_metric = tree.expression.sql(dialect="duckdb")
+        numerator = arithmetic.derived(metric, tree.this)
+        denominator = arithmetic.derived(metric, tree.expression)
     n_obs = arithmetic.value(definition.n_obs)
     persons = definition.persons
     persons_numerator = arithmetic.value(persons.numerator) if persons else None
     persons_denominator = arithmetic.value(persons.denominator) if persons and persons.denominator else None
     return KpiPlan(
         kpi=kpi,
-        metric_type=metric_type,
+        is_ratio=denominator is not None,
         numerator_metric=numerator_metric,
         denominator_metric=denominator_metric,
         groups=_groups(sorted({leaf.metric for leaf in arithmetic.leaves}), layer),
@@ -104,6 +111,8 @@ def unsupported(metric_name: str, layer: SemanticLayer) -> str | None:
         return f"metric '{metric_name}' is {kind}; simple, ratio and derived ones are compiled"
     if metric.type_params.join_to_timespine:
         return f"metric '{metric_name}' joins to the time spine; an empty period has no observation"
+    if metric.type_params.fill_nulls_with is not None:
+        return f"metric '{metric_name}' fills nulls; write coalesce() in a derived metric, which holds after joins too"
     if kind != "simple" and metric.filter is not None:
         return f"metric '{metric_name}' has a filter; state it on its simple metrics"
     for one in _inputs(metric):
@@ -126,9 +135,7 @@ class _Arithmetic:
         if metric.type.value == "simple":
             leaf = Leaf(metric_name, offset)
             self.leaves.add(leaf)
-            column = exp.column(leaf.column)
-            fill = self.layer.fills.get(metric_name)
-            return column if fill is None else exp.func("COALESCE", column, exp.Literal.number(fill))
+            return exp.column(leaf.column)
         if metric.type.value == "ratio":
             numerator = self.input(metric.type_params.numerator, offset)
             denominator = self.input(metric.type_params.denominator, offset)
@@ -137,14 +144,20 @@ class _Arithmetic:
                 this=exp.cast(numerator, "double"),
                 expression=exp.cast(exp.func("NULLIF", denominator, exp.Literal.number(0)), "double"),
             )
+        return self.derived(metric, _expr(metric), offset)
+
+    def derived(self, metric: Any, tree: exp.Expression, offset: str = "") -> exp.Expression:
         inputs = {one.alias or one.name: self.input(one, offset) for one in metric.type_params.metrics}
-        tree = parse_one(metric.type_params.expr, dialect="duckdb")
         return tree.transform(lambda node: _operand(inputs[node.name]) if _names(node, inputs) else node)
 
     def input(self, one: Any, offset: str = "") -> exp.Expression:
         window = one.offset_window
         shift = f"{window.count} {window.granularity}" if window else ""
         return self.value(one.name, shift or offset)
+
+
+def _expr(metric: Any) -> exp.Expression:
+    return parse_one(metric.type_params.expr, dialect="duckdb")
 
 
 def _operand(expression: exp.Expression) -> exp.Expression:

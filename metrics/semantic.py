@@ -28,23 +28,6 @@ class SemanticLayer:
         return {model.name: model.node_relation.alias for model in self.manifest.semantic_models}
 
     @cached_property
-    def fills(self) -> dict[str, int]:
-        """What stands for a missing value, by metric that says so (`fill_nulls_with`)."""
-        return {
-            name: metric.type_params.fill_nulls_with
-            for name, metric in self.metrics.items()
-            if metric.type_params.fill_nulls_with is not None
-        }
-
-    @cached_property
-    def _leaf_engine(self) -> Any:
-        """An engine that leaves nulls unfilled: a leaf is filled after the leaves have met, not before."""
-        unfilled = self.manifest.model_copy(deep=True) if hasattr(self.manifest, "model_copy") else self.manifest.copy(deep=True)
-        for metric in unfilled.metrics:
-            metric.type_params.fill_nulls_with = None
-        return _engine(unfilled)
-
-    @cached_property
     def _engine(self) -> Any:
         return _engine(self.manifest)
 
@@ -54,7 +37,7 @@ class SemanticLayer:
         Raises NyckeltalError when the metrics can't be cut that way.
         """
         group_by = [f"metric_time__{GRAINS[freq]}" for freq in freqs] + list(segments)
-        return _explain(self._leaf_engine, metrics, group_by, ())
+        return _explain(self._engine, metrics, group_by, ())
 
     def query_sql(self, metrics: Sequence[str], group_by: Sequence[str] = (), where: Sequence[str] = ()) -> str:
         """MetricFlow's SQL for any metrics, as an analyst would query them."""

@@ -21,7 +21,7 @@ app = typer.Typer(
     name="kpi", help="Governed KPIs: define, compile, run, look up.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False,
 )  # fmt: skip
-console = Console()
+console = Console(file=sys.stdout)  # this very stream, also while a run sends what libraries print elsewhere
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 

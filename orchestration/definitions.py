@@ -35,5 +35,5 @@ def build_defs(company: Company | None = None, **resources: Any) -> Definitions:
         ],
         jobs=[refresh],
         schedules=[daily(company)],
-        resources={"dbt": dbt_resource(), "run": RunResources(), **resources},
+        resources={"dbt": dbt_resource(company), "run": RunResources(), **resources},
     )

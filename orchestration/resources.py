@@ -8,7 +8,8 @@ from typing import Any
 
 from dagster_dbt import DbtCliResource
 
-from metrics.dbt_project import DBT_PROJECT
+from metrics.company import Company
+from metrics.dbt_project import project_dir
 from orchestration.stages import Stages
 
 
@@ -23,10 +24,10 @@ class RunResources:
         self.release: Any = None
 
 
-def dbt_resource() -> DbtCliResource:
+def dbt_resource(company: Company) -> DbtCliResource:
     """dbt of the same environment as this interpreter; dagster-dbt would take another one from PATH."""
     return DbtCliResource(
-        project_dir=str(DBT_PROJECT),
-        profiles_dir=str(DBT_PROJECT),
+        project_dir=str(project_dir(company)),
+        profiles_dir=str(project_dir(company)),
         dbt_executable=str(Path(sys.executable).with_name("dbt")),
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from metrics import dbt_project
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company, data_dir
 from metrics.errors import NyckeltalError
@@ -51,7 +53,9 @@ def run(company: Company, first: date, last: date, stages: Stages | None = None)
             definitions = build_defs(company, run=resources)
             job = definitions.resolve_job_def(REFRESH)
         start, end = months_of(first, last)
-        with DagsterInstance.get() as instance:
+        # dagster-dbt prints dbt's whole log; a person who runs `kpi` reads the summary, and finds the log in a file.
+        log = dbt_project.target_dir(company) / "build.log"
+        with DagsterInstance.get() as instance, log.open("w") as printed, redirect_stdout(printed):
             result = job.execute_in_process(
                 instance=instance,
                 tags={"dagster/asset_partition_range_start": start, "dagster/asset_partition_range_end": end},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,20 @@ SPAN = ("2026-01-01", "2026-02-28")
 GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)}
 
 
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """Two months, judged; January is published."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
+        found.add(kpi(), GOOD)
+        found.judge(*SPAN)
+        found.publish("2026-01-01", "2026-01-31")
+        yield found
+
+
 @pytest.fixture
-def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    found = warehouse_factory.make(tmp_path, monkeypatch)
-    found.add(kpi(), GOOD)
-    return found
+def warehouse(judged: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.copy(judged, tmp_path, monkeypatch)
 
 
 def ledger() -> Ledger:
@@ -37,7 +47,6 @@ def counts() -> tuple[int, int, int]:
 
 
 def test_the_published_file_is_readable_by_all_and_everything_in_it_has_a_comment(warehouse: Warehouse) -> None:
-    warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)
     path = company.published_path()
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
@@ -124,8 +133,6 @@ STEPS = ["before observations", "after observations", "after verdicts", "before 
 
 @pytest.mark.parametrize("step", [*STEPS, "in the build", "before the swap"])
 def test_a_crash_loses_nothing_and_the_next_run_completes_it(warehouse: Warehouse, step: str) -> None:
-    warehouse.judge(*SPAN)
-    warehouse.publish("2026-01-01", "2026-01-31")
     published_before = warehouse.published("from kpi.vintages order by all")
     with warehouse.monkeypatch.context() as patch:
         crash_at(patch, step)
@@ -143,7 +150,6 @@ def test_a_crash_loses_nothing_and_the_next_run_completes_it(warehouse: Warehous
 
 
 def test_a_lost_or_damaged_published_file_is_rendered_again(warehouse: Warehouse) -> None:
-    warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)
     good = warehouse.published("from kpi.observations order by all")
     for damage in (None, b"not a database"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,19 @@ SPAN = ("2026-01-01", "2026-02-28")
 GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)}
 
 
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """Two months, judged."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
+        found.add(kpi(), GOOD)
+        found.judge(*SPAN)
+        yield found
+
+
 @pytest.fixture
-def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    found = warehouse_factory.make(tmp_path, monkeypatch)
-    found.add(kpi(), GOOD)
-    return found
+def warehouse(judged: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.copy(judged, tmp_path, monkeypatch)
 
 
 def ledger() -> Ledger:
@@ -64,7 +72,6 @@ def test_publishing_appends_what_passed_and_renders_the_file(warehouse: Warehous
 
 
 def test_the_same_again_appends_nothing(warehouse: Warehouse) -> None:
-    warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)
     before = counts()
     warehouse.now("2026-03-05T07:00:00")
@@ -77,6 +84,7 @@ def test_the_same_again_appends_nothing(warehouse: Warehouse) -> None:
 
 
 def test_without_a_verdict_nothing_is_published(warehouse: Warehouse) -> None:
+    warehouse.sql("drop table kpi.verdicts")
     done = warehouse.publish(*SPAN)
     assert (done.published, done.release_id) == (0, None)
     assert reasons(done) == {"was not judged"}
@@ -92,27 +100,23 @@ def refuse(warehouse: Warehouse, reason: str) -> None:
 
 
 def test_a_verdict_of_an_older_batch_counts_for_nothing(warehouse: Warehouse) -> None:
-    warehouse.judge(*SPAN)
     warehouse.batch = "batch2"
     warehouse.add(kpi(), GOOD)
     refuse(warehouse, "newest batch")
 
 
 def test_a_build_that_failed_after_the_verdict_is_not_published(warehouse: Warehouse) -> None:
-    warehouse.judge(*SPAN)
     warehouse.batch = "batch2"
     warehouse.built("revenue", ok=False, reason="broken")
     refuse(warehouse, "no candidate of a build that succeeded")
 
 
 def test_rows_altered_after_the_verdict_are_not_published(warehouse: Warehouse) -> None:
-    warehouse.judge(*SPAN)
     warehouse.sql("update kpi.kpi_revenue set obs_value = obs_value + 0.001 where member = 'SE'")
     refuse(warehouse, "not the one that was judged")
 
 
 def test_a_definition_changed_after_the_verdict_is_not_published(warehouse: Warehouse) -> None:
-    warehouse.judge(*SPAN)
     warehouse.kpis = [kpi(definition_hash="def2")]
     refuse(warehouse, "another definition")
 
@@ -203,7 +207,6 @@ def test_a_later_rejection_revokes_a_release_and_holds_what_passes(warehouse: Wa
 
 
 def test_a_revision_appends_only_what_changed_and_as_of_shows_both(warehouse: Warehouse) -> None:
-    warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)
     warehouse.now("2026-03-08T06:00:00")
     warehouse.feed("orders", newest_delivery=datetime(2026, 3, 8, tzinfo=UTC))
@@ -238,7 +241,6 @@ def test_a_revision_appends_only_what_changed_and_as_of_shows_both(warehouse: Wa
 
 
 def test_of_a_day_the_last_release_counts(warehouse: Warehouse) -> None:
-    warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)
     warehouse.now("2026-03-05T09:00:00")
     warehouse.add(kpi(), {**GOOD, "2026-02": cells(120, SE=90, NO=30)})
@@ -252,7 +254,6 @@ def test_of_a_day_the_last_release_counts(warehouse: Warehouse) -> None:
 
 
 def test_a_clock_before_the_last_release_is_refused(warehouse: Warehouse) -> None:
-    warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)
     warehouse.now("2026-03-04T06:00:00")
     with pytest.raises(NyckeltalError, match="clock"):
@@ -260,7 +261,6 @@ def test_a_clock_before_the_last_release_is_refused(warehouse: Warehouse) -> Non
 
 
 def test_a_changed_catalogue_is_a_release_of_its_own(warehouse: Warehouse) -> None:
-    warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)
     warehouse.kpis = [kpi(target=200.0)]
     done = warehouse.publish(*SPAN)
@@ -269,7 +269,6 @@ def test_a_changed_catalogue_is_a_release_of_its_own(warehouse: Warehouse) -> No
 
 
 def test_a_release_made_elsewhere_meanwhile_is_followed_by_ours(warehouse: Warehouse) -> None:
-    warehouse.judge(*SPAN)
     warehouse.publish("2026-01-01", "2026-01-31")
     select: Callable[..., Any] = vintages.select
     raced: list[bool] = []

@@ -96,7 +96,7 @@ def _report(
             if not held and month not in materialized:
                 context.log_event(AssetMaterialization(key, partition=month, metadata={"periods": _codes(judged)}))
             if held or month not in materialized:
-                context.instance.report_runless_asset_event(
+                context.log_event(
                     AssetCheckEvaluation(
                         asset_key=key,
                         check_name=GATE,

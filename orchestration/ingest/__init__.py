@@ -1,4 +1,4 @@
-"""Ingest: what the source systems delivered, into the warehouse's raw schema. It computes nothing and knows no Dagster."""
+"""Ingest: what the source systems delivered, into the warehouse's raw schema. No formulas and no Dagster here."""
 
 from orchestration.ingest.load import ingest
 from orchestration.ingest.record import FeedReport

@@ -123,9 +123,7 @@ class Bookkeeping:
     def known_files(self, feed: str) -> dict[str, KnownFile]:
         """What is known of the feed's files, by name."""
         columns = ", ".join(_FILE_SCHEMA.names)
-        rows = self.connection.execute(
-            f"SELECT {columns} FROM raw._files WHERE feed = ?", [feed]
-        ).to_arrow_table()
+        rows = self.connection.execute(f"SELECT {columns} FROM raw._files WHERE feed = ?", [feed]).to_arrow_table()
         known = [KnownFile(**row) for row in rows.cast(_FILE_SCHEMA).to_pylist()]
         return {one.source_file: one for one in known}
 
@@ -147,7 +145,10 @@ class Bookkeeping:
     def rows_of(self, feed: str, files: Iterable[str]) -> dict[str, int]:
         """How many rows of the feed's raw table come from each of the files; files without rows are left out."""
         self.connection.register("_asked", pa.table({"name": pa.array(list(files), pa.string())}))
-        query = f"SELECT _source_file, count(*) FROM {table_name(feed)} SEMI JOIN _asked ON _source_file = _asked.name GROUP BY 1"
+        query = (
+            f"SELECT _source_file, count(*) FROM {table_name(feed)} "
+            "WHERE _source_file IN (SELECT _asked.name FROM _asked) GROUP BY 1"
+        )
         counts = self.connection.execute(query).fetchall()
         self.connection.unregister("_asked")
         return dict(counts)
@@ -155,9 +156,7 @@ class Bookkeeping:
     def delete_rows(self, feed: str, files: Iterable[str]) -> None:
         """Deletes the files' rows from the feed's raw table."""
         self.connection.register("_asked", pa.table({"name": pa.array(list(files), pa.string())}))
-        self.connection.execute(
-            f"DELETE FROM {table_name(feed)} WHERE _source_file IN (SELECT name FROM _asked)"
-        )
+        self.connection.execute(f"DELETE FROM {table_name(feed)} WHERE _source_file IN (SELECT name FROM _asked)")
         self.connection.unregister("_asked")
 
     def record_files(self, feed: str, known: Sequence[KnownFile], forgotten: Iterable[str] = ()) -> None:

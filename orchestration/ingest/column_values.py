@@ -49,9 +49,7 @@ _SQL = {
     "number": "CASE WHEN isfinite(try_cast(v AS DOUBLE)) THEN try_cast(v AS DOUBLE) END",
     "date": r"CASE WHEN regexp_full_match(v, '\d{4}-\d\d-\d\d([ T]00:00(:00(\.0+)?)?" + _ZONE + r")?') "
     "THEN try_cast(left(v, 10) AS DATE) END",
-    "timestamp": r"CASE WHEN regexp_full_match(v, '\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?"
-    + _ZONE
-    + r")?') "
+    "timestamp": r"CASE WHEN regexp_full_match(v, '\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?" + _ZONE + r")?') "
     "THEN try_cast(regexp_replace(v, ' ?([Z+-][0-9:]*)$', '\\1') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END",
 }
 
@@ -149,27 +147,19 @@ def _by_format(text: pa.ChunkedArray, format_: str, target: pa.DataType) -> pa.C
     if "%z" in format_ or "%Z" in format_:
         instant += " AT TIME ZONE 'UTC'"
     try:
-        return _by_sql(
-            text, instant + ("::DATE" if target == pa.date32() else ""), {"format": format_}, target
-        )
+        return _by_sql(text, instant + ("::DATE" if target == pa.date32() else ""), {"format": format_}, target)
     except duckdb.Error as error:
-        raise FileFault(
-            f"the format '{format_}' that the feed declares isn't one of strptime: {error}"
-        ) from None
+        raise FileFault(f"the format '{format_}' that the feed declares isn't one of strptime: {error}") from None
 
 
-def _by_sql(
-    text: pa.ChunkedArray, expression: str, parameters: dict[str, str], target: pa.DataType
-) -> pa.ChunkedArray:
+def _by_sql(text: pa.ChunkedArray, expression: str, parameters: dict[str, str], target: pa.DataType) -> pa.ChunkedArray:
     cursor = engine()
     cursor.register("one", pa.table({"v": text}))
     values = cursor.execute(f"SELECT {expression} AS value FROM one", parameters or None).to_arrow_table()
     return values.column("value").cast(target)
 
 
-def _from_native(
-    column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType
-) -> pa.ChunkedArray | None:
+def _from_native(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) -> pa.ChunkedArray | None:
     """A column that has a type already, when that goes into the declared one without loss; None when it doesn't."""
     kind = column.type
     if pa.types.is_timestamp(kind) and declared.type == "timestamp":

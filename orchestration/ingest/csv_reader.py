@@ -108,9 +108,7 @@ def _rows(stream: Utf8Stream, names: list[str], feed: Feed, lines_before: int) -
     if rest and rest[-1].reason == _NOT_CLOSED and "\n" in rest[-1].text.rstrip("\r\n"):
         raise FileFault(f"line {rest[-1].line}: {_NOT_CLOSED} until the end of the file")
     if waiting is None:
-        waiting = Chunk(
-            pa.table({name: pa.array([], pa.string()) for name in names}), pa.array([], pa.int64())
-        )
+        waiting = Chunk(pa.table({name: pa.array([], pa.string()) for name in names}), pa.array([], pa.int64()))
     waiting = Chunk(waiting.rows, waiting.lines, (*waiting.unread, *rest))
     if not rest:
         waiting = _without_open_end(waiting, stream.tail(), feed.options.delimiter)

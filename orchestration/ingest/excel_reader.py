@@ -34,9 +34,7 @@ def read_excel(path: Path, feed: Feed, known: Iterable[str], note: Callable[[str
     above = feed.options.header_row
     found = [str(cell).strip() for cell in cells[above - 1]] if len(cells) >= above else []
     # Trailing cells without a name count only when there is something below them.
-    width = max(
-        (position for row in cells[above:] for position, one in enumerate(row, 1) if one != ""), default=0
-    )
+    width = max((position for row in cells[above:] for position, one in enumerate(row, 1) if one != ""), default=0)
     while len(found) > width and not found[-1]:
         found.pop()
     if not set(required_columns(feed)) <= set(found):
@@ -46,11 +44,7 @@ def read_excel(path: Path, feed: Feed, known: Iterable[str], note: Callable[[str
             texts = ([str(cell).strip() for cell in row] for row in cells)
             raise FileFault(f"sheet '{sheet}': {fault}{header_row_hint(texts, feed)}") from None
     names = settled_names(found, feed, known, note)
-    rows = [
-        (number, row)
-        for number, row in enumerate(cells[above:], start=above + 1)
-        if any(one != "" for one in row)
-    ]
+    rows = [(number, row) for number, row in enumerate(cells[above:], start=above + 1) if any(one != "" for one in row)]
     columns = zip(*(row for _, row in rows), strict=True) if rows else iter([()] * len(names))
     nulls = frozenset(feed.options.null_values)
     arrays = [

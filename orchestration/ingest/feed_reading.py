@@ -99,10 +99,12 @@ class FeedReading:
             elif outcome.same_as is None:
                 put_off = 0
                 yield from self._file(one, outcome, f"file {number} of {len(self.deliveries)}")
-            elif put_off < len(queue):
-                # The twin may itself be replaced by a file still to come: files that rotate their names.
-                queue.append((number, one))
-                put_off += 1
+            else:
+                self._replaced(one)
+                if put_off < len(queue):
+                    # The twin may itself be replaced by a file still to come: files that rotate their names.
+                    queue.append((number, one))
+                    put_off += 1
         yield from self._hand_on()
         for outcome in self.outcomes.values():
             if outcome.set_aside and not outcome.rows:
@@ -135,13 +137,16 @@ class FeedReading:
             outcome.problem = str(fault)
             outcome.notes.clear()
             return
-        # What its earlier version brought is replaced, so that is no longer there to be the same as.
-        self._contents.pop(self._content_of.pop(one.name, ""), None)
+        self._replaced(one)
         if found:
             self._contents[one.sha256] = one.name
             self._content_of[one.name] = one.sha256
         else:
             outcome.notes.append("no rows")
+
+    def _replaced(self, one: Delivery) -> None:
+        """What the file's earlier version brought goes, so no other file is a double of it any more."""
+        self._contents.pop(self._content_of.pop(one.name, ""), None)
 
     def _hand_on(self) -> Iterator[pa.Table]:
         waiting, self._waiting, self._waiting_rows = self._waiting, [], 0
@@ -206,9 +211,7 @@ class FeedReading:
             wrong = pc.is_valid(reasons)
             texts = _row_texts(rows.filter(wrong), self.feed.options.delimiter)
             aside = wrong.combine_chunks()
-            self._put_aside(
-                files.filter(aside), lines.filter(aside), reasons.filter(wrong).combine_chunks(), texts
-            )
+            self._put_aside(files.filter(aside), lines.filter(aside), reasons.filter(wrong).combine_chunks(), texts)
             good = pc.invert(aside)
             table, files, lines = table.filter(good), files.filter(good), lines.filter(good)
         for name, how in self.feed.personal.items():
@@ -228,9 +231,7 @@ class FeedReading:
             reason = pa.scalar(f"column {name}: the value is not {described(declared)}")
         else:
             value = pc.utf8_slice_codeunits(pc.fill_null(column.cast(pa.string()), ""), 0, _SHOWN_SIGNS)
-            reason = pc.binary_join_element_wise(
-                f"column {name}: '", value, f"' is not {described(declared)}", ""
-            )
+            reason = pc.binary_join_element_wise(f"column {name}: '", value, f"' is not {described(declared)}", "")
         return pc.if_else(wrong, reason, pa.scalar(None, pa.string()))
 
     def _put_aside(self, files: pa.Array, lines: pa.Array, reasons: pa.Array, texts: pa.Array) -> None:

@@ -20,9 +20,7 @@ def required_columns(feed: Feed) -> list[str]:
     return list(dict.fromkeys([*feed.columns, *feed.personal]))
 
 
-def settled_names(
-    found: Sequence[str], feed: Feed, known: Iterable[str], note: Callable[[str], None]
-) -> list[str]:
+def settled_names(found: Sequence[str], feed: Feed, known: Iterable[str], note: Callable[[str], None]) -> list[str]:
     """The names under which the columns are stored, in the file's order; `known` are the table's so far.
 
     Raises FileFault for a required column that is missing, misspelt, or there twice.
@@ -41,9 +39,7 @@ def settled_names(
         if plain in required and name.casefold() in taken:
             raise FileFault(f"column '{plain}' is there twice (found: {named(found)})")
         if plain in required and name != plain:
-            raise FileFault(
-                f"column '{raw}' differs from column '{plain}' in case only (found: {named(found)})"
-            )
+            raise FileFault(f"column '{raw}' differs from column '{plain}' in case only (found: {named(found)})")
         number, unique = 2, plain
         while unique.casefold() in taken:
             unique, number = f"{plain}_{number}", number + 1
@@ -73,9 +69,7 @@ def delimiter_hint(header_line: str, feed: Feed) -> str:
             continue
         if wanted <= {cell.strip().strip('"') for cell in header_line.split(delimiter)}:
             says = _DELIMITERS.get(feed.options.delimiter, repr(feed.options.delimiter))
-            return (
-                f"; the file seems to be delimited by {label} and the feed says {says}: set options.delimiter"
-            )
+            return f"; the file seems to be delimited by {label} and the feed says {says}: set options.delimiter"
     return ""
 
 

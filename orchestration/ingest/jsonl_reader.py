@@ -96,9 +96,7 @@ def _objects(
     lines, numbers = lines.filter(filled), numbers.filter(filled)
     cursor = engine()
     cursor.register("lines", pa.table({"line": lines}))
-    good = cursor.sql(
-        "SELECT coalesce(json_type(try_cast(line AS JSON)) = 'OBJECT', false) AS good FROM lines"
-    )
+    good = cursor.sql("SELECT coalesce(json_type(try_cast(line AS JSON)) = 'OBJECT', false) AS good FROM lines")
     is_good = good.to_arrow_table().column("good").combine_chunks()
     if not pc.all(is_good).as_py():
         is_bad = pc.invert(is_good)

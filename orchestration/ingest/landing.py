@@ -61,7 +61,7 @@ def land(connection: duckdb.DuckDBPyConnection, landings: Sequence[Landing], fol
         source = dlt.source(_listed, name="feeds")
         # dlt remembers the columns of a table that is gone; refresh makes it forget them.
         refresh = "drop_resources" if creates else None
-        pipeline.run(source(resources), loader_file_format="parquet", refresh=refresh)  # type: ignore[arg-type]
+        pipeline.run(source(resources), loader_file_format="parquet", refresh=refresh)
 
 
 def _listed(resources: list[Any]) -> list[Any]:
@@ -79,7 +79,7 @@ def _resource(dlt: Any, landing: Landing) -> Any:
             hinted.update(new.names)
             if new.names:
                 yield dlt.mark.with_hints(
-                    table, dlt.mark.make_hints(columns=_hints(dict(zip(new.names, new.types))))
+                    table, dlt.mark.make_hints(columns=_hints({one.name: one.type for one in new}))
                 )
             else:
                 yield table

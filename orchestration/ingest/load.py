@@ -27,9 +27,7 @@ from orchestration.ingest.warehouse import warehouse
 Progress = Callable[[str], None]
 
 
-def ingest(
-    company: Company, feeds: Sequence[str] | None = None, progress: Progress | None = None
-) -> list[FeedReport]:
+def ingest(company: Company, feeds: Sequence[str] | None = None, progress: Progress | None = None) -> list[FeedReport]:
     """Takes in what is new of the feeds (default: all), and reports on each of them.
 
     A feed's bad input is told in its report and stops no other feed. A run that is cut short loses and doubles
@@ -58,9 +56,7 @@ def _chosen(company: Company, names: Sequence[str] | None) -> list[Feed]:
     for name in names or ():
         if name not in company.feeds:
             near = did_you_mean(name, list(company.feeds))
-            raise NyckeltalError(
-                f"there is no feed '{name}'{near}", expected=f"one of {', '.join(company.feeds)}"
-            )
+            raise NyckeltalError(f"there is no feed '{name}'{near}", expected=f"one of {', '.join(company.feeds)}")
     return [feed for name, feed in company.feeds.items() if names is None or name in names]
 
 

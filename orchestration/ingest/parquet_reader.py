@@ -17,9 +17,7 @@ from orchestration.ingest.header import settled_names
 _CHUNK_ROWS = 100_000
 
 
-def read_parquet(
-    path: Path, feed: Feed, known: Iterable[str], note: Callable[[str], None]
-) -> Iterator[Chunk]:
+def read_parquet(path: Path, feed: Feed, known: Iterable[str], note: Callable[[str], None]) -> Iterator[Chunk]:
     """The rows of a Parquet file, numbered from 1.
 
     Raises FileFault: not a Parquet file, columns that aren't those of the feed.
@@ -54,16 +52,9 @@ def _plain(column: pa.Array) -> pa.Array | pa.ChunkedArray:
         return column.cast(pa.timestamp("us", "UTC" if kind.tz else None), safe=False)
     if pa.types.is_date(kind):
         return column.cast(pa.date32())
-    if (
-        pa.types.is_string(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_decimal128(kind)
-        or kind == pa.int64()
-    ):
+    if pa.types.is_string(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal128(kind) or kind == pa.int64():
         return column
     cursor = engine()
     cursor.register("one", pa.table({"value": column}))
     expression = "to_json(value)::VARCHAR" if pa.types.is_nested(kind) else "value::VARCHAR"
-    return cursor.sql(
-        f"SELECT CASE WHEN value IS NOT NULL THEN {expression} END AS v FROM one"
-    ).to_arrow_table()[0]
+    return cursor.sql(f"SELECT CASE WHEN value IS NOT NULL THEN {expression} END AS v FROM one").to_arrow_table()[0]

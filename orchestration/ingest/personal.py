@@ -1,4 +1,4 @@
-"""Personal columns: pseudonyms for those that a feed hashes, and the key that makes them. Dropping is the readers' batch's."""
+"""Pseudonyms for the personal columns that a feed hashes, and the key that makes them."""
 
 from __future__ import annotations
 
@@ -58,8 +58,9 @@ def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    new.touch(mode=0o600, exist_ok=False)
+    with new.open("w") as file:
         file.write(secrets.token_hex(32) + "\n")
         file.flush()
         os.fsync(file.fileno())
-    os.replace(new, path)
+    new.replace(path)

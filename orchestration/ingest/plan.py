@@ -47,14 +47,12 @@ class FeedPlan:
     def contents(self) -> dict[str, str]:
         """The sha256 of every file that has rows in raw, with the file's name."""
         return {
-            one.loaded_sha256: one.source_file
-            for one in self.known.values()
-            if one.loaded_sha256 and one.rows_loaded
+            one.loaded_sha256: one.source_file for one in self.known.values() if one.loaded_sha256 and one.rows_loaded
         }
 
 
 def planned(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: Path) -> FeedPlan:
-    """The plan for one feed; a remote file that is to be read is copied below `copies`. Raises nothing of the feed's."""
+    """The plan for one feed; remote files that are to be read are copied below `copies`."""
     shape = _shape(feed, key)
     plan = FeedPlan(
         feed=feed,
@@ -123,9 +121,9 @@ def _sort(plan: FeedPlan, files: list[SourceFile], copies: Path) -> None:
             plan.to_read.append(delivery(file, copies))
         except FileFault as fault:
             plan.standing[file.name] = str(fault)
-    plan.gone = [
-        one for name, one in plan.known.items() if name not in present and (one.problem or one.same_as)
-    ]
+    # Files that are known come first: of two that are the same, it is the new name that is the double.
+    plan.to_read.sort(key=lambda one: (one.name not in plan.known, one.name))
+    plan.gone = [one for name, one in plan.known.items() if name not in present and (one.problem or one.same_as)]
 
 
 def _needs_table_anew(plan: FeedPlan, files: list[SourceFile]) -> bool:
@@ -175,7 +173,5 @@ def _shape(feed: Feed, key: PseudonymKey | None) -> str:
 
 def _declaration(feed: Feed, shape: str) -> str:
     columns = {name: declared.model_dump() for name, declared in feed.columns.items()}
-    text = json.dumps(
-        {"columns": columns, "options": feed.options.model_dump(), "shape": shape}, sort_keys=True
-    )
+    text = json.dumps({"columns": columns, "options": feed.options.model_dump(), "shape": shape}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

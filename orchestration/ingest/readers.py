@@ -15,7 +15,7 @@ from orchestration.ingest.parquet_reader import read_parquet
 
 
 class Reader(Protocol):
-    """Reads a local file; `known` are the columns that the feed's table has, `note` takes what a user may like to know."""
+    """Reads a local file; `known` are the columns of the feed's table, `note` takes what is good to know."""
 
     def __call__(
         self, path: Path, feed: Feed, known: Iterable[str], note: Callable[[str], None]

@@ -162,9 +162,7 @@ def _known(plan: FeedPlan, file: Delivery, outcome: Outcome, moment: datetime) -
     return replace(seen, rows_loaded=0, rows_set_aside=0) if outcome.problem else seen
 
 
-def _state(
-    company: Company, books: Bookkeeping, one: Landed, failure: str | None
-) -> tuple[FeedState, FeedReport]:
+def _state(company: Company, books: Bookkeeping, one: Landed, failure: str | None) -> tuple[FeedState, FeedReport]:
     feed = one.plan.feed
     outcomes = _outcomes(one) if failure is None else []
     files = books.known_files(feed.name).values()

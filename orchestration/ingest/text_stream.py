@@ -27,9 +27,7 @@ class Utf8Stream(io.RawIOBase):
             self._encoding = codecs.lookup(encoding).name
         except LookupError:
             raise FileFault(f"options.encoding: there is no encoding '{encoding}'") from None
-        self._file: gzip.GzipFile | io.BufferedReader = (
-            gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
-        )
+        self._file: gzip.GzipFile | io.BufferedReader = gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
         self._decoder = codecs.getincrementaldecoder(self._encoding)()
         self._ready = b""
         self._decoded = 0  # bytes of the file that the decoder was given
@@ -81,9 +79,7 @@ class Utf8Stream(io.RawIOBase):
         try:
             text = self._decoder.decode(block, final=self._ended)
         except UnicodeDecodeError as error:
-            raise FileFault(
-                self._wrong_encoding(error, self._decoded - held_back, block if first else b"")
-            ) from None
+            raise FileFault(self._wrong_encoding(error, self._decoded - held_back, block if first else b"")) from None
         self._decoded += len(block)
         if self._encoding == "utf-8" and not held_back and not self._decoder.getstate()[0]:
             utf8 = block
@@ -97,11 +93,7 @@ class Utf8Stream(io.RawIOBase):
     def _wrong_encoding(self, error: UnicodeDecodeError, offset: int, start: bytes) -> str:
         at = offset + error.start
         value = error.object[error.start]
-        seems = next(
-            (f"; it begins like {name}" for mark, name in _MARKS.items() if start.startswith(mark)), ""
-        )
+        seems = next((f"; it begins like {name}" for mark, name in _MARKS.items() if start.startswith(mark)), "")
         if not seems and self._encoding == "utf-8":
             seems = "; it may be cp1252 or latin-1: set options.encoding"
-        return (
-            f"byte {at} (0x{value:02x}) is not {self._encoding}, the encoding that the feed declares{seems}"
-        )
+        return f"byte {at} (0x{value:02x}) is not {self._encoding}, the encoding that the feed declares{seems}"

@@ -1,52 +1,49 @@
-
-  
-  create view "warehouse"."kpi"."candidates__dbt_tmp" as (
-    -- Every candidate of every adopted KPI. Written by `kpi compile`.
-
+-- Every candidate of every adopted KPI. Written by `kpi compile`.
+{{ config(materialized='view') }}
 
 with observations as (
 
-    select * from "warehouse"."kpi"."kpi_average_order_value"
+    select * from {{ ref('kpi_average_order_value') }}
     union all
-    select * from "warehouse"."kpi"."kpi_csat"
+    select * from {{ ref('kpi_csat') }}
     union all
-    select * from "warehouse"."kpi"."kpi_new_customers"
+    select * from {{ ref('kpi_new_customers') }}
     union all
-    select * from "warehouse"."kpi"."kpi_repeat_purchase_rate"
+    select * from {{ ref('kpi_repeat_purchase_rate') }}
     union all
-    select * from "warehouse"."kpi"."kpi_return_rate"
+    select * from {{ ref('kpi_return_rate') }}
     union all
-    select * from "warehouse"."kpi"."kpi_net_revenue"
+    select * from {{ ref('kpi_net_revenue') }}
     union all
-    select * from "warehouse"."kpi"."kpi_revenue_growth_yoy"
+    select * from {{ ref('kpi_revenue_growth_yoy') }}
     union all
-    select * from "warehouse"."kpi"."kpi_cac"
+    select * from {{ ref('kpi_cac') }}
     union all
-    select * from "warehouse"."kpi"."kpi_conversion_rate"
+    select * from {{ ref('kpi_conversion_rate') }}
     union all
-    select * from "warehouse"."kpi"."kpi_cpl"
+    select * from {{ ref('kpi_cpl') }}
     union all
-    select * from "warehouse"."kpi"."kpi_ctr"
+    select * from {{ ref('kpi_ctr') }}
     union all
-    select * from "warehouse"."kpi"."kpi_roas"
+    select * from {{ ref('kpi_roas') }}
     union all
-    select * from "warehouse"."kpi"."kpi_web_sessions"
+    select * from {{ ref('kpi_web_sessions') }}
     union all
-    select * from "warehouse"."kpi"."kpi_incident_resolution_time_p50"
+    select * from {{ ref('kpi_incident_resolution_time_p50') }}
     union all
-    select * from "warehouse"."kpi"."kpi_mttr"
+    select * from {{ ref('kpi_mttr') }}
     union all
-    select * from "warehouse"."kpi"."kpi_on_time_delivery"
+    select * from {{ ref('kpi_on_time_delivery') }}
     union all
-    select * from "warehouse"."kpi"."kpi_absence_rate"
+    select * from {{ ref('kpi_absence_rate') }}
     union all
-    select * from "warehouse"."kpi"."kpi_gender_pay_gap"
+    select * from {{ ref('kpi_gender_pay_gap') }}
     union all
-    select * from "warehouse"."kpi"."kpi_headcount"
+    select * from {{ ref('kpi_headcount') }}
     union all
-    select * from "warehouse"."kpi"."kpi_turnover_rate"
+    select * from {{ ref('kpi_turnover_rate') }}
     union all
-    select * from "warehouse"."kpi"."kpi_energy_use"
+    select * from {{ ref('kpi_energy_use') }}
 
 ),
 
@@ -82,4 +79,3 @@ select
     observations.batch_id
 from observations
 inner join hashes using (kpi_id, freq, time_period)
-  );

@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_absence_rate__dbt_tmp"
-  
-    
-    as (
-      -- Absence rate (absence_rate). Written by `kpi compile`; change the definition, not this file.
+-- Absence rate (absence_rate). Written by `kpi compile`; change the definition, not this file.
 WITH absence_days AS (
   SELECT
     CASE
@@ -46,7 +38,7 @@ WITH absence_days AS (
       country,
       CASE WHEN NOT absence_day_id IS NULL THEN 1 ELSE 0 END AS __absence_days,
       employee_id AS __absent_employees
-    FROM "warehouse"."marts"."fct_absence_days" AS absence_days
+    FROM {{ ref('fct_absence_days') }} AS absence_days
   ) AS subq_3
   GROUP BY
     GROUPING SETS (
@@ -112,7 +104,7 @@ WITH absence_days AS (
       country,
       employee_id AS __employees_in_period,
       CASE WHEN is_working_day THEN 1 ELSE 0 END AS __contracted_days
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
   ) AS subq_3
   GROUP BY
     GROUPING SETS (
@@ -143,31 +135,19 @@ WITH absence_days AS (
 SELECT
   'absence_rate' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
-  CAST(absence_days AS DOUBLE) / CAST(NULLIF(contracted_days, 0) AS DOUBLE) AS obs_value,
-  CAST(absence_days AS DOUBLE) AS numerator,
-  CAST(contracted_days AS DOUBLE) AS denominator,
-  CAST(contracted_days AS BIGINT) AS n_obs,
-  CAST(absent_employees AS BIGINT) AS n_persons_numerator,
-  CAST(employees_in_period AS BIGINT) AS n_persons_denominator,
-  'afd886d1f5f06a5a' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  COALESCE(absence_days, 0) / NULLIF(contracted_days, 0) AS obs_value,
+  CAST(COALESCE(absence_days, 0) AS DOUBLE) AS numerator,
+  CAST(NULLIF(contracted_days, 0) AS DOUBLE) AS denominator,
+  CAST(COALESCE(contracted_days, 0) AS BIGINT) AS n_obs,
+  CAST(COALESCE(absent_employees, 0) AS BIGINT) AS n_persons_numerator,
+  CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator,
+  'f74db42d02269e03' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT
     *
@@ -175,6 +155,3 @@ FROM (
   FULL OUTER JOIN employee_days
     USING (freq, period_start, segment, member)
 ) AS leaves
-    );
-    
-  

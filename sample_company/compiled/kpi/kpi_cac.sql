@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_cac__dbt_tmp"
-  
-    
-    as (
-      -- Customer acquisition cost (cac). Written by `kpi compile`; change the definition, not this file.
+-- Customer acquisition cost (cac). Written by `kpi compile`; change the definition, not this file.
 WITH ad_performance AS (
   SELECT
     CASE
@@ -32,7 +24,7 @@ WITH ad_performance AS (
       ELSE '_T'
     END AS member,
     SUM(cost) AS ad_cost
-  FROM "warehouse"."marts"."fct_ad_performance" AS ad_performance
+  FROM {{ ref('fct_ad_performance') }} AS ad_performance
   GROUP BY
     GROUPING SETS (
       (
@@ -82,7 +74,7 @@ WITH ad_performance AS (
       DATE_TRUNC('YEAR', first_order_date) AS metric_time__year,
       country,
       CASE WHEN NOT customer_id IS NULL THEN 1 ELSE 0 END AS __new_customers
-    FROM "warehouse"."marts"."dim_customers" AS customers
+    FROM {{ ref('dim_customers') }} AS customers
   ) AS subq_3
   GROUP BY
     GROUPING SETS (
@@ -109,31 +101,19 @@ WITH ad_performance AS (
 SELECT
   'cac' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
-  CAST(ad_cost AS DOUBLE) / CAST(NULLIF(new_customers, 0) AS DOUBLE) AS obs_value,
-  CAST(ad_cost AS DOUBLE) AS numerator,
-  CAST(new_customers AS DOUBLE) AS denominator,
-  CAST(new_customers AS BIGINT) AS n_obs,
+  COALESCE(ad_cost, 0) / NULLIF(new_customers, 0) AS obs_value,
+  CAST(COALESCE(ad_cost, 0) AS DOUBLE) AS numerator,
+  CAST(NULLIF(new_customers, 0) AS DOUBLE) AS denominator,
+  CAST(COALESCE(new_customers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '493d2108d37cd5a4' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  '24ef9bfb425e681d' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT
     *
@@ -141,6 +121,3 @@ FROM (
   FULL OUTER JOIN customers
     USING (freq, period_start, segment, member)
 ) AS leaves
-    );
-    
-  

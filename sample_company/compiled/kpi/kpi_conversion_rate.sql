@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_conversion_rate__dbt_tmp"
-  
-    
-    as (
-      -- Conversion rate (conversion_rate). Written by `kpi compile`; change the definition, not this file.
+-- Conversion rate (conversion_rate). Written by `kpi compile`; change the definition, not this file.
 WITH web_sessions AS (
   SELECT
     CASE
@@ -41,7 +33,7 @@ WITH web_sessions AS (
     END AS member,
     SUM(conversions) AS web_conversions,
     SUM(sessions) AS web_sessions
-  FROM "warehouse"."marts"."fct_web_sessions" AS web_sessions
+  FROM {{ ref('fct_web_sessions') }} AS web_sessions
   GROUP BY
     GROUPING SETS (
       (
@@ -71,32 +63,17 @@ WITH web_sessions AS (
 SELECT
   'conversion_rate' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
   CAST(web_conversions AS DOUBLE) / CAST(NULLIF(web_sessions, 0) AS DOUBLE) AS obs_value,
   CAST(web_conversions AS DOUBLE) AS numerator,
   CAST(web_sessions AS DOUBLE) AS denominator,
-  CAST(web_sessions AS BIGINT) AS n_obs,
+  CAST(COALESCE(web_sessions, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'ad9dfd44f113c9bd' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  'fde308e1608dfe5d' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM web_sessions
-    );
-    
-  

@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_cpl__dbt_tmp"
-  
-    
-    as (
-      -- Cost per lead (cpl). Written by `kpi compile`; change the definition, not this file.
+-- Cost per lead (cpl). Written by `kpi compile`; change the definition, not this file.
 WITH ad_performance AS (
   SELECT
     CASE
@@ -40,7 +32,7 @@ WITH ad_performance AS (
       ELSE '_T'
     END AS member,
     SUM(cost) AS ad_cost
-  FROM "warehouse"."marts"."fct_ad_performance" AS ad_performance
+  FROM {{ ref('fct_ad_performance') }} AS ad_performance
   GROUP BY
     GROUPING SETS (
       (
@@ -103,7 +95,7 @@ WITH ad_performance AS (
       channel,
       country,
       CASE WHEN is_qualified THEN 1 ELSE 0 END AS __qualified_leads
-    FROM "warehouse"."marts"."fct_leads" AS leads
+    FROM {{ ref('fct_leads') }} AS leads
   ) AS subq_3
   GROUP BY
     GROUPING SETS (
@@ -134,31 +126,19 @@ WITH ad_performance AS (
 SELECT
   'cpl' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
-  CAST(ad_cost AS DOUBLE) / CAST(NULLIF(qualified_leads, 0) AS DOUBLE) AS obs_value,
-  CAST(ad_cost AS DOUBLE) AS numerator,
-  CAST(qualified_leads AS DOUBLE) AS denominator,
-  CAST(qualified_leads AS BIGINT) AS n_obs,
+  COALESCE(ad_cost, 0) / NULLIF(qualified_leads, 0) AS obs_value,
+  CAST(COALESCE(ad_cost, 0) AS DOUBLE) AS numerator,
+  CAST(NULLIF(qualified_leads, 0) AS DOUBLE) AS denominator,
+  CAST(COALESCE(qualified_leads, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '01c7399e9b922f1f' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  '4ea31d65c6a9734d' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT
     *
@@ -166,6 +146,3 @@ FROM (
   FULL OUTER JOIN leads
     USING (freq, period_start, segment, member)
 ) AS leaves
-    );
-    
-  

@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_csat__dbt_tmp"
-  
-    
-    as (
-      -- Customer satisfaction (top-2-box) (csat). Written by `kpi compile`; change the definition, not this file.
+-- Customer satisfaction (top-2-box) (csat). Written by `kpi compile`; change the definition, not this file.
 WITH support_tickets AS (
   SELECT
     CASE
@@ -46,7 +38,7 @@ WITH support_tickets AS (
       channel,
       CASE WHEN NOT csat_score IS NULL THEN 1 ELSE 0 END AS __survey_answers,
       CASE WHEN is_satisfied THEN 1 ELSE 0 END AS __satisfied_answers
-    FROM "warehouse"."marts"."fct_support_tickets" AS support_tickets
+    FROM {{ ref('fct_support_tickets') }} AS support_tickets
   ) AS subq_3
   GROUP BY
     GROUPING SETS (
@@ -77,32 +69,17 @@ WITH support_tickets AS (
 SELECT
   'csat' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
   CAST(satisfied_answers AS DOUBLE) / CAST(NULLIF(survey_answers, 0) AS DOUBLE) AS obs_value,
   CAST(satisfied_answers AS DOUBLE) AS numerator,
   CAST(survey_answers AS DOUBLE) AS denominator,
-  CAST(survey_answers AS BIGINT) AS n_obs,
+  CAST(COALESCE(survey_answers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'af06f634e7db06a1' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  '275785bded794c45' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM support_tickets
-    );
-    
-  

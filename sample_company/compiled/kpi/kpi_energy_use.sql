@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_energy_use__dbt_tmp"
-  
-    
-    as (
-      -- Energy use (energy_use). Written by `kpi compile`; change the definition, not this file.
+-- Energy use (energy_use). Written by `kpi compile`; change the definition, not this file.
 WITH energy_readings AS (
   SELECT
     CASE
@@ -33,7 +25,7 @@ WITH energy_readings AS (
       site,
       energy_mwh AS __energy_use,
       CASE WHEN NOT reading_id IS NULL THEN 1 ELSE 0 END AS __meter_readings
-    FROM "warehouse"."marts"."fct_energy_readings" AS energy_readings
+    FROM {{ ref('fct_energy_readings') }} AS energy_readings
   ) AS subq_3
   GROUP BY
     GROUPING SETS (
@@ -60,32 +52,17 @@ WITH energy_readings AS (
 SELECT
   'energy_use' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
   CAST(energy_use AS DOUBLE) AS obs_value,
   CAST(energy_use AS DOUBLE) AS numerator,
   CAST(NULL AS DOUBLE) AS denominator,
-  CAST(meter_readings AS BIGINT) AS n_obs,
+  CAST(COALESCE(meter_readings, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'fa3a332e5ac04b45' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  '6e6b0f7dcbd04649' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM energy_readings
-    );
-    
-  

@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_gender_pay_gap__dbt_tmp"
-  
-    
-    as (
-      -- Gender pay gap (unadjusted) (gender_pay_gap). Written by `kpi compile`; change the definition, not this file.
+-- Gender pay gap (unadjusted) (gender_pay_gap). Written by `kpi compile`; change the definition, not this file.
 WITH employee_days_headcount AS (
   SELECT
     'M' AS freq,
@@ -33,13 +25,13 @@ WITH employee_days_headcount AS (
       department,
       country,
       employee_id AS __headcount
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
   ) AS subq_2
   INNER JOIN (
     SELECT
       DATE_TRUNC('MONTH', date_day) AS metric_time__month,
       MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
     GROUP BY
       DATE_TRUNC('MONTH', date_day)
   ) AS subq_4
@@ -80,13 +72,13 @@ WITH employee_days_headcount AS (
       department,
       country,
       employee_id AS __headcount
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
   ) AS subq_2
   INNER JOIN (
     SELECT
       DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
       MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
     GROUP BY
       DATE_TRUNC('QUARTER', date_day)
   ) AS subq_4
@@ -127,13 +119,13 @@ WITH employee_days_headcount AS (
       department,
       country,
       employee_id AS __headcount
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
   ) AS subq_2
   INNER JOIN (
     SELECT
       DATE_TRUNC('YEAR', date_day) AS metric_time__year,
       MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
     GROUP BY
       DATE_TRUNC('YEAR', date_day)
   ) AS subq_4
@@ -185,7 +177,7 @@ WITH employee_days_headcount AS (
         sex AS employee_day__sex,
         employee_id AS men,
         hourly_pay AS hourly_pay_men
-      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+      FROM {{ ref('fct_employee_days') }} AS employee_days
     ) AS subq_2
     WHERE
       employee_day__sex = 'M'
@@ -199,7 +191,7 @@ WITH employee_days_headcount AS (
         DATE_TRUNC('DAY', date_day) AS date_day__day,
         DATE_TRUNC('MONTH', date_day) AS metric_time__month,
         sex AS employee_day__sex
-      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+      FROM {{ ref('fct_employee_days') }} AS employee_days
     ) AS subq_2
     WHERE
       employee_day__sex = 'M'
@@ -254,7 +246,7 @@ WITH employee_days_headcount AS (
         sex AS employee_day__sex,
         employee_id AS men,
         hourly_pay AS hourly_pay_men
-      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+      FROM {{ ref('fct_employee_days') }} AS employee_days
     ) AS subq_2
     WHERE
       employee_day__sex = 'M'
@@ -268,7 +260,7 @@ WITH employee_days_headcount AS (
         DATE_TRUNC('DAY', date_day) AS date_day__day,
         DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
         sex AS employee_day__sex
-      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+      FROM {{ ref('fct_employee_days') }} AS employee_days
     ) AS subq_2
     WHERE
       employee_day__sex = 'M'
@@ -323,7 +315,7 @@ WITH employee_days_headcount AS (
         sex AS employee_day__sex,
         employee_id AS men,
         hourly_pay AS hourly_pay_men
-      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+      FROM {{ ref('fct_employee_days') }} AS employee_days
     ) AS subq_2
     WHERE
       employee_day__sex = 'M'
@@ -337,7 +329,7 @@ WITH employee_days_headcount AS (
         DATE_TRUNC('DAY', date_day) AS date_day__day,
         DATE_TRUNC('YEAR', date_day) AS metric_time__year,
         sex AS employee_day__sex
-      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+      FROM {{ ref('fct_employee_days') }} AS employee_days
     ) AS subq_2
     WHERE
       employee_day__sex = 'M'
@@ -392,7 +384,7 @@ WITH employee_days_headcount AS (
         sex AS employee_day__sex,
         employee_id AS women,
         hourly_pay AS hourly_pay_women
-      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+      FROM {{ ref('fct_employee_days') }} AS employee_days
     ) AS subq_2
     WHERE
       employee_day__sex = 'F'
@@ -406,7 +398,7 @@ WITH employee_days_headcount AS (
         DATE_TRUNC('DAY', date_day) AS date_day__day,
         DATE_TRUNC('MONTH', date_day) AS metric_time__month,
         sex AS employee_day__sex
-      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+      FROM {{ ref('fct_employee_days') }} AS employee_days
     ) AS subq_2
     WHERE
       employee_day__sex = 'F'
@@ -461,7 +453,7 @@ WITH employee_days_headcount AS (
         sex AS employee_day__sex,
         employee_id AS women,
         hourly_pay AS hourly_pay_women
-      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+      FROM {{ ref('fct_employee_days') }} AS employee_days
     ) AS subq_2
     WHERE
       employee_day__sex = 'F'
@@ -475,7 +467,7 @@ WITH employee_days_headcount AS (
         DATE_TRUNC('DAY', date_day) AS date_day__day,
         DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
         sex AS employee_day__sex
-      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+      FROM {{ ref('fct_employee_days') }} AS employee_days
     ) AS subq_2
     WHERE
       employee_day__sex = 'F'
@@ -530,7 +522,7 @@ WITH employee_days_headcount AS (
         sex AS employee_day__sex,
         employee_id AS women,
         hourly_pay AS hourly_pay_women
-      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+      FROM {{ ref('fct_employee_days') }} AS employee_days
     ) AS subq_2
     WHERE
       employee_day__sex = 'F'
@@ -544,7 +536,7 @@ WITH employee_days_headcount AS (
         DATE_TRUNC('DAY', date_day) AS date_day__day,
         DATE_TRUNC('YEAR', date_day) AS metric_time__year,
         sex AS employee_day__sex
-      FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+      FROM {{ ref('fct_employee_days') }} AS employee_days
     ) AS subq_2
     WHERE
       employee_day__sex = 'F'
@@ -566,21 +558,9 @@ WITH employee_days_headcount AS (
 SELECT
   'gender_pay_gap' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
   CAST((
@@ -594,11 +574,11 @@ SELECT
     CAST(hourly_pay_women AS DOUBLE) / CAST(NULLIF(women, 0) AS DOUBLE)
   ) AS DOUBLE) AS numerator,
   CAST(hourly_pay_men AS DOUBLE) / CAST(NULLIF(men, 0) AS DOUBLE) AS denominator,
-  CAST(headcount AS BIGINT) AS n_obs,
-  CAST(women AS BIGINT) AS n_persons_numerator,
-  CAST(men AS BIGINT) AS n_persons_denominator,
-  'a5d2903d82258091' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  CAST(COALESCE(headcount, 0) AS BIGINT) AS n_obs,
+  CAST(COALESCE(women, 0) AS BIGINT) AS n_persons_numerator,
+  CAST(COALESCE(men, 0) AS BIGINT) AS n_persons_denominator,
+  '7ebe7041827caa06' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT
     *
@@ -608,6 +588,3 @@ FROM (
   FULL OUTER JOIN employee_days_hourly_pay_women
     USING (freq, period_start, segment, member)
 ) AS leaves
-    );
-    
-  

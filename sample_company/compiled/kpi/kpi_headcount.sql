@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_headcount__dbt_tmp"
-  
-    
-    as (
-      -- Headcount (headcount). Written by `kpi compile`; change the definition, not this file.
+-- Headcount (headcount). Written by `kpi compile`; change the definition, not this file.
 WITH employee_days AS (
   SELECT
     'W' AS freq,
@@ -33,13 +25,13 @@ WITH employee_days AS (
       department,
       country,
       employee_id AS __headcount
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
   ) AS subq_2
   INNER JOIN (
     SELECT
       DATE_TRUNC('WEEK', date_day) AS metric_time__week,
       MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
     GROUP BY
       DATE_TRUNC('WEEK', date_day)
   ) AS subq_4
@@ -80,13 +72,13 @@ WITH employee_days AS (
       department,
       country,
       employee_id AS __headcount
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
   ) AS subq_2
   INNER JOIN (
     SELECT
       DATE_TRUNC('MONTH', date_day) AS metric_time__month,
       MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
     GROUP BY
       DATE_TRUNC('MONTH', date_day)
   ) AS subq_4
@@ -127,13 +119,13 @@ WITH employee_days AS (
       department,
       country,
       employee_id AS __headcount
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
   ) AS subq_2
   INNER JOIN (
     SELECT
       DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
       MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
     GROUP BY
       DATE_TRUNC('QUARTER', date_day)
   ) AS subq_4
@@ -174,13 +166,13 @@ WITH employee_days AS (
       department,
       country,
       employee_id AS __headcount
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
   ) AS subq_2
   INNER JOIN (
     SELECT
       DATE_TRUNC('YEAR', date_day) AS metric_time__year,
       MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
     GROUP BY
       DATE_TRUNC('YEAR', date_day)
   ) AS subq_4
@@ -199,32 +191,17 @@ WITH employee_days AS (
 SELECT
   'headcount' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
   CAST(headcount AS DOUBLE) AS obs_value,
   CAST(headcount AS DOUBLE) AS numerator,
   CAST(NULL AS DOUBLE) AS denominator,
-  CAST(headcount AS BIGINT) AS n_obs,
-  CAST(headcount AS BIGINT) AS n_persons_numerator,
+  CAST(COALESCE(headcount, 0) AS BIGINT) AS n_obs,
+  CAST(COALESCE(headcount, 0) AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '382753ff98da64a6' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  'c4806d3ddc9f6aa7' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM employee_days
-    );
-    
-  

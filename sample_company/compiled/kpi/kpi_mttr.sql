@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_mttr__dbt_tmp"
-  
-    
-    as (
-      -- Mean time to restore (mttr). Written by `kpi compile`; change the definition, not this file.
+-- Mean time to restore (mttr). Written by `kpi compile`; change the definition, not this file.
 WITH incidents AS (
   SELECT
     CASE
@@ -46,7 +38,7 @@ WITH incidents AS (
       priority,
       CASE WHEN NOT resolution_hours IS NULL THEN 1 ELSE 0 END AS __incidents_resolved,
       resolution_hours AS __resolution_hours
-    FROM "warehouse"."marts"."fct_incidents" AS incidents
+    FROM {{ ref('fct_incidents') }} AS incidents
   ) AS subq_3
   GROUP BY
     GROUPING SETS (
@@ -77,32 +69,17 @@ WITH incidents AS (
 SELECT
   'mttr' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
   CAST(resolution_hours AS DOUBLE) / CAST(NULLIF(incidents_resolved, 0) AS DOUBLE) AS obs_value,
   CAST(resolution_hours AS DOUBLE) AS numerator,
   CAST(incidents_resolved AS DOUBLE) AS denominator,
-  CAST(incidents_resolved AS BIGINT) AS n_obs,
+  CAST(COALESCE(incidents_resolved, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '581ba51992905a11' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  '30aee919eecc5e2c' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM incidents
-    );
-    
-  

@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_new_customers__dbt_tmp"
-  
-    
-    as (
-      -- New customers (new_customers). Written by `kpi compile`; change the definition, not this file.
+-- New customers (new_customers). Written by `kpi compile`; change the definition, not this file.
 WITH customers AS (
   SELECT
     CASE
@@ -44,7 +36,7 @@ WITH customers AS (
       country,
       channel,
       CASE WHEN NOT customer_id IS NULL THEN 1 ELSE 0 END AS __new_customers
-    FROM "warehouse"."marts"."dim_customers" AS customers
+    FROM {{ ref('dim_customers') }} AS customers
   ) AS subq_3
   GROUP BY
     GROUPING SETS (
@@ -75,32 +67,17 @@ WITH customers AS (
 SELECT
   'new_customers' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
   CAST(new_customers AS DOUBLE) AS obs_value,
   CAST(new_customers AS DOUBLE) AS numerator,
   CAST(NULL AS DOUBLE) AS denominator,
-  CAST(new_customers AS BIGINT) AS n_obs,
+  CAST(COALESCE(new_customers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '4564fe4d4bd104ec' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  'cc570dced85a68f5' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM customers
-    );
-    
-  

@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_on_time_delivery__dbt_tmp"
-  
-    
-    as (
-      -- On-time delivery (on_time_delivery). Written by `kpi compile`; change the definition, not this file.
+-- On-time delivery (on_time_delivery). Written by `kpi compile`; change the definition, not this file.
 WITH orders AS (
   SELECT
     CASE
@@ -46,7 +38,7 @@ WITH orders AS (
       channel,
       CASE WHEN NOT is_on_time IS NULL THEN 1 ELSE 0 END AS __orders_delivered,
       CASE WHEN is_on_time THEN 1 ELSE 0 END AS __orders_on_time
-    FROM "warehouse"."marts"."fct_orders" AS orders
+    FROM {{ ref('fct_orders') }} AS orders
   ) AS subq_3
   GROUP BY
     GROUPING SETS (
@@ -77,32 +69,17 @@ WITH orders AS (
 SELECT
   'on_time_delivery' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
   CAST(orders_on_time AS DOUBLE) / CAST(NULLIF(orders_delivered, 0) AS DOUBLE) AS obs_value,
   CAST(orders_on_time AS DOUBLE) AS numerator,
   CAST(orders_delivered AS DOUBLE) AS denominator,
-  CAST(orders_delivered AS BIGINT) AS n_obs,
+  CAST(COALESCE(orders_delivered, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'dc8b7b764d5961c3' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  'c6a64d8e7b8726e0' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM orders
-    );
-    
-  

@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_repeat_purchase_rate__dbt_tmp"
-  
-    
-    as (
-      -- Repeat purchase rate (repeat_purchase_rate). Written by `kpi compile`; change the definition, not this file.
+-- Repeat purchase rate (repeat_purchase_rate). Written by `kpi compile`; change the definition, not this file.
 WITH orders_buyers AS (
   SELECT
     CASE
@@ -40,7 +32,7 @@ WITH orders_buyers AS (
       ELSE '_T'
     END AS member,
     COUNT(DISTINCT customer_id) AS buyers
-  FROM "warehouse"."marts"."fct_orders" AS orders
+  FROM {{ ref('fct_orders') }} AS orders
   GROUP BY
     GROUPING SETS (
       (
@@ -104,7 +96,7 @@ WITH orders_buyers AS (
       channel,
       is_repeat_order AS order__is_repeat_order,
       customer_id AS repeat_buyers
-    FROM "warehouse"."marts"."fct_orders" AS orders
+    FROM {{ ref('fct_orders') }} AS orders
   ) AS subq_2
   WHERE
     order__is_repeat_order
@@ -137,31 +129,19 @@ WITH orders_buyers AS (
 SELECT
   'repeat_purchase_rate' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
-  CAST(repeat_buyers AS DOUBLE) / CAST(NULLIF(buyers, 0) AS DOUBLE) AS obs_value,
-  CAST(repeat_buyers AS DOUBLE) AS numerator,
-  CAST(buyers AS DOUBLE) AS denominator,
-  CAST(buyers AS BIGINT) AS n_obs,
+  COALESCE(repeat_buyers, 0) / NULLIF(buyers, 0) AS obs_value,
+  CAST(COALESCE(repeat_buyers, 0) AS DOUBLE) AS numerator,
+  CAST(NULLIF(buyers, 0) AS DOUBLE) AS denominator,
+  CAST(COALESCE(buyers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '5729dcf0cc31271d' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  '48e1322cd3ea9c9f' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT
     *
@@ -169,6 +149,3 @@ FROM (
   FULL OUTER JOIN orders_repeat_buyers
     USING (freq, period_start, segment, member)
 ) AS leaves
-    );
-    
-  

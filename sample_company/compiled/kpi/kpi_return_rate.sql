@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_return_rate__dbt_tmp"
-  
-    
-    as (
-      -- Return rate (return_rate). Written by `kpi compile`; change the definition, not this file.
+-- Return rate (return_rate). Written by `kpi compile`; change the definition, not this file.
 WITH order_lines_gross_revenue AS (
   SELECT
     CASE
@@ -52,7 +44,7 @@ WITH order_lines_gross_revenue AS (
       is_return AS order_line__is_return,
       net_amount AS gross_revenue,
       CASE WHEN NOT order_line_id IS NULL THEN 1 ELSE 0 END AS sale_lines
-    FROM "warehouse"."marts"."fct_order_lines" AS order_lines
+    FROM {{ ref('fct_order_lines') }} AS order_lines
   ) AS subq_2
   WHERE
     NOT order_line__is_return
@@ -128,7 +120,7 @@ WITH order_lines_gross_revenue AS (
       product_category,
       is_return AS order_line__is_return,
       -net_amount AS returned_amount
-    FROM "warehouse"."marts"."fct_order_lines" AS order_lines
+    FROM {{ ref('fct_order_lines') }} AS order_lines
   ) AS subq_2
   WHERE
     order_line__is_return
@@ -165,31 +157,19 @@ WITH order_lines_gross_revenue AS (
 SELECT
   'return_rate' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
-  CAST(returned_amount AS DOUBLE) / CAST(NULLIF(gross_revenue, 0) AS DOUBLE) AS obs_value,
-  CAST(returned_amount AS DOUBLE) AS numerator,
-  CAST(gross_revenue AS DOUBLE) AS denominator,
-  CAST(sale_lines AS BIGINT) AS n_obs,
+  COALESCE(returned_amount, 0) / NULLIF(gross_revenue, 0) AS obs_value,
+  CAST(COALESCE(returned_amount, 0) AS DOUBLE) AS numerator,
+  CAST(NULLIF(gross_revenue, 0) AS DOUBLE) AS denominator,
+  CAST(COALESCE(sale_lines, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '3f7aab732c9a3743' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  '9233cbd9b1dac8fc' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT
     *
@@ -197,6 +177,3 @@ FROM (
   FULL OUTER JOIN order_lines_returned_amount
     USING (freq, period_start, segment, member)
 ) AS leaves
-    );
-    
-  

@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_revenue_growth_yoy__dbt_tmp"
-  
-    
-    as (
-      -- Revenue growth (year on year) (revenue_growth_yoy). Written by `kpi compile`; change the definition, not this file.
+-- Revenue growth (year on year) (revenue_growth_yoy). Written by `kpi compile`; change the definition, not this file.
 WITH order_lines AS (
   SELECT
     CASE
@@ -48,7 +40,7 @@ WITH order_lines AS (
       product_category,
       net_amount AS __net_revenue,
       CASE WHEN NOT order_line_id IS NULL THEN 1 ELSE 0 END AS __order_lines
-    FROM "warehouse"."marts"."fct_order_lines" AS order_lines
+    FROM {{ ref('fct_order_lines') }} AS order_lines
   ) AS subq_3
   GROUP BY
     GROUPING SETS (
@@ -77,31 +69,19 @@ WITH order_lines AS (
 SELECT
   'revenue_growth_yoy' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
   CAST(net_revenue - net_revenue_1_year_ago AS DOUBLE) / CAST(NULLIF(net_revenue_1_year_ago, 0) AS DOUBLE) AS obs_value,
   CAST(net_revenue - net_revenue_1_year_ago AS DOUBLE) AS numerator,
   CAST(net_revenue_1_year_ago AS DOUBLE) AS denominator,
-  CAST(order_lines AS BIGINT) AS n_obs,
+  CAST(COALESCE(order_lines, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '2f954b760a963072' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  '9de44958ad49b55a' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT
     now.*,
@@ -113,6 +93,3 @@ FROM (
     AND now.member = net_revenue_1_year_ago.member
     AND now.period_start = net_revenue_1_year_ago.period_start + INTERVAL '1' YEAR
 ) AS leaves
-    );
-    
-  

@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_roas__dbt_tmp"
-  
-    
-    as (
-      -- Return on ad spend (roas). Written by `kpi compile`; change the definition, not this file.
+-- Return on ad spend (roas). Written by `kpi compile`; change the definition, not this file.
 WITH ad_performance AS (
   SELECT
     CASE
@@ -46,7 +38,7 @@ WITH ad_performance AS (
     SUM(clicks) AS ad_clicks,
     SUM(conversion_value) AS ad_conversion_value,
     SUM(cost) AS ad_cost
-  FROM "warehouse"."marts"."fct_ad_performance" AS ad_performance
+  FROM {{ ref('fct_ad_performance') }} AS ad_performance
   GROUP BY
     GROUPING SETS (
       (
@@ -80,32 +72,17 @@ WITH ad_performance AS (
 SELECT
   'roas' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
   CAST(ad_conversion_value AS DOUBLE) / CAST(NULLIF(ad_cost, 0) AS DOUBLE) AS obs_value,
   CAST(ad_conversion_value AS DOUBLE) AS numerator,
   CAST(ad_cost AS DOUBLE) AS denominator,
-  CAST(ad_clicks AS BIGINT) AS n_obs,
+  CAST(COALESCE(ad_clicks, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'd7216b23c60859d2' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  '934414b29f730d57' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM ad_performance
-    );
-    
-  

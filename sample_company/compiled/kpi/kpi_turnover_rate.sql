@@ -1,12 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."kpi"."kpi_turnover_rate__dbt_tmp"
-  
-    
-    as (
-      -- Employee turnover rate (turnover_rate). Written by `kpi compile`; change the definition, not this file.
+-- Employee turnover rate (turnover_rate). Written by `kpi compile`; change the definition, not this file.
 WITH employee_days AS (
   SELECT
     CASE
@@ -45,7 +37,7 @@ WITH employee_days AS (
       employee_id AS __employees_in_period,
       CASE WHEN NOT employee_id IS NULL THEN 1 ELSE 0 END AS __employee_days,
       date_day AS __staffed_days
-    FROM "warehouse"."marts"."fct_employee_days" AS employee_days
+    FROM {{ ref('fct_employee_days') }} AS employee_days
   ) AS subq_3
   GROUP BY
     GROUPING SETS (
@@ -97,7 +89,7 @@ WITH employee_days AS (
       ELSE '_T'
     END AS member,
     COUNT(DISTINCT employee_id) AS leavers
-  FROM "warehouse"."marts"."fct_exits" AS exits
+  FROM {{ ref('fct_exits') }} AS exits
   GROUP BY
     GROUPING SETS (
       (
@@ -122,31 +114,23 @@ WITH employee_days AS (
 SELECT
   'turnover_rate' AS kpi_id,
   freq,
-  case freq
-        when 'W' then strftime(period_start, '%G-W%V')
-        when 'M' then strftime(period_start, '%Y-%m')
-        when 'Q' then strftime(period_start, '%Y') || '-Q' || quarter(period_start)
-        when 'A' then strftime(period_start, '%Y')
-    end AS time_period,
+  {{ time_period('freq', 'period_start') }} AS time_period,
   period_start,
-  cast(
-        case freq
-            when 'W' then period_start + interval 7 day
-            when 'M' then period_start + interval 1 month
-            when 'Q' then period_start + interval 3 month
-            when 'A' then period_start + interval 1 year
-        end - interval 1 day as date
-    ) AS period_end,
+  {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
-  CAST(leavers AS DOUBLE) / CAST(NULLIF(CAST(employee_days AS DOUBLE) / CAST(NULLIF(staffed_days, 0) AS DOUBLE), 0) AS DOUBLE) AS obs_value,
-  CAST(leavers AS DOUBLE) AS numerator,
-  CAST(employee_days AS DOUBLE) / CAST(NULLIF(staffed_days, 0) AS DOUBLE) AS denominator,
-  CAST(employees_in_period AS BIGINT) AS n_obs,
-  CAST(leavers AS BIGINT) AS n_persons_numerator,
-  CAST(employees_in_period AS BIGINT) AS n_persons_denominator,
-  '4c51d46fcb9dc406' AS definition_hash,
-  'fff8db8b-511b-4b65-8ff2-87f3e0536f65' AS batch_id
+  COALESCE(leavers, 0) / NULLIF((
+    CAST(employee_days AS DOUBLE) / CAST(NULLIF(staffed_days, 0) AS DOUBLE)
+  ), 0) AS obs_value,
+  CAST(COALESCE(leavers, 0) AS DOUBLE) AS numerator,
+  CAST(NULLIF((
+    CAST(employee_days AS DOUBLE) / CAST(NULLIF(staffed_days, 0) AS DOUBLE)
+  ), 0) AS DOUBLE) AS denominator,
+  CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_obs,
+  CAST(COALESCE(leavers, 0) AS BIGINT) AS n_persons_numerator,
+  CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator,
+  'b5e3f5d42d345b9c' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT
     *
@@ -154,6 +138,3 @@ FROM (
   FULL OUTER JOIN exits
     USING (freq, period_start, segment, member)
 ) AS leaves
-    );
-    
-  

@@ -1,15 +1,4 @@
-
-    
-
-    create  table
-      "warehouse"."staging"."company__dbt_tmp"
-  
-    
-    as (
-      -- The company's own facts, one row. Written by `kpi compile`.
+-- The company's own facts, one row. Written by `kpi compile`.
 select
     'SEK' as reporting_currency,
     'Europe/Stockholm' as time_zone
-    );
-    
-  

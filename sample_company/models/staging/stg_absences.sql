@@ -1,53 +1,6 @@
+with source as (
 
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_absences__dbt_tmp"
-  
-  (
-    absence_id varchar,
-    employee_id varchar,
-    start_date date,
-    end_date date,
-    is_unplanned boolean
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_absences__dbt_tmp" 
-  (
-    
-      
-      
-      absence_id ,
-    
-      
-      
-      employee_id ,
-    
-      
-      
-      start_date ,
-    
-      
-      
-      end_date ,
-    
-      
-      
-      is_unplanned 
-    
-  )
- (
-      
-    select absence_id, employee_id, start_date, end_date, is_unplanned
-    from (
-        with source as (
-
-    select * from "warehouse"."raw"."absences"
+    select * from {{ source('raw', 'absences') }}
 
 ),
 
@@ -64,6 +17,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

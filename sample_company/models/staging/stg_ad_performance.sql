@@ -1,81 +1,4 @@
-
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_ad_performance__dbt_tmp"
-  
-  (
-    platform varchar,
-    campaign varchar,
-    channel varchar,
-    country varchar,
-    ad_date date,
-    impressions bigint,
-    clicks bigint,
-    cost decimal(18,4),
-    currency varchar,
-    conversions decimal(18,4),
-    conversion_value decimal(18,4)
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_ad_performance__dbt_tmp" 
-  (
-    
-      
-      
-      platform ,
-    
-      
-      
-      campaign ,
-    
-      
-      
-      channel ,
-    
-      
-      
-      country ,
-    
-      
-      
-      ad_date ,
-    
-      
-      
-      impressions ,
-    
-      
-      
-      clicks ,
-    
-      
-      
-      cost ,
-    
-      
-      
-      currency ,
-    
-      
-      
-      conversions ,
-    
-      
-      
-      conversion_value 
-    
-  )
- (
-      
-    select platform, campaign, channel, country, ad_date, impressions, clicks, cost, currency, conversions, conversion_value
-    from (
-        with google as (
+with google as (
 
     select
         'google' as platform,
@@ -89,7 +12,7 @@
         cast(currency as varchar) as currency,
         cast(conversions as decimal(18, 4)) as conversions,
         cast(conv_value as decimal(18, 4)) as conversion_value
-    from "warehouse"."raw"."google_ads"
+    from {{ source('raw', 'google_ads') }}
 
 ),
 
@@ -107,7 +30,7 @@ meta as (
         cast(account_currency as varchar) as currency,
         cast(results as decimal(18, 4)) as conversions,
         cast(result_value as decimal(18, 4)) as conversion_value
-    from "warehouse"."raw"."meta_ads"
+    from {{ source('raw', 'meta_ads') }}
 
 ),
 
@@ -131,7 +54,7 @@ linkedin as (
         cast(currency_code as varchar) as currency,
         cast(conversions as decimal(18, 4)) as conversions,
         cast(conversion_value as decimal(18, 4)) as conversion_value
-    from "warehouse"."raw"."linkedin_ads"
+    from {{ source('raw', 'linkedin_ads') }}
 
 ),
 
@@ -146,6 +69,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

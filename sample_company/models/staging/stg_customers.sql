@@ -1,48 +1,6 @@
+with source as (
 
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_customers__dbt_tmp"
-  
-  (
-    customer_id varchar,
-    country varchar,
-    customer_type varchar,
-    created_date date
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_customers__dbt_tmp" 
-  (
-    
-      
-      
-      customer_id ,
-    
-      
-      
-      country ,
-    
-      
-      
-      customer_type ,
-    
-      
-      
-      created_date 
-    
-  )
- (
-      
-    select customer_id, country, customer_type, created_date
-    from (
-        with source as (
-
-    select * from "warehouse"."raw"."customers"
+    select * from {{ source('raw', 'customers') }}
 
 ),
 
@@ -58,6 +16,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

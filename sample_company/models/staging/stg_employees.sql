@@ -1,73 +1,6 @@
+with source as (
 
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_employees__dbt_tmp"
-  
-  (
-    employee_id varchar,
-    spell_start date,
-    spell_end date,
-    department varchar,
-    country varchar,
-    sex varchar,
-    hourly_pay decimal(18,4),
-    currency varchar,
-    exit_reason varchar
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_employees__dbt_tmp" 
-  (
-    
-      
-      
-      employee_id ,
-    
-      
-      
-      spell_start ,
-    
-      
-      
-      spell_end ,
-    
-      
-      
-      department ,
-    
-      
-      
-      country ,
-    
-      
-      
-      sex ,
-    
-      
-      
-      hourly_pay ,
-    
-      
-      
-      currency ,
-    
-      
-      
-      exit_reason 
-    
-  )
- (
-      
-    select employee_id, spell_start, spell_end, department, country, sex, hourly_pay, currency, exit_reason
-    from (
-        with source as (
-
-    select * from "warehouse"."raw"."employees"
+    select * from {{ source('raw', 'employees') }}
 
 ),
 
@@ -94,6 +27,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

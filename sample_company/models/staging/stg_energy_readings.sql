@@ -1,58 +1,6 @@
+with source as (
 
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_energy_readings__dbt_tmp"
-  
-  (
-    meter_id varchar,
-    site varchar,
-    interval_start timestamp,
-    reading_date date,
-    energy_kwh decimal(18,4),
-    co2_tonnes decimal(18,6)
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_energy_readings__dbt_tmp" 
-  (
-    
-      
-      
-      meter_id ,
-    
-      
-      
-      site ,
-    
-      
-      
-      interval_start ,
-    
-      
-      
-      reading_date ,
-    
-      
-      
-      energy_kwh ,
-    
-      
-      
-      co2_tonnes 
-    
-  )
- (
-      
-    select meter_id, site, interval_start, reading_date, energy_kwh, co2_tonnes
-    from (
-        with source as (
-
-    select * from "warehouse"."raw"."readings"
+    select * from {{ source('raw', 'readings') }}
 
 ),
 
@@ -71,6 +19,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

@@ -1,43 +1,6 @@
+with source as (
 
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_exchange_rates__dbt_tmp"
-  
-  (
-    rate_date date,
-    currency varchar,
-    rate decimal(18,8)
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_exchange_rates__dbt_tmp" 
-  (
-    
-      
-      
-      rate_date ,
-    
-      
-      
-      currency ,
-    
-      
-      
-      rate 
-    
-  )
- (
-      
-    select rate_date, currency, rate
-    from (
-        with source as (
-
-    select * from "warehouse"."raw"."exchange_rates"
+    select * from {{ source('raw', 'exchange_rates') }}
 
 ),
 
@@ -52,6 +15,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

@@ -1,68 +1,6 @@
+with source as (
 
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_incidents__dbt_tmp"
-  
-  (
-    incident_id varchar,
-    service varchar,
-    priority varchar,
-    opened_at timestamp,
-    resolved_at timestamp,
-    opened_date date,
-    resolved_date date,
-    met_sla boolean
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_incidents__dbt_tmp" 
-  (
-    
-      
-      
-      incident_id ,
-    
-      
-      
-      service ,
-    
-      
-      
-      priority ,
-    
-      
-      
-      opened_at ,
-    
-      
-      
-      resolved_at ,
-    
-      
-      
-      opened_date ,
-    
-      
-      
-      resolved_date ,
-    
-      
-      
-      met_sla 
-    
-  )
- (
-      
-    select incident_id, service, priority, opened_at, resolved_at, opened_date, resolved_date, met_sla
-    from (
-        with source as (
-
-    select * from "warehouse"."raw"."incidents"
+    select * from {{ source('raw', 'incidents') }}
 
 ),
 
@@ -82,6 +20,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

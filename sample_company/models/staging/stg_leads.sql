@@ -1,53 +1,6 @@
+with source as (
 
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_leads__dbt_tmp"
-  
-  (
-    lead_id varchar,
-    lead_date date,
-    channel varchar,
-    country varchar,
-    is_qualified boolean
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_leads__dbt_tmp" 
-  (
-    
-      
-      
-      lead_id ,
-    
-      
-      
-      lead_date ,
-    
-      
-      
-      channel ,
-    
-      
-      
-      country ,
-    
-      
-      
-      is_qualified 
-    
-  )
- (
-      
-    select lead_id, lead_date, channel, country, is_qualified
-    from (
-        with source as (
-
-    select * from "warehouse"."raw"."leads"
+    select * from {{ source('raw', 'leads') }}
 
 ),
 
@@ -64,6 +17,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

@@ -1,68 +1,6 @@
+with source as (
 
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_order_lines__dbt_tmp"
-  
-  (
-    order_line_id varchar,
-    order_id varchar,
-    line_date date,
-    product_id varchar,
-    is_return boolean,
-    quantity decimal(18,3),
-    net_amount decimal(18,4),
-    currency varchar
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_order_lines__dbt_tmp" 
-  (
-    
-      
-      
-      order_line_id ,
-    
-      
-      
-      order_id ,
-    
-      
-      
-      line_date ,
-    
-      
-      
-      product_id ,
-    
-      
-      
-      is_return ,
-    
-      
-      
-      quantity ,
-    
-      
-      
-      net_amount ,
-    
-      
-      
-      currency 
-    
-  )
- (
-      
-    select order_line_id, order_id, line_date, product_id, is_return, quantity, net_amount, currency
-    from (
-        with source as (
-
-    select * from "warehouse"."raw"."order_lines"
+    select * from {{ source('raw', 'order_lines') }}
 
 ),
 
@@ -82,6 +20,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

@@ -1,69 +1,12 @@
+with orders as (
 
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_orders__dbt_tmp"
-  
-  (
-    order_id varchar,
-    customer_id varchar,
-    order_date date,
-    country varchar,
-    channel varchar,
-    promised_date date,
-    delivered_date date
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_orders__dbt_tmp" 
-  (
-    
-      
-      
-      order_id ,
-    
-      
-      
-      customer_id ,
-    
-      
-      
-      order_date ,
-    
-      
-      
-      country ,
-    
-      
-      
-      channel ,
-    
-      
-      
-      promised_date ,
-    
-      
-      
-      delivered_date 
-    
-  )
- (
-      
-    select order_id, customer_id, order_date, country, channel, promised_date, delivered_date
-    from (
-        with orders as (
-
-    select * from "warehouse"."raw"."orders"
+    select * from {{ source('raw', 'orders') }}
 
 ),
 
 deliveries as (
 
-    select * from "warehouse"."raw"."deliveries"
+    select * from {{ source('raw', 'deliveries') }}
 
 ),
 
@@ -94,6 +37,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

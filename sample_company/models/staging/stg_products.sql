@@ -1,43 +1,6 @@
+with source as (
 
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_products__dbt_tmp"
-  
-  (
-    product_id varchar,
-    product_name varchar,
-    product_category varchar
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_products__dbt_tmp" 
-  (
-    
-      
-      
-      product_id ,
-    
-      
-      
-      product_name ,
-    
-      
-      
-      product_category 
-    
-  )
- (
-      
-    select product_id, product_name, product_category
-    from (
-        with source as (
-
-    select * from "warehouse"."raw"."products"
+    select * from {{ source('raw', 'products') }}
 
 ),
 
@@ -52,6 +15,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

@@ -1,68 +1,6 @@
+with source as (
 
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_support_tickets__dbt_tmp"
-  
-  (
-    ticket_id varchar,
-    customer_id varchar,
-    opened_date date,
-    closed_date date,
-    country varchar,
-    channel varchar,
-    survey_date date,
-    csat_score integer
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_support_tickets__dbt_tmp" 
-  (
-    
-      
-      
-      ticket_id ,
-    
-      
-      
-      customer_id ,
-    
-      
-      
-      opened_date ,
-    
-      
-      
-      closed_date ,
-    
-      
-      
-      country ,
-    
-      
-      
-      channel ,
-    
-      
-      
-      survey_date ,
-    
-      
-      
-      csat_score 
-    
-  )
- (
-      
-    select ticket_id, customer_id, opened_date, closed_date, country, channel, survey_date, csat_score
-    from (
-        with source as (
-
-    select * from "warehouse"."raw"."tickets"
+    select * from {{ source('raw', 'tickets') }}
 
 ),
 
@@ -82,6 +20,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

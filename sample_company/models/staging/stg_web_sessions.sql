@@ -1,63 +1,6 @@
+with source as (
 
-    
-      
-    
-
-    create  table
-      "warehouse"."staging"."stg_web_sessions__dbt_tmp"
-  
-  (
-    session_date date,
-    channel varchar,
-    country varchar,
-    sessions bigint,
-    engaged_sessions bigint,
-    page_views bigint,
-    conversions bigint
-    
-    )
- ;
-    
-    
-    insert into "warehouse"."staging"."stg_web_sessions__dbt_tmp" 
-  (
-    
-      
-      
-      session_date ,
-    
-      
-      
-      channel ,
-    
-      
-      
-      country ,
-    
-      
-      
-      sessions ,
-    
-      
-      
-      engaged_sessions ,
-    
-      
-      
-      page_views ,
-    
-      
-      
-      conversions 
-    
-  )
- (
-      
-    select session_date, channel, country, sessions, engaged_sessions, page_views, conversions
-    from (
-        with source as (
-
-    select * from "warehouse"."raw"."sessions"
+    select * from {{ source('raw', 'sessions') }}
 
 ),
 
@@ -76,6 +19,3 @@ final as (
 )
 
 select * from final
-    ) as model_subq
-    );
-  

@@ -1,0 +1,73 @@
+"""A company made of feeds alone, on folders of its own, for the tests of ingest."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from metrics.company import Company
+from metrics.feeds import Feed
+from orchestration.ingest import FeedReport, ingest
+
+COLUMNS = {"order_id": "text", "ordered_at": "timestamp", "amount": "decimal"}
+
+
+class IngestCompany:
+    """Write files below `source`, say what the feeds are, run, and look at raw."""
+
+    def __init__(self, folder: Path) -> None:
+        self.source = folder / "sources"
+        self.data = folder / "data"
+        self.source.mkdir(parents=True)
+        self.feeds: dict[str, Feed] = {}
+
+    def feed(self, name: str, path: str | None = None, **facts: Any) -> None:
+        """Adds or replaces a feed; by default one of CSV files in the folder of its name, with COLUMNS."""
+        columns = facts.pop("columns", COLUMNS)
+        stated = {
+            "name": name,
+            "system": "test",
+            "file": Path("feeds/test.yml"),
+            "line": 1,
+            "description": "",
+            "path": path or f"{name}/*.csv",
+            "format": "csv",
+            "columns": columns,
+            "time_column": "ordered_at" if "ordered_at" in columns else None,
+            "watermark": "event" if "ordered_at" in columns else "delivery",
+            "history_from": date(2026, 1, 1),
+            **facts,
+        }
+        self.feeds[name] = Feed.model_validate(stated)
+
+    def write(self, name: str, content: str | bytes, modified: float | None = None) -> Path:
+        """Writes a source file; `modified` is its time of delivery in seconds since 1970."""
+        path = self.source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        if modified is not None:
+            os.utime(path, (modified, modified))
+        return path
+
+    def run(self, *names: str) -> dict[str, FeedReport]:
+        """One ingest of the named feeds, or of all."""
+        company = Company(
+            path=self.source,
+            name="Test",
+            reporting_currency="SEK",
+            time_zone="Europe/Stockholm",
+            closes_after_days=5,
+            objectives={},
+            feeds=self.feeds,
+        )
+        return {report.feed: report for report in ingest(company, names or None)}
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        """What the warehouse answers."""
+        with duckdb.connect(str(self.data / "warehouse.duckdb"), read_only=True) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            return connection.execute(query).fetchall()

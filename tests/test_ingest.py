@@ -1,0 +1,340 @@
+"""Ingest from source files to raw: what arrives twice, corrected, cut short, or under another definition."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from ingest_company import COLUMNS, IngestCompany
+
+from metrics.errors import NyckeltalError
+from orchestration.ingest import load, record
+from orchestration.ingest.bookkeeping import Bookkeeping
+
+HEADER = "order_id,ordered_at,amount\n"
+DAY1 = HEADER + "A1,2026-11-01 10:00:00,10.50\nA2,2026-11-01 11:00:00,20\nA2,2026-11-01 11:00:00,20\n"
+DAY2 = HEADER + "B1,2026-11-02 10:00:00,5\n"
+FILES = "SELECT _source_file, count(*), sum(amount) FROM raw.orders GROUP BY 1 ORDER BY 1"
+
+
+@pytest.fixture
+def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IngestCompany]:
+    made = IngestCompany(tmp_path)
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(made.data))
+    monkeypatch.setenv("NYCKELTAL_SOURCE_DIR", str(made.source))
+    monkeypatch.setenv("NYCKELTAL_NOW", "2026-11-23T06:00:00+00:00")
+    monkeypatch.delenv("NYCKELTAL_PSEUDONYM_KEY", raising=False)
+    made.feed("orders")
+    return made
+
+
+def test_a_day_in_the_life_of_a_feed(company: IngestCompany) -> None:
+    """First delivery, nothing new, a new file, a touched one, a corrected one, an emptied one."""
+    company.write("orders/1.csv", DAY1)
+    company.feed("customers", columns={"id": "text", "born": "date"}, path="customers/*.csv")
+    first = company.run()
+    assert first["orders"].rows_loaded == 3 and first["orders"].watermark == date(2026, 11, 1)
+    assert first["customers"].outstanding is not None
+    assert company.sql("DESCRIBE raw.orders")[1][:2] == ("ordered_at", "TIMESTAMP")
+    assert [row[:2] for row in company.sql("DESCRIBE raw.customers")] == [
+        ("id", "VARCHAR"),
+        ("born", "DATE"),
+        ("_loaded_at", "TIMESTAMP WITH TIME ZONE"),
+        ("_source_file", "VARCHAR"),
+        ("_source_line", "BIGINT"),
+    ]
+    assert company.sql("SELECT * FROM raw.orders ORDER BY _source_line")[0] == (
+        "A1",
+        datetime(2026, 11, 1, 10),
+        Decimal("10.5"),
+        datetime(2026, 11, 23, 6, tzinfo=UTC),
+        "orders/1.csv",
+        2,
+    )
+    again = company.run()["orders"]
+    assert (again.rows_loaded, again.files_new, again.files_unchanged, again.rows_total) == (0, 0, 1, 3)
+
+    company.write("orders/2.csv", DAY2)
+    company.write("orders/1.csv", DAY1, modified=1_795_000_000)
+    second = company.run()["orders"]
+    assert (second.rows_loaded, second.files_new, second.files_unchanged) == (1, 1, 1)
+    newest = company.sql("SELECT newest_delivery FROM raw._feeds WHERE feed = 'orders'")[0][0]
+    assert newest >= datetime.fromtimestamp(1_795_000_000, UTC)
+
+    # Every row of a corrected file survives, also those that are equal to each other.
+    company.write("orders/1.csv", HEADER + "A1,2026-11-01 10:00:00,11\n" * 4)
+    company.run()
+    assert company.sql(FILES) == [("orders/1.csv", 4, Decimal(44)), ("orders/2.csv", 1, Decimal(5))]
+    company.write("orders/1.csv", HEADER)
+    emptied = company.run()["orders"]
+    assert company.sql(FILES) == [("orders/2.csv", 1, Decimal(5))]
+    assert emptied.rows_total == 1 and emptied.outstanding is None
+    assert "_files" in {row[0] for row in company.sql("SELECT table_name FROM duckdb_tables()")}
+    assert stat.S_IMODE((company.data / "warehouse.duckdb").stat().st_mode) == 0o600
+    assert not (company.data / "dlt").exists()
+
+
+def test_a_faulty_correction_leaves_the_earlier_version_and_says_so(company: IngestCompany) -> None:
+    company.write("orders/1.csv", DAY1)
+    company.run()
+    company.write("orders/1.csv", DAY1.replace("amount", "amout"))
+    for _ in range(2):
+        report = company.run()["orders"]
+        assert report.outstanding == (
+            "orders/1.csv: column 'amount' is missing (found: 'order_id', 'ordered_at', 'amout'; did you mean 'amout'?)"
+        )
+        assert report.rows_total == 3 and report.files_failed == 1
+        assert company.sql("SELECT source_file, source_line FROM raw._set_aside") == [("orders/1.csv", None)]
+    company.write("orders/1.csv", DAY2)
+    assert company.run()["orders"].outstanding is None
+    assert company.sql(FILES) == [("orders/1.csv", 1, Decimal(5))] and company.sql("FROM raw._set_aside") == []
+
+
+def test_a_file_of_which_no_row_can_be_read_replaces_nothing(company: IngestCompany) -> None:
+    company.write("orders/1.csv", DAY1)
+    company.run()
+    company.write("orders/1.csv", HEADER + "A1,01.11.2026,10\nA2,01.11.2026,10\n")
+    report = company.run()["orders"]
+    assert report.rows_total == 3 and report.outstanding is not None
+    assert "none of its 2 rows could be read: line 2, column ordered_at: '01.11.2026' is not a" in report.outstanding
+
+
+def test_files_that_rotate_their_names(company: IngestCompany) -> None:
+    """orders.csv is renamed to orders_1.csv before the next orders.csv comes; a copy under a third name is a double."""
+    company.write("orders/orders.csv", DAY1)
+    company.run()
+    company.write("orders/orders_1.csv", DAY1)
+    company.write("orders/orders.csv", DAY2)
+    company.write("orders/copy.csv", DAY2)
+    report = company.run()["orders"]
+    assert company.sql(FILES) == [("orders/orders.csv", 1, Decimal(5)), ("orders/orders_1.csv", 3, Decimal("50.5"))]
+    assert report.notes == ("orders/copy.csv: same content as orders/orders.csv, set aside",)
+    assert report.outstanding is None
+    assert company.sql("SELECT source_file, reason FROM raw._set_aside") == [
+        ("orders/copy.csv", "same content as orders/orders.csv")
+    ]
+    # The one of which it was the double changes: now it counts.
+    company.write("orders/orders.csv", HEADER + "C1,2026-11-03 10:00:00,7\n")
+    company.run()
+    assert [row[0] for row in company.sql(FILES)] == ["orders/copy.csv", "orders/orders.csv", "orders/orders_1.csv"]
+
+
+@pytest.mark.parametrize("step", ["during the load", "before the record", "within the record"])
+def test_a_run_cut_short_is_completed_by_the_next(
+    company: IngestCompany, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    company.write("orders/1.csv", DAY1)
+    company.run()
+    company.write("orders/1.csv", DAY1.replace("10.50", "100"))
+    company.write("orders/2.csv", DAY2 + "half")
+
+    class Killed(BaseException):
+        """As little caught as the end of the process."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if step == "during the load":
+            from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+
+            patch.setattr(DuckDbCopyJob, "run", killed)
+            patch.setattr(load, "_cause", killed)
+        elif step == "before the record":
+            patch.setattr(load, "recorded", killed)
+        else:
+            patch.setattr(Bookkeeping, "record_feeds", killed)
+        with pytest.raises(Killed):
+            company.run()
+    wanted = [("orders/1.csv", 3, Decimal(140)), ("orders/2.csv", 1, Decimal(5))]
+    assert company.sql("SELECT count(*) FROM raw._files") == [(1,)]
+    report = company.run()["orders"]
+    assert company.sql(FILES) == wanted
+    assert report.rows_loaded == 4 and report.rows_set_aside == 1
+    assert company.sql("SELECT source_line, row_text FROM raw._set_aside") == [(3, "half")]
+    assert company.run()["orders"].rows_loaded == 0 and company.sql(FILES) == wanted
+
+
+def test_rows_that_do_not_land_are_an_error(company: IngestCompany, monkeypatch: pytest.MonkeyPatch) -> None:
+    company.write("orders/1.csv", DAY1)
+    company.feed("other", columns={"order_id": "text"}, path="orders/*.csv")
+    with monkeypatch.context() as patch:
+        lost = Bookkeeping.rows_of
+        patch.setattr(
+            record.Bookkeeping,
+            "rows_of",
+            lambda self, feed, files: {} if feed == "orders" else lost(self, feed, files),
+        )
+        with pytest.raises(NyckeltalError, match=r"orders: orders/1\.csv: 3 rows read, 0 in raw"):
+            company.run()
+    assert company.sql("SELECT DISTINCT feed FROM raw._files") == [("other",)]
+    company.run()
+    assert company.sql("SELECT count(*) FROM raw.orders") == [(3,)]
+
+
+def test_a_big_file_that_turns_out_faulty_is_taken_back(
+    company: IngestCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.ingest.feed_reading.BATCH_ROWS", 100)
+    monkeypatch.setattr("orchestration.ingest.csv_reader.BLOCK_BYTES", 8192)
+    company.write("orders/1.csv", DAY1)
+    rows = "".join(f"Z{number},2026-11-05,1\n" for number in range(2000))
+    company.write("orders/big.csv", HEADER + rows + 'X,2026-11-05,"1\nY,2026-11-05,2\n')
+    report = company.run()["orders"]
+    assert company.sql(FILES) == [("orders/1.csv", 3, Decimal("50.5"))]
+    assert report.outstanding == "orders/big.csv: line 2002: a quote is opened and not closed until the end of the file"
+    assert report.rows_loaded == 3 and report.files_failed == 1
+
+
+def test_another_definition_reads_everything_again(company: IngestCompany) -> None:
+    columns = {**COLUMNS, "email": "text", "customer": "integer"}
+    head = "order_id,ordered_at,amount,email,customer\n"
+    company.feed("orders", columns={"order_id": "text", "ordered_at": "timestamp", "amount": "text"})
+    company.write("orders/1.csv", head + "A1,2026-11-01,10,a@b.se,7\nA2,2026-11-01,x,c@d.se,8\n")
+    company.write("orders/2.csv", head + "B1,2026-11-02,5,a@b.se,07\n")
+    company.run()
+    assert company.sql("SELECT DISTINCT typeof(amount) FROM raw.orders") == [("VARCHAR",)]
+    company.feed("orders", columns=columns, personal={"email": "drop", "customer": "hash"})
+    report = company.run()["orders"]
+    assert (report.rows_loaded, report.rows_set_aside) == (2, 1)
+    assert any("pseudonym.key" in note for note in report.notes)
+    assert [row[0] for row in company.sql("DESCRIBE raw.orders")][:4] == ["order_id", "ordered_at", "amount", "customer"]
+    pseudonyms = {row[0] for row in company.sql("SELECT customer FROM raw.orders")}
+    assert len(pseudonyms) == 1 and len(pseudonyms.pop()) == 32
+    assert company.sql("SELECT reason, row_text FROM raw._set_aside") == [
+        ("column amount: 'x' is not a decimal number", None)
+    ]
+    assert b"a@b.se" not in (company.data / "warehouse.duckdb").read_bytes()
+    # Rows of files that are gone can't be stored in another way: nothing is lost, and it is said.
+    (company.source / "orders/1.csv").unlink()
+    company.feed("orders", columns={**columns, "amount": "number"}, personal={"email": "drop", "customer": "hash"})
+    report = company.run()["orders"]
+    assert report.rows_total == 2 and report.outstanding is not None
+    assert "column amount is decimal128(28, 8) there" in report.outstanding
+    assert "no longer there ('orders/1.csv')" in report.outstanding
+
+
+def test_pseudonyms(company: IngestCompany, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal over feeds, NULL stays NULL, under the key that is set; another key reads everything again."""
+    for name, column in (("orders", "customer"), ("calls", "caller")):
+        company.feed(name, columns={column: "text"}, personal={column: "hash"}, path=f"{name}/*.csv")
+    company.write("orders/1.csv", "customer,n\nann,1\n,2\n")
+    company.write("calls/1.csv", "caller,n\nann,1\nbo,2\n")
+    company.run()
+    key_file = company.data / "pseudonym.key"
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    orders = company.sql("SELECT customer FROM raw.orders ORDER BY n")
+    calls = company.sql("SELECT caller FROM raw.calls ORDER BY n")
+    assert orders[1] == (None,) and orders[0] == calls[0] != calls[1] and "ann" not in orders[0]
+    monkeypatch.setenv("NYCKELTAL_PSEUDONYM_KEY", "another key")
+    assert company.run()["orders"].rows_loaded == 2
+    assert company.sql("SELECT customer FROM raw.orders ORDER BY n")[0] != orders[0]
+
+
+def test_watermarks(company: IngestCompany) -> None:
+    company.feed("ahead")
+    company.write("ahead/1.csv", HEADER + "A,2026-11-20,1\nB,2099-01-01,1\n")
+    company.feed("delivered", watermark="delivery")
+    # 23:30 UTC is the next day in Stockholm.
+    company.write("delivered/1.csv", HEADER, modified=datetime(2026, 11, 19, 23, 30, tzinfo=UTC).timestamp())
+    company.feed("stated", watermark={"complete_through": date(2026, 6, 30)})
+    company.write("stated/1.csv", DAY1)
+    company.feed("nothing", watermark={"complete_through": date(2026, 6, 30)})
+    company.feed("empty")
+    company.write("empty/1.csv", HEADER)
+    reports = company.run()
+    assert {name: report.watermark for name, report in reports.items()} == {
+        "orders": None,
+        "ahead": date(2026, 11, 23),
+        "delivered": date(2026, 11, 19),
+        "stated": date(2026, 6, 30),
+        "nothing": None,
+        "empty": None,
+    }
+    assert company.sql("SELECT newest_event, watermark, files, rows_total FROM raw._feeds WHERE feed = 'ahead'") == [
+        (datetime(2099, 1, 1), date(2026, 11, 23), 1, 2)
+    ]
+    del company.feeds["ahead"]
+    company.run("orders")
+    assert company.sql("SELECT count(*) FROM raw._feeds WHERE feed = 'ahead'") == [(0,)]
+
+
+def test_columns_come_and_go(company: IngestCompany) -> None:
+    company.write("orders/1.csv", DAY1)
+    company.run()
+    company.write("orders/2.csv", "order_id,ordered_at,amount,channel,a'b\nB1,2026-11-02,5,web,x\n")
+    report = company.run()["orders"]
+    assert "orders/2.csv: new column 'channel', 'a_b'" in report.notes
+    company.write("orders/3.csv", "amount,order_id,Channel,ordered_at\n5,B1,app,2026-11-03\n")
+    company.run()
+    found = company.sql("SELECT channel, count(*) FROM raw.orders GROUP BY 1 ORDER BY 1")
+    assert found == [("app", 1), ("web", 1), (None, 3)]
+
+
+def test_a_feed_of_parquet_files(company: IngestCompany) -> None:
+    company.feed("orders", path="orders", format="parquet")
+    moment = datetime(2026, 11, 1, 12)
+    files = {
+        "1": {"amount": pa.array([1.5]), "ordered_at": pa.array([moment], pa.timestamp("ns")), "n": pa.array([1])},
+        "2": {
+            "amount": pa.array(["2.25"]),
+            "ordered_at": pa.array([moment], pa.timestamp("ms", "Europe/Stockholm")),
+            "n": pa.array([2], pa.int16()),
+            "seen": pa.array([moment], pa.timestamp("us")),
+            "tags": pa.array([["a", "b"]]),
+        },
+        "3": {"amount": pa.array([7]), "ordered_at": pa.array(["2026-11-01"]), "n": pa.array(["x"])},
+    }
+    for name, columns in files.items():
+        path = company.write(f"orders/{name}.parquet", b"")
+        pq.write_table(pa.table({"order_id": pa.array([name]), **columns}), path)
+    report = company.run()["orders"]
+    query = "SELECT amount, ordered_at, n, seen, tags, _source_line FROM raw.orders ORDER BY order_id"
+    assert company.sql(query) == [
+        (Decimal("1.5"), moment, 1, None, None, 1),
+        (Decimal("2.25"), moment, 2, moment, '["a","b"]', 1),
+    ]
+    assert report.outstanding == (
+        "orders/3.parquet: column 'n' is string here and int64 in earlier files: declare its type"
+    )
+
+
+def test_remote_and_compressed_files(company: IngestCompany) -> None:
+    import fsspec
+
+    store = fsspec.filesystem("memory")
+    store.pipe("/bucket/1.csv.gz", gzip.compress(DAY1.encode()))
+    company.feed("orders", path="memory://bucket/*.csv.gz")
+    assert company.run()["orders"].rows_loaded == 3
+    assert company.sql("SELECT DISTINCT _source_file FROM raw.orders") == [("memory:///bucket/1.csv.gz",)]
+    assert company.run()["orders"].files_unchanged == 1
+    company.feed("nowhere", path="nosuch://bucket/*.csv")
+    assert "can't be listed" in (company.run("nowhere")["nowhere"].outstanding or "")
+
+
+def test_what_stops_a_run(company: IngestCompany, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NyckeltalError, match="there is no feed 'order' .did you mean 'orders'"):
+        company.run("order")
+    company.run()
+    hold = f"import duckdb, time; c = duckdb.connect({str(company.data / 'warehouse.duckdb')!r}); print(1); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-uc", hold], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        try:
+            with pytest.raises(NyckeltalError, match="another run is writing to"):
+                company.run()
+        finally:
+            other.kill()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(NyckeltalError, match="data folder can't be written to"):
+        company.run()
