@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from metrics.catalog import Catalog
-from metrics.company import PROJECT, Company, data_dir
+from metrics.company import PROJECT, Company, data_dir, published_path
 from metrics.errors import NyckeltalError, did_you_mean
 from metrics.periods import FREQ_NAMES
 
@@ -28,16 +28,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 @app.command()
 def run(
     period: Annotated[str | None, typer.Option(help="Only the months of this period, such as 2026-10 or 2026-Q3.")] = None,
+    whole: Annotated[bool, typer.Option("--history", help="Every month; so is the first run.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring in the sources, build, judge and publish: the job `refresh`, in this process."""
-    from orchestration import published, report
+    """Bring in the sources, build, judge the months that are still open and publish: the job `refresh`."""
+    from orchestration import partitions, published, report
     from orchestration import run as main_job
-    from orchestration.partitions import span
     from orchestration.stages import Stages
 
     company = Company.load()
-    first, last = span(company, period)
+    if period is not None:
+        first, last = partitions.of_period(company, period)
+    elif whole or not published_path().exists():
+        first, last = partitions.history(company)
+    else:
+        first, last = partitions.still_open(company)
     if as_json:
         result = main_job.run(company, first, last)
         _print_json({"release": result.release, "held": result.release.held, "seconds": result.seconds})

@@ -27,23 +27,27 @@ def open_months(company: Company) -> tuple[str, str]:
     return first.code, period_of("M", today).code
 
 
-def span(company: Company, period: str | None) -> tuple[date, date]:
-    """The days that a run is for: those of the months in which a period ends, or the whole history.
+def history(company: Company) -> tuple[date, date]:
+    """The first and last day of all months."""
+    first = min(feed.history_from for feed in company.feeds.values())
+    return period_of("M", first).start, period_of("M", clock.today(company.time_zone)).end
+
+
+def still_open(company: Company) -> tuple[date, date]:
+    """The first and last day of the months with a period that isn't closed yet."""
+    first, last = open_months(company)
+    return parse(first).start, parse(last).end
+
+
+def of_period(company: Company, code: str) -> tuple[date, date]:
+    """The first and last day of the months of a period.
 
     Raises NyckeltalError for a code that names no period, or none of the company's history.
     """
-    today = clock.today(company.time_zone)
-    first = min(feed.history_from for feed in company.feeds.values())
-    if period is None:
-        return period_of("M", first).start, period_of("M", today).end
-    asked = parse(period)
-    if asked.end < first or asked.start > today:
+    first, last = history(company)
+    asked = parse(code)
+    if asked.end < first or asked.start > last:
         raise NyckeltalError(
-            "lies outside the company's history", field="period", found=period, expected=f"{first} to {today}"
+            "lies outside the company's history", field="period", found=code, expected=f"{first:%Y-%m} to {last:%Y-%m}"
         )
-    end = min(asked.end, period_of("M", today).end)
-    return max(_month(asked.start), period_of("M", first)).start, _month(end).end
-
-
-def _month(day: date) -> Period:
-    return period_of("M", day)
+    return max(period_of("M", asked.start).start, first), min(period_of("M", asked.end).end, last)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dagster_dbt import DbtCliResource
+from packaging.version import Version
 
 from metrics.company import Company
 from metrics.dbt_project import project_dir
@@ -24,9 +26,17 @@ class RunResources:
         self.release: Any = None
 
 
+class InstalledDbt(DbtCliResource):
+    """dbt of this environment, whose version its package says; the base class starts dbt to ask, which takes seconds."""
+
+    @property
+    def _cli_version(self) -> Version:  # type: ignore[override]
+        return Version(version("dbt-core"))
+
+
 def dbt_resource(company: Company) -> DbtCliResource:
     """dbt of the same environment as this interpreter; dagster-dbt would take another one from PATH."""
-    return DbtCliResource(
+    return InstalledDbt(
         project_dir=str(project_dir(company)),
         profiles_dir=str(project_dir(company)),
         dbt_executable=str(Path(sys.executable).with_name("dbt")),

@@ -22,7 +22,7 @@ class IngestCompany:
     def __init__(self, folder: Path) -> None:
         self.source = folder / "sources"
         self.data = folder / "data"
-        self.source.mkdir(parents=True)
+        self.source.mkdir(parents=True, exist_ok=True)
         self.feeds: dict[str, Feed] = {}
 
     def feed(self, name: str, path: str | None = None, **facts: Any) -> None:

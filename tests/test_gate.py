@@ -203,6 +203,18 @@ def test_a_change_under_five_percent_never_alarms(warehouse: Warehouse) -> None:
     assert {name: one.verdict for (name, _), one in verdicts.items()} == {"under": "publish", "over": "hold"}
 
 
+def test_a_rate_of_few_events_does_not_alarm_when_one_happens(warehouse: Warehouse) -> None:
+    leavers = [0] * 18 + [1, 0, 0, 2, 0, 1, 0, 60]
+    rate = kpi("turnover", unit="fraction", kind="ratio", metric_type="ratio", additive_segments=False, segments=())
+    rows = {
+        f"{2024 + n // 12}-{n % 12 + 1:02d}": [{"segment": "_T", "member": "_T", "obs_value": left / 200, "n_obs": 200}]
+        for n, left in enumerate(leavers)
+    }
+    warehouse.add(rate, rows)
+    verdicts = warehouse.judge("2024-01-01", "2026-02-28")
+    assert [period for (_, period), one in verdicts.items() if one.verdict == "hold"] == ["2026-02"]
+
+
 def test_no_figure_of_a_protected_kpi_is_in_its_verdict(warehouse: Warehouse) -> None:
     person = {"n_persons_numerator": 40, "protected": True}
     rows = {"2026-02": [{"segment": "_T", "member": "_T", "obs_value": -37.0, **person}]}

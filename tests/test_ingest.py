@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 from ingest_company import COLUMNS, IngestCompany
 
 from metrics.errors import NyckeltalError
-from orchestration.ingest import load, record
+from orchestration.ingest import record
 from orchestration.ingest.bookkeeping import Bookkeeping
 
 HEADER = "order_id,ordered_at,amount\n"
@@ -129,35 +130,47 @@ def test_files_that_rotate_their_names(company: IngestCompany) -> None:
     assert [row[0] for row in company.sql(FILES)] == ["orders/copy.csv", "orders/orders.csv", "orders/orders_1.csv"]
 
 
-@pytest.mark.parametrize("step", ["during the load", "before the record", "within the record"])
-def test_a_run_cut_short_is_completed_by_the_next(
-    company: IngestCompany, monkeypatch: pytest.MonkeyPatch, step: str
+KILL = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+from ingest_company import IngestCompany
+from orchestration.ingest import load
+from orchestration.ingest.bookkeeping import Bookkeeping
+def killed(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
+copied = DuckDbCopyJob.run
+setattr({owner}, {step!r}, {how})
+company = IngestCompany(Path({folder!r}))
+company.feed("orders")
+company.run()
+"""
+
+
+@pytest.mark.parametrize(
+    ("owner", "step", "how"),
+    [
+        ("DuckDbCopyJob", "run", "lambda job: (copied(job), killed())"),
+        ("load", "recorded", "killed"),
+        ("Bookkeeping", "record_feeds", "killed"),
+    ],
+    ids=["in the load", "before the record", "within the record"],
+)
+@pytest.mark.parametrize("earlier", [True, False], ids=["correction", "first"])
+def test_a_killed_run_is_completed_by_the_next(
+    company: IngestCompany, owner: str, step: str, how: str, earlier: bool
 ) -> None:
-    company.write("orders/1.csv", DAY1)
-    company.run()
+    if earlier:
+        company.write("orders/1.csv", DAY1)
+        company.run()
     company.write("orders/1.csv", DAY1.replace("10.50", "100"))
     company.write("orders/2.csv", DAY2 + "half")
-
-    class Killed(BaseException):
-        """As little caught as the end of the process."""
-
-    def killed(*_: object, **__: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        if step == "during the load":
-            from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
-
-            patch.setattr(DuckDbCopyJob, "run", killed)
-            patch.setattr(load, "_cause", killed)
-        elif step == "before the record":
-            patch.setattr(load, "recorded", killed)
-        else:
-            patch.setattr(Bookkeeping, "record_feeds", killed)
-        with pytest.raises(Killed):
-            company.run()
+    tests = str(Path(__file__).parent)
+    script = KILL.format(tests=tests, owner=owner, step=step, how=how, folder=str(company.source.parent))
+    killed = subprocess.run([sys.executable, "-c", script], cwd=Path(tests).parent, check=False, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
     wanted = [("orders/1.csv", 3, Decimal(140)), ("orders/2.csv", 1, Decimal(5))]
-    assert company.sql("SELECT count(*) FROM raw._files") == [(1,)]
+    assert company.sql("SELECT count(*) FROM raw._files") == [(int(earlier),)]
     report = company.run()["orders"]
     assert company.sql(FILES) == wanted
     assert report.rows_loaded == 4 and report.rows_set_aside == 1
@@ -206,7 +219,7 @@ def test_another_definition_reads_everything_again(company: IngestCompany) -> No
     assert company.sql("SELECT DISTINCT typeof(amount) FROM raw.orders") == [("VARCHAR",)]
     company.feed("orders", columns=columns, personal={"email": "drop", "customer": "hash"})
     report = company.run()["orders"]
-    assert (report.rows_loaded, report.rows_set_aside) == (2, 1)
+    assert (report.outstanding, report.rows_loaded, report.rows_set_aside) == (None, 2, 1)
     assert any("pseudonym.key" in note for note in report.notes)
     assert [row[0] for row in company.sql("DESCRIBE raw.orders")][:4] == ["order_id", "ordered_at", "amount", "customer"]
     pseudonyms = {row[0] for row in company.sql("SELECT customer FROM raw.orders")}

@@ -1,7 +1,9 @@
 """dbt's models as assets: staging, marts and KPI candidates, built by one dbt invocation."""
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, ResourceParam
@@ -34,6 +36,8 @@ def model_assets(manifest: Path, catalog: Catalog) -> AssetsDefinition:
     def dbt_build(context: AssetExecutionContext, dbt: DbtCliResource, run: ResourceParam[RunResources]) -> Iterator[Any]:
         with run.stages.stage("models"), writing():
             builds.prepare_tables(catalog)
+            # dbt works in a process of its own; the gate's library, seconds to import, can come in meanwhile.
+            Thread(target=import_module, args=["great_expectations"], daemon=True).start()
             invocation = dbt.cli(["build"], context=context, raise_on_error=False)
             yielded = set()
             for event in invocation.stream():

@@ -100,13 +100,13 @@ SELECT
   {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
-  CAST(absence_days AS DOUBLE) / CAST(NULLIF(contracted_days, 0) AS DOUBLE) AS obs_value,
-  CAST(absence_days AS DOUBLE) AS numerator,
-  CAST(contracted_days AS DOUBLE) AS denominator,
-  CAST(contracted_days AS BIGINT) AS n_obs,
-  CAST(absent_employees AS BIGINT) AS n_persons_numerator,
-  CAST(employees_in_period AS BIGINT) AS n_persons_denominator,
-  '3aceae253af75a5c' AS definition_hash,
+  COALESCE(absence_days, 0) / NULLIF(contracted_days, 0) AS obs_value,
+  CAST(COALESCE(absence_days, 0) AS DOUBLE) AS numerator,
+  CAST(NULLIF(contracted_days, 0) AS DOUBLE) AS denominator,
+  CAST(COALESCE(contracted_days, 0) AS BIGINT) AS n_obs,
+  CAST(COALESCE(absent_employees, 0) AS BIGINT) AS n_persons_numerator,
+  CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator,
+  'e1edccca5f90eb49' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -64,9 +64,9 @@ SELECT
   CAST(order_amount AS DOUBLE) / CAST(NULLIF(orders_placed, 0) AS DOUBLE) AS obs_value,
   CAST(order_amount AS DOUBLE) AS numerator,
   CAST(orders_placed AS DOUBLE) AS denominator,
-  CAST(orders_placed AS BIGINT) AS n_obs,
+  CAST(COALESCE(orders_placed, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'bc4fa5f9fe3ce49e' AS definition_hash,
+  'feea334afba76340' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM orders

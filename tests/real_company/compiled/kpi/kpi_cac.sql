@@ -77,13 +77,13 @@ SELECT
   {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
-  CAST(ad_cost AS DOUBLE) / CAST(NULLIF(new_customers, 0) AS DOUBLE) AS obs_value,
-  CAST(ad_cost AS DOUBLE) AS numerator,
-  CAST(new_customers AS DOUBLE) AS denominator,
-  CAST(new_customers AS BIGINT) AS n_obs,
+  COALESCE(ad_cost, 0) / NULLIF(new_customers, 0) AS obs_value,
+  CAST(COALESCE(ad_cost, 0) AS DOUBLE) AS numerator,
+  CAST(NULLIF(new_customers, 0) AS DOUBLE) AS denominator,
+  CAST(COALESCE(new_customers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '6aba5ad7de124be4' AS definition_hash,
+  'b36d15a9b7c8789f' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -77,13 +77,13 @@ SELECT
   {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
-  CAST(ad_cost AS DOUBLE) / CAST(NULLIF(qualified_leads, 0) AS DOUBLE) AS obs_value,
-  CAST(ad_cost AS DOUBLE) AS numerator,
-  CAST(qualified_leads AS DOUBLE) AS denominator,
-  CAST(qualified_leads AS BIGINT) AS n_obs,
+  COALESCE(ad_cost, 0) / NULLIF(qualified_leads, 0) AS obs_value,
+  CAST(COALESCE(ad_cost, 0) AS DOUBLE) AS numerator,
+  CAST(NULLIF(qualified_leads, 0) AS DOUBLE) AS denominator,
+  CAST(COALESCE(qualified_leads, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '8fd32f5da0f8b314' AS definition_hash,
+  'fc07b3cb05d09628' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

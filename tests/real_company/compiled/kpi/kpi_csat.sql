@@ -49,9 +49,9 @@ SELECT
   CAST(satisfied_answers AS DOUBLE) / CAST(NULLIF(survey_answers, 0) AS DOUBLE) AS obs_value,
   CAST(satisfied_answers AS DOUBLE) AS numerator,
   CAST(survey_answers AS DOUBLE) AS denominator,
-  CAST(survey_answers AS BIGINT) AS n_obs,
+  CAST(COALESCE(survey_answers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '2f2962592a97c368' AS definition_hash,
+  '7fe0f80b9d11443f' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM support_tickets

@@ -45,9 +45,9 @@ SELECT
   CAST(ad_clicks AS DOUBLE) / CAST(NULLIF(ad_impressions, 0) AS DOUBLE) AS obs_value,
   CAST(ad_clicks AS DOUBLE) AS numerator,
   CAST(ad_impressions AS DOUBLE) AS denominator,
-  CAST(ad_impressions AS BIGINT) AS n_obs,
+  CAST(COALESCE(ad_impressions, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '90a03c25df8517f5' AS definition_hash,
+  '3fabfeb6cb799c8e' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM ad_performance

@@ -60,9 +60,9 @@ SELECT
   CAST(energy_use AS DOUBLE) AS obs_value,
   CAST(energy_use AS DOUBLE) AS numerator,
   CAST(NULL AS DOUBLE) AS denominator,
-  CAST(meter_readings AS BIGINT) AS n_obs,
+  CAST(COALESCE(meter_readings, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '00ca2af0c3da4fa5' AS definition_hash,
+  'be6f52b29adb2474' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM energy_readings

@@ -478,10 +478,10 @@ SELECT
     CAST(hourly_pay_women AS DOUBLE) / CAST(NULLIF(women, 0) AS DOUBLE)
   ) AS DOUBLE) AS numerator,
   CAST(hourly_pay_men AS DOUBLE) / CAST(NULLIF(men, 0) AS DOUBLE) AS denominator,
-  CAST(headcount AS BIGINT) AS n_obs,
-  CAST(women AS BIGINT) AS n_persons_numerator,
-  CAST(men AS BIGINT) AS n_persons_denominator,
-  '3f732a60ed8c95ae' AS definition_hash,
+  CAST(COALESCE(headcount, 0) AS BIGINT) AS n_obs,
+  CAST(COALESCE(women, 0) AS BIGINT) AS n_persons_numerator,
+  CAST(COALESCE(men, 0) AS BIGINT) AS n_persons_denominator,
+  '8af37b1ccea37f37' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -122,9 +122,9 @@ SELECT
   CAST(headcount AS DOUBLE) AS obs_value,
   CAST(headcount AS DOUBLE) AS numerator,
   CAST(NULL AS DOUBLE) AS denominator,
-  CAST(headcount AS BIGINT) AS n_obs,
-  CAST(headcount AS BIGINT) AS n_persons_numerator,
+  CAST(COALESCE(headcount, 0) AS BIGINT) AS n_obs,
+  CAST(COALESCE(headcount, 0) AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'ac2ad82ccfd8cc17' AS definition_hash,
+  'eec628fc36e1132d' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM employee_days

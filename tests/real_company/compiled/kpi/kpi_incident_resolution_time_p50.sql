@@ -83,9 +83,9 @@ SELECT
   CAST(incident_resolution_time_p50 AS DOUBLE) AS obs_value,
   CAST(incident_resolution_time_p50 AS DOUBLE) AS numerator,
   CAST(NULL AS DOUBLE) AS denominator,
-  CAST(incidents_resolved AS BIGINT) AS n_obs,
+  CAST(COALESCE(incidents_resolved, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '6b1e766d6d20f40b' AS definition_hash,
+  'a51fdc60b3508319' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM incidents

@@ -77,9 +77,9 @@ SELECT
   CAST(resolution_hours AS DOUBLE) / CAST(NULLIF(incidents_resolved, 0) AS DOUBLE) AS obs_value,
   CAST(resolution_hours AS DOUBLE) AS numerator,
   CAST(incidents_resolved AS DOUBLE) AS denominator,
-  CAST(incidents_resolved AS BIGINT) AS n_obs,
+  CAST(COALESCE(incidents_resolved, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '12391a11db6ddcbf' AS definition_hash,
+  '044eade1e059f7b5' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM incidents

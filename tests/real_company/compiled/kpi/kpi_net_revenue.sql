@@ -64,9 +64,9 @@ SELECT
   CAST(net_revenue AS DOUBLE) AS obs_value,
   CAST(net_revenue AS DOUBLE) AS numerator,
   CAST(NULL AS DOUBLE) AS denominator,
-  CAST(order_lines AS BIGINT) AS n_obs,
+  CAST(COALESCE(order_lines, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '748f6caf09a9cd48' AS definition_hash,
+  'ae0978fb5fd83ade' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM order_lines

@@ -62,9 +62,9 @@ SELECT
   CAST(new_customers AS DOUBLE) AS obs_value,
   CAST(new_customers AS DOUBLE) AS numerator,
   CAST(NULL AS DOUBLE) AS denominator,
-  CAST(new_customers AS BIGINT) AS n_obs,
+  CAST(COALESCE(new_customers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '3e3dfb2d92c87ccd' AS definition_hash,
+  '0e81388d290e6678' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM customers

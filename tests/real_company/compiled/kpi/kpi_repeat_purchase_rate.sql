@@ -95,13 +95,13 @@ SELECT
   {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
-  CAST(repeat_buyers AS DOUBLE) / CAST(NULLIF(buyers, 0) AS DOUBLE) AS obs_value,
-  CAST(repeat_buyers AS DOUBLE) AS numerator,
-  CAST(buyers AS DOUBLE) AS denominator,
-  CAST(buyers AS BIGINT) AS n_obs,
+  COALESCE(repeat_buyers, 0) / NULLIF(buyers, 0) AS obs_value,
+  CAST(COALESCE(repeat_buyers, 0) AS DOUBLE) AS numerator,
+  CAST(NULLIF(buyers, 0) AS DOUBLE) AS denominator,
+  CAST(COALESCE(buyers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'e325e77b2a1374c7' AS definition_hash,
+  '5546a5e40b119115' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -118,13 +118,13 @@ SELECT
   {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
-  CAST(returned_amount AS DOUBLE) / CAST(NULLIF(gross_revenue, 0) AS DOUBLE) AS obs_value,
-  CAST(returned_amount AS DOUBLE) AS numerator,
-  CAST(gross_revenue AS DOUBLE) AS denominator,
-  CAST(sale_lines AS BIGINT) AS n_obs,
+  COALESCE(returned_amount, 0) / NULLIF(gross_revenue, 0) AS obs_value,
+  CAST(COALESCE(returned_amount, 0) AS DOUBLE) AS numerator,
+  CAST(NULLIF(gross_revenue, 0) AS DOUBLE) AS denominator,
+  CAST(COALESCE(sale_lines, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '7fe28294bc7bfa18' AS definition_hash,
+  'e6578530d0592f55' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -57,10 +57,10 @@ SELECT
   CAST(net_revenue - net_revenue_1_year_ago AS DOUBLE) / CAST(NULLIF(net_revenue_1_year_ago, 0) AS DOUBLE) AS obs_value,
   CAST(net_revenue - net_revenue_1_year_ago AS DOUBLE) AS numerator,
   CAST(net_revenue_1_year_ago AS DOUBLE) AS denominator,
-  CAST(order_lines AS BIGINT) AS n_obs,
+  CAST(COALESCE(order_lines, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '2b217bbe1d11af31' AS definition_hash,
+  '3a9d175f913bfd88' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

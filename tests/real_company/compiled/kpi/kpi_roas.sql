@@ -46,9 +46,9 @@ SELECT
   CAST(ad_conversion_value AS DOUBLE) / CAST(NULLIF(ad_cost, 0) AS DOUBLE) AS obs_value,
   CAST(ad_conversion_value AS DOUBLE) AS numerator,
   CAST(ad_cost AS DOUBLE) AS denominator,
-  CAST(ad_clicks AS BIGINT) AS n_obs,
+  CAST(COALESCE(ad_clicks, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'b873202dc90999f5' AS definition_hash,
+  '8c89c06fa05c50ee' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM ad_performance

@@ -96,13 +96,17 @@ SELECT
   {{ period_end('freq', 'period_start') }} AS period_end,
   segment,
   member,
-  CAST(leavers AS DOUBLE) / CAST(NULLIF(CAST(employee_days AS DOUBLE) / CAST(NULLIF(staffed_days, 0) AS DOUBLE), 0) AS DOUBLE) AS obs_value,
-  CAST(leavers AS DOUBLE) AS numerator,
-  CAST(employee_days AS DOUBLE) / CAST(NULLIF(staffed_days, 0) AS DOUBLE) AS denominator,
-  CAST(employees_in_period AS BIGINT) AS n_obs,
-  CAST(leavers AS BIGINT) AS n_persons_numerator,
-  CAST(employees_in_period AS BIGINT) AS n_persons_denominator,
-  '24cbe4e01f390f7d' AS definition_hash,
+  COALESCE(leavers, 0) / NULLIF((
+    CAST(employee_days AS DOUBLE) / CAST(NULLIF(staffed_days, 0) AS DOUBLE)
+  ), 0) AS obs_value,
+  CAST(COALESCE(leavers, 0) AS DOUBLE) AS numerator,
+  CAST(NULLIF((
+    CAST(employee_days AS DOUBLE) / CAST(NULLIF(staffed_days, 0) AS DOUBLE)
+  ), 0) AS DOUBLE) AS denominator,
+  CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_obs,
+  CAST(COALESCE(leavers, 0) AS BIGINT) AS n_persons_numerator,
+  CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator,
+  '1eb0362636300594' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

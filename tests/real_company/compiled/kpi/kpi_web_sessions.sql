@@ -50,9 +50,9 @@ SELECT
   CAST(web_sessions AS DOUBLE) AS obs_value,
   CAST(web_sessions AS DOUBLE) AS numerator,
   CAST(NULL AS DOUBLE) AS denominator,
-  CAST(web_sessions AS BIGINT) AS n_obs,
+  CAST(COALESCE(web_sessions, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'b614bcfeadbf367c' AS definition_hash,
+  '56f14a9563f4413d' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM web_sessions

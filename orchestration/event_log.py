@@ -1,0 +1,45 @@
+"""Dagster's event log in SQLite, with connections that are kept. `dagster.yaml` names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+BUSY_TIMEOUT_SECONDS = 60
+
+
+class KeptSqliteEventLogStorage(SqliteEventLogStorage):
+    """As its base, which opens a file, builds an engine and syncs the disk anew for each of a run's thousands of events.
+
+    WAL with synchronous NORMAL can lose the last events at a power cut, and no more: none of them is the record of what
+    was published, which is the ledger.
+    """
+
+    _engines: dict[str, Engine]
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        engines = self.__dict__.setdefault("_engines", {})
+        with self._db_lock:
+            engine = engines.get(shard)
+            if engine is None:
+                engine = create_engine(
+                    self.conn_string_for_shard(shard),
+                    poolclass=QueuePool,
+                    connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+                )
+                event.listen(engine, "connect", _relax)
+                engines[shard] = engine
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+
+def _relax(connection: object, _: object) -> None:
+    connection.execute("PRAGMA synchronous=NORMAL")  # type: ignore[attr-defined]
