@@ -107,7 +107,9 @@ def _feeds(folder: Path) -> dict[str, Feed]:
             if name in feeds:
                 other = feeds[name]
                 findings.append(
-                    NyckeltalError(f"feed '{name}' is defined in {other.file.name}:{other.line} too", file=file, line=line)
+                    NyckeltalError(
+                        f"feed '{name}' is defined in {other.file.name}:{other.line} too", file=file, line=line
+                    )
                 )
             fields = {key: getattr(spec, key) for key in type(spec).model_fields}
             feeds[name] = Feed(name=name, system=stated.system, file=file, line=line, **fields)

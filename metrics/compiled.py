@@ -76,7 +76,9 @@ def stale(company: Company, files: dict[str, str]) -> list[str]:
     """The paths whose committed text isn't what the definitions compile to."""
     root = folder(company)
     there = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-    differing = {name for name, text in files.items() if name not in there or (root / name).read_text(encoding="utf-8") != text}
+    differing = {
+        name for name, text in files.items() if name not in there or (root / name).read_text(encoding="utf-8") != text
+    }
     return sorted(differing | (there - set(files)))
 
 
@@ -95,7 +97,9 @@ def _compile_kpi(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> tuple[
     facts = tuple(sorted({_fact(metric, layer) for group in one.groups for metric in group.metrics}))
     upstream = lineage.upstream(facts)
     if upstream.protected and one.kpi.definition.persons is None:
-        raise one.kpi.problem("persons", "the KPI reads personal data, so it needs the persons behind it", standard=True)
+        raise one.kpi.problem(
+            "persons", "the KPI reads personal data, so it needs the persons behind it", standard=True
+        )
     hashed = definition_hash(kpi_sql(one, layer, ""), upstream)
     return kpi_sql(one, layer, hashed), _entry(one, upstream, hashed)
 
@@ -161,9 +165,18 @@ def _catalog(company: Company, entries: list[CatalogKpi]) -> str:
 
 def _sources(company: Company) -> str:
     """dbt's declaration of the raw tables, so that staging has lineage from its feeds."""
-    lines = ["# The company's feeds as dbt sources. Written by `kpi compile`.", "sources:", "  - name: raw", "    schema: raw", "    tables:"]
+    lines = [
+        "# The company's feeds as dbt sources. Written by `kpi compile`.",
+        "sources:",
+        "  - name: raw",
+        "    schema: raw",
+        "    tables:",
+    ]
     for feed in sorted(company.feeds.values(), key=lambda one: one.name):
-        lines += [f"      - name: {feed.name}", f"        description: {json.dumps(feed.description, ensure_ascii=False)}"]
+        lines += [
+            f"      - name: {feed.name}",
+            f"        description: {json.dumps(feed.description, ensure_ascii=False)}",
+        ]
     return "\n".join(lines) + "\n"
 
 

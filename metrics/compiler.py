@@ -45,7 +45,9 @@ def kpi_sql(plan: KpiPlan, layer: SemanticLayer, definition_hash: str) -> str:
     sql = sql.replace("__time_period__", "{{ time_period('freq', 'period_start') }}")
     sql = sql.replace("__period_end__", "{{ period_end('freq', 'period_start') }}")
     sql = sql.replace("__invocation_id__", "{{ invocation_id }}")
-    return f"-- {kpi.definition.name} ({kpi.id}). Written by `kpi compile`; change the definition, not this file.\n{sql}\n"
+    return (
+        f"-- {kpi.definition.name} ({kpi.id}). Written by `kpi compile`; change the definition, not this file.\n{sql}\n"
+    )
 
 
 def leaf_select(
@@ -55,7 +57,8 @@ def leaf_select(
     if not group.stock:
         return _grouping_sets(layer.leaf_sql(group.metrics, freqs, segments), group.metrics, freqs, segments)
     selects: list[exp.Select] = [
-        _grouping_sets(layer.leaf_sql(group.metrics, [freq], segments), group.metrics, [freq], segments) for freq in freqs
+        _grouping_sets(layer.leaf_sql(group.metrics, [freq], segments), group.metrics, [freq], segments)
+        for freq in freqs
     ]
     return exp.union(*selects, distinct=False) if len(selects) > 1 else selects[0]
 
@@ -127,13 +130,22 @@ def _grouping_sets(sql: str, metrics: Sequence[str], freqs: Sequence[str], segme
     ]
     grouped = parse_one(f"SELECT 1 GROUP BY GROUPING SETS ({', '.join(sets)})", dialect="duckdb")
     tree.set("group", grouped.args["group"])
-    tree.set("expressions", [
-        exp.alias_(_first_grouped({freq: exp.Literal.string(freq) for freq in freqs}, times), "freq"),
-        exp.alias_(exp.cast(exp.func("COALESCE", *times.values()) if len(times) > 1 else next(iter(times.values())).copy(), "date"), "period_start"),
-        exp.alias_(_first_grouped({cut: exp.Literal.string(cut) for cut in cuts}, cuts, "_T"), "segment"),
-        exp.alias_(_first_grouped({cut: _member(column) for cut, column in cuts.items()}, cuts, "_T"), "member"),
-        *(exp.alias_(columns[metric], metric) for metric in metrics),
-    ])
+    tree.set(
+        "expressions",
+        [
+            exp.alias_(_first_grouped({freq: exp.Literal.string(freq) for freq in freqs}, times), "freq"),
+            exp.alias_(
+                exp.cast(
+                    exp.func("COALESCE", *times.values()) if len(times) > 1 else next(iter(times.values())).copy(),
+                    "date",
+                ),
+                "period_start",
+            ),
+            exp.alias_(_first_grouped({cut: exp.Literal.string(cut) for cut in cuts}, cuts, "_T"), "segment"),
+            exp.alias_(_first_grouped({cut: _member(column) for cut, column in cuts.items()}, cuts, "_T"), "member"),
+            *(exp.alias_(columns[metric], metric) for metric in metrics),
+        ],
+    )
     # A row without a date belongs to no period.
     return tree.having(exp.column("period_start").is_(exp.null()).not_())
 

@@ -70,7 +70,11 @@ def parse(company: Company, *, compiled: Path | None = None) -> Path:
     if compiled is not None:
         project = project_dir(company, compiled, compiled.parent / "project")
         target = compiled.parent / "target"
-        variables |= {"DBT_PROJECT_DIR": str(project), "DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target / "logs")}
+        variables |= {
+            "DBT_PROJECT_DIR": str(project),
+            "DBT_TARGET_PATH": str(target),
+            "DBT_LOG_PATH": str(target / "logs"),
+        }
     with _environ(variables):
         result = dbtRunner().invoke(["--quiet", "--log-level", "none", "parse"])
     if not result.success:

@@ -51,6 +51,6 @@ class Problems(NyckeltalError):
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """" (did you mean 'owner'?)" when a known word is spelt nearly like this one, else an empty text."""
+    """ " (did you mean 'owner'?)" when a known word is spelt nearly like this one, else an empty text."""
     near = get_close_matches(word, known, n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""

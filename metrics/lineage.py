@@ -54,7 +54,8 @@ class Lineage:
         missing = [
             node["name"].removeprefix("stg_")
             for node in inputs.values()
-            if "macro.nyckeltal.not_supplied" in node["depends_on"]["macros"] and not node["config"]["meta"].get("optional")
+            if "macro.nyckeltal.not_supplied" in node["depends_on"]["macros"]
+            and not node["config"]["meta"].get("optional")
         ]
         return Upstream(
             feeds=tuple(sorted(key.rsplit(".", 1)[1] for key in found if key.startswith("source."))),
@@ -78,7 +79,9 @@ class Lineage:
     def _code(self, keys: set[str]) -> str:
         """The code of the models and of the project's macros that they call, without comments and spacing."""
         models = [self.nodes[key] for key in sorted(keys) if key.startswith("model.")]
-        macros = {macro for node in models for macro in node["depends_on"]["macros"] if macro.startswith("macro.nyckeltal.")}
+        macros = {
+            macro for node in models for macro in node["depends_on"]["macros"] if macro.startswith("macro.nyckeltal.")
+        }
         texts = [f"{node['name']}: {normalised(node['raw_code'])}" for node in models]
         texts += [f"{name}: {normalised(self.macros[name]['macro_sql'])}" for name in sorted(macros)]
         return "\n".join(texts)
@@ -95,4 +98,9 @@ def normalised(sql: str) -> str:
 
 
 def _is_input(node: Any) -> bool:
-    return bool(node) and node["resource_type"] == "model" and node["name"].startswith("stg_") and node["config"]["contract"]["enforced"]
+    return (
+        bool(node)
+        and node["resource_type"] == "model"
+        and node["name"].startswith("stg_")
+        and node["config"]["contract"]["enforced"]
+    )

@@ -170,7 +170,9 @@ def _names(node: exp.Expression, inputs: dict[str, exp.Expression]) -> bool:
 
 def _inputs(metric: Any) -> list[Any]:
     parameters = metric.type_params
-    return [one for one in (parameters.numerator, parameters.denominator, *(parameters.metrics or ())) if one is not None]
+    return [
+        one for one in (parameters.numerator, parameters.denominator, *(parameters.metrics or ())) if one is not None
+    ]
 
 
 def _groups(metric_names: list[str], layer: SemanticLayer) -> tuple[LeafGroup, ...]:
@@ -181,7 +183,9 @@ def _groups(metric_names: list[str], layer: SemanticLayer) -> tuple[LeafGroup, .
         filters = metric.filter.where_filters if metric.filter else []
         condition = " and ".join(one.where_sql_template for one in filters)
         stock = aggregation.non_additive_dimension is not None
-        scans.setdefault((aggregation.semantic_model, aggregation.agg_time_dimension, condition, stock), []).append(name)
+        scans.setdefault((aggregation.semantic_model, aggregation.agg_time_dimension, condition, stock), []).append(
+            name
+        )
     groups: list[LeafGroup] = []
     for (semantic_model, _, _, stock), names in scans.items():
         # A group is named after its fact; where a fact is scanned twice, after the first metric too.

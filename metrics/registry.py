@@ -163,9 +163,7 @@ def adopted_kpis(company: Company) -> list[Kpi]:
     return sorted(kpis, key=lambda kpi: (kpi.domain, kpi.id))
 
 
-def _read_folder(
-    folder: Path, model: type[Entry]
-) -> tuple[dict[str, tuple[Entry, Path]], list[NyckeltalError]]:
+def _read_folder(folder: Path, model: type[Entry]) -> tuple[dict[str, tuple[Entry, Path]], list[NyckeltalError]]:
     entries: dict[str, tuple[Entry, Path]] = {}
     findings: list[NyckeltalError] = []
     for file in sorted(folder.glob("*/*.yml")):
@@ -179,7 +177,14 @@ def _read_folder(
             continue
         if entry.kpi != file.stem:
             findings.append(
-                NyckeltalError("the file is not named after its KPI", file=file, line=1, field="kpi", found=entry.kpi, expected=file.stem)
+                NyckeltalError(
+                    "the file is not named after its KPI",
+                    file=file,
+                    line=1,
+                    field="kpi",
+                    found=entry.kpi,
+                    expected=file.stem,
+                )
             )
         elif entry.kpi in entries:
             findings.append(NyckeltalError(f"'{entry.kpi}' stands in {entries[entry.kpi][1]} too", file=file, line=1))

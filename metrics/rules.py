@@ -22,7 +22,9 @@ def metrics_exist(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[Nyckel
     for field, names in named.items():
         for name in names:
             if name not in layer.metrics:
-                yield kpi.problem(field, f"there is no metric '{name}'{did_you_mean(name, list(layer.metrics))}", standard=True)
+                yield kpi.problem(
+                    field, f"there is no metric '{name}'{did_you_mean(name, list(layer.metrics))}", standard=True
+                )
             elif (reason := unsupported(name, layer)) is not None:
                 yield kpi.problem(field, reason, standard=True)
 
@@ -41,7 +43,9 @@ def within_definition(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[Nycke
         allowed = getattr(kpi.definition, field)
         for one in getattr(kpi.adoption, field):
             if one not in allowed:
-                yield kpi.problem(field, f"the definition has no '{one}'{did_you_mean(one, allowed)}", expected=", ".join(allowed))
+                yield kpi.problem(
+                    field, f"the definition has no '{one}'{did_you_mean(one, allowed)}", expected=", ".join(allowed)
+                )
 
 
 def target_has_freq(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:

@@ -27,7 +27,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 
 @app.command()
 def run(
-    period: Annotated[str | None, typer.Option(help="Only the months of this period, such as 2026-10 or 2026-Q3.")] = None,
+    period: Annotated[
+        str | None, typer.Option(help="Only the months of this period, such as 2026-10 or 2026-Q3.")
+    ] = None,
     whole: Annotated[bool, typer.Option("--history", help="Every month; so is the first run.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -67,7 +69,9 @@ def check(as_json: Json = False) -> None:
 
 @app.command(name="compile")
 def compile_(
-    check_only: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file isn't up to date.")] = False,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail when a file isn't up to date.")
+    ] = False,
 ) -> None:
     """Write the company's compiled models and catalogue from its definitions."""
     from metrics import compiled

@@ -25,7 +25,9 @@ def writing() -> Iterator[None]:
         lock = _lock(folder)
         lock.acquire(timeout=0)
     except Timeout:
-        raise NyckeltalError("another run is writing to this data folder; try again when it has ended", file=folder) from None
+        raise NyckeltalError(
+            "another run is writing to this data folder; try again when it has ended", file=folder
+        ) from None
     except OSError as error:
         raise NyckeltalError(f"the data folder can't be written: {error.strerror}", file=folder) from None
     try:

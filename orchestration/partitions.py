@@ -9,7 +9,7 @@ from dagster import MonthlyPartitionsDefinition
 from metrics import clock
 from metrics.company import Company
 from metrics.errors import NyckeltalError
-from metrics.periods import Period, parse, period_of
+from metrics.periods import parse, period_of
 
 
 def months(company: Company) -> MonthlyPartitionsDefinition:

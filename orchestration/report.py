@@ -188,7 +188,9 @@ def _faults(console: Console, result: RunResult) -> None:
         if feed.outstanding:
             console.print(f"[red]Feed {feed.feed}:[/] {feed.outstanding}")
         if feed.rows_set_aside:
-            console.print(f"[yellow]Feed {feed.feed}:[/] {feed.rows_set_aside:,} rows set aside (raw._set_aside says why)")
+            console.print(
+                f"[yellow]Feed {feed.feed}:[/] {feed.rows_set_aside:,} rows set aside (raw._set_aside says why)"
+            )
         for note in feed.notes:
             console.print(f"[dim]Feed {feed.feed}: {note}[/]")
 

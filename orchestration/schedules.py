@@ -13,6 +13,8 @@ def daily(company: Company) -> ScheduleDefinition:
     @schedule(job=refresh, cron_schedule="0 6 * * *", execution_timezone=company.time_zone, name="daily_refresh")
     def daily_refresh(_: ScheduleEvaluationContext) -> RunRequest:
         first, last = open_months(company)
-        return RunRequest(tags={"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last})
+        return RunRequest(
+            tags={"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+        )
 
     return daily_refresh

@@ -7,8 +7,8 @@ from dagster import (
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
-    AssetSpec,
     AssetsDefinition,
+    AssetSpec,
     MaterializeResult,
     ResourceParam,
     multi_asset,
@@ -38,12 +38,16 @@ def raw_assets(company: Company) -> AssetsDefinition:
             for feed in feeds
         ],
         check_specs=[
-            AssetCheckSpec(CHECK, asset=["raw", feed.name], description="Every file could be read; no row was set aside.")
+            AssetCheckSpec(
+                CHECK, asset=["raw", feed.name], description="Every file could be read; no row was set aside."
+            )
             for feed in feeds
         ],
         can_subset=True,
     )
-    def ingest_feeds(context: AssetExecutionContext, run: ResourceParam[RunResources]) -> Iterator[MaterializeResult | AssetCheckResult]:
+    def ingest_feeds(
+        context: AssetExecutionContext, run: ResourceParam[RunResources]
+    ) -> Iterator[MaterializeResult | AssetCheckResult]:
         # dlt takes a second to import, and only this step needs it.
         from orchestration.ingest.load import ingest
 

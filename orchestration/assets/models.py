@@ -33,7 +33,9 @@ def model_assets(manifest: Path, catalog: Catalog) -> AssetsDefinition:
     translator = _Translator(settings=DagsterDbtTranslatorSettings(enable_asset_checks=True))
 
     @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_build")
-    def dbt_build(context: AssetExecutionContext, dbt: DbtCliResource, run: ResourceParam[RunResources]) -> Iterator[Any]:
+    def dbt_build(
+        context: AssetExecutionContext, dbt: DbtCliResource, run: ResourceParam[RunResources]
+    ) -> Iterator[Any]:
         with run.stages.stage("models"), writing():
             builds.prepare_tables(catalog)
             # dbt works in a process of its own; the gate's library, seconds to import, can come in meanwhile.
@@ -48,6 +50,11 @@ def model_assets(manifest: Path, catalog: Catalog) -> AssetsDefinition:
             # What failed is held by the gate. The view over the others must be there all the same, and this
             # asset with it, or the publication of everything would be skipped.
             if CANDIDATES.to_python_identifier() not in yielded:
-                yield from dbt.cli(["run", "--select", "candidates"], manifest=manifest, dagster_dbt_translator=translator, context=context).stream()
+                yield from dbt.cli(
+                    ["run", "--select", "candidates"],
+                    manifest=manifest,
+                    dagster_dbt_translator=translator,
+                    context=context,
+                ).stream()
 
     return dbt_build

@@ -129,5 +129,3 @@ def _why(held: Sequence[Verdict]) -> str:
 def months_of(first: date, last: date) -> tuple[str, str]:
     """The first and last partition of a span of days."""
     return period_of("M", first).code, period_of("M", last).code
-
-

@@ -16,7 +16,6 @@ _SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     # dlt warns of every batch that it casts nothing in Arrow tables, which is what is wanted.
     "RUNTIME__LOG_LEVEL": "ERROR",
-    "LOAD__TRUNCATE_STAGING_DATASET": "true",
 }
 _ROW_GROUP = 122_880
 
@@ -51,6 +50,7 @@ def land(connection: duckdb.DuckDBPyConnection, landings: Sequence[Landing], fol
         if not some:
             continue
         shutil.rmtree(folder, ignore_errors=True)
+        _drop_staging(connection)
         pipeline = dlt.pipeline(
             "nyckeltal_ingest",
             pipelines_dir=str(folder),
@@ -62,6 +62,12 @@ def land(connection: duckdb.DuckDBPyConnection, landings: Sequence[Landing], fol
         # dlt remembers the columns of a table that is gone; refresh makes it forget them.
         refresh = "drop_resources" if creates else None
         pipeline.run(source(resources), loader_file_format="parquet", refresh=refresh)
+    _drop_staging(connection)
+
+
+def _drop_staging(connection: duckdb.DuckDBPyConnection) -> None:
+    """Where dlt puts rows before it merges them. Leaving it would keep a copy of them; half of it trips refresh up."""
+    connection.execute("DROP SCHEMA IF EXISTS raw_staging CASCADE")
 
 
 def _listed(resources: list[Any]) -> list[Any]:

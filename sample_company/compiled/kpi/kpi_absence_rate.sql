@@ -146,7 +146,7 @@ SELECT
   CAST(COALESCE(contracted_days, 0) AS BIGINT) AS n_obs,
   CAST(COALESCE(absent_employees, 0) AS BIGINT) AS n_persons_numerator,
   CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator,
-  'f74db42d02269e03' AS definition_hash,
+  '8f50f733d1595ec0' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -80,6 +80,6 @@ SELECT
   CAST(COALESCE(orders_placed, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '0b000dba9add0049' AS definition_hash,
+  '3740ef9a53d94412' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM orders

@@ -112,7 +112,7 @@ SELECT
   CAST(COALESCE(new_customers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '24ef9bfb425e681d' AS definition_hash,
+  '023ea7da6117a123' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

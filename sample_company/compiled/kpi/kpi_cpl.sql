@@ -137,7 +137,7 @@ SELECT
   CAST(COALESCE(qualified_leads, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '4ea31d65c6a9734d' AS definition_hash,
+  'e6140c118b63441b' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -82,6 +82,6 @@ SELECT
   CAST(COALESCE(ad_impressions, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'f347eafce4f3c92a' AS definition_hash,
+  'a3698d0c01d1acd7' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM ad_performance

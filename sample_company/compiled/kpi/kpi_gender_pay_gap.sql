@@ -577,7 +577,7 @@ SELECT
   CAST(COALESCE(headcount, 0) AS BIGINT) AS n_obs,
   CAST(COALESCE(women, 0) AS BIGINT) AS n_persons_numerator,
   CAST(COALESCE(men, 0) AS BIGINT) AS n_persons_denominator,
-  '7ebe7041827caa06' AS definition_hash,
+  '7f40548d0ac07f55' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

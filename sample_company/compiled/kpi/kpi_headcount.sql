@@ -202,6 +202,6 @@ SELECT
   CAST(COALESCE(headcount, 0) AS BIGINT) AS n_obs,
   CAST(COALESCE(headcount, 0) AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'c4806d3ddc9f6aa7' AS definition_hash,
+  '001b11936f28f105' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM employee_days

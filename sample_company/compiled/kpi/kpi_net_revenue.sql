@@ -89,6 +89,6 @@ SELECT
   CAST(COALESCE(order_lines, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '48d4c66080fc7c57' AS definition_hash,
+  '6cf617cccae05971' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM order_lines

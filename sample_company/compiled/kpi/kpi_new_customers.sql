@@ -78,6 +78,6 @@ SELECT
   CAST(COALESCE(new_customers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'cc570dced85a68f5' AS definition_hash,
+  'df558957c46c0fde' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM customers

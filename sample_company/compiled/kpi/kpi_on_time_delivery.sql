@@ -80,6 +80,6 @@ SELECT
   CAST(COALESCE(orders_delivered, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'c6a64d8e7b8726e0' AS definition_hash,
+  '86957599a891eefb' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM orders

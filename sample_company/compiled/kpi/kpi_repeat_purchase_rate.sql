@@ -140,7 +140,7 @@ SELECT
   CAST(COALESCE(buyers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '48e1322cd3ea9c9f' AS definition_hash,
+  '770d04b320858df2' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

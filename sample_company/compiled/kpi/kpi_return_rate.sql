@@ -168,7 +168,7 @@ SELECT
   CAST(COALESCE(sale_lines, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '9233cbd9b1dac8fc' AS definition_hash,
+  '767eba89eddabf51' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

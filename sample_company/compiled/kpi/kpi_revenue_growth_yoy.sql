@@ -80,7 +80,7 @@ SELECT
   CAST(COALESCE(order_lines, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '9de44958ad49b55a' AS definition_hash,
+  'a5e71a1800ef48f9' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -83,6 +83,6 @@ SELECT
   CAST(COALESCE(ad_clicks, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '934414b29f730d57' AS definition_hash,
+  '65f30ca4d04b5e64' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM ad_performance

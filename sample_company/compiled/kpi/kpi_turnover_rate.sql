@@ -129,7 +129,7 @@ SELECT
   CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_obs,
   CAST(COALESCE(leavers, 0) AS BIGINT) AS n_persons_numerator,
   CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator,
-  'b5e3f5d42d345b9c' AS definition_hash,
+  'f0c89f93937b2b90' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -32,11 +32,7 @@ final as (
         {{ to_reporting_currency('ads.conversion_value', 'ads.currency', 'rates.rate') }} as conversion_value
     from ads
     cross join company
-    left join rates
-        on
-            ads.currency = rates.currency
-            and ads.ad_date >= rates.valid_from
-            and ads.ad_date < rates.valid_to
+    left join rates on ads.currency = rates.currency and ads.ad_date = rates.rate_date
 
 )
 

@@ -40,11 +40,7 @@ final as (
         on
             dates.date_day >= spells.spell_start
             and dates.date_day < coalesce(spells.spell_end, date '9999-12-31')
-    left join rates
-        on
-            spells.currency = rates.currency
-            and dates.date_day >= rates.valid_from
-            and dates.date_day < rates.valid_to
+    left join rates on spells.currency = rates.currency and dates.date_day = rates.rate_date
 
 )
 

@@ -45,11 +45,7 @@ final as (
     cross join company
     left join orders on lines.order_id = orders.order_id
     left join products on lines.product_id = products.product_id
-    left join rates
-        on
-            lines.currency = rates.currency
-            and lines.line_date >= rates.valid_from
-            and lines.line_date < rates.valid_to
+    left join rates on lines.currency = rates.currency and lines.line_date = rates.rate_date
 
 )
 

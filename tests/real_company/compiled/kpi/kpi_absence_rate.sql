@@ -106,7 +106,7 @@ SELECT
   CAST(COALESCE(contracted_days, 0) AS BIGINT) AS n_obs,
   CAST(COALESCE(absent_employees, 0) AS BIGINT) AS n_persons_numerator,
   CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator,
-  'e1edccca5f90eb49' AS definition_hash,
+  '8830e4e3971e6746' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -67,6 +67,6 @@ SELECT
   CAST(COALESCE(orders_placed, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'feea334afba76340' AS definition_hash,
+  'fd0073eb4c5f5bbc' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM orders

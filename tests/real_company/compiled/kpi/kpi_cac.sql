@@ -83,7 +83,7 @@ SELECT
   CAST(COALESCE(new_customers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'b36d15a9b7c8789f' AS definition_hash,
+  'f2162d8b66632d9e' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

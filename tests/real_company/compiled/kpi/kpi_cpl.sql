@@ -83,7 +83,7 @@ SELECT
   CAST(COALESCE(qualified_leads, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'fc07b3cb05d09628' AS definition_hash,
+  'd4ed9f9dcff62c54' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -48,6 +48,6 @@ SELECT
   CAST(COALESCE(ad_impressions, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '3fabfeb6cb799c8e' AS definition_hash,
+  '47d3de0a48fe0518' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM ad_performance

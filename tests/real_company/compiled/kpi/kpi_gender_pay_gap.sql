@@ -481,7 +481,7 @@ SELECT
   CAST(COALESCE(headcount, 0) AS BIGINT) AS n_obs,
   CAST(COALESCE(women, 0) AS BIGINT) AS n_persons_numerator,
   CAST(COALESCE(men, 0) AS BIGINT) AS n_persons_denominator,
-  '8af37b1ccea37f37' AS definition_hash,
+  'febd833785968835' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -125,6 +125,6 @@ SELECT
   CAST(COALESCE(headcount, 0) AS BIGINT) AS n_obs,
   CAST(COALESCE(headcount, 0) AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'eec628fc36e1132d' AS definition_hash,
+  'e2768e631bc9eeec' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM employee_days

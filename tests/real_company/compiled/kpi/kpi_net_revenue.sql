@@ -67,6 +67,6 @@ SELECT
   CAST(COALESCE(order_lines, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'ae0978fb5fd83ade' AS definition_hash,
+  '9599a6821104b9bc' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM order_lines

@@ -65,6 +65,6 @@ SELECT
   CAST(COALESCE(new_customers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '0e81388d290e6678' AS definition_hash,
+  '95c70a5933f58816' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM customers

@@ -101,7 +101,7 @@ SELECT
   CAST(COALESCE(buyers, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '5546a5e40b119115' AS definition_hash,
+  'b7037f6283a56b41' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

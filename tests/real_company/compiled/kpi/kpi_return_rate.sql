@@ -124,7 +124,7 @@ SELECT
   CAST(COALESCE(sale_lines, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'e6578530d0592f55' AS definition_hash,
+  'e30c0bcc64bf483d' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

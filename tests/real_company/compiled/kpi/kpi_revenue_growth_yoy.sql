@@ -60,7 +60,7 @@ SELECT
   CAST(COALESCE(order_lines, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '3a9d175f913bfd88' AS definition_hash,
+  'd99d28e8425b2456' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

@@ -49,6 +49,6 @@ SELECT
   CAST(COALESCE(ad_clicks, 0) AS BIGINT) AS n_obs,
   CAST(NULL AS BIGINT) AS n_persons_numerator,
   CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '8c89c06fa05c50ee' AS definition_hash,
+  'b4b1bedb64c79168' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM ad_performance

@@ -106,7 +106,7 @@ SELECT
   CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_obs,
   CAST(COALESCE(leavers, 0) AS BIGINT) AS n_persons_numerator,
   CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator,
-  '1eb0362636300594' AS definition_hash,
+  '67c648dcafb253ac' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM (
   SELECT

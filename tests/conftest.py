@@ -1,0 +1,45 @@
+"""Fixtures that several tests share: one deployment of the sample company, run once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from metrics.company import PROJECT, Company
+from orchestration.run import RunResult, run
+from sample_company.simulator.run import simulate
+from sample_company.simulator.timeline import Span
+
+FIRST, LAST = date(2023, 11, 1), date(2024, 2, 29)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A data folder in which the sample company's first four months have been run."""
+
+    company: Company
+    data: Path
+    first_run: RunResult
+
+    def run(self, first: date = FIRST, last: date = LAST) -> RunResult:
+        """Another run of the main job."""
+        return run(self.company, first, last)
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The sample company on the morning of 2024-03-12: February has just closed."""
+    data = tmp_path_factory.mktemp("deployment")
+    simulate(data / "sources", Span(FIRST, LAST, seed=7, scale=0.5))
+    variables = {"NYCKELTAL_DATA_DIR": str(data), "NYCKELTAL_NOW": "2024-03-12T06:00:00+00:00"}
+    with patch.dict(os.environ, variables):
+        for name in ("NYCKELTAL_COMPANY", "NYCKELTAL_SOURCE_DIR", "NYCKELTAL_LEDGER"):
+            os.environ.pop(name, None)
+        company = Company.load(PROJECT / "sample_company")
+        yield Deployment(company, data, run(company, FIRST, LAST))

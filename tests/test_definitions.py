@@ -1,0 +1,98 @@
+"""A company folder that isn't right: each mistake gives one clear finding, and all are told at once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from metrics.company import PROJECT, Company
+from metrics.compiled import compile_company
+from metrics.errors import NyckeltalError, Problems
+from metrics.registry import adopted_kpis
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path / "data"))
+    copy = tmp_path / "company"
+    shutil.copytree(PROJECT / "sample_company", copy, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
+    return copy
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def findings(folder: Path) -> list[str]:
+    with pytest.raises(Problems) as raised:
+        adopted_kpis(Company.load(folder))
+    return [str(finding) for finding in raised.value.findings]
+
+
+def test_a_misspelt_key_is_told_with_its_line_and_the_nearest_spelling(folder: Path) -> None:
+    replace(folder / "kpis/finance/net_revenue.yml", "owner:", "ownr:")
+    told = findings(folder)
+    assert any("net_revenue.yml:2: ownr: unknown key (did you mean 'owner'?)" in one for one in told)
+    assert any("owner: is required" in one for one in told)
+
+
+def test_a_kpi_needs_an_owner_and_a_target_or_a_reason(folder: Path) -> None:
+    replace(folder / "kpis/finance/net_revenue.yml", "owner: cfo@nordvik.example\n", "")
+    replace(folder / "kpis/marketing/ctr.yml", "target: {value: 0.02}", "target: {}")
+    told = "\n".join(findings(folder))
+    assert "owner: is required" in told
+    assert "state either a value, or under `none` the reason" in told
+
+
+def test_an_unknown_kpi_is_told_with_the_nearest_one(folder: Path) -> None:
+    path = folder / "kpis/finance/net_revenu.yml"
+    (folder / "kpis/finance/net_revenue.yml").rename(path)
+    replace(path, "kpi: net_revenue", "kpi: net_revenu")
+    assert any("did you mean 'net_revenue'?" in one for one in findings(folder))
+
+
+def test_several_mistakes_of_meaning_are_told_at_once(folder: Path) -> None:
+    replace(folder / "kpis/finance/net_revenue.yml", "objective: profitable_growth", "objective: profitable_grwth")
+    replace(folder / "kpis/finance/net_revenue.yml", "segments: [country", "segments: [contry")
+    replace(folder / "kpis/finance/net_revenue.yml", ", freq: M}", "}")
+    with pytest.raises(Problems) as raised:
+        compile_company(Company.load(folder))
+    told = str(raised.value)
+    assert "did you mean 'profitable_growth'?" in told
+    assert "did you mean 'country'?" in told
+    assert "state its `freq`" in told
+
+
+def test_an_unknown_metric_is_told_at_its_definition(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    definitions = folder / "definitions"
+    shutil.copytree(PROJECT / "metrics/kpis", definitions)
+    replace(definitions / "finance/net_revenue.yml", "metric: net_revenue", "metric: net_revnue")
+    monkeypatch.setattr("metrics.registry.STANDARD_DEFINITIONS", definitions)
+    with pytest.raises(Problems) as raised:
+        compile_company(Company.load(folder))
+    assert "there is no metric 'net_revnue' (did you mean 'net_revenue'?)" in str(raised.value)
+
+
+def test_a_feed_is_validated(folder: Path) -> None:
+    replace(folder / "feeds/shop.yml", "cadence:", "cadense:")
+    with pytest.raises(
+        NyckeltalError, match=r"shop\.yml:\d+: feeds\.\w+\.cadense: unknown key \(did you mean 'cadence'\?\)"
+    ):
+        Company.load(folder)
+
+
+def test_a_company_that_is_not_there() -> None:
+    with pytest.raises(NyckeltalError, match="no such company folder"):
+        Company.load("/nowhere/at/all")
+
+
+def test_compiled_files_of_the_sample_are_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from metrics.compiled import stale
+
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
+    company = Company.load(PROJECT / "sample_company")
+    assert stale(company, compile_company(company)) == []

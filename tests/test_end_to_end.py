@@ -1,0 +1,240 @@
+"""The main job on the sample company, from source files to published tables, with the real dbt, DuckDB and Dagster."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import Deployment
+
+from metrics import dbt_project
+from metrics.catalog import Catalog, CatalogKpi
+from metrics.company import PROJECT
+from metrics.semantic import GRAINS, SemanticLayer
+
+pytestmark = pytest.mark.xdist_group("deployment")
+KPI_IDS = [
+    kpi.kpi_id
+    for kpi in Catalog.model_validate_json((PROJECT / "sample_company/compiled/catalog.json").read_text()).kpis
+]
+
+
+def published(deployment: Deployment, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(deployment.data / "published.duckdb"), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def warehouse(deployment: Deployment, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(deployment.data / "warehouse.duckdb"), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="module")
+def layer(deployment: Deployment) -> SemanticLayer:
+    return SemanticLayer(dbt_project.target_dir(deployment.company) / "semantic_manifest.json")
+
+
+def test_every_kpi_has_its_february(deployment: Deployment) -> None:
+    found = {
+        kpi_id
+        for (kpi_id,) in published(
+            deployment, "select distinct kpi_id from kpi.observations where time_period = '2024-02'"
+        )
+    }
+    needs_a_year_before = {"revenue_growth_yoy"}
+    assert found == set(KPI_IDS) - needs_a_year_before
+    assert not deployment.first_run.build_failures
+
+
+def test_february_has_closed_and_the_week_of_the_run_has_not_been_judged(deployment: Deployment) -> None:
+    statuses = dict(
+        published(
+            deployment,
+            "select time_period, obs_status from kpi.observations where kpi_id = 'web_sessions' and segment = '_T' and freq in ('M', 'W')",
+        )
+    )
+    assert statuses["2024-02"] == "A"
+    assert "2024-03" not in statuses and "2024-W11" not in statuses
+
+
+def test_net_revenue_is_what_plain_sql_over_the_raw_rows_gives(deployment: Deployment) -> None:
+    expected = warehouse(
+        deployment,
+        """select round(sum(l.net_amount * r.rate), 0)
+           from staging.stg_order_lines l
+           join staging.stg_exchange_rates r on r.currency = l.currency and r.rate_date = l.line_date
+           where l.line_date between '2024-02-01' and '2024-02-29'""",
+    )
+    value = "select round(obs_value, 0) from kpi.observations where kpi_id = 'net_revenue' and time_period = '2024-02' and segment = '_T'"
+    assert published(deployment, value) == [(float(expected[0][0]),)]
+
+
+def test_headcount_is_what_plain_sql_over_the_spells_gives(deployment: Deployment) -> None:
+    expected = warehouse(
+        deployment,
+        """select count(distinct employee_id) from staging.stg_employees
+           where spell_start <= '2024-02-29' and (spell_end is null or spell_end > '2024-02-29')""",
+    )
+    value = "select obs_value from kpi.observations where kpi_id = 'headcount' and time_period = '2024-02' and segment = '_T'"
+    assert published(deployment, value) == [(float(expected[0][0]),)]
+
+
+@pytest.mark.parametrize("kpi_id", KPI_IDS)
+def test_candidates_equal_direct_metricflow_queries(deployment: Deployment, layer: SemanticLayer, kpi_id: str) -> None:
+    kpi = Catalog.read(deployment.company).kpi(kpi_id)
+    compared = 0
+    for freq in kpi.freqs:
+        for segment in ("_T", *kpi.segments):
+            ours = _candidates(deployment, kpi, freq, segment)
+            theirs = _metricflow(deployment, layer, kpi, freq, segment)
+            assert ours.keys() == theirs.keys(), f"{freq} {segment}"
+            for key, value in theirs.items():
+                assert ours[key] == pytest.approx(value, rel=1e-9, abs=1e-12), f"{freq} {segment} {key}"
+            compared += len(theirs)
+    assert compared > 0 or kpi.lookback
+
+
+def _candidates(deployment: Deployment, kpi: CatalogKpi, freq: str, segment: str) -> dict[tuple[Any, str], float]:
+    rows = warehouse(
+        deployment,
+        f"""select period_start, member, obs_value from kpi.candidates
+            where kpi_id = '{kpi.kpi_id}' and freq = '{freq}' and segment = '{segment}' and obs_value is not null""",
+    )
+    return {(start, member): value for start, member, value in rows}
+
+
+def _metricflow(
+    deployment: Deployment, layer: SemanticLayer, kpi: CatalogKpi, freq: str, segment: str
+) -> dict[tuple[Any, str], float]:
+    cut = [] if segment == "_T" else [segment]
+    sql = layer.query_sql([kpi.metric], [f"metric_time__{GRAINS[freq]}", *cut])
+    member = f"coalesce(cast({segment} as varchar), '_U')" if cut else "'_T'"
+    rows = warehouse(
+        deployment,
+        f"""select cast(metric_time__{GRAINS[freq]} as date), {member}, cast({kpi.metric} as double) from ({sql})
+            where {kpi.metric} is not null and metric_time__{GRAINS[freq]} is not null""",
+    )
+    return {(start, member): value for start, member, value in rows}
+
+
+def test_a_second_run_appends_nothing(deployment: Deployment) -> None:
+    before = published(deployment, "select count(*), max(sequence) from kpi.vintages")
+    result = deployment.run()
+    assert result.release.release_id is None
+    assert result.release.appended_observations == 0
+    assert published(deployment, "select count(*), max(sequence) from kpi.vintages") == before
+
+
+def test_dagster_knows_which_months_came_through(deployment: Deployment) -> None:
+    import os
+
+    from dagster import AssetKey, DagsterInstance
+
+    os.environ["DAGSTER_HOME"] = str(deployment.data / "dagster")
+    with DagsterInstance.get() as instance:
+        months = instance.get_materialized_partitions(AssetKey(["published", "net_revenue"]))
+    # The first week of November began before the company's history did, so November is not whole.
+    assert months == {"2023-12", "2024-01", "2024-02"} - _months_held(deployment, "net_revenue")
+
+
+def _months_held(deployment: Deployment, kpi_id: str) -> set[str]:
+    held = warehouse(
+        deployment,
+        f"select distinct strftime(period_end, '%Y-%m') from kpi.verdicts where kpi_id = '{kpi_id}' and verdict = 'hold'",
+    )
+    return {month for (month,) in held}
+
+
+def test_persons_of_protected_kpis_stay_in_the_warehouse(deployment: Deployment) -> None:
+    small = published(
+        deployment,
+        "select count(*) from kpi.observations where kpi_id = 'turnover_rate' and obs_value is not null and numerator between 1 and 4",
+    )
+    assert small == [(0,)]
+    assert (
+        published(
+            deployment, "select count(*) from kpi.observations where kpi_id = 'turnover_rate' and obs_status = 'Q'"
+        )[0][0]
+        > 0
+    )
+
+
+def test_the_stores_have_their_modes(deployment: Deployment) -> None:
+    assert (deployment.data / "warehouse.duckdb").stat().st_mode & 0o777 == 0o600
+    assert (deployment.data / "published.duckdb").stat().st_mode & 0o777 == 0o644
+    assert not (deployment.data / "published.duckdb.wal").exists()
+
+
+def test_a_run_leaves_the_company_folder_alone(deployment: Deployment) -> None:
+    text = (PROJECT / "sample_company/models/staging/stg_orders.sql").read_text()
+    assert "source('raw', 'orders')" in text and "create" not in text.lower().split("created")[0]
+
+
+def kpi_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = Path(sys.executable).with_name("kpi")
+    return subprocess.run([str(command), *arguments], capture_output=True, text=True, check=False)
+
+
+def test_show_prints_the_published_series(deployment: Deployment) -> None:
+    shown = kpi_command("show", "net_revenue", "--segment", "country", "--last", "2", "--json")
+    assert shown.returncode == 0, shown.stderr
+    rows = json.loads(shown.stdout)
+    assert {row["time_period"] for row in rows} == {"2024-01", "2024-02"}
+    assert {row["member"] for row in rows} >= {"SE", "NO", "DK", "FI"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["show", "net_revenu"], "did you mean 'net_revenue'?"),
+        (["show", "net_revenue", "--segment", "contry"], "did you mean 'country'?"),
+        (["show", "turnover_rate", "--freq", "W"], "not published weekly"),
+        (["run", "--period", "2026-13"], "is no period"),
+        (["run", "--period", "1999-01"], "outside the company's history"),
+    ],
+)
+def test_wrong_arguments_are_told_in_one_line(deployment: Deployment, arguments: list[str], told: str) -> None:
+    result = kpi_command(*arguments)
+    assert result.returncode == 2
+    assert told in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_run_while_another_one_writes_is_refused(deployment: Deployment) -> None:
+    from orchestration.lock import writing
+
+    with writing():
+        result = kpi_command("run")
+    assert result.returncode == 2
+    assert "another run is writing" in result.stderr
+
+
+def test_a_corrected_file_revises_what_was_published(deployment: Deployment) -> None:
+    path = deployment.data / "sources/shop/order_lines/order_lines_2024-02-20.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    before = published(
+        deployment,
+        "select obs_value from kpi.observations where kpi_id = 'net_revenue' and time_period = '2024-02' and segment = '_T'",
+    )
+    path.write_text("".join(lines[: len(lines) // 2]))
+    try:
+        result = deployment.run()
+    finally:
+        path.write_text("".join(lines))
+    after = published(
+        deployment,
+        "select obs_value from kpi.observations where kpi_id = 'net_revenue' and time_period = '2024-02' and segment = '_T'",
+    )
+    assert result.release.appended_observations > 0
+    assert after[0][0] < before[0][0]
+    vintages = published(
+        deployment,
+        "select obs_value, revision_type from kpi.vintages where kpi_id = 'net_revenue' and time_period = '2024-02' and segment = '_T' order by sequence",
+    )
+    assert [value for value, _ in vintages] == [before[0][0], after[0][0]]
+    assert vintages[1][1] in ("R1", "R2")
