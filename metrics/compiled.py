@@ -83,7 +83,7 @@ def stale(company: Company, files: dict[str, str]) -> list[str]:
 
 
 def _parse_without_kpis(company: Company, files: dict[str, str]) -> Path:
-    """Parses with only the compiled files that staging and marts need, so that stale KPI models don't stand in the way."""
+    """Parses with only the compiled files that staging and marts need: stale KPI models mustn't stand in the way."""
     scratch = dbt_project.workspace(company) / "compile"
     shutil.rmtree(scratch / "compiled", ignore_errors=True)
     for name, text in files.items():

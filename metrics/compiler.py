@@ -151,8 +151,8 @@ def _grouping_sets(sql: str, metrics: Sequence[str], freqs: Sequence[str], segme
 
 
 def _first_grouped(
-    results: dict[str, exp.Expression], columns: dict[str, exp.Expression], otherwise: str | None = None
-) -> exp.Expression:
+    results: dict[str, exp.Expr], columns: dict[str, exp.Expr], otherwise: str | None = None
+) -> exp.Expr:
     """CASE: the result of the column by which a row is grouped."""
     if otherwise is None and len(results) == 1:
         return next(iter(results.values()))
@@ -165,7 +165,7 @@ def _first_grouped(
     return case.else_(exp.Literal.string(otherwise)) if otherwise is not None else case
 
 
-def _member(column: exp.Expression) -> exp.Expression:
+def _member(column: exp.Expr) -> exp.Expr:
     return exp.func("COALESCE", exp.cast(column.copy(), "text"), exp.Literal.string("_U"))
 
 
@@ -178,18 +178,18 @@ def _joined(plan: KpiPlan) -> exp.Select:
     if not plan.offsets:
         return base.subquery("leaves", copy=False) if others else exp.to_table(first.name)  # type: ignore[return-value]
     # Left, not full: a period that has not come yet has no observation, though its year-ago one exists.
-    selects = [exp.column("*", table="now")]
+    earlier: list[exp.Expr] = []
     joined = exp.select("*").from_(base.subquery("now") if others else exp.to_table(first.name, alias="now"))
     for leaf in plan.offsets:
         group = next(group for group in plan.groups if leaf.metric in group.metrics)
         alias = leaf.column
-        selects.append(exp.alias_(exp.column(leaf.metric, table=alias), leaf.column))
+        earlier.append(exp.alias_(exp.column(leaf.metric, table=alias), leaf.column))
         joined = joined.join(exp.to_table(group.name, alias=alias), on=_shifted(leaf, alias), join_type="left")
-    joined.set("expressions", [exp.column(exp.Star(), table="now"), *selects[1:]])
+    joined.set("expressions", [exp.column(exp.Star(), table="now"), *earlier])
     return joined.subquery("leaves")  # type: ignore[return-value]
 
 
-def _shifted(leaf: Leaf, alias: str) -> exp.Expression:
+def _shifted(leaf: Leaf, alias: str) -> exp.Expr:
     count, unit = leaf.offset.split()
     return parse_one(
         f"now.freq = {alias}.freq AND now.segment = {alias}.segment AND now.member = {alias}.member"
@@ -198,13 +198,13 @@ def _shifted(leaf: Leaf, alias: str) -> exp.Expression:
     )
 
 
-def _cast(expression: exp.Expression | None, kind: str, alias: str) -> exp.Expression:
+def _cast(expression: exp.Expr | None, kind: str, alias: str) -> exp.Expr:
     value = expression.copy() if expression is not None else exp.null()
     is_double = kind == "double" and isinstance(value, exp.Div)
     return exp.alias_(value if is_double else exp.cast(value, kind), alias)
 
 
-def _count(expression: exp.Expression | None, alias: str) -> exp.Expression:
+def _count(expression: exp.Expr | None, alias: str) -> exp.Expr:
     """A count over leaves that were joined: a leaf without a row has counted nothing."""
     counted = exp.func("COALESCE", expression.copy(), exp.Literal.number(0)) if expression is not None else None
     return _cast(counted, "bigint", alias)

@@ -53,7 +53,7 @@ class FeedSpec(Strict):
     cadence: Literal["hourly", "daily", "weekly", "monthly", "yearly", "once"] = "daily"
     history_from: date
     watermark: Literal["event", "delivery"] | CompleteThrough = "event"
-    personal: dict[str, Literal["drop", "hash"]] = {}
+    personal: dict[str, Literal["drop", "hash"]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _time_column_is_declared(self) -> FeedSpec:

@@ -52,12 +52,12 @@ class KpiPlan:
     denominator_metric: str | None
     groups: tuple[LeafGroup, ...]
     offsets: tuple[Leaf, ...]
-    value: exp.Expression
-    numerator: exp.Expression
-    denominator: exp.Expression | None
-    n_obs: exp.Expression
-    n_persons_numerator: exp.Expression | None
-    n_persons_denominator: exp.Expression | None
+    value: exp.Expr
+    numerator: exp.Expr
+    denominator: exp.Expr | None
+    n_obs: exp.Expr
+    n_persons_numerator: exp.Expr | None
+    n_persons_denominator: exp.Expr | None
 
     @property
     def lookback(self) -> str | None:
@@ -130,7 +130,7 @@ class _Arithmetic:
         self.layer = layer
         self.leaves: set[Leaf] = set()
 
-    def value(self, metric_name: str, offset: str = "") -> exp.Expression:
+    def value(self, metric_name: str, offset: str = "") -> exp.Expr:
         metric = self.layer.metrics[metric_name]
         if metric.type.value == "simple":
             leaf = Leaf(metric_name, offset)
@@ -146,25 +146,25 @@ class _Arithmetic:
             )
         return self.derived(metric, _expr(metric), offset)
 
-    def derived(self, metric: Any, tree: exp.Expression, offset: str = "") -> exp.Expression:
+    def derived(self, metric: Any, tree: exp.Expr, offset: str = "") -> exp.Expr:
         inputs = {one.alias or one.name: self.input(one, offset) for one in metric.type_params.metrics}
         return tree.transform(lambda node: _operand(inputs[node.name]) if _names(node, inputs) else node)
 
-    def input(self, one: Any, offset: str = "") -> exp.Expression:
+    def input(self, one: Any, offset: str = "") -> exp.Expr:
         window = one.offset_window
         shift = f"{window.count} {window.granularity}" if window else ""
         return self.value(one.name, shift or offset)
 
 
-def _expr(metric: Any) -> exp.Expression:
+def _expr(metric: Any) -> exp.Expr:
     return parse_one(metric.type_params.expr, dialect="duckdb")
 
 
-def _operand(expression: exp.Expression) -> exp.Expression:
+def _operand(expression: exp.Expr) -> exp.Expr:
     return exp.paren(expression) if isinstance(expression, exp.Binary) else expression
 
 
-def _names(node: exp.Expression, inputs: dict[str, exp.Expression]) -> bool:
+def _names(node: exp.Expr, inputs: dict[str, exp.Expr]) -> bool:
     return isinstance(node, exp.Column) and node.name in inputs
 
 

@@ -94,7 +94,7 @@ class Adoption(Strict):
     review: Literal["monthly", "quarterly", "yearly"]
     freqs: tuple[Freq, ...] = Field(min_length=1)
     segments: tuple[str, ...] = ()
-    gate: dict[str, float] = {}
+    gate: dict[str, float] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,13 @@ class Kpi:
         """Its dbt model."""
         return f"kpi_{self.id}"
 
-    def problem(self, field: str, problem: str, *, standard: bool = False, **facts: object) -> NyckeltalError:
+    def problem(
+        self, field: str, problem: str, *, standard: bool = False, expected: str | None = None
+    ) -> NyckeltalError:
         """A finding at a field of its adoption, or of its standard definition."""
         file = self.definition_file if standard else self.adoption_file
         line = yaml_file.line_of(yaml_file.read(file), (field,))
-        return NyckeltalError(problem, file=file, line=line, field=field, **facts)  # type: ignore[arg-type]
+        return NyckeltalError(problem, file=file, line=line, field=field, expected=expected)
 
 
 def standard_definitions() -> dict[str, tuple[Definition, Path]]:

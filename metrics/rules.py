@@ -51,9 +51,10 @@ def within_definition(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[Nycke
 def target_has_freq(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:
     """The target of a sum or count says for which frequency it is meant."""
     adoption = kpi.adoption
-    if kpi.definition.adds_up and kpi.definition.kind != "stock" and adoption.target.value is not None:
-        if adoption.target.freq is None and len(adoption.freqs) > 1:
-            yield kpi.problem("target", "a weekly sum and a yearly one have no target in common: state its `freq`")
+    target = adoption.target
+    depends_on_freq = kpi.definition.adds_up and kpi.definition.kind != "stock" and len(adoption.freqs) > 1
+    if depends_on_freq and target.value is not None and target.freq is None:
+        yield kpi.problem("target", "a weekly sum and a yearly one have no target in common: state its `freq`")
     if adoption.target.freq is not None and adoption.target.freq not in adoption.freqs:
         yield kpi.problem("target", f"is for frequency {adoption.target.freq}, which isn't adopted")
 

@@ -16,7 +16,7 @@ _KPI_COLUMNS = """kpi_id varchar, freq varchar, time_period varchar, period_star
 
 
 def prepare_tables(catalog: Catalog) -> None:
-    """Makes the tables that aren't there yet, empty, so that one broken KPI doesn't keep the others from being united."""
+    """Makes the tables that aren't there yet, empty: one broken KPI mustn't keep the others from being united."""
     with warehouse.connect() as connection:
         connection.execute("create schema if not exists kpi")
         for kpi in catalog.kpis:

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company, data_dir, published_path
@@ -21,7 +20,8 @@ app = typer.Typer(
     name="kpi", help="Governed KPIs: define, compile, run, look up.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False,
 )  # fmt: skip
-console = Console(file=sys.stdout)  # this very stream, also while a run sends what libraries print elsewhere
+# This very stream, also while a run sends what libraries print elsewhere; wide where no terminal sets a width.
+console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
@@ -95,19 +95,13 @@ def compile_(
 @app.command(name="list")
 def list_(as_json: Json = False) -> None:
     """The adopted KPIs, by domain."""
+    from orchestration import report
+
     catalog = Catalog.read(Company.load())
     if as_json:
         _print_json([kpi.model_dump(mode="json") for kpi in catalog.kpis])
         return
-    table = Table(title=f"{catalog.company}: {len(catalog.kpis)} KPIs", title_justify="left")
-    for column in ("domain", "KPI", "id", "level", "unit", "freqs", "segments", "owner", "state"):
-        table.add_column(column)
-    for kpi in catalog.kpis:
-        state = "[green]supplied[/]" if kpi.supplied else f"[dim]not supplied: {', '.join(kpi.missing_entities)}[/]"
-        table.add_row(
-            kpi.domain, kpi.name, kpi.kpi_id, kpi.level, kpi.unit, " ".join(kpi.freqs), " ".join(kpi.segments), kpi.owner, state
-        )  # fmt: skip
-    console.print(table)
+    console.print(report.catalog_table(catalog))
 
 
 @app.command()
@@ -144,9 +138,7 @@ def status(as_json: Json = False) -> None:
     catalog = Catalog.read(Company.load())
     releases = published.query("select * from kpi.releases order by sequence desc limit 1")
     rows = published.newest_totals()
-    held = published.query(
-        "select kpi_id, freq, time_period, reason, judged_at from kpi.verdicts where verdict = 'hold' order by kpi_id, freq, time_period"
-    )
+    held = published.held()
     if as_json:
         _print_json({"release": releases[0] if releases else None, "newest": rows, "held": held})
         return

@@ -13,7 +13,7 @@ BUSY_TIMEOUT_SECONDS = 60
 
 
 class KeptSqliteEventLogStorage(SqliteEventLogStorage):
-    """As its base, which opens a file, builds an engine and syncs the disk anew for each of a run's thousands of events.
+    """As its base, which opens a file, builds an engine and syncs the disk anew for each of thousands of events.
 
     WAL with synchronous NORMAL can lose the last events at a power cut, and no more: none of them is the record of what
     was published, which is the ledger.

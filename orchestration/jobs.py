@@ -10,6 +10,6 @@ REFRESH = "refresh"
 refresh = define_asset_job(
     REFRESH,
     selection=AssetSelection.all(),
-    description="Brings in what the sources delivered, builds the models, judges every period and publishes what passed.",
+    description="Brings in what the sources delivered, builds the models, judges and publishes.",
     executor_def=in_process_executor,
 )

@@ -40,3 +40,11 @@ def series(kpi_id: str, freq: str, segment: str, last: int) -> list[dict[str, An
            qualify dense_rank() over (order by period_start desc) <= ? order by period_start, member""",
         [kpi_id, freq, segment, last],
     )
+
+
+def held() -> list[dict[str, Any]]:
+    """The periods that the gate's newest verdict holds, and why."""
+    return query(
+        """select kpi_id, freq, time_period, reason, judged_at from kpi.verdicts
+           where verdict = 'hold' order by kpi_id, freq, time_period"""
+    )

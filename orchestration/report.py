@@ -63,14 +63,14 @@ def run_summary(console: Console, result: RunResult, rows: Sequence[Mapping[str,
 def newest_table(catalog: Catalog, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, str]) -> Table:
     """Each KPI with its newest published month: value, change, target, status, verdict."""
     table = Table(title=f"{catalog.company}: newest month published", title_justify="left")
-    table.add_column("KPI")
-    table.add_column("month")
+    table.add_column("KPI", no_wrap=True)
+    table.add_column("month", no_wrap=True)
     table.add_column("value", justify="right")
     table.add_column("change", justify="right")
     table.add_column("target", justify="right")
     table.add_column("")
     table.add_column("status")
-    table.add_column("verdict")
+    table.add_column("verdict" if verdicts else "")
     by_kpi = {row["kpi_id"]: row for row in rows}
     for kpi in catalog.kpis:
         row = by_kpi.get(kpi.kpi_id)
@@ -143,18 +143,8 @@ def status(
     if releases:
         newest = releases[0]
         console.print(f"Release {newest['sequence']} of {newest['published_at']:%Y-%m-%d %H:%M %Z}.")
-    periods: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for row in held:
-        periods[row["kpi_id"], row["reason"]].append(row["time_period"])
-    if not periods:
-        console.print("Nothing is held.", style="green")
-        return
-    table = Table(title="Held", title_justify="left")
-    for column in ("KPI", "periods", "why"):
-        table.add_column(column)
-    for (kpi_id, reason), codes in periods.items():
-        table.add_row(kpi_id, _shortened(codes), reason)
-    console.print(table)
+    found = [(row["kpi_id"], row["time_period"], row["reason"]) for row in held]
+    console.print(held_table(found) if found else "[green]Nothing is held.[/]")
 
 
 def _cell(row: Mapping[str, Any] | None, kpi: CatalogKpi, catalog: Catalog) -> str:
@@ -165,20 +155,39 @@ def _cell(row: Mapping[str, Any] | None, kpi: CatalogKpi, catalog: Catalog) -> s
     return number(row["obs_value"], kpi.unit, catalog.reporting_currency)
 
 
-def _held(console: Console, result: RunResult) -> None:
-    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for held in result.release.held:
-        reasons[held.kpi_id, held.reason].append(held.time_period)
-    if not reasons:
-        console.print("Nothing was held back.", style="green")
-        return
+def catalog_table(catalog: Catalog) -> Table:
+    """The adopted KPIs, and whether their input is supplied."""
+    table = Table(title=f"{catalog.company}: {len(catalog.kpis)} KPIs", title_justify="left")
+    for column in ("domain", "KPI", "level", "unit", "freqs", "segments", "owner", "input"):
+        table.add_column(column)
+    for kpi in catalog.kpis:
+        state = "[green]supplied[/]" if kpi.supplied else f"[dim]lacks {', '.join(kpi.missing_entities)}[/]"
+        freqs, segments = " ".join(kpi.freqs), ", ".join(kpi.segments)
+        table.add_row(kpi.domain, kpi.kpi_id, kpi.level, kpi.unit, freqs, segments, kpi.owner, state)
+    return table
+
+
+def held_table(held: Sequence[tuple[str, str, str]]) -> Table:
+    """What is held: a row for each KPI and kind of reason, from (KPI id, period, reason)."""
+    periods: dict[tuple[str, str], list[str]] = defaultdict(list)
+    newest: dict[tuple[str, str], str] = {}
+    for kpi_id, period, reason in held:
+        kind = (kpi_id, reason.split(":")[0].split(" ")[0])
+        periods[kind].append(period)
+        newest[kind] = reason
     table = Table(title="Held back", title_justify="left")
-    table.add_column("KPI")
+    table.add_column("KPI", no_wrap=True)
     table.add_column("periods")
-    table.add_column("why")
-    for (kpi_id, reason), periods in reasons.items():
-        table.add_row(result.catalog.kpi(kpi_id).name, _shortened(periods), reason)
-    console.print(table)
+    table.add_column("why (the newest of them)")
+    for kind, codes in periods.items():
+        first, *others = newest[kind].split("; ")
+        table.add_row(kind[0], _shortened(codes), first + (f" (and {len(others)} more)" if others else ""))
+    return table
+
+
+def _held(console: Console, result: RunResult) -> None:
+    held = [(one.kpi_id, one.time_period, one.reason) for one in result.release.held]
+    console.print(held_table(held) if held else "[green]Nothing was held back.[/]")
 
 
 def _faults(console: Console, result: RunResult) -> None:

@@ -27,10 +27,10 @@ class RunResources:
 
 
 class InstalledDbt(DbtCliResource):
-    """dbt of this environment, whose version its package says; the base class starts dbt to ask, which takes seconds."""
+    """dbt of this environment. Its package says its version; the base class starts dbt to ask, which takes seconds."""
 
     @property
-    def _cli_version(self) -> Version:  # type: ignore[override]
+    def _cli_version(self) -> Version:
         return Version(version("dbt-core"))
 
 

@@ -18,6 +18,7 @@ from metrics.company import PROJECT
 from metrics.semantic import GRAINS, SemanticLayer
 
 pytestmark = pytest.mark.xdist_group("deployment")
+FEBRUARY_REVENUE = "kpi_id = 'net_revenue' and time_period = '2024-02' and segment = '_T'"
 KPI_IDS = [
     kpi.kpi_id
     for kpi in Catalog.model_validate_json((PROJECT / "sample_company/compiled/catalog.json").read_text()).kpis
@@ -55,7 +56,8 @@ def test_february_has_closed_and_the_week_of_the_run_has_not_been_judged(deploym
     statuses = dict(
         published(
             deployment,
-            "select time_period, obs_status from kpi.observations where kpi_id = 'web_sessions' and segment = '_T' and freq in ('M', 'W')",
+            """select time_period, obs_status from kpi.observations
+           where kpi_id = 'web_sessions' and segment = '_T' and freq in ('M', 'W')""",
         )
     )
     assert statuses["2024-02"] == "A"
@@ -70,7 +72,7 @@ def test_net_revenue_is_what_plain_sql_over_the_raw_rows_gives(deployment: Deplo
            join staging.stg_exchange_rates r on r.currency = l.currency and r.rate_date = l.line_date
            where l.line_date between '2024-02-01' and '2024-02-29'""",
     )
-    value = "select round(obs_value, 0) from kpi.observations where kpi_id = 'net_revenue' and time_period = '2024-02' and segment = '_T'"
+    value = f"select round(obs_value, 0) from kpi.observations where {FEBRUARY_REVENUE}"
     assert published(deployment, value) == [(float(expected[0][0]),)]
 
 
@@ -145,7 +147,8 @@ def test_dagster_knows_which_months_came_through(deployment: Deployment) -> None
 def _months_held(deployment: Deployment, kpi_id: str) -> set[str]:
     held = warehouse(
         deployment,
-        f"select distinct strftime(period_end, '%Y-%m') from kpi.verdicts where kpi_id = '{kpi_id}' and verdict = 'hold'",
+        f"""select distinct strftime(period_end, '%Y-%m') from kpi.verdicts
+            where kpi_id = '{kpi_id}' and verdict = 'hold'""",
     )
     return {month for (month,) in held}
 
@@ -153,7 +156,8 @@ def _months_held(deployment: Deployment, kpi_id: str) -> set[str]:
 def test_persons_of_protected_kpis_stay_in_the_warehouse(deployment: Deployment) -> None:
     small = published(
         deployment,
-        "select count(*) from kpi.observations where kpi_id = 'turnover_rate' and obs_value is not null and numerator between 1 and 4",
+        """select count(*) from kpi.observations
+           where kpi_id = 'turnover_rate' and obs_value is not null and numerator between 1 and 4""",
     )
     assert small == [(0,)]
     assert (
@@ -219,7 +223,7 @@ def test_a_corrected_file_revises_what_was_published(deployment: Deployment) -> 
     lines = path.read_text().splitlines(keepends=True)
     before = published(
         deployment,
-        "select obs_value from kpi.observations where kpi_id = 'net_revenue' and time_period = '2024-02' and segment = '_T'",
+        f"select obs_value from kpi.observations where {FEBRUARY_REVENUE}",
     )
     path.write_text("".join(lines[: len(lines) // 2]))
     try:
@@ -228,13 +232,13 @@ def test_a_corrected_file_revises_what_was_published(deployment: Deployment) -> 
         path.write_text("".join(lines))
     after = published(
         deployment,
-        "select obs_value from kpi.observations where kpi_id = 'net_revenue' and time_period = '2024-02' and segment = '_T'",
+        f"select obs_value from kpi.observations where {FEBRUARY_REVENUE}",
     )
     assert result.release.appended_observations > 0
     assert after[0][0] < before[0][0]
     vintages = published(
         deployment,
-        "select obs_value, revision_type from kpi.vintages where kpi_id = 'net_revenue' and time_period = '2024-02' and segment = '_T' order by sequence",
+        f"select obs_value, revision_type from kpi.vintages where {FEBRUARY_REVENUE} order by sequence",
     )
     assert [value for value, _ in vintages] == [before[0][0], after[0][0]]
     assert vintages[1][1] in ("R1", "R2")

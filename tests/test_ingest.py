@@ -344,7 +344,7 @@ def test_remote_and_compressed_files(company: IngestCompany) -> None:
 
 
 def test_what_stops_a_run(company: IngestCompany, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NyckeltalError, match="there is no feed 'order' .did you mean 'orders'"):
+    with pytest.raises(NyckeltalError, match=r"there is no feed 'order' \(did you mean 'orders'"):
         company.run("order")
     company.run()
     hold = (

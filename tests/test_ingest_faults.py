@@ -220,7 +220,7 @@ CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | 
         {"path": "json_missing/*.jsonl", "format": "jsonl"},
         0,
         [None],
-        "column 'ordered_at' is missing; column 'amount' is missing (found: 'order_id', 'amout'; did you mean 'amout'?)",
+        "column 'amount' is missing (found: 'order_id', 'amout'; did you mean 'amout'?)",
         None,
     ),
     "no_parquet": ({"1.parquet": GOOD}, {"path": "no_parquet", "format": "parquet"}, 0, [None], "not a Parquet", None),

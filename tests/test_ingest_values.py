@@ -101,7 +101,7 @@ good = st.tuples(cells, cells, cells).filter(any)
 ragged = st.lists(st.sampled_from(["x", "yy"]), min_size=4, max_size=5).map(tuple)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(rows=st.lists(st.one_of(good, ragged, st.just(())), max_size=40), small_blocks=st.booleans())
 def test_rows_and_their_lines(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], small_blocks: bool

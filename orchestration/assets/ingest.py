@@ -47,7 +47,7 @@ def raw_assets(company: Company) -> AssetsDefinition:
     )
     def ingest_feeds(
         context: AssetExecutionContext, run: ResourceParam[RunResources]
-    ) -> Iterator[MaterializeResult | AssetCheckResult]:
+    ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         # dlt takes a second to import, and only this step needs it.
         from orchestration.ingest.load import ingest
 

@@ -122,8 +122,8 @@ def _without_open_end(chunk: Chunk, tail: bytes, delimiter: str) -> Chunk:
     value = chunk.rows.column(chunk.rows.num_columns - 1)[-1].as_py() or ""
     opened = '"' + value.replace('"', '""')
     end = tail.decode("utf-8", errors="ignore")
-    before = end[: -len(opened)] if end.endswith(opened) else None
-    if before is None or not (before == "" or before.endswith((delimiter, "\n", "\r"))):
+    closed = any(_ends_in_field(end, f'{opened}"{newline}', delimiter) for newline in ("", "\n", "\r\n", "\r"))
+    if closed or not _ends_in_field(end, opened, delimiter):
         return chunk
     line = chunk.lines[-1].as_py()
     if "\n" in value.rstrip("\r\n"):
@@ -131,6 +131,11 @@ def _without_open_end(chunk: Chunk, tail: bytes, delimiter: str) -> Chunk:
     last = chunk.rows.slice(chunk.rows.num_rows - 1).to_pylist()[0]
     half = UnreadRow(line, _NOT_CLOSED, delimiter.join(str(one or "") for one in last.values()))
     return Chunk(chunk.rows.slice(0, chunk.rows.num_rows - 1), chunk.lines[:-1], (*chunk.unread, half))
+
+
+def _ends_in_field(text: str, field: str, delimiter: str) -> bool:
+    before = text.removesuffix(field)
+    return before != text and (before == "" or before.endswith((delimiter, "\n", "\r")))
 
 
 def _without_blank(chunk: Chunk) -> Chunk:

@@ -28,7 +28,7 @@ def settled_names(found: Sequence[str], feed: Feed, known: Iterable[str], note: 
     required = required_columns(feed)
     missing = [name for name in required if name not in found]
     if missing:
-        raise FileFault(_what_is_missing(missing, found))
+        raise FileFault(_what_is_missing(missing, found, required))
     folded = {name.casefold(): name for name in known}
     folded.update({name.casefold(): name for name in required})
     names: list[str] = []
@@ -54,9 +54,10 @@ def settled_names(found: Sequence[str], feed: Feed, known: Iterable[str], note: 
     return names
 
 
-def _what_is_missing(missing: Sequence[str], found: Sequence[str]) -> str:
+def _what_is_missing(missing: Sequence[str], found: Sequence[str], required: Sequence[str]) -> str:
     said = [f"column '{name}' is missing" for name in missing]
-    near = next((hint for name in missing if (hint := did_you_mean(name, [one for one in found if one]))), "")
+    others = [name for name in found if name and name not in required]
+    near = next((hint for name in missing if (hint := did_you_mean(name, others))), "")
     near = near.strip(" ()")
     return "; ".join(said) + f" (found: {named(found)}{'; ' + near if near else ''})"
 
