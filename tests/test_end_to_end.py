@@ -82,7 +82,8 @@ def test_headcount_is_what_plain_sql_over_the_spells_gives(deployment: Deploymen
         """select count(distinct employee_id) from staging.stg_employees
            where spell_start <= '2024-02-29' and (spell_end is null or spell_end > '2024-02-29')""",
     )
-    value = "select obs_value from kpi.observations where kpi_id = 'headcount' and time_period = '2024-02' and segment = '_T'"
+    value = """select obs_value from kpi.observations
+               where kpi_id = 'headcount' and time_period = '2024-02' and segment = '_T'"""
     assert published(deployment, value) == [(float(expected[0][0]),)]
 
 
