@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
@@ -20,6 +22,13 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
     """
 
     _engines: dict[str, Engine]
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> KeptSqliteEventLogStorage:
+        """As its base, which would make one of its own class."""
+        return cls(inst_data=inst_data, **config_value)
 
     @property
     def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
