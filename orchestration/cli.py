@@ -132,7 +132,7 @@ def show(
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Where things stand: the newest release, each KPI's newest month, what is held, the feeds."""
+    """Where things stand: each KPI's newest month, the newest release, what is held and why."""
     from orchestration import published, report
 
     catalog = Catalog.read(Company.load())
