@@ -19,6 +19,7 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/kpi check
 	$(BIN)/kpi compile --check
+	NYCKELTAL_COMPANY=tests/real_company $(BIN)/kpi compile --check
 
 dev: $(VENV)/.installed
 	$(BIN)/kpi dev
