@@ -38,4 +38,4 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 
 lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --group dev --no-annotate --no-header \
-		--no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+		pyproject.toml -o requirements.lock
