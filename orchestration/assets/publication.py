@@ -20,8 +20,9 @@ from dagster import (
 )
 
 from data_quality import gate, release
+from data_quality.release import Held, Release
 from data_quality.verdict import Verdict
-from metrics.catalog import Catalog, CatalogKpi
+from metrics.catalog import Catalog
 from metrics.company import Company
 from metrics.periods import parse, period_of
 from orchestration.assets.models import CANDIDATES
@@ -72,7 +73,7 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
             with run.stages.stage("publication"):
                 run.release = release.publish(company, catalog, first, last)
         with run.stages.stage("report to Dagster"):
-            yield from _report(context, kpis, run.verdicts, {held.kpi_id for held in run.release.held})
+            yield from _report(context, list(kpis), run.verdicts, run.release)
 
     return publish
 
@@ -82,32 +83,31 @@ def _key(kpi_id: str) -> list[str]:
 
 
 def _report(
-    context: AssetExecutionContext, kpis: dict[str, CatalogKpi], verdicts: Sequence[Verdict], refused: set[str]
+    context: AssetExecutionContext, kpi_ids: Sequence[str], verdicts: Sequence[Verdict], released: Release
 ) -> Iterator[AssetCheckResult]:
-    """Tells Dagster each month's outcome where it differs from the last one told, and each KPI's newest."""
-    by_month: dict[str, dict[str, list[Verdict]]] = {kpi_id: defaultdict(list) for kpi_id in kpis}
+    """Tells Dagster the outcome of each judged month, and of each KPI's newest, as the release left them."""
+    refused = {(one.kpi_id, one.freq, one.time_period): one for one in released.held}
+    by_month: dict[str, dict[str, list[Verdict]]] = {kpi_id: defaultdict(list) for kpi_id in kpi_ids}
     for verdict in verdicts:
         by_month[verdict.kpi_id][period_of("M", verdict.period_end).code].append(verdict)
     for kpi_id, per_month in by_month.items():
         key = AssetKey(_key(kpi_id))
-        materialized = context.instance.get_materialized_partitions(key)
         for month, judged in sorted(per_month.items()):
-            held = [one for one in judged if one.verdict == "hold"]
-            if not held and month not in materialized:
+            held = [refused[one.key] for one in judged if one.key in refused]
+            if not held:
                 context.log_event(AssetMaterialization(key, partition=month, metadata={"periods": _codes(judged)}))
-            if held or month not in materialized:
-                context.log_event(
-                    AssetCheckEvaluation(
-                        asset_key=key,
-                        check_name=GATE,
-                        passed=not held,
-                        severity=AssetCheckSeverity.ERROR,
-                        partition=month,
-                        description=_why(held),
-                    )
+            context.log_event(
+                AssetCheckEvaluation(
+                    asset_key=key,
+                    check_name=GATE,
+                    passed=not held,
+                    severity=AssetCheckSeverity.ERROR,
+                    partition=month,
+                    description=_why(held),
                 )
+            )
         newest = max(per_month, default=None)
-        held = [one for one in per_month[newest] if one.verdict == "hold"] if newest else []
+        held = [refused[one.key] for one in per_month[newest] if one.key in refused] if newest else []
         yield AssetCheckResult(
             asset_key=key,
             check_name=GATE,
@@ -121,9 +121,8 @@ def _codes(verdicts: Sequence[Verdict]) -> str:
     return ", ".join(one.time_period for one in verdicts)
 
 
-def _why(held: Sequence[Verdict]) -> str:
-    reasons = (f"{one.time_period}: {', '.join(result.check for result in one.failing)}" for one in held)
-    return "; ".join(reasons)
+def _why(held: Sequence[Held]) -> str:
+    return "; ".join(f"{one.time_period}: {', '.join(one.checks) or one.reason}" for one in held)
 
 
 def months_of(first: date, last: date) -> tuple[str, str]:
