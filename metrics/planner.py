@@ -62,7 +62,7 @@ class KpiPlan:
     @property
     def lookback(self) -> str | None:
         """How far back it looks, None when only at its own period."""
-        return max((leaf.offset for leaf in self.offsets), default=None)
+        return self.kpi.definition.lookback or max((leaf.offset for leaf in self.offsets), default=None)
 
 
 def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:

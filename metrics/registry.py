@@ -41,7 +41,8 @@ class Definition(Strict):
     """`metrics/kpis/<domain>/<kpi>.yml`: what a KPI means, whoever adopts it.
 
     `kind` is flow (adds up over time and segments), stock (over segments), ratio, distinct, quantile or index.
-    `segments` are the entities of its metric's semantic models that it can be cut by.
+    `segments` are the entities of its metric's semantic models that it can be cut by. `lookback` is the history that a
+    value needs before its period, such as "1 year"; an offset in the metric is found without it.
     """
 
     kpi: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -59,6 +60,7 @@ class Definition(Strict):
     additive_segments: bool | None = None
     bounds: Bounds = Bounds()
     persons: Persons | None = None
+    lookback: str | None = Field(default=None, pattern=r"^\d+ (day|week|month|quarter|year)s?$")
     standard: str
     definition_version: int = Field(ge=1)
     notes: str = ""

@@ -221,6 +221,12 @@ def test_the_last_energy_interval_begins_before_midnight(outcome: Outcome) -> No
     assert found == ("2018-01-01 00:00:00", "2018-12-31 23:45:00")
 
 
+@pytest.mark.parametrize("kpi_id", ["new_customers", "repeat_purchase_rate"])
+def test_in_the_first_year_nobody_can_be_told_to_be_new(outcome: Outcome, kpi_id: str) -> None:
+    published = outcome.published.execute("select count(*) from kpi.observations where kpi_id = ?", [kpi_id]).fetchone()
+    assert published == (0,)
+
+
 @pytest.mark.parametrize(("kpi_id", "time_period"), UNFINISHED)
 def test_unfinished_period_is_held(outcome: Outcome, kpi_id: str, time_period: str) -> None:
     verdict = outcome.published.execute(
