@@ -1,11 +1,13 @@
-"""dbt as a tool: the environment that points it at a company, and parsing in process."""
+"""dbt as a tool: the environment that points it at a company, parsing and building in this process."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from metrics.company import PROJECT, Company, data_dir
 from metrics.errors import NyckeltalError
@@ -80,6 +82,29 @@ def parse(company: Company, *, compiled: Path | None = None) -> Path:
     if not result.success:
         raise NyckeltalError(f"dbt can't parse the project: {result.exception}", file=company.path)
     return target
+
+
+def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], None]) -> dict[str, Any]:
+    """Runs a dbt command on the prepared manifest and returns its `run_results.json`, failed nodes included.
+
+    `on_event` is called with every event that dbt fires. dbt prints its log, and has let go of the warehouse at the
+    end. Raises NyckeltalError when dbt itself fails.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+
+    target = target_dir(company)
+    # What dbt keeps for its partial parsing is the manifest itself; even a partial parse takes much longer.
+    manifest = Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes())
+    with _environ(environment(company)):
+        flags = ["--log-level-file", "none", "--no-use-colors"]
+        result = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*flags, *arguments])
+    DuckDBConnectionManager.close_all_connections()
+    if result.exception is not None:
+        raise NyckeltalError(f"dbt failed: {result.exception}", file=company.path)
+    run_results: dict[str, Any] = json.loads((target / "run_results.json").read_text())
+    return run_results
 
 
 @contextmanager

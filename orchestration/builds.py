@@ -49,6 +49,11 @@ def record(catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any]) -
     return {kpi_id: reason for kpi_id, reason in reasons.items() if reason is not None}
 
 
+def skipped(run_results: Mapping[str, Any], model: str) -> bool:
+    """Whether that build was to make the model, and left it out because something upstream of it failed."""
+    return any(one["unique_id"] == model and one["status"] == "skipped" for one in run_results["results"])
+
+
 def _reason(kpi: CatalogKpi, lineage: Lineage, failures: Mapping[str, str], done: Iterable[str]) -> str | None:
     upstream = lineage.closure([lineage.models[kpi.model]])
     for failed, message in failures.items():

@@ -15,7 +15,7 @@ from orchestration.assets.models import model_assets
 from orchestration.assets.publication import publication_assets
 from orchestration.jobs import refresh
 from orchestration.manifest import prepared_manifest
-from orchestration.resources import RunResources, dbt_resource
+from orchestration.resources import RunResources
 from orchestration.schedules import daily
 
 
@@ -30,10 +30,10 @@ def build_defs(company: Company | None = None, **resources: Any) -> Definitions:
     return Definitions(
         assets=[
             raw_assets(company),
-            model_assets(prepared_manifest(company), catalog),
+            model_assets(company, prepared_manifest(company), catalog),
             publication_assets(company, catalog),
         ],
         jobs=[refresh],
         schedules=[daily(company)],
-        resources={"dbt": dbt_resource(company), "run": RunResources(), **resources},
+        resources={"run": RunResources(), **resources},
     )

@@ -1,5 +1,6 @@
 """dbt's models as assets: staging, marts and KPI candidates, built by one dbt invocation."""
 
+import json
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -7,9 +8,14 @@ from threading import Thread
 from typing import Any
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, ResourceParam
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+from google.protobuf.json_format import MessageToDict
 
+from metrics import dbt_project
 from metrics.catalog import Catalog
+from metrics.company import Company
 from metrics.lineage import Lineage
 from orchestration import builds
 from orchestration.lock import writing
@@ -28,33 +34,35 @@ class _Translator(DagsterDbtTranslator):
         return AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
 
 
-def model_assets(manifest: Path, catalog: Catalog) -> AssetsDefinition:
+def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefinition:
     """Every dbt model as an asset `<schema>/<model>`, its data tests as asset checks."""
     translator = _Translator(settings=DagsterDbtTranslatorSettings(enable_asset_checks=True))
+    nodes = json.loads(manifest.read_bytes())
+    lineage = Lineage(manifest)
 
-    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_build")
-    def dbt_build(
-        context: AssetExecutionContext, dbt: DbtCliResource, run: ResourceParam[RunResources]
-    ) -> Iterator[Any]:
+    @dbt_assets(manifest=nodes, dagster_dbt_translator=translator, name="dbt_build")
+    def dbt_build(context: AssetExecutionContext, run: ResourceParam[RunResources]) -> Iterator[Any]:
+        chosen = get_updated_cli_invocation_params_for_context(context, nodes, translator)
+        indirect = ["--indirect-selection", chosen.indirect_selection] if chosen.indirect_selection else []
+        outcomes: list[DbtCoreCliEventMessage] = []
+
+        def keep(event: Any) -> None:
+            if event.info.name in ("LogModelResult", "LogTestResult"):
+                message = MessageToDict(event, preserving_proto_field_name=True)
+                outcomes.append(DbtCoreCliEventMessage(message, event_history_metadata={}))
+
         with run.stages.stage("models"), writing():
             builds.prepare_tables(catalog)
-            # dbt works in a process of its own; the gate's library, seconds to import, can come in meanwhile.
+            # The gate's library takes seconds to import; DuckDB, at work for dbt, leaves the interpreter free.
             Thread(target=import_module, args=["great_expectations"], daemon=True).start()
-            invocation = dbt.cli(["build"], context=context, raise_on_error=False)
-            yielded = set()
-            for event in invocation.stream():
-                yielded.add(getattr(event, "output_name", None))
-                yield event
-            results = invocation.get_artifact("run_results.json")
-            run.build_failures.update(builds.record(catalog, Lineage(manifest), results))
+            results = dbt_project.build(company, ["build", *chosen.selection_args, *indirect], keep)
+            run.build_failures.update(builds.record(catalog, lineage, results))
             # What failed is held by the gate. The view over the others must be there all the same, and this
             # asset with it, or the publication of everything would be skipped.
-            if CANDIDATES.to_python_identifier() not in yielded:
-                yield from dbt.cli(
-                    ["run", "--select", "candidates"],
-                    manifest=manifest,
-                    dagster_dbt_translator=translator,
-                    context=context,
-                ).stream()
+            if builds.skipped(results, lineage.models["candidates"]):
+                dbt_project.build(company, ["run", "--select", "candidates"], keep)
+        with run.stages.stage("report to Dagster"):
+            for outcome in outcomes:
+                yield from outcome.to_default_asset_events(nodes, translator, context=context)
 
     return dbt_build
