@@ -34,10 +34,10 @@ class Lineage:
     """The parents of each node of a dbt manifest."""
 
     def __init__(self, manifest_file: Path) -> None:
-        manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
-        self.nodes: dict[str, Any] = manifest["nodes"]
-        self.parents: dict[str, list[str]] = manifest["parent_map"]
-        self.macros: dict[str, Any] = manifest["macros"]
+        self.manifest: dict[str, Any] = json.loads(manifest_file.read_text(encoding="utf-8"))
+        self.nodes: dict[str, Any] = self.manifest["nodes"]
+        self.parents: dict[str, list[str]] = self.manifest["parent_map"]
+        self.macros: dict[str, Any] = self.manifest["macros"]
 
     @cached_property
     def models(self) -> dict[str, str]:

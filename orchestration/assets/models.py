@@ -1,6 +1,5 @@
 """dbt's models as assets: staging, marts and KPI candidates, built by one dbt invocation."""
 
-import json
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -37,12 +36,11 @@ class _Translator(DagsterDbtTranslator):
 def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefinition:
     """Every dbt model as an asset `<schema>/<model>`, its data tests as asset checks."""
     translator = _Translator(settings=DagsterDbtTranslatorSettings(enable_asset_checks=True))
-    nodes = json.loads(manifest.read_bytes())
     lineage = Lineage(manifest)
 
-    @dbt_assets(manifest=nodes, dagster_dbt_translator=translator, name="dbt_build")
+    @dbt_assets(manifest=lineage.manifest, dagster_dbt_translator=translator, name="dbt_build")
     def dbt_build(context: AssetExecutionContext, run: ResourceParam[RunResources]) -> Iterator[Any]:
-        chosen = get_updated_cli_invocation_params_for_context(context, nodes, translator)
+        chosen = get_updated_cli_invocation_params_for_context(context, lineage.manifest, translator)
         indirect = ["--indirect-selection", chosen.indirect_selection] if chosen.indirect_selection else []
         outcomes: list[DbtCoreCliEventMessage] = []
 
@@ -63,6 +61,6 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
                 dbt_project.build(company, ["run", "--select", "candidates"], keep)
         with run.stages.stage("report to Dagster"):
             for outcome in outcomes:
-                yield from outcome.to_default_asset_events(nodes, translator, context=context)
+                yield from outcome.to_default_asset_events(lineage.manifest, translator, context=context)
 
     return dbt_build
