@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -12,8 +11,7 @@ from data_quality.warehouse import has_table
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company
-from metrics.errors import NyckeltalError
-from metrics.periods import Period, period_of, periods_between
+from metrics.periods import Period, later, periods_between
 
 
 @dataclass(frozen=True)
@@ -64,16 +62,4 @@ def _observable_from(kpi: CatalogKpi, history: dict[str, date]) -> date | None:
     starts = [history[feed] for feed in kpi.feeds if history.get(feed) is not None]
     if not starts:
         return None
-    return _later(max(starts), kpi.lookback) if kpi.lookback else max(starts)
-
-
-def _later(day: date, lookback: str) -> date:
-    """The day that lies `lookback` ("1 year", "30 days") after another."""
-    match = re.fullmatch(r"(\d+) (day|week|month|quarter|year)s?", lookback.strip())
-    if not match:
-        raise NyckeltalError("is no look-back", field="lookback", found=lookback, expected="like '1 year' or '30 days'")
-    count, unit = int(match[1]), match[2]
-    if unit in ("day", "week"):
-        return day + timedelta(days=count * (7 if unit == "week" else 1))
-    month = period_of("M", day).shift(count * {"month": 1, "quarter": 3, "year": 12}[unit])
-    return min(month.start + timedelta(days=day.day - 1), month.end)
+    return later(max(starts), kpi.lookback) if kpi.lookback else max(starts)

@@ -84,11 +84,13 @@ def _write(ledger: Ledger, draft: Path) -> None:
             "ledger_observations": ledger.committed("observations"),
             "ledger_verdicts": ledger.committed("verdicts"),
         }
+        sources["release_dates"] = tables.release_dates(
+            catalog, sources["ledger_observations"], ledger.newest["realtime_start"]
+        )
         for name, rows in sources.items():
             connection.register(name, rows)
         for name, query in tables.TABLES.items():
-            parameters = {"closes_after_days": catalog.closes_after_days} if "$closes" in query else None
-            connection.execute(f"create table kpi.{name} as {query}", parameters)
+            connection.execute(f"create table kpi.{name} as {query}")
         for name in sources:
             connection.unregister(name)
         connection.execute(tables.AS_OF)

@@ -1,16 +1,20 @@
 """What stands in the published file: its tables, views and macro in SQL, and a comment on every table and column.
 
-The queries read three relations: ledger_releases, ledger_observations and ledger_verdicts (rows that count, with
-`sequence`), and the tables catalog and objectives, which `published.py` fills from the newest release's definitions.
+The queries read the relations ledger_releases, ledger_observations and ledger_verdicts (rows that count, with
+`sequence`), release_dates (below), and the tables catalog and objectives, which `published.py` fills from the newest
+release's definitions.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
+from datetime import date
+
+import pyarrow as pa
 
 from metrics.catalog import Catalog
-from metrics.periods import FREQ_NAMES
+from metrics.periods import FREQ_NAMES, later
 
 # A later release of the same day leaves the earlier one an empty interval: of a day, its last release counts.
 VINTAGES = """
@@ -86,9 +90,9 @@ order by sequence
 """
 
 CALENDAR = """
-select distinct freq, time_period, period_start, period_end, period_end + $closes_after_days::integer as closes_on
-from kpi.vintages
-order by freq, period_start
+select domain, freq, time_period, period_start, period_end, closes_on, state, kpis
+from release_dates
+order by domain, freq, period_start, kpis
 """
 
 AS_OF = """
@@ -118,7 +122,8 @@ TABLE_COMMENTS = {
     "objectives": "What the company wants to reach, and its KPIs serve: one row each.",
     "verdicts": "The gate's newest verdict on every KPI and period. For protected KPIs, check names and outcomes only.",
     "releases": "Every act of publishing: one row each.",
-    "calendar": "The periods that observations speak of, and the day on which each closes.",
+    "calendar": "The release calendar: when each period closes, by domain, from its first published period to a year"
+    " after the newest release. One row per domain, freq and period; KPIs that take longer have rows of their own.",
 }
 MACRO_COMMENT = (
     "The vintages that were the newest at a moment: kpi.as_of('2026-10-05') as it stood at the end of that day,"
@@ -144,8 +149,8 @@ COLUMN_COMMENTS = {
     "year_ago_value": "The value of the same period a year ago (for weeks: of the same ISO week number)",
     "change_year_ago": "Change on year_ago_value: relative (0.05 is 5 %), for fractions the difference",
     "unit": "The unit of the value; fraction is 0-1, currency is the reporting currency",
-    "obs_status": "SDMX CL_OBS_STATUS: A normal, P provisional, E estimated, U low reliability, B series break,"
-    " Q suppressed, O missing, M cannot exist",
+    "obs_status": "SDMX CL_OBS_STATUS, the first that holds: Q suppressed, O missing, B series break with the period"
+    " before, U low reliability (few observations), P provisional until the period closes, A normal",
     "conf_status": "F free, C primary confidential, D secondary confidential",
     "definition_version": "Version of the KPI's definition by which it was computed",
     "definition_hash": "Hash of the SQL upstream by which it was computed",
@@ -189,8 +194,26 @@ COLUMN_COMMENTS = {
     "n_verdicts": "How many verdicts the release appended",
     "content_hash": "SHA-256 of what the release appended and of the definitions in force",
     "previous_hash": "SHA-256 of the release row before this one",
-    "closes_on": "Last day on which the period is open; its values are provisional until then",
+    "closes_on": "Last day on which the period is open: until then values are provisional and revise by themselves,"
+    " after it a changed value is held until someone decides",
+    "state": "open or closed, on the day of the newest release",
+    "kpis": "The KPIs that are published for it, with commas between",
 }
+
+
+def release_dates(catalog: Catalog, observations: pa.Table, day: date) -> pa.Table:
+    """The release calendar on a day: from the first period in `observations` of a domain and freq to a year on.
+
+    Columns: those of the table calendar.
+    """
+    starts = observations.group_by(["kpi_id", "freq"]).aggregate([("period_start", "min")]).to_pylist()
+    first = {(row["kpi_id"], row["freq"]): row["period_start_min"] for row in starts}
+    dates = catalog.release_dates(first, day, later(day, "1 year"))
+    rows = [{**vars(one), "kpis": ", ".join(one.kpis), "state": one.state(day)} for one in dates]
+    days = ("period_start", "period_end", "closes_on")
+    names = ("domain", "freq", "time_period", *days, "state", "kpis")
+    schema = pa.schema([(name, pa.date32() if name in days else pa.string()) for name in names])
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def wide_views(catalog: Catalog) -> dict[str, tuple[str, str, dict[str, str]]]:

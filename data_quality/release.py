@@ -9,7 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from data_quality.candidates import Build, Candidate, Loaded
 from data_quality.checks import SEVERITIES
 from data_quality.ledger import VERDICTS, ConcurrentRelease, Ledger
 from data_quality.plan import Planned, plan
-from data_quality.verdict import Key, Verdict
+from data_quality.verdict import CheckResult, Key, Verdict
 from data_quality.vintages import ADMITTED, INCOMING
 from metrics import clock
 from metrics import company as deployment
@@ -31,6 +31,7 @@ from metrics.company import Company
 from metrics.errors import NyckeltalError
 
 ATTEMPTS = 3
+CLOSED_PERIOD = "closed_period"  # what a decision names beside checks, to let a closed period's changed value through
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class _Offer:
 def publish(company: Company, catalog: Catalog, first: date, last: date) -> Release:
     """Release the keys whose period ended in [first, last] and that have a passing verdict, or a decision, as they are.
 
+    A closed period's changed value is held, unless the definition's version is newer or a decision names CLOSED_PERIOD.
     Appends new vintages and verdicts to the ledger and swaps the published file. It finishes what an interrupted
     release left undone. With nothing new it appends nothing.
     Raises NyckeltalError when the warehouse or the data folder can't be used, or the clock stands before the last
@@ -139,7 +141,7 @@ def _release(offer: _Offer, company: Company, catalog: Catalog) -> Release:
         )
 
     decisions = _newest_decisions(ledger)
-    admitted: list[dict[str, Any]] = []
+    admitted: dict[Key, dict[str, Any]] = {}
     held: list[Held] = []
     for key, item in offer.planned.items():
         decision = decisions.get((*key, str(offer.verdicts[key].candidate_hash))) if key in offer.verdicts else None
@@ -148,18 +150,28 @@ def _release(offer: _Offer, company: Company, catalog: Catalog) -> Release:
             held.append(refusal)
         else:
             by_decision = offer.verdicts[key].failing and decision
-            admitted.append(_admitted(item, offer, by_decision or None))
+            admitted[key] = _admitted(item, offer, catalog, by_decision or None)
 
     committed = ledger.committed("observations")
-    incoming = _incoming(admitted, offer, catalog, committed)
-    new = vintages.select(
-        incoming,
-        pa.Table.from_pylist(admitted, schema=ADMITTED),
-        committed,
-        today=today,
-        closes_after_days=company.closes_after_days,
-    )
-    verdicts = _new_verdicts(ledger, offer)
+
+    def select() -> tuple[pa.Table, pa.Table]:
+        incoming = _incoming(list(admitted.values()), offer, catalog, committed)
+        rows = pa.Table.from_pylist(list(admitted.values()), schema=ADMITTED)
+        return incoming, vintages.select(incoming, rows, committed, today=today)
+
+    incoming, new = select()
+    closed: dict[Key, Held] = {}
+    if changes := _closed_changes(new, catalog):
+        for key, reason in changes.items():
+            decision = decisions.get((*key, admitted[key]["candidate_hash"]))
+            if decision and decision["decision"] == "release" and CLOSED_PERIOD in decision["checks"]:
+                admitted[key] = _admitted(offer.planned[key], offer, catalog, decision)
+            else:
+                closed[key] = Held(*key, reason, (CLOSED_PERIOD,))
+                del admitted[key]
+        held += closed.values()
+        incoming, new = select()  # disclosure control and series breaks see only what will be there
+    verdicts = _new_verdicts(ledger, offer, closed)
     catalog_text = catalog.definitions_json
     row = None
     if new.num_rows or verdicts.num_rows or (newest and newest["catalog"] != catalog_text):
@@ -227,7 +239,7 @@ def _newest_decisions(ledger: Ledger) -> dict[tuple[str, str, str, str], dict[st
     }
 
 
-def _admitted(item: Planned, offer: _Offer, decision: dict[str, Any] | None) -> dict[str, Any]:
+def _admitted(item: Planned, offer: _Offer, catalog: Catalog, decision: dict[str, Any] | None) -> dict[str, Any]:
     deliveries = [offer.deliveries[feed] for feed in item.kpi.feeds if feed in offer.deliveries]
     kpi_id, freq, time_period = item.key
     return {
@@ -236,13 +248,38 @@ def _admitted(item: Planned, offer: _Offer, decision: dict[str, Any] | None) -> 
         "time_period": time_period,
         "period_start": item.period.start,
         "period_end": item.period.end,
+        "closes_on": catalog.closes_on(item.kpi, item.period),
         "candidate_hash": offer.loaded.candidates[item.key].candidate_hash,
         "definition_version": item.kpi.definition_version,
         "definition_hash": item.kpi.definition_hash,
         "newest_delivery": max(deliveries) if deliveries else None,
         "decision_id": decision["decision_id"] if decision else None,
         "decision_reason": decision["reason"] if decision else None,
+        "breaks": item.kpi.breaks_in(item.period),
+        "min_n_obs": item.kpi.min_n_obs,
     }
+
+
+def _closed_changes(new: pa.Table, catalog: Catalog) -> dict[Key, str]:
+    """The keys whose period has closed and whose values differ from what was published, and how: the total first."""
+    changed: dict[Key, list[dict[str, Any]]] = defaultdict(list)
+    for row in new.filter(new.column("changes_closed")).to_pylist():
+        changed[row["kpi_id"], row["freq"], row["time_period"]].append(row)
+    reasons = {}
+    for key, rows in changed.items():
+        row = min(rows, key=lambda one: one["obs_value"] == one["old_value"])  # of equals the total, which comes first
+        cell = "" if row["segment"] == "_T" else f"{row['segment']} {row['member']}: "
+        how = f"its value changed ({cell}{_figure(row['old_value'])} → {_figure(row['obs_value'])})"
+        if catalog.kpi(key[0]).protected:
+            how = "its value changed"
+        elif row["obs_value"] == row["old_value"]:
+            how = "the rows behind its value changed"
+        reasons[key] = f"the period closed on {row['closes_on']}; {how}"
+    return reasons
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{value:.10g}"
 
 
 def _batches(offer: _Offer) -> set[str]:
@@ -295,8 +332,11 @@ def _disclosed(rows: pa.Table, kpi: CatalogKpi, committed: pa.Table) -> pa.Table
     return pa.Table.from_pylist([{k: v for k, v in row.items() if k in names} for row in free], schema=INCOMING)
 
 
-def _new_verdicts(ledger: Ledger, offer: _Offer) -> pa.Table:
-    """The verdicts on the candidates as they are now that differ from what the ledger holds of their keys."""
+def _new_verdicts(ledger: Ledger, offer: _Offer, closed: dict[Key, Held]) -> pa.Table:
+    """The verdicts on the candidates as they are now that differ from what the ledger holds of their keys.
+
+    For a key that is held as its period has closed, that is one more check that fails.
+    """
     latest: dict[Key, tuple[Any, ...]] = {}
     compared = ("verdict", "checks", "candidate_hash", "definition_hash")
     for row in ledger.committed("verdicts").sort_by("sequence").to_pylist():
@@ -311,11 +351,15 @@ def _new_verdicts(ledger: Ledger, offer: _Offer) -> pa.Table:
             or found.batch_id != (build.batch_id if build else None)
         ):
             continue
+        answer = verdict.answer(found.checks, SEVERITIES)
+        if key in closed:
+            change = CheckResult(CLOSED_PERIOD, "fail", None, None, closed[key].reason)
+            found, answer = replace(found, checks=(*found.checks, change)), "hold"
         row = {
             "kpi_id": found.kpi_id,
             "freq": found.freq,
             "time_period": found.time_period,
-            "verdict": verdict.answer(found.checks, SEVERITIES),
+            "verdict": answer,
             "checks": found.checks_json,
             "candidate_hash": found.candidate_hash,
             "definition_hash": found.definition_hash,

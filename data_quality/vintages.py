@@ -26,7 +26,9 @@ INCOMING = pa.schema(
         ("conf_status", pa.string()),
     ]
 )
-# One row per admitted key; newest_delivery is of all feeds upstream; decision_* where a decision let the key through.
+# One row per admitted key. closes_on is the last day on which its values are provisional; newest_delivery is of all
+# feeds upstream; decision_* where a decision let the key through; breaks where the definition states a series break in
+# the period; min_n_obs is the least n_obs of a reliable value.
 ADMITTED = pa.schema(
     [
         ("kpi_id", pa.string()),
@@ -34,12 +36,15 @@ ADMITTED = pa.schema(
         ("time_period", pa.string()),
         ("period_start", pa.date32()),
         ("period_end", pa.date32()),
+        ("closes_on", pa.date32()),
         ("candidate_hash", pa.string()),
         ("definition_version", pa.int64()),
         ("definition_hash", pa.string()),
         ("newest_delivery", pa.timestamp("us", tz="UTC")),
         ("decision_id", pa.string()),
         ("decision_reason", pa.string()),
+        ("breaks", pa.bool_()),
+        ("min_n_obs", pa.int64()),
     ]
 )
 
@@ -65,14 +70,37 @@ now_there as (
     join admitted a using (kpi_id, freq, time_period)
     anti join incoming i using (kpi_id, freq, time_period, segment, member)
 ),
+-- Every series as this release would leave it, each observation beside the version of the one before it.
+series as (
+    select kpi_id, freq, time_period, segment, member, lag(version) over (
+        partition by kpi_id, freq, segment, member order by period_start
+    ) as version_before
+    from (
+        select kpi_id, freq, time_period, n.period_start, segment, member, a.definition_version as version
+        from now_there n
+        join admitted a using (kpi_id, freq, time_period)
+        union all by name
+        select kpi_id, freq, time_period, l.period_start, segment, member, l.definition_version as version
+        from latest l
+        anti join admitted a using (kpi_id, freq, time_period)
+    )
+),
 statuses as (
-    select *, case
-        when conf_status <> 'F' then 'Q'
-        when obs_value is null then 'O'
-        when period_end + $closes_after_days::integer >= $today::date then 'P'
+    select n.*, case
+        when n.conf_status <> 'F' then 'Q'
+        when n.obs_value is null then 'O'
+        when a.breaks or s.version_before <> a.definition_version then 'B'
+        when coalesce(n.n_obs, 0) < a.min_n_obs then 'U'
+        when a.closes_on >= $today::date then 'P'
         else 'A'
     end as obs_status
-    from now_there
+    from now_there n
+    join admitted a using (kpi_id, freq, time_period)
+    join series s using (kpi_id, freq, time_period, segment, member)
+),
+-- The keys that were published before, and by which version.
+known as (
+    select kpi_id, freq, time_period, max(definition_version) as known_version from latest group by all
 ),
 compared as (
     select
@@ -82,7 +110,10 @@ compared as (
             case when same(s.denominator, l.denominator) then l.denominator else s.denominator end as denominator
         ),
         a.candidate_hash, a.definition_version, a.definition_hash, a.newest_delivery, a.decision_id, a.decision_reason,
+        a.closes_on,
         l.kpi_id is null as is_new,
+        k.known_version,
+        l.obs_value as old_value,
         not (
             same(s.obs_value, l.obs_value) and same(s.numerator, l.numerator) and same(s.denominator, l.denominator)
             and s.n_obs is not distinct from l.n_obs
@@ -96,6 +127,7 @@ compared as (
     from statuses s
     join admitted a using (kpi_id, freq, time_period)
     left join latest l using (kpi_id, freq, time_period, segment, member)
+    left join known k using (kpi_id, freq, time_period)
 ),
 revisions as (
     select *, case
@@ -116,20 +148,28 @@ select *, case
     when revision_type = 'R2' then 'recomputed'
     when not is_new and definition_version <> old_version
         then 'definition version ' || old_version || ' became ' || definition_version || ', same value'
-end as revision_reason
+end as revision_reason,
+-- A first publication, another status and a newer definition aren't changes of a closed period.
+coalesce(
+    closes_on < $today::date and definition_version <= known_version and (is_new or revision_type is not null), false
+) as changes_closed
 from revisions
 order by kpi_id, freq, period_start, segment, member
 """
 
 
-def select(
-    incoming: pa.Table, admitted: pa.Table, committed: pa.Table, *, today: date, closes_after_days: int
-) -> pa.Table:
-    """The new vintages of the admitted keys, in the columns of the ledger's observations.
+def select(incoming: pa.Table, admitted: pa.Table, committed: pa.Table, *, today: date) -> pa.Table:
+    """The new vintages of the admitted keys, in the columns of the ledger's observations and some more.
 
     `committed` are the ledger's observations with `sequence`. A cell is a new vintage when it is new, or when its
-    value, counts, status or definition version differ from the latest vintage. It is provisional (P) until
-    `closes_after_days` after its period's end.
+    value, counts, status or definition version differ from the latest vintage. Its obs_status is the first that holds:
+    - Q suppressed; O without a value;
+    - B series break: the definition states one in the period, or the observation before it is of another definition
+      version and stays so. Where the history is recomputed with it, the series is of one kind and has no break;
+    - U low reliability: n_obs is below the definition's least one;
+    - P provisional up to and including the day `closes_on`, A after it.
+    More columns: closes_on, is_new, old_value (the latest vintage's), and changes_closed: whether the period closed
+    before today and the vintage alters what was published of it by this definition version.
     """
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -137,5 +177,4 @@ def select(
         connection.register("incoming", incoming)
         connection.register("admitted", admitted)
         connection.register("committed", committed)
-        parameters = {"today": today, "closes_after_days": closes_after_days}
-        return connection.execute(_SELECT, parameters).to_arrow_table()
+        return connection.execute(_SELECT, {"today": today}).to_arrow_table()

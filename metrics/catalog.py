@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from metrics.calendar import Calendar
 from metrics.company import Company, Objective
 from metrics.errors import NyckeltalError, did_you_mean
+from metrics.periods import Period, later, parse, period_of
 
 
 class CatalogKpi(BaseModel):
@@ -50,6 +56,9 @@ class CatalogKpi(BaseModel):
     disclosure_threshold: int
     nested_persons: bool
     lookback: str | None
+    matures_after: str | None
+    breaks: tuple[str, ...]
+    min_n_obs: int
     lower_bound: float | None
     upper_bound: float | None
     gate: dict[str, float]
@@ -57,6 +66,10 @@ class CatalogKpi(BaseModel):
     def target_at(self, freq: str) -> float | None:
         """The target for values of that frequency; None where none is stated (a yearly sum has no weekly target)."""
         return self.target if self.target_freq in (None, freq) else None
+
+    def breaks_in(self, period: Period) -> bool:
+        """Whether the data's methodology changed in the period: by the definition, it is the first of a new series."""
+        return any(period.start <= parse(code).start <= period.end for code in self.breaks)
 
     def attained(self, value: float | None, freq: str) -> bool | None:
         """Whether the value reaches its target; None without a value, a target or a direction."""
@@ -66,6 +79,23 @@ class CatalogKpi(BaseModel):
         return value >= target if self.direction == "up" else value <= target
 
 
+@dataclass(frozen=True)
+class ReleaseDate:
+    """When one period of some KPIs of a domain closes."""
+
+    domain: str
+    freq: str
+    time_period: str
+    period_start: date
+    period_end: date
+    closes_on: date
+    kpis: tuple[str, ...]
+
+    def state(self, day: date) -> str:
+        """open or closed on a day; open on the closing day still."""
+        return "open" if day <= self.closes_on else "closed"
+
+
 class Catalog(BaseModel):
     """Every adopted KPI of a company, sorted by domain and id, and the objectives they serve."""
 
@@ -73,10 +103,37 @@ class Catalog(BaseModel):
 
     company: str
     reporting_currency: str
-    time_zone: str
-    closes_after_days: int
+    calendar: Calendar
     objectives: dict[str, Objective]
     kpis: tuple[CatalogKpi, ...]
+
+    def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
+        """The last day on which the period's values of the KPI are provisional; a cohort's window must have closed."""
+        closes = self.calendar.closes_on(period, kpi.domain)
+        return max(closes, later(period.end, kpi.matures_after)) if kpi.matures_after else closes
+
+    def release_dates(self, first: Mapping[tuple[str, str], date], day: date, last: date) -> list[ReleaseDate]:
+        """The closing dates, soonest first, of the periods that are open on a day and end by `last`.
+
+        `first` says by (kpi_id, freq) from which day on closed periods are listed too. Supplied KPIs of a domain that
+        close together share a row.
+        """
+        groups: dict[tuple[str, str | None, str], list[str]] = defaultdict(list)
+        for kpi in self.kpis:
+            for freq in kpi.freqs if kpi.supplied else ():
+                groups[kpi.domain, kpi.matures_after, freq].append(kpi.kpi_id)
+        found = []
+        for (domain, _, freq), kpi_ids in groups.items():
+            since = min((first[kpi_id, freq] for kpi_id in kpi_ids if (kpi_id, freq) in first), default=day)
+            period = period_of(freq, min(since, day))
+            kpi = self.kpi(kpi_ids[0])
+            while self.closes_on(kpi, period.shift(-1)) >= day:
+                period = period.shift(-1)
+            while period.end <= last:
+                closes = self.closes_on(kpi, period)
+                found.append(ReleaseDate(domain, freq, period.code, period.start, period.end, closes, tuple(kpi_ids)))
+                period = period.next()
+        return sorted(found, key=lambda one: (one.closes_on, one.domain, one.period_end, one.freq, one.kpis))
 
     @property
     def definitions_json(self) -> str:

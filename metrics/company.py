@@ -6,16 +6,17 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from metrics import yaml_file
-from metrics.errors import NyckeltalError, Problems
+from metrics.calendar import DEFAULT, Calendar
+from metrics.errors import NyckeltalError, Problems, did_you_mean
 from metrics.feeds import Feed, FeedFile
 from metrics.yaml_file import Strict
 
 PROJECT = Path(__file__).resolve().parents[1]
+DEFINITIONS = PROJECT / "metrics" / "kpis"  # a folder for each domain, with the standard definitions of its KPIs
 PERSPECTIVES = Literal["financial", "customer", "process", "learning", "sustainability"]
 
 
@@ -24,23 +25,6 @@ class CompanyFile(Strict):
 
     name: str
     reporting_currency: str = Field(pattern="^[A-Z]{3}$")
-
-
-class CalendarFile(Strict):
-    """`calendar.yml`: business days are days of `time_zone`; a period closes that many days after its end."""
-
-    time_zone: str
-    week_start: Literal["monday"] = "monday"
-    closes_after_days: int = Field(ge=0)
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError):
-            raise ValueError("is no time zone of the IANA data base, such as Europe/Stockholm") from None
-        return value
 
 
 class Objective(Strict):
@@ -64,10 +48,14 @@ class Company:
     path: Path
     name: str
     reporting_currency: str
-    time_zone: str
-    closes_after_days: int
+    calendar: Calendar
     objectives: dict[str, Objective]
     feeds: dict[str, Feed]
+
+    @property
+    def time_zone(self) -> str:
+        """The time zone of its days, such as Europe/Stockholm."""
+        return self.calendar.time_zone
 
     @staticmethod
     def load(path: Path | str | None = None) -> Company:
@@ -79,17 +67,35 @@ class Company:
         if not folder.is_dir():
             raise NyckeltalError("there is no such company folder", file=folder)
         facts = yaml_file.load(folder / "company.yml", CompanyFile)
-        calendar = yaml_file.load(folder / "calendar.yml", CalendarFile)
         objectives = yaml_file.load(folder / "objectives.yml", ObjectivesFile)
         return Company(
             path=folder,
             name=facts.name,
             reporting_currency=facts.reporting_currency,
-            time_zone=calendar.time_zone,
-            closes_after_days=calendar.closes_after_days,
+            calendar=_calendar(folder / "calendar.yml"),
             objectives=objectives.objectives,
             feeds=_feeds(folder / "feeds"),
         )
+
+
+def _calendar(file: Path) -> Calendar:
+    calendar = yaml_file.load(file, Calendar)
+    domains = sorted(folder.name for folder in DEFINITIONS.iterdir() if folder.is_dir())
+    document = yaml_file.read(file)
+    findings = [
+        NyckeltalError(
+            f"there is no group of KPIs '{group}'{did_you_mean(group, domains)}",
+            file=file,
+            line=yaml_file.line_of(document, ("closes_after", group)),
+            field="closes_after",
+            expected=f"{DEFAULT} or a domain: {', '.join(domains)}",
+        )
+        for group in calendar.closes_after
+        if group not in (DEFAULT, *domains)
+    ]
+    if findings:
+        raise Problems(findings)
+    return calendar
 
 
 def _feeds(folder: Path) -> dict[str, Feed]:

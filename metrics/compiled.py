@@ -145,6 +145,9 @@ def _entry(one: KpiPlan, upstream: Upstream, hashed: str) -> CatalogKpi:
         disclosure_threshold=persons.threshold if persons else 0,
         nested_persons=persons.nested if persons else False,
         lookback=one.lookback,
+        matures_after=definition.matures_after,
+        breaks=definition.breaks,
+        min_n_obs=definition.reliable_n_obs,
         lower_bound=definition.bounds.lower,
         upper_bound=definition.bounds.upper,
         gate=adoption.gate,
@@ -155,8 +158,7 @@ def _catalog(company: Company, entries: list[CatalogKpi]) -> str:
     catalog = Catalog(
         company=company.name,
         reporting_currency=company.reporting_currency,
-        time_zone=company.time_zone,
-        closes_after_days=company.closes_after_days,
+        calendar=company.calendar,
         objectives=company.objectives,
         kpis=tuple(entries),
     )

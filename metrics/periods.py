@@ -11,6 +11,7 @@ from metrics.errors import NyckeltalError
 FREQS = ("W", "M", "Q", "A")
 FREQ_NAMES = {"W": "weekly", "M": "monthly", "Q": "quarterly", "A": "yearly"}
 MONTHS = {"M": 1, "Q": 3, "A": 12}
+DURATION = r"^\d+ (day|week|month|quarter|year)s?$"
 
 
 @dataclass(frozen=True, order=True)
@@ -55,6 +56,20 @@ def period_of(freq: str, day: date) -> Period:
         return Period("W", day - timedelta(days=day.weekday()))
     first_month = (day.month - 1) // MONTHS[freq] * MONTHS[freq] + 1
     return Period(freq, date(day.year, first_month, 1))
+
+
+def later(day: date, duration: str) -> date:
+    """The day that lies `duration` ("1 year", "90 days") after another; of a shorter month, its last day.
+
+    Raises NyckeltalError for a text that is no duration.
+    """
+    if not re.fullmatch(DURATION, duration):
+        raise NyckeltalError("is no duration", found=duration, expected="like '1 year' or '30 days'")
+    count, unit = int(duration.split()[0]), duration.split()[1].removesuffix("s")
+    if unit in ("day", "week"):
+        return day + timedelta(days=count * (7 if unit == "week" else 1))
+    month = period_of("M", day).shift(count * {"month": 1, "quarter": 3, "year": 12}[unit])
+    return min(month.start + timedelta(days=day.day - 1), month.end)
 
 
 def periods_between(freq: str, first: date, last: date) -> list[Period]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from metrics import yaml_file
-from metrics.company import PERSPECTIVES, PROJECT, Company
+from metrics.company import DEFINITIONS, PERSPECTIVES, Company
 from metrics.errors import NyckeltalError, Problems, did_you_mean
+from metrics.periods import DURATION, parse
 from metrics.yaml_file import Strict
 
-STANDARD_DEFINITIONS = PROJECT / "metrics" / "kpis"
+STANDARD_DEFINITIONS = DEFINITIONS
 Freq = Literal["W", "M", "Q", "A"]
 Entry = TypeVar("Entry", "Definition", "Adoption")
 
@@ -42,7 +43,10 @@ class Definition(Strict):
 
     `kind` is flow (adds up over time and segments), stock (over segments), ratio, distinct, quantile or index.
     `segments` are the entities of its metric's semantic models that it can be cut by. `lookback` is the history that a
-    value needs before its period, such as "1 year"; an offset in the metric is found without it.
+    value needs before its period, such as "1 year"; an offset in the metric is found without it. `matures_after` is for
+    a KPI of a cohort: the window after the period's end, such as "90 days", until which its values are provisional.
+    `breaks` are periods (2026-01, or a week, quarter or year) with whose first day the data's methodology changed.
+    `min_n_obs` is the least n_obs of a value that isn't of low reliability (`reliable_n_obs` has the defaults).
     """
 
     kpi: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -60,10 +64,34 @@ class Definition(Strict):
     additive_segments: bool | None = None
     bounds: Bounds = Bounds()
     persons: Persons | None = None
-    lookback: str | None = Field(default=None, pattern=r"^\d+ (day|week|month|quarter|year)s?$")
+    lookback: str | None = Field(default=None, pattern=DURATION)
+    matures_after: str | None = Field(default=None, pattern=DURATION)
+    breaks: tuple[str, ...] = ()
+    min_n_obs: int | None = Field(default=None, ge=0)
     standard: str
     definition_version: int = Field(ge=1)
     notes: str = ""
+
+    @field_validator("breaks", mode="before")
+    @classmethod
+    def _are_periods(cls, value: Any) -> Any:
+        codes = [str(code) for code in value] if isinstance(value, list | tuple) else value
+        for code in codes if isinstance(codes, list) else ():
+            try:
+                parse(code)
+            except NyckeltalError:
+                raise ValueError(f"'{code}' is no period, such as 2026-10, 2026-Q4, 2026-W48 or 2026") from None
+        return codes
+
+    @property
+    def reliable_n_obs(self) -> int:
+        """The least n_obs of a value that isn't flagged U, low reliability.
+
+        Shares, means and quantiles of fewer than 30 observations are flagged: the least sample size of the NCHS Data
+        Presentation Standards for Proportions (Vital and Health Statistics 2(175), 2017), which suppress them. A sum,
+        a count or a stock is what it is, however small.
+        """
+        return self.min_n_obs if self.min_n_obs is not None else 30 if self.kind in ("ratio", "quantile") else 0
 
     @property
     def adds_up(self) -> bool:

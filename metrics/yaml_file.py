@@ -48,6 +48,8 @@ def read(path: Path) -> CommentedMap:
         raise NyckeltalError(f"not valid YAML: {error.problem}", file=path, line=line) from None
     except UnicodeDecodeError as error:
         raise NyckeltalError(f"not UTF-8 text: {error.reason} at byte {error.start}", file=path) from None
+    except ValueError as error:  # a date such as 2026-02-30, whose place the parser doesn't tell
+        raise NyckeltalError(f"not valid YAML: {error}", file=path) from None
     if not isinstance(document, CommentedMap):
         raise NyckeltalError("the file's top level is no mapping", file=path, line=1)
     return document

@@ -7,9 +7,11 @@ from datetime import date, timedelta
 from dagster import MonthlyPartitionsDefinition
 
 from metrics import clock
+from metrics.catalog import Catalog
 from metrics.company import Company
 from metrics.errors import NyckeltalError
 from metrics.periods import parse, period_of
+from orchestration import published
 
 
 def months(company: Company) -> MonthlyPartitionsDefinition:
@@ -21,10 +23,18 @@ def months(company: Company) -> MonthlyPartitionsDefinition:
 
 
 def open_months(company: Company) -> tuple[str, str]:
-    """The first and last partition with a period that isn't closed yet."""
+    """The first and last partition with a period that is open, or closed yesterday, or is still published provisional.
+
+    So a period is told again once more after it has closed, however long no run came.
+    """
+    catalog = Catalog.read(company)
     today = clock.today(company.time_zone)
-    first = period_of("M", today - timedelta(days=company.closes_after_days + 1))
-    return first.code, period_of("M", today).code
+    last = period_of("M", today)
+    first = period_of("M", provisional) if (provisional := published.first_provisional()) else last
+    # No period that ends in a month closes later than the month itself.
+    while any(catalog.closes_on(kpi, first.shift(-1)) >= today - timedelta(days=1) for kpi in catalog.kpis):
+        first = first.shift(-1)
+    return max(first, period_of("M", history(company)[0])).code, last.code
 
 
 def history(company: Company) -> tuple[date, date]:
@@ -34,7 +44,7 @@ def history(company: Company) -> tuple[date, date]:
 
 
 def still_open(company: Company) -> tuple[date, date]:
-    """The first and last day of the months with a period that isn't closed yet."""
+    """The first and last day of the open months."""
     first, last = open_months(company)
     return parse(first).start, parse(last).end
 

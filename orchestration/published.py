@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -47,4 +48,45 @@ def held() -> list[dict[str, Any]]:
     return query(
         """select kpi_id, freq, time_period, reason, judged_at from kpi.verdicts
            where verdict = 'hold' order by kpi_id, freq, time_period"""
+    )
+
+
+def first_provisional() -> date | None:
+    """The last day of the earliest period with a provisional value; None without one, or without a published file."""
+    if not published_path().exists():
+        return None
+    found: date | None = query("select min(period_end) as day from kpi.observations where obs_status = 'P'")[0]["day"]
+    return found
+
+
+def first_release() -> date:
+    """The day of the first release."""
+    found: date = query("select min(realtime_start) as day from kpi.releases")[0]["day"]
+    return found
+
+
+def totals_as_of(day: date, freq: str) -> list[dict[str, Any]]:
+    """The newest total of each KPI at a frequency, as it stood at the end of a day."""
+    return query(
+        """select * from kpi.as_of(?::varchar) where freq = ? and segment = '_T' and obs_status not in ('O', 'M')
+           qualify row_number() over (partition by kpi_id order by period_start desc) = 1 order by kpi_id""",
+        [day.isoformat(), freq],
+    )
+
+
+def series_as_of(day: date, kpi_id: str, freq: str) -> list[dict[str, Any]]:
+    """The totals of a KPI as they stood at the end of a day, oldest first."""
+    return query(
+        """select * from kpi.as_of(?::varchar) where kpi_id = ? and freq = ? and segment = '_T'
+           order by period_start""",
+        [day.isoformat(), kpi_id, freq],
+    )
+
+
+def vintages(kpi_id: str, freq: str) -> list[dict[str, Any]]:
+    """Every vintage of a KPI's totals, by period and then in the order of their releases."""
+    return query(
+        """select * from kpi.vintages where kpi_id = ? and freq = ? and segment = '_T'
+           order by period_start, sequence""",
+        [kpi_id, freq],
     )

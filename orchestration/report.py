@@ -13,6 +13,7 @@ from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import published_path
 from orchestration.run import RunResult
 
+CLOSED = "the period closed on"
 VERDICT_STYLES = {"publish": "green", "publish_flagged": "yellow", "hold": "red"}
 
 
@@ -180,7 +181,8 @@ def held_table(held: Sequence[tuple[str, str, str]]) -> Table:
     table.add_column("periods")
     table.add_column("why (the newest of them)")
     for kind, codes in periods.items():
-        first, *others = newest[kind].split("; ")
+        whole = CLOSED in newest[kind]  # one reason in two parts; checks come one after the other
+        first, *others = [newest[kind]] if whole else newest[kind].split("; ")
         table.add_row(kind[0], _shortened(codes), first + (f" (and {len(others)} more)" if others else ""))
     return table
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from metrics.calendar import Calendar
 from metrics.company import Company
 from metrics.feeds import Feed
 from orchestration.ingest import FeedReport, ingest
@@ -59,8 +60,7 @@ class IngestCompany:
             path=self.source,
             name="Test",
             reporting_currency="SEK",
-            time_zone="Europe/Stockholm",
-            closes_after_days=5,
+            calendar=Calendar(time_zone="Europe/Stockholm", country="SE", closes_after={"default": 5}),
             objectives={},
             feeds=self.feeds,
         )

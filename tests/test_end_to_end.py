@@ -219,27 +219,34 @@ def test_a_run_while_another_one_writes_is_refused(deployment: Deployment) -> No
     assert "another run is writing" in result.stderr
 
 
-def test_a_corrected_file_revises_what_was_published(deployment: Deployment) -> None:
+def test_a_corrected_file_revises_a_closed_month_once_someone_decides(deployment: Deployment) -> None:
+    from data_quality.ledger import Ledger
+    from metrics.company import ledger_path
+
     path = deployment.data / "sources/shop/order_lines/order_lines_2024-02-20.csv"
     lines = path.read_text().splitlines(keepends=True)
-    before = published(
-        deployment,
-        f"select obs_value from kpi.observations where {FEBRUARY_REVENUE}",
-    )
+    value = f"select obs_value from kpi.observations where {FEBRUARY_REVENUE}"
+    before = published(deployment, value)
+    key = ("net_revenue", "M", "2024-02")
     path.write_text("".join(lines[: len(lines) // 2]))
     try:
+        held = {(one.kpi_id, one.freq, one.time_period): one for one in deployment.run().release.held}
+        assert held[key].checks == ("closed_period",) and "closed on 2024-03-07" in held[key].reason
+        assert published(deployment, value) == before
+        (hashed,) = warehouse(
+            deployment,
+            "select candidate_hash from kpi.verdicts where kpi_id = 'net_revenue' and time_period = '2024-02'",
+        )[0]
+        decided = {"freq": "M", "time_period": "2024-02", "candidate_hash": hashed, "checks": ["closed_period"]}
+        Ledger.open(ledger_path()).decide("net_revenue", "release", reason="lines cut", decided_by="cfo", **decided)
         result = deployment.run()
     finally:
         path.write_text("".join(lines))
-    after = published(
-        deployment,
-        f"select obs_value from kpi.observations where {FEBRUARY_REVENUE}",
-    )
+    after = published(deployment, value)
     assert result.release.appended_observations > 0
     assert after[0][0] < before[0][0]
     vintages = published(
         deployment,
         f"select obs_value, revision_type from kpi.vintages where {FEBRUARY_REVENUE} order by sequence",
     )
-    assert [value for value, _ in vintages] == [before[0][0], after[0][0]]
-    assert vintages[1][1] in ("R1", "R2")
+    assert vintages == [(before[0][0], None), (after[0][0], "C")]

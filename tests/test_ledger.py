@@ -119,6 +119,7 @@ def select(
 ) -> list[dict[str, Any]]:
     """The new vintages when January's cells are admitted beside what was committed."""
     facts = {name: observation()[name] for name in ("kpi_id", "freq", "time_period", "period_start", "period_end")}
+    facts |= {"closes_on": date(2026, 2, 10), "breaks": False, "min_n_obs": 0}
     facts |= {"candidate_hash": "cand2", "definition_version": 1, "definition_hash": "def1", **admitted}
     cells = [{k: v for k, v in row.items() if k in INCOMING.names} for row in incoming]
     before = table([{"published_at": NOON, "realtime_start": DAY, "release_id": "r", **row} for row in committed])
@@ -128,7 +129,6 @@ def select(
         pa.Table.from_pylist([facts], schema=ADMITTED),
         before,
         today=today,
-        closes_after_days=10,
     )
     return list(found.to_pylist())
 
@@ -143,6 +143,63 @@ def test_a_period_is_provisional_until_it_closes() -> None:
     assert select([observation()], [], date(2026, 2, 11))[0]["obs_status"] == "A"
     (final,) = select([observation()], [observation(obs_status="P")])
     assert (final["obs_status"], final["revision_type"], final["revision_reason"]) == ("A", None, None)
+
+
+def test_few_observations_are_of_low_reliability_whether_open_or_closed() -> None:
+    for today in (date(2026, 2, 10), date(2026, 2, 11)):
+        assert select([observation(n_obs=29)], [], today, min_n_obs=30)[0]["obs_status"] == "U"
+    assert select([observation(n_obs=30)], [], min_n_obs=30)[0]["obs_status"] == "A"
+    assert select([observation()], [], min_n_obs=30)[0]["obs_status"] == "U"  # nobody counted
+    (now_reliable,) = select([observation()], [observation(obs_status="U")])
+    assert (now_reliable["obs_status"], now_reliable["revision_type"]) == ("A", None)
+
+
+def test_statuses_have_their_precedence() -> None:
+    facts = {"breaks": True, "min_n_obs": 30, "closes_on": DAY}
+    assert select([observation(n_obs=1, conf_status="C", obs_value=None)], [], **facts)[0]["obs_status"] == "Q"
+    assert select([observation(n_obs=1, obs_value=None)], [], **facts)[0]["obs_status"] == "O"
+    assert select([observation(n_obs=1)], [], **facts)[0]["obs_status"] == "B"
+    assert select([observation(n_obs=1)], [], **{**facts, "breaks": False})[0]["obs_status"] == "U"
+    assert select([observation(n_obs=30)], [], **{**facts, "breaks": False})[0]["obs_status"] == "P"
+
+
+def test_a_new_version_breaks_the_series_only_where_the_period_before_keeps_the_old_one() -> None:
+    december = observation(time_period="2025-12", period_start=date(2025, 12, 1), period_end=date(2025, 12, 31))
+    assert select([observation()], [december])[0]["obs_status"] == "A"
+    (new,) = select([observation(obs_value=11.0)], [december, observation()], definition_version=2)
+    assert (new["obs_status"], new["revision_type"]) == ("B", "R3")
+    # The history was recomputed meanwhile: the series is of one kind, and the mark goes without a revision.
+    recomputed = {**december, "definition_version": 2}
+    marked = observation(obs_value=11.0, obs_status="B", definition_version=2)
+    (new,) = select([observation(obs_value=11.0)], [recomputed, marked], definition_version=2)
+    assert (new["obs_status"], new["revision_type"]) == ("A", None)
+    # Another member's, frequency's or KPI's periods are other series.
+    for other in ({"segment": "country", "member": "SE"}, {"freq": "W"}, {"kpi_id": "other"}):
+        assert select([observation()], [{**december, **other}], definition_version=2)[0]["obs_status"] == "A"
+
+
+def test_what_changes_a_closed_period() -> None:
+    """Against what was published of it by this version, from the day after its closing day."""
+    before = [observation(), observation(segment="country", member="SE", obs_value=4.0)]
+    same = [dict(row) for row in before]
+
+    def changes(rows: list[dict[str, Any]], committed: list[dict[str, Any]] = before, **facts: Any) -> set[str]:
+        return {row["member"] for row in select(rows, committed, **facts) if row["changes_closed"]}
+
+    assert changes([{**same[0], "obs_value": 11.0}, same[1]]) == {"_T"}
+    assert changes([{**same[0], "obs_value": 11.0}, same[1]], today=date(2026, 2, 10)) == set()
+    assert changes([{**same[0], "obs_value": 11.0}, same[1]], today=date(2026, 2, 11)) == {"_T"}
+    assert changes([same[0]]) == {"SE"}  # vanished
+    assert changes([*same, {**same[1], "member": "NO"}]) == {"NO"}  # appeared
+    assert changes(same, []) == set()  # a first publication
+    assert changes(same, [{**row, "obs_status": "P"} for row in before]) == set()
+    assert changes([{**same[0], "obs_value": 11.0}, same[1]], definition_version=2) == set()
+    assert changes([*same, {**same[1], "member": "NO"}], definition_version=2) == set()
+    newer = [{**row, "definition_version": 3} for row in before]
+    assert changes([{**same[0], "obs_value": 11.0}, same[1]], newer, definition_version=2) == {"_T"}  # rolled back
+    assert (
+        changes([{**same[0], "obs_value": None, "conf_status": "D"}, same[1]]) == set()
+    )  # suppression may always come
 
 
 def test_equal_values_append_nothing_and_wobbling_digits_count_as_equal() -> None:

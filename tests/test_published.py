@@ -99,8 +99,13 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
             assert '"figure": null' in row["checks"] and '"figure": 0' not in row["checks"]
 
     warehouse.add(staff, {"2026-01": people(8, 10), "2026-02": people(30, 10)})  # grown, but hidden for ever
-    warehouse.judge(*SPAN)
+    hashed = warehouse.judge(*SPAN)["staff", "2026-01"].candidate_hash
+    assert {one.checks for one in warehouse.publish(*SPAN).held if one.kpi_id == "staff"} == {("closed_period",)}
+    decided = {"freq": "M", "time_period": "2026-01", "candidate_hash": hashed, "checks": ["closed_period"]}
+    ledger().decide("staff", "release", reason="hired back", decided_by="chro", **decided)
     warehouse.publish(*SPAN)
+    totals = f"{values} where kpi_id = 'staff' and time_period = '2026-01' and member = '_T'"
+    assert warehouse.published(totals)[0][1] == 38.0
     hidden = f"{values} where kpi_id = 'staff' and time_period = '2026-01' and member in ('SE', 'NO')"
     assert {row[1] for row in warehouse.published(hidden)} == {None}
 

@@ -16,11 +16,14 @@ from data_quality import gate, release
 from data_quality.candidates import COLUMNS
 from data_quality.release import Release
 from data_quality.verdict import Verdict
+from metrics.calendar import Calendar
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company, Objective
 from metrics.periods import Period, parse, periods_between
 
 HISTORY_FROM = date(2024, 1, 1)
+# January 2026 closes on 10 February, February on 10 March.
+CALENDAR = Calendar(time_zone="Europe/Stockholm", country="SE", closes_after={"default": 7})
 DDL = """
 create schema raw;
 create schema kpi;
@@ -73,6 +76,9 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
         "disclosure_threshold": 5,
         "nested_persons": False,
         "lookback": None,
+        "matures_after": None,
+        "breaks": (),
+        "min_n_obs": 0,
         "lower_bound": 0.0,
         "upper_bound": None,
         "gate": {},
@@ -97,9 +103,9 @@ class Warehouse:
 
     @property
     def company(self) -> Company:
-        """A company that closes periods after ten days."""
+        """A company of that calendar."""
         objectives = {"growth": Objective(name="Growth", perspective="financial")}
-        return Company(self.path.parent, "Test", "SEK", "Europe/Stockholm", 10, objectives, {})
+        return Company(self.path.parent, "Test", "SEK", CALENDAR, objectives, {})
 
     @property
     def catalog(self) -> Catalog:
@@ -107,8 +113,7 @@ class Warehouse:
         return Catalog(
             company="Test",
             reporting_currency="SEK",
-            time_zone="Europe/Stockholm",
-            closes_after_days=10,
+            calendar=CALENDAR,
             objectives=self.company.objectives,
             kpis=tuple(self.kpis),
         )

@@ -1,0 +1,184 @@
+"""The calendar: working days, closing days, which months are open, and a calendar file that isn't right."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from metrics.calendar import Calendar
+from metrics.catalog import Catalog
+from metrics.company import PROJECT, Company
+from metrics.errors import NyckeltalError
+from metrics.periods import FREQS, later, parse, period_of
+from orchestration import partitions, published
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi
+
+
+def sweden(days: int, **facts: Any) -> Calendar:
+    return Calendar(time_zone="Europe/Stockholm", country="SE", closes_after={"default": days, "finance": 5}, **facts)
+
+
+@pytest.mark.parametrize(
+    ("period", "days", "closes"),
+    [
+        ("2026-11", 1, date(2026, 12, 1)),  # a Monday to a Tuesday
+        ("2026-10", 1, date(2026, 11, 2)),  # a Saturday: Monday
+        ("2025-12", 1, date(2026, 1, 2)),  # New Year's Day is none
+        ("2025-12", 3, date(2026, 1, 7)),  # 2 and 5 January; the 6th is Epiphany
+        ("2026-W24", 4, date(2026, 6, 18)),  # the Thursday before Midsummer's Eve
+        ("2026-W24", 5, date(2026, 6, 22)),  # Friday the 19th is Midsummer's Eve, which the law treats as a Sunday
+        ("2026-W51", 4, date(2026, 12, 28)),  # 21 to 23 December; Christmas Eve and Day; a weekend
+        ("2026-W51", 7, date(2027, 1, 4)),  # 28 to 30; New Year's Eve and Day; a weekend
+        ("2026-03", 2, date(2026, 4, 2)),
+        ("2026-03", 3, date(2026, 4, 7)),  # Good Friday to Easter Monday
+        ("2026-Q2", 1, date(2026, 7, 1)),
+        ("2026-10", 0, date(2026, 10, 31)),  # on its last day, whatever day that is
+    ],
+)
+def test_closing_days_that_a_swedish_almanac_gives(period: str, days: int, closes: date) -> None:
+    assert sweden(days).closes_on(parse(period), "people") == closes
+
+
+def test_groups_subdivisions_and_own_days_off() -> None:
+    assert sweden(1).closes_on(parse("2026-11"), "finance") == date(2026, 12, 7)
+    assert sweden(1, days_off=(date(2026, 12, 1),)).closes_on(parse("2026-11"), "people") == date(2026, 12, 2)
+    british = {"time_zone": "Europe/London", "country": "GB", "closes_after": {"default": 1}}
+    # The second of January is a holiday in Scotland alone, and of 2024 a Tuesday.
+    assert Calendar(**british, subdivision="ENG").closes_on(parse("2024-W01").shift(-1), "x") == date(2024, 1, 2)
+    assert Calendar(**british, subdivision="SCT").closes_on(parse("2024-W01").shift(-1), "x") == date(2024, 1, 3)
+    # A weekend is the country's: in Egypt Friday and Saturday.
+    egypt = Calendar(time_zone="Africa/Cairo", country="EG", closes_after={"default": 1})
+    assert not egypt.is_working_day(date(2026, 11, 27)) and egypt.is_working_day(date(2026, 11, 29))
+
+
+days = st.dates(date(2000, 1, 1), date(2060, 12, 31))
+
+
+@given(st.sampled_from(FREQS), days, st.integers(0, 30))
+def test_a_period_closes_after_that_many_working_days(freq: str, day: date, count: int) -> None:
+    calendar = sweden(count)
+    period = period_of(freq, day)
+    closes = calendar.closes_on(period, "people")
+    waited = [period.end + timedelta(days=n) for n in range(1, (closes - period.end).days + 1)]
+    assert sum(map(calendar.is_working_day, waited)) == count
+    assert closes == period.end if count == 0 else calendar.is_working_day(closes)
+    assert closes <= calendar.closes_on(period.next(), "people")
+    assert closes < sweden(count + 1).closes_on(period, "people")
+
+
+def test_a_cohort_is_provisional_until_its_window_has_closed() -> None:
+    cohort = kpi("cohort", matures_after="90 days")
+    catalog = Catalog(
+        company="Test", reporting_currency="SEK", calendar=warehouse_factory.CALENDAR, objectives={}, kpis=(cohort,)
+    )
+    january = parse("2026-01")
+    assert catalog.closes_on(kpi(), january) == date(2026, 2, 10)
+    assert catalog.closes_on(cohort, january) == date(2026, 5, 1)  # 31 January and 90 days
+    assert catalog.closes_on(kpi(matures_after="3 days"), january) == date(2026, 2, 10)
+    assert later(date(2026, 11, 30), "3 months") == date(2027, 2, 28)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("country: SE", "country: SWE", "country: is no country whose holidays are known"),
+        ("country: SE", "country: SE\nsubdivision: AB", "subdivision: is no subdivision of the country"),
+        ("finance: 5", "finanse: 5", r":7: closes_after: there is no group of KPIs 'finanse' \(did you mean 'finance'"),
+        ("finance: 5", "finance: -1", "closes_after: a period can't close before its end: finance is negative"),
+        ("default: 7", "people: 7", "default"),
+        ("finance: 5", "finance: 2.5", "closes_after.finance: input should be a valid integer"),
+        ("2026-05-15", "2026-05-32", "not valid YAML: day is out of range for month"),
+        ("Europe/Stockholm", "Europe/Nordvik", "time_zone: is no time zone"),
+        ("week_start: monday", "closes_after_days: 10", "closes_after_days: unknown key"),
+    ],
+)
+def test_a_calendar_that_is_not_right_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:
+    for file in ("company.yml", "objectives.yml"):
+        (tmp_path / file).write_text((PROJECT / "sample_company" / file).read_text())
+    text = (PROJECT / "sample_company/calendar.yml").read_text()
+    assert old in text
+    text = text.replace(old, new).replace("  people: 10\n", "" if "people" in new else "  people: 10\n")
+    (tmp_path / "calendar.yml").write_text(text)
+    with pytest.raises(NyckeltalError) as raised:
+        Company.load(tmp_path)
+    assert raised.match(r"calendar\.yml(:\d+)?: ") and raised.match(told)
+
+
+def test_a_definition_s_breaks_are_periods() -> None:
+    from metrics.registry import Definition, standard_definitions
+
+    facts = standard_definitions()["web_sessions"][0].model_dump(exclude_none=True)
+    found = Definition.model_validate({**facts, "breaks": ["2026-02", 2025]})
+    assert found.breaks == ("2026-02", "2025")
+    with pytest.raises(ValidationError, match="'2026-13' is no period"):
+        Definition.model_validate({**facts, "breaks": ["2026-13"]})
+    entry = kpi(breaks=("2026-02",))
+    # The first of February lies in these; the quarter has both methods in it.
+    broken = {code for code in ("2026-01", "2026-02", "2026-W05", "2026-W06", "2026-Q1", "2026-Q2", "2026")
+              if entry.breaks_in(parse(code))}  # fmt: skip
+    assert broken == {"2026-02", "2026-W05", "2026-Q1", "2026"}
+
+
+def test_low_reliability_by_kind() -> None:
+    from metrics.registry import standard_definitions
+
+    definitions = {kpi_id: found for kpi_id, (found, _) in standard_definitions().items()}
+    assert definitions["csat"].reliable_n_obs == definitions["incident_resolution_time_p50"].reliable_n_obs == 30
+    assert definitions["net_revenue"].reliable_n_obs == definitions["headcount"].reliable_n_obs == 0
+    assert definitions["csat"].model_copy(update={"min_n_obs": 100}).reliable_n_obs == 100
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.make(tmp_path, monkeypatch)
+
+
+def test_the_open_months_follow_the_calendar_and_what_is_published(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)})
+    monkeypatch = warehouse.monkeypatch
+    monkeypatch.setattr(Catalog, "read", staticmethod(lambda _: warehouse.catalog))
+    monkeypatch.setattr(partitions, "history", lambda _: (date(2024, 1, 1), date(2026, 12, 31)))
+    spans = {
+        "2026-02-10": ("2026-01", "2026-02"),  # January closes today
+        "2026-02-11": ("2026-01", "2026-02"),  # it did yesterday: once more, to be final
+        "2026-02-12": ("2026-02", "2026-02"),
+    }
+    for day, span in spans.items():
+        warehouse.now(f"{day}T06:00:00")
+        assert partitions.open_months(warehouse.company) == span
+    warehouse.now("2026-03-05T06:00:00")
+    warehouse.judge("2026-01-01", "2026-02-28")
+    warehouse.publish("2026-01-01", "2026-02-28")
+    warehouse.now("2026-05-05T06:00:00")  # no run came since; February is still published as provisional
+    assert published.first_provisional() == date(2026, 2, 28)
+    assert partitions.open_months(warehouse.company) == ("2026-02", "2026-05")
+    monkeypatch.setattr(partitions, "history", lambda _: (date(2026, 4, 20), date(2026, 12, 31)))
+    assert partitions.open_months(warehouse.company) == ("2026-04", "2026-05")
+
+
+def test_the_release_calendar_goes_from_the_first_published_period_to_a_year_on(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)})
+    warehouse.add(kpi("other", domain="people"), {"2026-02": cells(5, SE=5)})
+    warehouse.add(kpi("cohort", matures_after="90 days"), {})
+    warehouse.judge("2026-01-01", "2026-02-28")
+    warehouse.publish("2026-01-01", "2026-02-28")
+    rows = warehouse.published("select domain, kpis, time_period, closes_on, state from kpi.calendar")
+    finance = [row[2:] for row in rows if row[:2] == ("finance", "revenue")]
+    assert finance[:3] == [
+        ("2026-01", date(2026, 2, 10), "closed"),
+        ("2026-02", date(2026, 3, 10), "open"),
+        ("2026-03", date(2026, 4, 13), "open"),
+    ]
+    assert finance[-1][0] == "2027-02" and len(finance) == 14
+    assert next(row[2] for row in rows if row[1] == "other") == "2026-02"
+    cohort = [row[2:] for row in rows if row[1] == "cohort"]
+    assert cohort[0] == ("2025-12", date(2026, 3, 31), "open")
+    states = {(row[2], row[4]) for row in rows if row[0] == "people"}
+    assert states == {(period, "open") for period, _ in states}
