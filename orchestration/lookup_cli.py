@@ -1,0 +1,128 @@
+"""The commands that look up dates and past values: `kpi calendar`, `kpi as-of` and `kpi revisions`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from metrics import clock
+from metrics.catalog import Catalog, CatalogKpi
+from metrics.company import Company
+from metrics.errors import NyckeltalError
+from metrics.periods import FREQ_NAMES, later
+from orchestration import published, revisions
+
+app = typer.Typer()
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Freq = Annotated[str, typer.Option(help="W, M, Q or A.")]
+
+
+@app.command()
+def calendar(
+    coming: Annotated[int, typer.Option("--next", min=1, help="How many of them.")] = 20,
+    freq: Annotated[str | None, typer.Option(help="Only W, M, Q or A.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The coming release dates: the day on which each period closes, soonest first."""
+    from orchestration import lookup_report
+
+    company = Company.load()
+    today = clock.today(company.time_zone)
+    if freq is not None:
+        _check_freq(freq, None)
+    dates = Catalog.read(company).release_dates({}, today, later(today, "2 years"))
+    dates = [one for one in dates if freq in (None, one.freq)][:coming]
+    if as_json:
+        _print_json([asdict(one) | {"state": one.state(today)} for one in dates])
+        return
+    _console().print(lookup_report.calendar_table(dates, today))
+
+
+@app.command(name="as-of")
+def as_of(
+    day: Annotated[str, typer.Argument(metavar="DAY", help="Such as 2026-10-05.")],
+    kpi_id: Annotated[
+        str | None, typer.Argument(metavar="[KPI]", help="One KPI's series, not each one's newest.")
+    ] = None,
+    freq: Freq = "M",
+    as_json: Json = False,
+) -> None:
+    """Published totals as they stood at the end of a day."""
+    from orchestration import lookup_report
+
+    company = Company.load()
+    catalog = Catalog.read(company)
+    kpi = catalog.kpi(kpi_id) if kpi_id is not None else None
+    _check_freq(freq, kpi)
+    moment = _past_day(day, clock.today(company.time_zone))
+    rows = published.series_as_of(moment, kpi.kpi_id, freq) if kpi else published.totals_as_of(moment, freq)
+    if as_json:
+        _print_json(rows)
+        return
+    _console().print(lookup_report.as_of_table(catalog, moment, rows))
+
+
+@app.command(name="revisions")
+def revisions_(
+    kpi_id: Annotated[str, typer.Argument(metavar="KPI")],
+    freq: Freq = "M",
+    last: Annotated[int, typer.Option(min=1, help="How many periods, counted back from the newest.")] = 24,
+    as_json: Json = False,
+) -> None:
+    """How a KPI's totals were revised: each period's first, second, … value, and the bias of first values."""
+    from orchestration import lookup_report
+
+    catalog = Catalog.read(Company.load())
+    kpi = catalog.kpi(kpi_id)
+    _check_freq(freq, kpi)
+    histories = revisions.triangle(published.vintages(kpi_id, freq))[-last:]
+    found = revisions.statistics(histories, kpi.unit)
+    if as_json:
+        _print_json(
+            {"kpi_id": kpi_id, "freq": freq, "statistics": asdict(found), "periods": list(map(asdict, histories))}
+        )
+        return
+    console = _console()
+    console.print(lookup_report.triangle_table(catalog, kpi, histories))
+    console.print(lookup_report.statistics_line(found))
+
+
+def _check_freq(freq: str, kpi: CatalogKpi | None) -> None:
+    known = kpi.freqs if kpi else tuple(FREQ_NAMES)
+    if freq not in known:
+        subject = f"{kpi.kpi_id} is" if kpi else "KPIs are"
+        problem = f"{subject} not published {FREQ_NAMES.get(freq, 'at such a frequency')}"
+        raise NyckeltalError(problem, field="--freq", found=freq, expected=" or ".join(known))
+
+
+def _past_day(text: str, today: date) -> date:
+    """The day of the text, on which something stood published.
+
+    Raises NyckeltalError for anything else.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise NyckeltalError("is no day", field="DAY", found=text, expected="like 2026-10-05") from None
+    if day > today:
+        raise NyckeltalError("lies in the future", field="DAY", found=text, expected=f"{today} at the latest")
+    first = published.first_release()
+    if day < first:
+        raise NyckeltalError(
+            "nothing had been published by then", field="DAY", found=text, expected=f"{first} or later"
+        )
+    return day
+
+
+def _console() -> Console:
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, default=str, ensure_ascii=False, indent=1))
