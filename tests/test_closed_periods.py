@@ -1,0 +1,172 @@
+"""Open periods revise by themselves, closed ones by decision; which revision it is, and where a series breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_quality import release
+from data_quality.ledger import Ledger
+from metrics import company
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi
+
+SPAN = ("2026-01-01", "2026-02-28")
+GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)}
+AFTER_CLOSE = "2026-03-11T06:00:00"  # February closed on the tenth
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """Two months, judged."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
+        found.add(kpi(), GOOD)
+        found.judge(*SPAN)
+        yield found
+
+
+@pytest.fixture
+def warehouse(judged: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.copy(judged, tmp_path, monkeypatch)
+
+
+def ledger() -> Ledger:
+    return Ledger.open(company.ledger_path())
+
+
+def reasons(done: release.Release) -> set[str]:
+    return {one.reason for one in done.held}
+
+
+def again(warehouse: Warehouse, moment: str, february: list[dict[str, Any]], **facts: Any) -> release.Release:
+    """Publish once more at a moment, with other rows for February; a fact may be of the KPI."""
+    warehouse.now(moment)
+    warehouse.batch = f"batch of {moment}"
+    warehouse.add(kpi(**facts), {**GOOD, "2026-02": february})
+    warehouse.judge(*SPAN)
+    return warehouse.publish(*SPAN)
+
+
+def newest(warehouse: Warehouse, columns: str = "obs_value, obs_status, revision_type") -> Any:
+    """February's total as it is published."""
+    query = f"select {columns} from kpi.vintages where time_period = '2026-02' and segment = '_T' order by sequence"
+    return warehouse.published(query)[-1]
+
+
+def release_february(warehouse: Warehouse, *checks: str, hashed: str | None = None) -> None:
+    """A decision to release February's candidate as it is, or another one."""
+    (found,) = warehouse.sql("select candidate_hash from kpi.verdicts where time_period = '2026-02'")[0]
+    facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": hashed or found, "checks": checks}
+    ledger().decide("revenue", "release", reason="booked late", decided_by="cfo", **facts)
+
+
+@pytest.mark.parametrize(("delivered", "kind"), [("2026-03-10T05:00:00+00:00", "R1"), (None, "R2")])
+def test_late_rows_of_an_open_period_revise_by_themselves(
+    warehouse: Warehouse, delivered: str | None, kind: str
+) -> None:
+    warehouse.publish(*SPAN)
+    if delivered:
+        warehouse.feed("orders", newest_delivery=datetime.fromisoformat(delivered))
+    done = again(warehouse, "2026-03-10T22:59:00", cells(120, SE=90, NO=30))  # the closing day's last minute
+    assert not done.held and newest(warehouse) == (120.0, "P", kind)
+    done = again(warehouse, "2026-03-10T23:01:00", cells(120, SE=90, NO=30))
+    assert not done.held and newest(warehouse) == (120.0, "A", None)
+
+
+def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Warehouse) -> None:
+    warehouse.publish(*SPAN)
+    done = again(warehouse, AFTER_CLOSE, cells(120, SE=90, NO=30))
+    reason = "the period closed on 2026-03-10; its value changed (110 → 120)"
+    assert [(one.time_period, one.reason, one.checks) for one in done.held] == [("2026-02", reason, ("closed_period",))]
+    assert done.published == 1 and newest(warehouse) == (110.0, "P", None)
+    told = "select verdict, reason from kpi.verdicts where time_period = '2026-02'"
+    assert warehouse.published(told) == [("hold", f"closed_period: {reason}")]
+    assert warehouse.publish(*SPAN).release_id is None  # held again, and nothing new to say
+
+    release_february(warehouse, "within_bounds")
+    release_february(warehouse, "closed_period", hashed="another")
+    assert reasons(warehouse.publish(*SPAN)) == {reason}
+    warehouse.now("2026-03-12T06:00:00")
+    release_february(warehouse, "closed_period")
+    done = warehouse.publish(*SPAN)
+    assert not done.held and done.appended_observations == 3
+    columns = "obs_value, obs_status, revision_type, revision_reason, decision_id is not null"
+    assert newest(warehouse, columns) == (120.0, "A", "C", "booked late", True)
+    assert warehouse.published(told) == [("publish", "")]
+    assert warehouse.publish(*SPAN).release_id is None
+    # The decision was on that candidate: the next change needs another.
+    done = again(warehouse, "2026-03-13T06:00:00", cells(130, SE=100, NO=30))
+    assert reasons(done) == {"the period closed on 2026-03-10; its value changed (120 → 130)"}
+
+
+def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Warehouse) -> None:
+    warehouse.publish(*SPAN)
+    done = again(warehouse, AFTER_CLOSE, cells(-5, SE=-5))
+    assert [one.checks for one in done.held] == [("within_bounds",)]
+    release_february(warehouse, "within_bounds")
+    assert [one.checks for one in warehouse.publish(*SPAN).held] == [("closed_period",)]
+    warehouse.now("2026-03-12T06:00:00")
+    release_february(warehouse, "within_bounds", "closed_period")
+    assert not warehouse.publish(*SPAN).held
+    assert newest(warehouse) == (-5.0, "A", "C")
+
+
+@pytest.mark.parametrize(
+    ("february", "told"),
+    [
+        (cells(110, SE=80, NO=20, DK=10), "its value changed (country DK: none → 10)"),
+        (cells(110, SE=110), "its value changed (country NO: 30 → none)"),
+        (cells(110, SE=81, NO=29), "its value changed (country NO: 30 → 29)"),
+        ([{**row, "n_obs": 11} for row in GOOD["2026-02"]], "the rows behind its value changed"),
+    ],
+)
+def test_members_and_counts_are_changes_too(warehouse: Warehouse, february: list[dict[str, Any]], told: str) -> None:
+    warehouse.publish(*SPAN)
+    assert reasons(again(warehouse, AFTER_CLOSE, february)) == {f"the period closed on 2026-03-10; {told}"}
+
+
+def test_what_is_no_change_of_a_closed_period(warehouse: Warehouse) -> None:
+    warehouse.publish("2026-01-01", "2026-01-31")
+    assert not again(warehouse, AFTER_CLOSE, cells(120, SE=90, NO=30)).held  # February's first publication
+    wobble = cells(120 * (1 + 1e-12), SE=90, NO=30)
+    done = again(warehouse, "2026-03-12T06:00:00", wobble)
+    assert (done.held, done.appended_observations) == ((), 0)
+    done = again(warehouse, "2026-03-13T06:00:00", cells(60, SE=60), definition_version=2, definition_hash="def2")
+    assert not done.held and newest(warehouse) == (60.0, "A", "R3")
+
+
+def test_a_history_that_is_recomputed_has_no_break_and_one_that_is_not_has(warehouse: Warehouse) -> None:
+    warehouse.publish(*SPAN)
+    warehouse.now(AFTER_CLOSE)
+    second = kpi(definition_version=2, definition_hash="def2")
+    warehouse.add(second, {"2026-01": cells(50, SE=50), "2026-02": cells(60, SE=60)})
+    warehouse.judge(*SPAN)
+    statuses = "select time_period, obs_value, obs_status from kpi.observations where segment = '_T' order by 1"
+    warehouse.publish("2026-02-01", "2026-02-28")
+    assert warehouse.published(statuses) == [("2026-01", 100.0, "A"), ("2026-02", 60.0, "B")]
+    warehouse.publish(*SPAN)
+    assert warehouse.published(statuses) == [("2026-01", 50.0, "A"), ("2026-02", 60.0, "A")]
+
+
+def test_of_protected_kpis_no_figure_is_told(warehouse: Warehouse) -> None:
+    staff = kpi("staff", protected=True, unit="persons", kind="stock", domain="people")
+
+    def people(se: int, no: int) -> list[dict[str, Any]]:
+        return [{**row, "n_persons_numerator": int(row["obs_value"])} for row in cells(se + no, SE=se, NO=no)]
+
+    warehouse.add(staff, {"2026-01": people(33, 44)})
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    warehouse.add(staff, {"2026-01": people(35, 44)})
+    warehouse.judge(*SPAN)
+    held = [one for one in warehouse.publish(*SPAN).held if one.checks == ("closed_period",)]
+    assert [one.reason for one in held] == ["the period closed on 2026-02-10; its value changed"]
+    (text,) = warehouse.published("select checks from kpi.verdicts where kpi_id = 'staff' and time_period = '2026-01'")[
+        0
+    ]
+    assert "closed_period" in text and not any(figure in text for figure in ("33", "35", "77", "79"))
