@@ -30,13 +30,15 @@ COLUMNS = {
     "n_obs": "bigint",
     "n_persons_numerator": "bigint",
     "n_persons_denominator": "bigint",
+    "year_to_date": "double",
+    "rolling_12_months": "double",
     "definition_hash": "varchar",
     "batch_id": "varchar",
 }
 
 # The same text as in the compiled view `kpi.candidates`, so that an analyst can join its hash to a verdict. Ten
 # significant digits: sums of DOUBLE differ between runs in their last ones.
-_NUMBERS = ("obs_value", "numerator", "denominator")
+_NUMBERS = ("obs_value", "numerator", "denominator", "year_to_date", "rolling_12_months")
 _COUNTS = ("n_obs", "n_persons_numerator", "n_persons_denominator")
 _ROW_TEXT = "concat_ws('|', segment, member, {numbers}, {counts}, definition_hash)".format(
     numbers=", ".join(f"coalesce(printf('%.9e', {name}), '')" for name in _NUMBERS),

@@ -57,6 +57,8 @@ OBSERVATIONS = _schema(
     ("revision_type", _TEXT),  # NULL for the first vintage and where only the status changed
     ("revision_reason", _TEXT),
     ("decision_id", _TEXT),  # the decision that let it through, where one did
+    ("year_to_date", _NUMBER),
+    ("rolling_12_months", _NUMBER),
     required="release_id kpi_id freq time_period period_start period_end segment member obs_status conf_status"
     " definition_version definition_hash candidate_hash realtime_start published_at",
 )

@@ -32,6 +32,17 @@ from metrics.errors import NyckeltalError
 
 ATTEMPTS = 3
 
+# A sum to date is a value only where the input covers the whole time that it adds up.
+_ROWS = """
+select * replace (
+    case when $observable_from::date <= date_trunc('year', period_end) then year_to_date end as year_to_date,
+    case when $observable_from::date <= date_trunc('month', period_end) - interval 11 month
+        then rolling_12_months end as rolling_12_months
+)
+from candidate_rows
+where kpi_id = $kpi_id
+"""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -115,9 +126,10 @@ def _offer(
 ) -> _Offer:
     planned = {item.key: item for item in plan(connection, company, catalog, first, last)}
     loaded = candidates.load(connection, catalog)
+    observable = {item.kpi.kpi_id: item.observable_from for item in planned.values()}
     rows = {
-        kpi_id: connection.execute("from candidate_rows where kpi_id = ?", [kpi_id]).to_arrow_table()
-        for kpi_id in sorted({key[0] for key in planned})
+        kpi_id: connection.execute(_ROWS, {"kpi_id": kpi_id, "observable_from": observable[kpi_id]}).to_arrow_table()
+        for kpi_id in sorted(observable)
     }
     deliveries: dict[str, datetime] = {}
     if warehouse.has_table(connection, "raw", "_feeds"):
@@ -290,9 +302,13 @@ def _disclosed(rows: pa.Table, kpi: CatalogKpi, committed: pa.Table) -> pa.Table
         for row in members:
             status = hidden.get((row["segment"], row["member"]), "F")
             shown = row if status == "F" else disclosure.suppressed(row)
-            free.append({**shown, "conf_status": status, "n_persons_numerator": None, "n_persons_denominator": None})
+            free.append({**shown, **_UNSAID, "conf_status": status})
     names = set(INCOMING.names)
     return pa.Table.from_pylist([{k: v for k, v in row.items() if k in names} for row in free], schema=INCOMING)
+
+
+# Of a protected KPI: how many persons there are, and sums that could be taken apart into suppressed months.
+_UNSAID = dict.fromkeys(("n_persons_numerator", "n_persons_denominator", "year_to_date", "rolling_12_months"))
 
 
 def _new_verdicts(ledger: Ledger, offer: _Offer) -> pa.Table:

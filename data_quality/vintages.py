@@ -23,6 +23,8 @@ INCOMING = pa.schema(
         ("n_obs", pa.int64()),
         ("n_persons_numerator", pa.int64()),
         ("n_persons_denominator", pa.int64()),
+        ("year_to_date", pa.float64()),
+        ("rolling_12_months", pa.float64()),
         ("conf_status", pa.string()),
     ]
 )
@@ -79,12 +81,16 @@ compared as (
         s.* replace (
             case when same(s.obs_value, l.obs_value) then l.obs_value else s.obs_value end as obs_value,
             case when same(s.numerator, l.numerator) then l.numerator else s.numerator end as numerator,
-            case when same(s.denominator, l.denominator) then l.denominator else s.denominator end as denominator
+            case when same(s.denominator, l.denominator) then l.denominator else s.denominator end as denominator,
+            case when same(s.year_to_date, l.year_to_date) then l.year_to_date else s.year_to_date end as year_to_date,
+            case when same(s.rolling_12_months, l.rolling_12_months) then l.rolling_12_months
+                else s.rolling_12_months end as rolling_12_months
         ),
         a.candidate_hash, a.definition_version, a.definition_hash, a.newest_delivery, a.decision_id, a.decision_reason,
         l.kpi_id is null as is_new,
         not (
             same(s.obs_value, l.obs_value) and same(s.numerator, l.numerator) and same(s.denominator, l.denominator)
+            and same(s.year_to_date, l.year_to_date) and same(s.rolling_12_months, l.rolling_12_months)
             and s.n_obs is not distinct from l.n_obs
             and s.n_persons_numerator is not distinct from l.n_persons_numerator
             and s.n_persons_denominator is not distinct from l.n_persons_denominator

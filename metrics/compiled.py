@@ -7,12 +7,13 @@ import shutil
 from pathlib import Path
 
 from metrics import dbt_project
+from metrics.bases import base_models
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company
 from metrics.compiler import candidates_sql, kpi_sql
 from metrics.errors import NyckeltalError, Problems
 from metrics.lineage import Lineage, Upstream, definition_hash
-from metrics.planner import KpiPlan, plan
+from metrics.planner import Base, KpiPlan, bases, plan
 from metrics.registry import Kpi, adopted_kpis
 from metrics.rules import findings
 from metrics.semantic import SemanticLayer
@@ -36,18 +37,21 @@ def compile_company(company: Company) -> dict[str, str]:
     if problems := findings(kpis, company, layer):
         raise Problems(problems)
     plans = [plan(kpi, layer) for kpi in kpis]
-    entries = []
-    problems = []
+    hashed = []
     for one in plans:
         try:
-            sql, entry = _compile_kpi(one, layer, lineage)
+            hashed.append(_hashed(one, layer, lineage))
         except NyckeltalError as problem:
-            problems.append(one.kpi.problem("segments", problem.problem))
-            continue
-        files[f"kpi/{one.kpi.model}.sql"] = sql
-        entries.append(entry)
+            problems.append(problem if problem.file else one.kpi.problem("segments", problem.problem))
     if problems:
         raise Problems(problems)
+    shared = bases(plans, layer)
+    for base in shared:
+        files |= {f"base/{name}.sql": sql for name, sql in _base_models(base, lineage).items()}
+    entries = []
+    for one, (upstream, definition) in zip(plans, hashed, strict=True):
+        files[f"kpi/{one.kpi.model}.sql"] = kpi_sql(one, shared, definition)
+        entries.append(_entry(one, upstream, definition))
     files["kpi/candidates.sql"] = candidates_sql(plans)
     files["catalog.json"] = _catalog(company, entries)
     return files
@@ -93,19 +97,23 @@ def _parse_without_kpis(company: Company, files: dict[str, str]) -> Path:
     return dbt_project.parse(company, compiled=scratch / "compiled")
 
 
-def _compile_kpi(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> tuple[str, CatalogKpi]:
-    facts = tuple(sorted({_fact(metric, layer) for group in one.groups for metric in group.metrics}))
-    upstream = lineage.upstream(facts)
+def _hashed(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> tuple[Upstream, str]:
+    """What lies upstream of a KPI, and the hash of its definition, which covers its own part of the bases."""
+    alone = bases([one], layer)
+    upstream = lineage.upstream(tuple(sorted({model for base in alone for model in base.models})))
     if upstream.protected and one.kpi.definition.persons is None:
         raise one.kpi.problem(
             "persons", "the KPI reads personal data, so it needs the persons behind it", standard=True
         )
-    hashed = definition_hash(kpi_sql(one, layer, ""), upstream)
-    return kpi_sql(one, layer, hashed), _entry(one, upstream, hashed)
+    texts = [sql for base in alone for sql in base_models(base, set(), "").values()]
+    return upstream, definition_hash("\n".join([*texts, kpi_sql(one, alone, "")]), upstream)
 
 
-def _fact(metric: str, layer: SemanticLayer) -> str:
-    return layer.models[layer.metrics[metric].type_params.metric_aggregation_params.semantic_model]
+def _base_models(base: Base, lineage: Lineage) -> dict[str, str]:
+    upstream = lineage.upstream(base.models)
+    columns = set(lineage.nodes[lineage.models[base.models[0]]]["columns"])
+    code = definition_hash("\n".join(base_models(base, columns, "").values()), upstream)
+    return base_models(base, columns, code)
 
 
 def _entry(one: KpiPlan, upstream: Upstream, hashed: str) -> CatalogKpi:

@@ -9,11 +9,14 @@ from typing import Any
 
 from metrics.errors import NyckeltalError
 
+DIALECT = "duckdb"
 GRAINS = {"W": "week", "M": "month", "Q": "quarter", "A": "year"}
 
 
 class SemanticLayer:
     """The metrics of a `semantic_manifest.json`, and MetricFlow's engine over them."""
+
+    dialect = DIALECT
 
     def __init__(self, manifest_file: Path) -> None:
         # MetricFlow takes most of a second to import, and only compiling needs it.
@@ -27,17 +30,21 @@ class SemanticLayer:
         """The dbt model behind each semantic model."""
         return {model.name: model.node_relation.alias for model in self.manifest.semantic_models}
 
+    def usual_time_dimension(self, semantic_model: str) -> str | None:
+        """The time dimension by which a semantic model's metrics are aggregated unless they name another."""
+        found = next(model for model in self.manifest.semantic_models if model.name == semantic_model)
+        return found.defaults.agg_time_dimension if found.defaults else None
+
     @cached_property
     def _engine(self) -> Any:
         return _engine(self.manifest)
 
-    def leaf_sql(self, metrics: Sequence[str], freqs: Sequence[str], segments: Sequence[str]) -> str:
-        """MetricFlow's SQL for simple metrics of one semantic model, by all those periods and segments at once.
+    def daily_sql(self, metric: str, segments: Sequence[str]) -> str:
+        """MetricFlow's SQL for one simple metric by day and all those segments at once.
 
-        Raises NyckeltalError when the metrics can't be cut that way.
+        Raises NyckeltalError when the metric can't be cut that way.
         """
-        group_by = [f"metric_time__{GRAINS[freq]}" for freq in freqs] + list(segments)
-        return _explain(self._engine, metrics, group_by, ())
+        return _explain(self._engine, [metric], ["metric_time__day", *segments], ())
 
     def query_sql(self, metrics: Sequence[str], group_by: Sequence[str] = (), where: Sequence[str] = ()) -> str:
         """MetricFlow's SQL for any metrics, as an analyst would query them."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from data_quality import warehouse
+from data_quality import candidates, warehouse
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.lineage import Lineage
 
-_KPI_COLUMNS = """kpi_id varchar, freq varchar, time_period varchar, period_start date, period_end date,
-    segment varchar, member varchar, obs_value double, numerator double, denominator double, n_obs bigint,
-    n_persons_numerator bigint, n_persons_denominator bigint, definition_hash varchar, batch_id varchar"""
+_KPI_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in candidates.COLUMNS.items())
 
 
 def prepare_tables(catalog: Catalog) -> None:

@@ -1,0 +1,44 @@
+-- Days of leads, for cpl.
+-- Written by `kpi compile`; change the definitions, not this file.
+{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
+    unique_key='day'
+) }}
+WITH fact AS (
+  SELECT
+    CAST(lead_date AS DATE) AS day,
+    channel AS channel_member,
+    country AS country_member,
+    CASE WHEN is_qualified THEN 1 ELSE 0 END AS qualified_leads
+  FROM {{ ref('fct_leads') }} AS leads
+  WHERE CAST(lead_date AS DATE) IS NOT NULL
+){% if is_incremental() %}, inputs AS (
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, qualified_leads) AS HUGEINT)), 'c5bb922a992634f4') AS inputs
+  FROM fact
+  GROUP BY day
+), changed AS (
+  SELECT day FROM inputs ANTI JOIN {{ this }} USING (day, inputs)
+){% endif %}
+SELECT
+  day,
+  CASE
+    WHEN GROUPING(channel_member) = 0 THEN 'channel'
+    WHEN GROUPING(country_member) = 0 THEN 'country'
+    ELSE '_T'
+  END AS segment,
+  CASE
+    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS TEXT), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
+    ELSE '_T'
+  END AS member,
+  COUNT(*) AS n_rows,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, qualified_leads) AS HUGEINT)), 'c5bb922a992634f4') AS inputs,
+  SUM(qualified_leads) AS qualified_leads
+FROM fact
+{% if is_incremental() %}SEMI JOIN changed USING (day)
+{% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member))
+{% if is_incremental() %}UNION ALL BY NAME
+-- A day that has no rows any more.
+SELECT DISTINCT day, '_T' AS segment, '_T' AS member, 0 AS n_rows
+FROM {{ this }} ANTI JOIN inputs USING (day)
+{% endif %}

@@ -1,0 +1,46 @@
+-- Days of support_tickets_by_survey_date, for csat.
+-- Written by `kpi compile`; change the definitions, not this file.
+{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
+    unique_key='day'
+) }}
+WITH fact AS (
+  SELECT
+    CAST(survey_date AS DATE) AS day,
+    channel AS channel_member,
+    country AS country_member,
+    CASE WHEN is_satisfied THEN 1 ELSE 0 END AS satisfied_answers,
+    CASE WHEN NOT csat_score IS NULL THEN 1 ELSE 0 END AS survey_answers
+  FROM {{ ref('fct_support_tickets') }} AS support_tickets
+  WHERE CAST(survey_date AS DATE) IS NOT NULL
+){% if is_incremental() %}, inputs AS (
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, satisfied_answers, survey_answers) AS HUGEINT)), 'aa2d019897034d7e') AS inputs
+  FROM fact
+  GROUP BY day
+), changed AS (
+  SELECT day FROM inputs ANTI JOIN {{ this }} USING (day, inputs)
+){% endif %}
+SELECT
+  day,
+  CASE
+    WHEN GROUPING(channel_member) = 0 THEN 'channel'
+    WHEN GROUPING(country_member) = 0 THEN 'country'
+    ELSE '_T'
+  END AS segment,
+  CASE
+    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS TEXT), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
+    ELSE '_T'
+  END AS member,
+  COUNT(*) AS n_rows,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, satisfied_answers, survey_answers) AS HUGEINT)), 'aa2d019897034d7e') AS inputs,
+  SUM(satisfied_answers) AS satisfied_answers,
+  SUM(survey_answers) AS survey_answers
+FROM fact
+{% if is_incremental() %}SEMI JOIN changed USING (day)
+{% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member))
+{% if is_incremental() %}UNION ALL BY NAME
+-- A day that has no rows any more.
+SELECT DISTINCT day, '_T' AS segment, '_T' AS member, 0 AS n_rows
+FROM {{ this }} ANTI JOIN inputs USING (day)
+{% endif %}

@@ -1,0 +1,53 @@
+-- Recounted for each period of employee_days, for absence_rate, gender_pay_gap, headcount, turnover_rate.
+-- Written by `kpi compile`; change the definitions, not this file.
+{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
+    unique_key=['freq', 'span', 'period_start']
+) }}
+WITH days AS (
+  SELECT day, inputs FROM {{ ref('base_employee_days_daily') }} WHERE segment = '_T' AND n_rows > 0
+), period_days AS (
+  {{ period_days('days', ['M', 'Q', 'A'], to_date=True) }}
+), inputs AS (
+  SELECT freq, span, period_start, MD5(STRING_AGG(inputs, ' ' ORDER BY day)) AS inputs
+  FROM period_days
+  INNER JOIN days USING (day)
+  GROUP BY freq, span, period_start
+), changed AS (
+  SELECT freq, span, period_start, inputs
+  FROM inputs{% if is_incremental() %} ANTI JOIN {{ this }} USING (freq, span, period_start, inputs){% endif %}
+), changed_days AS (
+  SELECT freq, span, period_start, inputs, day
+  FROM changed
+  INNER JOIN period_days USING (freq, span, period_start)
+), fact AS (
+  SELECT
+    CAST(date_day AS DATE) AS day,
+    department AS department_member,
+    employee_id AS employees_in_period
+  FROM {{ ref('fct_employee_days') }} AS employee_days
+  WHERE CAST(date_day AS DATE) IS NOT NULL
+)
+SELECT
+  freq,
+  span,
+  period_start,
+  CASE
+    WHEN GROUPING(department_member) = 0 THEN 'department'
+    ELSE '_T'
+  END AS segment,
+  CASE
+    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS TEXT), '_U')
+    ELSE '_T'
+  END AS member,
+  COUNT(*) AS n_rows,
+  ANY_VALUE(inputs) AS inputs,
+  COUNT(DISTINCT employees_in_period) AS employees_in_period
+FROM fact
+INNER JOIN changed_days USING (day)
+GROUP BY GROUPING SETS ((freq, span, period_start), (freq, span, period_start, department_member))
+{% if is_incremental() %}UNION ALL BY NAME
+-- A period that has no rows any more.
+SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member, 0 AS n_rows
+FROM {{ this }} ANTI JOIN inputs USING (freq, span, period_start)
+{% endif %}

@@ -1,0 +1,43 @@
+-- Days of energy_readings, for energy_use.
+-- Written by `kpi compile`; change the definitions, not this file.
+{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
+    unique_key='day'
+) }}
+WITH fact AS (
+  SELECT
+    CAST(reading_date AS DATE) AS day,
+    site AS site_member,
+    energy_mwh AS energy_use,
+    CASE WHEN NOT reading_id IS NULL THEN 1 ELSE 0 END AS meter_readings
+  FROM {{ ref('fct_energy_readings') }} AS energy_readings
+  WHERE CAST(reading_date AS DATE) IS NOT NULL
+){% if is_incremental() %}, inputs AS (
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(site_member, energy_use, meter_readings) AS HUGEINT)), '15aeda32f6d5626e') AS inputs
+  FROM fact
+  GROUP BY day
+), changed AS (
+  SELECT day FROM inputs ANTI JOIN {{ this }} USING (day, inputs)
+){% endif %}
+SELECT
+  day,
+  CASE
+    WHEN GROUPING(site_member) = 0 THEN 'site'
+    ELSE '_T'
+  END AS segment,
+  CASE
+    WHEN GROUPING(site_member) = 0 THEN COALESCE(CAST(site_member AS TEXT), '_U')
+    ELSE '_T'
+  END AS member,
+  COUNT(*) AS n_rows,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(site_member, energy_use, meter_readings) AS HUGEINT)), '15aeda32f6d5626e') AS inputs,
+  SUM(energy_use) AS energy_use,
+  SUM(meter_readings) AS meter_readings
+FROM fact
+{% if is_incremental() %}SEMI JOIN changed USING (day)
+{% endif %}GROUP BY GROUPING SETS ((day), (day, site_member))
+{% if is_incremental() %}UNION ALL BY NAME
+-- A day that has no rows any more.
+SELECT DISTINCT day, '_T' AS segment, '_T' AS member, 0 AS n_rows
+FROM {{ this }} ANTI JOIN inputs USING (day)
+{% endif %}

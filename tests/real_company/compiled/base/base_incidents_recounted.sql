@@ -1,0 +1,56 @@
+-- Recounted for each period of incidents, for incident_resolution_time_p50, mttr.
+-- Written by `kpi compile`; change the definitions, not this file.
+{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
+    unique_key=['freq', 'span', 'period_start']
+) }}
+WITH days AS (
+  SELECT day, inputs FROM {{ ref('base_incidents_daily') }} WHERE segment = '_T' AND n_rows > 0
+), period_days AS (
+  {{ period_days('days', ['W', 'M', 'Q', 'A'], to_date=True) }}
+), inputs AS (
+  SELECT freq, span, period_start, MD5(STRING_AGG(inputs, ' ' ORDER BY day)) AS inputs
+  FROM period_days
+  INNER JOIN days USING (day)
+  GROUP BY freq, span, period_start
+), changed AS (
+  SELECT freq, span, period_start, inputs
+  FROM inputs{% if is_incremental() %} ANTI JOIN {{ this }} USING (freq, span, period_start, inputs){% endif %}
+), changed_days AS (
+  SELECT freq, span, period_start, inputs, day
+  FROM changed
+  INNER JOIN period_days USING (freq, span, period_start)
+), fact AS (
+  SELECT
+    CAST(resolved_date AS DATE) AS day,
+    priority AS priority_member,
+    service AS service_member,
+    resolution_hours AS incident_resolution_time_p50
+  FROM {{ ref('fct_incidents') }} AS incidents
+  WHERE CAST(resolved_date AS DATE) IS NOT NULL
+)
+SELECT
+  freq,
+  span,
+  period_start,
+  CASE
+    WHEN GROUPING(priority_member) = 0 THEN 'priority'
+    WHEN GROUPING(service_member) = 0 THEN 'service'
+    ELSE '_T'
+  END AS segment,
+  CASE
+    WHEN GROUPING(priority_member) = 0 THEN COALESCE(CAST(priority_member AS TEXT), '_U')
+    WHEN GROUPING(service_member) = 0 THEN COALESCE(CAST(service_member AS TEXT), '_U')
+    ELSE '_T'
+  END AS member,
+  COUNT(*) AS n_rows,
+  ANY_VALUE(inputs) AS inputs,
+  QUANTILE_CONT((incident_resolution_time_p50), 0.5 ORDER BY (incident_resolution_time_p50)) AS incident_resolution_time_p50
+FROM fact
+INNER JOIN changed_days USING (day)
+GROUP BY GROUPING SETS ((freq, span, period_start), (freq, span, period_start, priority_member), (freq, span, period_start, service_member))
+{% if is_incremental() %}UNION ALL BY NAME
+-- A period that has no rows any more.
+SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member, 0 AS n_rows
+FROM {{ this }} ANTI JOIN inputs USING (freq, span, period_start)
+{% endif %}

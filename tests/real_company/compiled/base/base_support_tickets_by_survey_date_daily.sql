@@ -1,0 +1,36 @@
+-- Days of support_tickets_by_survey_date, for csat.
+-- Written by `kpi compile`; change the definitions, not this file.
+{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
+    unique_key='day'
+) }}
+WITH fact AS (
+  SELECT
+    CAST(survey_date AS DATE) AS day,
+    CASE WHEN is_satisfied THEN 1 ELSE 0 END AS satisfied_answers,
+    CASE WHEN NOT csat_score IS NULL THEN 1 ELSE 0 END AS survey_answers
+  FROM {{ ref('fct_support_tickets') }} AS support_tickets
+  WHERE CAST(survey_date AS DATE) IS NOT NULL
+){% if is_incremental() %}, inputs AS (
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(satisfied_answers, survey_answers) AS HUGEINT)), 'da69e819786dd638') AS inputs
+  FROM fact
+  GROUP BY day
+), changed AS (
+  SELECT day FROM inputs ANTI JOIN {{ this }} USING (day, inputs)
+){% endif %}
+SELECT
+  day,
+  '_T' AS segment,
+  '_T' AS member,
+  COUNT(*) AS n_rows,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(satisfied_answers, survey_answers) AS HUGEINT)), 'da69e819786dd638') AS inputs,
+  SUM(satisfied_answers) AS satisfied_answers,
+  SUM(survey_answers) AS survey_answers
+FROM fact
+{% if is_incremental() %}SEMI JOIN changed USING (day)
+{% endif %}GROUP BY GROUPING SETS ((day))
+{% if is_incremental() %}UNION ALL BY NAME
+-- A day that has no rows any more.
+SELECT DISTINCT day, '_T' AS segment, '_T' AS member, 0 AS n_rows
+FROM {{ this }} ANTI JOIN inputs USING (day)
+{% endif %}
