@@ -10,11 +10,12 @@ WITH fact AS (
     channel AS channel_member,
     country AS country_member,
     conversions AS web_conversions,
-    sessions AS web_sessions
+    sessions AS web_sessions,
+    _loaded_at
   FROM {{ ref('fct_web_sessions') }} AS web_sessions
   WHERE CAST(session_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, web_conversions, web_sessions) AS HUGEINT)), 'b2579153479d517e') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '19b8240c2711c606') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -33,7 +34,7 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, web_conversions, web_sessions) AS HUGEINT)), 'b2579153479d517e') AS inputs,
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '19b8240c2711c606') AS inputs,
   SUM(web_conversions) AS web_conversions,
   SUM(web_sessions) AS web_sessions
 FROM fact

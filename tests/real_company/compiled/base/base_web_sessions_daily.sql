@@ -7,11 +7,12 @@
 WITH fact AS (
   SELECT
     CAST(session_date AS DATE) AS day,
-    sessions AS web_sessions
+    sessions AS web_sessions,
+    _loaded_at
   FROM {{ ref('fct_web_sessions') }} AS web_sessions
   WHERE CAST(session_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(web_sessions) AS HUGEINT)), '530866361a52123c') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '2623caba9027cb71') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -22,7 +23,7 @@ SELECT
   '_T' AS segment,
   '_T' AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(web_sessions) AS HUGEINT)), '530866361a52123c') AS inputs,
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '2623caba9027cb71') AS inputs,
   SUM(web_sessions) AS web_sessions
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)

@@ -1,4 +1,5 @@
--- Absence rate (absence_rate). Written by `kpi compile`; change the definition, not this file.
+-- Absence rate (absence_rate).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH absence_days AS (
   SELECT freq, span, period_start, segment, member, absence_days, absent_employees
   FROM {{ ref('base_absence_days') }}

@@ -1,4 +1,5 @@
--- Average order value (average_order_value). Written by `kpi compile`; change the definition, not this file.
+-- Average order value (average_order_value).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH orders AS (
   SELECT freq, span, period_start, segment, member, order_amount, orders_placed
   FROM {{ ref('base_orders') }}

@@ -1,4 +1,5 @@
--- Customer acquisition cost (cac). Written by `kpi compile`; change the definition, not this file.
+-- Customer acquisition cost (cac).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH ad_performance AS (
   SELECT freq, span, period_start, segment, member, ad_cost
   FROM {{ ref('base_ad_performance') }}

@@ -1,4 +1,5 @@
--- Cost per lead (cpl). Written by `kpi compile`; change the definition, not this file.
+-- Cost per lead (cpl).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH ad_performance AS (
   SELECT freq, span, period_start, segment, member, ad_cost
   FROM {{ ref('base_ad_performance') }}
@@ -40,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  'db93c38f5e132dc0' AS definition_hash,
+  'e2772967be3f2e28' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -1,4 +1,5 @@
--- Customer satisfaction (top-2-box) (csat). Written by `kpi compile`; change the definition, not this file.
+-- Customer satisfaction (top-2-box) (csat).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH support_tickets_by_survey_date AS (
   SELECT freq, span, period_start, segment, member, satisfied_answers, survey_answers
   FROM {{ ref('base_support_tickets_by_survey_date') }}
@@ -35,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '0ea83609d6f78911' AS definition_hash,
+  '618ba12353b3e0f4' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

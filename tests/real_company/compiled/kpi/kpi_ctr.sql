@@ -1,4 +1,5 @@
--- Click-through rate (ctr). Written by `kpi compile`; change the definition, not this file.
+-- Click-through rate (ctr).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH ad_performance AS (
   SELECT freq, span, period_start, segment, member, ad_clicks, ad_impressions
   FROM {{ ref('base_ad_performance') }}

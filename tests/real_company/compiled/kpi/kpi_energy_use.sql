@@ -1,4 +1,5 @@
--- Energy use (energy_use). Written by `kpi compile`; change the definition, not this file.
+-- Energy use (energy_use).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH energy_readings AS (
   SELECT freq, span, period_start, segment, member, energy_use, meter_readings
   FROM {{ ref('base_energy_readings') }}
@@ -35,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '45dadcf9db8acab1' AS definition_hash,
+  '69b004a5a5737ca4' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -1,4 +1,5 @@
--- Gender pay gap (unadjusted) (gender_pay_gap). Written by `kpi compile`; change the definition, not this file.
+-- Gender pay gap (unadjusted) (gender_pay_gap).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH employee_days AS (
   SELECT freq, span, period_start, segment, member, headcount, hourly_pay_men, hourly_pay_women, men, women
   FROM {{ ref('base_employee_days') }}

@@ -1,4 +1,5 @@
--- Headcount (headcount). Written by `kpi compile`; change the definition, not this file.
+-- Headcount (headcount).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH employee_days AS (
   SELECT freq, span, period_start, segment, member, headcount
   FROM {{ ref('base_employee_days') }}

@@ -1,4 +1,5 @@
--- Incident resolution time (median) (incident_resolution_time_p50). Written by `kpi compile`; change the definition, not this file.
+-- Incident resolution time (median) (incident_resolution_time_p50).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH incidents AS (
   SELECT freq, span, period_start, segment, member, incident_resolution_time_p50, incidents_resolved
   FROM {{ ref('base_incidents') }}
@@ -35,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '7bf26f4b9aeaae2c' AS definition_hash,
+  '47816b89fe8faca6' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

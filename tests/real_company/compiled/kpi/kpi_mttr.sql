@@ -1,4 +1,5 @@
--- Mean time to restore (mttr). Written by `kpi compile`; change the definition, not this file.
+-- Mean time to restore (mttr).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH incidents AS (
   SELECT freq, span, period_start, segment, member, incidents_resolved, resolution_hours
   FROM {{ ref('base_incidents') }}
@@ -35,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  'bf379714f203b197' AS definition_hash,
+  '1ebf76827fa44d91' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

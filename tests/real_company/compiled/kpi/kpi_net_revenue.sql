@@ -1,4 +1,5 @@
--- Net revenue (net_revenue). Written by `kpi compile`; change the definition, not this file.
+-- Net revenue (net_revenue).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH order_lines AS (
   SELECT freq, span, period_start, segment, member, net_revenue, order_lines
   FROM {{ ref('base_order_lines') }}

@@ -1,4 +1,5 @@
--- New customers (new_customers). Written by `kpi compile`; change the definition, not this file.
+-- New customers (new_customers).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH customers AS (
   SELECT freq, span, period_start, segment, member, new_customers
   FROM {{ ref('base_customers') }}

@@ -1,4 +1,5 @@
--- Repeat purchase rate (repeat_purchase_rate). Written by `kpi compile`; change the definition, not this file.
+-- Repeat purchase rate (repeat_purchase_rate).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH orders AS (
   SELECT freq, span, period_start, segment, member, buyers, repeat_buyers
   FROM {{ ref('base_orders') }}

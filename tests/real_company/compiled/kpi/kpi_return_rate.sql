@@ -1,4 +1,5 @@
--- Return rate (return_rate). Written by `kpi compile`; change the definition, not this file.
+-- Return rate (return_rate).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH order_lines AS (
   SELECT freq, span, period_start, segment, member, gross_revenue, returned_amount, sale_lines
   FROM {{ ref('base_order_lines') }}

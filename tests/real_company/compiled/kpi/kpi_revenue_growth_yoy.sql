@@ -1,4 +1,5 @@
--- Revenue growth (year on year) (revenue_growth_yoy). Written by `kpi compile`; change the definition, not this file.
+-- Revenue growth (year on year) (revenue_growth_yoy).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH order_lines AS (
   SELECT freq, span, period_start, segment, member, net_revenue, order_lines
   FROM {{ ref('base_order_lines') }}

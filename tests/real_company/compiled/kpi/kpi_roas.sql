@@ -1,4 +1,5 @@
--- Return on ad spend (roas). Written by `kpi compile`; change the definition, not this file.
+-- Return on ad spend (roas).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH ad_performance AS (
   SELECT freq, span, period_start, segment, member, ad_clicks, ad_conversion_value, ad_cost
   FROM {{ ref('base_ad_performance') }}

@@ -1,4 +1,5 @@
--- Employee turnover rate (turnover_rate). Written by `kpi compile`; change the definition, not this file.
+-- Employee turnover rate (turnover_rate).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH employee_days AS (
   SELECT freq, span, period_start, segment, member, employee_days, employees_in_period, staffed_days
   FROM {{ ref('base_employee_days') }}

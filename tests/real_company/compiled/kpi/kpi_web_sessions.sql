@@ -1,4 +1,5 @@
--- Web sessions (web_sessions). Written by `kpi compile`; change the definition, not this file.
+-- Web sessions (web_sessions).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH web_sessions AS (
   SELECT freq, span, period_start, segment, member, web_sessions
   FROM {{ ref('base_web_sessions') }}
@@ -35,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '5a173161c0906471' AS definition_hash,
+  'b16f89dd70857216' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date
