@@ -21,11 +21,19 @@ _REF = re.compile(r'"?__ref__(\w+)__"?')
 
 def base_models(base: Base, fact_columns: set[str], code: str) -> dict[str, str]:
     """The models of a base, by name. `fact_columns` are its source's columns; `code` stands for all SQL upstream."""
-    name = f"base_{base.name}"
-    models = {f"{name}_daily": _daily(base, fact_columns, code)}
+    models = {f"base_{base.name}_daily": _daily(base, fact_columns, code)}
     if base.recounted:
-        models[f"{name}_recounted"] = _recounted(base)
-    models[name] = _leaves(base)
+        models[f"base_{base.name}_recounted"] = _recounted(base)
+    models[f"base_{base.name}"] = _leaves(base)
+    return models
+
+
+def whole_models(base: Base) -> dict[str, str]:
+    """The models of a base as they would be without being incremental: nothing but how the values are computed."""
+    models = {f"base_{base.name}_daily": _whole_daily(base)}
+    if base.recounted:
+        models[f"base_{base.name}_recounted"] = _whole_recounted(base)
+    models[f"base_{base.name}"] = _leaves(base)
     return models
 
 
@@ -35,10 +43,6 @@ def referenced(sql: str) -> str:
 
 
 def _daily(base: Base, fact_columns: set[str], code: str) -> str:
-    columns = [
-        *(f"{_aggregated(leaf)} AS {leaf.metric}" for leaf in base.rolled_up),
-        *(f"{_rows(leaf)} AS {leaf.metric}_rows" for leaf in base.rolled_up if leaf.leaf_class == "stock"),
-    ]
     version = _version(base, fact_columns)
     inputs = f"CONCAT_WS(' ', COUNT(*), {version}, '{code}')"
     return f"""{_header(base, "Days of", "day")}
@@ -55,7 +59,7 @@ SELECT
   day,
 {indent(_cut(base), "  ")},
   COUNT(*) AS n_rows,
-  {inputs} AS inputs{_listed(columns)}
+  {inputs} AS inputs{_listed(_daily_columns(base))}
 FROM fact
 {{% if is_incremental() %}}SEMI JOIN changed USING (day)
 {{% endif %}}GROUP BY GROUPING SETS ({_sets(base, "day")})
@@ -68,8 +72,6 @@ FROM {{{{ this }}}} ANTI JOIN inputs USING (day)
 
 
 def _recounted(base: Base) -> str:
-    leaves = base.recounted
-    columns = [f"{_counted(leaf)} AS {leaf.metric}" for leaf in leaves]
     return f"""{_header(base, "Recounted for each period of", "['freq', 'span', 'period_start']")}
 WITH days AS (
   SELECT day, inputs FROM {{{{ ref('base_{base.name}_daily') }}}} WHERE segment = '_T' AND n_rows > 0
@@ -88,7 +90,7 @@ WITH days AS (
   FROM changed
   INNER JOIN period_days USING (freq, span, period_start)
 ), fact AS (
-{_fact(base, leaves, None)}
+{_fact(base, base.recounted, None)}
 )
 SELECT
   freq,
@@ -96,7 +98,7 @@ SELECT
   period_start,
 {indent(_cut(base), "  ")},
   COUNT(*) AS n_rows,
-  ANY_VALUE(inputs) AS inputs{_listed(columns)}
+  ANY_VALUE(inputs) AS inputs{_listed(_recounted_columns(base))}
 FROM fact
 INNER JOIN changed_days USING (day)
 GROUP BY GROUPING SETS ({_sets(base, "freq, span, period_start")})
@@ -105,6 +107,41 @@ GROUP BY GROUPING SETS ({_sets(base, "freq, span, period_start")})
 SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member, 0 AS n_rows
 FROM {{{{ this }}}} ANTI JOIN inputs USING (freq, span, period_start)
 {{% endif %}}
+"""
+
+
+def _whole_daily(base: Base) -> str:
+    return f"""{_title(base, "Days of")}
+WITH fact AS (
+{_fact(base, base.leaves, None)}
+)
+SELECT
+  day,
+{indent(_cut(base), "  ")},
+  COUNT(*) AS n_rows{_listed(_daily_columns(base))}
+FROM fact
+GROUP BY GROUPING SETS ({_sets(base, "day")})
+"""
+
+
+def _whole_recounted(base: Base) -> str:
+    return f"""{_title(base, "Recounted for each period of")}
+WITH days AS (
+  SELECT day FROM {{{{ ref('base_{base.name}_daily') }}}} WHERE segment = '_T'
+), period_days AS (
+{_period_days(base)}
+), fact AS (
+{_fact(base, base.recounted, None)}
+)
+SELECT
+  freq,
+  span,
+  period_start,
+{indent(_cut(base), "  ")},
+  COUNT(*) AS n_rows{_listed(_recounted_columns(base))}
+FROM fact
+INNER JOIN period_days USING (day)
+GROUP BY GROUPING SETS ({_sets(base, "freq, span, period_start")})
 """
 
 
@@ -161,6 +198,15 @@ def _leaves(base: Base) -> str:
     return f"{_title(base, 'Every leaf of')}\nWITH {', '.join(ctes)}\n{final}\n"
 
 
+def _daily_columns(base: Base) -> list[str]:
+    rows = [f"{_rows(leaf)} AS {leaf.metric}_rows" for leaf in base.rolled_up if leaf.leaf_class == "stock"]
+    return [*(f"{_aggregated(leaf)} AS {leaf.metric}" for leaf in base.rolled_up), *rows]
+
+
+def _recounted_columns(base: Base) -> list[str]:
+    return [f"{_counted(leaf)} AS {leaf.metric}" for leaf in base.recounted]
+
+
 def _header(base: Base, what: str, unique_key: str) -> str:
     key = unique_key if unique_key.startswith("[") else f"'{unique_key}'"
     return f"""{_title(base, what)}
@@ -215,7 +261,7 @@ def _cut(base: Base) -> str:
         whens = "\n".join(f"  WHEN GROUPING({name}) = 0 THEN {result(segment, name)}" for segment, name in names)
         return f"CASE\n{whens}\n  ELSE '_T'\nEND"
 
-    members = case(lambda _, name: f"COALESCE(CAST({name} AS TEXT), '_U')")
+    members = case(lambda _, name: f"COALESCE(CAST({name} AS STRING), '_U')")
     return f"{case(lambda segment, _: repr(segment))} AS segment,\n{members} AS member"
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from metrics import dbt_project
-from metrics.bases import base_models
+from metrics.bases import base_models, whole_models
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company
 from metrics.compiler import candidates_sql, kpi_sql
 from metrics.errors import NyckeltalError, Problems
 from metrics.lineage import Lineage, Upstream, definition_hash
 from metrics.planner import Base, KpiPlan, bases, plan
-from metrics.registry import Kpi, adopted_kpis
+from metrics.registry import adopted_kpis
 from metrics.rules import findings
-from metrics.semantic import SemanticLayer
+from metrics.semantic import Engine, SemanticLayer
 
 
 def folder(company: Company) -> Path:
@@ -24,43 +25,71 @@ def folder(company: Company) -> Path:
     return company.path / "compiled"
 
 
-def compile_company(company: Company) -> dict[str, str]:
-    """The text of every compiled file, by its path below the compiled folder.
+@dataclass(frozen=True)
+class CompanyPlan:
+    """How a company's adopted KPIs are computed, before any SQL is written: the KPIs, and the bases that they share."""
+
+    kpis: tuple[KpiPlan, ...]
+    bases: tuple[Base, ...]
+    layer: SemanticLayer
+    lineage: Lineage
+
+    @property
+    def models(self) -> int:
+        """How many dbt models it compiles to, beside the view that unites the candidates."""
+        return len(self.kpis) + sum(3 if base.recounted else 2 for base in self.bases)
+
+
+def plan_company(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
+    """The plan of everything that the company has adopted.
 
     Raises Problems for definitions that aren't right, NyckeltalError when dbt can't parse the project.
     """
     kpis = adopted_kpis(company)
-    files = {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
-    target = _parse_without_kpis(company, files)
-    layer = SemanticLayer(target / "semantic_manifest.json")
-    lineage = Lineage(target / "manifest.json")
+    target = _parse_without_kpis(company)
+    layer = SemanticLayer(target / "semantic_manifest.json", engine)
     if problems := findings(kpis, company, layer):
         raise Problems(problems)
-    plans = [plan(kpi, layer) for kpi in kpis]
-    hashed = []
+    plans = tuple(plan(kpi, layer) for kpi in kpis)
     for one in plans:
         try:
-            hashed.append(_hashed(one, layer, lineage))
+            bases([one], layer)
         except NyckeltalError as problem:
-            problems.append(problem if problem.file else one.kpi.problem("segments", problem.problem))
+            problems.append(one.kpi.problem("segments", problem.problem))
     if problems:
         raise Problems(problems)
-    shared = bases(plans, layer)
-    for base in shared:
-        files |= {f"base/{name}.sql": sql for name, sql in _base_models(base, lineage).items()}
+    return CompanyPlan(plans, bases(plans, layer), layer, Lineage(target / "manifest.json"))
+
+
+def compile_company(company: Company) -> dict[str, str]:
+    """The text of every compiled file, by its path below the compiled folder.
+
+    Raises what `plan_company` raises.
+    """
+    planned = plan_company(company)
+    files = _before_kpis(company)
+    for base in planned.bases:
+        files |= {f"base/{name}.sql": sql for name, sql in _base_models(base, planned.lineage).items()}
     entries = []
-    for one, (upstream, definition) in zip(plans, hashed, strict=True):
-        files[f"kpi/{one.kpi.model}.sql"] = kpi_sql(one, shared, definition)
+    for one in planned.kpis:
+        upstream, definition = _hashed(one, planned)
+        files[f"kpi/{one.kpi.model}.sql"] = kpi_sql(one, planned.bases, definition)
         entries.append(_entry(one, upstream, definition))
-    files["kpi/candidates.sql"] = candidates_sql(plans)
+    files["kpi/candidates.sql"] = candidates_sql(planned.kpis)
     files["catalog.json"] = _catalog(company, entries)
     return files
 
 
-def check_definitions(company: Company) -> list[Kpi]:
-    """The adopted KPIs, after every rule has passed; raises what `compile_company` raises."""
-    compile_company(company)
-    return adopted_kpis(company)
+def compile_for(company: Company, engine: Engine) -> dict[str, str]:
+    """The base and KPI models in another engine's SQL, by file name: whole tables, computed anew by each run.
+
+    MetricFlow's own renderer for the engine writes the leaves. Raises what `plan_company` raises.
+    """
+    planned = plan_company(company, engine)
+    models = {name: sql for base in planned.bases for name, sql in whole_models(base).items()}
+    for one in planned.kpis:
+        models[one.kpi.model] = kpi_sql(one, planned.bases, _hashed(one, planned)[1])
+    return {f"{name}.sql": sql for name, sql in models.items()}
 
 
 def write(company: Company, files: dict[str, str]) -> list[str]:
@@ -86,26 +115,31 @@ def stale(company: Company, files: dict[str, str]) -> list[str]:
     return sorted(differing | (there - set(files)))
 
 
-def _parse_without_kpis(company: Company, files: dict[str, str]) -> Path:
+def _before_kpis(company: Company) -> dict[str, str]:
+    """The compiled files that staging and marts need."""
+    return {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
+
+
+def _parse_without_kpis(company: Company) -> Path:
     """Parses with only the compiled files that staging and marts need: stale KPI models mustn't stand in the way."""
     scratch = dbt_project.workspace(company) / "compile"
     shutil.rmtree(scratch / "compiled", ignore_errors=True)
-    for name, text in files.items():
+    for name, text in _before_kpis(company).items():
         path = scratch / "compiled" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return dbt_project.parse(company, compiled=scratch / "compiled")
 
 
-def _hashed(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> tuple[Upstream, str]:
+def _hashed(one: KpiPlan, planned: CompanyPlan) -> tuple[Upstream, str]:
     """What lies upstream of a KPI, and the hash of its definition, which covers its own part of the bases."""
-    alone = bases([one], layer)
-    upstream = lineage.upstream(tuple(sorted({model for base in alone for model in base.models})))
+    alone = bases([one], planned.layer)
+    upstream = planned.lineage.upstream(tuple(sorted({model for base in alone for model in base.models})))
     if upstream.protected and one.kpi.definition.persons is None:
         raise one.kpi.problem(
             "persons", "the KPI reads personal data, so it needs the persons behind it", standard=True
         )
-    texts = [sql for base in alone for sql in base_models(base, set(), "").values()]
+    texts = [sql for base in alone for sql in whole_models(base).values()]
     return upstream, definition_hash("\n".join([*texts, kpi_sql(one, alone, "")]), upstream)
 
 

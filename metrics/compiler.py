@@ -9,7 +9,6 @@ from sqlglot import exp
 
 from metrics.bases import KEYS
 from metrics.planner import Base, KpiPlan, Leaf
-from metrics.semantic import DIALECT
 
 
 def kpi_sql(plan: KpiPlan, bases: Sequence[Base], definition_hash: str) -> str:
@@ -66,33 +65,26 @@ WHERE period.span = 'period'
 def _leaf_ctes(plan: KpiPlan, bases: Sequence[Base]) -> dict[str, str]:
     """One select per group of leaves that stand in the same bases: by its name, its SQL."""
     adoption = plan.kpi.adoption
-    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    parts: dict[str, tuple[Base, list[str]]] = {}
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
     for leaf in plan.leaves:
-        found = []
+        parts = []
         for base in bases:
-            query = next((query for query in base.leaves if query.metric == leaf), None)
-            if query is not None:
-                own = ["_T"] if query.total else []
-                cut = [segment for segment, _ in base.segments if segment in adoption.segments]
-                parts[base.name] = base, own + cut
-                found.append(base.name)
-        groups[tuple(found)].append(leaf)
+            for query in base.leaves:
+                if query.metric == leaf:
+                    cut = ["_T"] * query.total + [name for name, _ in query.segments if name in adoption.segments]
+                    parts.append((base.name, ", ".join(f"'{segment}'" for segment in cut)))
+        groups[tuple(part for part in parts if part[1])].append(leaf)
     freqs = ", ".join(f"'{freq}'" for freq in adoption.freqs)
-    ctes = {}
+    span = f"(freq IN ({freqs}) OR span <> 'period')" if plan.to_date else f"freq IN ({freqs}) AND span = 'period'"
+    ctes: dict[str, str] = {}
     for names, leaves in groups.items():
-        selects = []
-        for name in names:
-            base, members = parts[name]
-            segments = ", ".join(f"'{segment}'" for segment in members)
-            span = (
-                f"(freq IN ({freqs}) OR span <> 'period')" if plan.to_date else f"freq IN ({freqs}) AND span = 'period'"
-            )
-            selects.append(
-                f"  SELECT {', '.join((*KEYS, *leaves))}\n  FROM {{{{ ref('base_{base.name}') }}}}\n"
-                f"  WHERE {span} AND segment IN ({segments})"
-            )
-        ctes[names[0]] = "\n  UNION ALL\n".join(selects)
+        selects = [
+            f"  SELECT {', '.join((*KEYS, *leaves))}\n  FROM {{{{ ref('base_{base}') }}}}\n"
+            f"  WHERE {span} AND segment IN ({segments})"
+            for base, segments in names
+        ]
+        name = names[0][0] if names[0][0] not in ctes else f"{names[0][0]}_{leaves[0]}"
+        ctes[name] = "\n  UNION ALL\n".join(selects)
     return ctes
 
 
@@ -130,7 +122,7 @@ def _to_date(span: str) -> str:
 def _sql(expression: exp.Expr | None, kind: str) -> str:
     if expression is None:
         return f"CAST(NULL AS {kind})"
-    sql = expression.sql(dialect=DIALECT)
+    sql = expression.sql(dialect="duckdb")
     return sql if isinstance(expression, exp.Div) and kind == "DOUBLE" else f"CAST({sql} AS {kind})"
 
 

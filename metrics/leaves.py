@@ -14,6 +14,7 @@ from typing import Literal
 from sqlglot import exp, parse_one
 from sqlglot.optimizer.merge_subqueries import merge_subqueries
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import traverse_scope
 
 from metrics.errors import NyckeltalError
 from metrics.semantic import SemanticLayer
@@ -93,6 +94,11 @@ def _merged(sql: str, dialect: str, *, is_stock: bool) -> exp.Select:
         # By day, the join to the last day of each day keeps every row.
         tree.set("joins", [])
     tree = qualify(tree, dialect=dialect, quote_identifiers=False, identify=False, validate_qualify_columns=False)
+    for scope in traverse_scope(tree):
+        # Merging needs every column to say its table, which in a nested select of one table it doesn't.
+        if len(scope.sources) == 1:
+            for column in scope.unqualified_columns:
+                column.set("table", exp.to_identifier(next(iter(scope.sources))))
     tree = merge_subqueries(tree)
     if not isinstance(tree, exp.Select):
         raise NyckeltalError("MetricFlow's query is no single select")
@@ -117,11 +123,16 @@ def _taken_apart(aggregate: exp.Expr, day: exp.Expr, dialect: str) -> tuple[Leaf
         return "distinct", None, "COUNT(DISTINCT {})", value
     if isinstance(aggregate, exp.Avg):
         return "average", None, "AVG({})", aggregate.this
-    if isinstance(aggregate, exp.WithinGroup | exp.Quantile):
-        ordered = aggregate.find(exp.Ordered)
-        value = (ordered or aggregate).this.unnest()
-        text = aggregate.transform(lambda node: exp.column("__value__") if node == value else node)
-        return "quantile", None, text.sql(dialect=dialect).replace("__value__", "{}"), value
+    if isinstance(aggregate, exp.WithinGroup) and isinstance(aggregate.this, exp.PercentileCont | exp.PercentileDisc):
+        # As text, in the standard's words: sqlglot would write Spark's exact percentile as an approximate one.
+        name = "PERCENTILE_CONT" if isinstance(aggregate.this, exp.PercentileCont) else "PERCENTILE_DISC"
+        share = aggregate.this.this.sql(dialect=dialect)
+        return (
+            "quantile",
+            None,
+            f"{name}({share}) WITHIN GROUP (ORDER BY {{}})",
+            aggregate.expression.expressions[0].this.unnest(),
+        )
     raise NyckeltalError(f"no class is known for the aggregate {aggregate.sql(dialect=dialect)}")
 
 

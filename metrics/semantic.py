@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from metrics.errors import NyckeltalError
 
-DIALECT = "duckdb"
+Engine = Literal["duckdb", "spark"]
 GRAINS = {"W": "week", "M": "month", "Q": "quarter", "A": "year"}
 
 
 class SemanticLayer:
-    """The metrics of a `semantic_manifest.json`, and MetricFlow's engine over them."""
+    """The metrics of a `semantic_manifest.json`, and MetricFlow's engine over them, which writes SQL for `engine`."""
 
-    dialect = DIALECT
-
-    def __init__(self, manifest_file: Path) -> None:
+    def __init__(self, manifest_file: Path, engine: Engine = "duckdb") -> None:
         # MetricFlow takes most of a second to import, and only compiling needs it.
         from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
 
         self.manifest = parse_manifest_from_dbt_generated_manifest(manifest_file.read_text(encoding="utf-8"))
+        self.dialect = engine
         self.metrics: dict[str, Any] = {metric.name: metric for metric in self.manifest.metrics}
 
     @cached_property
@@ -37,7 +36,7 @@ class SemanticLayer:
 
     @cached_property
     def _engine(self) -> Any:
-        return _engine(self.manifest)
+        return _engine(self.manifest, self.dialect)
 
     def daily_sql(self, metric: str, segments: Sequence[str]) -> str:
         """MetricFlow's SQL for one simple metric by day and all those segments at once.
@@ -51,22 +50,25 @@ class SemanticLayer:
         return _explain(self._engine, metrics, group_by, where)
 
 
-def _engine(manifest: Any) -> Any:
+def _engine(manifest: Any, engine: Engine) -> Any:
     from metricflow.engine.metricflow_engine import MetricFlowEngine
     from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
 
-    return MetricFlowEngine(SemanticManifestLookup(manifest), _DuckDbRendering())
+    return MetricFlowEngine(SemanticManifestLookup(manifest), _Rendering(engine))
 
 
-class _DuckDbRendering:
-    """The part of MetricFlow's SqlClient that writing SQL needs: which engine it is for."""
+class _Rendering:
+    """The part of MetricFlow's SqlClient that writing SQL needs: which engine it is for. Spark's is Databricks'."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: Engine) -> None:
         from metricflow.protocols.sql_client import SqlEngine
+        from metricflow.sql.render.databricks import DatabricksSqlPlanRenderer
         from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
 
-        self.sql_engine_type = SqlEngine.DUCKDB
-        self.sql_plan_renderer = DuckDbSqlPlanRenderer()
+        if engine == "duckdb":
+            self.sql_engine_type, self.sql_plan_renderer = SqlEngine.DUCKDB, DuckDbSqlPlanRenderer()
+        else:
+            self.sql_engine_type, self.sql_plan_renderer = SqlEngine.DATABRICKS, DatabricksSqlPlanRenderer()
 
     def render_bind_parameter_key(self, bind_parameter_key: str) -> str:
         return f"${bind_parameter_key}"

@@ -57,10 +57,10 @@ def run(
 @app.command()
 def check(as_json: Json = False) -> None:
     """Check the company's feeds and KPI definitions; report every finding at once."""
-    from metrics.compiled import check_definitions
+    from metrics.compiled import plan_company
 
     company = Company.load()
-    kpis = check_definitions(company)
+    kpis = plan_company(company).kpis
     if as_json:
         _print_json({"company": company.name, "feeds": len(company.feeds), "kpis": len(kpis), "findings": []})
     else:
@@ -72,11 +72,21 @@ def compile_(
     check_only: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail when a file isn't up to date.")
     ] = False,
+    engine: Annotated[str, typer.Option(help="duckdb, or spark to read its SQL; that isn't what runs.")] = "duckdb",
+    out: Annotated[Path | None, typer.Option(help="With --engine spark: the folder to write to.")] = None,
 ) -> None:
     """Write the company's compiled models and catalogue from its definitions."""
     from metrics import compiled
 
     company = Company.load()
+    if engine not in ("duckdb", "spark"):
+        raise NyckeltalError(
+            f"is no engine{did_you_mean(engine, ['duckdb', 'spark'])}", field="--engine", found=engine,
+            expected="duckdb or spark",
+        )  # fmt: skip
+    if engine == "spark":
+        _compile_for_spark(company, check_only, out)
+        return
     files = compiled.compile_company(company)
     if not check_only:
         changed = compiled.write(company, files)
@@ -90,6 +100,37 @@ def compile_(
             file=compiled.folder(company),
         )
     console.print(f"[green]✓[/] {len(files)} compiled files are up to date.")
+
+
+def _compile_for_spark(company: Company, check_only: bool, out: Path | None) -> None:
+    from metrics import compiled
+
+    if check_only or out is None:
+        raise NyckeltalError("the SQL for Spark is written to a folder of its own", field="--out", expected="a folder")
+    files = compiled.compile_for(company, "spark")
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (out / name).write_text(text, encoding="utf-8")
+    console.print(f"[green]✓[/] {len(files)} models for Spark written to {out}.", highlight=False)
+
+
+@app.command()
+def plan(
+    kpi_id: Annotated[str | None, typer.Argument(metavar="[KPI]", help="Explain this KPI down to its columns.")] = None,
+) -> None:
+    """How the KPIs are computed: the scans, the leaves that share each, and what rolls up to what."""
+    from metrics.compiled import plan_company
+    from orchestration import plan_report
+
+    planned = plan_company(Company.load())
+    if kpi_id is None:
+        plan_report.company_plan(console, planned)
+        return
+    known = [one.kpi.id for one in planned.kpis]
+    if kpi_id not in known:
+        problem = f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, known)}"
+        raise NyckeltalError(problem, expected=", ".join(known))
+    plan_report.kpi_plan(console, next(one for one in planned.kpis if one.kpi.id == kpi_id), planned)
 
 
 @app.command(name="list")

@@ -14,7 +14,7 @@ WITH fact AS (
   FROM {{ ref('fct_absence_days') }} AS absence_days
   WHERE CAST(absence_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, absence_days, absent_employees) AS HUGEINT)), '6fab9548dab13c12') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, absence_days, absent_employees) AS HUGEINT)), '5f005240f34e5aed') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -28,12 +28,12 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
-    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS TEXT), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
+    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, absence_days, absent_employees) AS HUGEINT)), '6fab9548dab13c12') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, absence_days, absent_employees) AS HUGEINT)), '5f005240f34e5aed') AS inputs,
   SUM(absence_days) AS absence_days
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)

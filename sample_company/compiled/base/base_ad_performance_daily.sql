@@ -17,7 +17,7 @@ WITH fact AS (
   FROM {{ ref('fct_ad_performance') }} AS ad_performance
   WHERE CAST(ad_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, platform_member, ad_clicks, ad_conversion_value, ad_cost, ad_impressions) AS HUGEINT)), '64f8846a51cc3d5d') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, platform_member, ad_clicks, ad_conversion_value, ad_cost, ad_impressions) AS HUGEINT)), 'f84f12c8cba35f96') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -32,13 +32,13 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS TEXT), '_U')
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
-    WHEN GROUPING(platform_member) = 0 THEN COALESCE(CAST(platform_member AS TEXT), '_U')
+    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS STRING), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
+    WHEN GROUPING(platform_member) = 0 THEN COALESCE(CAST(platform_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, platform_member, ad_clicks, ad_conversion_value, ad_cost, ad_impressions) AS HUGEINT)), '64f8846a51cc3d5d') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, platform_member, ad_clicks, ad_conversion_value, ad_cost, ad_impressions) AS HUGEINT)), 'f84f12c8cba35f96') AS inputs,
   SUM(ad_clicks) AS ad_clicks,
   SUM(ad_conversion_value) AS ad_conversion_value,
   SUM(ad_cost) AS ad_cost,

@@ -13,7 +13,7 @@ WITH fact AS (
   FROM {{ ref('dim_customers') }} AS customers
   WHERE CAST(first_order_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, new_customers) AS HUGEINT)), '0dcdf7d349857d44') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, new_customers) AS HUGEINT)), '7441389416827af4') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -27,12 +27,12 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS TEXT), '_U')
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
+    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS STRING), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, new_customers) AS HUGEINT)), '0dcdf7d349857d44') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, new_customers) AS HUGEINT)), '7441389416827af4') AS inputs,
   SUM(new_customers) AS new_customers
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)

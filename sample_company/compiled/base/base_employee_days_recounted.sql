@@ -39,8 +39,8 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
-    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS TEXT), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
+    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,

@@ -13,7 +13,7 @@ WITH fact AS (
   FROM {{ ref('fct_exits') }} AS exits
   WHERE CAST(exit_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, leavers) AS HUGEINT)), 'e6ea3f41a6597446') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, leavers) AS HUGEINT)), 'c24363653bc72c56') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -27,12 +27,12 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
-    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS TEXT), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
+    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, leavers) AS HUGEINT)), 'e6ea3f41a6597446') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, leavers) AS HUGEINT)), 'c24363653bc72c56') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, country_member), (day, department_member))

@@ -16,7 +16,7 @@ WITH fact AS (
   FROM {{ ref('fct_incidents') }} AS incidents
   WHERE CAST(resolved_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'bf2bea6a4ff58976') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '0a9a65a29bf7533c') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -30,12 +30,12 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(priority_member) = 0 THEN COALESCE(CAST(priority_member AS TEXT), '_U')
-    WHEN GROUPING(service_member) = 0 THEN COALESCE(CAST(service_member AS TEXT), '_U')
+    WHEN GROUPING(priority_member) = 0 THEN COALESCE(CAST(priority_member AS STRING), '_U')
+    WHEN GROUPING(service_member) = 0 THEN COALESCE(CAST(service_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'bf2bea6a4ff58976') AS inputs,
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '0a9a65a29bf7533c') AS inputs,
   SUM(incidents_resolved) AS incidents_resolved,
   SUM(resolution_hours) AS resolution_hours
 FROM fact

@@ -39,13 +39,13 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(priority_member) = 0 THEN COALESCE(CAST(priority_member AS TEXT), '_U')
-    WHEN GROUPING(service_member) = 0 THEN COALESCE(CAST(service_member AS TEXT), '_U')
+    WHEN GROUPING(priority_member) = 0 THEN COALESCE(CAST(priority_member AS STRING), '_U')
+    WHEN GROUPING(service_member) = 0 THEN COALESCE(CAST(service_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
   ANY_VALUE(inputs) AS inputs,
-  QUANTILE_CONT((incident_resolution_time_p50), 0.5 ORDER BY (incident_resolution_time_p50)) AS incident_resolution_time_p50
+  PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY incident_resolution_time_p50) AS incident_resolution_time_p50
 FROM fact
 INNER JOIN changed_days USING (day)
 GROUP BY GROUPING SETS ((freq, span, period_start), (freq, span, period_start, priority_member), (freq, span, period_start, service_member))

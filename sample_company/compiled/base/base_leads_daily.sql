@@ -14,7 +14,7 @@ WITH fact AS (
   FROM {{ ref('fct_leads') }} AS leads
   WHERE CAST(lead_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'd85d68fa52590c33') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '23271ebe3ef0ef07') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -28,12 +28,12 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS TEXT), '_U')
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
+    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS STRING), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'd85d68fa52590c33') AS inputs,
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '23271ebe3ef0ef07') AS inputs,
   SUM(qualified_leads) AS qualified_leads
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)

@@ -18,7 +18,7 @@ WITH fact AS (
   FROM {{ ref('fct_order_lines') }} AS order_lines
   WHERE CAST(line_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, product_category_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), '4ee5d24a3d8c1fd6') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, product_category_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), 'd815672d3d71e2b6') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -33,13 +33,13 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS TEXT), '_U')
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
-    WHEN GROUPING(product_category_member) = 0 THEN COALESCE(CAST(product_category_member AS TEXT), '_U')
+    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS STRING), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
+    WHEN GROUPING(product_category_member) = 0 THEN COALESCE(CAST(product_category_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, product_category_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), '4ee5d24a3d8c1fd6') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, product_category_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), 'd815672d3d71e2b6') AS inputs,
   SUM(gross_revenue) AS gross_revenue,
   SUM(net_revenue) AS net_revenue,
   SUM(order_lines) AS order_lines,

@@ -14,7 +14,7 @@ WITH fact AS (
   FROM {{ ref('fct_orders') }} AS orders
   WHERE CAST(delivered_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, orders_delivered, orders_on_time) AS HUGEINT)), 'b6e3345a24d619aa') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, orders_delivered, orders_on_time) AS HUGEINT)), '0cb25184a4ce3697') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -28,12 +28,12 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS TEXT), '_U')
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
+    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS STRING), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, orders_delivered, orders_on_time) AS HUGEINT)), 'b6e3345a24d619aa') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, orders_delivered, orders_on_time) AS HUGEINT)), '0cb25184a4ce3697') AS inputs,
   SUM(orders_delivered) AS orders_delivered,
   SUM(orders_on_time) AS orders_on_time
 FROM fact

@@ -17,7 +17,7 @@ WITH fact AS (
   FROM {{ ref('fct_orders') }} AS orders
   WHERE CAST(order_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, buyers, order_amount, orders_placed, repeat_buyers, repeat_buyers_counts) AS HUGEINT)), '1fd7a4e98aa03380') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, buyers, order_amount, orders_placed, repeat_buyers, repeat_buyers_counts) AS HUGEINT)), '4d701b85eb672847') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -31,12 +31,12 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS TEXT), '_U')
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
+    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS STRING), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, buyers, order_amount, orders_placed, repeat_buyers, repeat_buyers_counts) AS HUGEINT)), '1fd7a4e98aa03380') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, buyers, order_amount, orders_placed, repeat_buyers, repeat_buyers_counts) AS HUGEINT)), '4d701b85eb672847') AS inputs,
   SUM(order_amount) AS order_amount,
   SUM(orders_placed) AS orders_placed
 FROM fact

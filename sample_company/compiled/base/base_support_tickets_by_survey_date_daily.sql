@@ -15,7 +15,7 @@ WITH fact AS (
   FROM {{ ref('fct_support_tickets') }} AS support_tickets
   WHERE CAST(survey_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'ae09285a2da47c08') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '7da1fc9abe0b3509') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -29,12 +29,12 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS TEXT), '_U')
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
+    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS STRING), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'ae09285a2da47c08') AS inputs,
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '7da1fc9abe0b3509') AS inputs,
   SUM(satisfied_answers) AS satisfied_answers,
   SUM(survey_answers) AS survey_answers
 FROM fact

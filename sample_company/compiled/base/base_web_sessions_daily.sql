@@ -15,7 +15,7 @@ WITH fact AS (
   FROM {{ ref('fct_web_sessions') }} AS web_sessions
   WHERE CAST(session_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '19b8240c2711c606') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '9714bba8c0de0ca9') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -29,12 +29,12 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS TEXT), '_U')
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
+    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS STRING), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '19b8240c2711c606') AS inputs,
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '9714bba8c0de0ca9') AS inputs,
   SUM(web_conversions) AS web_conversions,
   SUM(web_sessions) AS web_sessions
 FROM fact

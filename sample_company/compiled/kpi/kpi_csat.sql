@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '29cd8db4b2d740f4' AS definition_hash,
+  '0aa69c3627878c6b' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

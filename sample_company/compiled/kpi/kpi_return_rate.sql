@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  'db2b3741747e4a73' AS definition_hash,
+  'bd08388d0d76bc8c' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

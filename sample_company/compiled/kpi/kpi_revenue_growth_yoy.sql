@@ -45,7 +45,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '47751c710b1f66c4' AS definition_hash,
+  '3ff68e9c690cd75e' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -13,7 +13,7 @@ WITH fact AS (
   FROM {{ ref('fct_absence_days') }} AS absence_days
   WHERE CAST(absence_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, absence_days, absent_employees) AS HUGEINT)), 'a5d85a43cb793c61') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, absence_days, absent_employees) AS HUGEINT)), '95127b389e0a0388') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -26,11 +26,11 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS TEXT), '_U')
+    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, absence_days, absent_employees) AS HUGEINT)), 'a5d85a43cb793c61') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, absence_days, absent_employees) AS HUGEINT)), '95127b389e0a0388') AS inputs,
   SUM(absence_days) AS absence_days
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)

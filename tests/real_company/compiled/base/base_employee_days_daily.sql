@@ -24,7 +24,7 @@ WITH fact AS (
   FROM {{ ref('fct_employee_days') }} AS employee_days
   WHERE CAST(date_day AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), 'a895decc75d831dd') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), 'e77aab5b9c34e375') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -37,11 +37,11 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS TEXT), '_U')
+    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), 'a895decc75d831dd') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), 'e77aab5b9c34e375') AS inputs,
   SUM(contracted_days) AS contracted_days,
   SUM(employee_days) AS employee_days,
   COUNT(DISTINCT headcount) AS headcount,

@@ -14,7 +14,7 @@ WITH fact AS (
   FROM {{ ref('fct_energy_readings') }} AS energy_readings
   WHERE CAST(reading_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '46a80b98817837e7') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '8d43cc5bebedc0b9') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -27,11 +27,11 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(site_member) = 0 THEN COALESCE(CAST(site_member AS TEXT), '_U')
+    WHEN GROUPING(site_member) = 0 THEN COALESCE(CAST(site_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '46a80b98817837e7') AS inputs,
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '8d43cc5bebedc0b9') AS inputs,
   SUM(energy_use) AS energy_use,
   SUM(meter_readings) AS meter_readings
 FROM fact

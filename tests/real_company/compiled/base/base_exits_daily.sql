@@ -12,7 +12,7 @@ WITH fact AS (
   FROM {{ ref('fct_exits') }} AS exits
   WHERE CAST(exit_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, leavers) AS HUGEINT)), 'dc2cc1e8982bd603') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, leavers) AS HUGEINT)), '357786a4bd468a01') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -25,11 +25,11 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS TEXT), '_U')
+    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, leavers) AS HUGEINT)), 'dc2cc1e8982bd603') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, leavers) AS HUGEINT)), '357786a4bd468a01') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, department_member))

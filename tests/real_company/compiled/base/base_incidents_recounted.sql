@@ -39,8 +39,8 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(priority_member) = 0 THEN COALESCE(CAST(priority_member AS TEXT), '_U')
-    WHEN GROUPING(service_member) = 0 THEN COALESCE(CAST(service_member AS TEXT), '_U')
+    WHEN GROUPING(priority_member) = 0 THEN COALESCE(CAST(priority_member AS STRING), '_U')
+    WHEN GROUPING(service_member) = 0 THEN COALESCE(CAST(service_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,

@@ -16,7 +16,7 @@ WITH fact AS (
   FROM {{ ref('fct_orders') }} AS orders
   WHERE CAST(order_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, buyers, order_amount, orders_placed, repeat_buyers, repeat_buyers_counts) AS HUGEINT)), '0488318917ca72c0') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, buyers, order_amount, orders_placed, repeat_buyers, repeat_buyers_counts) AS HUGEINT)), '38c06b539bde166a') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -29,11 +29,11 @@ SELECT
     ELSE '_T'
   END AS segment,
   CASE
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS TEXT), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, buyers, order_amount, orders_placed, repeat_buyers, repeat_buyers_counts) AS HUGEINT)), '0488318917ca72c0') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, buyers, order_amount, orders_placed, repeat_buyers, repeat_buyers_counts) AS HUGEINT)), '38c06b539bde166a') AS inputs,
   SUM(order_amount) AS order_amount,
   SUM(orders_placed) AS orders_placed
 FROM fact
