@@ -31,8 +31,8 @@ _ROLL_UPS = {exp.Sum: "SUM", exp.Min: "MIN", exp.Max: "MAX"}
 class LeafQuery:
     """One simple metric over the rows of a source.
 
-    `source` is everything after FROM, with each table as `__ref__<model>__`. `value` is an expression over its columns
-    that is NULL on rows that the metric's filter leaves out; `counts` is that filter, None where there is none.
+    `source` is everything after FROM, with each table as `__ref__<model>__`. `argument` is an expression over its
+    columns and `counts` the metric's filter, None where there is none; `value` is the argument, NULL on other rows.
     `aggregate` is SQL with `{}` where the value stands; `roll_up` the function that combines days, where one does.
     `total` says whether its rows make the total too: a segment's join may repeat them.
     """
@@ -42,6 +42,7 @@ class LeafQuery:
     source: str
     day: str
     segments: tuple[tuple[str, str], ...]
+    argument: str
     value: str
     counts: str | None
     aggregate: str
@@ -76,6 +77,7 @@ def leaf_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, to
         source=" ".join(sql(part) for part in (tree.args["from_"].this, *(tree.args.get("joins") or ()))),
         day=sql(_day(columns.pop("metric_time__day"))),
         segments=tuple((segment, sql(columns[segment])) for segment in segments),
+        argument=sql(value),
         value=sql(value) if counts is None else f"CASE WHEN {sql(counts)} THEN {sql(value)} END",
         counts=sql(counts) if counts is not None else None,
         aggregate=text,

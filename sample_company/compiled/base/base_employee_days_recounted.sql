@@ -4,6 +4,12 @@
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
     unique_key=['freq', 'span', 'period_start']
 ) }}
+{% set spans = [('W', 'period'), ('M', 'period'), ('Q', 'period'), ('A', 'period'), ('M', 'year_to_date'), ('M', 'rolling_12_months')] %}
+{% set members = {
+    "_T": "'_T'",
+    "country": "COALESCE(CAST(country_member AS STRING), '_U')",
+    "department": "COALESCE(CAST(department_member AS STRING), '_U')"
+} %}
 WITH days AS (
   SELECT day, inputs FROM {{ ref('base_employee_days_daily') }} WHERE segment = '_T' AND n_rows > 0
 ), period_days AS (
@@ -17,10 +23,10 @@ WITH days AS (
   SELECT freq, span, period_start, inputs
   FROM inputs{% if is_incremental() %} ANTI JOIN {{ this }} USING (freq, span, period_start, inputs){% endif %}
 ), changed_days AS (
-  SELECT freq, span, period_start, inputs, day
+  SELECT freq, span, period_start, day
   FROM changed
   INNER JOIN period_days USING (freq, span, period_start)
-), fact AS (
+), fact AS NOT MATERIALIZED (
   SELECT
     CAST(date_day AS DATE) AS day,
     country AS country_member,
@@ -28,29 +34,32 @@ WITH days AS (
     employee_id AS employees_in_period
   FROM {{ ref('fct_employee_days') }} AS employee_days
   WHERE CAST(date_day AS DATE) IS NOT NULL
+), by_employees_in_period AS (
+  -- Each employee_id once per period and member, to be counted.
+  {% for freq, span in spans %}{% set outer = loop %}{% for segment, member in members.items() %}
+  SELECT
+    '{{ freq }}' AS freq,
+    '{{ span }}' AS span,
+    period_start,
+    '{{ segment }}' AS segment,
+    member,
+    COUNT(key) AS employees_in_period
+  FROM (
+    SELECT period_start, {{ member }} AS member, employees_in_period AS key
+    FROM fact
+    INNER JOIN changed_days USING (day)
+    WHERE freq = '{{ freq }}' AND span = '{{ span }}'
+    GROUP BY period_start, {{ member }}, employees_in_period
+  ) AS keys
+  GROUP BY period_start, member
+  {{ "UNION ALL" if not (outer.last and loop.last) }}
+  {% endfor %}{% endfor %}
 )
-SELECT
-  freq,
-  span,
-  period_start,
-  CASE
-    WHEN GROUPING(country_member) = 0 THEN 'country'
-    WHEN GROUPING(department_member) = 0 THEN 'department'
-    ELSE '_T'
-  END AS segment,
-  CASE
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
-    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS STRING), '_U')
-    ELSE '_T'
-  END AS member,
-  COUNT(*) AS n_rows,
-  ANY_VALUE(inputs) AS inputs,
-  COUNT(DISTINCT employees_in_period) AS employees_in_period
-FROM fact
-INNER JOIN changed_days USING (day)
-GROUP BY GROUPING SETS ((freq, span, period_start), (freq, span, period_start, country_member), (freq, span, period_start, department_member))
+SELECT *
+FROM by_employees_in_period
+INNER JOIN changed USING (freq, span, period_start)
 {% if is_incremental() %}UNION ALL BY NAME
 -- A period that has no rows any more.
-SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member, 0 AS n_rows
+SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member
 FROM {{ this }} ANTI JOIN inputs USING (freq, span, period_start)
 {% endif %}

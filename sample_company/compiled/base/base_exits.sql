@@ -17,7 +17,6 @@ WITH days AS (
 ), recounted AS (
   SELECT freq, span, period_start, segment, member, leavers
   FROM {{ ref('base_exits_recounted') }}
-  WHERE n_rows > 0
 )
 SELECT *
 FROM rolled_up

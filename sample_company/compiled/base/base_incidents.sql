@@ -19,7 +19,6 @@ WITH days AS (
 ), recounted AS (
   SELECT freq, span, period_start, segment, member, incident_resolution_time_p50
   FROM {{ ref('base_incidents_recounted') }}
-  WHERE n_rows > 0
 )
 SELECT *
 FROM rolled_up

@@ -19,7 +19,6 @@ WITH days AS (
 ), recounted AS (
   SELECT freq, span, period_start, segment, member, buyers, repeat_buyers
   FROM {{ ref('base_orders_recounted') }}
-  WHERE n_rows > 0
 )
 SELECT *
 FROM rolled_up

@@ -18,7 +18,6 @@ WITH days AS (
 ), recounted AS (
   SELECT freq, span, period_start, segment, member, absent_employees
   FROM {{ ref('base_absence_days_recounted') }}
-  WHERE n_rows > 0
 )
 SELECT *
 FROM rolled_up

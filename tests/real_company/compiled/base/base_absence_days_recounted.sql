@@ -4,6 +4,11 @@
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
     unique_key=['freq', 'span', 'period_start']
 ) }}
+{% set spans = [('M', 'period'), ('Q', 'period'), ('A', 'period'), ('M', 'year_to_date'), ('M', 'rolling_12_months')] %}
+{% set members = {
+    "_T": "'_T'",
+    "department": "COALESCE(CAST(department_member AS STRING), '_U')"
+} %}
 WITH days AS (
   SELECT day, inputs FROM {{ ref('base_absence_days_daily') }} WHERE segment = '_T' AND n_rows > 0
 ), period_days AS (
@@ -17,37 +22,42 @@ WITH days AS (
   SELECT freq, span, period_start, inputs
   FROM inputs{% if is_incremental() %} ANTI JOIN {{ this }} USING (freq, span, period_start, inputs){% endif %}
 ), changed_days AS (
-  SELECT freq, span, period_start, inputs, day
+  SELECT freq, span, period_start, day
   FROM changed
   INNER JOIN period_days USING (freq, span, period_start)
-), fact AS (
+), fact AS NOT MATERIALIZED (
   SELECT
     CAST(absence_date AS DATE) AS day,
     department AS department_member,
     employee_id AS absent_employees
   FROM {{ ref('fct_absence_days') }} AS absence_days
   WHERE CAST(absence_date AS DATE) IS NOT NULL
+), by_absent_employees AS (
+  -- Each employee_id once per period and member, to be counted.
+  {% for freq, span in spans %}{% set outer = loop %}{% for segment, member in members.items() %}
+  SELECT
+    '{{ freq }}' AS freq,
+    '{{ span }}' AS span,
+    period_start,
+    '{{ segment }}' AS segment,
+    member,
+    COUNT(key) AS absent_employees
+  FROM (
+    SELECT period_start, {{ member }} AS member, absent_employees AS key
+    FROM fact
+    INNER JOIN changed_days USING (day)
+    WHERE freq = '{{ freq }}' AND span = '{{ span }}'
+    GROUP BY period_start, {{ member }}, absent_employees
+  ) AS keys
+  GROUP BY period_start, member
+  {{ "UNION ALL" if not (outer.last and loop.last) }}
+  {% endfor %}{% endfor %}
 )
-SELECT
-  freq,
-  span,
-  period_start,
-  CASE
-    WHEN GROUPING(department_member) = 0 THEN 'department'
-    ELSE '_T'
-  END AS segment,
-  CASE
-    WHEN GROUPING(department_member) = 0 THEN COALESCE(CAST(department_member AS STRING), '_U')
-    ELSE '_T'
-  END AS member,
-  COUNT(*) AS n_rows,
-  ANY_VALUE(inputs) AS inputs,
-  COUNT(DISTINCT absent_employees) AS absent_employees
-FROM fact
-INNER JOIN changed_days USING (day)
-GROUP BY GROUPING SETS ((freq, span, period_start), (freq, span, period_start, department_member))
+SELECT *
+FROM by_absent_employees
+INNER JOIN changed USING (freq, span, period_start)
 {% if is_incremental() %}UNION ALL BY NAME
 -- A period that has no rows any more.
-SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member, 0 AS n_rows
+SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member
 FROM {{ this }} ANTI JOIN inputs USING (freq, span, period_start)
 {% endif %}

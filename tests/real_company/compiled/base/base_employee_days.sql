@@ -40,7 +40,6 @@ WITH days AS (
 ), recounted AS (
   SELECT freq, span, period_start, segment, member, employees_in_period
   FROM {{ ref('base_employee_days_recounted') }}
-  WHERE n_rows > 0
 )
 SELECT *
 FROM rolled_up

@@ -4,6 +4,12 @@
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
     unique_key=['freq', 'span', 'period_start']
 ) }}
+{% set spans = [('W', 'period'), ('M', 'period'), ('Q', 'period'), ('A', 'period'), ('M', 'year_to_date'), ('M', 'rolling_12_months')] %}
+{% set members = {
+    "_T": "'_T'",
+    "priority": "COALESCE(CAST(priority_member AS STRING), '_U')",
+    "service": "COALESCE(CAST(service_member AS STRING), '_U')"
+} %}
 WITH days AS (
   SELECT day, inputs FROM {{ ref('base_incidents_daily') }} WHERE segment = '_T' AND n_rows > 0
 ), period_days AS (
@@ -17,10 +23,10 @@ WITH days AS (
   SELECT freq, span, period_start, inputs
   FROM inputs{% if is_incremental() %} ANTI JOIN {{ this }} USING (freq, span, period_start, inputs){% endif %}
 ), changed_days AS (
-  SELECT freq, span, period_start, inputs, day
+  SELECT freq, span, period_start, day
   FROM changed
   INNER JOIN period_days USING (freq, span, period_start)
-), fact AS (
+), fact AS NOT MATERIALIZED (
   SELECT
     CAST(resolved_date AS DATE) AS day,
     priority AS priority_member,
@@ -28,29 +34,27 @@ WITH days AS (
     resolution_hours AS incident_resolution_time_p50
   FROM {{ ref('fct_incidents') }} AS incidents
   WHERE CAST(resolved_date AS DATE) IS NOT NULL
+), computed AS (
+  {% for freq, span in spans %}{% set outer = loop %}{% for segment, member in members.items() %}
+  SELECT
+    '{{ freq }}' AS freq,
+    '{{ span }}' AS span,
+    period_start,
+    '{{ segment }}' AS segment,
+    {{ member }} AS member,
+    PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY incident_resolution_time_p50) AS incident_resolution_time_p50
+  FROM fact
+  INNER JOIN changed_days USING (day)
+  WHERE freq = '{{ freq }}' AND span = '{{ span }}'
+  GROUP BY period_start, {{ member }}
+  {{ "UNION ALL" if not (outer.last and loop.last) }}
+  {% endfor %}{% endfor %}
 )
-SELECT
-  freq,
-  span,
-  period_start,
-  CASE
-    WHEN GROUPING(priority_member) = 0 THEN 'priority'
-    WHEN GROUPING(service_member) = 0 THEN 'service'
-    ELSE '_T'
-  END AS segment,
-  CASE
-    WHEN GROUPING(priority_member) = 0 THEN COALESCE(CAST(priority_member AS STRING), '_U')
-    WHEN GROUPING(service_member) = 0 THEN COALESCE(CAST(service_member AS STRING), '_U')
-    ELSE '_T'
-  END AS member,
-  COUNT(*) AS n_rows,
-  ANY_VALUE(inputs) AS inputs,
-  QUANTILE_CONT((incident_resolution_time_p50), 0.5 ORDER BY (incident_resolution_time_p50)) AS incident_resolution_time_p50
-FROM fact
-INNER JOIN changed_days USING (day)
-GROUP BY GROUPING SETS ((freq, span, period_start), (freq, span, period_start, priority_member), (freq, span, period_start, service_member))
+SELECT *
+FROM computed
+INNER JOIN changed USING (freq, span, period_start)
 {% if is_incremental() %}UNION ALL BY NAME
 -- A period that has no rows any more.
-SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member, 0 AS n_rows
+SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member
 FROM {{ this }} ANTI JOIN inputs USING (freq, span, period_start)
 {% endif %}

@@ -4,7 +4,7 @@
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
     unique_key='day'
 ) }}
-WITH fact AS (
+WITH fact AS NOT MATERIALIZED (
   SELECT
     CAST(line_date AS DATE) AS day,
     country AS country_member,
@@ -16,7 +16,7 @@ WITH fact AS (
   FROM {{ ref('fct_order_lines') }} AS order_lines
   WHERE CAST(line_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), '71be0b209e385ff1') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), 'bd10a6160567a16a') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -33,7 +33,7 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), '71be0b209e385ff1') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), 'bd10a6160567a16a') AS inputs,
   SUM(gross_revenue) AS gross_revenue,
   SUM(net_revenue) AS net_revenue,
   SUM(order_lines) AS order_lines,

@@ -4,6 +4,11 @@
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
     unique_key=['freq', 'span', 'period_start']
 ) }}
+{% set spans = [('W', 'period'), ('M', 'period'), ('Q', 'period'), ('A', 'period'), ('M', 'year_to_date'), ('M', 'rolling_12_months')] %}
+{% set members = {
+    "_T": "'_T'",
+    "country": "COALESCE(CAST(country_member AS STRING), '_U')"
+} %}
 WITH days AS (
   SELECT day, inputs FROM {{ ref('base_orders_daily') }} WHERE segment = '_T' AND n_rows > 0
 ), period_days AS (
@@ -17,40 +22,46 @@ WITH days AS (
   SELECT freq, span, period_start, inputs
   FROM inputs{% if is_incremental() %} ANTI JOIN {{ this }} USING (freq, span, period_start, inputs){% endif %}
 ), changed_days AS (
-  SELECT freq, span, period_start, inputs, day
+  SELECT freq, span, period_start, day
   FROM changed
   INNER JOIN period_days USING (freq, span, period_start)
-), fact AS (
+), fact AS NOT MATERIALIZED (
   SELECT
     CAST(order_date AS DATE) AS day,
     country AS country_member,
     customer_id AS buyers,
-    CASE WHEN is_repeat_order THEN customer_id END AS repeat_buyers,
+    customer_id AS repeat_buyers,
     is_repeat_order AS repeat_buyers_counts
   FROM {{ ref('fct_orders') }} AS orders
   WHERE CAST(order_date AS DATE) IS NOT NULL
+), by_buyers AS (
+  -- Each customer_id once per period and member, to be counted.
+  {% for freq, span in spans %}{% set outer = loop %}{% for segment, member in members.items() %}
+  SELECT
+    '{{ freq }}' AS freq,
+    '{{ span }}' AS span,
+    period_start,
+    '{{ segment }}' AS segment,
+    member,
+    COUNT(key) AS buyers,
+    CASE WHEN BOOL_OR(repeat_buyers) THEN COUNT(key) FILTER (WHERE repeat_buyers) END AS repeat_buyers
+  FROM (
+    SELECT period_start, {{ member }} AS member, buyers AS key,
+      BOOL_OR(repeat_buyers_counts) AS repeat_buyers
+    FROM fact
+    INNER JOIN changed_days USING (day)
+    WHERE freq = '{{ freq }}' AND span = '{{ span }}'
+    GROUP BY period_start, {{ member }}, buyers
+  ) AS keys
+  GROUP BY period_start, member
+  {{ "UNION ALL" if not (outer.last and loop.last) }}
+  {% endfor %}{% endfor %}
 )
-SELECT
-  freq,
-  span,
-  period_start,
-  CASE
-    WHEN GROUPING(country_member) = 0 THEN 'country'
-    ELSE '_T'
-  END AS segment,
-  CASE
-    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
-    ELSE '_T'
-  END AS member,
-  COUNT(*) AS n_rows,
-  ANY_VALUE(inputs) AS inputs,
-  COUNT(DISTINCT buyers) AS buyers,
-  CASE WHEN COUNT_IF(repeat_buyers_counts) > 0 THEN COUNT(DISTINCT repeat_buyers) END AS repeat_buyers
-FROM fact
-INNER JOIN changed_days USING (day)
-GROUP BY GROUPING SETS ((freq, span, period_start), (freq, span, period_start, country_member))
+SELECT *
+FROM by_buyers
+INNER JOIN changed USING (freq, span, period_start)
 {% if is_incremental() %}UNION ALL BY NAME
 -- A period that has no rows any more.
-SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member, 0 AS n_rows
+SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member
 FROM {{ this }} ANTI JOIN inputs USING (freq, span, period_start)
 {% endif %}
