@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from data_quality import ledger_compact, ledger_verify, published
-from data_quality.ledger import Ledger
-from data_quality.ledger_verify import Verification
 from metrics.company import ledger_path, published_path
+
+if TYPE_CHECKING:  # Delta and Arrow take a third of a second to import; other commands don't need them.
+    from data_quality.ledger_verify import Verification
 
 SHOWN = 50
 
@@ -25,6 +26,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 @app.command()
 def verify(as_json: Json = False) -> None:
     """Hold every row against the releases; ends with status 1 when one isn't as it was released."""
+    from data_quality import ledger_verify
+    from data_quality.ledger import Ledger
+
     root = ledger_path()
     result = ledger_verify.verify(Ledger.open(root, make=False))
     if as_json:
@@ -38,6 +42,8 @@ def verify(as_json: Json = False) -> None:
 @app.command()
 def rebuild() -> None:
     """Make the published file anew, from the ledger alone."""
+    from data_quality import published
+
     path = published_path()
     ledger = published.rebuild(ledger_path(), path)
     _console().print(f"[green]✓[/] {path} holds the ledger's {len(ledger.releases)} releases.", soft_wrap=True)
@@ -46,6 +52,8 @@ def rebuild() -> None:
 @app.command()
 def compact(as_json: Json = False) -> None:
     """Write the many small files of the ledger together; no row changes."""
+    from data_quality import ledger_compact
+
     tables = ledger_compact.compact(ledger_path())
     if as_json:
         _print_json([asdict(one) for one in tables])
@@ -63,7 +71,7 @@ def _report(root: str, result: Verification) -> None:
         table = Table("release", "table", "row", "fault", "")
         for one in result.findings[:SHOWN]:
             sequence = "" if one.sequence is None else str(one.sequence)
-            table.add_row(sequence, one.table, one.key or "", f"[red]{one.fault}[/]", one.detail)
+            table.add_row(sequence, one.table, escape(one.key or ""), f"[red]{one.fault}[/]", escape(one.detail))
         console.print(table)
         if len(result.findings) > SHOWN:
             console.print(f"And {len(result.findings) - SHOWN:,} more; --json prints them all.")
