@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -114,6 +114,7 @@ _KEYS = {
     "releases": ("sequence",),
 }
 TRANSACTION = "ledger"  # the Delta application id whose transaction version is the newest sequence
+Rows = Sequence[dict[str, Any]]
 TableName = Literal["observations", "verdicts", "decisions", "releases"]
 
 
@@ -208,6 +209,7 @@ class Ledger:
         )
         verdicts = _filled("verdicts", verdicts, release_id=release_id)
         newest = self.newest
+        content = observations.to_pylist(), verdicts.to_pylist()
         row: dict[str, Any] = {
             "release_id": release_id,
             "sequence": newest["sequence"] + 1 if newest else 1,
@@ -215,7 +217,7 @@ class Ledger:
             "published_at": published_at,
             "n_observations": observations.num_rows,
             "n_verdicts": verdicts.num_rows,
-            "content_hash": content_hash(observations, verdicts, catalog),
+            "content_hash": content_hash(*content, catalog),
             "previous_hash": row_hash(newest) if newest else None,
             "catalog": catalog,
             "batch_id": batch_id,
@@ -223,8 +225,8 @@ class Ledger:
         row["manifest"] = "\n".join(
             [
                 *lines("releases", [row]),
-                *lines("observations", observations.to_pylist()),
-                *lines("verdicts", verdicts.to_pylist()),
+                *lines("observations", content[0]),
+                *lines("verdicts", content[1]),
                 *self._unsealed_decisions(),
             ]
         )
@@ -285,11 +287,11 @@ class Ledger:
                 raise ConcurrentRelease(problem, file=self.root) from None
 
 
-def content_hash(observations: pa.Table, verdicts: pa.Table, catalog: str) -> str:
+def content_hash(observations: Rows, verdicts: Rows, catalog: str) -> str:
     """The hash of what a release holds; the order of rows and columns beyond the schema's don't matter."""
     digest = hashlib.sha256()
     for name, rows in (("observations", observations), ("verdicts", verdicts)):
-        texts = sorted(_canonical(name, row) for row in ledger_tables.fitted(rows, SCHEMAS[name]).to_pylist())
+        texts = sorted(_canonical(name, row) for row in rows)
         digest.update(f"{len(texts)}\n".encode())
         digest.update("".join(f"{text}\n" for text in texts).encode("utf-8"))
     digest.update(catalog.encode("utf-8"))
@@ -301,7 +303,7 @@ def row_hash(release: dict[str, Any]) -> str:
     return _hash("releases", release)
 
 
-def lines(name: str, rows: Iterable[dict[str, Any]]) -> list[str]:
+def lines(name: str, rows: Rows) -> list[str]:
     """The manifest lines of rows: table, the first eight digits of the row's hash, its key, with blanks between.
 
     A key joins its columns with slashes. A release row's line leaves out its manifest.
@@ -319,12 +321,13 @@ def sealed_lines(release: dict[str, Any]) -> list[str]:
 
 
 def _hash(name: str, row: dict[str, Any]) -> str:
-    facts = {column: row.get(column) for column in SCHEMAS[name].names}
-    return hashlib.sha256(_canonical(name, facts).encode("utf-8")).hexdigest()
+    return hashlib.sha256(_canonical(name, row).encode("utf-8")).hexdigest()
 
 
 def _canonical(name: str, row: dict[str, Any]) -> str:
-    facts = {column: value for column, value in row.items() if value is not None or column in _FIRST_FORMAT[name]}
+    first = _FIRST_FORMAT[name]
+    values = ((column, row.get(column)) for column in SCHEMAS[name].names)
+    facts = {column: value for column, value in values if value is not None or column in first}
     return json.dumps(facts, sort_keys=True, ensure_ascii=False, default=_text)
 
 

@@ -151,10 +151,8 @@ def _chain(releases: list[dict[str, Any]], committed: int) -> Iterator[Finding]:
 def _content(release: dict[str, Any], rows: Rows) -> Iterator[Finding]:
     """The observations and verdicts of one release."""
     sequence = release["sequence"]
-    schemas = {name: pa.schema([field.with_nullable(True) for field in SCHEMAS[name]]) for name in rows}
-    found = {name: pa.Table.from_pylist(rows[name], schema=schemas[name]) for name in rows}
     intact = (
-        content_hash(found["observations"], found["verdicts"], release["catalog"]) == release["content_hash"]
+        content_hash(rows["observations"], rows["verdicts"], release["catalog"]) == release["content_hash"]
         and len(rows["observations"]) == release["n_observations"]
         and len(rows["verdicts"]) == release["n_verdicts"]
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from pydantic import ValidationError
 
 from data_quality import published_tables as tables
 from data_quality.ledger import Ledger
@@ -85,7 +86,11 @@ def build(ledger: Ledger, path: Path) -> None:
 
 def _write(ledger: Ledger, draft: Path) -> None:
     assert ledger.newest is not None
-    catalog = Catalog.parse(ledger.newest["catalog"])
+    try:
+        catalog = Catalog.parse(ledger.newest["catalog"])
+    except ValidationError as error:
+        problem = f"the newest release's catalogue is not of this version ({error.error_count()} faults)"
+        raise NyckeltalError(f"{problem}; `kpi run` releases today's", file=ledger.root) from None
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         # The oldest storage format, so that BI tools with an older driver can read it.

@@ -43,9 +43,9 @@ def test_releases_are_numbered_and_chained(tmp_path: Path) -> None:
     assert [row["previous_hash"] for row in ledger.releases] == [None, *map(row_hash, ledger.releases[:2])]
     for row in ledger.releases:
         rows = [one for one in ledger.committed("observations").to_pylist() if one["release_id"] == row["release_id"]]
-        assert content_hash(table(rows), table([], VERDICTS), row["catalog"]) == row["content_hash"]
+        assert content_hash(rows, [], row["catalog"]) == row["content_hash"]
         rows[0]["obs_value"] += 1
-        assert content_hash(table(rows), table([], VERDICTS), row["catalog"]) != row["content_hash"]
+        assert content_hash(rows, [], row["catalog"]) != row["content_hash"]
 
 
 def test_of_two_writers_one_commits(tmp_path: Path) -> None:
@@ -94,12 +94,12 @@ def test_hashes_stay_what_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
         "release_id": "r1", "sequence": 1, "realtime_start": DAY, "published_at": NOON, "n_observations": 1,
         "n_verdicts": 1, "content_hash": golden, "previous_hash": None, "catalog": "{}", "batch_id": "b",
     }  # fmt: skip
-    assert content_hash(table([observed]), table([judged], VERDICTS), "{}") == golden
+    assert content_hash([observed], [judged], "{}") == golden
     assert row_hash(row) == "40443b1fb6f1ae17ebd5924534e79d42772f88e1ced2feb0f7e73ff1a8fdc69e"
     later = SCHEMAS["observations"].append(pa.field("note", pa.string()))
     monkeypatch.setitem(SCHEMAS, "observations", later)
-    assert content_hash(table([observed], later), table([judged], VERDICTS), "{}") == golden
-    assert content_hash(table([{**observed, "note": "n"}], later), table([judged], VERDICTS), "{}") != golden
+    assert content_hash([observed], [judged], "{}") == golden
+    assert content_hash([{**observed, "note": "n"}], [judged], "{}") != golden
 
 
 def first_format(root: str) -> None:

@@ -18,8 +18,10 @@ from data_quality.ledger import Ledger
 from data_quality.ledger_lock import releasing
 from metrics import company
 from metrics.catalog import Catalog
+from metrics.errors import NyckeltalError
 from orchestration import cli
 from tests import warehouse_factory
+from tests.ledger_factory import append, observation
 from tests.warehouse_factory import Warehouse, cells, kpi
 
 SPAN = ("2026-01-01", "2026-02-28")
@@ -227,3 +229,14 @@ def test_a_file_is_rebuilt_under_the_release_lock(warehouse: Warehouse) -> None:
             assert path.stat().st_mtime_ns == written
         waiting.result(timeout=30)
     assert path.stat().st_mtime_ns > written
+
+
+def test_a_catalogue_of_another_version_is_said_and_the_file_stands(warehouse: Warehouse) -> None:
+    before = whole(company.published_path())
+    append(ledger(), observation())
+    with pytest.raises(NyckeltalError, match="catalogue is not of this version"):
+        published.rebuild(company.ledger_path(), company.published_path())
+    assert whole(company.published_path()) == before
+    warehouse.now("2026-03-05 13:00")
+    assert warehouse.publish(*SPAN).release_id
+    assert len(whole(company.published_path())["releases"]) == 3
