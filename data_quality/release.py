@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-from filelock import FileLock
 
 from data_quality import candidates, disclosure, published, verdict, vintages, warehouse
 from data_quality.candidates import Build, Candidate, Loaded
 from data_quality.checks import SEVERITIES
 from data_quality.ledger import VERDICTS, ConcurrentRelease, Ledger
+from data_quality.ledger_lock import releasing
 from data_quality.plan import Planned, plan
 from data_quality.verdict import Key, Verdict
 from data_quality.vintages import ADMITTED, INCOMING
@@ -92,7 +90,7 @@ def publish(company: Company, catalog: Catalog, first: date, last: date) -> Rele
     Raises NyckeltalError when the warehouse or the data folder can't be used, or the clock stands before the last
     release.
     """
-    with _lock():  # releases on one machine come after each other; one from elsewhere the ledger itself refuses
+    with releasing():  # releases on one machine come after each other; one from elsewhere the ledger itself refuses
         with warehouse.connect() as connection:
             offer = _offer(connection, company, catalog, first, last)
         for attempt in range(1, ATTEMPTS + 1):
@@ -103,22 +101,6 @@ def publish(company: Company, catalog: Catalog, first: date, last: date) -> Rele
                     raise
                 logging.getLogger(__name__).info("another release came first; comparing with that one")
     raise AssertionError("unreachable")
-
-
-@contextmanager
-def _lock() -> Iterator[None]:
-    folder = deployment.data_dir()
-    if not folder.is_dir():
-        raise NyckeltalError("there is no data folder yet; run `kpi run`", file=folder)
-    lock = FileLock(folder / "release.lock", mode=0o600)
-    try:
-        lock.acquire()
-    except OSError as error:
-        raise NyckeltalError(f"the data folder can't be written: {error.strerror}", file=folder) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _offer(

@@ -15,11 +15,13 @@ from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company, data_dir, published_path
 from metrics.errors import NyckeltalError, did_you_mean
 from metrics.periods import FREQ_NAMES
+from orchestration import ledger_cli
 
 app = typer.Typer(
     name="kpi", help="Governed KPIs: define, compile, run, look up.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False,
 )  # fmt: skip
+app.add_typer(ledger_cli.app, name="ledger")
 # This very stream, also while a run sends what libraries print elsewhere; wide where no terminal sets a width.
 console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
