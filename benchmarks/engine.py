@@ -31,9 +31,14 @@ class Engine:
         self.order = _ordered(self.models)
 
     def run(self) -> None:
-        """Builds every model: a table anew, an incremental one by replacing the keys that its select brings."""
+        """Builds every model: a table anew, an incremental one by replacing the keys that its select brings.
+
+        In one transaction: a commit to the disk for each of many small tables would be most of a short run.
+        """
+        self.connection.execute("begin")
         for name in self.order:
             self._build(name)
+        self.connection.execute("commit")
 
     def _build(self, name: str) -> None:
         config: dict[str, Any] = {}
