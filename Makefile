@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 .PHONY: run test check dev clean lock
 
 run: $(VENV)/.installed
-	$(BIN)/python -m sample_company.simulator --out $${NYCKELTAL_DATA_DIR:-data}/sources
+	$(BIN)/python -m sample_company.simulator --out "$${NYCKELTAL_SOURCE_DIR:-$${NYCKELTAL_DATA_DIR:-data}/sources}"
 	$(BIN)/kpi run
 
 test: check

@@ -13,7 +13,7 @@ from metrics.compiler import candidates_sql, kpi_sql
 from metrics.errors import NyckeltalError, Problems
 from metrics.lineage import Lineage, Upstream, definition_hash
 from metrics.planner import KpiPlan, plan
-from metrics.registry import Kpi, adopted_kpis
+from metrics.registry import adopted_kpis
 from metrics.rules import findings
 from metrics.semantic import SemanticLayer
 
@@ -51,12 +51,6 @@ def compile_company(company: Company) -> dict[str, str]:
     files["kpi/candidates.sql"] = candidates_sql(plans)
     files["catalog.json"] = _catalog(company, entries)
     return files
-
-
-def check_definitions(company: Company) -> list[Kpi]:
-    """The adopted KPIs, after every rule has passed; raises what `compile_company` raises."""
-    compile_company(company)
-    return adopted_kpis(company)
 
 
 def write(company: Company, files: dict[str, str]) -> list[str]:

@@ -51,6 +51,7 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
 
         with run.stages.stage("models"), writing():
             builds.prepare_tables(catalog)
+            builds.outdate(catalog)
             # The gate's library takes seconds to import; DuckDB, at work for dbt, leaves the interpreter free.
             Thread(target=import_module, args=["great_expectations"], daemon=True).start()
             results = dbt_project.build(company, ["build", *chosen.selection_args, *indirect], keep)

@@ -1,8 +1,9 @@
 """Published KPIs: one asset each, by month, behind the gate."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from dagster import (
     AssetCheckEvaluation,
@@ -22,9 +23,10 @@ from dagster import (
 from data_quality import gate, release
 from data_quality.release import Held, Release
 from data_quality.verdict import Verdict
-from metrics.catalog import Catalog
+from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company
 from metrics.periods import parse, period_of
+from orchestration import builds
 from orchestration.assets.models import CANDIDATES
 from orchestration.lock import writing
 from orchestration.partitions import months
@@ -53,13 +55,19 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
                 owners=[kpi.owner] if "@" in kpi.owner else [],
                 kinds={"duckdb", "deltalake"},
                 tags={"domain": kpi.domain, "level": kpi.level},
+                metadata=_facts(kpi),
                 partitions_def=partitions,
                 skippable=True,
             )
             for kpi_id, kpi in kpis.items()
         ],
         check_specs=[
-            AssetCheckSpec(GATE, asset=_key(kpi_id), description="No period that ended in the month is held back.")
+            AssetCheckSpec(
+                GATE,
+                asset=_key(kpi_id),
+                description="No period that ended in the month is held back. The execution history has every month;"
+                " the result without a partition is that of the newest month of the run.",
+            )
             for kpi_id in kpis
         ],
         backfill_policy=BackfillPolicy.single_run(),
@@ -69,6 +77,7 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
         first, last = parse(keys[0]).start, parse(keys[-1]).end
         with writing():
             with run.stages.stage("gate"):
+                builds.outdate(catalog)
                 run.verdicts = gate.judge(company, catalog, first, last)
             with run.stages.stage("publication"):
                 run.release = release.publish(company, catalog, first, last)
@@ -95,7 +104,11 @@ def _report(
         for month, judged in sorted(per_month.items()):
             held = [refused[one.key] for one in judged if one.key in refused]
             if not held:
-                context.log_event(AssetMaterialization(key, partition=month, metadata={"periods": _codes(judged)}))
+                context.log_event(
+                    AssetMaterialization(
+                        key, partition=month, metadata={"periods": _codes(judged), "release": released.sequence}
+                    )
+                )
             context.log_event(
                 AssetCheckEvaluation(
                     asset_key=key,
@@ -103,7 +116,7 @@ def _report(
                     passed=not held,
                     severity=AssetCheckSeverity.ERROR,
                     partition=month,
-                    description=_why(held),
+                    description=_why(held) or f"let through: {_codes(judged)}",
                 )
             )
         newest = max(per_month, default=None)
@@ -113,7 +126,7 @@ def _report(
             check_name=GATE,
             passed=not held,
             severity=AssetCheckSeverity.ERROR,
-            description=_why(held) or f"let through in {newest}",
+            description=_newest_in_words(newest, per_month, held),
         )
 
 
@@ -122,7 +135,30 @@ def _codes(verdicts: Sequence[Verdict]) -> str:
 
 
 def _why(held: Sequence[Held]) -> str:
-    return "; ".join(f"{one.time_period}: {', '.join(one.checks) or one.reason}" for one in held)
+    """Why those periods are held, a line each; a protected KPI's reasons have no figures."""
+    return "\n".join(f"{one.time_period} held ({', '.join(one.checks) or 'refused'}): {one.reason}" for one in held)
+
+
+def _newest_in_words(month: str | None, per_month: Mapping[str, Sequence[Verdict]], held: Sequence[Held]) -> str:
+    if month is None:
+        return "no period ended"
+    return f"{month}: " + (_why(held) or f"let through: {_codes(per_month[month])}")
+
+
+def _facts(kpi: CatalogKpi) -> dict[str, Any]:
+    """What the catalogue says of a KPI, for its page."""
+    return {
+        "name": kpi.name,
+        "unit": kpi.unit,
+        "frequencies": ", ".join(kpi.freqs),
+        "segments": ", ".join(kpi.segments) or "none",
+        "objective": kpi.objective,
+        "target": kpi.target if kpi.target is not None else kpi.target_note,
+        "definition_version": kpi.definition_version,
+        "candidates": f"kpi.{kpi.model}",
+        "feeds": ", ".join(kpi.feeds),
+        "protected": kpi.protected,
+    }
 
 
 def months_of(first: date, last: date) -> tuple[str, str]:
