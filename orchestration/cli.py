@@ -175,11 +175,10 @@ def dev(port: Annotated[int, typer.Option(help="The port of the web page, on thi
     """Dagster's web page over the assets, with its schedules."""
     from orchestration.run import dagster_home
 
-    home = dagster_home()
-    os.environ["DAGSTER_HOME"] = str(home)
+    Company.load()
+    os.environ["DAGSTER_HOME"] = str(dagster_home())
     dagster = str(Path(sys.executable).with_name("dagster"))
     arguments = [dagster, "dev", "-w", str(PROJECT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
-    os.chdir(PROJECT)
     os.execv(dagster, arguments)
 
 
