@@ -10,7 +10,7 @@ CLIENTS := 1.0.0 1.1.3 1.2.2 1.3.2 1.4.4 2.0.0
 .PHONY: run test check clients dev clean lock
 
 run: $(VENV)/.installed
-	$(BIN)/python -m sample_company.simulator --out $${NYCKELTAL_DATA_DIR:-data}/sources
+	$(BIN)/python -m sample_company.simulator --out "$${NYCKELTAL_SOURCE_DIR:-$${NYCKELTAL_DATA_DIR:-data}/sources}"
 	$(BIN)/kpi run
 
 test: check

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 
@@ -72,6 +73,7 @@ class Build:
     """The newest recorded dbt build of a KPI."""
 
     batch_id: str | None
+    built_at: datetime
     ok: bool
     reason: str | None
 
@@ -92,7 +94,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Loaded:
     """
     unreadable = _load_rows(connection, catalog)
     connection.execute(_KEYS)
-    _load_builds(connection)
+    builds = newest_builds(connection)
     protected = {kpi.kpi_id for kpi in catalog.kpis if kpi.protected}
     secret = pseudonym.key() if protected else b""
     candidates = {}
@@ -100,10 +102,6 @@ def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Loaded:
         if kpi_id in protected:
             content = hmac.new(secret, content.encode("ascii"), hashlib.sha256).hexdigest()
         candidates[kpi_id, freq, period] = Candidate(content, batch_id, definition)
-    builds = {
-        kpi_id: Build(batch_id, bool(ok), reason)
-        for kpi_id, batch_id, ok, reason in connection.execute("from builds").fetchall()
-    }
     return Loaded(candidates, builds, unreadable)
 
 
@@ -127,12 +125,18 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[
     return unreadable
 
 
-def _load_builds(connection: duckdb.DuckDBPyConnection) -> None:
+def newest_builds(connection: duckdb.DuckDBPyConnection) -> dict[str, Build]:
+    """The newest build of each KPI in `kpi._builds`, put into the temporary table `builds` too."""
     connection.execute(
-        "create or replace temp table builds (kpi_id varchar, batch_id varchar, ok boolean, reason varchar)"
+        "create or replace temp table builds"
+        " (kpi_id varchar, batch_id varchar, built_at timestamptz, ok boolean, reason varchar)"
     )
     if has_table(connection, "kpi", "_builds"):
         connection.execute(
-            "insert into builds select kpi_id, batch_id, ok, reason from kpi._builds"
+            "insert into builds select kpi_id, batch_id, built_at, ok, reason from kpi._builds"
             " qualify row_number() over (partition by kpi_id order by built_at desc, rowid desc) = 1"
         )
+    return {
+        kpi_id: Build(batch_id, built_at, bool(ok), reason)
+        for kpi_id, batch_id, built_at, ok, reason in connection.execute("from builds").fetchall()
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sys
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company, data_dir, published_path
@@ -41,6 +43,8 @@ def run(
     from orchestration.stages import Stages
 
     company = Company.load()
+    if period is not None and whole:
+        raise NyckeltalError("give --period or --history, not both")
     if period is not None:
         first, last = partitions.of_period(company, period)
     elif whole or not published_path().exists():
@@ -59,14 +63,14 @@ def run(
 @app.command()
 def check(as_json: Json = False) -> None:
     """Check the company's feeds and KPI definitions; report every finding at once."""
-    from metrics.compiled import plan_company
+    from metrics import compiled
 
     company = Company.load()
-    kpis = plan_company(company).kpis
+    kpis = len(Catalog.model_validate_json(compiled.compile_company(company)["catalog.json"]).kpis)
     if as_json:
-        _print_json({"company": company.name, "feeds": len(company.feeds), "kpis": len(kpis), "findings": []})
+        _print_json({"company": company.name, "feeds": len(company.feeds), "kpis": kpis, "findings": []})
     else:
-        console.print(f"[green]✓[/] {company.name}: {len(company.feeds)} feeds and {len(kpis)} KPIs are right.")
+        console.print(f"[green]✓[/] {company.name}: {len(company.feeds)} feeds and {kpis} KPIs are right.")
 
 
 @app.command(name="compile")
@@ -189,15 +193,35 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help='Such as "from kpi.observations limit 10".')],
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with a header.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask the published tables in SQL, read-only, also while a run goes on."""
+    from orchestration import published, report
+
+    if as_csv and as_json:
+        raise NyckeltalError("give --csv or --json, not both")
+    if as_json:
+        _print_json(published.query(query))
+        return
+    names, rows = published.table(query)
+    if as_csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows([names, *rows])
+        return
+    console.print(report.plain_table(names, rows))
+
+
+@app.command()
 def dev(port: Annotated[int, typer.Option(help="The port of the web page, on this machine only.")] = 3000) -> None:
     """Dagster's web page over the assets, with its schedules."""
     from orchestration.run import dagster_home
 
-    home = dagster_home()
-    os.environ["DAGSTER_HOME"] = str(home)
+    Company.load()
+    os.environ["DAGSTER_HOME"] = str(dagster_home())
     dagster = str(Path(sys.executable).with_name("dagster"))
     arguments = [dagster, "dev", "-w", str(PROJECT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
-    os.chdir(PROJECT)
     os.execv(dagster, arguments)
 
 
@@ -214,7 +238,7 @@ def main() -> None:
     try:
         app()
     except NyckeltalError as error:
-        Console(stderr=True).print(f"[red]✗[/] {error}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]✗[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
     except OSError as error:
         Console(stderr=True).print(f"[red]✗[/] {error.filename or data_dir()}: {error.strerror}", soft_wrap=True)
