@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -18,14 +19,24 @@ from benchmarks.engine import Engine
 from benchmarks.facts import LAST_MONTH, SEGMENTS, add_month
 from metrics.semantic import GRAINS, SemanticLayer
 
-Contender = Callable[[duckdb.DuckDBPyConnection, Path, int, int], float]
+
+@dataclass(frozen=True)
+class Size:
+    """The history: rows over months, evenly; a new month is as large as one of them."""
+
+    rows: int
+    months: int
+    seed: int
+
+
+Contender = Callable[[duckdb.DuckDBPyConnection, Path, Size], float]
 _TOUCHED = " or ".join(
     f"freq = '{freq}' and period_start >= date_trunc('{unit}', date '{LAST_MONTH}')"
     for freq, unit in hand.UNITS.items()
 )
 
 
-def hand_full(connection: duckdb.DuckDBPyConnection, _: Path, __: int, ___: int) -> float:
+def hand_full(connection: duckdb.DuckDBPyConnection, _: Path, __: Size) -> float:
     """By hand, everything from the mart."""
     started = time.perf_counter()
     hand.compute(connection)
@@ -34,9 +45,9 @@ def hand_full(connection: duckdb.DuckDBPyConnection, _: Path, __: int, ___: int)
     return seconds
 
 
-def hand_month(connection: duckdb.DuckDBPyConnection, _: Path, rows: int, seed: int) -> float:
+def hand_month(connection: duckdb.DuckDBPyConnection, _: Path, size: Size) -> float:
     """By hand, the week, month, quarter and year that a new month touches."""
-    add_month(connection, _month_rows(rows), rows, seed)
+    add_month(connection, size.rows // size.months, size.rows, size.seed)
     started = time.perf_counter()
     hand.compute(connection, only_last_month=True)
     seconds = time.perf_counter() - started
@@ -44,7 +55,7 @@ def hand_month(connection: duckdb.DuckDBPyConnection, _: Path, rows: int, seed: 
     return seconds
 
 
-def engine_full(connection: duckdb.DuckDBPyConnection, work: Path, _: int, __: int) -> float:
+def engine_full(connection: duckdb.DuckDBPyConnection, work: Path, _: Size) -> float:
     """The compiled models, everything from the mart."""
     models = compiled(semantic_layer(work))
     engine = Engine(connection, models)
@@ -55,12 +66,12 @@ def engine_full(connection: duckdb.DuckDBPyConnection, work: Path, _: int, __: i
     return seconds
 
 
-def engine_month(connection: duckdb.DuckDBPyConnection, work: Path, rows: int, seed: int) -> float:
+def engine_month(connection: duckdb.DuckDBPyConnection, work: Path, size: Size) -> float:
     """The compiled models, a new month on top of a history that was computed before."""
     models = compiled(semantic_layer(work))
     engine = Engine(connection, models)
     engine.run()
-    add_month(connection, _month_rows(rows), rows, seed)
+    add_month(connection, size.rows // size.months, size.rows, size.seed)
     connection.execute("checkpoint")
     started = time.perf_counter()
     engine.run()
@@ -69,13 +80,13 @@ def engine_month(connection: duckdb.DuckDBPyConnection, work: Path, rows: int, s
     return seconds
 
 
-def metricflow_per_kpi(connection: duckdb.DuckDBPyConnection, work: Path, _: int, __: int) -> float:
+def metricflow_per_kpi(connection: duckdb.DuckDBPyConnection, work: Path, _: Size) -> float:
     """A MetricFlow query for each KPI, frequency and segment."""
     layer = semantic_layer(work)
     return _metricflow(connection, layer, [[name] for name in sorted(layer.metrics)])
 
 
-def metricflow_joint(connection: duckdb.DuckDBPyConnection, work: Path, _: int, __: int) -> float:
+def metricflow_joint(connection: duckdb.DuckDBPyConnection, work: Path, _: Size) -> float:
     """A MetricFlow query for each frequency and segment, with all KPIs."""
     layer = semantic_layer(work)
     return _metricflow(connection, layer, [sorted(layer.metrics)])
@@ -89,11 +100,6 @@ CONTENDERS: dict[str, Contender] = {
     "metricflow_per_kpi": metricflow_per_kpi,
     "metricflow_joint": metricflow_joint,
 }
-
-
-def _month_rows(rows: int) -> int:
-    """As many whatever the history's length, so that months on top of 12 and of 72 can be compared."""
-    return rows // 36
 
 
 def _metricflow(connection: duckdb.DuckDBPyConnection, layer: SemanticLayer, groups: list[list[str]]) -> float:

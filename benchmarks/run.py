@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import facts
-from benchmarks.contenders import CONTENDERS
+from benchmarks.contenders import CONTENDERS, Size
 
 RESULTS = Path(__file__).parent / "results" / "engine.json"
 SEED = 20261124
@@ -35,6 +35,9 @@ SIZES = (
     (10_000_000, 36, ALL),
     (10_000_000, 12, ("hand_month", "engine_month")),
     (10_000_000, 72, ("hand_month", "engine_month")),
+    # As many rows a month as ten million over 36 months: what a longer history alone costs.
+    (3_333_324, 12, ("hand_month", "engine_month")),
+    (19_999_944, 72, ("hand_month", "engine_month")),
     (50_000_000, 36, ("hand", "hand_month", "engine_full", "engine_month")),
 )
 _DIFFERENT = """
@@ -67,7 +70,7 @@ def main() -> None:
     parser.add_argument("--child", nargs=2, metavar=("CONTENDER", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        _child(*arguments.child, int(arguments.rows), arguments.memory_limit)
+        _child(*arguments.child, Size(int(arguments.rows), arguments.months, SEED), arguments.memory_limit)
         return
     sizes = SIZES
     if arguments.rows:
@@ -84,7 +87,18 @@ def _runs(rows: int, months: int, names: tuple[str, ...], memory_limit: str) -> 
         with duckdb.connect(str(folder / "facts.duckdb")) as connection:
             facts.create(connection, rows, months, SEED)
         for contender in sorted(names, key=ALL.index):
-            command = [sys.executable, "-m", "benchmarks.run", "--child", contender, name, "--rows", str(rows)]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.run",
+                "--child",
+                contender,
+                name,
+                "--rows",
+                str(rows),
+                "--months",
+                str(months),
+            ]
             done = subprocess.run(
                 [*command, "--memory-limit", memory_limit], stdout=subprocess.PIPE, text=True, check=True
             )
@@ -104,14 +118,14 @@ def _equal(folder: Path, contender: str, reference: str) -> bool | None:
     return row == (0,)
 
 
-def _child(contender: str, folder: str, rows: int, memory_limit: str) -> None:
+def _child(contender: str, folder: str, size: Size, memory_limit: str) -> None:
     work = Path(folder) / contender
     work.mkdir()
     shutil.copyfile(Path(folder) / "facts.duckdb", work / "facts.duckdb")
     with duckdb.connect(str(work / "facts.duckdb")) as connection:
         connection.execute(f"set threads = 2; set memory_limit = '{memory_limit}'")
         connection.execute(f"set temp_directory = '{work / 'spilled'}'; set preserve_insertion_order = false")
-        seconds = CONTENDERS[contender](connection, work, rows, SEED)
+        seconds = CONTENDERS[contender](connection, work, size)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         connection.execute(f"copy result to '{Path(folder) / contender}.parquet'")
     shutil.rmtree(work)

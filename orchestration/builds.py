@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -105,9 +106,17 @@ def _shortfall(
     return f"{earlier}; {len(models - done)} models upstream were not built again"
 
 
+def _newest_load(connection: DuckDBPyConnection) -> list[datetime]:
+    """The moment of the newest load, if any: a clock that was set back makes no build older than its data."""
+    if not warehouse.has_table(connection, "raw", "_files"):
+        return []
+    rows = connection.execute("select max(loaded_at) from raw._files having max(loaded_at) is not null").fetchall()
+    return [moment for (moment,) in rows]
+
+
 def _insert(connection: DuckDBPyConnection, batch: str | None, reasons: Mapping[str, str | None]) -> None:
     if reasons:
-        built_at = clock.now()
+        built_at = max([clock.now(), *_newest_load(connection)])
         connection.executemany(
             "insert into kpi._builds values (?, ?, ?, ?, ?)",
             [[batch, built_at, kpi_id, reason is None, reason] for kpi_id, reason in reasons.items()],

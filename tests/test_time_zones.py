@@ -32,7 +32,8 @@ def test_a_reading_around_midnight_has_the_companys_day(hour_start_utc: str, bus
     with duckdb.connect() as connection:
         connection.execute(
             "create table readings as select '735' as meter_no, 'Workshop' as site, ?::timestamp as hour_start_utc,"
-            " 12.5::decimal(9, 3) as kwh, 40::decimal(9, 3) as co2_g_per_kwh",
+            " 12.5::decimal(9, 3) as kwh, 40::decimal(9, 3) as co2_g_per_kwh,"
+            " now() as _loaded_at",
             [hour_start_utc],
         )
         row = connection.execute(f"select interval_start, reading_date, energy_kwh from ({sql})").fetchone()
