@@ -56,7 +56,10 @@ WITH fact AS NOT MATERIALIZED (
   FROM fact
   GROUP BY day
 ), changed AS (
-  SELECT day FROM inputs ANTI JOIN {{{{ this }}}} USING (day, inputs)
+  -- The total's row says what its day was computed from; a member's says it of the member's rows.
+  SELECT day
+  FROM inputs
+  ANTI JOIN (SELECT day, inputs FROM {{{{ this }}}} WHERE segment = '_T') AS kept USING (day, inputs)
 ){{% endif %}}
 SELECT
   day,

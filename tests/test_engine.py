@@ -193,6 +193,22 @@ def test_incremental_runs_equal_a_rebuild(
         assert connection.sql(query).fetchall() == rebuilt.sql(query).fetchall(), kpi.id
 
 
+@pytest.mark.parametrize("told_by", ["content", "_loaded_at"])
+def test_a_member_that_vanishes_from_a_day_changes_the_day(layer: SemanticLayer, told_by: str) -> None:
+    """What is left of the day is then just what the other member's row was computed from."""
+    models = _models([_kpi("spent")], layer, FACT_COLUMNS | ({"_loaded_at"} if told_by == "_loaded_at" else set()))
+    day = date(2025, 7, 3)
+    connection = _connection([(1, "a", "x", day, None, True, 1), (2, "b", "x", day, None, True, 10)], [])
+    connection.execute("alter table visits add column _loaded_at timestamptz default '2026-01-01 00:00:00+00'")
+    connection.execute("create or replace view fct_visits as from visits")
+    engine = Engine(connection, models)
+    engine.run()
+    connection.execute("delete from visits where country = 'b'")
+    engine.run()
+    total = "select obs_value from kpi_spent where freq = 'M' and segment = '_T'"
+    assert connection.sql(total).fetchall() == [(1.0,)]
+
+
 def _change(connection: duckdb.DuckDBPyConnection, change: Any, number: int) -> None:
     moment = f"2026-01-01 00:00:{number:02d}+00"
     kind, *rest = change

@@ -25,11 +25,14 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_employee_days') }} AS employee_days
   WHERE CAST(date_day AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), 'c63ed9b6fa24920a') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), '9dca7c7f7778c0f8') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
-  SELECT day FROM inputs ANTI JOIN {{ this }} USING (day, inputs)
+  -- The total's row says what its day was computed from; a member's says it of the member's rows.
+  SELECT day
+  FROM inputs
+  ANTI JOIN (SELECT day, inputs FROM {{ this }} WHERE segment = '_T') AS kept USING (day, inputs)
 ){% endif %}
 SELECT
   day,
@@ -44,7 +47,7 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), 'c63ed9b6fa24920a') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), '9dca7c7f7778c0f8') AS inputs,
   SUM(contracted_days) AS contracted_days,
   SUM(employee_days) AS employee_days,
   COUNT(DISTINCT headcount) AS headcount,

@@ -14,11 +14,14 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_leads') }} AS leads
   WHERE CAST(lead_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '5bd3c6a7602f3b38') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '7680cb75d78b5d5b') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
-  SELECT day FROM inputs ANTI JOIN {{ this }} USING (day, inputs)
+  -- The total's row says what its day was computed from; a member's says it of the member's rows.
+  SELECT day
+  FROM inputs
+  ANTI JOIN (SELECT day, inputs FROM {{ this }} WHERE segment = '_T') AS kept USING (day, inputs)
 ){% endif %}
 SELECT
   day,
@@ -33,7 +36,7 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '5bd3c6a7602f3b38') AS inputs,
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '7680cb75d78b5d5b') AS inputs,
   SUM(qualified_leads) AS qualified_leads
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)

@@ -17,11 +17,14 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_orders') }} AS orders
   WHERE CAST(order_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, buyers, order_amount, orders_placed, repeat_buyers, repeat_buyers_counts) AS HUGEINT)), '95b5d072ae807c7d') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, buyers, order_amount, orders_placed, repeat_buyers, repeat_buyers_counts) AS HUGEINT)), '361931f76668b373') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
-  SELECT day FROM inputs ANTI JOIN {{ this }} USING (day, inputs)
+  -- The total's row says what its day was computed from; a member's says it of the member's rows.
+  SELECT day
+  FROM inputs
+  ANTI JOIN (SELECT day, inputs FROM {{ this }} WHERE segment = '_T') AS kept USING (day, inputs)
 ){% endif %}
 SELECT
   day,
@@ -36,7 +39,7 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, buyers, order_amount, orders_placed, repeat_buyers, repeat_buyers_counts) AS HUGEINT)), '95b5d072ae807c7d') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, buyers, order_amount, orders_placed, repeat_buyers, repeat_buyers_counts) AS HUGEINT)), '361931f76668b373') AS inputs,
   SUM(order_amount) AS order_amount,
   SUM(orders_placed) AS orders_placed
 FROM fact

@@ -24,11 +24,14 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_employee_days') }} AS employee_days
   WHERE CAST(date_day AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), 'eb58954680fd1a5e') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), '867625bd1b7e04df') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
-  SELECT day FROM inputs ANTI JOIN {{ this }} USING (day, inputs)
+  -- The total's row says what its day was computed from; a member's says it of the member's rows.
+  SELECT day
+  FROM inputs
+  ANTI JOIN (SELECT day, inputs FROM {{ this }} WHERE segment = '_T') AS kept USING (day, inputs)
 ){% endif %}
 SELECT
   day,
@@ -41,7 +44,7 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), 'eb58954680fd1a5e') AS inputs,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), '867625bd1b7e04df') AS inputs,
   SUM(contracted_days) AS contracted_days,
   SUM(employee_days) AS employee_days,
   COUNT(DISTINCT headcount) AS headcount,

@@ -12,11 +12,14 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_exits') }} AS exits
   WHERE CAST(exit_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, leavers) AS HUGEINT)), 'c25a1d51c974fe47') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, leavers) AS HUGEINT)), '68ecd60e2e46b946') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
-  SELECT day FROM inputs ANTI JOIN {{ this }} USING (day, inputs)
+  -- The total's row says what its day was computed from; a member's says it of the member's rows.
+  SELECT day
+  FROM inputs
+  ANTI JOIN (SELECT day, inputs FROM {{ this }} WHERE segment = '_T') AS kept USING (day, inputs)
 ){% endif %}
 SELECT
   day,
@@ -29,7 +32,7 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, leavers) AS HUGEINT)), 'c25a1d51c974fe47') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, leavers) AS HUGEINT)), '68ecd60e2e46b946') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, department_member))
