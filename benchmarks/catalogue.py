@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.facts import SEGMENTS
-from metrics.bases import base_models
+from metrics.bases import base_models, inputs_of
 from metrics.compiler import kpi_sql
 from metrics.errors import NyckeltalError
 from metrics.planner import bases, plan
@@ -35,7 +35,7 @@ def compiled(layer: SemanticLayer) -> dict[str, str]:
     """The engine's base and KPI models, by name. Without values to date, which the others don't compute."""
     plans = [plan(_kpi(metric), layer) for metric in sorted(layer.metrics)]
     shared = bases(plans, layer)
-    models = {name: sql for base in shared for name, sql in base_models(base, _COLUMNS, "").items()}
+    models = {name: sql for base in shared for name, sql in base_models(base, inputs_of(base, _COLUMNS, "")).items()}
     return models | {one.kpi.model: kpi_sql(one, shared, "") for one in plans}
 
 

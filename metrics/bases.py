@@ -9,7 +9,7 @@ says what its day or period was computed from, and only where that has changed i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import indent
 
 from metrics.leaves import LeafQuery
@@ -22,35 +22,60 @@ KEYS = ("freq", "span", "period_start", "segment", "member")
 _REF = re.compile(r'"?__ref__(\w+)__"?')
 
 
-def base_models(base: Base, fact_columns: set[str], code: str) -> dict[str, str]:
-    """The models of a base, by name. `fact_columns` are its source's columns; `code` stands for all SQL upstream."""
-    models = {f"base_{base.name}_daily": _daily(base, fact_columns, code)}
+def base_models(base: Base, inputs: str | None = None) -> dict[str, str]:
+    """The models of a base, by name: incremental by `inputs`, what `inputs_of` gives, or without it whole tables."""
+    models = {f"base_{base.name}_daily": _daily(base, inputs)}
     if base.recounted:
-        models[f"base_{base.name}_recounted"] = _recounted(base)
+        models[f"base_{base.name}_recounted"] = _recounted(base, incremental=inputs is not None)
     models[f"base_{base.name}"] = _leaves(base)
     return models
 
 
-def whole_models(base: Base) -> dict[str, str]:
-    """The models of a base as they would be without being incremental: nothing but how the values are computed."""
-    models = {f"base_{base.name}_daily": _whole_daily(base)}
-    if base.recounted:
-        models[f"base_{base.name}_recounted"] = _whole_recounted(base)
-    models[f"base_{base.name}"] = _leaves(base)
-    return models
+def inputs_of(base: Base, fact_columns: set[str], code: str) -> str:
+    """An aggregate over the rows of a day that tells whether they, or `code`, all SQL upstream, are other ones.
+
+    A fact with `_loaded_at` promises that a row which differs in any way is newer, so that the newest row and the
+    number of rows tell. Of others, the content does.
+    """
+    columns = [_named(segment) for segment, _ in base.segments]
+    columns += [leaf.metric for leaf in base.leaves]
+    columns += [f"{leaf.metric}_counts" for leaf in base.leaves if leaf.counts and _needs_rows(leaf)]
+    version = f"SUM(CAST(HASH({', '.join(columns)}) AS HUGEINT))"
+    if "_loaded_at" in fact_columns and len(base.models) == 1:
+        version = "EPOCH_US(MAX(_loaded_at))"
+    return f"CONCAT_WS(' ', COUNT(*), {version}, '{code}')"
 
 
-def referenced(sql: str) -> str:
-    """SQL with its marked tables as dbt references."""
-    return _REF.sub(lambda match: f"{{{{ ref('{match.group(1)}') }}}}", sql)
+def referenced(sql: str, form: str = "{{{{ ref('{}') }}}}") -> str:
+    """SQL with its marked tables as dbt references, or in another form."""
+    return _REF.sub(lambda match: form.format(match.group(1)), sql)
 
 
-def _daily(base: Base, fact_columns: set[str], code: str) -> str:
-    version = _version(base, fact_columns)
-    inputs = f"CONCAT_WS(' ', COUNT(*), {version}, '{code}')"
-    return f"""{_header(base, "Days of", "day")}
+def joined(names: Iterable[str]) -> str:
+    """Relations with the columns KEYS, side by side."""
+    first, *others = names
+    return first + "".join(f"\n  FULL OUTER JOIN {other} USING ({', '.join(KEYS)})" for other in others)
+
+
+def _daily(base: Base, inputs: str | None) -> str:
+    rows = [f"{_rows(leaf)} AS {leaf.metric}_rows" for leaf in base.rolled_up if leaf.leaf_class == "stock"]
+    columns = ["COUNT(*) AS n_rows", *(f"{_aggregated(leaf)} AS {leaf.metric}" for leaf in base.rolled_up), *rows]
+    fact = _fact(base, base.leaves, loaded_at="_loaded_at" in (inputs or ""))
+    select = f"SELECT\n  day,\n{indent(_cut(base), '  ')}"
+    grouped = f"GROUP BY GROUPING SETS ({_sets(base, 'day')})"
+    if inputs is None:
+        return f"""{_title(base, "Days of")}
+WITH fact AS (
+{fact}
+)
+{select}{_listed(columns)}
+FROM fact
+{grouped}
+"""
+    return f"""{_title(base, "Days of")}
+{_incremental("'day'")}
 WITH fact AS NOT MATERIALIZED (
-{_fact(base, base.leaves, version)}
+{fact}
 ){{% if is_incremental() %}}, inputs AS (
   SELECT day, {inputs} AS inputs
   FROM fact
@@ -61,14 +86,10 @@ WITH fact AS NOT MATERIALIZED (
   FROM inputs
   ANTI JOIN (SELECT day, inputs FROM {{{{ this }}}} WHERE segment = '_T') AS kept USING (day, inputs)
 ){{% endif %}}
-SELECT
-  day,
-{indent(_cut(base), "  ")},
-  COUNT(*) AS n_rows,
-  {inputs} AS inputs{_listed(_daily_columns(base))}
+{select}{_listed([*columns, f"{inputs} AS inputs"])}
 FROM fact
 {{% if is_incremental() %}}SEMI JOIN changed USING (day)
-{{% endif %}}GROUP BY GROUPING SETS ({_sets(base, "day")})
+{{% endif %}}{grouped}
 {{% if is_incremental() %}}UNION ALL BY NAME
 -- A day that has no rows any more.
 SELECT DISTINCT day, '_T' AS segment, '_T' AS member, 0 AS n_rows
@@ -77,32 +98,47 @@ FROM {{{{ this }}}} ANTI JOIN inputs USING (day)
 """
 
 
-def _recounted(base: Base) -> str:
-    changed = """inputs AS (
+def _recounted(base: Base, *, incremental: bool) -> str:
+    title = f"{_title(base, 'Recounted for each period of')}\n"
+    fact = _fact(base, base.recounted)
+    daily = f"FROM {{{{ ref('base_{base.name}_daily') }}}} WHERE segment = '_T' AND n_rows > 0"
+    if not incremental:
+        recounts = _recounts(base, "period_days")
+        return f"""{title}{_loops(base)}
+WITH days AS (
+  SELECT day {daily}
+), period_days AS (
+{_period_days(base)}
+), fact AS (
+{fact}
+), {_with(recounts)}
+SELECT *
+FROM {joined(recounts)}
+"""
+    recounts = _recounts(base, "changed_days")
+    return f"""{title}{_incremental("['freq', 'span', 'period_start']")}
+{_loops(base)}
+WITH days AS (
+  SELECT day, inputs {daily}
+), period_days AS (
+{_period_days(base)}
+), inputs AS (
   SELECT freq, span, period_start, MD5(STRING_AGG(inputs, ' ' ORDER BY day)) AS inputs
   FROM period_days
   INNER JOIN days USING (day)
   GROUP BY freq, span, period_start
 ), changed AS (
   SELECT freq, span, period_start, inputs
-  FROM inputs{% if is_incremental() %} ANTI JOIN {{ this }} USING (freq, span, period_start, inputs){% endif %}
+  FROM inputs{{% if is_incremental() %}} ANTI JOIN {{{{ this }}}} USING (freq, span, period_start, inputs){{% endif %}}
 ), changed_days AS (
   SELECT freq, span, period_start, day
   FROM changed
   INNER JOIN period_days USING (freq, span, period_start)
-)"""
-    ctes, joined = _recounts(base, "changed_days")
-    return f"""{_header(base, "Recounted for each period of", "['freq', 'span', 'period_start']")}
-{_loops(base)}
-WITH days AS (
-  SELECT day, inputs FROM {{{{ ref('base_{base.name}_daily') }}}} WHERE segment = '_T' AND n_rows > 0
-), period_days AS (
-{_period_days(base)}
-), {changed}, fact AS NOT MATERIALIZED (
-{_fact(base, base.recounted, None)}
-), {ctes}
+), fact AS NOT MATERIALIZED (
+{fact}
+), {_with(recounts)}
 SELECT *
-FROM {joined}
+FROM {joined(recounts)}
 INNER JOIN changed USING (freq, span, period_start)
 {{% if is_incremental() %}}UNION ALL BY NAME
 -- A period that has no rows any more.
@@ -116,29 +152,20 @@ def _loops(base: Base) -> str:
     """The spans and segments that a recount takes one by one: together they would need many times the memory."""
     spans = [(freq, "period") for freq in base.freqs]
     spans += [("M", "year_to_date"), ("M", "rolling_12_months")] if base.to_date else []
-    members = {
-        "_T": "'_T'",
-        **{segment: f"COALESCE(CAST({_named(segment)} AS STRING), '_U')" for segment, _ in base.segments},
-    }
-    listed = ",\n".join(f'    "{segment}": "{member}"' for segment, member in members.items())
-    return f"{{% set spans = {spans} %}}\n{{% set members = {{\n{listed}\n}} %}}"
+    members = {"_T": "'_T'", **{segment: _named(segment) for segment, _ in base.segments}}
+    return f"{{% set spans = {spans} %}}\n{{% set members = {members} %}}"
 
 
-def _recounts(base: Base, days: str) -> tuple[str, str]:
-    """A select for each key that is counted and one for all other leaves, and what joins them."""
+def _recounts(base: Base, days: str) -> dict[str, str]:
+    """A select for each key that is counted and one for all other leaves, by name."""
     keys: dict[str, list[LeafQuery]] = {}
-    others = []
     for leaf in base.recounted:
         if leaf.leaf_class == "distinct":
             keys.setdefault(leaf.argument, []).append(leaf)
-        else:
-            others.append(leaf)
-    ctes = {f"by_{leaves[0].metric}": _counted_keys(key, leaves, days) for key, leaves in keys.items()}
-    if others:
-        ctes["computed"] = _computed(others, days)
-    first, *rest = ctes
-    joined = first + "".join(f"\nFULL OUTER JOIN {name} USING ({', '.join(KEYS)})" for name in rest)
-    return ", ".join(f"{name} AS (\n{sql}\n)" for name, sql in ctes.items()), joined
+    selects = {f"by_{leaves[0].metric}": _counted_keys(key, leaves, days) for key, leaves in keys.items()}
+    if others := [leaf for leaf in base.recounted if leaf.leaf_class != "distinct"]:
+        selects["computed"] = _computed(others, days)
+    return selects
 
 
 def _counted_keys(key: str, leaves: Sequence[LeafQuery], days: str) -> str:
@@ -146,13 +173,8 @@ def _counted_keys(key: str, leaves: Sequence[LeafQuery], days: str) -> str:
 
     It takes a third of the time of COUNT(DISTINCT) in grouping sets, and less than half of the memory.
     """
-    flags = [f"BOOL_OR({leaf.metric}_counts) AS {leaf.metric}" for leaf in leaves if leaf.counts]
-    counts = [
-        f"CASE WHEN BOOL_OR({leaf.metric}) THEN COUNT(key) FILTER (WHERE {leaf.metric}) END AS {leaf.metric}"
-        if leaf.counts
-        else f"COUNT(key) AS {leaf.metric}"
-        for leaf in leaves
-    ]
+    flags = [f"BOOL_OR({leaf.metric}_counts) AS {leaf.metric}_counts" for leaf in leaves if leaf.counts]
+    counts = [f"{_keys_of(leaf)} AS {leaf.metric}" for leaf in leaves]
     key_column = leaves[0].metric
     return f"""  -- Each {key} once per period and member, to be counted.
 {_EACH_CUT}
@@ -161,7 +183,7 @@ def _counted_keys(key: str, leaves: Sequence[LeafQuery], days: str) -> str:
     '{{{{ span }}}}' AS span,
     period_start,
     '{{{{ segment }}}}' AS segment,
-    member{_listed(counts, "    ")}
+    COALESCE(CAST(member AS STRING), '_U') AS member{_listed(counts, "    ")}
   FROM (
     SELECT period_start, {{{{ member }}}} AS member, {key_column} AS key{_listed(flags, "      ")}
     FROM fact
@@ -169,8 +191,15 @@ def _counted_keys(key: str, leaves: Sequence[LeafQuery], days: str) -> str:
     WHERE freq = '{{{{ freq }}}}' AND span = '{{{{ span }}}}'
     GROUP BY period_start, {{{{ member }}}}, {key_column}
   ) AS keys
-  GROUP BY period_start, member
+  GROUP BY period_start, keys.member
 {_NEXT_CUT}"""
+
+
+def _keys_of(leaf: LeafQuery) -> str:
+    if leaf.counts is None:
+        return "COUNT(key)"
+    flag = f"{leaf.metric}_counts"
+    return f"CASE WHEN BOOL_OR({flag}) THEN COUNT(key) FILTER (WHERE {flag}) END"
 
 
 def _computed(leaves: Sequence[LeafQuery], days: str) -> str:
@@ -181,42 +210,12 @@ def _computed(leaves: Sequence[LeafQuery], days: str) -> str:
     '{{{{ span }}}}' AS span,
     period_start,
     '{{{{ segment }}}}' AS segment,
-    {{{{ member }}}} AS member{_listed(columns, "    ")}
+    COALESCE(CAST({{{{ member }}}} AS STRING), '_U') AS member{_listed(columns, "    ")}
   FROM fact
   INNER JOIN {days} USING (day)
   WHERE freq = '{{{{ freq }}}}' AND span = '{{{{ span }}}}'
   GROUP BY period_start, {{{{ member }}}}
 {_NEXT_CUT}"""
-
-
-def _whole_daily(base: Base) -> str:
-    return f"""{_title(base, "Days of")}
-WITH fact AS (
-{_fact(base, base.leaves, None)}
-)
-SELECT
-  day,
-{indent(_cut(base), "  ")},
-  COUNT(*) AS n_rows{_listed(_daily_columns(base))}
-FROM fact
-GROUP BY GROUPING SETS ({_sets(base, "day")})
-"""
-
-
-def _whole_recounted(base: Base) -> str:
-    ctes, joined = _recounts(base, "period_days")
-    return f"""{_title(base, "Recounted for each period of")}
-{_loops(base)}
-WITH days AS (
-  SELECT day FROM {{{{ ref('base_{base.name}_daily') }}}} WHERE segment = '_T'
-), period_days AS (
-{_period_days(base)}
-), fact AS (
-{_fact(base, base.recounted, None)}
-), {ctes}
-SELECT *
-FROM {joined}
-"""
 
 
 def _leaves(base: Base) -> str:
@@ -234,7 +233,7 @@ def _leaves(base: Base) -> str:
         )
         ctes.append(
             f"""stock_days AS (
-  -- A stock is what it was on the period's {"first" if stocks[0].first_day else "last"} day with rows.
+  -- The one day of the period that each stock is taken from.
   SELECT
     freq,
     period_start,
@@ -267,22 +266,19 @@ def _leaves(base: Base) -> str:
   FROM {{{{ ref('base_{base.name}_recounted') }}}}
 )"""
         )
-        final = f"SELECT *\nFROM rolled_up\nFULL OUTER JOIN recounted USING ({', '.join(KEYS)})"
+        final = f"SELECT *\nFROM {joined(['rolled_up', 'recounted'])}"
     return f"{_title(base, 'Every leaf of')}\nWITH {', '.join(ctes)}\n{final}\n"
 
 
-def _daily_columns(base: Base) -> list[str]:
-    rows = [f"{_rows(leaf)} AS {leaf.metric}_rows" for leaf in base.rolled_up if leaf.leaf_class == "stock"]
-    return [*(f"{_aggregated(leaf)} AS {leaf.metric}" for leaf in base.rolled_up), *rows]
-
-
-def _header(base: Base, what: str, unique_key: str) -> str:
-    key = unique_key if unique_key.startswith("[") else f"'{unique_key}'"
-    return f"""{_title(base, what)}
-{{{{ config(
+def _incremental(unique_key: str) -> str:
+    return f"""{{{{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
-    unique_key={key}
+    unique_key={unique_key}
 ) }}}}"""
+
+
+def _with(selects: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} AS (\n{sql}\n)" for name, sql in selects.items())
 
 
 def _title(base: Base, what: str) -> str:
@@ -292,12 +288,12 @@ def _title(base: Base, what: str) -> str:
     )
 
 
-def _fact(base: Base, leaves: Sequence[LeafQuery], version: str | None) -> str:
+def _fact(base: Base, leaves: Sequence[LeafQuery], *, loaded_at: bool = False) -> str:
     """The source's rows in the base's own columns."""
     columns = [f"{base.day} AS day", *(f"{sql} AS {_named(segment)}" for segment, sql in base.segments)]
     columns += [f"{_column(leaf)} AS {leaf.metric}" for leaf in leaves]
     columns += [f"{leaf.counts} AS {leaf.metric}_counts" for leaf in leaves if leaf.counts and _needs_rows(leaf)]
-    if version == _NEWEST:
+    if loaded_at:
         columns.append("_loaded_at")
     listed = ",\n".join(f"    {column}" for column in columns)
     return f"  SELECT\n{listed}\n  FROM {referenced(base.source)}\n  WHERE {base.day} IS NOT NULL"
@@ -306,23 +302,6 @@ def _fact(base: Base, leaves: Sequence[LeafQuery], version: str | None) -> str:
 def _column(leaf: LeafQuery) -> str:
     """Distinct counts come from keys and, apart from them, the filter; others from values that are NULL elsewhere."""
     return leaf.argument if leaf.leaf_class == "distinct" else leaf.value
-
-
-_NEWEST = "EPOCH_US(MAX(_loaded_at))"
-
-
-def _version(base: Base, fact_columns: set[str]) -> str:
-    """What tells that a day's rows are other ones.
-
-    A fact with `_loaded_at` promises that a row which differs in any way is newer, so that the newest row and the
-    number of rows tell. Of others, the content does.
-    """
-    if "_loaded_at" in fact_columns and " JOIN " not in base.source:
-        return _NEWEST
-    columns = [_named(segment) for segment, _ in base.segments]
-    columns += [leaf.metric for leaf in base.leaves]
-    columns += [f"{leaf.metric}_counts" for leaf in base.leaves if leaf.counts and _needs_rows(leaf)]
-    return f"SUM(CAST(HASH({', '.join(columns)}) AS HUGEINT))"
 
 
 def _cut(base: Base) -> str:

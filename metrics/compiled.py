@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metrics import dbt_project
-from metrics.bases import base_models, whole_models
+from metrics.bases import base_models, inputs_of
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company
 from metrics.compiler import candidates_sql, kpi_sql
@@ -26,18 +26,21 @@ def folder(company: Company) -> Path:
 
 
 @dataclass(frozen=True)
+class Defined:
+    """An adopted KPI's plan, what lies upstream of it, and the hash of its definition."""
+
+    plan: KpiPlan
+    upstream: Upstream
+    definition_hash: str
+
+
+@dataclass(frozen=True)
 class CompanyPlan:
-    """How a company's adopted KPIs are computed, before any SQL is written: the KPIs, and the bases that they share."""
+    """How a company's adopted KPIs are computed, before their SQL is written, and the bases that they share."""
 
-    kpis: tuple[KpiPlan, ...]
+    kpis: tuple[Defined, ...]
     bases: tuple[Base, ...]
-    layer: SemanticLayer
     lineage: Lineage
-
-    @property
-    def models(self) -> int:
-        """How many dbt models it compiles to, beside the view that unites the candidates."""
-        return len(self.kpis) + sum(3 if base.recounted else 2 for base in self.bases)
 
 
 def plan_company(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
@@ -48,17 +51,18 @@ def plan_company(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
     kpis = adopted_kpis(company)
     target = _parse_without_kpis(company)
     layer = SemanticLayer(target / "semantic_manifest.json", engine)
+    lineage = Lineage(target / "manifest.json")
     if problems := findings(kpis, company, layer):
         raise Problems(problems)
-    plans = tuple(plan(kpi, layer) for kpi in kpis)
-    for one in plans:
+    defined = []
+    for kpi in kpis:
         try:
-            bases([one], layer)
+            defined.append(_defined(plan(kpi, layer), layer, lineage))
         except NyckeltalError as problem:
-            problems.append(one.kpi.problem("segments", problem.problem))
+            problems.append(problem if problem.file else kpi.problem("segments", problem.problem))
     if problems:
         raise Problems(problems)
-    return CompanyPlan(plans, bases(plans, layer), layer, Lineage(target / "manifest.json"))
+    return CompanyPlan(tuple(defined), bases([one.plan for one in defined], layer), lineage)
 
 
 def compile_company(company: Company) -> dict[str, str]:
@@ -70,13 +74,10 @@ def compile_company(company: Company) -> dict[str, str]:
     files = _before_kpis(company)
     for base in planned.bases:
         files |= {f"base/{name}.sql": sql for name, sql in _base_models(base, planned.lineage).items()}
-    entries = []
     for one in planned.kpis:
-        upstream, definition = _hashed(one, planned)
-        files[f"kpi/{one.kpi.model}.sql"] = kpi_sql(one, planned.bases, definition)
-        entries.append(_entry(one, upstream, definition))
-    files["kpi/candidates.sql"] = candidates_sql(planned.kpis)
-    files["catalog.json"] = _catalog(company, entries)
+        files[f"kpi/{one.plan.kpi.model}.sql"] = kpi_sql(one.plan, planned.bases, one.definition_hash)
+    files["kpi/candidates.sql"] = candidates_sql([one.plan for one in planned.kpis])
+    files["catalog.json"] = _catalog(company, [_entry(one) for one in planned.kpis])
     return files
 
 
@@ -86,9 +87,8 @@ def compile_for(company: Company, engine: Engine) -> dict[str, str]:
     MetricFlow's own renderer for the engine writes the leaves. Raises what `plan_company` raises.
     """
     planned = plan_company(company, engine)
-    models = {name: sql for base in planned.bases for name, sql in whole_models(base).items()}
-    for one in planned.kpis:
-        models[one.kpi.model] = kpi_sql(one, planned.bases, _hashed(one, planned)[1])
+    models = {name: sql for base in planned.bases for name, sql in base_models(base).items()}
+    models |= {one.plan.kpi.model: kpi_sql(one.plan, planned.bases, one.definition_hash) for one in planned.kpis}
     return {f"{name}.sql": sql for name, sql in models.items()}
 
 
@@ -131,26 +131,26 @@ def _parse_without_kpis(company: Company) -> Path:
     return dbt_project.parse(company, compiled=scratch / "compiled")
 
 
-def _hashed(one: KpiPlan, planned: CompanyPlan) -> tuple[Upstream, str]:
-    """What lies upstream of a KPI, and the hash of its definition, which covers its own part of the bases."""
-    alone = bases([one], planned.layer)
-    upstream = planned.lineage.upstream(tuple(sorted({model for base in alone for model in base.models})))
+def _defined(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> Defined:
+    """The hash covers the KPI's own part of the bases, whoever else shares them."""
+    alone = bases([one], layer)
+    upstream = lineage.upstream(tuple(sorted({model for base in alone for model in base.models})))
     if upstream.protected and one.kpi.definition.persons is None:
         raise one.kpi.problem(
             "persons", "the KPI reads personal data, so it needs the persons behind it", standard=True
         )
-    texts = [sql for base in alone for sql in whole_models(base).values()]
-    return upstream, definition_hash("\n".join([*texts, kpi_sql(one, alone, "")]), upstream)
+    texts = [sql for base in alone for sql in base_models(base).values()]
+    return Defined(one, upstream, definition_hash("\n".join([*texts, kpi_sql(one, alone, "")]), upstream))
 
 
 def _base_models(base: Base, lineage: Lineage) -> dict[str, str]:
-    upstream = lineage.upstream(base.models)
     columns = set(lineage.nodes[lineage.models[base.models[0]]]["columns"])
-    code = definition_hash("\n".join(base_models(base, columns, "").values()), upstream)
-    return base_models(base, columns, code)
+    code = definition_hash("\n".join(base_models(base).values()), lineage.upstream(base.models))
+    return base_models(base, inputs_of(base, columns, code))
 
 
-def _entry(one: KpiPlan, upstream: Upstream, hashed: str) -> CatalogKpi:
+def _entry(defined: Defined) -> CatalogKpi:
+    one, upstream = defined.plan, defined.upstream
     definition, adoption = one.kpi.definition, one.kpi.adoption
     persons = definition.persons
     return CatalogKpi(
@@ -177,7 +177,7 @@ def _entry(one: KpiPlan, upstream: Upstream, hashed: str) -> CatalogKpi:
         numerator_metric=one.numerator_metric,
         denominator_metric=one.denominator_metric,
         definition_version=definition.definition_version,
-        definition_hash=hashed,
+        definition_hash=defined.definition_hash,
         model=one.kpi.model,
         feeds=upstream.feeds,
         entities=upstream.entities,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from metrics.bases import KEYS
+from metrics.bases import KEYS, joined
 from metrics.planner import Base, KpiPlan, Leaf
 
 
@@ -25,7 +25,7 @@ def kpi_sql(plan: KpiPlan, bases: Sequence[Base], definition_hash: str) -> str:
         "n_persons_numerator": _count(plan.n_persons_numerator),
         "n_persons_denominator": _count(plan.n_persons_denominator),
     }
-    leaves = _joined(list(ctes))
+    leaves = joined(ctes)
     if plan.offsets:
         if len(ctes) > 1:
             ctes["leaves"] = f"  SELECT *\n  FROM {leaves}"
@@ -86,12 +86,6 @@ def _leaf_ctes(plan: KpiPlan, bases: Sequence[Base]) -> dict[str, str]:
         name = names[0][0] if names[0][0] not in ctes else f"{names[0][0]}_{leaves[0]}"
         ctes[name] = "\n  UNION ALL\n".join(selects)
     return ctes
-
-
-def _joined(names: Sequence[str]) -> str:
-    first, *others = names
-    using = ", ".join(KEYS)
-    return first + "".join(f"\n  FULL OUTER JOIN {other} USING ({using})" for other in others)
 
 
 def _with_earlier(offsets: Sequence[Leaf], leaves: str) -> str:

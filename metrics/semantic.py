@@ -22,6 +22,7 @@ class SemanticLayer:
 
         self.manifest = parse_manifest_from_dbt_generated_manifest(manifest_file.read_text(encoding="utf-8"))
         self.dialect = engine
+        self._daily: dict[tuple[str, ...], str] = {}
         self.metrics: dict[str, Any] = {metric.name: metric for metric in self.manifest.metrics}
 
     @cached_property
@@ -43,7 +44,10 @@ class SemanticLayer:
 
         Raises NyckeltalError when the metric can't be cut that way.
         """
-        return _explain(self._engine, [metric], ["metric_time__day", *segments], ())
+        asked = (metric, *segments)
+        if asked not in self._daily:  # a KPI alone and the bases that it shares ask the same
+            self._daily[asked] = _explain(self._engine, [metric], ["metric_time__day", *segments], ())
+        return self._daily[asked]
 
     def query_sql(self, metrics: Sequence[str], group_by: Sequence[str] = (), where: Sequence[str] = ()) -> str:
         """MetricFlow's SQL for any metrics, as an analyst would query them."""

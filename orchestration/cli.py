@@ -63,10 +63,10 @@ def run(
 @app.command()
 def check(as_json: Json = False) -> None:
     """Check the company's feeds and KPI definitions; report every finding at once."""
-    from metrics import compiled
+    from metrics.compiled import plan_company
 
     company = Company.load()
-    kpis = len(Catalog.model_validate_json(compiled.compile_company(company)["catalog.json"]).kpis)
+    kpis = len(plan_company(company).kpis)
     if as_json:
         _print_json({"company": company.name, "feeds": len(company.feeds), "kpis": kpis, "findings": []})
     else:
@@ -132,11 +132,11 @@ def plan(
     if kpi_id is None:
         plan_report.company_plan(console, planned)
         return
-    known = [one.kpi.id for one in planned.kpis]
-    if kpi_id not in known:
-        problem = f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, known)}"
-        raise NyckeltalError(problem, expected=", ".join(known))
-    plan_report.kpi_plan(console, next(one for one in planned.kpis if one.kpi.id == kpi_id), planned)
+    plans = {one.plan.kpi.id: one.plan for one in planned.kpis}
+    if kpi_id not in plans:
+        problem = f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, list(plans))}"
+        raise NyckeltalError(problem, expected=", ".join(plans))
+    plan_report.kpi_plan(console, plans[kpi_id], planned)
 
 
 @app.command(name="list")

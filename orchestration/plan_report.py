@@ -40,7 +40,7 @@ def company_plan(console: Console, planned: CompanyPlan) -> None:
     console.print(table)
     leaves = sum(len(base.leaves) for base in planned.bases)
     recounted = sum(bool(base.recounted) for base in planned.bases)
-    queries = sum(len(one.kpi.adoption.freqs) * (1 + len(one.kpi.adoption.segments)) for one in planned.kpis)
+    queries = sum(len(one.plan.kpi.adoption.freqs) * (1 + len(one.plan.kpi.adoption.segments)) for one in planned.kpis)
     console.print(
         f"{len(planned.kpis)} KPIs, {queries} combinations of KPI, frequency and segment, {leaves} leaves: "
         f"{len(planned.bases)} scans by day, and {recounted} more for what days can't be put together for. "
@@ -66,7 +66,7 @@ def kpi_plan(console: Console, one: KpiPlan, planned: CompanyPlan) -> None:
         table.add_row(
             leaf.metric,
             leaf.leaf_class,
-            referenced(leaf.source).replace("{{ ref('", "").replace("') }}", ""),
+            referenced(leaf.source, "{}"),
             _day(base),
             leaf.aggregate.replace("{}", leaf.value),
             _how(leaf),

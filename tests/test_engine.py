@@ -15,7 +15,7 @@ from jinja2 import Environment
 from sqlglot import ErrorLevel, parse_one
 
 from benchmarks.engine import Engine
-from metrics.bases import base_models, whole_models
+from metrics.bases import base_models, inputs_of
 from metrics.compiler import kpi_sql
 from metrics.planner import bases, plan
 from metrics.registry import Adoption, Definition, Kpi, Target
@@ -71,7 +71,7 @@ def _kpi(metric: str, *, segments: Sequence[str] = SEGMENTS) -> Kpi:
 def _models(kpis: Sequence[Kpi], layer: SemanticLayer, columns: set[str] = FACT_COLUMNS) -> dict[str, str]:
     plans = [plan(kpi, layer) for kpi in kpis]
     shared = bases(plans, layer)
-    models = {name: sql for base in shared for name, sql in base_models(base, columns, "code").items()}
+    models = {name: sql for base in shared for name, sql in base_models(base, inputs_of(base, columns, "code")).items()}
     return models | {one.kpi.model: kpi_sql(one, shared, "hash") for one in plans}
 
 
@@ -312,7 +312,7 @@ def test_spark_s_sql_has_the_same_leaves_and_no_approximation(
         [leaf.metric for leaf in base.leaves] for base in theirs
     ]
     for base in theirs:
-        for sql in whole_models(base).values():
+        for sql in base_models(base).values():
             assert "APPROX" not in sql
             given = {"ref": lambda model: model, "period_days": lambda *_, **__: "SELECT * FROM period_days"}
             parse_one(Environment().from_string(sql).render(given), dialect="spark", error_level=ErrorLevel.RAISE)

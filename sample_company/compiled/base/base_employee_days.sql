@@ -5,7 +5,7 @@ WITH days AS (
 ), period_days AS (
   {{ period_days('days', ['W', 'M', 'Q', 'A'], to_date=True) }}
 ), stock_days AS (
-  -- A stock is what it was on the period's last day with rows.
+  -- The one day of the period that each stock is taken from.
   SELECT
     freq,
     period_start,
@@ -43,4 +43,4 @@ WITH days AS (
 )
 SELECT *
 FROM rolled_up
-FULL OUTER JOIN recounted USING (freq, span, period_start, segment, member)
+  FULL OUTER JOIN recounted USING (freq, span, period_start, segment, member)

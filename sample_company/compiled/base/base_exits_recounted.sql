@@ -5,11 +5,7 @@
     unique_key=['freq', 'span', 'period_start']
 ) }}
 {% set spans = [('M', 'period'), ('Q', 'period'), ('A', 'period'), ('M', 'year_to_date'), ('M', 'rolling_12_months')] %}
-{% set members = {
-    "_T": "'_T'",
-    "country": "COALESCE(CAST(country_member AS STRING), '_U')",
-    "department": "COALESCE(CAST(department_member AS STRING), '_U')"
-} %}
+{% set members = {'_T': "'_T'", 'country': 'country_member', 'department': 'department_member'} %}
 WITH days AS (
   SELECT day, inputs FROM {{ ref('base_exits_daily') }} WHERE segment = '_T' AND n_rows > 0
 ), period_days AS (
@@ -42,7 +38,7 @@ WITH days AS (
     '{{ span }}' AS span,
     period_start,
     '{{ segment }}' AS segment,
-    member,
+    COALESCE(CAST(member AS STRING), '_U') AS member,
     COUNT(key) AS leavers
   FROM (
     SELECT period_start, {{ member }} AS member, leavers AS key
@@ -51,7 +47,7 @@ WITH days AS (
     WHERE freq = '{{ freq }}' AND span = '{{ span }}'
     GROUP BY period_start, {{ member }}, leavers
   ) AS keys
-  GROUP BY period_start, member
+  GROUP BY period_start, keys.member
   {{ "UNION ALL" if not (outer.last and loop.last) }}
   {% endfor %}{% endfor %}
 )

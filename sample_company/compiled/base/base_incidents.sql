@@ -22,4 +22,4 @@ WITH days AS (
 )
 SELECT *
 FROM rolled_up
-FULL OUTER JOIN recounted USING (freq, span, period_start, segment, member)
+  FULL OUTER JOIN recounted USING (freq, span, period_start, segment, member)

@@ -5,11 +5,7 @@
     unique_key=['freq', 'span', 'period_start']
 ) }}
 {% set spans = [('W', 'period'), ('M', 'period'), ('Q', 'period'), ('A', 'period'), ('M', 'year_to_date'), ('M', 'rolling_12_months')] %}
-{% set members = {
-    "_T": "'_T'",
-    "priority": "COALESCE(CAST(priority_member AS STRING), '_U')",
-    "service": "COALESCE(CAST(service_member AS STRING), '_U')"
-} %}
+{% set members = {'_T': "'_T'", 'priority': 'priority_member', 'service': 'service_member'} %}
 WITH days AS (
   SELECT day, inputs FROM {{ ref('base_incidents_daily') }} WHERE segment = '_T' AND n_rows > 0
 ), period_days AS (
@@ -41,7 +37,7 @@ WITH days AS (
     '{{ span }}' AS span,
     period_start,
     '{{ segment }}' AS segment,
-    {{ member }} AS member,
+    COALESCE(CAST({{ member }} AS STRING), '_U') AS member,
     PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY incident_resolution_time_p50) AS incident_resolution_time_p50
   FROM fact
   INNER JOIN changed_days USING (day)

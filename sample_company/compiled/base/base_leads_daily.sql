@@ -14,7 +14,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_leads') }} AS leads
   WHERE CAST(lead_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '7680cb75d78b5d5b') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '06b615b40fa45688') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -36,8 +36,8 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '7680cb75d78b5d5b') AS inputs,
-  SUM(qualified_leads) AS qualified_leads
+  SUM(qualified_leads) AS qualified_leads,
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '06b615b40fa45688') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member))

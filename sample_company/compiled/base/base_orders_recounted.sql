@@ -5,11 +5,7 @@
     unique_key=['freq', 'span', 'period_start']
 ) }}
 {% set spans = [('W', 'period'), ('M', 'period'), ('Q', 'period'), ('A', 'period'), ('M', 'year_to_date'), ('M', 'rolling_12_months')] %}
-{% set members = {
-    "_T": "'_T'",
-    "channel": "COALESCE(CAST(channel_member AS STRING), '_U')",
-    "country": "COALESCE(CAST(country_member AS STRING), '_U')"
-} %}
+{% set members = {'_T': "'_T'", 'channel': 'channel_member', 'country': 'country_member'} %}
 WITH days AS (
   SELECT day, inputs FROM {{ ref('base_orders_daily') }} WHERE segment = '_T' AND n_rows > 0
 ), period_days AS (
@@ -44,18 +40,18 @@ WITH days AS (
     '{{ span }}' AS span,
     period_start,
     '{{ segment }}' AS segment,
-    member,
+    COALESCE(CAST(member AS STRING), '_U') AS member,
     COUNT(key) AS buyers,
-    CASE WHEN BOOL_OR(repeat_buyers) THEN COUNT(key) FILTER (WHERE repeat_buyers) END AS repeat_buyers
+    CASE WHEN BOOL_OR(repeat_buyers_counts) THEN COUNT(key) FILTER (WHERE repeat_buyers_counts) END AS repeat_buyers
   FROM (
     SELECT period_start, {{ member }} AS member, buyers AS key,
-      BOOL_OR(repeat_buyers_counts) AS repeat_buyers
+      BOOL_OR(repeat_buyers_counts) AS repeat_buyers_counts
     FROM fact
     INNER JOIN changed_days USING (day)
     WHERE freq = '{{ freq }}' AND span = '{{ span }}'
     GROUP BY period_start, {{ member }}, buyers
   ) AS keys
-  GROUP BY period_start, member
+  GROUP BY period_start, keys.member
   {{ "UNION ALL" if not (outer.last and loop.last) }}
   {% endfor %}{% endfor %}
 )

@@ -24,7 +24,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_employee_days') }} AS employee_days
   WHERE CAST(date_day AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), '867625bd1b7e04df') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), 'bda955952727721c') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -44,7 +44,6 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), '867625bd1b7e04df') AS inputs,
   SUM(contracted_days) AS contracted_days,
   SUM(employee_days) AS employee_days,
   COUNT(DISTINCT headcount) AS headcount,
@@ -57,7 +56,8 @@ SELECT
   COUNT_IF(hourly_pay_men_counts) AS hourly_pay_men_rows,
   COUNT_IF(hourly_pay_women_counts) AS hourly_pay_women_rows,
   COUNT_IF(men_counts) AS men_rows,
-  COUNT_IF(women_counts) AS women_rows
+  COUNT_IF(women_counts) AS women_rows,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, contracted_days, employee_days, employees_in_period, headcount, hourly_pay_men, hourly_pay_women, men, staffed_days, women, hourly_pay_men_counts, hourly_pay_women_counts, men_counts, women_counts) AS HUGEINT)), 'bda955952727721c') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, department_member))

@@ -16,7 +16,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_incidents') }} AS incidents
   WHERE CAST(resolved_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '13d3b438800714a2') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '157b22b7f60f7ae2') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -38,9 +38,9 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '13d3b438800714a2') AS inputs,
   SUM(incidents_resolved) AS incidents_resolved,
-  SUM(resolution_hours) AS resolution_hours
+  SUM(resolution_hours) AS resolution_hours,
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '157b22b7f60f7ae2') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, priority_member), (day, service_member))

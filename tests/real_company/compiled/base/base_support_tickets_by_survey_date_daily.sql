@@ -13,7 +13,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_support_tickets') }} AS support_tickets
   WHERE CAST(survey_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'f89d3413aba406f5') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'e0b5555372d29d06') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -27,9 +27,9 @@ SELECT
   '_T' AS segment,
   '_T' AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'f89d3413aba406f5') AS inputs,
   SUM(satisfied_answers) AS satisfied_answers,
-  SUM(survey_answers) AS survey_answers
+  SUM(survey_answers) AS survey_answers,
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'e0b5555372d29d06') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day))

@@ -12,7 +12,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_web_sessions') }} AS web_sessions
   WHERE CAST(session_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'c27d2904b1175fc3') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'bd03e532c4619f69') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -26,8 +26,8 @@ SELECT
   '_T' AS segment,
   '_T' AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'c27d2904b1175fc3') AS inputs,
-  SUM(web_sessions) AS web_sessions
+  SUM(web_sessions) AS web_sessions,
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'bd03e532c4619f69') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day))
