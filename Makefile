@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
-.PHONY: run test check dev clean lock
+# Versions of DuckDB that must be able to read the published file.
+CLIENTS := 1.0.0 1.1.3 1.2.2 1.3.2 1.4.4 2.0.0
+
+.PHONY: run test check bench clients dev clean lock
 
 run: $(VENV)/.installed
-	$(BIN)/python -m sample_company.simulator --out $${NYCKELTAL_DATA_DIR:-data}/sources
+	$(BIN)/python -m sample_company.simulator --out "$${NYCKELTAL_SOURCE_DIR:-$${NYCKELTAL_DATA_DIR:-data}/sources}"
 	$(BIN)/kpi run
 
 test: check
@@ -21,11 +24,21 @@ check: $(VENV)/.installed
 	$(BIN)/kpi compile --check
 	NYCKELTAL_COMPANY=tests/real_company $(BIN)/kpi compile --check
 
+# Needs the network, and a Python for which the oldest client has a wheel (3.11 or 3.12).
+clients: $(VENV)/.installed
+	for version in $(CLIENTS); do \
+		test -d .clients/$$version || $(BIN)/uv pip install --quiet --target .clients/$$version duckdb==$$version pytz || exit 1; \
+	done
+	NYCKELTAL_OLD_CLIENTS=.clients $(BIN)/pytest -q tests/test_published_clients.py
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.run
+
 dev: $(VENV)/.installed
 	$(BIN)/kpi dev
 
 clean:
-	rm -rf $(VENV) data dbt_project/target dbt_project/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .clients data dbt_project/target dbt_project/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The virtual environment holds exactly what the lock says, every file checked against its hash.

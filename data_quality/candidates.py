@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 
@@ -30,13 +31,15 @@ COLUMNS = {
     "n_obs": "bigint",
     "n_persons_numerator": "bigint",
     "n_persons_denominator": "bigint",
+    "year_to_date": "double",
+    "rolling_12_months": "double",
     "definition_hash": "varchar",
     "batch_id": "varchar",
 }
 
 # The same text as in the compiled view `kpi.candidates`, so that an analyst can join its hash to a verdict. Ten
 # significant digits: sums of DOUBLE differ between runs in their last ones.
-_NUMBERS = ("obs_value", "numerator", "denominator")
+_NUMBERS = ("obs_value", "numerator", "denominator", "year_to_date", "rolling_12_months")
 _COUNTS = ("n_obs", "n_persons_numerator", "n_persons_denominator")
 _ROW_TEXT = "concat_ws('|', segment, member, {numbers}, {counts}, definition_hash)".format(
     numbers=", ".join(f"coalesce(printf('%.9e', {name}), '')" for name in _NUMBERS),
@@ -70,6 +73,7 @@ class Build:
     """The newest recorded dbt build of a KPI."""
 
     batch_id: str | None
+    built_at: datetime
     ok: bool
     reason: str | None
 
@@ -90,7 +94,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Loaded:
     """
     unreadable = _load_rows(connection, catalog)
     connection.execute(_KEYS)
-    _load_builds(connection)
+    builds = newest_builds(connection)
     protected = {kpi.kpi_id for kpi in catalog.kpis if kpi.protected}
     secret = pseudonym.key() if protected else b""
     candidates = {}
@@ -98,10 +102,6 @@ def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Loaded:
         if kpi_id in protected:
             content = hmac.new(secret, content.encode("ascii"), hashlib.sha256).hexdigest()
         candidates[kpi_id, freq, period] = Candidate(content, batch_id, definition)
-    builds = {
-        kpi_id: Build(batch_id, bool(ok), reason)
-        for kpi_id, batch_id, ok, reason in connection.execute("from builds").fetchall()
-    }
     return Loaded(candidates, builds, unreadable)
 
 
@@ -125,12 +125,18 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[
     return unreadable
 
 
-def _load_builds(connection: duckdb.DuckDBPyConnection) -> None:
+def newest_builds(connection: duckdb.DuckDBPyConnection) -> dict[str, Build]:
+    """The newest build of each KPI in `kpi._builds`, put into the temporary table `builds` too."""
     connection.execute(
-        "create or replace temp table builds (kpi_id varchar, batch_id varchar, ok boolean, reason varchar)"
+        "create or replace temp table builds"
+        " (kpi_id varchar, batch_id varchar, built_at timestamptz, ok boolean, reason varchar)"
     )
     if has_table(connection, "kpi", "_builds"):
         connection.execute(
-            "insert into builds select kpi_id, batch_id, ok, reason from kpi._builds"
+            "insert into builds select kpi_id, batch_id, built_at, ok, reason from kpi._builds"
             " qualify row_number() over (partition by kpi_id order by built_at desc, rowid desc) = 1"
         )
+    return {
+        kpi_id: Build(batch_id, built_at, bool(ok), reason)
+        for kpi_id, batch_id, built_at, ok, reason in connection.execute("from builds").fetchall()
+    }

@@ -20,7 +20,7 @@ select
     case
         when max(r.unreadable) is not null then max(r.unreadable)
         when not bool_or(coalesce(built, false)) then 'no build of it is recorded'
-        when not bool_and(coalesce(ok, false)) then 'its newest build failed' || coalesce(': ' || max(reason), '')
+        when not bool_and(coalesce(ok, false)) then 'its newest build is not good' || coalesce(': ' || max(reason), '')
         when count(c.kpi_id) = 0 then 'the build has no rows for this period'
         when count(*) filter (c.segment = '_T' and c.member = '_T') <> 1 then 'the build has not exactly one total'
         when count(*) filter (c.batch_id is distinct from any_batch) > 0 then 'rows are of an older build'

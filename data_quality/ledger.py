@@ -2,6 +2,7 @@
 
 Observations and verdicts count only once the release row with their release_id is there: appending it is the commit.
 Each release row holds the hash of its content and of the row before it, so that the ledger is a chain.
+Columns are only ever added, at the end and nullable: `Ledger.open` adds them to an older ledger.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError
 
+from data_quality import ledger_tables
 from metrics import clock
 from metrics.errors import NyckeltalError
 
@@ -57,6 +58,8 @@ OBSERVATIONS = _schema(
     ("revision_type", _TEXT),  # NULL for the first vintage and where only the status changed
     ("revision_reason", _TEXT),
     ("decision_id", _TEXT),  # the decision that let it through, where one did
+    ("year_to_date", _NUMBER),
+    ("rolling_12_months", _NUMBER),
     required="release_id kpi_id freq time_period period_start period_end segment member obs_status conf_status"
     " definition_version definition_hash candidate_hash realtime_start published_at",
 )
@@ -97,9 +100,24 @@ RELEASES = _schema(
     ("previous_hash", _TEXT),
     ("catalog", _TEXT),
     ("batch_id", _TEXT),
+    ("manifest", _TEXT),  # a line for each row that the release covers, so that a damaged one can be named
     required="release_id sequence realtime_start published_at n_observations n_verdicts content_hash catalog",
 )
+# In the order in which they are made: with the releases, the ledger is there.
 SCHEMAS = {"observations": OBSERVATIONS, "verdicts": VERDICTS, "decisions": DECISIONS, "releases": RELEASES}
+# The columns of the first format, whose hashes must stay what they were: a column added since counts where it has a
+# value.
+_FIRST_COLUMNS = {"observations": 24, "verdicts": 10, "decisions": 10, "releases": 10}
+_FIRST_FORMAT = {name: frozenset(schema.names[: _FIRST_COLUMNS[name]]) for name, schema in SCHEMAS.items()}
+_KEYS = {
+    "observations": ("kpi_id", "freq", "time_period", "segment", "member"),
+    "verdicts": ("kpi_id", "freq", "time_period"),
+    "decisions": ("decision_id",),
+    "releases": ("sequence",),
+}
+TRANSACTION = "ledger"  # the Delta application id whose transaction version is the newest sequence
+Rows = Sequence[dict[str, Any]]
+TableName = Literal["observations", "verdicts", "decisions", "releases"]
 
 
 class ConcurrentRelease(NyckeltalError):
@@ -114,21 +132,38 @@ class Ledger:
     tables: dict[str, DeltaTable]
 
     @staticmethod
-    def open(root: str) -> Ledger:
-        """The ledger in a folder or at an object-store URL; its tables are made where they aren't there.
+    def open(root: str, *, make: bool = True) -> Ledger:
+        """The ledger in a folder or at an object-store URL.
 
-        Raises NyckeltalError when it can't be read or made.
+        With `make` its tables are made where there is no ledger yet, and an older ledger gets the columns that were
+        added since; without, nothing is written.
+        Raises NyckeltalError when it can't be read or made, or isn't whole.
         """
-        try:
-            return Ledger(root, {name: _table(root, name) for name in SCHEMAS})
-        except (OSError, DeltaError) as error:
-            raise NyckeltalError(f"the ledger can't be opened: {error}", file=root) from None
+        names = list(SCHEMAS)
+        # Releases first: while another process makes the ledger, they come last.
+        found = {name: ledger_tables.find(f"{root.rstrip('/')}/{name}", SCHEMAS[name]) for name in reversed(names)}
+        lacking = [name for name in names if found[name] is None]
+        if lacking and found["releases"] is not None:
+            raise NyckeltalError("the ledger lacks a table that it had", file=root, expected=", ".join(lacking))
+        if lacking and not make:
+            raise NyckeltalError("there is no ledger here; `kpi run` makes it, NYCKELTAL_LEDGER says where", file=root)
+        tables: dict[str, DeltaTable] = {}
+        for name in names:
+            table = found[name] or ledger_tables.make(f"{root.rstrip('/')}/{name}", SCHEMAS[name])
+            tables[name] = ledger_tables.add_columns(table, SCHEMAS[name]) if make else table
+        return Ledger(root, tables)
+
+    def rows(self, name: TableName) -> pa.Table:
+        """Every row of a table, those of interrupted releases too.
+
+        Raises NyckeltalError when a file of it is missing or damaged.
+        """
+        return ledger_tables.read(self.tables[name], SCHEMAS[name])
 
     @cached_property
     def releases(self) -> list[dict[str, Any]]:
         """The release rows, in sequence."""
-        rows = self.tables["releases"].to_pyarrow_table().to_pylist()
-        return sorted(rows, key=lambda row: row["sequence"])
+        return sorted(self.rows("releases").to_pylist(), key=lambda row: row["sequence"])
 
     @property
     def newest(self) -> dict[str, Any] | None:
@@ -137,7 +172,7 @@ class Ledger:
 
     def committed(self, name: Literal["observations", "verdicts"]) -> pa.Table:
         """The table's rows that count, with the `sequence` of their release."""
-        rows = self.tables[name].to_pyarrow_table()
+        rows = self.rows(name)
         sequences = pa.table(
             {
                 "release_id": pa.array([row["release_id"] for row in self.releases], pa.string()),
@@ -148,8 +183,7 @@ class Ledger:
 
     def decisions(self) -> list[dict[str, Any]]:
         """Every decision, in the order in which they were made (a rejection last of equals); `checks` is a list."""
-        rows = self.tables["decisions"].to_pyarrow_table().to_pylist()
-        rows = [{**row, "checks": json.loads(row["checks"])} for row in rows]
+        rows = [{**row, "checks": json.loads(row["checks"])} for row in self.rows("decisions").to_pylist()]
         return sorted(rows, key=lambda row: (row["decided_at"], row["decision"] == "reject", row["decision_id"]))
 
     def append(
@@ -169,29 +203,39 @@ class Ledger:
         """
         release_id = uuid.uuid4().hex
         observations = _filled(
-            observations, OBSERVATIONS, release_id=release_id, realtime_start=realtime_start, published_at=published_at
+            "observations",
+            observations,
+            release_id=release_id,
+            realtime_start=realtime_start,
+            published_at=published_at,
         )
-        verdicts = _filled(verdicts, VERDICTS, release_id=release_id)
+        verdicts = _filled("verdicts", verdicts, release_id=release_id)
         newest = self.newest
-        row = {
+        content = observations.to_pylist(), verdicts.to_pylist()
+        row: dict[str, Any] = {
             "release_id": release_id,
             "sequence": newest["sequence"] + 1 if newest else 1,
             "realtime_start": realtime_start,
             "published_at": published_at,
             "n_observations": observations.num_rows,
             "n_verdicts": verdicts.num_rows,
-            "content_hash": content_hash(observations, verdicts, catalog),
+            "content_hash": content_hash(*content, catalog),
             "previous_hash": row_hash(newest) if newest else None,
             "catalog": catalog,
             "batch_id": batch_id,
         }
+        row["manifest"] = "\n".join(
+            [
+                *lines("releases", [row]),
+                *lines("observations", content[0]),
+                *lines("verdicts", content[1]),
+                *self._unsealed_decisions(),
+            ]
+        )
         self._write("observations", observations)
         self._write("verdicts", verdicts)
-        transaction = CommitProperties(app_transactions=[Transaction("ledger", row["sequence"])])
-        try:
-            self._write("releases", pa.Table.from_pylist([row], schema=RELEASES), transaction)
-        except CommitFailedError as error:
-            raise ConcurrentRelease(f"another release was made at the same time: {error}", file=self.root) from None
+        transaction = CommitProperties(app_transactions=[Transaction(TRANSACTION, row["sequence"])])
+        self._write("releases", pa.Table.from_pylist([row], schema=RELEASES), transaction)
         return row
 
     def decide(
@@ -231,52 +275,77 @@ class Ledger:
         self._write("decisions", pa.Table.from_pylist([row], schema=DECISIONS))
         return str(row["decision_id"])
 
+    def _unsealed_decisions(self) -> list[str]:
+        """The manifest lines of the decisions that no release covers yet."""
+        sealed = {line for row in self.releases for line in sealed_lines(row) if line.startswith("decisions ")}
+        return [line for line in lines("decisions", self.rows("decisions").to_pylist()) if line not in sealed]
+
     def _write(self, name: str, rows: pa.Table, commit: CommitProperties | None = None) -> None:
         if rows.num_rows:
-            write_deltalake(self.tables[name], rows, mode="append", commit_properties=commit)
+            try:
+                ledger_tables.append(self.tables[name], rows, commit)
+            except CommitFailedError as error:
+                problem = f"another writer was first: {ledger_tables.reason(error)}"
+                raise ConcurrentRelease(problem, file=self.root) from None
 
 
-def content_hash(observations: pa.Table, verdicts: pa.Table, catalog: str) -> str:
+def content_hash(observations: Rows, verdicts: Rows, catalog: str) -> str:
     """The hash of what a release holds; the order of rows and columns beyond the schema's don't matter."""
     digest = hashlib.sha256()
-    for rows, schema in ((observations, OBSERVATIONS), (verdicts, VERDICTS)):
-        lines = sorted(map(_canonical, rows.select(schema.names).to_pylist()))
-        digest.update(f"{len(lines)}\n".encode())
-        digest.update("".join(f"{line}\n" for line in lines).encode("utf-8"))
+    for name, rows in (("observations", observations), ("verdicts", verdicts)):
+        texts = sorted(_canonical(name, row) for row in rows)
+        digest.update(f"{len(texts)}\n".encode())
+        digest.update("".join(f"{text}\n" for text in texts).encode("utf-8"))
     digest.update(catalog.encode("utf-8"))
     return digest.hexdigest()
 
 
 def row_hash(release: dict[str, Any]) -> str:
     """The hash of a release row, which the next one holds as its previous_hash."""
-    return hashlib.sha256(_canonical({name: release[name] for name in RELEASES.names}).encode("utf-8")).hexdigest()
+    return _hash("releases", release)
 
 
-def _canonical(row: dict[str, Any]) -> str:
-    return json.dumps(row, sort_keys=True, ensure_ascii=False, default=_text)
+def lines(name: str, rows: Rows) -> list[str]:
+    """The manifest lines of rows: table, the first eight digits of the row's hash, its key, with blanks between.
+
+    A key joins its columns with slashes. A release row's line leaves out its manifest.
+    """
+    found = []
+    for row in rows:
+        key = json.dumps("/".join(str(row[column]) for column in _KEYS[name]), ensure_ascii=False)[1:-1]
+        found.append(f"{name} {_hash(name, {**row, 'manifest': None})[:8]} {key}")
+    return found
+
+
+def sealed_lines(release: dict[str, Any]) -> list[str]:
+    """The lines of a release's manifest; none for a release made before there were manifests."""
+    return release["manifest"].split("\n") if release["manifest"] else []
+
+
+def _hash(name: str, row: dict[str, Any]) -> str:
+    return hashlib.sha256(_canonical(name, row).encode("utf-8")).hexdigest()
+
+
+def _canonical(name: str, row: dict[str, Any]) -> str:
+    first = _FIRST_FORMAT[name]
+    values = ((column, row.get(column)) for column in SCHEMAS[name].names)
+    facts = {column: value for column, value in values if value is not None or column in first}
+    return json.dumps(facts, sort_keys=True, ensure_ascii=False, default=_text)
 
 
 def _text(value: date | datetime) -> str:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value.isoformat()
 
 
-def _filled(rows: pa.Table, schema: pa.Schema, **constants: Any) -> pa.Table:
-    """The rows in the schema's columns and types, some of them set to a constant."""
-    columns = [
-        pa.array([constants[field.name]] * rows.num_rows, field.type)
-        if field.name in constants
-        else pc.cast(rows.column(field.name), field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _table(root: str, name: str) -> DeltaTable:
-    location = f"{root.rstrip('/')}/{name}"
-    if not DeltaTable.is_deltatable(location):
-        if "://" not in location:
-            Path(location).mkdir(parents=True, exist_ok=True)
-        return DeltaTable.create(
-            location, schema=SCHEMAS[name], mode="ignore", configuration={"delta.appendOnly": "true"}
-        )
-    return DeltaTable(location)
+def _filled(name: str, rows: pa.Table, **constants: Any) -> pa.Table:
+    """The rows in the table's columns and types, some set to a constant; columns added since may be left out."""
+    given = set(rows.column_names)
+    columns = []
+    for field in SCHEMAS[name]:
+        if field.name in constants:
+            columns.append(pa.array([constants[field.name]] * rows.num_rows, field.type))
+        elif field.name in given or field.name in _FIRST_FORMAT[name]:
+            columns.append(pc.cast(rows.column(field.name), field.type))
+        else:
+            columns.append(pa.nulls(rows.num_rows, field.type))
+    return pa.Table.from_arrays(columns, schema=SCHEMAS[name])

@@ -8,9 +8,12 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from pydantic import ValidationError
 
 from data_quality import published_tables as tables
 from data_quality.ledger import Ledger
+from data_quality.ledger_lock import releasing
+from data_quality.ledger_verify import verify
 from data_quality.published_tables import identifier, literal
 from metrics.catalog import Catalog
 from metrics.errors import NyckeltalError
@@ -32,6 +35,19 @@ def renew(ledger_root: str, path: Path) -> bool:
         return False
     build(ledger, path)
     return True
+
+
+def rebuild(ledger_root: str, path: Path) -> Ledger:
+    """Render the published file anew, whatever it holds, and give back the ledger that it was rendered from.
+
+    It reads the ledger and nothing else. Raises NyckeltalError when the ledger isn't as it was released, or is empty.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with releasing():
+        ledger = Ledger.open(ledger_root, make=False)
+        verify(ledger).require_sound(ledger_root)
+        build(ledger, path)
+    return ledger
 
 
 def newest_release(path: Path) -> str | None:
@@ -70,7 +86,11 @@ def build(ledger: Ledger, path: Path) -> None:
 
 def _write(ledger: Ledger, draft: Path) -> None:
     assert ledger.newest is not None
-    catalog = Catalog.parse(ledger.newest["catalog"])
+    try:
+        catalog = Catalog.parse(ledger.newest["catalog"])
+    except ValidationError as error:
+        problem = f"the newest release's catalogue is not of this version ({error.error_count()} faults)"
+        raise NyckeltalError(f"{problem}; `kpi run` releases today's", file=ledger.root) from None
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         # The oldest storage format, so that BI tools with an older driver can read it.
@@ -80,7 +100,7 @@ def _write(ledger: Ledger, draft: Path) -> None:
         connection.execute("create schema kpi")
         _fill_catalog(connection, catalog)
         sources = {
-            "ledger_releases": ledger.tables["releases"].to_pyarrow_table(),
+            "ledger_releases": ledger.rows("releases"),
             "ledger_observations": ledger.committed("observations"),
             "ledger_verdicts": ledger.committed("verdicts"),
         }

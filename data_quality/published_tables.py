@@ -29,7 +29,7 @@ select
         ) - 1,
         date '9999-12-31'
     ) as realtime_end,
-    o.revision_type, o.revision_reason, o.decision_id
+    o.revision_type, o.revision_reason, o.decision_id, o.year_to_date, o.rolling_12_months
 from ledger_observations o
 order by o.kpi_id, o.freq, o.segment, o.member, o.period_start, o.sequence
 """
@@ -43,7 +43,9 @@ compared as (
         l.*, c.unit, c.direction,
         case when l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) then c.target end as target,
         b.obs_value as previous_value,
-        y.obs_value as year_ago_value
+        y.obs_value as year_ago_value,
+        y.year_to_date as year_to_date_year_ago,
+        y.rolling_12_months as rolling_12_months_year_ago
     from latest l
     left join kpi.catalog c using (kpi_id)
     left join latest b
@@ -63,6 +65,7 @@ select
     year_ago_value,
     case when unit = 'fraction' then obs_value - year_ago_value
         else (obs_value - year_ago_value) / nullif(abs(year_ago_value), 0) end as change_year_ago,
+    year_to_date, year_to_date_year_ago, rolling_12_months, rolling_12_months_year_ago,
     unit, obs_status, conf_status, definition_version, release_id, realtime_start
 from compared
 order by kpi_id, freq, segment, member, period_start
@@ -148,6 +151,10 @@ COLUMN_COMMENTS = {
     "change_previous": "Change on previous_value: relative (0.05 is 5 %), for fractions the difference",
     "year_ago_value": "The value of the same period a year ago (for weeks: of the same ISO week number)",
     "change_year_ago": "Change on year_ago_value: relative (0.05 is 5 %), for fractions the difference",
+    "year_to_date": "The KPI over the year up to the period's end; months and quarters of KPIs that aren't of one day",
+    "year_to_date_year_ago": "year_to_date of the same period a year ago",
+    "rolling_12_months": "The KPI over the twelve months up to the period's end; months and quarters",
+    "rolling_12_months_year_ago": "rolling_12_months of the same period a year ago",
     "unit": "The unit of the value; fraction is 0-1, currency is the reporting currency",
     "obs_status": "SDMX CL_OBS_STATUS, the first that holds: Q suppressed, O missing, B series break with the period"
     " before, U low reliability (few observations), P provisional until the period closes, A normal",

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-from filelock import FileLock
 
 from data_quality import candidates, disclosure, published, verdict, vintages, warehouse
 from data_quality.candidates import Build, Candidate, Loaded
 from data_quality.checks import SEVERITIES
 from data_quality.ledger import VERDICTS, ConcurrentRelease, Ledger
+from data_quality.ledger_lock import releasing
 from data_quality.plan import Planned, plan
 from data_quality.verdict import CheckResult, Key, Verdict
 from data_quality.vintages import ADMITTED, INCOMING
@@ -32,6 +30,17 @@ from metrics.errors import NyckeltalError
 
 ATTEMPTS = 3
 CLOSED_PERIOD = "closed_period"  # what a decision names beside checks, to let a closed period's changed value through
+
+# A sum to date is a value only where the input covers the whole time that it adds up.
+_ROWS = """
+select * replace (
+    case when $observable_from::date <= date_trunc('year', period_end) then year_to_date end as year_to_date,
+    case when $observable_from::date <= date_trunc('month', period_end) - interval 11 month
+        then rolling_12_months end as rolling_12_months
+)
+from candidate_rows
+where kpi_id = $kpi_id
+"""
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ def publish(company: Company, catalog: Catalog, first: date, last: date) -> Rele
     Raises NyckeltalError when the warehouse or the data folder can't be used, or the clock stands before the last
     release.
     """
-    with _lock():  # releases on one machine come after each other; one from elsewhere the ledger itself refuses
+    with releasing():  # releases on one machine come after each other; one from elsewhere the ledger itself refuses
         with warehouse.connect() as connection:
             offer = _offer(connection, company, catalog, first, last)
         for attempt in range(1, ATTEMPTS + 1):
@@ -96,30 +105,15 @@ def publish(company: Company, catalog: Catalog, first: date, last: date) -> Rele
     raise AssertionError("unreachable")
 
 
-@contextmanager
-def _lock() -> Iterator[None]:
-    folder = deployment.data_dir()
-    if not folder.is_dir():
-        raise NyckeltalError("there is no data folder yet; run `kpi run`", file=folder)
-    lock = FileLock(folder / "release.lock", mode=0o600)
-    try:
-        lock.acquire()
-    except OSError as error:
-        raise NyckeltalError(f"the data folder can't be written: {error.strerror}", file=folder) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _offer(
     connection: duckdb.DuckDBPyConnection, company: Company, catalog: Catalog, first: date, last: date
 ) -> _Offer:
     planned = {item.key: item for item in plan(connection, company, catalog, first, last)}
     loaded = candidates.load(connection, catalog)
+    observable = {item.kpi.kpi_id: item.observable_from for item in planned.values()}
     rows = {
-        kpi_id: connection.execute("from candidate_rows where kpi_id = ?", [kpi_id]).to_arrow_table()
-        for kpi_id in sorted({key[0] for key in planned})
+        kpi_id: connection.execute(_ROWS, {"kpi_id": kpi_id, "observable_from": observable[kpi_id]}).to_arrow_table()
+        for kpi_id in sorted(observable)
     }
     deliveries: dict[str, datetime] = {}
     if warehouse.has_table(connection, "raw", "_feeds"):
@@ -327,9 +321,13 @@ def _disclosed(rows: pa.Table, kpi: CatalogKpi, committed: pa.Table) -> pa.Table
         for row in members:
             status = hidden.get((row["segment"], row["member"]), "F")
             shown = row if status == "F" else disclosure.suppressed(row)
-            free.append({**shown, "conf_status": status, "n_persons_numerator": None, "n_persons_denominator": None})
+            free.append({**shown, **_UNSAID, "conf_status": status})
     names = set(INCOMING.names)
     return pa.Table.from_pylist([{k: v for k, v in row.items() if k in names} for row in free], schema=INCOMING)
+
+
+# Of a protected KPI: how many persons there are, and sums that could be taken apart into suppressed months.
+_UNSAID = dict.fromkeys(("n_persons_numerator", "n_persons_denominator", "year_to_date", "rolling_12_months"))
 
 
 def _new_verdicts(ledger: Ledger, offer: _Offer, closed: dict[Key, Held]) -> pa.Table:

@@ -23,6 +23,8 @@ INCOMING = pa.schema(
         ("n_obs", pa.int64()),
         ("n_persons_numerator", pa.int64()),
         ("n_persons_denominator", pa.int64()),
+        ("year_to_date", pa.float64()),
+        ("rolling_12_months", pa.float64()),
         ("conf_status", pa.string()),
     ]
 )
@@ -107,7 +109,10 @@ compared as (
         s.* replace (
             case when same(s.obs_value, l.obs_value) then l.obs_value else s.obs_value end as obs_value,
             case when same(s.numerator, l.numerator) then l.numerator else s.numerator end as numerator,
-            case when same(s.denominator, l.denominator) then l.denominator else s.denominator end as denominator
+            case when same(s.denominator, l.denominator) then l.denominator else s.denominator end as denominator,
+            case when same(s.year_to_date, l.year_to_date) then l.year_to_date else s.year_to_date end as year_to_date,
+            case when same(s.rolling_12_months, l.rolling_12_months) then l.rolling_12_months
+                else s.rolling_12_months end as rolling_12_months
         ),
         a.candidate_hash, a.definition_version, a.definition_hash, a.newest_delivery, a.decision_id, a.decision_reason,
         a.closes_on,
@@ -119,7 +124,10 @@ compared as (
             and s.n_obs is not distinct from l.n_obs
             and s.n_persons_numerator is not distinct from l.n_persons_numerator
             and s.n_persons_denominator is not distinct from l.n_persons_denominator
-        ) as changed,
+        ) as period_changed,
+        not (
+            same(s.year_to_date, l.year_to_date) and same(s.rolling_12_months, l.rolling_12_months)
+        ) or period_changed as changed,
         l.obs_status as old_status,
         l.conf_status as old_conf_status,
         l.definition_version as old_version,
@@ -149,9 +157,12 @@ select *, case
     when not is_new and definition_version <> old_version
         then 'definition version ' || old_version || ' became ' || definition_version || ', same value'
 end as revision_reason,
--- A first publication, another status and a newer definition aren't changes of a closed period.
+-- A first publication, another status and a newer definition aren't changes of a closed period, nor is another sum to
+-- date: what changed that is an earlier period's value, which was let through or is held by itself.
 coalesce(
-    closes_on < $today::date and definition_version <= known_version and (is_new or revision_type is not null), false
+    closes_on < $today::date and definition_version <= known_version
+        and (is_new or revision_type is not null and period_changed),
+    false
 ) as changes_closed
 from revisions
 order by kpi_id, freq, period_start, segment, member

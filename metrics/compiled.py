@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from metrics import dbt_project
+from metrics.bases import base_models, inputs_of
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company
 from metrics.compiler import candidates_sql, kpi_sql
 from metrics.errors import NyckeltalError, Problems
 from metrics.lineage import Lineage, Upstream, definition_hash
-from metrics.planner import KpiPlan, plan
-from metrics.registry import Kpi, adopted_kpis
+from metrics.planner import Base, KpiPlan, bases, plan
+from metrics.registry import adopted_kpis
 from metrics.rules import findings
-from metrics.semantic import SemanticLayer
+from metrics.semantic import Engine, SemanticLayer
 
 
 def folder(company: Company) -> Path:
@@ -23,40 +25,71 @@ def folder(company: Company) -> Path:
     return company.path / "compiled"
 
 
-def compile_company(company: Company) -> dict[str, str]:
-    """The text of every compiled file, by its path below the compiled folder.
+@dataclass(frozen=True)
+class Defined:
+    """An adopted KPI's plan, what lies upstream of it, and the hash of its definition."""
+
+    plan: KpiPlan
+    upstream: Upstream
+    definition_hash: str
+
+
+@dataclass(frozen=True)
+class CompanyPlan:
+    """How a company's adopted KPIs are computed, before their SQL is written, and the bases that they share."""
+
+    kpis: tuple[Defined, ...]
+    bases: tuple[Base, ...]
+    lineage: Lineage
+
+
+def plan_company(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
+    """The plan of everything that the company has adopted.
 
     Raises Problems for definitions that aren't right, NyckeltalError when dbt can't parse the project.
     """
     kpis = adopted_kpis(company)
-    files = {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
-    target = _parse_without_kpis(company, files)
-    layer = SemanticLayer(target / "semantic_manifest.json")
+    target = _parse_without_kpis(company)
+    layer = SemanticLayer(target / "semantic_manifest.json", engine)
     lineage = Lineage(target / "manifest.json")
     if problems := findings(kpis, company, layer):
         raise Problems(problems)
-    plans = [plan(kpi, layer) for kpi in kpis]
-    entries = []
-    problems = []
-    for one in plans:
+    defined = []
+    for kpi in kpis:
         try:
-            sql, entry = _compile_kpi(one, layer, lineage)
+            defined.append(_defined(plan(kpi, layer), layer, lineage))
         except NyckeltalError as problem:
-            problems.append(one.kpi.problem("segments", problem.problem))
-            continue
-        files[f"kpi/{one.kpi.model}.sql"] = sql
-        entries.append(entry)
+            problems.append(problem if problem.file else kpi.problem("segments", problem.problem))
     if problems:
         raise Problems(problems)
-    files["kpi/candidates.sql"] = candidates_sql(plans)
-    files["catalog.json"] = _catalog(company, entries)
+    return CompanyPlan(tuple(defined), bases([one.plan for one in defined], layer), lineage)
+
+
+def compile_company(company: Company) -> dict[str, str]:
+    """The text of every compiled file, by its path below the compiled folder.
+
+    Raises what `plan_company` raises.
+    """
+    planned = plan_company(company)
+    files = _before_kpis(company)
+    for base in planned.bases:
+        files |= {f"base/{name}.sql": sql for name, sql in _base_models(base, planned.lineage).items()}
+    for one in planned.kpis:
+        files[f"kpi/{one.plan.kpi.model}.sql"] = kpi_sql(one.plan, planned.bases, one.definition_hash)
+    files["kpi/candidates.sql"] = candidates_sql([one.plan for one in planned.kpis])
+    files["catalog.json"] = _catalog(company, [_entry(one) for one in planned.kpis])
     return files
 
 
-def check_definitions(company: Company) -> list[Kpi]:
-    """The adopted KPIs, after every rule has passed; raises what `compile_company` raises."""
-    compile_company(company)
-    return adopted_kpis(company)
+def compile_for(company: Company, engine: Engine) -> dict[str, str]:
+    """The base and KPI models in another engine's SQL, by file name: whole tables, computed anew by each run.
+
+    MetricFlow's own renderer for the engine writes the leaves. Raises what `plan_company` raises.
+    """
+    planned = plan_company(company, engine)
+    models = {name: sql for base in planned.bases for name, sql in base_models(base).items()}
+    models |= {one.plan.kpi.model: kpi_sql(one.plan, planned.bases, one.definition_hash) for one in planned.kpis}
+    return {f"{name}.sql": sql for name, sql in models.items()}
 
 
 def write(company: Company, files: dict[str, str]) -> list[str]:
@@ -82,33 +115,42 @@ def stale(company: Company, files: dict[str, str]) -> list[str]:
     return sorted(differing | (there - set(files)))
 
 
-def _parse_without_kpis(company: Company, files: dict[str, str]) -> Path:
+def _before_kpis(company: Company) -> dict[str, str]:
+    """The compiled files that staging and marts need."""
+    return {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
+
+
+def _parse_without_kpis(company: Company) -> Path:
     """Parses with only the compiled files that staging and marts need: stale KPI models mustn't stand in the way."""
     scratch = dbt_project.workspace(company) / "compile"
     shutil.rmtree(scratch / "compiled", ignore_errors=True)
-    for name, text in files.items():
+    for name, text in _before_kpis(company).items():
         path = scratch / "compiled" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return dbt_project.parse(company, compiled=scratch / "compiled")
 
 
-def _compile_kpi(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> tuple[str, CatalogKpi]:
-    facts = tuple(sorted({_fact(metric, layer) for group in one.groups for metric in group.metrics}))
-    upstream = lineage.upstream(facts)
+def _defined(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> Defined:
+    """The hash covers the KPI's own part of the bases, whoever else shares them."""
+    alone = bases([one], layer)
+    upstream = lineage.upstream(tuple(sorted({model for base in alone for model in base.models})))
     if upstream.protected and one.kpi.definition.persons is None:
         raise one.kpi.problem(
             "persons", "the KPI reads personal data, so it needs the persons behind it", standard=True
         )
-    hashed = definition_hash(kpi_sql(one, layer, ""), upstream)
-    return kpi_sql(one, layer, hashed), _entry(one, upstream, hashed)
+    texts = [sql for base in alone for sql in base_models(base).values()]
+    return Defined(one, upstream, definition_hash("\n".join([*texts, kpi_sql(one, alone, "")]), upstream))
 
 
-def _fact(metric: str, layer: SemanticLayer) -> str:
-    return layer.models[layer.metrics[metric].type_params.metric_aggregation_params.semantic_model]
+def _base_models(base: Base, lineage: Lineage) -> dict[str, str]:
+    columns = set(lineage.nodes[lineage.models[base.models[0]]]["columns"])
+    code = definition_hash("\n".join(base_models(base).values()), lineage.upstream(base.models))
+    return base_models(base, inputs_of(base, columns, code))
 
 
-def _entry(one: KpiPlan, upstream: Upstream, hashed: str) -> CatalogKpi:
+def _entry(defined: Defined) -> CatalogKpi:
+    one, upstream = defined.plan, defined.upstream
     definition, adoption = one.kpi.definition, one.kpi.adoption
     persons = definition.persons
     return CatalogKpi(
@@ -135,7 +177,7 @@ def _entry(one: KpiPlan, upstream: Upstream, hashed: str) -> CatalogKpi:
         numerator_metric=one.numerator_metric,
         denominator_metric=one.denominator_metric,
         definition_version=definition.definition_version,
-        definition_hash=hashed,
+        definition_hash=defined.definition_hash,
         model=one.kpi.model,
         feeds=upstream.feeds,
         entities=upstream.entities,

@@ -2,65 +2,129 @@
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
-from metrics.planner import KpiPlan, Leaf, LeafGroup
-from metrics.semantic import GRAINS, SemanticLayer
-
-KEYS = ("freq", "period_start", "segment", "member")
-_REF = re.compile(r'"?__ref__(\w+)__"?')
+from metrics.bases import KEYS, joined
+from metrics.planner import Base, KpiPlan, Leaf
 
 
-def kpi_sql(plan: KpiPlan, layer: SemanticLayer, definition_hash: str) -> str:
+def kpi_sql(plan: KpiPlan, bases: Sequence[Base], definition_hash: str) -> str:
     """The dbt model of a KPI: one row per period of each frequency and member of each segment, and the total.
 
     Columns are those of `kpi.candidates` but for the candidate hash, which covers rows of several members.
     """
-    kpi = plan.kpi
-    final = exp.select(
-        exp.alias_(exp.Literal.string(kpi.id), "kpi_id"),
-        "freq",
-        exp.alias_(exp.column("__time_period__"), "time_period"),
-        "period_start",
-        exp.alias_(exp.column("__period_end__"), "period_end"),
-        "segment",
-        "member",
-        _cast(plan.value, "double", "obs_value"),
-        _cast(plan.numerator, "double", "numerator"),
-        _cast(plan.denominator, "double", "denominator"),
-        _count(plan.n_obs, "n_obs"),
-        _count(plan.n_persons_numerator, "n_persons_numerator"),
-        _count(plan.n_persons_denominator, "n_persons_denominator"),
-        exp.alias_(exp.Literal.string(definition_hash), "definition_hash"),
-        exp.alias_(exp.Literal.string("__invocation_id__"), "batch_id"),
-    ).from_(_joined(plan))
-    ctes = [(group.name, leaf_select(group, layer, kpi.adoption.freqs, kpi.adoption.segments)) for group in plan.groups]
-    for name, select in ctes:
-        final = final.with_(name, select, copy=False)
-    sql = final.sql(dialect="duckdb", pretty=True)
-    sql = _REF.sub(lambda match: f"{{{{ ref('{match.group(1)}') }}}}", sql)
-    sql = sql.replace("__time_period__", "{{ time_period('freq', 'period_start') }}")
-    sql = sql.replace("__period_end__", "{{ period_end('freq', 'period_start') }}")
-    sql = sql.replace("__invocation_id__", "{{ invocation_id }}")
+    ctes = _leaf_ctes(plan, bases)
+    columns = {
+        "obs_value": _sql(plan.value, "DOUBLE"),
+        "numerator": _sql(plan.numerator, "DOUBLE"),
+        "denominator": _sql(plan.denominator, "DOUBLE"),
+        "n_obs": _count(plan.n_obs),
+        "n_persons_numerator": _count(plan.n_persons_numerator),
+        "n_persons_denominator": _count(plan.n_persons_denominator),
+    }
+    leaves = joined(ctes)
+    if plan.offsets:
+        if len(ctes) > 1:
+            ctes["leaves"] = f"  SELECT *\n  FROM {leaves}"
+            leaves = "leaves"
+        ctes["with_earlier"] = _with_earlier(plan.offsets, leaves)
+        leaves = "with_earlier"
+    computed = ",\n    ".join([*KEYS, *(f"{expression} AS {name}" for name, expression in columns.items())])
+    there = " OR ".join(f"NOT {leaf} IS NULL" for leaf in plan.leaves)
+    ctes["computed"] = f"  SELECT\n    {computed}\n  FROM {leaves}\n  WHERE {there}"
+    to_date, joins = "CAST(NULL AS DOUBLE) AS year_to_date,\n  CAST(NULL AS DOUBLE) AS rolling_12_months", ""
+    if plan.to_date:
+        to_date = "year_to_date.obs_value AS year_to_date,\n  rolling_12_months.obs_value AS rolling_12_months"
+        joins = "".join(
+            f"\nLEFT JOIN computed AS {span}\n  ON {_to_date(span)}" for span in ("year_to_date", "rolling_12_months")
+        )
+    listed = ", ".join(f"{name} AS (\n{sql}\n)" for name, sql in ctes.items())
+    return f"""-- {plan.kpi.definition.name} ({plan.kpi.id}).
+-- Written by `kpi compile`; change the definition, not this file.
+WITH {listed}
+SELECT
+  '{plan.kpi.id}' AS kpi_id,
+  period.freq,
+  {{{{ time_period('period.freq', 'period.period_start') }}}} AS time_period,
+  period.period_start,
+  {{{{ period_end('period.freq', 'period.period_start') }}}} AS period_end,
+  period.segment,
+  period.member,
+  {("," + chr(10) + "  ").join(f"period.{name}" for name in columns)},
+  {to_date},
+  '{definition_hash}' AS definition_hash,
+  '{{{{ invocation_id }}}}' AS batch_id
+FROM computed AS period{joins}
+WHERE period.span = 'period'
+"""
+
+
+def _leaf_ctes(plan: KpiPlan, bases: Sequence[Base]) -> dict[str, str]:
+    """One select per group of leaves that stand in the same bases: by its name, its SQL."""
+    adoption = plan.kpi.adoption
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
+    for leaf in plan.leaves:
+        parts = []
+        for base in bases:
+            for query in base.leaves:
+                if query.metric == leaf:
+                    cut = ["_T"] * query.total + [name for name, _ in query.segments if name in adoption.segments]
+                    parts.append((base.name, ", ".join(f"'{segment}'" for segment in cut)))
+        groups[tuple(part for part in parts if part[1])].append(leaf)
+    freqs = ", ".join(f"'{freq}'" for freq in adoption.freqs)
+    span = f"(freq IN ({freqs}) OR span <> 'period')" if plan.to_date else f"freq IN ({freqs}) AND span = 'period'"
+    ctes: dict[str, str] = {}
+    for names, leaves in groups.items():
+        selects = [
+            f"  SELECT {', '.join((*KEYS, *leaves))}\n  FROM {{{{ ref('base_{base}') }}}}\n"
+            f"  WHERE {span} AND segment IN ({segments})"
+            for base, segments in names
+        ]
+        name = names[0][0] if names[0][0] not in ctes else f"{names[0][0]}_{leaves[0]}"
+        ctes[name] = "\n  UNION ALL\n".join(selects)
+    return ctes
+
+
+def _with_earlier(offsets: Sequence[Leaf], leaves: str) -> str:
+    """The leaves beside those of earlier periods.
+
+    Left, not full: a period that has not come yet has no observation, though its year-ago one exists.
+    """
+    columns = ", ".join(f"{leaf.column}.{leaf.metric} AS {leaf.column}" for leaf in offsets)
+    joins = []
+    for leaf in offsets:
+        count, unit = leaf.offset.split()
+        conditions = [f"{leaf.column}.{key} = now.{key}" for key in KEYS if key != "period_start"]
+        conditions.append(f"{leaf.column}.period_start + INTERVAL {count} {unit.upper()} = now.period_start")
+        joins.append(f"\n  LEFT JOIN {leaves} AS {leaf.column}\n    ON " + "\n    AND ".join(conditions))
+    return f"  SELECT now.*, {columns}\n  FROM {leaves} AS now{''.join(joins)}"
+
+
+def _to_date(span: str) -> str:
+    """A quarter's value to date is that of its last month."""
     return (
-        f"-- {kpi.definition.name} ({kpi.id}). Written by `kpi compile`; change the definition, not this file.\n{sql}\n"
+        f"{span}.span = '{span}'\n"
+        f"  AND {span}.period_start = CASE period.freq\n"
+        "    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH\n  END\n"
+        f"  AND {span}.segment = period.segment AND {span}.member = period.member"
     )
 
 
-def leaf_select(
-    group: LeafGroup, layer: SemanticLayer, freqs: Sequence[str], segments: Sequence[str]
-) -> exp.Select | exp.Union:
-    """The rows (freq, period_start, segment, member, one column per metric) of a leaf group."""
-    if not group.stock:
-        return _grouping_sets(layer.leaf_sql(group.metrics, freqs, segments), group.metrics, freqs, segments)
-    selects: list[exp.Select] = [
-        _grouping_sets(layer.leaf_sql(group.metrics, [freq], segments), group.metrics, [freq], segments)
-        for freq in freqs
-    ]
-    return exp.union(*selects, distinct=False) if len(selects) > 1 else selects[0]
+def _sql(expression: exp.Expr | None, kind: str) -> str:
+    if expression is None:
+        return f"CAST(NULL AS {kind})"
+    sql = expression.sql(dialect="duckdb")
+    return sql if isinstance(expression, exp.Div) and kind == "DOUBLE" else f"CAST({sql} AS {kind})"
+
+
+def _count(expression: exp.Expr | None) -> str:
+    """A count over leaves that were joined: a leaf without a row has counted nothing."""
+    return _sql(
+        exp.func("COALESCE", expression.copy(), exp.Literal.number(0)) if expression is not None else None, "BIGINT"
+    )
 
 
 def candidates_sql(plans: Sequence[KpiPlan]) -> str:
@@ -89,6 +153,7 @@ hashes as (
                     coalesce(printf('%.9e', obs_value), ''),
                     coalesce(printf('%.9e', numerator), ''),
                     coalesce(printf('%.9e', denominator), ''),
+                    coalesce(printf('%.9e', year_to_date), ''), coalesce(printf('%.9e', rolling_12_months), ''),
                     coalesce(n_obs, -1), coalesce(n_persons_numerator, -1), coalesce(n_persons_denominator, -1),
                     definition_hash
                 ),
@@ -108,103 +173,3 @@ select
 from observations
 inner join hashes using (kpi_id, freq, time_period)
 """
-
-
-def _grouping_sets(sql: str, metrics: Sequence[str], freqs: Sequence[str], segments: Sequence[str]) -> exp.Select:
-    """MetricFlow's query by every period and segment, regrouped into one grouping set for each of their pairs."""
-    tree = parse_one(re.sub(r"_src_\d+\b", "", sql), dialect="duckdb")
-    for node in tree.walk():
-        node.comments = None
-    for table in tree.find_all(exp.Table):
-        if table.db:
-            table.replace(exp.to_table(f"__ref__{table.name}__", alias=table.alias or table.name))
-    assert isinstance(tree, exp.Select) and tree.args.get("group") is not None, "a leaf query ends in one GROUP BY"
-    columns = {projection.alias_or_name: projection.unalias() for projection in tree.selects}
-    times = {freq: columns[f"metric_time__{GRAINS[freq]}"] for freq in freqs}
-    cuts = {segment: columns[segment] for segment in segments}
-
-    sets = [
-        f"({', '.join(part.sql(dialect='duckdb') for part in parts)})"
-        for time in times.values()
-        for parts in ([time], *([time, cut] for cut in cuts.values()))
-    ]
-    grouped = parse_one(f"SELECT 1 GROUP BY GROUPING SETS ({', '.join(sets)})", dialect="duckdb")
-    tree.set("group", grouped.args["group"])
-    tree.set(
-        "expressions",
-        [
-            exp.alias_(_first_grouped({freq: exp.Literal.string(freq) for freq in freqs}, times), "freq"),
-            exp.alias_(
-                exp.cast(
-                    exp.func("COALESCE", *times.values()) if len(times) > 1 else next(iter(times.values())).copy(),
-                    "date",
-                ),
-                "period_start",
-            ),
-            exp.alias_(_first_grouped({cut: exp.Literal.string(cut) for cut in cuts}, cuts, "_T"), "segment"),
-            exp.alias_(_first_grouped({cut: _member(column) for cut, column in cuts.items()}, cuts, "_T"), "member"),
-            *(exp.alias_(columns[metric], metric) for metric in metrics),
-        ],
-    )
-    # A row without a date belongs to no period.
-    return tree.having(exp.column("period_start").is_(exp.null()).not_())
-
-
-def _first_grouped(
-    results: dict[str, exp.Expr], columns: dict[str, exp.Expr], otherwise: str | None = None
-) -> exp.Expr:
-    """CASE: the result of the column by which a row is grouped."""
-    if otherwise is None and len(results) == 1:
-        return next(iter(results.values()))
-    if not results:
-        return exp.Literal.string(str(otherwise))
-    case = exp.Case()
-    for name, result in results.items():
-        grouped = parse_one(f"GROUPING({columns[name].sql(dialect='duckdb')}) = 0", dialect="duckdb")
-        case = case.when(grouped, result)
-    return case.else_(exp.Literal.string(otherwise)) if otherwise is not None else case
-
-
-def _member(column: exp.Expr) -> exp.Expr:
-    return exp.func("COALESCE", exp.cast(column.copy(), "text"), exp.Literal.string("_U"))
-
-
-def _joined(plan: KpiPlan) -> exp.Select:
-    """The leaf groups side by side, and beside them the earlier periods that the KPI looks at."""
-    first, *others = plan.groups
-    base = exp.select("*").from_(first.name)
-    for other in others:
-        base = base.join(other.name, using=list(KEYS), join_type="full outer")
-    if not plan.offsets:
-        return base.subquery("leaves", copy=False) if others else exp.to_table(first.name)  # type: ignore[return-value]
-    # Left, not full: a period that has not come yet has no observation, though its year-ago one exists.
-    earlier: list[exp.Expr] = []
-    joined = exp.select("*").from_(base.subquery("now") if others else exp.to_table(first.name, alias="now"))
-    for leaf in plan.offsets:
-        group = next(group for group in plan.groups if leaf.metric in group.metrics)
-        alias = leaf.column
-        earlier.append(exp.alias_(exp.column(leaf.metric, table=alias), leaf.column))
-        joined = joined.join(exp.to_table(group.name, alias=alias), on=_shifted(leaf, alias), join_type="left")
-    joined.set("expressions", [exp.column(exp.Star(), table="now"), *earlier])
-    return joined.subquery("leaves")  # type: ignore[return-value]
-
-
-def _shifted(leaf: Leaf, alias: str) -> exp.Expr:
-    count, unit = leaf.offset.split()
-    return parse_one(
-        f"now.freq = {alias}.freq AND now.segment = {alias}.segment AND now.member = {alias}.member"
-        f" AND now.period_start = {alias}.period_start + INTERVAL {count} {unit}",
-        dialect="duckdb",
-    )
-
-
-def _cast(expression: exp.Expr | None, kind: str, alias: str) -> exp.Expr:
-    value = expression.copy() if expression is not None else exp.null()
-    is_double = kind == "double" and isinstance(value, exp.Div)
-    return exp.alias_(value if is_double else exp.cast(value, kind), alias)
-
-
-def _count(expression: exp.Expr | None, alias: str) -> exp.Expr:
-    """A count over leaves that were joined: a leaf without a row has counted nothing."""
-    counted = exp.func("COALESCE", expression.copy(), exp.Literal.number(0)) if expression is not None else None
-    return _cast(counted, "bigint", alias)

@@ -1,15 +1,19 @@
-"""From a KPI's metric to its leaves: what has to be aggregated from which fact, and the arithmetic over it.
+"""From KPIs to a plan: the leaves of each and the arithmetic over them, and the bases in which leaves share scans.
 
-Pure: a semantic layer and a KPI go in, a plan comes out. No SQL text but the arithmetic's.
+Pure: a semantic layer and KPIs go in, a plan comes out. No SQL text but the arithmetic's.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp, parse_one
 
+from metrics.leaves import LeafQuery, leaf_query
+from metrics.periods import FREQS
 from metrics.registry import Kpi
 from metrics.semantic import SemanticLayer
 
@@ -28,15 +32,36 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class LeafGroup:
-    """Simple metrics that one scan answers: of one fact, one time dimension and one filter.
+class Base:
+    """The leaves that one source of rows answers, over one time dimension: what one scan by day brings.
 
-    A stock is semi-additive: it takes the last day of each period, so every frequency is a query of its own.
+    Where a segment or a filter needs a joined table, that join is a source of its own, so that what it does to rows
+    stays with the leaves and segments that need it. `to_date` says whether a KPI wants its months to date and rolling.
     """
 
     name: str
-    metrics: tuple[str, ...]
-    stock: bool
+    source: str
+    day: str
+    segments: tuple[tuple[str, str], ...]
+    freqs: tuple[str, ...]
+    leaves: tuple[LeafQuery, ...]
+    to_date: bool
+    kpi_ids: tuple[str, ...]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The dbt models that it reads, the fact first."""
+        return tuple(dict.fromkeys(re.findall(r"__ref__(\w+?)__", self.source)))
+
+    @property
+    def rolled_up(self) -> tuple[LeafQuery, ...]:
+        """The leaves whose periods come from the values of their days."""
+        return tuple(leaf for leaf in self.leaves if leaf.leaf_class in ("rolls up", "stock"))
+
+    @property
+    def recounted(self) -> tuple[LeafQuery, ...]:
+        """The leaves whose periods are computed from their rows again."""
+        return tuple(leaf for leaf in self.leaves if leaf.leaf_class not in ("rolls up", "stock"))
 
 
 @dataclass(frozen=True)
@@ -50,8 +75,9 @@ class KpiPlan:
     is_ratio: bool
     numerator_metric: str | None
     denominator_metric: str | None
-    groups: tuple[LeafGroup, ...]
+    leaves: tuple[str, ...]
     offsets: tuple[Leaf, ...]
+    to_date: bool
     value: exp.Expr
     numerator: exp.Expr
     denominator: exp.Expr | None
@@ -87,13 +113,15 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
     persons = definition.persons
     persons_numerator = arithmetic.value(persons.numerator) if persons else None
     persons_denominator = arithmetic.value(persons.denominator) if persons and persons.denominator else None
+    leaves = tuple(sorted({leaf.metric for leaf in arithmetic.leaves}))
     return KpiPlan(
         kpi=kpi,
         is_ratio=denominator is not None,
         numerator_metric=numerator_metric,
         denominator_metric=denominator_metric,
-        groups=_groups(sorted({leaf.metric for leaf in arithmetic.leaves}), layer),
+        leaves=leaves,
         offsets=tuple(sorted(leaf for leaf in arithmetic.leaves if leaf.offset)),
+        to_date=kpi.adoption.to_date and not any(_is_stock(leaf, layer) for leaf in leaves),
         value=value,
         numerator=numerator,
         denominator=denominator,
@@ -103,12 +131,70 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
     )
 
 
+def bases(plans: Sequence[KpiPlan], layer: SemanticLayer) -> tuple[Base, ...]:
+    """The bases beneath some KPIs, sorted by name: every leaf once, in as few scans as there are sources.
+
+    Raises NyckeltalError when a leaf can't be cut by a segment that one of its KPIs is cut by.
+    """
+    wanted: dict[str, list[KpiPlan]] = {}
+    for one in plans:
+        for leaf in one.leaves:
+            wanted.setdefault(leaf, []).append(one)
+    sources: dict[tuple[str, str], list[tuple[LeafQuery, list[KpiPlan]]]] = {}
+    for metric, using in sorted(wanted.items()):
+        segments = sorted({segment for user in using for segment in user.kpi.adoption.segments})
+        for query in _queries(metric, segments, layer):
+            sources.setdefault((query.source, query.day), []).append((query, using))
+    found = {}
+    for (source, day), queries in sources.items():
+        users = {user.kpi.id: user for _, using in queries for user in using}
+        name = _base_name(queries[0][0], layer)
+        if name in found:
+            name += f"_{queries[0][0].metric}"
+        found[name] = Base(
+            name=name,
+            source=source,
+            day=day,
+            segments=tuple(sorted({segment for query, _ in queries for segment in query.segments})),
+            freqs=tuple(freq for freq in FREQS if any(freq in user.kpi.adoption.freqs for user in users.values())),
+            leaves=tuple(query for query, _ in queries),
+            to_date=any(user.to_date for user in users.values()),
+            kpi_ids=tuple(sorted(users)),
+        )
+    return tuple(found[name] for name in sorted(found))
+
+
+def _base_name(query: LeafQuery, layer: SemanticLayer) -> str:
+    """The fact, with its time dimension where that isn't the fact's usual one, and the segment that a join is for."""
+    aggregation = layer.metrics[query.metric].type_params.metric_aggregation_params
+    name = str(aggregation.semantic_model)
+    if aggregation.agg_time_dimension != layer.usual_time_dimension(name):
+        name += f"_by_{aggregation.agg_time_dimension}"
+    return name if query.total else f"{name}_of_{query.segments[0][0]}"
+
+
+def _queries(metric: str, segments: Sequence[str], layer: SemanticLayer) -> list[LeafQuery]:
+    """One query for all segments; where some need joined tables, one for the others and one for each of those."""
+    whole = leaf_query(metric, segments, layer)
+    alone = leaf_query(metric, (), layer)
+    if whole.source == alone.source:
+        return [whole]
+    single = {segment: leaf_query(metric, (segment,), layer, total=False) for segment in segments}
+    own = [segment for segment, query in single.items() if query.source == alone.source]
+    return [leaf_query(metric, own, layer), *(query for segment, query in single.items() if segment not in own)]
+
+
 def unsupported(metric_name: str, layer: SemanticLayer) -> str | None:
     """Why a metric can't be compiled, None when it can."""
     metric = layer.metrics[metric_name]
     kind = metric.type.value
     if kind not in ("simple", "ratio", "derived"):
         return f"metric '{metric_name}' is {kind}; simple, ratio and derived ones are compiled"
+    aggregation = metric.type_params.metric_aggregation_params
+    if aggregation is not None and (stock := aggregation.non_additive_dimension) and stock.window_groupings:
+        return (
+            f"metric '{metric_name}' takes the last day of each {', '.join(stock.window_groupings)}; of all is compiled"
+        )
     if metric.type_params.join_to_timespine:
         return f"metric '{metric_name}' joins to the time spine; an empty period has no observation"
     if metric.type_params.fill_nulls_with is not None:
@@ -175,20 +261,5 @@ def _inputs(metric: Any) -> list[Any]:
     ]
 
 
-def _groups(metric_names: list[str], layer: SemanticLayer) -> tuple[LeafGroup, ...]:
-    scans: dict[tuple[str, str, str, bool], list[str]] = {}
-    for name in metric_names:
-        metric = layer.metrics[name]
-        aggregation = metric.type_params.metric_aggregation_params
-        filters = metric.filter.where_filters if metric.filter else []
-        condition = " and ".join(one.where_sql_template for one in filters)
-        stock = aggregation.non_additive_dimension is not None
-        scans.setdefault((aggregation.semantic_model, aggregation.agg_time_dimension, condition, stock), []).append(
-            name
-        )
-    groups: list[LeafGroup] = []
-    for (semantic_model, _, _, stock), names in scans.items():
-        # A group is named after its fact; where a fact is scanned twice, after the first metric too.
-        alone = sum(key[0] == semantic_model for key in scans) == 1
-        groups.append(LeafGroup(semantic_model if alone else f"{semantic_model}_{names[0]}", tuple(names), stock))
-    return tuple(groups)
+def _is_stock(metric: str, layer: SemanticLayer) -> bool:
+    return layer.metrics[metric].type_params.metric_aggregation_params.non_additive_dimension is not None

@@ -114,7 +114,10 @@ class Target(Strict):
 
 
 class Adoption(Strict):
-    """`<company>/kpis/<domain>/<kpi>.yml`: one KPI that the company has put to work."""
+    """`<company>/kpis/<domain>/<kpi>.yml`: one KPI that the company has put to work.
+
+    `to_date` asks for the year to date and the rolling twelve months of every month and quarter beside its value.
+    """
 
     kpi: str
     owner: str = Field(min_length=3)
@@ -124,6 +127,7 @@ class Adoption(Strict):
     review: Literal["monthly", "quarterly", "yearly"]
     freqs: tuple[Freq, ...] = Field(min_length=1)
     segments: tuple[str, ...] = ()
+    to_date: bool = True
     gate: dict[str, float] = Field(default_factory=dict)
 
 

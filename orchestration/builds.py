@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from data_quality import warehouse
+from duckdb import DuckDBPyConnection
+
+from data_quality import candidates, warehouse
+from data_quality.candidates import Build
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.lineage import Lineage
 
-_KPI_COLUMNS = """kpi_id varchar, freq varchar, time_period varchar, period_start date, period_end date,
-    segment varchar, member varchar, obs_value double, numerator double, denominator double, n_obs bigint,
-    n_persons_numerator bigint, n_persons_denominator bigint, definition_hash varchar, batch_id varchar"""
+_KPI_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in candidates.COLUMNS.items())
 
 
 def prepare_tables(catalog: Catalog) -> None:
@@ -27,25 +29,52 @@ def prepare_tables(catalog: Catalog) -> None:
         )
 
 
-def record(catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any]) -> dict[str, str]:
-    """Writes one row per KPI for a build: whether it and all that is upstream of it succeeded.
+def outdate(catalog: Catalog) -> None:
+    """Records which KPIs' newest build is no longer good, as a feed brought in data after it.
 
-    Returns the reasons by KPI id of those that did not.
+    The gate holds them until they have been built with all that is upstream of them: candidates that were built
+    before know nothing of what came since, and the feed's completeness is that of today.
+    """
+    with warehouse.connect() as connection:
+        if not warehouse.has_table(connection, "raw", "_files"):
+            return
+        loaded = dict(connection.execute("select feed, max(loaded_at) from raw._files group by feed").fetchall())
+        newest = candidates.newest_builds(connection)
+        for kpi in catalog.kpis:
+            build = newest.get(kpi.kpi_id)
+            if build is None or not build.ok:
+                continue
+            newer = [feed for feed in kpi.feeds if loaded.get(feed) is not None and loaded[feed] > build.built_at]
+            if newer:
+                _insert(connection, build.batch_id, {kpi.kpi_id: f"newer data came from {', '.join(newer)}"})
+
+
+def record(catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any]) -> dict[str, str]:
+    """Writes a row for each KPI whose record a build changes: whether it and all that is upstream of it succeeded.
+
+    A KPI outside the build keeps its record, and one whose record is good needs no more than its own model. One that
+    was never built, failed or is outdated becomes good with a build of all that is upstream of it, and by nothing less.
+    A failure upstream outdates a KPI that wasn't built itself.
+    Returns the reasons by KPI id of those that this build did not make good.
     """
     failures = {
         result["unique_id"]: f"{result['unique_id'].split('.')[2]}: {_first_line(result.get('message'))}"
         for result in run_results["results"]
         if result["status"] in ("error", "fail", "runtime error")
     }
+    planned = {result["unique_id"] for result in run_results["results"]}
     done = {result["unique_id"] for result in run_results["results"] if result["status"] == "success"}
-    reasons = {kpi.kpi_id: _reason(kpi, lineage, failures, done) for kpi in catalog.kpis}
-    batch = run_results["metadata"]["invocation_id"]
-    built_at = clock.now()
+    reasons: dict[str, str | None] = {}
     with warehouse.connect() as connection:
-        connection.executemany(
-            "insert into kpi._builds values (?, ?, ?, ?, ?)",
-            [[batch, built_at, kpi_id, reason is None, reason] for kpi_id, reason in reasons.items()],
-        )
+        before = candidates.newest_builds(connection)
+        for kpi in catalog.kpis:
+            upstream = lineage.closure([lineage.models[kpi.model]])
+            failure = _failure(upstream, lineage, failures)
+            if failure is not None:
+                reasons[kpi.kpi_id] = failure
+            elif lineage.models[kpi.model] in planned:
+                reasons[kpi.kpi_id] = _shortfall(kpi, lineage, upstream, done, before.get(kpi.kpi_id))
+        _insert(connection, run_results["metadata"]["invocation_id"], reasons)
     return {kpi_id: reason for kpi_id, reason in reasons.items() if reason is not None}
 
 
@@ -54,12 +83,44 @@ def skipped(run_results: Mapping[str, Any], model: str) -> bool:
     return any(one["unique_id"] == model and one["status"] == "skipped" for one in run_results["results"])
 
 
-def _reason(kpi: CatalogKpi, lineage: Lineage, failures: Mapping[str, str], done: Iterable[str]) -> str | None:
-    upstream = lineage.closure([lineage.models[kpi.model]])
+def _failure(upstream: set[str], lineage: Lineage, failures: Mapping[str, str]) -> str | None:
+    """What failed among those nodes and the tests on them."""
     for failed, message in failures.items():
         if failed in upstream or any(parent in upstream for parent in lineage.parents.get(failed, [])):
             return message
-    return None if lineage.models[kpi.model] in done else f"{kpi.model} was not built"
+    return None
+
+
+def _shortfall(
+    kpi: CatalogKpi, lineage: Lineage, upstream: set[str], done: set[str], before: Build | None
+) -> str | None:
+    """Why the KPI isn't good although nothing failed."""
+    if lineage.models[kpi.model] not in done:
+        return f"{kpi.model} was not built"
+    if before is not None and before.ok:
+        return None
+    models = {key for key in upstream if key.startswith("model.")}
+    if models <= done:
+        return None
+    earlier = "it was never built whole" if before is None or before.reason is None else before.reason
+    return f"{earlier}; {len(models - done)} models upstream were not built again"
+
+
+def _newest_load(connection: DuckDBPyConnection) -> list[datetime]:
+    """The moment of the newest load, if any: a clock that was set back makes no build older than its data."""
+    if not warehouse.has_table(connection, "raw", "_files"):
+        return []
+    rows = connection.execute("select max(loaded_at) from raw._files having max(loaded_at) is not null").fetchall()
+    return [moment for (moment,) in rows]
+
+
+def _insert(connection: DuckDBPyConnection, batch: str | None, reasons: Mapping[str, str | None]) -> None:
+    if reasons:
+        built_at = max([clock.now(), *_newest_load(connection)])
+        connection.executemany(
+            "insert into kpi._builds values (?, ?, ?, ?, ?)",
+            [[batch, built_at, kpi_id, reason is None, reason] for kpi_id, reason in reasons.items()],
+        )
 
 
 def _first_line(message: str | None) -> str:

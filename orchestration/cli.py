@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sys
@@ -10,18 +11,20 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company, data_dir, published_path
 from metrics.errors import NyckeltalError, did_you_mean
 from metrics.periods import FREQ_NAMES
-from orchestration import lookup_cli
+from orchestration import ledger_cli, lookup_cli
 
 app = typer.Typer(
     name="kpi", help="Governed KPIs: define, compile, run, look up.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False,
 )  # fmt: skip
 app.add_typer(lookup_cli.app)
+app.add_typer(ledger_cli.app, name="ledger")
 # This very stream, also while a run sends what libraries print elsewhere; wide where no terminal sets a width.
 console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
@@ -41,6 +44,8 @@ def run(
     from orchestration.stages import Stages
 
     company = Company.load()
+    if period is not None and whole:
+        raise NyckeltalError("give --period or --history, not both")
     if period is not None:
         first, last = partitions.of_period(company, period)
     elif whole or not published_path().exists():
@@ -59,14 +64,14 @@ def run(
 @app.command()
 def check(as_json: Json = False) -> None:
     """Check the company's feeds and KPI definitions; report every finding at once."""
-    from metrics.compiled import check_definitions
+    from metrics.compiled import plan_company
 
     company = Company.load()
-    kpis = check_definitions(company)
+    kpis = len(plan_company(company).kpis)
     if as_json:
-        _print_json({"company": company.name, "feeds": len(company.feeds), "kpis": len(kpis), "findings": []})
+        _print_json({"company": company.name, "feeds": len(company.feeds), "kpis": kpis, "findings": []})
     else:
-        console.print(f"[green]✓[/] {company.name}: {len(company.feeds)} feeds and {len(kpis)} KPIs are right.")
+        console.print(f"[green]✓[/] {company.name}: {len(company.feeds)} feeds and {kpis} KPIs are right.")
 
 
 @app.command(name="compile")
@@ -74,11 +79,21 @@ def compile_(
     check_only: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail when a file isn't up to date.")
     ] = False,
+    engine: Annotated[str, typer.Option(help="duckdb, or spark to read its SQL; that isn't what runs.")] = "duckdb",
+    out: Annotated[Path | None, typer.Option(help="With --engine spark: the folder to write to.")] = None,
 ) -> None:
     """Write the company's compiled models and catalogue from its definitions."""
     from metrics import compiled
 
     company = Company.load()
+    if engine not in ("duckdb", "spark"):
+        raise NyckeltalError(
+            f"is no engine{did_you_mean(engine, ['duckdb', 'spark'])}", field="--engine", found=engine,
+            expected="duckdb or spark",
+        )  # fmt: skip
+    if engine == "spark":
+        _compile_for_spark(company, check_only, out)
+        return
     files = compiled.compile_company(company)
     if not check_only:
         changed = compiled.write(company, files)
@@ -92,6 +107,37 @@ def compile_(
             file=compiled.folder(company),
         )
     console.print(f"[green]✓[/] {len(files)} compiled files are up to date.")
+
+
+def _compile_for_spark(company: Company, check_only: bool, out: Path | None) -> None:
+    from metrics import compiled
+
+    if check_only or out is None:
+        raise NyckeltalError("the SQL for Spark is written to a folder of its own", field="--out", expected="a folder")
+    files = compiled.compile_for(company, "spark")
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (out / name).write_text(text, encoding="utf-8")
+    console.print(f"[green]✓[/] {len(files)} models for Spark written to {out}.", highlight=False)
+
+
+@app.command()
+def plan(
+    kpi_id: Annotated[str | None, typer.Argument(metavar="[KPI]", help="Explain this KPI down to its columns.")] = None,
+) -> None:
+    """How the KPIs are computed: the scans, the leaves that share each, and what rolls up to what."""
+    from metrics.compiled import plan_company
+    from orchestration import plan_report
+
+    planned = plan_company(Company.load())
+    if kpi_id is None:
+        plan_report.company_plan(console, planned)
+        return
+    plans = {one.plan.kpi.id: one.plan for one in planned.kpis}
+    if kpi_id not in plans:
+        problem = f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, list(plans))}"
+        raise NyckeltalError(problem, expected=", ".join(plans))
+    plan_report.kpi_plan(console, plans[kpi_id], planned)
 
 
 @app.command(name="list")
@@ -148,15 +194,35 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help='Such as "from kpi.observations limit 10".')],
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with a header.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask the published tables in SQL, read-only, also while a run goes on."""
+    from orchestration import published, report
+
+    if as_csv and as_json:
+        raise NyckeltalError("give --csv or --json, not both")
+    if as_json:
+        _print_json(published.query(query))
+        return
+    names, rows = published.table(query)
+    if as_csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows([names, *rows])
+        return
+    console.print(report.plain_table(names, rows))
+
+
+@app.command()
 def dev(port: Annotated[int, typer.Option(help="The port of the web page, on this machine only.")] = 3000) -> None:
     """Dagster's web page over the assets, with its schedules."""
     from orchestration.run import dagster_home
 
-    home = dagster_home()
-    os.environ["DAGSTER_HOME"] = str(home)
+    Company.load()
+    os.environ["DAGSTER_HOME"] = str(dagster_home())
     dagster = str(Path(sys.executable).with_name("dagster"))
     arguments = [dagster, "dev", "-w", str(PROJECT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
-    os.chdir(PROJECT)
     os.execv(dagster, arguments)
 
 
@@ -173,7 +239,7 @@ def main() -> None:
     try:
         app()
     except NyckeltalError as error:
-        Console(stderr=True).print(f"[red]✗[/] {error}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]✗[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
     except OSError as error:
         Console(stderr=True).print(f"[red]✗[/] {error.filename or data_dir()}: {error.strerror}", soft_wrap=True)

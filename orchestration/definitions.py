@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from dagster import Definitions
+from dagster import Definitions, in_process_executor
 
 from metrics import dbt_project
 from metrics.catalog import Catalog
@@ -34,6 +34,7 @@ def build_defs(company: Company | None = None, **resources: Any) -> Definitions:
             publication_assets(company, catalog),
         ],
         jobs=[refresh],
+        executor=in_process_executor,  # of what is started from Dagster's pages; the job has its own
         schedules=[daily(company)],
         resources={"run": RunResources(), **resources},
     )

@@ -10,6 +10,7 @@ REFRESH = "refresh"
 refresh = define_asset_job(
     REFRESH,
     selection=AssetSelection.all(),
-    description="Brings in what the sources delivered, builds the models, judges and publishes.",
+    description="Brings in what the sources delivered, builds the models, judges the chosen months and publishes."
+    " `kpi run` is this job.",
     executor_def=in_process_executor,
 )

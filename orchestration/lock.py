@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EACCES
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +24,8 @@ def writing() -> Iterator[None]:
     folder = data_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):  # the lock's file may be there, and open to writers
+            raise PermissionError(EACCES, os.strerror(EACCES))
         lock = _lock(folder)
         lock.acquire(timeout=0)
     except Timeout:

@@ -11,18 +11,27 @@ from metrics.company import published_path
 from metrics.errors import NyckeltalError
 
 
-def query(sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
-    """The rows of a query on the published file, as dictionaries.
+def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The column names and the rows of a query on the published file, opened read-only.
 
-    Raises NyckeltalError when nothing has been published yet.
+    Raises NyckeltalError when nothing has been published yet, or DuckDB refuses the query.
     """
     path = published_path()
     if not path.exists():
         raise NyckeltalError("nothing has been published yet; run `kpi run`", file=path)
-    with duckdb.connect(str(path), read_only=True) as connection:
-        result = connection.execute(sql, parameters or [])
-        names = [column[0] for column in result.description]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            result = connection.execute(sql, parameters or [])
+            return [column[0] for column in result.description or []], result.fetchall()
+    except duckdb.Error as error:
+        told = " ".join(str(error).split("\n\nLINE")[0].split())
+        raise NyckeltalError(told, file=path) from None
+
+
+def query(sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+    """The rows of `table`, as dictionaries."""
+    names, rows = table(sql, parameters)
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def newest_totals(freq: str = "M") -> list[dict[str, Any]]:

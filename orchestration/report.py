@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from metrics.catalog import Catalog, CatalogKpi
@@ -57,8 +62,21 @@ def run_summary(console: Console, result: RunResult, rows: Sequence[Mapping[str,
         seconds.add_row(stage, f"{spent:.1f}")
     seconds.add_row("all", f"{sum(result.seconds.values()):.1f}", style="bold")
     console.print(seconds)
+    command = sys.argv[0] if Path(sys.argv[0]).name == "kpi" else "kpi"
     console.print("Query the published values (read-only, while runs go on):", style="bold")
-    console.print(f'  duckdb -readonly "{published_path()}" "from kpi.observations"', soft_wrap=True)
+    console.print(f'  {command} sql "from kpi.observations limit 10"', soft_wrap=True, highlight=False)
+    console.print(f"  BI tools open the DuckDB file {published_path()}", soft_wrap=True, highlight=False)
+
+
+def plain_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    """The rows of any query, as they are; NULL is left empty."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=f"{len(rows):,} rows", caption_justify="left")
+    for index, name in enumerate(names):
+        is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
+        table.add_column(escape(name), justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+    return table
 
 
 def newest_table(catalog: Catalog, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, str]) -> Table:

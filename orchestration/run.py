@@ -18,6 +18,8 @@ from metrics.errors import NyckeltalError
 from orchestration.lock import writing
 from orchestration.stages import Stages
 
+_A_MISTAKE = f"{NyckeltalError.__module__}.{NyckeltalError.__name__}: "
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -90,5 +92,6 @@ def _failure(result: Any) -> NyckeltalError:
             error = event.step_failure_data.error
             while error.cause is not None:
                 error = error.cause
-            return NyckeltalError(f"step '{event.step_key}' failed: {error.message.strip().splitlines()[0]}")
+            reason = error.message.strip().splitlines()[0].removeprefix(_A_MISTAKE)
+            return NyckeltalError(f"step '{event.step_key}' failed: {reason}")
     return NyckeltalError("the run failed")

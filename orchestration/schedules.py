@@ -10,7 +10,13 @@ from orchestration.partitions import open_months
 def daily(company: Company) -> ScheduleDefinition:
     """Every morning at six, business time: the job over all months that aren't closed, in a single run."""
 
-    @schedule(job=refresh, cron_schedule="0 6 * * *", execution_timezone=company.time_zone, name="daily_refresh")
+    @schedule(
+        job=refresh,
+        cron_schedule="0 6 * * *",
+        execution_timezone=company.time_zone,
+        name="daily_refresh",
+        description="The job over all months that aren't closed yet, in a single run.",
+    )
     def daily_refresh(_: ScheduleEvaluationContext) -> RunRequest:
         first, last = open_months(company)
         return RunRequest(

@@ -145,6 +145,30 @@ def test_dagster_knows_which_months_came_through(deployment: Deployment) -> None
     assert months == {"2023-12", "2024-01", "2024-02"} - _months_held(deployment, "net_revenue")
 
 
+def test_dagster_has_a_check_result_for_every_month(deployment: Deployment) -> None:
+    import os
+
+    from dagster import AssetCheckKey, AssetKey, DagsterInstance
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
+
+    os.environ["DAGSTER_HOME"] = str(deployment.data / "dagster")
+    key = AssetCheckKey(AssetKey(["published", "net_revenue"]), "gate")
+    with DagsterInstance.get() as instance:
+        records = instance.event_log_storage.get_asset_check_execution_history(key, limit=100)
+        newest = {}
+        for record in records:
+            newest.setdefault(record.partition, record)
+        materialised = instance.get_materialized_partitions(key.asset_key)
+    held = _months_held(deployment, "net_revenue")
+    assert "2023-11" in held
+    assert {month for month in newest if month} == materialised | held
+    for month in materialised | held:
+        evaluation = newest[month].event.asset_check_evaluation
+        assert (newest[month].status == Status.SUCCEEDED) == (month not in held)
+        assert (evaluation.target_materialization_data is not None) == (month in materialised)
+    assert "begins 2023-11-01" in newest["2023-11"].event.asset_check_evaluation.metadata["2023-W44"].value
+
+
 def _months_held(deployment: Deployment, kpi_id: str) -> set[str]:
     held = warehouse(
         deployment,
@@ -193,6 +217,29 @@ def test_show_prints_the_published_series(deployment: Deployment) -> None:
     assert {row["member"] for row in rows} >= {"SE", "NO", "DK", "FI"}
 
 
+def test_sql_answers_from_the_published_tables(deployment: Deployment) -> None:
+    query = f"select obs_value, obs_status from kpi.observations where {FEBRUARY_REVENUE}"
+    expected = published(deployment, query)
+    as_json = kpi_command("sql", "--json", query)
+    assert [tuple(row.values()) for row in json.loads(as_json.stdout)] == expected
+    as_csv = kpi_command("sql", "--csv", query)
+    assert as_csv.stdout == f"obs_value,obs_status\n{expected[0][0]},A\n"
+    assert "obs_status" in kpi_command("sql", query).stdout
+
+
+def test_a_data_folder_that_may_not_be_written_is_told_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from metrics.errors import NyckeltalError
+    from orchestration.lock import writing
+
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
+    (tmp_path / "run.lock").touch()
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    with pytest.raises(NyckeltalError, match="can't be written"), writing():
+        pass
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -201,6 +248,10 @@ def test_show_prints_the_published_series(deployment: Deployment) -> None:
         (["show", "turnover_rate", "--freq", "W"], "not published weekly"),
         (["run", "--period", "2026-13"], "is no period"),
         (["run", "--period", "1999-01"], "outside the company's history"),
+        (["run", "--period", "2024-01", "--history"], "not both"),
+        (["sql", "from kpi.observation"], 'Did you mean "observations"?'),
+        (["sql", "delete from kpi.observations"], "read-only"),
+        (["sql", "select ["], "syntax error"),
     ],
 )
 def test_wrong_arguments_are_told_in_one_line(deployment: Deployment, arguments: list[str], told: str) -> None:

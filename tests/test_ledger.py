@@ -3,54 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_quality import vintages
-from data_quality.ledger import OBSERVATIONS, SCHEMAS, VERDICTS, ConcurrentRelease, Ledger, content_hash, row_hash
+from data_quality.ledger import RELEASES, SCHEMAS, VERDICTS, ConcurrentRelease, Ledger, content_hash, row_hash
+from data_quality.ledger_verify import verify
 from data_quality.vintages import ADMITTED, INCOMING
 from metrics.errors import NyckeltalError
-
-DAY = date(2026, 3, 5)
-NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
-
-
-def observation(**facts: Any) -> dict[str, Any]:
-    """A vintage of January's total."""
-    return {
-        "kpi_id": "revenue",
-        "freq": "M",
-        "time_period": "2026-01",
-        "period_start": date(2026, 1, 1),
-        "period_end": date(2026, 1, 31),
-        "segment": "_T",
-        "member": "_T",
-        "obs_value": 10.0,
-        "obs_status": "A",
-        "conf_status": "F",
-        "definition_version": 1,
-        "definition_hash": "def1",
-        "candidate_hash": "cand1",
-        **facts,
-    }
-
-
-def table(rows: list[dict[str, Any]], schema: pa.Schema = OBSERVATIONS) -> pa.Table:
-    return pa.Table.from_pylist(rows, schema=pa.schema([field.with_nullable(True) for field in schema]))
-
-
-def append(ledger: Ledger, *rows: dict[str, Any]) -> dict[str, Any]:
-    """Append a release of these observations and no verdicts."""
-    return ledger.append(
-        table(list(rows)), table([], VERDICTS), realtime_start=DAY, published_at=NOON, catalog="{}", batch_id="b"
-    )
+from tests.ledger_factory import DAY, NOON, append, observation, race, table, verdict
 
 
 def test_tables_are_append_only_and_complete_from_the_start(tmp_path: Path) -> None:
@@ -73,9 +43,9 @@ def test_releases_are_numbered_and_chained(tmp_path: Path) -> None:
     assert [row["previous_hash"] for row in ledger.releases] == [None, *map(row_hash, ledger.releases[:2])]
     for row in ledger.releases:
         rows = [one for one in ledger.committed("observations").to_pylist() if one["release_id"] == row["release_id"]]
-        assert content_hash(table(rows), table([], VERDICTS), row["catalog"]) == row["content_hash"]
+        assert content_hash(rows, [], row["catalog"]) == row["content_hash"]
         rows[0]["obs_value"] += 1
-        assert content_hash(table(rows), table([], VERDICTS), row["catalog"]) != row["content_hash"]
+        assert content_hash(rows, [], row["catalog"]) != row["content_hash"]
 
 
 def test_of_two_writers_one_commits(tmp_path: Path) -> None:
@@ -98,7 +68,9 @@ def test_rows_without_a_release_row_do_not_count(tmp_path: Path) -> None:
     ledger = Ledger.open(root)
     append(ledger, observation())
     orphan = observation(release_id="orphan", realtime_start=DAY, published_at=NOON)
-    write_deltalake(ledger.tables["observations"], pa.Table.from_pylist([orphan], schema=OBSERVATIONS), mode="append")
+    write_deltalake(
+        ledger.tables["observations"], pa.Table.from_pylist([orphan], schema=SCHEMAS["observations"]), mode="append"
+    )
     reopened = Ledger.open(root)
     assert reopened.tables["observations"].to_pyarrow_table().num_rows == 2
     assert reopened.committed("observations").num_rows == 1
@@ -112,6 +84,119 @@ def test_a_decision_needs_a_name_a_reason_and_its_key(tmp_path: Path) -> None:
         ledger.decide("revenue", "release", reason="campaign", decided_by="cfo", freq="M", time_period="2026-01")
     ledger.decide("revenue", "review", reason="looks right", decided_by="cfo")
     assert [row["decision"] for row in Ledger.open(ledger.root).decisions()] == ["review"]
+
+
+def test_hashes_stay_what_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    observed = {**observation(), "release_id": "r1", "realtime_start": DAY, "published_at": NOON}
+    judged = {**verdict(), "release_id": "r1"}
+    golden = "eea43e76bd363c35651b56a1dab39d8c7afc5eab495b3123a7a75f8c8fc8b45e"
+    row = {
+        "release_id": "r1", "sequence": 1, "realtime_start": DAY, "published_at": NOON, "n_observations": 1,
+        "n_verdicts": 1, "content_hash": golden, "previous_hash": None, "catalog": "{}", "batch_id": "b",
+    }  # fmt: skip
+    assert content_hash([observed], [judged], "{}") == golden
+    assert row_hash(row) == "40443b1fb6f1ae17ebd5924534e79d42772f88e1ced2feb0f7e73ff1a8fdc69e"
+    later = SCHEMAS["observations"].append(pa.field("note", pa.string()))
+    monkeypatch.setitem(SCHEMAS, "observations", later)
+    assert content_hash([observed], [judged], "{}") == golden
+    assert content_hash([{**observed, "note": "n"}], [judged], "{}") != golden
+
+
+def first_format(root: str) -> None:
+    """A ledger as it was made before there were manifests, with one release."""
+    ledger = Ledger.open(root)
+    row = append(ledger, observation(), verdicts=[verdict()])
+    old = RELEASES.remove(RELEASES.get_field_index("manifest"))
+    shutil.rmtree(f"{root}/releases")
+    DeltaTable.create(f"{root}/releases", schema=old, configuration={"delta.appendOnly": "true"})
+    transaction = CommitProperties(app_transactions=[Transaction("ledger", 1)])
+    rows = pa.Table.from_pylist([row], schema=old)
+    write_deltalake(f"{root}/releases", rows, mode="append", commit_properties=transaction)
+
+
+def test_an_older_ledger_gets_the_columns_that_were_added_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = str(tmp_path / "ledger")
+    first_format(root)
+    later = SCHEMAS["observations"].append(pa.field("note", pa.string()))
+    monkeypatch.setitem(SCHEMAS, "observations", later)
+    read = Ledger.open(root, make=False)
+    assert verify(read).findings == ()
+    assert "note" not in [field.name for field in DeltaTable(f"{root}/observations").schema().fields]
+    opened = Ledger.open(root)
+    assert [field.name for field in opened.tables["observations"].schema().fields] == later.names
+    assert opened.tables["releases"].metadata().configuration["delta.appendOnly"] == "true"
+    noted = table([observation(time_period="2026-02", note="a note")], later)
+    opened.append(noted, table([], VERDICTS), realtime_start=DAY, published_at=NOON, catalog="{}", batch_id=None)
+    append(Ledger.open(root), observation(time_period="2026-03"))  # by a caller that doesn't know the column
+    ledger = Ledger.open(root)
+    assert verify(ledger).findings == ()
+    notes = ledger.committed("observations").sort_by("sequence").column("note").to_pylist()
+    assert notes == [None, "a note", None]
+
+
+def test_of_many_writers_at_once_one_commits(tmp_path: Path) -> None:
+    root = str(tmp_path / "ledger")
+    writers = [Ledger.open(root) for _ in range(4)]
+    assert sum(race(writers)) == 1
+    assert len(Ledger.open(root).releases) == 1
+    assert verify(Ledger.open(root)).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("no folder", "there is no ledger here"),
+        ("another folder", "there is no ledger here"),
+        ("a file", "can't be opened|there is no ledger here"),
+        ("half a log", "can't be opened"),
+        ("a table lost", "lacks a table that it had; expected observations"),
+        ("another table", "is no table of a ledger"),
+    ],
+)
+def test_what_is_no_ledger_is_said_in_one_line_and_left_alone(tmp_path: Path, damage: str, message: str) -> None:
+    root = tmp_path / "ledger"
+    if damage == "another folder":
+        root.mkdir()
+        (root / "notes.txt").write_text("mine")
+    elif damage == "a file":
+        root.write_text("mine")
+    elif damage == "another table":
+        for name in SCHEMAS:
+            write_deltalake(root / name, pa.table({"other": ["x"]}))
+    elif damage != "no folder":
+        append(Ledger.open(str(root)), observation())
+        if damage == "a table lost":
+            shutil.rmtree(root / "observations")
+        else:
+            newest = max((root / "verdicts" / "_delta_log").glob("*.json"))
+            newest.write_bytes(newest.read_bytes()[:100])
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(NyckeltalError, match=message) as raised:
+        Ledger.open(str(root), make=False)
+    assert "\n" not in str(raised.value) and "\x1b" not in str(raised.value)
+    assert sorted(tmp_path.rglob("*")) == before
+    if damage in ("half a log", "a table lost", "a file", "another table"):
+        with pytest.raises(NyckeltalError):
+            Ledger.open(str(root))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_ledger_that_cannot_be_written_can_be_read(tmp_path: Path) -> None:
+    root = tmp_path / "ledger"
+    append(Ledger.open(str(root)), observation())
+    folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
+    try:
+        for folder in folders:
+            folder.chmod(0o555)
+        ledger = Ledger.open(str(root), make=False)
+        assert verify(ledger).findings == ()
+        with pytest.raises(NyckeltalError, match="can't be written"):
+            append(Ledger.open(str(root)), observation(obs_value=2.0))
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
 
 
 def select(

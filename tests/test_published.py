@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import stat
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from data_quality import published
 from data_quality.ledger import Ledger
+from data_quality.ledger_lock import releasing
 from metrics import company
+from metrics.catalog import Catalog
+from metrics.errors import NyckeltalError
+from orchestration import cli
 from tests import warehouse_factory
+from tests.ledger_factory import append, observation
 from tests.warehouse_factory import Warehouse, cells, kpi
 
 SPAN = ("2026-01-01", "2026-02-28")
@@ -54,6 +62,8 @@ def test_the_published_file_is_readable_by_all_and_everything_in_it_has_a_commen
     assert warehouse.published("select count(*) from duckdb_tables() where comment is null") == [(0,)]
     uncommented = "select column_name from duckdb_columns() where schema_name = 'kpi' and comment is null"
     assert warehouse.published(uncommented) == []
+    views = "select view_name from duckdb_views() where schema_name = 'kpi' and comment is null"
+    assert warehouse.published(views) == []
     as_of = "select comment is not null from duckdb_functions() where function_name = 'as_of'"
     assert warehouse.published(as_of) == [(True,)]
     assert warehouse.published("select time_period, member, revenue from kpi.finance_monthly where member = 'NO'") == [
@@ -163,3 +173,75 @@ def test_a_lost_or_damaged_published_file_is_rendered_again(warehouse: Warehouse
             company.published_path().write_bytes(damage)
         warehouse.publish(*SPAN)
         assert warehouse.published("from kpi.observations order by all") == good
+
+
+def whole(path: Path) -> dict[str, Any]:
+    """All that a reader finds in the file: rows of every table and view, columns and comments, the macro."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+
+        def rows(query: str) -> list[Any]:
+            return connection.execute(query).fetchall()
+
+        columns = "table_name, column_name, data_type, comment"
+        found = {"columns": rows(f"select {columns} from duckdb_columns() where schema_name = 'kpi' order by all")}
+        for (table,) in rows("select distinct table_name from duckdb_columns() where schema_name = 'kpi'"):
+            found[table] = rows(f"from kpi.{table}")
+        for kind in ("table", "view"):
+            found[kind] = rows(
+                f"select {kind}_name, comment from duckdb_{kind}s() where schema_name = 'kpi' order by 1"
+            )
+        found["as_of"] = rows("from kpi.as_of('2026-03-05') order by all")
+        found["macro"] = rows("select macro_definition, comment from duckdb_functions() where schema_name = 'kpi'")
+        return found
+
+
+def test_a_rebuilt_file_equals_the_one_that_it_replaces(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse.add(kpi("staff", protected=True, unit="persons", domain="people"), {"2026-01": people(3, 10)})
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    path = company.published_path()
+    before = whole(path)
+    assert len(before["vintages"]) > 6 and len(before["view"]) == 2
+    warehouse.path.unlink()
+    monkeypatch.setenv("NYCKELTAL_COMPANY", str(path.parent / "no such company"))
+    monkeypatch.setattr(Catalog, "read", lambda *_: pytest.fail("the company's compiled folder was read"))
+    for damage in ("none", "lost", "altered"):
+        if damage == "lost":
+            path.unlink()
+        elif damage == "altered":
+            with duckdb.connect(str(path)) as connection:
+                connection.execute("update kpi.vintages set obs_value = 0")
+                connection.execute("checkpoint")
+            assert whole(path) != before
+        monkeypatch.setattr(sys, "argv", ["kpi", "ledger", "rebuild"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert not ended.value.code and "2 releases" in capsys.readouterr().out
+        assert whole(path) == before
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644 and not Path(f"{path}.wal").exists()
+
+
+def test_a_file_is_rebuilt_under_the_release_lock(warehouse: Warehouse) -> None:
+    path = company.published_path()
+    written = path.stat().st_mtime_ns
+    with ThreadPoolExecutor(1) as pool:
+        with releasing():
+            waiting = pool.submit(published.rebuild, company.ledger_path(), path)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+            assert path.stat().st_mtime_ns == written
+        waiting.result(timeout=30)
+    assert path.stat().st_mtime_ns > written
+
+
+def test_a_catalogue_of_another_version_is_said_and_the_file_stands(warehouse: Warehouse) -> None:
+    before = whole(company.published_path())
+    append(ledger(), observation())
+    with pytest.raises(NyckeltalError, match="catalogue is not of this version"):
+        published.rebuild(company.ledger_path(), company.published_path())
+    assert whole(company.published_path()) == before
+    warehouse.now("2026-03-05 13:00")
+    assert warehouse.publish(*SPAN).release_id
+    assert len(whole(company.published_path())["releases"]) == 3

@@ -65,8 +65,8 @@ def raw_assets(company: Company) -> AssetsDefinition:
                     "rows_set_aside": report.rows_set_aside,
                     "files_new": report.files_new,
                     "files_failed": report.files_failed,
-                    "watermark": str(report.watermark),
-                    "notes": "\n".join(report.notes),
+                    "complete_through": str(report.watermark or "nothing yet"),
+                    **({"notes": "\n".join(report.notes)} if report.notes else {}),
                 },
             )
             yield AssetCheckResult(
@@ -74,7 +74,12 @@ def raw_assets(company: Company) -> AssetsDefinition:
                 check_name=CHECK,
                 passed=report.outstanding is None and not report.rows_set_aside,
                 severity=AssetCheckSeverity.ERROR if report.outstanding else AssetCheckSeverity.WARN,
-                description=report.outstanding or f"{report.rows_set_aside} rows set aside",
+                description=report.outstanding
+                or (
+                    f"{report.rows_set_aside:,} rows set aside; raw._set_aside says why"
+                    if report.rows_set_aside
+                    else f"{report.files_new:,} new files; all was taken in"
+                ),
             )
 
     return ingest_feeds

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, ResourceParam
+from dagster import AssetCheckSpec, AssetExecutionContext, AssetKey, AssetsDefinition, ResourceParam
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
@@ -24,7 +24,16 @@ CANDIDATES = AssetKey(["kpi", "candidates"])
 
 
 class _Translator(DagsterDbtTranslator):
-    """Assets are named and grouped by their schema, the stage they belong to."""
+    """Assets are named and grouped by their schema, the stage they belong to; the catalogue describes a KPI's."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__(settings=DagsterDbtTranslatorSettings(enable_asset_checks=True))
+        self._kpis = {kpi.model: kpi for kpi in catalog.kpis}
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        kpi = self._kpis.get(dbt_resource_props["name"])
+        described = f"Candidates of {kpi.name}. {kpi.description}" if kpi else dbt_resource_props["description"]
+        return super().get_description({**dbt_resource_props, "description": described})
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         return str(dbt_resource_props["schema"])
@@ -32,10 +41,15 @@ class _Translator(DagsterDbtTranslator):
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
         return AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
 
+    def get_asset_check_spec(self, *arguments: Any, **named: Any) -> AssetCheckSpec | None:
+        """Not blocking: a failed test holds the KPIs behind it, through the gate, and no others."""
+        spec = super().get_asset_check_spec(*arguments, **named)
+        return spec and spec._replace(blocking=False)
+
 
 def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefinition:
     """Every dbt model as an asset `<schema>/<model>`, its data tests as asset checks."""
-    translator = _Translator(settings=DagsterDbtTranslatorSettings(enable_asset_checks=True))
+    translator = _Translator(catalog)
     lineage = Lineage(manifest)
 
     @dbt_assets(manifest=lineage.manifest, dagster_dbt_translator=translator, name="dbt_build")
@@ -51,6 +65,7 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
 
         with run.stages.stage("models"), writing():
             builds.prepare_tables(catalog)
+            builds.outdate(catalog)
             # The gate's library takes seconds to import; DuckDB, at work for dbt, leaves the interpreter free.
             Thread(target=import_module, args=["great_expectations"], daemon=True).start()
             results = dbt_project.build(company, ["build", *chosen.selection_args, *indirect], keep)

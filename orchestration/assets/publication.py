@@ -1,8 +1,10 @@
 """Published KPIs: one asset each, by month, behind the gate."""
 
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import Any
 
 from dagster import (
     AssetCheckEvaluation,
@@ -12,19 +14,25 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetMaterialization,
+    AssetRecordsFilter,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
+    DagsterEventType,
+    DagsterInstance,
+    PreviewWarning,
     ResourceParam,
     multi_asset,
 )
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from data_quality import gate, release
 from data_quality.release import Held, Release
 from data_quality.verdict import Verdict
-from metrics.catalog import Catalog
+from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company
 from metrics.periods import parse, period_of
+from orchestration import builds
 from orchestration.assets.models import CANDIDATES
 from orchestration.lock import writing
 from orchestration.partitions import months
@@ -40,6 +48,8 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
     unmaterialised, its check failed.
     """
     partitions = months(company)
+    # Dagster calls the partitions of a check a preview; the lock holds its version.
+    warnings.filterwarnings("ignore", message=".*partitions_def on an AssetCheckSpec", category=PreviewWarning)
     kpis = {kpi.kpi_id: kpi for kpi in catalog.kpis if kpi.supplied}
 
     @multi_asset(
@@ -53,13 +63,20 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
                 owners=[kpi.owner] if "@" in kpi.owner else [],
                 kinds={"duckdb", "deltalake"},
                 tags={"domain": kpi.domain, "level": kpi.level},
+                metadata=_facts(kpi),
                 partitions_def=partitions,
                 skippable=True,
             )
             for kpi_id, kpi in kpis.items()
         ],
         check_specs=[
-            AssetCheckSpec(GATE, asset=_key(kpi_id), description="No period that ended in the month is held back.")
+            AssetCheckSpec(
+                GATE,
+                asset=_key(kpi_id),
+                description="No period that ended in the month is held back. See Partitions for each month; a result"
+                " without a partition is that of the newest month that a run judged.",
+                partitions_def=partitions,
+            )
             for kpi_id in kpis
         ],
         backfill_policy=BackfillPolicy.single_run(),
@@ -69,6 +86,7 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
         first, last = parse(keys[0]).start, parse(keys[-1]).end
         with writing():
             with run.stages.stage("gate"):
+                builds.outdate(catalog)
                 run.verdicts = gate.judge(company, catalog, first, last)
             with run.stages.stage("publication"):
                 run.release = release.publish(company, catalog, first, last)
@@ -85,44 +103,83 @@ def _key(kpi_id: str) -> list[str]:
 def _report(
     context: AssetExecutionContext, kpi_ids: Sequence[str], verdicts: Sequence[Verdict], released: Release
 ) -> Iterator[AssetCheckResult]:
-    """Tells Dagster the outcome of each judged month, and of each KPI's newest, as the release left them."""
+    """Tells Dagster the outcome of each month, and of each KPI's newest judged one, as the release left them."""
     refused = {(one.kpi_id, one.freq, one.time_period): one for one in released.held}
-    by_month: dict[str, dict[str, list[Verdict]]] = {kpi_id: defaultdict(list) for kpi_id in kpi_ids}
+    judged: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
-        by_month[verdict.kpi_id][period_of("M", verdict.period_end).code].append(verdict)
-    for kpi_id, per_month in by_month.items():
+        judged[verdict.kpi_id, period_of("M", verdict.period_end).code].append(verdict)
+    for kpi_id in kpi_ids:
         key = AssetKey(_key(kpi_id))
-        for month, judged in sorted(per_month.items()):
-            held = [refused[one.key] for one in judged if one.key in refused]
-            if not held:
-                context.log_event(AssetMaterialization(key, partition=month, metadata={"periods": _codes(judged)}))
+        months = {month: judged[kpi_id, month] for month in context.partition_keys}
+        held = {month: [refused[one.key] for one in found if one.key in refused] for month, found in months.items()}
+        for month, found in months.items():
+            if found and not held[month]:
+                facts: dict[str, Any] = {"periods": _codes(found), "release": released.sequence}
+                context.log_event(AssetMaterialization(key, partition=month, metadata=facts))
+        targets = _newest_materializations(context.instance, key, list(months))
+        for month, found in months.items():
             context.log_event(
                 AssetCheckEvaluation(
                     asset_key=key,
                     check_name=GATE,
-                    passed=not held,
-                    severity=AssetCheckSeverity.ERROR,
                     partition=month,
-                    description=_why(held),
+                    target_materialization_data=targets.get(month),
+                    **_finding(found, held[month]),
                 )
             )
-        newest = max(per_month, default=None)
-        held = [refused[one.key] for one in per_month[newest] if one.key in refused] if newest else []
-        yield AssetCheckResult(
-            asset_key=key,
-            check_name=GATE,
-            passed=not held,
-            severity=AssetCheckSeverity.ERROR,
-            description=_why(held) or f"let through in {newest}",
+        newest = max((month for month, found in months.items() if found), default=context.partition_keys[-1])
+        yield AssetCheckResult(asset_key=key, check_name=GATE, **_finding(months[newest], held[newest]))
+
+
+def _newest_materializations(
+    instance: DagsterInstance, key: AssetKey, months: Sequence[str]
+) -> dict[str, AssetCheckEvaluationTargetMaterializationData]:
+    """By month. A check result counts for a month as long as it is on its newest materialisation, if it has one."""
+    newest = instance.event_log_storage.get_latest_storage_id_by_partition(
+        key, DagsterEventType.ASSET_MATERIALIZATION, set(months)
+    )
+    if not newest:
+        return {}
+    found = instance.fetch_materializations(
+        AssetRecordsFilter(asset_key=key, storage_ids=list(newest.values())), limit=len(newest)
+    )
+    return {
+        str(record.partition_key): AssetCheckEvaluationTargetMaterializationData(
+            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
         )
+        for record in found.records
+    }
 
 
 def _codes(verdicts: Sequence[Verdict]) -> str:
     return ", ".join(one.time_period for one in verdicts)
 
 
-def _why(held: Sequence[Held]) -> str:
-    return "; ".join(f"{one.time_period}: {', '.join(one.checks) or one.reason}" for one in held)
+def _finding(judged: Sequence[Verdict], held: Sequence[Held]) -> dict[str, Any]:
+    """A check result's facts for the periods of a month. A protected KPI's reasons have no figures."""
+    told = [f"{one.time_period} ({', '.join(one.checks) or 'refused'})" for one in held]
+    return {
+        "passed": not held,
+        "severity": AssetCheckSeverity.ERROR,
+        "description": f"held back: {', '.join(told)}" if held else f"let through: {_codes(judged) or 'nothing ended'}",
+        "metadata": {one.time_period: "; ".join(dict.fromkeys(one.reason.split("; "))) for one in held},
+    }
+
+
+def _facts(kpi: CatalogKpi) -> dict[str, Any]:
+    """What the catalogue says of a KPI, for its page."""
+    return {
+        "name": kpi.name,
+        "unit": kpi.unit,
+        "frequencies": ", ".join(kpi.freqs),
+        "segments": ", ".join(kpi.segments) or "none",
+        "objective": kpi.objective,
+        "target": kpi.target if kpi.target is not None else kpi.target_note,
+        "definition_version": kpi.definition_version,
+        "candidates": f"kpi.{kpi.model}",
+        "feeds": ", ".join(kpi.feeds),
+        "protected": kpi.protected,
+    }
 
 
 def months_of(first: date, last: date) -> tuple[str, str]:

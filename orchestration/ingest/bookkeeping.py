@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -234,6 +234,13 @@ class Bookkeeping:
         ).fetchone()
         assert total is not None and aside is not None
         return total[0], total[1], aside[0]
+
+    def later_than_all(self, now: datetime) -> datetime:
+        """That moment, or the first one after the newest load: newer rows are told by their `_loaded_at`, also when
+        the clock stood still or was set back."""
+        row = self.connection.execute("SELECT max(loaded_at) FROM raw._files").fetchone()
+        newest = row[0] if row else None
+        return now if newest is None else max(now, newest.astimezone(UTC) + timedelta(microseconds=1))
 
     def record_feeds(self, states: Sequence[FeedState], of_company: Iterable[str], moment: datetime) -> None:
         """Rewrites the feeds' rows, and drops those of feeds that the company no longer has."""

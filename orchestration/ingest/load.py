@@ -38,10 +38,10 @@ def ingest(company: Company, feeds: Sequence[str] | None = None, progress: Progr
     """
     chosen = _chosen(company, feeds)
     tell = progress or (lambda _: None)
-    moment = clock.now()
     work = data_dir() / "dlt"
     with warehouse() as connection:
         books = Bookkeeping(connection)
+        moment = books.later_than_all(clock.now())
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         try:

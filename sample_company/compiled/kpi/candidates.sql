@@ -61,6 +61,7 @@ hashes as (
                     coalesce(printf('%.9e', obs_value), ''),
                     coalesce(printf('%.9e', numerator), ''),
                     coalesce(printf('%.9e', denominator), ''),
+                    coalesce(printf('%.9e', year_to_date), ''), coalesce(printf('%.9e', rolling_12_months), ''),
                     coalesce(n_obs, -1), coalesce(n_persons_numerator, -1), coalesce(n_persons_denominator, -1),
                     definition_hash
                 ),

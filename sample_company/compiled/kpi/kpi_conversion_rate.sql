@@ -1,79 +1,54 @@
--- Conversion rate (conversion_rate). Written by `kpi compile`; change the definition, not this file.
+-- Conversion rate (conversion_rate).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH web_sessions AS (
+  SELECT freq, span, period_start, segment, member, web_conversions, web_sessions
+  FROM {{ ref('base_web_sessions') }}
+  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country')
+), computed AS (
   SELECT
-    CASE
-      WHEN GROUPING(DATE_TRUNC('WEEK', session_date)) = 0
-      THEN 'W'
-      WHEN GROUPING(DATE_TRUNC('MONTH', session_date)) = 0
-      THEN 'M'
-      WHEN GROUPING(DATE_TRUNC('QUARTER', session_date)) = 0
-      THEN 'Q'
-      WHEN GROUPING(DATE_TRUNC('YEAR', session_date)) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(
-      DATE_TRUNC('WEEK', session_date),
-      DATE_TRUNC('MONTH', session_date),
-      DATE_TRUNC('QUARTER', session_date),
-      DATE_TRUNC('YEAR', session_date)
-    ) AS DATE) AS period_start,
-    CASE
-      WHEN GROUPING(country) = 0
-      THEN 'country'
-      WHEN GROUPING(channel) = 0
-      THEN 'channel'
-      ELSE '_T'
-    END AS segment,
-    CASE
-      WHEN GROUPING(country) = 0
-      THEN COALESCE(CAST(country AS TEXT), '_U')
-      WHEN GROUPING(channel) = 0
-      THEN COALESCE(CAST(channel AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    SUM(conversions) AS web_conversions,
-    SUM(sessions) AS web_sessions
-  FROM {{ ref('fct_web_sessions') }} AS web_sessions
-  GROUP BY
-    GROUPING SETS (
-      (
-        DATE_TRUNC('WEEK', session_date)
-      ),
-      (DATE_TRUNC('WEEK', session_date), country),
-      (DATE_TRUNC('WEEK', session_date), channel),
-      (
-        DATE_TRUNC('MONTH', session_date)
-      ),
-      (DATE_TRUNC('MONTH', session_date), country),
-      (DATE_TRUNC('MONTH', session_date), channel),
-      (
-        DATE_TRUNC('QUARTER', session_date)
-      ),
-      (DATE_TRUNC('QUARTER', session_date), country),
-      (DATE_TRUNC('QUARTER', session_date), channel),
-      (
-        DATE_TRUNC('YEAR', session_date)
-      ),
-      (DATE_TRUNC('YEAR', session_date), country),
-      (DATE_TRUNC('YEAR', session_date), channel)
-    )
-  HAVING
-    NOT period_start IS NULL
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(web_conversions AS DOUBLE) / CAST(NULLIF(web_sessions, 0) AS DOUBLE) AS obs_value,
+    CAST(web_conversions AS DOUBLE) AS numerator,
+    CAST(web_sessions AS DOUBLE) AS denominator,
+    CAST(COALESCE(web_sessions, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM web_sessions
+  WHERE NOT web_conversions IS NULL OR NOT web_sessions IS NULL
 )
 SELECT
   'conversion_rate' AS kpi_id,
-  freq,
-  {{ time_period('freq', 'period_start') }} AS time_period,
-  period_start,
-  {{ period_end('freq', 'period_start') }} AS period_end,
-  segment,
-  member,
-  CAST(web_conversions AS DOUBLE) / CAST(NULLIF(web_sessions, 0) AS DOUBLE) AS obs_value,
-  CAST(web_conversions AS DOUBLE) AS numerator,
-  CAST(web_sessions AS DOUBLE) AS denominator,
-  CAST(COALESCE(web_sessions, 0) AS BIGINT) AS n_obs,
-  CAST(NULL AS BIGINT) AS n_persons_numerator,
-  CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'fde308e1608dfe5d' AS definition_hash,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  '34c1abcc1a862a03' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
-FROM web_sessions
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'

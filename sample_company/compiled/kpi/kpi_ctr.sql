@@ -1,87 +1,54 @@
--- Click-through rate (ctr). Written by `kpi compile`; change the definition, not this file.
+-- Click-through rate (ctr).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH ad_performance AS (
+  SELECT freq, span, period_start, segment, member, ad_clicks, ad_impressions
+  FROM {{ ref('base_ad_performance') }}
+  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country', 'platform')
+), computed AS (
   SELECT
-    CASE
-      WHEN GROUPING(DATE_TRUNC('WEEK', ad_date)) = 0
-      THEN 'W'
-      WHEN GROUPING(DATE_TRUNC('MONTH', ad_date)) = 0
-      THEN 'M'
-      WHEN GROUPING(DATE_TRUNC('QUARTER', ad_date)) = 0
-      THEN 'Q'
-      WHEN GROUPING(DATE_TRUNC('YEAR', ad_date)) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(
-      DATE_TRUNC('WEEK', ad_date),
-      DATE_TRUNC('MONTH', ad_date),
-      DATE_TRUNC('QUARTER', ad_date),
-      DATE_TRUNC('YEAR', ad_date)
-    ) AS DATE) AS period_start,
-    CASE
-      WHEN GROUPING(country) = 0
-      THEN 'country'
-      WHEN GROUPING(channel) = 0
-      THEN 'channel'
-      WHEN GROUPING(platform) = 0
-      THEN 'platform'
-      ELSE '_T'
-    END AS segment,
-    CASE
-      WHEN GROUPING(country) = 0
-      THEN COALESCE(CAST(country AS TEXT), '_U')
-      WHEN GROUPING(channel) = 0
-      THEN COALESCE(CAST(channel AS TEXT), '_U')
-      WHEN GROUPING(platform) = 0
-      THEN COALESCE(CAST(platform AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    SUM(clicks) AS ad_clicks,
-    SUM(impressions) AS ad_impressions
-  FROM {{ ref('fct_ad_performance') }} AS ad_performance
-  GROUP BY
-    GROUPING SETS (
-      (
-        DATE_TRUNC('WEEK', ad_date)
-      ),
-      (DATE_TRUNC('WEEK', ad_date), country),
-      (DATE_TRUNC('WEEK', ad_date), channel),
-      (DATE_TRUNC('WEEK', ad_date), platform),
-      (
-        DATE_TRUNC('MONTH', ad_date)
-      ),
-      (DATE_TRUNC('MONTH', ad_date), country),
-      (DATE_TRUNC('MONTH', ad_date), channel),
-      (DATE_TRUNC('MONTH', ad_date), platform),
-      (
-        DATE_TRUNC('QUARTER', ad_date)
-      ),
-      (DATE_TRUNC('QUARTER', ad_date), country),
-      (DATE_TRUNC('QUARTER', ad_date), channel),
-      (DATE_TRUNC('QUARTER', ad_date), platform),
-      (
-        DATE_TRUNC('YEAR', ad_date)
-      ),
-      (DATE_TRUNC('YEAR', ad_date), country),
-      (DATE_TRUNC('YEAR', ad_date), channel),
-      (DATE_TRUNC('YEAR', ad_date), platform)
-    )
-  HAVING
-    NOT period_start IS NULL
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(ad_clicks AS DOUBLE) / CAST(NULLIF(ad_impressions, 0) AS DOUBLE) AS obs_value,
+    CAST(ad_clicks AS DOUBLE) AS numerator,
+    CAST(ad_impressions AS DOUBLE) AS denominator,
+    CAST(COALESCE(ad_impressions, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM ad_performance
+  WHERE NOT ad_clicks IS NULL OR NOT ad_impressions IS NULL
 )
 SELECT
   'ctr' AS kpi_id,
-  freq,
-  {{ time_period('freq', 'period_start') }} AS time_period,
-  period_start,
-  {{ period_end('freq', 'period_start') }} AS period_end,
-  segment,
-  member,
-  CAST(ad_clicks AS DOUBLE) / CAST(NULLIF(ad_impressions, 0) AS DOUBLE) AS obs_value,
-  CAST(ad_clicks AS DOUBLE) AS numerator,
-  CAST(ad_impressions AS DOUBLE) AS denominator,
-  CAST(COALESCE(ad_impressions, 0) AS BIGINT) AS n_obs,
-  CAST(NULL AS BIGINT) AS n_persons_numerator,
-  CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'a3698d0c01d1acd7' AS definition_hash,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  'a5594ee05bad20ac' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
-FROM ad_performance
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'

@@ -1,207 +1,42 @@
--- Headcount (headcount). Written by `kpi compile`; change the definition, not this file.
+-- Headcount (headcount).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH employee_days AS (
+  SELECT freq, span, period_start, segment, member, headcount
+  FROM {{ ref('base_employee_days') }}
+  WHERE freq IN ('W', 'M', 'Q', 'A') AND span = 'period' AND segment IN ('_T', 'country', 'department')
+), computed AS (
   SELECT
-    'W' AS freq,
-    CAST(subq_2.metric_time__week AS DATE) AS period_start,
-    CASE
-      WHEN GROUPING(subq_2.department) = 0
-      THEN 'department'
-      WHEN GROUPING(subq_2.country) = 0
-      THEN 'country'
-      ELSE '_T'
-    END AS segment,
-    CASE
-      WHEN GROUPING(subq_2.department) = 0
-      THEN COALESCE(CAST(subq_2.department AS TEXT), '_U')
-      WHEN GROUPING(subq_2.country) = 0
-      THEN COALESCE(CAST(subq_2.country AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    COUNT(DISTINCT subq_2.__headcount) AS headcount
-  FROM (
-    SELECT
-      DATE_TRUNC('DAY', date_day) AS date_day__day,
-      DATE_TRUNC('WEEK', date_day) AS metric_time__week,
-      department,
-      country,
-      employee_id AS __headcount
-    FROM {{ ref('fct_employee_days') }} AS employee_days
-  ) AS subq_2
-  INNER JOIN (
-    SELECT
-      DATE_TRUNC('WEEK', date_day) AS metric_time__week,
-      MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
-    FROM {{ ref('fct_employee_days') }} AS employee_days
-    GROUP BY
-      DATE_TRUNC('WEEK', date_day)
-  ) AS subq_4
-    ON subq_2.date_day__day = subq_4.date_day__day__complete
-  GROUP BY
-    GROUPING SETS (
-      (
-        subq_2.metric_time__week
-      ),
-      (subq_2.metric_time__week, subq_2.department),
-      (subq_2.metric_time__week, subq_2.country)
-    )
-  HAVING
-    NOT period_start IS NULL
-  UNION ALL
-  SELECT
-    'M' AS freq,
-    CAST(subq_2.metric_time__month AS DATE) AS period_start,
-    CASE
-      WHEN GROUPING(subq_2.department) = 0
-      THEN 'department'
-      WHEN GROUPING(subq_2.country) = 0
-      THEN 'country'
-      ELSE '_T'
-    END AS segment,
-    CASE
-      WHEN GROUPING(subq_2.department) = 0
-      THEN COALESCE(CAST(subq_2.department AS TEXT), '_U')
-      WHEN GROUPING(subq_2.country) = 0
-      THEN COALESCE(CAST(subq_2.country AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    COUNT(DISTINCT subq_2.__headcount) AS headcount
-  FROM (
-    SELECT
-      DATE_TRUNC('DAY', date_day) AS date_day__day,
-      DATE_TRUNC('MONTH', date_day) AS metric_time__month,
-      department,
-      country,
-      employee_id AS __headcount
-    FROM {{ ref('fct_employee_days') }} AS employee_days
-  ) AS subq_2
-  INNER JOIN (
-    SELECT
-      DATE_TRUNC('MONTH', date_day) AS metric_time__month,
-      MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
-    FROM {{ ref('fct_employee_days') }} AS employee_days
-    GROUP BY
-      DATE_TRUNC('MONTH', date_day)
-  ) AS subq_4
-    ON subq_2.date_day__day = subq_4.date_day__day__complete
-  GROUP BY
-    GROUPING SETS (
-      (
-        subq_2.metric_time__month
-      ),
-      (subq_2.metric_time__month, subq_2.department),
-      (subq_2.metric_time__month, subq_2.country)
-    )
-  HAVING
-    NOT period_start IS NULL
-  UNION ALL
-  SELECT
-    'Q' AS freq,
-    CAST(subq_2.metric_time__quarter AS DATE) AS period_start,
-    CASE
-      WHEN GROUPING(subq_2.department) = 0
-      THEN 'department'
-      WHEN GROUPING(subq_2.country) = 0
-      THEN 'country'
-      ELSE '_T'
-    END AS segment,
-    CASE
-      WHEN GROUPING(subq_2.department) = 0
-      THEN COALESCE(CAST(subq_2.department AS TEXT), '_U')
-      WHEN GROUPING(subq_2.country) = 0
-      THEN COALESCE(CAST(subq_2.country AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    COUNT(DISTINCT subq_2.__headcount) AS headcount
-  FROM (
-    SELECT
-      DATE_TRUNC('DAY', date_day) AS date_day__day,
-      DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
-      department,
-      country,
-      employee_id AS __headcount
-    FROM {{ ref('fct_employee_days') }} AS employee_days
-  ) AS subq_2
-  INNER JOIN (
-    SELECT
-      DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
-      MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
-    FROM {{ ref('fct_employee_days') }} AS employee_days
-    GROUP BY
-      DATE_TRUNC('QUARTER', date_day)
-  ) AS subq_4
-    ON subq_2.date_day__day = subq_4.date_day__day__complete
-  GROUP BY
-    GROUPING SETS (
-      (
-        subq_2.metric_time__quarter
-      ),
-      (subq_2.metric_time__quarter, subq_2.department),
-      (subq_2.metric_time__quarter, subq_2.country)
-    )
-  HAVING
-    NOT period_start IS NULL
-  UNION ALL
-  SELECT
-    'A' AS freq,
-    CAST(subq_2.metric_time__year AS DATE) AS period_start,
-    CASE
-      WHEN GROUPING(subq_2.department) = 0
-      THEN 'department'
-      WHEN GROUPING(subq_2.country) = 0
-      THEN 'country'
-      ELSE '_T'
-    END AS segment,
-    CASE
-      WHEN GROUPING(subq_2.department) = 0
-      THEN COALESCE(CAST(subq_2.department AS TEXT), '_U')
-      WHEN GROUPING(subq_2.country) = 0
-      THEN COALESCE(CAST(subq_2.country AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    COUNT(DISTINCT subq_2.__headcount) AS headcount
-  FROM (
-    SELECT
-      DATE_TRUNC('DAY', date_day) AS date_day__day,
-      DATE_TRUNC('YEAR', date_day) AS metric_time__year,
-      department,
-      country,
-      employee_id AS __headcount
-    FROM {{ ref('fct_employee_days') }} AS employee_days
-  ) AS subq_2
-  INNER JOIN (
-    SELECT
-      DATE_TRUNC('YEAR', date_day) AS metric_time__year,
-      MAX(DATE_TRUNC('DAY', date_day)) AS date_day__day__complete
-    FROM {{ ref('fct_employee_days') }} AS employee_days
-    GROUP BY
-      DATE_TRUNC('YEAR', date_day)
-  ) AS subq_4
-    ON subq_2.date_day__day = subq_4.date_day__day__complete
-  GROUP BY
-    GROUPING SETS (
-      (
-        subq_2.metric_time__year
-      ),
-      (subq_2.metric_time__year, subq_2.department),
-      (subq_2.metric_time__year, subq_2.country)
-    )
-  HAVING
-    NOT period_start IS NULL
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(headcount AS DOUBLE) AS obs_value,
+    CAST(headcount AS DOUBLE) AS numerator,
+    CAST(NULL AS DOUBLE) AS denominator,
+    CAST(COALESCE(headcount, 0) AS BIGINT) AS n_obs,
+    CAST(COALESCE(headcount, 0) AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM employee_days
+  WHERE NOT headcount IS NULL
 )
 SELECT
   'headcount' AS kpi_id,
-  freq,
-  {{ time_period('freq', 'period_start') }} AS time_period,
-  period_start,
-  {{ period_end('freq', 'period_start') }} AS period_end,
-  segment,
-  member,
-  CAST(headcount AS DOUBLE) AS obs_value,
-  CAST(headcount AS DOUBLE) AS numerator,
-  CAST(NULL AS DOUBLE) AS denominator,
-  CAST(COALESCE(headcount, 0) AS BIGINT) AS n_obs,
-  CAST(COALESCE(headcount, 0) AS BIGINT) AS n_persons_numerator,
-  CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '001b11936f28f105' AS definition_hash,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  CAST(NULL AS DOUBLE) AS year_to_date,
+  CAST(NULL AS DOUBLE) AS rolling_12_months,
+  'f518a55ddadb52a6' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
-FROM employee_days
+FROM computed AS period
+WHERE period.span = 'period'

@@ -1,85 +1,54 @@
--- On-time delivery (on_time_delivery). Written by `kpi compile`; change the definition, not this file.
-WITH orders AS (
+-- On-time delivery (on_time_delivery).
+-- Written by `kpi compile`; change the definition, not this file.
+WITH orders_by_delivered_date AS (
+  SELECT freq, span, period_start, segment, member, orders_delivered, orders_on_time
+  FROM {{ ref('base_orders_by_delivered_date') }}
+  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country')
+), computed AS (
   SELECT
-    CASE
-      WHEN GROUPING(metric_time__week) = 0
-      THEN 'W'
-      WHEN GROUPING(metric_time__month) = 0
-      THEN 'M'
-      WHEN GROUPING(metric_time__quarter) = 0
-      THEN 'Q'
-      WHEN GROUPING(metric_time__year) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(metric_time__week, metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
-    CASE
-      WHEN GROUPING(country) = 0
-      THEN 'country'
-      WHEN GROUPING(channel) = 0
-      THEN 'channel'
-      ELSE '_T'
-    END AS segment,
-    CASE
-      WHEN GROUPING(country) = 0
-      THEN COALESCE(CAST(country AS TEXT), '_U')
-      WHEN GROUPING(channel) = 0
-      THEN COALESCE(CAST(channel AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    SUM(__orders_delivered) AS orders_delivered,
-    SUM(__orders_on_time) AS orders_on_time
-  FROM (
-    SELECT
-      DATE_TRUNC('WEEK', delivered_date) AS metric_time__week,
-      DATE_TRUNC('MONTH', delivered_date) AS metric_time__month,
-      DATE_TRUNC('QUARTER', delivered_date) AS metric_time__quarter,
-      DATE_TRUNC('YEAR', delivered_date) AS metric_time__year,
-      country,
-      channel,
-      CASE WHEN NOT is_on_time IS NULL THEN 1 ELSE 0 END AS __orders_delivered,
-      CASE WHEN is_on_time THEN 1 ELSE 0 END AS __orders_on_time
-    FROM {{ ref('fct_orders') }} AS orders
-  ) AS subq_3
-  GROUP BY
-    GROUPING SETS (
-      (
-        metric_time__week
-      ),
-      (metric_time__week, country),
-      (metric_time__week, channel),
-      (
-        metric_time__month
-      ),
-      (metric_time__month, country),
-      (metric_time__month, channel),
-      (
-        metric_time__quarter
-      ),
-      (metric_time__quarter, country),
-      (metric_time__quarter, channel),
-      (
-        metric_time__year
-      ),
-      (metric_time__year, country),
-      (metric_time__year, channel)
-    )
-  HAVING
-    NOT period_start IS NULL
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(orders_on_time AS DOUBLE) / CAST(NULLIF(orders_delivered, 0) AS DOUBLE) AS obs_value,
+    CAST(orders_on_time AS DOUBLE) AS numerator,
+    CAST(orders_delivered AS DOUBLE) AS denominator,
+    CAST(COALESCE(orders_delivered, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM orders_by_delivered_date
+  WHERE NOT orders_delivered IS NULL OR NOT orders_on_time IS NULL
 )
 SELECT
   'on_time_delivery' AS kpi_id,
-  freq,
-  {{ time_period('freq', 'period_start') }} AS time_period,
-  period_start,
-  {{ period_end('freq', 'period_start') }} AS period_end,
-  segment,
-  member,
-  CAST(orders_on_time AS DOUBLE) / CAST(NULLIF(orders_delivered, 0) AS DOUBLE) AS obs_value,
-  CAST(orders_on_time AS DOUBLE) AS numerator,
-  CAST(orders_delivered AS DOUBLE) AS denominator,
-  CAST(COALESCE(orders_delivered, 0) AS BIGINT) AS n_obs,
-  CAST(NULL AS BIGINT) AS n_persons_numerator,
-  CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '86957599a891eefb' AS definition_hash,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  'acca2646496e9968' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
-FROM orders
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'

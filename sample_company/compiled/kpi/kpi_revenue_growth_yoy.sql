@@ -1,95 +1,63 @@
--- Revenue growth (year on year) (revenue_growth_yoy). Written by `kpi compile`; change the definition, not this file.
+-- Revenue growth (year on year) (revenue_growth_yoy).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH order_lines AS (
+  SELECT freq, span, period_start, segment, member, net_revenue, order_lines
+  FROM {{ ref('base_order_lines') }}
+  WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country', 'product_category')
+), with_earlier AS (
+  SELECT now.*, net_revenue_1_year_ago.net_revenue AS net_revenue_1_year_ago
+  FROM order_lines AS now
+  LEFT JOIN order_lines AS net_revenue_1_year_ago
+    ON net_revenue_1_year_ago.freq = now.freq
+    AND net_revenue_1_year_ago.span = now.span
+    AND net_revenue_1_year_ago.segment = now.segment
+    AND net_revenue_1_year_ago.member = now.member
+    AND net_revenue_1_year_ago.period_start + INTERVAL 1 YEAR = now.period_start
+), computed AS (
   SELECT
-    CASE
-      WHEN GROUPING(metric_time__month) = 0
-      THEN 'M'
-      WHEN GROUPING(metric_time__quarter) = 0
-      THEN 'Q'
-      WHEN GROUPING(metric_time__year) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
-    CASE
-      WHEN GROUPING(country) = 0
-      THEN 'country'
-      WHEN GROUPING(channel) = 0
-      THEN 'channel'
-      WHEN GROUPING(product_category) = 0
-      THEN 'product_category'
-      ELSE '_T'
-    END AS segment,
-    CASE
-      WHEN GROUPING(country) = 0
-      THEN COALESCE(CAST(country AS TEXT), '_U')
-      WHEN GROUPING(channel) = 0
-      THEN COALESCE(CAST(channel AS TEXT), '_U')
-      WHEN GROUPING(product_category) = 0
-      THEN COALESCE(CAST(product_category AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    SUM(__net_revenue) AS net_revenue,
-    SUM(__order_lines) AS order_lines
-  FROM (
-    SELECT
-      DATE_TRUNC('MONTH', line_date) AS metric_time__month,
-      DATE_TRUNC('QUARTER', line_date) AS metric_time__quarter,
-      DATE_TRUNC('YEAR', line_date) AS metric_time__year,
-      country,
-      channel,
-      product_category,
-      net_amount AS __net_revenue,
-      CASE WHEN NOT order_line_id IS NULL THEN 1 ELSE 0 END AS __order_lines
-    FROM {{ ref('fct_order_lines') }} AS order_lines
-  ) AS subq_3
-  GROUP BY
-    GROUPING SETS (
-      (
-        metric_time__month
-      ),
-      (metric_time__month, country),
-      (metric_time__month, channel),
-      (metric_time__month, product_category),
-      (
-        metric_time__quarter
-      ),
-      (metric_time__quarter, country),
-      (metric_time__quarter, channel),
-      (metric_time__quarter, product_category),
-      (
-        metric_time__year
-      ),
-      (metric_time__year, country),
-      (metric_time__year, channel),
-      (metric_time__year, product_category)
-    )
-  HAVING
-    NOT period_start IS NULL
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(net_revenue - net_revenue_1_year_ago AS DOUBLE) / CAST(NULLIF(net_revenue_1_year_ago, 0) AS DOUBLE) AS obs_value,
+    CAST(net_revenue - net_revenue_1_year_ago AS DOUBLE) AS numerator,
+    CAST(net_revenue_1_year_ago AS DOUBLE) AS denominator,
+    CAST(COALESCE(order_lines, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM with_earlier
+  WHERE NOT net_revenue IS NULL OR NOT order_lines IS NULL
 )
 SELECT
   'revenue_growth_yoy' AS kpi_id,
-  freq,
-  {{ time_period('freq', 'period_start') }} AS time_period,
-  period_start,
-  {{ period_end('freq', 'period_start') }} AS period_end,
-  segment,
-  member,
-  CAST(net_revenue - net_revenue_1_year_ago AS DOUBLE) / CAST(NULLIF(net_revenue_1_year_ago, 0) AS DOUBLE) AS obs_value,
-  CAST(net_revenue - net_revenue_1_year_ago AS DOUBLE) AS numerator,
-  CAST(net_revenue_1_year_ago AS DOUBLE) AS denominator,
-  CAST(COALESCE(order_lines, 0) AS BIGINT) AS n_obs,
-  CAST(NULL AS BIGINT) AS n_persons_numerator,
-  CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'a5e71a1800ef48f9' AS definition_hash,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  '3ff68e9c690cd75e' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
-FROM (
-  SELECT
-    now.*,
-    net_revenue_1_year_ago.net_revenue AS net_revenue_1_year_ago
-  FROM order_lines AS now
-  LEFT JOIN order_lines AS net_revenue_1_year_ago
-    ON now.freq = net_revenue_1_year_ago.freq
-    AND now.segment = net_revenue_1_year_ago.segment
-    AND now.member = net_revenue_1_year_ago.member
-    AND now.period_start = net_revenue_1_year_ago.period_start + INTERVAL '1' YEAR
-) AS leaves
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'

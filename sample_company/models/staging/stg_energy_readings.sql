@@ -13,7 +13,8 @@ final as (
         cast(hour_start_utc as timestamp) as interval_start,
         cast(hour_start_utc at time zone 'UTC' at time zone 'Europe/Stockholm' as date) as reading_date,
         cast(kwh as decimal(18, 4)) as energy_kwh,
-        cast(cast(kwh as decimal(18, 4)) * cast(co2_g_per_kwh as decimal(9, 3)) / 1000000 as decimal(18, 6)) as co2_tonnes
+        cast(cast(kwh as decimal(18, 4)) * cast(co2_g_per_kwh as decimal(9, 3)) / 1000000 as decimal(18, 6)) as co2_tonnes,
+        _loaded_at
     from source
 
 )

@@ -14,7 +14,8 @@ final as (
         cast(resolved_at as timestamp) as resolved_at,
         cast(opened_at at time zone 'UTC' at time zone 'Europe/Stockholm' as date) as opened_date,
         cast(resolved_at at time zone 'UTC' at time zone 'Europe/Stockholm' as date) as resolved_date,
-        cast(sla_met as boolean) as met_sla
+        cast(sla_met as boolean) as met_sla,
+        _loaded_at
     from source
 
 )

@@ -11,7 +11,8 @@ final as (
         cast(created_at at time zone 'UTC' at time zone 'Europe/Stockholm' as date) as lead_date,
         cast(channel as varchar) as channel,
         cast(country as varchar) as country,
-        status = 'qualified' as is_qualified
+        status = 'qualified' as is_qualified,
+        _loaded_at
     from source
 
 )

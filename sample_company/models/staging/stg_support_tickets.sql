@@ -14,7 +14,8 @@ final as (
         cast(country as varchar) as country,
         cast(channel as varchar) as channel,
         cast(survey_answered_at at time zone 'UTC' at time zone 'Europe/Stockholm' as date) as survey_date,
-        cast(survey_score as integer) as csat_score
+        cast(survey_score as integer) as csat_score,
+        _loaded_at
     from source
 
 )

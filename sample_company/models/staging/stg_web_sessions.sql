@@ -13,7 +13,8 @@ final as (
         cast(sessions as bigint) as sessions,
         cast(engaged_sessions as bigint) as engaged_sessions,
         cast(page_views as bigint) as page_views,
-        cast(conversions as bigint) as conversions
+        cast(conversions as bigint) as conversions,
+        _loaded_at
     from source
 
 )

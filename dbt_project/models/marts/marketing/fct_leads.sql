@@ -11,7 +11,8 @@ final as (
         lead_date,
         channel,
         country,
-        is_qualified
+        is_qualified,
+        _loaded_at
     from leads
 
 )

@@ -14,7 +14,8 @@ final as (
         sessions,
         engaged_sessions,
         page_views,
-        conversions
+        conversions,
+        _loaded_at
     from sessions
 
 )

@@ -13,7 +13,8 @@ final as (
         opened_date,
         resolved_date,
         met_sla,
-        cast(date_diff('second', opened_at, resolved_at) / 3600.0 as decimal(18, 6)) as resolution_hours
+        cast(date_diff('second', opened_at, resolved_at) / 3600.0 as decimal(18, 6)) as resolution_hours,
+        _loaded_at
     from incidents
 
 )

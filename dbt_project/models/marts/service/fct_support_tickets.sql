@@ -13,7 +13,8 @@ final as (
         country,
         channel,
         csat_score,
-        csat_score >= 4 as is_satisfied
+        csat_score >= 4 as is_satisfied,
+        _loaded_at
     from tickets
 
 )

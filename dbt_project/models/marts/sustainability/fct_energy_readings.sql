@@ -12,7 +12,8 @@ final as (
         site,
         reading_date,
         cast(energy_kwh / 1000 as decimal(18, 7)) as energy_mwh,
-        co2_tonnes
+        co2_tonnes,
+        _loaded_at
     from readings
 
 )

@@ -1,117 +1,59 @@
--- Absence rate (absence_rate). Written by `kpi compile`; change the definition, not this file.
+-- Absence rate (absence_rate).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH absence_days AS (
-  SELECT
-    CASE
-      WHEN GROUPING(metric_time__month) = 0
-      THEN 'M'
-      WHEN GROUPING(metric_time__quarter) = 0
-      THEN 'Q'
-      WHEN GROUPING(metric_time__year) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
-    CASE WHEN GROUPING(department) = 0 THEN 'department' ELSE '_T' END AS segment,
-    CASE
-      WHEN GROUPING(department) = 0
-      THEN COALESCE(CAST(department AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    SUM(__absence_days) AS absence_days,
-    COUNT(DISTINCT __absent_employees) AS absent_employees
-  FROM (
-    SELECT
-      DATE_TRUNC('MONTH', absence_date) AS metric_time__month,
-      DATE_TRUNC('QUARTER', absence_date) AS metric_time__quarter,
-      DATE_TRUNC('YEAR', absence_date) AS metric_time__year,
-      department,
-      CASE WHEN NOT absence_day_id IS NULL THEN 1 ELSE 0 END AS __absence_days,
-      employee_id AS __absent_employees
-    FROM {{ ref('fct_absence_days') }} AS absence_days
-  ) AS subq_3
-  GROUP BY
-    GROUPING SETS (
-      (
-        metric_time__month
-      ),
-      (metric_time__month, department),
-      (
-        metric_time__quarter
-      ),
-      (metric_time__quarter, department),
-      (
-        metric_time__year
-      ),
-      (metric_time__year, department)
-    )
-  HAVING
-    NOT period_start IS NULL
+  SELECT freq, span, period_start, segment, member, absence_days, absent_employees
+  FROM {{ ref('base_absence_days') }}
+  WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'department')
 ), employee_days AS (
+  SELECT freq, span, period_start, segment, member, contracted_days, employees_in_period
+  FROM {{ ref('base_employee_days') }}
+  WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'department')
+), computed AS (
   SELECT
-    CASE
-      WHEN GROUPING(metric_time__month) = 0
-      THEN 'M'
-      WHEN GROUPING(metric_time__quarter) = 0
-      THEN 'Q'
-      WHEN GROUPING(metric_time__year) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
-    CASE WHEN GROUPING(department) = 0 THEN 'department' ELSE '_T' END AS segment,
-    CASE
-      WHEN GROUPING(department) = 0
-      THEN COALESCE(CAST(department AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    SUM(__contracted_days) AS contracted_days,
-    COUNT(DISTINCT __employees_in_period) AS employees_in_period
-  FROM (
-    SELECT
-      DATE_TRUNC('MONTH', date_day) AS metric_time__month,
-      DATE_TRUNC('QUARTER', date_day) AS metric_time__quarter,
-      DATE_TRUNC('YEAR', date_day) AS metric_time__year,
-      department,
-      employee_id AS __employees_in_period,
-      CASE WHEN is_working_day THEN 1 ELSE 0 END AS __contracted_days
-    FROM {{ ref('fct_employee_days') }} AS employee_days
-  ) AS subq_3
-  GROUP BY
-    GROUPING SETS (
-      (
-        metric_time__month
-      ),
-      (metric_time__month, department),
-      (
-        metric_time__quarter
-      ),
-      (metric_time__quarter, department),
-      (
-        metric_time__year
-      ),
-      (metric_time__year, department)
-    )
-  HAVING
-    NOT period_start IS NULL
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    COALESCE(absence_days, 0) / NULLIF(contracted_days, 0) AS obs_value,
+    CAST(COALESCE(absence_days, 0) AS DOUBLE) AS numerator,
+    CAST(NULLIF(contracted_days, 0) AS DOUBLE) AS denominator,
+    CAST(COALESCE(contracted_days, 0) AS BIGINT) AS n_obs,
+    CAST(COALESCE(absent_employees, 0) AS BIGINT) AS n_persons_numerator,
+    CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator
+  FROM absence_days
+  FULL OUTER JOIN employee_days USING (freq, span, period_start, segment, member)
+  WHERE NOT absence_days IS NULL OR NOT absent_employees IS NULL OR NOT contracted_days IS NULL OR NOT employees_in_period IS NULL
 )
 SELECT
   'absence_rate' AS kpi_id,
-  freq,
-  {{ time_period('freq', 'period_start') }} AS time_period,
-  period_start,
-  {{ period_end('freq', 'period_start') }} AS period_end,
-  segment,
-  member,
-  COALESCE(absence_days, 0) / NULLIF(contracted_days, 0) AS obs_value,
-  CAST(COALESCE(absence_days, 0) AS DOUBLE) AS numerator,
-  CAST(NULLIF(contracted_days, 0) AS DOUBLE) AS denominator,
-  CAST(COALESCE(contracted_days, 0) AS BIGINT) AS n_obs,
-  CAST(COALESCE(absent_employees, 0) AS BIGINT) AS n_persons_numerator,
-  CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator,
-  '8830e4e3971e6746' AS definition_hash,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  'de08b7eca0fe8862' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
-FROM (
-  SELECT
-    *
-  FROM absence_days
-  FULL OUTER JOIN employee_days
-    USING (freq, period_start, segment, member)
-) AS leaves
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'

@@ -1,94 +1,59 @@
--- Cost per lead (cpl). Written by `kpi compile`; change the definition, not this file.
+-- Cost per lead (cpl).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH ad_performance AS (
-  SELECT
-    CASE
-      WHEN GROUPING(DATE_TRUNC('MONTH', ad_date)) = 0
-      THEN 'M'
-      WHEN GROUPING(DATE_TRUNC('QUARTER', ad_date)) = 0
-      THEN 'Q'
-      WHEN GROUPING(DATE_TRUNC('YEAR', ad_date)) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(
-      DATE_TRUNC('MONTH', ad_date),
-      DATE_TRUNC('QUARTER', ad_date),
-      DATE_TRUNC('YEAR', ad_date)
-    ) AS DATE) AS period_start,
-    '_T' AS segment,
-    '_T' AS member,
-    SUM(cost) AS ad_cost
-  FROM {{ ref('fct_ad_performance') }} AS ad_performance
-  GROUP BY
-    GROUPING SETS (
-      (
-        DATE_TRUNC('MONTH', ad_date)
-      ),
-      (
-        DATE_TRUNC('QUARTER', ad_date)
-      ),
-      (
-        DATE_TRUNC('YEAR', ad_date)
-      )
-    )
-  HAVING
-    NOT period_start IS NULL
+  SELECT freq, span, period_start, segment, member, ad_cost
+  FROM {{ ref('base_ad_performance') }}
+  WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T')
 ), leads AS (
+  SELECT freq, span, period_start, segment, member, qualified_leads
+  FROM {{ ref('base_leads') }}
+  WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T')
+), computed AS (
   SELECT
-    CASE
-      WHEN GROUPING(metric_time__month) = 0
-      THEN 'M'
-      WHEN GROUPING(metric_time__quarter) = 0
-      THEN 'Q'
-      WHEN GROUPING(metric_time__year) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
-    '_T' AS segment,
-    '_T' AS member,
-    SUM(__qualified_leads) AS qualified_leads
-  FROM (
-    SELECT
-      DATE_TRUNC('MONTH', lead_date) AS metric_time__month,
-      DATE_TRUNC('QUARTER', lead_date) AS metric_time__quarter,
-      DATE_TRUNC('YEAR', lead_date) AS metric_time__year,
-      CASE WHEN is_qualified THEN 1 ELSE 0 END AS __qualified_leads
-    FROM {{ ref('fct_leads') }} AS leads
-  ) AS subq_3
-  GROUP BY
-    GROUPING SETS (
-      (
-        metric_time__month
-      ),
-      (
-        metric_time__quarter
-      ),
-      (
-        metric_time__year
-      )
-    )
-  HAVING
-    NOT period_start IS NULL
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    COALESCE(ad_cost, 0) / NULLIF(qualified_leads, 0) AS obs_value,
+    CAST(COALESCE(ad_cost, 0) AS DOUBLE) AS numerator,
+    CAST(NULLIF(qualified_leads, 0) AS DOUBLE) AS denominator,
+    CAST(COALESCE(qualified_leads, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM ad_performance
+  FULL OUTER JOIN leads USING (freq, span, period_start, segment, member)
+  WHERE NOT ad_cost IS NULL OR NOT qualified_leads IS NULL
 )
 SELECT
   'cpl' AS kpi_id,
-  freq,
-  {{ time_period('freq', 'period_start') }} AS time_period,
-  period_start,
-  {{ period_end('freq', 'period_start') }} AS period_end,
-  segment,
-  member,
-  COALESCE(ad_cost, 0) / NULLIF(qualified_leads, 0) AS obs_value,
-  CAST(COALESCE(ad_cost, 0) AS DOUBLE) AS numerator,
-  CAST(NULLIF(qualified_leads, 0) AS DOUBLE) AS denominator,
-  CAST(COALESCE(qualified_leads, 0) AS BIGINT) AS n_obs,
-  CAST(NULL AS BIGINT) AS n_persons_numerator,
-  CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'd4ed9f9dcff62c54' AS definition_hash,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  'a10591aa9e46bc56' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
-FROM (
-  SELECT
-    *
-  FROM ad_performance
-  FULL OUTER JOIN leads
-    USING (freq, period_start, segment, member)
-) AS leaves
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'

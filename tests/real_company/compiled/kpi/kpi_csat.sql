@@ -1,57 +1,54 @@
--- Customer satisfaction (top-2-box) (csat). Written by `kpi compile`; change the definition, not this file.
-WITH support_tickets AS (
+-- Customer satisfaction (top-2-box) (csat).
+-- Written by `kpi compile`; change the definition, not this file.
+WITH support_tickets_by_survey_date AS (
+  SELECT freq, span, period_start, segment, member, satisfied_answers, survey_answers
+  FROM {{ ref('base_support_tickets_by_survey_date') }}
+  WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T')
+), computed AS (
   SELECT
-    CASE
-      WHEN GROUPING(metric_time__month) = 0
-      THEN 'M'
-      WHEN GROUPING(metric_time__quarter) = 0
-      THEN 'Q'
-      WHEN GROUPING(metric_time__year) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
-    '_T' AS segment,
-    '_T' AS member,
-    SUM(__satisfied_answers) AS satisfied_answers,
-    SUM(__survey_answers) AS survey_answers
-  FROM (
-    SELECT
-      DATE_TRUNC('MONTH', survey_date) AS metric_time__month,
-      DATE_TRUNC('QUARTER', survey_date) AS metric_time__quarter,
-      DATE_TRUNC('YEAR', survey_date) AS metric_time__year,
-      CASE WHEN NOT csat_score IS NULL THEN 1 ELSE 0 END AS __survey_answers,
-      CASE WHEN is_satisfied THEN 1 ELSE 0 END AS __satisfied_answers
-    FROM {{ ref('fct_support_tickets') }} AS support_tickets
-  ) AS subq_3
-  GROUP BY
-    GROUPING SETS (
-      (
-        metric_time__month
-      ),
-      (
-        metric_time__quarter
-      ),
-      (
-        metric_time__year
-      )
-    )
-  HAVING
-    NOT period_start IS NULL
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(satisfied_answers AS DOUBLE) / CAST(NULLIF(survey_answers, 0) AS DOUBLE) AS obs_value,
+    CAST(satisfied_answers AS DOUBLE) AS numerator,
+    CAST(survey_answers AS DOUBLE) AS denominator,
+    CAST(COALESCE(survey_answers, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM support_tickets_by_survey_date
+  WHERE NOT satisfied_answers IS NULL OR NOT survey_answers IS NULL
 )
 SELECT
   'csat' AS kpi_id,
-  freq,
-  {{ time_period('freq', 'period_start') }} AS time_period,
-  period_start,
-  {{ period_end('freq', 'period_start') }} AS period_end,
-  segment,
-  member,
-  CAST(satisfied_answers AS DOUBLE) / CAST(NULLIF(survey_answers, 0) AS DOUBLE) AS obs_value,
-  CAST(satisfied_answers AS DOUBLE) AS numerator,
-  CAST(survey_answers AS DOUBLE) AS denominator,
-  CAST(COALESCE(survey_answers, 0) AS BIGINT) AS n_obs,
-  CAST(NULL AS BIGINT) AS n_persons_numerator,
-  CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '7fe0f80b9d11443f' AS definition_hash,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  '732f37e6b6ebb61a' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
-FROM support_tickets
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'

@@ -1,85 +1,54 @@
--- Mean time to restore (mttr). Written by `kpi compile`; change the definition, not this file.
+-- Mean time to restore (mttr).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH incidents AS (
+  SELECT freq, span, period_start, segment, member, incidents_resolved, resolution_hours
+  FROM {{ ref('base_incidents') }}
+  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'priority', 'service')
+), computed AS (
   SELECT
-    CASE
-      WHEN GROUPING(metric_time__week) = 0
-      THEN 'W'
-      WHEN GROUPING(metric_time__month) = 0
-      THEN 'M'
-      WHEN GROUPING(metric_time__quarter) = 0
-      THEN 'Q'
-      WHEN GROUPING(metric_time__year) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(metric_time__week, metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
-    CASE
-      WHEN GROUPING(priority) = 0
-      THEN 'priority'
-      WHEN GROUPING(service) = 0
-      THEN 'service'
-      ELSE '_T'
-    END AS segment,
-    CASE
-      WHEN GROUPING(priority) = 0
-      THEN COALESCE(CAST(priority AS TEXT), '_U')
-      WHEN GROUPING(service) = 0
-      THEN COALESCE(CAST(service AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    SUM(__incidents_resolved) AS incidents_resolved,
-    SUM(__resolution_hours) AS resolution_hours
-  FROM (
-    SELECT
-      DATE_TRUNC('WEEK', resolved_date) AS metric_time__week,
-      DATE_TRUNC('MONTH', resolved_date) AS metric_time__month,
-      DATE_TRUNC('QUARTER', resolved_date) AS metric_time__quarter,
-      DATE_TRUNC('YEAR', resolved_date) AS metric_time__year,
-      service,
-      priority,
-      CASE WHEN NOT resolution_hours IS NULL THEN 1 ELSE 0 END AS __incidents_resolved,
-      resolution_hours AS __resolution_hours
-    FROM {{ ref('fct_incidents') }} AS incidents
-  ) AS subq_3
-  GROUP BY
-    GROUPING SETS (
-      (
-        metric_time__week
-      ),
-      (metric_time__week, priority),
-      (metric_time__week, service),
-      (
-        metric_time__month
-      ),
-      (metric_time__month, priority),
-      (metric_time__month, service),
-      (
-        metric_time__quarter
-      ),
-      (metric_time__quarter, priority),
-      (metric_time__quarter, service),
-      (
-        metric_time__year
-      ),
-      (metric_time__year, priority),
-      (metric_time__year, service)
-    )
-  HAVING
-    NOT period_start IS NULL
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(resolution_hours AS DOUBLE) / CAST(NULLIF(incidents_resolved, 0) AS DOUBLE) AS obs_value,
+    CAST(resolution_hours AS DOUBLE) AS numerator,
+    CAST(incidents_resolved AS DOUBLE) AS denominator,
+    CAST(COALESCE(incidents_resolved, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM incidents
+  WHERE NOT incidents_resolved IS NULL OR NOT resolution_hours IS NULL
 )
 SELECT
   'mttr' AS kpi_id,
-  freq,
-  {{ time_period('freq', 'period_start') }} AS time_period,
-  period_start,
-  {{ period_end('freq', 'period_start') }} AS period_end,
-  segment,
-  member,
-  CAST(resolution_hours AS DOUBLE) / CAST(NULLIF(incidents_resolved, 0) AS DOUBLE) AS obs_value,
-  CAST(resolution_hours AS DOUBLE) AS numerator,
-  CAST(incidents_resolved AS DOUBLE) AS denominator,
-  CAST(COALESCE(incidents_resolved, 0) AS BIGINT) AS n_obs,
-  CAST(NULL AS BIGINT) AS n_persons_numerator,
-  CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '044eade1e059f7b5' AS definition_hash,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  '725a9719b9181ee8' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
-FROM incidents
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'

@@ -1,135 +1,54 @@
--- Return rate (return_rate). Written by `kpi compile`; change the definition, not this file.
-WITH order_lines_gross_revenue AS (
+-- Return rate (return_rate).
+-- Written by `kpi compile`; change the definition, not this file.
+WITH order_lines AS (
+  SELECT freq, span, period_start, segment, member, gross_revenue, returned_amount, sale_lines
+  FROM {{ ref('base_order_lines') }}
+  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'country')
+), computed AS (
   SELECT
-    CASE
-      WHEN GROUPING(metric_time__week) = 0
-      THEN 'W'
-      WHEN GROUPING(metric_time__month) = 0
-      THEN 'M'
-      WHEN GROUPING(metric_time__quarter) = 0
-      THEN 'Q'
-      WHEN GROUPING(metric_time__year) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(metric_time__week, metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
-    CASE WHEN GROUPING(country) = 0 THEN 'country' ELSE '_T' END AS segment,
-    CASE
-      WHEN GROUPING(country) = 0
-      THEN COALESCE(CAST(country AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    SUM(gross_revenue) AS gross_revenue,
-    SUM(sale_lines) AS sale_lines
-  FROM (
-    SELECT
-      DATE_TRUNC('WEEK', line_date) AS metric_time__week,
-      DATE_TRUNC('MONTH', line_date) AS metric_time__month,
-      DATE_TRUNC('QUARTER', line_date) AS metric_time__quarter,
-      DATE_TRUNC('YEAR', line_date) AS metric_time__year,
-      country,
-      is_return AS order_line__is_return,
-      net_amount AS gross_revenue,
-      CASE WHEN NOT order_line_id IS NULL THEN 1 ELSE 0 END AS sale_lines
-    FROM {{ ref('fct_order_lines') }} AS order_lines
-  ) AS subq_2
-  WHERE
-    NOT order_line__is_return
-  GROUP BY
-    GROUPING SETS (
-      (
-        metric_time__week
-      ),
-      (metric_time__week, country),
-      (
-        metric_time__month
-      ),
-      (metric_time__month, country),
-      (
-        metric_time__quarter
-      ),
-      (metric_time__quarter, country),
-      (
-        metric_time__year
-      ),
-      (metric_time__year, country)
-    )
-  HAVING
-    NOT period_start IS NULL
-), order_lines_returned_amount AS (
-  SELECT
-    CASE
-      WHEN GROUPING(metric_time__week) = 0
-      THEN 'W'
-      WHEN GROUPING(metric_time__month) = 0
-      THEN 'M'
-      WHEN GROUPING(metric_time__quarter) = 0
-      THEN 'Q'
-      WHEN GROUPING(metric_time__year) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(metric_time__week, metric_time__month, metric_time__quarter, metric_time__year) AS DATE) AS period_start,
-    CASE WHEN GROUPING(country) = 0 THEN 'country' ELSE '_T' END AS segment,
-    CASE
-      WHEN GROUPING(country) = 0
-      THEN COALESCE(CAST(country AS TEXT), '_U')
-      ELSE '_T'
-    END AS member,
-    SUM(returned_amount) AS returned_amount
-  FROM (
-    SELECT
-      DATE_TRUNC('WEEK', line_date) AS metric_time__week,
-      DATE_TRUNC('MONTH', line_date) AS metric_time__month,
-      DATE_TRUNC('QUARTER', line_date) AS metric_time__quarter,
-      DATE_TRUNC('YEAR', line_date) AS metric_time__year,
-      country,
-      is_return AS order_line__is_return,
-      -net_amount AS returned_amount
-    FROM {{ ref('fct_order_lines') }} AS order_lines
-  ) AS subq_2
-  WHERE
-    order_line__is_return
-  GROUP BY
-    GROUPING SETS (
-      (
-        metric_time__week
-      ),
-      (metric_time__week, country),
-      (
-        metric_time__month
-      ),
-      (metric_time__month, country),
-      (
-        metric_time__quarter
-      ),
-      (metric_time__quarter, country),
-      (
-        metric_time__year
-      ),
-      (metric_time__year, country)
-    )
-  HAVING
-    NOT period_start IS NULL
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    COALESCE(returned_amount, 0) / NULLIF(gross_revenue, 0) AS obs_value,
+    CAST(COALESCE(returned_amount, 0) AS DOUBLE) AS numerator,
+    CAST(NULLIF(gross_revenue, 0) AS DOUBLE) AS denominator,
+    CAST(COALESCE(sale_lines, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM order_lines
+  WHERE NOT gross_revenue IS NULL OR NOT returned_amount IS NULL OR NOT sale_lines IS NULL
 )
 SELECT
   'return_rate' AS kpi_id,
-  freq,
-  {{ time_period('freq', 'period_start') }} AS time_period,
-  period_start,
-  {{ period_end('freq', 'period_start') }} AS period_end,
-  segment,
-  member,
-  COALESCE(returned_amount, 0) / NULLIF(gross_revenue, 0) AS obs_value,
-  CAST(COALESCE(returned_amount, 0) AS DOUBLE) AS numerator,
-  CAST(NULLIF(gross_revenue, 0) AS DOUBLE) AS denominator,
-  CAST(COALESCE(sale_lines, 0) AS BIGINT) AS n_obs,
-  CAST(NULL AS BIGINT) AS n_persons_numerator,
-  CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'e30c0bcc64bf483d' AS definition_hash,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  '2bba2c4e1a7f1e35' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
-FROM (
-  SELECT
-    *
-  FROM order_lines_gross_revenue
-  FULL OUTER JOIN order_lines_returned_amount
-    USING (freq, period_start, segment, member)
-) AS leaves
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'

@@ -1,54 +1,54 @@
--- Return on ad spend (roas). Written by `kpi compile`; change the definition, not this file.
+-- Return on ad spend (roas).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH ad_performance AS (
+  SELECT freq, span, period_start, segment, member, ad_clicks, ad_conversion_value, ad_cost
+  FROM {{ ref('base_ad_performance') }}
+  WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T')
+), computed AS (
   SELECT
-    CASE
-      WHEN GROUPING(DATE_TRUNC('MONTH', ad_date)) = 0
-      THEN 'M'
-      WHEN GROUPING(DATE_TRUNC('QUARTER', ad_date)) = 0
-      THEN 'Q'
-      WHEN GROUPING(DATE_TRUNC('YEAR', ad_date)) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(
-      DATE_TRUNC('MONTH', ad_date),
-      DATE_TRUNC('QUARTER', ad_date),
-      DATE_TRUNC('YEAR', ad_date)
-    ) AS DATE) AS period_start,
-    '_T' AS segment,
-    '_T' AS member,
-    SUM(clicks) AS ad_clicks,
-    SUM(conversion_value) AS ad_conversion_value,
-    SUM(cost) AS ad_cost
-  FROM {{ ref('fct_ad_performance') }} AS ad_performance
-  GROUP BY
-    GROUPING SETS (
-      (
-        DATE_TRUNC('MONTH', ad_date)
-      ),
-      (
-        DATE_TRUNC('QUARTER', ad_date)
-      ),
-      (
-        DATE_TRUNC('YEAR', ad_date)
-      )
-    )
-  HAVING
-    NOT period_start IS NULL
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(ad_conversion_value AS DOUBLE) / CAST(NULLIF(ad_cost, 0) AS DOUBLE) AS obs_value,
+    CAST(ad_conversion_value AS DOUBLE) AS numerator,
+    CAST(ad_cost AS DOUBLE) AS denominator,
+    CAST(COALESCE(ad_clicks, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM ad_performance
+  WHERE NOT ad_clicks IS NULL OR NOT ad_conversion_value IS NULL OR NOT ad_cost IS NULL
 )
 SELECT
   'roas' AS kpi_id,
-  freq,
-  {{ time_period('freq', 'period_start') }} AS time_period,
-  period_start,
-  {{ period_end('freq', 'period_start') }} AS period_end,
-  segment,
-  member,
-  CAST(ad_conversion_value AS DOUBLE) / CAST(NULLIF(ad_cost, 0) AS DOUBLE) AS obs_value,
-  CAST(ad_conversion_value AS DOUBLE) AS numerator,
-  CAST(ad_cost AS DOUBLE) AS denominator,
-  CAST(COALESCE(ad_clicks, 0) AS BIGINT) AS n_obs,
-  CAST(NULL AS BIGINT) AS n_persons_numerator,
-  CAST(NULL AS BIGINT) AS n_persons_denominator,
-  'b4b1bedb64c79168' AS definition_hash,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  'a4c15f01e34eefab' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
-FROM ad_performance
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'

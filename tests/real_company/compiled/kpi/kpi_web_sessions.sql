@@ -1,58 +1,54 @@
--- Web sessions (web_sessions). Written by `kpi compile`; change the definition, not this file.
+-- Web sessions (web_sessions).
+-- Written by `kpi compile`; change the definition, not this file.
 WITH web_sessions AS (
+  SELECT freq, span, period_start, segment, member, web_sessions
+  FROM {{ ref('base_web_sessions') }}
+  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T')
+), computed AS (
   SELECT
-    CASE
-      WHEN GROUPING(DATE_TRUNC('WEEK', session_date)) = 0
-      THEN 'W'
-      WHEN GROUPING(DATE_TRUNC('MONTH', session_date)) = 0
-      THEN 'M'
-      WHEN GROUPING(DATE_TRUNC('QUARTER', session_date)) = 0
-      THEN 'Q'
-      WHEN GROUPING(DATE_TRUNC('YEAR', session_date)) = 0
-      THEN 'A'
-    END AS freq,
-    CAST(COALESCE(
-      DATE_TRUNC('WEEK', session_date),
-      DATE_TRUNC('MONTH', session_date),
-      DATE_TRUNC('QUARTER', session_date),
-      DATE_TRUNC('YEAR', session_date)
-    ) AS DATE) AS period_start,
-    '_T' AS segment,
-    '_T' AS member,
-    SUM(sessions) AS web_sessions
-  FROM {{ ref('fct_web_sessions') }} AS web_sessions
-  GROUP BY
-    GROUPING SETS (
-      (
-        DATE_TRUNC('WEEK', session_date)
-      ),
-      (
-        DATE_TRUNC('MONTH', session_date)
-      ),
-      (
-        DATE_TRUNC('QUARTER', session_date)
-      ),
-      (
-        DATE_TRUNC('YEAR', session_date)
-      )
-    )
-  HAVING
-    NOT period_start IS NULL
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(web_sessions AS DOUBLE) AS obs_value,
+    CAST(web_sessions AS DOUBLE) AS numerator,
+    CAST(NULL AS DOUBLE) AS denominator,
+    CAST(COALESCE(web_sessions, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM web_sessions
+  WHERE NOT web_sessions IS NULL
 )
 SELECT
   'web_sessions' AS kpi_id,
-  freq,
-  {{ time_period('freq', 'period_start') }} AS time_period,
-  period_start,
-  {{ period_end('freq', 'period_start') }} AS period_end,
-  segment,
-  member,
-  CAST(web_sessions AS DOUBLE) AS obs_value,
-  CAST(web_sessions AS DOUBLE) AS numerator,
-  CAST(NULL AS DOUBLE) AS denominator,
-  CAST(COALESCE(web_sessions, 0) AS BIGINT) AS n_obs,
-  CAST(NULL AS BIGINT) AS n_persons_numerator,
-  CAST(NULL AS BIGINT) AS n_persons_denominator,
-  '56f14a9563f4413d' AS definition_hash,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  'a707fb608b4ed92c' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
-FROM web_sessions
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'

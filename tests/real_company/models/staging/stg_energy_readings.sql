@@ -24,7 +24,8 @@ final as (
         interval_start,
         cast(interval_start as date) as reading_date,
         cast("Usage_kWh" as decimal(18, 4)) as energy_kwh,
-        cast("CO2(tCO2)" as decimal(18, 6)) as co2_tonnes
+        cast("CO2(tCO2)" as decimal(18, 6)) as co2_tonnes,
+        _loaded_at
     from intervals
 
 )

@@ -22,7 +22,9 @@ final as (
         "resolved_at" as resolved_at,
         cast("opened_at" as date) as opened_date,
         cast("resolved_at" as date) as resolved_date,
-        "made_sla" as met_sla
+        "made_sla" as met_sla,
+        -- A row is made of several events.
+        (select max(_loaded_at) from source) as _loaded_at
     from last_events
 
 )

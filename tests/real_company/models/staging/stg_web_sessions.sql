@@ -15,7 +15,8 @@ final as (
         cast("Unique.Visits" as bigint) as sessions,
         cast(null as bigint) as engaged_sessions,
         cast("Page.Loads" as bigint) as page_views,
-        cast(null as bigint) as conversions
+        cast(null as bigint) as conversions,
+        _loaded_at
     from source
 
 )

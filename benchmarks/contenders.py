@@ -1,0 +1,142 @@
+"""What is compared. Each contender computes the whole catalogue, and leaves its values in one form.
+
+A contender is a function from a connection to seconds: it does what isn't timed, times the rest, and makes the table
+`result` (kpi_id, freq, period_start, segment, member, value).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from benchmarks import hand
+from benchmarks.catalogue import FREQS, compiled, semantic_layer
+from benchmarks.engine import Engine
+from benchmarks.facts import LAST_MONTH, SEGMENTS, add_month
+from metrics.semantic import GRAINS, SemanticLayer
+
+
+@dataclass(frozen=True)
+class Size:
+    """The history: rows over months, evenly; a new month is as large as one of them."""
+
+    rows: int
+    months: int
+    seed: int
+
+
+Contender = Callable[[duckdb.DuckDBPyConnection, Path, Size], float]
+_TOUCHED = " or ".join(
+    f"freq = '{freq}' and period_start >= date_trunc('{unit}', date '{LAST_MONTH}')"
+    for freq, unit in hand.UNITS.items()
+)
+
+
+def hand_full(connection: duckdb.DuckDBPyConnection, _: Path, __: Size) -> float:
+    """By hand, everything from the mart."""
+    started = time.perf_counter()
+    hand.compute(connection)
+    seconds = time.perf_counter() - started
+    _unpivoted(connection)
+    return seconds
+
+
+def hand_month(connection: duckdb.DuckDBPyConnection, _: Path, size: Size) -> float:
+    """By hand, the week, month, quarter and year that a new month touches."""
+    add_month(connection, size.rows // size.months, size.rows, size.seed)
+    started = time.perf_counter()
+    hand.compute(connection, only_last_month=True)
+    seconds = time.perf_counter() - started
+    _unpivoted(connection)
+    return seconds
+
+
+def engine_full(connection: duckdb.DuckDBPyConnection, work: Path, _: Size) -> float:
+    """The compiled models, everything from the mart."""
+    models = compiled(semantic_layer(work))
+    engine = Engine(connection, models)
+    started = time.perf_counter()
+    engine.run()
+    seconds = time.perf_counter() - started
+    _united(connection, models, "true")
+    return seconds
+
+
+def engine_month(connection: duckdb.DuckDBPyConnection, work: Path, size: Size) -> float:
+    """The compiled models, a new month on top of a history that was computed before."""
+    models = compiled(semantic_layer(work))
+    engine = Engine(connection, models)
+    engine.run()
+    add_month(connection, size.rows // size.months, size.rows, size.seed)
+    connection.execute("checkpoint")
+    started = time.perf_counter()
+    engine.run()
+    seconds = time.perf_counter() - started
+    _united(connection, models, _TOUCHED)
+    return seconds
+
+
+def metricflow_per_kpi(connection: duckdb.DuckDBPyConnection, work: Path, _: Size) -> float:
+    """A MetricFlow query for each KPI, frequency and segment."""
+    layer = semantic_layer(work)
+    return _metricflow(connection, layer, [[name] for name in sorted(layer.metrics)])
+
+
+def metricflow_joint(connection: duckdb.DuckDBPyConnection, work: Path, _: Size) -> float:
+    """A MetricFlow query for each frequency and segment, with all KPIs."""
+    layer = semantic_layer(work)
+    return _metricflow(connection, layer, [sorted(layer.metrics)])
+
+
+CONTENDERS: dict[str, Contender] = {
+    "hand": hand_full,
+    "hand_month": hand_month,
+    "engine_full": engine_full,
+    "engine_month": engine_month,
+    "metricflow_per_kpi": metricflow_per_kpi,
+    "metricflow_joint": metricflow_joint,
+}
+
+
+def _metricflow(connection: duckdb.DuckDBPyConnection, layer: SemanticLayer, groups: list[list[str]]) -> float:
+    connection.execute(_RESULT)
+    started = time.perf_counter()
+    for metrics in groups:
+        for freq in FREQS:
+            for segment in ("_T", *SEGMENTS):
+                period = f"metric_time__{GRAINS[freq]}"
+                sql = layer.query_sql(metrics, [period] if segment == "_T" else [period, segment])
+                connection.execute("create or replace temp table answer as " + sql.replace('"memory"."main".', ""))
+                member = "'_T'" if segment == "_T" else f"coalesce({segment}, '_U')"
+                for metric in metrics:
+                    connection.execute(
+                        f"insert into result select '{metric}', '{freq}', {period}, '{segment}', {member}, {metric}"
+                        " from answer"
+                    )
+    return time.perf_counter() - started
+
+
+_RESULT = """create or replace table result (kpi_id text, freq text, period_start date, segment text, member text,
+    value double)"""
+
+
+def _unpivoted(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(_RESULT)
+    for kpi_id in hand.kpis():
+        connection.execute(
+            f"insert into result select '{kpi_id}', freq, period_start, segment, member, {kpi_id} from hand"
+        )
+
+
+def _united(connection: duckdb.DuckDBPyConnection, models: dict[str, str], condition: str) -> None:
+    connection.execute(_RESULT)
+    for name in models:
+        if name.startswith("kpi_"):
+            connection.execute(
+                f"insert into result select kpi_id, freq, period_start, segment, member, obs_value from {name}"
+                f" where {condition}"
+            )

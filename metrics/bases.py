@@ -1,0 +1,355 @@
+"""From a base to the SQL of its dbt models. Pure: the same base gives the same text.
+
+A base `base_<fact>` has up to three models. `…_daily` holds what rolls up, by day, and is the one scan of the fact.
+`…_recounted` holds what doesn't (distinct counts, quantiles, averages), by period. `base_<fact>` puts every leaf of
+every period side by side; KPIs read nothing else. The first two are incremental: each row carries `inputs`, which
+says what its day or period was computed from, and only where that has changed is anything computed again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from textwrap import indent
+
+from metrics.leaves import LeafQuery
+from metrics.planner import Base
+
+_EACH_CUT = """  {% for freq, span in spans %}{% set outer = loop %}{% for segment, member in members.items() %}"""
+_NEXT_CUT = """  {{ "UNION ALL" if not (outer.last and loop.last) }}
+  {% endfor %}{% endfor %}"""
+KEYS = ("freq", "span", "period_start", "segment", "member")
+_REF = re.compile(r'"?__ref__(\w+)__"?')
+
+
+def base_models(base: Base, inputs: str | None = None) -> dict[str, str]:
+    """The models of a base, by name: incremental by `inputs`, what `inputs_of` gives, or without it whole tables."""
+    models = {f"base_{base.name}_daily": _daily(base, inputs)}
+    if base.recounted:
+        models[f"base_{base.name}_recounted"] = _recounted(base, incremental=inputs is not None)
+    models[f"base_{base.name}"] = _leaves(base)
+    return models
+
+
+def inputs_of(base: Base, fact_columns: set[str], code: str) -> str:
+    """An aggregate over the rows of a day that tells whether they, or `code`, all SQL upstream, are other ones.
+
+    A fact with `_loaded_at` promises that a row which differs in any way is newer, so that the newest row and the
+    number of rows tell. Of others, the content does.
+    """
+    columns = [_named(segment) for segment, _ in base.segments]
+    columns += [leaf.metric for leaf in base.leaves]
+    columns += [f"{leaf.metric}_counts" for leaf in base.leaves if leaf.counts and _needs_rows(leaf)]
+    version = f"SUM(CAST(HASH({', '.join(columns)}) AS HUGEINT))"
+    if "_loaded_at" in fact_columns and len(base.models) == 1:
+        version = "EPOCH_US(MAX(_loaded_at))"
+    return f"CONCAT_WS(' ', COUNT(*), {version}, '{code}')"
+
+
+def referenced(sql: str, form: str = "{{{{ ref('{}') }}}}") -> str:
+    """SQL with its marked tables as dbt references, or in another form."""
+    return _REF.sub(lambda match: form.format(match.group(1)), sql)
+
+
+def joined(names: Iterable[str]) -> str:
+    """Relations with the columns KEYS, side by side."""
+    first, *others = names
+    return first + "".join(f"\n  FULL OUTER JOIN {other} USING ({', '.join(KEYS)})" for other in others)
+
+
+def _daily(base: Base, inputs: str | None) -> str:
+    rows = [f"{_rows(leaf)} AS {leaf.metric}_rows" for leaf in base.rolled_up if leaf.leaf_class == "stock"]
+    columns = ["COUNT(*) AS n_rows", *(f"{_aggregated(leaf)} AS {leaf.metric}" for leaf in base.rolled_up), *rows]
+    fact = _fact(base, base.leaves, loaded_at="_loaded_at" in (inputs or ""))
+    select = f"SELECT\n  day,\n{indent(_cut(base), '  ')}"
+    grouped = f"GROUP BY GROUPING SETS ({_sets(base, 'day')})"
+    if inputs is None:
+        return f"""{_title(base, "Days of")}
+WITH fact AS (
+{fact}
+)
+{select}{_listed(columns)}
+FROM fact
+{grouped}
+"""
+    return f"""{_title(base, "Days of")}
+{_incremental("'day'")}
+WITH fact AS NOT MATERIALIZED (
+{fact}
+){{% if is_incremental() %}}, inputs AS (
+  SELECT day, {inputs} AS inputs
+  FROM fact
+  GROUP BY day
+), changed AS (
+  -- The total's row says what its day was computed from; a member's says it of the member's rows.
+  SELECT day
+  FROM inputs
+  ANTI JOIN (SELECT day, inputs FROM {{{{ this }}}} WHERE segment = '_T') AS kept USING (day, inputs)
+){{% endif %}}
+{select}{_listed([*columns, f"{inputs} AS inputs"])}
+FROM fact
+{{% if is_incremental() %}}SEMI JOIN changed USING (day)
+{{% endif %}}{grouped}
+{{% if is_incremental() %}}UNION ALL BY NAME
+-- A day that has no rows any more.
+SELECT DISTINCT day, '_T' AS segment, '_T' AS member, 0 AS n_rows
+FROM {{{{ this }}}} ANTI JOIN inputs USING (day)
+{{% endif %}}
+"""
+
+
+def _recounted(base: Base, *, incremental: bool) -> str:
+    title = f"{_title(base, 'Recounted for each period of')}\n"
+    fact = _fact(base, base.recounted)
+    daily = f"FROM {{{{ ref('base_{base.name}_daily') }}}} WHERE segment = '_T' AND n_rows > 0"
+    if not incremental:
+        recounts = _recounts(base, "period_days")
+        return f"""{title}{_loops(base)}
+WITH days AS (
+  SELECT day {daily}
+), period_days AS (
+{_period_days(base)}
+), fact AS (
+{fact}
+), {_with(recounts)}
+SELECT *
+FROM {joined(recounts)}
+"""
+    recounts = _recounts(base, "changed_days")
+    return f"""{title}{_incremental("['freq', 'span', 'period_start']")}
+{_loops(base)}
+WITH days AS (
+  SELECT day, inputs {daily}
+), period_days AS (
+{_period_days(base)}
+), inputs AS (
+  SELECT freq, span, period_start, MD5(STRING_AGG(inputs, ' ' ORDER BY day)) AS inputs
+  FROM period_days
+  INNER JOIN days USING (day)
+  GROUP BY freq, span, period_start
+), changed AS (
+  SELECT freq, span, period_start, inputs
+  FROM inputs{{% if is_incremental() %}} ANTI JOIN {{{{ this }}}} USING (freq, span, period_start, inputs){{% endif %}}
+), changed_days AS (
+  SELECT freq, span, period_start, day
+  FROM changed
+  INNER JOIN period_days USING (freq, span, period_start)
+), fact AS NOT MATERIALIZED (
+{fact}
+), {_with(recounts)}
+SELECT *
+FROM {joined(recounts)}
+INNER JOIN changed USING (freq, span, period_start)
+{{% if is_incremental() %}}UNION ALL BY NAME
+-- A period that has no rows any more.
+SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member
+FROM {{{{ this }}}} ANTI JOIN inputs USING (freq, span, period_start)
+{{% endif %}}
+"""
+
+
+def _loops(base: Base) -> str:
+    """The spans and segments that a recount takes one by one: together they would need many times the memory."""
+    spans = [(freq, "period") for freq in base.freqs]
+    spans += [("M", "year_to_date"), ("M", "rolling_12_months")] if base.to_date else []
+    members = {"_T": "'_T'", **{segment: _named(segment) for segment, _ in base.segments}}
+    return f"{{% set spans = {spans} %}}\n{{% set members = {members} %}}"
+
+
+def _recounts(base: Base, days: str) -> dict[str, str]:
+    """A select for each key that is counted and one for all other leaves, by name."""
+    keys: dict[str, list[LeafQuery]] = {}
+    for leaf in base.recounted:
+        if leaf.leaf_class == "distinct":
+            keys.setdefault(leaf.argument, []).append(leaf)
+    selects = {f"by_{leaves[0].metric}": _counted_keys(key, leaves, days) for key, leaves in keys.items()}
+    if others := [leaf for leaf in base.recounted if leaf.leaf_class != "distinct"]:
+        selects["computed"] = _computed(others, days)
+    return selects
+
+
+def _counted_keys(key: str, leaves: Sequence[LeafQuery], days: str) -> str:
+    """Distinct counts of one key: each key once per period and member, and then a plain count.
+
+    It takes a third of the time of COUNT(DISTINCT) in grouping sets, and less than half of the memory.
+    """
+    flags = [f"BOOL_OR({leaf.metric}_counts) AS {leaf.metric}_counts" for leaf in leaves if leaf.counts]
+    counts = [f"{_keys_of(leaf)} AS {leaf.metric}" for leaf in leaves]
+    key_column = leaves[0].metric
+    return f"""  -- Each {key} once per period and member, to be counted.
+{_EACH_CUT}
+  SELECT
+    '{{{{ freq }}}}' AS freq,
+    '{{{{ span }}}}' AS span,
+    period_start,
+    '{{{{ segment }}}}' AS segment,
+    COALESCE(CAST(member AS STRING), '_U') AS member{_listed(counts, "    ")}
+  FROM (
+    SELECT period_start, {{{{ member }}}} AS member, {key_column} AS key{_listed(flags, "      ")}
+    FROM fact
+    INNER JOIN {days} USING (day)
+    WHERE freq = '{{{{ freq }}}}' AND span = '{{{{ span }}}}'
+    GROUP BY period_start, {{{{ member }}}}, {key_column}
+  ) AS keys
+  GROUP BY period_start, keys.member
+{_NEXT_CUT}"""
+
+
+def _keys_of(leaf: LeafQuery) -> str:
+    if leaf.counts is None:
+        return "COUNT(key)"
+    flag = f"{leaf.metric}_counts"
+    return f"CASE WHEN BOOL_OR({flag}) THEN COUNT(key) FILTER (WHERE {flag}) END"
+
+
+def _computed(leaves: Sequence[LeafQuery], days: str) -> str:
+    columns = [f"{_aggregated(leaf)} AS {leaf.metric}" for leaf in leaves]
+    return f"""{_EACH_CUT}
+  SELECT
+    '{{{{ freq }}}}' AS freq,
+    '{{{{ span }}}}' AS span,
+    period_start,
+    '{{{{ segment }}}}' AS segment,
+    COALESCE(CAST({{{{ member }}}} AS STRING), '_U') AS member{_listed(columns, "    ")}
+  FROM fact
+  INNER JOIN {days} USING (day)
+  WHERE freq = '{{{{ freq }}}}' AND span = '{{{{ span }}}}'
+  GROUP BY period_start, {{{{ member }}}}
+{_NEXT_CUT}"""
+
+
+def _leaves(base: Base) -> str:
+    stocks = [leaf for leaf in base.rolled_up if leaf.leaf_class == "stock"]
+    columns = [_rolled_up(leaf) for leaf in base.rolled_up]
+    ctes = [
+        f"days AS (\n  SELECT * FROM {{{{ ref('base_{base.name}_daily') }}}} WHERE n_rows > 0\n)",
+        f"period_days AS (\n{_period_days(base)}\n)",
+    ]
+    source = "FROM days\nINNER JOIN period_days USING (day)"
+    if stocks:
+        chosen = ",\n".join(
+            f"    {'MIN' if leaf.first_day else 'MAX'}(day) FILTER (WHERE {leaf.metric}_rows > 0) AS {leaf.metric}_day"
+            for leaf in stocks
+        )
+        ctes.append(
+            f"""stock_days AS (
+  -- The one day of the period that each stock is taken from.
+  SELECT
+    freq,
+    period_start,
+{chosen}
+  FROM days
+  INNER JOIN period_days USING (day)
+  WHERE segment = '_T' AND span = 'period'
+  GROUP BY freq, period_start
+)"""
+        )
+        source += "\nLEFT JOIN stock_days USING (freq, period_start)"
+    ctes.append(
+        f"""rolled_up AS (
+  SELECT
+    freq,
+    span,
+    period_start,
+    segment,
+    member{_listed(columns, "    ")}
+{indent(source, "  ")}
+  GROUP BY freq, span, period_start, segment, member
+)"""
+    )
+    final = "SELECT * FROM rolled_up"
+    if base.recounted:
+        names = ", ".join(leaf.metric for leaf in base.recounted)
+        ctes.append(
+            f"""recounted AS (
+  SELECT {", ".join(KEYS)}, {names}
+  FROM {{{{ ref('base_{base.name}_recounted') }}}}
+)"""
+        )
+        final = f"SELECT *\nFROM {joined(['rolled_up', 'recounted'])}"
+    return f"{_title(base, 'Every leaf of')}\nWITH {', '.join(ctes)}\n{final}\n"
+
+
+def _incremental(unique_key: str) -> str:
+    return f"""{{{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
+    unique_key={unique_key}
+) }}}}"""
+
+
+def _with(selects: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} AS (\n{sql}\n)" for name, sql in selects.items())
+
+
+def _title(base: Base, what: str) -> str:
+    return (
+        f"-- {what} {base.name}, for {', '.join(base.kpi_ids)}.\n"
+        "-- Written by `kpi compile`; change the definitions, not this file."
+    )
+
+
+def _fact(base: Base, leaves: Sequence[LeafQuery], *, loaded_at: bool = False) -> str:
+    """The source's rows in the base's own columns."""
+    columns = [f"{base.day} AS day", *(f"{sql} AS {_named(segment)}" for segment, sql in base.segments)]
+    columns += [f"{_column(leaf)} AS {leaf.metric}" for leaf in leaves]
+    columns += [f"{leaf.counts} AS {leaf.metric}_counts" for leaf in leaves if leaf.counts and _needs_rows(leaf)]
+    if loaded_at:
+        columns.append("_loaded_at")
+    listed = ",\n".join(f"    {column}" for column in columns)
+    return f"  SELECT\n{listed}\n  FROM {referenced(base.source)}\n  WHERE {base.day} IS NOT NULL"
+
+
+def _column(leaf: LeafQuery) -> str:
+    """Distinct counts come from keys and, apart from them, the filter; others from values that are NULL elsewhere."""
+    return leaf.argument if leaf.leaf_class == "distinct" else leaf.value
+
+
+def _cut(base: Base) -> str:
+    """The columns segment and member of the grouping set that a row belongs to."""
+    if not base.segments:
+        return "'_T' AS segment,\n'_T' AS member"
+    names = [(segment, _named(segment)) for segment, _ in base.segments]
+
+    def case(result: Callable[[str, str], str]) -> str:
+        whens = "\n".join(f"  WHEN GROUPING({name}) = 0 THEN {result(segment, name)}" for segment, name in names)
+        return f"CASE\n{whens}\n  ELSE '_T'\nEND"
+
+    members = case(lambda _, name: f"COALESCE(CAST({name} AS STRING), '_U')")
+    return f"{case(lambda segment, _: repr(segment))} AS segment,\n{members} AS member"
+
+
+def _sets(base: Base, key: str) -> str:
+    return ", ".join([f"({key})", *(f"({key}, {_named(segment)})" for segment, _ in base.segments)])
+
+
+def _named(segment: str) -> str:
+    return f"{segment}_member"
+
+
+def _needs_rows(leaf: LeafQuery) -> bool:
+    """Whether the value alone doesn't tell a group without rows of the leaf from one with: a count is 0 in both."""
+    return leaf.leaf_class in ("stock", "distinct")
+
+
+def _rows(leaf: LeafQuery) -> str:
+    return f"COUNT_IF({leaf.metric}_counts)" if leaf.counts else "COUNT(*)"
+
+
+def _aggregated(leaf: LeafQuery) -> str:
+    return leaf.aggregate.replace("{}", leaf.metric)
+
+
+def _rolled_up(leaf: LeafQuery) -> str:
+    name = leaf.metric
+    if leaf.leaf_class == "stock":
+        return f"MAX({name}) FILTER (WHERE span = 'period' AND day = {name}_day AND {name}_rows > 0) AS {name}"
+    return f"{leaf.roll_up}({name}) AS {name}"
+
+
+def _period_days(base: Base) -> str:
+    freqs = ", ".join(f"'{freq}'" for freq in base.freqs)
+    return f"  {{{{ period_days('days', [{freqs}], to_date={base.to_date}) }}}}"
+
+
+def _listed(columns: Sequence[str], margin: str = "  ") -> str:
+    return "".join(f",\n{margin}{column}" for column in columns)

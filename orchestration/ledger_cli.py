@@ -1,0 +1,95 @@
+"""The commands `kpi ledger …`: the care of the ledger."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from metrics.company import ledger_path, published_path
+
+if TYPE_CHECKING:  # Delta and Arrow take a third of a second to import; other commands don't need them.
+    from data_quality.ledger_verify import Verification
+
+SHOWN = 50
+
+app = typer.Typer(help="The care of the ledger.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+@app.command()
+def verify(as_json: Json = False) -> None:
+    """Hold every row against the releases; ends with status 1 when one isn't as it was released."""
+    from data_quality import ledger_verify
+    from data_quality.ledger import Ledger
+
+    root = ledger_path()
+    result = ledger_verify.verify(Ledger.open(root, make=False))
+    if as_json:
+        _print_json(asdict(result))
+    else:
+        _report(root, result)
+    if result.findings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rebuild() -> None:
+    """Make the published file anew, from the ledger alone."""
+    from data_quality import published
+
+    path = published_path()
+    ledger = published.rebuild(ledger_path(), path)
+    _console().print(f"[green]✓[/] {path} holds the ledger's {len(ledger.releases)} releases.", soft_wrap=True)
+
+
+@app.command()
+def compact(as_json: Json = False) -> None:
+    """Write the many small files of the ledger together; no row changes."""
+    from data_quality import ledger_compact
+
+    tables = ledger_compact.compact(ledger_path())
+    if as_json:
+        _print_json([asdict(one) for one in tables])
+        return
+    for one in tables:
+        _console().print(f"[green]✓[/] {one.table}: {one.files_before} → {one.files_after} files", highlight=False)
+
+
+def _report(root: str, result: Verification) -> None:
+    console = _console()
+    rows = ", ".join(f"{count:,} {table}" for table, count in result.rows.items() if table != "releases")
+    leftovers = ", ".join(f"{count:,} {table}" for table, count in result.leftovers.items() if count)
+    if result.findings:
+        console.print(f"[red]✗[/] {root}: {len(result.findings):,} findings.", soft_wrap=True)
+        table = Table("release", "table", "row", "fault", "")
+        for one in result.findings[:SHOWN]:
+            sequence = "" if one.sequence is None else str(one.sequence)
+            table.add_row(sequence, one.table, escape(one.key or ""), f"[red]{one.fault}[/]", escape(one.detail))
+        console.print(table)
+        if len(result.findings) > SHOWN:
+            console.print(f"And {len(result.findings) - SHOWN:,} more; --json prints them all.")
+    else:
+        console.print(
+            f"[green]✓[/] {root}: {result.releases:,} releases are as they were made ({rows}).", soft_wrap=True
+        )
+        if result.newest_hash:
+            console.print(f"  Hash of the newest release: {result.newest_hash}", highlight=False, soft_wrap=True)
+    if leftovers:
+        console.print(f"  Of interrupted releases, so of no account: {leftovers}.")
+    if result.unsealed_decisions:
+        console.print(f"  Not covered before the next release: {result.unsealed_decisions:,} decisions.")
+
+
+def _console() -> Console:
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))

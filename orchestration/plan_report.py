@@ -1,0 +1,102 @@
+"""What `kpi plan` prints: how the catalogue is computed, and how one KPI is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from metrics.bases import referenced
+from metrics.compiled import CompanyPlan
+from metrics.leaves import LeafQuery
+from metrics.planner import Base, KpiPlan
+
+_HOW = {
+    "rolls up": "{roll_up} of its days",
+    "stock": "its {day} day with rows",
+    "distinct": "counted over all its rows",
+    "quantile": "computed over all its rows",
+    "average": "computed over all its rows",
+}
+
+
+def company_plan(console: Console, planned: CompanyPlan) -> None:
+    """A row for each scan: its fact and day, its cuts, the leaves that share it by how they roll up, their KPIs."""
+    table = Table(title="What is scanned, and what rolls up to what", title_justify="left", show_lines=True)
+    for column in ("scan", "cut by", "leaves, and what a period's value is", "KPIs"):
+        table.add_column(column)
+    for base in planned.bases:
+        by_way: dict[str, list[str]] = defaultdict(list)
+        for leaf in base.leaves:
+            by_way[_how(leaf)].append(leaf.metric)
+        table.add_row(
+            f"{' + '.join(base.models)}\nby {_day(base)}",
+            "\n".join(name for name, _ in base.segments),
+            "\n".join(f"{', '.join(names)}: [dim]{way}[/]" for way, names in by_way.items()),
+            "\n".join(base.kpi_ids),
+        )
+    console.print(table)
+    leaves = sum(len(base.leaves) for base in planned.bases)
+    recounted = sum(bool(base.recounted) for base in planned.bases)
+    queries = sum(len(one.plan.kpi.adoption.freqs) * (1 + len(one.plan.kpi.adoption.segments)) for one in planned.kpis)
+    console.print(
+        f"{len(planned.kpis)} KPIs, {queries} combinations of KPI, frequency and segment, {leaves} leaves: "
+        f"{len(planned.bases)} scans by day, and {recounted} more for what days can't be put together for. "
+        "After the first run, only of days and periods whose rows changed."
+    )
+
+
+def kpi_plan(console: Console, one: KpiPlan, planned: CompanyPlan) -> None:
+    """The arithmetic of a KPI, and each of its leaves down to the columns that it reads."""
+    definition, adoption = one.kpi.definition, one.kpi.adoption
+    console.print(f"[bold]{definition.name}[/] ({one.kpi.id}): metric {definition.metric}", highlight=False)
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    for name, text in _facts(one):
+        facts.add_row(f"  {name}", text)
+    facts.add_row("  frequencies", " ".join(adoption.freqs))
+    facts.add_row("  cut by", ", ".join(adoption.segments) or "nothing")
+    facts.add_row("  to date", "year to date and rolling 12 months" if one.to_date else "no")
+    console.print(facts, highlight=False)
+    table = Table(title="Leaves", title_justify="left")
+    for column in ("leaf", "class", "over the rows of", "by", "aggregate", "a period's value", "model"):
+        table.add_column(column, overflow="fold")
+    for base, leaf in _leaves(one, planned):
+        table.add_row(
+            leaf.metric,
+            leaf.leaf_class,
+            referenced(leaf.source, "{}"),
+            _day(base),
+            leaf.aggregate.replace("{}", leaf.value),
+            _how(leaf),
+            f"base_{base.name}",
+        )
+    console.print(table)
+
+
+def _facts(one: KpiPlan) -> Iterator[tuple[str, str]]:
+    yield "value", one.value.sql(dialect="duckdb")
+    if one.denominator is not None:
+        yield "numerator", one.numerator.sql(dialect="duckdb")
+        yield "denominator", one.denominator.sql(dialect="duckdb")
+    yield "observations", one.n_obs.sql(dialect="duckdb")
+    for leaf in one.offsets:
+        yield leaf.column, f"{leaf.metric} of {leaf.offset} before, from the periods computed already"
+    if one.lookback:
+        yield "looks back", one.lookback
+
+
+def _leaves(one: KpiPlan, planned: CompanyPlan) -> Iterator[tuple[Base, LeafQuery]]:
+    for base in planned.bases:
+        for leaf in base.leaves:
+            if leaf.metric in one.leaves:
+                yield base, leaf
+
+
+def _day(base: Base) -> str:
+    return base.day.removeprefix("CAST(").removesuffix(" AS DATE)")
+
+
+def _how(leaf: LeafQuery) -> str:
+    return _HOW[leaf.leaf_class].format(roll_up=(leaf.roll_up or "").lower(), day="first" if leaf.first_day else "last")

@@ -1,0 +1,20 @@
+-- Every leaf of web_sessions, for conversion_rate, web_sessions.
+-- Written by `kpi compile`; change the definitions, not this file.
+WITH days AS (
+  SELECT * FROM {{ ref('base_web_sessions_daily') }} WHERE n_rows > 0
+), period_days AS (
+  {{ period_days('days', ['W', 'M', 'Q', 'A'], to_date=True) }}
+), rolled_up AS (
+  SELECT
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    SUM(web_conversions) AS web_conversions,
+    SUM(web_sessions) AS web_sessions
+  FROM days
+  INNER JOIN period_days USING (day)
+  GROUP BY freq, span, period_start, segment, member
+)
+SELECT * FROM rolled_up

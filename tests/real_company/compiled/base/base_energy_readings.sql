@@ -1,0 +1,20 @@
+-- Every leaf of energy_readings, for energy_use.
+-- Written by `kpi compile`; change the definitions, not this file.
+WITH days AS (
+  SELECT * FROM {{ ref('base_energy_readings_daily') }} WHERE n_rows > 0
+), period_days AS (
+  {{ period_days('days', ['W', 'M', 'Q', 'A'], to_date=True) }}
+), rolled_up AS (
+  SELECT
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    SUM(energy_use) AS energy_use,
+    SUM(meter_readings) AS meter_readings
+  FROM days
+  INNER JOIN period_days USING (day)
+  GROUP BY freq, span, period_start, segment, member
+)
+SELECT * FROM rolled_up

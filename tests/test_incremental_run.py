@@ -1,0 +1,85 @@
+"""Runs of the real dbt on top of each other: what they leave in the warehouse is what a rebuild of everything gives."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import Deployment
+
+from metrics import dbt_project
+from metrics.catalog import Catalog
+from metrics.company import Company
+
+pytestmark = pytest.mark.xdist_group("deployment")
+
+
+@pytest.fixture
+def copied(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    """The deployment again, in a folder of its own that may be changed."""
+    data = tmp_path / "data"
+    shutil.copytree(deployment.data, data, symlinks=True)
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(data))
+    yield Deployment(deployment.company, data, deployment.first_run)
+
+
+def test_redelivered_late_and_lost_rows_lead_to_what_a_rebuild_gives(copied: Deployment) -> None:
+    before = _kpi_rows(copied.company, copied.data)
+    ads = copied.data / "sources" / "ads" / "google" / "google_ads_2023-12-13.csv"
+    header, *rows = ads.read_text(encoding="utf-8").splitlines(keepends=True)
+    ads.write_text(header + "".join(rows[: len(rows) // 2]), encoding="utf-8")
+    copied.run()
+    halved = _kpi_rows(copied.company, copied.data)
+    assert _periods(before, halved, "ctr") == {
+        "2023",
+        "2023-Q4",
+        "2023-12",
+        "2024-01",
+        "2024-02",
+        "2023-W50",
+        "2024-Q1",
+    }
+    assert not _periods(before, halved, "energy_use")
+
+    ads.unlink()
+    tickets = sorted((copied.data / "sources" / "support").glob("*.jsonl"))[-1]
+    delivered = tickets.read_text(encoding="utf-8")
+    late = "".join(delivered.splitlines(keepends=True)[:40])
+    tickets.write_text(delivered + late.replace('"ticket_id":"', '"ticket_id":"late'), encoding="utf-8")
+    copied.run()
+    incremental = _kpi_rows(copied.company, copied.data)
+    dbt_project.build(copied.company, ["run", "--full-refresh", "--select", "path:compiled"], lambda _: None)
+    assert incremental == _kpi_rows(copied.company, copied.data)
+    assert _periods(halved, incremental, "csat")
+
+
+def test_a_data_test_that_fails_holds_the_kpis_behind_it_and_no_others(copied: Deployment) -> None:
+    tickets = copied.data / "sources" / "support" / "tickets_2024-02.jsonl"
+    lines = tickets.read_text(encoding="utf-8").splitlines(keepends=True)
+    tickets.write_text("".join([*lines, *lines[:3]]), encoding="utf-8")
+    result = copied.run()
+    assert set(result.build_failures) == {"csat"}
+    assert "csat" in {held.kpi_id for held in result.release.held}
+    assert "net_revenue" not in {held.kpi_id for held in result.release.held if held.time_period == "2024-02"}
+
+
+def _kpi_rows(company: Company, data: Path) -> dict[str, set[tuple[Any, ...]]]:
+    """The rows of every KPI, with numbers to the digits that a sum of floating-point numbers keeps."""
+    rows = {}
+    with duckdb.connect(str(data / "warehouse.duckdb"), read_only=True) as connection:
+        for kpi in Catalog.read(company).kpis:
+            found = connection.execute(
+                f"""select freq, time_period, segment, member, printf('%.9e', obs_value), n_obs,
+                printf('%.9e', year_to_date), printf('%.9e', rolling_12_months) from kpi.{kpi.model}"""
+            )
+            rows[kpi.kpi_id] = set(found.fetchall())
+    return rows
+
+
+def _periods(before: dict[str, set[tuple[Any, ...]]], after: dict[str, set[tuple[Any, ...]]], kpi_id: str) -> set[str]:
+    """The periods of a KPI that changed."""
+    return {row[1] for row in before[kpi_id] ^ after[kpi_id]}

@@ -1,0 +1,48 @@
+"""Business days: decided in the sample company's staging, in the time zone of its calendar."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+
+from metrics.company import PROJECT, Company
+
+STAGING = PROJECT / "sample_company/models/staging"
+
+
+@pytest.mark.parametrize(
+    ("hour_start_utc", "business_day"),
+    [
+        ("2026-01-31 22:00", "2026-01-31"),
+        ("2026-01-31 23:00", "2026-02-01"),  # midnight in winter
+        ("2026-06-30 21:00", "2026-06-30"),
+        ("2026-06-30 22:00", "2026-07-01"),  # midnight in summer
+        ("2026-10-25 00:00", "2026-10-25"),  # these two are both two o'clock on the clock, as it goes back
+        ("2026-10-25 01:00", "2026-10-25"),
+        ("2026-12-31 23:30", "2027-01-01"),
+    ],
+)
+def test_a_reading_around_midnight_has_the_companys_day(hour_start_utc: str, business_day: str) -> None:
+    sql = (STAGING / "stg_energy_readings.sql").read_text().replace("{{ source('raw', 'readings') }}", "readings")
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table readings as select '735' as meter_no, 'Workshop' as site, ?::timestamp as hour_start_utc,"
+            " 12.5::decimal(9, 3) as kwh, 40::decimal(9, 3) as co2_g_per_kwh,"
+            " now() as _loaded_at",
+            [hour_start_utc],
+        )
+        row = connection.execute(f"select interval_start, reading_date, energy_kwh from ({sql})").fetchone()
+    start = datetime.fromisoformat(hour_start_utc)
+    assert row == (start, datetime.fromisoformat(business_day).date(), Decimal("12.5"))
+    local = start.replace(tzinfo=UTC).astimezone(ZoneInfo(Company.load(PROJECT / "sample_company").time_zone))
+    assert row[1] == local.date()
+
+
+def test_staging_knows_no_other_time_zone_than_the_calendar() -> None:
+    zones = {zone for file in STAGING.glob("*.sql") for zone in re.findall(r"at time zone '([^']+)'", file.read_text())}
+    assert zones == {"UTC", Company.load(PROJECT / "sample_company").time_zone}
