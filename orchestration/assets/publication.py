@@ -27,7 +27,8 @@ from dagster import (
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from data_quality import gate, release
-from data_quality.release import Held, Release
+from data_quality.admission import Held
+from data_quality.release import Release
 from data_quality.verdict import Verdict
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company

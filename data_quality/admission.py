@@ -1,0 +1,214 @@
+"""Which keys may be published now, and why the others may not: stored verdicts, decisions and closed periods.
+
+It reads, and writes nothing: what a release does with the answer stands in `release.py`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from data_quality import outgoing, verdict, vintages
+from data_quality.candidates import Build, Candidate
+from data_quality.checks import SEVERITIES
+from data_quality.ledger import Ledger
+from data_quality.offer import Offer
+from data_quality.plan import Planned
+from data_quality.verdict import Key, Verdict
+from data_quality.vintages import ADMITTED
+from metrics.catalog import Catalog
+
+CLOSED_PERIOD = "closed_period"  # what a decision names beside checks, to let a closed period's changed value through
+Decisions = dict[tuple[str, str, str, str], dict[str, Any]]  # by key and candidate hash
+
+
+@dataclass(frozen=True)
+class Held:
+    """A key that may not be published, why, and the checks that failed or could not be evaluated.
+
+    `candidate_hash` is that of the candidate on which a decision may be taken; None where there is none, as the
+    stored evidence isn't on what is in the warehouse now.
+    """
+
+    kpi_id: str
+    freq: str
+    time_period: str
+    reason: str
+    checks: tuple[str, ...] = ()
+    candidate_hash: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """(kpi_id, freq, time_period)."""
+        return self.kpi_id, self.freq, self.time_period
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What may be published now.
+
+    `admitted` has a row of vintages.ADMITTED for each key; `incoming` are their cells after disclosure control and
+    `new` the vintages among them. `closed` says of held keys how they would change a closed period.
+    """
+
+    admitted: dict[Key, dict[str, Any]]
+    held: tuple[Held, ...]
+    closed: dict[Key, str]
+    incoming: pa.Table
+    new: pa.Table
+
+
+def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admission:
+    """Hold every offered key against its stored verdict, the calendar and the decisions.
+
+    Nothing but evidence on the candidate as it is now is believed. A release decision lets a key through when it names
+    every check that fails, CLOSED_PERIOD where the value of a closed period would change; a newer reject holds it,
+    whatever the checks say.
+    """
+    committed = ledger.committed("observations")
+    decisions = newest_decisions(ledger)
+    flawed = {key: flaw for key, item in offer.planned.items() if (flaw := _flaw(item, offer)) is not None}
+    rows = {key: _row(item, offer, catalog) for key, item in offer.planned.items() if key not in flawed}
+
+    # What would change a closed period shows in comparison only, so the admitted are compared until none is refused
+    # any more: disclosure control, series breaks and revision types see what will be there. What the gate holds is
+    # compared at first, where it was published before, so that a decision can name all that stands against it.
+    known = committed.group_by(["kpi_id", "freq", "time_period"]).aggregate([])
+    published = {tuple(row.values()) for row in known.to_pylist()}
+    admitted = {key: row for key, row in rows.items() if key in published or _passes(offer.verdicts[key])}
+    closed: dict[Key, str] = {}
+    compared = None
+    while admitted != compared:
+        compared = admitted
+        incoming = outgoing.cells(compared, offer, catalog, committed)
+        table = pa.Table.from_pylist(list(compared.values()), schema=ADMITTED)
+        new = vintages.select(incoming, table, committed, today=today)
+        closed = _closed_changes(new, catalog) | closed
+        admitted, refused = {}, {}
+        for key, row in rows.items():
+            decision = decisions.get((*key, row["candidate_hash"]))
+            refusal = _refusal(offer.verdicts[key], row["candidate_hash"], closed.get(key), decision)
+            if refusal is not None:
+                refused[key] = refusal
+            elif decision and (offer.verdicts[key].failing or key in closed):
+                by = {"decision_id": decision["decision_id"], "decision_reason": decision["reason"]}
+                admitted[key] = {**row, **by}
+            else:
+                admitted[key] = row
+    held = flawed | refused
+    return Admission(
+        admitted=admitted,
+        held=tuple(held[key] for key in offer.planned if key in held),
+        closed={key: reason for key, reason in closed.items() if key in held},
+        incoming=incoming,
+        new=new,
+    )
+
+
+def newest_decisions(ledger: Ledger) -> Decisions:
+    """The newest release or reject decision on each key and candidate hash."""
+    return {
+        (row["kpi_id"], row["freq"], row["time_period"], row["candidate_hash"]): row
+        for row in ledger.decisions()
+        if row["decision"] in ("release", "reject")
+    }
+
+
+def _flaw(item: Planned, offer: Offer) -> Held | None:
+    """Why there is no sound evidence on the key's candidate, so that no decision helps; None when there is."""
+    found: Verdict | None = offer.verdicts.get(item.key)
+    candidate: Candidate | None = offer.loaded.candidates.get(item.key)
+    build: Build | None = offer.loaded.builds.get(item.kpi.kpi_id)
+    if found is None:
+        return Held(*item.key, "was not judged")
+    failing = tuple(result.check for result in found.failing)
+
+    def held(reason: str) -> Held:
+        return Held(*item.key, reason, failing)
+
+    if build is None or not build.ok or candidate is None or build.batch_id is None:
+        return held(_details(found) or "has no candidate of a build that succeeded")
+    if found.definition_hash != item.kpi.definition_hash or candidate.definition_hash != item.kpi.definition_hash:
+        return held("was computed or judged by another definition than the catalogue's")
+    if found.batch_id != build.batch_id or candidate.batch_id != build.batch_id:
+        return held("was not judged in the newest batch")
+    if found.candidate_hash != candidate.candidate_hash:
+        return held("the candidate is not the one that was judged")
+    if (found.period_start, found.period_end) != (item.period.start, item.period.end):
+        return held("the verdict is on another period")
+    if sorted(result.check for result in found.checks) != sorted(SEVERITIES):
+        return held(_details(found) or "was not judged by the checks of today")
+    return None
+
+
+def _passes(found: Verdict) -> bool:
+    return verdict.answer(found.checks, SEVERITIES) != "hold"
+
+
+def _refusal(found: Verdict, candidate_hash: str, change: str | None, decision: dict[str, Any] | None) -> Held | None:
+    """Why a key with sound evidence may not be published; None when it may. `change` is that of a closed period."""
+    failing = tuple(result.check for result in found.failing) + ((CLOSED_PERIOD,) if change else ())
+
+    def held(reason: str) -> Held:
+        return Held(*found.key, reason, failing, candidate_hash)
+
+    if decision and decision["decision"] == "reject":
+        return held(f"was rejected: {decision['reason']}")
+    if _passes(found) and change is None:
+        return None
+    if decision and decision["decision"] == "release" and set(failing) <= set(decision["checks"]):
+        return None
+    reasons = [text for text in (_details(found), change) if text]
+    return held("; ".join(reasons) or "a check fails")
+
+
+def _details(found: Verdict) -> str:
+    return "; ".join(result.detail for result in found.failing if result.detail)
+
+
+def _row(item: Planned, offer: Offer, catalog: Catalog) -> dict[str, Any]:
+    """The key's row of vintages.ADMITTED, as it is without a decision."""
+    deliveries = [offer.deliveries[feed] for feed in item.kpi.feeds if feed in offer.deliveries]
+    kpi_id, freq, time_period = item.key
+    return {
+        "kpi_id": kpi_id,
+        "freq": freq,
+        "time_period": time_period,
+        "period_start": item.period.start,
+        "period_end": item.period.end,
+        "closes_on": catalog.closes_on(item.kpi, item.period),
+        "candidate_hash": offer.loaded.candidates[item.key].candidate_hash,
+        "definition_version": item.kpi.definition_version,
+        "definition_hash": item.kpi.definition_hash,
+        "newest_delivery": max(deliveries) if deliveries else None,
+        "decision_id": None,
+        "decision_reason": None,
+        "breaks": item.kpi.breaks_in(item.period),
+        "min_n_obs": item.kpi.min_n_obs,
+    }
+
+
+def _closed_changes(new: pa.Table, catalog: Catalog) -> dict[Key, str]:
+    """The keys whose period has closed and whose values differ from what was published, and how: the total first."""
+    changed: dict[Key, list[dict[str, Any]]] = defaultdict(list)
+    for row in new.filter(new.column("changes_closed")).to_pylist():
+        changed[row["kpi_id"], row["freq"], row["time_period"]].append(row)
+    reasons = {}
+    for key, rows in changed.items():
+        row = min(rows, key=lambda one: one["obs_value"] == one["old_value"])  # of equals the total, which comes first
+        cell = "" if row["segment"] == "_T" else f"{row['segment']} {row['member']}: "
+        how = f"its value changed ({cell}{_figure(row['old_value'])} → {_figure(row['obs_value'])})"
+        if catalog.kpi(key[0]).protected:
+            how = "its value changed"
+        elif row["obs_value"] == row["old_value"]:
+            how = "the rows behind its value changed"
+        reasons[key] = f"the period closed on {row['closes_on']}; {how}"
+    return reasons
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{value:.10g}"

@@ -1,0 +1,57 @@
+"""What the warehouse offers for release, read at once: candidates, builds, verdicts, cells and deliveries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import duckdb
+import pyarrow as pa
+
+from data_quality import candidates, verdict, warehouse
+from data_quality.candidates import Loaded
+from data_quality.plan import Planned, plan
+from data_quality.verdict import Key, Verdict
+from metrics.catalog import Catalog
+from metrics.company import Company
+
+# A sum to date is a value only where the input covers the whole time that it adds up.
+_ROWS = """
+select * replace (
+    case when $observable_from::date <= date_trunc('year', period_end) then year_to_date end as year_to_date,
+    case when $observable_from::date <= date_trunc('month', period_end) - interval 11 month
+        then rolling_12_months end as rolling_12_months
+)
+from candidate_rows
+where kpi_id = $kpi_id
+"""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """All that admission and release need of the warehouse, so that it can be closed meanwhile."""
+
+    planned: dict[Key, Planned]
+    loaded: Loaded
+    verdicts: dict[Key, Verdict]
+    rows: dict[str, pa.Table]  # by kpi_id, the columns of candidates.COLUMNS
+    deliveries: dict[str, datetime]  # by feed, the newest one
+
+
+def read(connection: duckdb.DuckDBPyConnection, company: Company, catalog: Catalog, first: date, last: date) -> Offer:
+    """The offer of the keys whose period ended in [first, last], from an open warehouse."""
+    planned = {item.key: item for item in plan(connection, company, catalog, first, last)}
+    loaded = candidates.load(connection, catalog)
+    observable = {item.kpi.kpi_id: item.observable_from for item in planned.values()}
+    rows = {
+        kpi_id: connection.execute(_ROWS, {"kpi_id": kpi_id, "observable_from": observable[kpi_id]}).to_arrow_table()
+        for kpi_id in sorted(observable)
+    }
+    deliveries: dict[str, datetime] = {}
+    if warehouse.has_table(connection, "raw", "_feeds"):
+        deliveries = dict(
+            connection.execute(
+                "select feed, newest_delivery from raw._feeds where newest_delivery is not null"
+            ).fetchall()
+        )
+    return Offer(planned, loaded, verdict.stored(connection), rows, deliveries)
