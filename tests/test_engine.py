@@ -266,6 +266,34 @@ _BY_HAND = {
 }
 
 
+def test_distinct_counts_of_more_members_than_a_word_has_bits(layer: SemanticLayer) -> None:
+    days = [date(2025, 1, 1) + timedelta(days=number) for number in range(90)]
+    visits = [
+        (number * 7 % 11, f"c{number * 13 % 150}", f"d{number % 90}", days[number * 5 % 90], None, number % 3 == 0, 1)
+        for number in range(2000)
+    ]
+    connection = _connection(visits, [])
+    models = _models([_kpi("visitors", segments=["country", "device"])], layer)
+    Engine(connection, models).run()
+    different, compared = connection.sql(
+        """with cuts as (
+            select visitor_id, visit_date, unnest(['_T', 'country', 'device']) as segment,
+                unnest(['_T', country, device]) as member
+            from visits
+        ), by_hand as (
+            select case unit when 'week' then 'W' when 'month' then 'M' else 'Q' end as freq,
+                date_trunc(unit, visit_date)::date as period_start, segment, member,
+                count(distinct visitor_id) as visitors
+            from cuts, (values ('week'), ('month'), ('quarter')) as units (unit) group by all
+        )
+        select count(*) filter (visitors is distinct from obs_value), count(*)
+        from by_hand
+        full join (from kpi_visitors where freq <> 'A') using (freq, period_start, segment, member)"""
+    ).fetchall()[0]
+    assert different == 0
+    assert compared > 1_000
+
+
 @_FEW_EXAMPLES
 @given(st.lists(_VISITS, min_size=1, max_size=25))
 def test_values_to_date_are_those_of_all_rows_of_the_span(

@@ -30,26 +30,90 @@ WITH days AS (
     employee_id AS absent_employees
   FROM {{ ref('fct_absence_days') }} AS absence_days
   WHERE CAST(absence_date AS DATE) IS NOT NULL
+), pieces AS (
+  -- Days that lie in the same periods are one piece.
+  SELECT DISTINCT day, GREATEST(CAST(DATE_TRUNC('month', day) AS DATE), CAST(DATE_TRUNC('week', day) AS DATE)) AS piece
+  FROM changed_days
+), members AS (
+  -- Each member is a bit of a word; the total is the first.
+  SELECT
+    segment,
+    member,
+    CAST(FLOOR(number / 62) AS INTEGER) AS word,
+    CAST(1 AS BIGINT) << CAST(number % 62 AS INTEGER) AS bit
+  FROM (
+    SELECT
+      segment,
+      member,
+      ROW_NUMBER() OVER (ORDER BY CASE WHEN segment = '_T' THEN 0 ELSE 1 END, segment, member) - 1 AS number
+    FROM {{ ref('base_absence_days_daily') }}
+    WHERE n_rows > 0
+    GROUP BY segment, member
+  ) AS numbered
+), segment_bits AS (
+  SELECT segment, word, BIT_OR(bit) AS segment_bits
+  FROM members
+  GROUP BY segment, word
+), coded AS (
+  SELECT fact.*, piece, 0 AS word, CAST(1 AS BIGINT) | COALESCE(country_bits.bit, 0) | COALESCE(department_bits.bit, 0) AS bits
+  FROM fact
+  INNER JOIN pieces USING (day)
+  LEFT JOIN members AS country_bits
+    ON country_bits.segment = 'country' AND country_bits.member = COALESCE(CAST(country_member AS STRING), '_U') AND country_bits.word = 0
+  LEFT JOIN members AS department_bits
+    ON department_bits.segment = 'department' AND department_bits.member = COALESCE(CAST(department_member AS STRING), '_U') AND department_bits.word = 0
+  UNION ALL
+  SELECT fact.*, piece, members.word, members.bit AS bits
+  FROM fact
+  INNER JOIN pieces USING (day)
+  INNER JOIN members
+    ON members.segment = 'country' AND members.member = COALESCE(CAST(country_member AS STRING), '_U') AND members.word > 0
+  UNION ALL
+  SELECT fact.*, piece, members.word, members.bit AS bits
+  FROM fact
+  INNER JOIN pieces USING (day)
+  INNER JOIN members
+    ON members.segment = 'department' AND members.member = COALESCE(CAST(department_member AS STRING), '_U') AND members.word > 0
+), period_pieces AS (
+  SELECT DISTINCT freq, span, period_start, piece
+  FROM changed_days
+  INNER JOIN pieces USING (day)
+), keys_of_absent_employees AS MATERIALIZED (
+  -- Each employee_id once per piece, with the members that it is seen in.
+  SELECT piece, word, absent_employees AS key, BIT_OR(bits) AS bits
+  FROM coded
+  GROUP BY piece, word, absent_employees
 ), by_absent_employees AS (
-  -- Each employee_id once per period and member, to be counted.
-  {% for freq, span in spans %}{% set outer = loop %}{% for segment, member in members.items() %}
+  {% for freq, span in spans %}
   SELECT
     '{{ freq }}' AS freq,
     '{{ span }}' AS span,
     period_start,
-    '{{ segment }}' AS segment,
-    COALESCE(CAST(member AS STRING), '_U') AS member,
-    COUNT(key) AS absent_employees
+    segment,
+    member,
+    CAST(SUM(n_keys) AS BIGINT) AS absent_employees
   FROM (
-    SELECT period_start, {{ member }} AS member, absent_employees AS key
-    FROM fact
-    INNER JOIN changed_days USING (day)
-    WHERE freq = '{{ freq }}' AND span = '{{ span }}'
-    GROUP BY period_start, {{ member }}, absent_employees
-  ) AS keys
-  GROUP BY period_start, keys.member
-  {{ "UNION ALL" if not (outer.last and loop.last) }}
-  {% endfor %}{% endfor %}
+    SELECT
+      period_start,
+      segment,
+      word,
+      COUNT(key) AS n_keys,
+      bits & segment_bits AS bits
+    FROM (
+      SELECT period_start, word, key, BIT_OR(bits) AS bits
+      FROM keys_of_absent_employees
+      INNER JOIN period_pieces USING (piece)
+      WHERE freq = '{{ freq }}' AND span = '{{ span }}'
+      GROUP BY period_start, word, key
+    ) AS keys
+    INNER JOIN segment_bits USING (word)
+    GROUP BY period_start, segment, word, bits & segment_bits
+  ) AS sets
+  INNER JOIN members USING (segment, word)
+  WHERE bits & bit <> 0
+  GROUP BY period_start, segment, member
+  {{ "UNION ALL" if not loop.last }}
+  {% endfor %}
 )
 SELECT *
 FROM by_absent_employees
