@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +10,9 @@ from typing import Any
 import duckdb
 from jinja2 import Environment
 
-from metrics.clock import now
 from metrics.dbt_project import DBT_PROJECT
 
-_MACROS = ("period_days", "periods", "today", "window_days")
+_MACROS = ("period_days", "periods")
 
 
 @dataclass
@@ -27,7 +25,6 @@ class Engine:
 
     def __post_init__(self) -> None:
         environment = Environment()
-        environment.globals.update(env_var=os.environ.get, run_started_at=now())
         sources = [(DBT_PROJECT / "macros" / f"{name}.sql").read_text(encoding="utf-8") for name in _MACROS]
         self._macros = vars(environment.from_string("\n".join(sources)).module)
         self._templates = {name: environment.from_string(sql) for name, sql in self.models.items()}

@@ -172,7 +172,7 @@ def _details(found: Verdict) -> str:
 
 def _row(item: Planned, offer: Offer, catalog: Catalog) -> dict[str, Any]:
     """The key's row of vintages.ADMITTED, as it is without a decision."""
-    deliveries = [offer.deliveries[feed] for feed in item.kpi.feeds if feed in offer.deliveries]
+    feeds = [offer.feeds[feed] for feed in item.kpi.feeds if feed in offer.feeds]
     kpi_id, freq, time_period = item.key
     return {
         "kpi_id": kpi_id,
@@ -184,7 +184,7 @@ def _row(item: Planned, offer: Offer, catalog: Catalog) -> dict[str, Any]:
         "candidate_hash": offer.loaded.candidates[item.key].candidate_hash,
         "definition_version": item.kpi.definition_version,
         "definition_hash": item.kpi.definition_hash,
-        "newest_delivery": max(deliveries) if deliveries else None,
+        "newest_delivery": max((feed.newest_delivery for feed in feeds if feed.newest_delivery), default=None),
         "decision_id": None,
         "decision_reason": None,
         "breaks": item.kpi.breaks_in(item.period),

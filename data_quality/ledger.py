@@ -12,7 +12,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
@@ -229,7 +229,7 @@ class Ledger:
                 *lines("releases", [row]),
                 *lines("observations", content[0]),
                 *lines("verdicts", content[1]),
-                *self._unsealed_decisions(),
+                *self.unsealed_decisions(),
             ]
         )
         self._write("observations", observations)
@@ -260,6 +260,7 @@ class Ledger:
             raise NyckeltalError("a decision needs a reason and a name")
         if decision != "review" and not (freq and time_period and candidate_hash):
             raise NyckeltalError(f"a {decision} needs the freq, the time_period and the hash of the candidate")
+        made = self.rows("decisions").column("decided_at").to_pylist()
         row = {
             "decision_id": uuid.uuid4().hex,
             "kpi_id": kpi_id,
@@ -270,15 +271,29 @@ class Ledger:
             "checks": json.dumps(sorted(checks)),
             "reason": reason.strip(),
             "decided_by": decided_by.strip(),
-            "decided_at": clock.now(),
+            "decided_at": max(
+                [clock.now(), *(one + timedelta(microseconds=1) for one in made)]
+            ),  # the newest one counts
         }
         self._write("decisions", pa.Table.from_pylist([row], schema=DECISIONS))
         return str(row["decision_id"])
 
-    def _unsealed_decisions(self) -> list[str]:
+    def unsealed_decisions(self) -> list[str]:
         """The manifest lines of the decisions that no release covers yet."""
         sealed = {line for row in self.releases for line in sealed_lines(row) if line.startswith("decisions ")}
         return [line for line in lines("decisions", self.rows("decisions").to_pylist()) if line not in sealed]
+
+    def sealed_decisions(self) -> pa.Table:
+        """The decisions that a release covers, as they are, with the `release_id` and `sequence` of the first one."""
+        rows = self.rows("decisions").to_pylist()
+        by_line = dict(zip(lines("decisions", rows), rows, strict=True))
+        found: dict[str, dict[str, Any]] = {}
+        for release in self.releases:
+            for line in sealed_lines(release):
+                if line in by_line and line not in found:
+                    found[line] = {**by_line[line], **{name: release[name] for name in ("release_id", "sequence")}}
+        schema = pa.schema([*DECISIONS, ("release_id", _TEXT), ("sequence", _COUNT)])
+        return pa.Table.from_pylist(list(found.values()), schema=schema)
 
     def _write(self, name: str, rows: pa.Table, commit: CommitProperties | None = None) -> None:
         if rows.num_rows:

@@ -1,4 +1,4 @@
-"""What the warehouse offers for release, read at once: candidates, builds, verdicts, cells and deliveries."""
+"""What the warehouse offers for release, read at once: candidates, builds, verdicts, cells and the state of feeds."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ where kpi_id = $kpi_id
 
 
 @dataclass(frozen=True)
+class FeedState:
+    """How far a feed has come: it is whole up to and including `watermark`; `outstanding` says what it still lacks."""
+
+    feed: str
+    watermark: date | None
+    newest_delivery: datetime | None
+    outstanding: str | None
+
+
+@dataclass(frozen=True)
 class Offer:
     """All that admission and release need of the warehouse, so that it can be closed meanwhile."""
 
@@ -35,23 +45,27 @@ class Offer:
     loaded: Loaded
     verdicts: dict[Key, Verdict]
     rows: dict[str, pa.Table]  # by kpi_id, the columns of candidates.COLUMNS
-    deliveries: dict[str, datetime]  # by feed, the newest one
+    feeds: dict[str, FeedState]
 
 
-def read(connection: duckdb.DuckDBPyConnection, company: Company, catalog: Catalog, first: date, last: date) -> Offer:
-    """The offer of the keys whose period ended in [first, last], from an open warehouse."""
-    planned = {item.key: item for item in plan(connection, company, catalog, first, last)}
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    company: Company,
+    catalog: Catalog,
+    first: date,
+    last: date,
+    only: Key | None = None,
+) -> Offer:
+    """The offer of the keys whose period ended in [first, last], or of one of them, from an open warehouse."""
+    planned = {item.key: item for item in plan(connection, company, catalog, first, last) if only in (None, item.key)}
     loaded = candidates.load(connection, catalog)
     observable = {item.kpi.kpi_id: item.observable_from for item in planned.values()}
     rows = {
         kpi_id: connection.execute(_ROWS, {"kpi_id": kpi_id, "observable_from": observable[kpi_id]}).to_arrow_table()
         for kpi_id in sorted(observable)
     }
-    deliveries: dict[str, datetime] = {}
+    feeds: dict[str, FeedState] = {}
     if warehouse.has_table(connection, "raw", "_feeds"):
-        deliveries = dict(
-            connection.execute(
-                "select feed, newest_delivery from raw._feeds where newest_delivery is not null"
-            ).fetchall()
-        )
-    return Offer(planned, loaded, verdict.stored(connection), rows, deliveries)
+        query = "select feed, watermark, newest_delivery, outstanding from raw._feeds"
+        feeds = {name: FeedState(name, *facts) for name, *facts in connection.execute(query).fetchall()}
+    return Offer(planned, loaded, verdict.stored(connection), rows, feeds)

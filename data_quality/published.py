@@ -103,6 +103,7 @@ def _write(ledger: Ledger, draft: Path) -> None:
             "ledger_releases": ledger.rows("releases"),
             "ledger_observations": ledger.committed("observations"),
             "ledger_verdicts": ledger.committed("verdicts"),
+            "ledger_decisions": ledger.sealed_decisions(),
         }
         sources["release_dates"] = tables.release_dates(
             catalog, sources["ledger_observations"], ledger.newest["realtime_start"]
@@ -154,7 +155,8 @@ def _comment(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     for table, comment in tables.TABLE_COMMENTS.items():
         connection.execute(f"comment on table kpi.{table} is {literal(comment)}")
         for column in _columns(connection, table):
-            connection.execute(f"comment on column kpi.{table}.{column} is {literal(tables.COLUMN_COMMENTS[column])}")
+            text = tables.COLUMN_COMMENTS.get(f"{table}.{column}") or tables.COLUMN_COMMENTS[column]
+            connection.execute(f"comment on column kpi.{table}.{column} is {literal(text)}")
     for name, (query, comment, columns) in tables.wide_views(catalog).items():
         connection.execute(f"create view kpi.{name} as {query}")
         connection.execute(f"comment on view kpi.{name} is {literal(comment)}")

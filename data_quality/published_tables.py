@@ -1,8 +1,8 @@
 """What stands in the published file: its tables, views and macro in SQL, and a comment on every table and column.
 
-The queries read the relations ledger_releases, ledger_observations and ledger_verdicts (rows that count, with
-`sequence`), release_dates (below), and the tables catalog and objectives, which `published.py` fills from the newest
-release's definitions.
+The queries read the relations ledger_releases, ledger_observations, ledger_verdicts and ledger_decisions (rows that
+count, with `sequence`), release_dates (below), and the tables catalog and objectives, which `published.py` fills from
+the newest release's definitions.
 """
 
 from __future__ import annotations
@@ -71,17 +71,47 @@ from compared
 order by kpi_id, freq, segment, member, period_start
 """
 
+# A release decision counts while no other check fails than those it names. The newest on a candidate is the one.
 VERDICTS = """
+with judged as (
+    select *, list_filter(
+        cast(checks as json[]), lambda one: (one->>'outcome') in ('fail', 'not_evaluated')
+    ) as failing
+    from ledger_verdicts
+    qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1
+),
+decided as (
+    from ledger_decisions
+    where decision in ('release', 'reject')
+    qualify row_number() over (
+        partition by kpi_id, freq, time_period, candidate_hash
+        order by decided_at desc, decision = 'reject' desc, decision_id desc
+    ) = 1
+)
 select
-    kpi_id, freq, time_period, verdict,
+    j.kpi_id, j.freq, j.time_period, j.verdict,
     coalesce(list_aggregate(list_transform(
-        list_filter(cast(checks as json[]), lambda one: (one->>'outcome') in ('fail', 'not_evaluated')),
+        failing,
         lambda one: (one->>'check') || case when (one->>'detail') = '' then '' else ': ' || (one->>'detail') end
     ), 'string_agg', '; '), '') as reason,
-    checks, candidate_hash, definition_hash, batch_id, judged_at, release_id
-from ledger_verdicts
-qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1
-order by kpi_id, freq, time_period
+    j.checks, d.decision, d.decision_id, j.candidate_hash, j.definition_hash, j.batch_id, j.judged_at, j.release_id
+from judged j
+left join decided d
+    on d.kpi_id = j.kpi_id and d.freq = j.freq and d.time_period = j.time_period
+    and d.candidate_hash = j.candidate_hash
+    and (d.decision = 'reject' or list_has_all(
+        cast(cast(d.checks as json) as varchar[]), list_transform(failing, lambda one: one->>'check')
+    ))
+order by j.kpi_id, j.freq, j.time_period
+"""
+
+DECISIONS = """
+select
+    decision_id, kpi_id, freq, time_period, decision,
+    array_to_string(cast(cast(checks as json) as varchar[]), ', ') as checks,
+    reason, decided_by, decided_at, candidate_hash, release_id, sequence
+from ledger_decisions
+order by decided_at, decision_id
 """
 
 RELEASES = """
@@ -113,6 +143,7 @@ TABLES = {
     "vintages": VINTAGES,
     "observations": OBSERVATIONS,
     "verdicts": VERDICTS,
+    "decisions": DECISIONS,
     "releases": RELEASES,
     "calendar": CALENDAR,
 }
@@ -124,6 +155,8 @@ TABLE_COMMENTS = {
     "catalog": "The adopted KPIs as the newest release defines them: one row each.",
     "objectives": "What the company wants to reach, and its KPIs serve: one row each.",
     "verdicts": "The gate's newest verdict on every KPI and period. For protected KPIs, check names and outcomes only.",
+    "decisions": "What named persons decided on held values, and their reviews of KPIs: one row each. The names are"
+    " recorded, not authenticated.",
     "releases": "Every act of publishing: one row each.",
     "calendar": "The release calendar: when each period closes, by domain, from its first published period to a year"
     " after the newest release. One row per domain, freq and period; KPIs that take longer have rows of their own.",
@@ -170,7 +203,21 @@ COLUMN_COMMENTS = {
     "revision_type": "Why the value differs from the vintage before: R3 methodology, C correction by decision,"
     " R1 newer source data, R2 routine; NULL for a first value, and where only the status changed",
     "revision_reason": "The reason in words",
-    "decision_id": "The decision that let the value through, where one did",
+    "decision_id": "The decision that let the value through, where one did; see decisions",
+    "decision": "release or reject, where a decision on the candidate stands",
+    "verdicts.decision_id": "That decision; see decisions",
+    "decisions.decision_id": "The decision",
+    "decisions.decision": "release: publish the held candidate; reject: keep it out; review: of the KPI itself",
+    "decisions.freq": "Frequency of the period decided on; NULL for a review",
+    "decisions.time_period": "The period decided on; NULL for a review",
+    "decisions.checks": "The checks that failed and were decided on, with commas between; closed_period is the change"
+    " of a closed period's value. A release counts while no other one fails",
+    "decisions.reason": "The reason given",
+    "decisions.candidate_hash": "Hash of the candidate decided on (keyed for protected KPIs): on other content the"
+    " decision counts for nothing",
+    "decisions.release_id": "The first release that covers the decision; see releases",
+    "decided_by": "Who decided, as the person said; not authenticated",
+    "decided_at": "When it was decided",
     "name": "Its name",
     "description": "What it means",
     "domain": "The part of the business",

@@ -52,7 +52,7 @@ def publish(company: Company, catalog: Catalog, first: date, last: date) -> Rele
 
     A closed period's changed value is held, unless the definition's version is newer or a decision names CLOSED_PERIOD.
     Appends new vintages and verdicts to the ledger and swaps the published file. It finishes what an interrupted
-    release left undone. With nothing new it appends nothing.
+    release left undone; a decision that no release covers yet makes one. With nothing new it appends nothing.
     Raises NyckeltalError when the warehouse or the data folder can't be used, or the clock stands before the last
     release.
     """
@@ -92,7 +92,8 @@ def _release(offered: Offer, company: Company, catalog: Catalog) -> Release:
     verdicts = _new_verdicts(ledger, offered, found.closed)
     catalog_text = catalog.definitions_json
     row = None
-    if found.new.num_rows or verdicts.num_rows or (newest and newest["catalog"] != catalog_text):
+    news = found.new.num_rows or verdicts.num_rows or ledger.unsealed_decisions()
+    if news or (newest and newest["catalog"] != catalog_text):
         batches = sorted({item["batch_id"] for item in verdicts.to_pylist() if item["batch_id"]} | _batches(offered))
         row = ledger.append(
             found.new,

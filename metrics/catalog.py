@@ -71,6 +71,10 @@ class CatalogKpi(BaseModel):
         """Whether the data's methodology changed in the period: by the definition, it is the first of a new series."""
         return any(period.start <= parse(code).start <= period.end for code in self.breaks)
 
+    def review_due(self, last: date) -> date:
+        """The day by which its owner reviews it again, after a review on that day."""
+        return later(last, {"monthly": "1 month", "quarterly": "1 quarter", "yearly": "1 year"}[self.review])
+
     def attained(self, value: float | None, freq: str) -> bool | None:
         """Whether the value reaches its target; None without a value, a target or a direction."""
         target = self.target_at(freq)

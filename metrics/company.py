@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from metrics import yaml_file
 from metrics.calendar import DEFAULT, Calendar
 from metrics.errors import NyckeltalError, Problems, did_you_mean
 from metrics.feeds import Feed, FeedFile
+from metrics.roles import Roles
 from metrics.yaml_file import Strict
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -51,6 +53,7 @@ class Company:
     calendar: Calendar
     objectives: dict[str, Objective]
     feeds: dict[str, Feed]
+    roles: Roles = field(default_factory=Roles)  # without the file nobody may decide
 
     @property
     def time_zone(self) -> str:
@@ -75,27 +78,41 @@ class Company:
             calendar=_calendar(folder / "calendar.yml"),
             objectives=objectives.objectives,
             feeds=_feeds(folder / "feeds"),
+            roles=_roles(folder / "roles.yml"),
         )
 
 
 def _calendar(file: Path) -> Calendar:
     calendar = yaml_file.load(file, Calendar)
+    _require_domains(file, "closes_after", calendar.closes_after)
+    return calendar
+
+
+def _roles(file: Path) -> Roles:
+    if not file.exists():
+        return Roles()
+    roles = yaml_file.load(file, Roles)
+    _require_domains(file, "decides", roles.decides)
+    return roles
+
+
+def _require_domains(file: Path, field: str, groups: Iterable[str]) -> None:
+    """Raises Problems when a key of the field is neither `default` nor a domain of KPIs."""
     domains = sorted(folder.name for folder in DEFINITIONS.iterdir() if folder.is_dir())
     document = yaml_file.read(file)
     findings = [
         NyckeltalError(
             f"there is no group of KPIs '{group}'{did_you_mean(group, domains)}",
             file=file,
-            line=yaml_file.line_of(document, ("closes_after", group)),
-            field="closes_after",
+            line=yaml_file.line_of(document, (field, group)),
+            field=field,
             expected=f"{DEFAULT} or a domain: {', '.join(domains)}",
         )
-        for group in calendar.closes_after
+        for group in groups
         if group not in (DEFAULT, *domains)
     ]
     if findings:
         raise Problems(findings)
-    return calendar
 
 
 def _feeds(folder: Path) -> dict[str, Feed]:

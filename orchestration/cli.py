@@ -19,13 +19,14 @@ from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company, data_dir, published_path
 from metrics.errors import NyckeltalError, did_you_mean
 from metrics.periods import FREQ_NAMES
-from orchestration import ledger_cli, lookup_cli
+from orchestration import decide_cli, ledger_cli, lookup_cli
 
 app = typer.Typer(
     name="kpi", help="Governed KPIs: define, compile, run, look up.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False,
 )  # fmt: skip
 app.add_typer(lookup_cli.app)
+app.add_typer(decide_cli.app)
 app.add_typer(ledger_cli.app, name="ledger")
 # This very stream, also while a run sends what libraries print elsewhere; wide where no terminal sets a width.
 console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
@@ -69,11 +70,16 @@ def check(as_json: Json = False) -> None:
     from metrics.compiled import plan_company
 
     company = Company.load()
-    kpis = len(plan_company(company).kpis)
+    planned = plan_company(company).kpis
+    domains = sorted({one.plan.kpi.domain for one in planned})
+    undecided = [domain for domain in domains if not company.roles.deciders(domain)]
     if as_json:
-        _print_json({"company": company.name, "feeds": len(company.feeds), "kpis": kpis, "findings": []})
-    else:
-        console.print(f"[green]✓[/] {company.name}: {len(company.feeds)} feeds and {kpis} KPIs are right.")
+        found = {"company": company.name, "feeds": len(company.feeds), "kpis": len(planned), "findings": []}
+        _print_json({**found, "nobody_decides_for": undecided})
+        return
+    console.print(f"[green]✓[/] {company.name}: {len(company.feeds)} feeds and {len(planned)} KPIs are right.")
+    if undecided:
+        console.print(f"  roles.yml names nobody who may decide on held values of {', '.join(undecided)}.")
 
 
 @app.command(name="compile")
@@ -182,17 +188,23 @@ def show(
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Where things stand: each KPI's newest month, the newest release, what is held and why."""
+    """Where things stand: each KPI's newest month, the newest release, what is held and why, reviews overdue."""
     from orchestration import published, report
 
-    catalog = Catalog.read(Company.load())
+    company = Company.load()
+    catalog = Catalog.read(company)
     releases = published.query("select * from kpi.releases order by sequence desc limit 1")
     rows = published.newest_totals()
     held = published.held()
+    overdue = report.overdue_reviews(catalog, published.reviews(), company.time_zone)
     if as_json:
-        _print_json({"release": releases[0] if releases else None, "newest": rows, "held": held})
+        found = {"newest": rows, "held": held, "reviews_overdue": overdue}
+        _print_json({"release": releases[0] if releases else None, **found})
         return
     report.status(console, catalog, releases, rows, held)
+    if overdue:
+        told = ", ".join(f"{kpi_id} (since {day})" for kpi_id, day in overdue.items())
+        console.print(f"[yellow]Reviews overdue:[/] {told}. `kpi review` records one.", highlight=False)
 
 
 @app.command()

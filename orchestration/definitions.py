@@ -13,7 +13,7 @@ from metrics.company import Company
 from orchestration.assets.ingest import raw_assets
 from orchestration.assets.models import model_assets
 from orchestration.assets.publication import publication_assets
-from orchestration.jobs import refresh
+from orchestration.jobs import decide_job, refresh
 from orchestration.manifest import prepared_manifest
 from orchestration.resources import RunResources
 from orchestration.schedules import daily
@@ -33,7 +33,7 @@ def build_defs(company: Company | None = None, **resources: Any) -> Definitions:
             model_assets(company, prepared_manifest(company), catalog),
             publication_assets(company, catalog),
         ],
-        jobs=[refresh],
+        jobs=[refresh, decide_job(company, catalog)],
         executor=in_process_executor,  # of what is started from Dagster's pages; the job has its own
         schedules=[daily(company)],
         resources={"run": RunResources(), **resources},

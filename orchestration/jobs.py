@@ -1,8 +1,25 @@
-"""The one job: everything from the source files to the published tables."""
+"""The jobs: everything from the source files to the published tables, and deciding on a held value."""
 
-from __future__ import annotations
+from typing import Literal
 
-from dagster import AssetSelection, define_asset_job, in_process_executor
+from dagster import (
+    AssetSelection,
+    Config,
+    Failure,
+    JobDefinition,
+    OpExecutionContext,
+    define_asset_job,
+    in_process_executor,
+    job,
+    op,
+)
+from pydantic import Field
+
+from data_quality import decisions
+from metrics.catalog import Catalog
+from metrics.company import Company
+from metrics.errors import NyckeltalError
+from orchestration.lock import writing
 
 REFRESH = "refresh"
 
@@ -14,3 +31,55 @@ refresh = define_asset_job(
     " `kpi run` is this job.",
     executor_def=in_process_executor,
 )
+
+
+class DecisionConfig(Config):
+    """One decision, as `kpi release`, `kpi reject` and `kpi review` take it."""
+
+    decision: Literal["release", "reject", "review"] = Field(
+        description="release: publish the held value as it is; reject: keep it out; review: of the KPI itself."
+    )
+    kpi: str = Field(description="The KPI's id, such as net_revenue.")
+    period: str | None = Field(default=None, description="Such as 2026-10 or 2026-W48; none for a review.")
+    reason: str = Field(description="Why. It is published with the decision.")
+    by: str = Field(description="Who decides, as roles.yml names them. Recorded, not authenticated.")
+
+
+def decide_job(company: Company, catalog: Catalog) -> JobDefinition:
+    """The job `decide`, for a company. Its run fails with the reason when the decision is refused."""
+
+    @op(name="decide", description="Records a decision, and publishes what follows from it.")
+    def decide_op(context: OpExecutionContext, config: DecisionConfig) -> None:
+        try:
+            with writing():
+                done = decisions.decide(
+                    company,
+                    catalog,
+                    config.decision,
+                    config.kpi,
+                    config.period,
+                    reason=config.reason,
+                    by=config.by,
+                )
+        except NyckeltalError as error:
+            raise Failure(str(error), allow_retries=False) from None
+        facts = {
+            "decision": done.decision_id,
+            "by": f"{done.decided_by} (recorded, not authenticated)",
+            "checks": ", ".join(done.checks) or "none",
+            "published": done.published,
+            "release": done.release.sequence,
+        }
+        context.add_output_metadata(facts)
+
+    @job(
+        name="decide",
+        description="Records a decision on a held value, or the review of a KPI, and publishes what follows from it."
+        " What waits: `kpi held`. Launch it with its config; roles.yml says who may decide, and the name is recorded,"
+        " not authenticated.",
+        executor_def=in_process_executor,
+    )
+    def decide() -> None:
+        decide_op()
+
+    return decide

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
@@ -53,11 +53,20 @@ def series(kpi_id: str, freq: str, segment: str, last: int) -> list[dict[str, An
 
 
 def held() -> list[dict[str, Any]]:
-    """The periods that the gate's newest verdict holds, and why."""
+    """The periods that the gate's newest verdict holds and no decision has released, and why."""
     return query(
         """select kpi_id, freq, time_period, reason, judged_at from kpi.verdicts
-           where verdict = 'hold' order by kpi_id, freq, time_period"""
+           where verdict = 'hold' and decision is distinct from 'release' order by kpi_id, freq, time_period"""
     )
+
+
+def reviews() -> dict[str, datetime]:
+    """By KPI the moment of its last review; of one never reviewed, of its first publication."""
+    rows = query(
+        """select kpi_id, coalesce(max(decided_at), min(published_at)) as reviewed_at from kpi.vintages
+           left join (from kpi.decisions where decision = 'review') using (kpi_id) group by kpi_id"""
+    )
+    return {row["kpi_id"]: row["reviewed_at"] for row in rows}
 
 
 def first_provisional() -> date | None:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import published_path
 from orchestration.run import RunResult
 
 CLOSED = "the period closed on"
-VERDICT_STYLES = {"publish": "green", "publish_flagged": "yellow", "hold": "red"}
+VERDICT_STYLES = {"publish": "green", "publish_flagged": "yellow", "hold": "red", "released": "yellow"}
 
 
 def number(value: float | None, unit: str, currency: str) -> str:
@@ -44,7 +47,12 @@ def change(value: float | None, previous: float | None, unit: str) -> str:
 
 def run_summary(console: Console, result: RunResult, rows: Sequence[Mapping[str, Any]]) -> None:
     """After a run: each KPI's newest month, what was held and why, the feeds' faults, seconds, where to connect."""
-    console.print(newest_table(result.catalog, rows, {one.key: one.verdict for one in result.verdicts}))
+    refused = {one.key for one in result.release.held}
+    verdicts = {
+        one.key: "released" if one.verdict == "hold" and one.key not in refused else one.verdict
+        for one in result.verdicts
+    }
+    console.print(newest_table(result.catalog, rows, verdicts))
     _held(console, result)
     _faults(console, result)
     release = result.release
@@ -164,6 +172,17 @@ def status(
         console.print(f"Release {newest['sequence']} of {newest['published_at']:%Y-%m-%d %H:%M %Z}.")
     found = [(row["kpi_id"], row["time_period"], row["reason"]) for row in held]
     console.print(held_table(found) if found else "[green]Nothing is held.[/]")
+
+
+def overdue_reviews(catalog: Catalog, reviewed: Mapping[str, datetime], time_zone: str) -> dict[str, date]:
+    """By KPI the day by which its owner should have reviewed it, where that day has passed."""
+    zone, today = ZoneInfo(time_zone), clock.today(time_zone)
+    due = {
+        kpi.kpi_id: kpi.review_due(reviewed[kpi.kpi_id].astimezone(zone).date())
+        for kpi in catalog.kpis
+        if kpi.kpi_id in reviewed
+    }
+    return {kpi_id: day for kpi_id, day in due.items() if day < today}
 
 
 def _cell(row: Mapping[str, Any] | None, kpi: CatalogKpi, catalog: Catalog) -> str:

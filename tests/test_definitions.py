@@ -96,3 +96,19 @@ def test_compiled_files_of_the_sample_are_up_to_date(tmp_path: Path, monkeypatch
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
     company = Company.load(PROJECT / "sample_company")
     assert stale(company, compile_company(company)) == []
+
+
+def test_a_role_is_of_a_domain_and_names_somebody(folder: Path) -> None:
+    def told() -> str:
+        with pytest.raises(Problems) as raised:
+            Company.load(folder)
+        return str(raised.value)
+
+    replace(folder / "roles.yml", "finance:", "finace:")
+    assert "roles.yml:3: decides: there is no group of KPIs 'finace' (did you mean 'finance'?)" in told()
+    replace(folder / "roles.yml", "finace: [cfo@nordvik.example]", "finance: []")
+    assert "roles.yml:2: decides: finance lacks a name" in told()
+    replace(folder / "roles.yml", "decides:", "decide:")
+    assert "roles.yml:2: decide: unknown key (did you mean 'decides'?)" in told()
+    (folder / "roles.yml").unlink()
+    assert Company.load(folder).roles.deciders("finance") == ()

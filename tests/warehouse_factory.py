@@ -20,10 +20,12 @@ from metrics.calendar import Calendar
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company, Objective
 from metrics.periods import Period, parse, periods_between
+from metrics.roles import Roles
 
 HISTORY_FROM = date(2024, 1, 1)
 # January 2026 closes on 10 February, February on 10 March.
 CALENDAR = Calendar(time_zone="Europe/Stockholm", country="SE", closes_after={"default": 7})
+ROLES = Roles(decides={"finance": ("cfo@example.com", "controller"), "people": ("chro@example.com",)})
 DDL = """
 create schema raw;
 create schema kpi;
@@ -105,7 +107,7 @@ class Warehouse:
     def company(self) -> Company:
         """A company of that calendar."""
         objectives = {"growth": Objective(name="Growth", perspective="financial")}
-        return Company(self.path.parent, "Test", "SEK", CALENDAR, objectives, {})
+        return Company(self.path.parent, "Test", "SEK", CALENDAR, objectives, {}, ROLES)
 
     @property
     def catalog(self) -> Catalog:

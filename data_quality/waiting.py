@@ -1,0 +1,137 @@
+"""What waits for a decision, and the evidence on it. Deciding: `decisions.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import duckdb
+import pyarrow.compute as pc
+
+from data_quality import admission, offer, warehouse
+from data_quality.admission import CLOSED_PERIOD, Held
+from data_quality.ledger import Ledger
+from data_quality.offer import FeedState, Offer
+from data_quality.plan import Planned
+from data_quality.verdict import CheckResult, Key
+from metrics import clock
+from metrics import company as deployment
+from metrics.catalog import Catalog
+from metrics.company import Company
+
+# What can be done about a key that waits. "decide": somebody may; "rejected": somebody did; "start of history": the
+# same as decide, yet its period begins before the data does; "judge again": the evidence isn't on what is there now.
+State = Literal["decide", "rejected", "start of history", "judge again"]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A key that is held, and the evidence. Of a protected KPI there are no values, and no figures in `checks`.
+
+    `checks` are those that fail; `published_value` and `candidate_value` are of the total, `change` is relative, for
+    fractions the difference. `standing` is the newest decision on the candidate, which doesn't let it through.
+    """
+
+    kpi_id: str
+    freq: str
+    time_period: str
+    state: State
+    reason: str
+    checks: tuple[CheckResult, ...]
+    published_value: float | None
+    candidate_value: float | None
+    change: float | None
+    feeds: tuple[FeedState, ...]
+    deciders: tuple[str, ...]
+    standing: dict[str, Any] | None
+
+
+def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
+    """Every judged key that a release would hold now, in the catalogue's order, with the evidence.
+
+    Raises NyckeltalError when the warehouse or the ledger can't be read.
+    """
+    with warehouse.connect() as connection:
+        span = _judged_span(connection)
+        if span is None:
+            return []
+        offered = offer.read(connection, company, catalog, *span)
+    ledger = Ledger.open(deployment.ledger_path())
+    found = admission.admit(offered, ledger, catalog, clock.today(company.time_zone))
+    decisions = admission.newest_decisions(ledger)
+    published, candidates = _published_totals(ledger), _candidate_totals(offered)
+    result = []
+    for held in found.held:
+        if held.key not in offered.verdicts:
+            continue
+        item, failing = offered.planned[held.key], offered.verdicts[held.key].failing
+        if held.key in found.closed:
+            failing += (CheckResult(CLOSED_PERIOD, "fail", None, None, found.closed[held.key]),)
+        standing = decisions.get((*held.key, held.candidate_hash)) if held.candidate_hash else None
+        shown = not item.kpi.protected
+        before = published.get(held.key) if shown else None
+        now = candidates.get(held.key) if shown else None
+        result.append(
+            Waiting(
+                kpi_id=held.kpi_id,
+                freq=held.freq,
+                time_period=held.time_period,
+                state=_state(held, item, standing),
+                reason=held.reason,
+                checks=failing,
+                published_value=before,
+                candidate_value=now,
+                change=_change(now, before, item.kpi.unit),
+                feeds=tuple(offered.feeds[feed] for feed in item.kpi.feeds if feed in offered.feeds),
+                deciders=company.roles.deciders(item.kpi.domain),
+                standing=standing,
+            )
+        )
+    return result
+
+
+def _state(held: Held, item: Planned, standing: dict[str, Any] | None) -> State:
+    if held.candidate_hash is None:
+        return "judge again"
+    if standing and standing["decision"] == "reject":
+        return "rejected"
+    if item.observable_from is not None and item.period.start < item.observable_from:
+        return "start of history"
+    return "decide"
+
+
+def _judged_span(connection: duckdb.DuckDBPyConnection) -> tuple[date, date] | None:
+    """The last days of the first and of the last period that the gate has judged."""
+    if not warehouse.has_table(connection, "kpi", "verdicts"):
+        return None
+    row = connection.execute("select min(period_end), max(period_end) from kpi.verdicts").fetchone()
+    return (row[0], row[1]) if row and row[0] else None
+
+
+def _published_totals(ledger: Ledger) -> dict[Key, float | None]:
+    """The newest published total of each key."""
+    rows = ledger.committed("observations")
+    totals = rows.filter(pc.equal(rows.column("segment"), "_T")).sort_by("sequence")
+    columns = ("kpi_id", "freq", "time_period", "obs_value")
+    return {
+        (row["kpi_id"], row["freq"], row["time_period"]): row["obs_value"] for row in totals.select(columns).to_pylist()
+    }
+
+
+def _candidate_totals(offered: Offer) -> dict[Key, float | None]:
+    """The total of each candidate."""
+    totals: dict[Key, float | None] = {}
+    for rows in offered.rows.values():
+        columns = ("kpi_id", "freq", "time_period", "obs_value")
+        for row in rows.filter(pc.equal(rows.column("segment"), "_T")).select(columns).to_pylist():
+            totals[row["kpi_id"], row["freq"], row["time_period"]] = row["obs_value"]
+    return totals
+
+
+def _change(value: float | None, before: float | None, unit: str) -> float | None:
+    if value is None or before is None:
+        return None
+    if unit == "fraction":
+        return value - before
+    return (value - before) / abs(before) if before else None

@@ -1,0 +1,34 @@
+"""A company's roles: who may decide on a held value. The names are recorded with a decision, and not authenticated."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from metrics.calendar import DEFAULT
+from metrics.yaml_file import Strict
+
+
+class Roles(Strict):
+    """`roles.yml`: by domain of KPIs, the names (logins or addresses) of those who may decide.
+
+    `default` holds for the domains that aren't named. Without either, nobody may decide.
+    """
+
+    decides: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @field_validator("decides")
+    @classmethod
+    def _names_somebody(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if empty := [group for group, names in value.items() if not names or not all(name.strip() for name in names)]:
+            raise ValueError(f"{', '.join(empty)} lacks a name; leave a domain out for which nobody may decide")
+        return value
+
+    def deciders(self, domain: str) -> tuple[str, ...]:
+        """Those who may decide on the KPIs of a domain."""
+        return self.decides.get(domain, self.decides.get(DEFAULT, ()))
+
+
+def among(name: str, names: tuple[str, ...]) -> str | None:
+    """The one of the names that is meant, whatever its case; None when it is none of them."""
+    spelt = {one.strip().casefold(): one.strip() for one in names}
+    return spelt.get(name.strip().casefold())

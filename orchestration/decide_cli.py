@@ -1,0 +1,116 @@
+"""The commands that show what waits for a decision, and record one: `kpi held`, `release`, `reject` and `review`."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from metrics import clock
+from metrics.catalog import Catalog
+from metrics.company import Company
+from metrics.errors import NyckeltalError
+from orchestration.lock import writing
+
+if TYPE_CHECKING:  # Delta and Arrow take a third of a second to import; other commands don't need them.
+    from data_quality.decisions import Decision
+
+app = typer.Typer()
+KpiId = Annotated[str, typer.Argument(metavar="KPI")]
+PeriodCode = Annotated[
+    str, typer.Argument(metavar="PERIOD", help="2026-10, 2026-W48, 2026-Q4 or 2026: the code says which frequency.")
+]
+Reason = Annotated[str, typer.Option(help="Why. It is published with the decision.")]
+By = Annotated[
+    str | None,
+    typer.Option(help="Who decides, as in roles.yml; else the environment's user. Recorded, not authenticated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+@app.command()
+def held(
+    kpi_id: Annotated[str | None, typer.Argument(metavar="[KPI]", help="This one's, with all the evidence.")] = None,
+    whole: Annotated[bool, typer.Option("--all", help="Also periods that begin before the data does.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every key that waits, with its state.")] = False,
+) -> None:
+    """What waits for a decision, and the evidence: checks that fail, published and new value, state of the feeds."""
+    from data_quality.waiting import waiting
+    from orchestration import decide_report
+
+    company = Company.load()
+    catalog = Catalog.read(company)
+    kpi = catalog.kpi(kpi_id) if kpi_id is not None else None
+    with writing():
+        found = waiting(company, catalog)
+    if kpi is not None:
+        found = [one for one in found if one.kpi_id == kpi.kpi_id]
+    if as_json:
+        _print_json([asdict(one) for one in found])
+    elif kpi is not None:
+        decide_report.evidence(_console(), catalog, kpi, found, whole)
+    else:
+        decide_report.overview(_console(), catalog, found, whole)
+
+
+@app.command()
+def release(kpi_id: KpiId, period: PeriodCode, reason: Reason, by: By = None, as_json: Json = False) -> None:
+    """Publish a held value as it is: a decision on this very candidate, and on the checks that fail now.
+
+    On other content, or when another check fails too, the decision counts for nothing. roles.yml says who may decide;
+    the name is recorded, not authenticated.
+    """
+    _decide("release", kpi_id, period, reason, by, as_json)
+
+
+@app.command()
+def reject(kpi_id: KpiId, period: PeriodCode, reason: Reason, by: By = None, as_json: Json = False) -> None:
+    """Keep a held value out, whatever its checks will say; what was published before stands.
+
+    The decision is on this very candidate: another one is judged anew. roles.yml says who may decide; the name is
+    recorded, not authenticated.
+    """
+    _decide("reject", kpi_id, period, reason, by, as_json)
+
+
+@app.command()
+def review(kpi_id: KpiId, reason: Reason, by: By = None, as_json: Json = False) -> None:
+    """Record that a KPI was reviewed (its definition, target and use), and what came of it.
+
+    Its owner may, and those who decide for its domain. The name is recorded, not authenticated.
+    """
+    _decide("review", kpi_id, None, reason, by, as_json)
+
+
+def _decide(decision: Decision, kpi_id: str, period: str | None, reason: str, by: str | None, as_json: bool) -> None:
+    from data_quality import decisions
+    from orchestration import decide_report
+
+    company = Company.load()
+    catalog = Catalog.read(company)
+    with writing():
+        done = decisions.decide(company, catalog, decision, kpi_id, period, reason=reason, by=by or _user())
+    if as_json:
+        _print_json(asdict(done))
+    else:
+        decide_report.decided(_console(), catalog, done, clock.today(company.time_zone))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, ImportError, OSError):
+        raise NyckeltalError("the environment names no user", field="--by", expected="who decides") from None
+
+
+def _console() -> Console:
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, default=str, ensure_ascii=False, indent=1))

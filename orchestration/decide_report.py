@@ -1,0 +1,142 @@
+"""What a person sees of what waits for a decision, and of a decision: from results to Rich."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from data_quality.decisions import Decided
+from data_quality.verdict import CheckResult
+from data_quality.waiting import Waiting
+from metrics.catalog import Catalog, CatalogKpi
+from orchestration.report import change, number
+
+NOT_AUTHENTICATED = "recorded, not authenticated"
+STATES = {
+    "decide": "waits for a decision",
+    "rejected": "was rejected",
+    "judge again": "must be built and judged again: no decision helps",
+    "start of history": "begins before the data does",
+}
+
+
+def overview(console: Console, catalog: Catalog, found: Sequence[Waiting], whole: bool) -> None:
+    """What waits, by what can be done about it; what somebody may decide on comes first."""
+    by_state = {state: [one for one in found if one.state == state] for state in STATES}
+    start = by_state.pop("start of history")
+    if whole:
+        by_state["start of history"] = start
+    for state, ones in by_state.items():
+        if ones:
+            console.print(_table(catalog, STATES[state], ones))
+    if by_state["decide"]:
+        one = by_state["decide"][0]
+        console.print(f"[bold]kpi held {one.kpi_id}[/] shows all the evidence. Decide with", highlight=False)
+        console.print(f'  kpi release {one.kpi_id} {one.time_period} --reason "…" --by …', highlight=False)
+        console.print(f'  kpi reject {one.kpi_id} {one.time_period} --reason "…" --by …', highlight=False)
+    else:
+        console.print("[green]Nothing waits for a decision.[/]")
+    if start and not whole:
+        console.print(f"[dim]{len(start):,} periods are held as they begin before the data does; --all lists them.[/]")
+
+
+def evidence(console: Console, catalog: Catalog, kpi: CatalogKpi, found: Sequence[Waiting], whole: bool) -> None:
+    """All that is known of each period of a KPI that waits."""
+    shown = [one for one in found if whole or one.state != "start of history"]
+    for one in shown:
+        table = Table(title=f"{one.kpi_id} {one.time_period} {STATES[one.state]}", title_justify="left", box=None)
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        if not one.checks or one.state == "judge again":
+            table.add_row("why", escape(one.reason))
+        for result in one.checks:
+            table.add_row(result.check, escape(_finding(result)))
+        if kpi.protected:
+            table.add_row("values", "of a KPI that reads personnel data, no figure leaves the warehouse")
+        else:
+            table.add_row("published", number(one.published_value, kpi.unit, catalog.reporting_currency))
+            difference = change(one.candidate_value, one.published_value, kpi.unit)
+            now = number(one.candidate_value, kpi.unit, catalog.reporting_currency)
+            table.add_row("candidate", now if one.published_value is None else f"{now} ({difference})")
+        for feed in one.feeds:
+            came = f", newest delivery {feed.newest_delivery:%Y-%m-%d %H:%M}" if feed.newest_delivery else ""
+            lacks = f"; {feed.outstanding}" if feed.outstanding else ""
+            table.add_row("feed", escape(f"{feed.feed} whole until {feed.watermark or 'nothing yet'}{came}{lacks}"))
+        if one.standing:
+            table.add_row("decided", escape(_standing(one.standing)))
+        names = ", ".join(one.deciders) or f"nobody: roles.yml names none for {kpi.domain}"
+        table.add_row("may decide", f"{escape(names)} ({NOT_AUTHENTICATED})")
+        console.print(table)
+        console.print()
+    hidden = len(found) - len(shown)
+    if not found:
+        console.print(f"[green]Nothing is held for {kpi.kpi_id}.[/]")
+    elif hidden:
+        console.print(f"[dim]{hidden:,} periods are held as they begin before the data does; --all lists them.[/]")
+
+
+def decided(console: Console, catalog: Catalog, done: Decided, today: date) -> None:
+    """What a decision did."""
+    who = f"by {escape(done.decided_by)} ({NOT_AUTHENTICATED})"
+    name = done.kpi_id if done.time_period is None else f"{done.kpi_id} {done.time_period}"
+    sequence = done.release.sequence
+    if done.decision == "review":
+        due = catalog.kpi(done.kpi_id).review_due(today)
+        lines = [f"[green]✓[/] {name} reviewed {who}; release {sequence}. The next review is due on {due}."]
+    elif done.decision == "reject":
+        lines = [
+            f"[green]✓[/] {name} rejected {who}; release {sequence}. What was published before stands.",
+            "  Another value of that period is judged anew.",
+        ]
+    elif done.published:
+        checks = f", although these fail: {', '.join(done.checks)}" if done.checks else ""
+        lines = [
+            f"[green]✓[/] {name} released {who}{checks}.",
+            f"  It is in release {sequence}: {done.release.appended_observations:,} new vintages.",
+        ]
+    else:
+        reasons = "; ".join(one.reason for one in done.release.held)
+        lines = [f"[yellow]![/] {name}: the decision {who} is recorded, yet it is held: {escape(reasons)}"]
+    if done.overrides:
+        lines.append(f"  Before: {escape(_standing(done.overrides))}")
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _table(catalog: Catalog, title: str, found: Sequence[Waiting]) -> Table:
+    table = Table(title=title.capitalize(), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("KPI", no_wrap=True)
+    table.add_column("period", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for name in ("published", "candidate", "change"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in found:
+        kpi = catalog.kpi(one.kpi_id)
+        values = [number(v, kpi.unit, catalog.reporting_currency) for v in (one.published_value, one.candidate_value)]
+        difference = change(one.candidate_value, one.published_value, kpi.unit)
+        if one.state == "decide" and one.checks:
+            why = "\n".join(f"{result.check}: {result.detail}" for result in one.checks)
+        else:
+            why = _standing(one.standing) if one.state == "rejected" and one.standing else one.reason
+        table.add_row(one.kpi_id, one.time_period, escape(why), *values, difference)
+    return table
+
+
+def _finding(result: CheckResult) -> str:
+    limit = f" (figure {result.figure:.6g}, limit {result.limit:.6g})" if _has_figures(result) else ""
+    return f"{result.detail or 'fails'}{limit}"
+
+
+def _has_figures(result: CheckResult) -> bool:
+    return result.figure is not None and result.limit is not None
+
+
+def _standing(decision: dict[str, Any]) -> str:
+    day = f"{decision['decided_at']:%Y-%m-%d}"
+    return f"{decision['decision']} by {decision['decided_by']} on {day}: {decision['reason']}"

@@ -1,0 +1,161 @@
+"""Deciding as people do it: the commands `kpi held`, `release`, `reject`, `review`, and Dagster's job `decide`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metrics.company import Company
+from orchestration import cli
+from orchestration.jobs import decide_job
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi
+
+SPAN = ("2025-12-15", "2026-02-28")
+VALUES = {
+    "2025-12": cells(90, SE=90),  # begins before the data does
+    "2026-01": cells(-100, SE=-75, NO=-25),
+    "2026-02": cells(110, SE=80, NO=30),
+    "2026-W08": cells(-7, SE=-7),
+}
+COMPANY = {
+    "company.yml": "name: Test\nreporting_currency: SEK\n",
+    "objectives.yml": "objectives: {growth: {name: Growth, perspective: financial}}\n",
+    "calendar.yml": "time_zone: Europe/Stockholm\ncountry: SE\ncloses_after: {default: 7}\n",
+    "roles.yml": "decides:\n  finance: [anna, cfo@example.com]\n",
+    "feeds/shop.yml": """system: shop
+feeds:
+  orders:
+    description: Orders.
+    path: orders/*.csv
+    format: csv
+    history_from: 2025-12-15
+    grain: day
+    time_column: day
+    columns: {day: date}
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A company whose December, January and eighth week are held; its February was published."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
+        found.feed("orders", history_from="2025-12-15")
+        found.add(kpi(freqs=("W", "M")), VALUES)
+        for name, text in COMPANY.items():
+            file = found.path.parent / "company" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        catalog = found.path.parent / "company/compiled/catalog.json"
+        catalog.parent.mkdir()
+        catalog.write_text(found.catalog.definitions_json)
+        found.judge(*SPAN)
+        found.publish(*SPAN)
+        yield found
+
+
+@pytest.fixture
+def warehouse(released: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    found = warehouse_factory.copy(released, tmp_path, monkeypatch)
+    found.now("2026-03-06T06:00:00")
+    monkeypatch.setenv("NYCKELTAL_COMPANY", str(tmp_path / "company"))
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.setenv(name, "anna")
+    return found
+
+
+@pytest.fixture
+def run(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs the command `kpi`; gives its status and all that it printed."""
+
+    def kpi_command(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["kpi", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), " ".join((printed.out + printed.err).split())
+
+    return kpi_command
+
+
+def weeks(warehouse: Warehouse) -> list[Any]:
+    return warehouse.published(
+        "select obs_value, decision_id is not null from kpi.vintages where time_period = '2026-W08' and segment = '_T'"
+    )
+
+
+def test_held_shows_first_what_a_person_can_act_on(run: Any) -> None:
+    status, told = run("held")
+    assert status == 0 and told.startswith("Waits for a decision")
+    assert "revenue 2026-W08 within_bounds: 2 values outside 0.0 to no lower bound" not in told
+    assert "revenue 2026-01 within_bounds: 3 values outside" in told and "-100.00 SEK" in told
+    assert "2025-12" not in told and "are held as they begin before the data does; --all lists them" in told
+    assert "2025-12" in run("held", "--all")[1]
+    status, told = run("held", "revenue")
+    for part in ("feed orders whole until 2026-12-31", "anna, cfo@example.com (recorded, not authenticated)"):
+        assert part in told
+    states = {one["time_period"]: one["state"] for one in json.loads(run("held", "--json")[1])}
+    assert (states["2026-W08"], states["2026-01"], states["2025-12"]) == ("decide", "decide", "start of history")
+
+
+def test_the_user_of_the_environment_releases_a_week_and_a_named_one_rejects_a_month(
+    run: Any, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, told = run("release", "revenue", "2026-W08", "--reason", "a refund")
+    assert status == 0, told
+    assert "revenue 2026-W08 released by anna (recorded, not authenticated), although these fail: within_bounds" in told
+    assert weeks(warehouse) == [(-7.0, True)]
+    status, told = run("reject", "revenue", "2026-01", "--reason", "a mistake", "--by", "cfo@example.com")
+    assert status == 0 and "revenue 2026-01 rejected by cfo@example.com (recorded, not authenticated)" in told
+    status, told = run("held")
+    assert "Was rejected" in told and "reject by cfo@example.com on 2026-03-06: a mistake" in told
+    assert "2026-W08" not in told
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.setenv(name, "guest")
+    status, told = run("release", "revenue", "2026-01", "--reason", "it is right")
+    assert status == 2 and "roles.yml: by: may not decide for finance; found 'guest'; expected anna or cfo" in told
+    assert "2026-W08" not in {one["time_period"] for one in json.loads(run("status", "--json")[1])["held"]}
+
+
+def test_while_a_run_goes_on_it_is_said(run: Any) -> None:
+    hold = "from orchestration.lock import writing\nwith writing():\n    print('held', flush=True)\n    input()"
+    holder = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout and holder.stdout.readline() == b"held\n"
+        for command in (["held"], ["release", "revenue", "2026-W08", "--reason", "a refund"]):
+            status, told = run(*command)
+            assert status == 2 and "another run is writing to this data folder; try again when it has ended" in told
+    finally:
+        holder.communicate(b"\n")
+
+
+def test_a_review_and_when_the_next_one_is_due(run: Any, warehouse: Warehouse) -> None:
+    warehouse.now("2027-03-08T06:00:00")
+    assert json.loads(run("status", "--json")[1])["reviews_overdue"] == {"revenue": "2027-03-05"}
+    status, told = run("review", "revenue", "--reason", "target raised")
+    assert status == 0 and "The next review is due on 2028-03-08" in told
+    assert not json.loads(run("status", "--json")[1])["reviews_overdue"]
+
+
+def test_dagster_decides_by_a_job(warehouse: Warehouse) -> None:
+    job = decide_job(Company.load(), warehouse.catalog)
+
+    def launch(**config: str) -> Any:
+        config = {"kpi": "revenue", "period": "2026-W08", "decision": "release", "reason": "a refund", **config}
+        return job.execute_in_process(run_config={"ops": {"decide": {"config": config}}}, raise_on_error=False)
+
+    failed = launch(by="guest")
+    assert not failed.success and not weeks(warehouse)
+    (step,) = [event for event in failed.all_events if event.is_step_failure]
+    told = step.step_failure_data.user_failure_data.description
+    assert "may not decide for finance; found 'guest'" in told
+    assert launch(by="anna").success
+    assert weeks(warehouse) == [(-7.0, True)]

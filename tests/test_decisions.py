@@ -1,0 +1,294 @@
+"""Decisions: who may take them, on what, and that they count for nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from data_quality import decisions, release
+from data_quality.decisions import Decided
+from data_quality.ledger import Ledger
+from data_quality.ledger_verify import verify
+from data_quality.waiting import Waiting, waiting
+from metrics import company as deployment
+from metrics.errors import NyckeltalError
+from metrics.roles import Roles
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi
+
+SPAN = ("2026-01-01", "2026-02-28")
+GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)}
+NEGATIVE = cells(-100, SE=-75, NO=-25)
+CFO = "cfo@example.com"
+JANUARY = ("2026-01", "revenue")
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """February was published; January, now closed, is out of bounds and waits."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
+        found.add(kpi(), {**GOOD, "2026-01": NEGATIVE})
+        found.judge(*SPAN)
+        found.publish(*SPAN)
+        yield found
+
+
+@pytest.fixture
+def warehouse(released: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    found = warehouse_factory.copy(released, tmp_path, monkeypatch)
+    found.now("2026-03-06T06:00:00")
+    return found
+
+
+def rebuilt(warehouse: Warehouse, january: list[dict[str, Any]], **facts: Any) -> None:
+    """Build and judge once more, with other rows for January; a fact may be of the KPI."""
+    warehouse.batch = f"after {warehouse.batch}"
+    warehouse.add(kpi(**facts), {**GOOD, "2026-01": january})
+    warehouse.judge(*SPAN)
+
+
+def decide(warehouse: Warehouse, decision: Any = "release", period: str | None = "2026-01", **facts: Any) -> Decided:
+    facts = {"kpi_id": "revenue", "reason": "credits of December", "by": CFO, **facts}
+    kpi_id = facts.pop("kpi_id")
+    return decisions.decide(warehouse.company, warehouse.catalog, decision, kpi_id, period, **facts)
+
+
+def held(warehouse: Warehouse) -> list[Waiting]:
+    return waiting(warehouse.company, warehouse.catalog)
+
+
+def january(warehouse: Warehouse) -> list[Any]:
+    """January's published total."""
+    columns = "obs_value, revision_type, revision_reason"
+    return warehouse.published(
+        f"select {columns} from kpi.vintages where time_period = '2026-01' and segment = '_T' order by sequence"
+    )
+
+
+def recorded() -> list[tuple[str, str]]:
+    return [(row["decision"], row["decided_by"]) for row in Ledger.open(deployment.ledger_path()).decisions()]
+
+
+def refused(warehouse: Warehouse, told: str, decision: Any = "release", **facts: Any) -> None:
+    before = recorded()
+    with pytest.raises(NyckeltalError, match=told):
+        decide(warehouse, decision, **facts)
+    assert recorded() == before
+
+
+@contextmanager
+def interrupted() -> Iterator[None]:
+    """The process ends after the decision was recorded, before its release."""
+
+    def crash(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(release, "release", crash)
+        yield
+
+
+def test_what_waits_is_told_with_its_evidence(warehouse: Warehouse) -> None:
+    (one,) = held(warehouse)
+    assert (one.kpi_id, one.time_period, one.state) == ("revenue", "2026-01", "decide")
+    assert [(check.check, check.figure, check.limit) for check in one.checks] == [("within_bounds", 3.0, 0.0)]
+    assert (one.published_value, one.candidate_value, one.change) == (None, -100.0, None)
+    assert [(feed.feed, str(feed.watermark)) for feed in one.feeds] == [("orders", "2026-12-31")]
+    assert one.deciders == (CFO, "controller") and one.standing is None
+
+
+def test_a_released_value_is_published_at_once_and_says_who_and_why(warehouse: Warehouse) -> None:
+    done = decide(warehouse, by="CFO@Example.com ", reason="credits of\n  December")
+    assert done.published and done.checks == ("within_bounds",) and done.release.sequence == 2
+    assert january(warehouse) == [(-100.0, None, None)]  # a first value is no revision
+    assert warehouse.published("select distinct decision_id from kpi.vintages where time_period = '2026-01'") == [
+        (done.decision_id,)
+    ]
+    assert warehouse.published(
+        "select kpi_id, freq, time_period, decision, checks, reason, decided_by, sequence from kpi.decisions"
+    ) == [("revenue", "M", "2026-01", "release", "within_bounds", "credits of December", CFO, 2)]
+    assert warehouse.published("select verdict, decision from kpi.verdicts order by time_period") == [
+        ("hold", "release"),
+        ("publish", None),
+    ]
+    assert not held(warehouse)
+    assert not warehouse.publish(*SPAN).held
+    result = verify(Ledger.open(deployment.ledger_path()))
+    assert (result.findings, result.unsealed_decisions) == ((), 0)
+
+
+def test_a_rejected_value_stays_out_though_its_checks_pass(warehouse: Warehouse) -> None:
+    done = decide(warehouse, "reject")
+    assert not done.published and done.release.sequence == 2  # which covers the decision
+    rebuilt(warehouse, NEGATIVE, lower_bound=None)
+    assert [(one.state, one.checks) for one in held(warehouse)] == [("rejected", ())]
+    assert {one.reason for one in warehouse.publish(*SPAN).held} == {"was rejected: credits of December"}
+    assert not january(warehouse)
+    assert warehouse.published("select decision from kpi.verdicts where time_period = '2026-01'") == [("reject",)]
+    rebuilt(warehouse, GOOD["2026-01"])
+    assert not warehouse.publish(*SPAN).held  # another value is judged anew
+
+
+def test_on_other_content_a_decision_counts_for_nothing(warehouse: Warehouse) -> None:
+    decide(warehouse)
+    rebuilt(warehouse, cells(-101, SE=-75, NO=-26))
+    assert [one.checks for one in warehouse.publish(*SPAN).held] == [("within_bounds", "closed_period")]
+    assert january(warehouse)[-1][0] == -100.0
+    (one,) = held(warehouse)
+    assert (one.published_value, one.candidate_value, one.change) == (-100.0, -101.0, -0.01)
+    assert one.standing is None
+    assert warehouse.published("select decision from kpi.verdicts where time_period = '2026-01'") == [(None,)]
+    assert decide(warehouse).checks == ("within_bounds", "closed_period")
+    assert january(warehouse)[-1] == (-101.0, "C", "credits of December")
+
+
+def test_when_another_check_fails_too_a_decision_counts_for_nothing(warehouse: Warehouse) -> None:
+    decide(warehouse)
+    verdict = "select decision from kpi.verdicts where time_period = '2026-01'"
+    warehouse.feed("orders", outstanding="a file could not be read")
+    rebuilt(warehouse, NEGATIVE)
+    one = next(one for one in held(warehouse) if one.time_period == "2026-01")
+    assert {check.check for check in one.checks} == {"within_bounds", "inputs_complete"}
+    assert one.state == "decide" and one.standing and one.standing["decision"] == "release"
+    assert [one.time_period for one in warehouse.publish(*SPAN).held] == ["2026-01", "2026-02"]
+    assert warehouse.published(verdict) == [(None,)]
+    done = decide(warehouse)
+    assert set(done.checks) == {"within_bounds", "inputs_complete"}
+    assert done.overrides and done.overrides["checks"] == ["within_bounds"]
+    assert warehouse.published(verdict) == [("release",)]
+    assert [one.time_period for one in warehouse.publish(*SPAN).held] == ["2026-02"]
+
+
+def test_a_closed_periods_change_is_released_by_decision(warehouse: Warehouse) -> None:
+    rebuilt(warehouse, GOOD["2026-01"])
+    warehouse.publish(*SPAN)
+    rebuilt(warehouse, cells(120, SE=95, NO=25))
+    (one,) = held(warehouse)
+    assert [check.check for check in one.checks] == ["closed_period"] and "100 → 120" in one.checks[0].detail
+    assert (one.published_value, one.candidate_value, one.change) == (100.0, 120.0, 0.2)
+    assert decide(warehouse).published
+    assert january(warehouse) == [(100.0, None, None), (120.0, "C", "credits of December")]
+
+
+def test_the_newer_decision_counts(warehouse: Warehouse) -> None:
+    decide(warehouse, "reject")
+    done = decide(warehouse, by="controller")
+    assert done.published and done.overrides and done.overrides["decision"] == "reject"
+    rebuilt(warehouse, cells(-50, SE=-50))
+    with interrupted():
+        decide(warehouse)
+    refused(warehouse, "was released already: cfo@example.com did .*kpi run --period 2026-01` publishes it")
+    assert not decide(warehouse, "reject", by="controller").published
+    assert [one.reason for one in warehouse.publish(*SPAN).held] == ["was rejected: credits of December"]
+    assert january(warehouse)[-1][0] == -100.0
+    assert decide(warehouse).published and january(warehouse)[-1][0] == -50.0
+
+
+def test_a_crash_between_decision_and_release_is_completed_by_the_next_run(warehouse: Warehouse) -> None:
+    with interrupted():
+        decide(warehouse)
+    assert recorded() == [("release", CFO)] and not january(warehouse)
+    assert verify(Ledger.open(deployment.ledger_path())).unsealed_decisions == 1
+    assert warehouse.published("select count(*) from kpi.decisions") == [(0,)]
+    done = warehouse.publish(*SPAN)
+    assert not done.held and january(warehouse) == [(-100.0, None, None)]
+    assert warehouse.published("select sequence from kpi.decisions") == [(done.sequence,)]
+    assert warehouse.publish(*SPAN).release_id is None
+
+
+def test_of_two_people_at_once_one_decides_and_the_other_is_told(warehouse: Warehouse) -> None:
+    start = Barrier(2)
+
+    def one(by: str) -> str:
+        start.wait()
+        try:
+            return decide(warehouse, by=by).decided_by
+        except NyckeltalError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(one, [CFO, "controller"]))
+    winner = next(name for name in found if name in (CFO, "controller"))
+    (told,) = [text for text in found if text != winner]
+    assert told.startswith(f"nothing is held for revenue 2026-01; it was released: {winner} did on 2026-03-06")
+    assert recorded() == [("release", winner)] and january(warehouse) == [(-100.0, None, None)]
+
+
+def test_who_may_decide(warehouse: Warehouse) -> None:
+    refused(
+        warehouse, r"roles.yml: by: may not decide for finance; found 'root'; expected cfo@example.com or", by="root"
+    )
+    refused(warehouse, "may not decide for finance", by="chro@example.com")
+    refused(warehouse, "may not decide for finance", by=" ")
+    nobody = replace(warehouse.company, roles=Roles())
+    with pytest.raises(NyckeltalError, match="nobody may decide for finance: there is no such file"):
+        decisions.decide(nobody, warehouse.catalog, "release", "revenue", "2026-01", reason="r", by=CFO)
+    roles = Roles(decides={"default": ("ceo",), "people": ("chro",)})
+    assert (roles.deciders("people"), roles.deciders("finance")) == (("chro",), ("ceo",))
+
+
+def test_what_can_not_be_decided_is_told_and_nothing_recorded(warehouse: Warehouse) -> None:
+    refused(warehouse, "needs a reason", reason=" \n")
+    refused(warehouse, "no KPI 'revenu' is adopted .did you mean 'revenue'", kpi_id="revenu")
+    refused(warehouse, "is no period", period="January")
+    refused(warehouse, "a release needs the period", period=None)
+    refused(warehouse, "is not published weekly", period="2026-W04")
+    refused(warehouse, "hasn't ended", period="2026-03")
+    refused(warehouse, "nothing is held for revenue 2026-02$", period="2026-02")
+    refused(warehouse, "nothing is held for revenue 2026-02$", "reject", period="2026-02")
+    decide(warehouse, "reject")
+    refused(warehouse, "was rejected already: cfo@example.com did on 2026-03-06 .credits", "reject", by="controller")
+    warehouse.batch = "batch2"
+    warehouse.add(kpi(), {**GOOD, "2026-01": cells(-1, SE=-1)})
+    refused(warehouse, "can't be decided on: was not judged in the newest batch; `kpi run --period 2026-01`")
+    assert [one.state for one in held(warehouse)] == ["judge again", "judge again"]
+
+
+def test_on_a_ledger_that_is_ahead_or_not_sound_nothing_is_decided(warehouse: Warehouse) -> None:
+    warehouse.now("2026-03-04T06:00:00")
+    refused(warehouse, "clock stands before the last release")
+    warehouse.judge(*SPAN)  # an older warehouse, put back
+    warehouse.now("2026-03-06T06:00:00")
+    refused(warehouse, "the ledger holds a newer verdict on revenue 2026-01")
+    warehouse.judge(*SPAN)
+    (part,) = (Path(deployment.ledger_path()) / "verdicts").glob("*.parquet")
+    part.unlink()
+    refused(warehouse, "isn't as it was released")
+
+
+def test_of_a_protected_kpi_nothing_but_names_and_outcomes(warehouse: Warehouse) -> None:
+    def people(se: int, no: int) -> list[dict[str, Any]]:
+        return [{**row, "n_persons_numerator": int(row["obs_value"])} for row in cells(se + no, SE=se, NO=no)]
+
+    staff = kpi("staff", protected=True, unit="persons", kind="stock", domain="people", upper_bound=50.0)
+    warehouse.add(staff, {"2026-01": people(33, 44)})
+    warehouse.judge(*SPAN)
+    (one,) = [one for one in held(warehouse) if one.kpi_id == "staff" and one.time_period == "2026-01"]
+    assert one.state == "decide" and [check.check for check in one.checks] == ["within_bounds"]
+    assert (one.published_value, one.candidate_value, one.change) == (None, None, None)
+    assert not any(figure in str(one.checks) for figure in ("33", "44", "77"))
+    facts = {"kpi_id": "staff", "by": "chro@example.com"}
+    refused(warehouse, "may hold no figure", reason="77 persons are right", **facts)
+    assert decide(warehouse, reason="a merger", **facts).published
+    told = "select reason, checks from kpi.decisions where kpi_id = 'staff'"
+    assert warehouse.published(told) == [("a merger", "within_bounds")]
+
+
+def test_a_review_is_recorded_by_the_owner_or_who_decides(warehouse: Warehouse) -> None:
+    refused(warehouse, "is of the KPI, not of a period", "review")
+    refused(warehouse, "may not review revenue", "review", period=None, by="chro@example.com")
+    owned = kpi(owner="owner@example.com")
+    warehouse.kpis = [owned]
+    done = decide(warehouse, "review", None, by="owner@example.com", reason="target raised")
+    assert done.time_period is None and not done.published
+    told = "select decision, time_period, checks, reason, decided_by from kpi.decisions"
+    assert warehouse.published(told) == [("review", None, "", "target raised", "owner@example.com")]
+    assert [one.state for one in held(warehouse)] == ["decide"]  # it says nothing on held values
