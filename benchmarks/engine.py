@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import duckdb
 from jinja2 import Environment
 
+from metrics.clock import now
 from metrics.dbt_project import DBT_PROJECT
 
-_MACROS = ("period_days", "periods")
+_MACROS = ("period_days", "periods", "today", "window_days")
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Engine:
 
     def __post_init__(self) -> None:
         environment = Environment()
+        environment.globals.update(env_var=os.environ.get, run_started_at=now())
         sources = [(DBT_PROJECT / "macros" / f"{name}.sql").read_text(encoding="utf-8") for name in _MACROS]
         self._macros = vars(environment.from_string("\n".join(sources)).module)
         self._templates = {name: environment.from_string(sql) for name, sql in self.models.items()}

@@ -12,9 +12,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import indent
 
-from metrics.leaves import LeafQuery
+from metrics.cohorts import attributed_sql
+from metrics.leaves import Cohort, LeafQuery
 from metrics.planner import Base
 from metrics.recounts import aggregated, listed, loops, member_column, recounts
+from metrics.windows import averages_sql, window_days
 
 KEYS = ("freq", "span", "period_start", "segment", "member")
 _REF = re.compile(r'"?__ref__(\w+)__"?')
@@ -22,10 +24,18 @@ _REF = re.compile(r'"?__ref__(\w+)__"?')
 
 def base_models(base: Base, inputs: str | None = None) -> dict[str, str]:
     """The models of a base, by name: incremental by `inputs`, what `inputs_of` gives, or without it whole tables."""
-    models = {f"base_{base.name}_daily": _daily(base, inputs)}
+    models = {}
+    if base.cohort:
+        models[base.cohort.model] = _attributed(base, base.cohort, incremental=inputs is not None)
+    if base.window is None:
+        models[f"base_{base.name}_daily"] = _daily(base, inputs)
     if base.recounted:
-        models[f"base_{base.name}_recounted"] = _recounted(base, incremental=inputs is not None)
-    models[f"base_{base.name}"] = _leaves(base)
+        models[f"base_{base.name}_recounted"] = _recounted(base, inputs)
+    if base.window is not None and base.window.taken == "average":
+        models[f"base_{base.name}_by_day"] = _leaves(base)
+        models[f"base_{base.name}"] = _averages(base)
+    else:
+        models[f"base_{base.name}"] = _leaves(base)
     return models
 
 
@@ -33,13 +43,15 @@ def inputs_of(base: Base, fact_columns: set[str], code: str) -> str:
     """An aggregate over the rows of a day that tells whether they, or `code`, all SQL upstream, are other ones.
 
     A fact with `_loaded_at` promises that a row which differs in any way is newer, so that the newest row and the
-    number of rows tell. Of others, the content does.
+    number of rows tell. Of others, the content does. A window's days are told by those of the base below it.
     """
+    if base.window is not None:
+        return f"CONCAT_WS(' ', day, inputs, '{code}')"
     columns = [member_column(segment) for segment, _ in base.segments]
     columns += [leaf.metric for leaf in base.leaves]
     columns += [f"{leaf.metric}_counts" for leaf in base.leaves if leaf.counts and _needs_rows(leaf)]
     version = f"SUM(CAST(HASH({', '.join(columns)}) AS HUGEINT))"
-    if "_loaded_at" in fact_columns and len(base.models) == 1:
+    if "_loaded_at" in fact_columns and len(base.models) == 1 and not base.cohort:
         version = "EPOCH_US(MAX(_loaded_at))"
     return f"CONCAT_WS(' ', COUNT(*), {version}, '{code}')"
 
@@ -96,11 +108,11 @@ FROM {{{{ this }}}} ANTI JOIN inputs USING (day)
 """
 
 
-def _recounted(base: Base, *, incremental: bool) -> str:
+def _recounted(base: Base, inputs: str | None) -> str:
     title = f"{_title(base, 'Recounted for each period of')}\n"
     fact = _fact(base, base.recounted)
-    daily = f"FROM {{{{ ref('base_{base.name}_daily') }}}} WHERE segment = '_T' AND n_rows > 0"
-    if not incremental:
+    daily = f"FROM {{{{ ref('base_{base.days}_daily') }}}} WHERE segment = '_T' AND n_rows > 0"
+    if inputs is None:
         ctes, results = recounts(base, "period_days", lists=False)
         return f"""{title}{loops(base)}
 WITH days AS (
@@ -117,7 +129,7 @@ FROM {joined(results)}
     return f"""{title}{_incremental("['freq', 'span', 'period_start']")}
 {loops(base)}
 WITH days AS (
-  SELECT day, inputs {daily}
+  SELECT day, {"inputs" if base.window is None else f"{inputs} AS inputs"} {daily}
 ), period_days AS (
 {_period_days(base)}
 ), inputs AS (
@@ -150,7 +162,7 @@ def _leaves(base: Base) -> str:
     stocks = [leaf for leaf in base.rolled_up if leaf.leaf_class == "stock"]
     columns = [_rolled_up(leaf) for leaf in base.rolled_up]
     ctes = [
-        f"days AS (\n  SELECT * FROM {{{{ ref('base_{base.name}_daily') }}}} WHERE n_rows > 0\n)",
+        f"days AS (\n  SELECT * FROM {{{{ ref('base_{base.days}_daily') }}}} WHERE n_rows > 0\n)",
         f"period_days AS (\n{_period_days(base)}\n)",
     ]
     source = "FROM days\nINNER JOIN period_days USING (day)"
@@ -263,9 +275,23 @@ def _rolled_up(leaf: LeafQuery) -> str:
     name = leaf.metric
     if leaf.leaf_class == "stock":
         return f"MAX({name}) FILTER (WHERE span = 'period' AND day = {name}_day AND {name}_rows > 0) AS {name}"
-    return f"{leaf.roll_up}({name}) AS {name}"
+    return f"{leaf.roll_up}({leaf.days_of}) AS {name}"
 
 
 def _period_days(base: Base) -> str:
+    if base.window is not None:
+        return f"  {window_days(base.window, base.freqs, base.spine)}"
     freqs = ", ".join(f"'{freq}'" for freq in base.freqs)
     return f"  {{{{ period_days('days', [{freqs}], to_date={base.to_date}) }}}}"
+
+
+def _attributed(base: Base, cohort: Cohort, *, incremental: bool) -> str:
+    title = _title(base, "Each conversion with the event that led to it, for")
+    config = f"\n{_incremental(repr('day'))}" if incremental else ""
+    sql = attributed_sql(cohort, [name for name, _ in base.segments], incremental=incremental)
+    return f"{title}{config}\n{referenced(sql)}"
+
+
+def _averages(base: Base) -> str:
+    daily, by_day = f"base_{base.days}_daily", f"base_{base.name}_by_day"
+    return f"{_title(base, 'Every leaf of')}\n{averages_sql(daily, by_day, base.leaves, base.freqs, base.spine)}"

@@ -1,4 +1,4 @@
-"""A simple metric in the form that a shared scan needs: MetricFlow's own query for it, taken apart.
+"""A metric in the form that a shared scan needs: MetricFlow's own query for a simple one, taken apart.
 
 MetricFlow writes the query by day and segment; what is left of it here is where its rows come from, and for every row
 the day, the segment members and the value that is aggregated. How values combine over days is the leaf's class.
@@ -35,6 +35,8 @@ class LeafQuery:
     columns and `counts` the metric's filter, None where there is none; `value` is the argument, NULL on other rows.
     `aggregate` is SQL with `{}` where the value stands; `roll_up` the function that combines days, where one does.
     `total` says whether its rows make the total too: a segment's join may repeat them.
+    A cumulative metric is its input's query with a `window`, and `days_of` names that input; the source of a conversion
+    metric is the table of a `cohort`.
     """
 
     metric: str
@@ -49,6 +51,52 @@ class LeafQuery:
     roll_up: str | None
     first_day: bool
     total: bool
+    days_of: str
+    window: Window | None = None
+    cohort: Cohort | None = None
+
+    @property
+    def rows_from(self) -> str:
+        """Where its rows come from in the end: the source, or that of a cohort's events."""
+        return self.cohort.events.source if self.cohort else self.source
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days that a cumulative metric's value on a day covers, and which days of a period its value is taken from.
+
+    They are the `length` ("28 day") up to the day, or all since its `since` ("month") began, or simply all before it.
+    """
+
+    length: str | None
+    since: str | None
+    taken: Literal["first", "last", "average"]
+
+    @property
+    def name(self) -> str:
+        """Its name in a model's name, such as last_of_28_day."""
+        return f"{self.taken}_of_{(self.length or self.since or 'all').replace(' ', '_')}"
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What a conversion metric joins: its base events and the conversions that they may lead to.
+
+    `keys` are the group-by names that must be equal, the entity's and the constant properties', each for events and for
+    conversions; both queries have them among their segments. `window` ("90 day") is how long after an event a
+    conversion counts, its own day included; None without a limit.
+    """
+
+    name: str
+    events: LeafQuery
+    conversions: LeafQuery
+    keys: tuple[tuple[str, str], ...]
+    window: str | None
+
+    @property
+    def model(self) -> str:
+        """The model that gives each conversion to an event."""
+        return f"base_{self.name}_attributed"
 
 
 def leaf_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, total: bool = True) -> LeafQuery:
@@ -84,6 +132,7 @@ def leaf_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, to
         roll_up=None if stock is not None else roll_up,
         first_day=stock is not None and stock.window_choice.value == "min",
         total=total,
+        days_of=metric,
     )
 
 

@@ -6,21 +6,28 @@ Pure: a semantic layer and KPIs go in, a plan comes out. No SQL text but the ari
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp, parse_one
 
-from metrics.leaves import LeafQuery, leaf_query
+from metrics.cohorts import cohort_query, conversions_leaf, metric_of
+from metrics.leaves import Cohort, LeafQuery, Window, leaf_query
 from metrics.periods import FREQS
 from metrics.registry import Kpi
 from metrics.semantic import SemanticLayer
+from metrics.windows import window_of, window_query
+
+_DAYS = {"day": 1.0, "week": 7.0, "month": 30.5, "quarter": 91.5, "year": 366.0}
 
 
 @dataclass(frozen=True, order=True)
 class Leaf:
-    """A simple metric, perhaps of an earlier period (`offset`, such as "1 year")."""
+    """What is computed over rows: a simple or cumulative metric, or the conversions of a conversion metric.
+
+    Perhaps of an earlier period (`offset`, such as "1 year").
+    """
 
     metric: str
     offset: str = ""
@@ -37,6 +44,8 @@ class Base:
 
     Where a segment or a filter needs a joined table, that join is a source of its own, so that what it does to rows
     stays with the leaves and segments that need it. `to_date` says whether a KPI wants its months to date and rolling.
+    Cumulative metrics of one `window` are a base of their own over the days of another, which `days` names; `spine` is
+    the model with all days of the calendar, which they need. A conversion metric's base is over its `cohort`.
     """
 
     name: str
@@ -47,11 +56,21 @@ class Base:
     leaves: tuple[LeafQuery, ...]
     to_date: bool
     kpi_ids: tuple[str, ...]
+    days: str
+    spine: str
+    window: Window | None = None
+    cohort: Cohort | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
         """The dbt models that it reads, the fact first."""
-        return tuple(dict.fromkeys(re.findall(r"__ref__(\w+?)__", self.source)))
+        sources = (self.cohort.events.source, self.cohort.conversions.source) if self.cohort else (self.source,)
+        return tuple(dict.fromkeys(re.findall(r"__ref__(\w+?)__", " ".join(sources))))
+
+    @property
+    def computed_freqs(self) -> tuple[str, ...]:
+        """The frequencies whose values come from rows: for the average over a period's days, D."""
+        return ("D",) if self.window is not None and self.window.taken == "average" else self.freqs
 
     @property
     def rolled_up(self) -> tuple[LeafQuery, ...]:
@@ -68,7 +87,8 @@ class Base:
 class KpiPlan:
     """How one KPI is computed. The expressions are over leaf columns.
 
-    A ratio is a ratio metric, or a derived one whose expression is one division.
+    A ratio is a ratio metric, a derived one whose expression is one division, or a conversion rate. `windows` are the
+    lengths of its cumulative metrics' windows.
     """
 
     kpi: Kpi
@@ -77,6 +97,7 @@ class KpiPlan:
     denominator_metric: str | None
     leaves: tuple[str, ...]
     offsets: tuple[Leaf, ...]
+    windows: tuple[str, ...]
     to_date: bool
     value: exp.Expr
     numerator: exp.Expr
@@ -88,7 +109,8 @@ class KpiPlan:
     @property
     def lookback(self) -> str | None:
         """How far back it looks, None when only at its own period."""
-        return self.kpi.definition.lookback or max((leaf.offset for leaf in self.offsets), default=None)
+        spans = [leaf.offset for leaf in self.offsets] + list(self.windows)
+        return self.kpi.definition.lookback or max(spans, key=days_in, default=None)
 
 
 def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
@@ -109,6 +131,10 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         denominator_metric = tree.expression.sql(dialect="duckdb")
         numerator = arithmetic.derived(metric, tree.this)
         denominator = arithmetic.derived(metric, tree.expression)
+    elif metric.type.value == "conversion" and isinstance(value, exp.Div):
+        denominator_metric = metric.type_params.conversion_type_params.base_metric.name
+        numerator = exp.column(conversions_leaf(definition.metric, layer))
+        denominator = arithmetic.value(denominator_metric)
     n_obs = arithmetic.value(definition.n_obs)
     persons = definition.persons
     persons_numerator = arithmetic.value(persons.numerator) if persons else None
@@ -121,7 +147,10 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         denominator_metric=denominator_metric,
         leaves=leaves,
         offsets=tuple(sorted(leaf for leaf in arithmetic.leaves if leaf.offset)),
-        to_date=kpi.adoption.to_date and not any(_is_stock(leaf, layer) for leaf in leaves),
+        windows=tuple(
+            window.length for leaf in leaves if (window := window_of(metric_of(leaf), layer)) and window.length
+        ),
+        to_date=kpi.adoption.to_date and all(_adds_to_date(leaf, layer) for leaf in leaves),
         value=value,
         numerator=numerator,
         denominator=denominator,
@@ -138,17 +167,18 @@ def bases(plans: Sequence[KpiPlan], layer: SemanticLayer) -> tuple[Base, ...]:
     """
     wanted: dict[str, list[KpiPlan]] = {}
     for one in plans:
-        for leaf in one.leaves:
+        for leaf in dict.fromkeys([*one.leaves, *(_days_of(leaf, layer) for leaf in one.leaves)]):
             wanted.setdefault(leaf, []).append(one)
-    sources: dict[tuple[str, str], list[tuple[LeafQuery, list[KpiPlan]]]] = {}
-    for metric, using in sorted(wanted.items()):
+    sources: dict[tuple[str, str, Window | None], list[tuple[LeafQuery, list[KpiPlan]]]] = {}
+    for leaf, using in sorted(wanted.items()):
         segments = sorted({segment for user in using for segment in user.kpi.adoption.segments})
-        for query in _queries(metric, segments, layer):
-            sources.setdefault((query.source, query.day), []).append((query, using))
-    found = {}
-    for (source, day), queries in sources.items():
+        for query in _queries(leaf, segments, layer):
+            sources.setdefault((query.source, query.day, query.window), []).append((query, using))
+    found: dict[str, Base] = {}
+    days: dict[tuple[str, str], str] = {}
+    for (source, day, window), queries in sorted(sources.items(), key=lambda item: item[0][2] is not None):
         users = {user.kpi.id: user for _, using in queries for user in using}
-        name = _base_name(queries[0][0], layer)
+        name = _base_name(queries[0][0], layer) if window is None else f"{days[source, day]}_{window.name}"
         if name in found:
             name += f"_{queries[0][0].metric}"
         found[name] = Base(
@@ -158,14 +188,20 @@ def bases(plans: Sequence[KpiPlan], layer: SemanticLayer) -> tuple[Base, ...]:
             segments=tuple(sorted({segment for query, _ in queries for segment in query.segments})),
             freqs=tuple(freq for freq in FREQS if any(freq in user.kpi.adoption.freqs for user in users.values())),
             leaves=tuple(query for query, _ in queries),
-            to_date=any(user.to_date for user in users.values()),
+            to_date=window is None and any(user.to_date for user in users.values()),
             kpi_ids=tuple(sorted(users)),
+            days=days.setdefault((source, day), name),
+            spine=layer.time_spine,
+            window=window,
+            cohort=queries[0][0].cohort,
         )
     return tuple(found[name] for name in sorted(found))
 
 
 def _base_name(query: LeafQuery, layer: SemanticLayer) -> str:
     """The fact, with its time dimension where that isn't the fact's usual one, and the segment that a join is for."""
+    if query.cohort:
+        return query.cohort.name
     aggregation = layer.metrics[query.metric].type_params.metric_aggregation_params
     name = str(aggregation.semantic_model)
     if aggregation.agg_time_dimension != layer.usual_time_dimension(name):
@@ -173,23 +209,41 @@ def _base_name(query: LeafQuery, layer: SemanticLayer) -> str:
     return name if query.total else f"{name}_of_{query.segments[0][0]}"
 
 
-def _queries(metric: str, segments: Sequence[str], layer: SemanticLayer) -> list[LeafQuery]:
+def _queries(leaf: str, segments: Sequence[str], layer: SemanticLayer) -> list[LeafQuery]:
     """One query for all segments; where some need joined tables, one for the others and one for each of those."""
-    whole = leaf_query(metric, segments, layer)
-    alone = leaf_query(metric, (), layer)
-    if whole.source == alone.source:
+    metric = metric_of(leaf)
+    query_of = {"cumulative": window_query, "conversion": cohort_query}.get(
+        layer.metrics[metric].type.value, leaf_query
+    )
+    whole = query_of(metric, segments, layer)
+    alone = query_of(metric, (), layer)
+    if whole.rows_from == alone.rows_from:
         return [whole]
-    single = {segment: leaf_query(metric, (segment,), layer, total=False) for segment in segments}
-    own = [segment for segment, query in single.items() if query.source == alone.source]
-    return [leaf_query(metric, own, layer), *(query for segment, query in single.items() if segment not in own)]
+    single = {segment: query_of(metric, (segment,), layer, total=False) for segment in segments}
+    own = [segment for segment, query in single.items() if query.rows_from == alone.rows_from]
+    return [query_of(metric, own, layer), *(query for segment, query in single.items() if segment not in own)]
+
+
+def days_in(duration: str) -> float:
+    """About how many days a duration ("1 year", "90 days") has, to compare durations by."""
+    count, unit = duration.split()
+    return int(count) * _DAYS[unit.removesuffix("s")]
+
+
+def conversion_metrics(metric_name: str, layer: SemanticLayer) -> Iterator[Any]:
+    """The conversion metrics that a metric is made of."""
+    metric = layer.metrics[metric_name]
+    if metric.type.value == "conversion":
+        yield metric
+    for one in _inputs(metric):
+        yield from conversion_metrics(one.name, layer)
 
 
 def unsupported(metric_name: str, layer: SemanticLayer) -> str | None:
     """Why a metric can't be compiled, None when it can."""
     metric = layer.metrics[metric_name]
     kind = metric.type.value
-    if kind not in ("simple", "ratio", "derived"):
-        return f"metric '{metric_name}' is {kind}; simple, ratio and derived ones are compiled"
+    over_rows = kind in ("cumulative", "conversion")
     aggregation = metric.type_params.metric_aggregation_params
     if aggregation is not None and (stock := aggregation.non_additive_dimension) and stock.window_groupings:
         return (
@@ -204,6 +258,8 @@ def unsupported(metric_name: str, layer: SemanticLayer) -> str | None:
     for one in _inputs(metric):
         if one.filter is not None or one.offset_to_grain is not None:
             return f"metric '{metric_name}' filters or re-anchors its input '{one.name}'; state a metric for that"
+        if over_rows and not _is_flow(one.name, layer):
+            return f"metric '{metric_name}' is {kind}, of '{one.name}'; its inputs are simple metrics that are no stock"
         if (reason := unsupported(one.name, layer)) is not None:
             return reason
     return None
@@ -218,19 +274,23 @@ class _Arithmetic:
 
     def value(self, metric_name: str, offset: str = "") -> exp.Expr:
         metric = self.layer.metrics[metric_name]
-        if metric.type.value == "simple":
-            leaf = Leaf(metric_name, offset)
-            self.leaves.add(leaf)
-            return exp.column(leaf.column)
+        if metric.type.value in ("simple", "cumulative"):
+            return self.leaf(metric_name, offset)
+        if metric.type.value == "conversion":
+            conversions = self.leaf(conversions_leaf(metric_name, self.layer), offset)
+            base = metric.type_params.conversion_type_params.base_metric
+            is_rate = conversions.name != Leaf(metric_name, offset).column
+            return _ratio(conversions, self.input(base, offset)) if is_rate else conversions
         if metric.type.value == "ratio":
             numerator = self.input(metric.type_params.numerator, offset)
             denominator = self.input(metric.type_params.denominator, offset)
-            # DuckDB divides by zero without a word; a ratio without a denominator is no value.
-            return exp.Div(
-                this=exp.cast(numerator, "double"),
-                expression=exp.cast(exp.func("NULLIF", denominator, exp.Literal.number(0)), "double"),
-            )
+            return _ratio(numerator, denominator)
         return self.derived(metric, _expr(metric), offset)
+
+    def leaf(self, name: str, offset: str) -> exp.Column:
+        leaf = Leaf(name, offset)
+        self.leaves.add(leaf)
+        return exp.column(leaf.column)
 
     def derived(self, metric: Any, tree: exp.Expr, offset: str = "") -> exp.Expr:
         inputs = {one.alias or one.name: self.input(one, offset) for one in metric.type_params.metrics}
@@ -240,6 +300,14 @@ class _Arithmetic:
         window = one.offset_window
         shift = f"{window.count} {window.granularity}" if window else ""
         return self.value(one.name, shift or offset)
+
+
+def _ratio(numerator: exp.Expr, denominator: exp.Expr) -> exp.Div:
+    """DuckDB divides by zero without a word; a ratio without a denominator is no value."""
+    return exp.Div(
+        this=exp.cast(numerator, "double"),
+        expression=exp.cast(exp.func("NULLIF", denominator, exp.Literal.number(0)), "double"),
+    )
 
 
 def _expr(metric: Any) -> exp.Expr:
@@ -256,10 +324,26 @@ def _names(node: exp.Expr, inputs: dict[str, exp.Expr]) -> bool:
 
 def _inputs(metric: Any) -> list[Any]:
     parameters = metric.type_params
-    return [
-        one for one in (parameters.numerator, parameters.denominator, *(parameters.metrics or ())) if one is not None
-    ]
+    found = [parameters.numerator, parameters.denominator, *(parameters.metrics or ())]
+    if cumulative := parameters.cumulative_type_params:
+        found.append(cumulative.metric)
+    if conversion := parameters.conversion_type_params:
+        found += [conversion.base_metric, conversion.conversion_metric]
+    return [one for one in found if one is not None]
 
 
-def _is_stock(metric: str, layer: SemanticLayer) -> bool:
-    return layer.metrics[metric].type_params.metric_aggregation_params.non_additive_dimension is not None
+def _days_of(leaf: str, layer: SemanticLayer) -> str:
+    """The leaf whose days a leaf is computed from: a cumulative metric's input, else itself."""
+    cumulative = layer.metrics[metric_of(leaf)].type_params.cumulative_type_params
+    return str(cumulative.metric.name) if cumulative else leaf
+
+
+def _is_flow(metric: str, layer: SemanticLayer) -> bool:
+    aggregation = layer.metrics[metric].type_params.metric_aggregation_params
+    return aggregation is not None and aggregation.non_additive_dimension is None
+
+
+def _adds_to_date(leaf: str, layer: SemanticLayer) -> bool:
+    """Whether a span of several periods has a value of its own: a stock and a value over a window have none."""
+    metric = layer.metrics[metric_of(leaf)]
+    return metric.type.value == "conversion" or _is_flow(metric.name, layer)

@@ -24,7 +24,7 @@ _NEXT_CUT = """  {{ "UNION ALL" if not (outer.last and loop.last) }}
 
 def loops(base: Base) -> str:
     """The spans and segments that a recount takes one by one: together they would need many times the memory."""
-    spans = [(freq, "period") for freq in base.freqs]
+    spans = [(freq, "period") for freq in base.computed_freqs]
     spans += [("M", "year_to_date"), ("M", "rolling_12_months")] if base.to_date else []
     members = {"_T": "'_T'", **{segment: member_column(segment) for segment, _ in base.segments}}
     return f"{{% set spans = {spans} %}}\n{{% set members = {members} %}}"
@@ -101,7 +101,7 @@ def _coded(base: Base, days: str) -> dict[str, str]:
       segment,
       member,
       ROW_NUMBER() OVER (ORDER BY CASE WHEN segment = '_T' THEN 0 ELSE 1 END, segment, member) - 1 AS number
-    FROM {{{{ ref('base_{base.name}_daily') }}}}
+    FROM {{{{ ref('base_{base.days}_daily') }}}}
     WHERE n_rows > 0
     GROUP BY segment, member
   ) AS numbered""",
@@ -125,7 +125,9 @@ def _is_member(segment: str, members: str) -> str:
 
 
 def _piece(base: Base) -> str:
-    """The first day of the piece: quarters and years are made of months, weeks are not."""
+    """The first day of the piece: quarters and years are made of months, weeks are not; windows are made of days."""
+    if base.window is not None:
+        return "day"
     month = next((unit for freq, unit in (("M", "month"), ("Q", "quarter"), ("A", "year")) if freq in base.freqs), None)
     units = ["month" if base.to_date else month, "week" if "W" in base.freqs else None]
     starts = [f"CAST(DATE_TRUNC('{unit}', day) AS DATE)" for unit in units if unit]

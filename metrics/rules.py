@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from metrics.company import Company
 from metrics.errors import NyckeltalError, did_you_mean
-from metrics.planner import unsupported
+from metrics.planner import conversion_metrics, days_in, unsupported
 from metrics.registry import Kpi
 from metrics.semantic import SemanticLayer
 
@@ -59,7 +59,30 @@ def target_has_freq(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[Nyckelt
         yield kpi.problem("target", f"is for frequency {adoption.target.freq}, which isn't adopted")
 
 
-RULES: tuple[Rule, ...] = (metrics_exist, objective_exists, within_definition, target_has_freq)
+def cohorts_mature(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[NyckeltalError]:
+    """A KPI of a cohort is provisional until the window of its last day has closed: its definition says how long."""
+    definition = kpi.definition
+    if definition.metric not in layer.metrics:
+        return  # metrics_exist says so
+    for metric in conversion_metrics(definition.metric, layer):
+        window = metric.type_params.conversion_type_params.window
+        if window is None:
+            yield kpi.problem(
+                "metric", f"conversion metric '{metric.name}' has no window, so that no value is final", standard=True
+            )
+            continue
+        length = f"{window.count} {window.granularity}" + ("s" if window.count > 1 else "")
+        stated = definition.matures_after
+        if stated is None or days_in(stated) < days_in(length):
+            yield kpi.problem(
+                "metric" if stated is None else "matures_after",
+                f"conversions of '{metric.name}' count for {length} after their event; until then values aren't final",
+                standard=True,
+                expected=f"matures_after: {length}, or more",
+            )
+
+
+RULES: tuple[Rule, ...] = (metrics_exist, objective_exists, within_definition, target_has_freq, cohorts_mature)
 
 
 def findings(kpis: Iterable[Kpi], company: Company, layer: SemanticLayer) -> list[NyckeltalError]:

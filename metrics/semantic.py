@@ -35,6 +35,20 @@ class SemanticLayer:
         found = next(model for model in self.manifest.semantic_models if model.name == semantic_model)
         return found.defaults.agg_time_dimension if found.defaults else None
 
+    @property
+    def time_spine(self) -> str:
+        """The dbt model of the days, in the column date_day."""
+        return str(self.manifest.project_configuration.time_spines[0].node_relation.alias)
+
+    def group_by_name(self, metric: str, element: str) -> str:
+        """How a query of a simple metric groups by an entity or dimension of its own semantic model."""
+        name = self.metrics[metric].type_params.metric_aggregation_params.semantic_model
+        model = next(model for model in self.manifest.semantic_models if model.name == name)
+        if element in {entity.name for entity in model.entities}:
+            return element
+        primary = next(entity.name for entity in model.entities if entity.type.value == "primary")
+        return f"{primary}__{element}"
+
     @cached_property
     def _engine(self) -> Any:
         return _engine(self.manifest, self.dialect)

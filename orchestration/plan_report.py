@@ -20,6 +20,11 @@ _HOW = {
     "quantile": "computed over all its rows",
     "average": "computed over all its rows",
 }
+_TAKEN = {
+    "first": "up to the period's first day",
+    "last": "up to the period's last day",
+    "average": "up to each day of the period; the mean of these",
+}
 
 
 def company_plan(console: Console, planned: CompanyPlan) -> None:
@@ -39,11 +44,12 @@ def company_plan(console: Console, planned: CompanyPlan) -> None:
         )
     console.print(table)
     leaves = sum(len(base.leaves) for base in planned.bases)
+    scans = sum(base.window is None for base in planned.bases)
     recounted = sum(bool(base.recounted) for base in planned.bases)
     queries = sum(len(one.plan.kpi.adoption.freqs) * (1 + len(one.plan.kpi.adoption.segments)) for one in planned.kpis)
     console.print(
         f"{len(planned.kpis)} KPIs, {queries} combinations of KPI, frequency and segment, {leaves} leaves: "
-        f"{len(planned.bases)} scans by day, and {recounted} more for what days can't be put together for. "
+        f"{scans} scans by day, and {recounted} more for what days can't be put together for. "
         "After the first run, only of days and periods whose rows changed."
     )
 
@@ -65,8 +71,8 @@ def kpi_plan(console: Console, one: KpiPlan, planned: CompanyPlan) -> None:
     for base, leaf in _leaves(one, planned):
         table.add_row(
             leaf.metric,
-            leaf.leaf_class,
-            referenced(leaf.source, "{}"),
+            "cumulative" if leaf.window else "conversion" if leaf.cohort else leaf.leaf_class,
+            _rows_of(leaf),
             _day(base),
             leaf.aggregate.replace("{}", leaf.value),
             _how(leaf),
@@ -95,8 +101,25 @@ def _leaves(one: KpiPlan, planned: CompanyPlan) -> Iterator[tuple[Base, LeafQuer
 
 
 def _day(base: Base) -> str:
-    return base.day.removeprefix("CAST(").removesuffix(" AS DATE)")
+    day = base.cohort.events.day if base.cohort else base.day
+    return day.removeprefix("CAST(").removesuffix(" AS DATE)")
+
+
+def _rows_of(leaf: LeafQuery) -> str:
+    if (cohort := leaf.cohort) is None:
+        return referenced(leaf.source, "{}")
+    keys = " and ".join(key if key == other else f"{key} = {other}" for key, other in cohort.keys)
+    events, conversions = (referenced(query.source, "{}") for query in (cohort.events, cohort.conversions))
+    within = f" up to {cohort.window} later" if cohort.window else " any time later"
+    return f"{conversions}, each with the newest of {events} of the same {keys} to which it is{within}"
 
 
 def _how(leaf: LeafQuery) -> str:
-    return _HOW[leaf.leaf_class].format(roll_up=(leaf.roll_up or "").lower(), day="first" if leaf.first_day else "last")
+    way = _HOW[leaf.leaf_class].format(roll_up=(leaf.roll_up or "").lower(), day="first" if leaf.first_day else "last")
+    if leaf.cohort:
+        return f"{way}, each conversion on the day of its {leaf.cohort.events.metric}"
+    if leaf.window is None:
+        return way
+    window = leaf.window
+    extent = f"the {window.length}s" if window.length else f"the {window.since}" if window.since else "all days"
+    return f"{leaf.days_of}, {way}: over {extent} {_TAKEN[window.taken]}"

@@ -43,3 +43,15 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             os.environ.pop(name, None)
         company = Company.load(PROJECT / "sample_company")
         yield Deployment(company, data, run(company, FIRST, LAST))
+
+
+@pytest.fixture(scope="session")
+def engine_manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The semantic manifest of the engine's small project."""
+    from dbt.cli.main import dbtRunner
+
+    project, target = PROJECT / "tests" / "engine_project", tmp_path_factory.mktemp("engine_project")
+    folders = ["--project-dir", str(project), "--profiles-dir", str(project), "--target-path", str(target)]
+    result = dbtRunner().invoke(["--quiet", "--log-path", str(target), "parse", *folders])
+    assert result.success, result.exception
+    return target / "semantic_manifest.json"

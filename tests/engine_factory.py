@@ -1,0 +1,154 @@
+"""The engine's small project (`engine_project/`): KPIs over its metrics, their models, and generated rows for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+
+from benchmarks.engine import Engine
+from metrics.bases import base_models, inputs_of
+from metrics.compiler import kpi_sql
+from metrics.planner import bases, plan
+from metrics.registry import Adoption, Definition, Kpi, Target
+from metrics.semantic import SemanticLayer
+
+PROJECT = Path(__file__).parent / "engine_project"
+FREQS = ("W", "M", "Q", "A")
+SEGMENTS = ("country", "device", "visitor__tier")
+FACT_COLUMNS = {"visit_id", "visitor_id", "country", "device", "visit_date", "paid_date", "is_sale", "amount"}
+# An example runs every model, so that shrinking one would take minutes.
+FEW_EXAMPLES = settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+TABLES = """
+create table visits (visit_id integer, visitor_id integer, country varchar, device varchar, visit_date date,
+    paid_date date, is_sale boolean, amount decimal(9, 2));
+create table visitors (visitor_id integer, tier varchar);
+create view fct_visits as from visits;
+create view dim_visitors as from visitors;
+create table dim_dates as
+    select unnest(generate_series(date '2023-01-01', date '2026-12-31', interval 1 day))::date as date_day;
+"""
+
+
+def kpi_over(metric: str, *, segments: Sequence[str] = SEGMENTS) -> Kpi:
+    definition = Definition(
+        kpi=metric, name=metric, description="", perspective="process", kind="ratio", unit="count", direction="none",
+        type="lagging", metric=metric, n_obs="visits", freqs=FREQS, segments=SEGMENTS, standard="none",
+        definition_version=1,
+    )  # fmt: skip
+    adoption = Adoption(
+        kpi=metric, owner="owner", level="key", objective="any", target=Target(none="none"), review="monthly",
+        freqs=FREQS, segments=tuple(segments),
+    )  # fmt: skip
+    return Kpi("domain", definition, adoption, Path("definition.yml"), Path("adoption.yml"))
+
+
+def models_of(kpis: Sequence[Kpi], layer: SemanticLayer, told_by: str = "content") -> dict[str, str]:
+    """The models of some KPIs and their bases; changed rows are told by content, or by "_loaded_at"."""
+    columns = FACT_COLUMNS | {told_by}
+    plans = [plan(kpi, layer) for kpi in kpis]
+    shared = bases(plans, layer)
+    models = {name: sql for base in shared for name, sql in base_models(base, inputs_of(base, columns, "code")).items()}
+    return models | {one.kpi.model: kpi_sql(one, shared, "hash") for one in plans}
+
+
+Visit = tuple[Any, ...]
+_COLUMNS = "visit_id, visitor_id, country, device, visit_date, paid_date, is_sale, amount"
+_FEW = st.sampled_from([None, "a", "b"])
+DAYS = st.dates(date(2024, 11, 20), date(2026, 2, 10))
+VISITS = st.tuples(
+    st.one_of(st.none(), st.integers(1, 4)),
+    _FEW,
+    _FEW,
+    st.one_of(st.none(), DAYS),
+    st.one_of(st.none(), DAYS),
+    st.sampled_from([None, True, False]),
+    st.one_of(st.none(), st.sampled_from([0, 1, 2.5, -3, 10])),
+)
+# A visitor may be unknown, without a tier, or stand there twice.
+VISITORS = st.lists(st.tuples(st.integers(1, 4), st.sampled_from([None, "gold", "basic"])), max_size=5)
+
+
+def connect(visits: Sequence[Visit], visitors: Sequence[tuple[Any, ...]]) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    insert(connection, visits)
+    if visitors:
+        connection.executemany("insert into visitors values (?, ?)", visitors)
+    return connection
+
+
+def add_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
+    """Gives the visits the column that tells when they were taken in."""
+    connection.execute("alter table visits add column _loaded_at timestamptz default '2026-01-01 00:00:00+00'")
+    connection.execute("create or replace view fct_visits as from visits")
+
+
+def insert(connection: duckdb.DuckDBPyConnection, visits: Sequence[Visit], first: int = 1) -> None:
+    if visits:
+        rows = [(number, *visit) for number, visit in enumerate(visits, first)]
+        connection.executemany(f"insert into visits ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def values_of(connection: duckdb.DuckDBPyConnection, model: str) -> dict[tuple[Any, ...], Any]:
+    rows = connection.execute(
+        f"select freq, period_start, segment, member, obs_value from {model} where obs_value is not null"
+    ).fetchall()
+    values = {row[:-1]: row[-1] for row in rows}
+    assert len(values) == len(rows)
+    return values
+
+
+def metricflow_query(layer: SemanticLayer, metric: str, grain: str, segment: str) -> str:
+    """MetricFlow's values of a metric that are any: start of the period, member, value."""
+    cut = [] if segment == "_T" else [segment]
+    time = f"metric_time__{grain}"
+    sql = layer.query_sql([metric], [time, *cut]).replace('"memory"."main".', "")
+    member = f"coalesce({segment}::varchar, '_U')" if cut else "'_T'"
+    return f"""select {time}::date, {member}, {metric}::double from ({sql})
+        where {metric} is not null and {time} is not null"""
+
+
+def assert_equals_rebuild(connection: duckdb.DuckDBPyConnection, models: dict[str, str], kpis: Sequence[Kpi]) -> None:
+    """What the runs have made of the KPIs is what one run over the same rows makes of them."""
+    rebuilt = duckdb.connect()
+    for table in ("visits", "visitors", "dim_dates"):
+        rebuilt.register("rows", connection.table(table).to_arrow_table())
+        rebuilt.execute(f"create table {table} as from rows")
+    rebuilt.execute("create view fct_visits as from visits; create view dim_visitors as from visitors")
+    Engine(rebuilt, models).run()
+    for kpi in kpis:
+        query = f"select * exclude (batch_id) from {kpi.model} order by freq, period_start, segment, member"
+        assert connection.sql(query).fetchall() == rebuilt.sql(query).fetchall(), kpi.id
+
+
+# What happens to the fact between two runs: rows come, rows are delivered again with another content, rows go.
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(st.just("come"), st.lists(VISITS, min_size=1, max_size=4)),
+        st.tuples(st.just("again"), st.integers(0, 20), VISITS),
+        st.tuples(st.just("go"), st.integers(0, 20)),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+def change(connection: duckdb.DuckDBPyConnection, what: Any, number: int) -> None:
+    moment = f"2026-01-01 00:00:{number:02d}+00"
+    kind, *rest = what
+    ids = [found for (found,) in connection.sql("select visit_id from visits order by visit_id").fetchall()]
+    if kind == "come":
+        insert(connection, rest[0], first=1000 * number)
+        connection.execute("update visits set _loaded_at = ? where visit_id >= ?", [moment, 1000 * number])
+    elif ids:
+        chosen = ids[rest[0] % len(ids)]
+        connection.execute("delete from visits where visit_id = ?", [chosen])
+        if kind == "again":
+            insert(connection, [rest[1]], first=chosen)
+            connection.execute("update visits set _loaded_at = ? where visit_id = ?", [moment, chosen])

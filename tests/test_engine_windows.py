@@ -1,0 +1,197 @@
+"""Cumulative metrics on generated rows: MetricFlow's value of a day, on the day of the period that it is taken from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.engine import Engine
+from metrics.periods import Period, period_of
+from metrics.planner import plan
+from metrics.semantic import GRAINS, SemanticLayer
+from metrics.windows import window_of
+from tests.engine_factory import (
+    CHANGES,
+    FEW_EXAMPLES,
+    FREQS,
+    SEGMENTS,
+    VISITORS,
+    VISITS,
+    Visit,
+    add_loaded_at,
+    assert_equals_rebuild,
+    change,
+    connect,
+    insert,
+    kpi_over,
+    metricflow_query,
+    models_of,
+    values_of,
+)
+
+TODAY = date(2026, 2, 5)
+
+
+@pytest.fixture(scope="module")
+def layer(engine_manifest: Path) -> SemanticLayer:
+    return SemanticLayer(engine_manifest)
+
+
+@pytest.fixture(scope="module")
+def cumulative(layer: SemanticLayer) -> list[str]:
+    return sorted(name for name, metric in layer.metrics.items() if metric.type.value == "cumulative")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clock() -> Iterator[None]:
+    """A day on which the newest rows' week, month, quarter and year aren't over."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NYCKELTAL_NOW", f"{TODAY}T06:00:00+00:00")
+        yield
+
+
+@pytest.fixture(scope="module")
+def models(layer: SemanticLayer, cumulative: list[str]) -> dict[str, str]:
+    return models_of([kpi_over(name) for name in [*cumulative, "spent_per_visitor"]], layer)
+
+
+@pytest.fixture(scope="module")
+def by_day(layer: SemanticLayer, cumulative: list[str]) -> list[tuple[str, str, str]]:
+    """(metric, segment, MetricFlow's query for its value on every day)."""
+    return [
+        (metric, segment, metricflow_query(layer, metric, "day", segment))
+        for metric in cumulative
+        for segment in ("_T", *SEGMENTS)
+    ]
+
+
+@FEW_EXAMPLES
+@given(st.lists(VISITS, max_size=25), VISITORS)
+def test_a_period_has_metricflow_s_value_of_its_first_or_last_day_or_their_mean(
+    layer: SemanticLayer, models: dict[str, str], by_day: list[tuple[str, str, str]], visits: list[Visit], visitors: Any
+) -> None:
+    connection = connect(visits, visitors)
+    Engine(connection, models).run()
+    days = [visit[3] for visit in visits if visit[3] is not None]
+    expected: dict[str, dict[tuple[Any, ...], float]] = {}
+    for metric, segment, query in by_day:
+        window = window_of(metric, layer)
+        assert window is not None
+        values = {(day, member): value for day, member, value in connection.sql(query).fetchall()}
+        found = expected.setdefault(metric, {})
+        for period in _periods(days):
+            last = period.end if period.end < TODAY else max(days)
+            for member in {member for _, member in values}:
+                taken = {"first": [period.start], "last": [last]}.get(window.taken, _days(period.start, last))
+                there = [values[day, member] for day in taken if (day, member) in values]
+                if there:
+                    found[period.freq, period.start, segment, member] = fmean(there)
+    for metric, value in expected.items():
+        assert values_of(connection, f"kpi_{metric}") == pytest.approx(value, rel=1e-9, abs=1e-9), metric
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _periods(days: list[date]) -> Iterator[Period]:
+    """Every period from the first day to the last, whether it has rows or not."""
+    for freq in FREQS if days else ():
+        period = period_of(freq, min(days))
+        while period.start <= max(days):
+            yield period
+            period = period.next()
+
+
+def test_where_every_window_has_rows_a_closed_period_equals_metricflow_s(
+    layer: SemanticLayer, cumulative: list[str], models: dict[str, str]
+) -> None:
+    days = _days(date(2025, 1, 1), TODAY)
+    visits = [
+        (number % 5, "ab"[number % 2], None, day, None, number % 3 == 0, number % 7)
+        for day in days
+        for number in range(day.day % 4, 12)
+    ]
+    connection = connect(visits, [(number, "gold" if number % 2 else "basic") for number in range(5)])
+    Engine(connection, models).run()
+    for metric in cumulative:
+        ours = values_of(connection, f"kpi_{metric}")
+        for freq, segment in (("M", "_T"), ("M", "country"), ("Q", "visitor__tier"), ("A", "_T")):
+            theirs = {
+                (freq, start, segment, member): value
+                for start, member, value in connection.sql(
+                    metricflow_query(layer, metric, GRAINS[freq], segment)
+                ).fetchall()
+                if Period(freq, start).end < date(2026, 1, 1)
+            }
+            assert theirs, (metric, freq, segment)
+            assert {key: ours[key] for key in theirs} == pytest.approx(theirs), metric
+
+
+def test_a_ratio_of_windows_is_a_ratio_of_their_values(models: dict[str, str]) -> None:
+    day = date(2025, 3, 31)
+    connection = connect([(1, "a", None, day, None, None, 6), (2, "b", None, day - timedelta(27), None, None, 4)], [])
+    Engine(connection, models).run()
+    values = values_of(connection, "kpi_spent_per_visitor")
+    assert values["M", date(2025, 3, 1), "_T", "_T"] == 5
+    assert values["M", date(2025, 3, 1), "country", "b"] == 4
+
+
+def test_an_empty_window_is_no_value_and_an_earlier_day_s_value_isn_t_taken_for_it(models: dict[str, str]) -> None:
+    """MetricFlow's last value of March is that of 1 April less a month's days: the last day whose window has a row."""
+    visits = [(1, "a", None, date(2025, 3, 1), None, None, 6), (1, "b", None, date(2025, 5, 31), None, None, 1)]
+    connection = connect(visits, [])
+    Engine(connection, models).run()
+    months = [key[1] for key in values_of(connection, "kpi_spent_28_days") if key[0] == "M" and key[2] == "_T"]
+    assert months == [date(2025, 5, 1)]
+    so_far = values_of(connection, "kpi_spent_so_far")
+    assert so_far["M", date(2025, 4, 1), "_T", "_T"] == 6
+
+
+@FEW_EXAMPLES
+@given(visits=st.lists(VISITS, max_size=12), visitors=VISITORS, changes=CHANGES)
+def test_incremental_runs_equal_a_rebuild(
+    layer: SemanticLayer, visits: list[Visit], visitors: list[Any], changes: list[Any]
+) -> None:
+    kpis = [kpi_over(name) for name in ("spent_28_days", "visitors_28_days", "visitors_week_average")]
+    models = models_of(kpis, layer, told_by="_loaded_at")
+    connection = connect(visits, visitors)
+    add_loaded_at(connection)
+    engine = Engine(connection, models)
+    engine.run()
+    for number, what in enumerate(changes, 1):
+        change(connection, what, number)
+        engine.run()
+    assert_equals_rebuild(connection, models, kpis)
+
+
+def test_only_windows_that_reach_a_changed_day_are_counted_again(layer: SemanticLayer) -> None:
+    days = _days(date(2025, 1, 1), date(2025, 12, 31))
+    connection = connect([(1, "a", "b", day, day, True, 1) for day in days], [])
+    engine = Engine(connection, models_of([kpi_over("visitors_28_days", segments=["country"])], layer))
+    engine.run()
+    table = "base_visits_last_of_28_day_recounted"
+    connection.execute(f"alter table {table} add column kept boolean")
+    connection.execute(f"update {table} set kept = true")
+    insert(connection, [(2, "a", "b", date(2025, 6, 20), None, True, 5)], first=9999)
+    engine.run()
+    query = f"select distinct freq, period_start from {table} where kept is null order by all"
+    weeks = [date(2025, 6, 16) + timedelta(weeks=number) for number in range(4)]
+    assert connection.sql(query).fetchall() == [
+        ("M", date(2025, 6, 1)),
+        ("Q", date(2025, 4, 1)),
+        *(("W", week) for week in weeks),
+    ]
+
+
+def test_a_value_over_a_window_has_none_to_date_and_looks_back(layer: SemanticLayer) -> None:
+    planned = plan(kpi_over("spent_28_days"), layer)
+    assert not planned.to_date
+    assert planned.lookback == "28 day"
