@@ -61,7 +61,8 @@ def decide(
     authenticated. A release of the ledger follows at once, so that the decision is covered by it and can be read.
     Raises NyckeltalError, and records nothing, when the person may not decide, the reason or the period is none,
     nothing is held there, its verdict is on something else than the present candidate, the same was decided already,
-    or the ledger isn't sound or is ahead of the warehouse or the clock.
+    or the ledger isn't sound or is ahead of the warehouse or the clock. When the release fails, the error says that the
+    decision is recorded; the next release covers it.
     """
     kpi = catalog.kpi(kpi_id)
     reason = " ".join(reason.split())
@@ -90,7 +91,10 @@ def decide(
                 candidate_hash=on.candidate_hash,
                 checks=on.checks,
             )
-        released = release.release(offered, company, catalog)
+        try:
+            released = release.release(offered, company, catalog)
+        except NyckeltalError as error:
+            raise NyckeltalError(f"the decision is recorded, and isn't published yet: {error}") from None
     return Decided(
         decision_id=decision_id,
         decision=decision,
@@ -161,16 +165,16 @@ def _decidable(
         if standing
         else ""
     )
+    if held and candidate_hash is None:
+        raise NyckeltalError(f"{name} can't be decided on: {held.reason}; `kpi run --period {key[2]}` judges it anew")
+    if _newest_judged(ledger, key) > offered.verdicts[key].judged_at:
+        raise NyckeltalError(f"the ledger holds a newer verdict on {name} than the warehouse", file=ledger.root)
     if held is None:
         if decision == "reject" and found.new.num_rows:
             return Held(*key, "", tuple(r.check for r in offered.verdicts[key].failing), candidate_hash), standing
         if standing and found.new.num_rows:
             raise NyckeltalError(f"{name} was released already{past}; `kpi run --period {key[2]}` publishes it")
         raise NyckeltalError(f"nothing is held for {name}" + (f"; it was released{past}" if standing else ""))
-    if candidate_hash is None:
-        raise NyckeltalError(f"{name} can't be decided on: {held.reason}; `kpi run --period {key[2]}` judges it anew")
-    if _newest_judged(ledger, key) > offered.verdicts[key].judged_at:
-        raise NyckeltalError(f"the ledger holds a newer verdict on {name} than the warehouse", file=ledger.root)
     if standing and decision == standing["decision"] == "reject":
         raise NyckeltalError(f"{name} was rejected already{past}")
     return held, standing

@@ -57,7 +57,7 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
         if span is None:
             return []
         offered = offer.read(connection, company, catalog, *span)
-    ledger = Ledger.open(deployment.ledger_path())
+    ledger = Ledger.open(deployment.ledger_path(), make=False)
     found = admission.admit(offered, ledger, catalog, clock.today(company.time_zone))
     decisions = admission.newest_decisions(ledger)
     published, candidates = _published_totals(ledger), _candidate_totals(offered)

@@ -33,7 +33,7 @@ def build_defs(company: Company | None = None, **resources: Any) -> Definitions:
             model_assets(company, prepared_manifest(company), catalog),
             publication_assets(company, catalog),
         ],
-        jobs=[refresh, decide_job(company, catalog)],
+        jobs=[refresh, decide_job(company)],
         executor=in_process_executor,  # of what is started from Dagster's pages; the job has its own
         schedules=[daily(company)],
         resources={"run": RunResources(), **resources},

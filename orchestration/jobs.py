@@ -45,16 +45,17 @@ class DecisionConfig(Config):
     by: str = Field(description="Who decides, as roles.yml names them. Recorded, not authenticated.")
 
 
-def decide_job(company: Company, catalog: Catalog) -> JobDefinition:
+def decide_job(company: Company) -> JobDefinition:
     """The job `decide`, for a company. Its run fails with the reason when the decision is refused."""
 
     @op(name="decide", description="Records a decision, and publishes what follows from it.")
     def decide_op(context: OpExecutionContext, config: DecisionConfig) -> None:
         try:
             with writing():
+                today = Company.load(company.path)  # its roles as they are now, not when Dagster was started
                 done = decisions.decide(
-                    company,
-                    catalog,
+                    today,
+                    Catalog.read(today),
                     config.decision,
                     config.kpi,
                     config.period,

@@ -213,7 +213,8 @@ def held_table(held: Sequence[tuple[str, str, str]]) -> Table:
         kind = (kpi_id, reason.split(":")[0].split(" ")[0])
         periods[kind].append(period)
         newest[kind] = reason
-    table = Table(title="Held back", title_justify="left")
+    caption = "`kpi held` shows the evidence, and what can be decided"
+    table = Table(title="Held back", title_justify="left", caption=caption, caption_justify="left")
     table.add_column("KPI", no_wrap=True)
     table.add_column("periods")
     table.add_column("why (the newest of them)")

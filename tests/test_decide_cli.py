@@ -146,7 +146,7 @@ def test_a_review_and_when_the_next_one_is_due(run: Any, warehouse: Warehouse) -
 
 
 def test_dagster_decides_by_a_job(warehouse: Warehouse) -> None:
-    job = decide_job(Company.load(), warehouse.catalog)
+    job = decide_job(Company.load())
 
     def launch(**config: str) -> Any:
         config = {"kpi": "revenue", "period": "2026-W08", "decision": "release", "reason": "a refund", **config}

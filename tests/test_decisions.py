@@ -6,17 +6,22 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from data_quality import decisions, release
+from data_quality import admission, decisions, offer, release
 from data_quality.decisions import Decided
 from data_quality.ledger import Ledger
 from data_quality.ledger_verify import verify
+from data_quality.offer import Offer
 from data_quality.waiting import Waiting, waiting
+from data_quality.warehouse import connect
 from metrics import company as deployment
 from metrics.errors import NyckeltalError
 from metrics.roles import Roles
@@ -192,6 +197,51 @@ def test_the_newer_decision_counts(warehouse: Warehouse) -> None:
     assert decide(warehouse).published and january(warehouse)[-1][0] == -50.0
 
 
+# Decisions on January in the order in which they were made: what, on this candidate or another, naming which checks.
+MADE = st.lists(
+    st.tuples(
+        st.sampled_from(["release", "reject", "review"]),
+        st.booleans(),
+        st.sets(st.sampled_from(["within_bounds", "not_null", "plausible_change"])),
+    ),
+    max_size=4,
+)
+
+
+@pytest.fixture(scope="module")
+def offered(released: Warehouse) -> tuple[Offer, Ledger]:
+    """What the warehouse offers, and the ledger."""
+    with connect() as connection:
+        found = offer.read(connection, released.company, released.catalog, date(2026, 1, 1), date(2026, 2, 28))
+    return found, Ledger.open(deployment.ledger_path())
+
+
+@given(made=MADE)
+@settings(max_examples=60, deadline=None)
+def test_only_the_newest_decision_on_this_very_candidate_counts(
+    released: Warehouse, offered: tuple[Offer, Ledger], made: list[tuple[str, bool, set[str]]]
+) -> None:
+    facts = {"kpi_id": "revenue", "freq": "M", "time_period": "2026-01", "reason": "r"}
+    hashed = offered[0].loaded.candidates["revenue", "M", "2026-01"].candidate_hash
+    rows = [
+        {
+            **facts,
+            "decision_id": str(number),
+            "candidate_hash": hashed if on_this else "another",
+            "decision": decision,
+            "checks": sorted(checks),
+        }
+        for number, (decision, on_this, checks) in enumerate(made)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ledger, "decisions", lambda _: rows)
+        found = admission.admit(*offered, released.catalog, date(2026, 3, 5))
+    counting = [(decision, checks) for decision, on_this, checks in made if on_this and decision != "review"]
+    lets_through = bool(counting) and counting[-1][0] == "release" and "within_bounds" in counting[-1][1]
+    assert {key[2] for key in found.admitted} == ({"2026-01", "2026-02"} if lets_through else {"2026-02"})
+    assert [one.time_period for one in found.held] == ([] if lets_through else ["2026-01"])
+
+
 def test_a_crash_between_decision_and_release_is_completed_by_the_next_run(warehouse: Warehouse) -> None:
     with interrupted():
         decide(warehouse)
@@ -280,6 +330,19 @@ def test_of_a_protected_kpi_nothing_but_names_and_outcomes(warehouse: Warehouse)
     assert decide(warehouse, reason="a merger", **facts).published
     told = "select reason, checks from kpi.decisions where kpi_id = 'staff'"
     assert warehouse.published(told) == [("a merger", "within_bounds")]
+
+
+def test_a_release_that_fails_says_that_the_decision_is_recorded(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise NyckeltalError("the disk is full")
+
+    with monkeypatch.context() as patch, pytest.raises(NyckeltalError, match="is recorded, and isn't published yet"):
+        patch.setattr(release, "release", full)
+        decide(warehouse)
+    assert recorded() == [("release", CFO)]
+    assert not warehouse.publish(*SPAN).held
 
 
 def test_a_review_is_recorded_by_the_owner_or_who_decides(warehouse: Warehouse) -> None:
