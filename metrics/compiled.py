@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metrics import dbt_project
+from metrics import clock, dbt_project, reviewed
 from metrics.bases import base_models, inputs_of
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company
 from metrics.compiler import candidates_sql, kpi_sql
-from metrics.errors import NyckeltalError, Problems
-from metrics.lineage import Lineage, Upstream, definition_hash
+from metrics.errors import NyckeltalError, Problems, did_you_mean
+from metrics.lineage import Lineage, Upstream, definition_hash, hashed
 from metrics.planner import Base, KpiPlan, bases, plan
-from metrics.registry import adopted_kpis
+from metrics.registry import Kpi, adopted_kpis
+from metrics.reviewed import Current, Record
 from metrics.rules import findings
 from metrics.semantic import Engine, SemanticLayer
 
@@ -27,11 +29,11 @@ def folder(company: Company) -> Path:
 
 @dataclass(frozen=True)
 class Defined:
-    """An adopted KPI's plan, what lies upstream of it, and the hash of its definition."""
+    """An adopted KPI's plan, what lies upstream of it, and its definition as it stands."""
 
     plan: KpiPlan
     upstream: Upstream
-    definition_hash: str
+    current: Current
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def plan_company(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
     kpis = adopted_kpis(company)
     target = _parse_without_kpis(company)
     layer = SemanticLayer(target / "semantic_manifest.json", engine)
-    lineage = Lineage(target / "manifest.json")
+    lineage = Lineage(target / "manifest.json", raw_columns(company))
     if problems := findings(kpis, company, layer):
         raise Problems(problems)
     defined = []
@@ -65,17 +67,56 @@ def plan_company(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
     return CompanyPlan(tuple(defined), bases([one.plan for one in defined], layer), lineage)
 
 
-def compile_company(company: Company) -> dict[str, str]:
-    """The text of every compiled file, by its path below the compiled folder.
+def raw_columns(company: Company) -> dict[str, tuple[str, ...]]:
+    """The columns of each feed's raw table, as far as they are declared: its own, and what ingest adds."""
+    added = ("_loaded_at", "_source_file", "_source_line")
+    return {name: (*feed.columns, *feed.personal, *added) for name, feed in company.feeds.items()}
 
-    Raises what `plan_company` raises.
+
+def review(company: Company, planned: CompanyPlan) -> Record:
+    """The company's reviewed definitions, with new KPIs and new versions.
+
+    Raises Problems for definitions that changed under the same version, and which nobody called a refactoring.
     """
-    planned = plan_company(company)
+    record = reviewed.read(company)
+    currents = [one.current for one in planned.kpis]
+    if problems := reviewed.findings(record, currents):
+        raise Problems(problems)
+    return reviewed.with_new(record, currents)
+
+
+def record_refactoring(
+    company: Company, planned: CompanyPlan, kpi_ids: Sequence[str] | None, reason: str, by: str
+) -> list[str]:
+    """Writes down that the changed definitions of those KPIs (None for every changed one) give the same values.
+
+    Returns their ids. Raises NyckeltalError for a KPI that isn't adopted, or whose definition isn't changed.
+    """
+    record = reviewed.read(company)
+    currents = {one.plan.kpi.id: one.current for one in planned.kpis}
+    for kpi_id in kpi_ids or ():
+        if kpi_id not in currents:
+            raise NyckeltalError(f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, list(currents))}")
+    changed = [kpi_id for kpi_id, one in currents.items() if reviewed.is_changed(record.get(kpi_id, ()), one)]
+    chosen = changed if kpi_ids is None else list(kpi_ids)
+    today = clock.today(company.time_zone)
+    entries = reviewed.with_refactorings(record, list(currents.values()), chosen, reason, by, today)
+    reviewed.path(company).write_text(reviewed.text(entries), encoding="utf-8")
+    return chosen
+
+
+def compile_company(company: Company, planned: CompanyPlan | None = None) -> dict[str, str]:
+    """The text of every compiled file and of the reviewed definitions, by its path from the compiled folder.
+
+    Raises what `plan_company` and `review` raise.
+    """
+    planned = planned or plan_company(company)
     files = _before_kpis(company)
+    files[f"../{reviewed.path(company).name}"] = reviewed.text(review(company, planned))
     for base in planned.bases:
         files |= {f"base/{name}.sql": sql for name, sql in _base_models(base, planned.lineage).items()}
     for one in planned.kpis:
-        files[f"kpi/{one.plan.kpi.model}.sql"] = kpi_sql(one.plan, planned.bases, one.definition_hash)
+        files[f"kpi/{one.plan.kpi.model}.sql"] = kpi_sql(one.plan, planned.bases, one.current.hash)
     files["kpi/candidates.sql"] = candidates_sql([one.plan for one in planned.kpis])
     files["catalog.json"] = _catalog(company, [_entry(one) for one in planned.kpis])
     return files
@@ -88,7 +129,7 @@ def compile_for(company: Company, engine: Engine) -> dict[str, str]:
     """
     planned = plan_company(company, engine)
     models = {name: sql for base in planned.bases for name, sql in base_models(base).items()}
-    models |= {one.plan.kpi.model: kpi_sql(one.plan, planned.bases, one.definition_hash) for one in planned.kpis}
+    models |= {one.plan.kpi.model: kpi_sql(one.plan, planned.bases, one.current.hash) for one in planned.kpis}
     return {f"{name}.sql": sql for name, sql in models.items()}
 
 
@@ -110,7 +151,9 @@ def stale(company: Company, files: dict[str, str]) -> list[str]:
     root = folder(company)
     there = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
     differing = {
-        name for name, text in files.items() if name not in there or (root / name).read_text(encoding="utf-8") != text
+        name
+        for name, text in files.items()
+        if not (root / name).is_file() or (root / name).read_text(encoding="utf-8") != text
     }
     return sorted(differing | (there - set(files)))
 
@@ -132,21 +175,26 @@ def _parse_without_kpis(company: Company) -> Path:
 
 
 def _defined(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> Defined:
-    """The hash covers the KPI's own part of the bases, whoever else shares them."""
-    alone = bases([one], layer)
-    upstream = lineage.upstream(tuple(sorted({model for base in alone for model in base.models})))
+    upstream = lineage.upstream(tuple(sorted({model for base in bases([one], layer) for model in base.models})))
     if upstream.protected and one.kpi.definition.persons is None:
         raise one.kpi.problem(
             "persons", "the KPI reads personal data, so it needs the persons behind it", standard=True
         )
-    texts = [sql for base in alone for sql in base_models(base).values()]
-    return Defined(one, upstream, definition_hash("\n".join([*texts, kpi_sql(one, alone, "")]), upstream))
+    return Defined(one, upstream, current_definition(one.kpi, layer, lineage))
+
+
+def current_definition(kpi: Kpi, layer: SemanticLayer, lineage: Lineage) -> Current:
+    """The KPI's definition, whoever shares its bases, and whichever of its frequencies and segments are adopted."""
+    whole = plan(kpi.whole, layer)
+    alone = bases([whole], layer)
+    models = {name: sql for base in alone for name, sql in base_models(base).items()}
+    parts = lineage.parts({**models, kpi.model: kpi_sql(whole, alone, "")})
+    return Current(kpi, definition_hash(parts), {name: hashed(code)[:8] for name, code in parts.items()})
 
 
 def _base_models(base: Base, lineage: Lineage) -> dict[str, str]:
     columns = set(lineage.nodes[lineage.models[base.models[0]]]["columns"])
-    code = definition_hash("\n".join(base_models(base).values()), lineage.upstream(base.models))
-    return base_models(base, inputs_of(base, columns, code))
+    return base_models(base, inputs_of(base, columns, definition_hash(lineage.parts(base_models(base)))))
 
 
 def _entry(defined: Defined) -> CatalogKpi:
@@ -176,8 +224,8 @@ def _entry(defined: Defined) -> CatalogKpi:
         metric_type="ratio" if one.is_ratio else "simple",
         numerator_metric=one.numerator_metric,
         denominator_metric=one.denominator_metric,
-        definition_version=definition.definition_version,
-        definition_hash=defined.definition_hash,
+        definition_version=one.kpi.version,
+        definition_hash=defined.current.hash,
         model=one.kpi.model,
         feeds=upstream.feeds,
         entities=upstream.entities,

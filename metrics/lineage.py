@@ -1,17 +1,28 @@
-"""What lies upstream of a KPI, read from dbt's manifest: feeds, input entities, and the SQL that its hash covers."""
+"""What lies upstream of a KPI, read from dbt's manifest: feeds, input entities, and the SQL that its hash covers.
+
+A definition's hash covers what its values depend on besides data: the SQL compiled for it, and of each model upstream
+what the columns need that are read in the end. A model that can't be taken apart for certain counts as a whole, and so
+does all that is upstream of it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from metrics.pruning import NotPruned, Select
+from metrics.rendering import MODELS, RAW, NotRendered, rendered, unrendered
+
 PROTECTED_DOMAIN = "people"
-_COMMENTS = re.compile(r"\{#.*?#\}|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_BUILT = ("model", "seed", "snapshot")
+_REF = re.compile(r"ref\('(\w+)'\)")
+Read = frozenset[str] | None  # the columns that are read of a model; None where it counts as a whole
 
 
 @dataclass(frozen=True)
@@ -22,7 +33,6 @@ class Upstream:
     entities: tuple[str, ...]
     missing_entities: tuple[str, ...]
     protected: bool
-    code: str
 
     @property
     def supplied(self) -> bool:
@@ -31,13 +41,19 @@ class Upstream:
 
 
 class Lineage:
-    """The parents of each node of a dbt manifest."""
+    """The parents of each node of a dbt manifest, and what a definition depends on of their code.
 
-    def __init__(self, manifest_file: Path) -> None:
+    `raw_columns` are the columns of each feed's raw table, as far as they are declared.
+    """
+
+    def __init__(self, manifest_file: Path, raw_columns: Mapping[str, Iterable[str]] | None = None) -> None:
         self.manifest: dict[str, Any] = json.loads(manifest_file.read_text(encoding="utf-8"))
         self.nodes: dict[str, Any] = self.manifest["nodes"]
         self.parents: dict[str, list[str]] = self.manifest["parent_map"]
         self.macros: dict[str, Any] = self.manifest["macros"]
+        self._raw = {feed: tuple(columns) for feed, columns in (raw_columns or {}).items()}
+        self._selects: dict[str, Select | None] = {}
+        self._parts: dict[tuple[str, Read], tuple[str, dict[str, Read]]] = {}
 
     @cached_property
     def models(self) -> dict[str, str]:
@@ -62,7 +78,6 @@ class Lineage:
             entities=tuple(sorted(node["name"].removeprefix("stg_") for node in inputs.values())),
             missing_entities=tuple(sorted(missing)),
             protected=any(node["config"]["meta"]["domain"] == PROTECTED_DOMAIN for node in inputs.values()),
-            code=self._code(found),
         )
 
     def closure(self, start: list[str]) -> set[str]:
@@ -76,25 +91,126 @@ class Lineage:
                 waiting += self.parents.get(key, [])
         return found
 
-    def _code(self, keys: set[str]) -> str:
-        """The code of the models and of the project's macros that they call, without comments and spacing."""
-        models = [self.nodes[key] for key in sorted(keys) if key.startswith("model.")]
-        macros = {
-            macro for node in models for macro in node["depends_on"]["macros"] if macro.startswith("macro.nyckeltal.")
-        }
-        texts = [f"{node['name']}: {normalised(node['raw_code'])}" for node in models]
-        texts += [f"{name}: {normalised(self.macros[name]['macro_sql'])}" for name in sorted(macros)]
-        return "\n".join(texts)
+    def parts(self, generated: Mapping[str, str]) -> dict[str, str]:
+        """The code that the rows of generated models depend on, by model: all of theirs, and what they need upstream.
+
+        `generated` has the code of each by its name, every one after those that it reads.
+        """
+        parts = {name: unrendered(self._node(code), self.macros) for name, code in generated.items()}
+        wanted = self._wanted(generated)
+        for name in self._consumers_first(list(wanted)):
+            if name in wanted:
+                parts[name], reads = self._part(name, wanted[name])
+                for model, columns in reads.items():
+                    _want(wanted, model, columns)
+        return parts
+
+    def _wanted(self, generated: Mapping[str, str]) -> dict[str, Read]:
+        """What generated models read of the manifest's."""
+        wanted: dict[str, Read] = {}
+        columns: dict[str, tuple[str, ...]] = {}  # of the generated models
+        for name, code in generated.items():
+            refs = _REF.findall(code)
+            if all(ref in generated for ref in refs):
+                continue
+            try:
+                schema = {ref: columns.get(ref, ()) if ref in generated else self._columns(ref) for ref in refs}
+                select = Select(rendered(self._node(code), self.macros), {MODELS: schema, RAW: self._raw}, RAW)
+                columns[name] = select.columns
+                reads = _models_read(select.reads)
+            except (NotRendered, NotPruned):
+                reads = dict.fromkeys(refs)
+            for model, read in reads.items():
+                if model not in generated:
+                    _want(wanted, model, read)
+        return wanted
+
+    def _node(self, code: str) -> dict[str, Any]:
+        """Generated code as a node of the manifest."""
+        called = [key for key in self._own_macros if self.macros[key]["name"] + "(" in code]
+        return {"raw_code": code, "config": {"materialized": "table"}, "depends_on": {"macros": called}}
+
+    def _part(self, name: str, read: Read) -> tuple[str, dict[str, Read]]:
+        """The part of a model's code that the columns need, and what it reads of other models."""
+        if (name, read) not in self._parts:
+            self._parts[name, read] = self._whole(name)
+            if read is not None and (select := self._select(name)) is not None:
+                try:
+                    pruned = select.only(read)
+                except NotPruned:
+                    pass
+                else:
+                    declared = self.nodes[self._built[name]]["columns"]
+                    types = {column: declared.get(column, {}).get("data_type") for column in sorted(read)}
+                    self._parts[name, read] = f"{json.dumps(types)}\n{pruned.sql}", _models_read(pruned.reads)
+        return self._parts[name, read]
+
+    def _whole(self, name: str) -> tuple[str, dict[str, Read]]:
+        key = self._built[name]
+        parents = [self.nodes[parent]["name"] for parent in self.parents[key] if parent in self.nodes]
+        return unrendered(self.nodes[key], self.macros), dict.fromkeys(parents)
+
+    def _select(self, name: str) -> Select | None:
+        """The model as a select that can be taken apart, None where it can't."""
+        if name not in self._selects:
+            node = self.nodes[self._built[name]]
+            try:
+                sql = rendered(node, self.macros)
+                parents = [self.nodes[key]["name"] for key in self.parents[self._built[name]] if key in self.nodes]
+                schema = {parent: self._columns(parent) for parent in parents}
+                self._selects[name] = Select(sql, {MODELS: schema, RAW: self._raw}, RAW)
+            except (NotRendered, NotPruned):
+                self._selects[name] = None
+        return self._selects[name]
+
+    def _columns(self, name: str) -> tuple[str, ...]:
+        """A model's columns, in the order of its table; none where they aren't known."""
+        node = self.nodes[self._built[name]]
+        if node["config"].get("contract", {}).get("enforced"):
+            return tuple(node["columns"])
+        select = self._select(name)
+        return select.columns if select else ()
+
+    @cached_property
+    def _own_macros(self) -> list[str]:
+        return [key for key, macro in self.macros.items() if not macro["package_name"].startswith("dbt")]
+
+    @cached_property
+    def _built(self) -> dict[str, str]:
+        return {node["name"]: key for key, node in self.nodes.items() if node["resource_type"] in _BUILT}
+
+    def _consumers_first(self, names: list[str]) -> list[str]:
+        """Those models and all upstream of them, each before what it reads."""
+        done: dict[str, None] = {}
+
+        def visit(key: str) -> None:
+            if key in self.nodes and key not in done:
+                for parent in self.parents.get(key, []):
+                    visit(parent)
+                done[key] = None
+
+        for name in sorted(names):
+            visit(self._built[name])
+        return [self.nodes[key]["name"] for key in reversed(done)]
 
 
-def definition_hash(sql: str, upstream: Upstream) -> str:
-    """The hash of what a KPI's values depend on besides data: its own SQL and all code upstream."""
-    return hashlib.sha256(f"{normalised(sql)}\n{upstream.code}".encode()).hexdigest()[:16]
+def definition_hash(parts: Mapping[str, str]) -> str:
+    """The hash of the code that a definition's values depend on, by model."""
+    return hashed(json.dumps(sorted(parts.items())))
 
 
-def normalised(sql: str) -> str:
-    """SQL without comments and with single spaces."""
-    return " ".join(_COMMENTS.sub(" ", sql).split())
+def hashed(code: str) -> str:
+    """The hash of a part of a definition."""
+    return hashlib.sha256(code.encode()).hexdigest()[:16]
+
+
+def _models_read(reads: Mapping[tuple[str, str], frozenset[str]]) -> dict[str, Read]:
+    return {table: columns for (schema, table), columns in reads.items() if schema == MODELS}
+
+
+def _want(wanted: dict[str, Read], model: str, columns: Read) -> None:
+    known = wanted.get(model, frozenset())
+    wanted[model] = None if known is None or columns is None else known | columns
 
 
 def _is_input(node: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -117,6 +117,8 @@ class Adoption(Strict):
     """`<company>/kpis/<domain>/<kpi>.yml`: one KPI that the company has put to work.
 
     `to_date` asks for the year to date and the rolling twelve months of every month and quarter beside its value.
+    `definition_version` is the standard definition's, or higher: staging and marts of the company's own are a part of
+    the definition, and may give other values too.
     """
 
     kpi: str
@@ -129,6 +131,7 @@ class Adoption(Strict):
     segments: tuple[str, ...] = ()
     to_date: bool = True
     gate: dict[str, float] = Field(default_factory=dict)
+    definition_version: int | None = Field(default=None, ge=1)
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,17 @@ class Kpi:
     def id(self) -> str:
         """Its name in code and tables."""
         return self.definition.kpi
+
+    @property
+    def version(self) -> int:
+        """The version of its definition, as it stands in the company."""
+        return self.adoption.definition_version or self.definition.definition_version
+
+    @property
+    def whole(self) -> Kpi:
+        """It as if all that the definition allows were adopted."""
+        all_of_it = {"freqs": self.definition.freqs, "segments": self.definition.segments, "to_date": True}
+        return replace(self, adoption=self.adoption.model_copy(update=all_of_it))
 
     @property
     def model(self) -> str:

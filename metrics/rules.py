@@ -82,7 +82,18 @@ def cohorts_mature(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[Nycke
             )
 
 
-RULES: tuple[Rule, ...] = (metrics_exist, objective_exists, within_definition, target_has_freq, cohorts_mature)
+def version_not_below_standard(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:
+    """An adoption's version counts the standard definition's changes and the company's own."""
+    own, standard = kpi.adoption.definition_version, kpi.definition.definition_version
+    if own is not None and own < standard:
+        yield kpi.problem(
+            "definition_version", f"is below the standard definition's, {standard}", expected="none, or more"
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    metrics_exist, objective_exists, within_definition, target_has_freq, cohorts_mature, version_not_below_standard,
+)  # fmt: skip
 
 
 def findings(kpis: Iterable[Kpi], company: Company, layer: SemanticLayer) -> list[NyckeltalError]:

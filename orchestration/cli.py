@@ -67,10 +67,12 @@ def run(
 @app.command()
 def check(as_json: Json = False) -> None:
     """Check the company's feeds and KPI definitions; report every finding at once."""
-    from metrics.compiled import plan_company
+    from metrics.compiled import plan_company, review
 
     company = Company.load()
-    planned = plan_company(company).kpis
+    whole = plan_company(company)
+    review(company, whole)
+    planned = whole.kpis
     domains = sorted({one.plan.kpi.domain for one in planned})
     undecided = [domain for domain in domains if not company.roles.deciders(domain)]
     if as_json:
@@ -107,7 +109,7 @@ def compile_(
         changed = compiled.write(company, files)
         console.print(f"[green]✓[/] {len(files)} files compiled, {len(changed)} changed.")
         for name in changed:
-            console.print(f"  compiled/{name}", highlight=False)
+            console.print(f"  {os.path.normpath(f'compiled/{name}')}", highlight=False)
         return
     if stale := compiled.stale(company, files):
         raise NyckeltalError(
@@ -115,6 +117,28 @@ def compile_(
             file=compiled.folder(company),
         )
     console.print(f"[green]✓[/] {len(files)} compiled files are up to date.")
+
+
+@app.command()
+def refactored(
+    kpi_ids: Annotated[list[str] | None, typer.Argument(metavar="[KPI]…", help="The KPIs; none with --all.")] = None,
+    reason: Annotated[str, typer.Option(help="Why every value stays what it is.")] = "",
+    by: Annotated[str, typer.Option(envvar="USER", help="Who reviewed it; recorded, not authenticated.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every KPI whose definition changed.")] = False,
+) -> None:
+    """Record that a changed definition gives the same values, so that its version stays; then compile."""
+    from metrics import compiled
+
+    if not reason.strip() or not by.strip():
+        field = "--by" if reason.strip() else "--reason"
+        raise NyckeltalError("a refactoring needs a reason, and who reviewed it", field=field)
+    if every == bool(kpi_ids):
+        raise NyckeltalError("name the KPIs, or give --all")
+    company = Company.load()
+    planned = compiled.plan_company(company)
+    recorded = compiled.record_refactoring(company, planned, None if every else kpi_ids, reason.strip(), by.strip())
+    compiled.write(company, compiled.compile_company(company, planned))
+    console.print(f"[green]✓[/] Recorded as refactored by {escape(by)}: {', '.join(recorded) or 'none'}.")
 
 
 def _compile_for_spark(company: Company, check_only: bool, out: Path | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from metrics.catalog import Catalog
 from metrics.company import published_path
 from metrics.errors import NyckeltalError
 
@@ -75,6 +76,25 @@ def first_provisional() -> date | None:
         return None
     found: date | None = query("select min(period_end) as day from kpi.observations where obs_status = 'P'")[0]["day"]
     return found
+
+
+def redefined(catalog: Catalog) -> bool:
+    """Whether a published KPI has another definition, frequencies or segments than at the newest release."""
+    if not published_path().exists():
+        return False
+    columns = ("definition_version", "definition_hash", "freqs", "segments")
+    before = query(f"select kpi_id, {', '.join(columns)} from kpi.catalog semi join kpi.vintages using (kpi_id)")
+    now = {kpi.kpi_id: kpi for kpi in catalog.kpis}
+
+    def stated(value: object) -> object:
+        return ", ".join(value) if isinstance(value, tuple) else value
+
+    return any(
+        row[name] != stated(getattr(now[row["kpi_id"]], name))
+        for row in before
+        if row["kpi_id"] in now
+        for name in columns
+    )
 
 
 def first_release() -> date:

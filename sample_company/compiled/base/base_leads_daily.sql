@@ -14,7 +14,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_leads') }} AS leads
   WHERE CAST(lead_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '06b615b40fa45688') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '709c476484e6dcc6') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -37,7 +37,7 @@ SELECT
   END AS member,
   COUNT(*) AS n_rows,
   SUM(qualified_leads) AS qualified_leads,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '06b615b40fa45688') AS inputs
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '709c476484e6dcc6') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member))

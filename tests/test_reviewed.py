@@ -1,0 +1,110 @@
+"""A changed definition needs a higher version or an entry that calls it a refactoring; what was reviewed is kept."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from metrics import reviewed
+from metrics.company import PROJECT, Company
+from metrics.compiled import compile_company, plan_company, record_refactoring, review, stale, write
+from metrics.errors import NyckeltalError, Problems
+from metrics.registry import Kpi, adopted_kpis
+from metrics.reviewed import Current, Record
+from metrics.yaml_file import load
+
+DAY = date(2026, 11, 24)
+
+
+@pytest.fixture(scope="module")
+def kpi() -> Kpi:
+    return next(one for one in adopted_kpis(Company.load(PROJECT / "sample_company")) if one.id == "net_revenue")
+
+
+def current(kpi: Kpi, hashed: str, version: int | None = None) -> list[Current]:
+    raised = replace(kpi, adoption=kpi.adoption.model_copy(update={"definition_version": version}))
+    return [Current(raised, hashed, {"fct": hashed[:2], "stg": "same"})]
+
+
+def said(record: Record, currents: list[Current]) -> str:
+    return "\n".join(str(finding) for finding in reviewed.findings(record, currents))
+
+
+def test_a_new_kpi_and_a_new_version_are_recorded_and_a_changed_one_is_told(kpi: Kpi) -> None:
+    first = reviewed.with_new({}, current(kpi, "aa"))
+    assert not said({}, current(kpi, "aa")) and not said(first, current(kpi, "aa"))
+    told = said(first, current(kpi, "bb"))
+    assert "kpis/finance/net_revenue.yml:1: definition_version: net_revenue changed in fct (hash aa became bb)" in told
+    assert "found 1; expected 2 where values change" in told and "kpi refactored net_revenue" in told
+    assert reviewed.with_new(first, current(kpi, "bb")) == first  # never by itself
+    second = reviewed.with_new(first, current(kpi, "bb", 2))
+    assert not said(second, current(kpi, "bb", 2))
+    assert [(one.version, one.hash) for one in second["net_revenue"]] == [(1, "aa"), (2, "bb")]
+    assert "was 2 in a reviewed definition; found 1; expected 2 or more" in said(second, current(kpi, "aa"))
+
+
+def test_a_refactoring_is_recorded_with_reason_and_name_and_may_be_taken_back(kpi: Kpi) -> None:
+    first = reviewed.with_new({}, current(kpi, "aa"))
+    with pytest.raises(NyckeltalError, match="there is nothing to record"):
+        reviewed.with_refactorings(first, current(kpi, "aa"), ["net_revenue"], "why", "cfo", DAY)
+    second = reviewed.with_refactorings(first, current(kpi, "bb"), ["net_revenue"], "joins once", "cfo", DAY)
+    assert not said(second, current(kpi, "bb"))
+    assert not said(second, current(kpi, "aa"))  # of the same version, and reviewed
+    assert said(second, current(kpi, "cc"))
+    newest = second["net_revenue"][-1]
+    assert (newest.version, newest.refactoring, newest.by, newest.on) == (1, "joins once", "cfo", DAY)
+
+
+def test_the_file_reads_as_it_was_written(kpi: Kpi, tmp_path: Path) -> None:
+    record = reviewed.with_new({}, current(kpi, "12e4567890123456"))
+    record = reviewed.with_refactorings(record, current(kpi, "bb"), ["net_revenue"], 'a "b": c\n# d', "cfo", DAY)
+    file = tmp_path / "definitions.yml"
+    file.write_text(reviewed.text(record), encoding="utf-8")
+    before, after = load(file, reviewed.DefinitionsFile).definitions["net_revenue"]
+    assert after == record["net_revenue"][-1]
+    assert (before.hash, before.parts) == ("12e4567890123456", {})  # of the newest alone parts are kept
+    assert reviewed.text({"net_revenue": (before, after)}) == reviewed.text(record)
+
+
+def test_a_changed_staging_of_a_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("NYCKELTAL_NOW", "2026-11-24T06:00:00+00:00")
+    folder = tmp_path / "company"
+    shutil.copytree(PROJECT / "sample_company", folder, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
+    staging = folder / "models/staging/stg_web_sessions.sql"
+    staging.write_text(staging.read_text().replace("from source", "from source where sessions > 0"))
+    company = Company.load(folder)
+    planned = plan_company(company)
+    before = (folder / "definitions.yml").read_text()
+    with pytest.raises(Problems) as raised:
+        compile_company(company, planned)
+    told = [str(finding) for finding in raised.value.findings]
+    assert len(told) == 2 and all("stg_web_sessions" in one for one in told)  # web_sessions and conversion_rate
+    assert (folder / "definitions.yml").read_text() == before
+
+    assert record_refactoring(company, planned, ["web_sessions"], "no such rows", "cmo") == ["web_sessions"]
+    adoption = folder / "kpis/marketing/conversion_rate.yml"
+    adoption.write_text(f"{adoption.read_text()}definition_version: 2\n")
+    company = Company.load(folder)
+    planned = plan_company(company)
+    assert {kpi_id: entries[-1].version for kpi_id, entries in review(company, planned).items()}["conversion_rate"] == 2
+    files = compile_company(company, planned)
+    assert "../definitions.yml" in write(company, files) and stale(company, files) == []
+    assert record_refactoring(company, planned, None, "none is left", "cmo") == []
+    with pytest.raises(NyckeltalError, match="did you mean 'web_sessions'"):
+        record_refactoring(company, planned, ["web_session"], "why", "cmo")
+
+
+def test_an_adoption_is_not_below_its_standard(kpi: Kpi, monkeypatch: pytest.MonkeyPatch) -> None:
+    from metrics.rules import version_not_below_standard
+
+    standard = kpi.definition.model_copy(update={"definition_version": 3})
+    for version, wrong in ((None, False), (2, True), (3, False), (4, False)):
+        adoption = kpi.adoption.model_copy(update={"definition_version": version})
+        changed = replace(kpi, definition=standard, adoption=adoption)
+        assert bool(list(version_not_below_standard(changed, None, None))) is wrong  # type: ignore[arg-type]
+        assert changed.version == (version or 3)
