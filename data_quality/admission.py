@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from data_quality import outgoing, verdict, vintages
 from data_quality.candidates import Build, Candidate
-from data_quality.checks import SEVERITIES
 from data_quality.ledger import Ledger
 from data_quality.offer import Offer
 from data_quality.plan import Planned
@@ -140,13 +139,15 @@ def _flaw(item: Planned, offer: Offer) -> Held | None:
         return held("the candidate is not the one that was judged")
     if (found.period_start, found.period_end) != (item.period.start, item.period.end):
         return held("the verdict is on another period")
-    if sorted(result.check for result in found.checks) != sorted(SEVERITIES):
+    judged_by = sorted((result.check, result.severity) for result in found.checks)
+    if judged_by != sorted(item.kpi.severities.items()):
         return held(_details(found) or "was not judged by the checks of today")
     return None
 
 
 def _passes(found: Verdict) -> bool:
-    return verdict.answer(found.checks, SEVERITIES) != "hold"
+    """Whether evidence without a flaw lets its key through: `_flaw` saw that the severities are those in force."""
+    return verdict.answer(found.checks, {result.check: result.severity for result in found.checks}) != "hold"
 
 
 def _refusal(found: Verdict, candidate_hash: str, change: str | None, decision: dict[str, Any] | None) -> Held | None:

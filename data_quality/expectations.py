@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data_quality.checks import Check
 from data_quality.verdict import Outcome
+from metrics.check_rules import CheckRule
 
 
-def judge(frame: pd.DataFrame, checks: Sequence[Check]) -> dict[str, list[Outcome]]:
+def judge(frame: pd.DataFrame, checks: Sequence[CheckRule]) -> dict[str, list[Outcome]]:
     """For each check the outcome of every row of the frame of `checks.figures`, in the frame's order.
 
     A row passes when the suite evaluated it and didn't name it as unexpected; a row that it can't be shown to have
@@ -45,7 +45,7 @@ def judge(frame: pd.DataFrame, checks: Sequence[Check]) -> dict[str, list[Outcom
     return outcomes
 
 
-def _validate(frame: pd.DataFrame, checks: Sequence[Check], to_judge: dict[str, Any]) -> dict[str, Any]:
+def _validate(frame: pd.DataFrame, checks: Sequence[CheckRule], to_judge: dict[str, Any]) -> dict[str, Any]:
     """The validation result of each check's expectation; empty when the suite as a whole raised an error."""
     if not checks:
         return {}

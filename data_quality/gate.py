@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from data_quality import candidates, checks, expectations, verdict, warehouse
-from data_quality.checks import CHECKS, SEVERITIES, Check
 from data_quality.plan import Planned, plan
 from data_quality.verdict import CheckResult, Outcome, Verdict
 from metrics import clock
 from metrics.catalog import Catalog
+from metrics.check_rules import RULES, CheckRule
 from metrics.company import Company
 
 
@@ -30,8 +30,9 @@ def judge(company: Company, catalog: Catalog, first: date, last: date) -> list[V
             return []
         loaded = candidates.load(connection, catalog)
         frame = checks.figures(connection, planned, loaded.unreadable)
-        outcomes = expectations.judge(frame, CHECKS)
-        by_check = [_results(check, frame, outcomes[check.name], planned) for check in CHECKS]
+        outcomes = expectations.judge(frame, RULES)
+        by_check = [_results(check, frame, outcomes[check.name], planned) for check in RULES]
+        severities = {item.kpi.kpi_id: item.kpi.severities for item in planned}
         judged_at = clock.now()
         verdicts = []
         for item, *results in zip(planned, *by_check, strict=True):
@@ -43,7 +44,7 @@ def judge(company: Company, catalog: Catalog, first: date, last: date) -> list[V
                 time_period=item.period.code,
                 period_start=item.period.start,
                 period_end=item.period.end,
-                verdict=verdict.answer(results, SEVERITIES),
+                verdict=verdict.answer(results, severities[item.kpi.kpi_id]),
                 checks=tuple(results),
                 candidate_hash=candidate.candidate_hash if candidate else None,
                 definition_hash=item.kpi.definition_hash,
@@ -65,21 +66,23 @@ def summary(verdicts: list[Verdict]) -> Mapping[str, int]:
 
 
 def _results(
-    check: Check, frame: pd.DataFrame, outcomes: Sequence[Outcome], planned: Sequence[Planned]
+    check: CheckRule, frame: pd.DataFrame, outcomes: Sequence[Outcome], planned: Sequence[Planned]
 ) -> list[CheckResult]:
     """The check's result for every planned key."""
     numbers = frame[check.name].to_numpy(dtype="float64", na_value=np.nan).tolist()
-    details = frame[f"{check.name}__detail"].tolist()
+    limits, details = frame[f"{check.name}__limit"].tolist(), frame[f"{check.name}__detail"].tolist()
+    settings = {item.kpi.kpi_id: item.kpi.rules[check.name] for item in planned}
     results = []
-    for number, detail, outcome, item in zip(numbers, details, outcomes, planned, strict=True):
+    for number, limit, detail, outcome, item in zip(numbers, limits, details, outcomes, planned, strict=True):
+        rule = settings[item.kpi.kpi_id]
         judged = outcome in ("pass", "fail")
         figure = number if judged and math.isfinite(number) else None
-        limit = checks.limit_of(check, item.kpi) if judged else None
-        results.append(CheckResult(check.name, outcome, figure, limit, _detail(check, str(detail), outcome, item)))
+        told = f"off: {rule.off}" if rule.off else _detail(check, str(detail), outcome, item)
+        results.append(CheckResult(check.name, rule.severity, outcome, figure, limit if judged else None, told))
     return results
 
 
-def _detail(check: Check, found: str, outcome: Outcome, item: Planned) -> str:
+def _detail(check: CheckRule, found: str, outcome: Outcome, item: Planned) -> str:
     if outcome == "not_evaluated":
         return "could not be evaluated"
     if outcome != "fail":

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from data_quality import admission, offer, published, verdict, warehouse
 from data_quality.admission import CLOSED_PERIOD, Held
-from data_quality.checks import SEVERITIES
 from data_quality.ledger import VERDICTS, ConcurrentRelease, Ledger
 from data_quality.ledger_lock import releasing
 from data_quality.offer import Offer
@@ -140,9 +139,9 @@ def _new_verdicts(ledger: Ledger, offer: Offer, closed: dict[Key, str]) -> pa.Ta
             or found.batch_id != (build.batch_id if build else None)
         ):
             continue
-        answer = verdict.answer(found.checks, SEVERITIES)
+        answer = verdict.answer(found.checks, item.kpi.severities)
         if key in closed:
-            change = CheckResult(CLOSED_PERIOD, "fail", None, None, closed[key])
+            change = CheckResult(CLOSED_PERIOD, "critical", "fail", None, None, closed[key])
             found, answer = replace(found, checks=(*found.checks, change)), "hold"
         row = {
             "kpi_id": found.kpi_id,

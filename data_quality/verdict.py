@@ -20,10 +20,10 @@ import pyarrow as pa
 
 from data_quality.warehouse import has_table
 from metrics import pseudonym
+from metrics.check_rules import Severity
 
 Outcome = Literal["pass", "fail", "not_applicable", "not_evaluated"]
 Answer = Literal["publish", "publish_flagged", "hold"]
-Severity = Literal["critical", "warning"]
 Key = tuple[str, str, str]
 
 SCHEMA = pa.schema(
@@ -50,6 +50,7 @@ class CheckResult:
     """One check of one key. `figure` and `limit` are None for protected KPIs, whose `detail` holds no figure."""
 
     check: str
+    severity: Severity
     outcome: Outcome
     figure: float | None
     limit: float | None

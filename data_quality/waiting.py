@@ -67,7 +67,7 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
             continue
         item, failing = offered.planned[held.key], offered.verdicts[held.key].failing
         if held.key in found.closed:
-            failing += (CheckResult(CLOSED_PERIOD, "fail", None, None, found.closed[held.key]),)
+            failing += (CheckResult(CLOSED_PERIOD, "critical", "fail", None, None, found.closed[held.key]),)
         standing = decisions.get((*held.key, held.candidate_hash)) if held.candidate_hash else None
         shown = not item.kpi.protected
         before = published.get(held.key) if shown else None

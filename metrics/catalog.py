@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from metrics.calendar import Calendar
+from metrics.check_rules import CheckSetting, Rule, Severity, rules_for
 from metrics.company import Company, Objective
 from metrics.errors import NyckeltalError, did_you_mean
 from metrics.periods import Period, later, parse, period_of
@@ -61,7 +62,17 @@ class CatalogKpi(BaseModel):
     min_n_obs: int
     lower_bound: float | None
     upper_bound: float | None
-    gate: dict[str, float]
+    gate: dict[str, CheckSetting]
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """Every check of the gate as it is for this KPI."""
+        return rules_for(self.kind, self.unit, self.gate)
+
+    @property
+    def severities(self) -> dict[str, Severity]:
+        """Of every check of the gate, what failing it does to this KPI."""
+        return {name: rule.severity for name, rule in self.rules.items()}
 
     def target_at(self, freq: str) -> float | None:
         """The target for values of that frequency; None where none is stated (a yearly sum has no weekly target)."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from metrics import clock, dbt_project, reviewed
 from metrics.bases import base_models, inputs_of
 from metrics.catalog import Catalog, CatalogKpi
+from metrics.check_rules import merged
 from metrics.company import Company
 from metrics.compiler import candidates_sql, kpi_sql
 from metrics.errors import NyckeltalError, Problems, did_you_mean
@@ -240,7 +241,7 @@ def _entry(defined: Defined) -> CatalogKpi:
         min_n_obs=definition.reliable_n_obs,
         lower_bound=definition.bounds.lower,
         upper_bound=definition.bounds.upper,
-        gate=adoption.gate,
+        gate=merged(definition.gate, adoption.gate),
     )
 
 

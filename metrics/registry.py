@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, field_validator, model_validator
 
 from metrics import yaml_file
+from metrics.check_rules import GateSettings
 from metrics.company import DEFINITIONS, PERSPECTIVES, Company
 from metrics.errors import NyckeltalError, Problems, did_you_mean
 from metrics.periods import DURATION, parse
@@ -47,6 +48,7 @@ class Definition(Strict):
     a KPI of a cohort: the window after the period's end, such as "90 days", until which its values are provisional.
     `breaks` are periods (2026-01, or a week, quarter or year) with whose first day the data's methodology changed.
     `min_n_obs` is the least n_obs of a value that isn't of low reliability (`reliable_n_obs` has the defaults).
+    `gate` sets checks of the gate otherwise than for KPIs of its kind and unit; an adoption's goes over it.
     """
 
     kpi: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -68,6 +70,7 @@ class Definition(Strict):
     matures_after: str | None = Field(default=None, pattern=DURATION)
     breaks: tuple[str, ...] = ()
     min_n_obs: int | None = Field(default=None, ge=0)
+    gate: GateSettings = Field(default_factory=dict)
     standard: str
     definition_version: int = Field(ge=1)
     notes: str = ""
@@ -130,7 +133,7 @@ class Adoption(Strict):
     freqs: tuple[Freq, ...] = Field(min_length=1)
     segments: tuple[str, ...] = ()
     to_date: bool = True
-    gate: dict[str, float] = Field(default_factory=dict)
+    gate: GateSettings = Field(default_factory=dict)
     definition_version: int | None = Field(default=None, ge=1)
 
 

@@ -78,7 +78,7 @@ def _plain(node: Any) -> Any:
 
 
 def _finding(path: Path, document: CommentedMap, model: type[BaseModel], error: Any) -> NyckeltalError:
-    keys = tuple(error["loc"])
+    keys = tuple(key for key in error["loc"] if key != "[key]")  # which pydantic adds where it is a key that is wrong
     field = ".".join(str(key) for key in keys)
     line = line_of(document, keys) or 1
     if error["type"] == "extra_forbidden":

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from metrics.check_rules import CheckSetting, GateSettings, merged, rules_for
 from metrics.company import PROJECT, Company
 from metrics.compiled import compile_company
 from metrics.errors import NyckeltalError, Problems
 from metrics.registry import adopted_kpis
+from metrics.yaml_file import Strict, load
 
 
 @pytest.fixture
@@ -112,3 +114,37 @@ def test_a_role_is_of_a_domain_and_names_somebody(folder: Path) -> None:
     assert "roles.yml:2: decide: unknown key (did you mean 'decides'?)" in told()
     (folder / "roles.yml").unlink()
     assert Company.load(folder).roles.deciders("finance") == ()
+
+
+@pytest.mark.parametrize(
+    ("gate", "line", "told"),
+    [
+        ("  plausble_change: {limit: 9}", 2, "there is no check 'plausble_change' (did you mean 'plausible_change'?)"),
+        ("  candidates_exist: {severity: warning}", 2, "the same for every KPI"),
+        ("  not_null: {limit: -1}", 2, "greater than or equal to 0"),
+        ("  not_null: {limit: .nan}", 2, "finite number"),
+        ("  not_null: {severity: mild}", 2, "'critical' or 'warning'"),
+        ("  not_null: {off: because it is noisy, limit: 3}", 2, "or under `off` the reason"),
+        ("  not_null: {}", 2, "or under `off` the reason"),
+        ("  not_null: {limt: 3}", 2, "did you mean 'limit'?"),
+    ],
+)
+def test_a_wrong_setting_of_a_check_is_told_with_its_line(tmp_path: Path, gate: str, line: int, told: str) -> None:
+    class Section(Strict):
+        gate: GateSettings
+
+    file = tmp_path / "kpi.yml"
+    file.write_text(f"gate:\n{gate}\n", encoding="utf-8")
+    with pytest.raises(Problems) as caught:
+        load(file, Section)
+    (finding,) = caught.value.findings
+    assert told in str(finding) and (finding.file, finding.line) == (file, line)
+
+
+def test_an_adoptions_setting_goes_over_the_standard_definitions() -> None:
+    standard = {"usual_change": CheckSetting(limit=5, severity="critical"), "not_null": CheckSetting(limit=1)}
+    own = {"usual_change": CheckSetting(limit=7), "not_null": CheckSetting(off="not of our data")}
+    rules = rules_for("flow", "count", merged(standard, own))
+    assert (rules["usual_change"].limit, rules["usual_change"].severity) == (7, "critical")
+    assert rules["not_null"].off == "not of our data"
+    assert rules["plausible_change"].off is None

@@ -6,13 +6,15 @@ import math
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from data_quality import checks, expectations
-from data_quality.checks import CHECKS, SEVERITIES
+from data_quality.checks import candidate
 from data_quality.verdict import CheckResult, Verdict, answer
+from metrics.check_rules import NAMES, RULES, CheckSetting, Severity
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi, months
 
@@ -40,7 +42,7 @@ def test_good_values_are_published(warehouse: Warehouse) -> None:
     verdicts = warehouse.judge("2024-01-01", "2026-03-31")
     assert len(verdicts) == 26
     assert {one.verdict for one in verdicts.values()} == {"publish"}
-    assert all(sorted(r.check for r in one.checks) == sorted(SEVERITIES) for one in verdicts.values())
+    assert all(sorted(r.check for r in one.checks) == sorted(NAMES) for one in verdicts.values())
     assert outcome(verdicts["revenue", "2024-05"], "plausible_change") == "not_applicable"
     assert outcome(verdicts["revenue", "2026-02"], "plausible_change") == "pass"
 
@@ -190,17 +192,33 @@ def test_an_implausible_change_holds_and_is_judged_by_earlier_periods_only(wareh
     for number, factor in enumerate([0.3, 2.5, 100.0]):
         rows = months("2024-01", "2026-02", lambda n: wave(n) * (factor if n == 22 else 1))  # noqa: B023
         warehouse.add(kpi(f"revenue{number}"), rows)
-    warehouse.add(kpi("tolerant", gate={"plausible_change": 1e6}), rows)
+    tolerant = {"plausible_change": CheckSetting(limit=1e6), "usual_change": CheckSetting(off="promised by nobody")}
+    warehouse.add(kpi("tolerant", gate=tolerant), rows)
     verdicts = warehouse.judge("2024-01-01", "2026-02-28")
     held = {name: failing(one) for name, one in verdicts.items() if one.verdict == "hold"}
-    assert held == {(f"revenue{number}", "2025-11"): {"plausible_change"} for number in range(3)}
+    assert held == {(f"revenue{number}", "2025-11"): {"plausible_change", "usual_change"} for number in range(3)}
+    off = next(one for one in verdicts["tolerant", "2025-11"].checks if one.check == "usual_change")
+    assert (off.outcome, off.detail) == ("not_applicable", "off: promised by nobody")
 
 
-def test_a_change_under_five_percent_never_alarms(warehouse: Warehouse) -> None:
+def test_a_severity_of_its_own_flags_what_would_hold(warehouse: Warehouse) -> None:
+    gate = {"within_bounds": CheckSetting(severity="warning")}
+    for name, settings in (("strict", {}), ("lenient", gate)):
+        warehouse.add(kpi(name, gate=settings), {"2026-02": cells(-1, SE=-1)})
+    verdicts = warehouse.judge("2026-02-28", "2026-02-28")
+    assert {name: one.verdict for (name, _), one in verdicts.items()} == {
+        "strict": "hold",
+        "lenient": "publish_flagged",
+    }
+    released = warehouse.publish("2026-02-28", "2026-02-28")
+    assert [one.kpi_id for one in released.held] == ["strict"]
+
+
+def test_a_change_under_five_percent_never_holds(warehouse: Warehouse) -> None:
     warehouse.add(kpi("under"), months("2024-01", "2026-02", lambda n: 1049.0 if n == 25 else 1000.0))
     warehouse.add(kpi("over"), months("2024-01", "2026-02", lambda n: 1051.0 if n == 25 else 1000.0))
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    assert {name: one.verdict for (name, _), one in verdicts.items()} == {"under": "publish", "over": "hold"}
+    assert {name: one.verdict for (name, _), one in verdicts.items()} == {"under": "publish_flagged", "over": "hold"}
 
 
 def test_a_rate_of_few_events_does_not_alarm_when_one_happens(warehouse: Warehouse) -> None:
@@ -233,19 +251,19 @@ def test_no_figure_of_a_protected_kpi_is_in_its_verdict(warehouse: Warehouse) ->
 def frame(**columns: list[float]) -> pd.DataFrame:
     count = len(next(iter(columns.values())))
     table = pd.DataFrame({"key_no": range(count)})
-    for check in CHECKS:
+    for check in RULES:
         table[check.name] = columns.get(check.name, [0.0] * count)
-        table[f"{check.name}__limit"] = check.default_limit
+        table[f"{check.name}__limit"] = check.limit
         table[f"{check.name}__applies"] = True
     return table
 
 
 def test_a_missing_figure_counts_as_not_evaluated() -> None:
-    outcomes = expectations.judge(frame(not_null=[0.0, np.nan, 1.0]), CHECKS)
+    outcomes = expectations.judge(frame(not_null=[0.0, np.nan, 1.0]), RULES)
     assert outcomes["not_null"] == ["pass", "not_evaluated", "fail"]
     assert set(outcomes["within_bounds"]) == {"pass"}
-    assert set(expectations.judge(frame(not_null=[np.nan] * 2), CHECKS)["not_null"]) == {"not_evaluated"}
-    assert expectations.judge(frame(not_null=[]), CHECKS)["not_null"] == []
+    assert set(expectations.judge(frame(not_null=[np.nan] * 2), RULES)["not_null"]) == {"not_evaluated"}
+    assert expectations.judge(frame(not_null=[]), RULES)["not_null"] == []
 
 
 def test_an_exception_in_great_expectations_counts_as_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +273,7 @@ def test_an_exception_in_great_expectations_counts_as_not_evaluated(monkeypatch:
         raise RuntimeError("broken")
 
     monkeypatch.setattr(PandasExecutionEngine, "resolve_metrics", fail)
-    outcomes = expectations.judge(frame(not_null=[0.0, 0.0]), CHECKS)
+    outcomes = expectations.judge(frame(not_null=[0.0, 0.0]), RULES)
     assert {one for column in outcomes.values() for one in column} == {"not_evaluated"}
 
 
@@ -264,30 +282,42 @@ def test_an_exception_in_one_expectation_leaves_the_others(monkeypatch: pytest.M
         return {}
 
     monkeypatch.setattr(expectations, "_validate", validate)
-    assert set(expectations.judge(frame(not_null=[0.0]), CHECKS)["not_null"]) == {"not_evaluated"}
+    assert set(expectations.judge(frame(not_null=[0.0]), RULES)["not_null"]) == {"not_evaluated"}
 
 
 def test_a_verdict_needs_every_planned_check_and_each_once() -> None:
-    passed = [CheckResult(name, "pass", 0.0, 0.0, "") for name in SEVERITIES]
-    assert answer(passed, SEVERITIES) == "publish"
-    assert answer(passed[1:], SEVERITIES) == "hold"
-    assert answer([*passed, passed[0]], SEVERITIES) == "hold"
-    warned = [CheckResult("not_null", "fail", 1.0, 0.0, ""), *(r for r in passed if r.check != "not_null")]
-    assert answer(warned, SEVERITIES) == "hold"
-    assert answer(warned, {**SEVERITIES, "not_null": "warning"}) == "publish_flagged"
-    strange = [CheckResult("not_null", "maybe", 1.0, 0.0, ""), *warned[1:]]  # type: ignore[arg-type]
-    assert answer(strange, {**SEVERITIES, "not_null": "warning"}) == "hold"
+    severities: dict[str, Severity] = {rule.name: rule.severity for rule in RULES}
+    passed = [CheckResult(name, "critical", "pass", 0.0, 0.0, "") for name in NAMES]
+    assert answer(passed, severities) == "publish"
+    assert answer(passed[1:], severities) == "hold"
+    assert answer([*passed, passed[0]], severities) == "hold"
+    warned = [CheckResult("not_null", "critical", "fail", 1.0, 0.0, ""), *(r for r in passed if r.check != "not_null")]
+    assert answer(warned, severities) == "hold"
+    assert answer(warned, {**severities, "not_null": "warning"}) == "publish_flagged"
+    strange = [CheckResult("not_null", "critical", "maybe", 1.0, 0.0, ""), *warned[1:]]  # type: ignore[arg-type]
+    assert answer(strange, {**severities, "not_null": "warning"}) == "hold"
 
 
-def test_a_key_that_a_query_lost_is_not_evaluated(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    lost = [
-        checks.Check(c.name, c.description, c.severity, c.default_limit, f"select * from ({c.sql}) where key_no <> 1")
-        if c.name == "not_null"
-        else c
-        for c in CHECKS
-    ]
-    monkeypatch.setattr(checks, "CHECKS", tuple(lost))
+def test_a_key_that_a_query_lost_or_gave_twice_and_a_query_that_fails_are_not_evaluated(
+    warehouse: Warehouse,
+) -> None:
+    def lost(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        return connection.execute(f"select * from ({candidate.MISSING_VALUES}) where key_no <> 1").df()
+
+    def twice(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        return connection.execute(f"from ({candidate.MISSING_VALUES}) union all from ({candidate.MISSING_VALUES})").df()
+
+    def broken(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        return connection.execute("select 1 / 0 from nowhere").df()
+
     warehouse.add(kpi(), months("2026-01", "2026-02", wave))
-    verdicts = warehouse.judge("2026-01-01", "2026-02-28")
-    assert outcome(verdicts["revenue", "2026-02"], "not_null") == "not_evaluated"
-    assert [one.verdict for one in verdicts.values()] == ["publish", "hold"]
+    for compute, held in ((lost, ["publish", "hold"]), (twice, ["hold"] * 2), (broken, ["hold"] * 2)):
+        warehouse.monkeypatch.setitem(checks.FIGURES, "missing_values", compute)
+        verdicts = warehouse.judge("2026-01-01", "2026-02-28")
+        assert [one.verdict for one in verdicts.values()] == held
+        assert outcome(verdicts["revenue", "2026-02"], "not_null") == "not_evaluated"
+
+
+def test_every_check_has_a_figure_and_every_figure_a_check() -> None:
+    assert {rule.figure for rule in RULES} == set(checks.FIGURES)
+    assert len(set(NAMES)) == len(NAMES)

@@ -1,63 +1,45 @@
-"""The checks of the gate, and their figures for a plan. What computes them: `check_queries.py`."""
+"""The figures that the gate's checks judge, one per planned key and figure; which check judges which says
+`metrics/check_rules.py`.
+
+A figure is computed by a function or a query over the warehouse and the temporary tables of `candidates.py`
+(candidate_rows, builds) and of this module (planned, rules, kpi_feeds, kpi_segments, feeds). It gives key_no, figure
+(what the limit is held against; a key passes when figure <= limit), applies, and detail (for a reader; may hold
+figures). A figure that is NULL or NaN where it applies counts as not evaluated, and so does a key that isn't there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from data_quality import check_queries as queries
+from data_quality.checks import candidate, change, feeds
 from data_quality.plan import Planned
-from data_quality.verdict import Severity
 from data_quality.warehouse import has_table
 from metrics.catalog import CatalogKpi
+from metrics.check_rules import RULES, Rule
+
+Figure = Callable[[duckdb.DuckDBPyConnection], pd.DataFrame]
+COLUMNS = ("key_no", "figure", "applies", "detail")
 
 
-@dataclass(frozen=True)
-class Check:
-    """One check. `default_limit` holds unless the KPI's `gate` sets another under the check's name."""
-
-    name: str
-    description: str
-    severity: Severity
-    default_limit: float
-    sql: str
+def _by(query: str) -> Figure:
+    return lambda connection: connection.execute(query).df()
 
 
-CHECKS: tuple[Check, ...] = (
-    Check(
-        "candidates_exist",
-        "The newest build has the period's rows, one of them the total, computed by the definition in force",
-        "critical",
-        0,
-        queries.CANDIDATES_EXIST,
-    ),
-    Check("not_null", "No value is missing, unless there is nothing to divide by", "critical", 0, queries.NOT_NULL),
-    Check(
-        "within_bounds", "Every value is a number within the bounds of its KPI", "critical", 0, queries.WITHIN_BOUNDS
-    ),
-    Check(
-        "plausible_change",
-        "The total's change, on the period before or on a year ago, is no outlier among earlier changes",
-        "critical",
-        6,
-        queries.PLAUSIBLE_CHANGE,
-    ),
-    Check("inputs_complete", "Every feed upstream covers the whole period", "critical", 0, queries.INPUTS_COMPLETE),
-    Check(
-        "segments_add_up", "The members of every segment add up to the total", "critical", 1e-9, queries.SEGMENTS_ADD_UP
-    ),
-)
-SEVERITIES: dict[str, Severity] = {check.name: check.severity for check in CHECKS}
-
-
-def limit_of(check: Check, kpi: CatalogKpi) -> float:
-    """The KPI's limit for a check."""
-    return kpi.gate.get(check.name, check.default_limit)
+FIGURES: dict[str, Figure] = {
+    "candidates": _by(candidate.CANDIDATES),
+    "missing_values": _by(candidate.MISSING_VALUES),
+    "out_of_bounds": _by(candidate.OUT_OF_BOUNDS),
+    "segment_gap": _by(candidate.SEGMENT_GAP),
+    "lacking_observations": _by(candidate.LACKING_OBSERVATIONS),
+    "incomplete_feeds": _by(feeds.INCOMPLETE_FEEDS),
+    "surprise": change.surprise,
+}
 
 
 def figures(
@@ -65,25 +47,38 @@ def figures(
 ) -> pd.DataFrame:
     """One row per planned key in the plan's order (`key_no`), with figure, limit, applies and detail of every check.
 
-    Columns: key_no, then for each check c: c, c__limit, c__applies, c__detail.
+    Columns: key_no, then for each check c: c, c__limit, c__applies, c__detail. A check that is off doesn't apply.
     """
     _describe(connection, planned, unreadable)
-    ctes = ", ".join(f"{check.name} as ({check.sql})" for check in CHECKS)
-    columns = ", ".join(
-        f"{check.name}.figure::double as {check.name}, {check.name}.applies as {check.name}__applies,"
-        f" {check.name}.detail as {check.name}__detail"
-        for check in CHECKS
+    found = {name: _figure(name, compute, connection, len(planned)) for name, compute in FIGURES.items()}
+    settings = {item.kpi.kpi_id: item.kpi.rules for item in planned}
+    columns: dict[str, Any] = {"key_no": range(len(planned))}
+    for check in RULES:
+        own: list[Rule] = [settings[item.kpi.kpi_id][check.name] for item in planned]
+        figure = found[check.figure]
+        columns[check.name] = figure["figure"]
+        columns[f"{check.name}__limit"] = [rule.limit for rule in own]
+        columns[f"{check.name}__applies"] = figure["applies"] & pd.Series([rule.off is None for rule in own])
+        columns[f"{check.name}__detail"] = figure["detail"]
+    return pd.DataFrame(columns)
+
+
+def _figure(name: str, compute: Figure, connection: duckdb.DuckDBPyConnection, count: int) -> pd.DataFrame:
+    """The figure of every key by key_no. One that fails altogether has no value, and so passes nothing."""
+    try:
+        table = compute(connection)[list(COLUMNS)]
+    except Exception as error:  # whatever goes wrong, what it would have judged is held; the message may hold values
+        logging.getLogger(__name__).error("the figure '%s' could not be computed: %s", name, type(error).__name__)
+        table = pd.DataFrame({column: [] for column in COLUMNS})
+    table = table.drop_duplicates("key_no", keep=False).set_index("key_no").reindex(range(count))
+    return pd.DataFrame(
+        {
+            "figure": table["figure"].astype("float64"),
+            # A key that the query lost, or gave twice, is one to which the figure applies and that has none.
+            "applies": table["applies"].astype("boolean").fillna(True).astype(bool),
+            "detail": table["detail"].astype("object").fillna(""),
+        }
     )
-    joins = " ".join(f"left join {check.name} on {check.name}.key_no = planned.key_no" for check in CHECKS)
-    frame = connection.execute(
-        f"with {ctes} select planned.key_no, {columns} from planned {joins} order by planned.key_no"
-    ).df()
-    for check in CHECKS:
-        frame[f"{check.name}__limit"] = [limit_of(check, item.kpi) for item in planned]
-        # A key that a query lost is one to which the check applies and that was not evaluated.
-        frame[f"{check.name}__applies"] = frame[f"{check.name}__applies"].astype("boolean").fillna(True).astype(bool)
-        frame[f"{check.name}__detail"] = frame[f"{check.name}__detail"].astype("object").fillna("")
-    return frame
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, planned: Sequence[Planned], unreadable: dict[str, str]) -> None:
@@ -111,7 +106,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, planned: Sequence[Planned],
             "null_rule": _null_rule(item.kpi),
             "lookback": item.kpi.lookback,
             "observable_from": item.observable_from,
-            "plausible_limit": item.kpi.gate.get("plausible_change", 6),
+            "min_n_obs": item.kpi.min_n_obs,
             "protected": item.kpi.protected,
             "unreadable": unreadable.get(item.kpi.kpi_id),
         }
@@ -167,7 +162,7 @@ _RULES = pa.schema(
         ("null_rule", _TEXT),
         ("lookback", _TEXT),
         ("observable_from", _DAY),
-        ("plausible_limit", pa.float64()),
+        ("min_n_obs", pa.int64()),
         ("protected", pa.bool_()),
         ("unreadable", _TEXT),
     ]

@@ -1,0 +1,145 @@
+"""The gate's checks as definitions know them: names, default severity and limits, and what a KPI may say of them.
+
+How a figure is computed is no matter of this module; that is `data_quality/checks/`, under the figure's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from metrics.errors import did_you_mean
+from metrics.yaml_file import Strict
+
+Severity = Literal["critical", "warning"]
+
+
+@dataclass(frozen=True)
+class CheckRule:
+    """One check: a key passes when its `figure` is at most the limit.
+
+    `limit` holds for every KPI but those whose kind or unit is in `limits`. Failing a critical check holds, failing a
+    warning publishes flagged. A strong signal and a weak one are two checks on one figure. A `fixed` check is what the
+    project promises of every published value: it can't be set.
+    """
+
+    name: str
+    figure: str
+    description: str
+    severity: Severity
+    limit: float
+    limits: Mapping[str, float] = field(default_factory=dict)
+    fixed: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A check as it is for one KPI: `off` is the reason why it isn't made, None where it is."""
+
+    severity: Severity
+    limit: float
+    off: str | None
+
+
+RULES: tuple[CheckRule, ...] = (
+    CheckRule(
+        "candidates_exist",
+        "candidates",
+        "The newest build has the period's rows, one of them the total, computed by the definition in force",
+        "critical",
+        0,
+        fixed=True,
+    ),
+    CheckRule(
+        "inputs_complete",
+        "incomplete_feeds",
+        "Every feed upstream covers the whole period, and the history that the KPI looks back on",
+        "critical",
+        0,
+        fixed=True,
+    ),
+    CheckRule("not_null", "missing_values", "No value is missing, unless there is nothing to divide by", "critical", 0),
+    CheckRule("within_bounds", "out_of_bounds", "Every value is a number within its KPI's bounds", "critical", 0),
+    CheckRule("segments_add_up", "segment_gap", "The members of every segment add up to the total", "critical", 1e-9),
+    CheckRule(
+        "enough_observations",
+        "lacking_observations",
+        "The total is computed from as many observations as a reliable value needs",
+        "warning",
+        0,
+    ),
+    CheckRule(
+        "plausible_change",
+        "surprise",
+        "The total is where its trend and season lead one to expect it: in robust standard deviations",
+        "critical",
+        6,
+    ),
+    CheckRule("usual_change", "surprise", "The same, for a smaller surprise", "warning", 4),
+)
+NAMES = tuple(rule.name for rule in RULES)
+
+
+def _known(name: str) -> str:
+    rules = {rule.name: rule for rule in RULES}
+    if name not in rules:
+        raise ValueError(f"there is no check '{name}'{did_you_mean(name, list(rules))}")
+    if rules[name].fixed:
+        raise ValueError(f"the check '{name}' is the same for every KPI and can't be set")
+    return name
+
+
+CheckName = Annotated[str, AfterValidator(_known)]
+
+
+class CheckSetting(Strict):
+    """What a KPI's `gate` says of one check: another limit, another severity, or that it is off, with the reason."""
+
+    limit: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    severity: Severity | None = None
+    off: str | None = Field(default=None, min_length=10)
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> CheckSetting:
+        stated = self.limit is not None or self.severity is not None
+        if stated == (self.off is not None):
+            raise ValueError("state a `limit`, a `severity` or both, or under `off` the reason why it isn't made")
+        return self
+
+    def over(self, other: CheckSetting) -> CheckSetting:
+        """This setting, and where it is silent the other's."""
+        if self.off is not None or other.off is not None:
+            return self
+        return CheckSetting(
+            limit=other.limit if self.limit is None else self.limit, severity=self.severity or other.severity
+        )
+
+
+GateSettings = dict[CheckName, CheckSetting]
+
+
+def merged(standard: Mapping[str, CheckSetting], own: Mapping[str, CheckSetting]) -> dict[str, CheckSetting]:
+    """The settings of a standard definition, and over them those of an adoption."""
+    both = {name: setting.over(standard[name]) if name in standard else setting for name, setting in own.items()}
+    return {name: (dict(standard) | both)[name] for name in NAMES if name in standard or name in both}
+
+
+def rules_for(kind: str, unit: str, settings: Mapping[str, CheckSetting]) -> dict[str, Rule]:
+    """Every check as it is for a KPI of that kind and unit with those settings."""
+    return {rule.name: _rule(rule, kind, unit, settings.get(rule.name)) for rule in RULES}
+
+
+def _rule(rule: CheckRule, kind: str, unit: str, setting: CheckSetting | None) -> Rule:
+    default = next((rule.limits[one] for one in (kind, unit) if one in rule.limits), rule.limit)
+    if setting is None:
+        return Rule(rule.severity, default, None)
+    limit = default if setting.limit is None else setting.limit
+    return Rule(setting.severity or rule.severity, limit, setting.off)
+
+
+def figures(rules: Iterable[CheckRule] = RULES) -> tuple[str, ...]:
+    """The figures that the checks judge, each once."""
+    return tuple(dict.fromkeys(rule.figure for rule in rules))
