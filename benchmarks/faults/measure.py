@@ -1,0 +1,104 @@
+"""What a fault did: which published numbers it moved, by how much, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from data_quality import candidates, warehouse
+from data_quality.release import Release
+from data_quality.verdict import Key, Verdict
+from metrics.catalog import Catalog
+
+UNMOVED = 1e-6
+"""Per cent under which a number counts as unmoved: sums of floating-point numbers differ in their last digits."""
+_CELLS = """
+select kpi_id, freq, time_period, segment, member, obs_value, n_obs
+from candidate_rows where period_end between $first and $last
+"""
+KEY = ["kpi_id", "freq", "time_period"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one key: `held`, `flagged` or `published`, and the checks that failed."""
+
+    answer: str
+    checks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Move:
+    """A total or a cell that a fault moved, in per cent of its clean value, and what became of its key."""
+
+    kpi_id: str
+    freq: str
+    time_period: str
+    segment: str
+    member: str
+    pct: float
+    outcome: Outcome
+
+
+def cells(catalog: Catalog, first: date, last: date) -> pd.DataFrame:
+    """All candidates of the periods that end in [first, last], of the deployment in force.
+
+    Columns: kpi_id, freq, time_period, segment, member, obs_value (NaN where NULL), n_obs.
+    """
+    with warehouse.connect() as connection:
+        candidates.load(connection, catalog)
+        return connection.execute(_CELLS, {"first": first, "last": last}).df()
+
+
+def outcomes(verdicts: Iterable[Verdict], release: Release | None) -> dict[Key, Outcome]:
+    """By key. What the release refused is held, as a period that has closed."""
+    answers = {"publish": "published", "publish_flagged": "flagged", "hold": "held"}
+    found = {one.key: Outcome(answers[one.verdict], tuple(result.check for result in one.failing)) for one in verdicts}
+    for held in release.held if release else ():
+        key = (held.kpi_id, held.freq, held.time_period)
+        checks = dict.fromkeys((*(found[key].checks if key in found else ()), *held.checks))
+        found[key] = Outcome("held", tuple(checks))
+    return found
+
+
+def moves(
+    catalog: Catalog, clean: pd.DataFrame, faulted: pd.DataFrame, judged: Mapping[Key, Outcome], kpis: frozenset[str]
+) -> list[Move]:
+    """The totals and cells of those KPIs that differ from the clean world's, the most moved first.
+
+    A value that is missing on one side has moved by 100 %. Of a fraction that may be negative (a growth, a gap) a
+    percentage point counts as one per cent: what is near nought moves by any per cent.
+    """
+    on = [*KEY, "segment", "member"]
+    both = clean[clean.kpi_id.isin(kpis)].merge(
+        faulted[faulted.kpi_id.isin(kpis)], on=on, how="outer", suffixes=("_clean", "")
+    )
+    by_point = {kpi.kpi_id for kpi in catalog.kpis if kpi.unit == "fraction" and kpi.lower_bound is None}
+    before, after = both.obs_value_clean, both.obs_value
+    size = before.abs().mask(both.kpi_id.isin(by_point), 1.0)
+    pct = (100 * (after - before).abs() / size).mask(before.isna() != after.isna(), 100.0)
+    pct = pct.mask((before == 0) & (after != 0), 100.0).mask(before == after, 0.0)
+    both = both.assign(pct=pct)
+    both = both[both.pct > UNMOVED].sort_values(["pct", *on], ascending=[False, *[True] * len(on)])
+    unjudged = Outcome("held", ("not judged",))
+    return [
+        Move(*row[:5], round(row[5], 4), judged.get(tuple(row[:3]), unjudged))
+        for row in both[[*on, "pct"]].itertuples(index=False, name=None)
+    ]
+
+
+def as_json(move: Move) -> dict[str, Any]:
+    """A move as it stands in the results."""
+    cell = {} if move.segment == "_T" else {"cell": f"{move.segment} {move.member}"}
+    return {
+        "kpi_id": move.kpi_id,
+        "period": move.time_period,
+        **cell,
+        "moved_pct": move.pct,
+        "outcome": move.outcome.answer,
+        "checks": list(move.outcome.checks),
+    }
