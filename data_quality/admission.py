@@ -11,17 +11,20 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_quality import outgoing, verdict, vintages
 from data_quality.candidates import Build, Candidate
 from data_quality.ledger import Ledger
 from data_quality.offer import Offer
 from data_quality.plan import Planned
-from data_quality.verdict import Key, Verdict
+from data_quality.verdict import CheckResult, Key, Verdict
 from data_quality.vintages import ADMITTED
 from metrics.catalog import Catalog
 
-CLOSED_PERIOD = "closed_period"  # what a decision names beside checks, to let a closed period's changed value through
+# What a decision names beside checks: that a closed period's value changes, and that a refactoring gives another value.
+CLOSED_PERIOD, REFACTORING = "closed_period", "refactoring"
+Changes = dict[Key, tuple[CheckResult, ...]]  # what shows only beside the published values, as checks that fail
 Decisions = dict[tuple[str, str, str, str], dict[str, Any]]  # by key and candidate hash
 
 
@@ -51,12 +54,12 @@ class Admission:
     """What may be published now.
 
     `admitted` has a row of vintages.ADMITTED for each key; `incoming` are their cells after disclosure control and
-    `new` the vintages among them. `closed` says of held keys how they would change a closed period.
+    `new` the vintages among them. `changes` says of held keys how they differ from what was published and mustn't.
     """
 
     admitted: dict[Key, dict[str, Any]]
     held: tuple[Held, ...]
-    closed: dict[Key, str]
+    changes: Changes
     incoming: pa.Table
     new: pa.Table
 
@@ -65,35 +68,35 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     """Hold every offered key against its stored verdict, the calendar and the decisions.
 
     Nothing but evidence on the candidate as it is now is believed. A release decision lets a key through when it names
-    every check that fails, CLOSED_PERIOD where the value of a closed period would change; a newer reject holds it,
-    whatever the checks say.
+    every check that fails, CLOSED_PERIOD where the value of a closed period would change, and REFACTORING where a
+    definition that was to give the same values doesn't; a newer reject holds it, whatever the checks say.
     """
     committed = ledger.committed("observations")
     decisions = newest_decisions(ledger)
     flawed = {key: flaw for key, item in offer.planned.items() if (flaw := _flaw(item, offer)) is not None}
     rows = {key: _row(item, offer, catalog) for key, item in offer.planned.items() if key not in flawed}
 
-    # What would change a closed period shows in comparison only, so the admitted are compared until none is refused
+    # What changes that mustn't shows in comparison only, so the admitted are compared until none is refused
     # any more: disclosure control, series breaks and revision types see what will be there. What the gate holds is
     # compared at first, where it was published before, so that a decision can name all that stands against it.
     known = committed.group_by(["kpi_id", "freq", "time_period"]).aggregate([])
     published = {tuple(row.values()) for row in known.to_pylist()}
     admitted = {key: row for key, row in rows.items() if key in published or _passes(offer.verdicts[key])}
-    closed: dict[Key, str] = {}
+    changes: Changes = {}
     compared = None
     while admitted != compared:
         compared = admitted
         incoming = outgoing.cells(compared, offer, catalog, committed)
         table = pa.Table.from_pylist(list(compared.values()), schema=ADMITTED)
         new = vintages.select(incoming, table, committed, today=today)
-        closed = _closed_changes(new, catalog) | closed
+        changes = _changes(new, catalog) | changes
         admitted, refused = {}, {}
         for key, row in rows.items():
             decision = decisions.get((*key, row["candidate_hash"]))
-            refusal = _refusal(offer.verdicts[key], row["candidate_hash"], closed.get(key), decision)
+            refusal = _refusal(offer.verdicts[key], row["candidate_hash"], changes.get(key, ()), decision)
             if refusal is not None:
                 refused[key] = refusal
-            elif decision and (offer.verdicts[key].failing or key in closed):
+            elif decision and (offer.verdicts[key].failing or key in changes):
                 by = {"decision_id": decision["decision_id"], "decision_reason": decision["reason"]}
                 admitted[key] = {**row, **by}
             else:
@@ -102,7 +105,7 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     return Admission(
         admitted=admitted,
         held=tuple(held[key] for key in offer.planned if key in held),
-        closed={key: reason for key, reason in closed.items() if key in held},
+        changes={key: found for key, found in changes.items() if key in held},
         incoming=incoming,
         new=new,
     )
@@ -150,20 +153,22 @@ def _passes(found: Verdict) -> bool:
     return verdict.answer(found.checks, {result.check: result.severity for result in found.checks}) != "hold"
 
 
-def _refusal(found: Verdict, candidate_hash: str, change: str | None, decision: dict[str, Any] | None) -> Held | None:
-    """Why a key with sound evidence may not be published; None when it may. `change` is that of a closed period."""
-    failing = tuple(result.check for result in found.failing) + ((CLOSED_PERIOD,) if change else ())
+def _refusal(
+    found: Verdict, candidate_hash: str, changes: tuple[CheckResult, ...], decision: dict[str, Any] | None
+) -> Held | None:
+    """Why a key with sound evidence may not be published; None when it may."""
+    failing = tuple(result.check for result in (*found.failing, *changes))
 
     def held(reason: str) -> Held:
         return Held(*found.key, reason, failing, candidate_hash)
 
     if decision and decision["decision"] == "reject":
         return held(f"was rejected: {decision['reason']}")
-    if _passes(found) and change is None:
+    if _passes(found) and not changes:
         return None
     if decision and decision["decision"] == "release" and set(failing) <= set(decision["checks"]):
         return None
-    reasons = [text for text in (_details(found), change) if text]
+    reasons = [text for text in (_details(found), *(change.detail for change in changes)) if text]
     return held("; ".join(reasons) or "a check fails")
 
 
@@ -193,22 +198,34 @@ def _row(item: Planned, offer: Offer, catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _closed_changes(new: pa.Table, catalog: Catalog) -> dict[Key, str]:
-    """The keys whose period has closed and whose values differ from what was published, and how: the total first."""
+def _changes(new: pa.Table, catalog: Catalog) -> Changes:
+    """The keys whose values differ from what was published and mustn't, and how: the total first."""
     changed: dict[Key, list[dict[str, Any]]] = defaultdict(list)
-    for row in new.filter(new.column("changes_closed")).to_pylist():
+    for row in new.filter(pc.or_(new.column("changes_closed"), new.column("contradicts_refactoring"))).to_pylist():
         changed[row["kpi_id"], row["freq"], row["time_period"]].append(row)
-    reasons = {}
+    found: Changes = {}
     for key, rows in changed.items():
         row = min(rows, key=lambda one: one["obs_value"] == one["old_value"])  # of equals the total, which comes first
-        cell = "" if row["segment"] == "_T" else f"{row['segment']} {row['member']}: "
-        how = f"its value changed ({cell}{_figure(row['old_value'])} → {_figure(row['obs_value'])})"
-        if catalog.kpi(key[0]).protected:
-            how = "its value changed"
-        elif row["obs_value"] == row["old_value"]:
-            how = "the rows behind its value changed"
-        reasons[key] = f"the period closed on {row['closes_on']}; {how}"
-    return reasons
+        how = _how(row, protected=catalog.kpi(key[0]).protected)
+        checks = []
+        if any(one["contradicts_refactoring"] for one in rows):
+            was, now = row["known_hash"], row["definition_hash"]
+            detail = f"definition {now} was recorded as a refactoring of {was}; {how}, and no newer rows were delivered"
+            checks.append(CheckResult(REFACTORING, "critical", "fail", None, None, detail))
+        if any(one["changes_closed"] for one in rows):
+            detail = f"the period closed on {row['closes_on']}; {how}"
+            checks.append(CheckResult(CLOSED_PERIOD, "critical", "fail", None, None, detail))
+        found[key] = tuple(checks)
+    return found
+
+
+def _how(row: dict[str, Any], *, protected: bool) -> str:
+    if protected:
+        return "its value changed"
+    if row["obs_value"] == row["old_value"]:
+        return "the rows behind its value changed"
+    cell = "" if row["segment"] == "_T" else f"{row['segment']} {row['member']}: "
+    return f"its value changed ({cell}{_figure(row['old_value'])} → {_figure(row['obs_value'])})"
 
 
 def _figure(value: float | None) -> str:

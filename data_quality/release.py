@@ -14,11 +14,11 @@ from typing import Any
 import pyarrow as pa
 
 from data_quality import admission, offer, published, verdict, warehouse
-from data_quality.admission import CLOSED_PERIOD, Held
+from data_quality.admission import Changes, Held
 from data_quality.ledger import VERDICTS, ConcurrentRelease, Ledger
 from data_quality.ledger_lock import releasing
 from data_quality.offer import Offer
-from data_quality.verdict import CheckResult, Key
+from data_quality.verdict import Key
 from metrics import clock
 from metrics import company as deployment
 from metrics.catalog import Catalog
@@ -49,7 +49,8 @@ class Release:
 def publish(company: Company, catalog: Catalog, first: date, last: date) -> Release:
     """Release the keys whose period ended in [first, last] and that have a passing verdict, or a decision, as they are.
 
-    A closed period's changed value is held, unless the definition's version is newer or a decision names CLOSED_PERIOD.
+    A value that changes in a closed period, or by a refactoring, is held, unless the definition's version is newer or a
+    decision names CLOSED_PERIOD or REFACTORING.
     Appends new vintages and verdicts to the ledger and swaps the published file. It finishes what an interrupted
     release left undone; a decision that no release covers yet makes one. With nothing new it appends nothing.
     Raises NyckeltalError when the warehouse or the data folder can't be used, or the clock stands before the last
@@ -88,7 +89,7 @@ def _release(offered: Offer, company: Company, catalog: Catalog) -> Release:
     now, today = clock.now(), clock.today(company.time_zone)
     newest = ledger.newest
     found = admission.admit(offered, ledger, catalog, today)
-    verdicts = _new_verdicts(ledger, offered, found.closed)
+    verdicts = _new_verdicts(ledger, offered, found.changes)
     catalog_text = catalog.definitions_json
     row = None
     news = found.new.num_rows or verdicts.num_rows or ledger.unsealed_decisions()
@@ -120,10 +121,10 @@ def _batches(offer: Offer) -> set[str]:
     return {build.batch_id for build in builds if build is not None and build.batch_id}
 
 
-def _new_verdicts(ledger: Ledger, offer: Offer, closed: dict[Key, str]) -> pa.Table:
+def _new_verdicts(ledger: Ledger, offer: Offer, changes: Changes) -> pa.Table:
     """The verdicts on the candidates as they are now that differ from what the ledger holds of their keys.
 
-    For a key that is held as its period has closed, that is one more check that fails.
+    For a key that is held as it differs from what was published, that is one more check that fails.
     """
     latest: dict[Key, tuple[Any, ...]] = {}
     compared = ("verdict", "checks", "candidate_hash", "definition_hash")
@@ -140,9 +141,8 @@ def _new_verdicts(ledger: Ledger, offer: Offer, closed: dict[Key, str]) -> pa.Ta
         ):
             continue
         answer = verdict.answer(found.checks, item.kpi.severities)
-        if key in closed:
-            change = CheckResult(CLOSED_PERIOD, "critical", "fail", None, None, closed[key])
-            found, answer = replace(found, checks=(*found.checks, change)), "hold"
+        if key in changes:
+            found, answer = replace(found, checks=(*found.checks, *changes[key])), "hold"
         row = {
             "kpi_id": found.kpi_id,
             "freq": found.freq,

@@ -100,9 +100,15 @@ statuses as (
     join admitted a using (kpi_id, freq, time_period)
     join series s using (kpi_id, freq, time_period, segment, member)
 ),
--- The keys that were published before, and by which version.
+-- The segments of each key that were published before, by which definition, and when.
 known as (
-    select kpi_id, freq, time_period, max(definition_version) as known_version from latest group by all
+    select
+        kpi_id, freq, time_period, segment,
+        max(definition_version) as known_version,
+        max_by(definition_hash, sequence) as known_hash,
+        max(published_at) as known_published_at
+    from latest
+    group by all
 ),
 compared as (
     select
@@ -118,6 +124,8 @@ compared as (
         a.closes_on,
         l.kpi_id is null as is_new,
         k.known_version,
+        k.known_hash,
+        k.known_published_at,
         l.obs_value as old_value,
         not (
             same(s.obs_value, l.obs_value) and same(s.numerator, l.numerator) and same(s.denominator, l.denominator)
@@ -135,7 +143,7 @@ compared as (
     from statuses s
     join admitted a using (kpi_id, freq, time_period)
     left join latest l using (kpi_id, freq, time_period, segment, member)
-    left join known k using (kpi_id, freq, time_period)
+    left join known k using (kpi_id, freq, time_period, segment)
 ),
 revisions as (
     select *, case
@@ -163,7 +171,14 @@ coalesce(
     closes_on < $today::date and definition_version <= known_version
         and (is_new or revision_type is not null and period_changed),
     false
-) as changes_closed
+) as changes_closed,
+-- Another hash of the same version is a refactoring, which must give what was published. Newer rows may give another
+-- value; a segment that wasn't published has nothing to be equal to.
+coalesce(
+    definition_version = known_version and definition_hash <> known_hash and (is_new or revision_type is not null)
+        and not coalesce(newest_delivery > known_published_at, false),
+    false
+) as contradicts_refactoring
 from revisions
 order by kpi_id, freq, period_start, segment, member
 """
@@ -180,7 +195,8 @@ def select(incoming: pa.Table, admitted: pa.Table, committed: pa.Table, *, today
     - U low reliability: n_obs is below the definition's least one;
     - P provisional up to and including the day `closes_on`, A after it.
     More columns: closes_on, is_new, old_value (the latest vintage's), and changes_closed: whether the period closed
-    before today and the vintage alters what was published of it by this definition version.
+    before today and the vintage alters what was published of it by this definition version; contradicts_refactoring:
+    whether it alters what the same version published by another hash, and no rows delivered since would explain it.
     """
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow.compute as pc
 
 from data_quality import admission, offer, warehouse
-from data_quality.admission import CLOSED_PERIOD, Held
+from data_quality.admission import Held
 from data_quality.ledger import Ledger
 from data_quality.offer import FeedState, Offer
 from data_quality.plan import Planned
@@ -66,8 +66,7 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
         if held.key not in offered.verdicts:
             continue
         item, failing = offered.planned[held.key], offered.verdicts[held.key].failing
-        if held.key in found.closed:
-            failing += (CheckResult(CLOSED_PERIOD, "critical", "fail", None, None, found.closed[held.key]),)
+        failing += found.changes.get(held.key, ())
         standing = decisions.get((*held.key, held.candidate_hash)) if held.candidate_hash else None
         shown = not item.kpi.protected
         before = published.get(held.key) if shown else None

@@ -105,52 +105,7 @@ class Lineage:
                     _want(wanted, model, columns)
         return parts
 
-    def _wanted(self, generated: Mapping[str, str]) -> dict[str, Read]:
-        """What generated models read of the manifest's."""
-        wanted: dict[str, Read] = {}
-        columns: dict[str, tuple[str, ...]] = {}  # of the generated models
-        for name, code in generated.items():
-            refs = _REF.findall(code)
-            if all(ref in generated for ref in refs):
-                continue
-            try:
-                schema = {ref: columns.get(ref, ()) if ref in generated else self._columns(ref) for ref in refs}
-                select = Select(rendered(self._node(code), self.macros), {MODELS: schema, RAW: self._raw}, RAW)
-                columns[name] = select.columns
-                reads = _models_read(select.reads)
-            except (NotRendered, NotPruned):
-                reads = dict.fromkeys(refs)
-            for model, read in reads.items():
-                if model not in generated:
-                    _want(wanted, model, read)
-        return wanted
-
-    def _node(self, code: str) -> dict[str, Any]:
-        """Generated code as a node of the manifest."""
-        called = [key for key in self._own_macros if self.macros[key]["name"] + "(" in code]
-        return {"raw_code": code, "config": {"materialized": "table"}, "depends_on": {"macros": called}}
-
-    def _part(self, name: str, read: Read) -> tuple[str, dict[str, Read]]:
-        """The part of a model's code that the columns need, and what it reads of other models."""
-        if (name, read) not in self._parts:
-            self._parts[name, read] = self._whole(name)
-            if read is not None and (select := self._select(name)) is not None:
-                try:
-                    pruned = select.only(read)
-                except NotPruned:
-                    pass
-                else:
-                    declared = self.nodes[self._built[name]]["columns"]
-                    types = {column: declared.get(column, {}).get("data_type") for column in sorted(read)}
-                    self._parts[name, read] = f"{json.dumps(types)}\n{pruned.sql}", _models_read(pruned.reads)
-        return self._parts[name, read]
-
-    def _whole(self, name: str) -> tuple[str, dict[str, Read]]:
-        key = self._built[name]
-        parents = [self.nodes[parent]["name"] for parent in self.parents[key] if parent in self.nodes]
-        return unrendered(self.nodes[key], self.macros), dict.fromkeys(parents)
-
-    def _select(self, name: str) -> Select | None:
+    def select(self, name: str) -> Select | None:
         """The model as a select that can be taken apart, None where it can't."""
         if name not in self._selects:
             node = self.nodes[self._built[name]]
@@ -163,12 +118,61 @@ class Lineage:
                 self._selects[name] = None
         return self._selects[name]
 
+    def _wanted(self, generated: Mapping[str, str]) -> dict[str, Read]:
+        """What generated models read of the manifest's."""
+        wanted: dict[str, Read] = {}
+        columns: dict[str, tuple[str, ...]] = {}  # of the generated models
+        for name, code in generated.items():
+            refs = _REF.findall(code)
+            models = [ref for ref in refs if ref not in generated and ref in self._built]
+            if not models:
+                continue
+            try:
+                schema = {ref: self._columns(ref) if ref in models else columns.get(ref, ()) for ref in refs}
+                select = Select(rendered(self._node(code), self.macros), {MODELS: schema, RAW: self._raw}, RAW)
+                columns[name] = select.columns
+                reads = _models_read(select.reads)
+            except (NotRendered, NotPruned):
+                reads = dict.fromkeys(models)
+            for model, read in reads.items():
+                if model in models:
+                    _want(wanted, model, read)
+        return wanted
+
+    def _node(self, code: str) -> dict[str, Any]:
+        """Generated code as a node of the manifest."""
+        called = [key for key in self._own_macros if self.macros[key]["name"] + "(" in code]
+        return {"raw_code": code, "config": {"materialized": "table"}, "depends_on": {"macros": called}}
+
+    def _part(self, name: str, read: Read) -> tuple[str, dict[str, Read]]:
+        """The part of a model's code that the columns need, and what it reads of other models."""
+        if (name, read) not in self._parts:
+            self._parts[name, read] = self._whole(name)
+            if read is not None and (select := self.select(name)) is not None:
+                try:
+                    pruned = select.only(read)
+                except NotPruned:
+                    pass
+                else:
+                    declared = self.nodes[self._built[name]]["columns"].items()
+                    types = {column.lower(): facts["data_type"] for column, facts in declared if column.lower() in read}
+                    self._parts[name, read] = (
+                        f"{json.dumps(types, sort_keys=True)}\n{pruned.sql}",
+                        _models_read(pruned.reads),
+                    )
+        return self._parts[name, read]
+
+    def _whole(self, name: str) -> tuple[str, dict[str, Read]]:
+        key = self._built[name]
+        parents = [self.nodes[parent]["name"] for parent in self.parents[key] if parent in self.nodes]
+        return unrendered(self.nodes[key], self.macros), dict.fromkeys(parents)
+
     def _columns(self, name: str) -> tuple[str, ...]:
         """A model's columns, in the order of its table; none where they aren't known."""
         node = self.nodes[self._built[name]]
         if node["config"].get("contract", {}).get("enforced"):
             return tuple(node["columns"])
-        select = self._select(name)
+        select = self.select(name)
         return select.columns if select else ()
 
     @cached_property

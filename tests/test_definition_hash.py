@@ -178,3 +178,13 @@ def test_adopting_more_or_otherwise_is_no_other_definition(definitions: Definiti
         assert current_definition(replace(kpi, adoption=adoption), definitions.layer, lineage).hash == before
     other = replace(kpi, definition=kpi.definition.model_copy(update={"metric": "order_lines"}))
     assert current_definition(other, definitions.layer, lineage).hash != before
+
+
+def test_generated_code_that_reads_another_base_or_a_table_whole(definitions: Definitions) -> None:
+    lineage = definitions.lineage()
+    parts = lineage.parts({"a": "select day from {{ ref('base_of_another_kpi') }}"})
+    assert set(parts) == {"a"}
+    whole = lineage.parts({"a": "select leads from {{ ref('fct_leads') }} as leads"})  # a row as one value
+    some = lineage.parts({"a": "select lead_date from {{ ref('fct_leads') }}"})
+    assert set(whole) == set(some) == {"a", "fct_leads", "stg_leads"}
+    assert "is_qualified" in whole["fct_leads"] and "is_qualified" not in some["fct_leads"]

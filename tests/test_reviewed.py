@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from metrics import reviewed
 from metrics.company import PROJECT, Company
@@ -16,6 +17,7 @@ from metrics.errors import NyckeltalError, Problems
 from metrics.registry import Kpi, adopted_kpis
 from metrics.reviewed import Current, Record
 from metrics.yaml_file import load
+from orchestration.cli import app
 
 DAY = date(2026, 11, 24)
 
@@ -108,3 +110,17 @@ def test_an_adoption_is_not_below_its_standard(kpi: Kpi, monkeypatch: pytest.Mon
         changed = replace(kpi, definition=standard, adoption=adoption)
         assert bool(list(version_not_below_standard(changed, None, None))) is wrong  # type: ignore[arg-type]
         assert changed.version == (version or 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["net_revenue", "--by", "cfo"], "--reason: a refactoring needs a reason, and who reviewed it"),
+        (["net_revenue", "--reason", "why", "--by", " "], "--by: a refactoring needs a reason"),
+        (["--reason", "why", "--by", "cfo"], "name the KPIs, or give --all"),
+        (["net_revenue", "--all", "--reason", "why", "--by", "cfo"], "name the KPIs, or give --all"),
+    ],
+)
+def test_the_command_says_what_it_lacks(arguments: list[str], told: str) -> None:
+    error = CliRunner().invoke(app, ["refactored", *arguments]).exception
+    assert isinstance(error, NyckeltalError) and told in str(error)

@@ -41,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  'b1da21881c3a86e3' AS definition_hash,
+  '226fece3718e06a9' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   CAST(NULL AS DOUBLE) AS year_to_date,
   CAST(NULL AS DOUBLE) AS rolling_12_months,
-  '4d0f96bd12596fda' AS definition_hash,
+  'd5ac3fb4461f2098' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 WHERE period.span = 'period'

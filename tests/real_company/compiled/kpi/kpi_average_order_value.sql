@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '2b0c294eec8e2a5a' AS definition_hash,
+  '10c1e21d78eb5ef6' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

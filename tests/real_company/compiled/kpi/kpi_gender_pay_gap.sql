@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   CAST(NULL AS DOUBLE) AS year_to_date,
   CAST(NULL AS DOUBLE) AS rolling_12_months,
-  'dbe5ba23ab9f7c54' AS definition_hash,
+  '9b3e11e85256bc88' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 WHERE period.span = 'period'

@@ -1,0 +1,109 @@
+"""Changed definitions through the real dbt: a new version, a refactoring that is none, and pruned models."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import Deployment
+
+from metrics import dbt_project
+from metrics.company import PROJECT, Company
+from metrics.compiled import compile_company, plan_company, raw_columns, record_refactoring, write
+from metrics.lineage import Lineage
+from orchestration import partitions
+
+pytestmark = pytest.mark.xdist_group("deployment")
+
+
+@pytest.fixture
+def copied(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    """The deployment a day later, with data and company in folders of their own that may be changed."""
+    data, company = tmp_path / "data", tmp_path / "sample_company"
+    shutil.copytree(deployment.data, data, symlinks=True)
+    shutil.copytree(PROJECT / "sample_company", company, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(data))
+    monkeypatch.setenv("NYCKELTAL_NOW", "2024-03-13T06:00:00+00:00")
+    yield Deployment(Company.load(company), data, deployment.first_run)
+
+
+def published(deployment: Deployment, query: str) -> list[Any]:
+    with duckdb.connect(str(deployment.data / "published.duckdb"), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_new_version_revises_the_history_and_a_refactoring_that_changes_values_is_held(copied: Deployment) -> None:
+    folder = copied.company.path
+    before = published(copied, "from kpi.observations where kpi_id <> 'web_sessions' order by all")
+    replace(folder / "models/staging/stg_web_sessions.sql", "cast(sessions as bigint)", "cast(sessions + 1 as bigint)")
+    adoption = folder / "kpis/marketing/web_sessions.yml"
+    adoption.write_text(f"{adoption.read_text()}definition_version: 2\n")
+    company = Company.load(folder)
+    planned = plan_company(company)
+    record_refactoring(company, planned, ["conversion_rate"], "sessions are counted otherwise", "cmo")
+    write(company, compile_company(company, planned))
+    assert partitions.still_open(company)[0] == partitions.history(company)[0]
+
+    done = Deployment(company, copied.data, copied.first_run).run(*partitions.still_open(company))
+    assert done.build_failures == {}
+    held = {one.time_period: one.checks for one in done.release.held if one.kpi_id == "conversion_rate"}
+    assert "refactoring" in held["2024-02"] and {"refactoring", "closed_period"} <= set(held["2023-12"])
+    assert published(copied, "from kpi.observations where kpi_id <> 'web_sessions' order by all") == before
+
+    months = "kpi_id = 'web_sessions' and freq = 'M' and segment = '_T' and time_period >= '2023-12'"
+    vintages = published(
+        copied,
+        "select time_period, definition_version, revision_type, obs_value, revision_reason from kpi.vintages"
+        f" where {months} order by 1, 2",
+    )
+    assert [row[:3] for row in vintages] == [
+        (month, version, kind)
+        for month in ("2023-12", "2024-01", "2024-02")
+        for version, kind in ((1, None), (2, "R3"))
+    ]
+    old, new = vintages[0::2], vintages[1::2]
+    assert all(after[3] > earlier[3] for earlier, after in zip(old, new, strict=True))
+    assert {row[4] for row in new} == {"definition version 1 became 2"}
+    as_of = f"select time_period, obs_value from kpi.as_of('2024-03-12') where {months} order by 1"
+    assert published(copied, as_of) == [(row[0], row[3]) for row in old]
+    now = f"select time_period, obs_value from kpi.observations where {months} order by 1"
+    assert published(copied, now) == [(row[0], row[3]) for row in new]
+
+
+def test_what_is_left_of_a_model_gives_the_columns_that_were_built(deployment: Deployment) -> None:
+    """Each model of the sample company, asked for one of its columns after the other."""
+    target = dbt_project.target_dir(deployment.company)
+    lineage = Lineage(target / "manifest.json", raw_columns(deployment.company))
+    compared = 0
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{deployment.data / 'warehouse.duckdb'}' as built (read_only)")
+        connection.execute("create schema raw")
+        connection.execute("create schema models")
+        for feed in deployment.company.feeds:
+            connection.execute(f'create view raw."{feed}" as from built.raw."{feed}"')
+        tables = {}
+        for name, key in lineage.models.items():
+            schema = lineage.nodes[key]["schema"]
+            if schema in ("staging", "marts"):
+                tables[name] = f"built.{schema}.{name}"
+                connection.execute(f"create view models.{name} as from {tables[name]}")
+        for name, table in tables.items():
+            select = lineage.select(name)
+            assert select is not None, name
+            for column in select.columns:
+                sql = select.only([column]).sql.replace("'0001-01-01'", "'2024-03-12'")  # today
+                there = Counter(connection.execute(f'select "{column}" from {table}').fetchall())
+                assert Counter(connection.execute(sql).fetchall()) == there, (name, column)
+                compared += 1
+    assert compared > 100
