@@ -33,6 +33,8 @@ clients: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.overhead
 
 faults: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.faults.run

@@ -1,12 +1,11 @@
 """What is compared. Each contender computes the whole catalogue, and leaves its values in one form.
 
-A contender is a function from a connection to seconds: it does what isn't timed, times the rest, and makes the table
+A contender is a function from a connection to its times: it does what isn't timed, times the rest, and makes the table
 `result` (kpi_id, freq, period_start, segment, member, value).
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from benchmarks import hand
 from benchmarks.catalogue import FREQS, compiled, semantic_layer
 from benchmarks.engine import Engine
 from benchmarks.facts import LAST_MONTH, SEGMENTS, add_month
+from benchmarks.results_file import Stopwatch, Timing
 from metrics.semantic import GRAINS, SemanticLayer
 
 
@@ -29,64 +29,64 @@ class Size:
     seed: int
 
 
-Contender = Callable[[duckdb.DuckDBPyConnection, Path, Size], float]
+Contender = Callable[[duckdb.DuckDBPyConnection, Path, Size], Timing]
 _TOUCHED = " or ".join(
     f"freq = '{freq}' and period_start >= date_trunc('{unit}', date '{LAST_MONTH}')"
     for freq, unit in hand.UNITS.items()
 )
 
 
-def hand_full(connection: duckdb.DuckDBPyConnection, _: Path, __: Size) -> float:
+def hand_full(connection: duckdb.DuckDBPyConnection, _: Path, __: Size) -> Timing:
     """By hand, everything from the mart."""
-    started = time.perf_counter()
+    watch = Stopwatch()
     hand.compute(connection)
-    seconds = time.perf_counter() - started
+    timing = watch.stop()
     _unpivoted(connection)
-    return seconds
+    return timing
 
 
-def hand_month(connection: duckdb.DuckDBPyConnection, _: Path, size: Size) -> float:
+def hand_month(connection: duckdb.DuckDBPyConnection, _: Path, size: Size) -> Timing:
     """By hand, the week, month, quarter and year that a new month touches."""
     add_month(connection, size.rows // size.months, size.rows, size.seed)
-    started = time.perf_counter()
+    watch = Stopwatch()
     hand.compute(connection, only_last_month=True)
-    seconds = time.perf_counter() - started
+    timing = watch.stop()
     _unpivoted(connection)
-    return seconds
+    return timing
 
 
-def engine_full(connection: duckdb.DuckDBPyConnection, work: Path, _: Size) -> float:
+def engine_full(connection: duckdb.DuckDBPyConnection, work: Path, _: Size) -> Timing:
     """The compiled models, everything from the mart."""
     models = compiled(semantic_layer(work))
     engine = Engine(connection, models)
-    started = time.perf_counter()
+    watch = Stopwatch()
     engine.run()
-    seconds = time.perf_counter() - started
+    timing = watch.stop()
     _united(connection, models, "true")
-    return seconds
+    return timing
 
 
-def engine_month(connection: duckdb.DuckDBPyConnection, work: Path, size: Size) -> float:
+def engine_month(connection: duckdb.DuckDBPyConnection, work: Path, size: Size) -> Timing:
     """The compiled models, a new month on top of a history that was computed before."""
     models = compiled(semantic_layer(work))
     engine = Engine(connection, models)
     engine.run()
     add_month(connection, size.rows // size.months, size.rows, size.seed)
     connection.execute("checkpoint")
-    started = time.perf_counter()
+    watch = Stopwatch()
     engine.run()
-    seconds = time.perf_counter() - started
+    timing = watch.stop()
     _united(connection, models, _TOUCHED)
-    return seconds
+    return timing
 
 
-def metricflow_per_kpi(connection: duckdb.DuckDBPyConnection, work: Path, _: Size) -> float:
+def metricflow_per_kpi(connection: duckdb.DuckDBPyConnection, work: Path, _: Size) -> Timing:
     """A MetricFlow query for each KPI, frequency and segment."""
     layer = semantic_layer(work)
     return _metricflow(connection, layer, [[name] for name in sorted(layer.metrics)])
 
 
-def metricflow_joint(connection: duckdb.DuckDBPyConnection, work: Path, _: Size) -> float:
+def metricflow_joint(connection: duckdb.DuckDBPyConnection, work: Path, _: Size) -> Timing:
     """A MetricFlow query for each frequency and segment, with all KPIs."""
     layer = semantic_layer(work)
     return _metricflow(connection, layer, [sorted(layer.metrics)])
@@ -102,9 +102,9 @@ CONTENDERS: dict[str, Contender] = {
 }
 
 
-def _metricflow(connection: duckdb.DuckDBPyConnection, layer: SemanticLayer, groups: list[list[str]]) -> float:
+def _metricflow(connection: duckdb.DuckDBPyConnection, layer: SemanticLayer, groups: list[list[str]]) -> Timing:
     connection.execute(_RESULT)
-    started = time.perf_counter()
+    watch = Stopwatch()
     for metrics in groups:
         for freq in FREQS:
             for segment in ("_T", *SEGMENTS):
@@ -117,7 +117,7 @@ def _metricflow(connection: duckdb.DuckDBPyConnection, layer: SemanticLayer, gro
                         f"insert into result select '{metric}', '{freq}', {period}, '{segment}', {member}, {metric}"
                         " from answer"
                     )
-    return time.perf_counter() - started
+    return watch.stop()
 
 
 _RESULT = """create or replace table result (kpi_id text, freq text, period_start date, segment text, member text,

@@ -59,15 +59,20 @@ class Engine:
             is_incremental=lambda: exists,
             invocation_id="without dbt",
         )
-        if not exists or config.get("materialized") != "incremental":
-            self.connection.execute(f'create or replace table "{name}" as {sql}')
-            return
-        keys = config["unique_key"]
-        key = ", ".join([keys] if isinstance(keys, str) else keys)
-        self.connection.execute(f"create or replace temp table _new as {sql}")
-        self.connection.execute(f'delete from "{name}" where ({key}) in (select ({key}) from _new)')
-        self.connection.execute(f'insert into "{name}" by name from _new')
-        self.connection.execute("drop table _new")
+        keys = config.get("unique_key") if exists and config.get("materialized") == "incremental" else None
+        materialize(self.connection, f'"{name}"', sql, keys)
+
+
+def materialize(connection: duckdb.DuckDBPyConnection, table: str, sql: str, keys: str | list[str] | None) -> None:
+    """Makes a table of a select anew, or with `keys` replaces the rows of a table whose keys the select brings."""
+    if keys is None:
+        connection.execute(f"create or replace table {table} as {sql}")
+        return
+    key = ", ".join([keys] if isinstance(keys, str) else keys)
+    connection.execute(f"create or replace temp table _new as {sql}")
+    connection.execute(f"delete from {table} where ({key}) in (select ({key}) from _new)")
+    connection.execute(f"insert into {table} by name from _new")
+    connection.execute("drop table _new")
 
 
 def _ordered(models: dict[str, str]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks import facts
+from benchmarks import facts, ingest
 from benchmarks.contenders import CONTENDERS, Size
 
 SIZE = Size(rows=6_000, months=13, seed=1)
@@ -39,3 +39,12 @@ def test_contenders_agree(answers: Path, ours: str, theirs: str) -> None:
     ).fetchall()[0]
     assert different == 0
     assert compared > 5_000
+
+
+def test_ingest_and_duckdb_take_in_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("NYCKELTAL_DATA_DIR", "NYCKELTAL_SOURCE_DIR"):
+        monkeypatch.setenv(variable, "set by the benchmark")
+    ingest.one_file(tmp_path / "sources", 1_000)
+    ours, theirs = (ingest.taken_in(contender, tmp_path) for contender in ("ingest", "duckdb"))
+    assert ours["rows"] == theirs["rows"] == 1_000
+    assert ours["content"] == theirs["content"]
