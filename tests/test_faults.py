@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.faults import report, run, world
+from benchmarks.faults import measure, report, run, world
 from benchmarks.faults.kinds import KINDS
 from benchmarks.faults.trial import faults_of, packed, tried
 from metrics.periods import parse
@@ -90,3 +90,10 @@ def test_every_size_of_every_kind_is_tried_in_several_months() -> None:
         of_kind = [fault for fault in faults if fault.kind is kind]
         assert {fault.size for fault in of_kind} == set(kind.sizes)
         assert {fault.month for fault in of_kind} == set(months)
+
+
+def test_a_flag_that_stands_without_the_fault_catches_nothing() -> None:
+    flagged, more = measure.Outcome("flagged", ("few",)), measure.Outcome("flagged", ("few", "odd"))
+    key, other = ("k", "M", "2024-12"), ("k", "M", "2024-11")
+    found = measure.beyond({key: flagged, other: more}, {key: flagged, other: flagged})
+    assert (found[key].answer, found[other].answer) == ("published", "flagged")

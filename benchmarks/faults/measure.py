@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from data_quality import candidates, warehouse
-from data_quality.release import Release
+from data_quality.admission import Held
 from data_quality.verdict import Key, Verdict
 from metrics.catalog import Catalog
 
@@ -54,15 +54,24 @@ def cells(catalog: Catalog, first: date, last: date) -> pd.DataFrame:
         return connection.execute(_CELLS, {"first": first, "last": last}).df()
 
 
-def outcomes(verdicts: Iterable[Verdict], release: Release | None) -> dict[Key, Outcome]:
-    """By key. What the release refused is held, as a period that has closed."""
+def outcomes(verdicts: Iterable[Verdict], refused: Iterable[Held]) -> dict[Key, Outcome]:
+    """By key. What a release would refuse is held too, such as a changed value of a closed period."""
     answers = {"publish": "published", "publish_flagged": "flagged", "hold": "held"}
     found = {one.key: Outcome(answers[one.verdict], tuple(result.check for result in one.failing)) for one in verdicts}
-    for held in release.held if release else ():
-        key = (held.kpi_id, held.freq, held.time_period)
-        checks = dict.fromkeys((*(found[key].checks if key in found else ()), *held.checks))
-        found[key] = Outcome("held", tuple(checks))
+    for held in refused:
+        checks = dict.fromkeys((*(found[held.key].checks if held.key in found else ()), *held.checks))
+        found[held.key] = Outcome("held", tuple(checks))
     return found
+
+
+def beyond(faulted: Mapping[Key, Outcome], clean: Mapping[Key, Outcome]) -> dict[Key, Outcome]:
+    """The outcomes of a fault world, where a flag that stands in the clean world as well tells nothing of the fault."""
+    return {
+        key: Outcome("published", one.checks)
+        if one.answer == "flagged" and key in clean and set(one.checks) <= set(clean[key].checks)
+        else one
+        for key, one in faulted.items()
+    }
 
 
 def moves(

@@ -19,6 +19,7 @@ from benchmarks.faults.files import Files
 from benchmarks.faults.kinds import Fault, Kind
 from benchmarks.faults.world import Base, Project, Setting
 from data_quality import gate, plan, warehouse
+from data_quality.release import publish
 from metrics.errors import NyckeltalError
 from metrics.periods import Period, period_of
 
@@ -76,7 +77,7 @@ def _tried(trial: Trial) -> list[dict[str, Any]]:
     clean, clean_outcomes = _clean(base)
     touched = {fault: project.kpis_of(fault.feed) for fault in trial.faults}
     folder = Path(tempfile.mkdtemp(prefix="world-", dir=base.folder))
-    refused, seconds = None, 0.0
+    failure, seconds = None, 0.0
     try:
         world.copy_data(base.before, folder)
         world.link_sources(base.sources, folder / "sources", base.now)
@@ -88,20 +89,20 @@ def _tried(trial: Trial) -> list[dict[str, Any]]:
                 everything = frozenset().union(*touched.values())
                 world.take_in(project, [kpi for kpi in project.catalog.kpis if kpi.kpi_id in everything])
             except NyckeltalError as error:
-                refused = str(error)
+                failure = str(error)
             began = time.perf_counter()
             verdicts = gate.judge(project.company, project.catalog, first, last)
             seconds = time.perf_counter() - began
-            release = world.release.publish(project.company, project.catalog, first, last)
+            refused = world.refused(project, first, last)
             faulted = measure.cells(project.catalog, first, last)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    judged = measure.outcomes(verdicts, release)
+    by_fault = measure.beyond(measure.outcomes(verdicts, refused), clean_outcomes)
     return [
         {
             **_named(fault),
-            **_found(measure.moves(project.catalog, clean, faulted, judged, touched[fault]), clean_outcomes),
-            "refused": refused,
+            **_found(measure.moves(project.catalog, clean, faulted, by_fault, touched[fault]), clean_outcomes),
+            "failure": failure,
             "gate_seconds": round(seconds, 2),
         }
         for fault in trial.faults
@@ -136,7 +137,7 @@ def _clean(base: Base) -> tuple[pd.DataFrame, dict[Any, measure.Outcome]]:
         world.copy_data(base.clean, folder)
         with world.deployment(folder, base.now, base.sources):
             verdicts = gate.judge(project.company, project.catalog, first, last)
-            return measure.cells(project.catalog, first, last), measure.outcomes(verdicts, None)
+            return measure.cells(project.catalog, first, last), measure.outcomes(verdicts, ())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -162,11 +163,11 @@ def clean_run(folder: Path, months: int, setting: Setting) -> dict[str, Any]:
             began = time.perf_counter()
             found = gate.judge(project.company, project.catalog, month.start, month.end)
             seconds.append(time.perf_counter() - began)
-            release = world.release.publish(project.company, project.catalog, month.start, month.end)
+            release = publish(project.company, project.catalog, month.start, month.end)
             with warehouse.connect() as connection:
                 planned = plan.plan(connection, project.company, project.catalog, month.start, month.end)
         begins = {item.key: item.observable_from for item in planned}
-        judged = measure.outcomes(found, release)
+        judged = measure.outcomes(found, release.held)
         for one in found:
             if (begins[one.key] or one.period_end) > one.period_start:
                 early += 1

@@ -12,12 +12,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
-from data_quality import gate, release
-from data_quality.release import Release
-from data_quality.verdict import Verdict
-from metrics import dbt_project
+from data_quality import admission, gate, offer, warehouse
+from data_quality.admission import Held
+from data_quality.ledger import Ledger
+from data_quality.release import publish
+from metrics import clock, dbt_project
 from metrics.catalog import Catalog, CatalogKpi
-from metrics.company import PROJECT, Company
+from metrics.company import PROJECT, Company, ledger_path
 from metrics.lineage import Lineage
 from metrics.periods import Period
 from orchestration import builds
@@ -126,10 +127,12 @@ def take_in(project: Project, kpis: Sequence[CatalogKpi]) -> None:
     builds.record(project.catalog, project.lineage, results)
 
 
-def judge(project: Project, first: date, last: date) -> tuple[list[Verdict], Release]:
-    """The gate's verdicts on the periods that end in [first, last], and what the release made of them."""
-    verdicts = gate.judge(project.company, project.catalog, first, last)
-    return verdicts, release.publish(project.company, project.catalog, first, last)
+def refused(project: Project, first: date, last: date) -> tuple[Held, ...]:
+    """What a release of the judged periods that end in [first, last] would hold. Nothing is released."""
+    with warehouse.connect() as connection:
+        offered = offer.read(connection, project.company, project.catalog, first, last)
+    ledger = Ledger.open(ledger_path(), make=False)
+    return admission.admit(offered, ledger, project.catalog, clock.today(project.company.time_zone)).held
 
 
 def base(folder: Path, month: Period, setting: Setting) -> Base:
@@ -148,7 +151,8 @@ def base(folder: Path, month: Period, setting: Setting) -> Base:
         with deployment(data, judged_at(judged), made.sources):
             project = Project.load()
             take_in(project, [kpi for kpi in project.catalog.kpis if kpi.supplied])
-            judge(project, setting.start, judged.end)
+            gate.judge(project.company, project.catalog, setting.start, judged.end)
+            publish(project.company, project.catalog, setting.start, judged.end)
     stamp.write_text(fingerprint)
     return made
 
