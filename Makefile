@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 # Versions of DuckDB that must be able to read the published file.
 CLIENTS := 1.0.0 1.1.3 1.2.2 1.3.2 1.4.4 2.0.0
 
-.PHONY: run test check bench faults clients dev clean lock
+.PHONY: run test check bench bench-ledger faults crash clients dev clean lock
 
 run: $(VENV)/.installed
 	$(BIN)/python -m sample_company.simulator --out "$${NYCKELTAL_SOURCE_DIR:-$${NYCKELTAL_DATA_DIR:-data}/sources}"
@@ -38,6 +38,13 @@ bench: $(VENV)/.installed
 
 faults: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.faults.run
+
+bench-ledger: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.ledger
+
+# Kills, a full and a read-only disk at every change of a file; an hour. The tests try some of them.
+crash: $(VENV)/.installed
+	$(BIN)/python -m tests.crash_sweep
 
 dev: $(VENV)/.installed
 	$(BIN)/kpi dev

@@ -16,7 +16,7 @@ from data_quality.ledger_lock import releasing
 from data_quality.ledger_verify import verify
 from data_quality.published_tables import identifier, literal
 from metrics.catalog import Catalog
-from metrics.errors import NyckeltalError
+from metrics.errors import NyckeltalError, disk_faults_told
 
 _CATALOG_COLUMNS = (
     *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "level", "owner", "objective"),
@@ -51,12 +51,14 @@ def rebuild(ledger_root: str, path: Path) -> Ledger:
 
 
 def newest_release(path: Path) -> str | None:
-    """The newest release in the published file; None when there is no such file, or it can't be read."""
+    """The newest release in the published file; None when there is no such file, or not all of it can be read."""
     if not path.exists():
         return None
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             found = connection.execute("select release_id from kpi.releases order by sequence desc limit 1").fetchone()
+            for table in ("catalog", "objectives", *tables.TABLES):
+                connection.execute(f"select max(hash(rows)) from kpi.{table} rows")  # reads, and so checks, every block
     except duckdb.Error:
         return None
     return found[0] if found else None
@@ -69,19 +71,21 @@ def build(ledger: Ledger, path: Path) -> None:
     """
     if ledger.newest is None:
         raise NyckeltalError("nothing was published yet", file=ledger.root)
-    for leftover in path.parent.glob(f".{path.name}.*"):  # of a run that was interrupted
-        leftover.unlink()
     draft = path.parent / f".{path.name}.{uuid.uuid4().hex}"
-    try:
-        _write(ledger, draft)
-        _check(ledger, draft)
-        draft.chmod(0o644)
-        draft.replace(path)
-    except (OSError, duckdb.IOException) as error:
-        raise NyckeltalError(f"the published file can't be written: {error}", file=path) from None
-    finally:
-        for leftover in path.parent.glob(f"{draft.name}*"):
-            leftover.unlink()
+    with disk_faults_told("the published file can't be written", path):
+        _remove_drafts(path)  # of a run that was interrupted
+        try:
+            _write(ledger, draft)
+            _check(ledger, draft)
+            draft.chmod(0o644)
+            draft.replace(path)
+        finally:
+            _remove_drafts(path)
+
+
+def _remove_drafts(path: Path) -> None:
+    for draft in path.parent.glob(f".{path.name}.*"):
+        draft.unlink()
 
 
 def _write(ledger: Ledger, draft: Path) -> None:

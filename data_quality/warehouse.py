@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import duckdb
 
 from metrics import company
-from metrics.errors import NyckeltalError
+from metrics.errors import NyckeltalError, disk_faults_told
 
 
 @contextmanager
 def connect() -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse, open for reading and writing, its times in UTC; closed at the end.
 
-    Raises NyckeltalError when there is none yet, or another process has it open.
+    Raises NyckeltalError when there is none yet, another process has it open, it is damaged, or the disk is full.
     """
     path = company.warehouse_path()
     if not path.exists():
@@ -25,11 +25,9 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
     except duckdb.IOException as error:
         reason = "another process has it open" if "lock" in str(error).lower() else "it can't be opened"
         raise NyckeltalError(f"the warehouse isn't free: {reason}", file=path) from None
-    try:
+    with disk_faults_told("the warehouse can't be used", path), closing(connection):
         connection.execute("set TimeZone = 'UTC'")
         yield connection
-    finally:
-        connection.close()
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:

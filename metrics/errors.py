@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -54,3 +57,34 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     """ " (did you mean 'owner'?)" when a known word is spelt nearly like this one, else an empty text."""
     near = get_close_matches(word, known, n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+# DuckDB and dlt have errors of their own for what the system refuses, but quote its words.
+_REFUSED = {
+    os.strerror(number): os.strerror(number)
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES)
+}
+_DAMAGED = {
+    "Could not read enough bytes": "the file is cut off",
+    "Corrupt database file": "the file is damaged",
+}
+
+
+@contextmanager
+def disk_faults_told(what: str, file: Path) -> Iterator[None]:
+    """Turns what a library raises on a full, read-only or broken disk, or a damaged file, into a NyckeltalError.
+
+    `what` begins its text. Other errors pass, such as one of a program's own.
+    """
+    try:
+        yield
+    except NyckeltalError:
+        raise
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            for words, told in (_REFUSED | _DAMAGED).items():
+                if words in str(cause):
+                    raise NyckeltalError(f"{what}: {told}", file=file) from None
+            cause = cause.__cause__ or cause.__context__
+        raise

@@ -12,6 +12,7 @@ from metrics.company import data_dir
 from metrics.errors import NyckeltalError
 
 VARIABLE = "NYCKELTAL_PSEUDONYM_KEY"
+_DRAFT = ".pseudonym."
 
 
 def key() -> bytes:
@@ -26,6 +27,8 @@ def key() -> bytes:
     try:
         if not path.exists():
             _make(path)
+        for draft in path.parent.glob(f"{_DRAFT}*"):  # of a process that was killed: now that there is a key, of no use
+            draft.unlink(missing_ok=True)
         found = path.read_bytes()
     except OSError as error:
         raise NyckeltalError(f"the key file can't be read or made: {error.strerror}", file=path) from None
@@ -41,7 +44,7 @@ def key_path() -> Path:
 
 def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=".pseudonym.", dir=path.parent)  # mkstemp gives mode 0600
+    handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=path.parent)  # mkstemp gives mode 0600
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(32))
@@ -49,7 +52,7 @@ def _make(path: Path) -> None:
             os.fsync(file.fileno())
         os.link(draft, path)  # unlike a rename, a link never replaces the key that another process made meanwhile
         logging.getLogger(__name__).warning("made a new key in %s, as %s is not set", path, VARIABLE)
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):  # another process made the key, and may have tidied our draft away
         pass
     finally:
-        Path(draft).unlink()
+        Path(draft).unlink(missing_ok=True)

@@ -192,7 +192,7 @@ class Warehouse:
 
 def make(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     """An empty warehouse in a data folder of its own, with the feed orders, on 2026-03-05."""
-    _point_at(folder, monkeypatch)
+    point_at(folder, monkeypatch)
     warehouse = Warehouse(folder / "warehouse.duckdb", monkeypatch)
     warehouse.sql(DDL)
     warehouse.feed("orders")
@@ -202,11 +202,11 @@ def make(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
 def copy(template: Warehouse, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     """The template's whole data folder, copied: cheaper than to make, judge and publish again."""
     shutil.copytree(template.path.parent, folder, dirs_exist_ok=True)
-    _point_at(folder, monkeypatch)
+    point_at(folder, monkeypatch)
     return Warehouse(folder / "warehouse.duckdb", monkeypatch, list(template.kpis), template.batch)
 
 
-def _point_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def point_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NYCKELTAL_LEDGER", "NYCKELTAL_PSEUDONYM_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(folder))

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import duckdb
 
 from metrics.company import data_dir, warehouse_path
-from metrics.errors import NyckeltalError
+from metrics.errors import NyckeltalError, disk_faults_told
 
 
 @contextmanager
 def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that holds the warehouse until the block ends. The file and its log get mode 0600.
 
-    Raises NyckeltalError when another process has it open, or the data folder can't be written to.
+    Raises NyckeltalError when another process has it open, or the disk refuses what is written.
     """
     # DuckDB makes its write-ahead log anew by itself, so the mode has to come from the process.
     before = os.umask(0o077)
     try:
         connection = _connected()
-        try:
+        with disk_faults_told("the warehouse can't be used", warehouse_path()), closing(connection):
             warehouse_path().chmod(0o600)
             # Whatever the machine's time zone is, timestamps mean UTC.
             connection.execute("SET TimeZone = 'UTC'")
             yield connection
-        finally:
-            connection.close()
     finally:
         os.umask(before)
 

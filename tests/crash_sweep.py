@@ -1,0 +1,298 @@
+"""Ingest, gate, release, compaction and rebuild, stopped at every change of a file; `make crash` tries all of them.
+
+After a fault the published file must read as before or as after, the ledger must verify, and the same action again must
+complete to the state of an undisturbed one, with no file left over. A full or read-only disk must be told in one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import dlt  # noqa: F401  (imported before the forks: it takes a second)
+import duckdb
+import great_expectations  # noqa: F401
+import pyarrow.dataset  # noqa: F401
+import pytest
+
+from data_quality import ledger_compact, published
+from data_quality.ledger import Ledger
+from data_quality.ledger_verify import verify
+from metrics import company
+from tests import crash, warehouse_factory
+from tests.crash import Fault, Step
+from tests.ingest_company import IngestCompany
+from tests.warehouse_factory import Warehouse, cells, kpi
+
+SPAN = ("2026-01-01", "2026-02-28")
+KPIS = [kpi(), kpi("staff", protected=True, unit="persons", kind="stock", domain="people")]
+HEADER = "order_id,ordered_at,amount\n"
+FIRST = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)}
+LATER = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(120, SE=90, NO=30)}
+
+
+def _people(*counts: int) -> list[dict[str, Any]]:
+    members = dict(zip(("SE", "NO", "DK"), counts, strict=True))
+    rows = {("_T", "_T"): sum(counts)} | {("country", name): count for name, count in members.items()}
+    return [
+        {"segment": s, "member": m, "obs_value": float(n), "n_obs": n, "n_persons_numerator": n}
+        for (s, m), n in rows.items()
+    ]
+
+
+def _warehouse(data: Path, *, made: bool = True) -> Warehouse:
+    """The warehouse in the data folder."""
+    patch = pytest.MonkeyPatch()
+    if not made:
+        return warehouse_factory.make(data, patch)
+    warehouse_factory.point_at(data, patch)
+    return Warehouse(data / "warehouse.duckdb", patch, list(KPIS))
+
+
+def _built(data: Path) -> Warehouse:
+    found = _warehouse(data, made=False)
+    found.add(KPIS[0], FIRST)
+    found.add(KPIS[1], {"2026-01": _people(3, 10, 20), "2026-02": _people(30, 10, 20)})
+    return found
+
+
+def _judged(data: Path) -> Warehouse:
+    found = _built(data)
+    found.judge(*SPAN)
+    return found
+
+
+def _revised(data: Path) -> None:
+    """A release, then other values that are judged and not yet released."""
+    found = _judged(data)
+    found.publish(*SPAN)
+    found.now("2026-03-06 06:00")
+    found.feed("orders", newest_delivery=datetime(2026, 3, 6, tzinfo=UTC))
+    found.add(KPIS[0], LATER)
+    found.judge(*SPAN)
+
+
+def _judge(data: Path) -> None:
+    _warehouse(data).judge(*SPAN)
+
+
+def _publish(data: Path) -> None:
+    found = _warehouse(data)
+    found.now("2026-03-06 07:00")
+    found.publish(*SPAN)
+
+
+def _released(data: Path) -> None:
+    _revised(data)
+    _publish(data)
+
+
+def _compact(data: Path) -> None:
+    _warehouse(data)
+    ledger_compact.compact(company.ledger_path())
+
+
+def _rebuild(data: Path) -> None:
+    _warehouse(data)
+    published.rebuild(company.ledger_path(), company.published_path())
+
+
+def _orders(data: Path) -> IngestCompany:
+    patch = pytest.MonkeyPatch()
+    warehouse_factory.point_at(data, patch)
+    found = IngestCompany(data.parent)
+    found.feed("orders")
+    found.feed("returns")
+    return found
+
+
+def _delivered(data: Path) -> None:
+    """A first delivery is in; a correction of it, another file and another feed's first one wait."""
+    data.mkdir(exist_ok=True)
+    found = _orders(data)
+    found.source = data / "sources"
+    found.write("orders/1.csv", HEADER + "A1,2026-11-01 10:00:00,10\nA2,2026-11-01 11:00:00,20\n", modified=1e9)
+    found.run()
+    found.write("orders/1.csv", HEADER + "A1,2026-11-01 10:00:00,11\nA2,2026-11-01 11:00:00,20\n", modified=1.1e9)
+    found.write("orders/2.csv", HEADER + "B1,2026-11-02 10:00:00,5\nhalf", modified=1.1e9)
+    found.write("returns/1.csv", HEADER + "R1,2026-11-02 10:00:00,1\n", modified=1.1e9)
+
+
+def _ingest(data: Path) -> None:
+    _orders(data).run()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`prepare` fills a data folder, `act` is what is stopped; run again, it completes."""
+
+    prepare: Callable[[Path], object]
+    act: Callable[[Path], object]
+
+
+SCENARIOS = {
+    "ingest": Scenario(_delivered, _ingest),
+    "gate": Scenario(_built, _judge),
+    "first release": Scenario(_judged, _publish),
+    "release": Scenario(_revised, _publish),
+    "compact": Scenario(_released, _compact),
+    "rebuild": Scenario(_released, _rebuild),
+}
+_NOT_COMPARED = {
+    *("release_id", "published_at", "realtime_start", "realtime_end", "judged_at", "content_hash", "previous_hash"),
+    *("loaded_at", "_loaded_at", "checked_at", "_dlt_load_id", "_dlt_id", "candidate_hash", "seal", "built_at"),
+    *("watermark", "manifest"),
+}
+
+
+def _content(path: Path, schemas: tuple[str, ...]) -> dict[str, list[str]]:
+    """Every row of a DuckDB file, without what differs between two equal runs."""
+    found = {}
+    with duckdb.connect(str(path), read_only=True) as connection:
+        tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        for schema, table in tables:
+            if schema in schemas and not table.startswith("_dlt"):
+                rows = connection.execute(f'from {schema}."{table}"').to_arrow_table()
+                kept = rows.select([name for name in rows.column_names if name not in _NOT_COMPARED])
+                found[f"{schema}.{table}"] = sorted(map(str, kept.to_pylist()))
+    return found
+
+
+def _published(data: Path) -> dict[str, list[str]]:
+    path = data / "published.duckdb"
+    return _content(path, ("kpi",)) if path.exists() else {}
+
+
+def _state(data: Path) -> dict[str, Any]:
+    """All that is stored: the published file, the warehouse, the ledger's rows that count, the files."""
+    found: dict[str, Any] = {"published": _published(data)}
+    found["warehouse"] = _content(data / "warehouse.duckdb", ("raw", "kpi"))
+    if (data / "ledger").exists():
+        ledger = Ledger.open(str(data / "ledger"), make=False)
+        if findings := verify(ledger).findings:
+            raise AssertionError(f"the ledger doesn't verify: {findings}")
+        for name in ("observations", "verdicts"):
+            rows = ledger.committed(name)  # type: ignore[arg-type]
+            kept = rows.select([column for column in rows.column_names if column not in _NOT_COMPARED])
+            found[name] = sorted(map(str, kept.to_pylist()))
+        found["releases"] = [row["sequence"] for row in ledger.releases]
+    found["files"] = sorted(path.name for path in data.iterdir() if path.name not in ("sources", "release.lock"))
+    return found
+
+
+def _write_state(data: Path, to: Path) -> None:
+    to.write_text(json.dumps(_state(data)))
+
+
+def _require_readable(data: Path, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Right after the fault: the published file is one of the two whole ones, and the ledger verifies."""
+    if _published(data) not in (before["published"], after["published"]):
+        raise AssertionError("the published file is neither as before nor as after")
+    if list((data / "ledger" / "releases" / "_delta_log").glob("*.json")):  # else there is no ledger yet
+        findings = verify(Ledger.open(str(data / "ledger"), make=False)).findings
+        if findings:
+            raise AssertionError(f"the ledger doesn't verify: {findings}")
+
+
+def _require_completed(scenario: Scenario, data: Path, after: dict[str, Any]) -> None:
+    scenario.act(data)
+    found = json.loads(json.dumps(_state(data)))
+    for name in after:
+        if found.get(name) != after[name]:
+            raise AssertionError(f"{name} differs\nfound    {found.get(name)}\nexpected {after[name]}")
+
+
+def sweep(scenario: Scenario, most: int | None = None) -> tuple[dict[str, int], list[str]]:
+    """How many steps were tried for each fault, and what was wrong at which: all steps, or at most so many.
+
+    Those few are spread over the first, second and last step of every stretch of equal ones.
+    """
+    with tempfile.TemporaryDirectory(prefix="crash-") as name:
+        folder = Path(name)
+        template, data = folder / "template", folder / "data"
+
+        def afresh() -> None:
+            shutil.rmtree(data, ignore_errors=True)
+            shutil.copytree(template, data)
+
+        def state() -> Any:
+            _require(crash.alone(lambda: _write_state(data, folder / "state")))
+            return json.loads((folder / "state").read_text())
+
+        template.mkdir()
+        _require(crash.alone(lambda: scenario.prepare(template)))
+        afresh()
+        before = state()
+        undisturbed = _require(crash.run(lambda: scenario.act(data), data))
+        after = state()
+        tried, wrong = {}, []
+        for fault in get_args(Fault):
+            chosen = _chosen(undisturbed.steps, most)
+            tried[fault] = len(chosen)
+            for number in chosen:
+                afresh()
+                wrong += [f"{fault} at {text}" for text in _tried(scenario, fault, number, data, before, after)]
+    return tried, wrong
+
+
+def _require(outcome: crash.Outcome) -> crash.Outcome:
+    if outcome.status != 0:
+        raise AssertionError(outcome.said)
+    return outcome
+
+
+def _chosen(steps: Sequence[Step], most: int | None) -> list[int]:
+    if most is None:
+        return list(range(len(steps)))
+    # dlt's working files are thrown away by every run, so one of them is as good as another.
+    edges = list(crash.edges([Step("", "dlt") if step.file.startswith("dlt/") else step for step in steps]))
+    count = min(most, len(edges))
+    return sorted({edges[round((index + 0.5) * len(edges) / count - 0.5)] for index in range(count)})
+
+
+def _tried(
+    scenario: Scenario,
+    fault: Fault,
+    number: int,
+    data: Path,
+    before: dict[str, Any],
+    after: dict[str, Any],
+) -> Iterator[str]:
+    outcome = crash.run(lambda: scenario.act(data), data, number, fault)
+    step = f"{number} {outcome.steps[number]}" if len(outcome.steps) > number else f"{number} not reached"
+    if fault == "killed" and outcome.status != -9 and len(outcome.steps) > number:
+        yield f"{step}: was not killed but ended with {outcome.status}: {outcome.said}"
+    if fault != "killed" and outcome.status not in (0, 2):
+        yield f"{step}: ended with {outcome.status}: {outcome.said}"
+    readable = crash.alone(lambda: _require_readable(data, before, after))
+    if readable.status != 0:
+        yield f"{step}: {readable.said}"
+    completed = crash.alone(lambda: _require_completed(scenario, data, after))
+    if completed.status != 0:
+        yield f"{step}: the next run: {completed.said}"
+
+
+def main() -> None:
+    """Sweeps what the arguments name, prints the outcome as JSON, and ends with status 1 when something was wrong."""
+    parser = argparse.ArgumentParser(description="Stops a step of a run at every change of a file.")
+    parser.add_argument("scenario", nargs="*", help=f"of {', '.join(SCENARIOS)}; default: all")
+    parser.add_argument("--most", type=int, help="so many steps for each fault at most; default: all")
+    arguments = parser.parse_args()
+    outcomes = {}
+    for name in arguments.scenario or SCENARIOS:
+        tried, wrong = sweep(SCENARIOS[name], arguments.most)
+        outcomes[name] = {"tried": tried, "wrong": wrong}
+    sys.stdout.write(json.dumps(outcomes, indent=1) + "\n")
+    sys.exit(any(one["wrong"] for one in outcomes.values()))
+
+
+if __name__ == "__main__":
+    main()

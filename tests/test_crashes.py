@@ -1,0 +1,97 @@
+"""Crashes, full and read-only disks, half-written files: nothing is lost, doubled or left half, and errors are told.
+
+`crash_sweep.py` says what is stopped and what must hold then; here it tries some steps, `make crash` all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from data_quality.ledger import Ledger
+from data_quality.ledger_verify import verify
+from metrics import company, pseudonym
+from metrics.company import PROJECT
+from metrics.errors import NyckeltalError
+from tests import crash, warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi
+
+SPAN = ("2026-01-01", "2026-01-31")
+SCENARIOS = ("ingest", "gate", "first release", "release", "compact", "rebuild")
+
+
+@pytest.mark.skipif(not crash.AVAILABLE, reason="stops system calls, which needs Linux on x86-64")
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_stopped_anywhere_nothing_is_lost_and_the_next_run_completes_it(scenario: str) -> None:
+    command = [sys.executable, "-m", "tests.crash_sweep", scenario, "--most", "3"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=600)
+    assert done.stdout, done.stderr
+    outcome = json.loads(done.stdout)[scenario]
+    assert outcome["wrong"] == []
+    assert min(outcome["tried"].values()) == 3
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """One month, published."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
+        found.add(kpi(), {"2026-01": cells(100, SE=75, NO=25)})
+        found.judge(*SPAN)
+        found.publish(*SPAN)
+        yield found
+
+
+@pytest.fixture
+def warehouse(released: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.copy(released, tmp_path, monkeypatch)
+
+
+def half(path: Path, part: float = 0.5) -> None:
+    """Cut the file off."""
+    with path.open("r+b") as file:
+        file.truncate(int(path.stat().st_size * part))
+
+
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9, 0.99])
+def test_half_a_published_file_is_rendered_again(warehouse: Warehouse, part: float) -> None:
+    whole = warehouse.published("from kpi.vintages")
+    half(company.published_path(), part)
+    assert warehouse.publish(*SPAN).release_id is None
+    assert warehouse.published("from kpi.vintages") == whole
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.5])
+def test_half_a_warehouse_is_told_and_holds_up_no_reader(warehouse: Warehouse, part: float) -> None:
+    whole = warehouse.published("from kpi.vintages")
+    half(warehouse.path, part)
+    with pytest.raises(NyckeltalError):
+        warehouse.judge(*SPAN)
+    assert warehouse.published("from kpi.vintages") == whole
+
+
+@pytest.mark.parametrize("table", ["observations", "releases"])
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.99])
+def test_half_a_file_of_the_ledger_is_told_and_published_values_stand(
+    warehouse: Warehouse, table: str, part: float
+) -> None:
+    whole = warehouse.published("from kpi.vintages")
+    (file,) = (company.data_dir() / "ledger" / table).glob("*.parquet")
+    half(file, part)
+    assert verify(Ledger.open(company.ledger_path(), make=False)).findings
+    with pytest.raises(NyckeltalError, match="ledger can't be read"):
+        warehouse.publish(*SPAN)
+    assert warehouse.published("from kpi.vintages") == whole
+
+
+def test_what_a_killed_process_left_of_a_key_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("NYCKELTAL_PSEUDONYM_KEY", raising=False)
+    (tmp_path / ".pseudonym.half").write_bytes(b"half a secret")
+    assert len(pseudonym.key()) == 32
+    assert [path.name for path in tmp_path.iterdir()] == ["pseudonym.key"]

@@ -1,0 +1,170 @@
+"""The same inputs again append nothing: whatever the order of files and rows, their dates, the number of threads."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from conftest import Deployment
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_quality import vintages
+from data_quality.ledger import Ledger
+from data_quality.vintages import ADMITTED, INCOMING
+from metrics import company
+from metrics.periods import parse
+from tests import warehouse_factory
+from tests.ingest_company import IngestCompany
+from tests.ledger_factory import DAY, NOON, observation, table
+from tests.warehouse_factory import Warehouse, kpi
+
+SPAN = ("2025-01-01", "2026-02-28")
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """Fourteen months of fractions, whose sums as DOUBLE depend on their order; published."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
+        found.add(kpi(), warehouse_factory.months("2025-01", "2026-02", lambda n: 100 + n / 7))
+        found.judge(*SPAN)
+        found.publish(*SPAN)
+        yield found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_in_another_order_and_other_last_digits_append_nothing(
+    released: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    warehouse = warehouse_factory.copy(released, tmp_path, monkeypatch)
+    chance = random.Random(seed)
+    warehouse.now(f"2026-03-05 0{7 + seed}:00")
+    warehouse.batch = f"again{seed}"
+    rows = list(warehouse_factory.months("2025-01", "2026-02", lambda n: 100 + n / 7).items())
+    chance.shuffle(rows)
+    for _, members in rows:
+        chance.shuffle(members)
+        for row in members:
+            row["obs_value"] *= 1 + chance.choice((-1, 0, 1)) * 2**-52
+    warehouse.add(kpi(), dict(rows))
+    warehouse.judge(*SPAN)
+    again = warehouse.publish(*SPAN)
+    assert (again.release_id, again.published, again.unchanged) == (None, 14, 42)
+    assert len(Ledger.open(company.ledger_path()).releases) == 1
+
+
+HEADER = "order_id,ordered_at,amount\n"
+FILES = {
+    f"orders/{day:02}.csv": HEADER
+    + "".join(f"O{day}-{n},2026-01-{day:02} 10:00:00,{day * n / 7:.2f}\n" for n in range(9))
+    for day in range(1, 7)
+}
+STORED = "SELECT order_id, ordered_at, amount, _source_file, _source_line FROM raw.orders ORDER BY ALL"
+KNOWN = "SELECT source_file, sha256, rows_loaded, loaded_at FROM raw._files ORDER BY ALL"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_files_in_any_order_of_delivery_make_one_table_and_come_in_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)
+    monkeypatch.setenv("NYCKELTAL_NOW", "2026-02-01T06:00:00+00:00")
+    found = []
+    for name in ("at once", "one by one"):
+        folder = tmp_path / name
+        monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(folder / "data"))
+        monkeypatch.setenv("NYCKELTAL_SOURCE_DIR", str(folder / "sources"))
+        into = IngestCompany(folder)
+        into.feed("orders")
+        names = list(FILES)
+        chance.shuffle(names)
+        parts = [names] if name == "at once" else [names[:2], names[2:]]
+        for part in parts:
+            for file in part:
+                into.write(file, FILES[file], modified=1.7e9 + chance.randrange(10**6))
+            into.run()
+        found.append(into.sql(STORED))
+        stored, known = found[-1], into.sql(KNOWN)
+        for file in names:  # touched, and copied anew
+            into.write(file, FILES[file], modified=1.8e9 + chance.randrange(10**6))
+        report = into.run()["orders"]
+        assert (report.rows_loaded, report.files_new, report.outstanding) == (0, 0, None)
+        assert (into.sql(STORED), into.sql(KNOWN)) == (stored, known)
+    assert found[0] == found[1] and len(found[0]) == 54
+
+
+numbers = st.one_of(st.none(), st.floats(min_value=-1e12, max_value=1e12))
+offers = st.dictionaries(
+    st.tuples(st.sampled_from(["2026-01", "2026-02"]), st.sampled_from(["_T", "SE", "NO"])), numbers, min_size=1
+)
+FACTS = {"candidate_hash": "c", "definition_version": 1, "definition_hash": "d"}
+CLOSES = {"closes_on": date(2026, 4, 10), "breaks": False, "min_n_obs": 0}
+
+
+def _selected(rows: list[dict[str, Any]], committed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    incoming = [{name: row[name] for name in INCOMING.names if name in row} for row in rows]
+    keys = {row["time_period"]: {name: row[name] for name in ADMITTED.names if name in row} for row in rows}
+    known = table(committed).append_column("sequence", pa.array([1] * len(committed), pa.int64()))
+    admitted = pa.Table.from_pylist([{**key, **FACTS, **CLOSES} for key in keys.values()], schema=ADMITTED)
+    found = vintages.select(pa.Table.from_pylist(incoming, schema=INCOMING), admitted, known, today=DAY)
+    return list(found.to_pylist())
+
+
+@settings(deadline=None, max_examples=25)
+@given(offers, st.randoms(use_true_random=False))
+def test_what_was_released_once_is_not_selected_again(
+    values: dict[tuple[str, str], float | None], chance: random.Random
+) -> None:
+    """For any values, and any order of rows in the offer and in the ledger."""
+    rows = []
+    for (code, member), value in values.items():
+        period = parse(code)
+        segment = "_T" if member == "_T" else "country"
+        facts = {"time_period": code, "period_start": period.start, "period_end": period.end, "obs_value": value}
+        rows.append(observation(segment=segment, member=member, **facts))
+    first = _selected(rows, [])
+    assert len(first) == len(rows)
+    committed = [{**row, "release_id": "r", "realtime_start": DAY, "published_at": NOON} for row in first]
+    chance.shuffle(rows)
+    chance.shuffle(committed)
+    assert _selected(rows, committed) == []
+
+
+@pytest.mark.xdist_group("deployment")
+def test_a_warehouse_made_anew_by_another_number_of_threads_appends_nothing(
+    deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole job on an empty warehouse, with all files dated anew."""
+    data = tmp_path / "data"
+    shutil.copytree(deployment.data, data, symlinks=True)
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(data))
+    before = _rows(data)
+    chance = random.Random(7)
+    for path in sorted((data / "sources").rglob("*.*")):
+        moment = path.stat().st_mtime - chance.randrange(10**5)
+        os.utime(path, (moment, moment))
+    connect = duckdb.connect
+
+    def connect_with(*arguments: Any, **named: Any) -> duckdb.DuckDBPyConnection:
+        connection = connect(*arguments, **named)
+        connection.execute("set threads = 4")
+        return connection
+
+    monkeypatch.setattr(duckdb, "connect", connect_with)
+    (data / "warehouse.duckdb").unlink()
+    release = deployment.run().release
+    assert (release.appended_observations, _rows(data)) == (0, before)
+
+
+def _rows(data: Path) -> list[dict[str, Any]]:
+    rows = Ledger.open(str(data / "ledger"), make=False).committed("observations")
+    return list(rows.to_pylist())
