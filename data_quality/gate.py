@@ -29,7 +29,7 @@ def judge(company: Company, catalog: Catalog, first: date, last: date) -> list[V
         if not planned:
             return []
         loaded = candidates.load(connection, catalog)
-        frame = checks.figures(connection, planned, loaded.unreadable)
+        frame = checks.figures(connection, company, planned, loaded.unreadable)
         outcomes = expectations.judge(frame, RULES)
         by_check = [_results(check, frame, outcomes[check.name], planned) for check in RULES]
         severities = {item.kpi.kpi_id: item.kpi.severities for item in planned}

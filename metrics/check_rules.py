@@ -78,6 +78,36 @@ RULES: tuple[CheckRule, ...] = (
         "critical",
         6,
     ),
+    CheckRule("rows_readable", "set_aside", "Nearly all rows of every feed could be read", "critical", 0.02),
+    CheckRule("all_rows_readable", "set_aside", "All rows of every feed could be read", "warning", 0),
+    CheckRule(
+        "rows_unique",
+        "duplicates",
+        "Hardly any row of a feed is there twice, beyond what is usual for it",
+        "critical",
+        0.02,
+    ),
+    CheckRule("usual_duplicates", "duplicates", "No more rows of a feed than usual are there twice", "warning", 0.001),
+    CheckRule(
+        "days_there", "lacking_rows", "Hardly any rows lack on days that a feed usually has more of", "critical", 0.02
+    ),
+    CheckRule(
+        "usual_days",
+        "lacking_rows",
+        "No rows to speak of lack on days that a feed usually has more of",
+        "warning",
+        0.002,
+    ),
+    CheckRule(
+        "days_differ",
+        "repeated_days",
+        "No feed says on a day what it said on an earlier one, unless it often does",
+        "critical",
+        0.02,
+    ),
+    CheckRule(
+        "no_rows_ahead", "rows_ahead", "No rows are dated after their delivery, beyond what is usual", "warning", 0.001
+    ),
     CheckRule("usual_change", "surprise", "The same, for a smaller surprise", "warning", 4),
 )
 NAMES = tuple(rule.name for rule in RULES)

@@ -17,11 +17,13 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from data_quality import feed_statistics
 from data_quality.checks import candidate, change, feeds
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
 from metrics.catalog import CatalogKpi
 from metrics.check_rules import RULES, Rule
+from metrics.company import Company
 
 Figure = Callable[[duckdb.DuckDBPyConnection], pd.DataFrame]
 COLUMNS = ("key_no", "figure", "applies", "detail")
@@ -39,17 +41,23 @@ FIGURES: dict[str, Figure] = {
     "lacking_observations": _by(candidate.LACKING_OBSERVATIONS),
     "incomplete_feeds": _by(feeds.INCOMPLETE_FEEDS),
     "surprise": change.surprise,
+    "set_aside": _by(feeds.SET_ASIDE),
+    "duplicates": _by(feeds.share("n_duplicates", "of the rows equal another")),
+    "lacking_rows": _by(feeds.share("n_lacking", "of the rows lack, on missing or thin days")),
+    "repeated_days": _by(feeds.share("n_repeated", "of the rows are of days that say what an earlier one said")),
+    "rows_ahead": _by(feeds.share("n_ahead", "of the rows are dated after their delivery")),
 }
 
 
 def figures(
-    connection: duckdb.DuckDBPyConnection, planned: Sequence[Planned], unreadable: dict[str, str]
+    connection: duckdb.DuckDBPyConnection, company: Company, planned: Sequence[Planned], unreadable: dict[str, str]
 ) -> pd.DataFrame:
     """One row per planned key in the plan's order (`key_no`), with figure, limit, applies and detail of every check.
 
     Columns: key_no, then for each check c: c, c__limit, c__applies, c__detail. A check that is off doesn't apply.
     """
     _describe(connection, planned, unreadable)
+    _look_at_feeds(connection, company)
     found = {name: _figure(name, compute, connection, len(planned)) for name, compute in FIGURES.items()}
     settings = {item.kpi.kpi_id: item.kpi.rules for item in planned}
     columns: dict[str, Any] = {"key_no": range(len(planned))}
@@ -61,6 +69,16 @@ def figures(
         columns[f"{check.name}__applies"] = figure["applies"] & pd.Series([rule.off is None for rule in own])
         columns[f"{check.name}__detail"] = figure["detail"]
     return pd.DataFrame(columns)
+
+
+def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company) -> None:
+    """Statistics that can't be made are missing to the figures that need them, which then have no value."""
+    for table in ("feed_sums", "file_days"):
+        connection.execute(f"drop table if exists temp.{table}")
+    try:
+        feed_statistics.update(connection, company.feeds, company.calendar)
+    except duckdb.Error as error:
+        logging.getLogger(__name__).error("the feeds' statistics could not be made: %s", type(error).__name__)
 
 
 def _figure(name: str, compute: Figure, connection: duckdb.DuckDBPyConnection, count: int) -> pd.DataFrame:

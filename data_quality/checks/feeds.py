@@ -37,3 +37,74 @@ from (
 )
 group by key_no
 """
+
+# What holds of a feed in a period, and in the year before it: differences of running sums.
+_PERIODS = """
+periods as (
+    select
+        p.key_no, k.feed,
+        e.n_rows - coalesce(s.n_rows, 0) as n_rows,
+        e.{figure} - coalesce(s.{figure}, 0) as n,
+        coalesce(s.n_rows, 0) - coalesce(y.n_rows, 0) as n_rows_before,
+        coalesce(s.{figure}, 0) - coalesce(y.{figure}, 0) as n_before
+    from planned p
+    join kpi_feeds k using (kpi_id)
+    join feed_ends f using (feed)
+    join feed_sums e on e.feed = k.feed and e.day = least(p.period_end, f.last_day)
+    left join feed_sums s on s.feed = k.feed and s.day = p.period_start - 1
+    left join feed_sums y on y.feed = k.feed and y.day = p.period_start - 366
+)
+"""
+
+
+def share(figure: str, told: str) -> str:
+    """The query of the largest share of `figure`, a column of `feed_sums`, among the rows of a key's feeds.
+
+    What was as large a share in the year before is how the feed is, and counts for nothing.
+    """
+    return f"""
+with feed_ends as (select feed, max(day) as last_day from feed_sums group by feed),
+{_PERIODS.format(figure=figure)},
+shares as (
+    select *,
+        n / nullif(greatest(n_rows, n), 0) as share_now,
+        coalesce(n_before / nullif(n_rows_before, 0), 0) as share_before,
+        greatest(share_now - share_before, 0) as share
+    from periods
+)
+select
+    p.key_no,
+    coalesce(round(max(s.share), 6), 0) as figure,
+    count(s.feed) > 0 as applies,
+    coalesce(string_agg(
+        'feed ' || s.feed || ': ' || printf('%.1f %%', 100 * s.share) || ' {told}', '; ' order by s.share desc
+    ) filter (s.share > 0), '') as detail
+from planned p
+left join shares s using (key_no)
+group by p.key_no
+"""
+
+
+# A row that was set aside has no day: it may be of any that its file has rows of, and of any at all where it has none.
+SET_ASIDE = """
+with shares as (
+    select p.key_no, s.feed, sum(s.n_aside) / sum(s.n_aside + s.n_rows) as share
+    from planned p
+    join kpi_feeds k using (kpi_id)
+    join file_days s on s.feed = k.feed
+        and (s.first_day is null or s.first_day <= p.period_end and s.last_day >= p.period_start)
+    group by all
+    having sum(s.n_aside) > 0
+)
+select
+    p.key_no,
+    coalesce(round(max(s.share), 6), 0) as figure,
+    true as applies,
+    coalesce(string_agg(
+        'feed ' || s.feed || ': ' || printf('%.1f %%', 100 * s.share) || ' of the rows could not be read', '; '
+        order by s.share desc
+    ), '') as detail
+from planned p
+left join shares s using (key_no)
+group by p.key_no
+"""

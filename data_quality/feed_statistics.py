@@ -1,0 +1,206 @@
+"""What the gate's checks know of every feed and day: the warehouse's table `gate.feed_days`, computed once a run.
+
+Only days whose rows changed are computed again. A feed without a time column has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+import duckdb
+import pyarrow as pa
+
+from data_quality.warehouse import has_table
+from metrics.calendar import Calendar
+from metrics.feeds import Feed
+
+_TABLE = """
+create schema if not exists gate;
+create table if not exists gate.feed_days (
+    feed varchar not null,
+    day date not null,
+    version varchar not null,
+    n_rows bigint not null,
+    n_duplicates bigint not null,
+    n_ahead bigint not null,
+    content varchar
+);
+comment on table gate.feed_days is
+'Each feed''s rows by day, those that equal another row, those dated after their delivery, and a hash of what is not
+a time or a key: equal for days that say the same';
+"""
+# A column in which nearly every row differs names rows; it says nothing of whether two days are alike.
+_NAMES_ROWS = 0.5
+_DAYS = """
+create or replace temp table changed_days as
+with now_there as (
+    select {time}::date as day, concat_ws(' ', count(*), epoch_us(max(_loaded_at)), $columns) as version
+    from raw.{feed} where isfinite({time}) group by all
+)
+select day, n.version, k.day is not null as known
+from now_there n full join (from gate.feed_days where feed = $feed) k using (day)
+where n.version is distinct from k.version
+"""
+_INSERT = """
+insert into gate.feed_days
+select $feed, day, version, count(*), count(*) - count(distinct row_hash), count(*) filter (ahead),
+    {content}
+from (
+    select {time}::date as day, hash({columns}) as row_hash, {time} > _loaded_at + interval 1 day as ahead, {kept}
+    from raw.{feed} where isfinite({time})
+)
+join changed_days using (day)
+group by day, version
+"""
+
+# One row per feed and day of its history, and running sums, so that what holds of any period is a difference of two.
+# Expected is the median of the same weekday in the eight weeks before; on a public holiday no more than on a Sunday.
+_SUMS = """
+create or replace temp table feed_sums as
+with calendar as (
+    select f.feed, unnest(generate_series(f.history_from, f.watermark, interval 1 day))::date as day
+    from feeds f
+    where f.feed in (select feed from gate.feed_days)
+),
+rows_by_day as (
+    select c.feed, c.day, coalesce(d.n_rows, 0) as n_rows, coalesce(d.n_duplicates, 0) as n_duplicates,
+        coalesce(d.n_ahead, 0) as n_ahead, d.content,
+        h.day is not null as is_holiday
+    from calendar c
+    left join gate.feed_days d using (feed, day)
+    left join holidays h on h.day = c.day
+),
+expecting as (
+    select *,
+        median(n_rows) over eight_weeks as expected,
+        count(*) over eight_weeks as n_before
+    from rows_by_day
+    window eight_weeks as (
+        partition by feed, dayofweek(day) order by day rows between 8 preceding and 1 preceding
+    )
+),
+-- The same day as one of the two weeks before: rare, or a feed's habit.
+repeating as (
+    select a.feed, a.day
+    from rows_by_day a
+    join rows_by_day b on a.feed = b.feed and a.content = b.content and b.day between a.day - 14 and a.day - 1
+    where a.n_rows >= 3
+    group by all
+),
+judged as (
+    select e.*,
+        r.day is not null as repeats,
+        avg((r.day is not null)::integer) over half_a_year as usually_repeats,
+        last_value(case when dayofweek(e.day) = 0 then expected end ignore nulls) over so_far as on_sunday,
+        if(n_before >= 4, if(is_holiday, least(expected, on_sunday), expected), null) as wanted
+    from expecting e
+    left join repeating r using (feed, day)
+    window
+        so_far as (partition by e.feed order by e.day),
+        half_a_year as (
+            partition by e.feed, dayofweek(e.day) order by e.day rows between 26 preceding and 1 preceding
+        )
+)
+select feed, day,
+    sum(n_rows) over upto as n_rows,
+    sum(n_duplicates) over upto as n_duplicates,
+    sum(n_ahead) over upto as n_ahead,
+    -- Less than half, and less than chance makes of so few.
+    sum(case when n_rows < 0.5 * wanted and wanted - n_rows > 4 * sqrt(wanted) then wanted - n_rows else 0 end)
+        over upto as n_lacking,
+    sum(case when repeats and n_before = 8 and usually_repeats < 0.1 and not is_holiday then n_rows else 0 end)
+         over upto as n_repeated
+from judged
+window upto as (partition by feed order by day)
+"""
+
+
+def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], calendar: Calendar) -> None:
+    """Bring `gate.feed_days` up to date, and put running sums by feed and day into the temporary table `feed_sums`.
+
+    Columns of `feed_sums`: feed, day, and up to and including that day n_rows, n_duplicates (rows that equal another
+    of their day in all source columns), n_ahead (dated more than a day after their delivery), n_lacking (how many more
+    a missing or thin day should have), n_repeated (on days that say the same as one of the two
+    weeks before, where that weekday seldom does).
+    Needs the temporary table `feeds`.
+    """
+    connection.execute(_TABLE)
+    connection.execute("delete from gate.feed_days where not list_contains(?, feed)", [list(feeds)])
+    for feed in feeds.values():
+        if feed.time_column is not None and has_table(connection, "raw", feed.name):
+            _update(connection, feed, _quoted(feed.time_column))
+    days = connection.execute("select min(history_from), max(watermark) from feeds").fetchone()
+    holidays = _holidays(calendar, *days) if days is not None and None not in days else []
+    connection.register("described", pa.table({"day": pa.array(holidays, pa.date32())}))
+    connection.execute("create or replace temp table holidays as from described")
+    connection.unregister("described")
+    connection.execute(_SUMS)
+    _set_aside(connection, feeds)
+
+
+def _set_aside(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
+    """Put the files of feeds with rows set aside into `file_days`: n_aside, n_rows, and the days of its other rows."""
+    connection.execute(
+        "create or replace temp table file_days"
+        " (feed varchar, n_aside bigint, n_rows bigint, first_day date, last_day date)"
+    )
+    if not has_table(connection, "raw", "_set_aside"):
+        return
+    found = connection.execute("select distinct feed from raw._set_aside where source_line is not null").fetchall()
+    for (name,) in found:
+        feed = feeds.get(name)
+        if feed is None or not has_table(connection, "raw", name):
+            continue
+        day = f"{_quoted(feed.time_column)}::date" if feed.time_column else "null::date"
+        connection.execute(
+            f"""
+            insert into file_days
+            select $feed, coalesce(n_aside, 0), coalesce(n_rows, 0), first_day, last_day
+            from (
+                select _source_file, count(*) as n_rows, min({day}) as first_day, max({day}) as last_day
+                from raw.{_quoted(name)} group by all
+            )
+            full join (
+                select source_file as _source_file, count(*) as n_aside
+                from raw._set_aside where feed = $feed and source_line is not null group by all
+            ) using (_source_file)
+            """,
+            {"feed": name},
+        )
+
+
+def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, time: str) -> None:
+    described = connection.execute(f"describe raw.{_quoted(feed.name)}").fetchall()
+    columns = {name: kind for name, kind, *_ in described if not name.startswith("_")}
+    content = [name for name, kind in columns.items() if not kind.startswith(("DATE", "TIME"))]
+    counts = ", ".join(f"approx_count_distinct({_quoted(name)})" for name in content)
+    if content:
+        total, *distinct = connection.execute(f"select count(*), {counts} from raw.{_quoted(feed.name)}").fetchall()[0]
+        content = [name for name, count in zip(content, distinct, strict=True) if count <= _NAMES_ROWS * total]
+    names = {"feed": feed.name, "columns": " ".join(content)}
+    connection.execute(_DAYS.format(time=time, feed=_quoted(feed.name)), names)
+    connection.execute(
+        "delete from gate.feed_days where feed = ? and day in (select day from changed_days)", [feed.name]
+    )
+    kept = f"hash({', '.join(map(_quoted, content))})" if content else "null"
+    connection.execute(
+        _INSERT.format(
+            time=time,
+            feed=_quoted(feed.name),
+            columns=", ".join(map(_quoted, columns)),
+            kept=f"{kept} as content_hash",
+            content="sum(content_hash)::varchar || ' ' || count(*)" if content else "null",
+        ),
+        {"feed": feed.name},
+    )
+
+
+def _holidays(calendar: Calendar, first: date, last: date) -> list[date]:
+    """The weekdays in that span that are no working days."""
+    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    return [day for day in days if day.weekday() < 5 and not calendar.is_working_day(day)]
+
+
+def _quoted(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'

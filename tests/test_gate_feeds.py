@@ -1,0 +1,168 @@
+"""The gate's checks of feeds, on a feed of forty rows a day in which one thing is wrong."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from data_quality.verdict import Verdict
+from metrics.company import Company
+from metrics.feeds import Feed
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, kpi, months
+
+# Forty rows a day of the working week and ten on others, a quarter of them of the country NO.
+ROWS = """
+create table raw.orders as
+select
+    row_number() over () as order_id,
+    day + interval 12 hour as ordered_at,
+    if(hash(day, n) % 4 = 0, 'NO', 'SE') as country,
+    hash(day, n) % 97 as amount,
+    timestamptz '2026-03-01 00:00:00+00' as _loaded_at,
+    'orders_' || strftime(day, '%Y-%m') || '.csv' as _source_file
+from generate_series(date '2025-01-01', date '2026-02-28', interval 1 day) as days(day),
+    generate_series(1, 40) as numbers(n)
+where n <= 10 or isodow(day) < 6
+"""
+SET_ASIDE = """
+create table raw._set_aside (
+    feed varchar, source_file varchar, source_line bigint, reason varchar, row_text varchar, loaded_at timestamptz
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("data"), monkeypatch)
+        warehouse.feed("orders", history_from=date(2025, 1, 1), watermark=date(2026, 2, 28))
+        warehouse.sql(ROWS)
+        warehouse.sql(SET_ASIDE)
+        warehouse.add(kpi(), months("2025-01", "2026-02", lambda n: 1000.0 + n))
+        return warehouse
+
+
+@pytest.fixture
+def warehouse(template: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    feed = Feed.model_validate(
+        {
+            "name": "orders",
+            "system": "shop",
+            "file": "shop.yml",
+            "line": 1,
+            "description": "",
+            "path": "orders/*.csv",
+            "format": "csv",
+            "columns": {"order_id": "integer", "ordered_at": "timestamp", "country": "text", "amount": "integer"},
+            "time_column": "ordered_at",
+            "history_from": "2025-01-01",
+        }
+    )
+    company = template.company
+    described = Company(**{**vars(company), "feeds": {"orders": feed}})
+    monkeypatch.setattr(Warehouse, "company", described)
+    return warehouse_factory.copy(template, tmp_path, monkeypatch)
+
+
+def judged(warehouse: Warehouse, period: str = "2026-02") -> Verdict:
+    return warehouse.judge("2025-06-01", "2026-02-28")["revenue", period]
+
+
+def failing(verdict: Verdict) -> set[str]:
+    return {result.check for result in verdict.failing}
+
+
+def test_a_feed_that_is_as_it_used_to_be_passes_also_over_the_holidays(warehouse: Warehouse) -> None:
+    warehouse.sql("delete from raw.orders where ordered_at::date = '2025-12-25' and order_id % 4 > 0")
+    verdicts = warehouse.judge("2025-06-01", "2026-02-28")
+    assert {one.verdict for one in verdicts.values()} == {"publish"}
+    not_made = {result.check for result in verdicts["revenue", "2026-02"].checks if result.outcome != "pass"}
+    assert not_made == {"enough_observations"}  # a sum needs no least number of them
+
+
+@pytest.mark.parametrize(
+    ("fault", "checks"),
+    [
+        ("delete from raw.orders where ordered_at::date = '2026-02-11'", {"days_there", "usual_days"}),
+        ("delete from raw.orders where ordered_at > '2026-02-26'", {"days_there", "usual_days"}),
+        (
+            "delete from raw.orders where ordered_at::date = '2026-02-27' and order_id % 4 > 0",
+            {"days_there", "usual_days"},
+        ),
+        (
+            "insert into raw.orders from raw.orders where ordered_at::date = '2026-02-11'",
+            {"rows_unique", "usual_duplicates"},
+        ),
+        ("insert into raw.orders from raw.orders where ordered_at::date = '2026-02-14'", {"usual_duplicates"}),
+        (
+            "insert into raw._set_aside select 'orders', 'orders_2026-02.csv', n, 'no number', '', now()"
+            " from generate_series(1, 30) as lines(n)",
+            {"rows_readable", "all_rows_readable"},
+        ),
+        (
+            "insert into raw._set_aside values ('orders', 'orders_2026-02.csv', 7, 'no number', '', now())",
+            {"all_rows_readable"},
+        ),
+        (
+            "insert into raw._set_aside select 'orders', 'lost.csv', n, 'no number', '', now()"
+            " from generate_series(1, 800) as lines(n)",
+            {"rows_readable", "all_rows_readable"},
+        ),
+        (
+            "update raw.orders set _loaded_at = '2026-02-10 00:00:00+00' where ordered_at::date = '2026-02-12'",
+            {"no_rows_ahead"},
+        ),
+    ],
+)
+def test_a_fault_in_a_feed_is_seen_in_its_period_and_in_no_earlier_one(
+    warehouse: Warehouse, fault: str, checks: set[str]
+) -> None:
+    warehouse.sql(fault)
+    verdicts = warehouse.judge("2025-06-01", "2026-02-28")
+    found = verdicts["revenue", "2026-02"]
+    assert failing(found) == checks
+    critical = any(result.severity == "critical" for result in found.failing)
+    assert found.verdict == ("hold" if critical else "publish_flagged")
+    if "lost.csv" not in fault:
+        assert {one.verdict for key, one in verdicts.items() if key[1] != "2026-02"} == {"publish"}
+
+
+def test_a_day_that_says_what_an_earlier_one_said_holds(warehouse: Warehouse) -> None:
+    warehouse.sql("delete from raw.orders where ordered_at::date = '2026-02-11'")
+    warehouse.sql(
+        "insert into raw.orders select order_id + 100000, ordered_at + interval 1 day, country, amount, _loaded_at,"
+        " _source_file from raw.orders where ordered_at::date = '2026-02-10'"
+    )
+    assert failing(judged(warehouse)) == {"days_differ"}
+
+
+def test_a_feed_that_repeats_itself_every_weekend_does_not_hold(warehouse: Warehouse) -> None:
+    warehouse.sql("delete from raw.orders where isodow(ordered_at) = 6")
+    warehouse.sql(
+        "insert into raw.orders select order_id + 100000, ordered_at + interval 1 day, country, amount, _loaded_at,"
+        " _source_file from raw.orders where isodow(ordered_at) = 5"
+    )
+    assert judged(warehouse).verdict == "publish"
+
+
+def test_only_days_whose_rows_changed_are_looked_at_again(warehouse: Warehouse) -> None:
+    judged(warehouse)
+    warehouse.sql("update gate.feed_days set n_duplicates = 400 where day in ('2026-02-10', '2026-02-11')")
+    warehouse.sql("delete from raw.orders where ordered_at::date = '2026-02-11' and order_id % 40 = 0")
+    judged(warehouse)
+    found = warehouse.sql("select n_duplicates from gate.feed_days where day between '2026-02-10' and '2026-02-11'")
+    assert found == [(400,), (0,)]
+
+
+def test_statistics_that_cannot_be_made_hold(warehouse: Warehouse) -> None:
+    warehouse.sql("create schema gate")
+    warehouse.sql("create table gate.feed_days (feed varchar)")
+    found = judged(warehouse)
+    assert found.verdict == "hold"
+    assert {result.check for result in found.checks if result.outcome == "not_evaluated"} >= {
+        "days_there",
+        "days_differ",
+    }
