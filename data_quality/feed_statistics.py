@@ -88,14 +88,29 @@ repeating as (
     where a.n_rows >= 3
     group by all
 ),
+-- Days without rows in one run with a public holiday: shut, more likely than lost.
+shut as (
+    select feed, day
+    from (
+        select *, bool_or(is_holiday) over (partition by feed, rows_so_far) as touches_holiday
+        from (
+            select feed, day, n_rows, is_holiday, sum(n_rows) over (partition by feed order by day) as rows_so_far
+            from rows_by_day
+        )
+        where n_rows = 0
+    )
+    where touches_holiday
+),
 judged as (
     select e.*,
+        s.day is not null as is_shut,
         r.day is not null as repeats,
         avg((r.day is not null)::integer) over half_a_year as usually_repeats,
         last_value(case when dayofweek(e.day) = 0 then expected end ignore nulls) over so_far as on_sunday,
         if(n_before >= 4, if(is_holiday, least(expected, on_sunday), expected), null) as wanted
     from expecting e
     left join repeating r using (feed, day)
+    left join shut s using (feed, day)
     window
         so_far as (partition by e.feed order by e.day),
         half_a_year as (
@@ -106,12 +121,15 @@ select feed, day,
     sum(n_rows) over upto as n_rows,
     sum(n_duplicates) over upto as n_duplicates,
     sum(n_ahead) over upto as n_ahead,
-    -- Less than half, and less than chance makes of so few.
-    sum(case when n_rows < 0.5 * wanted and wanted - n_rows > 4 * sqrt(wanted) then wanted - n_rows else 0 end)
-        over upto as n_lacking,
+    sum(lacking) over upto as n_lacking,
+    sum(if(is_shut, 0, lacking)) over upto as n_lost,
     sum(case when repeats and n_before = 8 and usually_repeats < 0.1 and not is_holiday then n_rows else 0 end)
          over upto as n_repeated
-from judged
+from (
+    -- Less than half, and less than chance makes of so few.
+    select *, if(n_rows < 0.5 * wanted and wanted - n_rows > 4 * sqrt(wanted), wanted - n_rows, 0) as lacking
+    from judged
+)
 window upto as (partition by feed order by day)
 """
 
@@ -121,8 +139,8 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
 
     Columns of `feed_sums`: feed, day, and up to and including that day n_rows, n_duplicates (rows that equal another
     of their day in all source columns), n_ahead (dated more than a day after their delivery), n_lacking (how many more
-    a missing or thin day should have), n_repeated (on days that say the same as one of the two
-    weeks before, where that weekday seldom does).
+    a missing or thin day should have), n_lost (the same, but for days without rows that go together with a public
+    holiday), n_repeated (on days that say the same as one of the two weeks before, where that weekday seldom does).
     Needs the temporary table `feeds`.
     """
     connection.execute(_TABLE)

@@ -89,7 +89,11 @@ RULES: tuple[CheckRule, ...] = (
     ),
     CheckRule("usual_duplicates", "duplicates", "No more rows of a feed than usual are there twice", "warning", 0.001),
     CheckRule(
-        "days_there", "lacking_rows", "Hardly any rows lack on days that a feed usually has more of", "critical", 0.02
+        "days_there",
+        "lost_rows",
+        "Hardly any rows lack on days that a feed usually has more of, closed days around holidays apart",
+        "critical",
+        0.02,
     ),
     CheckRule(
         "usual_days",

@@ -44,6 +44,7 @@ FIGURES: dict[str, Figure] = {
     "set_aside": _by(feeds.SET_ASIDE),
     "duplicates": _by(feeds.share("n_duplicates", "of the rows equal another")),
     "lacking_rows": _by(feeds.share("n_lacking", "of the rows lack, on missing or thin days")),
+    "lost_rows": _by(feeds.share("n_lost", "of the rows lack, on missing or thin days apart from holidays")),
     "repeated_days": _by(feeds.share("n_repeated", "of the rows are of days that say what an earlier one said")),
     "rows_ahead": _by(feeds.share("n_ahead", "of the rows are dated after their delivery")),
 }
