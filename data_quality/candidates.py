@@ -16,6 +16,7 @@ from data_quality.verdict import Key
 from data_quality.warehouse import has_table
 from metrics import pseudonym
 from metrics.catalog import Catalog
+from metrics.periods import PART_OF_WEEK
 
 COLUMNS = {
     "kpi_id": "varchar",
@@ -88,9 +89,10 @@ class Loaded:
 
 
 def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Loaded:
-    """Read the supplied KPIs' tables into the temporary tables `candidate_rows`, `candidate_keys` and `builds`.
+    """Read the supplied KPIs' tables into temporary tables.
 
-    `candidate_rows` has COLUMNS; `candidate_keys` one row per key; `builds` the newest build of each KPI.
+    `candidate_rows` has COLUMNS, `candidate_parts` too: the rows of parts of weeks, which are no candidates but what
+    disclosure control has to know. `candidate_keys` has one row per key; `builds` the newest build of each KPI.
     """
     unreadable = _load_rows(connection, catalog)
     connection.execute(_KEYS)
@@ -122,6 +124,9 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[
             )
         except duckdb.Error as error:  # its message may quote values
             unreadable[kpi.kpi_id] = f"table kpi.{kpi.model} can't be read ({type(error).__name__})"
+    parts = f"from candidate_rows where freq = '{PART_OF_WEEK}'"
+    connection.execute(f"create or replace temp table candidate_parts as {parts}")
+    connection.execute(f"delete {parts}")
     return unreadable
 
 

@@ -22,7 +22,7 @@ select * replace (
     case when $observable_from::date <= date_trunc('month', period_end) - interval 11 month
         then rolling_12_months end as rolling_12_months
 )
-from candidate_rows
+from (from candidate_rows union all from candidate_parts)
 where kpi_id = $kpi_id
 """
 
@@ -44,7 +44,7 @@ class Offer:
     planned: dict[Key, Planned]
     loaded: Loaded
     verdicts: dict[Key, Verdict]
-    rows: dict[str, pa.Table]  # by kpi_id, the columns of candidates.COLUMNS
+    rows: dict[str, pa.Table]  # by kpi_id, the columns of candidates.COLUMNS; with those of parts of weeks
     feeds: dict[str, FeedState]
 
 
@@ -59,7 +59,9 @@ def read(
     """The offer of the keys whose period ended in [first, last], or of one of them, from an open warehouse."""
     planned = {item.key: item for item in plan(connection, company, catalog, first, last) if only in (None, item.key)}
     loaded = candidates.load(connection, catalog)
-    observable = {item.kpi.kpi_id: item.observable_from for item in planned.values()}
+    # Of protected KPIs always all, as they tell of each other.
+    observable: dict[str, date | None] = {kpi.kpi_id: None for kpi in catalog.kpis if kpi.protected and kpi.supplied}
+    observable |= {item.kpi.kpi_id: item.observable_from for item in planned.values()}
     rows = {
         kpi_id: connection.execute(_ROWS, {"kpi_id": kpi_id, "observable_from": observable[kpi_id]}).to_arrow_table()
         for kpi_id in sorted(observable)

@@ -14,6 +14,7 @@ from textwrap import indent
 
 from metrics.cohorts import attributed_sql
 from metrics.leaves import Cohort, LeafQuery
+from metrics.periods import PART_OF_WEEK
 from metrics.planner import Base
 from metrics.recounts import aggregated, listed, loops, member_column, recounts
 from metrics.windows import averages_sql, window_days
@@ -281,8 +282,9 @@ def _rolled_up(leaf: LeafQuery) -> str:
 def _period_days(base: Base) -> str:
     if base.window is not None:
         return f"  {window_days(base.window, base.freqs, base.spine)}"
-    freqs = ", ".join(f"'{freq}'" for freq in base.freqs)
-    return f"  {{{{ period_days('days', [{freqs}], to_date={base.to_date}) }}}}"
+    freqs = ", ".join(f"'{freq}'" for freq in base.freqs if freq != PART_OF_WEEK)
+    days = f"  {{{{ period_days('days', [{freqs}], to_date={base.to_date}) }}}}"
+    return days + ("\n  UNION ALL\n  {{ parts_of_weeks('days') }}" if PART_OF_WEEK in base.freqs else "")
 
 
 def _attributed(base: Base, cohort: Cohort, *, incremental: bool) -> str:

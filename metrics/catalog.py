@@ -19,6 +19,20 @@ from metrics.errors import NyckeltalError, did_you_mean
 from metrics.periods import Period, later, parse, period_of
 
 
+class Told(BaseModel):
+    """A group of persons whose number a published cell of a protected KPI tells, and what of the cell does.
+
+    Metrics that count the same persons by the same filter have one group; `stock` says that the cell tells of it on
+    the last day of its period, else over all of it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["numerator", "denominator", "n_obs"]
+    group: str
+    stock: bool
+
+
 class CatalogKpi(BaseModel):
     """One adopted KPI: its standard definition, its adoption, and what was derived from the lineage."""
 
@@ -56,6 +70,8 @@ class CatalogKpi(BaseModel):
     protected: bool
     disclosure_threshold: int
     nested_persons: bool
+    only_ratio: bool
+    tells: tuple[Told, ...]
     lookback: str | None
     matures_after: str | None
     breaks: tuple[str, ...]

@@ -235,6 +235,8 @@ def _entry(defined: Defined) -> CatalogKpi:
         protected=upstream.protected,
         disclosure_threshold=persons.threshold if persons else 0,
         nested_persons=persons.nested if persons else False,
+        only_ratio=persons is not None and persons.dominance is not None,
+        tells=one.tells,
         lookback=one.lookback,
         matures_after=definition.matures_after,
         breaks=definition.breaks,

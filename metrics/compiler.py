@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from metrics.bases import KEYS, joined
+from metrics.periods import PART_OF_WEEK
 from metrics.planner import Base, KpiPlan, Leaf
 
 
@@ -42,15 +43,20 @@ def kpi_sql(plan: KpiPlan, bases: Sequence[Base], definition_hash: str) -> str:
             f"\nLEFT JOIN computed AS {span}\n  ON {_to_date(span)}" for span in ("year_to_date", "rolling_12_months")
         )
     listed = ", ".join(f"{name} AS (\n{sql}\n)" for name, sql in ctes.items())
+    code = "{{ time_period('period.freq', 'period.period_start') }}"
+    end = "{{ period_end('period.freq', 'period.period_start') }}"
+    if PART_OF_WEEK in plan.freqs:
+        code = f"COALESCE({code}, CAST(period.period_start AS STRING))"
+        end = f"COALESCE({end}, {{{{ part_of_week_end('period.period_start') }}}})"
     return f"""-- {plan.kpi.definition.name} ({plan.kpi.id}).
 -- Written by `kpi compile`; change the definition, not this file.
 WITH {listed}
 SELECT
   '{plan.kpi.id}' AS kpi_id,
   period.freq,
-  {{{{ time_period('period.freq', 'period.period_start') }}}} AS time_period,
+  {code} AS time_period,
   period.period_start,
-  {{{{ period_end('period.freq', 'period.period_start') }}}} AS period_end,
+  {end} AS period_end,
   period.segment,
   period.member,
   {("," + chr(10) + "  ").join(f"period.{name}" for name in columns)},
@@ -74,7 +80,7 @@ def _leaf_ctes(plan: KpiPlan, bases: Sequence[Base]) -> dict[str, str]:
                     cut = ["_T"] * query.total + [name for name, _ in query.segments if name in adoption.segments]
                     parts.append((base.name, ", ".join(f"'{segment}'" for segment in cut)))
         groups[tuple(part for part in parts if part[1])].append(leaf)
-    freqs = ", ".join(f"'{freq}'" for freq in adoption.freqs)
+    freqs = ", ".join(f"'{freq}'" for freq in plan.freqs)
     span = f"(freq IN ({freqs}) OR span <> 'period')" if plan.to_date else f"freq IN ({freqs}) AND span = 'period'"
     ctes: dict[str, str] = {}
     for names, leaves in groups.items():
@@ -129,7 +135,12 @@ def _count(expression: exp.Expr | None) -> str:
 
 def candidates_sql(plans: Sequence[KpiPlan]) -> str:
     """The view that unites the KPIs' models and gives each (KPI, freq, period) the hash of its rows."""
-    union = "\n    union all\n".join(f"    select * from {{{{ ref('{plan.kpi.model}') }}}}" for plan in plans)
+    selects = [
+        f"    select * from {{{{ ref('{plan.kpi.model}') }}}}"
+        + (f" where freq <> '{PART_OF_WEEK}'" if PART_OF_WEEK in plan.freqs else "")
+        for plan in plans
+    ]
+    union = "\n    union all\n".join(selects)
     return f"""-- Every candidate of every adopted KPI. Written by `kpi compile`.
 {{{{ config(materialized='view') }}}}
 

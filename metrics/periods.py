@@ -1,4 +1,8 @@
-"""Periods and their codes (SDMX: D days are never published; W ISO weeks, M, Q, A calendar years)."""
+"""Periods and their codes (SDMX: D days are never published; W ISO weeks, M, Q, A calendar years).
+
+Beside them the warehouse knows PART_OF_WEEK: the days of a week that lie in one month. It is never published; it is
+what disclosure control needs to know, as a week and a month of one KPI together tell of it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from datetime import date, timedelta
 from metrics.errors import NyckeltalError
 
 FREQS = ("W", "M", "Q", "A")
+PART_OF_WEEK = "S"
 FREQ_NAMES = {"W": "weekly", "M": "monthly", "Q": "quarterly", "A": "yearly"}
 MONTHS = {"M": 1, "Q": 3, "A": 12}
 DURATION = r"^\d+ (day|week|month|quarter|year)s?$"

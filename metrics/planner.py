@@ -8,14 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlglot import exp, parse_one
 
+from metrics.catalog import Told
 from metrics.cohorts import cohort_query, conversions_leaf, metric_of
 from metrics.leaves import Cohort, LeafQuery, Window, leaf_query
-from metrics.periods import FREQS
-from metrics.registry import Kpi
+from metrics.periods import FREQS, PART_OF_WEEK
+from metrics.persons import tells
+from metrics.registry import Kpi, Persons
 from metrics.semantic import SemanticLayer
 from metrics.windows import window_of, window_query
 
@@ -99,6 +101,8 @@ class KpiPlan:
     offsets: tuple[Leaf, ...]
     windows: tuple[str, ...]
     to_date: bool
+    freqs: tuple[str, ...]
+    tells: tuple[Told, ...]
     value: exp.Expr
     numerator: exp.Expr
     denominator: exp.Expr | None
@@ -137,9 +141,13 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         denominator = arithmetic.value(denominator_metric)
     n_obs = arithmetic.value(definition.n_obs)
     persons = definition.persons
-    persons_numerator = arithmetic.value(persons.numerator) if persons else None
-    persons_denominator = arithmetic.value(persons.denominator) if persons and persons.denominator else None
+    persons_numerator = arithmetic.persons(persons, "numerator") if persons else None
+    persons_denominator = arithmetic.persons(persons, "denominator") if persons and persons.denominator else None
     leaves = tuple(sorted({leaf.metric for leaf in arithmetic.leaves}))
+    adds_up = all(_adds_to_date(leaf, layer) for leaf in leaves)
+    freqs: tuple[str, ...] = kpi.adoption.freqs
+    if persons and adds_up and "W" in freqs and len(freqs) > 1:
+        freqs += (PART_OF_WEEK,)
     return KpiPlan(
         kpi=kpi,
         is_ratio=denominator is not None,
@@ -150,7 +158,9 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         windows=tuple(
             window.length for leaf in leaves if (window := window_of(metric_of(leaf), layer)) and window.length
         ),
-        to_date=kpi.adoption.to_date and all(_adds_to_date(leaf, layer) for leaf in leaves),
+        to_date=kpi.adoption.to_date and adds_up,
+        freqs=freqs,
+        tells=tells(definition, layer),
         value=value,
         numerator=numerator,
         denominator=denominator,
@@ -186,7 +196,7 @@ def bases(plans: Sequence[KpiPlan], layer: SemanticLayer) -> tuple[Base, ...]:
             source=source,
             day=day,
             segments=tuple(sorted({segment for query, _ in queries for segment in query.segments})),
-            freqs=tuple(freq for freq in FREQS if any(freq in user.kpi.adoption.freqs for user in users.values())),
+            freqs=tuple(freq for freq in (*FREQS, PART_OF_WEEK) if any(freq in user.freqs for user in users.values())),
             leaves=tuple(query for query, _ in queries),
             to_date=window is None and any(user.to_date for user in users.values()),
             kpi_ids=tuple(sorted(users)),
@@ -291,6 +301,16 @@ class _Arithmetic:
         leaf = Leaf(name, offset)
         self.leaves.add(leaf)
         return exp.column(leaf.column)
+
+    def persons(self, persons: Persons, role: Literal["numerator", "denominator"]) -> exp.Expr:
+        """How many persons count in a group: all, or where n of them dominate its sum only those."""
+        count = self.value(getattr(persons, role))
+        rule = persons.dominance
+        if rule is None:
+            return count
+        share = exp.Mul(this=exp.Literal.number(rule.n), expression=exp.paren(self.value(getattr(rule, role))))
+        dominated = exp.GT(this=share, expression=exp.Literal.number(rule.k))
+        return exp.Case().when(dominated, exp.Literal.number(rule.n)).else_(count)
 
     def derived(self, metric: Any, tree: exp.Expr, offset: str = "") -> exp.Expr:
         inputs = {one.alias or one.name: self.input(one, offset) for one in metric.type_params.metrics}

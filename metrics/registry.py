@@ -27,6 +27,20 @@ class Bounds(Strict):
     upper: float | None = None
 
 
+class Dominance(Strict):
+    """The (n,k) rule: when a group's n largest contributors could hold more than the share k, it counts as n persons.
+
+    `numerator` and `denominator` are metrics: the share of the group's sum that its largest contributor holds. The n
+    largest hold at most n times that, which is what the rule is held against. Of such a KPI only the ratio is
+    published, rounded: sums and means of amounts tell how many they are of.
+    """
+
+    n: int = Field(ge=1)
+    k: float = Field(gt=0, lt=1)
+    numerator: str
+    denominator: str
+
+
 class Persons(Strict):
     """The metrics that count the distinct persons behind a KPI, for disclosure control.
 
@@ -37,6 +51,20 @@ class Persons(Strict):
     denominator: str | None = None
     nested: bool = False
     threshold: int = Field(default=5, ge=3)
+    dominance: Dominance | None = None
+
+    @model_validator(mode="after")
+    def _fewer_than_threshold(self) -> Persons:
+        if self.dominance and (self.dominance.n >= self.threshold or self.denominator is None):
+            raise ValueError("dominance needs a denominator, and an n below the threshold")
+        return self
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric that it names."""
+        named: tuple[str | None, ...] = (self.numerator, self.denominator)
+        named += (self.dominance.numerator, self.dominance.denominator) if self.dominance else ()
+        return tuple(name for name in named if name)
 
 
 class Definition(Strict):

@@ -18,7 +18,7 @@ def metrics_exist(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[Nyckel
     definition = kpi.definition
     named = {"metric": [definition.metric], "n_obs": [definition.n_obs], "persons": []}
     if definition.persons:
-        named["persons"] = [one for one in (definition.persons.numerator, definition.persons.denominator) if one]
+        named["persons"] = list(definition.persons.metrics)
     for field, names in named.items():
         for name in names:
             if name not in layer.metrics:

@@ -164,7 +164,7 @@ def test_of_protected_kpis_no_figure_is_told(warehouse: Warehouse) -> None:
     warehouse.add(staff, {"2026-01": people(33, 44)})
     warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)
-    warehouse.add(staff, {"2026-01": people(35, 44)})
+    warehouse.add(staff, {"2026-01": people(43, 44)})
     warehouse.judge(*SPAN)
     held = [one for one in warehouse.publish(*SPAN).held if one.checks == ("closed_period",)]
     assert [one.reason for one in held] == ["the period closed on 2026-02-10; its value changed"]

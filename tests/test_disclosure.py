@@ -1,100 +1,229 @@
-"""Disclosure control: which cells are suppressed, and that what is published doesn't give them away."""
+"""Disclosure control on small tables: what is hidden, and that no hidden number of persons can be worked out."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
-from hypothesis import given
+import pyarrow as pa
+import pytest
+from disclosure_attack import Form, attack
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from warehouse_factory import kpi
 
-from data_quality.disclosure import TOTAL, control, suppressed
+from data_quality.disclosure import rules
+from data_quality.disclosure.control import controlled
+from data_quality.ledger import OBSERVATIONS
+from metrics.catalog import CatalogKpi, Told
+from metrics.periods import parse
+
+TODAY = date(2026, 5, 1)
+MONTHS = ("2026-01", "2026-02", "2026-03")
+LEAVERS = kpi("leavers", protected=True, kind="flow", freqs=("M", "Q"), segments=("department",), unit="persons")
+RATE = kpi(
+    "rate",
+    protected=True,
+    kind="ratio",
+    metric_type="ratio",
+    nested_persons=True,
+    tells=(Told(role="numerator", group="absent", stock=False), Told(role="denominator", group="staff", stock=False)),
+)
+STAFF = kpi("staff", protected=True, kind="stock", tells=(Told(role="numerator", group="staff", stock=True),))
+
+
+def rows(one: CatalogKpi, code: str, counts: dict[str, int], segment: str = "department") -> list[dict[str, Any]]:
+    """A period's rows of a KPI that counts persons: its members and the total."""
+    return [
+        row(one, code, "_T", "_T", sum(counts.values())),
+        *(row(one, code, segment, member, count) for member, count in counts.items()),
+    ]
 
 
 def row(
-    member: str, numerator: int | None, denominator: int | None = None, segment: str = "department"
+    one: CatalogKpi, code: str, segment: str, member: str, numerator: int, denominator: int | None = None
 ) -> dict[str, Any]:
-    """One cell with the persons behind it."""
-    if member == "_T":
-        segment = "_T"
+    period = parse(code)
     return {
+        "kpi_id": one.kpi_id,
+        "freq": period.freq,
+        "time_period": code,
+        "period_start": period.start,
+        "period_end": period.end,
         "segment": segment,
         "member": member,
-        "obs_value": 1.5,
-        "numerator": 3.0,
-        "denominator": 2.0,
-        "n_obs": 7,
+        "obs_value": float(numerator) if denominator is None else numerator / max(denominator, 1),
+        "numerator": None if denominator is None else float(numerator),
+        "denominator": None if denominator is None else float(denominator),
+        "n_obs": denominator or numerator,
         "n_persons_numerator": numerator,
         "n_persons_denominator": denominator,
+        "year_to_date": None,
+        "rolling_12_months": None,
     }
 
 
-def test_enough_persons_are_free() -> None:
-    assert control([row("_T", 20), row("a", 10), row("b", 10)], 5, nested=False) == {}
+def release(
+    given_rows: list[dict[str, Any]], *kpis: CatalogKpi, before: pa.Table | None = None, only: str | None = None
+) -> list[dict[str, Any]]:
+    """What is released of some rows, beside a ledger."""
+    keys = {(r["kpi_id"], r["freq"], r["time_period"]) for r in given_rows if only in (None, r["time_period"])}
+    return controlled(
+        given_rows, keys, {one.kpi_id: one for one in kpis}, ledger() if before is None else before, TODAY
+    )
 
 
-def test_too_few_in_numerator_or_denominator_are_suppressed() -> None:
-    rows = [row("_T", 30, 60), row("a", 4, 20), row("b", 20, 4), row("c", 6, 36)]
-    assert control(rows, 5, nested=False) == {("department", "a"): "C", ("department", "b"): "C"}
+def ledger(*releases: list[dict[str, Any]], version: int = 1) -> pa.Table:
+    """The ledger's observations after some releases."""
+    schema = OBSERVATIONS.append(pa.field("sequence", pa.int64()))
+    entries = [
+        {**dict.fromkeys(schema.names), **{k: v for k, v in r.items() if k in schema.names}}
+        | {"definition_version": version, "sequence": sequence}
+        for sequence, released in enumerate(releases, start=1)
+        for r in released
+    ]
+    nullable = pa.schema([field.with_nullable(True) for field in schema])
+    return pa.Table.from_pylist(entries, schema=nullable)
 
 
-def test_the_complement_is_protected_where_persons_are_nested() -> None:
-    rows = [row("_T", 18, 20)]
-    assert control(rows, 5, nested=True) == {TOTAL: "C"}
-    assert control(rows, 5, nested=False) == {}
-    assert control([row("_T", 20, 20), row("a", 0, 20)], 5, nested=True) == {}
+def hidden(released: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """The hidden cells, by period and member."""
+    return {(r["time_period"], r["member"]) for r in released if r["conf_status"] != "F"}
 
 
-def test_a_nested_count_that_is_missing_or_too_great_is_suppressed() -> None:
-    assert control([row("_T", 10, None)], 5, nested=True) == {TOTAL: "C"}
-    assert control([row("_T", 21, 20)], 5, nested=True) == {TOTAL: "C"}
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "small"),
+    [(5, 10, False), (0, 10, False), (0, 0, False), (4, 40, True), (10, 12, True), (3, 3, True), (0, 4, True)],
+)
+def test_numerator_denominator_and_complement_need_the_threshold(numerator: int, denominator: int, small: bool) -> None:
+    cell = row(RATE, "2026-01", "_T", "_T", numerator, denominator)
+    assert bool(rules.needs(cell, RATE)) is small
+    assert rules.counted(cell, RATE)
 
 
-def test_persons_that_nobody_counted_are_suppressed() -> None:
-    assert control([row("_T", None, None)], 5, nested=False) == {TOTAL: "C"}
-    assert control([row("_T", 100)], 0, nested=False) == {TOTAL: "C"}
+@pytest.mark.parametrize("fault", [{"disclosure_threshold": 0}, {"tells": ()}])
+def test_what_was_not_counted_is_hidden_whole(fault: dict[str, Any]) -> None:
+    unsure = STAFF.model_copy(update=fault)
+    assert len(hidden(release(rows(unsure, "2026-01", {"a": 50, "b": 60}), unsure))) == 3
+    lacking = rows(STAFF, "2026-01", {"a": 50, "b": 60})
+    lacking[1]["n_persons_numerator"] = None
+    assert len(hidden(release(lacking, STAFF))) == 3
 
 
-def test_a_lone_suppressed_member_takes_the_smallest_other_with_it() -> None:
-    rows = [row("_T", 43), row("a", 3), row("b", 30), row("c", 10), row("none", 0)]
-    assert control(rows, 5, nested=False) == {("department", "a"): "C", ("department", "c"): "D"}
+def test_nothing_is_hidden_where_everything_is_large() -> None:
+    assert hidden(release(rows(STAFF, "2026-01", {"a": 5, "b": 60, "none": 0}), STAFF)) == set()
 
 
-def test_two_suppressed_members_of_too_few_persons_take_a_third_with_them() -> None:
-    rows = [row("_T", 43), row("a", 1), row("b", 2), row("c", 30), row("d", 10)]
-    assert set(control(rows, 5, nested=False)) == {("department", "a"), ("department", "b"), ("department", "d")}
+def test_a_small_member_takes_the_cheapest_other_one_with_it() -> None:
+    released = release(rows(STAFF, "2026-01", {"a": 3, "b": 40, "c": 10}), STAFF)
+    assert hidden(released) == {("2026-01", "a"), ("2026-01", "c")}
+    (cell,) = (r for r in released if r["member"] == "a")
+    assert [cell[name] for name in ("obs_value", "n_obs", "n_persons_numerator")] == [None] * 3
 
 
-def test_segments_are_controlled_each() -> None:
-    countries = [row("SE", 20, segment="country"), row("NO", 23, segment="country")]
-    rows = [row("_T", 43), row("a", 3), row("b", 40), *countries]
-    assert set(control(rows, 5, nested=False)) == {("department", "a"), ("department", "b")}
+def test_two_small_members_whose_sum_is_small_take_a_third_with_them() -> None:
+    assert len(hidden(release(rows(STAFF, "2026-01", {"a": 1, "b": 2, "c": 40, "d": 10}), STAFF))) == 3
 
 
-def test_without_other_members_the_total_is_suppressed() -> None:
-    assert control([row("_T", 30), row("a", 3)], 5, nested=False) == {("department", "a"): "C", TOTAL: "D"}
+def test_without_other_members_the_total_is_hidden() -> None:
+    assert hidden(release(rows(STAFF, "2026-01", {"a": 3}), STAFF)) == {("2026-01", "a"), ("2026-01", "_T")}
 
 
-def test_a_suppressed_total_needs_no_second_member() -> None:
-    assert control([row("_T", 4), row("a", 4)], 5, nested=False) == {TOTAL: "C", ("department", "a"): "C"}
+def test_a_quarter_does_not_tell_a_hidden_month() -> None:
+    """The months' members are safe in each month; the quarter less the other months would tell of one."""
+    months = [{"a": 3, "b": 7, "c": 9}, {"a": 10, "b": 20, "c": 30}, {"a": 11, "b": 21, "c": 31}]
+    table = [r for code, counts in zip(MONTHS, months, strict=True) for r in rows(LEAVERS, code, counts)]
+    table += rows(LEAVERS, "2026-Q1", {member: sum(m[member] for m in months) for member in "abc"})
+    released = release(table, LEAVERS)
+    assert leaks(table, released) == set()
+    alone = {("2026-01", "a"), ("2026-01", "b")}
+    only_the_month = [{**r, "obs_value": None} if (r["time_period"], r["member"]) in alone else r for r in table]
+    assert leaks(table, only_the_month) == {("2026-01", "a")}
 
 
-def test_what_was_hidden_before_stays_hidden() -> None:
-    rows = [row("_T", 40), row("a", 10), row("b", 12), row("c", 18)]
-    hidden = control(rows, 5, nested=False, hidden_before={("department", "a")})
-    assert hidden == {("department", "a"): "D", ("department", "b"): "D"}
+def test_a_related_kpi_does_not_tell_what_another_hides() -> None:
+    """Of member a, 4 are there: its rate's denominator would tell, and so would that of the member hidden with it."""
+    counts = {"a": 4, "b": 30, "c": 50}
+    rates = [row(RATE, "2026-01", "_T", "_T", 30, 85)]
+    rates += [row(RATE, "2026-01", "department", member, 0, n + (member == "a")) for member, n in counts.items()]
+    rates[2] |= {"n_persons_numerator": 10}
+    rates[3] |= {"n_persons_numerator": 20}
+    released = release(rows(STAFF, "2026-01", counts) + rates, STAFF, RATE)
+    assert {m for _, m in hidden([r for r in released if r["kpi_id"] == "staff"])} == {"a", "b"}
+    assert {m for _, m in hidden([r for r in released if r["kpi_id"] == "rate"])} == {"a", "b"}
 
 
-def test_nothing_that_tells_the_value_is_left() -> None:
-    hidden = suppressed(row("a", 3, 4))
-    assert [hidden[name] for name in ("obs_value", "numerator", "denominator", "n_obs")] == [None] * 4
+def test_what_was_hidden_stays_hidden() -> None:
+    first = release(rows(STAFF, "2026-01", {"a": 3, "b": 40, "c": 10}), STAFF)
+    later = release(rows(STAFF, "2026-01", {"a": 30, "b": 40, "c": 60}), STAFF, before=ledger(first))
+    assert hidden(later) == {("2026-01", "a"), ("2026-01", "c")}
 
 
-@given(st.lists(st.integers(min_value=0, max_value=12), min_size=1, max_size=7), st.integers(min_value=1, max_value=6))
-def test_the_total_less_the_open_members_never_tells_of_too_few(counts: list[int], threshold: int) -> None:
-    rows = [row("_T", sum(counts)), *(row(f"m{n}", count) for n, count in enumerate(counts))]
-    hidden = control(rows, threshold, nested=False)
-    for n, count in enumerate(counts):
-        assert ("department", f"m{n}") in hidden or not 0 < count < threshold
-    inside = [count for n, count in enumerate(counts) if ("department", f"m{n}") in hidden]
-    if TOTAL not in hidden and inside:
-        assert len(inside) >= 2 and sum(inside) >= threshold
+def test_a_published_value_does_not_change_by_a_few_persons() -> None:
+    first = release(rows(STAFF, "2026-01", {"a": 30, "b": 40}), STAFF)
+    later = release(rows(STAFF, "2026-01", {"a": 31, "b": 46}), STAFF, before=ledger(first))
+    assert [(r["member"], r["obs_value"]) for r in later] == [("_T", 77), ("a", 30), ("b", 46)]
+
+
+def test_of_a_newer_definition_a_value_that_differs_by_a_few_persons_is_hidden() -> None:
+    first = release(rows(STAFF, "2026-01", {"a": 30, "b": 40, "c": 50}), STAFF)
+    newer = STAFF.model_copy(update={"definition_version": 2})
+    later = release(rows(newer, "2026-01", {"a": 31, "b": 60, "c": 50}), newer, before=ledger(first))
+    assert hidden(later) == {("2026-01", "a")}
+
+
+def test_a_cell_that_falls_under_the_threshold_takes_the_new_values_of_its_time_with_it() -> None:
+    """All others are known for good, so that nothing can protect it any more; no more is told."""
+    first = release(rows(STAFF, "2026-01", {"a": 30, "b": 40}), STAFF)
+    later = release(rows(STAFF, "2026-01", {"a": 3, "b": 40}), STAFF, before=ledger(first))
+    assert ("2026-01", "a") in hidden(later)
+
+
+def test_months_that_come_one_by_one_do_not_tell_of_each_other() -> None:
+    months = [{"a": 3, "b": 7, "c": 9}, {"a": 10, "b": 20, "c": 30}, {"a": 11, "b": 21, "c": 31}]
+    table: list[dict[str, Any]] = []
+    releases: list[list[dict[str, Any]]] = []
+    for number, (code, counts) in enumerate(zip(MONTHS, months, strict=True), start=1):
+        table += rows(LEAVERS, code, counts)
+        quarter = rows(LEAVERS, "2026-Q1", {m: sum(one[m] for one in months[:number]) for m in "abc"})
+        now = [*table, *(quarter if number == 3 else [])]
+        releases.append(release(now, LEAVERS, before=ledger(*releases)))
+    table += quarter
+    public = [r for one in releases for r in one]
+    assert leaks(table, public) == set()
+
+
+def test_of_pay_only_the_rounded_ratio_leaves() -> None:
+    pay = RATE.model_copy(update={"only_ratio": True})
+    (cell,) = release([row(pay, "2026-01", "_T", "_T", 20, 60)], pay)
+    assert (cell["obs_value"], cell["numerator"], cell["denominator"]) == (0.333333, None, None)
+
+
+def form(r: dict[str, Any]) -> Form:
+    return (r["segment"], r["member"]), r["period_start"], r["period_end"]
+
+
+def leaks(table: list[dict[str, Any]], released: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """The small cells of a table of counts that the attacker gets to know, or nearly."""
+    told = {form(r): float(r["obs_value"]) for r in released if r["obs_value"] is not None}
+    small = {form(r): r for r in table if 0 < r["n_persons_numerator"] < 5}
+    found = attack(told, [one for one in small if one not in told], {form(r)[0] for r in table})
+    near = {one.form for one in found if one.highest - one.lowest < 5 - 1e-6} | (small.keys() & told.keys())
+    return {(small[one]["time_period"], small[one]["member"]) for one in near}
+
+
+def numbers(size: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(min_value=0, max_value=12), min_size=size, max_size=size)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(min_value=1, max_value=4).flatmap(lambda size: st.lists(numbers(size), min_size=3, max_size=3)))
+def test_no_table_of_months_and_their_quarter_leaks(counts: list[list[int]]) -> None:
+    members = "abcd"[: len(counts[0])]
+    months = [dict(zip(members, one, strict=True)) for one in counts]
+    table = [r for code, one in zip(MONTHS, months, strict=True) for r in rows(LEAVERS, code, one)]
+    table += rows(LEAVERS, "2026-Q1", {m: sum(one[m] for one in months) for m in members})
+    released = release(table, LEAVERS)
+    assert leaks(table, released) == set()
+    if not any(0 < r["n_persons_numerator"] < 5 for r in table):
+        assert hidden(released) == set()

@@ -93,7 +93,7 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
     values = f"select {columns} from kpi.observations"
     assert warehouse.published(f"{values} where kpi_id = 'staff' and time_period = '2026-01' order by 1") == [
         ("DK", 20.0, 20, "A", "F", None, None),
-        ("NO", None, None, "Q", "D", None, None),
+        ("NO", None, None, "Q", "C", None, None),
         ("SE", None, None, "Q", "C", None, None),
         ("_T", 33.0, 33, "A", "F", None, None),
     ]

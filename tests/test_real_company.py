@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from disclosure_attack import cells, leaks
 
 from metrics import compiled, dbt_project
 from metrics.company import PROJECT, Company, published_path, warehouse_path
@@ -250,3 +251,13 @@ def test_names_of_employees_stay_out_of_the_warehouse(outcome: Outcome) -> None:
     columns = {name for name, *_ in outcome.warehouse.execute("describe raw.employees").fetchall()}
     assert "EmpID" in columns
     assert not columns & {"Employee_Name", "ManagerName", "DOB", "Zip", "RaceDesc"}
+
+
+def test_nothing_about_too_few_employees_can_be_worked_out(outcome: Outcome) -> None:
+    public = cells(outcome.published, "kpi.vintages")
+    assert leaks(outcome.warehouse, public, public) == []
+    assert any(row["obs_value"] is None and row["kpi_id"] == "headcount" for row in public)
+    assert outcome.published.execute(
+        """select count(*) from kpi.vintages where kpi_id = 'gender_pay_gap' and member = 'Executive Office'
+        and obs_value is not null"""
+    ).fetchall() == [(0,)]

@@ -17,7 +17,7 @@ from data_quality.candidates import COLUMNS
 from data_quality.release import Release
 from data_quality.verdict import Verdict
 from metrics.calendar import Calendar
-from metrics.catalog import Catalog, CatalogKpi
+from metrics.catalog import Catalog, CatalogKpi, Told
 from metrics.company import Company, Objective
 from metrics.periods import Period, parse, periods_between
 from metrics.roles import Roles
@@ -77,6 +77,10 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
         "protected": False,
         "disclosure_threshold": 5,
         "nested_persons": False,
+        "only_ratio": False,
+        "tells": (Told(role="numerator", group=kpi_id, stock=facts.get("kind") == "stock"),)
+        if facts.get("protected")
+        else (),
         "lookback": None,
         "matures_after": None,
         "breaks": (),

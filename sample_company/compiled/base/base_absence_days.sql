@@ -4,6 +4,8 @@ WITH days AS (
   SELECT * FROM {{ ref('base_absence_days_daily') }} WHERE n_rows > 0
 ), period_days AS (
   {{ period_days('days', ['W', 'M', 'Q', 'A'], to_date=True) }}
+  UNION ALL
+  {{ parts_of_weeks('days') }}
 ), rolled_up AS (
   SELECT
     freq,

@@ -4,12 +4,16 @@ WITH days AS (
   SELECT * FROM {{ ref('base_employee_days_daily') }} WHERE n_rows > 0
 ), period_days AS (
   {{ period_days('days', ['W', 'M', 'Q', 'A'], to_date=True) }}
+  UNION ALL
+  {{ parts_of_weeks('days') }}
 ), stock_days AS (
   -- The one day of the period that each stock is taken from.
   SELECT
     freq,
     period_start,
     MAX(day) FILTER (WHERE headcount_rows > 0) AS headcount_day,
+    MAX(day) FILTER (WHERE highest_hourly_pay_men_rows > 0) AS highest_hourly_pay_men_day,
+    MAX(day) FILTER (WHERE highest_hourly_pay_women_rows > 0) AS highest_hourly_pay_women_day,
     MAX(day) FILTER (WHERE hourly_pay_men_rows > 0) AS hourly_pay_men_day,
     MAX(day) FILTER (WHERE hourly_pay_women_rows > 0) AS hourly_pay_women_day,
     MAX(day) FILTER (WHERE men_rows > 0) AS men_day,
@@ -28,6 +32,8 @@ WITH days AS (
     SUM(contracted_days) AS contracted_days,
     SUM(employee_days) AS employee_days,
     MAX(headcount) FILTER (WHERE span = 'period' AND day = headcount_day AND headcount_rows > 0) AS headcount,
+    MAX(highest_hourly_pay_men) FILTER (WHERE span = 'period' AND day = highest_hourly_pay_men_day AND highest_hourly_pay_men_rows > 0) AS highest_hourly_pay_men,
+    MAX(highest_hourly_pay_women) FILTER (WHERE span = 'period' AND day = highest_hourly_pay_women_day AND highest_hourly_pay_women_rows > 0) AS highest_hourly_pay_women,
     MAX(hourly_pay_men) FILTER (WHERE span = 'period' AND day = hourly_pay_men_day AND hourly_pay_men_rows > 0) AS hourly_pay_men,
     MAX(hourly_pay_women) FILTER (WHERE span = 'period' AND day = hourly_pay_women_day AND hourly_pay_women_rows > 0) AS hourly_pay_women,
     MAX(men) FILTER (WHERE span = 'period' AND day = men_day AND men_rows > 0) AS men,

@@ -35,7 +35,7 @@ with observations as (
     union all
     select * from {{ ref('kpi_on_time_delivery') }}
     union all
-    select * from {{ ref('kpi_absence_rate') }}
+    select * from {{ ref('kpi_absence_rate') }} where freq <> 'S'
     union all
     select * from {{ ref('kpi_gender_pay_gap') }}
     union all

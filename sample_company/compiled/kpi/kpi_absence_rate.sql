@@ -3,11 +3,11 @@
 WITH absence_days AS (
   SELECT freq, span, period_start, segment, member, absence_days, absent_employees
   FROM {{ ref('base_absence_days') }}
-  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
+  WHERE (freq IN ('W', 'M', 'Q', 'A', 'S') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
 ), employee_days AS (
   SELECT freq, span, period_start, segment, member, contracted_days, employees_in_period
   FROM {{ ref('base_employee_days') }}
-  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
+  WHERE (freq IN ('W', 'M', 'Q', 'A', 'S') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
 ), computed AS (
   SELECT
     freq,
@@ -28,9 +28,9 @@ WITH absence_days AS (
 SELECT
   'absence_rate' AS kpi_id,
   period.freq,
-  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  COALESCE({{ time_period('period.freq', 'period.period_start') }}, CAST(period.period_start AS STRING)) AS time_period,
   period.period_start,
-  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  COALESCE({{ period_end('period.freq', 'period.period_start') }}, {{ part_of_week_end('period.period_start') }}) AS period_end,
   period.segment,
   period.member,
   period.obs_value,
@@ -41,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '3ab7dc4623f90300' AS definition_hash,
+  'da48a1e4164f9705' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -1,7 +1,7 @@
 -- Gender pay gap (unadjusted) (gender_pay_gap).
 -- Written by `kpi compile`; change the definition, not this file.
 WITH employee_days AS (
-  SELECT freq, span, period_start, segment, member, headcount, hourly_pay_men, hourly_pay_women, men, women
+  SELECT freq, span, period_start, segment, member, headcount, highest_hourly_pay_men, highest_hourly_pay_women, hourly_pay_men, hourly_pay_women, men, women
   FROM {{ ref('base_employee_days') }}
   WHERE freq IN ('M', 'Q', 'A') AND span = 'period' AND segment IN ('_T', 'country', 'department')
 ), computed AS (
@@ -15,10 +15,10 @@ WITH employee_days AS (
     CAST((CAST(hourly_pay_men AS DOUBLE) / CAST(NULLIF(men, 0) AS DOUBLE)) - (CAST(hourly_pay_women AS DOUBLE) / CAST(NULLIF(women, 0) AS DOUBLE)) AS DOUBLE) AS numerator,
     CAST(hourly_pay_men AS DOUBLE) / CAST(NULLIF(men, 0) AS DOUBLE) AS denominator,
     CAST(COALESCE(headcount, 0) AS BIGINT) AS n_obs,
-    CAST(COALESCE(women, 0) AS BIGINT) AS n_persons_numerator,
-    CAST(COALESCE(men, 0) AS BIGINT) AS n_persons_denominator
+    CAST(COALESCE(CASE WHEN 2 * (CAST(highest_hourly_pay_women AS DOUBLE) / CAST(NULLIF(hourly_pay_women, 0) AS DOUBLE)) > 0.85 THEN 2 ELSE women END, 0) AS BIGINT) AS n_persons_numerator,
+    CAST(COALESCE(CASE WHEN 2 * (CAST(highest_hourly_pay_men AS DOUBLE) / CAST(NULLIF(hourly_pay_men, 0) AS DOUBLE)) > 0.85 THEN 2 ELSE men END, 0) AS BIGINT) AS n_persons_denominator
   FROM employee_days
-  WHERE NOT headcount IS NULL OR NOT hourly_pay_men IS NULL OR NOT hourly_pay_women IS NULL OR NOT men IS NULL OR NOT women IS NULL
+  WHERE NOT headcount IS NULL OR NOT highest_hourly_pay_men IS NULL OR NOT highest_hourly_pay_women IS NULL OR NOT hourly_pay_men IS NULL OR NOT hourly_pay_women IS NULL OR NOT men IS NULL OR NOT women IS NULL
 )
 SELECT
   'gender_pay_gap' AS kpi_id,
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   CAST(NULL AS DOUBLE) AS year_to_date,
   CAST(NULL AS DOUBLE) AS rolling_12_months,
-  'd5ac3fb4461f2098' AS definition_hash,
+  'e0d932c1b2d8a821' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 WHERE period.span = 'period'

@@ -18,7 +18,7 @@ WITH employee_days AS (
     COALESCE(leavers, 0) / NULLIF((CAST(employee_days AS DOUBLE) / CAST(NULLIF(staffed_days, 0) AS DOUBLE)), 0) AS obs_value,
     CAST(COALESCE(leavers, 0) AS DOUBLE) AS numerator,
     CAST(NULLIF((CAST(employee_days AS DOUBLE) / CAST(NULLIF(staffed_days, 0) AS DOUBLE)), 0) AS DOUBLE) AS denominator,
-    CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_obs,
+    CAST(COALESCE(employee_days, 0) AS BIGINT) AS n_obs,
     CAST(COALESCE(leavers, 0) AS BIGINT) AS n_persons_numerator,
     CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator
   FROM employee_days
@@ -41,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  'de837d3b1403b312' AS definition_hash,
+  '1b232261372370fe' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

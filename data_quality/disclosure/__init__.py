@@ -1,0 +1,5 @@
+"""Disclosure control: what may be told of protected KPIs without telling it of too few persons.
+
+`rules.py` says which cells are of too few persons, `system.py` what published cells tell of each other,
+`suppression.py` which further cells must be hidden, and `control.py` applies all of it to what is about to be released.
+"""

@@ -1,0 +1,124 @@
+"""Disclosure control of what is about to be released: all protected KPIs together, beside what is public already."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_quality.disclosure import rules
+from data_quality.disclosure.rules import Row
+from data_quality.disclosure.system import TOTAL, Cell, System, cell_of, systems
+from data_quality.verdict import Key
+from metrics.catalog import CatalogKpi
+from metrics.periods import PART_OF_WEEK
+
+# What a cell is worth beside its persons: a year's value more than the months', as fewer values stand in for it.
+_WORTH = {"W": 1, "M": 2, "Q": 4, "A": 8}
+_WORTH_OF_TOTAL = 10
+
+
+@dataclass
+class _Public:
+    """What the ledger holds of protected KPIs: each cell's newest value, and the cells that were ever hidden."""
+
+    values: dict[Cell, Row] = field(default_factory=dict)
+    hidden: set[Cell] = field(default_factory=set)
+
+
+def controlled(
+    rows: Collection[Row], admitted: Collection[Key], kpis: Mapping[str, CatalogKpi], committed: pa.Table, today: date
+) -> list[dict[str, Any]]:
+    """The rows of the admitted keys as they may leave the warehouse, with their `conf_status`: F free, C suppressed.
+
+    `rows` are all candidate rows of all protected KPIs, those of keys that aren't released too; `committed` are the
+    ledger's observations with `sequence`. Which suppressed cells are of too few persons, and which are hidden to
+    protect those, isn't told: with the threshold known, that alone would often give them away.
+    - What was hidden once stays hidden.
+    - A published value that would change by less than what `disclosure_threshold` persons bring stays as it is: the
+      difference between two vintages would tell of those few. Of a newer definition version it is hidden.
+    - What can't be shown to be safe is hidden.
+    """
+    from data_quality.disclosure.suppression import protect  # scipy takes half a second, and only releases need it
+
+    public = _public(committed, kpis)
+    found = systems(rows, kpis, today)
+    first = _each_by_itself(rows, kpis, public, _unsafe(rows, kpis, found, today))
+    hidden, costs = set(first.hidden), dict(first.costs)
+    for system in found:
+        for cell in protect(system, public.values.keys(), costs):
+            hidden.add(cell)
+            del costs[cell]
+    released = set(admitted)
+    outgoing = []
+    for row in rows:
+        cell = cell_of(row)
+        if cell[:3] in released:
+            free = rules.suppressed(row) if cell in hidden else rules.told(row, kpis[cell.kpi_id])
+            free |= {name: first.kept[cell][name] for name in _VALUES if cell in first.kept}
+            outgoing.append({**free, "conf_status": "C" if cell in hidden else "F"})
+    return outgoing
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """What is decided of each cell by itself: hidden, kept as it was published, or free to be hidden at a cost."""
+
+    hidden: set[Cell] = field(default_factory=set)
+    kept: dict[Cell, Row] = field(default_factory=dict)
+    costs: dict[Cell, float] = field(default_factory=dict)
+
+
+def _each_by_itself(
+    rows: Collection[Row], kpis: Mapping[str, CatalogKpi], public: _Public, unsafe: set[Key]
+) -> _Decided:
+    decided = _Decided()
+    for row in rows:
+        kpi, cell = kpis[row["kpi_id"]], cell_of(row)
+        before = public.values.get(cell)
+        if cell.freq == PART_OF_WEEK:
+            continue
+        if cell in public.hidden or cell[:3] in unsafe:
+            decided.hidden.add(cell)
+        elif before is not None and rules.small_change(row, before, kpi):
+            if before["definition_version"] == kpi.definition_version:
+                decided.kept[cell] = before
+            else:
+                decided.hidden.add(cell)
+        elif rules.needs(row, kpi):
+            decided.hidden.add(cell)
+        elif before is None:
+            worth = _WORTH[cell.freq] * (_WORTH_OF_TOTAL if (cell.segment, cell.member) == TOTAL else 1)
+            decided.costs[cell] = worth * (1 + rules.persons(row))
+    return decided
+
+
+def _unsafe(rows: Collection[Row], kpis: Mapping[str, CatalogKpi], found: Collection[System], today: date) -> set[Key]:
+    """The keys with a cell whose persons weren't counted, or of too few persons and in no system that protects it."""
+    protected = {target.cell for system in found for target in system.targets}
+    keys = set()
+    for row in rows:
+        kpi, cell = kpis[row["kpi_id"]], cell_of(row)
+        ended = row["period_end"] < today
+        if not rules.counted(row, kpi) or (ended and cell not in protected and rules.needs(row, kpi)):
+            keys.add(cell[:3])
+    return keys
+
+
+_VALUES = ("obs_value", "numerator", "denominator", "n_obs")
+
+
+def _public(committed: pa.Table, kpis: Mapping[str, CatalogKpi]) -> _Public:
+    ours = pc.is_in(committed.column("kpi_id"), value_set=pa.array(sorted(kpis), pa.string()))
+    columns = [*Cell._fields, *_VALUES, "conf_status", "definition_version", "sequence"]
+    found = _Public()
+    for row in committed.filter(ours).select(columns).sort_by("sequence").to_pylist():
+        if row["conf_status"] == "F":
+            found.values[cell_of(row)] = row
+        else:
+            found.hidden.add(cell_of(row))
+    return found

@@ -1,0 +1,153 @@
+"""The attack on what the sample company published: no number about too few persons can be worked out from it."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+from conftest import Deployment
+from disclosure_attack import cells, leaks
+from pydantic import ValidationError
+
+from data_quality.ledger import Ledger
+from metrics import dbt_project
+from metrics.company import ledger_path
+from metrics.lineage import Lineage
+from metrics.planner import plan
+from metrics.registry import Persons, adopted_kpis
+from metrics.semantic import SemanticLayer
+
+pytestmark = pytest.mark.xdist_group("deployment")
+PROTECTED = ("headcount", "turnover_rate", "absence_rate", "gender_pay_gap")
+PRIVATE = ("warehouse.duckdb", "pseudonym.key", "sources")
+
+
+@pytest.fixture(scope="module")
+def warehouse(deployment: Deployment) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(deployment.data / "warehouse.duckdb"), read_only=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def published(deployment: Deployment) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(deployment.data / "published.duckdb"), read_only=True) as connection:
+        yield connection
+
+
+def test_nothing_about_too_few_persons_can_be_worked_out(
+    warehouse: duckdb.DuckDBPyConnection, published: duckdb.DuckDBPyConnection
+) -> None:
+    assert leaks(warehouse, cells(published, "kpi.observations"), cells(published, "kpi.vintages")) == []
+
+
+def test_without_the_cells_that_protect_others_small_ones_are_found(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """The same attack where only the small cells themselves are left out."""
+    tables = [f"kpi.kpi_{kpi_id}" for kpi_id in PROTECTED]
+    rows = [row for table in tables for row in cells(warehouse, table) if row["freq"] != "S"]
+    counted = "select kpi_id, time_period, segment, member from {} where n_persons_numerator between 1 and 4"
+    small = {cell for table in tables for cell in warehouse.execute(counted.format(table)).fetchall()}
+    assert small
+    public = [row for row in rows if (row["kpi_id"], row["time_period"], row["segment"], row["member"]) not in small]
+    found = leaks(warehouse, rows, public)
+    assert any(line.startswith("leavers") for line in found)
+    assert any(line.startswith("absence_days") for line in found)
+
+
+def test_other_columns_tell_no_more_than_the_values(published: duckdb.DuckDBPyConnection) -> None:
+    """Sums to date, persons, and what is derived from a value that is hidden, are empty."""
+    of_protected = f"kpi_id in {PROTECTED}"
+    told = "numerator, denominator, n_obs, target_attained, change_previous, change_year_ago"
+    assert published.execute(
+        f"select count(*) from kpi.observations where {of_protected} and (coalesce(year_to_date, year_to_date_year_ago,"
+        " rolling_12_months, rolling_12_months_year_ago) is not null"
+        f" or conf_status <> 'F' and coalesce({', '.join(f'{name}::double' for name in told.split(', '))}) is not null)"
+    ).fetchall() == [(0,)]
+    for column in ("previous_value", "year_ago_value"):
+        strangers = published.execute(
+            f"""select count(*) from kpi.observations o where {of_protected} and {column} is not null
+            and not exists (from kpi.vintages v where v.kpi_id = o.kpi_id and v.freq = o.freq and v.member = o.member
+                and v.segment = o.segment and v.obs_value = o.{column})"""
+        ).fetchall()
+        assert strangers == [(0,)]
+    assert published.execute(
+        "select count(*) from kpi.vintages where kpi_id = 'gender_pay_gap'"
+        " and (numerator is not null or denominator is not null or obs_value <> round(obs_value, 6))"
+    ).fetchall() == [(0,)]
+
+
+def test_no_figure_of_a_hidden_cell_is_in_any_file(
+    deployment: Deployment, warehouse: duckdb.DuckDBPyConnection, published: duckdb.DuckDBPyConnection
+) -> None:
+    """Not in ledger, verdicts, Data Docs, Dagster's store, dbt's files or logs: neither as text nor as bytes."""
+    hidden = {
+        (row["kpi_id"], row["time_period"], row["segment"], row["member"])
+        for row in cells(published, "kpi.observations")
+        if row["obs_value"] is None
+    }
+    shown = {row["obs_value"] for row in cells(published, "kpi.vintages")}
+    figures = {
+        row["obs_value"]
+        for kpi_id in ("turnover_rate", "absence_rate")
+        for row in cells(warehouse, f"kpi.kpi_{kpi_id}")
+        if row["obs_value"] and (row["kpi_id"], row["time_period"], row["segment"], row["member"]) in hidden
+    }
+    figures = {figure for figure in figures - shown if len(repr(figure)) > 10}  # others stand anywhere by chance
+    assert len(figures) > 20
+    texts = [repr(figure)[:10].encode() for figure in figures]
+    doubles = [struct.pack("<d", figure) for figure in figures]
+    searched = 0
+    for path in sorted(deployment.data.rglob("*")):
+        if path.is_file() and not path.is_symlink() and path.relative_to(deployment.data).parts[0] not in PRIVATE:
+            content = path.read_bytes()
+            searched += 1
+            assert not [mark for mark in (*texts, *doubles) if mark in content], path
+    ledger = Ledger.open(ledger_path())
+    for name in ("observations", "verdicts", "decisions", "releases"):
+        content = str(ledger.rows(name).to_pylist()).encode()  # type: ignore[arg-type]
+        assert not [mark for mark in texts if mark in content], name
+        if name == "observations":
+            assert [value for value in shown if value and repr(value).encode() in content]  # so they would be found
+    assert searched > 50
+
+
+def test_verdicts_of_protected_kpis_hold_no_figure(published: duckdb.DuckDBPyConnection) -> None:
+    """Their reasons hold no number but the dates of feeds and periods."""
+    found = published.execute(
+        f"select distinct reason, checks from kpi.verdicts where kpi_id in {PROTECTED}"
+    ).fetchall()
+    assert found
+    for reason, checks in found:
+        assert not re.search(r"\d", re.sub(r"\d{4}-\d{2}-\d{2}", "", reason)), reason
+        assert all(check["figure"] is None and check["limit"] is None for check in json.loads(checks))
+
+
+def test_a_kpi_that_mixes_people_with_other_data_is_protected(deployment: Deployment) -> None:
+    """By its lineage: also where a mart of the company's own stands between it and the HR data."""
+    lineage = Lineage(dbt_project.target_dir(deployment.company) / "manifest.json")
+    assert not lineage.upstream(("fct_orders",)).protected
+    assert lineage.upstream(("fct_orders", "fct_exits")).protected
+    lineage.parents["model.nyckeltal.fct_own"] = [lineage.models["fct_orders"], lineage.models["fct_exits"]]
+    exits = lineage.nodes[lineage.models["fct_exits"]]
+    lineage.nodes["model.nyckeltal.fct_own"] = {**exits, "name": "fct_own"}
+    lineage.models["fct_own"] = "model.nyckeltal.fct_own"
+    assert lineage.upstream(("fct_own",)).protected
+
+
+@pytest.mark.parametrize(("highest", "count"), [(42.0, 12), (43.0, 2)])
+def test_a_group_that_two_may_dominate_counts_as_two(deployment: Deployment, highest: float, count: int) -> None:
+    layer = SemanticLayer(dbt_project.target_dir(deployment.company) / "semantic_manifest.json")
+    (pay_gap,) = (one for one in adopted_kpis(deployment.company) if one.id == "gender_pay_gap")
+    persons = plan(pay_gap, layer).n_persons_numerator
+    assert persons is not None
+    leaves = f"select 12 as women, 100.0 as hourly_pay_women, {highest} as highest_hourly_pay_women"
+    assert duckdb.sql(f"select {persons.sql(dialect='duckdb')} from ({leaves})").fetchall() == [(count,)]
+
+
+def test_dominance_is_by_fewer_than_the_threshold() -> None:
+    rule = {"n": 5, "k": 0.8, "numerator": "share_of_women", "denominator": "share_of_men"}
+    with pytest.raises(ValidationError, match="an n below the threshold"):
+        Persons(numerator="women", denominator="men", threshold=5, dominance=rule)  # type: ignore[arg-type]
