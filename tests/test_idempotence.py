@@ -1,19 +1,15 @@
-"""The same inputs again append nothing: whatever the order of files and rows, their dates, the number of threads."""
+"""The same inputs again append nothing: whatever the order of files and rows, and their dates."""
 
 from __future__ import annotations
 
-import os
 import random
-import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
-from conftest import Deployment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +24,6 @@ from tests.ledger_factory import DAY, NOON, observation, table
 from tests.warehouse_factory import Warehouse, kpi
 
 SPAN = ("2025-01-01", "2026-02-28")
-CELL = ("kpi_id", "freq", "time_period", "segment", "member")
 
 
 @pytest.fixture(scope="module")
@@ -138,35 +133,3 @@ def test_what_was_released_once_is_not_selected_again(
     chance.shuffle(rows)
     chance.shuffle(committed)
     assert _selected(rows, committed) == []
-
-
-@pytest.mark.xdist_group("deployment")
-def test_a_warehouse_made_anew_by_another_number_of_threads_appends_nothing(
-    deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The whole job on an empty warehouse, with all files dated anew."""
-    data = tmp_path / "data"
-    shutil.copytree(deployment.data, data, symlinks=True)
-    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(data))
-    before = _rows(data)
-    chance = random.Random(7)
-    for path in sorted((data / "sources").rglob("*.*")):
-        moment = path.stat().st_mtime - chance.randrange(10**5)
-        os.utime(path, (moment, moment))
-    connect = duckdb.connect
-
-    def connect_with(*arguments: Any, **named: Any) -> duckdb.DuckDBPyConnection:
-        connection = connect(*arguments, **named)
-        connection.execute("set threads = 4")
-        return connection
-
-    monkeypatch.setattr(duckdb, "connect", connect_with)
-    (data / "warehouse.duckdb").unlink()
-    release = deployment.run().release
-    assert (release.appended_observations, _rows(data)) == (0, before)
-
-
-def _rows(data: Path) -> list[dict[str, Any]]:
-    """What the ledger holds, in an order of its own: the ledger's tables have none."""
-    rows = Ledger.open(str(data / "ledger"), make=False).committed("observations").to_pylist()
-    return sorted(rows, key=lambda row: [str(row[name]) for name in ("sequence", *CELL)])
