@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -88,12 +87,3 @@ def _ordered(models: dict[str, str]) -> list[str]:
     for name in sorted(models):
         visit(name)
     return order
-
-
-def engine_models(company_folder: Path) -> dict[str, str]:
-    """The compiled base and KPI models of a company, by name."""
-    files = [
-        *(company_folder / "compiled" / "base").glob("*.sql"),
-        *(company_folder / "compiled" / "kpi").glob("kpi_*.sql"),
-    ]
-    return {file.stem: file.read_text(encoding="utf-8") for file in files}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -55,14 +55,6 @@ def judge(company: Company, catalog: Catalog, first: date, last: date) -> list[V
             verdicts.append(verdict.without_figures(found) if item.kpi.protected else found)
         verdict.store(connection, verdicts)
     return verdicts
-
-
-def summary(verdicts: list[Verdict]) -> Mapping[str, int]:
-    """How many verdicts there are of each kind, in the order publish, publish_flagged, hold."""
-    counts = {"publish": 0, "publish_flagged": 0, "hold": 0}
-    for one in verdicts:
-        counts[one.verdict] += 1
-    return counts
 
 
 def _results(
