@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -34,7 +35,7 @@ class Deployment:
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The sample company on the morning of 2024-03-12: February has just closed."""
+    """The sample company on the morning of 2024-03-12: February has just closed. Shared, so no test changes it."""
     data = tmp_path_factory.mktemp("deployment")
     simulate(data / "sources", Span(FIRST, LAST, seed=7, scale=0.5))
     variables = {"NYCKELTAL_DATA_DIR": str(data), "NYCKELTAL_NOW": "2024-03-12T06:00:00+00:00"}
@@ -43,6 +44,15 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             os.environ.pop(name, None)
         company = Company.load(PROJECT / "sample_company")
         yield Deployment(company, data, run(company, FIRST, LAST))
+
+
+@pytest.fixture
+def copied(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """The deployment again, in a folder of its own that may be changed."""
+    data = tmp_path / "data"
+    shutil.copytree(deployment.data, data, symlinks=True)
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(data))
+    return Deployment(deployment.company, data, deployment.first_run)
 
 
 @pytest.fixture(scope="session")

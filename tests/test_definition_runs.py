@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,12 @@ pytestmark = pytest.mark.xdist_group("deployment")
 
 
 @pytest.fixture
-def copied(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    """The deployment a day later, with data and company in folders of their own that may be changed."""
-    data, company = tmp_path / "data", tmp_path / "sample_company"
-    shutil.copytree(deployment.data, data, symlinks=True)
+def changeable(copied: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """The deployment a day later, with a company folder that may be changed."""
+    company = tmp_path / "sample_company"
     shutil.copytree(PROJECT / "sample_company", company, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
-    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(data))
     monkeypatch.setenv("NYCKELTAL_NOW", "2024-03-13T06:00:00+00:00")
-    yield Deployment(Company.load(company), data, deployment.first_run)
+    return Deployment(Company.load(company), copied.data, copied.first_run)
 
 
 def published(deployment: Deployment, query: str) -> list[Any]:
@@ -43,9 +40,11 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_a_new_version_revises_the_history_and_a_refactoring_that_changes_values_is_held(copied: Deployment) -> None:
-    folder = copied.company.path
-    before = published(copied, "from kpi.observations where kpi_id <> 'web_sessions' order by all")
+def test_a_new_version_revises_the_history_and_a_refactoring_that_changes_values_is_held(
+    changeable: Deployment,
+) -> None:
+    folder = changeable.company.path
+    before = published(changeable, "from kpi.observations where kpi_id <> 'web_sessions' order by all")
     replace(folder / "models/staging/stg_web_sessions.sql", "cast(sessions as bigint)", "cast(sessions + 1 as bigint)")
     adoption = folder / "kpis/marketing/web_sessions.yml"
     adoption.write_text(f"{adoption.read_text()}definition_version: 2\n")
@@ -55,15 +54,15 @@ def test_a_new_version_revises_the_history_and_a_refactoring_that_changes_values
     write(company, compile_company(company, planned))
     assert partitions.still_open(company)[0] == partitions.history(company)[0]
 
-    done = Deployment(company, copied.data, copied.first_run).run(*partitions.still_open(company))
+    done = Deployment(company, changeable.data, changeable.first_run).run(*partitions.still_open(company))
     assert done.build_failures == {}
     held = {one.time_period: one.checks for one in done.release.held if one.kpi_id == "conversion_rate"}
     assert "refactoring" in held["2024-02"] and {"refactoring", "closed_period"} <= set(held["2023-12"])
-    assert published(copied, "from kpi.observations where kpi_id <> 'web_sessions' order by all") == before
+    assert published(changeable, "from kpi.observations where kpi_id <> 'web_sessions' order by all") == before
 
     months = "kpi_id = 'web_sessions' and freq = 'M' and segment = '_T' and time_period >= '2023-12'"
     vintages = published(
-        copied,
+        changeable,
         "select time_period, definition_version, revision_type, obs_value, revision_reason from kpi.vintages"
         f" where {months} order by 1, 2",
     )
@@ -76,9 +75,9 @@ def test_a_new_version_revises_the_history_and_a_refactoring_that_changes_values
     assert all(after[3] > earlier[3] for earlier, after in zip(old, new, strict=True))
     assert {row[4] for row in new} == {"definition version 1 became 2"}
     as_of = f"select time_period, obs_value from kpi.as_of('2024-03-12') where {months} order by 1"
-    assert published(copied, as_of) == [(row[0], row[3]) for row in old]
+    assert published(changeable, as_of) == [(row[0], row[3]) for row in old]
     now = f"select time_period, obs_value from kpi.observations where {months} order by 1"
-    assert published(copied, now) == [(row[0], row[3]) for row in new]
+    assert published(changeable, now) == [(row[0], row[3]) for row in new]
 
 
 def test_what_is_left_of_a_model_gives_the_columns_that_were_built(deployment: Deployment) -> None:

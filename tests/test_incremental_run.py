@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +14,6 @@ from metrics.catalog import Catalog
 from metrics.company import Company
 
 pytestmark = pytest.mark.xdist_group("deployment")
-
-
-@pytest.fixture
-def copied(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    """The deployment again, in a folder of its own that may be changed."""
-    data = tmp_path / "data"
-    shutil.copytree(deployment.data, data, symlinks=True)
-    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(data))
-    yield Deployment(deployment.company, data, deployment.first_run)
 
 
 def test_redelivered_late_and_lost_rows_lead_to_what_a_rebuild_gives(copied: Deployment) -> None:
