@@ -79,6 +79,20 @@ def test_an_unknown_metric_is_told_at_its_definition(folder: Path, monkeypatch: 
     assert "there is no metric 'net_revnue' (did you mean 'net_revenue'?)" in str(raised.value)
 
 
+@pytest.mark.parametrize(("stated", "line"), [("", 10), ("matures_after: 60 days\n", 15)])
+def test_a_cohort_must_mature_for_as_long_as_its_conversions_count(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, stated: str, line: int
+) -> None:
+    definitions = folder / "definitions"
+    shutil.copytree(PROJECT / "metrics/kpis", definitions)
+    replace(definitions / "marketing/lead_to_customer_rate.yml", "matures_after: 90 days\n", stated)
+    monkeypatch.setattr("metrics.registry.STANDARD_DEFINITIONS", definitions)
+    with pytest.raises(Problems) as raised:
+        compile_company(Company.load(folder))
+    assert f"lead_to_customer_rate.yml:{line}: " in str(raised.value)
+    assert "expected matures_after: 90 days, or more" in str(raised.value)
+
+
 def test_a_feed_is_validated(folder: Path) -> None:
     replace(folder / "feeds/shop.yml", "cadence:", "cadense:")
     with pytest.raises(

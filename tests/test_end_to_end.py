@@ -117,10 +117,13 @@ def _metricflow(
     cut = [] if segment == "_T" else [segment]
     sql = layer.query_sql([kpi.metric], [f"metric_time__{GRAINS[freq]}", *cut])
     member = f"coalesce(cast({segment} as varchar), '_U')" if cut else "'_T'"
+    # MetricFlow has no conversion rate where nothing converted.
+    is_conversion = layer.metrics[kpi.metric].type.value == "conversion"
+    value = f"coalesce({kpi.metric}, 0)" if is_conversion else kpi.metric
     rows = warehouse(
         deployment,
-        f"""select cast(metric_time__{GRAINS[freq]} as date), {member}, cast({kpi.metric} as double) from ({sql})
-            where {kpi.metric} is not null and metric_time__{GRAINS[freq]} is not null""",
+        f"""select cast(metric_time__{GRAINS[freq]} as date), {member}, cast({value} as double) from ({sql})
+            where {value} is not null and metric_time__{GRAINS[freq]} is not null""",
     )
     return {(start, member): value for start, member, value in rows}
 

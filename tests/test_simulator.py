@@ -52,6 +52,7 @@ def ask(sources: Path) -> Iterator[Callable[[str], tuple[int | float, ...]]]:
             f"create table customers as select * replace (customer_id::bigint as customer_id)"
             f" from '{sources}/shop/customers.parquet'"
         )
+        connection.execute(f"create table leads as from read_csv('{sources}/crm/*.csv')")
         connection.execute(f"create table tickets as from read_json('{sources}/support/*.jsonl')")
         connection.execute(f"create table sessions as from '{sources}/web/*.parquet'")
         connection.execute(f"create table incidents as from read_csv('{sources}/ops/*.csv')")
@@ -122,6 +123,9 @@ def test_a_file_holds_the_events_of_its_local_day(ask: Callable[[str], tuple[int
         "select count(*) from tickets t where customer_id is not null"
         " and not exists (select 1 from customers c where c.customer_id = t.customer_id::bigint)",
         "select count(*) from orders join customers using (customer_id) where created_at > ordered_at",
+        "select count(*) from customers join leads using (email) where customers.created_at < leads.created_at",
+        "select count(*) from customers join leads using (email) where customers.country <> leads.country",
+        "select count(*) - count(distinct email) from customers",
         "select count(*) from deliveries join orders using (order_id) where delivered_at < ordered_at",
         "select count(*) from order_lines join orders using (order_id) where booked_at < ordered_at",
     ],
@@ -147,6 +151,13 @@ def test_what_is_referred_to_is_there(ask: Callable[[str], tuple[int, ...]], orp
             "select avg((delivered_at::date <= promised_date)::int) from orders join deliveries using (order_id)",
             0.9,
             0.97,
+        ),
+        # Half of October's leads who will ever become customers have by 20 November.
+        (
+            "select avg((email in (select email from customers))::int) from leads"
+            " where created_at < timestamp '2024-11-01'",
+            0.06,
+            0.16,
         ),
         ("select sum(conversions) / sum(sessions) from sessions", 0.02, 0.03),
         ("select avg((survey_score >= 4)::int) from tickets", 0.75, 0.88),

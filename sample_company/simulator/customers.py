@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -69,18 +71,22 @@ class Customers:
         index = so_far - 1 - (rng.random(len(so_far)) * window).astype(np.int64)
         return np.asarray(index - index % SUBSCRIBER_EVERY)
 
-    def write(self, folder: SourceFolder) -> None:
-        """shop/customers.parquet: everyone who has registered by the last day, names and e-mail included."""
+    def write(self, folder: SourceFolder, emails: Mapping[int, str]) -> None:
+        """shop/customers.parquet: everyone who has registered by the last day, names and e-mail included.
+
+        `emails` has the addresses of those who gave one before, by index.
+        """
         known = self.created_at < self._span.end
         index = np.flatnonzero(known)
         drawn = self._span.rng("customer names").random((len(known), 2))[known]
         first = labels((drawn[:, 0] * len(FIRST_NAMES)).astype(np.int64), FIRST_NAMES)
         last = labels((drawn[:, 1] * len(LAST_NAMES)).astype(np.int64), LAST_NAMES)
         ids = pa.array(index + FIRST_ID).cast(pa.string())
+        own = [emails.get(number, f"customer.{number + FIRST_ID}@mail.example") for number in index.tolist()]
         table = pa.table(
             {
                 "customer_id": ids,
-                "email": pc.binary_join_element_wise("customer.", ids, "@mail.example", ""),
+                "email": pa.array(own),
                 "name": pc.binary_join_element_wise(first, last, " "),
                 "country": labels(self.country[known], COUNTRIES),
                 "type": labels(self.type[known], TYPES),

@@ -1,4 +1,4 @@
-"""Marketing's systems: three ad platforms with a CSV file each a day, web analytics and CRM leads with one a month."""
+"""Marketing's systems: three ad platforms with a CSV file each a day, and web analytics with one a month."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from sample_company.simulator.business import (
     CHANNELS,
     COUNTRIES,
     COUNTRY_SHARES,
-    OFFICE_WEEK,
     Floats,
     demand,
-    pick,
     season,
     years_since_anchor,
 )
 from sample_company.simulator.files import DailyFiles, SourceFolder, labels
-from sample_company.simulator.timeline import OFFICE, Days, Month, Span, instants
+from sample_company.simulator.timeline import Days, Month, Span
 
 SESSIONS_PER_DAY = 5200
 SESSION_SHARES = np.array([0.24, 0.17, 0.29, 0.08, 0.15, 0.07])
@@ -35,10 +33,6 @@ PAGES_PER_SESSION = 3.4
 YEARLY_CTR, YEARLY_ENGAGEMENT, YEARLY_ORDERING = 1.03, 1.012, 1.015
 SEASONAL_ORDERING = 0.4
 
-LEADS_PER_DAY = 75
-LEAD_SHARES = np.array([0.30, 0.24, 0.22, 0.10, 0.08, 0.06])
-QUALIFIED = np.array([0.52, 0.40, 0.50, 0.46, 0.55, 0.60])
-STATUSES = ("qualified", "new", "disqualified")
 COUNTRY_NAMES = ("Sweden", "Norway", "Denmark", "Finland")
 SEK_PER_EUR = 11.4
 
@@ -192,27 +186,3 @@ def write_web(folder: SourceFolder, span: Span, month: Month) -> None:
         }
     ).filter(pa.array(month.days[day] <= np.datetime64(span.until)))
     folder.parquet(f"web/sessions_{month.code}.parquet", table, span.newest(month))
-
-
-def write_leads(folder: SourceFolder, span: Span, month: Month) -> None:
-    """crm/leads_<month>.csv: the leads created in a month."""
-    rng = span.rng("leads", month)
-    days = np.repeat(month.days, rng.poisson(LEADS_PER_DAY * span.scale * demand(month.days, OFFICE_WEEK)))
-    created = np.sort(instants(rng, days, OFFICE))
-    size = len(created)
-    channel = pick(rng, size, LEAD_SHARES)
-    other = np.where(rng.random(size) < 0.4, 1, 2)
-    status = np.where(rng.random(size) < QUALIFIED[channel], 0, other)
-    country = pick(rng, size, COUNTRY_SHARES)
-    ids = month.number * 1_000_000 + np.arange(1, size + 1)
-    table = pa.table(
-        {
-            "lead_id": ids,
-            "created_at": created,
-            "email": labels(np.arange(size), [f"lead.{number}@mail.example" for number in ids]),
-            "channel": labels(channel, CHANNELS),
-            "country": labels(country, COUNTRIES),
-            "status": labels(status, STATUSES),
-        }
-    ).filter(pa.array(created < span.end))
-    folder.csv(f"crm/leads_{month.code}.csv", table, span.newest(month))

@@ -8,7 +8,8 @@ from sample_company.simulator.absences import Absences
 from sample_company.simulator.customers import Customers
 from sample_company.simulator.files import SourceFolder
 from sample_company.simulator.finance import write_exchange_rates
-from sample_company.simulator.marketing import write_ads, write_leads, write_web
+from sample_company.simulator.leads import Leads, lead_email
+from sample_company.simulator.marketing import write_ads, write_web
 from sample_company.simulator.operations import write_energy, write_incidents
 from sample_company.simulator.people import Staff
 from sample_company.simulator.products import make_products, write_products
@@ -22,6 +23,7 @@ def simulate(out: Path, span: Span) -> None:
     folder = SourceFolder(out)
     products = make_products(span)
     customers = Customers(span)
+    leads = Leads(folder, span)
     shop = Shop(folder, span, customers, products)
     staff = Staff(span)
     absences = Absences(span, staff)
@@ -32,12 +34,12 @@ def simulate(out: Path, span: Span) -> None:
         write_incidents(folder, span, month)
         write_ads(folder, span, month)
         write_web(folder, span, month)
-        write_leads(folder, span, month)
+        leads.run(month)
         write_energy(folder, span, month)
         staff.run(month)
         absences.run(month)
     write_products(folder, span, products)
-    customers.write(folder)
+    customers.write(folder, {customer: lead_email(lead) for customer, lead in leads.became(customers).items()})
     staff.write(folder)
     absences.write(folder)
     write_exchange_rates(folder, span)

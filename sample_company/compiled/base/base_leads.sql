@@ -1,4 +1,4 @@
--- Every leaf of leads, for cpl.
+-- Every leaf of leads, for cpl, lead_to_customer_rate.
 -- Written by `kpi compile`; change the definitions, not this file.
 WITH days AS (
   SELECT * FROM {{ ref('base_leads_daily') }} WHERE n_rows > 0
@@ -11,6 +11,7 @@ WITH days AS (
     period_start,
     segment,
     member,
+    SUM(leads) AS leads,
     SUM(qualified_leads) AS qualified_leads
   FROM days
   INNER JOIN period_days USING (day)

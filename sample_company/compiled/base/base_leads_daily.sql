@@ -1,4 +1,4 @@
--- Days of leads, for cpl.
+-- Days of leads, for cpl, lead_to_customer_rate.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
@@ -9,12 +9,13 @@ WITH fact AS NOT MATERIALIZED (
     CAST(lead_date AS DATE) AS day,
     channel AS channel_member,
     country AS country_member,
+    CASE WHEN NOT lead_id IS NULL THEN 1 ELSE 0 END AS leads,
     CASE WHEN is_qualified THEN 1 ELSE 0 END AS qualified_leads,
     _loaded_at
   FROM {{ ref('fct_leads') }} AS leads
   WHERE CAST(lead_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '709c476484e6dcc6') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '84d3c4022ea3c1ef') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -36,8 +37,9 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
+  SUM(leads) AS leads,
   SUM(qualified_leads) AS qualified_leads,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '709c476484e6dcc6') AS inputs
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '84d3c4022ea3c1ef') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member))

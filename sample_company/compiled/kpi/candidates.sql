@@ -25,6 +25,8 @@ with observations as (
     union all
     select * from {{ ref('kpi_ctr') }}
     union all
+    select * from {{ ref('kpi_lead_to_customer_rate') }}
+    union all
     select * from {{ ref('kpi_roas') }}
     union all
     select * from {{ ref('kpi_web_sessions') }}

@@ -8,6 +8,7 @@ final as (
 
     select
         cast(lead_id as varchar) as lead_id,
+        cast(email as varchar) as person_id,
         cast(created_at at time zone 'UTC' at time zone 'Europe/Stockholm' as date) as lead_date,
         cast(channel as varchar) as channel,
         cast(country as varchar) as country,

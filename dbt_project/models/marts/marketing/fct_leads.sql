@@ -8,6 +8,7 @@ final as (
 
     select
         lead_id,
+        person_id,
         lead_date,
         channel,
         country,

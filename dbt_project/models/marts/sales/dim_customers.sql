@@ -15,6 +15,7 @@ final as (
 
     select
         orders.customer_id,
+        customers.person_id,
         customers.customer_type,
         orders.country,
         orders.channel,

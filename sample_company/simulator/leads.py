@@ -1,0 +1,90 @@
+"""The CRM: leads, and which of the shop's customers they become."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from sample_company.simulator.business import CHANNELS, COUNTRIES, COUNTRY_SHARES, OFFICE_WEEK, demand, pick
+from sample_company.simulator.customers import Customers, Indexes
+from sample_company.simulator.files import SourceFolder, labels
+from sample_company.simulator.timeline import OFFICE, Instants, Month, Span, instants
+
+LEADS_PER_DAY = 75
+LEAD_SHARES = np.array([0.30, 0.24, 0.22, 0.10, 0.08, 0.06])
+QUALIFIED = np.array([0.52, 0.40, 0.50, 0.46, 0.55, 0.60])
+STATUSES = ("qualified", "new", "disqualified")
+CONVERTING = np.array([0.21, 0.07, 0.01])
+"""Share of the leads that become customers, of each status."""
+DAYS_TO_CUSTOMER = 17.0
+"""Mean days from a lead to the day on which that person is ready to register in the shop."""
+
+
+class Leads:
+    """All leads in the order of creation; `run` is called for every month in turn."""
+
+    def __init__(self, folder: SourceFolder, span: Span) -> None:
+        self._folder = folder
+        self._span = span
+        self._ids: list[Indexes] = []
+        self._countries: list[Indexes] = []
+        self._ready_at: list[Instants] = []
+
+    def run(self, month: Month) -> None:
+        """Write crm/leads_<month>.csv: the leads created in a month."""
+        span = self._span
+        rng = span.rng("leads", month)
+        days = np.repeat(month.days, rng.poisson(LEADS_PER_DAY * span.scale * demand(month.days, OFFICE_WEEK)))
+        created = np.sort(instants(rng, days, OFFICE))
+        size = len(created)
+        channel = pick(rng, size, LEAD_SHARES)
+        other = np.where(rng.random(size) < 0.4, 1, 2)
+        status = np.where(rng.random(size) < QUALIFIED[channel], 0, other)
+        country = pick(rng, size, COUNTRY_SHARES)
+        ids = month.number * 1_000_000 + np.arange(1, size + 1)
+        table = pa.table(
+            {
+                "lead_id": ids,
+                "created_at": created,
+                "email": labels(np.arange(size), [lead_email(number) for number in ids.tolist()]),
+                "channel": labels(channel, CHANNELS),
+                "country": labels(country, COUNTRIES),
+                "status": labels(status, STATUSES),
+            }
+        ).filter(pa.array(created < span.end))
+        self._folder.csv(f"crm/leads_{month.code}.csv", table, span.newest(month))
+
+        rng = span.rng("lead conversions", month)
+        converts = rng.random(size) < CONVERTING[status]
+        waits = (rng.exponential(DAYS_TO_CUSTOMER, size) * 86400).astype("timedelta64[s]")
+        self._ids.append(ids[converts])
+        self._countries.append(country[converts])
+        self._ready_at.append((created + waits)[converts])
+
+    def became(self, customers: Customers) -> dict[int, int]:
+        """The lead that a customer was before, by the customer's index: the first to register in the lead's country.
+
+        Whoever is ready earlier comes first, so that later leads and customers change nothing about earlier ones.
+        """
+        ready_at, country, ids = (np.concatenate(parts) for parts in (self._ready_at, self._countries, self._ids))
+        leads: dict[int, int] = {}
+        for where in range(len(COUNTRIES)):
+            there = np.flatnonzero(customers.country == where)
+            oldest_first = there[np.argsort(customers.created_at[there], kind="stable")]
+            mine = np.flatnonzero(country == where)
+            mine = mine[np.argsort(ready_at[mine], kind="stable")]
+            free = 0
+            for lead, since in zip(
+                mine, np.searchsorted(customers.created_at[oldest_first], ready_at[mine]), strict=True
+            ):
+                free = max(free, int(since))
+                if free == len(oldest_first):
+                    break
+                leads[int(oldest_first[free])] = int(ids[lead])
+                free += 1
+        return leads
+
+
+def lead_email(lead_id: int) -> str:
+    """The address that a lead left, and registers with when it becomes a customer."""
+    return f"lead.{lead_id}@mail.example"
