@@ -117,9 +117,9 @@ class Files:
         """The file's rows."""
         described = self._feed(feed)
         if described.format == "parquet":
-            return pa.parquet.read_table(path).to_pandas()
+            return pd.DataFrame(pa.parquet.read_table(path).to_pandas())
         if described.format == "excel":
-            return pd.read_excel(path, sheet_name=described.options.sheet, engine="calamine", dtype=object)
+            return pd.read_excel(path, sheet_name=str(described.options.sheet), engine="calamine", dtype=object)
         if described.format == "jsonl":
             table = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
         else:

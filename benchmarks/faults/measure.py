@@ -95,8 +95,8 @@ def moves(
     both = both[both.pct > UNMOVED].sort_values(["pct", *on], ascending=[False, *[True] * len(on)])
     unjudged = Outcome("held", ("not judged",))
     return [
-        Move(*row[:5], round(row[5], 4), judged.get(tuple(row[:3]), unjudged))
-        for row in both[[*on, "pct"]].itertuples(index=False, name=None)
+        Move(kpi_id, freq, code, segment, member, round(pct, 4), judged.get((kpi_id, freq, code), unjudged))
+        for kpi_id, freq, code, segment, member, pct in both[[*on, "pct"]].itertuples(index=False, name=None)
     ]
 
 

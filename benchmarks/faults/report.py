@@ -49,7 +49,7 @@ def _named(row: dict[str, Any]) -> dict[str, Any]:
 def _case(row: dict[str, Any]) -> dict[str, Any]:
     """The fault with its most moved total; one that moved none stands with 0."""
     if row["totals"]:
-        return {**_named(row), **row["totals"][0]}
+        return {**_named(row), **row["totals"][0], "failure": row["failure"]}
     return {
         **_named(row),
         "kpi_id": None,
@@ -57,6 +57,7 @@ def _case(row: dict[str, Any]) -> dict[str, Any]:
         "moved_pct": 0.0,
         "outcome": "published",
         "checks": [],
+        "failure": row["failure"],
     }
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import logging
 import multiprocessing
+import os
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -64,7 +66,7 @@ def run(
     began = time.monotonic()
     context = multiprocessing.get_context("spawn")
     work.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_quiet) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_settle) as pool:
         history = pool.submit(trial.clean_run, work / "clean", CLEAN_MONTHS, setting) if clean else None
         rows: list[dict[str, Any]] = []
         if kinds:
@@ -96,8 +98,19 @@ def _tried(pool: ProcessPoolExecutor, planned: Sequence[trial.Trial]) -> list[di
     return rows
 
 
-def _quiet() -> None:
+def _settle() -> None:
+    """Makes a worker quiet, and end when the process that it works for ends, however that does."""
     logging.disable(logging.INFO)
+    # DuckDB takes a main module without a file for a person at a prompt, and shows progress bars.
+    sys.modules["__main__"].__file__ = __file__
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 if __name__ == "__main__":

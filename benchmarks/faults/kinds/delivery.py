@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from benchmarks.faults.files import Files, Span
+from benchmarks.faults.files import Change, Files, Span
 from benchmarks.faults.kinds.kind import DAYS, kind, moved, scaled, some
 
 
@@ -107,8 +107,11 @@ def stands_still(files: Files, feed: str, _: None, days: float) -> None:
     files.edit(feed, look, Span(last, last))
     for number in range(1, (span.last - last).days + 1):
         day = last + timedelta(days=number)
-        repeated = moved(files, feed, pd.concat(seen), pd.Timedelta(days=number))
-        files.edit(feed, lambda _, repeated=repeated: repeated, Span(day, day))
+        files.edit(feed, _instead(moved(files, feed, pd.concat(seen), pd.Timedelta(days=number))), Span(day, day))
+
+
+def _instead(rows: pd.DataFrame) -> Change:
+    return lambda _: rows
 
 
 @kind(

@@ -69,7 +69,7 @@ def some(files: Files, rows: pd.DataFrame, share: float) -> pd.Series:
 
 def scaled(rows: pd.DataFrame, column: str, factor: float | pd.Series) -> pd.DataFrame:
     """The rows with one column multiplied, whole numbers staying whole."""
-    kind_before = rows[column].dtype
+    kind_before: Any = rows[column].dtype
     product = pd.to_numeric(rows[column]) * factor
     if pd.api.types.is_integer_dtype(kind_before):
         return rows.assign(**{column: np.rint(product.astype("Float64")).astype(kind_before)})

@@ -38,7 +38,7 @@ def milliseconds_to_seconds(files: Files, feed: str, factor: float, share: float
 
 
 def _stretch(files: Files, feed: str, factor: float, share: float) -> None:
-    form = files.company.feeds[feed].columns["resolved_at"].format
+    form = str(files.company.feeds[feed].columns["resolved_at"].format)
 
     def stretch(rows: pd.DataFrame) -> pd.DataFrame:
         opened = pd.to_datetime(rows["opened_at"], format=form)
