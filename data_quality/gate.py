@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from data_quality import candidates, checks, expectations, verdict, warehouse
+from data_quality.ledger import Ledger
 from data_quality.plan import Planned, plan
 from data_quality.verdict import CheckResult, Outcome, Verdict
 from metrics import clock
+from metrics import company as deployment
 from metrics.catalog import Catalog
 from metrics.check_rules import RULES, CheckRule
 from metrics.company import Company
@@ -22,14 +24,14 @@ def judge(company: Company, catalog: Catalog, first: date, last: date) -> list[V
     """Judge every key whose period ended in [first, last] and before today; keep and give back the verdicts.
 
     Ordered as the catalogue, then by freq and period. What can't be evaluated is held.
-    Raises NyckeltalError when the warehouse isn't there or isn't free.
+    Raises NyckeltalError when the warehouse isn't there or isn't free, or the ledger can't be read.
     """
     with warehouse.connect() as connection:
         planned = plan(connection, company, catalog, first, last)
         if not planned:
             return []
         loaded = candidates.load(connection, catalog)
-        frame = checks.figures(connection, company, planned, loaded.unreadable)
+        frame = checks.figures(connection, company, planned, loaded, Ledger.find(deployment.ledger_path()))
         outcomes = expectations.judge(frame, RULES)
         by_check = [_results(check, frame, outcomes[check.name], planned) for check in RULES]
         severities = {item.kpi.kpi_id: item.kpi.severities for item in planned}

@@ -153,6 +153,11 @@ class Ledger:
             tables[name] = ledger_tables.add_columns(table, SCHEMAS[name]) if make else table
         return Ledger(root, tables)
 
+    @staticmethod
+    def find(root: str) -> Ledger | None:
+        """The ledger as `open` without `make` gives it; None where there is none yet."""
+        return Ledger.open(root, make=False) if ledger_tables.find(f"{root.rstrip('/')}/releases", RELEASES) else None
+
     def rows(self, name: TableName) -> pa.Table:
         """Every row of a table, those of interrupted releases too.
 

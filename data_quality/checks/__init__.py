@@ -2,7 +2,8 @@
 `metrics/check_rules.py`.
 
 A figure is computed by a function or a query over the warehouse and the temporary tables of `candidates.py`
-(candidate_rows, builds) and of this module (planned, rules, kpi_feeds, kpi_segments, feeds). It gives key_no, figure
+(candidate_rows, builds), of `history.py` and of this module (planned, rules, kpi_feeds, kpi_segments, feeds). One of
+OVER_TIME is computed after the others, and finds in `doubted` the keys that they hold. It gives key_no, figure
 (what the limit is held against; a key passes when figure <= limit), applies, and detail (for a reader; may hold
 figures). A figure that is NULL or NaN where it applies counts as not evaluated, and so does a key that isn't there.
 """
@@ -18,7 +19,9 @@ import pandas as pd
 import pyarrow as pa
 
 from data_quality import feed_statistics
-from data_quality.checks import candidate, change, feeds
+from data_quality.candidates import Loaded
+from data_quality.checks import candidate, change, feeds, history
+from data_quality.ledger import Ledger
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
 from metrics.catalog import CatalogKpi
@@ -48,28 +51,79 @@ FIGURES: dict[str, Figure] = {
     "repeated_days": _by(feeds.share("n_repeated", "of the rows are of days that say what an earlier one said")),
     "rows_ahead": _by(feeds.share("n_ahead", "of the rows are dated after their delivery")),
 }
+OVER_TIME = ("surprise",)
 
 
 def figures(
-    connection: duckdb.DuckDBPyConnection, company: Company, planned: Sequence[Planned], unreadable: dict[str, str]
+    connection: duckdb.DuckDBPyConnection,
+    company: Company,
+    planned: Sequence[Planned],
+    loaded: Loaded,
+    ledger: Ledger | None,
 ) -> pd.DataFrame:
     """One row per planned key in the plan's order (`key_no`), with figure, limit, applies and detail of every check.
 
     Columns: key_no, then for each check c: c, c__limit, c__applies, c__detail. A check that is off doesn't apply.
+    `ledger` is None where there is none yet.
     """
-    _describe(connection, planned, unreadable)
+    _describe(connection, planned, loaded.unreadable)
     _look_at_feeds(connection, company)
-    found = {name: _figure(name, compute, connection, len(planned)) for name, compute in FIGURES.items()}
+    history.load(connection, ledger, loaded.candidates)
     settings = {item.kpi.kpi_id: item.kpi.rules for item in planned}
-    columns: dict[str, Any] = {"key_no": range(len(planned))}
-    for check in RULES:
-        own: list[Rule] = [settings[item.kpi.kpi_id][check.name] for item in planned]
-        figure = found[check.figure]
-        columns[check.name] = figure["figure"]
-        columns[f"{check.name}__limit"] = [rule.limit for rule in own]
-        columns[f"{check.name}__applies"] = figure["applies"] & pd.Series([rule.off is None for rule in own])
-        columns[f"{check.name}__detail"] = figure["detail"]
-    return pd.DataFrame(columns)
+    rules = [settings[item.kpi.kpi_id] for item in planned]
+    frame = pd.DataFrame({"key_no": range(len(planned))})
+    frame = frame.assign(**_columns(connection, [name for name in FIGURES if name not in OVER_TIME], rules))
+    _doubt(connection, frame, rules, settings)
+    return frame.assign(**_columns(connection, OVER_TIME, rules))
+
+
+def _columns(
+    connection: duckdb.DuckDBPyConnection, names: Sequence[str], rules: Sequence[dict[str, Rule]]
+) -> dict[str, pd.Series]:
+    """The frame's columns of the checks on those figures. `rules` are those of each key."""
+    columns = {}
+    for name in names:
+        found = _figure(name, FIGURES[name], connection, len(rules))
+        for check in (check.name for check in RULES if check.figure == name):
+            columns[check] = found["figure"]
+            columns[f"{check}__limit"] = pd.Series([own[check].limit for own in rules])
+            columns[f"{check}__applies"] = found["applies"] & pd.Series([own[check].off is None for own in rules])
+            columns[f"{check}__detail"] = found["detail"]
+    return columns
+
+
+def _doubt(
+    connection: duckdb.DuckDBPyConnection,
+    frame: pd.DataFrame,
+    rules: Sequence[dict[str, Rule]],
+    settings: dict[str, dict[str, Rule]],
+) -> None:
+    """Tell the figures over time which keys the other checks hold, and above which figure a KPI is held.
+
+    `doubted` has key_no, also of keys whose candidate was rejected; `limits` has kpi_id, figure and holds_above.
+    """
+    held = pd.Series(False, index=frame.index)
+    for check in (check for check in RULES if check.name in frame):
+        critical = pd.Series([own[check.name].severity == "critical" for own in rules])
+        passed = frame[check.name] <= frame[f"{check.name}__limit"]
+        held |= critical & frame[f"{check.name}__applies"] & ~passed
+    limits = [
+        {"kpi_id": kpi_id, "figure": check.figure, "holds_above": own[check.name].limit}
+        for kpi_id, own in settings.items()
+        for check in RULES
+        if check.figure in OVER_TIME and own[check.name].severity == "critical" and own[check.name].off is None
+    ]
+    connection.register("described", pa.table({"key_no": frame.index[held].to_numpy()}))
+    connection.execute(
+        "create or replace temp table doubted as from described"
+        " union select key_no from planned join rejected using (kpi_id, freq, time_period)"
+    )
+    connection.register("described", pa.Table.from_pylist(limits, schema=_LIMITS))
+    connection.execute(
+        "create or replace temp table limits as"
+        " select kpi_id, figure, min(holds_above) as holds_above from described group by all"
+    )
+    connection.unregister("described")
 
 
 def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company) -> None:
@@ -117,6 +171,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, planned: Sequence[Planned],
     rules = [
         {
             "kpi_id": item.kpi.kpi_id,
+            "definition_version": item.kpi.definition_version,
             "definition_hash": item.kpi.definition_hash,
             "unit": item.kpi.unit,
             "lower_bound": item.kpi.lower_bound,
@@ -173,6 +228,7 @@ _PLANNED = pa.schema(
 _RULES = pa.schema(
     [
         ("kpi_id", _TEXT),
+        ("definition_version", pa.int64()),
         ("definition_hash", _TEXT),
         ("unit", _TEXT),
         ("lower_bound", pa.float64()),
@@ -188,3 +244,4 @@ _RULES = pa.schema(
 )
 _FEEDS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT)])
 _SEGMENTS = pa.schema([("kpi_id", _TEXT), ("segment", _TEXT)])
+_LIMITS = pa.schema([("kpi_id", _TEXT), ("figure", _TEXT), ("holds_above", pa.float64())])

@@ -1,12 +1,11 @@
-"""The figure `surprise`: how far a total lies from where its own earlier periods lead one to expect it.
+"""The figure `surprise`: how far a total lies from where its own history leads one to expect it.
 
-In robust standard deviations (median and MAD), from earlier periods only. A series of two years or more is taken apart
-into trend, season and rest, as STL does; a shorter one is judged by its changes on the period before and on a year ago.
+The value, and the numerator, denominator and number of observations behind it: a ratio hides what is wrong with both.
 """
 
 from __future__ import annotations
 
-import math
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,191 +14,132 @@ from itertools import groupby
 import duckdb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Numbers = NDArray[np.float64]
-Places = NDArray[np.int64]
+from data_quality.checks.series import PERIODS_A_YEAR, Flags, Numbers, Periods, chance, described, score
 
-PERIODS_A_YEAR = {"W": 52, "M": 12, "Q": 4, "A": 1}
-# How many periods make the level from which the next one is expected: long enough to be calm, and short enough to
-# follow a trend.
-_LEVEL_OF = {"W": 8, "M": 6, "Q": 4, "A": 3}
-_FEWEST_CHANGES = 8
-_FEWEST_YEARS = 2
-# No scale is less than that, so that a change under 5 % is never more than 6 of them.
-_CALM = np.log(1.05) / 6
-_MOST = 1e6
+_BEHIND = {
+    "obs_value": "",
+    "numerator": "its numerator: ",
+    "denominator": "its denominator: ",
+    "n_obs": "its observations: ",
+}
 
+# One row per period of a series that is judged or counts as history: `now` is the candidate, `known` what counts of it
+# already.
 _TOTALS = """
-select c.kpi_id, c.freq, c.time_period, min(c.period_start) as period_start, max(c.obs_value) as v,
-    max(c.n_obs) as n_obs, any_value(r.unit) as unit, max(p.key_no) as key_no
-from candidate_rows c
+with candidate as (
+    select p.key_no, c.*
+    from candidate_rows c
+    join planned p using (kpi_id, freq, time_period)
+    where c.segment = '_T' and c.member = '_T' and isfinite(c.obs_value)
+)
+select kpi_id, freq, time_period, coalesce(c.period_start, h.period_start) as period_start,
+    c.key_no, coalesce(d.key_no is not null, false) as doubted, coalesce(h.vouched, false) as vouched,
+    r.unit, coalesce(l.holds_above, 'infinity'::double) as holds_above,
+    [c.obs_value, c.numerator, c.denominator, c.n_obs]::double[4] as now,
+    [h.obs_value, h.numerator, h.denominator, h.n_obs]::double[4] as known
+from candidate c
+full join (from history where segment = '_T' and member = '_T' and isfinite(obs_value)) h
+    using (kpi_id, freq, time_period)
 join rules r using (kpi_id)
-left join planned p using (kpi_id, freq, time_period)
-where c.segment = '_T' and c.member = '_T' and isfinite(c.obs_value)
-    and c.period_start >= coalesce(r.observable_from, c.period_start)
-group by all
-order by c.kpi_id, c.freq, period_start
+left join doubted d on d.key_no = c.key_no
+left join limits l on l.kpi_id = r.kpi_id and l.figure = 'surprise'
+where coalesce(c.period_start, h.period_start) >= coalesce(r.observable_from, coalesce(c.period_start, h.period_start))
+order by kpi_id, freq, period_start
 """
 
 
 @dataclass(frozen=True)
-class Series:
-    """A series in the order of time.
+class _Total:
+    """A row of `_TOTALS`: a period's total as it is judged (`key_no`, `now`), and as it counts already (`known`)."""
 
-    `phase` is the week, month or quarter of the year (0 for a year). `before` and `year_ago` are the places of the
-    period before each one and of the same one a year ago, -1 where it is missing.
-    """
-
+    kpi_id: str
     freq: str
-    values: Numbers
-    phase: Places
-    before: Places
-    year_ago: Places
-
-    @staticmethod
-    def of(freq: str, codes: Sequence[str], starts: Sequence[date], values: Numbers) -> Series:
-        """The series of those period codes and first days."""
-        year = np.array([int(code[:4]) for code in codes])
-        phase = np.array([int(code[5:].lstrip("WQ") or 0) for code in codes])
-        number = (
-            np.array([one.toordinal() // 7 for one in starts]) if freq == "W" else year * PERIODS_A_YEAR[freq] + phase
-        )
-        return Series(
-            freq, values, phase, _places(number - 1, number), _places((year - 1) * 100 + phase, year * 100 + phase)
-        )
-
-    def upto(self, at: int) -> Series:
-        """Its part up to and including that place."""
-        end = at + 1
-        return Series(self.freq, self.values[:end], self.phase[:end], self.before[:end], self.year_ago[:end])
+    time_period: str
+    period_start: date
+    key_no: int | None
+    doubted: bool
+    vouched: bool
+    unit: str
+    holds_above: float
+    now: Sequence[float | None]
+    known: Sequence[float | None]
 
 
 def surprise(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The figure of every planned key; it applies where there is history enough."""
+    """The figure of every planned key: the largest surprise of the four; it applies where there is history enough."""
     keys = connection.execute("select key_no from planned order by key_no").df()
-    found: list[tuple[int, float | None, str]] = []
-    for (_, freq), rows in groupby(connection.execute(_TOTALS).fetchall(), key=lambda row: (row[0], row[1])):
-        _, _, codes, starts, values, counts, units, key_nos = zip(*rows, strict=True)
-        series = Series.of(freq, codes, starts, np.array(values, dtype=float))
-        for at, key_no in enumerate(key_nos):
-            if key_no is not None:
-                upto = series.upto(at)
-                found.append((key_no, score(upto, chance(upto, counts[at], units[at])), described(upto)))
-    table = keys.merge(pd.DataFrame(found, columns=["key_no", "figure", "detail"]), how="left", on="key_no")
-    return table.assign(applies=table["figure"].notna())
+    totals = [_Total(*row) for row in connection.execute(_TOTALS).fetchall()]
+    found: list[tuple[int, float | None, bool, str]] = []
+    for (kpi_id, freq), group in groupby(totals, key=lambda one: (one.kpi_id, one.freq)):
+        rows = list(group)
+        try:
+            found += _judged(freq, rows)
+        except Exception as error:  # what goes wrong with one series must hold that one and no other
+            logging.getLogger(__name__).error("%s by %s could not be judged: %s", kpi_id, freq, type(error).__name__)
+            found += [(row.key_no, None, True, "") for row in rows if row.key_no is not None]
+    table = keys.merge(pd.DataFrame(found, columns=["key_no", "figure", "applies", "detail"]), how="left", on="key_no")
+    return table.assign(applies=table["applies"].astype("boolean").fillna(False))
 
 
-def score(series: Series, by_chance: float = 0.0) -> float | None:
-    """The surprise that the last value is after the earlier ones; None where they are too few to tell.
+def _judged(freq: str, rows: Sequence[_Total]) -> list[tuple[int, float | None, bool, str]]:
+    """Judges one series in the order of time: what passes counts as history of what comes after it.
 
-    `by_chance` is how much it may differ because events are few.
+    What fails for half a year in one run is a new level, and counts from there: the first run finds such levels in a
+    history that nobody has decided on yet.
     """
-    if len(series.values) < 2:
+    periods = Periods.of(freq, [row.time_period for row in rows], [row.period_start for row in rows])
+    now = np.array([row.now for row in rows], dtype=float)
+    known = np.array([row.known for row in rows], dtype=float)
+    vouched = np.array([row.vouched for row in rows])
+    names = _different(now, known)
+    lasting = max(PERIODS_A_YEAR[freq] // 2, 3)
+    found: list[tuple[int, float | None, bool, str]] = []
+    failed: list[int] = []
+    for at, row in enumerate(rows):
+        if row.key_no is None:
+            continue
+        worst, detail = None, ""
+        for column, name in names:
+            told = _surprise_at(at, column, name, row.unit, periods, now, known, vouched)
+            if told is not None and (worst is None or told[0] > worst):
+                worst, detail = told[0], _BEHIND[name] + told[1]
+        found.append((row.key_no, worst, worst is not None, detail))
+        surprising = worst is not None and worst > row.holds_above
+        if not surprising and not row.doubted:
+            known[at], failed = now[at], []
+        elif surprising:
+            failed.append(at)
+            if len(failed) == lasting:
+                known[failed], failed = now[failed], []
+    return found
+
+
+def _different(now: Numbers, known: Numbers) -> list[tuple[int, str]]:
+    """The columns to judge, each once: a count of orders may be the value, the numerator and the observations."""
+    both = np.concatenate([now, known])
+    chosen: list[int] = []
+    for column in range(both.shape[1]):
+        values = both[:, column]
+        if np.isfinite(values).any() and not any(np.array_equal(values, both[:, o], equal_nan=True) for o in chosen):
+            chosen.append(column)
+    return [(column, list(_BEHIND)[column]) for column in chosen]
+
+
+def _surprise_at(
+    at: int, column: int, name: str, unit: str, periods: Periods, now: Numbers, known: Numbers, vouched: Flags
+) -> tuple[float, str] | None:
+    """The surprise of one number of the period at that place, and its changes; None without history enough."""
+    if not np.isfinite(now[at, column]):
         return None
-    y = series.values
-    size = float(np.median(np.abs(y[:-1])))
-    if (y > 0).all():
-        by_chance /= (y[-1] + y[-2]) / 2
-        y, size = np.log(y), 1.0
-    floor = max(by_chance, _CALM * size)
-    z = _seasonal_score(series, y, floor)
-    return z if z is not None else _change_score(series, y, floor)
-
-
-def chance(series: Series, n_obs: float | None, unit: str) -> float:
-    """By how much the last value may differ from the one before as events are few: binomial for shares, Poisson for
-    counts."""
-    both = float(series.values[-2:].sum()) if len(series.values) > 1 else 0.0
-    if unit == "fraction" and 0 <= both <= 2 and n_obs:
-        return math.sqrt(both * (2 - both) / 2 / n_obs)
-    return math.sqrt(both) if unit in ("count", "persons") and both > 0 else 0.0
-
-
-def described(series: Series) -> str:
-    """The last value's changes, for a reader."""
-    told = []
-    for name, at in (("the period before", series.before[-1]), ("a year ago", series.year_ago[-1])):
-        if at >= 0 and series.values[at]:
-            change = (series.values[-1] - series.values[at]) / abs(series.values[at])
-            told.append(f"{100 * change:+.1f} % on {name}")
-    return " and ".join(told)
-
-
-def _seasonal_score(series: Series, y: Numbers, floor: float) -> float | None:
-    """Against level and season of the earlier periods, each taken from at least two years; else None."""
-    a_year, width = PERIODS_A_YEAR[series.freq], _LEVEL_OF[series.freq]
-    earlier = y[:-1]
-    if a_year == 1 or len(earlier) < _FEWEST_YEARS * a_year:
-        return None
-    drift = float(np.median(earlier[a_year:] - earlier[:-a_year])) / a_year
-    flat = earlier - drift * np.arange(len(earlier))
-    season = _season(flat - _smooth(flat, a_year), series)
-    calm = earlier - season[:-1]
-    levels = np.median(np.lib.stride_tricks.sliding_window_view(calm, width), axis=1) + drift * (width + 1) / 2
-    errors = calm[width:] - levels[:-1]
-    # The season took some of the noise that it was computed from, and brings some to what it is held against.
-    years = len(earlier) / a_year
-    scale = 1.4826 * float(np.median(np.abs(errors - np.median(errors)))) * math.sqrt((years + 1) / (years - 1))
-    return _relative(abs(y[-1] - season[-1] - levels[-1]), max(scale, floor))
-
-
-def _smooth(values: Numbers, a_year: int) -> Numbers:
-    """The running mean over a whole year, which no season is left in; at the ends, the nearest whole year's."""
-    means = np.convolve(values, np.full(a_year, 1 / a_year), mode="valid")
-    before = a_year // 2
-    return np.pad(means, (before, len(values) - len(means) - before), mode="edge")
-
-
-def _season(detrended: Numbers, series: Series) -> Numbers:
-    """Of each period the median of what the same ones of the years (of weeks, and those beside) stand off the trend."""
-    a_year, reach = PERIODS_A_YEAR[series.freq], 1 if series.freq == "W" else 0
-    phases, place = np.unique(series.phase, return_inverse=True)
-    apart = np.abs(series.phase[:-1, None] - phases[None, :])
-    near = np.minimum(apart, a_year - apart) <= reach
-    by_phase: Numbers = np.nanmedian(np.where(near, detrended[:, None], np.nan), axis=0)
-    return np.nan_to_num(by_phase)[place]
-
-
-def _change_score(series: Series, y: Numbers, floor: float) -> float | None:
-    """Against earlier changes: the lesser surprise of that on the period before and that on a year ago.
-
-    The deviation is at most the change itself. Where most changes are nil, their mean size stands in for the median
-    deviation. Until there are enough changes on a year ago, those are held against the scale of the other ones.
-    """
-    change, earlier = _changes(y, series.before)
-    change_year, earlier_year = _changes(y, series.year_ago)
-    if len(earlier) < _FEWEST_CHANGES:
-        return None
-    usual = _spread(earlier) or 1.2533 * float(np.mean(np.abs(earlier)))
-    scores = []
-    if change is not None:
-        scores.append(_relative(min(abs(change - np.median(earlier)), abs(change)), max(usual, floor)))
-    if change_year is not None:
-        centre = float(np.median(earlier_year)) if len(earlier_year) else 0.0
-        scale = _spread(earlier_year) if len(earlier_year) >= _FEWEST_CHANGES else usual
-        scores.append(_relative(min(abs(change_year - centre), abs(change_year)), max(scale, floor)))
-    return min(scores, default=None)
-
-
-def _changes(y: Numbers, places: Places) -> tuple[float | None, Numbers]:
-    """The last value's change on the one at its place, and those of the earlier ones."""
-    there = places >= 0
-    changes = np.where(there, y - y[places], np.nan)
-    return (float(changes[-1]) if there[-1] else None), changes[:-1][there[:-1]]
-
-
-def _spread(changes: Numbers) -> float:
-    return 1.4826 * float(np.median(np.abs(changes - np.median(changes))))
-
-
-def _relative(deviation: float, scale: float) -> float:
-    if deviation == 0:
-        return 0.0
-    return round(min(float(deviation) / scale, _MOST), 3) if scale > 0 else _MOST
-
-
-def _places(wanted: Places, numbers: Places) -> Places:
-    """Of each wanted number its place among the numbers, which ascend; -1 where it isn't among them."""
-    at = np.searchsorted(numbers, wanted)
-    return np.where(numbers[np.minimum(at, len(numbers) - 1)] == wanted, at, -1)
+    counting = np.flatnonzero(np.isfinite(known[:at, column]))
+    values = np.append(known[counting, column], now[at, column])
+    places = np.append(counting, at)
+    taken = periods.at(places)
+    if name == "obs_value" and unit == "fraction":
+        by_chance = chance(values, float(np.nan_to_num(now[at, -1])))
+    else:  # whole numbers behind a value count something
+        counts = unit in ("count", "persons") if name == "obs_value" else bool((values == np.floor(values)).all())
+        by_chance = chance(values, None) if counts else 0.0
+    figure = score(taken, values, by_chance, vouched[places])
+    return None if figure is None else (figure, described(taken, values))

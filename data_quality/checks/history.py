@@ -1,0 +1,90 @@
+"""Which periods count as a KPI's history, for the checks that hold a period against those before it.
+
+What was published counts, as it was published last. What was held or rejected, and never released, doesn't. A period
+that was never judged counts as it is computed now. Periods that this run judges are left to the checks: they count
+from when they have passed, in the order of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import duckdb
+import pyarrow as pa
+
+from data_quality.admission import newest_decisions
+from data_quality.candidates import Candidate
+from data_quality.ledger import OBSERVATIONS, VERDICTS, Ledger
+from data_quality.verdict import Key
+
+# Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
+_HISTORY = """
+create or replace temp table rejected as from rejected_keys;
+create or replace temp table history as
+with published as (
+    select
+        l.kpi_id, l.freq, l.time_period, l.period_start, l.segment, l.member,
+        coalesce(l.obs_value, c.obs_value) as obs_value,
+        coalesce(l.numerator, c.numerator) as numerator,
+        coalesce(l.denominator, c.denominator) as denominator,
+        coalesce(l.n_obs, c.n_obs) as n_obs,
+        l.decision_id is not null as vouched
+    from (
+        from observations
+        qualify row_number() over (
+            partition by kpi_id, freq, time_period, segment, member order by sequence desc
+        ) = 1
+    ) l
+    join rules r on r.kpi_id = l.kpi_id and r.definition_version = l.definition_version
+    left join candidate_rows c on c.kpi_id = l.kpi_id and c.freq = l.freq and c.time_period = l.time_period
+        and c.segment = l.segment and c.member = l.member
+),
+held as (
+    select kpi_id, freq, time_period from (
+        from verdicts qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1
+    )
+    where verdict = 'hold'
+    union all
+    from rejected
+)
+from published
+union all
+select c.kpi_id, c.freq, c.time_period, c.period_start, c.segment, c.member,
+    c.obs_value, c.numerator, c.denominator, c.n_obs, false as vouched
+from candidate_rows c
+join rules using (kpi_id)
+anti join planned using (kpi_id, freq, time_period)
+anti join published using (kpi_id, freq, time_period)
+anti join held using (kpi_id, freq, time_period)
+"""
+_KEY = pa.schema([(name, pa.string()) for name in ("kpi_id", "freq", "time_period")])
+_SEQUENCE = pa.field("sequence", pa.int64())
+
+
+def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidates: Mapping[Key, Candidate]) -> None:
+    """Put the history into the temporary table `history`, and the keys whose candidate was rejected into `rejected`.
+
+    Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,
+    n_obs, and `vouched`: a decision let it through. Needs the temporary tables of `candidates.py` and of
+    `checks/__init__.py`. `ledger` is None where nothing was ever published.
+    """
+    rejected: list[Key] = []
+    observations, verdicts = OBSERVATIONS.append(_SEQUENCE).empty_table(), VERDICTS.append(_SEQUENCE).empty_table()
+    if ledger is not None:
+        observations, verdicts = ledger.committed("observations"), ledger.committed("verdicts")
+        decisions = newest_decisions(ledger)
+        rejected = [
+            key
+            for key, candidate in candidates.items()
+            if (made := decisions.get((*key, candidate.candidate_hash))) and made["decision"] == "reject"
+        ]
+    given = {
+        "observations": observations,
+        "verdicts": verdicts,
+        "rejected_keys": pa.Table.from_pylist([dict(zip(_KEY.names, key, strict=True)) for key in rejected], _KEY),
+    }
+    for name, table in given.items():
+        connection.register(name, table)
+    connection.execute(_HISTORY)
+    for name in given:
+        connection.unregister(name)

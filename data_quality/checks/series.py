@@ -1,0 +1,179 @@
+"""How surprising the last value of a series is after the earlier ones; which values count is no matter of this module.
+
+In robust standard deviations (median and MAD). A series of two years or more is taken apart into trend, season and
+rest, as STL does; a shorter one is judged by its changes on the value before and on a year ago.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+Places = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+PERIODS_A_YEAR = {"W": 52, "M": 12, "Q": 4, "A": 1}
+# How many periods make the level from which the next one is expected: long enough to be calm, and short enough to
+# follow a trend.
+_LEVEL_OF = {"W": 8, "M": 6, "Q": 4, "A": 3}
+_FEWEST_CHANGES = 8
+_FEWEST_YEARS = 2
+# No scale is less than that, so that a change under 5 % is never more than 6 of them.
+_CALM = np.log(1.05) / 6
+_MOST = 1e6
+
+
+@dataclass(frozen=True)
+class Periods:
+    """Periods of one frequency in the order of time; some may be missing.
+
+    `number` counts them on without a gap, `phase` is the week, month or quarter of the year (0 for a year).
+    """
+
+    freq: str
+    number: Places
+    year: Places
+    phase: Places
+
+    @staticmethod
+    def of(freq: str, codes: Sequence[str], starts: Sequence[date]) -> Periods:
+        """The periods of those codes and first days."""
+        year = np.array([int(code[:4]) for code in codes])
+        phase = np.array([int(code[5:].lstrip("WQ") or 0) for code in codes])
+        weeks = np.array([one.toordinal() // 7 for one in starts])
+        return Periods(freq, weeks if freq == "W" else year * PERIODS_A_YEAR[freq] + phase, year, phase)
+
+    def at(self, places: Places) -> Periods:
+        """Those at some places, which ascend."""
+        return Periods(self.freq, self.number[places], self.year[places], self.phase[places])
+
+    @property
+    def gaps(self) -> Places:
+        """How many periods each one but the first comes after the one before it; 1 where none is missing."""
+        return np.diff(self.number)
+
+    @property
+    def year_ago(self) -> Places:
+        """Of each period the place of the same one a year ago, -1 where it is missing."""
+        wanted, codes = (self.year - 1) * 100 + self.phase, self.year * 100 + self.phase
+        at = np.searchsorted(codes, wanted)
+        return np.where(codes[np.minimum(at, len(codes) - 1)] == wanted, at, -1)
+
+
+def score(periods: Periods, values: Numbers, by_chance: float, vouched: Flags) -> float | None:
+    """The surprise that the last value is after the earlier ones; None where they are too few to tell.
+
+    `by_chance` is how much it may differ because events are few. An earlier value that is `vouched` for may come again:
+    a person let it through though it was a surprise.
+    """
+    if len(values) < 2:
+        return None
+    y = values
+    size = float(np.median(np.abs(y[:-1])))
+    if (y > 0).all():
+        by_chance /= (y[-1] + y[-2]) / 2
+        y, size = np.log(y), 1.0
+    floor = max(by_chance, _CALM * size)
+    z = _seasonal_score(periods, y, floor, vouched)
+    return z if z is not None else _change_score(periods, y, floor)
+
+
+def chance(values: Numbers, n_obs: float | None) -> float:
+    """By how much the last value may differ from the one before as events are few.
+
+    Binomial for a share of `n_obs`, Poisson for a count (without `n_obs`).
+    """
+    both = float(values[-2:].sum()) if len(values) > 1 else 0.0
+    if n_obs is None:
+        return math.sqrt(both) if both > 0 else 0.0
+    return math.sqrt(both * (2 - both) / 2 / n_obs) if 0 <= both <= 2 and n_obs else 0.0
+
+
+def described(periods: Periods, values: Numbers) -> str:
+    """The last value's changes, for a reader."""
+    before = "the period before" if len(values) > 1 and periods.gaps[-1] == 1 else "the last one that counts"
+    told = []
+    for name, at in ((before, len(values) - 2), ("a year ago", periods.year_ago[-1])):
+        if at >= 0 and values[at]:
+            change = (values[-1] - values[at]) / abs(values[at])
+            told.append(f"{100 * change:+.1f} % on {name}")
+    return " and ".join(told)
+
+
+def _seasonal_score(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> float | None:
+    """Against level and season of the earlier periods, each taken from at least two years; else None."""
+    a_year, width = PERIODS_A_YEAR[periods.freq], _LEVEL_OF[periods.freq]
+    earlier = y[:-1]
+    if a_year == 1 or len(earlier) < _FEWEST_YEARS * a_year:
+        return None
+    drift = float(np.median(earlier[a_year:] - earlier[:-a_year])) / a_year
+    flat = earlier - drift * np.arange(len(earlier))
+    season = _season(flat - _smooth(flat, a_year), periods)
+    calm = earlier - season[:-1]
+    levels = np.median(np.lib.stride_tricks.sliding_window_view(calm, width), axis=1) + drift * (width + 1) / 2
+    errors = calm[width:] - levels[:-1]
+    # The season took some of the noise that it was computed from, and brings some to what it is held against.
+    years = len(earlier) / a_year
+    scale = 1.4826 * float(np.median(np.abs(errors - np.median(errors)))) * math.sqrt((years + 1) / (years - 1))
+    expected = [levels[-1] + drift * (periods.gaps[-1] - 1), *calm[-width:][vouched[:-1][-width:]]]
+    return _relative(float(np.min(np.abs(y[-1] - season[-1] - np.array(expected)))), max(scale, floor))
+
+
+def _smooth(values: Numbers, a_year: int) -> Numbers:
+    """The running mean over a whole year, which no season is left in; at the ends, the nearest whole year's."""
+    means = np.convolve(values, np.full(a_year, 1 / a_year), mode="valid")
+    before = a_year // 2
+    return np.pad(means, (before, len(values) - len(means) - before), mode="edge")
+
+
+def _season(detrended: Numbers, periods: Periods) -> Numbers:
+    """Of each period the median of what the same ones of the years (of weeks, and those beside) stand off the trend."""
+    a_year, reach = PERIODS_A_YEAR[periods.freq], 1 if periods.freq == "W" else 0
+    phases, place = np.unique(periods.phase, return_inverse=True)
+    apart = np.abs(periods.phase[:-1, None] - phases[None, :])
+    near = np.minimum(apart, a_year - apart) <= reach
+    # As np.nanmedian does, which is ten times slower: NaN sorts last.
+    ordered, count = np.sort(np.where(near, detrended[:, None], np.nan), axis=0), near.sum(axis=0)
+    columns = np.arange(len(phases))
+    by_phase = (ordered[(count - 1) // 2, columns] + ordered[count // 2, columns]) / 2
+    season: Numbers = np.nan_to_num(by_phase)[place]
+    return season
+
+
+def _change_score(periods: Periods, y: Numbers, floor: float) -> float | None:
+    """Against earlier changes: the lesser surprise of that on the value before and that on a year ago.
+
+    The deviation is at most the change itself. Where most changes are nil, their mean size stands in for the median
+    deviation. Until there are enough changes on a year ago, those are held against the scale of the other ones.
+    """
+    across = np.sqrt(periods.gaps)  # a change over some periods is as large as those of a random walk
+    changes = np.diff(y) / across
+    earlier, change = changes[:-1], float(changes[-1])
+    if len(earlier) < _FEWEST_CHANGES:
+        return None
+    usual = _spread(earlier) or 1.2533 * float(np.mean(np.abs(earlier)))
+    scores = [_relative(min(abs(change - np.median(earlier)), abs(change)), max(usual, floor))]
+    year_ago = periods.year_ago
+    if year_ago[-1] >= 0:
+        on_year = y - y[year_ago]
+        earlier_year = on_year[:-1][year_ago[:-1] >= 0]
+        centre = float(np.median(earlier_year)) if len(earlier_year) else 0.0
+        scale = _spread(earlier_year) if len(earlier_year) >= _FEWEST_CHANGES else usual
+        scores.append(_relative(min(abs(on_year[-1] - centre), abs(on_year[-1])), max(scale, floor)))
+    return min(scores)
+
+
+def _spread(changes: Numbers) -> float:
+    return 1.4826 * float(np.median(np.abs(changes - np.median(changes))))
+
+
+def _relative(deviation: float, scale: float) -> float:
+    if deviation == 0:
+        return 0.0
+    return round(min(float(deviation) / scale, _MOST), 3) if scale > 0 else _MOST

@@ -1,0 +1,136 @@
+"""Which periods the gate holds a value against: what was published, and what passed in the order of time."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_quality import decisions
+from data_quality.checks import change
+from metrics.periods import parse
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi, months
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.make(tmp_path, monkeypatch)
+
+
+def calm(n: int) -> float:
+    return 1000.0 + 10 * math.sin(n * 7.3)
+
+
+def raised_from(first: int, factor: float = 1.5) -> Any:
+    """Values that are all wrong by a factor from one month on, counted from January 2025."""
+    return lambda n: calm(n) * (factor if n >= first else 1)
+
+
+def growing(n: int) -> float:
+    """A step of 4.5 % in January 2026, which is no surprise, and another in February, which isn't after that one."""
+    return 1000.0 * 1.045 ** max(n - 11, 0)
+
+
+def held(warehouse: Warehouse, first: str, last: str) -> list[str]:
+    """Judges and publishes month by month; the months that were held."""
+    found = []
+    for code in months(first, last, calm):
+        end = parse(code).end.isoformat()
+        (one,) = warehouse.judge(end, end).values()
+        warehouse.publish(end, end)
+        found += [one.time_period] if one.verdict == "hold" else []
+    return found
+
+
+def test_a_fault_that_lasts_is_held_as_long_as_nobody_releases_it(warehouse: Warehouse) -> None:
+    """The faulty months aren't the history of the next ones, whether judged one by one or in one run."""
+    warehouse.add(kpi(), months("2025-01", "2026-02", raised_from(11)))
+    wrong = ["2025-12", "2026-01", "2026-02"]
+    in_one_run = warehouse.judge("2025-01-01", "2026-02-28")
+    assert [period for (_, period), one in in_one_run.items() if one.verdict == "hold"] == wrong
+    warehouse.now("2026-03-05T07:00:00")
+    warehouse.judge("2025-01-01", "2025-11-30")
+    warehouse.publish("2025-01-01", "2025-11-30")
+    assert held(warehouse, "2025-12", "2026-02") == wrong
+
+
+def test_what_a_person_released_may_come_again(warehouse: Warehouse) -> None:
+    warehouse.feed("orders", history_from=date(2023, 1, 1))
+    warehouse.add(kpi(), months("2023-01", "2026-02", lambda n: calm(n) * (1.5 if n >= 36 else 1)))
+    warehouse.judge("2023-01-01", "2026-01-31")
+    warehouse.publish("2023-01-01", "2026-01-31")
+    assert held(warehouse, "2026-02", "2026-02") == ["2026-02"]
+    decisions.decide(
+        warehouse.company, warehouse.catalog, "release", "revenue", "2026-01", reason="a big order", by="controller"
+    )
+    assert held(warehouse, "2026-02", "2026-02") == []
+
+
+def test_what_was_rejected_is_no_history(warehouse: Warehouse) -> None:
+    """Though it passed every check, as the one after it would then."""
+    warehouse.add(kpi(), months("2025-01", "2026-02", growing))
+    assert held(warehouse, "2025-01", "2025-12") == []
+    warehouse.judge("2026-01-31", "2026-01-31")
+    decisions.decide(warehouse.company, warehouse.catalog, "reject", "revenue", "2026-01", reason="no", by="controller")
+    verdicts = warehouse.judge("2026-02-28", "2026-02-28")
+    (told,) = (one for one in verdicts["revenue", "2026-02"].checks if one.check == "plausible_change")
+    assert told.figure and told.figure > 6
+
+
+def test_a_level_that_lasts_half_a_year_in_one_run_is_a_new_one(warehouse: Warehouse) -> None:
+    """Nobody has decided on anything in the first run over a history, in which such levels are."""
+    warehouse.add(kpi(), months("2024-01", "2026-02", raised_from(14)))
+    verdicts = warehouse.judge("2024-01-01", "2026-02-28")
+    wrong = [period for (_, period), one in verdicts.items() if one.verdict == "hold"]
+    assert wrong == ["2025-03", "2025-04", "2025-05", "2025-06", "2025-07", "2025-08"]
+
+
+def test_the_published_value_counts_and_not_what_the_candidate_became(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(), months("2025-01", "2026-01", calm))
+    warehouse.judge("2025-01-01", "2026-01-31")
+    warehouse.publish("2025-01-01", "2026-01-31")
+    warehouse.add(kpi(), months("2025-01", "2026-02", raised_from(0, 100.0)))
+    assert held(warehouse, "2026-02", "2026-02") == ["2026-02"]
+
+
+def test_a_month_that_another_check_holds_is_no_history_of_the_next(warehouse: Warehouse) -> None:
+    rows = months("2025-01", "2026-02", growing)
+    rows["2026-01"][1]["obs_value"] = 5.0  # the members don't add up
+    warehouse.add(kpi(), rows)
+    verdicts = warehouse.judge("2025-01-01", "2026-02-28")
+    assert [period for (_, period), one in verdicts.items() if one.verdict == "hold"] == ["2026-01", "2026-02"]
+
+
+def test_what_a_ratio_hides_shows_in_its_numerator_and_denominator(warehouse: Warehouse) -> None:
+    ratio = kpi(unit="fraction", kind="ratio", metric_type="ratio", additive_segments=False, segments=())
+    lost = months("2025-01", "2026-02", lambda n: calm(n) * (0.7 if n == 13 else 1))
+    rows = {
+        code: [{**cells(0.5)[0], "numerator": one["obs_value"] / 2, "denominator": one["obs_value"], "n_obs": None}]
+        for code, (one, *_) in lost.items()
+    }
+    warehouse.add(ratio, rows)
+    found = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
+    assert found.verdict == "hold"
+    assert found.failing[0].detail.startswith("its numerator: -29.3 %")
+
+
+def test_a_series_that_cannot_be_judged_holds_its_own_kpi_alone(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = change._judged
+
+    def broken(freq: str, rows: Any) -> Any:
+        if rows[0].kpi_id == "broken":
+            raise ValueError("no number")
+        return judged(freq, rows)
+
+    monkeypatch.setattr(change, "_judged", broken)
+    for name in ("good", "broken"):
+        warehouse.add(kpi(name), months("2025-01", "2026-02", calm))
+    verdicts = warehouse.judge("2026-02-28", "2026-02-28")
+    assert {name: one.verdict for (name, _), one in verdicts.items()} == {"good": "publish", "broken": "hold"}
+    assert {one.detail for one in verdicts["broken", "2026-02"].failing} == {"could not be evaluated"}
