@@ -111,6 +111,7 @@ def _make(root: str, catalog: Catalog, text: str, days: list[date]) -> None:
         ledger = Ledger(root, tables)
         ledger.__dict__["releases"] = newest  # what it would read, which takes the longer the more there are
         newest = [_append(ledger, catalog, text, day)]
+        ledger_compact.gather(ledger)
 
 
 def _append(ledger: Ledger, catalog: Catalog, text: str, day: date) -> dict[str, Any]:
@@ -188,7 +189,7 @@ def _measured(root: str, path: Path, catalog: Catalog, day: date, months: int, *
     size_before = _bytes(Path(root))
     ledger = timed("open", opened)
     observations, _ = _content(catalog, day)
-    timed("compare", lambda: _compare(observations, ledger.committed("observations"), day))
+    timed("compare", lambda: _compare(observations, ledger.observations, day))
     timed("append", lambda: _append(ledger, catalog, catalog.definitions_json, day))
     added = _bytes(Path(root)) - size_before
     timed("render", lambda: published.renew(root, path))

@@ -71,7 +71,7 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     every check that fails, CLOSED_PERIOD where the value of a closed period would change, and REFACTORING where a
     definition that was to give the same values doesn't; a newer reject holds it, whatever the checks say.
     """
-    committed = ledger.committed("observations")
+    committed = ledger.observations
     decisions = newest_decisions(ledger)
     flawed = {key: flaw for key, item in offer.planned.items() if (flaw := _flaw(item, offer)) is not None}
     rows = {key: _row(item, offer, catalog) for key, item in offer.planned.items() if key not in flawed}

@@ -184,7 +184,7 @@ def _newest_judged(ledger: Ledger, key: Key) -> datetime:
     """When the newest verdict on the key in the ledger was judged."""
     moments = [
         row["judged_at"]
-        for row in ledger.committed("verdicts").select(["kpi_id", "freq", "time_period", "judged_at"]).to_pylist()
+        for row in ledger.verdicts.select(["kpi_id", "freq", "time_period", "judged_at"]).to_pylist()
         if (row["kpi_id"], row["freq"], row["time_period"]) == key
     ]
     return max(moments, default=datetime.min.replace(tzinfo=UTC))

@@ -175,16 +175,15 @@ class Ledger:
         """The newest release row, None in an empty ledger."""
         return self.releases[-1] if self.releases else None
 
-    def committed(self, name: Literal["observations", "verdicts"]) -> pa.Table:
-        """The table's rows that count, with the `sequence` of their release."""
-        rows = self.rows(name)
-        sequences = pa.table(
-            {
-                "release_id": pa.array([row["release_id"] for row in self.releases], pa.string()),
-                "sequence": pa.array([row["sequence"] for row in self.releases], pa.int64()),
-            }
-        )
-        return rows.join(sequences, "release_id", join_type="inner").combine_chunks()
+    @cached_property
+    def observations(self) -> pa.Table:
+        """The observations that count, with the `sequence` of their release."""
+        return self._committed("observations")
+
+    @cached_property
+    def verdicts(self) -> pa.Table:
+        """The verdicts that count, with the `sequence` of their release."""
+        return self._committed("verdicts")
 
     def decisions(self) -> list[dict[str, Any]]:
         """Every decision, in the order in which they were made (a rejection last of equals); `checks` is a list."""
@@ -216,7 +215,8 @@ class Ledger:
         )
         verdicts = _filled("verdicts", verdicts, release_id=release_id)
         newest = self.newest
-        content = observations.to_pylist(), verdicts.to_pylist()
+        rows = {"observations": observations.to_pylist(), "verdicts": verdicts.to_pylist()}
+        texts = {name: canonical(name, rows[name]) for name in rows}
         row: dict[str, Any] = {
             "release_id": release_id,
             "sequence": newest["sequence"] + 1 if newest else 1,
@@ -224,7 +224,7 @@ class Ledger:
             "published_at": published_at,
             "n_observations": observations.num_rows,
             "n_verdicts": verdicts.num_rows,
-            "content_hash": content_hash(*content, catalog),
+            "content_hash": content_hash(texts["observations"], texts["verdicts"], catalog),
             "previous_hash": row_hash(newest) if newest else None,
             "catalog": catalog,
             "batch_id": batch_id,
@@ -232,8 +232,7 @@ class Ledger:
         row["manifest"] = "\n".join(
             [
                 *lines("releases", [row]),
-                *lines("observations", content[0]),
-                *lines("verdicts", content[1]),
+                *(line for name in rows for line in lines(name, rows[name], texts[name])),
                 *self.unsealed_decisions(),
             ]
         )
@@ -300,6 +299,11 @@ class Ledger:
         schema = pa.schema([*DECISIONS, ("release_id", _TEXT), ("sequence", _COUNT)])
         return pa.Table.from_pylist(list(found.values()), schema=schema)
 
+    def _committed(self, name: TableName) -> pa.Table:
+        sql = "select rows.*, releases.sequence from rows join releases on rows.release_id = releases.release_id"
+        schema = SCHEMAS[name].append(pa.field("sequence", _COUNT))
+        return ledger_tables.query(sql, schema, rows=self.tables[name], releases=self.tables["releases"])
+
     def _write(self, name: str, rows: pa.Table, commit: CommitProperties | None = None) -> None:
         if rows.num_rows:
             try:
@@ -309,31 +313,41 @@ class Ledger:
                 raise ConcurrentRelease(problem, file=self.root) from None
 
 
-def content_hash(observations: Rows, verdicts: Rows, catalog: str) -> str:
-    """The hash of what a release holds; the order of rows and columns beyond the schema's don't matter."""
+def canonical(name: str, rows: Rows) -> list[str]:
+    """The text of each row that its hashes cover: its columns as JSON, those beyond the schema left out."""
+    first, columns = _FIRST_FORMAT[name], SCHEMAS[name].names
+    found = []
+    for row in rows:
+        values = ((column, row.get(column)) for column in columns)
+        found.append(_ENCODER.encode({column: it for column, it in values if it is not None or column in first}))
+    return found
+
+
+def content_hash(observations: Sequence[str], verdicts: Sequence[str], catalog: str) -> str:
+    """The hash of what a release holds, from its rows' canonical texts; their order doesn't matter."""
     digest = hashlib.sha256()
-    for name, rows in (("observations", observations), ("verdicts", verdicts)):
-        texts = sorted(_canonical(name, row) for row in rows)
+    for texts in (observations, verdicts):
         digest.update(f"{len(texts)}\n".encode())
-        digest.update("".join(f"{text}\n" for text in texts).encode("utf-8"))
+        digest.update("".join(f"{text}\n" for text in sorted(texts)).encode("utf-8"))
     digest.update(catalog.encode("utf-8"))
     return digest.hexdigest()
 
 
 def row_hash(release: dict[str, Any]) -> str:
     """The hash of a release row, which the next one holds as its previous_hash."""
-    return _hash("releases", release)
+    return _hash(canonical("releases", [release])[0])
 
 
-def lines(name: str, rows: Rows) -> list[str]:
+def lines(name: str, rows: Rows, texts: Sequence[str] | None = None) -> list[str]:
     """The manifest lines of rows: table, the first eight digits of the row's hash, its key, with blanks between.
 
-    A key joins its columns with slashes. A release row's line leaves out its manifest.
+    A key joins its columns with slashes. A release row's line leaves out its manifest. `texts` are the rows' canonical
+    ones, where they are known.
     """
     found = []
-    for row in rows:
-        key = json.dumps("/".join(str(row[column]) for column in _KEYS[name]), ensure_ascii=False)[1:-1]
-        found.append(f"{name} {_hash(name, {**row, 'manifest': None})[:8]} {key}")
+    for row, text in zip(rows, texts or canonical(name, [{**row, "manifest": None} for row in rows]), strict=True):
+        key = _ENCODER.encode("/".join(str(row[column]) for column in _KEYS[name]))[1:-1]
+        found.append(f"{name} {_hash(text)[:8]} {key}")
     return found
 
 
@@ -342,19 +356,15 @@ def sealed_lines(release: dict[str, Any]) -> list[str]:
     return release["manifest"].split("\n") if release["manifest"] else []
 
 
-def _hash(name: str, row: dict[str, Any]) -> str:
-    return hashlib.sha256(_canonical(name, row).encode("utf-8")).hexdigest()
-
-
-def _canonical(name: str, row: dict[str, Any]) -> str:
-    first = _FIRST_FORMAT[name]
-    values = ((column, row.get(column)) for column in SCHEMAS[name].names)
-    facts = {column: value for column, value in values if value is not None or column in first}
-    return json.dumps(facts, sort_keys=True, ensure_ascii=False, default=_text)
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _text(value: date | datetime) -> str:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value.isoformat()
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=_text)
 
 
 def _filled(name: str, rows: pa.Table, **constants: Any) -> pa.Table:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from data_quality import ledger_tables
-from data_quality.ledger import SCHEMAS, TRANSACTION, Ledger, content_hash, lines, row_hash, sealed_lines
+from data_quality.ledger import SCHEMAS, TRANSACTION, Ledger, canonical, content_hash, lines, row_hash, sealed_lines
 from metrics.errors import NyckeltalError
 
 Fault = Literal["altered", "missing", "added", "reordered", "unreadable", "unprotected"]
@@ -151,13 +151,14 @@ def _chain(releases: list[dict[str, Any]], committed: int) -> Iterator[Finding]:
 def _content(release: dict[str, Any], rows: Rows) -> Iterator[Finding]:
     """The observations and verdicts of one release."""
     sequence = release["sequence"]
+    texts = {name: canonical(name, rows[name]) for name in rows}
     intact = (
-        content_hash(rows["observations"], rows["verdicts"], release["catalog"]) == release["content_hash"]
+        content_hash(texts["observations"], texts["verdicts"], release["catalog"]) == release["content_hash"]
         and len(rows["observations"]) == release["n_observations"]
         and len(rows["verdicts"]) == release["n_verdicts"]
     )
     sealed = [line for line in sealed_lines(release) if line.split(" ", 1)[0] in rows]
-    present = [line for name in rows for line in lines(name, rows[name])]
+    present = [line for name in rows for line in lines(name, rows[name], texts[name])]
     if intact:
         if release["manifest"] and Counter(sealed) != Counter(present):
             yield Finding(sequence, "releases", str(sequence), "altered", "its manifest isn't that of its rows")

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_quality.disclosure.control import controlled
 from data_quality.offer import Offer
@@ -17,20 +18,16 @@ from metrics.catalog import Catalog
 
 def cells(admitted: Collection[Key], offer: Offer, catalog: Catalog, committed: pa.Table) -> pa.Table:
     """The cells of the admitted keys in the columns INCOMING; `committed` are the ledger's observations."""
-    keys: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for kpi_id, freq, time_period in admitted:
-        keys[kpi_id].add((freq, time_period))
+    keys: dict[str, set[str]] = defaultdict(set)
+    for kpi_id, _, time_period in admitted:
+        keys[kpi_id].add(time_period)  # a period's code tells its freq
     tables = [INCOMING.empty_table()]
     protected = {kpi.kpi_id: kpi for kpi in catalog.kpis if kpi.protected and kpi.kpi_id in offer.rows}
-    for kpi_id, chosen in keys.items():
+    for kpi_id, periods in keys.items():
         if kpi_id in protected:
             continue
         rows = offer.rows[kpi_id]
-        wanted = [
-            pair in chosen
-            for pair in zip(rows.column("freq").to_pylist(), rows.column("time_period").to_pylist(), strict=True)
-        ]
-        rows = rows.filter(pa.array(wanted, pa.bool_()))
+        rows = rows.filter(pc.is_in(rows.column("time_period"), value_set=pa.array(sorted(periods), pa.string())))
         free = pa.array(["F"] * rows.num_rows, pa.string())
         tables.append(rows.append_column("conf_status", free).select(INCOMING.names).cast(INCOMING))
     if protected.keys() & keys.keys():

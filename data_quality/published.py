@@ -31,7 +31,7 @@ def renew(ledger_root: str, path: Path) -> bool:
     Whoever calls it must hold the release lock.
     """
     ledger = Ledger.open(ledger_root)
-    if ledger.newest is None or newest_release(path) == ledger.newest["release_id"]:
+    if ledger.newest is None or holds(path, ledger.newest["release_id"]):
         return False
     build(ledger, path)
     return True
@@ -50,18 +50,20 @@ def rebuild(ledger_root: str, path: Path) -> Ledger:
     return ledger
 
 
-def newest_release(path: Path) -> str | None:
-    """The newest release in the published file; None when there is no such file, or not all of it can be read."""
+def holds(path: Path, release_id: str) -> bool:
+    """Whether that release is the newest one in the published file, and all of the file can be read."""
     if not path.exists():
-        return None
+        return False
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             found = connection.execute("select release_id from kpi.releases order by sequence desc limit 1").fetchone()
+            if found is None or found[0] != release_id:
+                return False
             for table in ("catalog", "objectives", *tables.TABLES):
                 connection.execute(f"select max(hash(rows)) from kpi.{table} rows")  # reads, and so checks, every block
     except duckdb.Error:
-        return None
-    return found[0] if found else None
+        return False
+    return True
 
 
 def build(ledger: Ledger, path: Path) -> None:
@@ -105,8 +107,8 @@ def _write(ledger: Ledger, draft: Path) -> None:
         _fill_catalog(connection, catalog)
         sources = {
             "ledger_releases": ledger.rows("releases"),
-            "ledger_observations": ledger.committed("observations"),
-            "ledger_verdicts": ledger.committed("verdicts"),
+            "ledger_observations": ledger.observations,
+            "ledger_verdicts": ledger.verdicts,
             "ledger_decisions": ledger.sealed_decisions(),
         }
         sources["release_dates"] = tables.release_dates(
@@ -184,11 +186,11 @@ def _check(ledger: Ledger, draft: Path) -> None:
     assert ledger.newest is not None
     if Path(f"{draft}.wal").exists():
         raise NyckeltalError("the new published file isn't closed", file=draft)
-    vintages = ledger.committed("observations").num_rows
+    cells = ledger.observations.group_by(["kpi_id", "freq", "time_period", "segment", "member"]).aggregate([])
     expected = {
         "release": ledger.newest["release_id"],
-        "vintages": vintages,
-        "observations": vintages and len(_cells(ledger.committed("observations"))),
+        "vintages": ledger.observations.num_rows,
+        "observations": cells.num_rows,
         "releases": len(ledger.releases),
     }
     with duckdb.connect(str(draft), read_only=True) as connection:
@@ -204,11 +206,7 @@ def _check(ledger: Ledger, draft: Path) -> None:
             "releases": one("select count(*) from kpi.releases"),
         }
         for (view,) in connection.execute("select view_name from duckdb_views() where schema_name = 'kpi'").fetchall():
-            connection.execute(f"from kpi.{identifier(view)} limit 1")
+            connection.execute(f"from kpi.{identifier(view)} limit 0")
         connection.execute("from kpi.as_of('2026-01-01') limit 1")
     if found != expected:
         raise NyckeltalError("the new published file isn't what the ledger holds", found=found, expected=expected)
-
-
-def _cells(observations: pa.Table) -> pa.Table:
-    return observations.group_by(["kpi_id", "freq", "time_period", "segment", "member"]).aggregate([])

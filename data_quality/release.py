@@ -9,16 +9,15 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
+import duckdb
 import pyarrow as pa
 
-from data_quality import admission, offer, published, verdict, warehouse
+from data_quality import admission, ledger_compact, offer, published, verdict, warehouse
 from data_quality.admission import Changes, Held
 from data_quality.ledger import VERDICTS, ConcurrentRelease, Ledger
 from data_quality.ledger_lock import releasing
 from data_quality.offer import Offer
-from data_quality.verdict import Key
 from metrics import clock
 from metrics import company as deployment
 from metrics.catalog import Catalog
@@ -26,6 +25,20 @@ from metrics.company import Company
 from metrics.errors import NyckeltalError
 
 ATTEMPTS = 3
+
+# The verdicts that say something else than the key's newest one in the ledger.
+_NEWS = """
+with latest as (
+    from committed
+    qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1
+)
+from stored s
+anti join latest l
+    on s.kpi_id = l.kpi_id and s.freq = l.freq and s.time_period = l.time_period
+    and s.verdict = l.verdict and s.checks = l.checks
+    and s.candidate_hash is not distinct from l.candidate_hash and s.definition_hash = l.definition_hash
+order by kpi_id, freq, time_period
+"""
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,7 @@ def _release(offered: Offer, company: Company, catalog: Catalog) -> Release:
             batch_id=batches[0] if len(batches) == 1 else ",".join(batches) or None,
         )
     published.renew(deployment.ledger_path(), deployment.published_path())
+    ledger_compact.gather(ledger)
     return Release(
         release_id=row["release_id"] if row else None,
         sequence=row["sequence"] if row else newest["sequence"] if newest else 0,
@@ -126,10 +140,6 @@ def _new_verdicts(ledger: Ledger, offer: Offer, changes: Changes) -> pa.Table:
 
     For a key that is held as it differs from what was published, that is one more check that fails.
     """
-    latest: dict[Key, tuple[Any, ...]] = {}
-    compared = ("verdict", "checks", "candidate_hash", "definition_hash")
-    for row in ledger.committed("verdicts").sort_by("sequence").to_pylist():
-        latest[row["kpi_id"], row["freq"], row["time_period"]] = tuple(row[name] for name in compared)
     rows = []
     for key, item in offer.planned.items():
         found = offer.verdicts.get(key)
@@ -143,17 +153,22 @@ def _new_verdicts(ledger: Ledger, offer: Offer, changes: Changes) -> pa.Table:
         answer = verdict.answer(found.checks, item.kpi.severities)
         if key in changes:
             found, answer = replace(found, checks=(*found.checks, *changes[key])), "hold"
-        row = {
-            "kpi_id": found.kpi_id,
-            "freq": found.freq,
-            "time_period": found.time_period,
-            "verdict": answer,
-            "checks": found.checks_json,
-            "candidate_hash": found.candidate_hash,
-            "definition_hash": found.definition_hash,
-            "batch_id": found.batch_id,
-            "judged_at": found.judged_at,
-        }
-        if latest.get(key) != tuple(row[name] for name in compared):
-            rows.append(row)
-    return pa.Table.from_pylist(rows, schema=pa.schema([field for field in VERDICTS if field.name != "release_id"]))
+        rows.append(
+            {
+                "kpi_id": found.kpi_id,
+                "freq": found.freq,
+                "time_period": found.time_period,
+                "verdict": answer,
+                "checks": found.checks_json,
+                "candidate_hash": found.candidate_hash,
+                "definition_hash": found.definition_hash,
+                "batch_id": found.batch_id,
+                "judged_at": found.judged_at,
+            }
+        )
+    stored = pa.Table.from_pylist(rows, schema=pa.schema([field for field in VERDICTS if field.name != "release_id"]))
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.register("stored", stored)
+        connection.register("committed", ledger.verdicts)
+        return connection.execute(_NEWS).to_arrow_table()

@@ -110,7 +110,7 @@ def _judged_span(connection: duckdb.DuckDBPyConnection) -> tuple[date, date] | N
 
 def _published_totals(ledger: Ledger) -> dict[Key, float | None]:
     """The newest published total of each key."""
-    rows = ledger.committed("observations")
+    rows = ledger.observations
     totals = rows.filter(pc.equal(rows.column("segment"), "_T")).sort_by("sequence")
     columns = ("kpi_id", "freq", "time_period", "obs_value")
     return {

@@ -179,8 +179,7 @@ def _state(data: Path) -> dict[str, Any]:
         ledger = Ledger.open(str(data / "ledger"), make=False)
         if findings := verify(ledger).findings:
             raise AssertionError(f"the ledger doesn't verify: {findings}")
-        for name in ("observations", "verdicts"):
-            rows = ledger.committed(name)  # type: ignore[arg-type]
+        for name, rows in (("observations", ledger.observations), ("verdicts", ledger.verdicts)):
             kept = rows.select([column for column in rows.column_names if column not in _NOT_COMPARED])
             found[name] = sorted(map(str, kept.to_pylist()))
         found["releases"] = [row["sequence"] for row in ledger.releases]

@@ -163,5 +163,5 @@ def test_a_warehouse_made_anew_by_another_number_of_threads_appends_nothing(
 
 def _committed(data: Path) -> list[str]:
     """What the ledger holds, in an order of its own: the ledger's tables have none."""
-    rows = Ledger.open(str(data / "ledger"), make=False).committed("observations").to_pylist()
+    rows = Ledger.open(str(data / "ledger"), make=False).observations.to_pylist()
     return sorted(str(row) for row in rows)

@@ -16,11 +16,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_quality import vintages
-from data_quality.ledger import RELEASES, SCHEMAS, VERDICTS, ConcurrentRelease, Ledger, content_hash, row_hash
+from data_quality.ledger import (
+    RELEASES,
+    SCHEMAS,
+    VERDICTS,
+    ConcurrentRelease,
+    Ledger,
+    canonical,
+    content_hash,
+    row_hash,
+)
 from data_quality.ledger_verify import verify
 from data_quality.vintages import ADMITTED, INCOMING
 from metrics.errors import NyckeltalError
 from tests.ledger_factory import DAY, NOON, append, observation, race, table, verdict
+
+
+def hashed(observations: list[dict[str, Any]], verdicts: list[dict[str, Any]], catalog: str) -> str:
+    return content_hash(canonical("observations", observations), canonical("verdicts", verdicts), catalog)
 
 
 def test_tables_are_append_only_and_complete_from_the_start(tmp_path: Path) -> None:
@@ -42,10 +55,10 @@ def test_releases_are_numbered_and_chained(tmp_path: Path) -> None:
     assert [row["sequence"] for row in ledger.releases] == [1, 2, 3]
     assert [row["previous_hash"] for row in ledger.releases] == [None, *map(row_hash, ledger.releases[:2])]
     for row in ledger.releases:
-        rows = [one for one in ledger.committed("observations").to_pylist() if one["release_id"] == row["release_id"]]
-        assert content_hash(rows, [], row["catalog"]) == row["content_hash"]
+        rows = [one for one in ledger.observations.to_pylist() if one["release_id"] == row["release_id"]]
+        assert hashed(rows, [], row["catalog"]) == row["content_hash"]
         rows[0]["obs_value"] += 1
-        assert content_hash(rows, [], row["catalog"]) != row["content_hash"]
+        assert hashed(rows, [], row["catalog"]) != row["content_hash"]
 
 
 def test_of_two_writers_one_commits(tmp_path: Path) -> None:
@@ -58,9 +71,9 @@ def test_of_two_writers_one_commits(tmp_path: Path) -> None:
         append(second, observation(obs_value=3.0))
     ledger = Ledger.open(root)
     assert [row["sequence"] for row in ledger.releases] == [1, 2]
-    assert sorted(ledger.committed("observations").column("obs_value").to_pylist()) == [2.0, 10.0]
+    assert sorted(ledger.observations.column("obs_value").to_pylist()) == [2.0, 10.0]
     append(ledger, observation(obs_value=3.0))
-    assert Ledger.open(root).committed("observations").num_rows == 3
+    assert Ledger.open(root).observations.num_rows == 3
 
 
 def test_rows_without_a_release_row_do_not_count(tmp_path: Path) -> None:
@@ -73,7 +86,7 @@ def test_rows_without_a_release_row_do_not_count(tmp_path: Path) -> None:
     )
     reopened = Ledger.open(root)
     assert reopened.tables["observations"].to_pyarrow_table().num_rows == 2
-    assert reopened.committed("observations").num_rows == 1
+    assert reopened.observations.num_rows == 1
 
 
 def test_a_decision_needs_a_name_a_reason_and_its_key(tmp_path: Path) -> None:
@@ -94,12 +107,12 @@ def test_hashes_stay_what_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
         "release_id": "r1", "sequence": 1, "realtime_start": DAY, "published_at": NOON, "n_observations": 1,
         "n_verdicts": 1, "content_hash": golden, "previous_hash": None, "catalog": "{}", "batch_id": "b",
     }  # fmt: skip
-    assert content_hash([observed], [judged], "{}") == golden
+    assert hashed([observed], [judged], "{}") == golden
     assert row_hash(row) == "40443b1fb6f1ae17ebd5924534e79d42772f88e1ced2feb0f7e73ff1a8fdc69e"
     later = SCHEMAS["observations"].append(pa.field("note", pa.string()))
     monkeypatch.setitem(SCHEMAS, "observations", later)
-    assert content_hash([observed], [judged], "{}") == golden
-    assert content_hash([{**observed, "note": "n"}], [judged], "{}") != golden
+    assert hashed([observed], [judged], "{}") == golden
+    assert hashed([{**observed, "note": "n"}], [judged], "{}") != golden
 
 
 def first_format(root: str) -> None:
@@ -132,7 +145,7 @@ def test_an_older_ledger_gets_the_columns_that_were_added_since(
     append(Ledger.open(root), observation(time_period="2026-03"))  # by a caller that doesn't know the column
     ledger = Ledger.open(root)
     assert verify(ledger).findings == ()
-    notes = ledger.committed("observations").sort_by("sequence").column("note").to_pylist()
+    notes = ledger.observations.sort_by("sequence").column("note").to_pylist()
     assert notes == [None, "a note", None]
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -246,7 +247,7 @@ def test_compaction_changes_no_row(root: str, tmp_path: Path, monkeypatch: pytes
         assert ledger.rows(name).sort_by([(c, "ascending") for c in SCHEMAS[name].names]).equals(before[name])
         assert list(Path(root, name, "_delta_log").glob("*.checkpoint.parquet"))
     assert found(root) == []
-    assert stale.committed("observations").num_rows == 16  # who had opened it before reads on
+    assert stale.observations.num_rows == 16  # who had opened it before reads on
     append(stale, observation(obs_value=99.0))  # and a release that was under way is made
     assert sum(race([Ledger.open(root), Ledger.open(root)])) == 1
     assert found(root) == []
@@ -260,3 +261,44 @@ def test_compaction_leaves_a_damaged_ledger_alone(root: str, tmp_path: Path, mon
     with pytest.raises(NyckeltalError, match="verify"):
         ledger_compact.compact(root)
     assert sorted(Path(root).rglob("*")) == before
+
+
+def test_releases_gather_small_files_and_change_or_delete_nothing(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_compact, "MOST_FILES", 5)
+    most = 0
+    for number in range(12):
+        ledger = Ledger.open(root)
+        append(ledger, observation(obs_value=float(number)), verdicts=[verdict(batch_id=str(number))])
+        files = set(Path(root).rglob("*.parquet"))
+        ledger_compact.gather(ledger)
+        assert files <= set(Path(root).rglob("*.parquet"))
+        most = max(most, *(len(table.file_uris()) for table in Ledger.open(root).tables.values()))
+    assert most == 5
+    assert found(root) == []
+    values = Ledger.open(root).observations.sort_by("sequence").column("obs_value").to_pylist()
+    assert values[-12:] == [float(number) for number in range(12)]
+
+
+def test_a_release_is_made_though_its_ledger_cannot_be_gathered(
+    root: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ledger_compact, "MOST_FILES", 1)
+    ledger = Ledger.open(root)
+    Path(ledger.tables["observations"].file_uris()[0]).unlink()
+    ledger_compact.gather(ledger)
+    assert "the ledger isn't compacted this time" in caplog.text
+
+
+def test_compactions_at_once_double_no_row(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_compact, "MOST_FILES", 1)
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
+    for number in range(3):
+        append(Ledger.open(root), observation(obs_value=float(number)))
+        ledgers = [Ledger.open(root) for _ in range(4)]
+        with ThreadPoolExecutor(4) as pool:
+            under_way = [pool.submit(ledger_compact.gather, ledger) for ledger in ledgers[1:]]
+            under_way.append(pool.submit(ledger_compact.compact, root))
+            for one in under_way:
+                one.result()
+        ledger_compact.gather(ledgers[0])  # which saw the files as they were before
+        assert found(root) == []

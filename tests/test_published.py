@@ -51,7 +51,7 @@ def ledger() -> Ledger:
 def counts() -> tuple[int, int, int]:
     """Rows that count in releases, observations and verdicts."""
     found = ledger()
-    return len(found.releases), found.committed("observations").num_rows, found.committed("verdicts").num_rows
+    return len(found.releases), found.observations.num_rows, found.verdicts.num_rows
 
 
 def test_the_published_file_is_readable_by_all_and_everything_in_it_has_a_comment(warehouse: Warehouse) -> None:
@@ -100,11 +100,11 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
     assert warehouse.published(f"{values} where kpi_id = 'staff' and time_period = '2026-02' and member = 'SE'") == [
         ("SE", 30.0, 30, "P", "F", None, None)
     ]
-    rows = [row for row in ledger().committed("observations").to_pylist() if row["kpi_id"] == "staff"]
+    rows = [row for row in ledger().observations.to_pylist() if row["kpi_id"] == "staff"]
     assert all(row["n_persons_numerator"] is None and row["n_persons_denominator"] is None for row in rows)
     plain = {row[0] for row in warehouse.sql("select sha256(kpi_id) from kpi.kpi_staff")}
     assert not plain & {row["candidate_hash"] for row in rows}
-    for row in ledger().committed("verdicts").to_pylist():
+    for row in ledger().verdicts.to_pylist():
         if row["kpi_id"] == "staff":
             assert '"figure": null' in row["checks"] and '"figure": 0' not in row["checks"]
 

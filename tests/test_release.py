@@ -43,7 +43,7 @@ def ledger() -> Ledger:
 def counts() -> tuple[int, int, int]:
     """Rows that count in releases, observations and verdicts."""
     found = ledger()
-    return len(found.releases), found.committed("observations").num_rows, found.committed("verdicts").num_rows
+    return len(found.releases), found.observations.num_rows, found.verdicts.num_rows
 
 
 def reasons(done: release.Release) -> set[str]:
@@ -96,7 +96,7 @@ def refuse(warehouse: Warehouse, reason: str) -> None:
     done = warehouse.publish(*SPAN)
     assert done.published == done.appended_observations == 0
     assert all(reason in one.reason for one in done.held) and len(done.held) == 2
-    assert ledger().committed("observations").num_rows == 0
+    assert ledger().observations.num_rows == 0
 
 
 def test_a_verdict_of_an_older_batch_counts_for_nothing(warehouse: Warehouse) -> None:
@@ -189,7 +189,7 @@ def test_a_decision_on_the_hash_that_names_every_failing_check_publishes(warehou
     decide(hashed)
     done = warehouse.publish(*SPAN)
     assert (done.published, done.appended_observations) == (2, 3)
-    rows = ledger().committed("observations").to_pylist()
+    rows = ledger().observations.to_pylist()
     assert {bool(row["decision_id"]) for row in rows if row["time_period"] == "2026-01"} == {True}
     assert {bool(row["decision_id"]) for row in rows if row["time_period"] == "2026-02"} == {False}
     warehouse.sql("update kpi.kpi_revenue set obs_value = obs_value * 2 where time_period = '2026-01'")
@@ -278,8 +278,8 @@ def test_a_release_made_elsewhere_meanwhile_is_followed_by_ours(warehouse: Wareh
             raced.append(True)
             nothing = ledger()
             nothing.append(
-                nothing.committed("observations").slice(0, 0),
-                nothing.committed("verdicts").slice(0, 0),
+                nothing.observations.slice(0, 0),
+                nothing.verdicts.slice(0, 0),
                 realtime_start=date(2026, 3, 5),
                 published_at=datetime(2026, 3, 5, 6, tzinfo=UTC),
                 catalog=warehouse.catalog.definitions_json,
