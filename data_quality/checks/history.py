@@ -71,7 +71,7 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidate
     rejected: list[Key] = []
     observations, verdicts = OBSERVATIONS.append(_SEQUENCE).empty_table(), VERDICTS.append(_SEQUENCE).empty_table()
     if ledger is not None:
-        observations, verdicts = ledger.committed("observations"), ledger.committed("verdicts")
+        observations, verdicts = ledger.observations, ledger.verdicts
         decisions = newest_decisions(ledger)
         rejected = [
             key
