@@ -11,6 +11,8 @@ from datetime import date, timedelta
 import duckdb
 import pyarrow as pa
 
+from data_quality import column_statistics
+from data_quality.column_statistics import quoted
 from data_quality.warehouse import has_table
 from metrics.calendar import Calendar
 from metrics.feeds import Feed
@@ -30,12 +32,10 @@ comment on table gate.feed_days is
 'Each feed''s rows by day, those that equal another row, those dated after their delivery, and a hash of what is not
 a time or a key: equal for days that say the same';
 """
-# A column in which nearly every row differs names rows; it says nothing of whether two days are alike.
-_NAMES_ROWS = 0.5
 _DAYS = """
 create or replace temp table changed_days as
 with now_there as (
-    select {time}::date as day, concat_ws(' ', count(*), epoch_us(max(_loaded_at)), $columns) as version
+    select {time}::date as day, concat_ws(' ', count(*), epoch_us(max(_loaded_at)), hash($columns)) as version
     from raw.{feed} where isfinite({time}) group by all
 )
 select day, n.version, k.day is not null as known
@@ -135,7 +135,8 @@ window upto as (partition by feed order by day)
 
 
 def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], calendar: Calendar) -> None:
-    """Bring `gate.feed_days` up to date, and put running sums by feed and day into the temporary table `feed_sums`.
+    """Bring the tables of the schema `gate` up to date, and running sums by feed and day into the temporary table
+    `feed_sums`.
 
     Columns of `feed_sums`: feed, day, and up to and including that day n_rows, n_duplicates (rows that equal another
     of their day in all source columns), n_ahead (dated more than a day after their delivery), n_lacking (how many more
@@ -144,10 +145,12 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
     Needs the temporary table `feeds`.
     """
     connection.execute(_TABLE)
-    connection.execute("delete from gate.feed_days where not list_contains(?, feed)", [list(feeds)])
+    connection.execute(column_statistics.TABLES)
+    for table in ("feed_days", "feed_columns", "column_days"):
+        connection.execute(f"delete from gate.{table} where not list_contains(?, feed)", [list(feeds)])
     for feed in feeds.values():
         if feed.time_column is not None and has_table(connection, "raw", feed.name):
-            _update(connection, feed, _quoted(feed.time_column))
+            _update(connection, feed, quoted(feed.time_column))
     days = connection.execute("select min(history_from), max(watermark) from feeds").fetchone()
     holidays = _holidays(calendar, *days) if days is not None and None not in days else []
     connection.register("described", pa.table({"day": pa.array(holidays, pa.date32())}))
@@ -170,14 +173,14 @@ def _set_aside(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed])
         feed = feeds.get(name)
         if feed is None or not has_table(connection, "raw", name):
             continue
-        day = f"{_quoted(feed.time_column)}::date" if feed.time_column else "null::date"
+        day = f"{quoted(feed.time_column)}::date" if feed.time_column else "null::date"
         connection.execute(
             f"""
             insert into file_days
             select $feed, coalesce(n_aside, 0), coalesce(n_rows, 0), first_day, last_day
             from (
                 select _source_file, count(*) as n_rows, min({day}) as first_day, max({day}) as last_day
-                from raw.{_quoted(name)} group by all
+                from raw.{quoted(name)} group by all
             )
             full join (
                 select source_file as _source_file, count(*) as n_aside
@@ -189,24 +192,25 @@ def _set_aside(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed])
 
 
 def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, time: str) -> None:
-    described = connection.execute(f"describe raw.{_quoted(feed.name)}").fetchall()
-    columns = {name: kind for name, kind, *_ in described if not name.startswith("_")}
-    content = [name for name, kind in columns.items() if not kind.startswith(("DATE", "TIME"))]
-    counts = ", ".join(f"approx_count_distinct({_quoted(name)})" for name in content)
-    if content:
-        total, *distinct = connection.execute(f"select count(*), {counts} from raw.{_quoted(feed.name)}").fetchall()[0]
-        content = [name for name, count in zip(content, distinct, strict=True) if count <= _NAMES_ROWS * total]
-    names = {"feed": feed.name, "columns": " ".join(content)}
-    connection.execute(_DAYS.format(time=time, feed=_quoted(feed.name)), names)
+    columns = column_statistics.columns(connection, feed)
+    names = {"feed": feed.name, "columns": repr(columns)}
+    connection.execute(_DAYS.format(time=time, feed=quoted(feed.name)), names)
+    column_statistics.update(connection, feed, columns)
+    # The days' versions come last: a run that ends before counts the days again.
     connection.execute(
         "delete from gate.feed_days where feed = ? and day in (select day from changed_days)", [feed.name]
     )
-    kept = f"hash({', '.join(map(_quoted, content))})" if content else "null"
+    content = [
+        quoted(name)
+        for name, column in columns.items()
+        if column.kind not in ("lag", "hour") and name != feed.time_column and not column.names_rows
+    ]
+    kept = f"hash({', '.join(content)})" if content else "null"
     connection.execute(
         _INSERT.format(
             time=time,
-            feed=_quoted(feed.name),
-            columns=", ".join(map(_quoted, columns)),
+            feed=quoted(feed.name),
+            columns=", ".join(map(quoted, columns)),
             kept=f"{kept} as content_hash",
             content="sum(content_hash)::varchar || ' ' || count(*)" if content else "null",
         ),
@@ -218,7 +222,3 @@ def _holidays(calendar: Calendar, first: date, last: date) -> list[date]:
     """The weekdays in that span that are no working days."""
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     return [day for day in days if day.weekday() < 5 and not calendar.is_working_day(day)]
-
-
-def _quoted(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'

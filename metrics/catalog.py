@@ -34,7 +34,11 @@ class Told(BaseModel):
 
 
 class CatalogKpi(BaseModel):
-    """One adopted KPI: its standard definition, its adoption, and what was derived from the lineage."""
+    """One adopted KPI: its standard definition, its adoption, and what was derived from the lineage.
+
+    `feeds` are all upstream; `inputs` are, by feed, the raw columns that its values depend on (its adopted segments'
+    among them).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,6 +68,7 @@ class CatalogKpi(BaseModel):
     definition_hash: str
     model: str
     feeds: tuple[str, ...]
+    inputs: dict[str, tuple[str, ...]]
     entities: tuple[str, ...]
     supplied: bool
     missing_entities: tuple[str, ...]
@@ -79,6 +84,11 @@ class CatalogKpi(BaseModel):
     lower_bound: float | None
     upper_bound: float | None
     gate: dict[str, CheckSetting]
+
+    @property
+    def input_columns(self) -> list[tuple[str, str]]:
+        """(feed, raw column) of each that its values depend on."""
+        return [(feed, column) for feed, columns in self.inputs.items() for column in columns]
 
     @property
     def rules(self) -> dict[str, Rule]:

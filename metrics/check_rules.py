@@ -112,6 +112,24 @@ RULES: tuple[CheckRule, ...] = (
     CheckRule(
         "no_rows_ahead", "rows_ahead", "No rows are dated after their delivery, beyond what is usual", "warning", 0.001
     ),
+    CheckRule(
+        "columns_filled",
+        "null_share",
+        "Hardly any value is missing in the columns that the KPI reads, beyond what is usual",
+        "critical",
+        0.02,
+    ),
+    CheckRule(
+        "usual_nulls", "null_share", "No more values than usual are missing in the columns read", "warning", 0.002
+    ),
+    CheckRule(
+        "values_alike",
+        "drift",
+        "The values of the columns read are nearly those of another week or month of the year before",
+        "critical",
+        0.05,
+    ),
+    CheckRule("usual_values", "drift", "They are as like those as is usual", "warning", 0.005),
     CheckRule("usual_change", "surprise", "The same, for a smaller surprise", "warning", 4),
 )
 NAMES = tuple(rule.name for rule in RULES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +30,12 @@ def folder(company: Company) -> Path:
 
 @dataclass(frozen=True)
 class Defined:
-    """An adopted KPI's plan, what lies upstream of it, and its definition as it stands."""
+    """An adopted KPI's plan, what lies upstream of it, its definition as it stands, and the raw columns it reads."""
 
     plan: KpiPlan
     upstream: Upstream
     current: Current
+    inputs: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -181,16 +182,21 @@ def _defined(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> Defined:
         raise one.kpi.problem(
             "persons", "the KPI reads personal data, so it needs the persons behind it", standard=True
         )
-    return Defined(one, upstream, current_definition(one.kpi, layer, lineage))
+    inputs = lineage.feed_columns(_generated(one, layer))
+    return Defined(one, upstream, current_definition(one.kpi, layer, lineage), inputs)
 
 
 def current_definition(kpi: Kpi, layer: SemanticLayer, lineage: Lineage) -> Current:
     """The KPI's definition, whoever shares its bases, and whichever of its frequencies and segments are adopted."""
-    whole = plan(kpi.whole, layer)
-    alone = bases([whole], layer)
-    models = {name: sql for base in alone for name, sql in base_models(base).items()}
-    parts = lineage.parts({**models, kpi.model: kpi_sql(whole, alone, "")})
+    parts = lineage.parts(_generated(plan(kpi.whole, layer), layer))
     return Current(kpi, definition_hash(parts), {name: hashed(code)[:8] for name, code in parts.items()})
+
+
+def _generated(one: KpiPlan, layer: SemanticLayer) -> dict[str, str]:
+    """The models that compute the KPI if no other one shares its bases, by name."""
+    alone = bases([one], layer)
+    models = {name: sql for base in alone for name, sql in base_models(base).items()}
+    return {**models, one.kpi.model: kpi_sql(one, alone, "")}
 
 
 def _base_models(base: Base, lineage: Lineage) -> dict[str, str]:
@@ -229,6 +235,7 @@ def _entry(defined: Defined) -> CatalogKpi:
         definition_hash=defined.current.hash,
         model=one.kpi.model,
         feeds=upstream.feeds,
+        inputs=dict(defined.inputs),
         entities=upstream.entities,
         supplied=upstream.supplied,
         missing_entities=upstream.missing_entities,

@@ -23,6 +23,7 @@ PROTECTED_DOMAIN = "people"
 _BUILT = ("model", "seed", "snapshot")
 _REF = re.compile(r"ref\('(\w+)'\)")
 Read = frozenset[str] | None  # the columns that are read of a model; None where it counts as a whole
+Reads = Mapping[tuple[str, str], Read]  # by database schema (MODELS or RAW) and name
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Lineage:
         self.macros: dict[str, Any] = self.manifest["macros"]
         self._raw = {feed: tuple(columns) for feed, columns in (raw_columns or {}).items()}
         self._selects: dict[str, Select | None] = {}
-        self._parts: dict[tuple[str, Read], tuple[str, dict[str, Read]]] = {}
+        self._parts: dict[tuple[str, Read], tuple[str, Reads]] = {}
 
     @cached_property
     def models(self) -> dict[str, str]:
@@ -97,13 +98,34 @@ class Lineage:
         `generated` has the code of each by its name, every one after those that it reads.
         """
         parts = {name: unrendered(self._node(code), self.macros) for name, code in generated.items()}
+        return parts | {name: self._part(name, read)[0] for name, read in self._needed(generated).items()}
+
+    def feed_columns(self, generated: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+        """The raw columns that the rows of generated models depend on, by feed; sorted.
+
+        A feed is there without columns where only its rows count. Of a model that counts as a whole, all declared
+        columns do that its feeds have.
+        """
+        wanted: dict[str, Read] = {}
+        for name, read in self._needed(generated).items():
+            for (schema, table), columns in self._part(name, read)[1].items():
+                if schema == RAW:
+                    _want(wanted, table, columns)
+        return {
+            feed: tuple(sorted(self._raw.get(feed, ()) if columns is None else columns))
+            for feed, columns in sorted(wanted.items())
+        }
+
+    def _needed(self, generated: Mapping[str, str]) -> dict[str, Read]:
+        """The manifest's models that generated ones depend on, each before what it reads, and what is read of each."""
         wanted = self._wanted(generated)
+        needed: dict[str, Read] = {}
         for name in self._consumers_first(list(wanted)):
             if name in wanted:
-                parts[name], reads = self._part(name, wanted[name])
-                for model, columns in reads.items():
+                needed[name] = wanted[name]
+                for model, columns in _models_read(self._part(name, wanted[name])[1]).items():
                     _want(wanted, model, columns)
-        return parts
+        return needed
 
     def select(self, name: str) -> Select | None:
         """The model as a select that can be taken apart, None where it can't."""
@@ -144,8 +166,8 @@ class Lineage:
         called = [key for key in self._own_macros if self.macros[key]["name"] + "(" in code]
         return {"raw_code": code, "config": {"materialized": "table"}, "depends_on": {"macros": called}}
 
-    def _part(self, name: str, read: Read) -> tuple[str, dict[str, Read]]:
-        """The part of a model's code that the columns need, and what it reads of other models."""
+    def _part(self, name: str, read: Read) -> tuple[str, Reads]:
+        """The part of a model's code that the columns need, and what it reads of other models and of raw tables."""
         if (name, read) not in self._parts:
             self._parts[name, read] = self._whole(name)
             if read is not None and (select := self.select(name)) is not None:
@@ -156,16 +178,14 @@ class Lineage:
                 else:
                     declared = self.nodes[self._built[name]]["columns"].items()
                     types = {column.lower(): facts["data_type"] for column, facts in declared if column.lower() in read}
-                    self._parts[name, read] = (
-                        f"{json.dumps(types, sort_keys=True)}\n{pruned.sql}",
-                        _models_read(pruned.reads),
-                    )
+                    self._parts[name, read] = f"{json.dumps(types, sort_keys=True)}\n{pruned.sql}", pruned.reads
         return self._parts[name, read]
 
-    def _whole(self, name: str) -> tuple[str, dict[str, Read]]:
+    def _whole(self, name: str) -> tuple[str, Reads]:
         key = self._built[name]
-        parents = [self.nodes[parent]["name"] for parent in self.parents[key] if parent in self.nodes]
-        return unrendered(self.nodes[key], self.macros), dict.fromkeys(parents)
+        models = [(MODELS, self.nodes[parent]["name"]) for parent in self.parents[key] if parent in self.nodes]
+        feeds = [(RAW, parent.rsplit(".", 1)[1]) for parent in self.parents[key] if parent.startswith("source.")]
+        return unrendered(self.nodes[key], self.macros), dict.fromkeys(models + feeds)
 
     def _columns(self, name: str) -> tuple[str, ...]:
         """A model's columns, in the order of its table; none where they aren't known."""
@@ -208,7 +228,7 @@ def hashed(code: str) -> str:
     return hashlib.sha256(code.encode()).hexdigest()[:16]
 
 
-def _models_read(reads: Mapping[tuple[str, str], frozenset[str]]) -> dict[str, Read]:
+def _models_read(reads: Reads) -> dict[str, Read]:
     return {table: columns for (schema, table), columns in reads.items() if schema == MODELS}
 
 

@@ -188,3 +188,13 @@ def test_generated_code_that_reads_another_base_or_a_table_whole(definitions: De
     some = lineage.parts({"a": "select lead_date from {{ ref('fct_leads') }}"})
     assert set(whole) == set(some) == {"a", "fct_leads", "stg_leads"}
     assert "is_qualified" in whole["fct_leads"] and "is_qualified" not in some["fct_leads"]
+
+
+def test_the_raw_columns_that_a_definition_reads(definitions: Definitions) -> None:
+    lineage = definitions.lineage()
+    some = lineage.feed_columns({"a": "select lead_date from {{ ref('fct_leads') }}"})
+    assert some == {"leads": ("created_at",)}
+    whole = lineage.feed_columns({"a": "select leads from {{ ref('fct_leads') }} as leads"})  # a row as one value
+    assert set(whole["leads"]) >= {"lead_id", "created_at", "channel", "country", "status"}
+    rows = lineage.feed_columns({"a": "select count(*) as n from {{ ref('fct_leads') }}"})
+    assert rows == {"leads": ()}

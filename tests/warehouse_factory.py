@@ -71,6 +71,7 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
         "definition_hash": "def1",
         "model": f"kpi_{kpi_id}",
         "feeds": ("orders",),
+        "inputs": {"orders": ("amount", "country", "ordered_at")},
         "entities": ("orders",),
         "supplied": True,
         "missing_entities": (),

@@ -2,9 +2,9 @@
 `metrics/check_rules.py`.
 
 A figure is computed by a function or a query over the warehouse and the temporary tables of `candidates.py`
-(candidate_rows, builds), of `history.py` and of this module (planned, rules, kpi_feeds, kpi_segments, feeds). One of
-OVER_TIME is computed after the others, and finds in `doubted` the keys that they hold. It gives key_no, figure
-(what the limit is held against; a key passes when figure <= limit), applies, and detail (for a reader; may hold
+(candidate_rows, builds), of `history.py` and of this module (planned, rules, kpi_feeds, kpi_inputs, kpi_segments,
+feeds). One of OVER_TIME is computed after the others, and finds in `doubted` the keys that they hold. It gives key_no,
+figure (what the limit is held against; a key passes when figure <= limit), applies, and detail (for a reader; may hold
 figures). A figure that is NULL or NaN where it applies counts as not evaluated, and so does a key that isn't there.
 """
 
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from data_quality import feed_statistics
 from data_quality.candidates import Loaded
-from data_quality.checks import candidate, change, feeds, history
+from data_quality.checks import candidate, change, feeds, history, inputs
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
@@ -49,6 +49,8 @@ FIGURES: dict[str, Figure] = {
     "lacking_rows": _by(feeds.share("n_lacking", "of the rows lack, on missing or thin days")),
     "lost_rows": _by(feeds.share("n_lost", "of the rows lack, on missing or thin days apart from holidays")),
     "repeated_days": _by(feeds.share("n_repeated", "of the rows are of days that say what an earlier one said")),
+    "null_share": _by(inputs.NULL_SHARE),
+    "drift": inputs.drift,
     "rows_ahead": _by(feeds.share("n_ahead", "of the rows are dated after their delivery")),
 }
 OVER_TIME = ("surprise",)
@@ -128,10 +130,11 @@ def _doubt(
 
 def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company) -> None:
     """Statistics that can't be made are missing to the figures that need them, which then have no value."""
-    for table in ("feed_sums", "file_days"):
+    for table in ("feed_sums", "file_days", "column_blocks"):
         connection.execute(f"drop table if exists temp.{table}")
     try:
         feed_statistics.update(connection, company.feeds, company.calendar)
+        connection.execute(inputs.BLOCKS)
     except duckdb.Error as error:
         logging.getLogger(__name__).error("the feeds' statistics could not be made: %s", type(error).__name__)
 
@@ -190,6 +193,10 @@ def _describe(connection: duckdb.DuckDBPyConnection, planned: Sequence[Planned],
         "planned": (keys, _PLANNED),
         "rules": (rules, _RULES),
         "kpi_feeds": ([{"kpi_id": i, "feed": f} for i, item in kpis.items() for f in item.kpi.feeds], _FEEDS),
+        "kpi_inputs": (
+            [{"kpi_id": i, "feed": f, "column_name": c} for i, item in kpis.items() for f, c in item.kpi.input_columns],
+            _INPUTS,
+        ),
         "kpi_segments": (
             [{"kpi_id": i, "segment": s} for i, item in kpis.items() for s in item.kpi.segments],
             _SEGMENTS,
@@ -243,5 +250,6 @@ _RULES = pa.schema(
     ]
 )
 _FEEDS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT)])
+_INPUTS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT), ("column_name", _TEXT)])
 _SEGMENTS = pa.schema([("kpi_id", _TEXT), ("segment", _TEXT)])
 _LIMITS = pa.schema([("kpi_id", _TEXT), ("figure", _TEXT), ("holds_above", pa.float64())])

@@ -1,0 +1,239 @@
+"""The gate's checks of the values that a KPI reads, on a feed of forty rows a day in which one thing is wrong."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from data_quality.checks.inputs import unlikeness
+from data_quality.verdict import Verdict
+from metrics.company import Company
+from metrics.feeds import Feed
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, kpi, months
+
+# Forty rows a day, a quarter of them of the country NO, paid within four days; the newest aren't all paid yet.
+ROWS = """
+create table raw.orders as
+select 'A' || row_number() over () as order_id, ordered_at, country, amount,
+    if(paid_at < timestamp '2026-03-01', paid_at, null) as paid_at,
+    if(paid_at < timestamp '2026-03-01', 'card', null) as paid_by,
+    timestamptz '2026-03-01 00:00:00+00' as _loaded_at, 'orders.csv' as _source_file
+from (
+    select day + interval 12 hour as ordered_at,
+        if(hash(day, n) % 4 = 0, 'NO', 'SE') as country,
+        (hash(day, n) % 97 + 1)::double as amount,
+        day + interval 13 hour + to_hours((hash(n, day) % 96)::bigint) as paid_at
+    from generate_series(date '2025-01-01', date '2026-02-28', interval 1 day) as days(day),
+        generate_series(1, 40) as numbers(n)
+)
+"""
+COLUMNS = {"order_id": "text", "ordered_at": "timestamp", "country": "text", "amount": "number"}
+LATER_COLUMNS = {"paid_at": "timestamp", "paid_by": "text"}
+READ = ("amount", "country", "ordered_at", "paid_at", "paid_by")
+IN_FEBRUARY = "ordered_at >= '2026-02-01'"
+A_DAY = "ordered_at::date = '2026-02-11'"
+HOLD = {"values_alike", "usual_values"}
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("data"), monkeypatch)
+        warehouse.feed("orders", history_from=date(2025, 1, 1), watermark=date(2026, 2, 28))
+        warehouse.sql(ROWS)
+        figures = months("2025-01", "2026-02", lambda n: 1000.0 + n)
+        warehouse.add(kpi(inputs={"orders": READ}), figures)
+        warehouse.add(kpi("orders_placed", inputs={"orders": ("ordered_at",)}), figures)
+        return warehouse
+
+
+@pytest.fixture
+def warehouse(template: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    feed = Feed.model_validate(
+        {
+            "name": "orders",
+            "system": "shop",
+            "file": "shop.yml",
+            "line": 1,
+            "description": "",
+            "path": "orders.csv",
+            "format": "csv",
+            "columns": COLUMNS | LATER_COLUMNS,
+            "time_column": "ordered_at",
+            "history_from": "2025-01-01",
+        }
+    )
+    described = Company(**{**vars(template.company), "feeds": {"orders": feed}})
+    monkeypatch.setattr(Warehouse, "company", described)
+    return warehouse_factory.copy(template, tmp_path, monkeypatch)
+
+
+def judged(warehouse: Warehouse) -> dict[tuple[str, str], Verdict]:
+    return warehouse.judge("2025-12-01", "2026-02-28")
+
+
+def failing(verdict: Verdict) -> set[str]:
+    return {result.check for result in verdict.failing}
+
+
+def figure(verdict: Verdict, check: str) -> float | None:
+    return next(result.figure for result in verdict.checks if result.check == check)
+
+
+def test_values_as_they_used_to_be_pass_and_what_is_still_to_come_is_not_missing(warehouse: Warehouse) -> None:
+    found = warehouse.sql(f"select count(*) filter (paid_at is null) from raw.orders where {IN_FEBRUARY}")
+    assert found[0][0] > 50
+    verdicts = judged(warehouse)
+    assert {one.verdict for one in verdicts.values()} == {"publish"}
+    assert figure(verdicts["revenue", "2026-02"], "values_alike") is not None
+
+
+@pytest.mark.parametrize(
+    ("fault", "checks"),
+    [
+        (f"amount = null where {IN_FEBRUARY} and hash(order_id) % 10 = 0", {"columns_filled", "usual_nulls"}),
+        (f"amount = null where {A_DAY} and hash(order_id) % 8 = 0", {"usual_nulls"}),
+        (f"amount = amount * 100 where {A_DAY}", HOLD),
+        (f"amount = amount * 1.25 where {IN_FEBRUARY}", HOLD),
+        (f"amount = amount * 1000 where {IN_FEBRUARY} and hash(order_id) % 200 = 0", HOLD),
+        (f"amount = -amount where {A_DAY}", {"usual_values"}),
+        (f"amount = 0 where {IN_FEBRUARY} and hash(order_id) % 8 = 0", HOLD),
+        (f"country = 'Norway' where {IN_FEBRUARY} and country = 'NO'", HOLD),
+        (f"country = 'SE' where {IN_FEBRUARY}", HOLD),
+        (f"paid_by = null where {IN_FEBRUARY} and hash(order_id) % 10 = 0", {"columns_filled", "usual_nulls"}),
+        (f"ordered_at = ordered_at + interval 6 hour where {IN_FEBRUARY}", HOLD),
+    ],
+)
+def test_values_unlike_those_of_the_year_before_are_seen_in_their_month(
+    warehouse: Warehouse, fault: str, checks: set[str]
+) -> None:
+    warehouse.sql(f"update raw.orders set {fault}")
+    verdicts = judged(warehouse)
+    found = verdicts["revenue", "2026-02"]
+    assert failing(found) == checks
+    assert found.verdict == ("publish_flagged" if checks < HOLD or checks == {"usual_nulls"} else "hold")
+    assert {one.verdict for key, one in verdicts.items() if key[1] != "2026-02"} == {"publish"}
+    if "ordered_at =" not in fault:
+        assert verdicts["orders_placed", "2026-02"].verdict == "publish"
+
+
+@pytest.mark.parametrize("fault", ["paid_at = null, paid_by = null", "paid_at = paid_at - interval 30 day"])
+def test_times_that_should_have_come_by_now_are_seen(warehouse: Warehouse, fault: str) -> None:
+    warehouse.sql(f"update raw.orders set {fault} where ordered_at >= '2026-01-01' and ordered_at < '2026-02-01'")
+    verdicts = judged(warehouse)
+    assert failing(verdicts["revenue", "2026-01"]) == HOLD
+    assert {one.verdict for key, one in verdicts.items() if key != ("revenue", "2026-01")} == {"publish"}
+
+
+def test_a_second_bad_month_is_not_made_usual_by_the_first(warehouse: Warehouse) -> None:
+    warehouse.sql("update raw.orders set amount = amount * 100 where ordered_at >= '2026-01-01'")
+    verdicts = judged(warehouse)
+    assert [failing(verdicts["revenue", period]) for period in ("2026-01", "2026-02")] == [HOLD, HOLD]
+
+
+def test_the_figures_are_those_of_a_count_by_hand(warehouse: Warehouse) -> None:
+    warehouse.sql(f"update raw.orders set amount = null where {A_DAY}")
+    warehouse.sql(f"update raw.orders set country = 'DK' where {IN_FEBRUARY} and day(ordered_at) > 14")
+    found = judged(warehouse)["revenue", "2026-02"]
+    assert figure(found, "columns_filled") == pytest.approx(40 / (28 * 40), abs=1e-6)
+
+    by_month = dict(
+        warehouse.sql(
+            "select month(ordered_at) + 12 * (year(ordered_at) - 2025), map([country_of for country_of in ['NO', 'SE',"
+            " 'DK']], [count(*) filter (country = 'NO') / count(*), count(*) filter (country = 'SE') / count(*),"
+            " count(*) filter (country = 'DK') / count(*)]) from raw.orders group by all"
+        )
+    )
+
+    def distance(month: int) -> float:
+        here = by_month[month]
+        earlier = [by_month[other] for other in range(max(month - 12, 1), month - 1)]
+        return min(sum(abs(here[one] - other[one]) for one in here) / 2 for other in earlier)
+
+    usual = max(distance(month) for month in range(3, 13))
+    chance = 2 * (usual * (1 - usual) / (28 * 40)) ** 0.5
+    assert figure(found, "values_alike") == pytest.approx(distance(14) - usual - chance, abs=1e-6)
+
+
+def test_days_are_counted_by_class_and_numbers_between_two_powers_of_two_for_both(warehouse: Warehouse) -> None:
+    warehouse.sql(f"update raw.orders set amount = 3 where {A_DAY} and country = 'SE'")
+    warehouse.sql(f"update raw.orders set amount = -16 where {A_DAY} and country = 'NO'")
+    (n_se, n_no) = warehouse.sql(
+        f"select count(*) filter (country = 'SE'), count(*) filter (country = 'NO') from raw.orders where {A_DAY}"
+    )[0]
+    judged(warehouse)
+    found = {
+        (column, kind): (n_rows, total)
+        for column, kind, n_rows, total in warehouse.sql(
+            "select column_name, class, n_rows, total from gate.column_days where day = '2026-02-11'"
+        )
+    }
+    upper = np.log2(3) - 1
+    assert found["amount", "+2"] == pytest.approx((n_se * upper, 3 * n_se * upper))
+    assert found["amount", "+1"] == pytest.approx((n_se * (1 - upper), 3 * n_se * (1 - upper)))
+    assert found["amount", "-4"] == (n_no, 16 * n_no)
+    assert {key: n_rows for key, (n_rows, _) in found.items() if key[0] not in ("amount", "paid_at")} == {
+        ("country", "=SE"): n_se,
+        ("country", "=NO"): n_no,
+        ("ordered_at", "@12"): 40,
+        ("order_id", "~a9"): 40,
+        ("paid_by", "=card"): 40,
+    }
+
+
+def test_only_days_whose_rows_changed_are_counted_again(warehouse: Warehouse) -> None:
+    judged(warehouse)
+    where = "column_name = 'country' and day between '2026-02-10' and '2026-02-11'"
+    warehouse.sql(f"update gate.column_days set n_rows = 7 where {where}")
+    warehouse.sql(f"delete from raw.orders where {A_DAY} and country = 'NO'")
+    (left,) = warehouse.sql(f"select count(*) from raw.orders where {A_DAY}")[0]
+    judged(warehouse)
+    found = warehouse.sql(f"select day(day), class, n_rows from gate.column_days where {where} order by all")
+    assert found == [(10, "=NO", 7), (10, "=SE", 7), (11, "=SE", left)]
+
+
+def test_a_new_column_of_a_feed_is_counted_over_all_days(warehouse: Warehouse) -> None:
+    judged(warehouse)
+    warehouse.sql("alter table raw.orders add column channel varchar default 'web'")
+    judged(warehouse)
+    found = warehouse.sql("select count(*), sum(n_rows) from gate.column_days where column_name = 'channel'")
+    assert found == warehouse.sql("select count(distinct ordered_at::date), count(*) from raw.orders")
+
+
+def test_what_differs_is_told_but_of_a_protected_kpi(warehouse: Warehouse) -> None:
+    warehouse.add(
+        kpi("pay", protected=True, inputs={"orders": READ}), months("2025-01", "2026-02", lambda n: 1000.0 + n)
+    )
+    warehouse.sql(f"update raw.orders set country = 'Norway' where {IN_FEBRUARY} and country = 'NO'")
+    verdicts = judged(warehouse)
+    told = {key: next(one.detail for one in verdicts[key, "2026-02"].failing) for key in ("revenue", "pay")}
+    assert "feed orders, column country" in told["revenue"] and "Norway" in told["revenue"]
+    assert "Norway" not in told["pay"] and not any(character.isdigit() for character in told["pay"])
+
+
+@given(
+    arrays.arrays(float, st.tuples(st.integers(8, 20), st.integers(2, 5)), elements=st.floats(0.1, 10)),
+    st.integers(28, 40),
+)
+def test_a_block_as_one_of_the_year_is_never_unusual_and_no_distance_leaves_its_bounds(
+    weights: np.ndarray[tuple[int, int], np.dtype[np.float64]], step: int
+) -> None:
+    shares = weights / weights.sum(axis=1, keepdims=True)
+    days = np.arange(len(shares)) * step
+    told = np.zeros(shares.shape, dtype=bool)
+    shares[-1] = shares[-3]
+    distance, nearest, usual = unlikeness(days, shares, told)
+    assert distance[-1] == pytest.approx(0, abs=1e-12)
+    assert np.nanmin(distance) >= -1e-12 and np.nanmax(distance) <= 1
+    past = days[-1] - days[nearest[-1]]
+    assert 35 <= past <= 371
+    everything_to_come, _, _ = unlikeness(days, shares, ~told)
+    assert np.nanmax(everything_to_come) == pytest.approx(0, abs=1e-12)
+    assert np.isnan(usual[:6]).all()
