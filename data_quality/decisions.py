@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from data_quality import admission, offer, release, warehouse
+from data_quality import admission, offer, published, release, warehouse
 from data_quality.admission import Held
 from data_quality.candidates import Loaded
 from data_quality.ledger import Ledger
@@ -62,7 +63,8 @@ def decide(
     Raises NyckeltalError, and records nothing, when the person may not decide, the reason or the period is none,
     nothing is held there, its verdict is on something else than the present candidate, the same was decided already,
     or the ledger isn't sound or is ahead of the warehouse or the clock. When the release fails, the error says that the
-    decision is recorded; the next release covers it.
+    decision is recorded; the next release covers it. So does the same decision again by the same person for the same
+    reason, which isn't recorded twice then.
     """
     kpi = catalog.kpi(kpi_id)
     reason = " ".join(reason.split())
@@ -73,30 +75,37 @@ def decide(
         ledger = Ledger.open(deployment.ledger_path(), make=False)
         verify(ledger).require_sound(deployment.ledger_path())
         release.require_clock(ledger, company)
+        published.renew(deployment.ledger_path(), deployment.published_path())  # what an interrupted one left undone
+        said = {"kpi_id": kpi_id, "decision": decision, "reason": reason, "decided_by": by}
+        unreleased = _unreleased(ledger, said)
         if asked is None:
             offered, on, overrides = Offer({}, Loaded({}, {}, {}), {}, {}, {}), None, None
-            decision_id = ledger.decide(kpi_id, decision, reason=reason, decided_by=by)
+            made = unreleased[-1] if unreleased else ledger.decide(kpi_id, decision, reason=reason, decided_by=by)
         else:
             key = (kpi_id, asked.freq, asked.code)
             with warehouse.connect() as connection:
                 offered = offer.read(connection, company, catalog, asked.end, asked.end, only=key)
-            on, overrides = _decidable(decision, key, offered, ledger, catalog, clock.today(company.time_zone))
-            decision_id = ledger.decide(
-                kpi_id,
-                decision,
-                reason=reason,
-                decided_by=by,
-                freq=asked.freq,
-                time_period=asked.code,
-                candidate_hash=on.candidate_hash,
-                checks=on.checks,
-            )
+            today = clock.today(company.time_zone)
+            on, overrides = _decidable(decision, key, offered, ledger, catalog, today, unreleased)
+            if overrides and overrides["decision_id"] in unreleased:
+                made, overrides = str(overrides["decision_id"]), None
+            else:
+                made = ledger.decide(
+                    kpi_id,
+                    decision,
+                    reason=reason,
+                    decided_by=by,
+                    freq=asked.freq,
+                    time_period=asked.code,
+                    candidate_hash=on.candidate_hash,
+                    checks=on.checks,
+                )
         try:
             released = release.release(offered, company, catalog)
         except NyckeltalError as error:
             raise NyckeltalError(f"the decision is recorded, and isn't published yet: {error}") from None
     return Decided(
-        decision_id=decision_id,
+        decision_id=made,
         decision=decision,
         kpi_id=kpi_id,
         time_period=asked.code if asked else None,
@@ -147,9 +156,15 @@ def _decider(company: Company, kpi: CatalogKpi, decision: Decision, by: str) -> 
 
 
 def _decidable(
-    decision: Decision, key: Key, offered: Offer, ledger: Ledger, catalog: Catalog, today: date
+    decision: Decision,
+    key: Key,
+    offered: Offer,
+    ledger: Ledger,
+    catalog: Catalog,
+    today: date,
+    unreleased: Sequence[str],
 ) -> tuple[Held, dict[str, Any] | None]:
-    """What is decided on, and the decision on it that is overridden.
+    """What is decided on, and the decision on it that is overridden, or that is this one, recorded and unreleased.
 
     A key that is about to be published, as a release was decided and interrupted, may still be rejected.
     """
@@ -169,15 +184,25 @@ def _decidable(
         raise NyckeltalError(f"{name} can't be decided on: {held.reason}; `kpi run --period {key[2]}` judges it anew")
     if _newest_judged(ledger, key) > offered.verdicts[key].judged_at:
         raise NyckeltalError(f"the ledger holds a newer verdict on {name} than the warehouse", file=ledger.root)
+    if standing and standing["decision_id"] in unreleased and (held is None or decision == "reject"):
+        return Held(*key, "", tuple(standing["checks"]), candidate_hash), standing
     if held is None:
         if decision == "reject" and found.new.num_rows:
             return Held(*key, "", tuple(r.check for r in offered.verdicts[key].failing), candidate_hash), standing
         if standing and found.new.num_rows:
-            raise NyckeltalError(f"{name} was released already{past}; `kpi run --period {key[2]}` publishes it")
+            publishes = f"the same command again, or `kpi run --period {key[2]}`, publishes it"
+            raise NyckeltalError(f"{name} was released already{past}; {publishes}")
         raise NyckeltalError(f"nothing is held for {name}" + (f"; it was released{past}" if standing else ""))
     if standing and decision == standing["decision"] == "reject":
         raise NyckeltalError(f"{name} was rejected already{past}")
     return held, standing
+
+
+def _unreleased(ledger: Ledger, said: dict[str, Any]) -> list[str]:
+    """The ids of the decisions that say the same and that no release covers, as the one after them was interrupted."""
+    unsealed = {line.rsplit(" ", 1)[-1] for line in ledger.unsealed_decisions()}
+    same = [row for row in ledger.decisions() if all(row[name] == said[name] for name in said)]
+    return [row["decision_id"] for row in same if row["decision_id"] in unsealed]
 
 
 def _newest_judged(ledger: Ledger, key: Key) -> datetime:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_quality import admission, decisions, offer, release
+from data_quality import admission, decisions, offer, published, release
 from data_quality.decisions import Decided
 from data_quality.ledger import Ledger
 from data_quality.ledger_verify import verify
@@ -190,7 +190,10 @@ def test_the_newer_decision_counts(warehouse: Warehouse) -> None:
     rebuilt(warehouse, cells(-50, SE=-50))
     with interrupted():
         decide(warehouse)
-    refused(warehouse, "was released already: cfo@example.com did .*kpi run --period 2026-01` publishes it")
+    told = (
+        "was released already: cfo@example.com did .*the same command again, or `kpi run --period 2026-01`, publishes"
+    )
+    refused(warehouse, told, by="controller")
     assert not decide(warehouse, "reject", by="controller").published
     assert [one.reason for one in warehouse.publish(*SPAN).held] == ["was rejected: credits of December"]
     assert january(warehouse)[-1][0] == -100.0
@@ -252,6 +255,46 @@ def test_a_crash_between_decision_and_release_is_completed_by_the_next_run(wareh
     assert not done.held and january(warehouse) == [(-100.0, None, None)]
     assert warehouse.published("select sequence from kpi.decisions") == [(done.sequence,)]
     assert warehouse.publish(*SPAN).release_id is None
+
+
+@pytest.mark.parametrize(("decision", "period"), [("release", "2026-01"), ("reject", "2026-01"), ("review", None)])
+def test_a_crash_between_decision_and_release_is_completed_by_the_same_decision_again(
+    warehouse: Warehouse, decision: str, period: str | None
+) -> None:
+    with interrupted():
+        decide(warehouse, decision, period)
+    assert warehouse.published("select count(*) from kpi.decisions") == [(0,)]
+    done = decide(warehouse, decision, period)
+    assert recorded() == [(decision, CFO)]
+    assert (done.published, done.overrides) == (decision == "release", None)
+    assert january(warehouse) == ([(-100.0, None, None)] if decision == "release" else [])
+    columns = "decision_id, decision, checks, sequence"
+    assert warehouse.published(f"select {columns} from kpi.decisions") == [
+        (done.decision_id, decision, ", ".join(done.checks), done.release.sequence)
+    ]
+    assert verify(Ledger.open(deployment.ledger_path())).unsealed_decisions == 0
+
+
+def test_an_interrupted_decision_on_another_candidate_is_made_anew(warehouse: Warehouse) -> None:
+    with interrupted():
+        decide(warehouse)
+    rebuilt(warehouse, cells(-50, SE=-50))
+    assert decide(warehouse).published
+    assert recorded() == [("release", CFO)] * 2 and january(warehouse) == [(-50.0, None, None)]
+
+
+def test_a_crash_between_release_and_publication_is_completed_by_the_same_decision_again(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(published, "build", crash)
+        decide(warehouse)
+    assert not january(warehouse)
+    refused(warehouse, "nothing is held for revenue 2026-01; it was released")
+    assert january(warehouse) == [(-100.0, None, None)]
 
 
 def test_of_two_people_at_once_one_decides_and_the_other_is_told(warehouse: Warehouse) -> None:

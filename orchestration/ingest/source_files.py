@@ -133,10 +133,13 @@ class Delivery:
         return self.file.name
 
     def check_unchanged(self) -> None:
-        """Raises FileFault when a local file was written to since it was listed."""
+        """Raises FileFault when a local file was written to since it was listed, or is no longer there."""
         if not isinstance(self.file.filesystem, LocalFileSystem):
             return
-        now = self.path.stat()
+        try:
+            now = self.path.stat()
+        except OSError as error:
+            raise FileFault(f"the file can't be read to its end: {error.strerror}") from None
         if (now.st_size, datetime.fromtimestamp(now.st_mtime, UTC)) != (self.file.size, self.file.modified):
             raise FileFault("the file changed while it was being read; the next run takes it in")
 
