@@ -70,4 +70,4 @@ def read(
     if warehouse.has_table(connection, "raw", "_feeds"):
         query = "select feed, watermark, newest_delivery, outstanding from raw._feeds"
         feeds = {name: FeedState(name, *facts) for name, *facts in connection.execute(query).fetchall()}
-    return Offer(planned, loaded, verdict.stored(connection), rows, feeds)
+    return Offer(planned, loaded, verdict.stored(connection, first, last), rows, feeds)

@@ -139,13 +139,17 @@ def store(connection: duckdb.DuckDBPyConnection, verdicts: Iterable[Verdict]) ->
         connection.unregister("new_verdicts")
 
 
-def stored(connection: duckdb.DuckDBPyConnection) -> dict[Key, Verdict]:
-    """The newest verdict of each key in `kpi.verdicts`. Rows whose seal doesn't fit their content are left out."""
+def stored(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> dict[Key, Verdict]:
+    """The newest verdict in `kpi.verdicts` on each key whose period ended in [first, last].
+
+    Rows whose seal doesn't fit their content are left out.
+    """
     if not has_table(connection, "kpi", "verdicts"):
         return {}
     secret = pseudonym.key()
     found: dict[Key, Verdict] = {}
-    for row in connection.execute("from kpi.verdicts").to_arrow_table().to_pylist():
+    judged = connection.execute("from kpi.verdicts where period_end between ? and ?", [first, last])
+    for row in judged.to_arrow_table().to_pylist():
         verdict = _read(row, secret)
         if verdict is None:
             continue
