@@ -76,7 +76,7 @@ RULES: tuple[CheckRule, ...] = (
         "surprise",
         "The total is where its trend and season lead one to expect it: in robust standard deviations",
         "critical",
-        6,
+        5,
     ),
     CheckRule("rows_readable", "set_aside", "Nearly all rows of every feed could be read", "critical", 0.02),
     CheckRule("all_rows_readable", "set_aside", "All rows of every feed could be read", "warning", 0),
@@ -130,7 +130,15 @@ RULES: tuple[CheckRule, ...] = (
         0.05,
     ),
     CheckRule("usual_values", "drift", "They are as like those as is usual", "warning", 0.005),
-    CheckRule("usual_change", "surprise", "The same, for a smaller surprise", "warning", 4),
+    CheckRule("usual_change", "surprise", "The same, for a smaller surprise", "warning", 3.5),
+    CheckRule(
+        "plausible_members",
+        "member_shift",
+        "No member of a segment has shifted, vanished or come up beyond its history: in robust standard deviations",
+        "critical",
+        5,
+    ),
+    CheckRule("usual_members", "member_shift", "The same, for a smaller shift", "warning", 3.5),
 )
 NAMES = tuple(rule.name for rule in RULES)
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from data_quality import feed_statistics
 from data_quality.candidates import Loaded
-from data_quality.checks import candidate, change, feeds, history, inputs
+from data_quality.checks import candidate, change, feeds, history, inputs, members
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
@@ -44,6 +44,7 @@ FIGURES: dict[str, Figure] = {
     "lacking_observations": _by(candidate.LACKING_OBSERVATIONS),
     "incomplete_feeds": _by(feeds.INCOMPLETE_FEEDS),
     "surprise": change.surprise,
+    "member_shift": members.shift,
     "set_aside": _by(feeds.SET_ASIDE),
     "duplicates": _by(feeds.share("n_duplicates", "of the rows equal another")),
     "lacking_rows": _by(feeds.share("n_lacking", "of the rows lack, on missing or thin days")),
@@ -53,7 +54,7 @@ FIGURES: dict[str, Figure] = {
     "drift": inputs.drift,
     "rows_ahead": _by(feeds.share("n_ahead", "of the rows are dated after their delivery")),
 }
-OVER_TIME = ("surprise",)
+OVER_TIME = ("surprise", "member_shift")
 
 
 def figures(
@@ -75,8 +76,10 @@ def figures(
     rules = [settings[item.kpi.kpi_id] for item in planned]
     frame = pd.DataFrame({"key_no": range(len(planned))})
     frame = frame.assign(**_columns(connection, [name for name in FIGURES if name not in OVER_TIME], rules))
-    _doubt(connection, frame, rules, settings)
-    return frame.assign(**_columns(connection, OVER_TIME, rules))
+    for name in OVER_TIME:
+        _doubt(connection, frame, rules, settings)
+        frame = frame.assign(**_columns(connection, [name], rules))
+    return frame
 
 
 def _columns(

@@ -5,17 +5,16 @@ The value, and the numerator, denominator and number of observations behind it: 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 from itertools import groupby
+from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 
-from data_quality.checks.series import PERIODS_A_YEAR, Flags, Numbers, Periods, chance, described, score
+from data_quality.checks import in_time
+from data_quality.checks.series import Flags, Numbers, Periods, chance, described, score
 
 _BEHIND = {
     "obs_value": "",
@@ -34,8 +33,8 @@ with candidate as (
     where c.segment = '_T' and c.member = '_T' and isfinite(c.obs_value)
 )
 select kpi_id, freq, time_period, coalesce(c.period_start, h.period_start) as period_start,
-    c.key_no, coalesce(d.key_no is not null, false) as doubted, coalesce(h.vouched, false) as vouched,
-    r.unit, coalesce(l.holds_above, 'infinity'::double) as holds_above,
+    c.key_no, d.key_no is not null as doubted, coalesce(h.vouched, false) as vouched,
+    coalesce(l.holds_above, 'infinity'::double) as holds_above, r.unit,
     [c.obs_value, c.numerator, c.denominator, c.n_obs]::double[4] as now,
     [h.obs_value, h.numerator, h.denominator, h.n_obs]::double[4] as known
 from candidate c
@@ -49,70 +48,27 @@ order by kpi_id, freq, period_start
 """
 
 
-@dataclass(frozen=True)
-class _Total:
-    """A row of `_TOTALS`: a period's total as it is judged (`key_no`, `now`), and as it counts already (`known`)."""
-
-    kpi_id: str
-    freq: str
-    time_period: str
-    period_start: date
-    key_no: int | None
-    doubted: bool
-    vouched: bool
-    unit: str
-    holds_above: float
-    now: Sequence[float | None]
-    known: Sequence[float | None]
-
-
 def surprise(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The figure of every planned key: the largest surprise of the four; it applies where there is history enough."""
-    keys = connection.execute("select key_no from planned order by key_no").df()
-    totals = [_Total(*row) for row in connection.execute(_TOTALS).fetchall()]
-    found: list[tuple[int, float | None, bool, str]] = []
-    for (kpi_id, freq), group in groupby(totals, key=lambda one: (one.kpi_id, one.freq)):
-        rows = list(group)
-        try:
-            found += _judged(freq, rows)
-        except Exception as error:  # what goes wrong with one series must hold that one and no other
-            logging.getLogger(__name__).error("%s by %s could not be judged: %s", kpi_id, freq, type(error).__name__)
-            found += [(row.key_no, None, True, "") for row in rows if row.key_no is not None]
-    table = keys.merge(pd.DataFrame(found, columns=["key_no", "figure", "applies", "detail"]), how="left", on="key_no")
-    return table.assign(applies=table["applies"].astype("boolean").fillna(False))
+    totals = connection.execute(_TOTALS).fetchall()
+    series = [list(rows) for _, rows in groupby(totals, key=lambda row: row[:2])]
+    return in_time.figure(connection, series, _judged)
 
 
-def _judged(freq: str, rows: Sequence[_Total]) -> list[tuple[int, float | None, bool, str]]:
-    """Judges one series in the order of time: what passes counts as history of what comes after it.
-
-    What fails for half a year in one run is a new level, and counts from there: the first run finds such levels in a
-    history that nobody has decided on yet.
-    """
-    periods = Periods.of(freq, [row.time_period for row in rows], [row.period_start for row in rows])
-    now = np.array([row.now for row in rows], dtype=float)
-    known = np.array([row.known for row in rows], dtype=float)
-    vouched = np.array([row.vouched for row in rows])
+def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.Found]:
+    """Judges the totals of one series."""
+    places = [in_time.Place(*row[2:8]) for row in rows]
+    freq, unit = rows[0][1], rows[0][8]
+    now, known = (np.array([row[column] for row in rows], dtype=float) for column in (9, 10))
+    periods = in_time.periods(freq, places)
+    vouched = np.array([place.vouched for place in places])
     names = _different(now, known)
-    lasting = max(PERIODS_A_YEAR[freq] // 2, 3)
-    found: list[tuple[int, float | None, bool, str]] = []
-    failed: list[int] = []
-    for at, row in enumerate(rows):
-        if row.key_no is None:
-            continue
-        worst, detail = None, ""
-        for column, name in names:
-            told = _surprise_at(at, column, name, row.unit, periods, now, known, vouched)
-            if told is not None and (worst is None or told[0] > worst):
-                worst, detail = told[0], _BEHIND[name] + told[1]
-        found.append((row.key_no, worst, worst is not None, detail))
-        surprising = worst is not None and worst > row.holds_above
-        if not surprising and not row.doubted:
-            known[at], failed = now[at], []
-        elif surprising:
-            failed.append(at)
-            if len(failed) == lasting:
-                known[failed], failed = now[failed], []
-    return found
+
+    def look(at: int) -> tuple[float, str] | None:
+        found = [_surprise_at(at, column, name, unit, periods, now, known, vouched) for column, name in names]
+        return max((one for one in found if one is not None), key=lambda one: one[0], default=None)
+
+    return in_time.judged(freq, places, now, known, look)
 
 
 def _different(now: Numbers, known: Numbers) -> list[tuple[int, str]]:
@@ -142,4 +98,4 @@ def _surprise_at(
         counts = unit in ("count", "persons") if name == "obs_value" else bool((values == np.floor(values)).all())
         by_chance = chance(values, None) if counts else 0.0
     figure = score(taken, values, by_chance, vouched[places])
-    return None if figure is None else (figure, described(taken, values))
+    return None if figure is None else (figure, _BEHIND[name] + described(taken, values))

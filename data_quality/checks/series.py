@@ -21,11 +21,11 @@ Flags = NDArray[np.bool_]
 PERIODS_A_YEAR = {"W": 52, "M": 12, "Q": 4, "A": 1}
 # How many periods make the level from which the next one is expected: long enough to be calm, and short enough to
 # follow a trend.
-_LEVEL_OF = {"W": 8, "M": 6, "Q": 4, "A": 3}
+LEVEL_OF = {"W": 8, "M": 6, "Q": 4, "A": 3}
 _FEWEST_CHANGES = 8
 _FEWEST_YEARS = 2
-# No scale is less than that, so that a change under 5 % is never more than 6 of them.
-_CALM = np.log(1.05) / 6
+# No scale is less than that, so that a change under 5 % is never more than 5 of them.
+_CALM = np.log(1.05) / 5
 _MOST = 1e6
 
 
@@ -108,7 +108,7 @@ def described(periods: Periods, values: Numbers) -> str:
 
 def _seasonal_score(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> float | None:
     """Against level and season of the earlier periods, each taken from at least two years; else None."""
-    a_year, width = PERIODS_A_YEAR[periods.freq], _LEVEL_OF[periods.freq]
+    a_year, width = PERIODS_A_YEAR[periods.freq], LEVEL_OF[periods.freq]
     earlier = y[:-1]
     if a_year == 1 or len(earlier) < _FEWEST_YEARS * a_year:
         return None

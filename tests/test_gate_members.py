@@ -1,0 +1,108 @@
+"""The gate's check of segment members: vanished, new, renamed and shifted ones, against the segment's own history."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_quality import decisions
+from data_quality.verdict import Verdict
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi, months
+
+Shares = dict[str, float]
+USUAL = {"SE": 0.6, "NO": 0.3, "DK": 0.08, "IS": 0.02}
+BOTH = {"plausible_members", "usual_members"}
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.make(tmp_path, monkeypatch)
+
+
+def divided(shares: Callable[[int], Shares], last: str = "2026-02") -> dict[str, list[dict[str, Any]]]:
+    """Months from January 2024 on, whose total is divided among members by a function of the month's number."""
+    rows = {}
+    for n, code in enumerate(months("2024-01", last, float)):
+        wobble = 0.01 * math.sin(n * 7.3)
+        members = {name: 1000 * share for name, share in shares(n).items()}
+        if "NO" in members:
+            members["SE"] += 1000 * wobble
+            members["NO"] -= 1000 * wobble
+        rows[code] = [
+            {**cell, "n_obs": round(100 * cell["obs_value"])} for cell in cells(sum(members.values()), **members)
+        ]
+    return rows
+
+
+def found(verdicts: dict[tuple[str, str], Verdict]) -> dict[str, set[str]]:
+    """What failed in February 2026, by KPI."""
+    return {name: {one.check for one in verdict.failing} for (name, _), verdict in verdicts.items()}
+
+
+def in_february(**shares: float) -> Callable[[int], Shares]:
+    changed = {name: share for name, share in {**USUAL, **shares}.items() if share}
+    return lambda n: changed if n == 25 else USUAL
+
+
+def test_members_that_vanish_come_up_or_shift(warehouse: Warehouse) -> None:
+    cases: dict[str, tuple[Callable[[int], Shares], set[str]]] = {
+        "usual": (in_february(), set()),
+        "vanished": (in_february(NO=0.0, SE=0.9), BOTH),
+        "renamed": (in_february(DK=0.0, Denmark=0.08), BOTH),
+        "new": (in_february(FI=0.1, SE=0.5), BOTH),
+        "shifted": (in_february(SE=0.4, NO=0.5), BOTH),
+        "slightly": (in_february(SE=0.56, NO=0.34), {"usual_members"}),
+        "small_vanished": (in_february(IS=0.0, SE=0.62), set()),
+    }
+    for name, (shares, _) in cases.items():
+        warehouse.add(kpi(name), divided(shares))
+        warehouse.add(kpi(f"{name}_ratio", additive_segments=False), divided(shares))
+    verdicts = warehouse.judge("2026-02-28", "2026-02-28")
+    assert found(verdicts) == {
+        each: failing for name, (_, failing) in cases.items() for each in (name, f"{name}_ratio")
+    }
+    (told, _) = verdicts["renamed", "2026-02"].failing
+    assert told.detail in ("country DK has 0.0% where 8.0% is usual", "country Denmark has 8.0% where 0.0% is usual")
+
+
+def test_a_season_is_no_shift(warehouse: Warehouse) -> None:
+    def winter(n: int) -> Shares:
+        return {**USUAL, "SE": 0.4, "NO": 0.5} if n % 12 in (10, 11, 0) else USUAL
+
+    warehouse.add(kpi(), divided(winter, "2026-01"))
+    assert found(warehouse.judge("2026-01-31", "2026-01-31"))["revenue"] == set()
+
+
+def test_few_observations_shift_by_chance(warehouse: Warehouse) -> None:
+    rows = divided(in_february(SE=0.4, NO=0.5))
+    for cell in rows["2026-02"]:
+        cell["n_obs"] = 2
+    warehouse.add(kpi(), rows)
+    assert not found(warehouse.judge("2026-02-28", "2026-02-28"))["revenue"] & BOTH
+
+
+def test_a_segment_without_rows_has_lost_all_its_members(warehouse: Warehouse) -> None:
+    rows = divided(in_february())
+    rows["2026-02"] = rows["2026-02"][:1]
+    warehouse.add(kpi(additive_segments=False), rows)
+    assert found(warehouse.judge("2026-02-28", "2026-02-28"))["revenue"] == BOTH
+
+
+def test_a_new_division_is_held_until_it_is_released(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(), divided(lambda n: {**USUAL, "FI": 0.3} if n >= 24 else USUAL))
+    rows = divided(lambda n: {**USUAL, "FI": 0.3} if n >= 24 else USUAL)
+    for code in ("2026-01", "2026-02"):  # the total stays, so that the members alone have changed
+        rows[code] = [{**cell, "obs_value": cell["obs_value"] / 1.3} for cell in rows[code]]
+    warehouse.add(kpi(), rows)
+    verdicts = warehouse.judge("2024-01-01", "2026-02-28")
+    assert [period for (_, period), one in verdicts.items() if one.verdict == "hold"] == ["2026-01", "2026-02"]
+    warehouse.publish("2024-01-01", "2026-02-28")
+    decisions.decide(
+        warehouse.company, warehouse.catalog, "release", "revenue", "2026-01", reason="Finland", by="controller"
+    )
+    assert found(warehouse.judge("2026-02-28", "2026-02-28"))["revenue"] == set()
