@@ -31,7 +31,8 @@ def judge(company: Company, catalog: Catalog, first: date, last: date) -> list[V
         if not planned:
             return []
         loaded = candidates.load(connection, catalog)
-        frame = checks.figures(connection, company, planned, loaded, Ledger.find(deployment.ledger_path()))
+        ledger = Ledger.find(deployment.ledger_path())
+        frame = checks.figures(connection, company, planned, loaded, catalog.identities, ledger)
         outcomes = expectations.judge(frame, RULES)
         by_check = [_results(check, frame, outcomes[check.name], planned) for check in RULES]
         severities = {item.kpi.kpi_id: item.kpi.severities for item in planned}

@@ -16,6 +16,7 @@ from metrics.calendar import Calendar
 from metrics.check_rules import CheckSetting, Rule, Severity, rules_for
 from metrics.company import Company, Objective
 from metrics.errors import NyckeltalError, did_you_mean
+from metrics.identities import Identity
 from metrics.periods import Period, later, parse, period_of
 
 
@@ -93,7 +94,7 @@ class CatalogKpi(BaseModel):
     @property
     def rules(self) -> dict[str, Rule]:
         """Every check of the gate as it is for this KPI."""
-        return rules_for(self.kind, self.unit, self.gate)
+        return rules_for(self.gate)
 
     @property
     def severities(self) -> dict[str, Severity]:
@@ -147,6 +148,7 @@ class Catalog(BaseModel):
     calendar: Calendar
     objectives: dict[str, Objective]
     kpis: tuple[CatalogKpi, ...]
+    identities: tuple[Identity, ...] = ()
 
     def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
         """The last day on which the period's values of the KPI are provisional; a cohort's window must have closed."""

@@ -5,8 +5,8 @@ How a figure is computed is no matter of this module; that is `data_quality/chec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -21,9 +21,8 @@ Severity = Literal["critical", "warning"]
 class CheckRule:
     """One check: a key passes when its `figure` is at most the limit.
 
-    `limit` holds for every KPI but those whose kind or unit is in `limits`. Failing a critical check holds, failing a
-    warning publishes flagged. A strong signal and a weak one are two checks on one figure. A `fixed` check is what the
-    project promises of every published value: it can't be set.
+    Failing a critical check holds, failing a warning publishes flagged. A strong signal and a weak one are two checks
+    on one figure. A `fixed` check is what the project promises of every published value: it can't be set.
     """
 
     name: str
@@ -31,7 +30,6 @@ class CheckRule:
     description: str
     severity: Severity
     limit: float
-    limits: Mapping[str, float] = field(default_factory=dict)
     fixed: bool = False
 
 
@@ -64,6 +62,20 @@ RULES: tuple[CheckRule, ...] = (
     CheckRule("not_null", "missing_values", "No value is missing, unless there is nothing to divide by", "critical", 0),
     CheckRule("within_bounds", "out_of_bounds", "Every value is a number within its KPI's bounds", "critical", 0),
     CheckRule("segments_add_up", "segment_gap", "The members of every segment add up to the total", "critical", 1e-9),
+    CheckRule(
+        "months_add_up",
+        "nesting_gap",
+        "The months of a quarter or year add up to it, where values add up over time",
+        "critical",
+        1e-9,
+    ),
+    CheckRule(
+        "identities_hold",
+        "broken_identities",
+        "What must hold between the KPI's total and those of others does",
+        "critical",
+        1e-6,
+    ),
     CheckRule(
         "enough_observations",
         "lacking_observations",
@@ -187,19 +199,13 @@ def merged(standard: Mapping[str, CheckSetting], own: Mapping[str, CheckSetting]
     return {name: (dict(standard) | both)[name] for name in NAMES if name in standard or name in both}
 
 
-def rules_for(kind: str, unit: str, settings: Mapping[str, CheckSetting]) -> dict[str, Rule]:
-    """Every check as it is for a KPI of that kind and unit with those settings."""
-    return {rule.name: _rule(rule, kind, unit, settings.get(rule.name)) for rule in RULES}
+def rules_for(settings: Mapping[str, CheckSetting]) -> dict[str, Rule]:
+    """Every check as it is for a KPI with those settings."""
+    return {rule.name: _rule(rule, settings.get(rule.name)) for rule in RULES}
 
 
-def _rule(rule: CheckRule, kind: str, unit: str, setting: CheckSetting | None) -> Rule:
-    default = next((rule.limits[one] for one in (kind, unit) if one in rule.limits), rule.limit)
+def _rule(rule: CheckRule, setting: CheckSetting | None) -> Rule:
     if setting is None:
-        return Rule(rule.severity, default, None)
-    limit = default if setting.limit is None else setting.limit
+        return Rule(rule.severity, rule.limit, None)
+    limit = rule.limit if setting.limit is None else setting.limit
     return Rule(setting.severity or rule.severity, limit, setting.off)
-
-
-def figures(rules: Iterable[CheckRule] = RULES) -> tuple[str, ...]:
-    """The figures that the checks judge, each once."""
-    return tuple(dict.fromkeys(rule.figure for rule in rules))

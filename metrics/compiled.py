@@ -15,6 +15,7 @@ from metrics.check_rules import merged
 from metrics.company import Company
 from metrics.compiler import candidates_sql, kpi_sql
 from metrics.errors import NyckeltalError, Problems, did_you_mean
+from metrics.identities import Identity, identities
 from metrics.lineage import Lineage, Upstream, definition_hash, hashed
 from metrics.planner import Base, KpiPlan, bases, plan
 from metrics.registry import Kpi, adopted_kpis
@@ -45,6 +46,7 @@ class CompanyPlan:
     kpis: tuple[Defined, ...]
     bases: tuple[Base, ...]
     lineage: Lineage
+    identities: tuple[Identity, ...]
 
 
 def plan_company(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
@@ -66,7 +68,21 @@ def plan_company(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
             problems.append(problem if problem.file else kpi.problem("segments", problem.problem))
     if problems:
         raise Problems(problems)
-    return CompanyPlan(tuple(defined), bases([one.plan for one in defined], layer), lineage)
+    between = identities(company, [kpi.id for kpi in kpis])
+    _require_unmixed(between, defined)
+    return CompanyPlan(tuple(defined), bases([one.plan for one in defined], layer), lineage, between)
+
+
+def _require_unmixed(between: Sequence[Identity], defined: Sequence[Defined]) -> None:
+    """Raises Problems for identities of protected KPIs with others, whose failing would tell of the protected ones."""
+    protected = {one.plan.kpi.id for one in defined if one.upstream.protected}
+    problems = [
+        NyckeltalError(f"the identity '{one.name}' ties KPIs that read personnel data to others", found=one.holds)
+        for one in between
+        if protected & set(one.kpis) and not protected >= set(one.kpis)
+    ]
+    if problems:
+        raise Problems(problems)
 
 
 def raw_columns(company: Company) -> dict[str, tuple[str, ...]]:
@@ -120,7 +136,7 @@ def compile_company(company: Company, planned: CompanyPlan | None = None) -> dic
     for one in planned.kpis:
         files[f"kpi/{one.plan.kpi.model}.sql"] = kpi_sql(one.plan, planned.bases, one.current.hash)
     files["kpi/candidates.sql"] = candidates_sql([one.plan for one in planned.kpis])
-    files["catalog.json"] = _catalog(company, [_entry(one) for one in planned.kpis])
+    files["catalog.json"] = _catalog(company, [_entry(one) for one in planned.kpis], planned.identities)
     return files
 
 
@@ -254,13 +270,14 @@ def _entry(defined: Defined) -> CatalogKpi:
     )
 
 
-def _catalog(company: Company, entries: list[CatalogKpi]) -> str:
+def _catalog(company: Company, entries: list[CatalogKpi], between: tuple[Identity, ...]) -> str:
     catalog = Catalog(
         company=company.name,
         reporting_currency=company.reporting_currency,
         calendar=company.calendar,
         objectives=company.objectives,
         kpis=tuple(entries),
+        identities=between,
     )
     return json.dumps(catalog.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 

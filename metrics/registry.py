@@ -76,7 +76,7 @@ class Definition(Strict):
     a KPI of a cohort: the window after the period's end, such as "90 days", until which its values are provisional.
     `breaks` are periods (2026-01, or a week, quarter or year) with whose first day the data's methodology changed.
     `min_n_obs` is the least n_obs of a value that isn't of low reliability (`reliable_n_obs` has the defaults).
-    `gate` sets checks of the gate otherwise than for KPIs of its kind and unit; an adoption's goes over it.
+    `gate` sets checks of the gate otherwise than their defaults; an adoption's goes over it.
     """
 
     kpi: str = Field(pattern=r"^[a-z][a-z0-9_]*$")

@@ -158,7 +158,7 @@ def test_a_wrong_setting_of_a_check_is_told_with_its_line(tmp_path: Path, gate: 
 def test_an_adoptions_setting_goes_over_the_standard_definitions() -> None:
     standard = {"usual_change": CheckSetting(limit=5, severity="critical"), "not_null": CheckSetting(limit=1)}
     own = {"usual_change": CheckSetting(limit=7), "not_null": CheckSetting(off="not of our data")}
-    rules = rules_for("flow", "count", merged(standard, own))
+    rules = rules_for(merged(standard, own))
     assert (rules["usual_change"].limit, rules["usual_change"].severity) == (7, "critical")
     assert rules["not_null"].off == "not of our data"
     assert rules["plausible_change"].off is None

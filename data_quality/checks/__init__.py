@@ -3,9 +3,10 @@
 
 A figure is computed by a function or a query over the warehouse and the temporary tables of `candidates.py`
 (candidate_rows, builds), of `history.py` and of this module (planned, rules, kpi_feeds, kpi_inputs, kpi_segments,
-feeds). One of OVER_TIME is computed after the others, and finds in `doubted` the keys that they hold. It gives key_no,
-figure (what the limit is held against; a key passes when figure <= limit), applies, and detail (for a reader; may hold
-figures). A figure that is NULL or NaN where it applies counts as not evaluated, and so does a key that isn't there.
+identity_terms, feeds). One of LATER is computed after the others, and finds in `doubted` the keys that they hold.
+It gives key_no, figure (what the limit is held against; a key passes when figure <= limit), applies, and detail (for a
+reader; may hold figures). A figure that is NULL or NaN where it applies counts as not evaluated, and so does a key that
+isn't there.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ import pyarrow as pa
 
 from data_quality import feed_statistics
 from data_quality.candidates import Loaded
-from data_quality.checks import candidate, change, feeds, history, inputs, members
+from data_quality.checks import candidate, change, feeds, history, identities, inputs, members
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
 from metrics.catalog import CatalogKpi
 from metrics.check_rules import RULES, Rule
 from metrics.company import Company
+from metrics.identities import Identity
 
 Figure = Callable[[duckdb.DuckDBPyConnection], pd.DataFrame]
 COLUMNS = ("key_no", "figure", "applies", "detail")
@@ -45,6 +47,8 @@ FIGURES: dict[str, Figure] = {
     "incomplete_feeds": _by(feeds.INCOMPLETE_FEEDS),
     "surprise": change.surprise,
     "member_shift": members.shift,
+    "broken_identities": _by(identities.BROKEN_IDENTITIES),
+    "nesting_gap": _by(identities.NESTING_GAP),
     "set_aside": _by(feeds.SET_ASIDE),
     "duplicates": _by(feeds.share("n_duplicates", "of the rows equal another")),
     "lacking_rows": _by(feeds.share("n_lacking", "of the rows lack, on missing or thin days")),
@@ -54,7 +58,7 @@ FIGURES: dict[str, Figure] = {
     "drift": inputs.drift,
     "rows_ahead": _by(feeds.share("n_ahead", "of the rows are dated after their delivery")),
 }
-OVER_TIME = ("surprise", "member_shift")
+LATER = ("surprise", "member_shift", "broken_identities")
 
 
 def figures(
@@ -62,21 +66,22 @@ def figures(
     company: Company,
     planned: Sequence[Planned],
     loaded: Loaded,
+    between: Sequence[Identity],
     ledger: Ledger | None,
 ) -> pd.DataFrame:
     """One row per planned key in the plan's order (`key_no`), with figure, limit, applies and detail of every check.
 
     Columns: key_no, then for each check c: c, c__limit, c__applies, c__detail. A check that is off doesn't apply.
-    `ledger` is None where there is none yet.
+    `between` are the identities between KPIs; `ledger` is None where there is none yet.
     """
-    _describe(connection, planned, loaded.unreadable)
+    _describe(connection, planned, loaded.unreadable, between)
     _look_at_feeds(connection, company)
     history.load(connection, ledger, loaded.candidates)
     settings = {item.kpi.kpi_id: item.kpi.rules for item in planned}
     rules = [settings[item.kpi.kpi_id] for item in planned]
     frame = pd.DataFrame({"key_no": range(len(planned))})
-    frame = frame.assign(**_columns(connection, [name for name in FIGURES if name not in OVER_TIME], rules))
-    for name in OVER_TIME:
+    frame = frame.assign(**_columns(connection, [name for name in FIGURES if name not in LATER], rules))
+    for name in LATER:
         _doubt(connection, frame, rules, settings)
         frame = frame.assign(**_columns(connection, [name], rules))
     return frame
@@ -103,7 +108,7 @@ def _doubt(
     rules: Sequence[dict[str, Rule]],
     settings: dict[str, dict[str, Rule]],
 ) -> None:
-    """Tell the figures over time which keys the other checks hold, and above which figure a KPI is held.
+    """Tell the figures that come later which keys the other checks hold, and above which figure a KPI is held.
 
     `doubted` has key_no, also of keys whose candidate was rejected; `limits` has kpi_id, figure and holds_above.
     """
@@ -116,7 +121,7 @@ def _doubt(
         {"kpi_id": kpi_id, "figure": check.figure, "holds_above": own[check.name].limit}
         for kpi_id, own in settings.items()
         for check in RULES
-        if check.figure in OVER_TIME and own[check.name].severity == "critical" and own[check.name].off is None
+        if check.figure in LATER and own[check.name].severity == "critical" and own[check.name].off is None
     ]
     connection.register("described", pa.table({"key_no": frame.index[held].to_numpy()}))
     connection.execute(
@@ -160,7 +165,12 @@ def _figure(name: str, compute: Figure, connection: duckdb.DuckDBPyConnection, c
     )
 
 
-def _describe(connection: duckdb.DuckDBPyConnection, planned: Sequence[Planned], unreadable: dict[str, str]) -> None:
+def _describe(
+    connection: duckdb.DuckDBPyConnection,
+    planned: Sequence[Planned],
+    unreadable: dict[str, str],
+    between: Sequence[Identity],
+) -> None:
     """Put the plan and what the catalogue says of its KPIs into temporary tables."""
     keys = [
         {
@@ -180,6 +190,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, planned: Sequence[Planned],
             "definition_version": item.kpi.definition_version,
             "definition_hash": item.kpi.definition_hash,
             "unit": item.kpi.unit,
+            "kind": item.kpi.kind,
             "lower_bound": item.kpi.lower_bound,
             "upper_bound": item.kpi.upper_bound,
             "additive": item.kpi.additive_segments,
@@ -204,6 +215,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, planned: Sequence[Planned],
             [{"kpi_id": i, "segment": s} for i, item in kpis.items() for s in item.kpi.segments],
             _SEGMENTS,
         ),
+        "identity_terms": ([row for one in between for row in _terms(one)], _TERMS),
     }
     for name, (rows, schema) in tables.items():
         connection.register("described", pa.Table.from_pylist(rows, schema=schema))
@@ -215,6 +227,12 @@ def _describe(connection: duckdb.DuckDBPyConnection, planned: Sequence[Planned],
     )
     if has_table(connection, "raw", "_feeds"):
         connection.execute("insert into feeds select feed, history_from, grain, watermark, outstanding from raw._feeds")
+
+
+def _terms(identity: Identity) -> list[dict[str, Any]]:
+    sides = [(True, term) for term in identity.left] + [(False, term) for term in identity.right]
+    facts = {"identity": identity.name, "holds": identity.holds, "relation": identity.relation, "n_terms": len(sides)}
+    return [facts | {"is_left": is_left} | term.model_dump() for is_left, term in sides]
 
 
 def _null_rule(kpi: CatalogKpi) -> str:
@@ -241,6 +259,7 @@ _RULES = pa.schema(
         ("definition_version", pa.int64()),
         ("definition_hash", _TEXT),
         ("unit", _TEXT),
+        ("kind", _TEXT),
         ("lower_bound", pa.float64()),
         ("upper_bound", pa.float64()),
         ("additive", pa.bool_()),
@@ -255,4 +274,16 @@ _RULES = pa.schema(
 _FEEDS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT)])
 _INPUTS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT), ("column_name", _TEXT)])
 _SEGMENTS = pa.schema([("kpi_id", _TEXT), ("segment", _TEXT)])
+_TERMS = pa.schema(
+    [
+        ("identity", _TEXT),
+        ("holds", _TEXT),
+        ("relation", _TEXT),
+        ("n_terms", pa.int64()),
+        ("is_left", pa.bool_()),
+        ("kpi_id", _TEXT),
+        ("number", _TEXT),
+        ("sign", pa.int64()),
+    ]
+)
 _LIMITS = pa.schema([("kpi_id", _TEXT), ("figure", _TEXT), ("holds_above", pa.float64())])

@@ -1,0 +1,135 @@
+"""Identities between KPIs: what `kpi check` makes of their file, and what the gate holds where one doesn't hold."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_quality.verdict import Verdict
+from metrics import identities
+from metrics.company import PROJECT, Company
+from metrics.errors import Problems
+from metrics.identities import Identity
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi, months
+
+ADOPTED = ("web_sessions", "conversion_rate", "net_revenue")
+FEBRUARY = ("2026-02-28", "2026-02-28")
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.make(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Company:
+    """The sample company without its adoptions."""
+    shutil.copytree(PROJECT / "sample_company", tmp_path / "company", ignore=shutil.ignore_patterns("kpis", "compiled"))
+    (tmp_path / "company" / "kpis").mkdir()
+    return replace(Company.load(PROJECT / "sample_company"), path=tmp_path / "company")
+
+
+def stated(company: Company, holds: str) -> tuple[Identity, ...]:
+    """The company's identities, with one more that it states itself."""
+    text = f"identities:\n  own:\n    why: It is said so here.\n    holds: {holds}\n"
+    (company.path / "kpis" / "identities.yml").write_text(text)
+    return identities.identities(company, ADOPTED)
+
+
+def judged(warehouse: Warehouse, company: Company, holds: str, monkeypatch: Any) -> dict[str, Verdict]:
+    (own,) = (one for one in stated(company, holds) if one.name == "own")
+    catalog = warehouse.catalog.model_copy(update={"identities": (own,)})
+    monkeypatch.setattr(Warehouse, "catalog", catalog)
+    return {name: one for (name, _), one in warehouse.judge(*FEBRUARY).items()}
+
+
+def failing(verdict: Verdict) -> set[str]:
+    return {one.check for one in verdict.failing}
+
+
+def test_the_projects_identities_hold_where_their_kpis_are_adopted(company: Company) -> None:
+    assert [one.name for one in identities.identities(company, ADOPTED)] == ["sessions"]
+    own = stated(company, "net_revenue - web_sessions + conversion_rate.n_obs <= conversion_rate.numerator")[-1]
+    assert [(term.kpi_id, term.number, term.sign) for term in own.left] == [
+        ("net_revenue", "obs_value", 1),
+        ("web_sessions", "obs_value", -1),
+        ("conversion_rate", "n_obs", 1),
+    ]
+    assert (own.relation, own.kpis) == ("<=", ("net_revenue", "web_sessions", "conversion_rate"))
+
+
+@pytest.mark.parametrize(
+    ("holds", "told"),
+    [
+        ("web_session = net_revenue", "there is no KPI 'web_session' (did you mean 'web_sessions'?)"),
+        ("headcount = net_revenue", "there is no KPI 'headcount'"),
+        ("net_revenue.numerators = web_sessions", "a KPI has no 'numerators' (did you mean 'numerator'?)"),
+        ("net_revenue < web_sessions", "compares no two sides"),
+        ("net_revenue = web_sessions = net_revenue", "compares no two sides"),
+        ("net_revenue web_sessions = net_revenue", "is no sum of KPIs"),
+        ("net_revenue =", "is no sum of KPIs"),
+        ("2 * net_revenue = web_sessions", "is no sum of KPIs"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_line(company: Company, holds: str, told: str) -> None:
+    with pytest.raises(Problems) as caught:
+        stated(company, holds)
+    assert f"identities.yml:4: identities.own.holds: {told}" in str(caught.value)
+
+
+def test_all_kpis_of_a_broken_identity_are_held(
+    warehouse: Warehouse, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rate = kpi("conversion_rate", unit="fraction", additive_segments=False, segments=())
+    warehouse.add(kpi("web_sessions"), {"2026-02": cells(1000, SE=1000)})
+    warehouse.add(rate, {"2026-02": [{**cells(0.1)[0], "numerator": 90.0, "denominator": 900.0}]})
+    warehouse.add(kpi("net_revenue"), {"2026-02": cells(5, SE=5)})
+    found = judged(warehouse, company, "conversion_rate.denominator = web_sessions", monkeypatch)
+    assert {name: failing(one) for name, one in found.items()} == {
+        "web_sessions": {"identities_hold"},
+        "conversion_rate": {"identities_hold"},
+        "net_revenue": set(),
+    }
+    detail = "doesn't hold: conversion_rate.denominator = web_sessions (900 and 1000)"
+    assert found["web_sessions"].failing[0].detail == detail
+
+
+@pytest.mark.parametrize(("revenue", "held"), [(1000.0, False), (999.9999, False), (990.0, True)])
+def test_a_part_may_be_as_large_as_its_whole(
+    warehouse: Warehouse, company: Company, monkeypatch: pytest.MonkeyPatch, revenue: float, held: bool
+) -> None:
+    warehouse.add(kpi("web_sessions"), {"2026-02": cells(1000, SE=1000)})
+    warehouse.add(kpi("net_revenue"), {"2026-02": cells(revenue, SE=revenue)})
+    found = judged(warehouse, company, "web_sessions <= net_revenue", monkeypatch)
+    assert failing(found["web_sessions"]) == ({"identities_hold"} if held else set())
+
+
+def test_a_kpi_that_is_held_anyhow_holds_no_other(
+    warehouse: Warehouse, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one with a fault of its own, nor one whose data isn't all there yet."""
+    warehouse.feed("late", watermark=date(2026, 2, 9))
+    warehouse.add(kpi("web_sessions"), {"2026-02": cells(1000, SE=1000)})
+    for facts in ({"feeds": ("late",)}, {"upper_bound": 10.0}):
+        warehouse.add(kpi("net_revenue", **facts), {"2026-02": cells(400, SE=400)})
+        found = judged(warehouse, company, "web_sessions = net_revenue", monkeypatch)
+        assert found["net_revenue"].verdict == "hold"
+        assert found["web_sessions"].verdict == "publish"
+
+
+def test_months_that_do_not_make_their_quarter_hold_it(warehouse: Warehouse) -> None:
+    rows = months("2025-10", "2025-12", lambda _: 100.0)
+    for name, quarter, kind in (("right", 300, "flow"), ("wrong", 301, "flow"), ("stock", 100, "stock")):
+        values = {**rows, "2025-Q4": cells(quarter, SE=quarter * 0.75, NO=quarter * 0.25)}
+        warehouse.add(kpi(name, freqs=("M", "Q"), kind=kind), values)
+    verdicts = warehouse.judge("2025-12-31", "2025-12-31")
+    assert {key: failing(one) for key, one in verdicts.items() if one.verdict == "hold"} == {
+        ("wrong", "2025-Q4"): {"months_add_up"}
+    }
+    assert verdicts["wrong", "2025-Q4"].failing[0].detail == "is 301, its months make 300"
