@@ -13,7 +13,7 @@ from jinja2 import Environment
 from metrics.clock import now
 from metrics.dbt_project import DBT_PROJECT
 
-_MACROS = ("period_days", "periods", "today", "window_days")
+_MACROS = ("period_days", "periods", "quantiles", "today", "window_days")
 
 
 @dataclass

@@ -9,17 +9,17 @@ says what its day or period was computed from, and only where that has changed i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import indent
 
 from metrics.cohorts import attributed_sql
+from metrics.cuts import KEYS, cut, grouping_sets, listed, loops, member_column
 from metrics.leaves import Cohort, LeafQuery
 from metrics.periods import PART_OF_WEEK
 from metrics.planner import Base
-from metrics.recounts import aggregated, listed, loops, member_column, recounts
+from metrics.recounts import aggregated, recounts
 from metrics.windows import averages_sql, window_days
 
-KEYS = ("freq", "span", "period_start", "segment", "member")
 _REF = re.compile(r'"?__ref__(\w+)__"?')
 
 
@@ -72,8 +72,8 @@ def _daily(base: Base, inputs: str | None) -> str:
     rows = [f"{_rows(leaf)} AS {leaf.metric}_rows" for leaf in base.rolled_up if leaf.leaf_class == "stock"]
     columns = ["COUNT(*) AS n_rows", *(f"{aggregated(leaf)} AS {leaf.metric}" for leaf in base.rolled_up), *rows]
     fact = _fact(base, base.leaves, loaded_at="_loaded_at" in (inputs or ""))
-    select = f"SELECT\n  day,\n{indent(_cut(base), '  ')}"
-    grouped = f"GROUP BY GROUPING SETS ({_sets(base, 'day')})"
+    select = f"SELECT\n  day,\n{indent(cut(base), '  ')}"
+    grouped = f"GROUP BY GROUPING SETS ({grouping_sets(base, 'day')})"
     if inputs is None:
         return f"""{_title(base, "Days of")}
 WITH fact AS (
@@ -114,7 +114,7 @@ def _recounted(base: Base, inputs: str | None) -> str:
     fact = _fact(base, base.recounted)
     daily = f"FROM {{{{ ref('base_{base.days}_daily') }}}} WHERE segment = '_T' AND n_rows > 0"
     if inputs is None:
-        ctes, results = recounts(base, "period_days", lists=False)
+        ctes, results = recounts(base, "period_days", narrowed=False)
         return f"""{title}{loops(base)}
 WITH days AS (
   SELECT day {daily}
@@ -126,7 +126,7 @@ WITH days AS (
 SELECT *
 FROM {joined(results)}
 """
-    ctes, results = recounts(base, "changed_days", lists=True)
+    ctes, results = recounts(base, "changed_days", narrowed=True)
     return f"""{title}{_incremental("['freq', 'span', 'period_start']")}
 {loops(base)}
 WITH days AS (
@@ -243,24 +243,6 @@ def _fact(base: Base, leaves: Sequence[LeafQuery], *, loaded_at: bool = False) -
 def _column(leaf: LeafQuery) -> str:
     """Distinct counts come from keys and, apart from them, the filter; others from values that are NULL elsewhere."""
     return leaf.argument if leaf.leaf_class == "distinct" else leaf.value
-
-
-def _cut(base: Base) -> str:
-    """The columns segment and member of the grouping set that a row belongs to."""
-    if not base.segments:
-        return "'_T' AS segment,\n'_T' AS member"
-    names = [(segment, member_column(segment)) for segment, _ in base.segments]
-
-    def case(result: Callable[[str, str], str]) -> str:
-        whens = "\n".join(f"  WHEN GROUPING({name}) = 0 THEN {result(segment, name)}" for segment, name in names)
-        return f"CASE\n{whens}\n  ELSE '_T'\nEND"
-
-    members = case(lambda _, name: f"COALESCE(CAST({name} AS STRING), '_U')")
-    return f"{case(lambda segment, _: repr(segment))} AS segment,\n{members} AS member"
-
-
-def _sets(base: Base, key: str) -> str:
-    return ", ".join([f"({key})", *(f"({key}, {member_column(segment)})" for segment, _ in base.segments)])
 
 
 def _needs_rows(leaf: LeafQuery) -> bool:

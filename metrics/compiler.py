@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from metrics.bases import KEYS, joined
+from metrics.bases import joined
+from metrics.cuts import KEYS
 from metrics.periods import PART_OF_WEEK
 from metrics.planner import Base, KpiPlan, Leaf
 

@@ -1,60 +1,55 @@
 """The SQL of what doesn't roll up: distinct counts, quantiles and averages of each period, from the period's rows.
 
 Pure text, for bases.py, which says which rows and periods they are. Its CTEs read `fact` (day, a column per segment, a
-column per leaf), `days` (day, with every period that it counts in) and the base's daily model.
+column per leaf), `days` (day, with every period that it counts in) and the base's daily model. How DuckDB takes
+quantiles stands in quantiles.py.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from metrics.cuts import EACH_CUT, EACH_SPAN, NEXT_CUT, NEXT_SPAN, listed, member_column, pieces
 from metrics.leaves import LeafQuery
 from metrics.planner import Base
+from metrics.quantiles import quantiles
 
-_QUANTILE = re.compile(r"(PERCENTILE_\w+)\((.+)\) WITHIN GROUP \(ORDER BY \{\}\)")
 _BITS = 62  # of a word: those of a BIGINT, without its sign
-_EACH_SPAN = "  {% for freq, span in spans %}"
-_NEXT_SPAN = """  {{ "UNION ALL" if not loop.last }}
-  {% endfor %}"""
-_EACH_CUT = """  {% for freq, span in spans %}{% set outer = loop %}{% for segment, member in members.items() %}"""
-_NEXT_CUT = """  {{ "UNION ALL" if not (outer.last and loop.last) }}
-  {% endfor %}{% endfor %}"""
 
 
-def loops(base: Base) -> str:
-    """The spans and segments that a recount takes one by one: together they would need many times the memory."""
-    spans = [(freq, "period") for freq in base.computed_freqs]
-    spans += [("M", "year_to_date"), ("M", "rolling_12_months")] if base.to_date else []
-    members = {"_T": "'_T'", **{segment: member_column(segment) for segment, _ in base.segments}}
-    return f"{{% set spans = {spans} %}}\n{{% set members = {members} %}}"
-
-
-def recounts(base: Base, days: str, *, lists: bool) -> tuple[dict[str, str], list[str]]:
+def recounts(base: Base, days: str, *, narrowed: bool) -> tuple[dict[str, str], list[str]]:
     """CTEs by how each begins, and the names of those that hold the base's recounted leaves by period and member.
 
-    `days` names the periods' days. `lists` says whether the engine takes several quantiles of one sorted list.
+    `days` names the periods' days. `narrowed` says whether quantiles are taken as quantiles.py does, which is written
+    for DuckDB, or by the engine's own aggregate.
     """
-    keys: dict[str, list[LeafQuery]] = {}
-    for leaf in base.recounted:
-        if leaf.leaf_class == "distinct":
-            keys.setdefault(leaf.argument, []).append(leaf)
-    ctes = {f"{name} AS": sql for name, sql in _coded(base, days).items()} if keys else {}
+    distinct = [leaf for leaf in base.recounted if leaf.leaf_class == "distinct"]
+    quantile = [leaf for leaf in base.recounted if leaf.leaf_class == "quantile" and narrowed]
+    others = [leaf for leaf in base.recounted if leaf not in (*distinct, *quantile)]
+    ctes: dict[str, str] = {}
     results = []
+    if distinct or quantile:
+        ctes |= {f"{name} AS": sql for name, sql in pieces(base, days).items()}
+    if distinct:
+        ctes |= {f"{name} AS": sql for name, sql in _coded(base).items()}
+    keys: dict[str, list[LeafQuery]] = {}
+    for leaf in distinct:
+        keys.setdefault(leaf.argument, []).append(leaf)
     for key, leaves in keys.items():
         name = leaves[0].metric
         ctes[f"keys_of_{name} AS MATERIALIZED"] = _keys(key, leaves)
         ctes[f"by_{name} AS"] = _counted(leaves)
         results.append(f"by_{name}")
-    if others := [leaf for leaf in base.recounted if leaf.leaf_class != "distinct"]:
-        ctes["computed AS"] = _computed(others, days, lists=lists)
+    values: dict[str, list[LeafQuery]] = {}
+    for leaf in quantile:
+        values.setdefault(leaf.value, []).append(leaf)
+    for leaves in values.values():
+        ctes |= quantiles(base, leaves)
+        results.append(f"by_{leaves[0].metric}")
+    if others:
+        ctes["computed AS"] = _computed(others, days)
         results.append("computed")
     return ctes, results
-
-
-def member_column(segment: str) -> str:
-    """The column of `fact` that holds the segment's member."""
-    return f"{segment}_member"
 
 
 def aggregated(leaf: LeafQuery) -> str:
@@ -62,12 +57,7 @@ def aggregated(leaf: LeafQuery) -> str:
     return leaf.aggregate.replace("{}", leaf.metric)
 
 
-def listed(columns: Sequence[str], margin: str = "  ") -> str:
-    """Columns that follow others in a select."""
-    return "".join(f",\n{margin}{column}" for column in columns)
-
-
-def _coded(base: Base, days: str) -> dict[str, str]:
+def _coded(base: Base) -> dict[str, str]:
     """The rows with all their members as bits of one number, so that one pass finds the keys of all segments.
 
     There are as many words of bits as the members need. A row stands once for the first word, which is the only one
@@ -87,9 +77,6 @@ def _coded(base: Base, days: str) -> dict[str, str]:
         for segment in segments
     )
     return {
-        "pieces": f"""  -- Days that lie in the same periods are one piece.
-  SELECT DISTINCT day, {_piece(base)} AS piece
-  FROM {days}""",
         "members": f"""  -- Each member is a bit of a word; the total is the first.
   SELECT
     segment,
@@ -111,9 +98,6 @@ def _coded(base: Base, days: str) -> dict[str, str]:
         "coded": f"""  SELECT fact.*, piece, 0 AS word, CAST(1 AS BIGINT){bits} AS bits
   FROM fact
   INNER JOIN pieces USING (day){first}{later}""",
-        "period_pieces": f"""  SELECT DISTINCT freq, span, period_start, piece
-  FROM {days}
-  INNER JOIN pieces USING (day)""",
     }
 
 
@@ -122,16 +106,6 @@ def _is_member(segment: str, members: str) -> str:
         f"{members}.segment = '{segment}'"
         f" AND {members}.member = COALESCE(CAST({member_column(segment)} AS STRING), '_U')"
     )
-
-
-def _piece(base: Base) -> str:
-    """The first day of the piece: quarters and years are made of months, weeks are not; windows are made of days."""
-    if base.window is not None:
-        return "day"
-    month = next((unit for freq, unit in (("M", "month"), ("Q", "quarter"), ("A", "year")) if freq in base.freqs), None)
-    units = ["month" if base.to_date else month, "week" if "W" in base.freqs else None]
-    starts = [f"CAST(DATE_TRUNC('{unit}', day) AS DATE)" for unit in units if unit]
-    return starts[0] if len(starts) == 1 else f"GREATEST({', '.join(starts)})"
 
 
 def _keys(key: str, leaves: Sequence[LeafQuery]) -> str:
@@ -153,7 +127,7 @@ def _counted(leaves: Sequence[LeafQuery]) -> str:
     own = listed([f"{name} & segment_bits AS {name}" for name in filtered], "      ")
     united = listed([f"BIT_OR({name}) AS {name}" for name in filtered], "        ")
     sets = "".join(f", {name} & segment_bits" for name in filtered)
-    return f"""{_EACH_SPAN}
+    return f"""{EACH_SPAN}
   SELECT
     '{{{{ freq }}}}' AS freq,
     '{{{{ span }}}}' AS span,
@@ -180,37 +154,21 @@ def _counted(leaves: Sequence[LeafQuery]) -> str:
   INNER JOIN members USING (segment, word)
   WHERE bits & bit <> 0
   GROUP BY period_start, segment, member
-{_NEXT_SPAN}"""
+{NEXT_SPAN}"""
 
 
-def _computed(leaves: Sequence[LeafQuery], days: str, *, lists: bool) -> str:
-    columns = {leaf.metric: aggregated(leaf) for leaf in leaves} | (_quantiles(leaves) if lists else {})
-    return f"""{_EACH_CUT}
+def _computed(leaves: Sequence[LeafQuery], days: str) -> str:
+    return f"""{EACH_CUT}
   SELECT
     '{{{{ freq }}}}' AS freq,
     '{{{{ span }}}}' AS span,
     period_start,
     '{{{{ segment }}}}' AS segment,
     COALESCE(CAST({{{{ member }}}} AS STRING), '_U') AS member{
-        listed([f"{sql} AS {name}" for name, sql in columns.items()], "    ")
+        listed([f"{aggregated(leaf)} AS {leaf.metric}" for leaf in leaves], "    ")
     }
   FROM fact
   INNER JOIN {days} USING (day)
   WHERE freq = '{{{{ freq }}}}' AND span = '{{{{ span }}}}'
   GROUP BY period_start, {{{{ member }}}}
-{_NEXT_CUT}"""
-
-
-def _quantiles(leaves: Sequence[LeafQuery]) -> dict[str, str]:
-    """Several quantiles of one value from a single list of it, which is what takes time and memory."""
-    shares: dict[tuple[str, str], dict[str, str]] = {}
-    for leaf in leaves:
-        if match := _QUANTILE.fullmatch(leaf.aggregate):
-            function, share = match.groups()
-            shares.setdefault((function, leaf.value), {})[leaf.metric] = share
-    found: dict[str, str] = {}
-    for (function, _), group in shares.items():
-        if len(group) > 1:
-            of_list = f"{function}([{', '.join(group.values())}]) WITHIN GROUP (ORDER BY {min(group)})"
-            found |= {metric: f"({of_list})[{number}]" for number, metric in enumerate(group, start=1)}
-    return found
+{NEXT_CUT}"""

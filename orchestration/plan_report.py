@@ -17,7 +17,7 @@ _HOW = {
     "rolls up": "{roll_up} of its days",
     "stock": "its {day} day with rows",
     "distinct": "counted over all its rows",
-    "quantile": "computed over all its rows",
+    "quantile": "taken from the rows that counting all in bins leaves",
     "average": "computed over all its rows",
 }
 _TAKEN = {

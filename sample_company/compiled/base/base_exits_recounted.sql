@@ -34,6 +34,9 @@ WITH days AS (
   -- Days that lie in the same periods are one piece.
   SELECT DISTINCT day, CAST(DATE_TRUNC('month', day) AS DATE) AS piece
   FROM changed_days
+), period_pieces AS (
+  SELECT DISTINCT freq, span, period_start, CAST(DATE_TRUNC('month', day) AS DATE) AS piece
+  FROM changed_days
 ), members AS (
   -- Each member is a bit of a word; the total is the first.
   SELECT
@@ -74,10 +77,6 @@ WITH days AS (
   INNER JOIN pieces USING (day)
   INNER JOIN members
     ON members.segment = 'department' AND members.member = COALESCE(CAST(department_member AS STRING), '_U') AND members.word > 0
-), period_pieces AS (
-  SELECT DISTINCT freq, span, period_start, piece
-  FROM changed_days
-  INNER JOIN pieces USING (day)
 ), keys_of_leavers AS MATERIALIZED (
   -- Each employee_id once per piece, with the members that it is seen in.
   SELECT piece, word, leavers AS key, BIT_OR(bits) AS bits

@@ -36,6 +36,9 @@ WITH days AS (
   -- Days that lie in the same periods are one piece.
   SELECT DISTINCT day, GREATEST(CAST(DATE_TRUNC('month', day) AS DATE), CAST(DATE_TRUNC('week', day) AS DATE)) AS piece
   FROM changed_days
+), period_pieces AS (
+  SELECT DISTINCT freq, span, period_start, GREATEST(CAST(DATE_TRUNC('month', day) AS DATE), CAST(DATE_TRUNC('week', day) AS DATE)) AS piece
+  FROM changed_days
 ), members AS (
   -- Each member is a bit of a word; the total is the first.
   SELECT
@@ -76,10 +79,6 @@ WITH days AS (
   INNER JOIN pieces USING (day)
   INNER JOIN members
     ON members.segment = 'country' AND members.member = COALESCE(CAST(country_member AS STRING), '_U') AND members.word > 0
-), period_pieces AS (
-  SELECT DISTINCT freq, span, period_start, piece
-  FROM changed_days
-  INNER JOIN pieces USING (day)
 ), keys_of_buyers AS MATERIALIZED (
   -- Each customer_id once per piece, with the members that it is seen in.
   SELECT piece, word, buyers AS key, BIT_OR(bits) AS bits,
