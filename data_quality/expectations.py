@@ -49,44 +49,51 @@ def _validate(frame: pd.DataFrame, checks: Sequence[CheckRule], to_judge: dict[s
     """The validation result of each check's expectation; empty when the suite as a whole raised an error."""
     if not checks:
         return {}
-    # Imported here as it takes 5 s, which only a run that gates has to spend; and without its calls home.
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
-    from great_expectations.expectations import ExpectColumnPairValuesAToBeGreaterThanB
-
     judged = frame[["key_no"]].copy()
     for check in checks:
         # Rows that aren't to be judged have no numbers: a condition on the rows would take far longer.
         for column in (check.name, f"{check.name}__limit"):
             judged[column] = frame[column].astype("float64").where(to_judge[check.name])
     try:
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-        suite = gx.ExpectationSuite(
-            name="gate",
-            expectations=[
-                ExpectColumnPairValuesAToBeGreaterThanB(
-                    column_A=f"{check.name}__limit",
-                    column_B=check.name,
-                    or_equal=True,
-                    ignore_row_if="both_values_are_missing",
-                    description=check.description,
-                    severity=check.severity,
-                    meta={"check": check.name},
-                )
-                for check in checks
-            ],
-        )
-        asset = context.data_sources.add_pandas("warehouse").add_dataframe_asset("candidates")
-        batch = asset.add_batch_definition_whole_dataframe("planned keys").get_batch({"dataframe": judged})
-        result = batch.validate(
-            suite, result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["key_no"]}
-        )
+        result = validate("gate", judged, checks, ["key_no"])
         return {one.expectation_config.meta["check"]: one for one in result.results}
     except Exception as error:  # whatever goes wrong in there, the gate holds instead of falling over
         logging.getLogger(__name__).error("the suite could not be validated: %s", type(error).__name__)
         return {}
+
+
+def validate(name: str, frame: pd.DataFrame, checks: Sequence[CheckRule], keys: Sequence[str]) -> Any:
+    """Great Expectations' result for the suite of that name on the frame, which has c and c__limit for each check c.
+
+    Rows where both are missing are left out; `keys` are the columns that tell of an unexpected row.
+    """
+    # Imported here as it takes 5 s, which only who judges has to spend; and without its calls home.
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.expectations import ExpectColumnPairValuesAToBeGreaterThanB
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    suite = gx.ExpectationSuite(
+        name=name,
+        expectations=[
+            ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A=f"{check.name}__limit",
+                column_B=check.name,
+                or_equal=True,
+                ignore_row_if="both_values_are_missing",
+                description=check.description,
+                severity=check.severity,
+                meta={"check": check.name},
+            )
+            for check in checks
+        ],
+    )
+    asset = context.data_sources.add_pandas("warehouse").add_dataframe_asset("candidates")
+    batch = asset.add_batch_definition_whole_dataframe("planned keys").get_batch({"dataframe": frame})
+    result_format = {"result_format": "COMPLETE", "unexpected_index_column_names": list(keys)}
+    return batch.validate(suite, result_format=result_format)
 
 
 def _failing_rows(validation: Any, to_judge: Any) -> set[int] | None:

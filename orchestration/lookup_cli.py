@@ -1,4 +1,4 @@
-"""The commands that look up dates and past values: `kpi calendar`, `kpi as-of` and `kpi revisions`."""
+"""The commands that look up dates, past values and findings: `kpi calendar`, `as-of`, `revisions` and `docs`."""
 
 from __future__ import annotations
 
@@ -91,6 +91,15 @@ def revisions_(
     console = _console()
     console.print(lookup_report.triangle_table(catalog, kpi, histories))
     console.print(lookup_report.statistics_line(found))
+
+
+@app.command()
+def docs() -> None:
+    """Write a page for each KPI on what the gate found (Great Expectations' Data Docs), to open in a browser."""
+    from data_quality import docs as data_docs
+
+    page = data_docs.write(Catalog.read(Company.load()))
+    _console().print(f"Written: {page}", soft_wrap=True, highlight=False)
 
 
 def _check_freq(freq: str, kpi: CatalogKpi | None) -> None:

@@ -74,6 +74,7 @@ def run_summary(console: Console, result: RunResult, rows: Sequence[Mapping[str,
     console.print("Query the published values (read-only, while runs go on):", style="bold")
     console.print(f'  {command} sql "from kpi.observations limit 10"', soft_wrap=True, highlight=False)
     console.print(f"  BI tools open the DuckDB file {published_path()}", soft_wrap=True, highlight=False)
+    console.print(f"What the checks found, as pages to read: {command} docs", soft_wrap=True, highlight=False)
 
 
 def plain_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:

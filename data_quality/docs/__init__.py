@@ -1,0 +1,133 @@
+"""Great Expectations' Data Docs of the gate's newest verdicts: a page for each KPI, and one that lists them.
+
+They are rendered by Great Expectations, but within a page of our own: its own ones load styles and scripts from nine
+hosts, so they can't be read without a network, and tell those hosts who reads. Of protected KPIs there are outcomes.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import stat
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data_quality import expectations, verdict, warehouse
+from data_quality.verdict import CheckResult, Verdict
+from metrics import clock
+from metrics.catalog import Catalog, CatalogKpi
+from metrics.check_rules import RULES
+from metrics.company import data_dir
+from metrics.errors import NyckeltalError
+
+_TEMPLATES = Path(__file__).parent
+_ANSWERS = {"hold": "held", "publish_flagged": "flagged", "publish": "passed"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A KPI's page: its file, and of how many periods each verdict is."""
+
+    kpi: CatalogKpi
+    file: str
+    counts: Counter[str]
+    newest: str
+
+
+def write(catalog: Catalog) -> Path:
+    """Write the docs of what was judged last into the data folder's `docs/`, in place of earlier ones; its first page.
+
+    Only the owner of the data folder can read them: they tell of values that were held.
+    Raises NyckeltalError when nothing was judged yet.
+    """
+    with warehouse.connect() as connection:
+        stored = verdict.stored(connection, date.min, date.max)
+    by_kpi: dict[str, list[Verdict]] = defaultdict(list)
+    for one in stored.values():
+        by_kpi[one.kpi_id].append(one)
+    if not by_kpi:
+        raise NyckeltalError("the gate has judged nothing yet; `kpi run` does")
+    goal, draft = data_dir() / "docs", data_dir() / "docs.new"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=stat.S_IRWXU)
+    pages = []
+    for kpi in catalog.kpis:
+        if found := sorted(by_kpi.get(kpi.kpi_id, ()), key=lambda one: (one.period_end, one.freq), reverse=True):
+            page = Page(
+                kpi, f"{kpi.kpi_id}.html", Counter(_ANSWERS[one.verdict] for one in found), found[0].time_period
+            )
+            pages.append(page)
+            (draft / page.file).write_text(_page(catalog, page, found), encoding="utf-8")
+    facts = {"pages": pages, "company": catalog.company, "written": clock.now()}
+    (draft / "index.html").write_text(_view().env.get_template("index.j2").render(**facts), encoding="utf-8")
+    shutil.rmtree(goal, ignore_errors=True)
+    draft.replace(goal)
+    return goal / "index.html"
+
+
+def _page(catalog: Catalog, page: Page, verdicts: Sequence[Verdict]) -> str:
+    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+
+    frame = _frame(verdicts)
+    checks = [
+        replace(check, description=f"{check.name.replace('_', ' ').capitalize()}: {check.description}")
+        for check in RULES
+        if frame[f"{check.name}__limit"].notna().any()
+    ]
+    result = expectations.validate(page.kpi.name, frame, checks, ["found"])
+    document = ValidationResultsPageRenderer(run_info_at_end=True).render(result).to_json_dict()
+    # The first section tells of the suite and of Python objects.
+    sections = document["sections"][1:2]
+    judged_at = max(one.judged_at for one in verdicts)
+    facts = {"page": page, "company": catalog.company, "judged_at": judged_at}
+    html = str(_view().render({**document, "sections": sections}, "page.j2", **facts))
+    return html.replace("\n, ", "\n")  # it puts commas between the rows that have the same figure
+
+
+def _frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    """A row for each verdict: what was found, and of each check its figure and limit, where it applied."""
+    rows = []
+    for one in verdicts:
+        failing = "; ".join(f"{result.check}{_figures(result)}: {result.detail}" for result in one.failing)
+        row: dict[str, Any] = {"found": f"{one.time_period} {_ANSWERS[one.verdict]}: {failing}\n"}
+        for result in one.checks:
+            row[result.check], row[f"{result.check}__limit"] = _figure_and_limit(result)
+        rows.append(row)
+    names = [name for check in RULES for name in ("found", check.name, f"{check.name}__limit")]
+    return pd.DataFrame(rows, columns=list(dict.fromkeys(names)))
+
+
+def _figures(result: CheckResult) -> str:
+    return "" if result.figure is None else f" ({result.figure:.4g}, limit {result.limit:.4g})"
+
+
+def _figure_and_limit(result: CheckResult) -> tuple[float, float]:
+    """What was held against what. Where no figure may be told, 1 against 0 is a check that fails."""
+    if result.outcome == "not_applicable":
+        return math.nan, math.nan
+    if result.figure is None or result.limit is None:
+        return float(result.outcome != "pass"), 0.0
+    return result.figure, result.limit
+
+
+def _view() -> Any:
+    from great_expectations.render.view import DefaultJinjaPageView
+    from jinja2 import ChoiceLoader, FileSystemLoader
+
+    class View(DefaultJinjaPageView):  # type: ignore[misc]
+        """Great Expectations' blocks within our pages."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.env.loader = ChoiceLoader([FileSystemLoader(_TEMPLATES), self.env.loader])
+
+        def _validate_document(self, document: Any) -> None:
+            """It has the sections that we chose."""
+
+    return View()

@@ -1,0 +1,55 @@
+"""The Data Docs: what they tell of verdicts, that they need no network, and that they keep figures of persons."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from data_quality import docs
+from metrics.catalog import Catalog
+from metrics.errors import NyckeltalError
+from orchestration.cli import app
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.make(tmp_path, monkeypatch)
+
+
+def text(page: Path) -> str:
+    """What a reader sees, without tags and styles, blanks as one."""
+    html = re.sub(r"<style>.*?</style>|<[^>]*>", " ", page.read_text(), flags=re.DOTALL)
+    return " ".join(unescape(html).split())
+
+
+def test_pages_tell_what_was_found(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NyckeltalError, match="judged nothing yet"):
+        docs.write(warehouse.catalog)
+    staff = {"segment": "_T", "member": "_T", "obs_value": -37.0, "n_persons_numerator": 40}
+    warehouse.add(kpi("revenue"), {"2026-01": cells(7, SE=7), "2026-02": cells(-5.25, SE=-5.25)})
+    warehouse.add(kpi("staff", protected=True, additive_segments=False, segments=()), {"2026-02": [staff]})
+    warehouse.judge("2026-01-01", "2026-02-28")
+    monkeypatch.setattr(Catalog, "read", lambda _: warehouse.catalog)
+    (warehouse.path.parent / "docs").mkdir()
+    (warehouse.path.parent / "docs" / "old.html").write_text("of an earlier time")
+    told = CliRunner().invoke(app, ["docs"])
+    folder = warehouse.path.parent / "docs"
+    assert told.output == f"Written: {folder / 'index.html'}\n"
+    assert sorted(page.name for page in folder.iterdir()) == ["index.html", "revenue.html", "staff.html"]
+    assert folder.stat().st_mode & 0o077 == 0
+    assert not re.search(r"https?://|<script", "".join(page.read_text() for page in folder.iterdir()))
+    assert "Revenue finance 2026-02 1 0 1" in text(folder / "index.html")
+    assert 'href="staff.html"' in (folder / "index.html").read_text()
+    revenue = text(folder / "revenue.html")
+    assert "1 held , 0 flagged , 1 passed" in revenue
+    assert "Within bounds: Every value is a number within its KPI's bounds 1 unexpected values found" in revenue
+    assert "2026-02 held: within_bounds (2, limit 0): 2 values outside 0.0 to no upper bound" in revenue
+    people = text(folder / "staff.html")
+    assert "2026-02 held: within_bounds: fails; figures of a protected KPI stay in the warehouse" in people
+    assert "37" not in people
