@@ -6,12 +6,13 @@ import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from data_quality.verdict import Verdict
-from metrics import identities
+from metrics import compiled, identities
 from metrics.company import PROJECT, Company
 from metrics.errors import Problems
 from metrics.identities import Identity
@@ -133,3 +134,17 @@ def test_months_that_do_not_make_their_quarter_hold_it(warehouse: Warehouse) -> 
         ("wrong", "2025-Q4"): {"months_add_up"}
     }
     assert verdicts["wrong", "2025-Q4"].failing[0].detail == "is 301, its months make 300"
+
+
+def test_protected_kpis_are_tied_to_no_others(company: Company) -> None:
+    """That such an identity fails would tell of persons where figures are shown."""
+    (own,) = (one for one in stated(company, "web_sessions <= net_revenue") if one.name == "own")
+
+    def defined(kpi_id: str, protected: bool) -> Any:
+        plan = SimpleNamespace(kpi=SimpleNamespace(id=kpi_id))
+        return SimpleNamespace(plan=plan, upstream=SimpleNamespace(protected=protected))
+
+    for both in (True, False):
+        compiled._require_unmixed([own], [defined("web_sessions", both), defined("net_revenue", both)])
+    with pytest.raises(Problems, match="the identity 'own' ties KPIs that read personnel data to others"):
+        compiled._require_unmixed([own], [defined("web_sessions", True), defined("net_revenue", False)])
