@@ -3,7 +3,9 @@
 One scan by day for what can be added up, with the segments as grouping sets. Distinct users: each once per run of days
 that neither a week nor a month parts, with the members of all segments as bits of one number; periods unite these and
 count by equal bits (each user once per period and member, one segment after the other, took twice as long, and
-COUNT(DISTINCT) in grouping sets six times). Quantiles of one column together. Everything ends in one table per shape.
+COUNT(DISTINCT) in grouping sets six times). Quantiles: all values counted in bins, and only those of the bins that hold
+a quantile's ranks sorted (lists of all values, one cut after the other, took twice as long). Everything ends in one
+table per shape.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ _RATIOS = {
     "returned_share": "returned_amount / nullif(amount, 0)",
 }
 _COUNTED = ("users", "buyers", "returners")
-_QUANTILES = ("latency_p50", "latency_p95")
+_QUANTILES = {"latency_p50": 0.5, "latency_p95": 0.95}
 
 
 def compute(connection: duckdb.DuckDBPyConnection, *, only_last_month: bool = False) -> None:
@@ -80,7 +82,6 @@ def _statements(only_last_month: bool) -> Iterator[str]:
     yield f"create temp table added as {' union all '.join(parts)}"
     yield "create temp table counted (freq text, period_start date, segment text, member text, users bigint," \
         " buyers bigint, returners bigint)"  # fmt: skip
-    yield "create temp table quantiles (freq text, period_start date, segment text, member text, q double[])"
     yield """create temp table members as select segment, member, 1::bigint << (number - 1)::int as bit
         from (select segment, member, row_number() over () as number from days group by all)"""
     yield "create temp table segments as select segment, bit_or(bit) as own from members group by all"
@@ -105,17 +106,69 @@ def _statements(only_last_month: bool) -> Iterator[str]:
                         bit_or(r) as r from keys where {pieces} group by all), segments
                   group by all)
             join members using (segment) where u & bit <> 0 group by all"""
-        for segment, column in {"_T": "'_T'", **{name: name for name in SEGMENTS}}.items():
-            yield f"""insert into quantiles select '{freq}', date_trunc('{unit}', event_date)::date as p, '{segment}',
-                coalesce({column}, '_U') as m, quantile_cont(latency_ms, [0.5, 0.95])
-                from fct_events where {since[freq]} group by p, m"""
+    yield from _quantiles(since)
     ratios = ", ".join(f"({sql})::double as {name}" for name, sql in _RATIOS.items())
     yield f"""create or replace table hand as
-        select *, q[1] as latency_p50, q[2] as latency_p95, {ratios}
+        select *, {ratios}
         from added join counted using (freq, period_start, segment, member)
         join quantiles using (freq, period_start, segment, member)"""
     yield "drop table days; drop table added; drop table counted; drop table quantiles; drop table keys;" \
         " drop table members; drop table segments"  # fmt: skip
+
+
+def _quantiles(since: dict[str, str]) -> Iterator[str]:
+    """All latencies counted by run of days and bin; then only those sorted that are in the bin of a quantile's rank."""
+    code = "latency_ms::bit::bigint >> 41"  # as the values are ordered, none being negative
+    piece = "greatest(date_trunc('week', event_date), date_trunc('month', event_date))::date"
+    needed = f"from fct_events where {since['A']} or {since['W']}"
+    read = f"(select *, {code} as code, {piece} as piece {needed}) join codes using (code)"
+    places = [
+        " + ".join([f"floor(16 * {at})", *(f"floor(8 * ({at} - {q}) / (abs({at} - {q}) + 0.02))" for q in (0.5, 0.95))])
+        for at in ("(upto - n) / total", "upto / total")
+    ]
+    yield f"""create temp table codes as select code, ({" + ".join(places)})::int as bin
+        from (select {code} as code, count(*) as n, sum(count(*)) over (order by code) as upto,
+              sum(count(*)) over () as total {needed} group by code)"""
+    sets = ", ".join(["(piece, bin)", *(f"(piece, bin, {segment})" for segment in SEGMENTS)])
+    yield f"""create temp table counts as select piece, bin, {_cut()}, count(*) as n
+        from {read} group by grouping sets ({sets})"""
+    periods = " union all ".join(
+        f"select distinct '{freq}' as freq, date_trunc('{unit}', piece)::date as period_start, piece from counts"
+        f" where {since[freq].replace('event_date', 'piece')}"
+        for freq, unit in UNITS.items()
+    )
+    yield f"create temp table period_pieces as {periods}"
+    ranks = ", ".join(f"{q}::double * (total - 1) as {name}" for name, q in _QUANTILES.items())
+    held = " or ".join(f"below <= ceil({name}) and below + n > floor({name})" for name in _QUANTILES)
+    cell = "freq, period_start, segment, member"
+    yield f"""create temp table wanted as select *, piece from (
+            select *, {ranks} from (
+                select *, (sum(n) over (partition by {cell} order by bin))::bigint - n as below,
+                    (sum(n) over (partition by {cell}))::bigint as total
+                from (select {cell}, bin, sum(n)::bigint as n
+                      from counts join period_pieces using (piece) group by all)))
+        join period_pieces using (freq, period_start) where {held}"""
+    yield "create temp table wanted_codes as select distinct piece, code, bin from wanted join codes using (bin)"
+    found = [
+        f"max(latency_ms) filter (rank = {side}({name})) as {name}_{side}"
+        for name in _QUANTILES
+        for side in ("floor", "ceil")
+    ]
+    values = ", ".join(
+        f"{name}_floor * (1 - ({name} - floor({name}))) + {name}_ceil * ({name} - floor({name})) as {name}"
+        for name in _QUANTILES
+    )
+    names = ", ".join(["'_T'", *(f"'{segment}'" for segment in SEGMENTS)])
+    members = ", ".join(["'_T'", *(f"coalesce({segment}, '_U')" for segment in SEGMENTS)])
+    yield f"""create temp table quantiles as select {cell}, {values} from (
+            select {cell}, {", ".join(f"any_value({name}) as {name}" for name in _QUANTILES)}, {", ".join(found)} from (
+                select *, below + row_number() over (partition by {cell}, bin order by latency_ms) - 1 as rank
+                from (select piece, bin, latency_ms, unnest([{names}]) as segment, unnest([{members}]) as member
+                      from (select *, {code} as code, {piece} as piece {needed})
+                      join wanted_codes using (piece, code))
+                join wanted using (piece, bin, segment, member))
+            group by all)"""
+    yield "drop table codes; drop table counts; drop table period_pieces; drop table wanted; drop table wanted_codes"
 
 
 def _cut() -> str:
