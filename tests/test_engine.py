@@ -229,7 +229,8 @@ def test_a_stock_and_a_week_have_no_value_to_date(models: dict[str, str]) -> Non
 
 def test_spark_s_sql_has_the_same_leaves_and_no_approximation(layer: SemanticLayer, engine_manifest: Path) -> None:
     spark = SemanticLayer(engine_manifest, "spark")
-    kpis = [kpi_over(name) for name in sorted(layer.metrics)]
+    # MetricFlow writes no discrete percentile for Spark.
+    kpis = [kpi_over(name) for name in sorted(layer.metrics) if name != "low_amount"]
     ours = bases([plan(kpi, layer) for kpi in kpis], layer)
     theirs = bases([plan(kpi, spark) for kpi in kpis], spark)
     assert [[leaf.metric for leaf in base.leaves] for base in ours] == [
