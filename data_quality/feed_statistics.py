@@ -74,11 +74,12 @@ rows_by_day as (
 expecting as (
     select *,
         median(n_rows) over eight_weeks as expected,
-        count(*) over eight_weeks as n_before
+        count(*) over eight_weeks as n_before,
+        if(count(*) over a_year >= 336, max(n_rows) over a_year, null) as busiest
     from rows_by_day
-    window eight_weeks as (
-        partition by feed, dayofweek(day) order by day rows between 8 preceding and 1 preceding
-    )
+    window
+        eight_weeks as (partition by feed, dayofweek(day) order by day rows between 8 preceding and 1 preceding),
+        a_year as (partition by feed order by day rows between 371 preceding and 1 preceding)
 ),
 -- The same day as one of the two weeks before: rare, or a feed's habit.
 repeating as (
@@ -123,11 +124,16 @@ select feed, day,
     sum(n_ahead) over upto as n_ahead,
     sum(lacking) over upto as n_lacking,
     sum(if(is_shut, 0, lacking)) over upto as n_lost,
+    sum(surplus) over upto as n_surplus,
     sum(case when repeats and n_before = 8 and usually_repeats < 0.1 and not is_holiday then n_rows else 0 end)
          over upto as n_repeated
 from (
     -- Less than half, and less than chance makes of so few.
-    select *, if(n_rows < 0.5 * wanted and wanted - n_rows > 4 * sqrt(wanted), wanted - n_rows, 0) as lacking
+    select *,
+        if(n_rows < 0.5 * wanted and wanted - n_rows > 4 * sqrt(wanted), wanted - n_rows, 0) as lacking,
+        -- More than twice as many, more than chance makes of so few, and far more than on any day of the year before.
+        if(n_rows > 2 * expected and n_rows - expected > 4 * sqrt(expected) and n_rows > 1.5 * busiest,
+            n_rows - expected, 0) as surplus
     from judged
 )
 window upto as (partition by feed order by day)
@@ -141,7 +147,9 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
     Columns of `feed_sums`: feed, day, and up to and including that day n_rows, n_duplicates (rows that equal another
     of their day in all source columns), n_ahead (dated more than a day after their delivery), n_lacking (how many more
     a missing or thin day should have), n_lost (the same, but for days without rows that go together with a public
-    holiday), n_repeated (on days that say the same as one of the two weeks before, where that weekday seldom does).
+    holiday), n_surplus (how many more a day has than usual, where it has more than twice as many and half as many
+    again as any day of the year before), n_repeated (on days that say the same as one of the two weeks before, where
+    that weekday seldom does).
     Needs the temporary table `feeds`.
     """
     connection.execute(_TABLE)

@@ -125,6 +125,14 @@ RULES: tuple[CheckRule, ...] = (
         "no_rows_ahead", "rows_ahead", "No rows are dated after their delivery, beyond what is usual", "warning", 0.001
     ),
     CheckRule(
+        "no_surge",
+        "surplus_rows",
+        "Hardly any rows are more than usual, on days that have more than any day of the year before",
+        "critical",
+        0.2,
+    ),
+    CheckRule("usual_peaks", "surplus_rows", "No rows to speak of are more than usual, on such days", "warning", 0.02),
+    CheckRule(
         "columns_filled",
         "null_share",
         "Hardly any value is missing in the columns that the KPI reads, beyond what is usual",

@@ -11,12 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from data_quality.checks.inputs import unlikeness
+from data_quality.checks.inputs import beyond_most, is_past, unlikeness
 from data_quality.verdict import Verdict
-from metrics.company import Company
-from metrics.feeds import Feed
 from tests import warehouse_factory
-from tests.warehouse_factory import Warehouse, kpi, months
+from tests.warehouse_factory import Warehouse, kpi, months, orders_feed
 
 # Forty rows a day, a quarter of them of the country NO, paid within four days; the newest aren't all paid yet.
 ROWS = """
@@ -34,8 +32,6 @@ from (
         generate_series(1, 40) as numbers(n)
 )
 """
-COLUMNS = {"order_id": "text", "ordered_at": "timestamp", "country": "text", "amount": "number"}
-LATER_COLUMNS = {"paid_at": "timestamp", "paid_by": "text"}
 READ = ("amount", "country", "ordered_at", "paid_at", "paid_by")
 IN_FEBRUARY = "ordered_at >= '2026-02-01'"
 A_DAY = "ordered_at::date = '2026-02-11'"
@@ -47,6 +43,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     with pytest.MonkeyPatch.context() as monkeypatch:
         warehouse = warehouse_factory.make(tmp_path_factory.mktemp("data"), monkeypatch)
         warehouse.feed("orders", history_from=date(2025, 1, 1), watermark=date(2026, 2, 28))
+        columns = {"order_id": "text", "country": "text", "amount": "number", "paid_at": "timestamp", "paid_by": "text"}
+        warehouse.feeds["orders"] = orders_feed(**columns)
         warehouse.sql(ROWS)
         figures = months("2025-01", "2026-02", lambda n: 1000.0 + n)
         warehouse.add(kpi(inputs={"orders": READ}), figures)
@@ -56,22 +54,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 
 @pytest.fixture
 def warehouse(template: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    feed = Feed.model_validate(
-        {
-            "name": "orders",
-            "system": "shop",
-            "file": "shop.yml",
-            "line": 1,
-            "description": "",
-            "path": "orders.csv",
-            "format": "csv",
-            "columns": COLUMNS | LATER_COLUMNS,
-            "time_column": "ordered_at",
-            "history_from": "2025-01-01",
-        }
-    )
-    described = Company(**{**vars(template.company), "feeds": {"orders": feed}})
-    monkeypatch.setattr(Warehouse, "company", described)
     return warehouse_factory.copy(template, tmp_path, monkeypatch)
 
 
@@ -158,8 +140,9 @@ def test_the_figures_are_those_of_a_count_by_hand(warehouse: Warehouse) -> None:
         return min(sum(abs(here[one] - other[one]) for one in here) / 2 for other in earlier)
 
     usual = max(distance(month) for month in range(3, 13))
-    chance = 2 * (usual * (1 - usual) / (28 * 40)) ** 0.5
-    assert figure(found, "values_alike") == pytest.approx(distance(14) - usual - chance, abs=1e-6)
+    unlike = distance(14) - usual - 2 * (usual * (1 - usual) / (28 * 40)) ** 0.5
+    never_before = 0.5 - 3 * (1 / 1120 * (1 - 1 / 1120) / 1120) ** 0.5  # half of the rows are of DK
+    assert figure(found, "values_alike") == pytest.approx(max(unlike, never_before), abs=1e-6)
 
 
 def test_days_are_counted_by_class_and_numbers_between_two_powers_of_two_for_both(warehouse: Warehouse) -> None:
@@ -218,6 +201,16 @@ def test_what_differs_is_told_but_of_a_protected_kpi(warehouse: Warehouse) -> No
     assert "Norway" not in told["pay"] and not any(character.isdigit() for character in told["pay"])
 
 
+def test_a_class_that_never_was_counts_where_no_two_blocks_are_alike() -> None:
+    past = np.array([[0.5, 0.5, 0.0], [0.6, 0.4, 0.0]])
+    chance = 3 * (0.01 * 0.99 / 100) ** 0.5
+    nothing = np.zeros(3, dtype=bool)
+    assert beyond_most(np.array([0.4, 0.4, 0.2]), past, nothing, 100) == pytest.approx(0.2 - chance)
+    assert beyond_most(np.array([0.55, 0.45, 0.0]), past, nothing, 100) == 0
+    two_to_come = np.array([False, True, True])
+    assert beyond_most(np.array([0.5, 0.3, 0.2]), past, two_to_come, 100) == 0  # together they were as many
+
+
 @given(
     arrays.arrays(float, st.tuples(st.integers(8, 20), st.integers(2, 5)), elements=st.floats(0.1, 10)),
     st.integers(28, 40),
@@ -229,11 +222,11 @@ def test_a_block_as_one_of_the_year_is_never_unusual_and_no_distance_leaves_its_
     days = np.arange(len(shares)) * step
     told = np.zeros(shares.shape, dtype=bool)
     shares[-1] = shares[-3]
-    distance, nearest, usual = unlikeness(days, shares, told)
+    distance, nearest, usual = unlikeness(is_past(days), shares, told)
     assert distance[-1] == pytest.approx(0, abs=1e-12)
     assert np.nanmin(distance) >= -1e-12 and np.nanmax(distance) <= 1
     past = days[-1] - days[nearest[-1]]
     assert 35 <= past <= 371
-    everything_to_come, _, _ = unlikeness(days, shares, ~told)
+    everything_to_come, _, _ = unlikeness(is_past(days), shares, ~told)
     assert np.nanmax(everything_to_come) == pytest.approx(0, abs=1e-12)
     assert np.isnan(usual[:6]).all()

@@ -19,6 +19,7 @@ from data_quality.verdict import Verdict
 from metrics.calendar import Calendar
 from metrics.catalog import Catalog, CatalogKpi, Told
 from metrics.company import Company, Objective
+from metrics.feeds import Feed
 from metrics.periods import Period, parse, periods_between
 from metrics.roles import Roles
 
@@ -93,6 +94,24 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
     return CatalogKpi(**{**entry, **facts})
 
 
+def orders_feed(**columns: str) -> Feed:
+    """The feed orders, of those columns and types and since 2025; its time is ordered_at."""
+    return Feed.model_validate(
+        {
+            "name": "orders",
+            "system": "shop",
+            "file": "shop.yml",
+            "line": 1,
+            "description": "",
+            "path": "orders/*.csv",
+            "format": "csv",
+            "columns": {"ordered_at": "timestamp", **columns},
+            "time_column": "ordered_at",
+            "history_from": "2025-01-01",
+        }
+    )
+
+
 def cells(total: float, **members: float) -> list[dict[str, Any]]:
     """Rows of one period: the total and its members by country."""
     rows = [{"segment": "_T", "member": "_T", "obs_value": total, "n_obs": 10}]
@@ -107,12 +126,13 @@ class Warehouse:
     monkeypatch: pytest.MonkeyPatch
     kpis: list[CatalogKpi] = field(default_factory=list)
     batch: str = "batch1"
+    feeds: dict[str, Feed] = field(default_factory=dict)
 
     @property
     def company(self) -> Company:
         """A company of that calendar."""
         objectives = {"growth": Objective(name="Growth", perspective="financial")}
-        return Company(self.path.parent, "Test", "SEK", CALENDAR, objectives, {}, ROLES)
+        return Company(self.path.parent, "Test", "SEK", CALENDAR, objectives, self.feeds, ROLES)
 
     @property
     def catalog(self) -> Catalog:
@@ -208,7 +228,7 @@ def copy(template: Warehouse, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The template's whole data folder, copied: cheaper than to make, judge and publish again."""
     shutil.copytree(template.path.parent, folder, dirs_exist_ok=True)
     point_at(folder, monkeypatch)
-    return Warehouse(folder / "warehouse.duckdb", monkeypatch, list(template.kpis), template.batch)
+    return Warehouse(folder / "warehouse.duckdb", monkeypatch, list(template.kpis), template.batch, template.feeds)
 
 
 def point_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,7 @@ FIGURES: dict[str, Figure] = {
     "lacking_rows": _by(feeds.share("n_lacking", "of the rows lack, on missing or thin days")),
     "lost_rows": _by(feeds.share("n_lost", "of the rows lack, on missing or thin days apart from holidays")),
     "repeated_days": _by(feeds.share("n_repeated", "of the rows are of days that say what an earlier one said")),
+    "surplus_rows": _by(feeds.share("n_surplus", "of the rows are more than usual, on days fuller than any before")),
     "null_share": _by(inputs.NULL_SHARE),
     "drift": inputs.drift,
     "rows_ahead": _by(feeds.share("n_ahead", "of the rows are dated after their delivery")),
@@ -83,7 +84,7 @@ def figures(
     frame = frame.assign(**_columns(connection, [name for name in FIGURES if name not in LATER], rules))
     for name in LATER:
         _doubt(connection, frame, rules, settings)
-        frame = frame.assign(**_columns(connection, [name], rules))
+        frame = pd.concat([frame, pd.DataFrame(_columns(connection, [name], rules))], axis=1)
     return frame
 
 

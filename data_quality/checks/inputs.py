@@ -1,7 +1,8 @@
 """The figures of the columns that a key's KPI reads: do their values look like those of the feed's own past year?
 
-A column is looked at by blocks, weeks for a weekly period and months for any other. What is usual is how far each of
-the year's blocks was from the block most like it, so that neither trend nor season is news.
+A column is looked at by blocks: a week, or of any longer period its months, and the whole weeks in it, as what is wrong
+on a day may be lost in a month. What is usual is how far each of the year's blocks was from the
+block most like it, so that neither trend nor season is news.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ NEAREST, FARTHEST = 35, 371
 _FEWEST = 6
 # So many standard deviations of a share of so few rows are chance.
 _BY_CHANCE = 2.0
+_CERTAIN = 3.0
 
-# The columns that planned KPIs read, by week and month, as far back as what is usual is asked for.
+# The columns that planned KPIs read, by whole week and month, as far back as what is usual is asked for.
 BLOCKS = f"""
 create or replace temp table column_blocks as
 with span as (
@@ -39,6 +41,7 @@ join feeds f on f.feed = c.feed and c.day >= f.history_from
 join span on c.day between span.first and span.last
 cross join (values ('week'), ('month')) as g(grain)
 where (c.feed, c.column_name) in (select (feed, column_name) from kpi_inputs)
+    and if(g.grain = 'week', date_trunc('week', c.day)::date + 6, last_day(c.day)) <= f.watermark
 group by all
 """
 
@@ -50,8 +53,9 @@ found as (
     from planned p
     join kpi_inputs i using (kpi_id)
     join judged b on b.feed = i.feed and b.column_name = i.column_name
-        and b.grain = if(p.freq = 'W', 'week', 'month') and b.block between p.period_start and p.period_end
-    group by p.key_no, i.feed, i.column_name, b.weight
+        and b.block >= p.period_start and if(b.grain = 'week', b.block + 6, b.block) <= p.period_end
+        and (b.grain = 'week' or p.freq <> 'W') and (b.grain = 'month' or p.freq = 'W' or b.weight <> 'null')
+    group by p.key_no, i.feed, i.column_name, b.weight, b.grain
 )
 select
     p.key_no,
@@ -119,7 +123,8 @@ _JUDGED = pa.schema(
 
 def drift(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The share of rows, or of a number's sum, that would have to be of another class for a block to be like the
-    year's block most like it; beyond what is usual and what chance makes.
+    year's block most like it; beyond what is usual and what chance makes. Or, where that is more, the share that
+    classes have beyond the most that they had.
     """
     (first,) = connection.execute(
         "select date_diff('day', date '1970-01-01', min(period_start)) from planned"
@@ -158,25 +163,44 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
         ages = column.watermark - days - (6 if column.grain == "week" else 30)
         longest = [2.0 ** (int(one[1:]) + 1) if one[0] == "+" else np.inf if one == "null" else 0 for one in classes]
         to_come = np.array(longest)[None, :] > 24 * ages[:, None]
-    distance, nearest, usual = unlikeness(days, shares, to_come)
+    past = is_past(days)
+    distance, nearest, usual = unlikeness(past, shares, to_come)
     figure = np.maximum(distance - usual - _BY_CHANCE * np.sqrt(usual * (1 - usual) / n_rows), 0)
-    for one in np.flatnonzero(~np.isnan(usual) & (days >= first)):
+    whole_year = days - days[0] >= FARTHEST - NEAREST  # before that, a season may be the first of its kind
+    for one in np.flatnonzero(~np.isnan(usual) & whole_year & (days >= first)):
+        figure[one] = max(figure[one], beyond_most(shares[one], shares[past[one]], to_come[one], n_rows[one]))
         told = _told(shares[one], shares[nearest[one]], classes, weight) if figure[one] > 0 else ""
         yield int(days[one]), float(n_rows[one]), float(figure[one]), told
 
 
+def is_past(days: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of each block (rows) which ones (columns) it is held against."""
+    ago = days[:, None] - days[None, :]
+    return (ago >= NEAREST) & (ago <= FARTHEST)
+
+
+def beyond_most(here: Numbers, past: Numbers, to_come: NDArray[np.bool_], n_rows: float) -> float:
+    """How much of a block is of classes that have more than their most in the year before, and more than chance.
+
+    Where rows are few, no block is like another; but a class that never had a row and has many tells.
+    """
+    here = np.append(np.where(to_come, 0, here), here[to_come].sum())
+    past = np.column_stack([np.where(to_come, 0, past), past[:, to_come].sum(axis=1)])
+    most = past.max(axis=0)
+    at_least = np.clip(most, 1 / n_rows, 0.5)
+    return float(np.maximum(here - most - _CERTAIN * np.sqrt(at_least * (1 - at_least) / n_rows), 0).sum())
+
+
 def unlikeness(
-    days: NDArray[np.int64], shares: Numbers, to_come: NDArray[np.bool_]
+    past: NDArray[np.bool_], shares: Numbers, to_come: NDArray[np.bool_]
 ) -> tuple[Numbers, NDArray[np.int64], Numbers]:
     """Of each block its distance from the one most like it in the year before, which one that is, and the usual
     distance: the greatest of the year's own. NaN where the year has too few blocks to tell.
 
-    `days` are the blocks' first days, in order, `shares` the shares of the classes in each. The distance is the total
-    variation: the share that would have to be of another class for the two to be alike. Classes that a block's rows
-    may not have reached yet, as it is too young, are `to_come` and count as one.
+    `past` says of each block which ones it is held against, `shares` are the shares of the classes in each. The
+    distance is the total variation: the share that would have to be of another class for the two to be alike. Classes
+    that a block's rows may not have reached yet, as it is too young, are `to_come` and count as one.
     """
-    ago = days[:, None] - days[None, :]
-    past = (ago >= NEAREST) & (ago <= FARTHEST)
     alike = (np.minimum(shares[:, None, :], shares[None, :, :]) * ~to_come[:, None, :]).sum(axis=2)
     waiting = to_come @ shares.T
     common = np.where(past, alike + np.minimum(np.diagonal(waiting)[:, None], waiting), -np.inf)
