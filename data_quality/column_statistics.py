@@ -168,11 +168,9 @@ def _literal(text: str) -> str:
 
 
 def _decided(connection: duckdb.DuckDBPyConnection, feed: Feed, types: Mapping[str, str]) -> dict[str, Column]:
-    counted = {name: f"approx_count_distinct({quoted(name)})" for name in types}
+    counted = {name: f"count(distinct {quoted(name)})" for name in types}
     forms = {
-        name: f"approx_count_distinct({_SHAPE.format(quoted(name))})"
-        for name, kind in types.items()
-        if kind == "VARCHAR"
+        name: f"count(distinct {_SHAPE.format(quoted(name))})" for name, kind in types.items() if kind == "VARCHAR"
     }
     row = connection.execute(
         f"select count(*), {', '.join([*counted.values(), *forms.values()])}"

@@ -20,13 +20,14 @@ from data_quality.checks.series import LEVEL_OF, Flags, Numbers, Periods
 # No scale is less: a shift by less than 5 % of all is never more than 5 of them, as small members come and go.
 _CALM = 0.05 / 5
 # So many shifts, at least, tell what is usual, and so many of the latest periods.
-_FEWEST = 4
+_FEWEST = 8
 _MEMORY = 60
 
 # A row for each member of each segment and period that is judged or counts as history.
 _AMOUNTS = """
 with judged as (
-    select p.*, c.n_obs as n_obs_in_all
+    -- Persons come to a member one by one, and not by the days that are counted of them.
+    select p.*, coalesce(c.n_persons_denominator, c.n_obs) as n_obs_in_all
     from planned p
     join candidate_rows c using (kpi_id, freq, time_period)
     where c.segment = '_T' and c.member = '_T' and isfinite(c.obs_value)
