@@ -18,6 +18,7 @@ from sample_company.simulator.run import simulate
 from sample_company.simulator.timeline import Span
 
 FIRST, LAST = date(2023, 11, 1), date(2024, 2, 29)
+NOW = "2024-03-12T06:00:00+00:00"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     """The sample company on the morning of 2024-03-12: February has just closed. Shared, so no test changes it."""
     data = tmp_path_factory.mktemp("deployment")
     simulate(data / "sources", Span(FIRST, LAST, seed=7, scale=0.5))
-    variables = {"NYCKELTAL_DATA_DIR": str(data), "NYCKELTAL_NOW": "2024-03-12T06:00:00+00:00"}
+    variables = {"NYCKELTAL_DATA_DIR": str(data), "NYCKELTAL_NOW": NOW}
     with patch.dict(os.environ, variables):
         for name in ("NYCKELTAL_COMPANY", "NYCKELTAL_SOURCE_DIR", "NYCKELTAL_LEDGER"):
             os.environ.pop(name, None)
@@ -52,6 +53,7 @@ def copied(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     data = tmp_path / "data"
     shutil.copytree(deployment.data, data, symlinks=True)
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(data))
+    monkeypatch.setenv("NYCKELTAL_NOW", NOW)
     return Deployment(deployment.company, data, deployment.first_run)
 
 

@@ -69,8 +69,9 @@ def test_a_feed_that_is_as_it_used_to_be_passes_also_over_the_holidays(warehouse
     verdicts = warehouse.judge("2025-06-01", "2026-02-28")
     assert {one.verdict for one in verdicts.values()} == {"publish"}
     not_made = {result.check for result in verdicts["revenue", "2026-02"].checks if result.outcome != "pass"}
-    # A sum needs no least number of them, and this KPI stands alone and has months only.
-    assert not_made == {"enough_observations", "identities_hold", "months_add_up"}
+    # A sum needs no least number of them, this KPI stands alone and has months only, too few to tell of its members.
+    by_members = {"plausible_members", "usual_members"}
+    assert not_made == {"enough_observations", "identities_hold", "months_add_up", *by_members}
 
 
 @pytest.mark.parametrize(

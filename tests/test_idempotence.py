@@ -1,18 +1,15 @@
-"""The same inputs again append nothing: whatever the order of files and rows, their dates, the number of threads."""
+"""The same inputs again append nothing: whatever the order of files and rows, and their dates."""
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
-from conftest import Deployment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -136,32 +133,3 @@ def test_what_was_released_once_is_not_selected_again(
     chance.shuffle(rows)
     chance.shuffle(committed)
     assert _selected(rows, committed) == []
-
-
-@pytest.mark.xdist_group("deployment")
-def test_a_warehouse_made_anew_by_another_number_of_threads_appends_nothing(
-    copied: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The whole job on an empty warehouse, with all files dated anew."""
-    before = _committed(copied.data)
-    chance = random.Random(7)
-    for path in sorted((copied.data / "sources").rglob("*.*")):
-        moment = path.stat().st_mtime - chance.randrange(10**5)
-        os.utime(path, (moment, moment))
-    connect = duckdb.connect
-
-    def connect_with(*arguments: Any, **named: Any) -> duckdb.DuckDBPyConnection:
-        connection = connect(*arguments, **named)
-        connection.execute("set threads = 4")
-        return connection
-
-    monkeypatch.setattr(duckdb, "connect", connect_with)
-    (copied.data / "warehouse.duckdb").unlink()
-    copied.run()
-    assert [row for row in _committed(copied.data) if row not in before] == []
-
-
-def _committed(data: Path) -> list[str]:
-    """What the ledger holds, in an order of its own: the ledger's tables have none."""
-    rows = Ledger.open(str(data / "ledger"), make=False).observations.to_pylist()
-    return sorted(str(row) for row in rows)

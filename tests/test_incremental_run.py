@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import duckdb
 import pytest
 from conftest import Deployment
 
+from data_quality.ledger import Ledger
 from metrics import dbt_project
 from metrics.catalog import Catalog
 from metrics.company import Company
@@ -56,6 +59,28 @@ def test_a_data_test_that_fails_holds_the_kpis_behind_it_and_no_others(copied: D
     assert "net_revenue" not in {held.kpi_id for held in result.release.held if held.time_period == "2024-02"}
 
 
+def test_a_warehouse_made_anew_by_another_number_of_threads_appends_nothing(
+    copied: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole job, with all files dated anew."""
+    before = _committed(copied.data)
+    chance = random.Random(7)
+    for path in sorted((copied.data / "sources").rglob("*.*")):
+        moment = path.stat().st_mtime - chance.randrange(10**5)
+        os.utime(path, (moment, moment))
+    connect = duckdb.connect
+
+    def connect_with(*arguments: Any, **named: Any) -> duckdb.DuckDBPyConnection:
+        connection = connect(*arguments, **named)
+        connection.execute("set threads = 4")
+        return connection
+
+    monkeypatch.setattr(duckdb, "connect", connect_with)
+    (copied.data / "warehouse.duckdb").unlink()
+    copied.run()
+    assert [row for row in _committed(copied.data) if row not in before] == []
+
+
 def _kpi_rows(company: Company, data: Path) -> dict[str, set[tuple[Any, ...]]]:
     """The rows of every KPI, with numbers to the digits that a sum of floating-point numbers keeps."""
     rows = {}
@@ -72,3 +97,9 @@ def _kpi_rows(company: Company, data: Path) -> dict[str, set[tuple[Any, ...]]]:
 def _periods(before: dict[str, set[tuple[Any, ...]]], after: dict[str, set[tuple[Any, ...]]], kpi_id: str) -> set[str]:
     """The periods of a KPI that changed."""
     return {row[1] for row in before[kpi_id] ^ after[kpi_id]}
+
+
+def _committed(data: Path) -> list[str]:
+    """What the ledger holds, in an order of its own: the ledger's tables have none."""
+    rows = Ledger.open(str(data / "ledger"), make=False).observations.to_pylist()
+    return sorted(str(row) for row in rows)

@@ -101,8 +101,8 @@ def _tried(pool: ProcessPoolExecutor, planned: Sequence[trial.Trial]) -> list[di
 def _settle() -> None:
     """Makes a worker quiet, and end when the process that it works for ends, however that does."""
     logging.disable(logging.INFO)
-    # DuckDB takes a main module without a file for a person at a prompt, and shows progress bars.
-    sys.modules["__main__"].__file__ = __file__
+    # DuckDB takes a spawned process for a person at a prompt, and shows progress bars.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
