@@ -7,10 +7,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from data_quality import decisions
-from data_quality.checks import change
+from data_quality.checks import change, series
+from data_quality.checks.series import Periods
 from metrics.periods import parse
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi, months
@@ -33,6 +35,16 @@ def raised_from(first: int, factor: float = 1.5) -> Any:
 def growing(n: int) -> float:
     """A step of 4.5 % in January 2026, which is no surprise, and another in February, which isn't after that one."""
     return 1000.0 * 1.045 ** max(n - 11, 0)
+
+
+def surprise_at_the_end(values: list[float], *, counted: bool) -> float:
+    """The surprise of the last of some months' values."""
+    found = [parse("2025-01").shift(n) for n in range(len(values))]
+    periods = Periods.of("M", [one.code for one in found], [one.start for one in found])
+    y = np.array(values)
+    score = series.score(periods, y, series.chance(y, None) if counted else 0.0, np.zeros(len(y), dtype=bool))
+    assert score is not None
+    return score
 
 
 def held(warehouse: Warehouse, first: str, last: str) -> list[str]:
@@ -134,3 +146,11 @@ def test_a_series_that_cannot_be_judged_holds_its_own_kpi_alone(
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
     assert {name: one.verdict for (name, _), one in verdicts.items()} == {"good": "publish", "broken": "hold"}
     assert {one.detail for one in verdicts["broken", "2026-02"].failing} == {"could not be evaluated"}
+
+
+def test_nought_after_values_that_never_were_is_a_surprise_unless_chance_may_bring_it() -> None:
+    uneven = [1000 + 350 * math.sin(n * 7.3) for n in range(14)]
+    assert surprise_at_the_end([*uneven, 700], counted=False) < 3.5
+    assert surprise_at_the_end([*uneven, 0], counted=False) > 5
+    few = [3.0, 4, 2, 3, 5, 2, 3, 4, 3, 2, 4, 3, 3]
+    assert surprise_at_the_end([*few, 0], counted=True) < 3.5

@@ -26,6 +26,9 @@ _FEWEST_CHANGES = 8
 _FEWEST_YEARS = 2
 # No scale is less than that, so that a change under 5 % is never more than 5 of them.
 _CALM = np.log(1.05) / 5
+# What never was nought and now is counts as that part of the value before it: then nought is as surprising after a
+# Poisson count of ten or twenty as its probability is.
+_NOUGHT = 20
 _MOST = 1e6
 
 
@@ -76,9 +79,9 @@ def score(periods: Periods, values: Numbers, by_chance: float, vouched: Flags) -
         return None
     y = values
     size = float(np.median(np.abs(y[:-1])))
-    if (y > 0).all():
+    if (y[:-1] > 0).all() and y[-1] >= 0:
         by_chance /= (y[-1] + y[-2]) / 2
-        y, size = np.log(y), 1.0
+        y, size = np.log(np.append(y[:-1], y[-1] or y[-2] / _NOUGHT)), 1.0
     floor = max(by_chance, _CALM * size)
     z = _seasonal_score(periods, y, floor, vouched)
     return z if z is not None else _change_score(periods, y, floor)
