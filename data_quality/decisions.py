@@ -6,7 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import reduce
+from operator import and_
 from typing import Any, Literal
+
+import pyarrow.compute as pc
 
 from data_quality import admission, offer, published, release, warehouse
 from data_quality.admission import Held
@@ -200,16 +204,14 @@ def _decidable(
 
 def _unreleased(ledger: Ledger, said: dict[str, Any]) -> list[str]:
     """The ids of the decisions that say the same and that no release covers, as the one after them was interrupted."""
-    unsealed = {line.rsplit(" ", 1)[-1] for line in ledger.unsealed_decisions()}
+    sealed = set(ledger.sealed_decisions().column("decision_id").to_pylist())
     same = [row for row in ledger.decisions() if all(row[name] == said[name] for name in said)]
-    return [row["decision_id"] for row in same if row["decision_id"] in unsealed]
+    return [row["decision_id"] for row in same if row["decision_id"] not in sealed]
 
 
 def _newest_judged(ledger: Ledger, key: Key) -> datetime:
     """When the newest verdict on the key in the ledger was judged."""
-    moments = [
-        row["judged_at"]
-        for row in ledger.verdicts.select(["kpi_id", "freq", "time_period", "judged_at"]).to_pylist()
-        if (row["kpi_id"], row["freq"], row["time_period"]) == key
-    ]
+    names = ("kpi_id", "freq", "time_period")
+    ours = [pc.field(name) == value for name, value in zip(names, key, strict=True)]
+    moments = ledger.verdicts.filter(reduce(and_, ours)).column("judged_at").to_pylist()
     return max(moments, default=datetime.min.replace(tzinfo=UTC))
