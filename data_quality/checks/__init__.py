@@ -3,10 +3,10 @@
 
 A figure is computed by a function or a query over the warehouse and the temporary tables of `candidates.py`
 (candidate_rows, builds), of `history.py` and of this module (planned, rules, kpi_feeds, kpi_inputs, kpi_segments,
-identity_terms, feeds). One of LATER is computed after the others, and finds in `doubted` the keys that they hold.
-It gives key_no, figure (what the limit is held against; a key passes when figure <= limit), applies, and detail (for a
-reader; may hold figures). A figure that is NULL or NaN where it applies counts as not evaluated, and so does a key that
-isn't there.
+identity_terms, limits, feeds). One of LATER is computed after the others, and finds in `doubted` the keys that they
+hold. It gives key_no, figure (what the limit is held against; a key passes when figure <= limit), applies, and detail
+(for a reader; may hold figures). A figure that is NULL or NaN where it applies counts as not evaluated, and so does a
+key that isn't there.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def figures(
     frame = pd.DataFrame({"key_no": range(len(planned))})
     frame = frame.assign(**_columns(connection, [name for name in FIGURES if name not in LATER], rules))
     for name in LATER:
-        _doubt(connection, frame, rules, settings)
+        _doubt(connection, frame, rules)
         frame = pd.concat([frame, pd.DataFrame(_columns(connection, [name], rules))], axis=1)
     return frame
 
@@ -103,36 +103,20 @@ def _columns(
     return columns
 
 
-def _doubt(
-    connection: duckdb.DuckDBPyConnection,
-    frame: pd.DataFrame,
-    rules: Sequence[dict[str, Rule]],
-    settings: dict[str, dict[str, Rule]],
-) -> None:
-    """Tell the figures that come later which keys the other checks hold, and above which figure a KPI is held.
+def _doubt(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, rules: Sequence[dict[str, Rule]]) -> None:
+    """Tell the figures that come later which keys the other checks hold.
 
-    `doubted` has key_no, also of keys whose candidate was rejected; `limits` has kpi_id, figure and holds_above.
+    `doubted` has key_no, also of keys whose candidate was rejected.
     """
     held = pd.Series(False, index=frame.index)
     for check in (check for check in RULES if check.name in frame):
         critical = pd.Series([own[check.name].severity == "critical" for own in rules])
         passed = frame[check.name] <= frame[f"{check.name}__limit"]
         held |= critical & frame[f"{check.name}__applies"] & ~passed
-    limits = [
-        {"kpi_id": kpi_id, "figure": check.figure, "holds_above": own[check.name].limit}
-        for kpi_id, own in settings.items()
-        for check in RULES
-        if check.figure in LATER and own[check.name].severity == "critical" and own[check.name].off is None
-    ]
     connection.register("described", pa.table({"key_no": frame.index[held].to_numpy()}))
     connection.execute(
         "create or replace temp table doubted as from described"
         " union select key_no from planned join rejected using (kpi_id, freq, time_period)"
-    )
-    connection.register("described", pa.Table.from_pylist(limits, schema=_LIMITS))
-    connection.execute(
-        "create or replace temp table limits as"
-        " select kpi_id, figure, min(holds_above) as holds_above from described group by all"
     )
     connection.unregister("described")
 
@@ -216,6 +200,7 @@ def _describe(
             [{"kpi_id": i, "segment": s} for i, item in kpis.items() for s in item.kpi.segments],
             _SEGMENTS,
         ),
+        "limits": ([row for item in kpis.values() for row in _limits(item.kpi)], _LIMITS),
         "identity_terms": ([row for one in between for row in _terms(one)], _TERMS),
     }
     for name, (rows, schema) in tables.items():
@@ -234,6 +219,16 @@ def _terms(identity: Identity) -> list[dict[str, Any]]:
     sides = [(True, term) for term in identity.left] + [(False, term) for term in identity.right]
     facts = {"identity": identity.name, "holds": identity.holds, "relation": identity.relation, "n_terms": len(sides)}
     return [facts | {"is_left": is_left} | term.model_dump() for is_left, term in sides]
+
+
+def _limits(kpi: CatalogKpi) -> list[dict[str, Any]]:
+    """From which figure on a KPI is held, of each of LATER that may hold it."""
+    held: dict[str, float] = {}
+    for check in RULES:
+        own = kpi.rules[check.name]
+        if check.figure in LATER and own.severity == "critical" and own.off is None:
+            held[check.figure] = min(own.limit, held.get(check.figure, own.limit))
+    return [{"kpi_id": kpi.kpi_id, "figure": figure, "holds_above": limit} for figure, limit in held.items()]
 
 
 def _null_rule(kpi: CatalogKpi) -> str:
