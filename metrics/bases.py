@@ -1,15 +1,15 @@
 """From a base to the SQL of its dbt models. Pure: the same base gives the same text.
 
-A base `base_<fact>` has up to three models. `…_daily` holds what rolls up, by day, and is the one scan of the fact.
-`…_recounted` holds what doesn't (distinct counts, quantiles, averages), by period. `base_<fact>` puts every leaf of
-every period side by side; KPIs read nothing else. The first two are incremental: each row carries `inputs`, which
-says what its day or period was computed from, and only where that has changed is anything computed again.
+A base has two models. `base_<fact>_daily` holds what rolls up, by day, and is the one scan of the fact. `base_<fact>`
+holds every leaf by period, put together of days or, for what days can't be put together to (distinct counts, quantiles,
+averages), counted again; KPIs read nothing else. Both are incremental: each row carries `inputs`, which says what its
+day or period was computed from, and only where that has changed is anything computed again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import indent
 
 from metrics.cohorts import attributed_sql
@@ -30,13 +30,11 @@ def base_models(base: Base, inputs: str | None = None) -> dict[str, str]:
         models[base.cohort.model] = _attributed(base, base.cohort, incremental=inputs is not None)
     if base.window is None:
         models[f"base_{base.name}_daily"] = _daily(base, inputs)
-    if base.recounted:
-        models[f"base_{base.name}_recounted"] = _recounted(base, inputs)
     if base.window is not None and base.window.taken == "average":
-        models[f"base_{base.name}_by_day"] = _leaves(base)
+        models[f"base_{base.name}_by_day"] = _leaves(base, inputs)
         models[f"base_{base.name}"] = _averages(base)
     else:
-        models[f"base_{base.name}"] = _leaves(base)
+        models[f"base_{base.name}"] = _leaves(base, inputs)
     return models
 
 
@@ -109,48 +107,26 @@ FROM {{{{ this }}}} ANTI JOIN inputs USING (day)
 """
 
 
-def _recounted(base: Base, inputs: str | None) -> str:
-    title = f"{_title(base, 'Recounted for each period of')}\n"
-    fact = _fact(base, base.recounted)
-    daily = f"FROM {{{{ ref('base_{base.days}_daily') }}}} WHERE segment = '_T' AND n_rows > 0"
+def _leaves(base: Base, inputs: str | None) -> str:
+    days = "period_days" if inputs is None else "changed_days"
+    ctes = _periods(base, inputs)
+    parts = []
+    if base.rolled_up:
+        ctes |= _rolled_up(base, days)
+        parts.append("rolled_up")
+    if base.recounted:
+        ctes["fact AS" if inputs is None else "fact AS NOT MATERIALIZED"] = _fact(base, base.recounted)
+        recounted, results = recounts(base, days, narrowed=inputs is not None)
+        ctes |= recounted
+        parts += results
+    head = [_title(base, "Every leaf of")]
+    head += [_incremental("['freq', 'span', 'period_start']")] if inputs is not None else []
+    head += [loops(base)] if base.recounted else []
+    chain = ", ".join(f"{begins} (\n{sql}\n)" for begins, sql in ctes.items())
+    select = f"{chr(10).join(head)}\nWITH {chain}\nSELECT *\nFROM {joined(parts)}\n"
     if inputs is None:
-        ctes, results = recounts(base, "period_days", narrowed=False)
-        return f"""{title}{loops(base)}
-WITH days AS (
-  SELECT day {daily}
-), period_days AS (
-{_period_days(base)}
-), fact AS (
-{fact}
-), {_with(ctes)}
-SELECT *
-FROM {joined(results)}
-"""
-    ctes, results = recounts(base, "changed_days", narrowed=True)
-    return f"""{title}{_incremental("['freq', 'span', 'period_start']")}
-{loops(base)}
-WITH days AS (
-  SELECT day, {"inputs" if base.window is None else f"{inputs} AS inputs"} {daily}
-), period_days AS (
-{_period_days(base)}
-), inputs AS (
-  SELECT freq, span, period_start, MD5(STRING_AGG(inputs, ' ' ORDER BY day)) AS inputs
-  FROM period_days
-  INNER JOIN days USING (day)
-  GROUP BY freq, span, period_start
-), changed AS (
-  SELECT freq, span, period_start, inputs
-  FROM inputs{{% if is_incremental() %}} ANTI JOIN {{{{ this }}}} USING (freq, span, period_start, inputs){{% endif %}}
-), changed_days AS (
-  SELECT freq, span, period_start, day
-  FROM changed
-  INNER JOIN period_days USING (freq, span, period_start)
-), fact AS NOT MATERIALIZED (
-{fact}
-), {_with(ctes)}
-SELECT *
-FROM {joined(results)}
-INNER JOIN changed USING (freq, span, period_start)
+        return select
+    return f"""{select}INNER JOIN changed USING (freq, span, period_start)
 {{% if is_incremental() %}}UNION ALL BY NAME
 -- A period that has no rows any more.
 SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member
@@ -159,56 +135,62 @@ FROM {{{{ this }}}} ANTI JOIN inputs USING (freq, span, period_start)
 """
 
 
-def _leaves(base: Base) -> str:
+def _periods(base: Base, inputs: str | None) -> dict[str, str]:
+    """CTEs by how each begins: the days of each period, and with `inputs` those of the periods that have changed."""
+    of_day = ""
+    if inputs is not None:
+        of_day = ", inputs" if base.window is None else f", {inputs} AS inputs"
+    ctes = {
+        "days AS": f"""  SELECT day{of_day}
+  FROM {{{{ ref('base_{base.days}_daily') }}}}
+  WHERE segment = '_T' AND n_rows > 0""",
+        "period_days AS": _period_days(base),
+    }
+    if inputs is None:
+        return ctes
+    kept = "{% if is_incremental() %} ANTI JOIN {{ this }} USING (freq, span, period_start, inputs){% endif %}"
+    return ctes | {
+        "inputs AS": """  SELECT freq, span, period_start, MD5(STRING_AGG(inputs, ' ' ORDER BY day)) AS inputs
+  FROM period_days
+  INNER JOIN days USING (day)
+  GROUP BY freq, span, period_start""",
+        "changed AS": f"""  SELECT freq, span, period_start, inputs
+  FROM inputs{kept}""",
+        "changed_days AS": """  SELECT freq, span, period_start, day
+  FROM changed
+  INNER JOIN period_days USING (freq, span, period_start)""",
+    }
+
+
+def _rolled_up(base: Base, days: str) -> dict[str, str]:
+    """CTEs by how each begins: what the periods' days come to, `days` naming these."""
+    columns = [_of_period(leaf) for leaf in base.rolled_up]
+    source = f"FROM {{{{ ref('base_{base.days}_daily') }}}} AS daily\n  INNER JOIN {days} USING (day)"
+    ctes = {}
     stocks = [leaf for leaf in base.rolled_up if leaf.leaf_class == "stock"]
-    columns = [_rolled_up(leaf) for leaf in base.rolled_up]
-    ctes = [
-        f"days AS (\n  SELECT * FROM {{{{ ref('base_{base.days}_daily') }}}} WHERE n_rows > 0\n)",
-        f"period_days AS (\n{_period_days(base)}\n)",
-    ]
-    source = "FROM days\nINNER JOIN period_days USING (day)"
     if stocks:
-        chosen = ",\n".join(
-            f"    {'MIN' if leaf.first_day else 'MAX'}(day) FILTER (WHERE {leaf.metric}_rows > 0) AS {leaf.metric}_day"
+        chosen = [
+            f"{'MIN' if leaf.first_day else 'MAX'}(day) FILTER (WHERE {leaf.metric}_rows > 0) AS {leaf.metric}_day"
             for leaf in stocks
-        )
-        ctes.append(
-            f"""stock_days AS (
-  -- The one day of the period that each stock is taken from.
+        ]
+        ctes["stock_days AS"] = f"""  -- The one day of the period that each stock is taken from.
   SELECT
     freq,
-    period_start,
-{chosen}
-  FROM days
-  INNER JOIN period_days USING (day)
-  WHERE segment = '_T' AND span = 'period'
-  GROUP BY freq, period_start
-)"""
-        )
-        source += "\nLEFT JOIN stock_days USING (freq, period_start)"
-    ctes.append(
-        f"""rolled_up AS (
-  SELECT
+    period_start{listed(chosen, "    ")}
+  {source}
+  WHERE n_rows > 0 AND segment = '_T' AND span = 'period'
+  GROUP BY freq, period_start"""
+    joins = "\n  LEFT JOIN stock_days USING (freq, period_start)" if stocks else ""
+    ctes["rolled_up AS"] = f"""  SELECT
     freq,
     span,
     period_start,
     segment,
     member{listed(columns, "    ")}
-{indent(source, "  ")}
-  GROUP BY freq, span, period_start, segment, member
-)"""
-    )
-    final = "SELECT * FROM rolled_up"
-    if base.recounted:
-        names = ", ".join(leaf.metric for leaf in base.recounted)
-        ctes.append(
-            f"""recounted AS (
-  SELECT {", ".join(KEYS)}, {names}
-  FROM {{{{ ref('base_{base.name}_recounted') }}}}
-)"""
-        )
-        final = f"SELECT *\nFROM {joined(['rolled_up', 'recounted'])}"
-    return f"{_title(base, 'Every leaf of')}\nWITH {', '.join(ctes)}\n{final}\n"
+  {source}{joins}
+  WHERE n_rows > 0
+  GROUP BY freq, span, period_start, segment, member"""
+    return ctes
 
 
 def _incremental(unique_key: str) -> str:
@@ -216,10 +198,6 @@ def _incremental(unique_key: str) -> str:
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
     unique_key={unique_key}
 ) }}}}"""
-
-
-def _with(ctes: Mapping[str, str]) -> str:
-    return ", ".join(f"{begins} (\n{sql}\n)" for begins, sql in ctes.items())
 
 
 def _title(base: Base, what: str) -> str:
@@ -254,7 +232,7 @@ def _rows(leaf: LeafQuery) -> str:
     return f"COUNT_IF({leaf.metric}_counts)" if leaf.counts else "COUNT(*)"
 
 
-def _rolled_up(leaf: LeafQuery) -> str:
+def _of_period(leaf: LeafQuery) -> str:
     name = leaf.metric
     if leaf.leaf_class == "stock":
         return f"MAX({name}) FILTER (WHERE span = 'period' AND day = {name}_day AND {name}_rows > 0) AS {name}"

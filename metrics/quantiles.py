@@ -87,6 +87,9 @@ def quantiles(base: Base, leaves: Sequence[LeafQuery]) -> dict[str, str]:
   FROM bins_with_{name}
   INNER JOIN period_pieces USING (freq, span, period_start)
   WHERE least < greatest""",
+        f"codes_with_{name} AS MATERIALIZED": f"""  SELECT DISTINCT piece, code, bin
+  FROM wanted_{name}
+  INNER JOIN bins_of_{name} USING (bin)""",
         f"rows_with_{name} AS": f"""  SELECT
     piece,
     bin,
@@ -94,8 +97,7 @@ def quantiles(base: Base, leaves: Sequence[LeafQuery]) -> dict[str, str]:
     UNNEST([{", ".join(f"'{segment}'" for segment in cuts)}]) AS segment,
     UNNEST([{", ".join(cuts.values())}]) AS member
   FROM values_of_{name}
-  INNER JOIN bins_of_{name} USING (code)
-  SEMI JOIN wanted_{name} USING (piece, bin)""",
+  INNER JOIN codes_with_{name} USING (piece, code)""",
         f"ranked_{name} AS": f"""  SELECT
     {keys},
     below + ROW_NUMBER() OVER (PARTITION BY {keys}, bin ORDER BY value) - 1 AS below,

@@ -14,7 +14,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_absence_days') }} AS absence_days
   WHERE CAST(absence_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, absence_days, absent_employees) AS HUGEINT)), 'fabdb74cb7e371fe') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, absence_days, absent_employees) AS HUGEINT)), 'dacba66c41e0840d') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -37,7 +37,7 @@ SELECT
   END AS member,
   COUNT(*) AS n_rows,
   SUM(absence_days) AS absence_days,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, absence_days, absent_employees) AS HUGEINT)), 'fabdb74cb7e371fe') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, absence_days, absent_employees) AS HUGEINT)), 'dacba66c41e0840d') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, country_member), (day, department_member))

@@ -13,7 +13,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_exits') }} AS exits
   WHERE CAST(exit_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, leavers) AS HUGEINT)), '2eef7b3df44a1320') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, leavers) AS HUGEINT)), '5550770cc53c8baa') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -35,7 +35,7 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, leavers) AS HUGEINT)), '2eef7b3df44a1320') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, leavers) AS HUGEINT)), '5550770cc53c8baa') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, country_member), (day, department_member))

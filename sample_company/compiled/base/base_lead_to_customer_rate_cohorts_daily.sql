@@ -13,7 +13,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM (SELECT * FROM {{ ref('base_lead_to_customer_rate_cohorts_attributed') }} WHERE has_events) AS cohort
   WHERE day IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, lead_to_customer_rate__conversions) AS HUGEINT)), '4301169b54b07a32') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, lead_to_customer_rate__conversions) AS HUGEINT)), 'f5c43728409e19e2') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -36,7 +36,7 @@ SELECT
   END AS member,
   COUNT(*) AS n_rows,
   SUM(lead_to_customer_rate__conversions) AS lead_to_customer_rate__conversions,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, lead_to_customer_rate__conversions) AS HUGEINT)), '4301169b54b07a32') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, lead_to_customer_rate__conversions) AS HUGEINT)), 'f5c43728409e19e2') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member))

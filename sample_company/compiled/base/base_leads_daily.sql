@@ -15,7 +15,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_leads') }} AS leads
   WHERE CAST(lead_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '84d3c4022ea3c1ef') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '9dd30d8cf1cb2bfa') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -39,7 +39,7 @@ SELECT
   COUNT(*) AS n_rows,
   SUM(leads) AS leads,
   SUM(qualified_leads) AS qualified_leads,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '84d3c4022ea3c1ef') AS inputs
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '9dd30d8cf1cb2bfa') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member))

@@ -15,7 +15,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_support_tickets') }} AS support_tickets
   WHERE CAST(survey_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '25df004b51637b9f') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '2acc51c194145d7a') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -39,7 +39,7 @@ SELECT
   COUNT(*) AS n_rows,
   SUM(satisfied_answers) AS satisfied_answers,
   SUM(survey_answers) AS survey_answers,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '25df004b51637b9f') AS inputs
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '2acc51c194145d7a') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member))

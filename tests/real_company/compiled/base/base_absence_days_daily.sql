@@ -13,7 +13,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_absence_days') }} AS absence_days
   WHERE CAST(absence_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, absence_days, absent_employees) AS HUGEINT)), 'b36bcae05b7daaa1') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, absence_days, absent_employees) AS HUGEINT)), '6fd7db4c79d34919') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -34,7 +34,7 @@ SELECT
   END AS member,
   COUNT(*) AS n_rows,
   SUM(absence_days) AS absence_days,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, absence_days, absent_employees) AS HUGEINT)), 'b36bcae05b7daaa1') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(department_member, absence_days, absent_employees) AS HUGEINT)), '6fd7db4c79d34919') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, department_member))

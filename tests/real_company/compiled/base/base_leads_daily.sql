@@ -12,7 +12,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_leads') }} AS leads
   WHERE CAST(lead_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '53a59b3a9dd43a78') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '3c37953dea700348') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -27,7 +27,7 @@ SELECT
   '_T' AS member,
   COUNT(*) AS n_rows,
   SUM(qualified_leads) AS qualified_leads,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '53a59b3a9dd43a78') AS inputs
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '3c37953dea700348') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day))

@@ -12,7 +12,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_web_sessions') }} AS web_sessions
   WHERE CAST(session_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '3730ae5d70695937') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '492f97d5c5dda575') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -27,7 +27,7 @@ SELECT
   '_T' AS member,
   COUNT(*) AS n_rows,
   SUM(web_sessions) AS web_sessions,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '3730ae5d70695937') AS inputs
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '492f97d5c5dda575') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day))
