@@ -9,11 +9,11 @@ from metrics.bases import base_models, inputs_of
 from metrics.compiler import kpi_sql
 from metrics.errors import NyckeltalError
 from metrics.planner import bases, plan
-from metrics.registry import Adoption, Definition, Kpi, Target
+from metrics.registry import Adoption, Definition, Freq, Kpi, Target
 from metrics.semantic import SemanticLayer
 
 PROJECT = Path(__file__).parent / "project"
-FREQS = ("W", "M", "Q", "A")
+FREQS: tuple[Freq, ...] = ("W", "M", "Q", "A")
 _COLUMNS = {"event_id", "event_date", "_loaded_at"}
 
 

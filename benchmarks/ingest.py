@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,26 +48,16 @@ def main() -> None:
     if arguments.child:
         results_file.give(taken_in(arguments.child[0], Path(arguments.child[1])))
         return
-    runs = [run for rows in ONE_FILE for run in _runs(lambda folder, rows=rows: one_file(folder, rows))]
+    runs = [run for rows in ONE_FILE for run in _runs(partial(one_file, rows=rows))]
     runs += _runs(_small_files)
     results_file.write(ingest={"runs": runs})
     _show(runs)
 
 
 def _runs(make: Callable[[Path], None]) -> list[dict[str, Any]]:
-    """Each contender several times in turn, in a process of its own, and the run with its middle time."""
     with tempfile.TemporaryDirectory(prefix="nyckeltal-bench-") as name:
-        folder = Path(name)
-        make(folder / "sources")
-        measured: dict[str, list[dict[str, Any]]] = {"duckdb": [], "ingest": []}
-        for _ in range(_REPEATS):
-            for contender, runs in measured.items():
-                runs.append(results_file.child("benchmarks.ingest", contender, folder))
-        contents = {run.pop("content") for runs in measured.values() for run in runs}
-        return [
-            {"contender": contender, **results_file.median(runs), "equal": len(contents) == 1}
-            for contender, runs in measured.items()
-        ]
+        make(Path(name) / "sources")
+        return results_file.in_turn("benchmarks.ingest", ("duckdb", "ingest"), Path(name), _REPEATS)
 
 
 def taken_in(contender: str, folder: Path) -> dict[str, Any]:

@@ -42,18 +42,10 @@ def main() -> None:
         os.environ["NYCKELTAL_DATA_DIR"] = arguments.child[1]
         _child(arguments.child[0], Company.load(PROJECT / "sample_company"))
         return
-    measured: dict[str, list[dict[str, Any]]] = {name: [] for name in _CONTENDERS}
     with tempfile.TemporaryDirectory(prefix="nyckeltal-bench-") as name:
         simulate(Path(name) / "sources", Span(start=START, until=yesterday(), seed=1, scale=1.0))
         results_file.child("benchmarks.overhead", "kpi_run", name)
-        for _ in range(_REPEATS):
-            for contender, runs in measured.items():
-                runs.append(results_file.child("benchmarks.overhead", contender, name))
-    contents = {run.pop("content") for runs in measured.values() for run in runs}
-    runs = [
-        {"contender": contender, **results_file.median(times), "equal": len(contents) == 1}
-        for contender, times in measured.items()
-    ]
+        runs = results_file.in_turn("benchmarks.overhead", _CONTENDERS, Path(name), _REPEATS)
     results_file.write(overhead={"runs": runs})
     _show(runs)
 
@@ -67,11 +59,14 @@ def _child(contender: str, company: Company) -> None:
         timing = _models_sql(company, copy)
         warehouse = copy
     else:
-        scripts = Path(sys.executable).parent
-        command = [scripts / "kpi", "run"] if contender == "kpi_run" else [scripts / "dbt", "--quiet", "build"]
+        command = ["kpi", "run"] if contender == "kpi_run" else ["dbt", "--quiet", "build"]
         watch = results_file.Stopwatch()
+        program = Path(sys.executable).parent / command[0]
         subprocess.run(
-            command, env=os.environ | dbt_project.environment(company), stdout=subprocess.DEVNULL, check=True
+            [program, *command[1:]],
+            env=os.environ | dbt_project.environment(company),
+            stdout=subprocess.DEVNULL,
+            check=True,
         )
         timing = watch.stop()
     results_file.give({**timing, "content": _content(warehouse)})

@@ -48,6 +48,16 @@ def child(module: str, *arguments: str | Path) -> dict[str, Any]:
     return measured
 
 
+def in_turn(module: str, contenders: Sequence[str], folder: Path, times: int) -> list[dict[str, Any]]:
+    """Each contender so many times in turn: the run with its middle time, and whether all left the same content."""
+    measured: dict[str, list[dict[str, Any]]] = {name: [] for name in contenders}
+    for _ in range(times):
+        for contender, runs in measured.items():
+            runs.append(child(module, contender, folder))
+    contents = {run.pop("content") for runs in measured.values() for run in runs}
+    return [{"contender": name, **median(runs), "equal": len(contents) == 1} for name, runs in measured.items()]
+
+
 class Stopwatch:
     """Seconds by the clock, and those that processors worked for this process and its children, since it was made.
 

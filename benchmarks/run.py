@@ -25,7 +25,7 @@ _CONSOLE = Console()
 ALL = tuple(CONTENDERS)
 _MONTH = ("hand_month", "engine_month")
 # (rows, months, contenders, times); MetricFlow's hundreds of queries are left out where they would take hours.
-SIZES = (
+SIZES: tuple[tuple[int, int, tuple[str, ...], int], ...] = (
     (1_000_000, 36, ALL, 3),
     (10_000_000, 36, ALL, 3),
     (10_000_000, 12, _MONTH, 1),
@@ -67,7 +67,8 @@ def main() -> None:
     parser.add_argument("--child", nargs=2, metavar=("CONTENDER", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        _child(*arguments.child, Size(int(arguments.rows), arguments.months, SEED), arguments.memory_limit)
+        contender, folder = arguments.child
+        _child(contender, folder, Size(int(arguments.rows), arguments.months, SEED), arguments.memory_limit)
         return
     sizes = SIZES
     if arguments.rows:
