@@ -4,8 +4,7 @@ One scan by day for what can be added up, with the segments as grouping sets. Di
 that neither a week nor a month parts, with the members of all segments as bits of one number; periods unite these and
 count by equal bits (each user once per period and member, one segment after the other, took twice as long, and
 COUNT(DISTINCT) in grouping sets six times). Quantiles: all values counted in bins, and only those of the bins that hold
-a quantile's ranks sorted (lists of all values, one cut after the other, took twice as long). Everything ends in one
-table per shape.
+a quantile's ranks sorted (lists of all values, one cut after the other, took twice as long).
 """
 
 from __future__ import annotations
@@ -52,17 +51,12 @@ _QUANTILES = {"latency_p50": 0.5, "latency_p95": 0.95}
 
 
 def compute(connection: duckdb.DuckDBPyConnection, *, only_last_month: bool = False) -> None:
-    """Makes the table `hand`: freq, period_start, segment, member, and a column per KPI.
+    """Makes the table `result`: a row with a value for each KPI, period and member.
 
     `only_last_month` computes the periods that the last month touches, from the rows that those need.
     """
     for statement in _statements(only_last_month):
         connection.execute(statement)
-
-
-def kpis() -> tuple[str, ...]:
-    """The columns of `hand` that are KPIs."""
-    return (*_SUMS, *_COUNTED, *_QUANTILES, *_RATIOS)
 
 
 def _statements(only_last_month: bool) -> Iterator[str]:
@@ -107,11 +101,16 @@ def _statements(only_last_month: bool) -> Iterator[str]:
                   group by all)
             join members using (segment) where u & bit <> 0 group by all"""
     yield from _quantiles(since)
-    ratios = ", ".join(f"({sql})::double as {name}" for name, sql in _RATIOS.items())
-    yield f"""create or replace table hand as
-        select *, {ratios}
-        from added join counted using (freq, period_start, segment, member)
-        join quantiles using (freq, period_start, segment, member)"""
+    added_up = (*_SUMS, *_COUNTED, *_QUANTILES)
+    values = [f"{name}::double as {name}" for name in added_up]
+    values += [f"({sql})::double as {name}" for name, sql in _RATIOS.items()]
+    yield f"""create or replace table result as
+        select kpi_id, freq, period_start, segment, member, value from (
+            unpivot (
+                select freq, period_start, segment, member, {", ".join(values)}
+                from added join counted using (freq, period_start, segment, member)
+                join quantiles using (freq, period_start, segment, member))
+            on {", ".join((*added_up, *_RATIOS))} into name kpi_id value value)"""
     yield "drop table days; drop table added; drop table counted; drop table quantiles; drop table keys;" \
         " drop table members; drop table segments"  # fmt: skip
 
