@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import duckdb
 
@@ -88,13 +88,14 @@ class Loaded:
     unreadable: dict[str, str]
 
 
-def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Loaded:
-    """Read the supplied KPIs' tables into temporary tables.
+def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None = None) -> Loaded:
+    """Read the supplied KPIs' tables into temporary tables; with `since` only periods that end on that day or later.
 
+    Of protected KPIs all rows are read, as they tell of each other.
     `candidate_rows` has COLUMNS, `candidate_parts` too: the rows of parts of weeks, which are no candidates but what
     disclosure control has to know. `candidate_keys` has one row per key; `builds` the newest build of each KPI.
     """
-    unreadable = _load_rows(connection, catalog)
+    unreadable = _load_rows(connection, catalog, since)
     connection.execute(_KEYS)
     builds = newest_builds(connection)
     protected = {kpi.kpi_id for kpi in catalog.kpis if kpi.protected}
@@ -107,7 +108,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Loaded:
     return Loaded(candidates, builds, unreadable)
 
 
-def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, str]:
+def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None) -> dict[str, str]:
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     connection.execute(f"create or replace temp table candidate_rows ({columns})")
     casts = ", ".join(f"{name}::{kind}" for name, kind in COLUMNS.items())
@@ -120,7 +121,9 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[
             continue
         try:
             connection.execute(
-                f'insert into candidate_rows select {casts} from kpi."{kpi.model}" where kpi_id = ?', [kpi.kpi_id]
+                f'insert into candidate_rows select {casts} from kpi."{kpi.model}"'
+                " where kpi_id = $kpi_id and coalesce(period_end >= $since, true)",
+                {"kpi_id": kpi.kpi_id, "since": date.min if kpi.protected or since is None else since},
             )
         except duckdb.Error as error:  # its message may quote values
             unreadable[kpi.kpi_id] = f"table kpi.{kpi.model} can't be read ({type(error).__name__})"

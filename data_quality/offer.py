@@ -58,7 +58,7 @@ def read(
 ) -> Offer:
     """The offer of the keys whose period ended in [first, last], or of one of them, from an open warehouse."""
     planned = {item.key: item for item in plan(connection, company, catalog, first, last) if only in (None, item.key)}
-    loaded = candidates.load(connection, catalog)
+    loaded = candidates.load(connection, catalog, since=first)
     # Of protected KPIs always all, as they tell of each other.
     observable: dict[str, date | None] = {kpi.kpi_id: None for kpi in catalog.kpis if kpi.protected and kpi.supplied}
     observable |= {item.kpi.kpi_id: item.observable_from for item in planned.values()}

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -91,12 +92,12 @@ class CatalogKpi(BaseModel):
         """(feed, raw column) of each that its values depend on."""
         return [(feed, column) for feed, columns in self.inputs.items() for column in columns]
 
-    @property
+    @cached_property
     def rules(self) -> dict[str, Rule]:
         """Every check of the gate as it is for this KPI."""
         return rules_for(self.gate)
 
-    @property
+    @cached_property
     def severities(self) -> dict[str, Severity]:
         """Of every check of the gate, what failing it does to this KPI."""
         return {name: rule.severity for name, rule in self.rules.items()}

@@ -22,6 +22,7 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
     """
 
     _engines: dict[str, Engine]
+    _tables: set[str]
 
     @classmethod
     def from_config_value(
@@ -34,6 +35,13 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
     def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
         """Yes: a run over 37 months plans each asset once. Its months in progress aren't shown one by one."""
         return True
+
+    def has_table(self, table_name: str) -> bool:
+        """As its base, which opens the file anew to look, several times for each event. A table that is there stays."""
+        tables = self.__dict__.setdefault("_tables", set())
+        if table_name not in tables and super().has_table(table_name):
+            tables.add(table_name)
+        return table_name in tables
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

@@ -48,12 +48,13 @@ def controlled(
     public = _public(committed, kpis)
     found = systems(rows, kpis, today)
     first = _each_by_itself(rows, kpis, public, _unsafe(rows, kpis, found, today))
+    released = set(admitted)
     hidden, costs = set(first.hidden), dict(first.costs)
-    for system in found:
+    # Where nothing is released that the public hasn't, there is nothing that could be hidden to protect another.
+    for system in found if any(cell[:3] in released for cell in costs) else ():
         for cell in protect(system, public.values.keys(), costs):
             hidden.add(cell)
             del costs[cell]
-    released = set(admitted)
     outgoing = []
     for row in rows:
         cell = cell_of(row)
