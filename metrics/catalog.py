@@ -39,7 +39,7 @@ class CatalogKpi(BaseModel):
     """One adopted KPI: its standard definition, its adoption, and what was derived from the lineage.
 
     `feeds` are all upstream; `inputs` are, by feed, the raw columns that its values depend on (its adopted segments'
-    among them).
+    among them). `covers` are the KPIs whose totals depend on no input but those that its own total depends on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +71,7 @@ class CatalogKpi(BaseModel):
     model: str
     feeds: tuple[str, ...]
     inputs: dict[str, tuple[str, ...]]
+    covers: tuple[str, ...]
     entities: tuple[str, ...]
     supplied: bool
     missing_entities: tuple[str, ...]

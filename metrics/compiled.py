@@ -31,12 +31,23 @@ def folder(company: Company) -> Path:
 
 @dataclass(frozen=True)
 class Defined:
-    """An adopted KPI's plan, what lies upstream of it, its definition as it stands, and the raw columns it reads."""
+    """An adopted KPI's plan, what lies upstream of it, its definition as it stands, and the raw columns it reads.
+
+    `total_inputs` are those that its total needs, without segments.
+    """
 
     plan: KpiPlan
     upstream: Upstream
     current: Current
     inputs: Mapping[str, tuple[str, ...]]
+    total_inputs: Mapping[str, tuple[str, ...]]
+
+    def covers(self, other: Defined) -> bool:
+        """Whether the other KPI's total depends on no raw column, and no feed's rows, but those that its own does."""
+        return all(
+            feed in self.total_inputs and set(columns) <= set(self.total_inputs[feed])
+            for feed, columns in other.total_inputs.items()
+        )
 
 
 @dataclass(frozen=True)
@@ -136,7 +147,7 @@ def compile_company(company: Company, planned: CompanyPlan | None = None) -> dic
     for one in planned.kpis:
         files[f"kpi/{one.plan.kpi.model}.sql"] = kpi_sql(one.plan, planned.bases, one.current.hash)
     files["kpi/candidates.sql"] = candidates_sql([one.plan for one in planned.kpis])
-    files["catalog.json"] = _catalog(company, [_entry(one) for one in planned.kpis], planned.identities)
+    files["catalog.json"] = _catalog(company, [_entry(one, planned.kpis) for one in planned.kpis], planned.identities)
     return files
 
 
@@ -199,7 +210,8 @@ def _defined(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> Defined:
             "persons", "the KPI reads personal data, so it needs the persons behind it", standard=True
         )
     inputs = lineage.feed_columns(_generated(one, layer))
-    return Defined(one, upstream, current_definition(one.kpi, layer, lineage), inputs)
+    total_inputs = lineage.feed_columns(_generated(plan(one.kpi.unsegmented, layer), layer))
+    return Defined(one, upstream, current_definition(one.kpi, layer, lineage), inputs, total_inputs)
 
 
 def current_definition(kpi: Kpi, layer: SemanticLayer, lineage: Lineage) -> Current:
@@ -220,8 +232,9 @@ def _base_models(base: Base, lineage: Lineage) -> dict[str, str]:
     return base_models(base, inputs_of(base, columns, definition_hash(lineage.parts(base_models(base)))))
 
 
-def _entry(defined: Defined) -> CatalogKpi:
+def _entry(defined: Defined, adopted: Sequence[Defined]) -> CatalogKpi:
     one, upstream = defined.plan, defined.upstream
+    supplied = [other for other in adopted if other is not defined and other.upstream.supplied]
     definition, adoption = one.kpi.definition, one.kpi.adoption
     persons = definition.persons
     return CatalogKpi(
@@ -252,6 +265,7 @@ def _entry(defined: Defined) -> CatalogKpi:
         model=one.kpi.model,
         feeds=upstream.feeds,
         inputs=dict(defined.inputs),
+        covers=tuple(other.plan.kpi.id for other in supplied if defined.covers(other)),
         entities=upstream.entities,
         supplied=upstream.supplied,
         missing_entities=upstream.missing_entities,

@@ -192,6 +192,11 @@ class Kpi:
         return replace(self, adoption=self.adoption.model_copy(update=all_of_it))
 
     @property
+    def unsegmented(self) -> Kpi:
+        """It as if no segment were adopted."""
+        return replace(self, adoption=self.adoption.model_copy(update={"segments": ()}))
+
+    @property
     def model(self) -> str:
         """Its dbt model."""
         return f"kpi_{self.id}"

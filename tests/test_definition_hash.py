@@ -198,3 +198,13 @@ def test_the_raw_columns_that_a_definition_reads(definitions: Definitions) -> No
     assert set(whole["leads"]) >= {"lead_id", "created_at", "channel", "country", "status"}
     rows = lineage.feed_columns({"a": "select count(*) as n from {{ ref('fct_leads') }}"})
     assert rows == {"leads": ()}
+
+
+def test_a_kpi_covers_those_whose_totals_read_nothing_else(definitions: Definitions) -> None:
+    """Whatever their segments read; and neither two flows of the same feeds, nor a total of a feed that it doesn't."""
+    planned = {one.plan.kpi.id: one for one in plan_company(definitions.company).kpis}
+    cost, customers, orders = (planned[name] for name in ("cac", "new_customers", "average_order_value"))
+    assert ("orders", "channel") in [(feed, one) for feed, columns in customers.inputs.items() for one in columns]
+    assert "channel" not in cost.inputs["orders"]
+    assert cost.covers(customers) and not customers.covers(cost)
+    assert not orders.covers(customers) and not customers.covers(orders)

@@ -73,6 +73,7 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
         "model": f"kpi_{kpi_id}",
         "feeds": ("orders",),
         "inputs": {"orders": ("amount", "country", "ordered_at")},
+        "covers": (),
         "entities": ("orders",),
         "supplied": True,
         "missing_entities": (),

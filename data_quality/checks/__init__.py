@@ -2,11 +2,11 @@
 `metrics/check_rules.py`.
 
 A figure is computed by a function or a query over the warehouse and the temporary tables of `candidates.py`
-(candidate_rows, builds), of `history.py` and of this module (planned, rules, kpi_feeds, kpi_inputs, kpi_segments,
-identity_terms, limits, feeds). One of LATER is computed after the others, and finds in `doubted` the keys that they
-hold. It gives key_no, figure (what the limit is held against; a key passes when figure <= limit), applies, and detail
-(for a reader; may hold figures). A figure that is NULL or NaN where it applies counts as not evaluated, and so does a
-key that isn't there.
+(candidate_rows, builds), of `history.py` and of this module (planned, rules, kpi_feeds, kpi_inputs, kpi_covers,
+kpi_segments, identity_terms, limits, feeds). One of LATER is computed after the others, and finds in `doubted` the keys
+that they hold. It gives key_no, figure (what the limit is held against; a key passes when figure <= limit), applies, and
+detail (for a reader; may hold figures). A figure that is NULL or NaN where it applies counts as not evaluated, and so
+does a key that isn't there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from data_quality import feed_statistics
 from data_quality.candidates import Loaded
-from data_quality.checks import candidate, change, feeds, history, identities, inputs, members
+from data_quality.checks import candidate, change, feeds, held, history, identities, inputs, members
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
@@ -29,6 +29,7 @@ from metrics.catalog import CatalogKpi
 from metrics.check_rules import RULES, Rule
 from metrics.company import Company
 from metrics.identities import Identity
+from metrics.periods import later
 
 Figure = Callable[[duckdb.DuckDBPyConnection], pd.DataFrame]
 COLUMNS = ("key_no", "figure", "applies", "detail")
@@ -58,8 +59,9 @@ FIGURES: dict[str, Figure] = {
     "null_share": _by(inputs.NULL_SHARE),
     "drift": inputs.drift,
     "rows_ahead": _by(feeds.share("n_ahead", "of the rows are dated after their delivery")),
+    "held_beside": _by(held.HELD_BESIDE),
 }
-LATER = ("surprise", "member_shift", "broken_identities")
+LATER = ("surprise", "member_shift", "broken_identities", "held_beside")
 
 
 def figures(
@@ -106,17 +108,22 @@ def _columns(
 def _doubt(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, rules: Sequence[dict[str, Rule]]) -> None:
     """Tell the figures that come later which keys the other checks hold.
 
-    `doubted` has key_no, also of keys whose candidate was rejected.
+    `doubted` has key_no, also of keys whose candidate was rejected, and `for_values`: whether values are there and held,
+    rather than still to come.
     """
-    held = pd.Series(False, index=frame.index)
+    doubted = pd.DataFrame({"key_no": frame.index, "held": False, "for_values": False})
     for check in (check for check in RULES if check.name in frame):
         critical = pd.Series([own[check.name].severity == "critical" for own in rules])
         passed = frame[check.name] <= frame[f"{check.name}__limit"]
-        held |= critical & frame[f"{check.name}__applies"] & ~passed
-    connection.register("described", pa.table({"key_no": frame.index[held].to_numpy()}))
+        fails = critical & frame[f"{check.name}__applies"] & ~passed
+        doubted["held"] |= fails
+        doubted["for_values"] |= fails & (not check.fixed)
+    connection.register("described", pa.Table.from_pandas(doubted, preserve_index=False))
     connection.execute(
-        "create or replace temp table doubted as from described"
-        " union select key_no from planned join rejected using (kpi_id, freq, time_period)"
+        "create or replace temp table doubted as"
+        " select key_no, for_values or r.kpi_id is not null as for_values"
+        " from described join planned using (key_no) left join rejected r using (kpi_id, freq, time_period)"
+        " where held or r.kpi_id is not null"
     )
     connection.unregister("described")
 
@@ -165,6 +172,7 @@ def _describe(
             "time_period": item.period.code,
             "period_start": item.period.start,
             "period_end": item.period.end,
+            "reaches_to": later(item.period.end, item.kpi.matures_after or "0 days"),
         }
         for number, item in enumerate(planned)
     ]
@@ -195,6 +203,10 @@ def _describe(
         "kpi_inputs": (
             [{"kpi_id": i, "feed": f, "column_name": c} for i, item in kpis.items() for f, c in item.kpi.input_columns],
             _INPUTS,
+        ),
+        "kpi_covers": (
+            [{"kpi_id": i, "covered": c} for i, item in kpis.items() for c in (i, *item.kpi.covers)],
+            _COVERS,
         ),
         "kpi_segments": (
             [{"kpi_id": i, "segment": s} for i, item in kpis.items() for s in item.kpi.segments],
@@ -247,6 +259,7 @@ _PLANNED = pa.schema(
         ("time_period", _TEXT),
         ("period_start", _DAY),
         ("period_end", _DAY),
+        ("reaches_to", _DAY),
     ]
 )
 _RULES = pa.schema(
@@ -269,6 +282,7 @@ _RULES = pa.schema(
 )
 _FEEDS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT)])
 _INPUTS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT), ("column_name", _TEXT)])
+_COVERS = pa.schema([("kpi_id", _TEXT), ("covered", _TEXT)])
 _SEGMENTS = pa.schema([("kpi_id", _TEXT), ("segment", _TEXT)])
 _TERMS = pa.schema(
     [

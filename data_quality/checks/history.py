@@ -16,10 +16,25 @@ from data_quality.admission import newest_decisions
 from data_quality.candidates import Candidate
 from data_quality.ledger import OBSERVATIONS, VERDICTS, Ledger
 from data_quality.verdict import Key
+from metrics.check_rules import RULES
 
+# A period that isn't complete, or isn't there, is held for what is still to come and not for what its values are.
+_PROMISED = tuple(check.name for check in RULES if check.fixed)
 # Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
-_HISTORY = """
-create or replace temp table rejected as from rejected_keys;
+_HISTORY = f"""
+create or replace temp table rejected as select * exclude (decision) from decided where decision = 'reject';
+create or replace temp table released as select * exclude (decision) from decided where decision = 'release';
+create or replace temp table holds as
+from (from verdicts qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1)
+where verdict = 'hold';
+create or replace temp table held_before as
+select kpi_id, freq, time_period
+from holds
+where len(list_filter(
+    from_json(checks, '[{{"check": "VARCHAR", "severity": "VARCHAR", "outcome": "VARCHAR"}}]'),
+    lambda one: one.severity = 'critical' and one.outcome in ('fail', 'not_evaluated')
+        and one.check not in {_PROMISED}
+)) > 0;
 create or replace temp table history as
 with published as (
     select
@@ -40,10 +55,7 @@ with published as (
         and c.segment = l.segment and c.member = l.member
 ),
 held as (
-    select kpi_id, freq, time_period from (
-        from verdicts qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1
-    )
-    where verdict = 'hold'
+    select kpi_id, freq, time_period from holds
     union all
     from rejected
 )
@@ -57,31 +69,32 @@ anti join planned using (kpi_id, freq, time_period)
 anti join published using (kpi_id, freq, time_period)
 anti join held using (kpi_id, freq, time_period)
 """
-_KEY = pa.schema([(name, pa.string()) for name in ("kpi_id", "freq", "time_period")])
+_DECIDED = pa.schema([(name, pa.string()) for name in ("kpi_id", "freq", "time_period", "decision")])
 _SEQUENCE = pa.field("sequence", pa.int64())
 
 
 def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidates: Mapping[Key, Candidate]) -> None:
-    """Put the history into the temporary table `history`, and the keys whose candidate was rejected into `rejected`.
+    """Put the history into the temporary table `history`, the keys whose candidate was rejected or released into
+    `rejected` and `released`, and those that an earlier run held for what their values are into `held_before`.
 
     Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,
     n_obs, and `vouched`: a decision let it through. Needs the temporary tables of `candidates.py` and of
     `checks/__init__.py`. `ledger` is None where nothing was ever published.
     """
-    rejected: list[Key] = []
+    decided: list[tuple[str, ...]] = []
     observations, verdicts = OBSERVATIONS.append(_SEQUENCE).empty_table(), VERDICTS.append(_SEQUENCE).empty_table()
     if ledger is not None:
         observations, verdicts = ledger.observations, ledger.verdicts
         decisions = newest_decisions(ledger)
-        rejected = [
-            key
+        decided = [
+            (*key, made["decision"])
             for key, candidate in candidates.items()
-            if (made := decisions.get((*key, candidate.candidate_hash))) and made["decision"] == "reject"
+            if (made := decisions.get((*key, candidate.candidate_hash)))
         ]
     given = {
         "observations": observations,
         "verdicts": verdicts,
-        "rejected_keys": pa.Table.from_pylist([dict(zip(_KEY.names, key, strict=True)) for key in rejected], _KEY),
+        "decided": pa.Table.from_pylist([dict(zip(_DECIDED.names, one, strict=True)) for one in decided], _DECIDED),
     }
     for name, table in given.items():
         connection.register(name, table)

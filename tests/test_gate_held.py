@@ -1,0 +1,103 @@
+"""What is held flags what else is computed of the same rows."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_quality import decisions
+from data_quality.verdict import Verdict
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi, months
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    found = warehouse_factory.make(tmp_path, monkeypatch)
+    found.feed("orders", history_from=date(2025, 1, 1), watermark=date(2026, 12, 31))
+    found.now("2027-01-05T07:00:00")
+    return found
+
+
+def rows(wrong: str) -> dict[str, list[dict[str, Any]]]:
+    """Two years of months, weeks, quarters and years, of which one month is wrong by half, and no other period."""
+    found = months("2025-01", "2026-12", lambda n: 1000.0 + n % 3)
+    found[wrong] = cells(1500, SE=1500)
+    found |= {f"2026-W{number:02}": cells(230, SE=230) for number in range(1, 15)}
+    return found | {"2026-Q1": cells(3500, SE=3500), "2026-Q2": cells(3000, SE=3000), "2026": cells(12500, SE=12500)}
+
+
+def of_all_freqs(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(kind="stock", freqs=("W", "M", "Q", "A")), rows("2026-01"))
+
+
+def flagged(verdicts: dict[tuple[str, str], Verdict]) -> set[str]:
+    """The periods, or KPIs and periods where there are several KPIs, that share days with what is held."""
+    several = len({kpi_id for kpi_id, _ in verdicts}) > 1
+    return {
+        f"{kpi_id} {period}" if several else period
+        for (kpi_id, period), found in verdicts.items()
+        if "clear_of_held" in {one.check for one in found.failing}
+    }
+
+
+def decide(warehouse: Warehouse, decision: Any, period: str) -> None:
+    decisions.decide(
+        warehouse.company, warehouse.catalog, decision, "revenue", period, reason="a big order", by="controller"
+    )
+
+
+SHARING_DAYS_WITH_JANUARY = {"2026-W01", "2026-W02", "2026-W03", "2026-W04", "2026-W05", "2026-Q1", "2026"}
+
+
+def test_shorter_and_longer_periods_of_a_held_one_are_flagged(warehouse: Warehouse) -> None:
+    of_all_freqs(warehouse)
+    verdicts = warehouse.judge("2026-01-01", "2026-12-31")
+    assert "plausible_change" in {one.check for one in verdicts["revenue", "2026-01"].failing}
+    assert flagged(verdicts) == SHARING_DAYS_WITH_JANUARY
+    (told,) = verdicts["revenue", "2026-W03"].failing
+    assert told.detail == "of the same rows as what is held: revenue 2026-01"
+
+
+def test_what_an_earlier_run_held_counts_until_it_is_released(warehouse: Warehouse) -> None:
+    of_all_freqs(warehouse)
+    warehouse.now("2026-04-03T07:00:00")
+    warehouse.judge("2025-01-01", "2026-01-31")
+    warehouse.publish("2025-01-01", "2026-01-31")
+    assert "2026-Q1" in flagged(warehouse.judge("2026-03-01", "2026-03-31"))
+    decide(warehouse, "release", "2026-01")
+    assert not flagged(warehouse.judge("2026-03-01", "2026-03-31"))
+    assert not flagged(warehouse.judge("2026-01-01", "2026-01-31"))
+
+
+def test_what_was_rejected_counts_though_it_passes_every_check(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(kind="stock", freqs=("M", "Q")), rows("2025-12"))
+    warehouse.judge("2025-06-01", "2026-01-31")
+    warehouse.publish("2025-06-01", "2026-01-31")
+    warehouse.judge("2026-02-28", "2026-02-28")
+    decide(warehouse, "reject", "2026-02")
+    assert flagged(warehouse.judge("2026-02-01", "2026-06-30")) == {"2026-Q1"}
+
+
+def test_a_period_that_is_not_complete_doubts_no_other(warehouse: Warehouse) -> None:
+    warehouse.feed("orders", history_from=date(2025, 1, 1), watermark=date(2026, 4, 10))
+    warehouse.add(kpi(kind="stock", freqs=("W", "M", "Q", "A")), rows("2025-12"))
+    verdicts = warehouse.judge("2026-04-01", "2026-04-30")
+    assert verdicts["revenue", "2026-04"].verdict == "hold"
+    assert not flagged(verdicts)
+
+
+def test_kpis_that_cover_a_held_one_are_flagged_cohorts_until_their_window_closes(warehouse: Warehouse) -> None:
+    calm = months("2025-01", "2026-12", lambda n: 1000.0 + n % 3)
+    warehouse.add(kpi("revenue"), calm | {"2026-03": cells(1500, SE=1500)})
+    warehouse.add(kpi("order_value", covers=("revenue",)), calm)
+    warehouse.add(kpi("lead_value", covers=("revenue",), matures_after="25 days"), calm)
+    warehouse.add(kpi("orders"), calm)
+    assert flagged(warehouse.judge("2026-01-01", "2026-04-30")) == {
+        "order_value 2026-03",
+        "lead_value 2026-02",
+        "lead_value 2026-03",
+    }
