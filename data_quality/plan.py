@@ -16,11 +16,17 @@ from metrics.periods import Period, later, periods_between
 
 @dataclass(frozen=True)
 class Planned:
-    """One key to judge. `observable_from` is the first day that the KPI's whole input covers, with its look-back."""
+    """One key to judge.
+
+    `observable_from` is the first day that the KPI's whole input covers, with its look-back; `reaches_to` the last one
+    that the key's value is computed from, and `is_over` whether that day is.
+    """
 
     kpi: CatalogKpi
     period: Period
     observable_from: date | None
+    reaches_to: date
+    is_over: bool
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -46,7 +52,8 @@ def plan(
         start = first if observable is None else max(first, observable)
         for freq in kpi.freqs:
             for period in periods_between(freq, start, min(last, yesterday)):
-                planned.append(Planned(kpi, period, observable))
+                reaches_to = later(period.end, kpi.matures_after) if kpi.matures_after else period.end
+                planned.append(Planned(kpi, period, observable, reaches_to, reaches_to <= yesterday))
     return planned
 
 

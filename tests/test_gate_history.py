@@ -13,6 +13,7 @@ import pytest
 from data_quality import decisions
 from data_quality.checks import change, series
 from data_quality.checks.series import Periods
+from data_quality.verdict import Verdict
 from metrics.periods import parse
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi, months
@@ -128,6 +129,31 @@ def test_what_a_ratio_hides_shows_in_its_numerator_and_denominator(warehouse: Wa
     found = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
     assert found.verdict == "hold"
     assert found.failing[0].detail.startswith("its numerator: -29.3 %")
+
+
+def test_a_cohort_is_held_against_earlier_ones_once_its_window_has_closed(warehouse: Warehouse) -> None:
+    """Until then it can't have come up to them; how many it is a rate of can, and the feeds must reach its end."""
+    cohort = kpi(unit="fraction", kind="ratio", metric_type="ratio", segments=(), matures_after="60 days")
+
+    def judged_at(now: str, watermark: date, **behind: float) -> Verdict:
+        rows = months("2025-01", "2026-02", calm)
+        for code in rows:
+            rows[code] = [{**cells(0.1)[0], "numerator": 200, "denominator": 2000, "n_obs": 2000}]
+        rows["2026-02"][0].update(obs_value=0.05, numerator=100, **behind)
+        warehouse.add(cohort, rows)
+        warehouse.feed("orders", history_from=date(2025, 1, 1), watermark=watermark)
+        warehouse.now(now)
+        return warehouse.judge("2025-01-01", "2026-02-28")["revenue", "2026-02"]
+
+    found = judged_at("2026-03-05T07:00:00", date(2026, 3, 4))
+    assert found.verdict == "publish"
+    found = judged_at("2026-03-05T07:00:00", date(2026, 3, 4), denominator=3000, n_obs=3000)
+    assert found.verdict == "hold" and found.failing[0].detail.startswith("its denominator: +50")
+    found = judged_at("2026-05-05T07:00:00", date(2026, 5, 4))
+    assert "plausible_change" in {one.check for one in found.failing}
+    found = judged_at("2026-05-05T07:00:00", date(2026, 4, 28))
+    assert found.failing[0].check == "inputs_complete"
+    assert found.failing[0].detail.endswith("reaches 2026-04-28, the period and what it waits for end 2026-04-29")
 
 
 def test_a_series_that_cannot_be_judged_holds_its_own_kpi_alone(

@@ -3,10 +3,10 @@
 
 A figure is computed by a function or a query over the warehouse and the temporary tables of `candidates.py`
 (candidate_rows, builds), of `history.py` and of this module (planned, rules, kpi_feeds, kpi_inputs, kpi_covers,
-kpi_segments, identity_terms, limits, feeds). One of LATER is computed after the others, and finds in `doubted` the keys
-that they hold. It gives key_no, figure (what the limit is held against; a key passes when figure <= limit), applies, and
-detail (for a reader; may hold figures). A figure that is NULL or NaN where it applies counts as not evaluated, and so
-does a key that isn't there.
+kpi_segments, identity_terms, limits, feeds). One of LATER is computed after the others, and finds in `doubted` the
+keys that they hold. It gives key_no, figure (what the limit is held against; a key passes when figure <= limit),
+applies, and detail (for a reader; may hold figures). A figure that is NULL or NaN where it applies counts as not
+evaluated, and so does a key that isn't there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from metrics.catalog import CatalogKpi
 from metrics.check_rules import RULES, Rule
 from metrics.company import Company
 from metrics.identities import Identity
-from metrics.periods import later
 
 Figure = Callable[[duckdb.DuckDBPyConnection], pd.DataFrame]
 COLUMNS = ("key_no", "figure", "applies", "detail")
@@ -108,8 +107,8 @@ def _columns(
 def _doubt(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, rules: Sequence[dict[str, Rule]]) -> None:
     """Tell the figures that come later which keys the other checks hold.
 
-    `doubted` has key_no, also of keys whose candidate was rejected, and `for_values`: whether values are there and held,
-    rather than still to come.
+    `doubted` has key_no, also of keys whose candidate was rejected, and `for_values`: whether values are there and
+    held, rather than still to come.
     """
     doubted = pd.DataFrame({"key_no": frame.index, "held": False, "for_values": False})
     for check in (check for check in RULES if check.name in frame):
@@ -172,7 +171,8 @@ def _describe(
             "time_period": item.period.code,
             "period_start": item.period.start,
             "period_end": item.period.end,
-            "reaches_to": later(item.period.end, item.kpi.matures_after or "0 days"),
+            "reaches_to": item.reaches_to,
+            "is_over": item.is_over,
         }
         for number, item in enumerate(planned)
     ]
@@ -260,6 +260,7 @@ _PLANNED = pa.schema(
         ("period_start", _DAY),
         ("period_end", _DAY),
         ("reaches_to", _DAY),
+        ("is_over", pa.bool_()),
     ]
 )
 _RULES = pa.schema(

@@ -1,6 +1,7 @@
 """The figure `surprise`: how far a total lies from where its own history leads one to expect it.
 
 The value, and the numerator, denominator and number of observations behind it: a ratio hides what is wrong with both.
+Of a cohort that still waits for its window to close only the latter two, as it can't have come up to the earlier ones.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ _BEHIND = {
 # already.
 _TOTALS = """
 with candidate as (
-    select p.key_no, c.*
+    select p.key_no,
+        c.* replace (
+            if(p.is_over, c.obs_value, null) as obs_value,
+            if(p.is_over, c.numerator, null) as numerator
+        )
     from candidate_rows c
     join planned p using (kpi_id, freq, time_period)
     where c.segment = '_T' and c.member = '_T' and isfinite(c.obs_value)

@@ -25,12 +25,13 @@ from (
             when r.observable_from is null or p.period_start < r.observable_from then 'feed ' || k.feed
                 || ' lacks history: the KPI looks back ' || coalesce(r.lookback, '')
             when f.watermark < case f.grain
-                when 'week' then p.period_end - 6
-                when 'month' then date_trunc('month', p.period_end)::date
-                else p.period_end
-            end then 'feed ' || k.feed || ' reaches ' || f.watermark || ', the period ends ' || p.period_end
+                when 'week' then p.last_day - 6
+                when 'month' then date_trunc('month', p.last_day)::date
+                else p.last_day
+            end then 'feed ' || k.feed || ' reaches ' || f.watermark || ', the period '
+                || if(p.last_day > p.period_end, 'and what it waits for end ', 'ends ') || p.last_day
         end as why
-    from planned p
+    from (select *, if(is_over, reaches_to, period_end) as last_day from planned) p
     join rules r using (kpi_id)
     left join kpi_feeds k using (kpi_id)
     left join feeds f on f.feed = k.feed
