@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:  # Delta and Arrow take a third of a second to import; other c
 
 app = typer.Typer()
 KpiId = Annotated[str, typer.Argument(metavar="KPI")]
-PeriodCode = Annotated[
-    str, typer.Argument(metavar="PERIOD", help="2026-10, 2026-W48, 2026-Q4 or 2026: the code says which frequency.")
+PeriodCodes = Annotated[
+    list[str],
+    typer.Argument(metavar="PERIOD", help="2026-10, 2026-W48, 2026-Q4 or 2026: the code says which frequency."),
 ]
 Reason = Annotated[str, typer.Option(help="Why. It is published with the decision.")]
 By = Annotated[
@@ -59,23 +61,24 @@ def held(
 
 
 @app.command()
-def release(kpi_id: KpiId, period: PeriodCode, reason: Reason, by: By = None, as_json: Json = False) -> None:
+def release(kpi_id: KpiId, periods: PeriodCodes, reason: Reason, by: By = None, as_json: Json = False) -> None:
     """Publish a held value as it is: a decision on this very candidate, and on the checks that fail now.
 
-    On other content, or when another check fails too, the decision counts for nothing. roles.yml says who may decide;
-    the name is recorded, not authenticated.
+    On other content, or when another check fails too, the decision counts for nothing. Of several periods each is
+    decided on in turn, up to the first that can't be. roles.yml says who may decide; the name is recorded, not
+    authenticated.
     """
-    _decide("release", kpi_id, period, reason, by, as_json)
+    _decide("release", kpi_id, periods, reason, by, as_json)
 
 
 @app.command()
-def reject(kpi_id: KpiId, period: PeriodCode, reason: Reason, by: By = None, as_json: Json = False) -> None:
+def reject(kpi_id: KpiId, periods: PeriodCodes, reason: Reason, by: By = None, as_json: Json = False) -> None:
     """Keep a held value out, whatever its checks will say; what was published before stands.
 
-    The decision is on this very candidate: another one is judged anew. roles.yml says who may decide; the name is
-    recorded, not authenticated.
+    The decision is on this very candidate: another one is judged anew. Of several periods each is decided on in turn,
+    up to the first that can't be. roles.yml says who may decide; the name is recorded, not authenticated.
     """
-    _decide("reject", kpi_id, period, reason, by, as_json)
+    _decide("reject", kpi_id, periods, reason, by, as_json)
 
 
 @app.command()
@@ -84,21 +87,29 @@ def review(kpi_id: KpiId, reason: Reason, by: By = None, as_json: Json = False) 
 
     Its owner may, and those who decide for its domain. The name is recorded, not authenticated.
     """
-    _decide("review", kpi_id, None, reason, by, as_json)
+    _decide("review", kpi_id, [None], reason, by, as_json)
 
 
-def _decide(decision: Decision, kpi_id: str, period: str | None, reason: str, by: str | None, as_json: bool) -> None:
+def _decide(
+    decision: Decision, kpi_id: str, periods: Sequence[str | None], reason: str, by: str | None, as_json: bool
+) -> None:
     from data_quality import decisions
     from orchestration import decide_report
 
     company = Company.load()
     catalog = Catalog.read(company)
-    with writing():
-        done = decisions.decide(company, catalog, decision, kpi_id, period, reason=reason, by=by or _user())
-    if as_json:
-        _print_json(asdict(done))
-    else:
-        decide_report.decided(_console(), catalog, done, clock.today(company.time_zone))
+    by = by or _user()
+    done = []
+    try:
+        with writing():
+            for period in dict.fromkeys(periods):
+                done.append(decisions.decide(company, catalog, decision, kpi_id, period, reason=reason, by=by))
+    finally:  # those before one that can't be decided on stand
+        if as_json:
+            _print_json([asdict(one) for one in done])
+        else:
+            for one in done:
+                decide_report.decided(_console(), catalog, one, clock.today(company.time_zone))
 
 
 def _user() -> str:

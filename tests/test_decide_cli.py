@@ -125,6 +125,16 @@ def test_the_user_of_the_environment_releases_a_week_and_a_named_one_rejects_a_m
     assert "2026-W08" not in {one["time_period"] for one in json.loads(run("status", "--json")[1])["held"]}
 
 
+def test_several_periods_are_decided_on_in_turn_up_to_one_that_cannot_be(run: Any, warehouse: Warehouse) -> None:
+    status, told = run("reject", "revenue", "2026-01", "2026-02", "2026-W08", "--reason", "no", "--json")
+    done, after = json.JSONDecoder().raw_decode(told)
+    assert status == 2 and "nothing is held for revenue 2026-02" in told[after:]
+    assert [(one["time_period"], one["decision"], one["published"]) for one in done] == [("2026-01", "reject", False)]
+    status, told = run("release", "revenue", "2026-W08", "2026-01", "2026-W08", "--reason", "refunds")
+    assert status == 0, told
+    assert [told.count(f"revenue {period} released by anna") for period in ("2026-W08", "2026-01")] == [1, 1]
+
+
 def test_while_a_run_goes_on_it_is_said(run: Any) -> None:
     hold = "from orchestration.lock import writing\nwith writing():\n    print('held', flush=True)\n    input()"
     holder = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
