@@ -159,7 +159,9 @@ RULES: tuple[CheckRule, ...] = (
         5,
     ),
     CheckRule("usual_members", "member_shift", "The same, for a smaller shift", "warning", 3.5),
-    CheckRule("clear_of_held", "held_beside", "No value of the same rows is held, of the same days", "warning", 0),
+    CheckRule(
+        "clear_of_held", "held_beside", "No value that is computed from the same rows and days is held", "warning", 0
+    ),
 )
 NAMES = tuple(rule.name for rule in RULES)
 
