@@ -18,14 +18,13 @@ from metrics.periods import Period, later, periods_between
 class Planned:
     """One key to judge.
 
-    `observable_from` is the first day that the KPI's whole input covers, with its look-back; `reaches_to` the last one
-    that the key's value is computed from, and `is_over` whether that day is.
+    `observable_from` is the first day that the KPI's whole input covers, with its look-back; `is_over` says whether the
+    last day that the value is computed from has passed.
     """
 
     kpi: CatalogKpi
     period: Period
     observable_from: date | None
-    reaches_to: date
     is_over: bool
 
     @property
@@ -52,8 +51,7 @@ def plan(
         start = first if observable is None else max(first, observable)
         for freq in kpi.freqs:
             for period in periods_between(freq, start, min(last, yesterday)):
-                reaches_to = later(period.end, kpi.matures_after) if kpi.matures_after else period.end
-                planned.append(Planned(kpi, period, observable, reaches_to, reaches_to <= yesterday))
+                planned.append(Planned(kpi, period, observable, kpi.reaches_to(period) <= yesterday))
     return planned
 
 

@@ -111,6 +111,10 @@ class CatalogKpi(BaseModel):
         """Whether the data's methodology changed in the period: by the definition, it is the first of a new series."""
         return any(period.start <= parse(code).start <= period.end for code in self.breaks)
 
+    def reaches_to(self, period: Period) -> date:
+        """The last day that the period's value is computed from: its own, or that on which a cohort's window closes."""
+        return later(period.end, self.matures_after) if self.matures_after else period.end
+
     def review_due(self, last: date) -> date:
         """The day by which its owner reviews it again, after a review on that day."""
         return later(last, {"monthly": "1 month", "quarterly": "1 quarter", "yearly": "1 year"}[self.review])
@@ -154,8 +158,7 @@ class Catalog(BaseModel):
 
     def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
         """The last day on which the period's values of the KPI are provisional; a cohort's window must have closed."""
-        closes = self.calendar.closes_on(period, kpi.domain)
-        return max(closes, later(period.end, kpi.matures_after)) if kpi.matures_after else closes
+        return max(self.calendar.closes_on(period, kpi.domain), kpi.reaches_to(period))
 
     def release_dates(self, first: Mapping[tuple[str, str], date], day: date, last: date) -> list[ReleaseDate]:
         """The closing dates, soonest first, of the periods that are open on a day and end by `last`.

@@ -13,9 +13,8 @@ import pytest
 
 from metrics import dbt_project
 from metrics.company import PROJECT, Company
-from metrics.compiled import current_definition, plan_company, raw_columns
+from metrics.compiled import Defined, current_definition, plan_company, raw_columns
 from metrics.lineage import Lineage
-from metrics.registry import Kpi
 from metrics.semantic import SemanticLayer
 
 CHOSEN = (
@@ -34,7 +33,7 @@ class Definitions:
     """The sample company's definitions over dbt's manifest, or over a changed one."""
 
     company: Company
-    kpis: dict[str, Kpi]
+    planned: dict[str, Defined]
     layer: SemanticLayer
     manifest: str
     folder: Path
@@ -47,7 +46,7 @@ class Definitions:
         return Lineage(file, raw_columns(self.company))
 
     def hashes(self, lineage: Lineage) -> dict[str, str]:
-        return {name: current_definition(self.kpis[name], self.layer, lineage).hash for name in CHOSEN}
+        return {name: current_definition(self.planned[name].plan.kpi, self.layer, lineage).hash for name in CHOSEN}
 
     def changed(self, model: str, *edits: tuple[str, str]) -> set[str]:
         """The KPIs whose hash is another one after edits of a model's code, or of a macro's."""
@@ -78,10 +77,10 @@ def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definition
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(folder))
         company = Company.load(PROJECT / "sample_company")
-        kpis = {one.plan.kpi.id: one.plan.kpi for one in plan_company(company).kpis}
+        planned = {one.plan.kpi.id: one for one in plan_company(company).kpis}
         target = dbt_project.workspace(company) / "compile" / "target"
         layer = SemanticLayer(target / "semantic_manifest.json")
-        yield Definitions(company, kpis, layer, (target / "manifest.json").read_text(), folder)
+        yield Definitions(company, planned, layer, (target / "manifest.json").read_text(), folder)
 
 
 COLUMN = ("lines.quantity,", "lines.quantity,\n        lines.quantity * 2 as twice,")
@@ -171,7 +170,7 @@ def test_a_hook_or_a_type_in_a_properties_file_counts(definitions: Definitions) 
 
 
 def test_adopting_more_or_otherwise_is_no_other_definition(definitions: Definitions) -> None:
-    kpi, lineage = definitions.kpis["net_revenue"], definitions.lineage()
+    kpi, lineage = definitions.planned["net_revenue"].plan.kpi, definitions.lineage()
     before = current_definition(kpi, definitions.layer, lineage).hash
     for facts in ({"owner": "ceo@x"}, {"segments": ()}, {"freqs": ("M",)}, {"to_date": False}, {"review": "yearly"}):
         adoption = kpi.adoption.model_copy(update=facts)
@@ -202,8 +201,7 @@ def test_the_raw_columns_that_a_definition_reads(definitions: Definitions) -> No
 
 def test_a_kpi_covers_those_whose_totals_read_nothing_else(definitions: Definitions) -> None:
     """Whatever their segments read; and neither two flows of the same feeds, nor a total of a feed that it doesn't."""
-    planned = {one.plan.kpi.id: one for one in plan_company(definitions.company).kpis}
-    cost, customers, orders = (planned[name] for name in ("cac", "new_customers", "average_order_value"))
+    cost, customers, orders = (definitions.planned[name] for name in ("cac", "new_customers", "average_order_value"))
     assert ("orders", "channel") in [(feed, one) for feed, columns in customers.inputs.items() for one in columns]
     assert "channel" not in cost.inputs["orders"]
     assert cost.covers(customers) and not customers.covers(cost)

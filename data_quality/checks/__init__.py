@@ -171,7 +171,7 @@ def _describe(
             "time_period": item.period.code,
             "period_start": item.period.start,
             "period_end": item.period.end,
-            "reaches_to": item.reaches_to,
+            "reaches_to": item.kpi.reaches_to(item.period),
             "is_over": item.is_over,
         }
         for number, item in enumerate(planned)
