@@ -139,6 +139,26 @@ from (
 window upto as (partition by feed order by day)
 """
 
+# A row that was set aside has no day, and one that is dated ahead not its own: it may be of any that its file has
+# other rows of, and of any at all where it has none.
+_FILES = """
+insert into file_days
+select $feed, coalesce(n_aside, 0), coalesce(n_ahead, 0), coalesce(n_rows, 0), first_day, last_day
+from (
+    select _source_file, count(*) filter (ahead) as n_ahead, count(*) filter (not ahead) as n_rows,
+        min(day) filter (not ahead) as first_day, max(day) filter (not ahead) as last_day
+    from (
+        select _source_file, {time}::date as day, coalesce({time} > _loaded_at + interval 1 day, false) as ahead
+        from raw.{feed}
+    )
+    group by all
+)
+full join (
+    select source_file as _source_file, count(*) as n_aside from {aside} where feed = $feed group by all
+) using (_source_file)
+where n_aside > 0 or n_ahead > 0
+"""
+
 
 def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], calendar: Calendar) -> None:
     """Bring the tables of the schema `gate` up to date, and running sums by feed and day into the temporary table
@@ -150,6 +170,10 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
     holiday), n_surplus (how many more a day has than usual, where it has more than twice as many and half as many
     again as any day of the year before), n_repeated (on days that say the same as one of the two weeks before, where
     that weekday seldom does).
+
+    Columns of `file_days`, another one, with a row for each source file that has such rows: feed, n_aside (could not be
+    read), n_ahead (dated more than a day after their delivery), n_rows (its other ones), and the first_day and last_day
+    of those.
     Needs the temporary table `feeds`.
     """
     connection.execute(_TABLE)
@@ -165,38 +189,26 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
     connection.execute("create or replace temp table holidays as from described")
     connection.unregister("described")
     connection.execute(_SUMS)
-    _set_aside(connection, feeds)
+    _look_at_files(connection, feeds)
 
 
-def _set_aside(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
-    """Put the files of feeds with rows set aside into `file_days`: n_aside, n_rows, and the days of its other rows."""
+def _look_at_files(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
+    """Put the files that have rows set aside or dated ahead into the temporary table `file_days`."""
     connection.execute(
         "create or replace temp table file_days"
-        " (feed varchar, n_aside bigint, n_rows bigint, first_day date, last_day date)"
+        " (feed varchar, n_aside bigint, n_ahead bigint, n_rows bigint, first_day date, last_day date)"
     )
-    if not has_table(connection, "raw", "_set_aside"):
-        return
-    found = connection.execute("select distinct feed from raw._set_aside where source_line is not null").fetchall()
-    for (name,) in found:
+    found = connection.execute("select distinct feed from gate.feed_days where n_ahead > 0").fetchall()
+    aside = "(select null::varchar as feed, null::varchar as source_file where false)"
+    if has_table(connection, "raw", "_set_aside"):
+        aside = "(select feed, source_file from raw._set_aside where source_line is not null)"
+        found += connection.execute(f"select distinct feed from {aside}").fetchall()
+    for name in sorted({name for (name,) in found}):
         feed = feeds.get(name)
         if feed is None or not has_table(connection, "raw", name):
             continue
-        day = f"{quoted(feed.time_column)}::date" if feed.time_column else "null::date"
-        connection.execute(
-            f"""
-            insert into file_days
-            select $feed, coalesce(n_aside, 0), coalesce(n_rows, 0), first_day, last_day
-            from (
-                select _source_file, count(*) as n_rows, min({day}) as first_day, max({day}) as last_day
-                from raw.{quoted(name)} group by all
-            )
-            full join (
-                select source_file as _source_file, count(*) as n_aside
-                from raw._set_aside where feed = $feed and source_line is not null group by all
-            ) using (_source_file)
-            """,
-            {"feed": name},
-        )
+        time = quoted(feed.time_column) if feed.time_column else "null::date"
+        connection.execute(_FILES.format(feed=quoted(name), time=time, aside=aside), {"feed": name})
 
 
 def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, time: str) -> None:

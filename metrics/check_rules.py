@@ -143,6 +143,16 @@ RULES: tuple[CheckRule, ...] = (
         "usual_nulls", "null_share", "No more values than usual are missing in the columns read", "warning", 0.002
     ),
     CheckRule(
+        "keys_match",
+        "unmatched_keys",
+        "Hardly any key lacks its row in another feed, where nearly all have one",
+        "critical",
+        0.02,
+    ),
+    CheckRule(
+        "usual_matches", "unmatched_keys", "No more keys than usual lack their row in another feed", "warning", 0.002
+    ),
+    CheckRule(
         "values_alike",
         "drift",
         "The values of the columns read are nearly those of another week or month of the year before",

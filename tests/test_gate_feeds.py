@@ -69,9 +69,10 @@ def test_a_feed_that_is_as_it_used_to_be_passes_also_over_the_holidays(warehouse
     verdicts = warehouse.judge("2025-06-01", "2026-02-28")
     assert {one.verdict for one in verdicts.values()} == {"publish"}
     not_made = {result.check for result in verdicts["revenue", "2026-02"].checks if result.outcome != "pass"}
-    # A sum needs no least number of them, this KPI stands alone and has months only, too few to tell of its members.
-    by_members = {"plausible_members", "usual_members"}
-    assert not_made == {"enough_observations", "identities_hold", "months_add_up", *by_members}
+    # A sum needs no least number of them, this KPI and its feed stand alone, and months only are too few to tell of
+    # members.
+    by_members, by_keys = {"plausible_members", "usual_members"}, {"keys_match", "usual_matches"}
+    assert not_made == {"enough_observations", "identities_hold", "months_add_up", *by_members, *by_keys}
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,15 @@ def test_a_feed_that_is_as_it_used_to_be_passes_also_over_the_holidays(warehouse
         ),
         (
             "update raw.orders set _loaded_at = '2026-02-10 00:00:00+00' where ordered_at::date = '2026-02-12'",
+            {"no_rows_ahead"},
+        ),
+        (
+            "update raw.orders set ordered_at = ordered_at + interval 1 year where ordered_at::date = '2026-02-14'",
+            {"no_rows_ahead"},
+        ),
+        (
+            "update raw.orders set ordered_at = ordered_at + interval 1 year"
+            " where ordered_at > '2026-02-01' and order_id % 50 = 0",
             {"no_rows_ahead"},
         ),
     ],

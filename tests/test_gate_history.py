@@ -180,3 +180,19 @@ def test_nought_after_values_that_never_were_is_a_surprise_unless_chance_may_bri
     assert surprise_at_the_end([*uneven, 0], counted=False) > 5
     few = [3.0, 4, 2, 3, 5, 2, 3, 4, 3, 2, 4, 3, 3]
     assert surprise_at_the_end([*few, 0], counted=True) < 3.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "last", "verdict"),
+    [("stock", 245, "publish"), ("stock", 200, "hold"), ("flow", 200, "publish"), ("flow", 120, "hold")],
+)
+def test_few_of_a_stock_come_and_go_where_a_flow_is_counted_anew(
+    warehouse: Warehouse, kind: str, last: int, verdict: str
+) -> None:
+    """Of 250, half fewer is no chance of either, a fifth fewer that of a flow only, and a few fewer that of a stock too."""
+    counts = {code: cells(float(250 + n % 2)) for n, code in enumerate(months("2025-01", "2026-01", calm))}
+    entry = kpi(kind=kind, unit="count", segments=(), additive_segments=False)
+    warehouse.add(entry, {**counts, "2026-02": cells(float(last))})
+    found = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
+    assert found.verdict == verdict
+    assert {one.check for one in found.failing} <= {"plausible_change", "usual_change"}

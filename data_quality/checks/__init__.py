@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from data_quality import feed_statistics
 from data_quality.candidates import Loaded
-from data_quality.checks import candidate, change, feeds, held, history, identities, inputs, members
+from data_quality.checks import candidate, change, feeds, held, history, identities, inputs, members, references
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
@@ -57,7 +57,8 @@ FIGURES: dict[str, Figure] = {
     "surplus_rows": _by(feeds.share("n_surplus", "of the rows are more than usual, on days fuller than any before")),
     "null_share": _by(inputs.NULL_SHARE),
     "drift": inputs.drift,
-    "rows_ahead": _by(feeds.share("n_ahead", "of the rows are dated after their delivery")),
+    "unmatched_keys": _by(references.UNMATCHED_KEYS),
+    "rows_ahead": _by(feeds.ROWS_AHEAD),
     "held_beside": _by(held.HELD_BESIDE),
 }
 LATER = ("surprise", "member_shift", "broken_identities", "held_beside")
@@ -129,11 +130,12 @@ def _doubt(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, rules: Se
 
 def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company) -> None:
     """Statistics that can't be made are missing to the figures that need them, which then have no value."""
-    for table in ("feed_sums", "file_days", "column_blocks"):
+    for table in ("feed_sums", "file_days", "column_blocks", "key_days"):
         connection.execute(f"drop table if exists temp.{table}")
     try:
         feed_statistics.update(connection, company.feeds, company.calendar)
         connection.execute(inputs.BLOCKS)
+        references.count(connection, company.feeds)
     except duckdb.Error as error:
         logging.getLogger(__name__).error("the feeds' statistics could not be made: %s", type(error).__name__)
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from data_quality.checks import in_time
-from data_quality.checks.series import Flags, Numbers, Periods, chance, described, score
+from data_quality.checks.series import Flags, Numbers, Periods, chance, chance_of_stock, described, score
 
 _BEHIND = {
     "obs_value": "",
@@ -39,7 +39,7 @@ with candidate as (
 )
 select kpi_id, freq, time_period, coalesce(c.period_start, h.period_start) as period_start,
     c.key_no, d.key_no is not null as doubted, coalesce(h.vouched, false) as vouched,
-    coalesce(l.holds_above, 'infinity'::double) as holds_above, r.unit,
+    coalesce(l.holds_above, 'infinity'::double) as holds_above, r.unit, r.kind,
     [c.obs_value, c.numerator, c.denominator, c.n_obs]::double[4] as now,
     [h.obs_value, h.numerator, h.denominator, h.n_obs]::double[4] as known
 from candidate c
@@ -63,14 +63,14 @@ def surprise(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.Found]:
     """Judges the totals of one series."""
     places = [in_time.Place(*row[2:8]) for row in rows]
-    freq, unit = rows[0][1], rows[0][8]
-    now, known = (np.array([row[column] for row in rows], dtype=float) for column in (9, 10))
+    freq, unit, kind = rows[0][1], rows[0][8], rows[0][9]
+    now, known = (np.array([row[column] for row in rows], dtype=float) for column in (10, 11))
     periods = in_time.periods(freq, places)
     vouched = np.array([place.vouched for place in places])
     names = _different(now, known)
 
     def look(at: int) -> tuple[float, str] | None:
-        found = [_surprise_at(at, column, name, unit, periods, now, known, vouched) for column, name in names]
+        found = [_surprise_at(at, column, name, unit, kind, periods, now, known, vouched) for column, name in names]
         return max((one for one in found if one is not None), key=lambda one: one[0], default=None)
 
     return in_time.judged(freq, places, now, known, look)
@@ -88,7 +88,15 @@ def _different(now: Numbers, known: Numbers) -> list[tuple[int, str]]:
 
 
 def _surprise_at(
-    at: int, column: int, name: str, unit: str, periods: Periods, now: Numbers, known: Numbers, vouched: Flags
+    at: int,
+    column: int,
+    name: str,
+    unit: str,
+    kind: str,
+    periods: Periods,
+    now: Numbers,
+    known: Numbers,
+    vouched: Flags,
 ) -> tuple[float, str] | None:
     """The surprise of one number of the period at that place, and its changes; None without history enough."""
     if not np.isfinite(now[at, column]):
@@ -101,6 +109,6 @@ def _surprise_at(
         by_chance = chance(values, float(np.nan_to_num(now[at, -1])))
     else:  # whole numbers behind a value count something
         counts = unit in ("count", "persons") if name == "obs_value" else bool((values == np.floor(values)).all())
-        by_chance = chance(values, None) if counts else 0.0
+        by_chance = (chance_of_stock(values) if kind == "stock" else chance(values, None)) if counts else 0.0
     figure = score(taken, values, by_chance, vouched[places])
     return None if figure is None else (figure, _BEHIND[name] + described(taken, values))

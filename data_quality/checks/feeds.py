@@ -41,6 +41,7 @@ group by key_no
 
 # What holds of a feed in a period, and in the year before it: differences of running sums.
 _PERIODS = """
+feed_ends as (select feed, max(day) as last_day from feed_sums group by feed),
 periods as (
     select
         p.key_no, k.feed,
@@ -56,23 +57,16 @@ periods as (
     left join feed_sums y on y.feed = k.feed and y.day = p.period_start - 366
 )
 """
+_NOW = "coalesce(n / nullif(greatest(n_rows, n), 0), 0)"
+_BEFORE = "coalesce(n_before / nullif(n_rows_before, 0), 0)"
 
 
-def share(figure: str, told: str) -> str:
-    """The query of the largest share of `figure`, a column of `feed_sums`, among the rows of a key's feeds.
-
-    What was as large a share in the year before is how the feed is, and counts for nothing.
+def _largest(shares: str, told: str) -> str:
+    """The query of the largest share of a key's feeds. `shares` are CTEs, the last of which is `shares`, with key_no,
+    feed and share.
     """
     return f"""
-with feed_ends as (select feed, max(day) as last_day from feed_sums group by feed),
-{_PERIODS.format(figure=figure)},
-shares as (
-    select *,
-        n / nullif(greatest(n_rows, n), 0) as share_now,
-        coalesce(n_before / nullif(n_rows_before, 0), 0) as share_before,
-        greatest(share_now - share_before, 0) as share
-    from periods
-)
+with {shares}
 select
     p.key_no,
     coalesce(round(max(s.share), 6), 0) as figure,
@@ -86,26 +80,50 @@ group by p.key_no
 """
 
 
-# A row that was set aside has no day: it may be of any that its file has rows of, and of any at all where it has none.
-SET_ASIDE = """
-with shares as (
-    select p.key_no, s.feed, sum(s.n_aside) / sum(s.n_aside + s.n_rows) as share
+def share(figure: str, told: str) -> str:
+    """The query of the largest share of `figure`, a column of `feed_sums`, among the rows of a key's feeds.
+
+    What was as large a share in the year before is how the feed is, and counts for nothing.
+    """
+    return _largest(
+        f"""
+{_PERIODS.format(figure=figure)},
+shares as (select key_no, feed, greatest({_NOW} - {_BEFORE}, 0) as share from periods)
+""",
+        told,
+    )
+
+
+# Of the files that have other rows of the period, or no other rows at all.
+SET_ASIDE = _largest(
+    """
+shares as (
+    select p.key_no, k.feed, coalesce(sum(f.n_aside) / sum(f.n_aside + f.n_ahead + f.n_rows), 0) as share
     from planned p
     join kpi_feeds k using (kpi_id)
-    join file_days s on s.feed = k.feed
-        and (s.first_day is null or s.first_day <= p.period_end and s.last_day >= p.period_start)
+    left join file_days f on f.feed = k.feed
+        and (f.first_day is null or f.first_day <= p.period_end and f.last_day >= p.period_start)
     group by all
-    having sum(s.n_aside) > 0
 )
-select
-    p.key_no,
-    coalesce(round(max(s.share), 6), 0) as figure,
-    true as applies,
-    coalesce(string_agg(
-        'feed ' || s.feed || ': ' || printf('%.1f %%', 100 * s.share) || ' of the rows could not be read', '; '
-        order by s.share desc
-    ), '') as detail
-from planned p
-left join shares s using (key_no)
-group by p.key_no
-"""
+""",
+    "of the rows could not be read",
+)
+
+# Rows ahead are too many where they came to be, and too few in the periods of their files' other rows.
+ROWS_AHEAD = _largest(
+    f"""
+{_PERIODS.format(figure="n_ahead")},
+lost as (
+    select p.key_no, p.feed, sum(f.n_ahead) / sum(f.n_ahead + f.n_rows) as share
+    from (from periods join planned using (key_no)) p
+    join file_days f on f.feed = p.feed and f.first_day <= p.period_end and f.last_day >= p.period_start
+    group by all
+),
+shares as (
+    select key_no, feed, greatest(greatest({_NOW}, coalesce(lost.share, 0)) - {_BEFORE}, 0) as share
+    from periods
+    left join lost using (key_no, feed)
+)
+""",
+    "of the rows are dated after their delivery",
+)

@@ -21,9 +21,9 @@ Numbers = NDArray[np.float64]
 # A block is held against those that began so many days before: a year, but for the newest five weeks, as what went
 # wrong in one week must not make the next one usual.
 NEAREST, FARTHEST = 35, 371
-_FEWEST = 6
+FEWEST = 6
 # So many standard deviations of a share of so few rows are chance.
-_BY_CHANCE = 2.0
+BY_CHANCE = 2.0
 _CERTAIN = 3.0
 
 # The columns that planned KPIs read, by whole week and month, as far back as what is usual is asked for.
@@ -81,7 +81,7 @@ with shares as (
 ),
 judged as (
     select *, 'null' as weight,
-        greatest(share - usual - {_BY_CHANCE} * sqrt(usual * (1 - usual) / n_rows), 0) as figure,
+        greatest(share - usual - {BY_CHANCE} * sqrt(usual * (1 - usual) / n_rows), 0) as figure,
         printf(' of the values are missing, beyond the usual %.1f %%', 100 * usual) as told
     from (
         select *, max(share) over past as usual, count(*) over past as n_past
@@ -91,7 +91,7 @@ judged as (
             range between interval {FARTHEST} day preceding and interval {NEAREST} day preceding
         )
     )
-    where n_past >= {_FEWEST}
+    where n_past >= {FEWEST}
 ),
 {_BY_KEY}
 """
@@ -165,7 +165,7 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
         to_come = np.array(longest)[None, :] > 24 * ages[:, None]
     past = is_past(days)
     distance, nearest, usual = unlikeness(past, shares, to_come)
-    figure = np.maximum(distance - usual - _BY_CHANCE * np.sqrt(usual * (1 - usual) / n_rows), 0)
+    figure = np.maximum(distance - usual - BY_CHANCE * np.sqrt(usual * (1 - usual) / n_rows), 0)
     whole_year = days - days[0] >= FARTHEST - NEAREST  # before that, a season may be the first of its kind
     for one in np.flatnonzero(~np.isnan(usual) & whole_year & (days >= first)):
         figure[one] = max(figure[one], beyond_most(shares[one], shares[past[one]], to_come[one], n_rows[one]))
@@ -208,7 +208,7 @@ def unlikeness(
     distance = np.where(past.any(axis=1), 1 - common.max(axis=1), np.nan)
     known = past & ~np.isnan(distance)
     usual = np.where(known, distance, -np.inf).max(axis=1)
-    return distance, nearest, np.where(known.sum(axis=1) >= _FEWEST, usual, np.nan)
+    return distance, nearest, np.where(known.sum(axis=1) >= FEWEST, usual, np.nan)
 
 
 def _told(here: Numbers, there: Numbers, classes: NDArray[np.str_], weight: str) -> str:

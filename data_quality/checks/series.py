@@ -98,6 +98,14 @@ def chance(values: Numbers, n_obs: float | None) -> float:
     return math.sqrt(both * (2 - both) / 2 / n_obs) if 0 <= both <= 2 and n_obs else 0.0
 
 
+def chance_of_stock(values: Numbers) -> float:
+    """By how much the last count of a stock may differ from the one before: Poisson for those who come and go, as many
+    as before and one more, and not for all who stay.
+    """
+    changes = np.abs(np.diff(values[:-1]))
+    return math.sqrt(1 + (float(changes.mean()) if len(changes) else 0.0))
+
+
 def described(periods: Periods, values: Numbers) -> str:
     """The last value's changes, for a reader."""
     before = "the period before" if len(values) > 1 and periods.gaps[-1] == 1 else "the last one that counts"
