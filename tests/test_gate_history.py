@@ -189,7 +189,7 @@ def test_nought_after_values_that_never_were_is_a_surprise_unless_chance_may_bri
 def test_few_of_a_stock_come_and_go_where_a_flow_is_counted_anew(
     warehouse: Warehouse, kind: str, last: int, verdict: str
 ) -> None:
-    """Of 250, half fewer is no chance of either, a fifth fewer that of a flow only, and a few fewer that of a stock too."""
+    """Of 250, half fewer is no chance of either, a fifth fewer is one of a flow, and a few fewer of a stock too."""
     counts = {code: cells(float(250 + n % 2)) for n, code in enumerate(months("2025-01", "2026-01", calm))}
     entry = kpi(kind=kind, unit="count", segments=(), additive_segments=False)
     warehouse.add(entry, {**counts, "2026-02": cells(float(last))})

@@ -28,8 +28,10 @@ from gate.feed_columns c
 join duckdb_columns() other on other.schema_name = 'raw' and other.database_name = current_database()
     and other.column_name = c.column_name and other.data_type = c.type and other.table_name <> c.feed
 left join gate.feed_columns o on o.feed = other.table_name and o.column_name = c.column_name
-where if(c.kind = 'number', c.type in ('INTEGER', 'BIGINT', 'HUGEINT'), c.kind in ('shape', 'filled'))
-    and c.type = any(['VARCHAR', 'INTEGER', 'BIGINT', 'HUGEINT'])
+where (
+        (c.type = 'VARCHAR' and c.kind in ('shape', 'filled'))
+        or (c.type in ('INTEGER', 'BIGINT', 'HUGEINT') and c.kind = 'number')
+    )
     and coalesce(o.kind, 'filled') <> 'member'
     and exists (from kpi_feeds k join kpi_feeds l using (kpi_id) where k.feed = c.feed and l.feed = other.table_name)
 order by all
