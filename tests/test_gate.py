@@ -16,7 +16,7 @@ from data_quality.checks import candidate
 from data_quality.verdict import CheckResult, Verdict, answer
 from metrics.check_rules import NAMES, RULES, CheckSetting, Severity
 from tests import warehouse_factory
-from tests.warehouse_factory import Warehouse, cells, kpi, months
+from tests.warehouse_factory import Warehouse, cells, failing, kpi, months
 
 
 @pytest.fixture
@@ -31,10 +31,6 @@ def wave(n: int) -> float:
 
 def outcome(verdict: Verdict, check: str) -> str:
     return next(result.outcome for result in verdict.checks if result.check == check)
-
-
-def failing(verdict: Verdict) -> set[str]:
-    return {result.check for result in verdict.failing}
 
 
 def test_good_values_are_published(warehouse: Warehouse) -> None:

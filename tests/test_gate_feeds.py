@@ -9,7 +9,7 @@ import pytest
 
 from data_quality.verdict import Verdict
 from tests import warehouse_factory
-from tests.warehouse_factory import Warehouse, kpi, months, orders_feed
+from tests.warehouse_factory import Warehouse, failing, kpi, months, orders_feed
 
 # Forty rows a day of the working week and ten on others, a quarter of them of the country NO.
 ROWS = """
@@ -58,10 +58,6 @@ def warehouse(template: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def judged(warehouse: Warehouse, period: str = "2026-02") -> Verdict:
     return warehouse.judge("2025-06-01", "2026-02-28")["revenue", period]
-
-
-def failing(verdict: Verdict) -> set[str]:
-    return {result.check for result in verdict.failing}
 
 
 def test_a_feed_that_is_as_it_used_to_be_passes_also_over_the_holidays(warehouse: Warehouse) -> None:

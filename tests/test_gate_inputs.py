@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from data_quality.checks.inputs import beyond_most, is_past, unlikeness
 from data_quality.verdict import Verdict
 from tests import warehouse_factory
-from tests.warehouse_factory import Warehouse, kpi, months, orders_feed
+from tests.warehouse_factory import Warehouse, failing, kpi, months, orders_feed
 
 # Forty rows a day, a quarter of them of the country NO, paid within four days; the newest aren't all paid yet.
 ROWS = """
@@ -59,10 +59,6 @@ def warehouse(template: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def judged(warehouse: Warehouse) -> dict[tuple[str, str], Verdict]:
     return warehouse.judge("2025-12-01", "2026-02-28")
-
-
-def failing(verdict: Verdict) -> set[str]:
-    return {result.check for result in verdict.failing}
 
 
 def figure(verdict: Verdict, check: str) -> float | None:

@@ -10,7 +10,7 @@ import pytest
 from data_quality.verdict import Verdict
 from metrics.feeds import Feed
 from tests import warehouse_factory
-from tests.warehouse_factory import Warehouse, kpi, months, orders_feed
+from tests.warehouse_factory import Warehouse, failing, kpi, months, orders_feed
 
 # A customer registers on the day of the first order, and orders again a week later.
 ROWS = """
@@ -73,10 +73,6 @@ def warehouse(template: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def judged(warehouse: Warehouse) -> dict[tuple[str, str], Verdict]:
     return warehouse.judge("2025-12-01", "2026-02-28")
-
-
-def failing(verdict: Verdict) -> set[str]:
-    return {result.check for result in verdict.failing}
 
 
 def test_keys_that_match_pass_and_a_kpi_of_one_feed_has_none_to_match(warehouse: Warehouse) -> None:

@@ -17,7 +17,7 @@ from metrics.company import PROJECT, Company
 from metrics.errors import Problems
 from metrics.identities import Identity
 from tests import warehouse_factory
-from tests.warehouse_factory import Warehouse, cells, kpi, months
+from tests.warehouse_factory import Warehouse, cells, failing, kpi, months
 
 ADOPTED = ("web_sessions", "conversion_rate", "net_revenue")
 FEBRUARY = ("2026-02-28", "2026-02-28")
@@ -48,10 +48,6 @@ def judged(warehouse: Warehouse, company: Company, holds: str, monkeypatch: Any)
     catalog = warehouse.catalog.model_copy(update={"identities": (own,)})
     monkeypatch.setattr(Warehouse, "catalog", catalog)
     return {name: one for (name, _), one in warehouse.judge(*FEBRUARY).items()}
-
-
-def failing(verdict: Verdict) -> set[str]:
-    return {one.check for one in verdict.failing}
 
 
 def test_the_projects_identities_hold_where_their_kpis_are_adopted(company: Company) -> None:

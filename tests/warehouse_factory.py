@@ -239,6 +239,11 @@ def point_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NYCKELTAL_NOW", "2026-03-05T06:00:00+00:00")
 
 
+def failing(verdict: Verdict) -> set[str]:
+    """The names of the checks that failed."""
+    return {result.check for result in verdict.failing}
+
+
 def months(first: str, last: str, value: Callable[[int], float]) -> dict[str, list[dict[str, Any]]]:
     """Rows for every month of [first, last]: total and two countries, from a function of the month's number."""
     found: list[Period] = periods_between("M", parse(first).start, parse(last).end)

@@ -114,9 +114,10 @@ ROWS_AHEAD = _largest(
     f"""
 {_PERIODS.format(figure="n_ahead")},
 lost as (
-    select p.key_no, p.feed, sum(f.n_ahead) / sum(f.n_ahead + f.n_rows) as share
-    from (from periods join planned using (key_no)) p
-    join file_days f on f.feed = p.feed and f.first_day <= p.period_end and f.last_day >= p.period_start
+    select p.key_no, f.feed, sum(f.n_ahead) / sum(f.n_ahead + f.n_rows) as share
+    from planned p
+    join kpi_feeds k using (kpi_id)
+    join file_days f on f.feed = k.feed and f.first_day <= p.period_end and f.last_day >= p.period_start
     group by all
 ),
 shares as (
