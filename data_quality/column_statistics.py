@@ -103,7 +103,7 @@ class Column:
 
 
 def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Column]:
-    """The raw columns of a feed with a time column, decided anew when they differ or the feed has doubled."""
+    """The raw columns of a feed, decided anew when they differ or the feed has doubled."""
     described = connection.execute(f"describe raw.{quoted(feed.name)}").fetchall()
     types = {name: kind for name, kind, *_ in described if not name.startswith("_")}
     known = connection.execute(
@@ -125,12 +125,9 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Colu
     return decided
 
 
-def update(connection: duckdb.DuckDBPyConnection, feed: Feed, looked_at: Mapping[str, Column]) -> None:
-    """Count the days of the temporary table `changed_days` again."""
-    connection.execute(
-        "delete from gate.column_days where feed = ? and day in (select day from changed_days)", [feed.name]
-    )
-    time = f"source.{quoted(feed.time_column or '')}"
+def update(connection: duckdb.DuckDBPyConnection, feed: str, time: str, looked_at: Mapping[str, Column]) -> None:
+    """Count the days of the temporary table `changed_days` again; `time` is SQL for a row's."""
+    connection.execute("delete from gate.column_days where feed = ? and day in (select day from changed_days)", [feed])
     measured = [name for name, column in looked_at.items() if column.kind in ("number", "lag")]
     for sql, field, names in (
         (_MEASURE, "number", measured),
@@ -138,7 +135,7 @@ def update(connection: duckdb.DuckDBPyConnection, feed: Feed, looked_at: Mapping
     ):
         if names:
             values = ", ".join(_value(name, looked_at[name], field, time) for name in names)
-            connection.execute(sql.format(feed=quoted(feed.name), time=time, values=values), {"feed": feed.name})
+            connection.execute(sql.format(feed=quoted(feed), time=time, values=values), {"feed": feed})
 
 
 def quoted(identifier: str) -> str:

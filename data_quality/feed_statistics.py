@@ -1,6 +1,7 @@
 """What the gate's checks know of every feed and day: the warehouse's table `gate.feed_days`, computed once a run.
 
-Only days whose rows changed are computed again. A feed without a time column has none.
+Only days whose rows changed are computed again. Rows of a feed without a time column are all of one day, before any
+history.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from datetime import date, timedelta
 import duckdb
 import pyarrow as pa
 
-from data_quality import column_statistics
+from data_quality import column_statistics, feed_states
 from data_quality.column_statistics import quoted
 from data_quality.warehouse import has_table
 from metrics.calendar import Calendar
 from metrics.feeds import Feed
+
+_NO_DAY = "date '1970-01-01'"
 
 _TABLE = """
 create schema if not exists gate;
@@ -36,7 +39,7 @@ _DAYS = """
 create or replace temp table changed_days as
 with now_there as (
     select {time}::date as day, concat_ws(' ', count(*), epoch_us(max(_loaded_at)), hash($columns)) as version
-    from raw.{feed} where isfinite({time}) group by all
+    from raw.{feed} as source where isfinite({time}) group by all
 )
 select day, n.version, k.day is not null as known
 from now_there n full join (from gate.feed_days where feed = $feed) k using (day)
@@ -48,7 +51,7 @@ select $feed, day, version, count(*), count(*) - count(distinct row_hash), count
     {content}
 from (
     select {time}::date as day, hash({columns}) as row_hash, {time} > _loaded_at + interval 1 day as ahead, {kept}
-    from raw.{feed} where isfinite({time})
+    from raw.{feed} as source where isfinite({time})
 )
 join changed_days using (day)
 group by day, version
@@ -61,7 +64,7 @@ create or replace temp table feed_sums as
 with calendar as (
     select f.feed, unnest(generate_series(f.history_from, f.watermark, interval 1 day))::date as day
     from feeds f
-    where f.feed in (select feed from gate.feed_days)
+    where f.feed in (select feed from gate.feed_days where day >= f.history_from)
 ),
 rows_by_day as (
     select c.feed, c.day, coalesce(d.n_rows, 0) as n_rows, coalesce(d.n_duplicates, 0) as n_duplicates,
@@ -160,7 +163,7 @@ where n_aside > 0 or n_ahead > 0
 """
 
 
-def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], calendar: Calendar) -> None:
+def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], calendar: Calendar, today: date) -> None:
     """Bring the tables of the schema `gate` up to date, and running sums by feed and day into the temporary table
     `feed_sums`.
 
@@ -173,16 +176,18 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
 
     Columns of `file_days`, another one, with a row for each source file that has such rows: feed, n_aside (could not be
     read), n_ahead (dated more than a day after their delivery), n_rows (its other ones), and the first_day and last_day
-    of those.
+    of those. `states` is that of `feed_states.py`.
     Needs the temporary table `feeds`.
     """
     connection.execute(_TABLE)
     connection.execute(column_statistics.TABLES)
-    for table in ("feed_days", "feed_columns", "column_days"):
+    connection.execute(feed_states.TABLES)
+    for table in ("feed_days", "feed_columns", "column_days", "feed_states", "column_states"):
         connection.execute(f"delete from gate.{table} where not list_contains(?, feed)", [list(feeds)])
-    for feed in feeds.values():
-        if feed.time_column is not None and has_table(connection, "raw", feed.name):
-            _update(connection, feed, quoted(feed.time_column))
+    there = [feed for feed in feeds.values() if has_table(connection, "raw", feed.name)]
+    for feed in there:
+        _update(connection, feed)
+    feed_states.update(connection, [feed.name for feed in there], today)
     days = connection.execute("select min(history_from), max(watermark) from feeds").fetchone()
     holidays = _holidays(calendar, *days) if days is not None and None not in days else []
     connection.register("described", pa.table({"day": pa.array(holidays, pa.date32())}))
@@ -211,11 +216,12 @@ def _look_at_files(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fe
         connection.execute(_FILES.format(feed=quoted(name), time=time, aside=aside), {"feed": name})
 
 
-def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, time: str) -> None:
+def _update(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
+    time = f"source.{quoted(feed.time_column)}" if feed.time_column else _NO_DAY
     columns = column_statistics.columns(connection, feed)
     names = {"feed": feed.name, "columns": repr(columns)}
     connection.execute(_DAYS.format(time=time, feed=quoted(feed.name)), names)
-    column_statistics.update(connection, feed, columns)
+    column_statistics.update(connection, feed.name, time, columns)
     # The days' versions come last: a run that ends before counts the days again.
     connection.execute(
         "delete from gate.feed_days where feed = ? and day in (select day from changed_days)", [feed.name]

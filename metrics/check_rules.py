@@ -101,6 +101,14 @@ RULES: tuple[CheckRule, ...] = (
     ),
     CheckRule("usual_duplicates", "duplicates", "No more rows of a feed than usual are there twice", "warning", 0.001),
     CheckRule(
+        "rows_stay",
+        "vanished_rows",
+        "A feed that comes whole has nearly all rows that it had, beyond what is usual",
+        "critical",
+        0.02,
+    ),
+    CheckRule("usual_losses", "vanished_rows", "Such a feed lost no more rows than usual", "warning", 0.002),
+    CheckRule(
         "days_there",
         "lost_rows",
         "Hardly any rows lack on days that a feed usually has more of, closed days around holidays apart",

@@ -25,6 +25,7 @@ from data_quality.checks import candidate, change, feeds, held, history, identit
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
+from metrics import clock
 from metrics.catalog import CatalogKpi
 from metrics.check_rules import RULES, Rule
 from metrics.company import Company
@@ -50,7 +51,8 @@ FIGURES: dict[str, Figure] = {
     "broken_identities": _by(identities.BROKEN_IDENTITIES),
     "nesting_gap": _by(identities.NESTING_GAP),
     "set_aside": _by(feeds.SET_ASIDE),
-    "duplicates": _by(feeds.share("n_duplicates", "of the rows equal another")),
+    "duplicates": _by(feeds.DUPLICATES),
+    "vanished_rows": _by(feeds.VANISHED_ROWS),
     "lacking_rows": _by(feeds.share("n_lacking", "of the rows lack, on missing or thin days")),
     "lost_rows": _by(feeds.share("n_lost", "of the rows lack, on missing or thin days apart from holidays")),
     "repeated_days": _by(feeds.share("n_repeated", "of the rows are of days that say what an earlier one said")),
@@ -82,8 +84,8 @@ def figures(
     history.load(connection, ledger, loaded.candidates)
     settings = {item.kpi.kpi_id: item.kpi.rules for item in planned}
     rules = [settings[item.kpi.kpi_id] for item in planned]
-    frame = pd.DataFrame({"key_no": range(len(planned))})
-    frame = frame.assign(**_columns(connection, [name for name in FIGURES if name not in LATER], rules))
+    at_once = _columns(connection, [name for name in FIGURES if name not in LATER], rules)
+    frame = pd.DataFrame({"key_no": range(len(planned)), **at_once})
     for name in LATER:
         _doubt(connection, frame, rules)
         frame = pd.concat([frame, pd.DataFrame(_columns(connection, [name], rules))], axis=1)
@@ -130,10 +132,11 @@ def _doubt(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, rules: Se
 
 def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company) -> None:
     """Statistics that can't be made are missing to the figures that need them, which then have no value."""
-    for table in ("feed_sums", "file_days", "column_blocks", "key_days"):
+    for table in ("feed_sums", "file_days", "states", "column_blocks", "key_days"):
         connection.execute(f"drop table if exists temp.{table}")
     try:
-        feed_statistics.update(connection, company.feeds, company.calendar)
+        today = clock.today(company.time_zone)
+        feed_statistics.update(connection, company.feeds, company.calendar, today)
         connection.execute(inputs.BLOCKS)
         references.count(connection, company.feeds)
     except duckdb.Error as error:

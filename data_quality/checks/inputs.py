@@ -1,8 +1,9 @@
 """The figures of the columns that a key's KPI reads: do their values look like those of the feed's own past year?
 
 A column is looked at by blocks: a week, or of any longer period its months, and the whole weeks in it, as what is wrong
-on a day may be lost in a month. What is usual is how far each of the year's blocks was from the
-block most like it, so that neither trend nor season is news.
+on a day may be lost in a month. A feed that comes whole is one more block, as it stands, for all that is computed from
+it. What is usual is how far each of the year's blocks was from the block most like it, so that neither trend nor season
+is news.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ FEWEST = 6
 BY_CHANCE = 2.0
 _CERTAIN = 3.0
 
-# The columns that planned KPIs read, by whole week and month, as far back as what is usual is asked for.
+# The columns that planned KPIs read, by whole week and month, as far back as what is usual is asked for; and those of
+# feeds that come whole, as they stood in each week.
 BLOCKS = f"""
 create or replace temp table column_blocks as
 with span as (
@@ -43,18 +45,27 @@ cross join (values ('week'), ('month')) as g(grain)
 where (c.feed, c.column_name) in (select (feed, column_name) from kpi_inputs)
     and if(g.grain = 'week', date_trunc('week', c.day)::date + 6, last_day(c.day)) <= f.watermark
 group by all
+union all
+select feed, column_name, kind, 'whole', week, class, c.n_rows, c.total
+from gate.column_states c
+join gate.feed_columns using (feed, column_name, kind)
+join states using (feed, week)
+where (feed, column_name) in (select (feed, column_name) from kpi_inputs)
 """
 
 _BY_KEY = """
 found as (
-    select p.key_no, 'feed ' || i.feed || ', column ' || i.column_name || ': ' as place,
+    select p.key_no,
+        'feed ' || i.feed || if(b.grain = 'whole', ' as a whole', '') || ', column ' || i.column_name || ': ' as place,
         sum(b.figure * b.n_rows) / sum(b.n_rows) as figure,
         arg_max(b.told, b.figure * b.n_rows) as told
     from planned p
     join kpi_inputs i using (kpi_id)
-    join judged b on b.feed = i.feed and b.column_name = i.column_name
-        and b.block >= p.period_start and if(b.grain = 'week', b.block + 6, b.block) <= p.period_end
-        and (b.grain = 'week' or p.freq <> 'W') and (b.grain = 'month' or p.freq = 'W' or b.weight <> 'null')
+    join judged b on b.feed = i.feed and b.column_name = i.column_name and case b.grain
+        when 'whole' then b.block = (select max(week) from states)
+        when 'week' then b.block between p.period_start and p.period_end - 6 and (p.freq = 'W' or b.weight <> 'null')
+        else b.block between p.period_start and p.period_end and p.freq <> 'W'
+    end
     group by p.key_no, i.feed, i.column_name, b.weight, b.grain
 )
 select
@@ -159,7 +170,7 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
         return
     shares = weights / weights.sum(axis=1, keepdims=True)
     to_come = np.zeros(shares.shape, dtype=bool)
-    if column.kind == "lag":
+    if column.kind == "lag" and column.grain != "whole":
         ages = column.watermark - days - (6 if column.grain == "week" else 30)
         longest = [2.0 ** (int(one[1:]) + 1) if one[0] == "+" else np.inf if one == "null" else 0 for one in classes]
         to_come = np.array(longest)[None, :] > 24 * ages[:, None]

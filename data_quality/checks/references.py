@@ -113,12 +113,14 @@ def count(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> N
         if other not in feeds or (is_number and not any(_names(connection, one, column) for one in (name, other))):
             continue
         time, since = feeds[name].time_column, feeds[other].time_column
+        if time is None:
+            continue
         connection.execute(
             _COUNT.format(
                 feed=quoted(name),
                 column=quoted(column),
                 other=quoted(other),
-                time=quoted(time or ""),
+                time=quoted(time),
                 since=f"min({quoted(since)})::date" if since else "date '-infinity'",
             ),
             {"feed": name, "column": column, "other": other},
