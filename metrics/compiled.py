@@ -187,6 +187,16 @@ def stale(company: Company, files: dict[str, str]) -> list[str]:
     return sorted(differing | (there - set(files)))
 
 
+def require_current(company: Company, files: dict[str, str]) -> None:
+    """Raises NyckeltalError when a committed file isn't what the definitions compile to."""
+    if changed := stale(company, files):
+        raise NyckeltalError(
+            f"{len(changed)} compiled files aren't what the definitions say; run `kpi compile`:"
+            f" {', '.join(changed[:5])}",
+            file=folder(company),
+        )
+
+
 def _before_kpis(company: Company) -> dict[str, str]:
     """The compiled files that staging and marts need."""
     return {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}

@@ -112,11 +112,7 @@ def compile_(
         for name in changed:
             console.print(f"  {os.path.normpath(f'compiled/{name}')}", highlight=False)
         return
-    if stale := compiled.stale(company, files):
-        raise NyckeltalError(
-            f"{len(stale)} compiled files aren't what the definitions say; run `kpi compile`: {', '.join(stale[:5])}",
-            file=compiled.folder(company),
-        )
+    compiled.require_current(company, files)
     console.print(f"[green]✓[/] {len(files)} compiled files are up to date.")
 
 

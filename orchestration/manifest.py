@@ -1,4 +1,7 @@
-"""A prepared dbt manifest: parsed again only when a file that it is made from has changed."""
+"""What a run needs of the project's files: dbt's manifest, and compiled files that are what the definitions say.
+
+Both are made, or looked at, again only when a file that they are made from has changed.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import hashlib
 from pathlib import Path
 
 from metrics import dbt_project
-from metrics.company import Company
+from metrics.company import PROJECT, Company
+
+_MADE_FROM = (".json", ".py", ".sql", ".yml")
 
 
 def prepared_manifest(company: Company) -> Path:
@@ -16,15 +21,32 @@ def prepared_manifest(company: Company) -> Path:
     """
     target = dbt_project.target_dir(company)
     manifest, stamp = target / "manifest.json", target / "manifest.stamp"
-    current = _fingerprint(company)
-    if not (manifest.exists() and stamp.exists() and stamp.read_text() == current):
+    current = _fingerprint(dbt_project.DBT_PROJECT, company.path / "models", company.path / "compiled")
+    if not (manifest.exists() and _is_stamped(stamp, current)):
         dbt_project.parse(company)
         stamp.write_text(current)
     return manifest
 
 
-def _fingerprint(company: Company) -> str:
-    roots = (dbt_project.DBT_PROJECT, company.path / "models", company.path / "compiled")
-    files = sorted(path for root in roots for path in root.rglob("*") if path.suffix in (".sql", ".yml"))
+def require_compiled(company: Company) -> None:
+    """Raises NyckeltalError unless every compiled file is what the definitions and models say, and those are reviewed.
+
+    So no value is published under a hash of which its SQL isn't.
+    """
+    stamp = dbt_project.target_dir(company) / "compiled.stamp"
+    current = _fingerprint(dbt_project.DBT_PROJECT, company.path, PROJECT / "metrics")
+    if not _is_stamped(stamp, current):
+        from metrics import compiled  # MetricFlow takes a second to import
+
+        compiled.require_current(company, compiled.compile_company(company))
+        stamp.write_text(current)
+
+
+def _is_stamped(stamp: Path, current: str) -> bool:
+    return stamp.exists() and stamp.read_text() == current
+
+
+def _fingerprint(*roots: Path) -> str:
+    files = sorted(path for root in roots for path in root.rglob("*") if path.suffix in _MADE_FROM)
     described = "\n".join(f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in files)
     return hashlib.sha256(described.encode()).hexdigest()

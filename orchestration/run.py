@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from contextlib import redirect_stdout
@@ -18,7 +19,7 @@ from metrics.errors import NyckeltalError
 from orchestration.lock import writing
 from orchestration.stages import Stages
 
-_A_MISTAKE = f"{NyckeltalError.__module__}.{NyckeltalError.__name__}: "
+_A_MISTAKE = re.compile(r"metrics\.errors\.\w+: ")
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,6 @@ def _failure(result: Any) -> NyckeltalError:
             error = event.step_failure_data.error
             while error.cause is not None:
                 error = error.cause
-            reason = error.message.strip().splitlines()[0].removeprefix(_A_MISTAKE)
+            reason = _A_MISTAKE.sub("", error.message.strip().splitlines()[0], count=1)
             return NyckeltalError(f"step '{event.step_key}' failed: {reason}")
     return NyckeltalError("the run failed")

@@ -14,6 +14,7 @@ from conftest import Deployment
 from metrics import dbt_project
 from metrics.company import PROJECT, Company
 from metrics.compiled import compile_company, plan_company, raw_columns, record_refactoring, write
+from metrics.errors import NyckeltalError
 from metrics.lineage import Lineage
 from orchestration import partitions
 
@@ -78,6 +79,35 @@ def test_a_new_version_revises_the_history_and_a_refactoring_that_changes_values
     assert published(changeable, as_of) == [(row[0], row[3]) for row in old]
     now = f"select time_period, obs_value from kpi.observations where {months} order by 1"
     assert published(changeable, now) == [(row[0], row[3]) for row in new]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("models/staging/stg_web_sessions.sql", "cast(sessions as bigint)", "cast(sessions + 1 as bigint)", "version"),
+        (
+            "compiled/kpi/kpi_web_sessions.sql",
+            "SELECT freq",
+            "SELECT /* by hand */ freq",
+            "run `kpi compile`: kpi/kpi_web_sessi",
+        ),
+        ("kpis/marketing/web_sessions.yml", "level: supporting", "level: suporting", "level"),
+    ],
+)
+def test_nothing_is_published_by_a_definition_that_was_not_reviewed_and_compiled(
+    changeable: Deployment, file: str, old: str, new: str, told: str
+) -> None:
+    before = published(changeable, "from kpi.vintages order by all")
+    replace(changeable.company.path / file, old, new)
+    with pytest.raises(NyckeltalError, match=told):
+        changeable.run(*partitions.still_open(changeable.company))
+    assert published(changeable, "from kpi.vintages order by all") == before
+
+
+def test_a_comment_in_a_model_needs_no_compiling(changeable: Deployment) -> None:
+    path = changeable.company.path / "models/staging/stg_web_sessions.sql"
+    path.write_text(f"-- Sessions by day.\n{path.read_text()}")
+    assert changeable.run(*partitions.still_open(changeable.company)).build_failures == {}
 
 
 def test_what_is_left_of_a_model_gives_the_columns_that_were_built(deployment: Deployment) -> None:

@@ -18,6 +18,7 @@ from metrics.company import Company
 from metrics.lineage import Lineage
 from orchestration import builds
 from orchestration.lock import writing
+from orchestration.manifest import require_compiled
 from orchestration.resources import RunResources
 
 CANDIDATES = AssetKey(["kpi", "candidates"])
@@ -64,6 +65,7 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
                 outcomes.append(DbtCoreCliEventMessage(message, event_history_metadata={}))
 
         with run.stages.stage("models"), writing():
+            require_compiled(company)
             builds.prepare_tables(catalog)
             builds.outdate(catalog)
             # The gate's library takes seconds to import; DuckDB, at work for dbt, leaves the interpreter free.
