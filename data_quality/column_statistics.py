@@ -103,7 +103,7 @@ class Column:
 
 
 def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Column]:
-    """The raw columns of a feed, decided anew when they differ or the feed has doubled."""
+    """The raw columns of a feed, each decided when it is new, or the feed has doubled."""
     described = connection.execute(f"describe raw.{quoted(feed.name)}").fetchall()
     types = {name: kind for name, kind, *_ in described if not name.startswith("_")}
     known = connection.execute(
@@ -111,14 +111,20 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Colu
         [feed.name],
     ).fetchall()
     (n_rows,) = connection.execute(f"select count(*) from raw.{quoted(feed.name)}").fetchall()[0]
-    if {name: kind for name, kind, *_ in known} == types and all(n_rows < 2 * before for *_, before in known):
-        return {name: Column(kind, names_rows, comes_with) for name, _, kind, names_rows, comes_with, _ in known}
-    decided = _decided(connection, feed, types)
+    kept = {
+        name: Column(kind, names_rows, comes_with)
+        for name, its_type, kind, names_rows, comes_with, before in known
+        if types.get(name) == its_type and n_rows < 2 * before and (comes_with is None or comes_with in types)
+    }
+    if kept.keys() == types.keys() == {name for name, *_ in known}:
+        return kept
+    decided = {**_decided(connection, feed, types), **kept}
+    n_rows_then = {name: before for name, *_, before in known if name in kept}
     connection.execute("delete from gate.feed_columns where feed = ?", [feed.name])
     connection.executemany(
         "insert into gate.feed_columns values (?, ?, ?, ?, ?, ?, ?)",
         [
-            (feed.name, name, types[name], one.kind, one.names_rows, one.comes_with, n_rows)
+            (feed.name, name, types[name], one.kind, one.names_rows, one.comes_with, n_rows_then.get(name, n_rows))
             for name, one in decided.items()
         ],
     )

@@ -27,6 +27,7 @@ create table if not exists gate.column_states (
     feed varchar not null,
     column_name varchar not null,
     kind varchar not null,
+    comes_with varchar,
     week date not null,
     class varchar not null,
     n_rows double not null,
@@ -43,11 +44,15 @@ group by w.feed
 """
 _COLUMN_STATE = """
 insert into gate.column_states
-select feed, column_name, k.kind, $week, class, sum(d.n_rows), sum(total)
+select feed, column_name, k.kind, k.comes_with, $week, class, sum(d.n_rows), sum(total)
 from gate.column_days d join gate.feed_columns k using (feed, column_name)
 where list_contains($feeds, feed)
 group by all
 """
+
+
+# Of what is older no state is held against any more.
+_KEPT = 2 * 371
 
 
 def update(connection: duckdb.DuckDBPyConnection, feeds: Iterable[str], today: date) -> None:
@@ -60,7 +65,10 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Iterable[str], today: d
     week = today - timedelta(days=today.weekday())
     whole = [feed for feed in feeds if _is_whole(connection, feed)]
     for table in ("feed_states", "column_states"):
-        connection.execute(f"delete from gate.{table} where week = ? and list_contains(?, feed)", [week, whole])
+        connection.execute(
+            f"delete from gate.{table} where week = $week and list_contains($feeds, feed) or week < $week - {_KEPT}",
+            {"week": week, "feeds": whole},
+        )
     connection.execute(_STATE, {"week": week, "feeds": whole})
     connection.execute(_COLUMN_STATE, {"week": week, "feeds": whole})
     connection.execute(

@@ -101,14 +101,6 @@ RULES: tuple[CheckRule, ...] = (
     ),
     CheckRule("usual_duplicates", "duplicates", "No more rows of a feed than usual are there twice", "warning", 0.001),
     CheckRule(
-        "rows_stay",
-        "vanished_rows",
-        "A feed that comes whole has nearly all rows that it had, beyond what is usual",
-        "critical",
-        0.02,
-    ),
-    CheckRule("usual_losses", "vanished_rows", "Such a feed lost no more rows than usual", "warning", 0.002),
-    CheckRule(
         "days_there",
         "lost_rows",
         "Hardly any rows lack on days that a feed usually has more of, closed days around holidays apart",
@@ -168,6 +160,14 @@ RULES: tuple[CheckRule, ...] = (
         0.05,
     ),
     CheckRule("usual_values", "drift", "They are as like those as is usual", "warning", 0.005),
+    CheckRule(
+        "plausible_state",
+        "state_change",
+        "A feed that comes whole is nearly as it was, in its rows and in the columns read, or changes as it used to",
+        "critical",
+        0.05,
+    ),
+    CheckRule("usual_state", "state_change", "The same, for a smaller change", "warning", 0.005),
     CheckRule("usual_change", "surprise", "The same, for a smaller surprise", "warning", 3.5),
     CheckRule(
         "plausible_members",

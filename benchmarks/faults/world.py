@@ -30,11 +30,14 @@ from sample_company.simulator.timeline import Span
 
 JUDGED_DAYS_AFTER = 3
 """A month is judged on the morning of its third day after, with the files of all days before that."""
-MONTHS_RUN = 12
-"""A base world was run for so many months: what came before was taken in by the first run, as in a new deployment."""
+MONTHS_RUN = 14
+"""A base world was run for so many months, so that its feeds' states span a year; the first run took in all before."""
 LINKED_DAYS = 100
 """Of older source files only those delivered so many days before are there: the others are in the warehouse."""
-_SOURCES_OF_A_BASE = ("sample_company", "dbt_project", "metrics", "orchestration", "benchmarks/faults/world.py")
+_SOURCES_OF_A_BASE = (
+    *("sample_company", "dbt_project", "metrics", "orchestration", "benchmarks/faults/world.py"),
+    *(f"data_quality/{name}.py" for name in ("column_statistics", "feed_states", "feed_statistics")),
+)
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ def link_sources(source: Path, goal: Path, now: datetime) -> None:
 
 
 def _fingerprint() -> str:
-    """A hash of all that a base world is made by; what judges it isn't among it."""
+    """A hash of all that a base world is made by; what judges by its statistics isn't among it."""
     digest = hashlib.sha256()
     for root in _SOURCES_OF_A_BASE:
         place = PROJECT / root

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from data_quality import feed_statistics
 from data_quality.candidates import Loaded
-from data_quality.checks import candidate, change, feeds, held, history, identities, inputs, members, references
+from data_quality.checks import candidate, change, feeds, held, history, identities, inputs, members, references, states
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
@@ -51,14 +51,14 @@ FIGURES: dict[str, Figure] = {
     "broken_identities": _by(identities.BROKEN_IDENTITIES),
     "nesting_gap": _by(identities.NESTING_GAP),
     "set_aside": _by(feeds.SET_ASIDE),
-    "duplicates": _by(feeds.DUPLICATES),
-    "vanished_rows": _by(feeds.VANISHED_ROWS),
+    "duplicates": _by(feeds.share("n_duplicates", "of the rows equal another")),
     "lacking_rows": _by(feeds.share("n_lacking", "of the rows lack, on missing or thin days")),
     "lost_rows": _by(feeds.share("n_lost", "of the rows lack, on missing or thin days apart from holidays")),
     "repeated_days": _by(feeds.share("n_repeated", "of the rows are of days that say what an earlier one said")),
     "surplus_rows": _by(feeds.share("n_surplus", "of the rows are more than usual, on days fuller than any before")),
     "null_share": _by(inputs.NULL_SHARE),
     "drift": inputs.drift,
+    "state_change": states.state_change,
     "unmatched_keys": _by(references.UNMATCHED_KEYS),
     "rows_ahead": _by(feeds.ROWS_AHEAD),
     "held_beside": _by(held.HELD_BESIDE),

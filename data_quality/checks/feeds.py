@@ -3,8 +3,6 @@
 Each query gives one row per planned key, as `checks/__init__.py` says.
 """
 
-from data_quality.checks.inputs import FARTHEST, NEAREST
-
 INCOMPLETE_FEEDS = """
 select
     key_no,
@@ -82,31 +80,6 @@ group by p.key_no
 """
 
 
-# How the feeds stand that come whole, and the most that they did in the year before.
-_STATES = f"""
-state_shares as (
-    select feed, week, {{share}} as share
-    from (
-        select *, max(n_rows) over (
-            partition by feed order by week rows between {NEAREST // 7} preceding and 1 preceding
-        ) as most
-        from states
-    )
-),
-newest as (
-    select *
-    from (
-        select *, max(share) over (
-            partition by feed order by week
-            range between interval {FARTHEST} day preceding and interval {NEAREST} day preceding
-        ) as usual
-        from state_shares
-    )
-    where week = (select max(week) from states)
-)
-"""
-
-
 def share(figure: str, told: str) -> str:
     """The query of the largest share of `figure`, a column of `feed_sums`, among the rows of a key's feeds.
 
@@ -120,37 +93,6 @@ shares as (select key_no, feed, greatest({_NOW} - {_BEFORE}, 0) as share from pe
         told,
     )
 
-
-DUPLICATES = _largest(
-    f"""
-{_PERIODS.format(figure="n_duplicates")},
-{_STATES.format(share="n_duplicates / nullif(n_rows, 0)")},
-shares as (
-    select key_no, feed, greatest({_NOW} - {_BEFORE}, newest.share - newest.usual, 0) as share
-    from planned
-    join kpi_feeds using (kpi_id)
-    left join periods using (key_no, feed)
-    left join newest using (feed)
-    where periods.feed is not null or newest.usual is not null
-)
-""",
-    "of the rows equal another",
-)
-
-# More rows than it has the feed had in one of the weeks before.
-VANISHED_ROWS = _largest(
-    f"""
-{_STATES.format(share="if(most > 0, greatest(1 - n_rows / most, 0), null)")},
-shares as (
-    select key_no, feed, greatest(share - coalesce(usual, 0), 0) as share
-    from planned
-    join kpi_feeds using (kpi_id)
-    join newest using (feed)
-    where share is not null
-)
-""",
-    "of the rows that it had are gone",
-)
 
 # Of the files that have other rows of the period, or no other rows at all.
 SET_ASIDE = _largest(

@@ -8,6 +8,7 @@ from when they have passed, in the order of time.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -22,6 +23,7 @@ from metrics.check_rules import RULES
 _PROMISED = tuple(check.name for check in RULES if check.fixed)
 # Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
 _HISTORY = f"""
+create or replace temp table releases as from let_through;
 create or replace temp table rejected as select * exclude (decision) from decided where decision = 'reject';
 create or replace temp table released as select * exclude (decision) from decided where decision = 'release';
 create or replace temp table holds as
@@ -70,21 +72,27 @@ anti join published using (kpi_id, freq, time_period)
 anti join held using (kpi_id, freq, time_period)
 """
 _DECIDED = pa.schema([(name, pa.string()) for name in ("kpi_id", "freq", "time_period", "decision")])
+_LET_THROUGH = pa.schema(
+    [("kpi_id", pa.string()), ("checks", pa.list_(pa.string())), ("decided_at", pa.timestamp("us", "UTC"))]
+)
 _SEQUENCE = pa.field("sequence", pa.int64())
 
 
 def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidates: Mapping[Key, Candidate]) -> None:
     """Put the history into the temporary table `history`, the keys whose candidate was rejected or released into
-    `rejected` and `released`, and those that an earlier run held for what their values are into `held_before`.
+    `rejected` and `released`, those that an earlier run held for what their values are into `held_before`, and all
+    decisions to release into `releases` (kpi_id, checks, decided_at).
 
     Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,
     n_obs, and `vouched`: a decision let it through. Needs the temporary tables of `candidates.py` and of
     `checks/__init__.py`. `ledger` is None where nothing was ever published.
     """
     decided: list[tuple[str, ...]] = []
+    let_through: list[dict[str, Any]] = []
     observations, verdicts = OBSERVATIONS.append(_SEQUENCE).empty_table(), VERDICTS.append(_SEQUENCE).empty_table()
     if ledger is not None:
         observations, verdicts = ledger.observations, ledger.verdicts
+        let_through = [one for one in ledger.decisions() if one["decision"] == "release"]
         decisions = newest_decisions(ledger)
         decided = [
             (*key, made["decision"])
@@ -92,6 +100,7 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidate
             if (made := decisions.get((*key, candidate.candidate_hash)))
         ]
     given = {
+        "let_through": pa.Table.from_pylist(let_through, _LET_THROUGH),
         "observations": observations,
         "verdicts": verdicts,
         "decided": pa.Table.from_pylist([dict(zip(_DECIDED.names, one, strict=True)) for one in decided], _DECIDED),

@@ -1,9 +1,8 @@
 """The figures of the columns that a key's KPI reads: do their values look like those of the feed's own past year?
 
 A column is looked at by blocks: a week, or of any longer period its months, and the whole weeks in it, as what is wrong
-on a day may be lost in a month. A feed that comes whole is one more block, as it stands, for all that is computed from
-it. What is usual is how far each of the year's blocks was from the block most like it, so that neither trend nor season
-is news.
+on a day may be lost in a month. What is usual is how far each of the year's blocks was from the
+block most like it, so that neither trend nor season is news.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ FEWEST = 6
 BY_CHANCE = 2.0
 _CERTAIN = 3.0
 
-# The columns that planned KPIs read, by whole week and month, as far back as what is usual is asked for; and those of
-# feeds that come whole, as they stood in each week.
+# The columns that planned KPIs read, by whole week and month, as far back as what is usual is asked for.
 BLOCKS = f"""
 create or replace temp table column_blocks as
 with span as (
@@ -45,27 +43,18 @@ cross join (values ('week'), ('month')) as g(grain)
 where (c.feed, c.column_name) in (select (feed, column_name) from kpi_inputs)
     and if(g.grain = 'week', date_trunc('week', c.day)::date + 6, last_day(c.day)) <= f.watermark
 group by all
-union all
-select feed, column_name, kind, 'whole', week, class, c.n_rows, c.total
-from gate.column_states c
-join gate.feed_columns using (feed, column_name, kind)
-join states using (feed, week)
-where (feed, column_name) in (select (feed, column_name) from kpi_inputs)
 """
 
 _BY_KEY = """
 found as (
-    select p.key_no,
-        'feed ' || i.feed || if(b.grain = 'whole', ' as a whole', '') || ', column ' || i.column_name || ': ' as place,
+    select p.key_no, 'feed ' || i.feed || ', column ' || i.column_name || ': ' as place,
         sum(b.figure * b.n_rows) / sum(b.n_rows) as figure,
         arg_max(b.told, b.figure * b.n_rows) as told
     from planned p
     join kpi_inputs i using (kpi_id)
-    join judged b on b.feed = i.feed and b.column_name = i.column_name and case b.grain
-        when 'whole' then b.block = (select max(week) from states)
-        when 'week' then b.block between p.period_start and p.period_end - 6 and (p.freq = 'W' or b.weight <> 'null')
-        else b.block between p.period_start and p.period_end and p.freq <> 'W'
-    end
+    join judged b on b.feed = i.feed and b.column_name = i.column_name
+        and b.block >= p.period_start and if(b.grain = 'week', b.block + 6, b.block) <= p.period_end
+        and (b.grain = 'week' or p.freq <> 'W') and (b.grain = 'month' or p.freq = 'W' or b.weight <> 'null')
     group by p.key_no, i.feed, i.column_name, b.weight, b.grain
 )
 select
@@ -170,7 +159,7 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
         return
     shares = weights / weights.sum(axis=1, keepdims=True)
     to_come = np.zeros(shares.shape, dtype=bool)
-    if column.kind == "lag" and column.grain != "whole":
+    if column.kind == "lag":
         ages = column.watermark - days - (6 if column.grain == "week" else 30)
         longest = [2.0 ** (int(one[1:]) + 1) if one[0] == "+" else np.inf if one == "null" else 0 for one in classes]
         to_come = np.array(longest)[None, :] > 24 * ages[:, None]
@@ -227,12 +216,12 @@ def _told(here: Numbers, there: Numbers, classes: NDArray[np.str_], weight: str)
     most = int(np.abs(here - there).argmax())
     of = "rows" if weight == "n_rows" else "sum"
     return (
-        f" of the {of} has unusual values; most of all {_named(str(classes[most]))}:"
+        f" of the {of} has unusual values; most of all {named(str(classes[most]))}:"
         f" {here[most]:.1%} where the most similar time had {there[most]:.1%}"
     )
 
 
-def _named(found: str) -> str:
+def named(found: str) -> str:
     """A class in words."""
     if found[0] == "=":
         return f"'{found[1:]}'"
