@@ -68,7 +68,7 @@ def test_a_feed_that_is_as_it_used_to_be_passes_also_over_the_holidays(warehouse
     # A sum needs no least number of them, this KPI and its feed stand alone, months only are too few to tell of
     # members, and the feed comes in parts.
     by_members, by_keys = {"plausible_members", "usual_members"}, {"keys_match", "usual_matches"}
-    of_wholes = {"rows_stay", "usual_losses"}
+    of_wholes = {"plausible_state", "usual_state"}
     assert not_made == {"enough_observations", "identities_hold", "months_add_up", *by_members, *by_keys, *of_wholes}
 
 

@@ -7,7 +7,7 @@ with an export stays wrong until it is mended, and neither the fault nor its rep
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,46 +90,56 @@ class States:
             return float(np.abs(other - one)[0] / max(other[0], one[0], 1))
         return float(np.abs(other / other.sum() - one / one.sum()).sum() / 2)
 
+    @staticmethod
+    def of(weeks: Sequence[int], n_rows: Numbers, weights: Numbers) -> States:
+        """Those of the weeks that have any weight."""
+        there = weights.sum(axis=1) > 0
+        return States(np.array(weeks)[there].tolist(), n_rows[there], weights[there])
+
 
 def state_change(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The figure of every planned key: the largest of its feeds; it applies where there are states of a year."""
     vouched = dict(connection.execute(_VOUCHED, {"checks": _CHECKS}).fetchall())
-    found: list[dict[str, Any]] = []
-
-    def judge(feed: str, column: str | None, states: States, told: str, classes: Sequence[str] = ()) -> None:
-        judged = newest(states, vouched.get(feed))
-        if judged is None:
-            return
-        figure, before = judged
-        place = f"feed {feed}" + (f", column {column}" if column else "")
-        detail = f"{place}: {figure:.1%} {told}{_most(states, before, classes)}" if figure > 0 else ""
-        found.append({"feed": feed, "column_name": column, "figure": figure, "told": detail})
-
-    for feed, weeks, n_rows, n_duplicates in connection.execute(_FEEDS).fetchall():
-        counted, repeated = np.array(n_rows, dtype=float), np.array(n_duplicates, dtype=float)
-        distinct = counted - repeated
-        judge(feed, None, States(weeks, distinct, distinct[:, None]), "of the rows came or went at once")
-        there = counted > 0
-        both = np.column_stack([distinct, repeated])[there]
-        judge(
-            feed, None, States(list(np.array(weeks)[there]), counted[there], both), "more or fewer rows equal another"
-        )
-    for feed, column, kind, in_weeks, of_class, n_rows, total in connection.execute(_COLUMNS).fetchall():
-        weeks, at = np.unique(in_weeks, return_inverse=True)
-        classes, of = np.unique(of_class, return_inverse=True)
-        counted = np.bincount(at, n_rows, len(weeks))
-        for weight, told in ((n_rows, "rows"), (total, "sum")) if kind == "number" else ((n_rows, "rows"),):
-            weights = np.zeros((len(weeks), len(classes)))
-            weights[at, of] = weight
-            there = weights.sum(axis=1) > 0
-            if there[-1] and len(classes) > 1:
-                states = States(weeks[there].tolist(), counted[there], weights[there])
-                judge(feed, column, states, f"of the {told} has other values at once", classes.tolist())
-    connection.register("judged_states", pa.Table.from_pylist(found, schema=_JUDGED))
+    found: dict[str, list[Any]] = {name: [] for name in _JUDGED.names}
+    for feed, column, states, told, classes in (*_rows(connection), *_columns(connection)):
+        if (judged := newest(states, vouched.get(feed))) is not None:
+            figure, before = judged
+            place = f"feed {feed}, column {column}" if column else f"feed {feed}"
+            detail = f"{place}: {figure:.1%} {told}{_most(states, before, classes)}" if figure > 0 else ""
+            for name, value in zip(_JUDGED.names, (feed, column, figure, detail), strict=True):
+                found[name].append(value)
+    connection.register("judged_states", pa.table(found, schema=_JUDGED))
     try:
         return connection.execute(_BY_KEY).df()
     finally:
         connection.unregister("judged_states")
+
+
+Thing = tuple[str, str | None, States, str, Sequence[str]]
+"""A feed, the column (None for its rows), its states, what a change is called, and the classes to name."""
+
+
+def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[Thing]:
+    """Of each feed how many rows it has, and which share of them equals another."""
+    for feed, weeks, counted, repeated in connection.execute(_FEEDS).fetchall():
+        n_rows, n_duplicates = np.array(counted, dtype=float), np.array(repeated, dtype=float)
+        distinct = n_rows - n_duplicates
+        yield feed, None, States(weeks, distinct, distinct[:, None]), "of the rows came or went at once", ()
+        both = np.column_stack([distinct, n_duplicates])
+        yield feed, None, States.of(weeks, n_rows, both), "more or fewer rows equal another", ()
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> Iterator[Thing]:
+    """Of each column the classes of its rows, and of a number those of its sum."""
+    for feed, column, kind, in_weeks, of_class, n_rows, total in connection.execute(_COLUMNS).fetchall():
+        weeks, at = np.unique(in_weeks, return_inverse=True)
+        classes, of = np.unique(of_class, return_inverse=True)
+        for weight, of_what in ((n_rows, "rows"), (total, "sum")) if kind == "number" else ((n_rows, "rows"),):
+            weights = np.zeros((len(weeks), len(classes)))
+            weights[at, of] = weight
+            states = States.of(weeks.tolist(), np.bincount(at, n_rows, len(weeks)).astype(float), weights)
+            if len(classes) > 1:
+                yield feed, column, states, f"of the {of_what} has other values at once", classes.tolist()
 
 
 def newest(states: States, vouched: int | None) -> tuple[float, int] | None:
