@@ -103,7 +103,7 @@ class Column:
 
 
 def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Column]:
-    """The raw columns of a feed, each decided when it is new, or the feed has doubled."""
+    """The raw columns of a feed, each decided when it is new, or the feed has doubled or halved."""
     described = connection.execute(f"describe raw.{quoted(feed.name)}").fetchall()
     types = {name: kind for name, kind, *_ in described if not name.startswith("_")}
     known = connection.execute(
@@ -114,7 +114,9 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Colu
     kept = {
         name: Column(kind, names_rows, comes_with)
         for name, its_type, kind, names_rows, comes_with, before in known
-        if types.get(name) == its_type and n_rows < 2 * before and (comes_with is None or comes_with in types)
+        if types.get(name) == its_type
+        and before < 2 * n_rows < 4 * before
+        and (comes_with is None or comes_with in types)
     }
     if kept.keys() == types.keys() == {name for name, *_ in known}:
         return kept

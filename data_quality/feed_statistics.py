@@ -7,7 +7,7 @@ history.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -163,7 +163,7 @@ where n_aside > 0 or n_ahead > 0
 """
 
 
-def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], calendar: Calendar, today: date) -> None:
+def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], calendar: Calendar, now: datetime) -> None:
     """Bring the tables of the schema `gate` up to date, and running sums by feed and day into the temporary table
     `feed_sums`.
 
@@ -177,7 +177,7 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
     Columns of `file_days`, another one, with a row for each source file that has such rows: feed, n_aside (could not be
     read), n_ahead (dated more than a day after their delivery), n_rows (its other ones), and the first_day and last_day
     of those. `states` is that of `feed_states.py`.
-    Needs the temporary table `feeds`.
+    Needs the temporary tables `feeds` and `releases`.
     """
     connection.execute(_TABLE)
     connection.execute(column_statistics.TABLES)
@@ -187,7 +187,7 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
     there = [feed for feed in feeds.values() if has_table(connection, "raw", feed.name)]
     for feed in there:
         _update(connection, feed)
-    feed_states.update(connection, [feed.name for feed in there], today)
+    feed_states.update(connection, [feed.name for feed in there], now)
     days = connection.execute("select min(history_from), max(watermark) from feeds").fetchone()
     holidays = _holidays(calendar, *days) if days is not None and None not in days else []
     connection.register("described", pa.table({"day": pa.array(holidays, pa.date32())}))

@@ -178,7 +178,11 @@ def write(company: Company, files: dict[str, str]) -> list[str]:
 def stale(company: Company, files: dict[str, str]) -> list[str]:
     """The paths whose committed text isn't what the definitions compile to."""
     root = folder(company)
-    there = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    there = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.is_file() and not path.name.startswith(".")  # what an editor or a file manager leaves
+    }
     differing = {
         name
         for name, text in files.items()

@@ -34,7 +34,8 @@ def require_compiled(company: Company) -> None:
     So no value is published under a hash of which its SQL isn't.
     """
     stamp = dbt_project.target_dir(company) / "compiled.stamp"
-    current = _fingerprint(dbt_project.DBT_PROJECT, company.path, PROJECT / "metrics")
+    folders = (company.path / name for name in ("compiled", "feeds", "kpis", "models"))
+    current = _fingerprint(dbt_project.DBT_PROJECT, PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
     if not _is_stamped(stamp, current):
         from metrics import compiled  # MetricFlow takes a second to import
 
@@ -47,6 +48,8 @@ def _is_stamped(stamp: Path, current: str) -> bool:
 
 
 def _fingerprint(*roots: Path) -> str:
-    files = sorted(path for root in roots for path in root.rglob("*") if path.suffix in _MADE_FROM)
+    """Of the files of those folders, and of those that are files, when they were written and how large they are."""
+    found = {path for root in roots for path in (root, *root.rglob("*"))}
+    files = sorted(path for path in found if path.suffix in _MADE_FROM and path.is_file())
     described = "\n".join(f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in files)
     return hashlib.sha256(described.encode()).hexdigest()

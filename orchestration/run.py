@@ -19,7 +19,7 @@ from metrics.errors import NyckeltalError
 from orchestration.lock import writing
 from orchestration.stages import Stages
 
-_A_MISTAKE = re.compile(r"metrics\.errors\.\w+: ")
+_A_MISTAKE = re.compile(r"\A(metrics|data_quality|orchestration)(\.\w+)+: ")
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,13 @@ def dagster_home() -> Path:
 
 
 def _failure(result: Any) -> NyckeltalError:
-    """The innermost reason of the first step that failed."""
+    """The innermost reason of the first step that failed: all lines of a user's mistake, else the first one."""
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error is not None:
             error = event.step_failure_data.error
             while error.cause is not None:
                 error = error.cause
-            reason = _A_MISTAKE.sub("", error.message.strip().splitlines()[0], count=1)
-            return NyckeltalError(f"step '{event.step_key}' failed: {reason}")
+            reason = error.message.strip()
+            told = _A_MISTAKE.sub("", reason) if _A_MISTAKE.match(reason) else reason.splitlines()[0]
+            return NyckeltalError(f"step '{event.step_key}' failed: {told}")
     return NyckeltalError("the run failed")

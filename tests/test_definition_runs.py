@@ -17,6 +17,7 @@ from metrics.compiled import compile_company, plan_company, raw_columns, record_
 from metrics.errors import NyckeltalError
 from metrics.lineage import Lineage
 from orchestration import partitions
+from orchestration.manifest import require_compiled
 
 pytestmark = pytest.mark.xdist_group("deployment")
 
@@ -94,14 +95,35 @@ def test_a_new_version_revises_the_history_and_a_refactoring_that_changes_values
         ("kpis/marketing/web_sessions.yml", "level: supporting", "level: suporting", "level"),
     ],
 )
-def test_nothing_is_published_by_a_definition_that_was_not_reviewed_and_compiled(
+def test_compiled_files_that_are_not_what_is_defined_are_refused(
     changeable: Deployment, file: str, old: str, new: str, told: str
 ) -> None:
-    before = published(changeable, "from kpi.vintages order by all")
+    require_compiled(changeable.company)
     replace(changeable.company.path / file, old, new)
     with pytest.raises(NyckeltalError, match=told):
+        require_compiled(changeable.company)
+
+
+def test_nothing_is_published_by_a_definition_that_was_not_reviewed(changeable: Deployment) -> None:
+    before = published(changeable, "from kpi.vintages order by all")
+    staging = changeable.company.path / "models/staging/stg_web_sessions.sql"
+    replace(staging, "cast(sessions as bigint)", "cast(sessions + 1 as bigint)")
+    with pytest.raises(NyckeltalError, match=r"step 'dbt_build' failed: .*web_sessions(.|\n)*conversion_rate"):
         changeable.run(*partitions.still_open(changeable.company))
     assert published(changeable, "from kpi.vintages order by all") == before
+
+
+def test_files_that_did_not_change_are_not_looked_at_again(changeable: Deployment) -> None:
+    require_compiled(changeable.company)
+    stamp = dbt_project.target_dir(changeable.company) / "compiled.stamp"
+    written = stamp.stat().st_mtime_ns
+    (changeable.company.path / "kpis" / ".#web_sessions.yml").symlink_to("nobody@nowhere")  # an editor's lock
+    (changeable.company.path / "compiled" / ".DS_Store").write_text("")
+    require_compiled(changeable.company)
+    assert stamp.stat().st_mtime_ns == written
+    (changeable.company.path / "calendar.yml").touch()
+    require_compiled(changeable.company)
+    assert stamp.stat().st_mtime_ns > written
 
 
 def test_a_comment_in_a_model_needs_no_compiling(changeable: Deployment) -> None:

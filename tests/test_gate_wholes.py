@@ -4,6 +4,7 @@ its past. Both were judged once a month for a year.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -167,21 +168,41 @@ def test_what_stays_wrong_stays_held_and_the_repair_passes(warehouse: Warehouse)
     assert warehouse.sql("select count(*) from gate.feed_states where feed = 'products'") == [(17,)]
 
 
-def test_a_value_that_a_person_releases_lets_the_state_through(warehouse: Warehouse) -> None:
+def test_a_value_that_a_person_releases_lets_that_state_through_and_no_other(warehouse: Warehouse) -> None:
     warehouse.sql("update raw.products set category = 'other' where category = 'category 3'")
     assert failing(judged(warehouse)[PRODUCTS]) == HELD
     warehouse.publish("2026-02-28", "2026-02-28")
-    decide(
-        warehouse.company,
-        warehouse.catalog,
-        "release",
-        PRODUCTS,
-        "2026-02",
-        reason="we renamed it",
-        by="cfo@example.com",
-    )
-    warehouse.now("2026-03-11 06:00:00")
+    reason = {"reason": "we renamed it", "by": "cfo@example.com"}
+    decide(warehouse.company, warehouse.catalog, "release", PRODUCTS, "2026-02", **reason)
+    warehouse.now("2026-03-04 06:00:00")
     assert judged(warehouse)[PRODUCTS].verdict == "publish"
+    warehouse.sql("delete from raw.products where product_id[2:]::integer > 99")
+    for moment in ("2026-03-05 06:00:00", "2026-03-11 06:00:00"):
+        warehouse.now(moment)
+        assert failing(judged(warehouse)[PRODUCTS]) == HELD
+
+
+def test_a_release_lets_no_more_through_than_the_kpi_reads(warehouse: Warehouse) -> None:
+    warehouse.add(
+        kpi("teams", feeds=("employees",), inputs={"employees": ("team",)}), months("2025-01", "2026-02", lambda _: 5.0)
+    )
+    warehouse.sql("update raw.employees set salary = 100 * salary, team = 'other' where team = 'team 3'")
+    assert {failing(judged(warehouse)[one]) == HELD for one in (SALARY, "teams")} == {True}
+    warehouse.publish("2026-02-28", "2026-02-28")
+    reason = {"reason": "we renamed it", "by": "cfo@example.com"}
+    decide(warehouse.company, warehouse.catalog, "release", "teams", "2026-02", **reason)
+    warehouse.now("2026-03-11 06:00:00")
+    assert failing(judged(warehouse)[SALARY]) == HELD
+    assert judged(warehouse)["teams"].verdict == "publish"
+
+
+def test_a_kpi_with_a_limit_of_its_own_is_held_until_its_feed_is_mended(warehouse: Warehouse) -> None:
+    strict = kpi(PRODUCTS, feeds=("products",), inputs={}, gate={"plausible_state": {"limit": 0.01}})
+    warehouse.add(strict, months("2025-01", "2026-02", lambda _: 5.0))
+    warehouse.sql("delete from raw.products where product_id[2:]::integer <= 12")
+    for moment in ("2026-03-03 06:00:00", "2026-03-11 06:00:00"):
+        warehouse.now(moment)
+        assert failing(judged(warehouse)[PRODUCTS]) == HELD
 
 
 def test_a_new_column_makes_the_others_no_less_comparable(warehouse: Warehouse) -> None:
@@ -196,47 +217,62 @@ def test_a_feed_that_comes_in_parts_has_no_state(warehouse: Warehouse) -> None:
     assert result(judged(warehouse)[PRODUCTS], "plausible_state").outcome == "not_applicable"
 
 
-def weekly(*rows: float) -> States:
-    """That many rows, a week after the other."""
-    return States([7 * at for at in range(len(rows))], np.array(rows), np.array(rows)[:, None])
-
-
+LIMIT = 0.05
 STEADY = [1000.0 + number for number in range(60)]
 
 
+def found(*rows: float, released: Sequence[float] = (), pause: int = 0) -> tuple[float, int] | None:
+    """What is found of that many rows, a week after the other; `pause` weeks lie before the last one."""
+    days = 7.0 * np.arange(len(rows))
+    days[-1] += 7 * pause
+    return newest(States.of_rows(days, np.array(rows)), LIMIT, released)
+
+
+def holds(*rows: float, released: Sequence[float] = (), pause: int = 0) -> bool:
+    judged = found(*rows, released=released, pause=pause)
+    assert judged is not None
+    return judged[0] > LIMIT
+
+
 def test_a_year_of_states_comes_first() -> None:
-    assert newest(weekly(*STEADY[:52], 500), None) is None
-    judged = newest(weekly(*STEADY[:53], 500), None)
+    assert found(*STEADY[:52], 500) is None
+    judged = found(*STEADY[:53], 500)
     assert judged is not None and judged[0] == pytest.approx(0.52, abs=0.01)
 
 
 def test_a_fault_that_comes_again_is_as_surprising_as_the_first_time() -> None:
-    again = newest(weekly(*STEADY, 500, *STEADY[-2:], 500), None)
-    assert again is not None and again[0] > 0.5
+    assert holds(*STEADY, 500, *STEADY[-2:], 500)
+    years = [1000 + 0.2 * week for week in range(160)]
+    years[60], years[110] = 500, 500
+    assert holds(*years, 500)
 
 
 def test_a_season_of_the_year_before_is_usual() -> None:
-    season = [1000.0] * 10 + [1500.0] + [1000.0] * 51
-    found = newest(weekly(*season, 1500), None)
-    assert found == (0.0, len(season) - 1)
+    assert not holds(*[1000.0] * 10, 1500.0, *[1000.0] * 51, 1500)
 
 
 def test_what_stays_for_half_a_year_is_how_the_feed_is() -> None:
-    for weeks, held in ((26, True), (27, True), (28, False)):
-        found = newest(weekly(*STEADY, *[500.0] * weeks), None)
-        assert found is not None and (found[0] > 0) == held
+    assert holds(*STEADY, *[500.0] * 27)
+    assert not holds(*STEADY, *[500.0] * 28)
 
 
 def test_what_was_let_through_is_what_the_next_is_held_against() -> None:
-    week = 7 * len(STEADY)
-    for vouched, held in ((None, True), (week - 1, True), (week + 3, False)):
-        found = newest(weekly(*STEADY, 500, 500), vouched)
-        assert found is not None and (found[0] > 0) == held
+    when = 7.0 * len(STEADY)
+    assert holds(*STEADY, 500, 500)
+    assert holds(*STEADY, 500, 500, released=[when - 1])
+    assert not holds(*STEADY, 500, 500, released=[when + 1])
+    assert holds(*STEADY, 500, 1000, released=[when + 1])
 
 
-@given(st.lists(st.floats(1, 1e6), min_size=60, max_size=80))
-def test_a_state_like_the_one_before_it_is_no_change_if_that_one_was_accepted(rows: list[float]) -> None:
-    found = newest(weekly(*rows), None)
-    assert found is not None and 0 <= found[0] <= 1
-    same = newest(weekly(*rows, rows[found[1]]), None)
-    assert same is not None and (same[0] == 0 or same[1] != found[1])
+def test_a_pause_is_no_fault_of_a_feed_that_grows() -> None:
+    grown = [1000 * 1.02**week for week in range(70)]
+    assert not holds(*grown[:60], grown[69], pause=9)
+    assert holds(*grown[:60], 2 * grown[69], pause=9)
+
+
+@given(st.floats(0, 0.01), st.integers(1, 12), st.floats(0.05, 0.7) | st.floats(1.5, 10))
+def test_a_fault_is_held_as_long_as_it_is_there_and_its_repair_is_not(growth: float, weeks: int, factor: float) -> None:
+    right = [5000 * (1 + growth) ** week for week in range(60 + weeks + 1)]
+    wrong = [*right[:60], *(factor * rows for rows in right[60:-1])]
+    assert all(holds(*wrong[:end]) for end in range(61, 61 + weeks))
+    assert not holds(*wrong, right[-1])

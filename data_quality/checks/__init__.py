@@ -64,6 +64,7 @@ FIGURES: dict[str, Figure] = {
     "held_beside": _by(held.HELD_BESIDE),
 }
 LATER = ("surprise", "member_shift", "broken_identities", "held_beside")
+_BY_OWN_LIMITS = (*LATER, "state_change")
 
 
 def figures(
@@ -80,8 +81,8 @@ def figures(
     `between` are the identities between KPIs; `ledger` is None where there is none yet.
     """
     _describe(connection, planned, loaded.unreadable, between)
-    _look_at_feeds(connection, company)
     history.load(connection, ledger, loaded.candidates)
+    _look_at_feeds(connection, company)
     settings = {item.kpi.kpi_id: item.kpi.rules for item in planned}
     rules = [settings[item.kpi.kpi_id] for item in planned]
     at_once = _columns(connection, [name for name in FIGURES if name not in LATER], rules)
@@ -135,8 +136,7 @@ def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company) -> N
     for table in ("feed_sums", "file_days", "states", "column_blocks", "key_days"):
         connection.execute(f"drop table if exists temp.{table}")
     try:
-        today = clock.today(company.time_zone)
-        feed_statistics.update(connection, company.feeds, company.calendar, today)
+        feed_statistics.update(connection, company.feeds, company.calendar, clock.now())
         connection.execute(inputs.BLOCKS)
         references.count(connection, company.feeds)
     except duckdb.Error as error:
@@ -239,11 +239,11 @@ def _terms(identity: Identity) -> list[dict[str, Any]]:
 
 
 def _limits(kpi: CatalogKpi) -> list[dict[str, Any]]:
-    """From which figure on a KPI is held, of each of LATER that may hold it."""
+    """From which figure on a KPI is held, of each of those that need to know it and may hold it."""
     held: dict[str, float] = {}
     for check in RULES:
         own = kpi.rules[check.name]
-        if check.figure in LATER and own.severity == "critical" and own.off is None:
+        if check.figure in _BY_OWN_LIMITS and own.severity == "critical" and own.off is None:
             held[check.figure] = min(own.limit, held.get(check.figure, own.limit))
     return [{"kpi_id": kpi.kpi_id, "figure": figure, "holds_above": limit} for figure, limit in held.items()]
 

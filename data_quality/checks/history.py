@@ -80,8 +80,8 @@ _SEQUENCE = pa.field("sequence", pa.int64())
 
 def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidates: Mapping[Key, Candidate]) -> None:
     """Put the history into the temporary table `history`, the keys whose candidate was rejected or released into
-    `rejected` and `released`, those that an earlier run held for what their values are into `held_before`, and all
-    decisions to release into `releases` (kpi_id, checks, decided_at).
+    `rejected` and `released`, those that an earlier run held for what their values are into `held_before`, and the
+    decisions to release that stand into `releases` (kpi_id, checks, decided_at).
 
     Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,
     n_obs, and `vouched`: a decision let it through. Needs the temporary tables of `candidates.py` and of
@@ -92,8 +92,8 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidate
     observations, verdicts = OBSERVATIONS.append(_SEQUENCE).empty_table(), VERDICTS.append(_SEQUENCE).empty_table()
     if ledger is not None:
         observations, verdicts = ledger.observations, ledger.verdicts
-        let_through = [one for one in ledger.decisions() if one["decision"] == "release"]
         decisions = newest_decisions(ledger)
+        let_through = [one for one in decisions.values() if one["decision"] == "release"]
         decided = [
             (*key, made["decision"])
             for key, candidate in candidates.items()

@@ -17,37 +17,40 @@ import pandas as pd
 import pyarrow as pa
 
 from data_quality.checks.inputs import BY_CHANCE, FEWEST, Numbers, named
-from metrics.check_rules import RULES
 
 _A_YEAR = 371  # days; until then a season may be the first of its kind
 _HALF_A_YEAR = 182
-_HOLDS_ABOVE = min(rule.limit for rule in RULES if rule.figure == "state_change" and rule.severity == "critical")
-_CHECKS = [rule.name for rule in RULES if rule.figure == "state_change"]
-
 _FEEDS = """
-select feed, list(date_diff('day', date '1970-01-01', week) order by week) as weeks,
-    list(n_rows order by week) as n_rows, list(n_duplicates order by week) as n_duplicates
+select feed, list(epoch(judged_at) / 86400 order by judged_at) as days,
+    list(n_rows order by judged_at) as n_rows, list(n_duplicates order by judged_at) as n_duplicates
 from states
 where feed in (select feed from kpi_feeds)
 group by feed
 """
 _COLUMNS = """
 select c.feed, c.column_name, c.kind,
-    list(date_diff('day', date '1970-01-01', c.week)) as weeks, list(c.class) as classes,
+    list(epoch(c.judged_at) / 86400) as days, list(c.class) as classes,
     list(c.n_rows) as n_rows, list(coalesce(c.total, 0)) as total
 from gate.column_states c
 join gate.feed_columns k using (feed, column_name, kind)
-join states using (feed, week)
+join states using (feed, judged_at)
 where k.comes_with is not distinct from c.comes_with
     and (feed, column_name) in (select (feed, column_name) from kpi_inputs)
 group by all
 """
-_VOUCHED = """
-select k.feed, max(date_diff('day', date '1970-01-01', r.decided_at::date))
-from releases r
-join kpi_feeds k using (kpi_id)
-where list_has_any(r.checks, $checks)
-group by k.feed
+# From which figure on a thing holds a KPI, and when such a KPI was released though it did.
+_HOLDS = """
+with things as (
+    select kpi_id, feed, null as column_name from kpi_feeds
+    union all
+    select kpi_id, feed, column_name from kpi_inputs
+)
+select feed, column_name, min(holds_above),
+    list(distinct epoch(decided_at) / 86400) filter (list_contains(checks, 'plausible_state'))
+from things
+left join (from limits where figure = 'state_change') using (kpi_id)
+left join releases using (kpi_id)
+group by feed, column_name
 """
 # Rows gone or repeated concern all that is computed from the feed, a column those that read it.
 _BY_KEY = """
@@ -74,39 +77,38 @@ _JUDGED = pa.schema(
 
 @dataclass(frozen=True)
 class States:
-    """One thing of a feed in the weeks of its states: `weights` has a row for each, and a column for each class.
+    """One thing of a feed in its states: on which days each was judged, of how many rows, and the changes between them.
 
-    `n_rows` is how many rows it was counted from.
+    `changes` has a row and a column for each state.
     """
 
-    weeks: Sequence[int]
+    days: Numbers
     n_rows: Numbers
-    weights: Numbers
-
-    def change(self, before: int, now: int) -> float:
-        """The share that is another: total variation between the two, or of rows alone how many came or went."""
-        one, other = self.weights[before], self.weights[now]
-        if len(one) == 1:
-            return float(np.abs(other - one)[0] / max(other[0], one[0], 1))
-        return float(np.abs(other / other.sum() - one / one.sum()).sum() / 2)
+    changes: Numbers
 
     @staticmethod
-    def of(weeks: Sequence[int], n_rows: Numbers, weights: Numbers) -> States:
-        """Those of the weeks that have any weight."""
-        there = weights.sum(axis=1) > 0
-        return States(np.array(weeks)[there].tolist(), n_rows[there], weights[there])
+    def of_rows(days: Numbers, n_rows: Numbers) -> States:
+        """A change is how many rows came or went, as a share of the larger number."""
+        larger = np.maximum(np.maximum.outer(n_rows, n_rows), 1)
+        return States(days, n_rows, np.abs(np.subtract.outer(n_rows, n_rows)) / larger)
+
+    @staticmethod
+    def of_shares(days: Numbers, n_rows: Numbers, shares: Numbers) -> States:
+        """A change is the share that is of another class: the total variation. `shares` has a row for each state."""
+        changes = np.array([np.abs(shares - one).sum(axis=1) / 2 for one in shares])
+        return States(days, n_rows, changes)
 
 
 def state_change(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The figure of every planned key: the largest of its feeds; it applies where there are states of a year."""
-    vouched = dict(connection.execute(_VOUCHED, {"checks": _CHECKS}).fetchall())
+    holds = {(feed, column): known for feed, column, *known in connection.execute(_HOLDS).fetchall()}
     found: dict[str, list[Any]] = {name: [] for name in _JUDGED.names}
-    for feed, column, states, told, classes in (*_rows(connection), *_columns(connection)):
-        if (judged := newest(states, vouched.get(feed))) is not None:
-            figure, before = judged
-            place = f"feed {feed}, column {column}" if column else f"feed {feed}"
-            detail = f"{place}: {figure:.1%} {told}{_most(states, before, classes)}" if figure > 0 else ""
-            for name, value in zip(_JUDGED.names, (feed, column, figure, detail), strict=True):
+    for thing in (*_rows(connection), *_columns(connection)):
+        above, released = holds[thing.feed, thing.column]
+        judged = newest(thing.states, math.inf if above is None else above, released or ())
+        if judged is not None:
+            values = (thing.feed, thing.column, judged[0], thing.told(*judged) if judged[0] > 0 else "")
+            for name, value in zip(_JUDGED.names, values, strict=True):
                 found[name].append(value)
     connection.register("judged_states", pa.table(found, schema=_JUDGED))
     try:
@@ -115,68 +117,95 @@ def state_change(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         connection.unregister("judged_states")
 
 
-Thing = tuple[str, str | None, States, str, Sequence[str]]
-"""A feed, the column (None for its rows), its states, what a change is called, and the classes to name."""
+@dataclass(frozen=True)
+class _Thing:
+    """What is judged of a feed: its rows (`column` None), or a column of it, by classes."""
+
+    feed: str
+    column: str | None
+    states: States
+    changed: str
+    classes: Sequence[str] = ()
+    shares: Numbers | None = None
+
+    def told(self, figure: float, before: int) -> str:
+        """The change since that state, for a reader."""
+        place = f"feed {self.feed}, column {self.column}" if self.column else f"feed {self.feed}"
+        text = f"{place}: {figure:.1%} {self.changed}"
+        if self.shares is None:
+            return text
+        one, other = self.shares[before], self.shares[-1]
+        most = int(np.abs(other - one).argmax())
+        return f"{text}; most of all {named(self.classes[most])}: {other[most]:.1%} where it was {one[most]:.1%}"
 
 
-def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[Thing]:
+def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[_Thing]:
     """Of each feed how many rows it has, and which share of them equals another."""
-    for feed, weeks, counted, repeated in connection.execute(_FEEDS).fetchall():
-        n_rows, n_duplicates = np.array(counted, dtype=float), np.array(repeated, dtype=float)
-        distinct = n_rows - n_duplicates
-        yield feed, None, States(weeks, distinct, distinct[:, None]), "of the rows came or went at once", ()
-        both = np.column_stack([distinct, n_duplicates])
-        yield feed, None, States.of(weeks, n_rows, both), "more or fewer rows equal another", ()
+    for feed, *numbers in connection.execute(_FEEDS).fetchall():
+        days, n_rows, n_duplicates = (np.array(one, dtype=float) for one in numbers)
+        yield _Thing(feed, None, States.of_rows(days, n_rows - n_duplicates), "of the rows came or went at once")
+        repeated = n_duplicates / np.maximum(n_rows, 1)
+        shares = np.column_stack([repeated, 1 - repeated])
+        yield _Thing(feed, None, States.of_shares(days, n_rows, shares), "more or fewer rows equal another")
 
 
-def _columns(connection: duckdb.DuckDBPyConnection) -> Iterator[Thing]:
+def _columns(connection: duckdb.DuckDBPyConnection) -> Iterator[_Thing]:
     """Of each column the classes of its rows, and of a number those of its sum."""
-    for feed, column, kind, in_weeks, of_class, n_rows, total in connection.execute(_COLUMNS).fetchall():
-        weeks, at = np.unique(in_weeks, return_inverse=True)
+    for feed, column, kind, on_days, of_class, n_rows, total in connection.execute(_COLUMNS).fetchall():
+        days, at = np.unique(on_days, return_inverse=True)
         classes, of = np.unique(of_class, return_inverse=True)
         for weight, of_what in ((n_rows, "rows"), (total, "sum")) if kind == "number" else ((n_rows, "rows"),):
-            weights = np.zeros((len(weeks), len(classes)))
+            weights = np.zeros((len(days), len(classes)))
             weights[at, of] = weight
-            states = States.of(weeks.tolist(), np.bincount(at, n_rows, len(weeks)).astype(float), weights)
-            if len(classes) > 1:
-                yield feed, column, states, f"of the {of_what} has other values at once", classes.tolist()
+            counted, sums = np.bincount(at, n_rows, len(days)).astype(float), weights.sum(axis=1)
+            there = sums > 0
+            shares = weights[there] / sums[there, None]
+            states = States.of_shares(days[there], counted[there], shares)
+            yield _Thing(feed, column, states, f"of the {of_what} has other values at once", classes.tolist(), shares)
 
 
-def newest(states: States, vouched: int | None) -> tuple[float, int] | None:
+def newest(states: States, holds_above: float, released: Sequence[float]) -> tuple[float, int] | None:
     """The figure of the newest state, and the place of the one that it is held against; None without those of a year.
 
-    The figure is its change since the last accepted state, beyond the greatest that accepted ones had in the year
-    before and what chance makes of so few rows. `vouched` is the day until which a person let through what is
-    different. What isn't accepted for half a year in one run is how the feed is.
+    The figure is its change since the last accepted state, beyond the usual one and what chance makes of so few rows.
+    `released` are the days on which a person let through a value of the state as it was then. What fails for half a
+    year in one run is how the feed is.
     """
-    weeks, accepted = states.weeks, 0
-    usual: list[tuple[int, float]] = []
-    failing_since: int | None = None
+    days, changes = states.days, states.changes
+    vouched = {int(np.searchsorted(days, day, side="right")) - 1 for day in released}
+    levels = [[0]]  # the accepted states; a jump that was let through begins another level
+    failing_since: float | None = None
     judged: tuple[float, int] | None = None
-    for at in range(1, len(weeks)):
-        change = states.change(accepted, at)
-        past = [one for week, one in usual if week >= weeks[at] - _A_YEAR]
-        judged = None
-        if weeks[at] - weeks[0] >= _A_YEAR and len(past) >= FEWEST:
-            n_rows = max(float(states.n_rows[accepted]), 1.0)
-            share = min(max(max(past), 1 / n_rows), 0.5)
+    for at in range(1, len(days)):
+        last, judged = levels[-1][-1], None
+        usual = _usual(states, levels, at) if days[at] - days[0] >= _A_YEAR else None
+        if usual is not None:
+            n_rows = max(float(states.n_rows[last]), 1.0)
+            share = min(max(usual, 1 / n_rows), 0.5)
             by_chance = BY_CHANCE * math.sqrt(share * (1 - share) / n_rows)
-            judged = max(change - max(past) - by_chance, 0.0), accepted
-        if judged is None or judged[0] <= _HOLDS_ABOVE:
-            usual.append((weeks[at], change))
-        else:
-            failing_since = failing_since or weeks[at]
-            let_through = vouched is not None and vouched >= weeks[at]
-            if not let_through and weeks[at] - failing_since < _HALF_A_YEAR:
-                continue
-        accepted, failing_since = at, None
+            judged = max(float(changes[last, at]) - usual - by_chance, 0.0), last
+        if judged is None or judged[0] <= holds_above:
+            levels[-1].append(at)
+            failing_since = None
+            continue
+        failing_since = float(days[at]) if failing_since is None else failing_since
+        if at in vouched or days[at] - failing_since >= _HALF_A_YEAR:
+            levels.append([at])
+            failing_since = None
     return judged
 
 
-def _most(states: States, before: int, classes: Sequence[str]) -> str:
-    """Which class changed most, for a reader."""
-    if not classes:
-        return ""
-    one, other = (states.weights[at] / states.weights[at].sum() for at in (before, -1))
-    most = int(np.abs(other - one).argmax())
-    return f"; most of all {named(classes[most])}: {other[most]:.1%} where it was {one[most]:.1%}"
+def _usual(states: States, levels: Sequence[Sequence[int]], at: int) -> float | None:
+    """The greatest change that accepted states had in the year before, from one to the next or over as long a time as
+    has gone by since the last one; None where they are too few.
+    """
+    days, changes = states.days, states.changes
+    gap = days[at] - days[levels[-1][-1]]
+    found: list[float] = []
+    for level in levels:
+        now = np.array(level[1:], dtype=int)
+        earliest = np.searchsorted(days[level], days[now] - gap)
+        before = np.array(level)[np.minimum(earliest, np.arange(len(now)))]
+        greatest = np.maximum(changes[before, now], changes[level[:-1], now])
+        found += greatest[days[now] >= days[at] - _A_YEAR].tolist()
+    return max(found) if len(found) >= FEWEST else None
