@@ -136,7 +136,7 @@ def test_the_figure_is_what_came_or_went_beyond_the_usual_and_chance(warehouse: 
     gone = 1 - left / before - usual - 2 * (usual * (1 - usual) / before) ** 0.5
     found = result(judged(warehouse)[PRODUCTS], "plausible_state")
     assert found.figure == pytest.approx(gone, abs=1e-6)
-    assert found.detail.split("; ")[0] == f"feed products: {gone:.1%} of the rows came or went at once"
+    assert found.detail.split("; ")[0] == f"feed products: {gone:.1%} of the rows came or went, beyond the usual"
 
 
 def test_a_column_s_figure_is_its_total_variation(warehouse: Warehouse) -> None:

@@ -143,10 +143,17 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[_Thing]:
     """Of each feed how many rows it has, and which share of them equals another."""
     for feed, *numbers in connection.execute(_FEEDS).fetchall():
         days, n_rows, n_duplicates = (np.array(one, dtype=float) for one in numbers)
-        yield _Thing(feed, None, States.of_rows(days, n_rows - n_duplicates), "of the rows came or went at once")
+        yield _Thing(
+            feed, None, States.of_rows(days, n_rows - n_duplicates), "of the rows came or went, beyond the usual"
+        )
         repeated = n_duplicates / np.maximum(n_rows, 1)
         shares = np.column_stack([repeated, 1 - repeated])
-        yield _Thing(feed, None, States.of_shares(days, n_rows, shares), "more or fewer rows equal another")
+        yield _Thing(
+            feed,
+            None,
+            States.of_shares(days, n_rows, shares),
+            "of the rows equal another, or no longer do, beyond the usual",
+        )
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> Iterator[_Thing]:
@@ -161,7 +168,9 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> Iterator[_Thing]:
             there = sums > 0
             shares = weights[there] / sums[there, None]
             states = States.of_shares(days[there], counted[there], shares)
-            yield _Thing(feed, column, states, f"of the {of_what} has other values at once", classes.tolist(), shares)
+            yield _Thing(
+                feed, column, states, f"of the {of_what} has other values, beyond the usual", classes.tolist(), shares
+            )
 
 
 def newest(states: States, holds_above: float, released: Sequence[float]) -> tuple[float, int] | None:
