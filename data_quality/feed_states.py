@@ -40,7 +40,7 @@ comment on table gate.column_states is
 _REPLACE = """
 delete from gate.{table}
 where list_contains($feeds, feed) and judged_at >= date_trunc('week', $now) and judged_at <= $now
-    and judged_at > (select coalesce(max(decided_at), '-infinity'::timestamptz) from releases)
+    and (judged_at > (select coalesce(max(decided_at), '-infinity'::timestamptz) from releases) or judged_at = $now)
 """
 _STATE = """
 insert into gate.feed_states
