@@ -16,9 +16,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from data_quality.checks.inputs import BY_CHANCE, FEWEST, Numbers, named
+from data_quality.checks.inputs import BY_CHANCE, FARTHEST, FEWEST, Numbers, named
 
-_A_YEAR = 371  # days; until then a season may be the first of its kind
 _HALF_A_YEAR = 182
 _FEEDS = """
 select feed, list(epoch(judged_at) / 86400 order by judged_at) as days,
@@ -187,7 +186,8 @@ def newest(states: States, holds_above: float, released: Sequence[float]) -> tup
     judged: tuple[float, int] | None = None
     for at in range(1, len(days)):
         last, judged = levels[-1][-1], None
-        usual = _usual(states, levels, at) if days[at] - days[0] >= _A_YEAR else None
+        # In the first year a season may be the first of its kind.
+        usual = _usual(states, levels, at) if days[at] - days[0] >= FARTHEST else None
         if usual is not None:
             n_rows = max(float(states.n_rows[last]), 1.0)
             share = min(max(usual, 1 / n_rows), 0.5)
@@ -216,5 +216,5 @@ def _usual(states: States, levels: Sequence[Sequence[int]], at: int) -> float | 
         earliest = np.searchsorted(days[level], days[now] - gap)
         before = np.array(level)[np.minimum(earliest, np.arange(len(now)))]
         greatest = np.maximum(changes[before, now], changes[level[:-1], now])
-        found += greatest[days[now] >= days[at] - _A_YEAR].tolist()
+        found += greatest[days[now] >= days[at] - FARTHEST].tolist()
     return max(found) if len(found) >= FEWEST else None
