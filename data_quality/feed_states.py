@@ -11,7 +11,7 @@ from datetime import datetime
 
 import duckdb
 
-from data_quality.column_statistics import quoted
+from metrics.quoting import identifier
 
 TABLES = """
 create table if not exists gate.feed_states (
@@ -77,6 +77,6 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Iterable[str], now: dat
 
 def _is_whole(connection: duckdb.DuckDBPyConnection, feed: str) -> bool:
     (whole,) = connection.execute(
-        f"select coalesce(min(_source_file) = max(_source_file), true) from raw.{quoted(feed)}"
+        f"select coalesce(min(_source_file) = max(_source_file), true) from raw.{identifier(feed)}"
     ).fetchall()[0]
     return bool(whole)

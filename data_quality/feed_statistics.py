@@ -12,13 +12,11 @@ from datetime import date, datetime, timedelta
 import duckdb
 import pyarrow as pa
 
-from data_quality import column_statistics, feed_states
-from data_quality.column_statistics import quoted
+from data_quality import column_kinds, column_statistics, feed_states
 from data_quality.warehouse import has_table
 from metrics.calendar import Calendar
 from metrics.feeds import Feed
-
-_NO_DAY = "date '1970-01-01'"
+from metrics.quoting import identifier
 
 _TABLE = """
 create schema if not exists gate;
@@ -179,9 +177,8 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
     of those. `states` is that of `feed_states.py`.
     Needs the temporary tables `feeds` and `releases`.
     """
-    connection.execute(_TABLE)
-    connection.execute(column_statistics.TABLES)
-    connection.execute(feed_states.TABLES)
+    for tables in (_TABLE, column_kinds.TABLE, column_statistics.TABLE, feed_states.TABLES):
+        connection.execute(tables)
     for table in ("feed_days", "feed_columns", "column_days", "feed_states", "column_states"):
         connection.execute(f"delete from gate.{table} where not list_contains(?, feed)", [list(feeds)])
     there = [feed for feed in feeds.values() if has_table(connection, "raw", feed.name)]
@@ -212,22 +209,22 @@ def _look_at_files(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fe
         feed = feeds.get(name)
         if feed is None or not has_table(connection, "raw", name):
             continue
-        time = quoted(feed.time_column) if feed.time_column else "null::date"
-        connection.execute(_FILES.format(feed=quoted(name), time=time, aside=aside), {"feed": name})
+        time = identifier(feed.time_column) if feed.time_column else "null::date"
+        connection.execute(_FILES.format(feed=identifier(name), time=time, aside=aside), {"feed": name})
 
 
 def _update(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
-    time = f"source.{quoted(feed.time_column)}" if feed.time_column else _NO_DAY
-    columns = column_statistics.columns(connection, feed)
+    time = f"source.{identifier(feed.time_column)}" if feed.time_column else column_kinds.NO_TIME
+    columns = column_kinds.columns(connection, feed)
     names = {"feed": feed.name, "columns": repr(columns)}
-    connection.execute(_DAYS.format(time=time, feed=quoted(feed.name)), names)
+    connection.execute(_DAYS.format(time=time, feed=identifier(feed.name)), names)
     column_statistics.update(connection, feed.name, time, columns)
     # The days' versions come last: a run that ends before counts the days again.
     connection.execute(
         "delete from gate.feed_days where feed = ? and day in (select day from changed_days)", [feed.name]
     )
     content = [
-        quoted(name)
+        identifier(name)
         for name, column in columns.items()
         if column.kind not in ("lag", "hour") and name != feed.time_column and not column.names_rows
     ]
@@ -235,8 +232,8 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     connection.execute(
         _INSERT.format(
             time=time,
-            feed=quoted(feed.name),
-            columns=", ".join(map(quoted, columns)),
+            feed=identifier(feed.name),
+            columns=", ".join(map(identifier, columns)),
             kept=f"{kept} as content_hash",
             content="sum(content_hash)::varchar || ' ' || count(*)" if content else "null",
         ),

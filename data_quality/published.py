@@ -14,9 +14,9 @@ from data_quality import published_tables as tables
 from data_quality.ledger import Ledger
 from data_quality.ledger_lock import releasing
 from data_quality.ledger_verify import verify
-from data_quality.published_tables import identifier, literal
 from metrics.catalog import Catalog
 from metrics.errors import NyckeltalError, disk_faults_told
+from metrics.quoting import identifier, literal
 
 _CATALOG_COLUMNS = (
     *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "level", "owner", "objective"),

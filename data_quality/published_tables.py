@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from metrics.catalog import Catalog
 from metrics.periods import FREQ_NAMES, later
+from metrics.quoting import identifier, literal
 
 # A later release of the same day leaves the earlier one an empty interval: of a day, its last release counts.
 VINTAGES = """
@@ -294,13 +295,3 @@ def wide_views(catalog: Catalog) -> dict[str, tuple[str, str, dict[str, str]]]:
         comment = f"The {FREQ_NAMES[freq]} KPIs of {domain}, one column each: newest published values."
         views[name] = (sql, comment, comments)
     return views
-
-
-def literal(text: str) -> str:
-    """The text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """The name as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

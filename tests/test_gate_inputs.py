@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from data_quality.checks.inputs import beyond_most, is_past, unlikeness
+from data_quality.checks.inputs import beyond_most, beyond_sizes, is_past, unlikeness
 from data_quality.verdict import Verdict
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, failing, kpi, months, orders_feed
@@ -226,3 +226,65 @@ def test_a_block_as_one_of_the_year_is_never_unusual_and_no_distance_leaves_its_
     everything_to_come, _, _ = unlikeness(is_past(days), shares, ~told)
     assert np.nanmax(everything_to_come) == pytest.approx(0, abs=1e-12)
     assert np.isnan(usual[:6]).all()
+
+
+@pytest.mark.parametrize(("in_five", "checks"), [(0, set()), (2, HOLD)])
+def test_sizes_that_are_unusual_for_a_member_are_seen_though_others_rows_have_them(
+    warehouse: Warehouse, in_five: int, checks: set[str]
+) -> None:
+    """In July few rows are of NO, which has the large amounts; that excuses no small ones of NO in February."""
+    few = f"{IN_FEBRUARY} and country = 'NO' and hash(order_id) % 5 < {in_five}"
+    for change in (
+        "amount = amount * 64 where country = 'NO'",
+        "country = 'SE', amount = amount / 64 where country = 'NO' and month(ordered_at) = 7 and hash(order_id) % 2 = 0",
+        f"amount = amount / 64 where {few}",
+    ):
+        warehouse.sql(f"update raw.orders set {change}")
+    found = judged(warehouse)["revenue", "2026-02"]
+    assert failing(found) == checks
+    assert warehouse.sql("select depends_on from gate.feed_columns where column_name = 'amount'") == [("country",)]
+    (by_hand,) = warehouse.sql(f"select count(*) filter ({few}) / count(*) from raw.orders where {IN_FEBRUARY}")[0]
+    assert figure(found, "values_alike") == pytest.approx(by_hand, rel=0.3)
+    details = [one.detail for one in found.failing]
+    assert all("column amount" in one and "of what is 'NO' by country" in one for one in details)
+
+
+def test_sizes_of_a_member_are_counted_by_it(warehouse: Warehouse) -> None:
+    warehouse.sql("update raw.orders set amount = if(country = 'NO', 1024, 1)")
+    judged(warehouse)
+    counted = warehouse.sql(
+        "select member, class, sum(n_rows), sum(total) from gate.column_days where column_name = 'amount' group by all"
+        " order by all"
+    )
+    by_hand = warehouse.sql("select country, count(*), sum(amount) from raw.orders group by all order by all")
+    assert counted == [
+        (country, size, n, total) for (country, n, total), size in zip(by_hand, ("+10", "+0"), strict=True)
+    ]
+    assert warehouse.sql("select distinct member from gate.column_days where column_name = 'country'") == [(None,)]
+
+
+def test_a_few_rows_beyond_any_size_tell_though_each_is_of_its_own_class() -> None:
+    past = np.array([[0.0, 0.0, 0.0, 0.5, 0.5], [0.0, 0.0, 0.01, 0.59, 0.4]])
+    here = np.array([0.02, 0.02, 0.02, 0.44, 0.5])
+    nothing = np.zeros(5, dtype=bool)
+    chance = 3 * (0.01 * 0.99 / 100) ** 0.5
+    assert beyond_most(here, past, nothing, 100) == 0
+    assert beyond_sizes(here, past, nothing, 100) == pytest.approx(0.06 - 0.01 - chance)
+    assert beyond_sizes(here[::-1], past[:, ::-1], nothing, 100) == pytest.approx(0.06 - 0.01 - chance)
+    two_to_come = np.array([False, False, False, True, True])
+    late = np.array([0.0, 0.0, 0.0, 0.0, 1.0])
+    assert beyond_sizes(late, past, two_to_come, 100) == 0  # they may still be as the others are
+
+
+@given(
+    arrays.arrays(float, st.tuples(st.integers(2, 20), st.integers(2, 6)), elements=st.floats(0, 10)),
+    st.floats(1, 1000),
+    st.data(),
+)
+def test_what_lies_beyond_sizes_is_a_share_and_none_of_a_block_that_was(
+    weights: np.ndarray[tuple[int, int], np.dtype[np.float64]], n_rows: float, data: st.DataObject
+) -> None:
+    shares = (weights + 1e-3) / (weights + 1e-3).sum(axis=1, keepdims=True)
+    to_come = np.arange(shares.shape[1]) >= data.draw(st.integers(0, shares.shape[1]))
+    assert 0 <= beyond_sizes(shares[0], shares[1:], to_come, n_rows) <= 1
+    assert beyond_sizes(shares[0], shares, to_come, n_rows) == 0

@@ -36,7 +36,7 @@ LINKED_DAYS = 100
 """Of older source files only those delivered so many days before are there: the others are in the warehouse."""
 _SOURCES_OF_A_BASE = (
     *("sample_company", "dbt_project", "metrics", "orchestration", "benchmarks/faults/world.py"),
-    *(f"data_quality/{name}.py" for name in ("column_statistics", "feed_states", "feed_statistics")),
+    *(f"data_quality/{name}.py" for name in ("column_kinds", "column_statistics", "feed_states", "feed_statistics")),
 )
 
 

@@ -33,8 +33,8 @@ with span as (
     select min(date_trunc('month', period_start)::date) - {2 * FARTHEST + 7} as first, max(period_end) as last
     from planned
 )
-select c.feed, c.column_name, k.kind, g.grain, date_trunc(g.grain, c.day)::date as block, c.class,
-    sum(c.n_rows) as n_rows, sum(c.total) as total
+select c.feed, c.column_name, k.kind, k.depends_on, g.grain, date_trunc(g.grain, c.day)::date as block,
+    c.member, c.class, sum(c.n_rows) as n_rows, sum(c.total) as total
 from gate.column_days c
 join gate.feed_columns k using (feed, column_name)
 join feeds f on f.feed = c.feed and c.day >= f.history_from
@@ -55,7 +55,7 @@ found as (
     join judged b on b.feed = i.feed and b.column_name = i.column_name
         and b.block >= p.period_start and if(b.grain = 'week', b.block + 6, b.block) <= p.period_end
         and (b.grain = 'week' or p.freq <> 'W') and (b.grain = 'month' or p.freq = 'W' or b.weight <> 'null')
-    group by p.key_no, i.feed, i.column_name, b.weight, b.grain
+    group by p.key_no, i.feed, i.column_name, b.member, b.weight, b.grain
 )
 select
     p.key_no,
@@ -80,7 +80,7 @@ with shares as (
     group by all
 ),
 judged as (
-    select *, 'null' as weight,
+    select *, null as member, 'null' as weight,
         greatest(share - usual - {BY_CHANCE} * sqrt(usual * (1 - usual) / n_rows), 0) as figure,
         printf(' of the values are missing, beyond the usual %.1f %%', 100 * usual) as told
     from (
@@ -97,20 +97,28 @@ judged as (
 """
 
 
-# A missing time may yet come: of a lag, NULL is a class like others.
+# A missing time may yet come: of a lag, NULL is a class like others. What differs among the rows of one member of the
+# column that sizes depend on is lost among those of all: the whole, and each member by itself.
 _DISTRIBUTIONS = """
-select c.feed, c.column_name, c.kind, c.grain, date_diff('day', date '1970-01-01', any_value(f.watermark)) as watermark,
-    list(date_diff('day', date '1970-01-01', c.block)) as days,
+with counted as (
+    select *, sum(n_rows) over (partition by feed, column_name, grain, block) as n_block
+    from column_blocks
+    where class <> 'null' or kind = 'lag'
+)
+select c.feed, c.column_name, c.kind, c.depends_on, c.grain, c.member, grouping(c.member) = 1 as is_whole,
+    date_diff('day', date '1970-01-01', any_value(f.watermark)) as watermark,
+    list(date_diff('day', date '1970-01-01', c.block)) as days, list(c.n_block) as n_block,
     list(c.class) as classes, list(c.n_rows) as n_rows, list(coalesce(c.total, 0)) as total
-from column_blocks c
+from counted c
 join feeds f using (feed)
-where c.class <> 'null' or c.kind = 'lag'
-group by c.feed, c.column_name, c.kind, c.grain
+group by feed, c.column_name, c.kind, c.depends_on, c.grain, rollup (c.member)
+having is_whole or c.member is not null
 """
 _JUDGED = pa.schema(
     [
         ("feed", pa.string()),
         ("column_name", pa.string()),
+        ("member", pa.string()),
         ("grain", pa.string()),
         ("weight", pa.string()),
         ("day", pa.int32()),
@@ -124,16 +132,19 @@ _JUDGED = pa.schema(
 def drift(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The share of rows, or of a number's sum, that would have to be of another class for a block to be like the
     year's block most like it; beyond what is usual and what chance makes. Or, where that is more, the share that
-    classes have beyond the most that they had.
+    classes have beyond the most that they had, or that lies beyond a size where hardly anything lay.
+
+    Of the rows of one member it is those beyond, as a share of all rows.
     """
     (first,) = connection.execute(
         "select date_diff('day', date '1970-01-01', min(period_start)) from planned"
     ).fetchall()[0]
     found: dict[str, list[Any]] = {name: [] for name in _JUDGED.names}
     for column in connection.execute(_DISTRIBUTIONS).df().itertuples(index=False):
-        for weight in ("n_rows", "total") if column.kind == "number" else ("n_rows",):
+        for weight in ("n_rows", "total") if column.kind == "number" and column.is_whole else ("n_rows",):
             for block in _judged(column, weight, first):
-                place = (column.feed, column.column_name, column.grain, weight)
+                member = None if column.is_whole else column.member
+                place = (column.feed, column.column_name, member, column.grain, weight)
                 for name, value in zip(_JUDGED.names, (*place, *block), strict=True):
                     found[name].append(value)
     connection.register("judged_blocks", pa.table(found, schema=_JUDGED))
@@ -145,16 +156,17 @@ def drift(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, float, str]]:
-    """Of each block of a row of _DISTRIBUTIONS that begins from `first` on and can be judged: day, n_rows, figure,
-    told.
+    """Of each block of a row of _DISTRIBUTIONS that begins from `first` on and can be judged: day, the block's rows
+    with those of other members, figure, told.
     """
     days, at = np.unique(column.days, return_inverse=True)
     classes, of = np.unique(column.classes, return_inverse=True)
     weights = np.zeros((len(days), len(classes)))
-    weights[at, of] = column.n_rows if weight == "n_rows" else column.total
-    n_rows = np.bincount(at, column.n_rows, len(days))
+    np.add.at(weights, (at, of), column.n_rows if weight == "n_rows" else column.total)
+    n_rows, n_block = np.bincount(at, column.n_rows, len(days)), np.zeros(len(days))
+    n_block[at] = column.n_block
     there = weights.sum(axis=1) > 0
-    days, weights, n_rows = days[there], weights[there], n_rows[there]
+    days, weights, n_rows, n_block = days[there], weights[there], n_rows[there], n_block[there]
     if not len(days):
         return
     shares = weights / weights.sum(axis=1, keepdims=True)
@@ -167,10 +179,24 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
     distance, nearest, usual = unlikeness(past, shares, to_come)
     figure = np.maximum(distance - usual - BY_CHANCE * np.sqrt(usual * (1 - usual) / n_rows), 0)
     whole_year = days - days[0] >= FARTHEST - NEAREST  # before that, a season may be the first of its kind
+    by_size = np.argsort([_size(one) for one in classes]) if column.kind in ("number", "lag") else None
     for one in np.flatnonzero(~np.isnan(usual) & whole_year & (days >= first)):
-        figure[one] = max(figure[one], beyond_most(shares[one], shares[past[one]], to_come[one], n_rows[one]))
+        earlier = shares[past[one]]
+        figure[one] = max(figure[one], beyond_most(shares[one], earlier, to_come[one], n_rows[one]))
+        if by_size is not None:
+            here, then, coming = (part[..., by_size] for part in (shares[one], earlier, to_come[one]))
+            figure[one] = max(figure[one], beyond_sizes(here, then, coming, n_rows[one]))
         told = _told(shares[one], shares[nearest[one]], classes, weight) if figure[one] > 0 else ""
-        yield int(days[one]), float(n_rows[one]), float(figure[one]), told
+        if not column.is_whole:
+            told += f", of what is '{column.member}' by {column.depends_on}" if told else ""
+        yield int(days[one]), float(n_block[one]), float(figure[one] * n_rows[one] / n_block[one]), told
+
+
+def _size(found: str) -> float:
+    """Where a class of sizes stands among others; what has no size yet comes last."""
+    if found[0] in "+-":
+        return (1 if found[0] == "+" else -1) * 2.0 ** int(found[1:])
+    return 0.0 if found == "0" else np.inf
 
 
 def is_past(days: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -186,9 +212,25 @@ def beyond_most(here: Numbers, past: Numbers, to_come: NDArray[np.bool_], n_rows
     """
     here = np.append(np.where(to_come, 0, here), here[to_come].sum())
     past = np.column_stack([np.where(to_come, 0, past), past[:, to_come].sum(axis=1)])
+    return float(_beyond(here, past, n_rows).sum())
+
+
+def beyond_sizes(here: Numbers, past: Numbers, to_come: NDArray[np.bool_], n_rows: float) -> float:
+    """How much of a block lies below or above a size, more than the most in the year before, and more than chance.
+
+    The classes are in the order of size. What is wrong with a few rows may leave each in a class of its own.
+    """
+    below_here, below_past = np.cumsum(here)[~to_come], np.cumsum(past, axis=1)[:, ~to_come]
+    below, above = _beyond(below_here, below_past, n_rows), _beyond(1 - below_here, 1 - below_past, n_rows)
+    return float(max(below.max(initial=0), above.max(initial=0)))
+
+
+def _beyond(here: Numbers, past: Numbers, n_rows: float) -> Numbers:
+    """How much each share is greater than its most of the past, and more than chance makes of so few rows."""
     most = past.max(axis=0)
     at_least = np.clip(most, 1 / n_rows, 0.5)
-    return float(np.maximum(here - most - _CERTAIN * np.sqrt(at_least * (1 - at_least) / n_rows), 0).sum())
+    beyond: Numbers = np.maximum(here - most - _CERTAIN * np.sqrt(at_least * (1 - at_least) / n_rows), 0)
+    return beyond
 
 
 def unlikeness(

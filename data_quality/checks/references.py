@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import duckdb
 
 from data_quality.checks.inputs import BY_CHANCE, FARTHEST, FEWEST, NEAREST
-from data_quality.column_statistics import quoted
 from metrics.feeds import Feed
+from metrics.quoting import identifier
 
 # Of the year's weeks or months, half may have no more keys without a match.
 _AS_A_RULE = 0.05
@@ -117,11 +117,11 @@ def count(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> N
             continue
         connection.execute(
             _COUNT.format(
-                feed=quoted(name),
-                column=quoted(column),
-                other=quoted(other),
-                time=quoted(time),
-                since=f"min({quoted(since)})::date" if since else "date '-infinity'",
+                feed=identifier(name),
+                column=identifier(column),
+                other=identifier(other),
+                time=identifier(time),
+                since=f"min({identifier(since)})::date" if since else "date '-infinity'",
             ),
             {"feed": name, "column": column, "other": other},
         )
@@ -129,6 +129,6 @@ def count(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> N
 
 def _names(connection: duckdb.DuckDBPyConnection, feed: str, column: str) -> bool:
     """Whether each value names one row."""
-    counted = f"select count(*) > 0 and count(*) = count(distinct {quoted(column)}) from raw.{quoted(feed)}"
+    counted = f"select count(*) > 0 and count(*) = count(distinct {identifier(column)}) from raw.{identifier(feed)}"
     (unique,) = connection.execute(counted).fetchall()[0]
     return bool(unique)

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from metrics.quoting import identifier
 from orchestration.ingest.header import RESERVED
 
 _TABLES = """
@@ -226,7 +227,7 @@ class Bookkeeping:
         """Rows in the feed's raw table, its newest finite event, and how many rows of it are set aside."""
         newest = "NULL::TIMESTAMP"
         if time_column is not None:
-            column = quoted(time_column)
+            column = identifier(time_column)
             newest = f"max(CASE WHEN isfinite({column}) THEN {column} END)::TIMESTAMP"
         total = self.connection.execute(f"SELECT count(*), {newest} FROM {table_name(feed)}").fetchone()
         aside = self.connection.execute(
@@ -255,11 +256,6 @@ class Bookkeeping:
             self.connection.execute(f"INSERT INTO raw._feeds ({names}) VALUES ({values})", columns)
 
 
-def quoted(identifier: str) -> str:
-    """An identifier for use in SQL."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
 def table_name(feed: str) -> str:
     """The feed's raw table for use in SQL."""
-    return f"raw.{quoted(feed)}"
+    return f"raw.{identifier(feed)}"

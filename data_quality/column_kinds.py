@@ -1,0 +1,182 @@
+"""How a raw column's values are looked at: the warehouse's table `gate.feed_columns`, decided from its values.
+
+Decided when a column is new, or its feed has doubled or halved, so that what is counted by it stays comparable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from typing import Literal
+
+import duckdb
+import numpy as np
+
+from metrics.feeds import Feed
+from metrics.quoting import identifier
+
+Kind = Literal["member", "shape", "number", "lag", "hour", "filled"]
+
+TABLE = """
+create schema if not exists gate;
+create table if not exists gate.feed_columns (
+    feed varchar not null,
+    column_name varchar not null,
+    type varchar not null,
+    kind varchar not null,
+    names_rows boolean not null,
+    comes_with varchar,
+    depends_on varchar,
+    n_rows bigint not null
+);
+comment on table gate.feed_columns is
+'How a column''s values are classed, whether it names rows (nearly every row has a value of its own), the time that it
+comes with, where it is filled later, the column on whose members its sizes depend most, and how many rows the feed had
+when that was decided';
+"""
+NO_TIME = "date '1970-01-01'"
+"""SQL for the time of rows that have none."""
+SHAPE = "regexp_replace(regexp_replace({}, '[0-9]+', '9', 'g'), '[[:alpha:]]+', 'a', 'g')"
+"""SQL for the form of a text."""
+_FEW = 50  # members, or forms of text, up to which each is a class of its own
+_HARDLY = 0.99  # share of missing values from which a column is taken to wait for a time
+_LOOKED_AT = 100_000  # rows from which kinds are decided
+# A column in which nearly every row differs names rows; it says nothing of whether two days are alike.
+_NAMES_ROWS = 0.5
+# So many nats a column of members tells at least of the sizes that depend on it.
+_TELLS = 0.05
+_SIZE = "if({0} = 0, 0, if(isfinite({0}), sign({0}) * (2000 + floor(log2(abs({0})))), 4000))"
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a raw column is looked at. `comes_with` is the later time without which it has no value, such as that of an
+    answer, `depends_on` the column whose members its sizes depend on most; None where there is none.
+    """
+
+    kind: Kind
+    names_rows: bool
+    comes_with: str | None
+    depends_on: str | None
+
+
+def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Column]:
+    """The raw columns of a feed, each decided when it is new, or the feed has doubled or halved."""
+    described = connection.execute(f"describe raw.{identifier(feed.name)}").fetchall()
+    types = {name: kind for name, kind, *_ in described if not name.startswith("_")}
+    known = connection.execute(
+        "select column_name, type, kind, names_rows, comes_with, depends_on, n_rows from gate.feed_columns"
+        " where feed = ?",
+        [feed.name],
+    ).fetchall()
+    (n_rows,) = connection.execute(f"select count(*) from raw.{identifier(feed.name)}").fetchall()[0]
+    kept = {
+        name: Column(kind, names_rows, comes_with, depends_on)
+        for name, its_type, kind, names_rows, comes_with, depends_on, before in known
+        if types.get(name) == its_type
+        and before < 2 * n_rows < 4 * before
+        and {comes_with, depends_on} <= {None, *types}
+    }
+    if kept.keys() == types.keys() == {name for name, *_ in known}:
+        return kept
+    decided = {**_decided(connection, feed, types), **kept}
+    n_rows_then = {name: before for name, *_, before in known if name in kept}
+    connection.execute("delete from gate.feed_columns where feed = ?", [feed.name])
+    connection.executemany(
+        "insert into gate.feed_columns values (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(feed.name, name, types[name], *astuple(one), n_rows_then.get(name, n_rows)) for name, one in decided.items()],
+    )
+    return decided
+
+
+def measure(value: str, kind: Kind, time: str) -> str:
+    """What is measured of a column, as SQL: a number, or of a lag the hours after the row's time."""
+    if kind == "lag":
+        return f"(date_diff('second', {time}::timestamp, {value}::timestamp) / 3600)::double"
+    return f"{value}::double"
+
+
+def _decided(connection: duckdb.DuckDBPyConnection, feed: Feed, types: Mapping[str, str]) -> dict[str, Column]:
+    counted = {name: f"count(distinct {identifier(name)})" for name in types}
+    forms = {
+        name: f"count(distinct {SHAPE.format(identifier(name))})" for name, kind in types.items() if kind == "VARCHAR"
+    }
+    row = connection.execute(
+        f"select count(*), {', '.join([*counted.values(), *forms.values()])}"
+        f" from (from raw.{identifier(feed.name)} limit {_LOOKED_AT})"
+    ).fetchall()[0]
+    members = dict(zip(counted, row[1:], strict=False))
+    shapes = dict(zip(forms, row[1 + len(counted) :], strict=True))
+
+    def kind(name: str) -> Kind:
+        if name == feed.time_column:
+            return "hour" if types[name].startswith("TIMESTAMP") else "filled"
+        if types[name].startswith(("DATE", "TIMESTAMP")):
+            return "lag"
+        if types[name] not in ("VARCHAR", "BOOLEAN"):
+            return "number"
+        if members[name] <= _FEW:
+            return "member"
+        return "shape" if shapes[name] <= _FEW else "filled"
+
+    kinds = {name: kind(name) for name in types}
+    comes_with, depends_on = _comes_with(connection, feed, kinds), _depends_on(connection, feed, kinds)
+    return {
+        name: Column(kinds[name], members[name] > _NAMES_ROWS * row[0], comes_with.get(name), depends_on.get(name))
+        for name in types
+    }
+
+
+def _comes_with(connection: duckdb.DuckDBPyConnection, feed: Feed, kinds: Mapping[str, Kind]) -> dict[str, str]:
+    """The columns that hardly ever have a value while a time is missing, and mostly have one else, with that time."""
+    pairs = [
+        (name, time)
+        for time, its_kind in kinds.items()
+        for name, kind in kinds.items()
+        if its_kind == "lag" and kind != "lag" and name != feed.time_column
+    ]
+    if not pairs:
+        return {}
+    shares = ", ".join(
+        f"avg(({identifier(name)} is null)::integer) filter ({identifier(time)} is {missing})"
+        for name, time in pairs
+        for missing in ("null", "not null")
+    )
+    found = connection.execute(f"select {shares} from raw.{identifier(feed.name)}").fetchall()[0]
+    return {
+        name: time
+        for (name, time), without, besides in zip(pairs, found[::2], found[1::2], strict=True)
+        if without is not None and without >= _HARDLY and besides is not None and besides <= 0.5
+    }
+
+
+def _depends_on(connection: duckdb.DuckDBPyConnection, feed: Feed, kinds: Mapping[str, Kind]) -> dict[str, str]:
+    """The columns of sizes of which a column of members tells something, each with the one that tells most."""
+    time = identifier(feed.time_column) if feed.time_column else NO_TIME
+    members = [name for name, kind in kinds.items() if kind == "member"]
+    found = {}
+    for name, kind in kinds.items():
+        if kind not in ("number", "lag"):
+            continue
+        size = _SIZE.format(measure(identifier(name), kind, time))
+        told = {member: _told_by(connection, feed, identifier(member), size) for member in members}
+        most = max(told, key=told.__getitem__, default=None)
+        if most is not None and told[most] >= _TELLS:
+            found[name] = most
+    return found
+
+
+def _told_by(connection: duckdb.DuckDBPyConnection, feed: Feed, member: str, size: str) -> float:
+    """The mutual information of the two in nats, less what so many rows would have by chance."""
+    counted = connection.execute(
+        f"select dense_rank() over (order by size) - 1, dense_rank() over (order by member) - 1, n from ("
+        f"select {size} as size, {member} as member, count(*) as n"
+        f" from (from raw.{identifier(feed.name)} limit {_LOOKED_AT}) group by all)"
+    ).fetchnumpy()
+    at, of, n = (np.asarray(one) for one in counted.values())
+    shares = np.zeros((at.max(initial=0) + 1, of.max(initial=0) + 1))
+    shares[at, of] = n / max(n.sum(), 1)
+    alone = shares.sum(axis=1, keepdims=True) @ shares.sum(axis=0, keepdims=True)
+    there = shares > 0
+    by_chance = (shares.shape[0] - 1) * (shares.shape[1] - 1) / (2 * max(n.sum(), 1))
+    return float((shares[there] * np.log(shares[there] / alone[there])).sum() - by_chance)
