@@ -36,8 +36,9 @@ when that was decided';
 """
 NO_TIME = "date '1970-01-01'"
 """SQL for the time of rows that have none."""
-SHAPE = "regexp_replace(regexp_replace({}, '[0-9]+', '9', 'g'), '[[:alpha:]]+', 'a', 'g')"
-"""SQL for the form of a text."""
+_DIGITS = "regexp_replace(regexp_replace({}, '[1-9][0-9]*', '9', 'g'), '0+9?', '0', 'g')"
+SHAPE = f"regexp_replace({_DIGITS}, '[[:alpha:]]+', 'a', 'g')"
+"""SQL for the form of a text: letters are a, digits 9, or 0 where a number begins with noughts."""
 _FEW = 50  # members, or forms of text, up to which each is a class of its own
 _HARDLY = 0.99  # share of missing values from which a column is taken to wait for a time
 _LOOKED_AT = 100_000  # rows from which kinds are decided

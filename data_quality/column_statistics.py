@@ -71,6 +71,11 @@ having n_rows > 0
 """
 
 
+def counting(looked_at: Mapping[str, Column]) -> str:
+    """How values are counted: another text where columns are counted in another way."""
+    return repr((looked_at, SHAPE, _COUNT, _MEASURE))
+
+
 def update(connection: duckdb.DuckDBPyConnection, feed: str, time: str, looked_at: Mapping[str, Column]) -> None:
     """Count the days of the temporary table `changed_days` again; `time` is SQL for a row's."""
     connection.execute("delete from gate.column_days where feed = ? and day in (select day from changed_days)", [feed])

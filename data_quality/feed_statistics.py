@@ -36,7 +36,7 @@ a time or a key: equal for days that say the same';
 _DAYS = """
 create or replace temp table changed_days as
 with now_there as (
-    select {time}::date as day, concat_ws(' ', count(*), epoch_us(max(_loaded_at)), hash($columns)) as version
+    select {time}::date as day, concat_ws(' ', count(*), epoch_us(max(_loaded_at)), hash($counting)) as version
     from raw.{feed} as source where isfinite({time}) group by all
 )
 select day, n.version, k.day is not null as known
@@ -90,34 +90,26 @@ repeating as (
     where a.n_rows >= 3
     group by all
 ),
--- Days without rows in one run with a public holiday: shut, more likely than lost.
-shut as (
-    select feed, day
-    from (
-        select *, bool_or(is_holiday) over (partition by feed, rows_so_far) as touches_holiday
-        from (
-            select feed, day, n_rows, is_holiday, sum(n_rows) over (partition by feed order by day) as rows_so_far
-            from rows_by_day
-        )
-        where n_rows = 0
-    )
-    where touches_holiday
-),
-judged as (
+wanting as (
     select e.*,
-        s.day is not null as is_shut,
         r.day is not null as repeats,
         avg((r.day is not null)::integer) over half_a_year as usually_repeats,
         last_value(case when dayofweek(e.day) = 0 then expected end ignore nulls) over so_far as on_sunday,
-        if(n_before >= 4, if(is_holiday, least(expected, on_sunday), expected), null) as wanted
+        if(n_before >= 4, if(is_holiday, least(expected, on_sunday), expected), null) as wanted,
+        sum(n_rows) over so_far as rows_so_far
     from expecting e
     left join repeating r using (feed, day)
-    left join shut s using (feed, day)
     window
         so_far as (partition by e.feed order by e.day),
         half_a_year as (
             partition by e.feed, dayofweek(e.day) order by e.day rows between 26 preceding and 1 preceding
         )
+),
+-- Days without rows in one run are judged together; they are shut, more likely than lost, with a public holiday there.
+judged as (
+    select *, sum(wanted) over run as wanted_of_run, n_rows = 0 and bool_or(is_holiday) over run as is_shut
+    from wanting
+    window run as (partition by feed, rows_so_far, n_rows = 0)
 )
 select feed, day,
     sum(n_rows) over upto as n_rows,
@@ -129,9 +121,11 @@ select feed, day,
     sum(case when repeats and n_before = 8 and usually_repeats < 0.1 and not is_holiday then n_rows else 0 end)
          over upto as n_repeated
 from (
-    -- Less than half, and less than chance makes of so few.
+    -- Less than half, and less than chance makes of so few: Poisson's is under one in e^10 (by Chernoff's bound).
     select *,
-        if(n_rows < 0.5 * wanted and wanted - n_rows > 4 * sqrt(wanted), wanted - n_rows, 0) as lacking,
+        if(n_rows < 0.5 * wanted
+            and wanted_of_run - n_rows - if(n_rows > 0, n_rows * ln(wanted / n_rows), 0) > 10,
+            wanted - n_rows, 0) as lacking,
         -- More than twice as many, more than chance makes of so few, and far more than on any day of the year before.
         if(n_rows > 2 * expected and n_rows - expected > 4 * sqrt(expected) and n_rows > 1.5 * busiest,
             n_rows - expected, 0) as surplus
@@ -216,7 +210,7 @@ def _look_at_files(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fe
 def _update(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     time = f"source.{identifier(feed.time_column)}" if feed.time_column else column_kinds.NO_TIME
     columns = column_kinds.columns(connection, feed)
-    names = {"feed": feed.name, "columns": repr(columns)}
+    names = {"feed": feed.name, "counting": column_statistics.counting(columns)}
     connection.execute(_DAYS.format(time=time, feed=identifier(feed.name)), names)
     column_statistics.update(connection, feed.name, time, columns)
     # The days' versions come last: a run that ends before counts the days again.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from data_quality.checks.inputs import beyond_most, beyond_sizes, is_past, unlikeness
+from data_quality.checks.drift import beyond_most, beyond_sizes, is_past, unlikeness
 from data_quality.verdict import Verdict
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, failing, kpi, months, orders_feed
@@ -137,7 +137,7 @@ def test_the_figures_are_those_of_a_count_by_hand(warehouse: Warehouse) -> None:
 
     usual = max(distance(month) for month in range(3, 13))
     unlike = distance(14) - usual - 2 * (usual * (1 - usual) / (28 * 40)) ** 0.5
-    never_before = 0.5 - 3 * (1 / 1120 * (1 - 1 / 1120) / 1120) ** 0.5  # half of the rows are of DK
+    never_before = 0.5 - 2 / 1120  # half of the rows are of DK
     assert figure(found, "values_alike") == pytest.approx(max(unlike, never_before), abs=1e-6)
 
 
@@ -199,12 +199,19 @@ def test_what_differs_is_told_but_of_a_protected_kpi(warehouse: Warehouse) -> No
 
 def test_a_class_that_never_was_counts_where_no_two_blocks_are_alike() -> None:
     past = np.array([[0.5, 0.5, 0.0], [0.6, 0.4, 0.0]])
-    chance = 3 * (0.01 * 0.99 / 100) ** 0.5
     nothing = np.zeros(3, dtype=bool)
-    assert beyond_most(np.array([0.4, 0.4, 0.2]), past, nothing, 100) == pytest.approx(0.2 - chance)
-    assert beyond_most(np.array([0.55, 0.45, 0.0]), past, nothing, 100) == 0
+    assert beyond_most(np.array([0.4, 0.4, 0.2]), past, nothing, 100, 1000) == pytest.approx(0.2 - 2 / 100)
+    assert beyond_most(np.array([0.55, 0.45, 0.0]), past, nothing, 100, 1000) == 0
     two_to_come = np.array([False, True, True])
-    assert beyond_most(np.array([0.5, 0.3, 0.2]), past, two_to_come, 100) == 0  # together they were as many
+    assert beyond_most(np.array([0.5, 0.3, 0.2]), past, two_to_come, 100, 1000) == 0  # together they were as many
+
+
+def test_a_class_that_always_had_many_rows_counts_when_it_has_none() -> None:
+    past = np.array([[0.1, 0.2, 0.7], [0.15, 0.15, 0.7], [0.1, 0.1, 0.8]])
+    chance = 3 * (0.1 * 0.9 / 1000) ** 0.5
+    nothing = np.zeros(3, dtype=bool)
+    assert beyond_most(np.array([0.15, 0.05, 0.8]), past, nothing, 1000, 3000) == pytest.approx(0.05 - chance)
+    assert beyond_most(np.array([0.15, 0.05, 0.8]), past, nothing, 100, 300) == 0
 
 
 @given(
@@ -268,12 +275,12 @@ def test_a_few_rows_beyond_any_size_tell_though_each_is_of_its_own_class() -> No
     here = np.array([0.02, 0.02, 0.02, 0.44, 0.5])
     nothing = np.zeros(5, dtype=bool)
     chance = 3 * (0.01 * 0.99 / 100) ** 0.5
-    assert beyond_most(here, past, nothing, 100) == 0
-    assert beyond_sizes(here, past, nothing, 100) == pytest.approx(0.06 - 0.01 - chance)
-    assert beyond_sizes(here[::-1], past[:, ::-1], nothing, 100) == pytest.approx(0.06 - 0.01 - chance)
+    assert beyond_most(here, past, nothing, 100, 200) == 0
+    assert beyond_sizes(here, past, nothing, 100, 200) == pytest.approx(0.06 - 0.01 - chance)
+    assert beyond_sizes(here[::-1], past[:, ::-1], nothing, 100, 200) == pytest.approx(0.06 - 0.01 - chance)
     two_to_come = np.array([False, False, False, True, True])
     late = np.array([0.0, 0.0, 0.0, 0.0, 1.0])
-    assert beyond_sizes(late, past, two_to_come, 100) == 0  # they may still be as the others are
+    assert beyond_sizes(late, past, two_to_come, 100, 200) == 0  # they may still be as the others are
 
 
 @given(
@@ -281,10 +288,11 @@ def test_a_few_rows_beyond_any_size_tell_though_each_is_of_its_own_class() -> No
     st.floats(1, 1000),
     st.data(),
 )
-def test_what_lies_beyond_sizes_is_a_share_and_none_of_a_block_that_was(
+def test_what_lies_beyond_is_a_share_and_none_of_a_block_that_was(
     weights: np.ndarray[tuple[int, int], np.dtype[np.float64]], n_rows: float, data: st.DataObject
 ) -> None:
     shares = (weights + 1e-3) / (weights + 1e-3).sum(axis=1, keepdims=True)
     to_come = np.arange(shares.shape[1]) >= data.draw(st.integers(0, shares.shape[1]))
-    assert 0 <= beyond_sizes(shares[0], shares[1:], to_come, n_rows) <= 1
-    assert beyond_sizes(shares[0], shares, to_come, n_rows) == 0
+    for beyond in (beyond_most, beyond_sizes):
+        assert 0 <= beyond(shares[0], shares[1:], to_come, n_rows, 10 * n_rows) <= 1
+        assert beyond(shares[0], shares, to_come, n_rows, 10 * n_rows) == 0

@@ -21,7 +21,19 @@ import pyarrow as pa
 
 from data_quality import feed_statistics
 from data_quality.candidates import Loaded
-from data_quality.checks import candidate, change, feeds, held, history, identities, inputs, members, references, states
+from data_quality.checks import (
+    candidate,
+    change,
+    drift,
+    feeds,
+    held,
+    history,
+    identities,
+    inputs,
+    members,
+    references,
+    states,
+)
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
@@ -57,7 +69,7 @@ FIGURES: dict[str, Figure] = {
     "repeated_days": _by(feeds.share("n_repeated", "of the rows are of days that say what an earlier one said")),
     "surplus_rows": _by(feeds.share("n_surplus", "of the rows are more than usual, on days fuller than any before")),
     "null_share": _by(inputs.NULL_SHARE),
-    "drift": inputs.drift,
+    "drift": drift.drift,
     "state_change": states.state_change,
     "unmatched_keys": _by(references.UNMATCHED_KEYS),
     "rows_ahead": _by(feeds.ROWS_AHEAD),

@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from data_quality.checks.inputs import BY_CHANCE, FARTHEST, FEWEST, Numbers, named
+from data_quality.checks.drift import named
+from data_quality.checks.inputs import BY_CHANCE, FARTHEST, FEWEST
+from data_quality.checks.series import Numbers
 
 _HALF_A_YEAR = 182
 _FEEDS = """
