@@ -131,6 +131,20 @@ def test_a_fault_in_a_feed_is_seen_in_its_period_and_in_no_earlier_one(
         assert {one.verdict for key, one in verdicts.items() if key[1] != "2026-02"} == {"publish"}
 
 
+@pytest.mark.parametrize(
+    ("until", "checks"), [("2026-02-09", set()), ("2026-02-10", set()), ("2026-02-12", {"days_there", "usual_days"})]
+)
+def test_of_a_feed_of_few_rows_days_that_are_missing_together_are_seen(
+    warehouse: Warehouse, until: str, checks: set[str]
+) -> None:
+    """Four rows a day: chance leaves out a day or two, and not four."""
+    warehouse.sql("delete from raw.orders where order_id % 10 > 0")
+    warehouse.sql(f"delete from raw.orders where ordered_at::date between '2026-02-09' and '{until}'")
+    verdicts = warehouse.judge("2025-06-01", "2026-02-28")
+    assert failing(verdicts["revenue", "2026-02"]) == checks
+    assert {one.verdict for key, one in verdicts.items() if key[1] != "2026-02"} == {"publish"}
+
+
 def test_a_day_that_says_what_an_earlier_one_said_holds(warehouse: Warehouse) -> None:
     warehouse.sql("delete from raw.orders where ordered_at::date = '2026-02-11'")
     warehouse.sql(

@@ -11,7 +11,7 @@ import pytest
 from data_quality import decisions
 from data_quality.verdict import Verdict
 from tests import warehouse_factory
-from tests.warehouse_factory import Warehouse, cells, kpi, months
+from tests.warehouse_factory import Warehouse, cells, failing, kpi, months
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def of_all_freqs(warehouse: Warehouse) -> None:
     warehouse.add(kpi(kind="stock", freqs=("W", "M", "Q", "A")), rows("2026-01"))
 
 
-def flagged(verdicts: dict[tuple[str, str], Verdict]) -> set[str]:
+def flagged(verdicts: dict[tuple[str, str], Verdict], check: str = "clear_of_held") -> set[str]:
     """The periods, or KPIs and periods where there are several KPIs, that share days with what is held."""
     several = len({kpi_id for kpi_id, _ in verdicts}) > 1
     return {
         f"{kpi_id} {period}" if several else period
         for (kpi_id, period), found in verdicts.items()
-        if "clear_of_held" in {one.check for one in found.failing}
+        if check in {one.check for one in found.failing}
     }
 
 
@@ -51,15 +51,37 @@ def decide(warehouse: Warehouse, decision: Any, period: str) -> None:
 
 
 SHARING_DAYS_WITH_JANUARY = {"2026-W01", "2026-W02", "2026-W03", "2026-W04", "2026-W05", "2026-Q1", "2026"}
+NEAR_JANUARY = {"2026-W02", "2026-W03", "2026-W04", "2026-Q1"}
+"""They have a fifth of the longer one's days, or more, in common."""
 
 
-def test_shorter_and_longer_periods_of_a_held_one_are_flagged(warehouse: Warehouse) -> None:
+def test_shorter_and_longer_periods_of_a_held_one_are_held_when_near_and_else_flagged(warehouse: Warehouse) -> None:
     of_all_freqs(warehouse)
     verdicts = warehouse.judge("2026-01-01", "2026-12-31")
     assert "plausible_change" in {one.check for one in verdicts["revenue", "2026-01"].failing}
     assert flagged(verdicts) == SHARING_DAYS_WITH_JANUARY
-    (told,) = verdicts["revenue", "2026-W03"].failing
-    assert told.detail == "of the same rows as what is held: revenue 2026-01"
+    assert flagged(verdicts, "far_from_held") == NEAR_JANUARY
+    answers = {period: verdicts["revenue", period].verdict for period in SHARING_DAYS_WITH_JANUARY}
+    assert {period for period, verdict in answers.items() if verdict == "hold"} == NEAR_JANUARY
+    assert {period for period, verdict in answers.items() if verdict == "publish_flagged"} == {
+        "2026-W01",
+        "2026-W05",
+        "2026",
+    }
+    beside, near = verdicts["revenue", "2026-W03"].failing
+    assert beside.detail == "of the same rows as what is held: revenue 2026-01"
+    assert near.detail == "a large part of the same days is held as another period: 2026-01"
+    assert near.figure == pytest.approx(7 / 31, abs=1e-6)
+
+
+def test_what_is_held_for_another_period_holds_no_third_one(warehouse: Warehouse) -> None:
+    """The first quarter is held for January, and so is no week of March, in this run or in a later one."""
+    of_all_freqs(warehouse)
+    verdicts = warehouse.judge("2026-01-01", "2026-12-31")
+    assert verdicts["revenue", "2026-Q1"].verdict == "hold"
+    assert verdicts["revenue", "2026-W11"].verdict == "publish"
+    warehouse.publish("2026-01-01", "2026-12-31")
+    assert warehouse.judge("2026-03-01", "2026-03-30")["revenue", "2026-W11"].verdict == "publish"
 
 
 def test_what_an_earlier_run_held_counts_until_it_is_released(warehouse: Warehouse) -> None:
@@ -101,3 +123,19 @@ def test_kpis_that_cover_a_held_one_are_flagged_cohorts_until_their_window_close
         "lead_value 2026-02",
         "lead_value 2026-03",
     }
+
+
+def test_parts_of_what_is_unusual_as_a_whole_are_flagged(warehouse: Warehouse) -> None:
+    """January is a little off: by so little that only a month, which varies less than its weeks, shows it."""
+    calm = months("2024-01", "2026-12", lambda n: 1000.0 + n % 3)
+    calm["2026-01"] = cells(1045, SE=1045)
+    calm |= {f"2026-W{number:02}": cells(230, SE=230) for number in range(1, 15)}
+    calm |= {"2026-Q1": cells(3050, SE=3050)}
+    warehouse.add(kpi(kind="stock", freqs=("W", "M", "Q")), calm)
+    verdicts = warehouse.judge("2026-01-01", "2026-04-05")
+    assert failing(verdicts["revenue", "2026-01"]) == {"usual_change"}
+    assert flagged(verdicts, "usual_around") == {"2026-W02", "2026-W03", "2026-W04"}
+    (told,) = verdicts["revenue", "2026-W03"].failing
+    assert told.detail == "a part of what is unusual as a whole: 2026-01"
+    assert verdicts["revenue", "2026-W03"].verdict == "publish_flagged"
+    assert verdicts["revenue", "2026-W11"].verdict == verdicts["revenue", "2026-Q1"].verdict == "publish"

@@ -3,8 +3,8 @@
 
 A figure is computed by a function or a query over the warehouse and the temporary tables of `candidates.py`
 (candidate_rows, builds), of `history.py` and of this module (planned, rules, kpi_feeds, kpi_inputs, kpi_covers,
-kpi_segments, identity_terms, limits, feeds). One of LATER is computed after the others, and finds in `doubted` the
-keys that they hold. It gives key_no, figure (what the limit is held against; a key passes when figure <= limit),
+kpi_segments, identity_terms, limits, feeds). One of LATER is computed after the others, and finds what they found in
+`doubted` and `unusual`. It gives key_no, figure (what the limit is held against; a key passes when figure <= limit),
 applies, and detail (for a reader; may hold figures). A figure that is NULL or NaN where it applies counts as not
 evaluated, and so does a key that isn't there.
 """
@@ -74,8 +74,11 @@ FIGURES: dict[str, Figure] = {
     "unmatched_keys": _by(references.UNMATCHED_KEYS),
     "rows_ahead": _by(feeds.ROWS_AHEAD),
     "held_beside": _by(held.HELD_BESIDE),
+    "held_near": _by(held.HELD_NEAR),
+    "unusual_around": _by(held.UNUSUAL_AROUND),
 }
-LATER = ("surprise", "member_shift", "broken_identities", "held_beside")
+LATER = ("surprise", "member_shift", "broken_identities", "held_beside", "held_near", "unusual_around")
+_BY_CHANCE = ("surprise", "member_shift", "drift")
 _BY_OWN_LIMITS = (*LATER, "state_change")
 
 
@@ -121,24 +124,31 @@ def _columns(
 
 
 def _doubt(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, rules: Sequence[dict[str, Rule]]) -> None:
-    """Tell the figures that come later which keys the other checks hold.
+    """Tell the figures that come later what the other checks found.
 
-    `doubted` has key_no, also of keys whose candidate was rejected, and `for_values`: whether values are there and
-    held, rather than still to come.
+    `doubted` has the key_no of keys that they hold, or whose candidate was rejected, and `for_values`: whether values
+    are there and held, rather than still to come. `unusual` has the key_no of those that differ from their past by more
+    than chance, however little that is, and were not released.
     """
-    doubted = pd.DataFrame({"key_no": frame.index, "held": False, "for_values": False})
+    doubted = pd.DataFrame({"key_no": frame.index, "held": False, "for_values": False, "unusual": False})
     for check in (check for check in RULES if check.name in frame):
         critical = pd.Series([own[check.name].severity == "critical" for own in rules])
         passed = frame[check.name] <= frame[f"{check.name}__limit"]
-        fails = critical & frame[f"{check.name}__applies"] & ~passed
-        doubted["held"] |= fails
-        doubted["for_values"] |= fails & (not check.fixed)
+        fails = frame[f"{check.name}__applies"] & ~passed
+        doubted["held"] |= fails & critical
+        doubted["for_values"] |= fails & critical & (not check.fixed)
+        doubted["unusual"] |= fails & (check.figure in _BY_CHANCE)
     connection.register("described", pa.Table.from_pandas(doubted, preserve_index=False))
     connection.execute(
         "create or replace temp table doubted as"
         " select key_no, for_values or r.kpi_id is not null as for_values"
         " from described join planned using (key_no) left join rejected r using (kpi_id, freq, time_period)"
         " where held or r.kpi_id is not null"
+    )
+    connection.execute(
+        "create or replace temp table unusual as"
+        " select key_no from described join planned using (key_no)"
+        " anti join released using (kpi_id, freq, time_period) where unusual"
     )
     connection.unregister("described")
 
