@@ -181,16 +181,16 @@ RULES: tuple[CheckRule, ...] = (
         "clear_of_held", "held_beside", "No value that is computed from the same rows and days is held", "warning", 0
     ),
     CheckRule(
-        "far_from_held",
-        "held_near",
-        "No other period of the KPI is held that has more days than that in common with it, as a share of the longer",
+        "plausible_whole",
+        "part_of_held",
+        "No longer period of the KPI is held of which it is a larger part than that",
         "critical",
         0.2,
     ),
     CheckRule(
-        "usual_around",
-        "unusual_around",
-        "No longer period of which it is a larger part than that has an unusual total, member or column",
+        "usual_whole",
+        "part_of_unusual",
+        "No such period has an unusual total, member or column",
         "warning",
         0.2,
     ),

@@ -74,10 +74,10 @@ FIGURES: dict[str, Figure] = {
     "unmatched_keys": _by(references.UNMATCHED_KEYS),
     "rows_ahead": _by(feeds.ROWS_AHEAD),
     "held_beside": _by(held.HELD_BESIDE),
-    "held_near": _by(held.HELD_NEAR),
-    "unusual_around": _by(held.UNUSUAL_AROUND),
+    "part_of_held": _by(held.PART_OF_HELD),
+    "part_of_unusual": _by(held.PART_OF_UNUSUAL),
 }
-LATER = ("surprise", "member_shift", "broken_identities", "held_beside", "held_near", "unusual_around")
+LATER = ("surprise", "member_shift", "broken_identities", "held_beside", "part_of_held", "part_of_unusual")
 _BY_CHANCE = ("surprise", "member_shift", "drift")
 _BY_OWN_LIMITS = (*LATER, "state_change")
 

@@ -44,41 +44,33 @@ left join doubted d using (key_no)
 """
 
 
-def _shared(others: str, condition: str, told: str) -> str:
-    """The query of the largest share of days that a period has in common with others of its KPI, of the longer one's.
+def _part_of(longer: str, told: str) -> str:
+    """The query of how large a part a period is of a longer one of its KPI, by days; of several the largest.
 
-    `others` are CTEs, the last of which is `others`, with kpi_id, time_period, period_start and period_end.
+    `longer` are CTEs, the last of which is `longer`, with kpi_id, time_period, period_start and period_end.
     """
     return f"""
-with {others},
-shared as (
-    select p.key_no, o.time_period,
-        (date_diff('day', greatest(o.period_start, p.period_start), least(o.period_end, p.period_end)) + 1)
-        / (greatest(date_diff('day', o.period_start, o.period_end), date_diff('day', p.period_start, p.period_end)) + 1)
-            as share
+with {longer},
+parts as (
+    select p.key_no, l.time_period as whole,
+        (date_diff('day', greatest(l.period_start, p.period_start), least(l.period_end, p.period_end)) + 1)
+            / (date_diff('day', l.period_start, l.period_end) + 1) as part
     from planned p
-    join others o on o.kpi_id = p.kpi_id and o.period_end >= p.period_start and o.period_start <= p.period_end
-        and {condition}
+    join longer l on l.kpi_id = p.kpi_id and l.period_end >= p.period_start and l.period_start <= p.period_end
+        and l.period_end - l.period_start > p.period_end - p.period_start
 )
 select
     key_no,
-    coalesce(round(max(s.share), 6), 0) as figure,
+    coalesce(round(max(part), 6), 0) as figure,
     any_value(d.key_no) is null as applies,
-    coalesce('{told}: ' || string_agg(s.time_period, ', ' order by s.share desc), '') as detail
+    coalesce('a part of what is {told}: ' || string_agg(whole, ', ' order by part desc), '') as detail
 from planned
-left join shared s using (key_no)
+left join parts using (key_no)
 left join doubted d using (key_no)
 group by key_no
 """
 
 
-HELD_NEAR = _shared(
-    f"{_HELD}, others as (from held)", "true", "a large part of the same days is held as another period"
-)
-
 # A longer period's value is less of chance than those of its parts, and so shows more.
-UNUSUAL_AROUND = _shared(
-    "others as (select p.* from planned p semi join unusual using (key_no))",
-    "o.period_start <= p.period_start and o.period_end >= p.period_end and o.freq <> p.freq",
-    "a part of what is unusual as a whole",
-)
+PART_OF_HELD = _part_of(f"{_HELD}, longer as (from held)", "held")
+PART_OF_UNUSUAL = _part_of("longer as (from planned semi join unusual using (key_no))", "unusual as a whole")

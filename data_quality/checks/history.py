@@ -20,8 +20,8 @@ from data_quality.verdict import Key
 from metrics.check_rules import RULES
 
 # A period that isn't complete, or isn't there, is held for what is still to come and not for what its values are, and
-# one that is beside a held one for that one's.
-_NOT_FOR_VALUES = tuple(check.name for check in RULES if check.fixed or check.figure == "held_near")
+# one that is a part of a held one for that one's.
+_NOT_FOR_VALUES = tuple(check.name for check in RULES if check.fixed or check.figure == "part_of_held")
 # Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
 _HISTORY = f"""
 create or replace temp table releases as from let_through;
