@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from metrics.feeds import Feed
 from metrics.quoting import identifier
@@ -36,9 +37,9 @@ when that was decided';
 """
 NO_TIME = "date '1970-01-01'"
 """SQL for the time of rows that have none."""
-_DIGITS = "regexp_replace(regexp_replace({}, '[1-9][0-9]*', '9', 'g'), '0+9?', '0', 'g')"
-SHAPE = f"regexp_replace({_DIGITS}, '[[:alpha:]]+', 'a', 'g')"
-"""SQL for the form of a text: letters are a, digits 9, or 0 where a number begins with noughts."""
+_DIGITS = "regexp_replace(regexp_replace({}, '^([^0-9]*)0+([0-9])', '\\1°\\2'), '[0-9]+', '9', 'g')"
+SHAPE = f"replace(regexp_replace({_DIGITS}, '[[:alpha:]]+', 'a', 'g'), '°', '0')"
+"""SQL for the form of a text: letters are a, digits 9, and 09 where its first number begins with noughts."""
 _FEW = 50  # members, or forms of text, up to which each is a class of its own
 _HARDLY = 0.99  # share of missing values from which a column is taken to wait for a time
 _LOOKED_AT = 100_000  # rows from which kinds are decided
@@ -46,6 +47,8 @@ _LOOKED_AT = 100_000  # rows from which kinds are decided
 _NAMES_ROWS = 0.5
 # So many nats a column of members tells at least of the sizes that depend on it.
 _TELLS = 0.05
+# A column that tells so much of whether a time is there is a status: of its rows the newest aren't like older ones yet.
+_IS_STATUS = 0.3
 _SIZE = "if({0} = 0, 0, if(isfinite({0}), sign({0}) * (2000 + floor(log2(abs({0})))), 4000))"
 
 
@@ -71,13 +74,12 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Colu
         [feed.name],
     ).fetchall()
     (n_rows,) = connection.execute(f"select count(*) from raw.{identifier(feed.name)}").fetchall()[0]
-    kept = {
+    same = {
         name: Column(kind, names_rows, comes_with, depends_on)
         for name, its_type, kind, names_rows, comes_with, depends_on, before in known
-        if types.get(name) == its_type
-        and before < 2 * n_rows < 4 * before
-        and {comes_with, depends_on} <= {None, *types}
+        if types.get(name) == its_type and before < 2 * n_rows < 4 * before
     }
+    kept = {name: one for name, one in same.items() if {one.comes_with, one.depends_on} <= {None, *same}}
     if kept.keys() == types.keys() == {name for name, *_ in known}:
         return kept
     decided = {**_decided(connection, feed, types), **kept}
@@ -152,32 +154,48 @@ def _comes_with(connection: duckdb.DuckDBPyConnection, feed: Feed, kinds: Mappin
 
 
 def _depends_on(connection: duckdb.DuckDBPyConnection, feed: Feed, kinds: Mapping[str, Kind]) -> dict[str, str]:
-    """The columns of sizes of which a column of members tells something, each with the one that tells most."""
+    """The columns of sizes of which a column of members tells something, each with the one that tells most.
+
+    A personal column is none: what depends on it would be told by person.
+    """
     time = identifier(feed.time_column) if feed.time_column else NO_TIME
-    members = [name for name, kind in kinds.items() if kind == "member"]
+    members = [name for name, kind in kinds.items() if kind == "member" and name not in feed.personal]
     found = {}
     for name, kind in kinds.items():
         if kind not in ("number", "lag"):
             continue
-        size = _SIZE.format(measure(identifier(name), kind, time))
-        told = {member: _told_by(connection, feed, identifier(member), size) for member in members}
+        told = {member: _told_by(connection, feed, member, measure(identifier(name), kind, time)) for member in members}
+        if kind == "lag":
+            told = {member: (size, missing) for member, (size, missing) in told.items() if missing <= _IS_STATUS}
         most = max(told, key=told.__getitem__, default=None)
-        if most is not None and told[most] >= _TELLS:
+        if most is not None and told[most][0] >= _TELLS:
             found[name] = most
     return found
 
 
-def _told_by(connection: duckdb.DuckDBPyConnection, feed: Feed, member: str, size: str) -> float:
-    """The mutual information of the two in nats, less what so many rows would have by chance."""
+def _told_by(connection: duckdb.DuckDBPyConnection, feed: Feed, member: str, measured: str) -> tuple[float, float]:
+    """What the members tell of the sizes, in nats, and which part of what there is to tell of where there are none."""
     counted = connection.execute(
-        f"select dense_rank() over (order by size) - 1, dense_rank() over (order by member) - 1, n from ("
-        f"select {size} as size, {member} as member, count(*) as n"
-        f" from (from raw.{identifier(feed.name)} limit {_LOOKED_AT}) group by all)"
+        f"select measured is null as missing, if(missing, 0, {_SIZE.format('measured')}) as size,"
+        f" coalesce('=' || member, 'null') as member, count(*) as n"
+        f" from (select {measured} as measured, {identifier(member)} as member from raw.{identifier(feed.name)}"
+        f" limit {_LOOKED_AT}) group by all"
     ).fetchnumpy()
-    at, of, n = (np.asarray(one) for one in counted.values())
-    shares = np.zeros((at.max(initial=0) + 1, of.max(initial=0) + 1))
-    shares[at, of] = n / max(n.sum(), 1)
+    missing, size, of, n = (np.asarray(one) for one in counted.values())
+    entropy = _information(missing, missing, n)
+    waits = _information(missing, of, n) / entropy if entropy > 0 else 0.0
+    return _information(size[~missing], of[~missing], n[~missing]), waits
+
+
+def _information(one: NDArray[Any], other: NDArray[Any], n: NDArray[Any]) -> float:
+    """The mutual information of two classings of `n` rows each, less what so many would have by chance."""
+    if not n.sum():
+        return 0.0
+    _, at = np.unique(one, return_inverse=True)
+    _, of = np.unique(other, return_inverse=True)
+    shares = np.zeros((at.max() + 1, of.max() + 1))
+    np.add.at(shares, (at, of), n / n.sum())
     alone = shares.sum(axis=1, keepdims=True) @ shares.sum(axis=0, keepdims=True)
     there = shares > 0
-    by_chance = (shares.shape[0] - 1) * (shares.shape[1] - 1) / (2 * max(n.sum(), 1))
+    by_chance = (shares.shape[0] - 1) * (shares.shape[1] - 1) / (2 * n.sum())
     return float((shares[there] * np.log(shares[there] / alone[there])).sum() - by_chance)

@@ -102,7 +102,9 @@ def _value(name: str, column: Column, field: str, time: str) -> str:
         "hour": f"'@' || hour({value})",
         "filled": f"if({value} is null, null, 'filled')",
     }[column.kind]
-    member = f"source.{identifier(column.depends_on)}::varchar" if column.depends_on else "null::varchar"
+    member = (
+        f"coalesce('=' || source.{identifier(column.depends_on)}, 'null')" if column.depends_on else "null::varchar"
+    )
     struct = f"{{'column_name': {literal(name)}, 'member': {member}, '{field}': {classed}}}"
     if column.comes_with is None:
         return struct

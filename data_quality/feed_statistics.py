@@ -121,10 +121,9 @@ select feed, day,
     sum(case when repeats and n_before = 8 and usually_repeats < 0.1 and not is_holiday then n_rows else 0 end)
          over upto as n_repeated
 from (
-    -- Less than half, and less than chance makes of so few: Poisson's is under one in e^10 (by Chernoff's bound).
+    -- Less than half, and less than chance makes of so few; that it makes none of ten is one in e^10.
     select *,
-        if(n_rows < 0.5 * wanted
-            and wanted_of_run - n_rows - if(n_rows > 0, n_rows * ln(wanted / n_rows), 0) > 10,
+        if(n_rows < 0.5 * wanted and if(n_rows = 0, wanted_of_run > 10, wanted - n_rows > 4 * sqrt(wanted)),
             wanted - n_rows, 0) as lacking,
         -- More than twice as many, more than chance makes of so few, and far more than on any day of the year before.
         if(n_rows > 2 * expected and n_rows - expected > 4 * sqrt(expected) and n_rows > 1.5 * busiest,

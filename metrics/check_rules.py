@@ -16,6 +16,9 @@ from metrics.yaml_file import Strict
 
 Severity = Literal["critical", "warning"]
 
+BY_CHANCE = ("surprise", "member_shift", "drift")
+"""Figures that tell a change from chance. A longer period is less of chance, and what they find may be in its parts."""
+
 
 @dataclass(frozen=True)
 class CheckRule:
@@ -183,14 +186,14 @@ RULES: tuple[CheckRule, ...] = (
     CheckRule(
         "plausible_whole",
         "part_of_held",
-        "No longer period of the KPI is held of which it is a larger part than that",
+        "No longer period of the KPI, of which it is a good part, is held for an unusual total, member or column",
         "critical",
         0.2,
     ),
     CheckRule(
         "usual_whole",
         "part_of_unusual",
-        "No such period has an unusual total, member or column",
+        "No longer period of the KPI, of which it is a good part, has an unusual total, member or column",
         "warning",
         0.2,
     ),

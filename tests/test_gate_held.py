@@ -31,7 +31,7 @@ def rows(wrong: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def of_all_freqs(warehouse: Warehouse) -> None:
-    warehouse.add(kpi(kind="stock", freqs=("W", "M", "Q", "A")), rows("2026-01"))
+    warehouse.add(kpi(kind="ratio", freqs=("W", "M", "Q", "A")), rows("2026-01"))
 
 
 def flagged(verdicts: dict[tuple[str, str], Verdict], check: str = "clear_of_held") -> set[str]:
@@ -70,7 +70,7 @@ def test_parts_of_a_held_period_are_held_and_what_else_has_its_days_is_flagged(w
     }
     beside, part = verdicts["revenue", "2026-W03"].failing
     assert beside.detail == "of the same rows as what is held: revenue 2026-01"
-    assert part.detail == "a part of what is held: 2026-01"
+    assert part.detail == "a part of what is held as unusual: 2026-01"
     assert part.figure == pytest.approx(7 / 31, abs=1e-6)
 
 
@@ -80,7 +80,7 @@ def test_what_is_held_as_a_part_holds_no_third_one(warehouse: Warehouse) -> None
     found = rows("2025-12") | {"2026-Q1": cells(6000, SE=6000)}
     for year in (2023, 2024, 2025):
         found |= {f"{year}-Q{number}": cells(3000, SE=3000) for number in range(1, 5)}
-    warehouse.add(kpi(kind="stock", freqs=("W", "M", "Q")), found)
+    warehouse.add(kpi(kind="ratio", freqs=("W", "M", "Q")), found)
     verdicts = warehouse.judge("2026-01-01", "2026-03-31")
     assert "plausible_change" in failing(verdicts["revenue", "2026-Q1"])
     assert failing(verdicts["revenue", "2026-02"]) == {"clear_of_held", "plausible_whole"}
@@ -102,7 +102,7 @@ def test_what_an_earlier_run_held_counts_until_it_is_released(warehouse: Warehou
 
 
 def test_what_was_rejected_counts_though_it_passes_every_check(warehouse: Warehouse) -> None:
-    warehouse.add(kpi(kind="stock", freqs=("M", "Q")), rows("2025-12"))
+    warehouse.add(kpi(kind="ratio", freqs=("M", "Q")), rows("2025-12"))
     warehouse.judge("2025-06-01", "2026-01-31")
     warehouse.publish("2025-06-01", "2026-01-31")
     warehouse.judge("2026-02-28", "2026-02-28")
@@ -112,7 +112,7 @@ def test_what_was_rejected_counts_though_it_passes_every_check(warehouse: Wareho
 
 def test_a_period_that_is_not_complete_doubts_no_other(warehouse: Warehouse) -> None:
     warehouse.feed("orders", history_from=date(2025, 1, 1), watermark=date(2026, 4, 10))
-    warehouse.add(kpi(kind="stock", freqs=("W", "M", "Q", "A")), rows("2025-12"))
+    warehouse.add(kpi(kind="ratio", freqs=("W", "M", "Q", "A")), rows("2025-12"))
     verdicts = warehouse.judge("2026-04-01", "2026-04-30")
     assert verdicts["revenue", "2026-04"].verdict == "hold"
     assert not flagged(verdicts)
@@ -137,7 +137,7 @@ def test_parts_of_what_is_unusual_as_a_whole_are_flagged(warehouse: Warehouse) -
     calm["2026-01"] = cells(1045, SE=1045)
     calm |= {f"2026-W{number:02}": cells(230, SE=230) for number in range(1, 15)}
     calm |= {"2026-Q1": cells(3050, SE=3050)}
-    warehouse.add(kpi(kind="stock", freqs=("W", "M", "Q")), calm)
+    warehouse.add(kpi(kind="ratio", freqs=("W", "M", "Q")), calm)
     verdicts = warehouse.judge("2026-01-01", "2026-04-05")
     assert failing(verdicts["revenue", "2026-01"]) == {"usual_change"}
     assert flagged(verdicts, "usual_whole") == {"2026-W02", "2026-W03", "2026-W04"}

@@ -39,7 +39,7 @@ from data_quality.plan import Planned
 from data_quality.warehouse import has_table
 from metrics import clock
 from metrics.catalog import CatalogKpi
-from metrics.check_rules import RULES, Rule
+from metrics.check_rules import BY_CHANCE, RULES, Rule
 from metrics.company import Company
 from metrics.identities import Identity
 
@@ -78,7 +78,6 @@ FIGURES: dict[str, Figure] = {
     "part_of_unusual": _by(held.PART_OF_UNUSUAL),
 }
 LATER = ("surprise", "member_shift", "broken_identities", "held_beside", "part_of_held", "part_of_unusual")
-_BY_CHANCE = ("surprise", "member_shift", "drift")
 _BY_OWN_LIMITS = (*LATER, "state_change")
 
 
@@ -127,17 +126,19 @@ def _doubt(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, rules: Se
     """Tell the figures that come later what the other checks found.
 
     `doubted` has the key_no of keys that they hold, or whose candidate was rejected, and `for_values`: whether values
-    are there and held, rather than still to come. `unusual` has the key_no of those that differ from their past by more
-    than chance, however little that is, and were not released.
+    are there and held, rather than still to come. `unusual` has the key_no of those that a check of BY_CHANCE flags or
+    holds, and whether it holds, but for those that were released.
     """
-    doubted = pd.DataFrame({"key_no": frame.index, "held": False, "for_values": False, "unusual": False})
+    none = {"held": False, "for_values": False, "unusual": False, "unusual_held": False}
+    doubted = pd.DataFrame({"key_no": frame.index, **none})
     for check in (check for check in RULES if check.name in frame):
         critical = pd.Series([own[check.name].severity == "critical" for own in rules])
         passed = frame[check.name] <= frame[f"{check.name}__limit"]
         fails = frame[f"{check.name}__applies"] & ~passed
         doubted["held"] |= fails & critical
         doubted["for_values"] |= fails & critical & (not check.fixed)
-        doubted["unusual"] |= fails & (check.figure in _BY_CHANCE)
+        doubted["unusual"] |= fails & (check.figure in BY_CHANCE)
+        doubted["unusual_held"] |= fails & critical & (check.figure in BY_CHANCE)
     connection.register("described", pa.Table.from_pandas(doubted, preserve_index=False))
     connection.execute(
         "create or replace temp table doubted as"
@@ -147,7 +148,7 @@ def _doubt(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, rules: Se
     )
     connection.execute(
         "create or replace temp table unusual as"
-        " select key_no from described join planned using (key_no)"
+        " select key_no, unusual_held as held from described join planned using (key_no)"
         " anti join released using (kpi_id, freq, time_period) where unusual"
     )
     connection.unregister("described")

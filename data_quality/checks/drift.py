@@ -20,7 +20,9 @@ from data_quality.checks.series import Numbers
 
 # So many standard deviations of a share of so few rows are hardly chance.
 _CERTAIN = 3.0
-_FEW = 2.0
+_A_ROW_OR_TWO = 2.0
+# A block of less than this part of the rows that blocks have as a rule says nothing of what is usual.
+_THIN = 0.1
 
 # A missing time may yet come: of a lag, NULL is a class like others. What differs among the rows of one member of the
 # column that sizes depend on is lost among those of all: the whole, and each member by itself.
@@ -86,11 +88,16 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
     """
     days, at = np.unique(column.days, return_inverse=True)
     classes, of = np.unique(column.classes, return_inverse=True)
-    weights, n_block = np.zeros((len(days), len(classes))), np.zeros(len(days))
+    rows, weights, n_block = (
+        np.zeros((len(days), len(classes))),
+        np.zeros((len(days), len(classes))),
+        np.zeros(len(days)),
+    )
+    np.add.at(rows, (at, of), column.n_rows)
     np.add.at(weights, (at, of), column.n_rows if weight == "n_rows" else column.total)
-    n_rows, n_block[at] = np.bincount(at, column.n_rows, len(days)), column.n_block
-    there = weights.sum(axis=1) > 0
-    days, weights, n_rows, n_block = days[there], weights[there], n_rows[there], n_block[there]
+    n_block[at] = column.n_block
+    there = (weights.sum(axis=1) > 0) & (rows.sum(axis=1) >= _THIN * np.median(rows.sum(axis=1)))
+    days, rows, weights, n_block = days[there], rows[there], weights[there], n_block[there]
     if not len(days):
         return
     shares = weights / weights.sum(axis=1, keepdims=True)
@@ -102,19 +109,33 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
         if column.kind == "lag":
             ages = column.watermark - days - (6 if column.grain == "week" else 30)
             to_come = np.maximum(2 * sizes, 0)[None, :] > 24 * ages[:, None]
-    past = is_past(days)
+    past, n_rows = is_past(days), rows.sum(axis=1)
     distance, nearest, usual = unlikeness(past, shares, to_come)
-    figure = np.maximum(distance - usual - BY_CHANCE * np.sqrt(usual * (1 - usual) / n_rows), 0)
+    n_free = n_rows * _freedom(past, rows, weights)
+    unlike = distance - usual - BY_CHANCE * np.sqrt(usual * (1 - usual) / n_free)
+    beyond = beyond_most(past, shares, to_come, n_free)
+    if column.kind in ("number", "lag"):
+        beyond = np.maximum(beyond, beyond_sizes(past, shares, to_come, n_free))
+    figure = np.maximum(np.maximum(unlike, beyond - usual_beyond(days, past, beyond)), 0)
     whole_year = days - days[0] >= FARTHEST - NEAREST  # before that, a season may be the first of its kind
     for one in np.flatnonzero(~np.isnan(usual) & whole_year & (days >= first)):
-        held_against = (shares[one], shares[past[one]], to_come[one], n_rows[one], n_rows[past[one]].sum())
-        figure[one] = max(figure[one], beyond_most(*held_against))
-        if column.kind in ("number", "lag"):
-            figure[one] = max(figure[one], beyond_sizes(*held_against))
         told = _told(shares[one], shares[nearest[one]], classes, weight) if figure[one] > 0 else ""
         if told and not column.is_whole:
-            told += f", of what is '{column.member}' by {column.depends_on}"
+            told += f", of what has {named(column.member)} as {column.depends_on}"
         yield int(days[one]), float(n_block[one]), float(figure[one] * n_rows[one] / n_block[one]), told
+
+
+def _freedom(past: NDArray[np.bool_], rows: Numbers, weights: Numbers) -> Numbers:
+    """How many rows count for one as to chance: all of them, but of a sum those with large values count for more.
+
+    As a rule in the past, so that a few values that are far too large are no excuse for themselves.
+    """
+    sizes = weights / np.where(rows > 0, rows, 1)
+    effective = weights.sum(axis=1) ** 2 / (weights * sizes).sum(axis=1) / rows.sum(axis=1)
+    known = past.any(axis=1)
+    effective[known] = np.nanmedian(np.where(past[known], effective, np.nan), axis=1)
+    free: Numbers = np.clip(effective, 0, 1)
+    return free
 
 
 def _size(found: str) -> float:
@@ -130,41 +151,70 @@ def is_past(days: NDArray[np.int64]) -> NDArray[np.bool_]:
     return (ago >= NEAREST) & (ago <= FARTHEST)
 
 
-def beyond_most(here: Numbers, past: Numbers, to_come: NDArray[np.bool_], n_rows: float, n_past: float) -> float:
-    """How much of a block is of classes that have more than their most in the year before, and more than chance; or,
+def beyond_most(past: NDArray[np.bool_], shares: Numbers, to_come: NDArray[np.bool_], n_rows: Numbers) -> Numbers:
+    """How much of each block is of classes that have more than their most in the year before, and more than chance; or,
     where that is more, how much is lacking of those that have less than their least.
 
-    Where rows are few, no block is like another; but a class that never had a row and has many tells. `n_past` are the
-    rows of the year before.
+    Where rows are few, no block is like another; but a class that never had a row and has many tells. The arguments
+    are those of `unlikeness`, and how many rows each block has.
     """
-    here = np.append(np.where(to_come, 0, here), here[to_come].sum())
-    past = np.column_stack([np.where(to_come, 0, past), past[:, to_come].sum(axis=1)])
-    more, less = _beyond(here, past, n_rows, n_past), _beyond(1 - here, 1 - past, n_rows, n_past)
-    return float(max(more.sum(), less.sum()))
+    more, less = (np.where(to_come, 0, found) for found in _outside(past, shares, *_extremes(past, shares), n_rows))
+    waiting = to_come @ shares.T
+    most = np.where(past, waiting, -np.inf).max(axis=1, keepdims=True)
+    least = np.where(past, waiting, np.inf).min(axis=1, keepdims=True)
+    now_waiting = np.diagonal(waiting)[:, None]
+    waits_more, waits_less = _outside(past, now_waiting, most, least, n_rows)
+    beyond: Numbers = np.maximum(np.hstack([more, waits_more]).sum(axis=1), np.hstack([less, waits_less]).sum(axis=1))
+    return beyond
 
 
-def beyond_sizes(here: Numbers, past: Numbers, to_come: NDArray[np.bool_], n_rows: float, n_past: float) -> float:
-    """How much of a block lies below or above a size, more than the most in the year before, and more than chance.
+def beyond_sizes(past: NDArray[np.bool_], shares: Numbers, to_come: NDArray[np.bool_], n_rows: Numbers) -> Numbers:
+    """How much of each block lies below or above a size, more than the most in the year before, and more than chance.
 
     The classes are in the order of size. What is wrong with a few rows may leave each in a class of its own.
     """
-    below_here, below_past = np.cumsum(here)[~to_come], np.cumsum(past, axis=1)[:, ~to_come]
-    below = _beyond(below_here, below_past, n_rows, n_past)
-    above = _beyond(1 - below_here, 1 - below_past, n_rows, n_past)
-    return float(max(below.max(initial=0), above.max(initial=0)))
+    smaller = np.cumsum(shares, axis=1)
+    more, less = _outside(past, smaller, *_extremes(past, smaller), n_rows)
+    beyond: Numbers = np.where(to_come, 0, np.maximum(more, less)).max(axis=1)
+    return beyond
 
 
-def _beyond(here: Numbers, past: Numbers, n_rows: float, n_past: float) -> Numbers:
-    """How much each share is greater than its most of the past, and more than chance makes of so few rows.
+def usual_beyond(days: NDArray[np.int64], past: NDArray[np.bool_], beyond: Numbers) -> Numbers:
+    """The greatest that the year's own blocks were beyond theirs, so that a trend is no news. Half a year of those was
+    known.
+    """
+    told = past & (days - days[0] >= FARTHEST // 2)[None, :]
+    usual: Numbers = np.where(told, beyond, 0).max(axis=1)
+    return usual
+
+
+def _extremes(past: NDArray[np.bool_], values: Numbers) -> tuple[Numbers, Numbers]:
+    """Of each column the greatest and the least value in each block's past, which is one run of blocks."""
+    begins = past.argmax(axis=1)
+    runs = np.column_stack([begins, begins + past.sum(axis=1)]).ravel()
+    one_more = np.vstack([values, values[-1:]])  # the end of a run must be a place
+    return np.maximum.reduceat(one_more, runs)[::2], np.minimum.reduceat(one_more, runs)[::2]
+
+
+def _outside(
+    past: NDArray[np.bool_], shares: Numbers, most: Numbers, least: Numbers, n_rows: Numbers
+) -> tuple[Numbers, Numbers]:
+    """How much each block's shares are above their most, and below their least; beyond what chance makes of so few
+    rows. Nothing without a past.
 
     Where there were none in the past, a row or two are chance.
     """
-    most = past.max(axis=0)
-    rarest = min(1 / n_past, 0.5)
-    rate = np.clip(most, rarest, 1 - rarest)
-    by_chance = np.maximum(_CERTAIN * np.sqrt(rate * (1 - rate) / n_rows), _FEW / n_rows)
-    beyond: Numbers = np.maximum(here - most - by_chance, 0)
-    return beyond
+    known = past.any(axis=1, keepdims=True)
+    n = n_rows[:, None]
+    rarest = np.minimum(1 / np.maximum(past @ n, 1), 0.5)
+
+    def by_chance(extreme: Numbers) -> Numbers:
+        rate = np.clip(extreme, rarest, 1 - rarest)
+        chance: Numbers = np.maximum(_CERTAIN * np.sqrt(rate * (1 - rate) / n), _A_ROW_OR_TWO / n)
+        return chance
+
+    above, below = shares - most - by_chance(most), least - shares - by_chance(least)
+    return np.where(known & (above > 0), above, 0), np.where(known & (below > 0), below, 0)
 
 
 def unlikeness(

@@ -5,8 +5,10 @@ A month shows a fault that its noisier weeks hide, a count one that hides in a r
 
 from __future__ import annotations
 
-_HELD = """
-held as (
+# What is wrong with a KPI may be wrong with those that cover it: with the cost per customer, when it is with the number
+# of customers. A cohort is computed from the days until its window has closed, too.
+HELD_BESIDE = """
+with held as (
     select c.kpi_id, c.time_period, c.period_start, c.period_end
     from candidate_rows c
     left join planned using (kpi_id, freq, time_period)
@@ -14,13 +16,7 @@ held as (
     left join held_before b using (kpi_id, freq, time_period)
     anti join released using (kpi_id, freq, time_period)
     where c.segment = '_T' and c.member = '_T' and if(key_no is null, b.kpi_id is not null, d.for_values)
-)
-"""
-
-# What is wrong with a KPI may be wrong with those that cover it: with the cost per customer, when it is with the number
-# of customers. A cohort is computed from the days until its window has closed, too.
-HELD_BESIDE = f"""
-with {_HELD},
+),
 beside as (
     select p.key_no,
         count(*) as n,
@@ -47,17 +43,20 @@ left join doubted d using (key_no)
 def _part_of(longer: str, told: str) -> str:
     """The query of how large a part a period is of a longer one of its KPI, by days; of several the largest.
 
-    `longer` are CTEs, the last of which is `longer`, with kpi_id, time_period, period_start and period_end.
+    `longer` selects kpi_id, time_period, period_start and period_end. A stock is of its period's last day, and a part
+    of what ends on another one has nothing of it.
     """
     return f"""
-with {longer},
+with longer as ({longer}),
 parts as (
     select p.key_no, l.time_period as whole,
         (date_diff('day', greatest(l.period_start, p.period_start), least(l.period_end, p.period_end)) + 1)
             / (date_diff('day', l.period_start, l.period_end) + 1) as part
     from planned p
+    join rules r using (kpi_id)
     join longer l on l.kpi_id = p.kpi_id and l.period_end >= p.period_start and l.period_start <= p.period_end
         and l.period_end - l.period_start > p.period_end - p.period_start
+        and (r.kind <> 'stock' or l.period_end = p.period_end)
 )
 select
     key_no,
@@ -71,6 +70,17 @@ group by key_no
 """
 
 
-# A longer period's value is less of chance than those of its parts, and so shows more.
-PART_OF_HELD = _part_of(f"{_HELD}, longer as (from held)", "held")
-PART_OF_UNUSUAL = _part_of("longer as (from planned semi join unusual using (key_no))", "unusual as a whole")
+PART_OF_HELD = _part_of(
+    """
+    from planned join unusual u using (key_no) where u.held
+    union all by name
+    select c.kpi_id, c.time_period, c.period_start, c.period_end
+    from candidate_rows c
+    join held_before b using (kpi_id, freq, time_period)
+    anti join planned using (kpi_id, freq, time_period)
+    anti join released using (kpi_id, freq, time_period)
+    where c.segment = '_T' and c.member = '_T' and b.unusual
+    """,
+    "held as unusual",
+)
+PART_OF_UNUSUAL = _part_of("from planned semi join unusual using (key_no)", "unusual as a whole")

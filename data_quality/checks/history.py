@@ -17,11 +17,12 @@ from data_quality.admission import newest_decisions
 from data_quality.candidates import Candidate
 from data_quality.ledger import OBSERVATIONS, VERDICTS, Ledger
 from data_quality.verdict import Key
-from metrics.check_rules import RULES
+from metrics.check_rules import BY_CHANCE, RULES
 
 # A period that isn't complete, or isn't there, is held for what is still to come and not for what its values are, and
-# one that is a part of a held one for that one's.
-_NOT_FOR_VALUES = tuple(check.name for check in RULES if check.fixed or check.figure == "part_of_held")
+# one that is a part of another for that one's.
+_NOT_FOR_VALUES = tuple(check.name for check in RULES if check.fixed or check.figure.startswith("part_of_"))
+_BY_CHANCE = tuple(check.name for check in RULES if check.figure in BY_CHANCE)
 # Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
 _HISTORY = f"""
 create or replace temp table releases as from let_through;
@@ -31,13 +32,16 @@ create or replace temp table holds as
 from (from verdicts qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1)
 where verdict = 'hold';
 create or replace temp table held_before as
-select kpi_id, freq, time_period
-from holds
-where len(list_filter(
-    from_json(checks, '[{{"check": "VARCHAR", "severity": "VARCHAR", "outcome": "VARCHAR"}}]'),
-    lambda one: one.severity = 'critical' and one.outcome in ('fail', 'not_evaluated')
-        and one.check not in {_NOT_FOR_VALUES}
-)) > 0;
+select kpi_id, freq, time_period, len(list_filter(failing, lambda one: one in {_BY_CHANCE})) > 0 as unusual
+from (
+    select kpi_id, freq, time_period, list_transform(list_filter(
+        from_json(checks, '[{{"check": "VARCHAR", "severity": "VARCHAR", "outcome": "VARCHAR"}}]'),
+        lambda one: one.severity = 'critical' and one.outcome in ('fail', 'not_evaluated')
+            and one.check not in {_NOT_FOR_VALUES}
+    ), lambda one: one.check) as failing
+    from holds
+)
+where len(failing) > 0;
 create or replace temp table history as
 with published as (
     select
@@ -81,7 +85,8 @@ _SEQUENCE = pa.field("sequence", pa.int64())
 
 def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidates: Mapping[Key, Candidate]) -> None:
     """Put the history into the temporary table `history`, the keys whose candidate was rejected or released into
-    `rejected` and `released`, those that an earlier run held for what their values are into `held_before`, and the
+    `rejected` and `released`, those that an earlier run held for what their values are into `held_before` (`unusual`
+    where that is for a check of BY_CHANCE), and the
     decisions to release that stand into `releases` (kpi_id, checks, decided_at).
 
     Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,

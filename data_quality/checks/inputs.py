@@ -33,18 +33,24 @@ group by all
 """
 
 # The figure by key, from `judged`: of each block feed, column_name, member, grain, block, weight, n_rows, figure and
-# told. A period's is the mean of its blocks'.
+# told. A period's is the mean of its blocks', of one member a share of all rows.
 BY_KEY = """
-found as (
-    select p.key_no, 'feed ' || i.feed || ', column ' || i.column_name || ': ' as place,
-        sum(b.figure * b.n_rows) / sum(b.n_rows) as figure,
-        arg_max(b.told, b.figure * b.n_rows) as told
+looked_at as (
+    select p.key_no, b.*,
+        sum(if(b.member is null, b.n_rows, 0))
+            over (partition by p.key_no, feed, column_name, weight, grain) as n_in_all
     from planned p
     join kpi_inputs i using (kpi_id)
-    join judged b on b.feed = i.feed and b.column_name = i.column_name
-        and b.block >= p.period_start and if(b.grain = 'week', b.block + 6, b.block) <= p.period_end
+    join judged b using (feed, column_name)
+    where b.block >= p.period_start and if(b.grain = 'week', b.block + 6, b.block) <= p.period_end
         and (b.grain = 'week' or p.freq <> 'W') and (b.grain = 'month' or p.freq = 'W' or b.weight <> 'null')
-    group by p.key_no, i.feed, i.column_name, b.member, b.weight, b.grain
+),
+found as (
+    select key_no, 'feed ' || feed || ', column ' || column_name || ': ' as place,
+        sum(figure * n_rows) / any_value(n_in_all) as figure,
+        arg_max(told, figure * n_rows) as told
+    from looked_at
+    group by key_no, feed, column_name, member, weight, grain
 )
 select
     p.key_no,

@@ -1,0 +1,81 @@
+"""On which column of members a column's sizes depend is decided from its values, and nothing is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import log
+
+import duckdb
+import numpy as np
+import pytest
+
+from data_quality import column_kinds
+from data_quality.column_kinds import columns
+from tests.warehouse_factory import orders_feed
+
+# Ten orders on each of a thousand days, answered after a time that depends on the country. Those whose answer would
+# come after the last day still wait for it, and are open.
+ROWS = """
+create table raw.orders as
+select ordered_at, country, agent, amount, if(answered_at < last_day, answered_at, null) as answered_at,
+    if(answered_at < last_day, if(hash(n) % 3 = 0, 'refused', 'done'), 'open') as status
+from (
+    select n, timestamp '2026-01-01' as last_day,
+        timestamp '2026-01-01' - to_hours(24 * (n % 1000)) as ordered_at,
+        ['SE', 'NO'][1 + n % 2] as country,
+        ['Ada', 'Bo'][1 + n % 2] as agent,
+        if(n % 2 = 0, 1, 1000)::double * (1 + n % 7) as amount,
+        ordered_at + to_hours(if(n % 2 = 0, 30, 900) + n % 11) as answered_at
+    from range(10000) as numbers(n)
+)
+"""
+
+
+@pytest.fixture
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as made:
+        made.execute("create schema raw")
+        made.execute(ROWS)
+        made.execute(column_kinds.TABLE)
+        yield made
+
+
+FEED = orders_feed(country="text", agent="text", amount="number", answered_at="timestamp", status="text")
+
+
+def depends_on(connection: duckdb.DuckDBPyConnection, personal: dict[str, str]) -> dict[str, str | None]:
+    decided = columns(connection, FEED.model_copy(update={"personal": personal}))
+    return {name: one.depends_on for name, one in decided.items()}
+
+
+def test_sizes_depend_on_what_tells_most_of_them(connection: duckdb.DuckDBPyConnection) -> None:
+    found = depends_on(connection, {"agent": "hash"})
+    assert found["amount"] == "country"
+    assert {name for name, one in found.items() if one} == {"amount", "answered_at"}
+
+
+def test_a_lag_depends_on_no_status_that_tells_whether_it_is_over(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("alter table raw.orders drop country")
+    assert connection.execute("select avg((answered_at is null)::integer) from raw.orders").fetchone() == (0.02,)
+    assert depends_on(connection, {"agent": "hash"})["answered_at"] is None
+
+
+def test_nothing_is_told_by_person(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("alter table raw.orders drop country")
+    connection.execute("alter table raw.orders drop status")
+    assert depends_on(connection, {})["amount"] == "agent"
+    connection.execute("delete from gate.feed_columns")
+    assert depends_on(connection, {"agent": "hash"})["amount"] is None
+
+
+def test_what_depends_on_a_column_that_changed_is_decided_anew(connection: duckdb.DuckDBPyConnection) -> None:
+    assert depends_on(connection, {"agent": "hash"})["amount"] == "country"
+    connection.execute("alter table raw.orders drop status")
+    connection.execute("alter table raw.orders alter country type integer using hash(country) % 1000")
+    assert depends_on(connection, {"agent": "hash"})["amount"] is None
+
+
+def test_information_is_that_of_two_classings_less_what_chance_has() -> None:
+    one, n = np.array([0, 1, 0, 1]), np.array([25, 25, 25, 25])
+    assert column_kinds._information(one, one, n) == pytest.approx(log(2) - 1 / 200)
+    assert column_kinds._information(one, np.array([0, 0, 1, 1]), n) == pytest.approx(-1 / 200)
