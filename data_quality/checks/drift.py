@@ -7,6 +7,7 @@ news.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -86,47 +87,68 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
     """Of each block of a row of _DISTRIBUTIONS that begins from `first` on and can be judged: day, the block's rows
     with those of other members, figure, told.
     """
-    days, at = np.unique(column.days, return_inverse=True)
-    classes, of = np.unique(column.classes, return_inverse=True)
-    rows, weights, n_block = (
-        np.zeros((len(days), len(classes))),
-        np.zeros((len(days), len(classes))),
-        np.zeros(len(days)),
-    )
-    np.add.at(rows, (at, of), column.n_rows)
-    np.add.at(weights, (at, of), column.n_rows if weight == "n_rows" else column.total)
-    n_block[at] = column.n_block
-    there = (weights.sum(axis=1) > 0) & (rows.sum(axis=1) >= _THIN * np.median(rows.sum(axis=1)))
-    days, rows, weights, n_block = days[there], rows[there], weights[there], n_block[there]
-    if not len(days):
+    blocks = _blocks(column, weight)
+    if not len(blocks.days):
         return
-    shares = weights / weights.sum(axis=1, keepdims=True)
-    to_come = np.zeros(shares.shape, dtype=bool)
-    if column.kind in ("number", "lag"):
-        sizes = np.array([_size(one) for one in classes])
-        by_size = np.argsort(sizes)
-        classes, sizes, shares = classes[by_size], sizes[by_size], shares[:, by_size]
-        if column.kind == "lag":
-            ages = column.watermark - days - (6 if column.grain == "week" else 30)
-            to_come = np.maximum(2 * sizes, 0)[None, :] > 24 * ages[:, None]
-    past, n_rows = is_past(days), rows.sum(axis=1)
+    days, past, shares, to_come, n_free = blocks.days, blocks.past, blocks.shares, blocks.to_come, blocks.n_free
     distance, nearest, usual = unlikeness(past, shares, to_come)
-    n_free = n_rows * _freedom(past, rows, weights)
     unlike = distance - usual - BY_CHANCE * np.sqrt(usual * (1 - usual) / n_free)
     beyond = beyond_most(past, shares, to_come, n_free)
     if column.kind in ("number", "lag"):
         beyond = np.maximum(beyond, beyond_sizes(past, shares, to_come, n_free))
     figure = np.maximum(np.maximum(unlike, beyond - usual_beyond(days, past, beyond)), 0)
+    of_all = figure * blocks.n_rows / blocks.n_in_all
     whole_year = days - days[0] >= FARTHEST - NEAREST  # before that, a season may be the first of its kind
     for one in np.flatnonzero(~np.isnan(usual) & whole_year & (days >= first)):
-        told = _told(shares[one], shares[nearest[one]], classes, weight) if figure[one] > 0 else ""
+        told = _told(shares[one], shares[nearest[one]], blocks.classes, weight) if figure[one] > 0 else ""
         if told and not column.is_whole:
             told += f", of what has {named(column.member)} as {column.depends_on}"
-        yield int(days[one]), float(n_block[one]), float(figure[one] * n_rows[one] / n_block[one]), told
+        yield int(days[one]), float(blocks.n_in_all[one]), float(of_all[one]), told
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """A column's blocks in the order of time, `days` being their first ones.
+
+    Classes are in the order of size where they have any; `shares` and `to_come` have a row for each block and a column
+    for each class, `past` is what `is_past` says. Each block has `n_rows`, of other members, too, `n_in_all`, and
+    `n_free` of them count for one as to chance.
+    """
+
+    days: NDArray[np.int64]
+    classes: NDArray[np.str_]
+    past: NDArray[np.bool_]
+    shares: Numbers
+    to_come: NDArray[np.bool_]
+    n_rows: Numbers
+    n_in_all: Numbers
+    n_free: Numbers
+
+
+def _blocks(column: Any, weight: str) -> _Blocks:
+    """The blocks of a row of _DISTRIBUTIONS, but for those of hardly any rows."""
+    days, at = np.unique(column.days, return_inverse=True)
+    classes, of = np.unique(column.classes, return_inverse=True)
+    sizes = np.array([_size(one) if column.kind in ("number", "lag") else 0 for one in classes])
+    in_order = np.argsort(sizes, kind="stable")
+    rows, weights = np.zeros((2, len(days), len(classes)))
+    np.add.at(rows, (at, of), column.n_rows)
+    np.add.at(weights, (at, of), column.n_rows if weight == "n_rows" else column.total)
+    n_rows, n_in_all = rows.sum(axis=1), np.zeros(len(days))
+    n_in_all[at] = column.n_block
+    there = (weights.sum(axis=1) > 0) & (n_rows >= _THIN * np.median(n_rows))
+    days, n_rows, n_in_all = days[there], n_rows[there], n_in_all[there]
+    rows, weights, sizes = rows[there][:, in_order], weights[there][:, in_order], sizes[in_order]
+    ages = column.watermark - days - (6 if column.grain == "week" else 30)
+    to_come = (np.maximum(2 * sizes, 0) > 24 * ages[:, None]) & (column.kind == "lag")
+    past = is_past(days)
+    shares = weights / weights.sum(axis=1, keepdims=True)
+    n_free = n_rows * _freedom(past, rows, weights)
+    return _Blocks(days, classes[in_order], past, shares, to_come, n_rows, n_in_all, n_free)
 
 
 def _freedom(past: NDArray[np.bool_], rows: Numbers, weights: Numbers) -> Numbers:
-    """How many rows count for one as to chance: all of them, but of a sum those with large values count for more.
+    """Which part of the rows counts as to chance: all of them, but of a sum those with large values count for more.
 
     As a rule in the past, so that a few values that are far too large are no excuse for themselves.
     """
