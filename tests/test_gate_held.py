@@ -90,13 +90,35 @@ def test_what_is_held_as_a_part_holds_no_third_one(warehouse: Warehouse) -> None
     assert failing(later["revenue", "2026-W07"]) == {"clear_of_held"}
 
 
+def test_what_is_held_for_another_reason_holds_none_of_its_parts(warehouse: Warehouse) -> None:
+    """Nothing is known yet of what is usual in March; but it is out of bounds."""
+    found = {f"2025-W{number:02}": cells(230, SE=230) for number in range(1, 20)}
+    found |= months("2025-01", "2026-12", lambda n: 1000.0 + n % 3) | {"2025-03": cells(1500, SE=1500)}
+    warehouse.add(kpi(kind="ratio", freqs=("W", "M"), upper_bound=1200.0), found)
+    verdicts = warehouse.judge("2025-01-01", "2025-04-30")
+    assert failing(verdicts["revenue", "2025-03"]) == {"within_bounds"}
+    assert failing(verdicts["revenue", "2025-W11"]) == {"clear_of_held"}
+
+
+def test_of_a_stock_only_the_part_that_ends_on_the_same_day_has_something_of_the_whole(warehouse: Warehouse) -> None:
+    """The first quarter is held: of a stock that is its last day, and March's too, and not February's."""
+    warehouse.feed("orders", history_from=date(2023, 1, 1), watermark=date(2026, 12, 31))
+    found = months("2025-01", "2026-12", lambda n: 1000.0 + n % 3) | {"2026-Q1": cells(6000, SE=6000)}
+    for year in (2023, 2024, 2025):
+        found |= {f"{year}-Q{number}": cells(3000, SE=3000) for number in range(1, 5)}
+    warehouse.add(kpi(kind="stock", freqs=("M", "Q")), found)
+    assert flagged(warehouse.judge("2026-01-01", "2026-03-31"), "plausible_whole") == {"2026-03"}
+
+
 def test_what_an_earlier_run_held_counts_until_it_is_released(warehouse: Warehouse) -> None:
     of_all_freqs(warehouse)
     warehouse.now("2026-04-03T07:00:00")
     warehouse.judge("2025-01-01", "2026-01-31")
     warehouse.publish("2025-01-01", "2026-01-31")
     assert "2026-Q1" in flagged(warehouse.judge("2026-03-01", "2026-03-31"))
+    assert flagged(warehouse.judge("2026-01-10", "2026-01-20"), "plausible_whole") == {"2026-W02", "2026-W03"}
     decide(warehouse, "release", "2026-01")
+    assert not flagged(warehouse.judge("2026-01-10", "2026-01-20"), "plausible_whole")
     assert not flagged(warehouse.judge("2026-03-01", "2026-03-31"))
     assert not flagged(warehouse.judge("2026-01-01", "2026-01-31"))
 
