@@ -167,3 +167,5 @@ def test_parts_of_what_is_unusual_as_a_whole_are_flagged(warehouse: Warehouse) -
     assert told.detail == "a part of what is unusual as a whole: 2026-01"
     assert verdicts["revenue", "2026-W03"].verdict == "publish_flagged"
     assert verdicts["revenue", "2026-W11"].verdict == verdicts["revenue", "2026-Q1"].verdict == "publish"
+    warehouse.publish("2026-01-01", "2026-04-05")
+    assert flagged(warehouse.judge("2026-01-12", "2026-01-18"), "usual_whole") == {"2026-W03"}

@@ -81,6 +81,29 @@ LATER = ("surprise", "member_shift", "broken_identities", "held_beside", "part_o
 _BY_OWN_LIMITS = (*LATER, "state_change")
 
 
+_DOUBT = """
+create or replace temp table doubted as
+select key_no, for_values or r.kpi_id is not null as for_values
+from found
+join planned using (key_no)
+left join rejected r using (kpi_id, freq, time_period)
+where held or r.kpi_id is not null;
+create or replace temp table unusual as
+select kpi_id, freq, time_period, period_start, period_end, unusual_held as held
+from found
+join planned using (key_no)
+anti join released using (kpi_id, freq, time_period)
+where unusual
+union all
+select kpi_id, freq, time_period, period_start, period_end, held
+from unusual_before
+join candidate_rows using (kpi_id, freq, time_period)
+anti join planned using (kpi_id, freq, time_period)
+anti join released using (kpi_id, freq, time_period)
+where segment = '_T' and member = '_T'
+"""
+
+
 def figures(
     connection: duckdb.DuckDBPyConnection,
     company: Company,
@@ -126,32 +149,22 @@ def _doubt(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, rules: Se
     """Tell the figures that come later what the other checks found.
 
     `doubted` has the key_no of keys that they hold, or whose candidate was rejected, and `for_values`: whether values
-    are there and held, rather than still to come. `unusual` has the key_no of those that a check of BY_CHANCE flags or
-    holds, and whether it holds, but for those that were released.
+    are there and held, rather than still to come. `unusual` has the periods that a check of BY_CHANCE flags, or holds
+    (`held`), in this run or an earlier one; but for those that were released.
     """
-    none = {"held": False, "for_values": False, "unusual": False, "unusual_held": False}
-    doubted = pd.DataFrame({"key_no": frame.index, **none})
+    none = dict.fromkeys(("held", "for_values", "unusual", "unusual_held"), False)
+    found = pd.DataFrame({"key_no": frame.index, **none})
     for check in (check for check in RULES if check.name in frame):
         critical = pd.Series([own[check.name].severity == "critical" for own in rules])
         passed = frame[check.name] <= frame[f"{check.name}__limit"]
         fails = frame[f"{check.name}__applies"] & ~passed
-        doubted["held"] |= fails & critical
-        doubted["for_values"] |= fails & critical & (not check.fixed)
-        doubted["unusual"] |= fails & (check.figure in BY_CHANCE)
-        doubted["unusual_held"] |= fails & critical & (check.figure in BY_CHANCE)
-    connection.register("described", pa.Table.from_pandas(doubted, preserve_index=False))
-    connection.execute(
-        "create or replace temp table doubted as"
-        " select key_no, for_values or r.kpi_id is not null as for_values"
-        " from described join planned using (key_no) left join rejected r using (kpi_id, freq, time_period)"
-        " where held or r.kpi_id is not null"
-    )
-    connection.execute(
-        "create or replace temp table unusual as"
-        " select key_no, unusual_held as held from described join planned using (key_no)"
-        " anti join released using (kpi_id, freq, time_period) where unusual"
-    )
-    connection.unregister("described")
+        found["held"] |= fails & critical
+        found["for_values"] |= fails & critical & (not check.fixed)
+        found["unusual"] |= fails & (check.figure in BY_CHANCE)
+        found["unusual_held"] |= fails & critical & (check.figure in BY_CHANCE)
+    connection.register("found", pa.Table.from_pandas(found, preserve_index=False))
+    connection.execute(_DOUBT)
+    connection.unregister("found")
 
 
 def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company) -> None:

@@ -43,8 +43,8 @@ left join doubted d using (key_no)
 def _part_of(longer: str, told: str) -> str:
     """The query of how large a part a period is of a longer one of its KPI, by days; of several the largest.
 
-    `longer` selects kpi_id, time_period, period_start and period_end. A stock is of its period's last day, and a part
-    of what ends on another one has nothing of it.
+    `longer` selects from `unusual`. A stock is of its period's last day, and a part that ends on another one has
+    nothing of it.
     """
     return f"""
 with longer as ({longer}),
@@ -70,17 +70,5 @@ group by key_no
 """
 
 
-PART_OF_HELD = _part_of(
-    """
-    from planned join unusual u using (key_no) where u.held
-    union all by name
-    select c.kpi_id, c.time_period, c.period_start, c.period_end
-    from candidate_rows c
-    join held_before b using (kpi_id, freq, time_period)
-    anti join planned using (kpi_id, freq, time_period)
-    anti join released using (kpi_id, freq, time_period)
-    where c.segment = '_T' and c.member = '_T' and b.unusual
-    """,
-    "held as unusual",
-)
-PART_OF_UNUSUAL = _part_of("from planned semi join unusual using (key_no)", "unusual as a whole")
+PART_OF_HELD = _part_of("from unusual where held", "held as unusual")
+PART_OF_UNUSUAL = _part_of("from unusual", "unusual as a whole")

@@ -28,20 +28,26 @@ _HISTORY = f"""
 create or replace temp table releases as from let_through;
 create or replace temp table rejected as select * exclude (decision) from decided where decision = 'reject';
 create or replace temp table released as select * exclude (decision) from decided where decision = 'release';
-create or replace temp table holds as
-from (from verdicts qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1)
-where verdict = 'hold';
-create or replace temp table held_before as
-select kpi_id, freq, time_period, len(list_filter(failing, lambda one: one in {_BY_CHANCE})) > 0 as unusual
+create or replace temp table newest_verdicts as
+from verdicts qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1;
+create or replace temp table failing as
+select kpi_id, freq, time_period, one.check as check_name, one.severity, one.outcome
 from (
-    select kpi_id, freq, time_period, list_transform(list_filter(
-        from_json(checks, '[{{"check": "VARCHAR", "severity": "VARCHAR", "outcome": "VARCHAR"}}]'),
-        lambda one: one.severity = 'critical' and one.outcome in ('fail', 'not_evaluated')
-            and one.check not in {_NOT_FOR_VALUES}
-    ), lambda one: one.check) as failing
-    from holds
+    select kpi_id, freq, time_period,
+        unnest(from_json(checks, '[{{"check": "VARCHAR", "severity": "VARCHAR", "outcome": "VARCHAR"}}]')) as one
+    from newest_verdicts
+    where verdict <> 'publish'
 )
-where len(failing) > 0;
+where one.outcome in ('fail', 'not_evaluated');
+create or replace temp table held_before as
+select distinct kpi_id, freq, time_period
+from failing
+where severity = 'critical' and check_name not in {_NOT_FOR_VALUES};
+create or replace temp table unusual_before as
+select kpi_id, freq, time_period, bool_or(severity = 'critical') as held
+from failing
+where check_name in {_BY_CHANCE} and outcome = 'fail'
+group by all;
 create or replace temp table history as
 with published as (
     select
@@ -62,7 +68,7 @@ with published as (
         and c.segment = l.segment and c.member = l.member
 ),
 held as (
-    select kpi_id, freq, time_period from holds
+    select kpi_id, freq, time_period from newest_verdicts where verdict = 'hold'
     union all
     from rejected
 )
@@ -85,9 +91,9 @@ _SEQUENCE = pa.field("sequence", pa.int64())
 
 def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidates: Mapping[Key, Candidate]) -> None:
     """Put the history into the temporary table `history`, the keys whose candidate was rejected or released into
-    `rejected` and `released`, those that an earlier run held for what their values are into `held_before` (`unusual`
-    where that is for a check of BY_CHANCE), and the
-    decisions to release that stand into `releases` (kpi_id, checks, decided_at).
+    `rejected` and `released`, those that an earlier run held for what their values are into `held_before`, those in
+    which a check of BY_CHANCE failed into `unusual_before` (`held` where it was critical), and the decisions to release
+    that stand into `releases` (kpi_id, checks, decided_at).
 
     Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,
     n_obs, and `vouched`: a decision let it through. Needs the temporary tables of `candidates.py` and of
