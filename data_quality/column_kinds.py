@@ -79,7 +79,11 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Colu
         for name, its_type, kind, names_rows, comes_with, depends_on, before in known
         if types.get(name) == its_type and before < 2 * n_rows < 4 * before
     }
-    kept = {name: one for name, one in same.items() if {one.comes_with, one.depends_on} <= {None, *same}}
+    kept = {
+        name: one
+        for name, one in same.items()
+        if {one.comes_with, one.depends_on} <= {None, *same} and one.depends_on not in feed.personal
+    }
     if kept.keys() == types.keys() == {name for name, *_ in known}:
         return kept
     decided = {**_decided(connection, feed, types), **kept}
@@ -156,21 +160,20 @@ def _comes_with(connection: duckdb.DuckDBPyConnection, feed: Feed, kinds: Mappin
 def _depends_on(connection: duckdb.DuckDBPyConnection, feed: Feed, kinds: Mapping[str, Kind]) -> dict[str, str]:
     """The columns of sizes of which a column of members tells something, each with the one that tells most.
 
-    A personal column is none: what depends on it would be told by person.
+    A status that tells whether a time is there is none, and no personal column: what depends on it would be told by
+    person.
     """
     time = identifier(feed.time_column) if feed.time_column else NO_TIME
     members = [name for name, kind in kinds.items() if kind == "member" and name not in feed.personal]
-    found = {}
-    for name, kind in kinds.items():
-        if kind not in ("number", "lag"):
-            continue
-        told = {member: _told_by(connection, feed, member, measure(identifier(name), kind, time)) for member in members}
-        if kind == "lag":
-            told = {member: (size, missing) for member, (size, missing) in told.items() if missing <= _IS_STATUS}
-        most = max(told, key=told.__getitem__, default=None)
-        if most is not None and told[most][0] >= _TELLS:
-            found[name] = most
-    return found
+    told: dict[str, dict[str, float]] = {}
+    for name in (name for name, kind in kinds.items() if kind in ("number", "lag")):
+        measured = measure(identifier(name), kinds[name], time)
+        found = {member: _told_by(connection, feed, member, measured) for member in members}
+        told[name] = {member: of_sizes for member, (of_sizes, _) in found.items()}
+        if kinds[name] == "lag":
+            members = [member for member in members if found[member][1] <= _IS_STATUS]
+    most = {name: max(members, key=found.__getitem__, default=None) for name, found in told.items()}
+    return {name: member for name, member in most.items() if member is not None and told[name][member] >= _TELLS}
 
 
 def _told_by(connection: duckdb.DuckDBPyConnection, feed: Feed, member: str, measured: str) -> tuple[float, float]:

@@ -6,7 +6,7 @@ Every value falls into a class, and a day's rows are counted by class. Kept and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import duckdb
 
@@ -71,22 +71,30 @@ having n_rows > 0
 """
 
 
-def counting(looked_at: Mapping[str, Column]) -> str:
-    """How values are counted: another text where columns are counted in another way."""
-    return repr((looked_at, SHAPE, _COUNT, _MEASURE))
-
-
-def update(connection: duckdb.DuckDBPyConnection, feed: str, time: str, looked_at: Mapping[str, Column]) -> None:
-    """Count the days of the temporary table `changed_days` again; `time` is SQL for a row's."""
-    connection.execute("delete from gate.column_days where feed = ? and day in (select day from changed_days)", [feed])
+def queries(feed: str, time: str, looked_at: Mapping[str, Column]) -> list[str]:
+    """What counts the values of a feed's columns, on the days of the temporary table `changed_days`; `time` is SQL for
+    a row's. Each is given the parameter `feed`.
+    """
     measured = [name for name, column in looked_at.items() if column.kind in ("number", "lag")]
-    for sql, field, names in (
-        (_MEASURE, "number", measured),
-        (_COUNT, "class", [name for name in looked_at if name not in measured]),
-    ):
-        if names:
-            values = ", ".join(_value(name, looked_at[name], field, time) for name in names)
-            connection.execute(sql.format(feed=identifier(feed), time=time, values=values), {"feed": feed})
+    return [
+        sql.format(
+            feed=identifier(feed),
+            time=time,
+            values=", ".join(_value(name, looked_at[name], field, time) for name in names),
+        )
+        for sql, field, names in (
+            (_MEASURE, "number", measured),
+            (_COUNT, "class", [name for name in looked_at if name not in measured]),
+        )
+        if names
+    ]
+
+
+def update(connection: duckdb.DuckDBPyConnection, feed: str, counts: Sequence[str]) -> None:
+    """Count the days of the temporary table `changed_days` again, by those queries."""
+    connection.execute("delete from gate.column_days where feed = ? and day in (select day from changed_days)", [feed])
+    for query in counts:
+        connection.execute(query, {"feed": feed})
 
 
 def _value(name: str, column: Column, field: str, time: str) -> str:

@@ -36,7 +36,7 @@ a time or a key: equal for days that say the same';
 _DAYS = """
 create or replace temp table changed_days as
 with now_there as (
-    select {time}::date as day, concat_ws(' ', count(*), epoch_us(max(_loaded_at)), hash($counting)) as version
+    select {time}::date as day, concat_ws(' ', count(*), epoch_us(max(_loaded_at)), hash($how)) as version
     from raw.{feed} as source where isfinite({time}) group by all
 )
 select day, n.version, k.day is not null as known
@@ -209,9 +209,10 @@ def _look_at_files(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fe
 def _update(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     time = f"source.{identifier(feed.time_column)}" if feed.time_column else column_kinds.NO_TIME
     columns = column_kinds.columns(connection, feed)
-    names = {"feed": feed.name, "counting": column_statistics.counting(columns)}
+    counts = column_statistics.queries(feed.name, time, columns)
+    names = {"feed": feed.name, "how": repr((columns, counts))}
     connection.execute(_DAYS.format(time=time, feed=identifier(feed.name)), names)
-    column_statistics.update(connection, feed.name, time, columns)
+    column_statistics.update(connection, feed.name, counts)
     # The days' versions come last: a run that ends before counts the days again.
     connection.execute(
         "delete from gate.feed_days where feed = ? and day in (select day from changed_days)", [feed.name]

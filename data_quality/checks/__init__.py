@@ -160,8 +160,9 @@ def _doubt(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, rules: Se
         fails = frame[f"{check.name}__applies"] & ~passed
         found["held"] |= fails & critical
         found["for_values"] |= fails & critical & (not check.fixed)
-        found["unusual"] |= fails & (check.figure in BY_CHANCE)
-        found["unusual_held"] |= fails & critical & (check.figure in BY_CHANCE)
+        unusual = fails & frame[check.name].notna() & (check.figure in BY_CHANCE)
+        found["unusual"] |= unusual
+        found["unusual_held"] |= unusual & critical
     connection.register("found", pa.Table.from_pandas(found, preserve_index=False))
     connection.execute(_DOUBT)
     connection.unregister("found")

@@ -22,7 +22,8 @@ from data_quality.checks.series import Numbers
 # So many standard deviations of a share of so few rows are hardly chance.
 _CERTAIN = 3.0
 _A_ROW_OR_TWO = 2.0
-# A block of less than this part of the rows that blocks have as a rule says nothing of what is usual.
+# A block of less than this part of the rows that blocks have as a rule says nothing, neither of what is usual nor of
+# whether it is.
 _THIN = 0.1
 
 # A missing time may yet come: of a lag, NULL is a class like others. What differs among the rows of one member of the
@@ -111,8 +112,8 @@ class _Blocks:
     """A column's blocks in the order of time, `days` being their first ones.
 
     Classes are in the order of size where they have any; `shares` and `to_come` have a row for each block and a column
-    for each class, `past` is what `is_past` says. Each block has `n_rows`, of other members, too, `n_in_all`, and
-    `n_free` of them count for one as to chance.
+    for each class, `past` is what `is_past` says. Each block has `n_rows`, with those of other members `n_in_all`, and
+    as to chance `n_free` count.
     """
 
     days: NDArray[np.int64]
@@ -126,7 +127,7 @@ class _Blocks:
 
 
 def _blocks(column: Any, weight: str) -> _Blocks:
-    """The blocks of a row of _DISTRIBUTIONS, but for those of hardly any rows."""
+    """The blocks of a row of _DISTRIBUTIONS that have more than hardly any rows."""
     days, at = np.unique(column.days, return_inverse=True)
     classes, of = np.unique(column.classes, return_inverse=True)
     sizes = np.array([_size(one) if column.kind in ("number", "lag") else 0 for one in classes])
@@ -178,7 +179,7 @@ def beyond_most(past: NDArray[np.bool_], shares: Numbers, to_come: NDArray[np.bo
     where that is more, how much is lacking of those that have less than their least.
 
     Where rows are few, no block is like another; but a class that never had a row and has many tells. The arguments
-    are those of `unlikeness`, and how many rows each block has.
+    are those of `unlikeness`, and how many rows of each block count.
     """
     more, less = (np.where(to_come, 0, found) for found in _outside(past, shares, *_extremes(past, shares), n_rows))
     waiting = to_come @ shares.T
@@ -202,11 +203,13 @@ def beyond_sizes(past: NDArray[np.bool_], shares: Numbers, to_come: NDArray[np.b
 
 
 def usual_beyond(days: NDArray[np.int64], past: NDArray[np.bool_], beyond: Numbers) -> Numbers:
-    """The greatest that the year's own blocks were beyond theirs, so that a trend is no news. Half a year of those was
-    known.
+    """What the year's own blocks were beyond theirs, of which half a year was known, so that a trend is no news.
+
+    The third greatest, as what was wrong with one or two of them excuses nothing.
     """
     told = past & (days - days[0] >= FARTHEST // 2)[None, :]
-    usual: Numbers = np.where(told, beyond, 0).max(axis=1)
+    greatest = np.sort(np.pad(np.where(told, beyond, 0), ((0, 0), (3, 0))), axis=1)
+    usual: Numbers = greatest[:, -3]
     return usual
 
 
@@ -214,8 +217,7 @@ def _extremes(past: NDArray[np.bool_], values: Numbers) -> tuple[Numbers, Number
     """Of each column the greatest and the least value in each block's past, which is one run of blocks."""
     begins = past.argmax(axis=1)
     runs = np.column_stack([begins, begins + past.sum(axis=1)]).ravel()
-    one_more = np.vstack([values, values[-1:]])  # the end of a run must be a place
-    return np.maximum.reduceat(one_more, runs)[::2], np.minimum.reduceat(one_more, runs)[::2]
+    return np.maximum.reduceat(values, runs)[::2], np.minimum.reduceat(values, runs)[::2]
 
 
 def _outside(
@@ -253,7 +255,7 @@ def unlikeness(
     waiting = to_come @ shares.T
     common = np.where(past, alike + np.minimum(np.diagonal(waiting)[:, None], waiting), -np.inf)
     nearest = common.argmax(axis=1)
-    distance = np.where(past.any(axis=1), 1 - common.max(axis=1), np.nan)
+    distance = np.where(past.any(axis=1), np.maximum(1 - common.max(axis=1), 0), np.nan)
     known = past & ~np.isnan(distance)
     usual = np.where(known, distance, -np.inf).max(axis=1)
     return distance, nearest, np.where(known.sum(axis=1) >= FEWEST, usual, np.nan)

@@ -43,15 +43,16 @@ left join doubted d using (key_no)
 def _part_of(longer: str, told: str) -> str:
     """The query of how large a part a period is of a longer one of its KPI, by days; of several the largest.
 
-    `longer` selects from `unusual`. A stock is of its period's last day, and a part that ends on another one has
-    nothing of it.
+    `longer` selects from `unusual`. A stock is of its period's last day: a part that ends on it is all of it, and
+    another one nothing.
     """
     return f"""
 with longer as ({longer}),
 parts as (
     select p.key_no, l.time_period as whole,
-        (date_diff('day', greatest(l.period_start, p.period_start), least(l.period_end, p.period_end)) + 1)
-            / (date_diff('day', l.period_start, l.period_end) + 1) as part
+        if(r.kind = 'stock', 1,
+            (date_diff('day', greatest(l.period_start, p.period_start), least(l.period_end, p.period_end)) + 1)
+            / (date_diff('day', l.period_start, l.period_end) + 1)) as part
     from planned p
     join rules r using (kpi_id)
     join longer l on l.kpi_id = p.kpi_id and l.period_end >= p.period_start and l.period_start <= p.period_end

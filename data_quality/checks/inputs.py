@@ -47,7 +47,8 @@ looked_at as (
 ),
 found as (
     select key_no, 'feed ' || feed || ', column ' || column_name || ': ' as place,
-        sum(figure * n_rows) / any_value(n_in_all) as figure,
+        -- Of hardly any rows the whole isn't judged, though a member may be.
+        sum(figure * n_rows) / greatest(any_value(n_in_all), sum(n_rows)) as figure,
         arg_max(told, figure * n_rows) as told
     from looked_at
     group by key_no, feed, column_name, member, weight, grain
