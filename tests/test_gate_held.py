@@ -100,14 +100,17 @@ def test_what_is_held_for_another_reason_holds_none_of_its_parts(warehouse: Ware
     assert failing(verdicts["revenue", "2025-W11"]) == {"clear_of_held"}
 
 
-def test_of_a_stock_only_the_part_that_ends_on_the_same_day_has_something_of_the_whole(warehouse: Warehouse) -> None:
-    """The first quarter is held: of a stock that is its last day, and March's too, and not February's."""
+def test_of_a_stock_the_periods_that_end_on_the_same_day_are_one(warehouse: Warehouse) -> None:
+    """The first quarter is held: of a stock that is its last day, and March's too, and not February's; or March is."""
     warehouse.feed("orders", history_from=date(2023, 1, 1), watermark=date(2026, 12, 31))
     found = months("2025-01", "2026-12", lambda n: 1000.0 + n % 3) | {"2026-Q1": cells(6000, SE=6000)}
     for year in (2023, 2024, 2025):
         found |= {f"{year}-Q{number}": cells(3000, SE=3000) for number in range(1, 5)}
     warehouse.add(kpi(kind="stock", freqs=("M", "Q")), found)
     assert flagged(warehouse.judge("2026-01-01", "2026-03-31"), "plausible_whole") == {"2026-03"}
+    found |= {"2026-Q1": cells(3000, SE=3000), "2026-03": cells(1500, SE=1500)}
+    warehouse.add(kpi(kind="stock", freqs=("M", "Q")), found)
+    assert flagged(warehouse.judge("2026-01-01", "2026-03-31"), "plausible_whole") == {"2026-Q1"}
 
 
 def test_what_an_earlier_run_held_counts_until_it_is_released(warehouse: Warehouse) -> None:

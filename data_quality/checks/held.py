@@ -43,8 +43,8 @@ left join doubted d using (key_no)
 def _part_of(longer: str, told: str) -> str:
     """The query of how large a part a period is of a longer one of its KPI, by days; of several the largest.
 
-    `longer` selects from `unusual`. A stock is of its period's last day: a part that ends on it is all of it, and
-    another one nothing.
+    `longer` selects from `unusual`. A stock is of its period's last day: every period that ends on it has the
+    same value, and any other has nothing of it.
     """
     return f"""
 with longer as ({longer}),
@@ -56,8 +56,8 @@ parts as (
     from planned p
     join rules r using (kpi_id)
     join longer l on l.kpi_id = p.kpi_id and l.period_end >= p.period_start and l.period_start <= p.period_end
-        and l.period_end - l.period_start > p.period_end - p.period_start
-        and (r.kind <> 'stock' or l.period_end = p.period_end)
+        and if(r.kind = 'stock', l.period_end = p.period_end and l.period_start <> p.period_start,
+            l.period_end - l.period_start > p.period_end - p.period_start)
 )
 select
     key_no,
