@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -50,6 +51,7 @@ class Waiting:
 def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
     """Every judged key that a release would hold now, in the catalogue's order, with the evidence.
 
+    One that was built anew and not judged again waits for nothing while its total is as published.
     Raises NyckeltalError when the warehouse or the ledger can't be read.
     """
     with warehouse.connect() as connection:
@@ -64,6 +66,8 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
     result = []
     for held in found.held:
         if held.key not in offered.verdicts:
+            continue
+        if held.candidate_hash is None and _same(published.get(held.key), candidates.get(held.key)):
             continue
         item, failing = offered.planned[held.key], offered.verdicts[held.key].failing
         failing += found.changes.get(held.key, ())
@@ -126,6 +130,10 @@ def _candidate_totals(offered: Offer) -> dict[Key, float | None]:
         for row in rows.filter(pc.equal(rows.column("segment"), "_T")).select(columns).to_pylist():
             totals[row["kpi_id"], row["freq"], row["time_period"]] = row["obs_value"]
     return totals
+
+
+def _same(one: float | None, other: float | None) -> bool:
+    return one is not None and other is not None and math.isclose(one, other)
 
 
 def _change(value: float | None, before: float | None, unit: str) -> float | None:

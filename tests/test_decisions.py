@@ -342,7 +342,10 @@ def test_what_can_not_be_decided_is_told_and_nothing_recorded(warehouse: Warehou
     warehouse.batch = "batch2"
     warehouse.add(kpi(), {**GOOD, "2026-01": cells(-1, SE=-1)})
     refused(warehouse, "can't be decided on: was not judged in the newest batch; `kpi run --period 2026-01`")
-    assert [one.state for one in held(warehouse)] == ["judge again", "judge again"]
+    # February was built anew as well, and is as it was published.
+    assert [(one.time_period, one.state) for one in held(warehouse)] == [("2026-01", "judge again")]
+    warehouse.add(kpi(), {**GOOD, "2026-01": cells(-1, SE=-1), "2026-02": cells(1, SE=1)})
+    assert [one.time_period for one in held(warehouse)] == ["2026-01", "2026-02"]
 
 
 def test_on_a_ledger_that_is_ahead_or_not_sound_nothing_is_decided(warehouse: Warehouse) -> None:
