@@ -80,7 +80,6 @@ FIGURES: dict[str, Figure] = {
 LATER = ("surprise", "member_shift", "broken_identities", "held_beside", "part_of_held", "part_of_unusual")
 _BY_OWN_LIMITS = (*LATER, "state_change")
 
-
 _DOUBT = """
 create or replace temp table doubted as
 select key_no, for_values or r.kpi_id is not null as for_values
