@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import csv
 import gc
-import json
 import os
 import sys
 from contextlib import suppress
@@ -13,14 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company, data_dir, published_path
 from metrics.errors import NyckeltalError, did_you_mean
 from metrics.periods import FREQ_NAMES
 from orchestration import decide_cli, ledger_cli, lookup_cli
+from orchestration.terminal import DONE, FAILED, console, print_json, styled
 
 app = typer.Typer(
     name="kpi", help="Governed KPIs: define, compile, run, look up.", no_args_is_help=True, add_completion=False,
@@ -29,8 +27,6 @@ app = typer.Typer(
 app.add_typer(lookup_cli.app)
 app.add_typer(decide_cli.app)
 app.add_typer(ledger_cli.app, name="ledger")
-# This very stream, also while a run sends what libraries print elsewhere; wide where no terminal sets a width.
-console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
@@ -58,11 +54,12 @@ def run(
         first, last = partitions.still_open(company)
     if as_json:
         result = main_job.run(company, first, last)
-        _print_json({"release": result.release, "held": result.release.held, "seconds": result.seconds})
+        print_json({"release": result.release, "held": result.release.held, "seconds": result.seconds}, _plain)
         return
-    with console.status("start") as status:
-        result = main_job.run(company, first, last, Stages(announce=status.update))
-    report.run_summary(console, result, published.newest_totals())
+    terminal = console()  # this very stream, also while the run sends what libraries print elsewhere
+    with terminal.status(styled("start")) as status:
+        result = main_job.run(company, first, last, Stages(announce=lambda stage: status.update(styled(stage))))
+    report.run_summary(terminal, result, published.newest_totals())
 
 
 @app.command()
@@ -78,11 +75,12 @@ def check(as_json: Json = False) -> None:
     undecided = [domain for domain in domains if not company.roles.deciders(domain)]
     if as_json:
         found = {"company": company.name, "feeds": len(company.feeds), "kpis": len(planned), "findings": []}
-        _print_json({**found, "nobody_decides_for": undecided})
+        print_json({**found, "nobody_decides_for": undecided})
         return
-    console.print(f"[green]✓[/] {company.name}: {len(company.feeds)} feeds and {len(planned)} KPIs are right.")
+    terminal = console()
+    terminal.print(styled(DONE, f"{company.name}: {len(company.feeds)} feeds and {len(planned)} KPIs are right."))
     if undecided:
-        console.print(f"  roles.yml names nobody who may decide on held values of {', '.join(undecided)}.")
+        terminal.print(f"  roles.yml names nobody who may decide on held values of {', '.join(undecided)}.")
 
 
 @app.command(name="compile")
@@ -108,12 +106,13 @@ def compile_(
     files = compiled.compile_company(company)
     if not check_only:
         changed = compiled.write(company, files)
-        console.print(f"[green]✓[/] {len(files)} files compiled, {len(changed)} changed.")
+        terminal = console()
+        terminal.print(styled(DONE, f"{len(files)} files compiled, {len(changed)} changed."))
         for name in changed:
-            console.print(f"  {os.path.normpath(f'compiled/{name}')}", highlight=False)
+            terminal.print(f"  {os.path.normpath(f'compiled/{name}')}", highlight=False)
         return
     compiled.require_current(company, files)
-    console.print(f"[green]✓[/] {len(files)} compiled files are up to date.")
+    console().print(styled(DONE, f"{len(files)} compiled files are up to date."))
 
 
 @app.command()
@@ -135,7 +134,7 @@ def refactored(
     planned = compiled.plan_company(company)
     recorded = compiled.record_refactoring(company, planned, None if every else kpi_ids, reason.strip(), by.strip())
     compiled.write(company, compiled.compile_company(company, planned))
-    console.print(f"[green]✓[/] Recorded as refactored by {escape(by)}: {', '.join(recorded) or 'none'}.")
+    console().print(styled(DONE, f"Recorded as refactored by {by}: {', '.join(recorded) or 'none'}."))
 
 
 def _compile_for_spark(company: Company, check_only: bool, out: Path | None) -> None:
@@ -147,7 +146,7 @@ def _compile_for_spark(company: Company, check_only: bool, out: Path | None) -> 
     out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (out / name).write_text(text, encoding="utf-8")
-    console.print(f"[green]✓[/] {len(files)} models for Spark written to {out}.", highlight=False)
+    console().print(styled(DONE, f"{len(files)} models for Spark written to {out}."), highlight=False)
 
 
 @app.command()
@@ -160,13 +159,13 @@ def plan(
 
     planned = plan_company(Company.load())
     if kpi_id is None:
-        plan_report.company_plan(console, planned)
+        plan_report.company_plan(console(), planned)
         return
     plans = {one.plan.kpi.id: one.plan for one in planned.kpis}
     if kpi_id not in plans:
         problem = f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, list(plans))}"
         raise NyckeltalError(problem, expected=", ".join(plans))
-    plan_report.kpi_plan(console, plans[kpi_id], planned)
+    plan_report.kpi_plan(console(), plans[kpi_id], planned)
 
 
 @app.command(name="list")
@@ -176,9 +175,9 @@ def list_(as_json: Json = False) -> None:
 
     catalog = Catalog.read(Company.load())
     if as_json:
-        _print_json([kpi.model_dump(mode="json") for kpi in catalog.kpis])
+        print_json([kpi.model_dump(mode="json") for kpi in catalog.kpis])
         return
-    console.print(report.catalog_table(catalog))
+    console().print(report.catalog_table(catalog))
 
 
 @app.command()
@@ -202,9 +201,9 @@ def show(
         raise NyckeltalError(problem, field="--segment", found=segment, expected=" or ".join(kpi.segments))
     rows = published.series(kpi_id, freq, segment or "_T", last)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
-    console.print(report.series_table(catalog, kpi, rows, segment))
+    console().print(report.series_table(catalog, kpi, rows, segment))
 
 
 @app.command()
@@ -220,12 +219,14 @@ def status(as_json: Json = False) -> None:
     overdue = report.overdue_reviews(catalog, published.reviews(), company.time_zone)
     if as_json:
         found = {"newest": rows, "held": held, "reviews_overdue": overdue}
-        _print_json({"release": releases[0] if releases else None, **found})
+        print_json({"release": releases[0] if releases else None, **found})
         return
-    report.status(console, catalog, releases, rows, held)
+    terminal = console()
+    report.status(terminal, catalog, releases, rows, held)
     if overdue:
         told = ", ".join(f"{kpi_id} (since {day})" for kpi_id, day in overdue.items())
-        console.print(f"[yellow]Reviews overdue:[/] {told}. `kpi review` records one.", highlight=False)
+        reminder = styled(("Reviews overdue:", "yellow"), f" {told}. `kpi review` records one.")
+        terminal.print(reminder, highlight=False)
 
 
 @app.command()
@@ -240,13 +241,13 @@ def sql(
     if as_csv and as_json:
         raise NyckeltalError("give --csv or --json, not both")
     if as_json:
-        _print_json(published.query(query))
+        print_json(published.query(query))
         return
     names, rows = published.table(query)
     if as_csv:
         csv.writer(sys.stdout, lineterminator="\n").writerows([names, *rows])
         return
-    console.print(report.plain_table(names, rows))
+    console().print(report.plain_table(names, rows))
 
 
 @app.command()
@@ -261,10 +262,6 @@ def dev(port: Annotated[int, typer.Option(help="The port of the web page, on thi
     os.execv(dagster, arguments)
 
 
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=1))
-
-
 def _plain(value: Any) -> Any:
     return vars(value) if hasattr(value, "__dict__") else str(value)
 
@@ -274,10 +271,11 @@ def main() -> None:
     try:
         app()
     except NyckeltalError as error:
-        Console(stderr=True).print(f"[red]✗[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        console(stderr=True).print(styled(FAILED, str(error)), highlight=False, soft_wrap=True)
         sys.exit(2)
     except OSError as error:
-        Console(stderr=True).print(f"[red]✗[/] {error.filename or data_dir()}: {error.strerror}", soft_wrap=True)
+        reason = f"{error.filename or data_dir()}: {error.strerror}"
+        console(stderr=True).print(styled(FAILED, reason), soft_wrap=True)
         sys.exit(2)
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import getpass
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from metrics import clock
 from metrics.catalog import Catalog
 from metrics.company import Company
 from metrics.errors import NyckeltalError
 from orchestration.lock import writing
+from orchestration.terminal import console, print_json
 
 if TYPE_CHECKING:  # Delta and Arrow take a third of a second to import; other commands don't need them.
     from data_quality.decisions import Decision
@@ -53,11 +51,11 @@ def held(
     if kpi is not None:
         found = [one for one in found if one.kpi_id == kpi.kpi_id]
     if as_json:
-        _print_json([asdict(one) for one in found])
+        print_json([asdict(one) for one in found])
     elif kpi is not None:
-        decide_report.evidence(_console(), catalog, kpi, found, whole)
+        decide_report.evidence(console(), catalog, kpi, found, whole)
     else:
-        decide_report.overview(_console(), catalog, found, whole)
+        decide_report.overview(console(), catalog, found, whole)
 
 
 @app.command()
@@ -106,10 +104,10 @@ def _decide(
                 done.append(decisions.decide(company, catalog, decision, kpi_id, period, reason=reason, by=by))
     finally:  # those before one that can't be decided on stand
         if as_json:
-            _print_json([asdict(one) for one in done])
+            print_json([asdict(one) for one in done])
         else:
             for one in done:
-                decide_report.decided(_console(), catalog, one, clock.today(company.time_zone))
+                decide_report.decided(console(), catalog, one, clock.today(company.time_zone))
 
 
 def _user() -> str:
@@ -117,11 +115,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, ImportError, OSError):
         raise NyckeltalError("the environment names no user", field="--by", expected="who decides") from None
-
-
-def _console() -> Console:
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, default=str, ensure_ascii=False, indent=1))

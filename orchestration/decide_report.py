@@ -8,14 +8,15 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from data_quality.decisions import Decided
 from data_quality.verdict import CheckResult
 from data_quality.waiting import Waiting
 from metrics.catalog import Catalog, CatalogKpi
 from orchestration.report import change, number
+from orchestration.terminal import DONE, styled
 
 NOT_AUTHENTICATED = "recorded, not authenticated"
 STATES = {
@@ -37,13 +38,14 @@ def overview(console: Console, catalog: Catalog, found: Sequence[Waiting], whole
             console.print(_table(catalog, STATES[state], ones))
     if by_state["decide"]:
         one = by_state["decide"][0]
-        console.print(f"[bold]kpi held {one.kpi_id}[/] shows all the evidence. Decide with", highlight=False)
+        hint = styled((f"kpi held {one.kpi_id}", "bold"), " shows all the evidence. Decide with")
+        console.print(hint, highlight=False)
         console.print(f'  kpi release {one.kpi_id} {one.time_period} --reason "…" --by …', highlight=False)
         console.print(f'  kpi reject {one.kpi_id} {one.time_period} --reason "…" --by …', highlight=False)
     else:
-        console.print("[green]Nothing waits for a decision.[/]")
+        console.print(styled(("Nothing waits for a decision.", "green")))
     if start and not whole:
-        console.print(f"[dim]{len(start):,} periods are held as they begin before the data does; --all lists them.[/]")
+        console.print(_before_the_data(len(start)))
 
 
 def evidence(console: Console, catalog: Catalog, kpi: CatalogKpi, found: Sequence[Waiting], whole: bool) -> None:
@@ -54,9 +56,9 @@ def evidence(console: Console, catalog: Catalog, kpi: CatalogKpi, found: Sequenc
         table.add_column(style="dim", no_wrap=True)
         table.add_column(overflow="fold")
         if not one.checks or one.state == "judge again":
-            table.add_row("why", escape(one.reason))
+            table.add_row("why", one.reason)
         for result in one.checks:
-            table.add_row(result.check, escape(_finding(result)))
+            table.add_row(result.check, _finding(result))
         if kpi.protected:
             table.add_row("values", "of a KPI that reads personnel data, no figure leaves the warehouse")
         else:
@@ -67,46 +69,50 @@ def evidence(console: Console, catalog: Catalog, kpi: CatalogKpi, found: Sequenc
         for feed in one.feeds:
             came = f", newest delivery {feed.newest_delivery:%Y-%m-%d %H:%M}" if feed.newest_delivery else ""
             lacks = f"; {feed.outstanding}" if feed.outstanding else ""
-            table.add_row("feed", escape(f"{feed.feed} whole until {feed.watermark or 'nothing yet'}{came}{lacks}"))
+            table.add_row("feed", f"{feed.feed} whole until {feed.watermark or 'nothing yet'}{came}{lacks}")
         if one.standing:
-            table.add_row("decided", escape(_standing(one.standing)))
+            table.add_row("decided", _standing(one.standing))
         names = ", ".join(one.deciders) or f"nobody: roles.yml names none for {kpi.domain}"
-        table.add_row("may decide", f"{escape(names)} ({NOT_AUTHENTICATED})")
+        table.add_row("may decide", f"{names} ({NOT_AUTHENTICATED})")
         console.print(table)
         console.print()
     hidden = len(found) - len(shown)
     if not found:
-        console.print(f"[green]Nothing is held for {kpi.kpi_id}.[/]")
+        console.print(styled((f"Nothing is held for {kpi.kpi_id}.", "green")))
     elif hidden:
-        console.print(f"[dim]{hidden:,} periods are held as they begin before the data does; --all lists them.[/]")
+        console.print(_before_the_data(hidden))
 
 
 def decided(console: Console, catalog: Catalog, done: Decided, today: date) -> None:
     """What a decision did."""
-    who = f"by {escape(done.decided_by)} ({NOT_AUTHENTICATED})"
+    who = f"by {done.decided_by} ({NOT_AUTHENTICATED})"
     name = done.kpi_id if done.time_period is None else f"{done.kpi_id} {done.time_period}"
     sequence = done.release.sequence
     if done.decision == "review":
         due = catalog.kpi(done.kpi_id).review_due(today)
-        lines = [f"[green]✓[/] {name} reviewed {who}; release {sequence}. The next review is due on {due}."]
+        lines = [styled(DONE, f"{name} reviewed {who}; release {sequence}. The next review is due on {due}.")]
     elif done.decision == "reject":
         lines = [
-            f"[green]✓[/] {name} rejected {who}; release {sequence}. What was published before stands.",
-            "  Another value of that period is judged anew.",
+            styled(DONE, f"{name} rejected {who}; release {sequence}. What was published before stands."),
+            styled("  Another value of that period is judged anew."),
         ]
     elif done.published:
         checks = f", although these fail: {', '.join(done.checks)}" if done.checks else ""
         lines = [
-            f"[green]✓[/] {name} released {who}{checks}.",
-            f"  It is in release {sequence}: {done.release.appended_observations:,} new vintages.",
+            styled(DONE, f"{name} released {who}{checks}."),
+            styled(f"  It is in release {sequence}: {done.release.appended_observations:,} new vintages."),
         ]
     else:
         reasons = "; ".join(one.reason for one in done.release.held)
-        lines = [f"[yellow]![/] {name}: the decision {who} is recorded, yet it is held: {escape(reasons)}"]
+        lines = [styled(("! ", "yellow"), f"{name}: the decision {who} is recorded, yet it is held: {reasons}")]
     if done.overrides:
-        lines.append(f"  Before: {escape(_standing(done.overrides))}")
+        lines.append(styled(f"  Before: {_standing(done.overrides)}"))
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)
+
+
+def _before_the_data(count: int) -> Text:
+    return styled((f"{count:,} periods are held as they begin before the data does; --all lists them.", "dim"))
 
 
 def _table(catalog: Catalog, title: str, found: Sequence[Waiting]) -> Table:
@@ -124,7 +130,7 @@ def _table(catalog: Catalog, title: str, found: Sequence[Waiting]) -> Table:
             why = "\n".join(f"{result.check}: {result.detail}" for result in one.checks)
         else:
             why = _standing(one.standing) if one.state == "rejected" and one.standing else one.reason
-        table.add_row(one.kpi_id, one.time_period, escape(why), *values, difference)
+        table.add_row(one.kpi_id, one.time_period, why, *values, difference)
     return table
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from metrics.company import ledger_path, published_path
+from orchestration.terminal import DONE, FAILED, console, print_json, styled
 
 if TYPE_CHECKING:  # Delta and Arrow take a third of a second to import; other commands don't need them.
     from data_quality.ledger_verify import Verification
@@ -32,7 +29,7 @@ def verify(as_json: Json = False) -> None:
     root = ledger_path()
     result = ledger_verify.verify(Ledger.open(root, make=False))
     if as_json:
-        _print_json(asdict(result))
+        print_json(asdict(result))
     else:
         _report(root, result)
     if result.findings:
@@ -46,7 +43,7 @@ def rebuild() -> None:
 
     path = published_path()
     ledger = published.rebuild(ledger_path(), path)
-    _console().print(f"[green]✓[/] {path} holds the ledger's {len(ledger.releases)} releases.", soft_wrap=True)
+    console().print(styled(DONE, f"{path} holds the ledger's {len(ledger.releases)} releases."), soft_wrap=True)
 
 
 @app.command()
@@ -56,40 +53,32 @@ def compact(as_json: Json = False) -> None:
 
     tables = ledger_compact.compact(ledger_path())
     if as_json:
-        _print_json([asdict(one) for one in tables])
+        print_json([asdict(one) for one in tables])
         return
     for one in tables:
-        _console().print(f"[green]✓[/] {one.table}: {one.files_before} → {one.files_after} files", highlight=False)
+        counts = f"{one.table}: {one.files_before} → {one.files_after} files"
+        console().print(styled(DONE, counts), highlight=False)
 
 
 def _report(root: str, result: Verification) -> None:
-    console = _console()
+    terminal = console()
     rows = ", ".join(f"{count:,} {table}" for table, count in result.rows.items() if table != "releases")
     leftovers = ", ".join(f"{count:,} {table}" for table, count in result.leftovers.items() if count)
     if result.findings:
-        console.print(f"[red]✗[/] {root}: {len(result.findings):,} findings.", soft_wrap=True)
+        terminal.print(styled(FAILED, f"{root}: {len(result.findings):,} findings."), soft_wrap=True)
         table = Table("release", "table", "row", "fault", "")
         for one in result.findings[:SHOWN]:
             sequence = "" if one.sequence is None else str(one.sequence)
-            table.add_row(sequence, one.table, escape(one.key or ""), f"[red]{one.fault}[/]", escape(one.detail))
-        console.print(table)
+            table.add_row(sequence, one.table, one.key or "", styled((one.fault, "red")), one.detail)
+        terminal.print(table)
         if len(result.findings) > SHOWN:
-            console.print(f"And {len(result.findings) - SHOWN:,} more; --json prints them all.")
+            terminal.print(f"And {len(result.findings) - SHOWN:,} more; --json prints them all.")
     else:
-        console.print(
-            f"[green]✓[/] {root}: {result.releases:,} releases are as they were made ({rows}).", soft_wrap=True
-        )
+        unchanged = f"{root}: {result.releases:,} releases are as they were made ({rows})."
+        terminal.print(styled(DONE, unchanged), soft_wrap=True)
         if result.newest_hash:
-            console.print(f"  Hash of the newest release: {result.newest_hash}", highlight=False, soft_wrap=True)
+            terminal.print(f"  Hash of the newest release: {result.newest_hash}", highlight=False, soft_wrap=True)
     if leftovers:
-        console.print(f"  Of interrupted releases, so of no account: {leftovers}.")
+        terminal.print(f"  Of interrupted releases, so of no account: {leftovers}.")
     if result.unsealed_decisions:
-        console.print(f"  Not covered before the next release: {result.unsealed_decisions:,} decisions.")
-
-
-def _console() -> Console:
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+        terminal.print(f"  Not covered before the next release: {result.unsealed_decisions:,} decisions.")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
@@ -17,6 +14,7 @@ from metrics.company import Company
 from metrics.errors import NyckeltalError
 from metrics.periods import FREQ_NAMES, later
 from orchestration import published, revisions
+from orchestration.terminal import console, print_json
 
 app = typer.Typer()
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
@@ -39,9 +37,9 @@ def calendar(
     dates = Catalog.read(company).release_dates({}, today, later(today, "2 years"))
     dates = [one for one in dates if freq in (None, one.freq)][:coming]
     if as_json:
-        _print_json([asdict(one) | {"state": one.state(today)} for one in dates])
+        print_json([asdict(one) | {"state": one.state(today)} for one in dates])
         return
-    _console().print(lookup_report.calendar_table(dates, today))
+    console().print(lookup_report.calendar_table(dates, today))
 
 
 @app.command(name="as-of")
@@ -63,9 +61,9 @@ def as_of(
     moment = _past_day(day, clock.today(company.time_zone))
     rows = published.series_as_of(moment, kpi.kpi_id, freq) if kpi else published.totals_as_of(moment, freq)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
-    _console().print(lookup_report.as_of_table(catalog, moment, rows))
+    console().print(lookup_report.as_of_table(catalog, moment, rows))
 
 
 @app.command(name="revisions")
@@ -84,13 +82,13 @@ def revisions_(
     histories = revisions.triangle(published.vintages(kpi_id, freq))[-last:]
     found = revisions.statistics(histories, kpi.unit)
     if as_json:
-        _print_json(
+        print_json(
             {"kpi_id": kpi_id, "freq": freq, "statistics": asdict(found), "periods": list(map(asdict, histories))}
         )
         return
-    console = _console()
-    console.print(lookup_report.triangle_table(catalog, kpi, histories))
-    console.print(lookup_report.statistics_line(found))
+    terminal = console()
+    terminal.print(lookup_report.triangle_table(catalog, kpi, histories))
+    terminal.print(lookup_report.statistics_line(found))
 
 
 @app.command()
@@ -99,7 +97,7 @@ def docs() -> None:
     from data_quality import docs as data_docs
 
     page = data_docs.write(Catalog.read(Company.load()))
-    _console().print(f"Written: {page}", soft_wrap=True, highlight=False)
+    console().print(f"Written: {page}", soft_wrap=True, highlight=False)
 
 
 def _check_freq(freq: str, kpi: CatalogKpi | None) -> None:
@@ -127,11 +125,3 @@ def _past_day(text: str, today: date) -> date:
             "nothing had been published by then", field="DAY", found=text, expected=f"{first} or later"
         )
     return day
-
-
-def _console() -> Console:
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, default=str, ensure_ascii=False, indent=1))

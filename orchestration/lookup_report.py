@@ -7,10 +7,12 @@ from datetime import date
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from metrics.catalog import Catalog, CatalogKpi, ReleaseDate
 from orchestration.report import number
-from orchestration.revisions import History, Statistics
+from orchestration.revisions import History, Statistics, Value
+from orchestration.terminal import styled
 
 
 def calendar_table(dates: Sequence[ReleaseDate], today: date) -> Table:
@@ -56,13 +58,13 @@ def triangle_table(catalog: Catalog, kpi: CatalogKpi, histories: Sequence[Histor
     for place in range(1, max((len(one.values) for one in histories), default=1) + 1):
         table.add_column({1: "first", 2: "second", 3: "third"}.get(place, f"{place}th"), justify="right")
     for history in histories:
-        cells = [
-            f"{number(one.obs_value, kpi.unit, catalog.reporting_currency)}\n"
-            f"[dim]{one.realtime_start} {one.revision_type or ''}[/]".rstrip()
-            for one in history.values
-        ]
-        table.add_row(history.time_period, *cells)
+        table.add_row(history.time_period, *(_published_value(catalog, kpi, value) for value in history.values))
     return table
+
+
+def _published_value(catalog: Catalog, kpi: CatalogKpi, value: Value) -> Text:
+    when = f"{value.realtime_start} {value.revision_type or ''}".rstrip()
+    return styled(f"{number(value.obs_value, kpi.unit, catalog.reporting_currency)}\n", (when, "dim"))
 
 
 def statistics_line(found: Statistics) -> str:

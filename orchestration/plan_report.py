@@ -12,6 +12,7 @@ from metrics.bases import referenced
 from metrics.compiled import CompanyPlan
 from metrics.leaves import LeafQuery
 from metrics.planner import Base, KpiPlan
+from orchestration.terminal import styled
 
 _HOW = {
     "rolls up": "{roll_up} of its days",
@@ -39,7 +40,7 @@ def company_plan(console: Console, planned: CompanyPlan) -> None:
         table.add_row(
             f"{' + '.join(base.models)}\nby {_day(base)}",
             "\n".join(name for name, _ in base.segments),
-            "\n".join(f"{', '.join(names)}: [dim]{way}[/]" for way, names in by_way.items()),
+            styled("\n").join(styled(f"{', '.join(names)}: ", (way, "dim")) for way, names in by_way.items()),
             "\n".join(base.kpi_ids),
         )
     console.print(table)
@@ -57,7 +58,8 @@ def company_plan(console: Console, planned: CompanyPlan) -> None:
 def kpi_plan(console: Console, one: KpiPlan, planned: CompanyPlan) -> None:
     """The arithmetic of a KPI, and each of its leaves down to the columns that it reads."""
     definition, adoption = one.kpi.definition, one.kpi.adoption
-    console.print(f"[bold]{definition.name}[/] ({one.kpi.id}): metric {definition.metric}", highlight=False)
+    title = styled((definition.name, "bold"), f" ({one.kpi.id}): metric {definition.metric}")
+    console.print(title, highlight=False)
     facts = Table(box=None, show_header=False, pad_edge=False)
     for name, text in _facts(one):
         facts.add_row(f"  {name}", text)

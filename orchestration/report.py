@@ -13,13 +13,14 @@ from zoneinfo import ZoneInfo
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import published_path
 from orchestration.run import RunResult
+from orchestration.terminal import styled
 
 CLOSED = "the period closed on"
 VERDICT_STYLES = {"publish": "green", "publish_flagged": "yellow", "hold": "red", "released": "yellow"}
@@ -82,9 +83,9 @@ def plain_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=f"{len(rows):,} rows", caption_justify="left")
     for index, name in enumerate(names):
         is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
-        table.add_column(escape(name), justify="right" if is_number else "left", overflow="fold")
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+        table.add_row(*("" if value is None else str(value) for value in row))
     return table
 
 
@@ -115,15 +116,15 @@ def newest_table(catalog: Catalog, rows: Sequence[Mapping[str, Any]], verdicts: 
             number(row["target"], kpi.unit, catalog.reporting_currency) if row["target"] is not None else "",
             attained(kpi, row["obs_value"], row["freq"]),
             row["obs_status"],
-            f"[{VERDICT_STYLES.get(verdict, 'default')}]{verdict}[/]",
+            styled((verdict, VERDICT_STYLES.get(verdict, "default"))),
         )
     return table
 
 
-def attained(kpi: CatalogKpi, value: float | None, freq: str) -> str:
+def attained(kpi: CatalogKpi, value: float | None, freq: str) -> Text:
     """A mark that says whether the target is reached."""
     reached = kpi.attained(value, freq)
-    return "" if reached is None else "[green]✓[/]" if reached else "[red]✗[/]"
+    return styled("" if reached is None else ("✓", "green") if reached else ("✗", "red"))
 
 
 def series_table(catalog: Catalog, kpi: CatalogKpi, rows: Sequence[Mapping[str, Any]], segment: str | None) -> Table:
@@ -146,7 +147,7 @@ def series_table(catalog: Catalog, kpi: CatalogKpi, rows: Sequence[Mapping[str, 
     table.add_column("status")
     for period in dict.fromkeys(row["time_period"] for row in rows):
         found = [cells.get((period, member)) for member in members]
-        line = [_cell(row, kpi, catalog) for row in found]
+        line: list[str | Text] = [_cell(row, kpi, catalog) for row in found]
         first = next(row for row in found if row is not None)
         if segment is None:
             value = first["obs_value"]
@@ -172,7 +173,7 @@ def status(
         newest = releases[0]
         console.print(f"Release {newest['sequence']} of {newest['published_at']:%Y-%m-%d %H:%M %Z}.")
     found = [(row["kpi_id"], row["time_period"], row["reason"]) for row in held]
-    console.print(held_table(found) if found else "[green]Nothing is held.[/]")
+    console.print(held_table(found) if found else styled(("Nothing is held.", "green")))
 
 
 def overdue_reviews(catalog: Catalog, reviewed: Mapping[str, datetime], time_zone: str) -> dict[str, date]:
@@ -186,11 +187,11 @@ def overdue_reviews(catalog: Catalog, reviewed: Mapping[str, datetime], time_zon
     return {kpi_id: day for kpi_id, day in due.items() if day < today}
 
 
-def _cell(row: Mapping[str, Any] | None, kpi: CatalogKpi, catalog: Catalog) -> str:
+def _cell(row: Mapping[str, Any] | None, kpi: CatalogKpi, catalog: Catalog) -> str | Text:
     if row is None:
         return ""
     if row["obs_status"] == "Q":
-        return "[dim]suppressed[/]"
+        return styled(("suppressed", "dim"))
     return number(row["obs_value"], kpi.unit, catalog.reporting_currency)
 
 
@@ -200,9 +201,9 @@ def catalog_table(catalog: Catalog) -> Table:
     for column in ("domain", "KPI", "level", "unit", "freqs", "segments", "owner", "input"):
         table.add_column(column)
     for kpi in catalog.kpis:
-        state = "[green]supplied[/]" if kpi.supplied else f"[dim]lacks {', '.join(kpi.missing_entities)}[/]"
+        state = ("supplied", "green") if kpi.supplied else (f"lacks {', '.join(kpi.missing_entities)}", "dim")
         freqs, segments = " ".join(kpi.freqs), ", ".join(kpi.segments)
-        table.add_row(kpi.domain, kpi.kpi_id, kpi.level, kpi.unit, freqs, segments, kpi.owner, state)
+        table.add_row(kpi.domain, kpi.kpi_id, kpi.level, kpi.unit, freqs, segments, kpi.owner, styled(state))
     return table
 
 
@@ -228,21 +229,20 @@ def held_table(held: Sequence[tuple[str, str, str]]) -> Table:
 
 def _held(console: Console, result: RunResult) -> None:
     held = [(one.kpi_id, one.time_period, one.reason) for one in result.release.held]
-    console.print(held_table(held) if held else "[green]Nothing was held back.[/]")
+    console.print(held_table(held) if held else styled(("Nothing was held back.", "green")))
 
 
 def _faults(console: Console, result: RunResult) -> None:
     for kpi_id, reason in result.build_failures.items():
-        console.print(f"[red]Not built:[/] {kpi_id}: {reason}")
+        console.print(styled(("Not built:", "red"), f" {kpi_id}: {reason}"))
     for feed in result.feeds:
         if feed.outstanding:
-            console.print(f"[red]Feed {feed.feed}:[/] {feed.outstanding}")
+            console.print(styled((f"Feed {feed.feed}:", "red"), f" {feed.outstanding}"))
         if feed.rows_set_aside:
-            console.print(
-                f"[yellow]Feed {feed.feed}:[/] {feed.rows_set_aside:,} rows set aside (raw._set_aside says why)"
-            )
+            rows = f" {feed.rows_set_aside:,} rows set aside (raw._set_aside says why)"
+            console.print(styled((f"Feed {feed.feed}:", "yellow"), rows))
         for note in feed.notes:
-            console.print(f"[dim]Feed {feed.feed}: {note}[/]")
+            console.print(styled((f"Feed {feed.feed}: {note}", "dim")))
 
 
 def _shortened(periods: Iterable[str]) -> str:
