@@ -48,8 +48,9 @@ class DecisionConfig(Config):
 def decide_job(company: Company) -> JobDefinition:
     """The job `decide`, for a company. Its run fails with the reason when the decision is refused."""
 
-    @op(name="decide", description="Records a decision, and publishes what follows from it.")
-    def decide_op(context: OpExecutionContext, config: DecisionConfig) -> None:
+    # An op and a job share one namespace in Dagster, so the op needs another name than the job.
+    @op(description="Records a decision, and publishes what follows from it.")
+    def record_decision(context: OpExecutionContext, config: DecisionConfig) -> None:
         try:
             with writing():
                 today = Company.load(company.path)  # its roles as they are now, not when Dagster was started
@@ -81,6 +82,6 @@ def decide_job(company: Company) -> JobDefinition:
         executor_def=in_process_executor,
     )
     def decide() -> None:
-        decide_op()
+        record_decision()
 
     return decide

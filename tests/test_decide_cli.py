@@ -160,7 +160,7 @@ def test_dagster_decides_by_a_job(warehouse: Warehouse) -> None:
 
     def launch(**config: str) -> Any:
         config = {"kpi": "revenue", "period": "2026-W08", "decision": "release", "reason": "a refund", **config}
-        return job.execute_in_process(run_config={"ops": {"decide": {"config": config}}}, raise_on_error=False)
+        return job.execute_in_process(run_config={"ops": {"record_decision": {"config": config}}}, raise_on_error=False)
 
     failed = launch(by="guest")
     assert not failed.success and not weeks(warehouse)
