@@ -87,7 +87,7 @@ def measure(catalog: Catalog, months: int) -> Iterator[Measured]:
         tempfile.TemporaryDirectory(prefix="nyckeltal-bench-") as name,
         patch.dict("os.environ", NYCKELTAL_DATA_DIR=name),
     ):
-        root, path = str(Path(name) / "ledger"), Path(name) / "published.duckdb"
+        root, path = str(Path(name) / "ledger"), Path(name) / "published" / "published.duckdb"
         text = catalog.definitions_json
         days = _release_days(months + 1)
         *before, one_more, another = days[: months * 4 + 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from data_quality import published_tables as tables
 from data_quality.ledger import Ledger
 from data_quality.ledger_lock import releasing
 from data_quality.ledger_verify import verify
+from metrics import company as deployment
 from metrics.catalog import Catalog
 from metrics.errors import NyckeltalError, disk_faults_told
 from metrics.quoting import identifier, literal
@@ -23,6 +25,10 @@ _CATALOG_COLUMNS = (
     *("target", "target_freq", "target_note", "review", "freqs", "segments", "metric", "standard"),
     *("definition_version", "definition_hash", "supplied", "missing_entities", "protected", "disclosure_threshold"),
 )
+
+
+class OtherVersion(NyckeltalError):
+    """The newest release was made by another version of the project, so that this one can't render it."""
 
 
 def renew(ledger_root: str, path: Path) -> bool:
@@ -37,12 +43,23 @@ def renew(ledger_root: str, path: Path) -> bool:
     return True
 
 
+def restore() -> None:
+    """Render this deployment's published file where it is missing and the ledger has releases.
+
+    So a lost file comes back, and an update that moved it finds it, before a run looks up what was published.
+    """
+    if deployment.published_path().exists() or Ledger.find(deployment.ledger_path()) is None:
+        return
+    with suppress(OtherVersion), releasing():  # the run's own release is of this version
+        renew(deployment.ledger_path(), deployment.published_path())
+
+
 def rebuild(ledger_root: str, path: Path) -> Ledger:
     """Render the published file anew, whatever it holds, and give back the ledger that it was rendered from.
 
     It reads the ledger and nothing else. Raises NyckeltalError when the ledger isn't as it was released, or is empty.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    deployment.data_dir().mkdir(parents=True, exist_ok=True)
     with releasing():
         ledger = Ledger.open(ledger_root, make=False)
         verify(ledger).require_sound(ledger_root)
@@ -75,12 +92,16 @@ def build(ledger: Ledger, path: Path) -> None:
         raise NyckeltalError("nothing was published yet", file=ledger.root)
     draft = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     with disk_faults_told("the published file can't be written", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(0o755)  # others read it, whatever this process's umask
         _remove_drafts(path)  # of a run that was interrupted
         try:
             _write(ledger, draft)
             _check(ledger, draft)
             draft.chmod(0o644)
             draft.replace(path)
+            if path == deployment.published_path():
+                deployment.former_published_path().unlink(missing_ok=True)
         finally:
             _remove_drafts(path)
 
@@ -96,7 +117,7 @@ def _write(ledger: Ledger, draft: Path) -> None:
         catalog = Catalog.parse(ledger.newest["catalog"])
     except ValidationError as error:
         problem = f"the newest release's catalogue is not of this version ({error.error_count()} faults)"
-        raise NyckeltalError(f"{problem}; `kpi run` releases today's", file=ledger.root) from None
+        raise OtherVersion(f"{problem}; `kpi run` releases today's", file=ledger.root) from None
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         # The oldest storage format, so that BI tools with an older driver can read it.

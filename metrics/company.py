@@ -164,5 +164,13 @@ def ledger_path() -> str:
 
 
 def published_path() -> Path:
-    """The public DuckDB file."""
+    """The public DuckDB file, in a folder of its own that holds nothing secret.
+
+    DuckDB names the database after the file: in a file `kpi.duckdb`, `kpi.observations` would be ambiguous.
+    """
+    return data_dir() / "published" / "published.duckdb"
+
+
+def former_published_path() -> Path:
+    """Where earlier versions put the published file; `data_quality/published.py` removes it."""
     return data_dir() / "published.duckdb"

@@ -46,6 +46,7 @@ def run(
     company = Company.load()
     if period is not None and whole:
         raise NyckeltalError("give --period or --history, not both")
+    published.restore()
     if period is not None:
         first, last = partitions.of_period(company, period)
     elif whole or not published_path().exists():

@@ -1,4 +1,4 @@
-"""Questions that the commands ask of the published file."""
+"""Questions that the commands ask of the published file, and its making where it is missing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,19 @@ from typing import Any
 import duckdb
 
 from metrics.catalog import Catalog
-from metrics.company import published_path
+from metrics.company import former_published_path, published_path
 from metrics.errors import NyckeltalError
+
+
+def restore() -> None:
+    """Make the published file from the ledger where it is missing, as after a loss, or an update that moved it.
+
+    Raises NyckeltalError when the ledger can't be read, or the file can't be written.
+    """
+    if not published_path().exists():
+        from data_quality import published  # Delta takes a third of a second to import
+
+        published.restore()
 
 
 def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -18,6 +29,9 @@ def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], lis
     Raises NyckeltalError when nothing has been published yet, or DuckDB refuses the query.
     """
     path = published_path()
+    if not path.exists() and former_published_path().exists():
+        problem = f"the published file now is {path}; `kpi ledger rebuild` makes it from the ledger"
+        raise NyckeltalError(problem, file=former_published_path())
     if not path.exists():
         raise NyckeltalError("nothing has been published yet; run `kpi run`", file=path)
     try:

@@ -167,7 +167,7 @@ def _content(path: Path, schemas: tuple[str, ...]) -> dict[str, list[str]]:
 
 
 def _published(data: Path) -> dict[str, list[str]]:
-    path = data / "published.duckdb"
+    path = data / "published" / "published.duckdb"
     return _content(path, ("kpi",)) if path.exists() else {}
 
 

@@ -32,7 +32,7 @@ def changeable(copied: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def published(deployment: Deployment, query: str) -> list[Any]:
-    with duckdb.connect(str(deployment.data / "published.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(deployment.data / "published" / "published.duckdb"), read_only=True) as connection:
         return connection.execute(query).fetchall()
 
 

@@ -36,7 +36,7 @@ def warehouse(deployment: Deployment) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture(scope="module")
 def published(deployment: Deployment) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(deployment.data / "published.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(deployment.data / "published" / "published.duckdb"), read_only=True) as connection:
         yield connection
 
 

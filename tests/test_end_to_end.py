@@ -27,7 +27,7 @@ KPI_IDS = [
 
 
 def published(deployment: Deployment, sql: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(deployment.data / "published.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(deployment.data / "published" / "published.duckdb"), read_only=True) as connection:
         return connection.execute(sql).fetchall()
 
 
@@ -199,8 +199,8 @@ def test_persons_of_protected_kpis_stay_in_the_warehouse(deployment: Deployment)
 
 def test_the_stores_have_their_modes(deployment: Deployment) -> None:
     assert (deployment.data / "warehouse.duckdb").stat().st_mode & 0o777 == 0o600
-    assert (deployment.data / "published.duckdb").stat().st_mode & 0o777 == 0o644
-    assert not (deployment.data / "published.duckdb.wal").exists()
+    assert (deployment.data / "published" / "published.duckdb").stat().st_mode & 0o777 == 0o644
+    assert not (deployment.data / "published" / "published.duckdb.wal").exists()
 
 
 def test_a_run_leaves_the_company_folder_alone(deployment: Deployment) -> None:

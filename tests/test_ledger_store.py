@@ -106,8 +106,8 @@ def test_a_release_and_the_published_file_are_made_from_it(
     assert warehouse.publish("2026-01-01", "2026-01-31").sequence == 1
     before = warehouse.published("from kpi.vintages order by all")
     assert len(before) == 3
-    (tmp_path / "published.duckdb").unlink()
-    published.rebuild(root, tmp_path / "published.duckdb")
+    (tmp_path / "published" / "published.duckdb").unlink()
+    published.rebuild(root, tmp_path / "published" / "published.duckdb")
     assert warehouse.published("from kpi.vintages order by all") == before
     assert not (tmp_path / "ledger").exists()
 

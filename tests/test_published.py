@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from metrics import company
 from metrics.catalog import Catalog
 from metrics.errors import NyckeltalError
 from orchestration import cli
+from orchestration import published as lookups
 from tests import warehouse_factory
 from tests.ledger_factory import append, observation
 from tests.warehouse_factory import Warehouse, cells, kpi
@@ -159,8 +162,7 @@ def test_a_crash_loses_nothing_and_the_next_run_completes_it(warehouse: Warehous
     assert done.appended_observations == (0 if committed else 3)
     assert counts() == (2, 6, 2)
     assert warehouse.published("select count(*), count(distinct (time_period, member)) from kpi.vintages") == [(6, 6)]
-    leftovers = [path.name for path in company.data_dir().iterdir() if "published" in path.name]
-    assert leftovers == ["published.duckdb"]
+    assert [path.name for path in company.published_path().parent.iterdir()] == ["published.duckdb"]
     assert warehouse.publish(*SPAN).release_id is None
 
 
@@ -245,3 +247,34 @@ def test_a_catalogue_of_another_version_is_said_and_the_file_stands(warehouse: W
     warehouse.now("2026-03-05 13:00")
     assert warehouse.publish(*SPAN).release_id
     assert len(whole(company.published_path())["releases"]) == 3
+
+
+def test_a_run_brings_a_missing_file_back_and_removes_the_one_in_the_former_place(warehouse: Warehouse) -> None:
+    path, former = company.published_path(), company.former_published_path()
+    before = whole(path)
+    path.replace(former)
+    path.parent.rmdir()
+    with pytest.raises(NyckeltalError, match="kpi ledger rebuild") as told:
+        lookups.newest_totals()
+    assert str(path) in str(told.value)
+    with umask(0o077):
+        lookups.restore()
+    assert whole(path) == before and not former.exists()
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755 and stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert lookups.newest_totals()
+
+
+def test_a_missing_file_waits_for_the_release_where_the_newest_one_is_of_another_version(warehouse: Warehouse) -> None:
+    append(ledger(), observation())
+    company.published_path().unlink()
+    lookups.restore()
+    assert not company.published_path().exists()
+
+
+@contextmanager
+def umask(mode: int) -> Iterator[None]:
+    before = os.umask(mode)
+    try:
+        yield
+    finally:
+        os.umask(before)

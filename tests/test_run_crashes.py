@@ -44,7 +44,7 @@ def kill_run(reached: Callable[[], bool]) -> None:
 
 def published(data: Path) -> list[str]:
     """Every vintage in the published file, without what differs between two equal runs."""
-    with duckdb.connect(str(data / "published.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(data / "published" / "published.duckdb"), read_only=True) as connection:
         rows = connection.execute("from kpi.vintages").to_arrow_table()
     kept = rows.select([name for name in rows.column_names if name not in _BY_RUN])
     return sorted(map(str, kept.to_pylist()))

@@ -212,7 +212,7 @@ class Warehouse:
 
     def published(self, query: str) -> list[Any]:
         """Query the published file."""
-        with duckdb.connect(str(self.path.parent / "published.duckdb"), read_only=True) as connection:
+        with duckdb.connect(str(self.path.parent / "published" / "published.duckdb"), read_only=True) as connection:
             return connection.execute(query).fetchall()
 
 
