@@ -6,17 +6,22 @@ import ast
 import io
 import json
 import re
+import sys
 import unicodedata
+from datetime import date
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from rich.table import Table
 from rich.tree import Tree
 
-from metrics.company import PROJECT
+from metrics.catalog import Catalog
+from metrics.company import PROJECT, Company
 from metrics.text import visible
-from orchestration import terminal
-from tests import hostile
+from orchestration import cli, terminal
+from tests import hostile, warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi
 
 ALL = pytest.mark.parametrize("text", hostile.TEXTS.values(), ids=hostile.TEXTS.keys())
 PRINTING = sorted({*(PROJECT / "orchestration").rglob("*.py")} - {PROJECT / "orchestration/terminal.py"})
@@ -78,3 +83,80 @@ def test_nothing_else_prints_or_reads_markup(path: Path) -> None:
     assert not names & {"Console", "Text", "print"}
     assert not methods & {"from_markup", "assemble", "echo", "secho"}
     assert "rich.markup" not in modules
+
+
+class Page(HTMLParser):
+    """A page's tags, the names of their attributes, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_names_and_reasons_are_shown_as_texts_by_every_command_and_in_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A company, KPI, owner, members, a feed's fault and a reason with hostile names: published, held, decided on."""
+    found = warehouse_factory.make(tmp_path, monkeypatch)
+    texts = [text for text in hostile.TEXTS.values() if "\udcff" not in text]
+    everything = " ".join(texts)
+    catalog = found.catalog
+
+    def of_hostile_name(warehouse: Warehouse) -> Catalog:
+        return catalog.model_copy(update={"company": everything, "kpis": tuple(warehouse.kpis)})
+
+    monkeypatch.setattr(Warehouse, "catalog", property(of_hostile_name))
+    monkeypatch.setattr(Catalog, "read", staticmethod(lambda _: found.catalog))
+    monkeypatch.setattr(Company, "load", staticmethod(lambda *_: found.company))
+    facts = dict.fromkeys(("name", "description", "owner", "target_note"), everything)
+    values = {"2026-01": cells(len(texts), **dict.fromkeys(texts, 1.0))}
+    found.add(kpi(target=None, **facts), values)
+    found.judge("2026-01-01", "2026-02-28")
+    assert found.publish("2026-01-01", "2026-02-28").published
+    found.feed("orders", outstanding=everything, watermark=date(2026, 1, 31))
+    values["2026-02"] = cells(-len(texts), **dict.fromkeys(texts, -1.0))
+    found.add(kpi(target=None, **facts), values)
+    found.judge("2026-01-01", "2026-02-28")
+    found.publish("2026-01-01", "2026-02-28")
+
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["kpi", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        assert not ended.value.code, printed.err[-500:]
+        assert not obeyed(printed.out + printed.err)
+        return printed.out
+
+    for arguments in (
+        ["list"],
+        ["show", "revenue"],
+        ["show", "revenue", "--segment", "country"],
+        ["status"],
+        ["held"],
+        ["held", "revenue"],
+        ["as-of", "2026-03-05"],
+        ["revisions", "revenue"],
+        ["sql", "from kpi.observations"],
+        ["sql", "from kpi.catalog"],
+    ):
+        assert run(*arguments) and json.loads(run(*arguments, "--json"))
+    run("reject", "revenue", "2026-02", "--by", "controller", "--reason", everything)
+    assert visible(texts[0]) in run("held")
+    run("docs")
+    pages = {path.stem: Page(path.read_text()) for path in (tmp_path / "docs").iterdir()}
+    for page in pages.values():
+        assert not page.tags & {"script", "img", "b"}
+        assert not {name for name in page.attributes if name.startswith("on")}
+        for text in texts:
+            assert " ".join(visible(text).split()) in " ".join(page.text.split())

@@ -25,8 +25,15 @@ from metrics.catalog import Catalog, CatalogKpi
 from metrics.check_rules import RULES
 from metrics.company import data_dir
 from metrics.errors import NyckeltalError
+from metrics.text import one_line, visible
 
 _TEMPLATES = Path(__file__).parent
+_ESCAPED = ("index.j2", "page.j2")
+# Great Expectations escapes some of the texts that it gets, and replaces `$names` in others. So characters that mean
+# something to HTML or to it pass through it as characters without a meaning, and become HTML's entities after it.
+_SPECIAL = "<>&\"'$`"
+_STAND_INS = {ord(special): chr(0xE000 + place) for place, special in enumerate(_SPECIAL)}
+_ENTITIES = {ord(stand_in): f"&#{special};" for special, stand_in in _STAND_INS.items()}
 _ANSWERS = {"hold": "held", "publish_flagged": "flagged", "publish": "passed"}
 
 
@@ -87,7 +94,7 @@ def _page(catalog: Catalog, page: Page, verdicts: Sequence[Verdict]) -> str:
     judged_at = max(one.judged_at for one in verdicts)
     facts = {"page": page, "company": catalog.company, "judged_at": judged_at}
     html = str(_view().render({**document, "sections": sections}, "page.j2", **facts))
-    return html.replace("\n, ", "\n")  # it puts commas between the rows that have the same figure
+    return html.replace("\n, ", "\n").translate(_ENTITIES)  # it puts commas between the rows that have the same figure
 
 
 def _frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
@@ -95,7 +102,8 @@ def _frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     rows = []
     for one in verdicts:
         failing = "; ".join(f"{result.check}{_figures(result)}: {result.detail}" for result in one.failing)
-        row: dict[str, Any] = {"found": f"{one.time_period} {_ANSWERS[one.verdict]}: {failing}\n"}
+        finding = one_line(f"{one.time_period} {_ANSWERS[one.verdict]}: {failing}")
+        row: dict[str, Any] = {"found": f"{finding.translate(_STAND_INS)}\n"}
         for result in one.checks:
             row[result.check], row[f"{result.check}__limit"] = _figure_and_limit(result)
         rows.append(row)
@@ -121,11 +129,13 @@ def _view() -> Any:
     from jinja2 import ChoiceLoader, FileSystemLoader
 
     class View(DefaultJinjaPageView):  # type: ignore[misc]
-        """Great Expectations' blocks within our pages."""
+        """Great Expectations' blocks within our pages, in which every text is escaped."""
 
         def __init__(self) -> None:
             super().__init__()
             self.env.loader = ChoiceLoader([FileSystemLoader(_TEMPLATES), self.env.loader])
+            self.env.autoescape = lambda template: template in _ESCAPED
+            self.env.finalize = lambda value: visible(value) if type(value) is str else value
 
         def _validate_document(self, document: Any) -> None:
             """It has the sections that we chose."""
