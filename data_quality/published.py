@@ -185,11 +185,11 @@ def _comment(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
             text = tables.COLUMN_COMMENTS.get(f"{table}.{column}") or tables.COLUMN_COMMENTS[column]
             connection.execute(f"comment on column kpi.{table}.{column} is {literal(text)}")
     for name, (query, comment, columns) in tables.wide_views(catalog).items():
-        connection.execute(f"create view kpi.{name} as {query}")
-        connection.execute(f"comment on view kpi.{name} is {literal(comment)}")
+        connection.execute(f"create view kpi.{identifier(name)} as {query}")
+        connection.execute(f"comment on view kpi.{identifier(name)} is {literal(comment)}")
         for column in _columns(connection, name):
             text = columns.get(column) or tables.COLUMN_COMMENTS[column]
-            connection.execute(f"comment on column kpi.{name}.{identifier(column)} is {literal(text)}")
+            connection.execute(f"comment on column kpi.{identifier(name)}.{identifier(column)} is {literal(text)}")
     connection.execute(f"comment on macro table kpi.as_of is {literal(tables.MACRO_COMMENT)}")
 
 

@@ -18,10 +18,12 @@ from metrics.errors import NyckeltalError, Problems, did_you_mean
 from metrics.identities import Identity, identities
 from metrics.lineage import Lineage, Upstream, definition_hash, hashed
 from metrics.planner import Base, KpiPlan, bases, plan
+from metrics.quoting import jinja, literal
 from metrics.registry import Kpi, adopted_kpis
 from metrics.reviewed import Current, Record
 from metrics.rules import findings
 from metrics.semantic import Engine, SemanticLayer
+from metrics.text import visible
 
 
 def folder(company: Company) -> Path:
@@ -322,7 +324,7 @@ def _sources(company: Company) -> str:
     for feed in sorted(company.feeds.values(), key=lambda one: one.name):
         lines += [
             f"      - name: {feed.name}",
-            f"        description: {json.dumps(feed.description, ensure_ascii=False)}",
+            f"        description: {json.dumps(jinja(visible(feed.description)), ensure_ascii=False)}",
         ]
     return "\n".join(lines) + "\n"
 
@@ -330,5 +332,6 @@ def _sources(company: Company) -> str:
 def _company_model(company: Company) -> str:
     return (
         "-- The company's own facts, one row. Written by `kpi compile`.\n"
-        f"select\n    '{company.reporting_currency}' as reporting_currency,\n    '{company.time_zone}' as time_zone\n"
+        f"select\n    {literal(company.reporting_currency)} as reporting_currency,\n"
+        f"    {literal(company.time_zone)} as time_zone\n"
     )

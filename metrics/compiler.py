@@ -11,6 +11,7 @@ from metrics.bases import joined
 from metrics.cuts import KEYS
 from metrics.periods import PART_OF_WEEK
 from metrics.planner import Base, KpiPlan, Leaf
+from metrics.quoting import comment
 
 
 def kpi_sql(plan: KpiPlan, bases: Sequence[Base], definition_hash: str) -> str:
@@ -49,7 +50,7 @@ def kpi_sql(plan: KpiPlan, bases: Sequence[Base], definition_hash: str) -> str:
     if PART_OF_WEEK in plan.freqs:
         code = f"COALESCE({code}, CAST(period.period_start AS STRING))"
         end = f"COALESCE({end}, {{{{ part_of_week_end('period.period_start') }}}})"
-    return f"""-- {plan.kpi.definition.name} ({plan.kpi.id}).
+    return f"""{comment(f"{plan.kpi.definition.name} ({plan.kpi.id}).")}
 -- Written by `kpi compile`; change the definition, not this file.
 WITH {listed}
 SELECT

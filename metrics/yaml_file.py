@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import AliasEvent, ScalarEvent
+from ruamel.yaml.reader import ReaderError
 
 from metrics.errors import NyckeltalError, Problems, did_you_mean
+
+MAX_DEPTH = 50
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Strict(BaseModel):
     """A part of a YAML file: unknown keys are refused, and what was read doesn't change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Refused(ComposerError):  # type: ignore[misc]
+    """YAML that is valid and isn't read here."""
+
+    def __init__(self, problem: str, event: Any) -> None:
+        super().__init__(None, None, problem, event.start_mark)
+
+
+class _PlainComposer(Composer):  # type: ignore[misc]
+    """Refuses what makes a small file endless, and texts that no file or database can hold."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """The next node, as its base gives it."""
+        event = self.parser.peek_event()
+        if isinstance(event, AliasEvent):
+            raise _Refused(f"an alias (*{event.anchor}) is not supported; write the value out", event)
+        if isinstance(event, ScalarEvent) and _UNSTORABLE.search(event.value):
+            raise _Refused(r"a text holds a character that can't be stored (\0, or half of a surrogate pair)", event)
+        if self.depth == MAX_DEPTH:
+            raise _Refused(f"nested more than {MAX_DEPTH} levels deep", event)
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -39,13 +74,20 @@ def read(path: Path) -> CommentedMap:
 
     Raises NyckeltalError when there is no such file, it isn't YAML, or its top isn't a mapping.
     """
+    parser = YAML(typ="rt")
+    parser.Composer = _PlainComposer
     try:
-        document = YAML(typ="rt").load(path)
+        document = parser.load(path)
     except FileNotFoundError:
         raise NyckeltalError("there is no such file", file=path) from None
+    except _Refused as error:
+        raise NyckeltalError(error.problem, file=path, line=error.problem_mark.line + 1) from None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise NyckeltalError(f"not valid YAML: {error.problem}", file=path, line=line) from None
+    except ReaderError as error:
+        problem = f"not valid YAML: character U+{error.character:04X} must be written as an escape"
+        raise NyckeltalError(f"{problem}, at character {error.position + 1} of the file", file=path) from None
     except UnicodeDecodeError as error:
         raise NyckeltalError(f"not UTF-8 text: {error.reason} at byte {error.start}", file=path) from None
     except ValueError as error:  # a date such as 2026-02-30, whose place the parser doesn't tell

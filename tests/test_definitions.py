@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from metrics import yaml_file
 from metrics.check_rules import CheckSetting, GateSettings, merged, rules_for
-from metrics.company import PROJECT, Company
+from metrics.company import PROJECT, Company, CompanyFile
 from metrics.compiled import compile_company
 from metrics.errors import NyckeltalError, Problems
 from metrics.registry import adopted_kpis
@@ -162,3 +163,23 @@ def test_an_adoptions_setting_goes_over_the_standard_definitions() -> None:
     assert (rules["usual_change"].limit, rules["usual_change"].severity) == (7, "critical")
     assert rules["not_null"].off == "not of our data"
     assert rules["plausible_change"].off is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", r":2: an alias \(\*a\) is not supported; write the value out"),
+        ("name: &a [*a]\n", r":1: an alias \(\*a\)"),
+        ("x: &a {name: b}\n<<: *a\n", r":2: an alias"),
+        ("x: 1\nname: " + "[" * 20_000, ":2: nested more than 50 levels deep"),
+        ("x: 1\nname: " + "{a: " * 20_000, ":2: nested more than 50 levels deep"),
+        ('x: 1\nname: "a\\0"\n', ":2: a text holds a character that can't be stored"),
+        ('x: 1\n"a\\ud800": 1\n', ":2: a text holds a character that can't be stored"),
+        ("name: a\x1b[31m\n", r"not valid YAML: character U\+001B must be written as an escape, at character 8"),
+    ],
+)
+def test_a_file_that_is_endless_or_cannot_be_stored_is_refused_at_once(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "company.yml"
+    file.write_text(text)
+    with pytest.raises(NyckeltalError, match=told):
+        yaml_file.load(file, CompanyFile)
