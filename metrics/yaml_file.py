@@ -26,14 +26,14 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Refused(ComposerError):  # type: ignore[misc]
+class _Refused(ComposerError):
     """YAML that is valid and isn't read here."""
 
     def __init__(self, problem: str, event: Any) -> None:
         super().__init__(None, None, problem, event.start_mark)
 
 
-class _PlainComposer(Composer):  # type: ignore[misc]
+class _PlainComposer(Composer):
     """Refuses what makes a small file endless, and texts that no file or database can hold."""
 
     depth = 0
