@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pyarrow.compute as pc
 
-from data_quality import admission, offer, published, release, warehouse
+from data_quality import admission, offer, published, readiness, release, warehouse
 from data_quality.admission import Held
 from data_quality.candidates import Loaded
 from data_quality.ledger import Ledger
@@ -78,7 +78,7 @@ def decide(
     with releasing():
         ledger = Ledger.open(deployment.ledger_path(), make=False)
         verify(ledger).require_sound(deployment.ledger_path())
-        release.require_clock(ledger, company)
+        readiness.require(company)
         published.renew(deployment.ledger_path(), deployment.published_path())  # what an interrupted one left undone
         said = {"kpi_id": kpi_id, "decision": decision, "reason": reason, "decided_by": by}
         unreleased = _unreleased(ledger, said)

@@ -101,6 +101,7 @@ RELEASES = _schema(
     ("catalog", _TEXT),
     ("batch_id", _TEXT),
     ("manifest", _TEXT),  # a line for each row that the release covers, so that a damaged one can be named
+    ("note", _TEXT),  # what a person stated with the release: that the clock had stood ahead before it
     required="release_id sequence realtime_start published_at n_observations n_verdicts content_hash catalog",
 )
 # In the order in which they are made: with the releases, the ledger is there.
@@ -114,6 +115,20 @@ _KEYS = {
     "verdicts": ("kpi_id", "freq", "time_period"),
     "decisions": ("decision_id",),
     "releases": ("sequence",),
+}
+# No release was made after a later one: where the clock stood ahead, its time is taken to be the next one's.
+_RELEASE_TIMES = """
+with times as (
+    select release_id, sequence, min(published_at) over later as published_at, min(realtime_start) over later
+        as realtime_start
+    from releases
+    window later as (order by sequence rows between current row and unbounded following)
+)
+"""
+_CORRECTED = {
+    "published_at": "times.published_at",
+    "realtime_start": "times.realtime_start",
+    "judged_at": "least(rows.judged_at, times.published_at)",
 }
 TRANSACTION = "ledger"  # the Delta application id whose transaction version is the newest sequence
 Rows = Sequence[dict[str, Any]]
@@ -137,26 +152,21 @@ class Ledger:
 
         With `make` its tables are made where there is no ledger yet, and an older ledger gets the columns that were
         added since; without, nothing is written.
-        Raises NyckeltalError when it can't be read or made, or isn't whole.
+        Raises NyckeltalError when it can't be read or made, or isn't whole: a table lacks that others show there was.
         """
-        names = list(SCHEMAS)
-        # Releases first: while another process makes the ledger, they come last.
-        found = {name: ledger_tables.find(f"{root.rstrip('/')}/{name}", SCHEMAS[name]) for name in reversed(names)}
-        lacking = [name for name in names if found[name] is None]
-        if lacking and found["releases"] is not None:
-            raise NyckeltalError("the ledger lacks a table that it had", file=root, expected=", ".join(lacking))
-        if lacking and not make:
+        found = _tables(root)
+        if not make and any(table is None for table in found.values()):
             raise NyckeltalError("there is no ledger here; `kpi run` makes it, NYCKELTAL_LEDGER says where", file=root)
         tables: dict[str, DeltaTable] = {}
-        for name in names:
-            table = found[name] or ledger_tables.make(f"{root.rstrip('/')}/{name}", SCHEMAS[name])
-            tables[name] = ledger_tables.add_columns(table, SCHEMAS[name]) if make else table
+        for name, schema in SCHEMAS.items():
+            table = found[name] or ledger_tables.make(_location(root, name), schema)
+            tables[name] = ledger_tables.add_columns(table, schema) if make else table
         return Ledger(root, tables)
 
     @staticmethod
     def find(root: str) -> Ledger | None:
         """The ledger as `open` without `make` gives it; None where there is none yet."""
-        return Ledger.open(root, make=False) if ledger_tables.find(f"{root.rstrip('/')}/releases", RELEASES) else None
+        return None if _tables(root)["releases"] is None else Ledger.open(root, make=False)
 
     def rows(self, name: TableName) -> pa.Table:
         """Every row of a table, those of interrupted releases too.
@@ -199,6 +209,7 @@ class Ledger:
         published_at: datetime,
         catalog: str,
         batch_id: str | None,
+        note: str | None = None,
     ) -> dict[str, Any]:
         """Append one release and give back its row. Its rows need no release_id, realtime_start or published_at.
 
@@ -228,6 +239,7 @@ class Ledger:
             "previous_hash": row_hash(newest) if newest else None,
             "catalog": catalog,
             "batch_id": batch_id,
+            "note": note,
         }
         row["manifest"] = "\n".join(
             [
@@ -300,9 +312,11 @@ class Ledger:
         return pa.Table.from_pylist(list(found.values()), schema=schema)
 
     def _committed(self, name: TableName) -> pa.Table:
-        sql = "select rows.*, releases.sequence from rows join releases on rows.release_id = releases.release_id"
-        schema = SCHEMAS[name].append(pa.field("sequence", _COUNT))
-        return ledger_tables.query(sql, schema, rows=self.tables[name], releases=self.tables["releases"])
+        schema = SCHEMAS[name]
+        columns = ", ".join(f"{_CORRECTED.get(field.name, f'rows.{field.name}')} as {field.name}" for field in schema)
+        sql = f"{_RELEASE_TIMES} select {columns}, times.sequence from rows join times using (release_id)"
+        sequenced = schema.append(pa.field("sequence", _COUNT))
+        return ledger_tables.query(sql, sequenced, rows=self.tables[name], releases=self.tables["releases"])
 
     def _write(self, name: str, rows: pa.Table, commit: CommitProperties | None = None) -> None:
         if rows.num_rows:
@@ -311,6 +325,34 @@ class Ledger:
             except CommitFailedError as error:
                 problem = f"another writer was first: {ledger_tables.reason(error)}"
                 raise ConcurrentRelease(problem, file=self.root) from None
+
+
+def _location(root: str, name: str) -> str:
+    return f"{root.rstrip('/')}/{name}"
+
+
+def _tables(root: str) -> dict[str, DeltaTable | None]:
+    """Each table of the ledger, None where there is none.
+
+    Tables that were made and never written to are what an interrupted start leaves, and no ledger yet.
+    Raises NyckeltalError when some are missing though there was a ledger: made anew, they would erase its history.
+    """
+    for attempt in (1, 2):  # the second look is for a ledger that another process makes and writes to meanwhile
+        # Releases first, as they are made last.
+        found = {name: ledger_tables.find(_location(root, name), SCHEMAS[name]) for name in reversed(SCHEMAS)}
+        lacking = [name for name in SCHEMAS if found[name] is None]
+        written = found["releases"] is not None or any(table and table.version() > 0 for table in found.values())
+        if not lacking or not (written or any(ledger_tables.has_files(_location(root, name)) for name in lacking)):
+            break
+        if attempt == 2:
+            problem = (
+                f"the ledger isn't whole: the Delta log of {', '.join(lacking)} is missing, and other files of the"
+                " ledger are there"
+            )
+            raise NyckeltalError(
+                f"{problem}; restore it from a backup. Nothing was written", file=root, expected="_delta_log"
+            )
+    return found
 
 
 def canonical(name: str, rows: Rows) -> list[str]:

@@ -12,11 +12,14 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import FileSelector, PyFileSystem
 
 from metrics.errors import NyckeltalError
 
 # A store that can't be reached is told within seconds; by default it is asked for three minutes.
 _STORE_OPTIONS = {"max_retries": "3", "retry_timeout": "10s", "connect_timeout": "3s"}
+_OF_A_TABLE = re.compile(r"\.parquet$|^\d{20}\.json$")  # not what an interrupted commit leaves
 FAILURES = (OSError, DeltaError, pa.ArrowException)
 
 
@@ -35,6 +38,23 @@ def find(location: str, schema: pa.Schema) -> DeltaTable | None:
     if lacking:
         raise NyckeltalError("is no table of a ledger: it lacks columns", file=location, expected=", ".join(lacking))
     return table
+
+
+def has_files(location: str) -> bool:
+    """Whether files of a Delta table lie at a location at which no table is found: rows, or a part of its log.
+
+    Raises NyckeltalError when the location can't be listed.
+    """
+    try:
+        if "://" not in location:
+            names = [path.name for path in Path(location).rglob("*")]
+        else:
+            files = PyFileSystem(DeltaStorageHandler(location, _options(location)))
+            listed = files.get_file_info(FileSelector("", allow_not_found=True, recursive=True))
+            names = [file.base_name for file in listed]
+    except FAILURES as error:
+        raise NyckeltalError(f"the ledger can't be opened: {reason(error)}", file=location) from None
+    return any(_OF_A_TABLE.search(name) for name in names)
 
 
 def make(location: str, schema: pa.Schema) -> DeltaTable:

@@ -146,6 +146,8 @@ def _chain(releases: list[dict[str, Any]], committed: int) -> Iterator[Finding]:
         adjacent = row["sequence"] == before["sequence"] + 1
         if adjacent and row["previous_hash"] != row_hash(before) and not {before["sequence"], row["sequence"]} & faulty:
             yield finding(before["sequence"], "altered", f"its hash isn't the one that release {row['sequence']} holds")
+        if adjacent and row["published_at"] < before["published_at"] and not row["note"]:
+            yield finding(row["sequence"], "reordered", "it is dated before the release before it, and doesn't say why")
 
 
 def _content(release: dict[str, Any], rows: Rows) -> Iterator[Finding]:

@@ -115,11 +115,14 @@ from ledger_decisions
 order by decided_at, decision_id
 """
 
+# As in the ledger's observations, a release isn't later than the one after it.
 RELEASES = """
 select
-    release_id, sequence, realtime_start, published_at, n_observations, n_verdicts, content_hash, previous_hash,
-    batch_id
+    release_id, sequence,
+    min(realtime_start) over later as realtime_start, min(published_at) over later as published_at,
+    n_observations, n_verdicts, content_hash, previous_hash, batch_id, note
 from ledger_releases
+window later as (order by sequence rows between current row and unbounded following)
 order by sequence
 """
 
@@ -250,6 +253,8 @@ COLUMN_COMMENTS = {
     "n_verdicts": "How many verdicts the release appended",
     "content_hash": "SHA-256 of what the release appended and of the definitions in force",
     "previous_hash": "SHA-256 of the release row before this one",
+    "note": "What a person stated with the release: that the clock had stood ahead at the one before it, so that this"
+    " one's time holds for both; NULL for others",
     "closes_on": "Last day on which the period is open: until then values are provisional and revise by themselves,"
     " after it a changed value is held until someone decides",
     "state": "open or closed, on the day of the newest release",

@@ -13,7 +13,7 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from data_quality import admission, ledger_compact, offer, published, verdict, warehouse
+from data_quality import admission, ledger_compact, offer, published, readiness, verdict, warehouse
 from data_quality.admission import Changes, Held
 from data_quality.ledger import VERDICTS, ConcurrentRelease, Ledger
 from data_quality.ledger_lock import releasing
@@ -22,7 +22,6 @@ from metrics import clock
 from metrics import company as deployment
 from metrics.catalog import Catalog
 from metrics.company import Company
-from metrics.errors import NyckeltalError
 
 ATTEMPTS = 3
 
@@ -66,8 +65,8 @@ def publish(company: Company, catalog: Catalog, first: date, last: date) -> Rele
     decision names CLOSED_PERIOD or REFACTORING.
     Appends new vintages and verdicts to the ledger and swaps the published file. It finishes what an interrupted
     release left undone; a decision that no release covers yet makes one. With nothing new it appends nothing.
-    Raises NyckeltalError when the warehouse or the data folder can't be used, or the clock stands before the last
-    release.
+    Raises NyckeltalError when the warehouse or the data folder can't be used, or no release could be made now
+    (`readiness.py`).
     """
     with releasing():  # releases on one machine come after each other; one from elsewhere the ledger itself refuses
         with warehouse.connect() as connection:
@@ -87,18 +86,10 @@ def release(offered: Offer, company: Company, catalog: Catalog) -> Release:
     raise AssertionError("unreachable")
 
 
-def require_clock(ledger: Ledger, company: Company) -> None:
-    """Raises NyckeltalError when the clock stands before the last release."""
-    newest, now = ledger.newest, clock.now()
-    if newest and (now < newest["published_at"] or clock.today(company.time_zone) < newest["realtime_start"]):
-        raise NyckeltalError(
-            "the clock stands before the last release", found=now.isoformat(), expected=newest["published_at"]
-        )
-
-
 def _release(offered: Offer, company: Company, catalog: Catalog) -> Release:
+    deliveries = [feed.newest_delivery for feed in offered.feeds.values() if feed.newest_delivery]
+    readiness.require(company, max(deliveries, default=None))
     ledger = Ledger.open(deployment.ledger_path())
-    require_clock(ledger, company)
     now, today = clock.now(), clock.today(company.time_zone)
     newest = ledger.newest
     found = admission.admit(offered, ledger, catalog, today)

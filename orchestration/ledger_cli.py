@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from metrics.company import ledger_path, published_path
+from orchestration.lock import writing
 from orchestration.terminal import DONE, FAILED, console, print_json, styled
 
 if TYPE_CHECKING:  # Delta and Arrow take a third of a second to import; other commands don't need them.
@@ -58,6 +59,21 @@ def compact(as_json: Json = False) -> None:
     for one in tables:
         counts = f"{one.table}: {one.files_before} → {one.files_after} files"
         console().print(styled(DONE, counts), highlight=False)
+
+
+@app.command()
+def set_clock_back(
+    reason: Annotated[str, typer.Option(help="What had happened. It is published with the release.")],
+    by: Annotated[str, typer.Option(envvar="USER", help="Who says so, as in roles.yml; recorded, not authenticated.")],
+) -> None:
+    """Record that the clock stood ahead at the newest release, so that releases go on from the present time."""
+    from data_quality import clock_correction
+    from metrics.company import Company
+
+    with writing():
+        row = clock_correction.set_back(Company.load(), reason=reason, by=by)
+    told = f"Release {row['sequence']} records it; the clock stands at {row['published_at']:%Y-%m-%d %H:%M} UTC."
+    console().print(styled(DONE, told), highlight=False)
 
 
 def _report(root: str, result: Verification) -> None:

@@ -350,7 +350,7 @@ def test_what_can_not_be_decided_is_told_and_nothing_recorded(warehouse: Warehou
 
 def test_on_a_ledger_that_is_ahead_or_not_sound_nothing_is_decided(warehouse: Warehouse) -> None:
     warehouse.now("2026-03-04T06:00:00")
-    refused(warehouse, "clock stands before the last release")
+    refused(warehouse, "clock stands before the newest release")
     warehouse.judge(*SPAN)  # an older warehouse, put back
     warehouse.now("2026-03-06T06:00:00")
     refused(warehouse, "the ledger holds a newer verdict on revenue 2026-01")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import boto3
@@ -120,6 +121,24 @@ def test_a_store_that_cannot_be_reached_is_said_within_seconds(root: str, monkey
             Ledger.open(root, make=make)
         assert "\n" not in str(raised.value)
     assert time.perf_counter() - started < 15
+
+
+@pytest.mark.parametrize("lost", ["releases/_delta_log", "observations/_delta_log", "verdicts", "*/_delta_log"])
+def test_what_is_lost_of_a_ledger_is_refused(root: str, endpoint: str, lost: str) -> None:
+    released(root)
+    store = boto3.client("s3", endpoint_url=endpoint)
+    prefix = root.removeprefix("s3://ledger/")
+    kept = []
+    for found in store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]:
+        if fnmatch(found["Key"], f"{prefix}/{lost}/*"):
+            store.delete_object(Bucket="ledger", Key=found["Key"])
+        else:
+            kept.append(found["Key"])
+    for make in (True, False):
+        with pytest.raises(NyckeltalError, match="isn't whole"):
+            Ledger.open(root, make=make)
+    left = store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]
+    assert [found["Key"] for found in left] == kept
 
 
 def test_a_bucket_that_is_not_there_is_said(root: str) -> None:

@@ -14,6 +14,7 @@ from dagster import (
     multi_asset,
 )
 
+from data_quality import readiness
 from metrics.company import Company
 from orchestration.lock import writing
 from orchestration.resources import RunResources
@@ -50,9 +51,11 @@ def raw_assets(company: Company) -> AssetsDefinition:
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         # dlt takes a second to import, and only this step needs it.
         from orchestration.ingest.load import ingest
+        from orchestration.ingest.source_files import newest_delivery
 
         chosen = sorted(key.path[-1] for key in context.selected_asset_keys)
         with run.stages.stage("ingest"), writing():
+            readiness.require(company, newest_delivery(feeds))
             reports = ingest(company, chosen)
         run.feed_reports.extend(reports)
         for report in reports:

@@ -26,7 +26,7 @@ from dagster import (
 )
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
-from data_quality import gate, release
+from data_quality import gate, readiness, release
 from data_quality.admission import Held
 from data_quality.release import Release
 from data_quality.verdict import Verdict
@@ -87,6 +87,7 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
         first, last = parse(keys[0]).start, parse(keys[-1]).end
         with writing():
             with run.stages.stage("gate"):
+                readiness.require(company)
                 builds.outdate(catalog)
                 run.verdicts = gate.judge(company, catalog, first, last)
             with run.stages.stage("publication"):

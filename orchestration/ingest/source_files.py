@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +64,15 @@ def listed(feed: Feed) -> list[SourceFile]:
     if not found:
         raise NoFiles(_why_nothing(filesystem, pattern, feed))
     return sorted(found, key=lambda file: file.name)
+
+
+def newest_delivery(feeds: Iterable[Feed]) -> datetime | None:
+    """When the newest file of those feeds was delivered; None where none can be listed."""
+    found = []
+    for feed in feeds:
+        with suppress(NoFiles):
+            found += [file.modified for file in listed(feed)]
+    return max(found, default=None)
 
 
 def _matching(filesystem: Any, pattern: str, feed: Feed) -> list[SourceFile]:

@@ -1,0 +1,90 @@
+"""A ledger of which a part or all is lost is refused, and never begun anew beside what is left of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from data_quality import published
+from data_quality.ledger import SCHEMAS, Ledger
+from data_quality.ledger_verify import verify
+from metrics import company
+from metrics.errors import NyckeltalError
+from tests import warehouse_factory
+from tests.ledger_factory import append, observation, verdict
+from tests.warehouse_factory import Warehouse, cells, kpi
+
+SPAN = ("2026-01-01", "2026-01-31")
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("lost", ["{name}/_delta_log", "{name}"])
+def test_a_table_that_lost_its_log_or_its_folder_is_refused(tmp_path: Path, name: str, lost: str) -> None:
+    root = tmp_path / "ledger"
+    ledger = Ledger.open(str(root))
+    append(ledger, observation(), verdicts=[verdict()])
+    ledger.decide("revenue", "review", reason="looks right", decided_by="cfo")
+    shutil.rmtree(root / lost.format(name=name))
+    before = sorted(root.rglob("*"))
+    for opened in (Ledger.open, Ledger.find, lambda at: Ledger.open(at, make=False)):
+        with pytest.raises(NyckeltalError, match=f"the Delta log of {name} is missing.*restore it from a backup"):
+            opened(str(root))
+    assert sorted(root.rglob("*")) == before
+
+
+def test_rows_without_any_log_are_refused(tmp_path: Path) -> None:
+    root = tmp_path / "ledger"
+    append(Ledger.open(str(root)), observation())
+    for name in SCHEMAS:
+        shutil.rmtree(root / name / "_delta_log")
+    with pytest.raises(NyckeltalError, match="isn't whole"):
+        Ledger.open(str(root))
+
+
+def test_what_an_interrupted_start_left_is_completed(tmp_path: Path) -> None:
+    root = tmp_path / "ledger"
+    Ledger.open(str(root))
+    shutil.rmtree(root / "releases")
+    shutil.rmtree(root / "decisions" / "_delta_log")
+    (root / "decisions" / "_delta_log").mkdir()
+    (root / "decisions" / "_delta_log" / "_commit_1.json.tmp").write_text("")
+    assert Ledger.find(str(root)) is None
+    assert append(Ledger.open(str(root)), observation())["sequence"] == 1
+
+
+@pytest.fixture
+def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """One release of January, another one prepared."""
+    warehouse = warehouse_factory.make(tmp_path, monkeypatch)
+    warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25)})
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    shutil.copytree(tmp_path / "ledger", tmp_path / "backup")
+    warehouse.now("2026-03-06T06:00:00")
+    warehouse.add(kpi("margin"), {"2026-01": cells(10, SE=5, NO=5)})
+    warehouse.judge(*SPAN)
+    yield warehouse
+
+
+def test_a_lost_folder_is_not_begun_anew_while_the_published_file_is_there(released: Warehouse, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "ledger")
+    before = company.published_path().read_bytes()
+    with pytest.raises(NyckeltalError, match=r"holds release 1, which the ledger lacks.*kpi ledger rebuild"):
+        released.publish(*SPAN)
+    assert company.published_path().read_bytes() == before
+    company.published_path().unlink()  # whoever wants a new ledger says so
+    assert released.publish(*SPAN).sequence == 1
+
+
+def test_an_older_copy_is_refused_until_it_is_said_that_it_stands(released: Warehouse, tmp_path: Path) -> None:
+    assert released.publish(*SPAN).sequence == 2
+    shutil.rmtree(tmp_path / "ledger")
+    shutil.copytree(tmp_path / "backup", tmp_path / "ledger")
+    with pytest.raises(NyckeltalError, match="holds release 2, which the ledger lacks"):
+        released.publish(*SPAN)
+    published.rebuild(company.ledger_path(), company.published_path())
+    assert released.publish(*SPAN).sequence == 2
+    assert verify(Ledger.open(company.ledger_path())).findings == ()
