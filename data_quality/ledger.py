@@ -345,13 +345,8 @@ def _tables(root: str) -> dict[str, DeltaTable | None]:
         if not lacking or not (written or any(ledger_tables.has_files(_location(root, name)) for name in lacking)):
             break
         if attempt == 2:
-            problem = (
-                f"the ledger isn't whole: the Delta log of {', '.join(lacking)} is missing, and other files of the"
-                " ledger are there"
-            )
-            raise NyckeltalError(
-                f"{problem}; restore it from a backup. Nothing was written", file=root, expected="_delta_log"
-            )
+            problem = "restore the ledger from a backup, as nothing was written here: it lacks a table that it had"
+            raise NyckeltalError(problem, file=root, expected=", ".join(lacking))
     return found
 
 

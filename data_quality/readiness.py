@@ -58,7 +58,7 @@ def require_clock(ledger: Ledger, company: Company, newest_delivery: datetime | 
 
 
 def require_published(ledger: Ledger | None) -> None:
-    """Raises NyckeltalError when the published file, or that of an earlier version, holds a release not in the ledger."""
+    """Raises NyckeltalError when the published file, or an earlier version's, holds a release not in the ledger."""
     known = {row["release_id"] for row in ledger.releases} if ledger else set()
     for path in (deployment.published_path(), deployment.former_published_path()):
         newest = _newest_published(path)

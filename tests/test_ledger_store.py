@@ -135,7 +135,7 @@ def test_what_is_lost_of_a_ledger_is_refused(root: str, endpoint: str, lost: str
         else:
             kept.append(found["Key"])
     for make in (True, False):
-        with pytest.raises(NyckeltalError, match="isn't whole"):
+        with pytest.raises(NyckeltalError, match="lacks a table that it had"):
             Ledger.open(root, make=make)
     left = store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]
     assert [found["Key"] for found in left] == kept
