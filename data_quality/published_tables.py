@@ -42,6 +42,8 @@ with latest as (
 compared as (
     select
         l.*, c.unit, c.direction,
+        coalesce(l.period_start = max(l.period_start) filter (l.segment = '_T' and l.obs_status not in ('O', 'M'))
+            over (partition by l.kpi_id, l.freq), false) as is_newest,
         case when l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) then c.target end as target,
         b.obs_value as previous_value,
         y.obs_value as year_ago_value,
@@ -57,8 +59,8 @@ compared as (
         and y.time_period = (left(l.time_period, 4)::integer - 1)::varchar || substr(l.time_period, 5)
 )
 select
-    kpi_id, freq, time_period, period_start, period_end, segment, member, obs_value, numerator, denominator, n_obs,
-    target,
+    kpi_id, freq, time_period, period_start, period_end, is_newest, segment, member,
+    obs_value, numerator, denominator, n_obs, target,
     case direction when 'up' then obs_value >= target when 'down' then obs_value <= target end as target_attained,
     previous_value,
     case when unit = 'fraction' then obs_value - previous_value
@@ -179,10 +181,14 @@ COLUMN_COMMENTS = {
     "segment": "The dimension by which the KPI is cut; _T is the total",
     "member": "The dimension's value; _T is the total, _U unknown",
     "obs_value": "The value, in the KPI's unit; NULL when suppressed or missing (see obs_status)",
-    "numerator": "The numerator of a ratio, NULL for other KPIs and for pay",
-    "denominator": "The denominator of a ratio, NULL for other KPIs and for pay",
+    "is_newest": "Whether the period is the newest of the KPI at this frequency: the last one whose total isn't"
+    " missing. With segment = '_T' it gives one row for each KPI and frequency",
+    "numerator": "The numerator of a ratio, for other KPIs the value itself; NULL for pay, and where suppressed or"
+    " missing",
+    "denominator": "The denominator of a ratio; NULL for other KPIs, for pay, and where suppressed or missing",
     "n_obs": "How many source rows the value rests on",
-    "target": "The KPI's target, in its unit; on totals, and only on the frequency for which it is stated",
+    "target": "The KPI's target, in its unit; on totals, and only at the frequency for which it is stated"
+    " (catalog.target_freq; at all of them where that is NULL)",
     "target_attained": "Whether the value reaches the target; NULL without a target, or where the KPI has no direction",
     "previous_value": "The value of the period before; NULL when there is none or it is suppressed",
     "change_previous": "Change on previous_value: relative (0.05 is 5 %), for fractions the difference",

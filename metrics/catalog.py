@@ -103,6 +103,16 @@ class CatalogKpi(BaseModel):
         """Of every check of the gate, what failing it does to this KPI."""
         return {name: rule.severity for name, rule in self.rules.items()}
 
+    @property
+    def main_freq(self) -> str:
+        """The frequency at which it is looked at where none is named: M, else the next longer one, else W."""
+        return next(freq for freq in ("M", "Q", "A", "W") if freq in self.freqs)
+
+    @property
+    def shown_freqs(self) -> tuple[str, ...]:
+        """The frequencies of its newest values in a summary: the main one, and that of its target."""
+        return tuple(dict.fromkeys((self.main_freq, self.target_freq or self.main_freq)))
+
     def target_at(self, freq: str) -> float | None:
         """The target for values of that frequency; None where none is stated (a yearly sum has no weekly target)."""
         return self.target if self.target_freq in (None, freq) else None

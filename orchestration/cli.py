@@ -16,7 +16,6 @@ import typer
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company, data_dir, published_path
 from metrics.errors import NyckeltalError, did_you_mean
-from metrics.periods import FREQ_NAMES
 from orchestration import decide_cli, ledger_cli, lookup_cli
 from orchestration.terminal import DONE, FAILED, console, print_json, styled
 
@@ -39,9 +38,8 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Bring in the sources, build, judge the months that are still open and publish: the job `refresh`."""
-    from orchestration import partitions, published, report
+    from orchestration import partitions, published, report, stage_display
     from orchestration import run as main_job
-    from orchestration.stages import Stages
 
     company = Company.load()
     if period is not None and whole:
@@ -58,9 +56,9 @@ def run(
         print_json({"release": result.release, "held": result.release.held, "seconds": result.seconds}, _plain)
         return
     terminal = console()  # this very stream, also while the run sends what libraries print elsewhere
-    with terminal.status(styled("start")) as status:
-        result = main_job.run(company, first, last, Stages(announce=lambda stage: status.update(styled(stage))))
-    report.run_summary(terminal, result, published.newest_totals())
+    with stage_display.shown(terminal) as stages:
+        result = main_job.run(company, first, last, stages)
+    report.run_summary(terminal, result, published.newest_totals(result.catalog))
 
 
 @app.command()
@@ -178,13 +176,13 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         print_json([kpi.model_dump(mode="json") for kpi in catalog.kpis])
         return
-    console().print(report.catalog_table(catalog))
+    report.print_catalog(console(), catalog)
 
 
 @app.command()
 def show(
     kpi_id: Annotated[str, typer.Argument(metavar="KPI")],
-    freq: Annotated[str, typer.Option(help="W, M, Q or A.")] = "M",
+    freq: Annotated[str | None, typer.Option(help="W, M, Q or A; else M, or what there is.")] = None,
     segment: Annotated[str | None, typer.Option(help="Cut by this segment, such as country.")] = None,
     last: Annotated[int, typer.Option(min=1, help="How many periods, counted back from the newest.")] = 12,
     as_json: Json = False,
@@ -194,9 +192,7 @@ def show(
 
     catalog = Catalog.read(Company.load())
     kpi = catalog.kpi(kpi_id)
-    if freq not in kpi.freqs:
-        problem = f"{kpi_id} is not published {FREQ_NAMES.get(freq, 'at such a frequency')}"
-        raise NyckeltalError(problem, field="--freq", found=freq, expected=" or ".join(kpi.freqs))
+    freq = lookup_cli.known_freq(freq or kpi.main_freq, kpi)
     if segment is not None and segment not in kpi.segments:
         problem = f"{kpi_id} is not cut by that segment{did_you_mean(segment, kpi.segments)}"
         raise NyckeltalError(problem, field="--segment", found=segment, expected=" or ".join(kpi.segments))
@@ -204,30 +200,25 @@ def show(
     if as_json:
         print_json(rows)
         return
-    console().print(report.series_table(catalog, kpi, rows, segment))
+    report.print_series(console(), catalog, kpi, freq, rows, segment)
 
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Where things stand: each KPI's newest month, the newest release, what is held and why, reviews overdue."""
+    """Where things stand: what is held and why, reviews overdue, each KPI's newest value, the newest release."""
     from orchestration import published, report
 
     company = Company.load()
     catalog = Catalog.read(company)
     releases = published.query("select * from kpi.releases order by sequence desc limit 1")
-    rows = published.newest_totals()
+    rows = published.newest_totals(catalog)
     held = published.held()
     overdue = report.overdue_reviews(catalog, published.reviews(), company.time_zone)
     if as_json:
         found = {"newest": rows, "held": held, "reviews_overdue": overdue}
         print_json({"release": releases[0] if releases else None, **found})
         return
-    terminal = console()
-    report.status(terminal, catalog, releases, rows, held)
-    if overdue:
-        told = ", ".join(f"{kpi_id} (since {day})" for kpi_id, day in overdue.items())
-        reminder = styled(("Reviews overdue:", "yellow"), f" {told}. `kpi review` records one.")
-        terminal.print(reminder, highlight=False)
+    report.status(console(), catalog, releases, rows, held, overdue)
 
 
 @app.command()
@@ -248,7 +239,7 @@ def sql(
     if as_csv:
         csv.writer(sys.stdout, lineterminator="\n").writerows([names, *rows])
         return
-    console().print(report.plain_table(names, rows))
+    report.print_query(console(), names, rows)
 
 
 @app.command()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +14,8 @@ from data_quality.decisions import Decided
 from data_quality.verdict import CheckResult
 from data_quality.waiting import Waiting
 from metrics.catalog import Catalog, CatalogKpi
-from orchestration.report import change, number
+from orchestration.formats import change, number
+from orchestration.tables import Cell, Column, number_column, print_with_notes
 from orchestration.terminal import DONE, styled
 
 NOT_AUTHENTICATED = "recorded, not authenticated"
@@ -35,7 +35,7 @@ def overview(console: Console, catalog: Catalog, found: Sequence[Waiting], whole
         by_state["start of history"] = start
     for state, ones in by_state.items():
         if ones:
-            console.print(_table(catalog, STATES[state], ones))
+            _print_waiting(console, catalog, STATES[state], ones)
     if by_state["decide"]:
         one = by_state["decide"][0]
         hint = styled((f"kpi held {one.kpi_id}", "bold"), " shows all the evidence. Decide with")
@@ -58,13 +58,16 @@ def evidence(console: Console, catalog: Catalog, kpi: CatalogKpi, found: Sequenc
         if not one.checks or one.state == "judge again":
             table.add_row("why", one.reason)
         for result in one.checks:
-            table.add_row(result.check, _finding(result))
+            table.add_row(result.check, _finding(result) + ("" if _holds(result) else "; only a warning"))
         if kpi.protected:
             table.add_row("values", "of a KPI that reads personnel data, no figure leaves the warehouse")
         else:
-            table.add_row("published", number(one.published_value, kpi.unit, catalog.reporting_currency))
             difference = change(one.candidate_value, one.published_value, kpi.unit)
-            now = number(one.candidate_value, kpi.unit, catalog.reporting_currency)
+            before, now = (
+                number(value, kpi.unit, catalog.reporting_currency, exact=True)
+                for value in (one.published_value, one.candidate_value)
+            )
+            table.add_row("published", before)
             table.add_row("candidate", now if one.published_value is None else f"{now} ({difference})")
         for feed in one.feeds:
             came = f", newest delivery {feed.newest_delivery:%Y-%m-%d %H:%M}" if feed.newest_delivery else ""
@@ -115,23 +118,24 @@ def _before_the_data(count: int) -> Text:
     return styled((f"{count:,} periods are held as they begin before the data does; --all lists them.", "dim"))
 
 
-def _table(catalog: Catalog, title: str, found: Sequence[Waiting]) -> Table:
-    table = Table(title=title.capitalize(), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("KPI", no_wrap=True)
-    table.add_column("period", no_wrap=True)
-    table.add_column("why", overflow="fold")
-    for name in ("published", "candidate", "change"):
-        table.add_column(name, justify="right", no_wrap=True)
+def _print_waiting(console: Console, catalog: Catalog, title: str, found: Sequence[Waiting]) -> None:
+    columns = [Column("KPI"), Column("period"), *map(number_column, ("published", "candidate", "change"))]
+    rows: list[tuple[list[Cell], str]] = []
     for one in found:
         kpi = catalog.kpi(one.kpi_id)
         values = [number(v, kpi.unit, catalog.reporting_currency) for v in (one.published_value, one.candidate_value)]
         difference = change(one.candidate_value, one.published_value, kpi.unit)
         if one.state == "decide" and one.checks:
-            why = "\n".join(f"{result.check}: {result.detail}" for result in one.checks)
+            why = "\n".join(f"{result.check}: {result.detail}" for result in one.checks if _holds(result))
         else:
             why = _standing(one.standing) if one.state == "rejected" and one.standing else one.reason
-        table.add_row(one.kpi_id, one.time_period, why, *values, difference)
-    return table
+        rows.append(([one.kpi_id, one.time_period, *values, difference], why))
+    print_with_notes(console, columns, rows, title=title.capitalize())
+
+
+def _holds(result: CheckResult) -> bool:
+    """Whether the failing check holds the key, rather than only flagging it."""
+    return result.severity == "critical" or result.outcome == "not_evaluated"
 
 
 def _finding(result: CheckResult) -> str:

@@ -18,7 +18,8 @@ from orchestration.terminal import console, print_json
 
 app = typer.Typer()
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
-Freq = Annotated[str, typer.Option(help="W, M, Q or A.")]
+Freq = Annotated[str | None, typer.Option(help="W, M, Q or A; else M, or what there is.")]
+Last = Annotated[int, typer.Option(min=1, help="How many periods, counted back from the newest.")]
 
 
 @app.command()
@@ -33,13 +34,13 @@ def calendar(
     company = Company.load()
     today = clock.today(company.time_zone)
     if freq is not None:
-        _check_freq(freq, None)
+        known_freq(freq, None)
     dates = Catalog.read(company).release_dates({}, today, later(today, "2 years"))
     dates = [one for one in dates if freq in (None, one.freq)][:coming]
     if as_json:
         print_json([asdict(one) | {"state": one.state(today)} for one in dates])
         return
-    console().print(lookup_report.calendar_table(dates, today))
+    lookup_report.print_calendar(console(), dates, today)
 
 
 @app.command(name="as-of")
@@ -48,7 +49,8 @@ def as_of(
     kpi_id: Annotated[
         str | None, typer.Argument(metavar="[KPI]", help="One KPI's series, not each one's newest.")
     ] = None,
-    freq: Freq = "M",
+    freq: Freq = None,
+    last: Last = 12,
     as_json: Json = False,
 ) -> None:
     """Published totals as they stood at the end of a day."""
@@ -57,20 +59,24 @@ def as_of(
     company = Company.load()
     catalog = Catalog.read(company)
     kpi = catalog.kpi(kpi_id) if kpi_id is not None else None
-    _check_freq(freq, kpi)
+    if kpi or freq:
+        freq = known_freq(freq or (kpi.main_freq if kpi else ""), kpi)
     moment = _past_day(day, clock.today(company.time_zone))
-    rows = published.series_as_of(moment, kpi.kpi_id, freq) if kpi else published.totals_as_of(moment, freq)
+    if kpi is None:
+        rows = published.totals_as_of(moment, freq, catalog)
+    else:
+        rows = published.series_as_of(moment, kpi.kpi_id, freq or kpi.main_freq, last)
     if as_json:
         print_json(rows)
         return
-    console().print(lookup_report.as_of_table(catalog, moment, rows))
+    lookup_report.print_as_of(console(), catalog, moment, rows, kpi)
 
 
 @app.command(name="revisions")
 def revisions_(
     kpi_id: Annotated[str, typer.Argument(metavar="KPI")],
-    freq: Freq = "M",
-    last: Annotated[int, typer.Option(min=1, help="How many periods, counted back from the newest.")] = 24,
+    freq: Freq = None,
+    last: Last = 24,
     as_json: Json = False,
 ) -> None:
     """How a KPI's totals were revised: each period's first, second, … value, and the bias of first values."""
@@ -78,7 +84,7 @@ def revisions_(
 
     catalog = Catalog.read(Company.load())
     kpi = catalog.kpi(kpi_id)
-    _check_freq(freq, kpi)
+    freq = known_freq(freq or kpi.main_freq, kpi)
     histories = revisions.triangle(published.vintages(kpi_id, freq))[-last:]
     found = revisions.statistics(histories, kpi.unit)
     if as_json:
@@ -87,8 +93,8 @@ def revisions_(
         )
         return
     terminal = console()
-    terminal.print(lookup_report.triangle_table(catalog, kpi, histories))
-    terminal.print(lookup_report.statistics_line(found))
+    lookup_report.print_triangle(terminal, catalog, kpi, histories)
+    terminal.print(lookup_report.statistics_line(found), highlight=False)
 
 
 @app.command()
@@ -100,12 +106,17 @@ def docs() -> None:
     console().print(f"Written: {page}", soft_wrap=True, highlight=False)
 
 
-def _check_freq(freq: str, kpi: CatalogKpi | None) -> None:
+def known_freq(freq: str, kpi: CatalogKpi | None) -> str:
+    """The frequency, when the KPI, or any, is published at it.
+
+    Raises NyckeltalError for any other.
+    """
     known = kpi.freqs if kpi else tuple(FREQ_NAMES)
     if freq not in known:
         subject = f"{kpi.kpi_id} is" if kpi else "KPIs are"
         problem = f"{subject} not published {FREQ_NAMES.get(freq, 'at such a frequency')}"
         raise NyckeltalError(problem, field="--freq", found=freq, expected=" or ".join(known))
+    return freq
 
 
 def _past_day(text: str, today: date) -> date:
@@ -116,7 +127,7 @@ def _past_day(text: str, today: date) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise NyckeltalError("is no day", field="DAY", found=text, expected="like 2026-10-05") from None
+        raise NyckeltalError("no such day", field="DAY", found=text, expected="a day like 2026-10-05") from None
     if day > today:
         raise NyckeltalError("lies in the future", field="DAY", found=text, expected=f"{today} at the latest")
     first = published.first_release()

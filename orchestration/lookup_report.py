@@ -1,4 +1,4 @@
-"""What a person sees of release dates and past values: from rows to Rich."""
+"""What a person sees of release dates and past values: from rows to tables."""
 
 from __future__ import annotations
 
@@ -6,75 +6,98 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from metrics.catalog import Catalog, CatalogKpi, ReleaseDate
-from orchestration.report import number
+from orchestration.formats import number, revision_legend, status_legend
 from orchestration.revisions import History, Statistics, Value
+from orchestration.tables import Cell, Column, number_column, print_table
 from orchestration.terminal import styled
 
 
-def calendar_table(dates: Sequence[ReleaseDate], today: date) -> Table:
-    """A row for each closing date; a period that has not ended yet is told in days to its end."""
-    table = Table(title=f"Closing dates from {today} on", title_justify="left")
-    for column in ("closes on", "domain", "period", "ends", "", "KPIs"):
-        table.add_column(column, no_wrap=column != "KPIs")
-    for one in dates:
-        wait = (one.period_end - today).days + 1
-        state = f"ends in {wait} days" if wait > 0 else "ended, open"
-        table.add_row(str(one.closes_on), one.domain, one.time_period, str(one.period_end), state, ", ".join(one.kpis))
-    return table
+def print_calendar(console: Console, dates: Sequence[ReleaseDate], today: date) -> None:
+    """A row for each closing date. Until it closes, a period's values are provisional."""
+    columns = [*map(Column, ("closes on", "domain", "period", "ends")), Column("KPIs", wraps=True)]
+    rows = [
+        [str(one.closes_on), one.domain, one.time_period, _ends(one.period_end, today), ", ".join(one.kpis)]
+        for one in dates
+    ]
+    caption = "Values are provisional until their period closes; on that day it is still open."
+    print_table(console, columns, rows, title=f"Closing dates from {today} on", caption=caption)
 
 
-def as_of_table(catalog: Catalog, day: date, rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Totals with the day since which they were the newest ones; of a KPI no longer adopted, without its unit."""
-    kpis = {kpi.kpi_id: kpi for kpi in catalog.kpis}
-    table = Table(title=f"{catalog.company}: as it stood on {day}", title_justify="left")
-    table.add_column("KPI", no_wrap=True)
-    table.add_column("period", no_wrap=True)
-    table.add_column("value", justify="right")
-    for column in ("status", "published on", "definition"):
-        table.add_column(column)
+def _ends(day: date, today: date) -> str:
+    wait = (day - today).days
+    return "ended" if wait < 0 else "today" if wait == 0 else f"in {wait} day{'s' * (wait != 1)}"
+
+
+def print_as_of(
+    console: Console, catalog: Catalog, day: date, rows: Sequence[Mapping[str, Any]], kpi: CatalogKpi | None
+) -> None:
+    """Totals with the day since which they were the newest ones; of a KPI no longer adopted, without its unit.
+
+    Of one KPI (`kpi`) the name stands in the title, else in the first column.
+    """
+    adopted = {one.kpi_id: one for one in catalog.kpis}
+    columns = [Column("period"), number_column("value"), *map(Column, ("status", "published on", "version"))]
+    lines: list[list[Cell]] = []
     for row in rows:
-        kpi = kpis.get(row["kpi_id"])
-        table.add_row(
-            kpi.name if kpi else row["kpi_id"],
+        entry = adopted.get(row["kpi_id"])
+        value = number(row["obs_value"], entry.unit if entry else "", catalog.reporting_currency)
+        line: list[Cell] = [
             row["time_period"],
-            number(row["obs_value"], kpi.unit if kpi else "", catalog.reporting_currency),
+            styled(("suppressed", "dim")) if row["obs_status"] == "Q" else value,
             row["obs_status"],
             str(row["realtime_start"]),
-            f"version {row['definition_version']}",
-        )
-    if not rows:
-        table.caption = "Nothing of it had been published by then."
-    return table
+            str(row["definition_version"]),
+        ]
+        lines.append(line if kpi else [entry.name if entry else row["kpi_id"], *line])
+    subject = kpi.name if kpi else catalog.company
+    title = f"{subject}: as it stood at the end of {day}"
+    if not lines:
+        console.print(title, style="bold", highlight=False)
+        console.print("Nothing of it had been published by then.")
+        return
+    columns = columns if kpi else [Column("KPI", wraps=True), *columns]
+    print_table(console, columns, lines, title=title, caption=status_legend(row["obs_status"] for row in rows))
 
 
-def triangle_table(catalog: Catalog, kpi: CatalogKpi, histories: Sequence[History]) -> Table:
+def print_triangle(console: Console, catalog: Catalog, kpi: CatalogKpi, histories: Sequence[History]) -> None:
     """A row for each period, a column for its first, second, … published value with day and revision type."""
-    table = Table(title=f"{kpi.name}: published values of each period", title_justify="left")
-    table.add_column("period", no_wrap=True)
-    for place in range(1, max((len(one.values) for one in histories), default=1) + 1):
-        table.add_column({1: "first", 2: "second", 3: "third"}.get(place, f"{place}th"), justify="right")
+    count = max((len(one.values) for one in histories), default=1)
+    names = [{1: "first", 2: "second", 3: "third"}.get(place, f"{place}th") for place in range(1, count + 1)]
+    lines: list[list[Cell]] = []
     for history in histories:
-        table.add_row(history.time_period, *(_published_value(catalog, kpi, value) for value in history.values))
-    return table
+        values = [_published_value(catalog, kpi, value) for value in history.values]
+        lines.append([history.time_period, *values, *([""] * (count - len(values)))])
+    title = f"{kpi.name}: published values of each period"
+    types = [value.revision_type for history in histories for value in history.values]
+    columns = [Column("period"), *map(number_column, names)]
+    print_table(console, columns, lines, title=title, caption=revision_legend(types))
 
 
 def _published_value(catalog: Catalog, kpi: CatalogKpi, value: Value) -> Text:
     when = f"{value.realtime_start} {value.revision_type or ''}".rstrip()
-    return styled(f"{number(value.obs_value, kpi.unit, catalog.reporting_currency)}\n", (when, "dim"))
+    exact = number(value.obs_value, kpi.unit, catalog.reporting_currency, exact=True)
+    return styled(f"{exact}\n", (when, "dim"))
 
 
 def statistics_line(found: Statistics) -> str:
     """The statistics in words."""
+    redefined = (
+        f" A new definition (R3) changed {found.redefined}; that says nothing of their first values, and isn't counted."
+        if found.redefined
+        else ""
+    )
     if found.mean_revision is None or found.mean_absolute_revision is None:
-        return "No period has a first and a latest value to compare."
+        return f"No period has a first and a latest value to compare.{redefined}"
+    revised = f"{found.revised} of {found.periods} periods revised.{redefined}"
+    if not found.revised:
+        return revised
     error = "" if found.standard_error is None else f" ± {_size(found.standard_error, found)} (standard error)"
     return (
-        f"{found.revised} of {found.periods} periods revised. Mean revision, the bias of first values: "
-        f"{_size(found.mean_revision, found, sign='+')}{error}; "
+        f"{revised} Mean revision, the bias of first values: {_size(found.mean_revision, found, sign='+')}{error}; "
         f"mean absolute revision: {_size(found.mean_absolute_revision, found)}."
     )
 

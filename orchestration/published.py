@@ -49,13 +49,15 @@ def query(sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def newest_totals(freq: str = "M") -> list[dict[str, Any]]:
-    """The newest published total of each KPI at a frequency."""
-    return query(
-        """select * from kpi.observations where freq = ? and segment = '_T' and obs_status not in ('O', 'M')
-           qualify row_number() over (partition by kpi_id order by period_start desc) = 1""",
-        [freq],
+def newest_totals(catalog: Catalog) -> list[dict[str, Any]]:
+    """The newest published total of each KPI at each of the frequencies that a summary shows."""
+    newest = query(
+        """select * from kpi.observations where segment = '_T' and obs_status not in ('O', 'M')
+           qualify row_number() over (partition by kpi_id, freq order by period_start desc) = 1
+           order by kpi_id, freq"""
     )
+    shown = {(kpi.kpi_id, freq) for kpi in catalog.kpis for freq in kpi.shown_freqs}
+    return [row for row in newest if (row["kpi_id"], row["freq"]) in shown]
 
 
 def series(kpi_id: str, freq: str, segment: str, last: int) -> list[dict[str, Any]]:
@@ -117,21 +119,23 @@ def first_release() -> date:
     return found
 
 
-def totals_as_of(day: date, freq: str) -> list[dict[str, Any]]:
-    """The newest total of each KPI at a frequency, as it stood at the end of a day."""
-    return query(
-        """select * from kpi.as_of(?::varchar) where freq = ? and segment = '_T' and obs_status not in ('O', 'M')
-           qualify row_number() over (partition by kpi_id order by period_start desc) = 1 order by kpi_id""",
-        [day.isoformat(), freq],
+def totals_as_of(day: date, freq: str | None, catalog: Catalog) -> list[dict[str, Any]]:
+    """The newest total of each KPI at a frequency, else at its main one, as it stood at the end of a day."""
+    main = {kpi.kpi_id: kpi.main_freq for kpi in catalog.kpis}
+    newest = query(
+        """select * from kpi.as_of(?::varchar) where segment = '_T' and obs_status not in ('O', 'M')
+           qualify row_number() over (partition by kpi_id, freq order by period_start desc) = 1 order by kpi_id""",
+        [day.isoformat()],
     )
+    return [row for row in newest if row["freq"] == (freq or main.get(row["kpi_id"], "M"))]
 
 
-def series_as_of(day: date, kpi_id: str, freq: str) -> list[dict[str, Any]]:
-    """The totals of a KPI as they stood at the end of a day, oldest first."""
+def series_as_of(day: date, kpi_id: str, freq: str, last: int) -> list[dict[str, Any]]:
+    """The newest `last` totals of a KPI as they stood at the end of a day, oldest first."""
     return query(
         """select * from kpi.as_of(?::varchar) where kpi_id = ? and freq = ? and segment = '_T'
-           order by period_start""",
-        [day.isoformat(), kpi_id, freq],
+           qualify row_number() over (order by period_start desc) <= ? order by period_start""",
+        [day.isoformat(), kpi_id, freq, last],
     )
 
 

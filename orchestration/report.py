@@ -1,4 +1,7 @@
-"""What a person sees on the terminal: tables and lines, from results to Rich."""
+"""What a person sees of a run, of where things stand, and of the KPIs: from results to tables and lines.
+
+What needs a person comes first.
+"""
 
 from __future__ import annotations
 
@@ -11,153 +14,63 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import published_path
+from metrics.periods import FREQ_NAMES, parse
+from orchestration.formats import attained, change, number, status_legend, target
 from orchestration.run import RunResult
+from orchestration.stage_display import duration
+from orchestration.tables import (
+    Cell,
+    Column,
+    natural_width,
+    number_column,
+    print_records,
+    print_table,
+    print_with_notes,
+)
 from orchestration.terminal import styled
 
-CLOSED = "the period closed on"
-VERDICT_STYLES = {"publish": "green", "publish_flagged": "yellow", "hold": "red", "released": "yellow"}
-
-
-def number(value: float | None, unit: str, currency: str) -> str:
-    """A value as a person reads it: 12.3 %, 4,712,000 SEK, 3.42 hours."""
-    if value is None:
-        return "–"
-    if unit == "fraction":
-        return f"{value * 100:.1f} %"
-    digits = 0 if abs(value) >= 1000 or unit in ("count", "persons") else 2
-    label = {"currency": f" {currency}", "count": "", "ratio": "", "persons": ""}.get(unit, f" {unit}")
-    return f"{value:,.{digits}f}{label}"
-
-
-def change(value: float | None, previous: float | None, unit: str) -> str:
-    """The change against the period before: percentage points for a share, per cent for anything else."""
-    if value is None or previous is None:
-        return "–"
-    if unit == "fraction":
-        return f"{(value - previous) * 100:+.1f} pp"
-    return f"{(value / previous - 1) * 100:+.1f} %" if previous else "–"
+GATE_WORDS = {
+    "publish": ("", ""),
+    "publish_flagged": ("flagged", "yellow"),
+    "hold": ("held", "red"),
+    "released": ("released", "yellow"),
+}
+HELD_SHOWN = 8  # rows of the summary; `kpi held` has them all
 
 
 def run_summary(console: Console, result: RunResult, rows: Sequence[Mapping[str, Any]]) -> None:
-    """After a run: each KPI's newest month, what was held and why, the feeds' faults, seconds, where to connect."""
+    """After a run: what needs a person, each KPI's newest value, what was published, and how to ask for values."""
+    command = sys.argv[0] if Path(sys.argv[0]).name == "kpi" else "kpi"
     refused = {one.key for one in result.release.held}
     verdicts = {
         one.key: "released" if one.verdict == "hold" and one.key not in refused else one.verdict
         for one in result.verdicts
     }
-    console.print(newest_table(result.catalog, rows, verdicts))
-    _held(console, result)
+    console.print()
     _faults(console, result)
+    print_held(console, [(one.kpi_id, one.time_period, one.reason) for one in result.release.held])
+    print_newest(console, result.catalog, rows, verdicts)
     release = result.release
     if release.release_id:
         console.print(
             f"Release {release.sequence}: {release.appended_observations:,} new vintages of {release.published:,} "
-            f"judged periods; {release.unchanged:,} values unchanged."
+            f"judged periods; {release.unchanged:,} values unchanged. It took {duration(sum(result.seconds.values()))}."
         )
     else:
         console.print(f"Nothing new to publish; release {release.sequence} stands ({release.unchanged:,} values).")
-    seconds = Table(title="Seconds", title_justify="left", box=None, pad_edge=False)
-    seconds.add_column("stage")
-    seconds.add_column("s", justify="right")
-    for stage, spent in result.seconds.items():
-        seconds.add_row(stage, f"{spent:.1f}")
-    seconds.add_row("all", f"{sum(result.seconds.values()):.1f}", style="bold")
-    console.print(seconds)
-    command = sys.argv[0] if Path(sys.argv[0]).name == "kpi" else "kpi"
+    for feed in result.feeds:
+        for note in feed.notes:
+            console.print(styled((f"Feed {feed.feed}: {note}", "dim")))
     console.print("Query the published values (read-only, while runs go on):", style="bold")
     console.print(f'  {command} sql "from kpi.observations limit 10"', soft_wrap=True, highlight=False)
     console.print(f"  BI tools open the DuckDB file {published_path()}", soft_wrap=True, highlight=False)
     console.print(f"What the checks found, as pages to read: {command} docs", soft_wrap=True, highlight=False)
-
-
-def plain_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """The rows of any query, as they are; NULL is left empty."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=f"{len(rows):,} rows", caption_justify="left")
-    for index, name in enumerate(names):
-        is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    return table
-
-
-def newest_table(catalog: Catalog, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, str]) -> Table:
-    """Each KPI with its newest published month: value, change, target, status, verdict."""
-    table = Table(title=f"{catalog.company}: newest month published", title_justify="left")
-    table.add_column("KPI", no_wrap=True)
-    table.add_column("month", no_wrap=True)
-    table.add_column("value", justify="right")
-    table.add_column("change", justify="right")
-    table.add_column("target", justify="right")
-    table.add_column("")
-    table.add_column("status")
-    table.add_column("verdict" if verdicts else "")
-    by_kpi = {row["kpi_id"]: row for row in rows}
-    for kpi in catalog.kpis:
-        row = by_kpi.get(kpi.kpi_id)
-        if row is None:
-            state = "nothing published" if kpi.supplied else f"not supplied: {', '.join(kpi.missing_entities)}"
-            table.add_row(kpi.name, "", "", "", "", "", "", state, style="dim")
-            continue
-        verdict = verdicts.get((kpi.kpi_id, row["freq"], row["time_period"]), "")
-        table.add_row(
-            kpi.name,
-            row["time_period"],
-            number(row["obs_value"], kpi.unit, catalog.reporting_currency),
-            change(row["obs_value"], row["previous_value"], kpi.unit),
-            number(row["target"], kpi.unit, catalog.reporting_currency) if row["target"] is not None else "",
-            attained(kpi, row["obs_value"], row["freq"]),
-            row["obs_status"],
-            styled((verdict, VERDICT_STYLES.get(verdict, "default"))),
-        )
-    return table
-
-
-def attained(kpi: CatalogKpi, value: float | None, freq: str) -> Text:
-    """A mark that says whether the target is reached."""
-    reached = kpi.attained(value, freq)
-    return styled("" if reached is None else ("✓", "green") if reached else ("✗", "red"))
-
-
-def series_table(catalog: Catalog, kpi: CatalogKpi, rows: Sequence[Mapping[str, Any]], segment: str | None) -> Table:
-    """The values of one KPI: a row per period, a column per member."""
-    members = sorted({row["member"] for row in rows})
-    target = "" if kpi.target is None else f"; target {number(kpi.target, kpi.unit, catalog.reporting_currency)}"
-    table = Table(
-        title=f"{kpi.name}{target}",
-        title_justify="left",
-        caption=f"{kpi.description}\nOwner {kpi.owner}; definition version {kpi.definition_version}.",
-        caption_justify="left",
-    )
-    table.add_column("period")
-    cells = {(row["time_period"], row["member"]): row for row in rows}
-    for member in members:
-        table.add_column("value" if member == "_T" else "unknown" if member == "_U" else member, justify="right")
-    if segment is None:
-        for column in ("change", "a year ago", ""):
-            table.add_column(column, justify="right")
-    table.add_column("status")
-    for period in dict.fromkeys(row["time_period"] for row in rows):
-        found = [cells.get((period, member)) for member in members]
-        line: list[str | Text] = [_cell(row, kpi, catalog) for row in found]
-        first = next(row for row in found if row is not None)
-        if segment is None:
-            value = first["obs_value"]
-            line += [
-                change(value, first["previous_value"], kpi.unit),
-                change(value, first["year_ago_value"], kpi.unit),
-                attained(kpi, value, first["freq"]),
-            ]
-        table.add_row(period, *line, " ".join(dict.fromkeys(row["obs_status"] for row in found if row)))
-    return table
 
 
 def status(
@@ -166,14 +79,141 @@ def status(
     releases: Sequence[Mapping[str, Any]],
     rows: Sequence[Mapping[str, Any]],
     held: Sequence[Mapping[str, Any]],
+    overdue: Mapping[str, date],
 ) -> None:
-    """The newest release, each KPI's newest month, and what the gate holds."""
-    console.print(newest_table(catalog, rows, {}))
+    """What the gate holds, which reviews are overdue, each KPI's newest value, and the newest release."""
+    print_held(console, [(row["kpi_id"], row["time_period"], row["reason"]) for row in held])
+    if overdue:
+        listed = ", ".join(f"{kpi_id} (since {day})" for kpi_id, day in overdue.items())
+        reminder = styled(("Reviews overdue:", "yellow"), f" {listed}. `kpi review` records a review.")
+        console.print(reminder, highlight=False)
+        console.print()
+    print_newest(console, catalog, rows, {})
     if releases:
         newest = releases[0]
         console.print(f"Release {newest['sequence']} of {newest['published_at']:%Y-%m-%d %H:%M %Z}.")
-    found = [(row["kpi_id"], row["time_period"], row["reason"]) for row in held]
-    console.print(held_table(found) if found else styled(("Nothing is held.", "green")))
+
+
+def print_query(console: Console, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """The rows of any query, as they are; NULL is left empty. Rows that are too wide are printed a line per column."""
+    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    columns = []
+    for place, name in enumerate(names):
+        is_number = any(isinstance(row[place], int | float | Decimal) for row in rows)
+        columns.append(number_column(name) if is_number else Column(name))
+    if natural_width(columns, cells) <= console.width:
+        print_table(console, columns, cells)
+    else:
+        print_records(console, names, cells)
+    console.print(f"{len(rows):,} row{'s' * (len(rows) != 1)}", style="dim", highlight=False)
+
+
+def print_newest(
+    console: Console, catalog: Catalog, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, str]
+) -> None:
+    """Each KPI's newest published value, and that of its target's frequency where this is another.
+
+    `rows` are the newest published totals of each KPI and frequency; `verdicts` those of a run, by key.
+    """
+    columns = [
+        Column("KPI", wraps=True),
+        Column("period"),
+        number_column("value"),
+        number_column("change"),
+        number_column("target"),
+        Column("status"),
+        *([Column("gate")] if verdicts else []),
+    ]
+    newest = {(row["kpi_id"], row["freq"]): row for row in rows}
+    lines: list[list[Cell]] = []
+    without: list[str] = []
+    for kpi in catalog.kpis:
+        shown = [newest[kpi.kpi_id, freq] for freq in kpi.shown_freqs if (kpi.kpi_id, freq) in newest]
+        for place, row in enumerate(shown):
+            lines.append(_newest_line(catalog, kpi, row, "" if place else kpi.name))
+            if verdicts:
+                lines[-1].append(_gate_word(verdicts.get((kpi.kpi_id, row["freq"], row["time_period"]), "publish")))
+        if not shown:
+            without.append(f"  {kpi.name}: {_why_nothing(kpi)}")
+    title = f"{catalog.company}: newest published values"
+    print_table(console, columns, lines, title=title, caption=status_legend(str(line[5]) for line in lines))
+    if without:
+        console.print("Nothing published yet:", style="bold")
+        for line in without:
+            console.print(line, highlight=False)
+    console.print()
+
+
+def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name: str) -> list[Cell]:
+    currency, value, goal = catalog.reporting_currency, row["obs_value"], kpi.target_at(row["freq"])
+    against: Cell = ""
+    if goal is not None:
+        against = styled(attained(kpi, value, row["freq"]), " ", number(goal, kpi.unit, currency, with_unit=False))
+    return [
+        name,
+        row["time_period"],
+        _value(row, kpi, catalog),
+        change(value, row["previous_value"], kpi.unit),
+        against,
+        row["obs_status"],
+    ]
+
+
+def _gate_word(verdict: str) -> Text:
+    return styled(GATE_WORDS.get(verdict, (verdict, "default")))
+
+
+def _why_nothing(kpi: CatalogKpi) -> str:
+    if not kpi.supplied:
+        return f"not supplied, the company has no {', '.join(kpi.missing_entities)}"
+    return "nothing was let through"
+
+
+def print_series(
+    console: Console,
+    catalog: Catalog,
+    kpi: CatalogKpi,
+    freq: str,
+    rows: Sequence[Mapping[str, Any]],
+    segment: str | None,
+) -> None:
+    """The values of one KPI at a frequency: a row per period, a column per member."""
+    members = sorted({row["member"] for row in rows})
+    cells = {(row["time_period"], row["member"]): row for row in rows}
+    has_target = segment is None and kpi.target_at(freq) is not None
+    columns = [Column("period")]
+    for member in members:
+        columns.append(number_column("value" if member == "_T" else "unknown" if member == "_U" else member))
+    if segment is None:
+        columns += [number_column("change"), number_column("a year ago"), *([Column("target")] if has_target else [])]
+    lines: list[list[Cell]] = []
+    statuses: list[str] = []
+    for period in dict.fromkeys(row["time_period"] for row in rows):
+        found = [cells.get((period, member)) for member in members]
+        line: list[Cell] = [period, *(_value(row, kpi, catalog) if row else "" for row in found)]
+        first = next(row for row in found if row is not None)
+        if segment is None:
+            value = first["obs_value"]
+            line += [change(value, first[name], kpi.unit) for name in ("previous_value", "year_ago_value")]
+            line += [attained(kpi, value, freq)] if has_target else []
+        letters = [row["obs_status"] for row in found if row]
+        statuses += letters
+        lines.append([*line, " ".join(dict.fromkeys(letters))])
+    title = f"{kpi.name}, {FREQ_NAMES[freq]}" + ("" if segment else _target_words(catalog, kpi, freq))
+    if lines:
+        print_table(console, [*columns, Column("status")], lines, title=title, caption=status_legend(statuses))
+    else:
+        console.print(title, style="bold", highlight=False)
+        console.print(f"Nothing is published: {_why_nothing(kpi)}.", highlight=False)
+    console.print(kpi.description, style="dim", highlight=False)
+    console.print(f"Owner {kpi.owner}; definition version {kpi.definition_version}.", style="dim", highlight=False)
+
+
+def _target_words(catalog: Catalog, kpi: CatalogKpi, freq: str) -> str:
+    if kpi.target is None:
+        return ""
+    stated = f"; target {target(kpi, catalog.reporting_currency)}"
+    return stated if kpi.target_at(freq) is not None else f"{stated} (compared with --freq {kpi.target_freq})"
 
 
 def overdue_reviews(catalog: Catalog, reviewed: Mapping[str, datetime], time_zone: str) -> dict[str, date]:
@@ -187,49 +227,49 @@ def overdue_reviews(catalog: Catalog, reviewed: Mapping[str, datetime], time_zon
     return {kpi_id: day for kpi_id, day in due.items() if day < today}
 
 
-def _cell(row: Mapping[str, Any] | None, kpi: CatalogKpi, catalog: Catalog) -> str | Text:
-    if row is None:
-        return ""
+def _value(row: Mapping[str, Any], kpi: CatalogKpi, catalog: Catalog) -> Cell:
     if row["obs_status"] == "Q":
         return styled(("suppressed", "dim"))
     return number(row["obs_value"], kpi.unit, catalog.reporting_currency)
 
 
-def catalog_table(catalog: Catalog) -> Table:
-    """The adopted KPIs, and whether their input is supplied."""
-    table = Table(title=f"{catalog.company}: {len(catalog.kpis)} KPIs", title_justify="left")
-    for column in ("domain", "KPI", "level", "unit", "freqs", "segments", "owner", "input"):
-        table.add_column(column)
+def print_catalog(console: Console, catalog: Catalog) -> None:
+    """The adopted KPIs by domain, and whether their input is supplied."""
+    rows: list[tuple[list[Cell], Text]] = []
     for kpi in catalog.kpis:
-        state = ("supplied", "green") if kpi.supplied else (f"lacks {', '.join(kpi.missing_entities)}", "dim")
-        freqs, segments = " ".join(kpi.freqs), ", ".join(kpi.segments)
-        table.add_row(kpi.domain, kpi.kpi_id, kpi.level, kpi.unit, freqs, segments, kpi.owner, styled(state))
-    return table
+        cut = f"by {', '.join(kpi.segments)}" if kpi.segments else "total only"
+        note = [styled((f"{kpi.level}; {kpi.unit}; {cut}; {kpi.owner}", "dim"))]
+        if not kpi.supplied:
+            note.append(styled((f"; {_why_nothing(kpi)}", "yellow")))
+        rows.append(([kpi.kpi_id, kpi.name, kpi.domain, " ".join(kpi.freqs)], styled(*note)))
+    columns = [Column("KPI"), Column("name", wraps=True), Column("domain"), Column("freqs")]
+    print_with_notes(console, columns, rows, title=f"{catalog.company}: {len(catalog.kpis)} KPIs")
 
 
-def held_table(held: Sequence[tuple[str, str, str]]) -> Table:
-    """What is held: a row for each KPI and kind of reason, from (KPI id, period, reason)."""
+def print_held(console: Console, held: Sequence[tuple[str, str, str]]) -> None:
+    """What is held, the newest first: a row for each KPI and check that holds, from (KPI id, period, reason)."""
+    if not held:
+        console.print(styled(("Nothing is held back.", "green")))
+        console.print()
+        return
+    newest_first = sorted(held, key=lambda one: parse(one[1]).end, reverse=True)
     periods: dict[tuple[str, str], list[str]] = defaultdict(list)
     newest: dict[tuple[str, str], str] = {}
-    for kpi_id, period, reason in held:
-        kind = (kpi_id, reason.split(":")[0].split(" ")[0])
+    for kpi_id, period, reason in newest_first:
+        kind = (kpi_id, reason.partition(":")[0])
         periods[kind].append(period)
-        newest[kind] = reason
-    caption = "`kpi held` shows the evidence, and what can be decided"
-    table = Table(title="Held back", title_justify="left", caption=caption, caption_justify="left")
-    table.add_column("KPI", no_wrap=True)
-    table.add_column("periods")
-    table.add_column("why (the newest of them)")
+        newest.setdefault(kind, reason)
+    rows: list[tuple[list[Cell], str]] = []
     for kind, codes in periods.items():
-        whole = CLOSED in newest[kind]  # one reason in two parts; checks come one after the other
-        first, *others = [newest[kind]] if whole else newest[kind].split("; ")
-        table.add_row(kind[0], _shortened(codes), first + (f" (and {len(others)} more)" if others else ""))
-    return table
-
-
-def _held(console: Console, result: RunResult) -> None:
-    held = [(one.kpi_id, one.time_period, one.reason) for one in result.release.held]
-    console.print(held_table(held) if held else styled(("Nothing was held back.", "green")))
+        first, *others = newest[kind].split("; ")
+        rows.append(([kind[0], _shortened(codes)], first + (f" (and {len(others)} more)" if others else "")))
+    kpis = len({kpi_id for kpi_id, _, _ in held})
+    title = f"Held back: {len(held):,} period{'s' * (len(held) != 1)} of {kpis} KPI{'s' * (kpis != 1)}"
+    print_with_notes(console, [Column("KPI"), Column("periods", wraps=True)], rows[:HELD_SHOWN], title=title)
+    more = len(rows) - HELD_SHOWN
+    rest = f"And {more} more rows like these. " if more > 0 else ""
+    console.print(f"{rest}`kpi held` shows them all, the evidence, and what can be decided.", style="dim")
+    console.print()
 
 
 def _faults(console: Console, result: RunResult) -> None:
@@ -241,10 +281,8 @@ def _faults(console: Console, result: RunResult) -> None:
         if feed.rows_set_aside:
             rows = f" {feed.rows_set_aside:,} rows set aside (raw._set_aside says why)"
             console.print(styled((f"Feed {feed.feed}:", "yellow"), rows))
-        for note in feed.notes:
-            console.print(styled((f"Feed {feed.feed}: {note}", "dim")))
 
 
 def _shortened(periods: Iterable[str]) -> str:
-    ordered = sorted(periods)
-    return ", ".join(ordered) if len(ordered) <= 4 else f"{ordered[0]}, {ordered[1]}, … {ordered[-1]} ({len(ordered)})"
+    ordered = list(periods)
+    return ", ".join(ordered) if len(ordered) <= 4 else f"{', '.join(ordered[:3])} … {ordered[-1]} ({len(ordered)})"

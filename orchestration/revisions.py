@@ -33,12 +33,14 @@ class Statistics:
 
     A period's revision is its latest value less its first, as a difference in the KPI's unit where that is a fraction,
     else relative to the size of the first value (0.01 is 1 %). A change of methodology (R3) ends the comparison: it
-    says nothing of the first value. `mean_revision` is the bias of first values, and `standard_error` that of this
-    mean, sample standard deviation over root n, None under two periods. It takes periods as independent of each other.
+    says nothing of the first value; `redefined` is how many periods such a change has. `mean_revision` is the bias of
+    first values, and `standard_error` that of this mean, sample standard deviation over root n, None under two periods.
+    It takes periods as independent of each other.
     """
 
     periods: int
     revised: int
+    redefined: int
     relative: bool
     mean_revision: float | None
     mean_absolute_revision: float | None
@@ -77,6 +79,7 @@ def statistics(histories: Sequence[History], unit: str) -> Statistics:
     return Statistics(
         periods=count,
         revised=sum(one != 0 for one in revisions),
+        redefined=sum(any(one.revision_type == "R3" for one in history.values) for history in histories),
         relative=relative,
         mean_revision=mean,
         mean_absolute_revision=math.fsum(map(abs, revisions)) / count if count else None,

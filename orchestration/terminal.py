@@ -6,6 +6,7 @@ No text is read as Rich's markup, as any can come from data or files: styles are
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -33,9 +34,10 @@ class PlainConsole(Console):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on the present standard output or error; 120 columns wide where no terminal sets a width."""
+    """A console on the present standard output or error; 120 columns wide where no terminal or COLUMNS sets a width."""
     stream = sys.stderr if stderr else sys.stdout
-    return PlainConsole(file=stream, width=None if stream.isatty() else WIDTH_WITHOUT_TERMINAL)
+    has_width = stream.isatty() or "COLUMNS" in os.environ
+    return PlainConsole(file=stream, width=None if has_width else WIDTH_WITHOUT_TERMINAL)
 
 
 def styled(*parts: str | tuple[str, str] | Text) -> Text:

@@ -127,7 +127,7 @@ def test_the_coming_closing_dates(revised: Warehouse) -> None:
     assert [(row["time_period"], row["closes_on"], row["state"], row["kpis"]) for row in rows] == [
         ("2026-03", "2026-04-13", "open", ["revenue"]), ("2026-04", "2026-05-12", "open", ["revenue"])
     ]  # fmt: skip
-    assert "ends in 12 days" in printed("calendar")
+    assert "2026-03 in 11 days revenue" in printed("calendar")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_the_coming_closing_dates(revised: Warehouse) -> None:
     [
         (["as-of", "2026-03-21"], "DAY: lies in the future; found '2026-03-21'; expected 2026-03-20 at the latest"),
         (["as-of", "2026-03-04"], "nothing had been published by then; .* expected 2026-03-05 or later"),
-        (["as-of", "yesterday"], "DAY: is no day"),
+        (["as-of", "yesterday"], "DAY: no such day; found 'yesterday'"),
         (["as-of", "2026-03-05", "revenu"], r"no KPI 'revenu' is adopted \(did you mean 'revenue'"),
         (["as-of", "2026-03-05", "revenue", "--freq", "W"], "revenue is not published weekly"),
         (["revisions", "revenu"], r"no KPI 'revenu' is adopted \(did you mean 'revenue'"),

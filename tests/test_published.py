@@ -77,6 +77,23 @@ def test_the_published_file_is_readable_by_all_and_everything_in_it_has_a_commen
     assert warehouse.published("select objective, name from kpi.objectives") == [("growth", "Growth")]
 
 
+def test_the_newest_period_is_marked_and_a_target_is_compared_at_its_own_frequency_only(warehouse: Warehouse) -> None:
+    yearly = kpi("margin", freqs=("M", "A"), target_freq="A", target=90.0, kind="ratio", additive_segments=False)
+    gone = [{"segment": "_T", "member": "_T", "obs_value": None, "n_obs": 0, "denominator": 0.0}]
+    warehouse.add(yearly, {"2025": cells(80), "2026-01": cells(95, SE=95), "2026-02": gone})
+    warehouse.judge("2025-12-31", SPAN[1])
+    warehouse.publish("2025-12-31", SPAN[1])
+    newest = "select freq, time_period, member, target, target_attained from kpi.observations where is_newest"
+    assert warehouse.published(f"{newest} and kpi_id = 'margin' order by all") == [
+        ("A", "2025", "_T", 90.0, False),
+        ("M", "2026-01", "SE", None, None),
+        ("M", "2026-01", "_T", None, None),
+    ]
+    assert warehouse.published(f"{newest} and kpi_id = 'revenue' and segment = '_T'") == [
+        ("M", "2026-02", "_T", 100.0, True)
+    ]
+
+
 def people(n_se: int, n_no: int, n_dk: int = 20) -> list[dict[str, Any]]:
     counts = {"SE": n_se, "NO": n_no, "DK": n_dk}
     total = sum(counts.values())
@@ -255,13 +272,13 @@ def test_a_run_brings_a_missing_file_back_and_removes_the_one_in_the_former_plac
     path.replace(former)
     path.parent.rmdir()
     with pytest.raises(NyckeltalError, match="kpi ledger rebuild") as told:
-        lookups.newest_totals()
+        lookups.newest_totals(warehouse.catalog)
     assert str(path) in str(told.value)
     with umask(0o077):
         lookups.restore()
     assert whole(path) == before and not former.exists()
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755 and stat.S_IMODE(path.stat().st_mode) == 0o644
-    assert lookups.newest_totals()
+    assert lookups.newest_totals(warehouse.catalog)
 
 
 def test_a_missing_file_waits_for_the_release_where_the_newest_one_is_of_another_version(warehouse: Warehouse) -> None:

@@ -56,7 +56,7 @@ def raw_assets(company: Company) -> AssetsDefinition:
         chosen = sorted(key.path[-1] for key in context.selected_asset_keys)
         with run.stages.stage("ingest"), writing():
             readiness.require(company, newest_delivery(feeds))
-            reports = ingest(company, chosen)
+            reports = ingest(company, chosen, run.stages.report)
         run.feed_reports.extend(reports)
         for report in reports:
             key = ["raw", report.feed]

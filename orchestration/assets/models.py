@@ -63,6 +63,8 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
             if event.info.name in ("LogModelResult", "LogTestResult"):
                 message = MessageToDict(event, preserving_proto_field_name=True)
                 outcomes.append(DbtCoreCliEventMessage(message, event_history_metadata={}))
+                total = message["data"].get("total") or message["data"].get("num_models")
+                run.stages.report(f"{len(outcomes)} of {total} models and tests")
 
         with run.stages.stage("models"), writing():
             require_compiled(company)

@@ -1,0 +1,174 @@
+"""What people see on a terminal of any width: no number is cut, nothing is left out, and words say what is meant."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from metrics.catalog import Catalog
+from metrics.company import Company
+from orchestration import formats, stage_display
+from orchestration.cli import app
+from orchestration.terminal import PlainConsole, console
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi
+
+SPAN = ("2024-12-31", "2026-02-28")
+COUNTRIES = dict.fromkeys(("AT", "BE", "CH", "DE", "DK", "ES", "FI", "FR", "NO", "SE"), 2145823.0)
+WIDTHS = [80, 100, 160]
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """Published on 5 March 2026, one value by another definition on the 20th; the survey is of years only."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = warehouse_factory.make(tmp_path_factory.mktemp("screen"), patch)
+        revenue = kpi(name="Revenue booked net of returns", freqs=("M", "Q"), target=20e6, target_freq="M")
+        months = {"2025-12": cells(19e6, SE=19e6), "2026-01": cells(21_458_230.0, **COUNTRIES)}
+        found.add(revenue, {**months, "2026-02": cells(21_458_230.0, **COUNTRIES)})
+        rate = kpi(
+            "turnover", freqs=("M", "A"), target=0.12, target_freq="A", direction="down", unit="fraction", segments=()
+        )
+        found.add(rate, {"2025": cells(0.168), "2026-02": cells(0.015)})
+        found.add(
+            kpi("survey", freqs=("A",), unit="count", target=None, segments=()), {"2024": cells(40), "2025": cells(41)}
+        )
+        found.judge(*SPAN)
+        found.publish(*SPAN)
+        found.now("2026-03-20T06:00:00")
+        newer = revenue.model_copy(update={"definition_version": 2, "definition_hash": "def2"})
+        found.add(newer, {**months, "2026-02": cells(22e6, SE=22e6)})
+        found.judge(*SPAN)
+        found.publish(*SPAN)
+        patch.setattr(Company, "load", staticmethod(lambda: found.company))
+        patch.setattr(Catalog, "read", staticmethod(lambda _: found.catalog))
+        yield found
+
+
+def printed(*arguments: str, width: int = 80) -> str:
+    """What the command prints at that width; no line is longer, and nothing is cut."""
+    result = CliRunner().invoke(app, [*arguments], env={"COLUMNS": str(width)}, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert max(map(len, result.stdout.splitlines())) <= width
+    assert not re.search(r"\w…", result.stdout)
+    return result.stdout
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_status_cuts_no_number_and_says_first_what_needs_a_person(published: Warehouse, width: int) -> None:
+    told = words(printed("status", width=width))
+    assert "Held back" in told.split("newest published values")[0]
+    for part in ("2026-02 22.0 M SEK +2.5 % ✓ 20.0 M A", "A normal"):
+        assert part in told
+
+
+def test_a_target_is_shown_at_its_own_frequency(published: Warehouse) -> None:
+    told = words(printed("status"))
+    assert "Turnover 2026-02 1.5 % – P" in told or "Turnover 2026-02 1.5 % – A" in told
+    assert "2025 16.8 % – ✗ 12.0 % A" in told
+    assert "target 12.0 % a year (compared with --freq A)" in words(printed("show", "turnover"))
+    assert "✗" in printed("show", "turnover", "--freq", "A") and "✗" not in printed("show", "turnover")
+
+
+def test_a_kpi_of_years_only_is_shown_without_being_asked_for_years(published: Warehouse) -> None:
+    assert "Survey 2025 41 +2.5 %" in words(printed("status"))
+    assert "2024 40" in words(printed("show", "survey"))
+    assert "2025 41" in words(printed("as-of", "2026-03-20", "survey", "--last", "1"))
+    assert "2024" not in printed("as-of", "2026-03-20", "survey", "--last", "1")
+    assert "Survey 2025 41" in words(printed("as-of", "2026-03-20"))
+    assert "0 of 2 periods revised." in words(printed("revisions", "survey"))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_members_that_do_not_fit_beside_stand_below(published: Warehouse, width: int) -> None:
+    told = printed("show", "revenue", "--segment", "country", width=width)
+    assert len(re.findall(r"2\.1 M SEK", told)) == len(COUNTRIES) and set(COUNTRIES) <= set(told.split())
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_rows_of_a_wide_query_are_printed_with_every_column(published: Warehouse, width: int) -> None:
+    query = "from kpi.observations where kpi_id = 'revenue' and is_newest and segment = '_T'"
+    (first, *_) = json.loads(CliRunner().invoke(app, ["sql", query, "--json"]).stdout)
+    told = printed("sql", query, width=width)
+    for name, value in first.items():
+        assert re.search(rf"^{name} +{re.escape('' if value is None else str(value))}", told, re.MULTILINE), name
+    narrow = printed("sql", "select kpi_id, obs_value from kpi.observations limit 1", width=width)
+    assert len(narrow.splitlines()) == 4
+
+
+def test_a_new_definition_is_told_beside_the_statistics_of_revisions(published: Warehouse) -> None:
+    told = words(printed("revisions", "revenue"))
+    assert "22,000,000 SEK" in told and "R3 another methodology" in told
+    assert "0 of 3 periods revised. A new definition (R3) changed 1;" in told
+
+
+@pytest.mark.parametrize("day", ["2026-03-28", "2026-03-30", "2026-03-31", "2026-04-01"])
+def test_the_days_until_a_period_ends(published: Warehouse, monkeypatch: pytest.MonkeyPatch, day: str) -> None:
+    monkeypatch.setenv("NYCKELTAL_NOW", f"{day}T10:00:00+00:00")
+    ends = {"2026-03-28": "in 3 days", "2026-03-30": "in 1 day", "2026-03-31": "today", "2026-04-01": "ended"}[day]
+    assert f"2026-03 {ends} " in words(printed("calendar", "--freq", "M"))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (21_458_231.4, "currency", "21.5 M SEK"),
+        (712_345.4, "currency", "712,345 SEK"),
+        (-3.2e9, "currency", "-3.2 bn SEK"),
+        (999_999.7, "count", "1.0 M"),
+        (712.3, "currency", "712.30 SEK"),
+        (0.004, "ratio", "0.004"),
+        (0.0, "ratio", "0.00"),
+        (0.1234, "fraction", "12.3 %"),
+        (0.0001, "fraction", "0.01 %"),
+        (6.05, "hours", "6.05 hours"),
+        (None, "hours", "–"),
+    ],
+)
+def test_numbers_are_short_and_never_nothing(value: float | None, unit: str, text: str) -> None:
+    assert formats.number(value, unit, "SEK") == text
+    assert value is None or formats.number(21_458_231.4, "count", "SEK", exact=True) == "21,458,231"
+
+
+def run_stages(terminal: PlainConsole) -> None:
+    with pytest.raises(ZeroDivisionError), stage_display.shown(terminal) as stages:
+        with stages.stage("ingest"):
+            stages.report("7 of 9 files")
+        with stages.stage("models"):
+            raise ZeroDivisionError
+
+
+def test_the_stages_of_a_run_are_ticked_off_with_their_time() -> None:
+    on_terminal, in_log = io.StringIO(), io.StringIO()
+    run_stages(PlainConsole(file=on_terminal, force_terminal=True, width=80, color_system=None))
+    last = on_terminal.getvalue().split("\x1b[2K")[-1]
+    assert re.search(r"✓  ingest +0\.0 s", last) and re.search(r"✗  models +0\.0 s", last)
+    run_stages(PlainConsole(file=in_log, width=80))
+    assert in_log.getvalue() == "✓ ingest 0.0 s\n✗ models 0.0 s\n"
+
+
+def test_the_stage_under_way_says_how_far_it_is() -> None:
+    terminal = PlainConsole(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
+    with stage_display.shown(terminal) as stages, stages.stage("models"):
+        stages.report("45 of 120 models and tests")
+        shown: Any = stage_display._Display(stages)
+        view = PlainConsole(file=io.StringIO(), width=80)
+        view.print(shown)
+        assert "models" in view.file.getvalue() and "45 of 120 models and tests" in view.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_log_is_as_wide_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert console().width == 120
+    monkeypatch.setenv("COLUMNS", "90")
+    assert console().width == 90
