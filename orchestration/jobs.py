@@ -19,6 +19,7 @@ from data_quality import decisions
 from metrics.catalog import Catalog
 from metrics.company import Company
 from metrics.errors import NyckeltalError
+from metrics.text import visible
 from orchestration.lock import writing
 
 REFRESH = "refresh"
@@ -64,10 +65,10 @@ def decide_job(company: Company) -> JobDefinition:
                     by=config.by,
                 )
         except NyckeltalError as error:
-            raise Failure(str(error), allow_retries=False) from None
+            raise Failure(visible(str(error)), allow_retries=False) from None
         facts = {
             "decision": done.decision_id,
-            "by": f"{done.decided_by} (recorded, not authenticated)",
+            "by": visible(f"{done.decided_by} (recorded, not authenticated)"),
             "checks": ", ".join(done.checks) or "none",
             "published": done.published,
             "release": done.release.sequence,

@@ -13,13 +13,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 from rich.table import Table
 from rich.tree import Tree
 
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company
 from metrics.text import visible
-from orchestration import cli, terminal
+from orchestration import cli, markdown, terminal
+from orchestration.assets.publication import publication_assets
 from tests import hostile, warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -83,6 +85,26 @@ def test_nothing_else_prints_or_reads_markup(path: Path) -> None:
     assert not names & {"Console", "Text", "print"}
     assert not methods & {"from_markup", "assemble", "echo", "secho"}
     assert "rich.markup" not in modules
+
+
+@ALL
+def test_dagsters_markdown_shows_the_text_and_nothing_else(text: str) -> None:
+    tokens = [token for token in MarkdownIt().parse(markdown.plain(text)) if token.type != "inline" or token.children]
+    assert {token.type for token in tokens} <= {"paragraph_open", "inline", "paragraph_close"}
+    parts = [part for token in tokens for part in token.children or ()]
+    assert {part.type for part in parts} <= {"text", "softbreak", "text_special"}
+    shown = "".join(part.content or "\n" for part in parts)
+    assert shown.split() == visible(text).split()
+
+
+@pytest.mark.parametrize(
+    "owner", ["a b@c.se", "<img>@x.se", "x@y", "anna", "cfo@example.com", "-a@b.se", "a@b.se\n"]
+)
+def test_every_owner_lets_dagster_load(owner: str) -> None:
+    catalog = Catalog.read(Company.load())
+    kpis = tuple(kpi.model_copy(update={"owner": owner}) for kpi in catalog.kpis)
+    (spec, *_) = publication_assets(Company.load(), catalog.model_copy(update={"kpis": kpis})).specs
+    assert list(spec.owners) == ([owner] if owner == "cfo@example.com" else [])
 
 
 class Page(HTMLParser):

@@ -16,7 +16,9 @@ from dagster import (
 
 from data_quality import readiness
 from metrics.company import Company
+from metrics.text import visible
 from orchestration.lock import writing
+from orchestration.markdown import plain
 from orchestration.resources import RunResources
 
 CHECK = "delivered_whole"
@@ -32,9 +34,9 @@ def raw_assets(company: Company) -> AssetsDefinition:
             AssetSpec(
                 ["raw", feed.name],
                 group_name="raw",
-                description=feed.description,
+                description=plain(feed.description),
                 kinds={feed.format, "dlt"},
-                metadata={"system": feed.system, "path": feed.path},
+                metadata={"system": visible(feed.system), "path": visible(feed.path)},
             )
             for feed in feeds
         ],
@@ -69,7 +71,7 @@ def raw_assets(company: Company) -> AssetsDefinition:
                     "files_new": report.files_new,
                     "files_failed": report.files_failed,
                     "complete_through": str(report.watermark or "nothing yet"),
-                    **({"notes": "\n".join(report.notes)} if report.notes else {}),
+                    **({"notes": visible("\n".join(report.notes))} if report.notes else {}),
                 },
             )
             yield AssetCheckResult(
@@ -77,11 +79,13 @@ def raw_assets(company: Company) -> AssetsDefinition:
                 check_name=CHECK,
                 passed=report.outstanding is None and not report.rows_set_aside,
                 severity=AssetCheckSeverity.ERROR if report.outstanding else AssetCheckSeverity.WARN,
-                description=report.outstanding
-                or (
-                    f"{report.rows_set_aside:,} rows set aside; raw._set_aside says why"
-                    if report.rows_set_aside
-                    else f"{report.files_new:,} new files; all was taken in"
+                description=plain(
+                    report.outstanding
+                    or (
+                        f"{report.rows_set_aside:,} rows set aside; raw._set_aside says why"
+                        if report.rows_set_aside
+                        else f"{report.files_new:,} new files; all was taken in"
+                    )
                 ),
             )
 

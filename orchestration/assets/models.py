@@ -19,6 +19,7 @@ from metrics.lineage import Lineage
 from orchestration import builds
 from orchestration.lock import writing
 from orchestration.manifest import require_compiled
+from orchestration.markdown import plain
 from orchestration.resources import RunResources
 
 CANDIDATES = AssetKey(["kpi", "candidates"])
@@ -33,7 +34,7 @@ class _Translator(DagsterDbtTranslator):
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         kpi = self._kpis.get(dbt_resource_props["name"])
-        described = f"Candidates of {kpi.name}. {kpi.description}" if kpi else dbt_resource_props["description"]
+        described = plain(f"Candidates of {kpi.name}. {kpi.description}") if kpi else dbt_resource_props["description"]
         return super().get_description({**dbt_resource_props, "description": described})
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:

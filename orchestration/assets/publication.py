@@ -1,5 +1,6 @@
 """Published KPIs: one asset each, by month, behind the gate."""
 
+import re
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -33,13 +34,17 @@ from data_quality.verdict import Verdict
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company
 from metrics.periods import parse, period_of
+from metrics.text import visible
 from orchestration import builds
 from orchestration.assets.models import CANDIDATES
 from orchestration.lock import writing
+from orchestration.markdown import plain
 from orchestration.partitions import months
 from orchestration.resources import RunResources
 
 GATE = "gate"
+# What Dagster takes as an owner: another text would keep all of its pages from loading.
+_ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
 
 
 def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
@@ -60,8 +65,8 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
                 _key(kpi_id),
                 deps=[CANDIDATES],
                 group_name="published",
-                description=kpi.description,
-                owners=[kpi.owner] if "@" in kpi.owner else [],
+                description=plain(kpi.description),
+                owners=[kpi.owner] if _ADDRESS.fullmatch(kpi.owner) else [],
                 kinds={"duckdb", "deltalake"},
                 tags={"domain": kpi.domain, "level": kpi.level},
                 metadata=_facts(kpi),
@@ -163,20 +168,22 @@ def _finding(judged: Sequence[Verdict], held: Sequence[Held]) -> dict[str, Any]:
     return {
         "passed": not held,
         "severity": AssetCheckSeverity.ERROR,
-        "description": f"held back: {', '.join(told)}" if held else f"let through: {_codes(judged) or 'nothing ended'}",
-        "metadata": {one.time_period: "; ".join(dict.fromkeys(one.reason.split("; "))) for one in held},
+        "description": plain(
+            f"held back: {', '.join(told)}" if held else f"let through: {_codes(judged) or 'nothing ended'}"
+        ),
+        "metadata": {one.time_period: visible("; ".join(dict.fromkeys(one.reason.split("; ")))) for one in held},
     }
 
 
 def _facts(kpi: CatalogKpi) -> dict[str, Any]:
     """What the catalogue says of a KPI, for its page."""
     return {
-        "name": kpi.name,
+        "name": visible(kpi.name),
         "unit": kpi.unit,
         "frequencies": ", ".join(kpi.freqs),
         "segments": ", ".join(kpi.segments) or "none",
         "objective": kpi.objective,
-        "target": kpi.target if kpi.target is not None else kpi.target_note,
+        "target": kpi.target if kpi.target is not None else visible(kpi.target_note),
         "definition_version": kpi.definition_version,
         "candidates": f"kpi.{kpi.model}",
         "feeds": ", ".join(kpi.feeds),
