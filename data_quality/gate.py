@@ -18,6 +18,7 @@ from metrics import company as deployment
 from metrics.catalog import Catalog
 from metrics.check_rules import RULES, CheckRule
 from metrics.company import Company
+from metrics.text import visible
 
 
 def judge(company: Company, catalog: Catalog, first: date, last: date) -> list[Verdict]:
@@ -72,7 +73,7 @@ def _results(
         rule = settings[item.kpi.kpi_id]
         judged = outcome in ("pass", "fail")
         figure = number if judged and math.isfinite(number) else None
-        told = f"off: {rule.off}" if rule.off else _detail(check, str(detail), outcome, item)
+        told = visible(f"off: {rule.off}" if rule.off else _detail(check, str(detail), outcome, item))
         results.append(CheckResult(check.name, rule.severity, outcome, figure, limit if judged else None, told))
     return results
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from metrics.text import visible
+
 _NAMED = 3
 
 
@@ -27,4 +29,4 @@ def joined(problems: Sequence[str]) -> str | None:
     if not problems:
         return None
     rest = len(problems) - _NAMED
-    return "; ".join(problems[:_NAMED]) + (f"; and {rest} more" if rest > 0 else "")
+    return visible("; ".join(problems[:_NAMED]) + (f"; and {rest} more" if rest > 0 else ""))

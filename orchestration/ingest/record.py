@@ -10,6 +10,7 @@ from pathlib import Path
 from metrics import clock
 from metrics.company import Company
 from metrics.errors import NyckeltalError
+from metrics.text import visible
 from orchestration.ingest.bookkeeping import Bookkeeping, FeedState, KnownFile
 from orchestration.ingest.completeness import watermark
 from orchestration.ingest.faults import joined
@@ -230,4 +231,4 @@ def _notes(one: Landed, outcomes: list[tuple[Delivery, Outcome]]) -> tuple[str, 
         f"{names[0]}{f' and {len(names) - 1} more files' if len(names) > 1 else ''}: {note}"
         for note, names in about.items()
     ]
-    return (*one.plan.notes, *told)
+    return tuple(map(visible, (*one.plan.notes, *told)))

@@ -91,6 +91,7 @@ def _matching(filesystem: Any, pattern: str, feed: Feed) -> list[SourceFile]:
             name = location.removeprefix(below)
         else:
             name = filesystem.unstrip_protocol(location)
+        name = name.encode("utf-8", "backslashreplace").decode()  # no database takes a name that isn't UTF-8
         files.append(SourceFile(name, location, int(info["size"]), _modified(info), filesystem))
     return files
 
