@@ -111,8 +111,15 @@ class Lineage:
             for (schema, table), columns in self._part(name, read)[1].items():
                 if schema == RAW:
                     _want(wanted, table, columns)
+        declared = {feed: {name.lower(): name for name in names} for feed, names in self._raw.items()}
         return {
-            feed: tuple(sorted(self._raw.get(feed, ()) if columns is None else columns))
+            feed: tuple(
+                sorted(
+                    self._raw.get(feed, ())
+                    if columns is None
+                    else (declared.get(feed, {}).get(column, column) for column in columns)
+                )
+            )
             for feed, columns in sorted(wanted.items())
         }
 

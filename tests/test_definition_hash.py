@@ -197,6 +197,9 @@ def test_the_raw_columns_that_a_definition_reads(definitions: Definitions) -> No
     assert set(whole["leads"]) >= {"lead_id", "created_at", "channel", "country", "status"}
     rows = lineage.feed_columns({"a": "select count(*) as n from {{ ref('fct_leads') }}"})
     assert rows == {"leads": ()}
+    mixed = {feed: [name.title() for name in names] for feed, names in raw_columns(definitions.company).items()}
+    lineage = Lineage(definitions.folder / "manifest.json", mixed)  # which has Created_At
+    assert lineage.feed_columns({"a": "select lead_date from {{ ref('fct_leads') }}"}) == {"leads": ("Created_At",)}
 
 
 def test_a_kpi_covers_those_whose_totals_read_nothing_else(definitions: Definitions) -> None:
