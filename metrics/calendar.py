@@ -19,19 +19,24 @@ DEFAULT = "default"
 
 
 class Calendar(Strict):
-    """`calendar.yml`: when the company's days begin, which of them are worked, and how long a period stays open.
+    """When the company's days begin, which of them are worked, and how long a period stays open."""
 
-    `country` (ISO 3166-1 alpha-2) and `subdivision` say whose public holidays are no working days; its weekend isn't
-    either, nor are the company's own `days_off`. `closes_after` is how many working days after its end a period
-    closes, by group of KPIs (their domain); `default` holds for the groups that aren't named.
-    """
-
-    time_zone: str
-    week_start: Literal["monday"] = "monday"
-    country: str
-    subdivision: str | None = None
-    days_off: tuple[date, ...] = ()
-    closes_after: dict[str, int] = Field(min_length=1)
+    time_zone: str = Field(description="The zone of its days, such as `Europe/Stockholm` (IANA).")
+    week_start: Literal["monday"] = Field(default="monday", description="Weeks are those of ISO 8601.")
+    country: str = Field(
+        description="Whose public holidays and weekends are no working days, by its ISO 3166-1 code, such as `SE`."
+    )
+    subdivision: str | None = Field(
+        default=None,
+        description="A part of the country with holidays of its own, by its ISO 3166-2 code without country.",
+    )
+    days_off: tuple[date, ...] = Field(default=(), description="Further days that aren't worked.")
+    closes_after: dict[str, int] = Field(
+        min_length=1,
+        description="How many working days after its end a period closes, by domain of KPIs; `default` holds for"
+        " the domains that aren't named. The closing day itself is still open. Until then values are"
+        " provisional; after it a changed value is held.",
+    )
 
     @field_validator("time_zone")
     @classmethod

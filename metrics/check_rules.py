@@ -214,11 +214,18 @@ CheckName = Annotated[str, AfterValidator(_known)]
 
 
 class CheckSetting(Strict):
-    """What a KPI's `gate` says of one check: another limit, another severity, or that it is off, with the reason."""
+    """What a KPI says of one check of the gate: another limit, another severity, or that it is off."""
 
-    limit: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    severity: Severity | None = None
-    off: str | None = Field(default=None, min_length=10)
+    limit: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="The figure above which the check fails, in the check's unit.",
+    )
+    severity: Severity | None = Field(
+        default=None, description="`critical` holds the value when the check fails, `warning` flags it."
+    )
+    off: str | None = Field(default=None, min_length=10, description="The reason why the check isn't made.")
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> CheckSetting:

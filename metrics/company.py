@@ -23,24 +23,27 @@ PERSPECTIVES = Literal["financial", "customer", "process", "learning", "sustaina
 
 
 class CompanyFile(Strict):
-    """`company.yml`: who it is and in which currency it reports (ISO 4217)."""
+    """Who the company is."""
 
-    name: str
-    reporting_currency: str = Field(pattern="^[A-Z]{3}$")
+    name: str = Field(description="The company's name, as tables and pages show it.")
+    reporting_currency: str = Field(
+        pattern="^[A-Z]{3}$",
+        description="The currency into which amounts are converted, by its ISO 4217 code, such as `SEK`.",
+    )
 
 
 class Objective(Strict):
-    """What the company wants; `perspective` is the balanced scorecard's, plus sustainability."""
+    """What the company wants, by a key that adoptions name."""
 
-    name: str
-    perspective: PERSPECTIVES
-    description: str = ""
+    name: str = Field(description="The objective in a few words.")
+    perspective: PERSPECTIVES = Field(description="The balanced scorecard's perspective, or sustainability.")
+    description: str = Field(default="", description="What is wanted, and how it is told that it is reached.")
 
 
 class ObjectivesFile(Strict):
-    """`objectives.yml`."""
+    """What the company wants to reach, and its KPIs serve."""
 
-    objectives: dict[str, Objective]
+    objectives: dict[str, Objective] = Field(description="The objectives, by key.")
 
 
 @dataclass(frozen=True)

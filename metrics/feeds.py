@@ -12,28 +12,50 @@ from metrics.yaml_file import Strict
 
 
 class ColumnType(Strict):
-    """How a source column is read. `format` is strptime's; `decimal` and `thousands` are separators."""
+    """How a source column is read. A type alone stands for a mapping of it: `amount: decimal`."""
 
-    type: Literal["text", "integer", "decimal", "number", "boolean", "date", "timestamp"]
-    format: str | None = None
-    decimal: str = "."
-    thousands: str | None = None
+    type: Literal["text", "integer", "decimal", "number", "boolean", "date", "timestamp"] = Field(
+        description="The type that the column has in raw. `decimal` is exact, `number` is binary floating point. A"
+        " value that can't be read as this type sets its row aside."
+    )
+    format: str | None = Field(
+        default=None,
+        description="How dates and timestamps are written, in strptime's signs, such as `%d/%m/%Y`. Without it ISO"
+        " 8601.",
+    )
+    decimal: str = Field(default=".", description="The decimal sign of numbers.")
+    thousands: str | None = Field(
+        default=None,
+        description="The sign between thousands, such as a blank in `1 234,50`. Without it none is allowed.",
+    )
 
 
 class FeedOptions(Strict):
     """How the files of a feed are written."""
 
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    null_values: tuple[str, ...] = ("",)
-    sheet: str | None = None
-    header_row: int = Field(default=1, ge=1)
+    delimiter: str = Field(default=",", description='CSV: the one sign between fields, such as `;` or a tab (`"\\t"`).')
+    encoding: str = Field(
+        default="utf-8",
+        description="CSV and JSON lines: the encoding of the text, by a name that Python knows, such as `cp1252` or"
+        " `utf-16`. Bytes that aren't of it refuse the file.",
+    )
+    null_values: tuple[str, ...] = Field(
+        default=("",),
+        description='CSV, JSON lines and Excel: the texts that mean a missing value, such as `["", NULL, n/a]`. A list'
+        " replaces the default, so write the empty text too where it is meant.",
+    )
+    sheet: str | None = Field(default=None, description="Excel: the sheet that is read. Without it the first one.")
+    header_row: int = Field(
+        default=1,
+        ge=1,
+        description="CSV and Excel: the row in which the column names stand, from 1. Rows above are passed over.",
+    )
 
 
 class CompleteThrough(Strict):
     """A watermark that the company states: nothing is missing up to and including that day."""
 
-    complete_through: date
+    complete_through: date = Field(description="The last day of which nothing is missing.")
 
 
 def _column(value: Any) -> Any:
@@ -41,19 +63,48 @@ def _column(value: Any) -> Any:
 
 
 class FeedSpec(Strict):
-    """One feed as its file states it."""
+    """One feed, by its name. Its table is `raw.<name>`; staging selects from it by `{{ source('raw', '<name>') }}`."""
 
-    description: str
-    path: str
-    format: Literal["csv", "parquet", "jsonl", "excel"]
-    options: FeedOptions = FeedOptions()
-    columns: dict[str, Annotated[ColumnType, BeforeValidator(_column)]] = Field(min_length=1)
-    time_column: str | None = None
-    grain: Literal["instant", "day", "week", "month"] = "day"
-    cadence: Literal["hourly", "daily", "weekly", "monthly", "yearly", "once"] = "daily"
-    history_from: date
-    watermark: Literal["event", "delivery"] | CompleteThrough = "event"
-    personal: dict[str, Literal["drop", "hash"]] = Field(default_factory=dict)
+    description: str = Field(description="What a row is, and how deliveries come.")
+    path: str = Field(
+        description="The files: a path below the source folder (`NYCKELTAL_SOURCE_DIR`) with `*` and `?`, a folder,"
+        " or an fsspec URL. Names that begin with `.` or `~$` are passed over."
+    )
+    format: Literal["csv", "parquet", "jsonl", "excel"] = Field(
+        description="The files' format. CSV and JSON lines may be compressed by gzip (`.gz`)."
+    )
+    options: FeedOptions = Field(default=FeedOptions(), description="How the files are written.")
+    columns: dict[str, Annotated[ColumnType, BeforeValidator(_column)]] = Field(
+        min_length=1, description="The columns that the files have, by their names there, with their types."
+    )
+    time_column: str | None = Field(
+        default=None,
+        description="The declared date or timestamp column that says when a row's event was. Checks count the"
+        " feed's rows by it. Required where `watermark` is `event`.",
+    )
+    grain: Literal["instant", "day", "week", "month"] = Field(
+        default="day",
+        description="The span for which a row's time stands: a row dated 1 November covers that day with `day` and"
+        " `instant`, the week from it with `week`, all of November with `month`.",
+    )
+    cadence: Literal["hourly", "daily", "weekly", "monthly", "yearly", "once"] = Field(
+        default="daily", description="How often the source delivers. It is for readers: nothing is computed from it."
+    )
+    history_from: date = Field(
+        description="The first day that the feed covers. Periods that begin before it can't be complete."
+    )
+    watermark: Literal["event", "delivery"] | CompleteThrough = Field(
+        default="event",
+        description="How it is known up to which day nothing is missing. `event`: up to the newest time in"
+        " `time_column` that isn't in the future. `delivery`: up to the day before the newest file was"
+        " written. `{complete_through: 2026-10-31}`: up to the day stated. A period that ends later is"
+        " incomplete, and is held.",
+    )
+    personal: dict[str, Literal["drop", "hash"]] = Field(
+        default_factory=dict,
+        description="Columns with personal data. `drop`: not stored. `hash`: stored as a pseudonym, the keyed hash"
+        " of the value, the same for the same value in every feed.",
+    )
 
     @model_validator(mode="after")
     def _time_column_is_declared(self) -> FeedSpec:
@@ -67,11 +118,11 @@ class FeedSpec(Strict):
 
 
 class FeedFile(Strict):
-    """`<company>/feeds/<system>.yml`."""
+    """What one source system delivers."""
 
-    system: str
-    description: str = ""
-    feeds: dict[str, FeedSpec] = Field(min_length=1)
+    system: str = Field(description="The name of the source system.")
+    description: str = Field(default="", description="What the system is, and what holds for all of its feeds.")
+    feeds: dict[str, FeedSpec] = Field(min_length=1, description="The feeds, by name.")
 
 
 class Feed(FeedSpec):

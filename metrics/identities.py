@@ -22,19 +22,19 @@ _TERM = re.compile(r"([+-]?)\s*([a-z][a-z0-9_]*)(?:\.([a-z_]+))?\s*")
 
 
 class Stated(Strict):
-    """An entry of `identities.yml`: `holds` is `<terms> = <terms>` or `<terms> <= <terms>`, and `why` it must.
+    """What must hold between the totals of KPIs in every period, by a name."""
 
-    Terms are KPIs, added and subtracted; `kpi.numerator`, `kpi.denominator` and `kpi.n_obs` are what is behind a value.
-    """
-
-    holds: str
-    why: str = Field(min_length=10)
+    holds: str = Field(
+        description="`<terms> = <terms>` or `<terms> <= <terms>`. Terms are KPIs, added and subtracted;"
+        " `kpi.numerator`, `kpi.denominator` and `kpi.n_obs` are what is behind a value."
+    )
+    why: str = Field(min_length=10, description="Why it must hold.")
 
 
 class IdentitiesFile(Strict):
-    """`identities.yml`, by name."""
+    """What must hold between KPIs. Where one fails, all KPIs that it names are held."""
 
-    identities: dict[str, Stated]
+    identities: dict[str, Stated] = Field(description="The identities, by name.")
 
 
 class Term(BaseModel):

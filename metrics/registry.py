@@ -23,35 +23,37 @@ Entry = TypeVar("Entry", "Definition", "Adoption")
 class Bounds(Strict):
     """The values that a KPI can have at all."""
 
-    lower: float | None = None
-    upper: float | None = None
+    lower: float | None = Field(default=None, description="The least value.")
+    upper: float | None = Field(default=None, description="The greatest value.")
 
 
 class Dominance(Strict):
     """The (n,k) rule: when a group's n largest contributors could hold more than the share k, it counts as n persons.
 
-    `numerator` and `denominator` are metrics: the share of the group's sum that its largest contributor holds. The n
-    largest hold at most n times that, which is what the rule is held against. Of such a KPI only the ratio is
-    published, rounded: sums and means of amounts tell how many they are of.
+    The n largest hold at most n times the largest share, which is what is held against k. Of such a KPI only the ratio
+    is published, rounded: sums and means of amounts tell how many they are of.
     """
 
-    n: int = Field(ge=1)
-    k: float = Field(gt=0, lt=1)
-    numerator: str
-    denominator: str
+    n: int = Field(ge=1, description="How many contributors; less than `threshold`.")
+    k: float = Field(gt=0, lt=1, description="The share of the group's sum that they may hold.")
+    numerator: str = Field(description="The metric of the largest contributor's share of the numerator's sum.")
+    denominator: str = Field(description="The metric of the largest contributor's share of the denominator's sum.")
 
 
 class Persons(Strict):
-    """The metrics that count the distinct persons behind a KPI, for disclosure control.
+    """The persons behind a KPI, for disclosure control. Required of a KPI that reads personnel data."""
 
-    `nested` says that the numerator's persons are some of the denominator's, so that the rest are protected too.
-    """
-
-    numerator: str
-    denominator: str | None = None
-    nested: bool = False
-    threshold: int = Field(default=5, ge=3)
-    dominance: Dominance | None = None
+    numerator: str = Field(
+        description="The metric that counts the distinct persons behind the numerator, or the value."
+    )
+    denominator: str | None = Field(default=None, description="The same of the denominator.")
+    nested: bool = Field(
+        default=False,
+        description="Whether the numerator's persons are some of the denominator's, so that the rest are protected"
+        " too.",
+    )
+    threshold: int = Field(default=5, ge=3, description="The least number of persons behind a published value.")
+    dominance: Dominance | None = Field(default=None, description="The rule for amounts, such as pay.")
 
     @model_validator(mode="after")
     def _fewer_than_threshold(self) -> Persons:
@@ -68,40 +70,72 @@ class Persons(Strict):
 
 
 class Definition(Strict):
-    """`metrics/kpis/<domain>/<kpi>.yml`: what a KPI means, whoever adopts it.
+    """What a KPI means, whoever adopts it. The folder is its domain."""
 
-    `kind` is flow (adds up over time and segments), stock (over segments), ratio, distinct, quantile or index.
-    `segments` are the entities of its metric's semantic models that it can be cut by. `lookback` is the history that a
-    value needs before its period, such as "1 year"; an offset in the metric is found without it. `matures_after` is for
-    a KPI of a cohort: the window after the period's end, such as "90 days", until which its values are provisional.
-    `breaks` are periods (2026-01, or a week, quarter or year) with whose first day the data's methodology changed.
-    `min_n_obs` is the least n_obs of a value that isn't of low reliability (`reliable_n_obs` has the defaults).
-    `gate` sets checks of the gate otherwise than their defaults; an adoption's goes over it.
-    """
-
-    kpi: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    name: str
-    description: str
-    perspective: PERSPECTIVES
-    kind: Literal["flow", "stock", "ratio", "distinct", "quantile", "index"]
-    unit: str
-    direction: Literal["up", "down", "band", "none"]
-    type: Literal["leading", "lagging"]
-    metric: str
-    n_obs: str
-    freqs: tuple[Freq, ...] = Field(min_length=1)
-    segments: tuple[str, ...] = ()
-    additive_segments: bool | None = None
-    bounds: Bounds = Bounds()
-    persons: Persons | None = None
-    lookback: str | None = Field(default=None, pattern=DURATION)
-    matures_after: str | None = Field(default=None, pattern=DURATION)
-    breaks: tuple[str, ...] = ()
-    min_n_obs: int | None = Field(default=None, ge=0)
-    gate: GateSettings = Field(default_factory=dict)
-    standard: str
-    definition_version: int = Field(ge=1)
-    notes: str = ""
+    kpi: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$", description="Its id in code and tables, which is also the file's name."
+    )
+    name: str = Field(description="Its name for people.")
+    description: str = Field(description="What its value is, in a sentence.")
+    perspective: PERSPECTIVES = Field(description="The balanced scorecard's perspective, or sustainability.")
+    kind: Literal["flow", "stock", "ratio", "distinct", "quantile", "index"] = Field(
+        description="How its values go together: `flow` adds up over time and segments, `stock` over segments only;"
+        " the others over neither."
+    )
+    unit: str = Field(
+        description="`currency` (the reporting currency), `fraction` (0 to 1), `ratio`, `count`, `persons`, or any"
+        " other unit, such as `hours`."
+    )
+    direction: Literal["up", "down", "band", "none"] = Field(
+        description="`up`: more is better. `down`: less is. `band`: neither too much nor too little. `none`:"
+        " context only."
+    )
+    type: Literal["leading", "lagging"] = Field(description="Whether it moves before the results, or is one of them.")
+    metric: str = Field(description="The dbt metric that is its value.")
+    n_obs: str = Field(description="The dbt metric that counts the observations behind a value.")
+    freqs: tuple[Freq, ...] = Field(
+        min_length=1,
+        description="The frequencies at which it has a meaning: W week, M month, Q quarter, A calendar year.",
+    )
+    segments: tuple[str, ...] = Field(
+        default=(), description="The segments that it can be cut by: entities or dimensions of its metric."
+    )
+    additive_segments: bool | None = Field(
+        default=None,
+        description="Whether the members of a segment add up to the total. Without it, those of a flow or stock do.",
+    )
+    bounds: Bounds = Field(default=Bounds(), description="The values that it can have at all; others are held.")
+    persons: Persons | None = Field(
+        default=None, description="The persons behind it, of a KPI that reads personnel data."
+    )
+    lookback: str | None = Field(
+        default=None,
+        pattern=DURATION,
+        description="The history that a value needs before its period, such as `1 year`. An offset or window in the"
+        " metric needs no mention.",
+    )
+    matures_after: str | None = Field(
+        default=None,
+        pattern=DURATION,
+        description="Of a cohort: how long after the period's end its events count, such as `90 days`. Until then"
+        " the value is provisional.",
+    )
+    breaks: tuple[str, ...] = Field(
+        default=(),
+        description="The periods (`2026-01`, `2026-Q1`…) with whose first day the data's methodology changed.",
+    )
+    min_n_obs: int | None = Field(
+        default=None,
+        ge=0,
+        description="The least number of observations of a value that isn't flagged as of low reliability. Without"
+        " it 30 for ratios and quantiles, 0 for others.",
+    )
+    gate: GateSettings = Field(default_factory=dict, description="Checks that differ from their defaults, by name.")
+    standard: str = Field(description="The standard or source that the definition follows.")
+    definition_version: int = Field(
+        ge=1, description="The version of the definition. Raise it with every change by which values may change."
+    )
+    notes: str = Field(default="", description="What else a reader must know.")
 
     @field_validator("breaks", mode="before")
     @classmethod
@@ -131,11 +165,14 @@ class Definition(Strict):
 
 
 class Target(Strict):
-    """A target value, or the reason why there is none. `freq` is required where the value depends on it."""
+    """A target value, or the reason why there is none."""
 
-    value: float | None = None
-    freq: Freq | None = None
-    none: str | None = None
+    value: float | None = Field(default=None, description="The value to reach, in the KPI's unit.")
+    freq: Freq | None = Field(
+        default=None,
+        description="The frequency that it is meant for. Required of a KPI whose value grows with the period.",
+    )
+    none: str | None = Field(default=None, description="The reason why there is no target.")
 
     @model_validator(mode="after")
     def _value_or_reason(self) -> Target:
@@ -145,24 +182,34 @@ class Target(Strict):
 
 
 class Adoption(Strict):
-    """`<company>/kpis/<domain>/<kpi>.yml`: one KPI that the company has put to work.
+    """A KPI that the company has put to work."""
 
-    `to_date` asks for the year to date and the rolling twelve months of every month and quarter beside its value.
-    `definition_version` is the standard definition's, or higher: staging and marts of the company's own are a part of
-    the definition, and may give other values too.
-    """
-
-    kpi: str
-    owner: str = Field(min_length=3)
-    level: Literal["key", "supporting"]
-    objective: str
-    target: Target
-    review: Literal["monthly", "quarterly", "yearly"]
-    freqs: tuple[Freq, ...] = Field(min_length=1)
-    segments: tuple[str, ...] = ()
-    to_date: bool = True
-    gate: GateSettings = Field(default_factory=dict)
-    definition_version: int | None = Field(default=None, ge=1)
+    kpi: str = Field(description="The id of the standard definition, which is also the file's name.")
+    owner: str = Field(min_length=3, description="Who answers for it, such as an address.")
+    level: Literal["key", "supporting"] = Field(
+        description="Whether the objective is judged by it, or it explains another."
+    )
+    objective: str = Field(description="The key of the objective in `objectives.yml` that it serves.")
+    target: Target = Field(description="The value to reach, or why there is none.")
+    review: Literal["monthly", "quarterly", "yearly"] = Field(
+        description="How often its owner reviews definition, target and use. `kpi status` lists what is overdue."
+    )
+    freqs: tuple[Freq, ...] = Field(min_length=1, description="The frequencies at which it is published.")
+    segments: tuple[str, ...] = Field(default=(), description="The segments by which it is cut.")
+    to_date: bool = Field(
+        default=True,
+        description="Whether months and quarters have the year to date and the rolling twelve months beside.",
+    )
+    gate: GateSettings = Field(
+        default_factory=dict,
+        description="Checks that differ here from the definition and from their defaults, by name.",
+    )
+    definition_version: int | None = Field(
+        default=None,
+        ge=1,
+        description="A higher version than the standard definition's, after a change of the company's own staging"
+        " or marts by which values may change.",
+    )
 
 
 @dataclass(frozen=True)

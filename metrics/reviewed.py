@@ -27,23 +27,22 @@ _TITLE = """\
 
 
 class Reviewed(Strict):
-    """One definition of a KPI. `refactoring` is the reason why its values equal those of the definition before it.
+    """One definition of a KPI."""
 
-    `by` is the name that was given with it: recorded, not authenticated.
-    """
-
-    version: int
-    hash: str
-    refactoring: str | None = None
-    by: str | None = None
-    on: date | None = None
-    parts: dict[str, str] = Field(default_factory=dict)
+    version: int = Field(description="Its version.")
+    hash: str = Field(description="The hash of all code that its values depend on.")
+    refactoring: str | None = Field(
+        default=None, description="The reason why its values equal those of the definition before it."
+    )
+    by: str | None = Field(default=None, description="Who said so; recorded, not authenticated.")
+    on: date | None = Field(default=None, description="The day on which it was said.")
+    parts: dict[str, str] = Field(default_factory=dict, description="Of the newest one, the hash of each model's part.")
 
 
 class DefinitionsFile(Strict):
-    """`definitions.yml`."""
+    """The reviewed definitions of each KPI. Written by `kpi compile` and `kpi refactored`; never by hand."""
 
-    definitions: dict[str, tuple[Reviewed, ...]]
+    definitions: dict[str, tuple[Reviewed, ...]] = Field(description="By KPI its definitions, oldest first.")
 
 
 Record = Mapping[str, tuple[Reviewed, ...]]

@@ -9,12 +9,13 @@ from metrics.yaml_file import Strict
 
 
 class Roles(Strict):
-    """`roles.yml`: by domain of KPIs, the names (logins or addresses) of those who may decide.
+    """Who may do what."""
 
-    `default` holds for the domains that aren't named. Without either, nobody may decide.
-    """
-
-    decides: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    decides: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Who may decide on held values, by domain of KPIs: logins or addresses, as `--by` gives them."
+        " `default` holds for the domains that aren't named. Without either, nobody may decide.",
+    )
 
     @field_validator("decides")
     @classmethod

@@ -1,0 +1,190 @@
+"""The reference pages in `docs/`: every key of every YAML file from the pydantic models, and the input entities.
+
+`python -m metrics.reference` writes them. What stands there is changed in the models and in the input contracts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Lt
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from metrics import yaml_file
+from metrics.calendar import Calendar
+from metrics.company import PROJECT, CompanyFile, ObjectivesFile
+from metrics.feeds import FeedFile
+from metrics.identities import IdentitiesFile
+from metrics.registry import Adoption, Definition
+from metrics.reviewed import DefinitionsFile
+from metrics.roles import Roles
+
+# By file name in the company folder, or in the project.
+FILES: dict[str, type[BaseModel]] = {
+    "company.yml": CompanyFile,
+    "calendar.yml": Calendar,
+    "objectives.yml": ObjectivesFile,
+    "roles.yml": Roles,
+    "feeds/<system>.yml": FeedFile,
+    "kpis/<domain>/<kpi>.yml": Adoption,
+    "kpis/identities.yml": IdentitiesFile,
+    "definitions.yml": DefinitionsFile,
+    "metrics/kpis/<domain>/<kpi>.yml": Definition,
+}
+_PLAIN = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "`true` or `false`",
+    date: "day",
+    NoneType: "nothing",
+}
+_PLURALS = {str: "texts", int: "whole numbers", float: "numbers", date: "days"}
+_HEAD = "<!-- Written by `python -m metrics.reference`; change the models or contracts, not this page. -->"
+
+
+def pages() -> dict[str, str]:
+    """The reference pages by their path in the project."""
+    return {"docs/reference.md": _files(), "docs/input_entities.md": _entities()}
+
+
+def _files() -> str:
+    parts = [
+        "# Every key of every YAML file",
+        _HEAD,
+        "A key that isn't listed is refused, with file, line and the nearest spelling. Keys without a default are"
+        " required. Aliases (`*name`) are not supported. `sample_company/` has an example of each file.\n\n"
+        "The files are those of a [company folder](../README.md#the-company-folder); the last one is the project's. The"
+        " columns that staging models must have are in [input entities](input_entities.md).",
+    ]
+    for name, model in FILES.items():
+        parts.append(f"## `{name}`")
+        parts += _sections(model, "")
+        if model is IdentitiesFile:
+            parts.append("The project's own are in `metrics/kpis/identities.yml`, in the same form.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _sections(model: type[BaseModel], place: str) -> Iterator[str]:
+    """A table of the model's keys, then one for each model within it."""
+    yield _said(model)
+    rows = [
+        f"| `{name}` | {_kind(field.annotation, field)} | {_default(field)} | {_cell(field.description or '')} |"
+        for name, field in model.model_fields.items()
+    ]
+    yield "\n".join(["| key | value | default | meaning |", "| --- | --- | --- | --- |", *rows])
+    for name, field in model.model_fields.items():
+        for inner, path in models_in(field.annotation, f"{place}.{name}".removeprefix(".")):
+            yield f"### `{path}`"
+            yield from _sections(inner, path)
+
+
+def _said(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").split())
+
+
+def models_in(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str]]:
+    """The models within an annotation, with the path of keys at which each stands."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, path
+    elif get_origin(annotation) is dict:
+        yield from models_in(get_args(annotation)[1], f"{path}.<name>")
+    elif get_origin(annotation) is Annotated:
+        yield from models_in(get_args(annotation)[0], path)
+    elif get_origin(annotation) is not Literal:
+        for part in get_args(annotation):
+            yield from models_in(part, path)
+
+
+def _kind(annotation: Any, field: FieldInfo | None = None) -> str:
+    """The kind of value in words, with its least and greatest number."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        kind = "mapping (below)"
+    elif origin is Literal:
+        kind = ", ".join(f"`{value}`" for value in inner)
+    elif origin is tuple:
+        kind = f"list of {_PLURALS.get(inner[0]) or _kind(inner[0])}"
+    elif origin is dict:
+        kind = f"names, each with: {_kind(inner[1])}"
+    elif origin is Annotated:
+        kind = _kind(inner[0])
+    elif origin in (Union, UnionType):
+        kind = ", or ".join(_kind(part) for part in inner if part is not NoneType)
+    else:
+        kind = _PLAIN[annotation]
+    for limit in field.metadata if field else ():
+        if isinstance(limit, Ge):
+            kind += f", at least {limit.ge}"
+        elif isinstance(limit, Gt):
+            kind += f", above {limit.gt}"
+        elif isinstance(limit, Lt):
+            kind += f", below {limit.lt}"
+    return kind
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value == () or value == {} or isinstance(value, BaseModel):
+        return "–"
+    if isinstance(value, tuple):
+        return "`[" + ", ".join(f'"{one}"' for one in value) + "]`"
+    return "`true`" if value is True else "`false`" if value is False else f"`{value}`" if value != "" else "–"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _entities() -> str:
+    parts = [
+        "# Input entities",
+        _HEAD,
+        "The tables that a company's staging models fill: `models/staging/stg_<entity>.sql`, one select each. dbt"
+        " enforces the columns, their types and tests. An entity that the company lacks is `{{ not_supplied() }}`.",
+    ]
+    folder = PROJECT / "dbt_project" / "models" / "input"
+    for file in sorted(folder.glob("*/*.yml")):
+        parts += [part for model in yaml_file.read(file)["models"] for part in _entity(model, file)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _entity(model: Any, file: Path) -> Iterator[str]:
+    yield f"## `{model['name'].removeprefix('stg_')}`"
+    optional = model["config"]["meta"].get("optional")
+    domain = f" Domain: {file.parent.name}." + (" It is optional: KPIs are supplied without it." if optional else "")
+    yield " ".join(model["description"].split()) + domain
+    rows = []
+    for column in model["columns"]:
+        tests = ", ".join(map(_test, column.get("data_tests", []))) or "–"
+        meaning = _cell(" ".join(column["description"].split()))
+        rows.append(f"| `{column['name']}` | {column['data_type']} | {tests} | {meaning} |")
+    yield "\n".join(["| column | type | tests | meaning |", "| --- | --- | --- | --- |", *rows])
+    if tests := ", ".join(map(_test, model.get("data_tests", []))):
+        yield f"Of the whole table: {tests}."
+
+
+def _test(test: Any) -> str:
+    """A dbt test as a reader knows it: its name, and what it is given."""
+    if isinstance(test, str):
+        return f"`{test}`"
+    ((name, facts),) = test.items()
+    arguments = facts.get("arguments", facts)
+    given = "; ".join(
+        f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        for key, value in arguments.items()
+        if key != "config"
+    )
+    return f"`{name}` ({_cell(given)})" if given else f"`{name}`"
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        (PROJECT / path).write_text(text, encoding="utf-8")
