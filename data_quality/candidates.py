@@ -12,9 +12,9 @@ from datetime import date, datetime
 
 import duckdb
 
+from data_quality import secret_key
 from data_quality.verdict import Key
 from data_quality.warehouse import has_table
-from metrics import pseudonym
 from metrics.catalog import Catalog
 from metrics.periods import PART_OF_WEEK
 
@@ -99,11 +99,11 @@ def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | 
     connection.execute(_KEYS)
     builds = newest_builds(connection)
     protected = {kpi.kpi_id for kpi in catalog.kpis if kpi.protected}
-    secret = pseudonym.key() if protected else b""
+    key = secret_key.require(connection) if protected else b""
     candidates = {}
     for kpi_id, freq, period, content, batch_id, definition in connection.execute("from candidate_keys").fetchall():
         if kpi_id in protected:
-            content = hmac.new(secret, content.encode("ascii"), hashlib.sha256).hexdigest()
+            content = hmac.new(key, content.encode("ascii"), hashlib.sha256).hexdigest()
         candidates[kpi_id, freq, period] = Candidate(content, batch_id, definition)
     return Loaded(candidates, builds, unreadable)
 

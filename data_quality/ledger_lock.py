@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from metrics import company as deployment
 from metrics.errors import NyckeltalError
+from metrics.private_files import private_files
 
 
 @contextmanager
@@ -29,6 +30,7 @@ def releasing() -> Iterator[None]:
     except OSError as error:
         raise NyckeltalError(f"the data folder can't be written: {error.strerror}", file=folder) from None
     try:
-        yield
+        with private_files():
+            yield
     finally:
         lock.release()

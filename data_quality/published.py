@@ -18,6 +18,7 @@ from data_quality.ledger_verify import verify
 from metrics import company as deployment
 from metrics.catalog import Catalog
 from metrics.errors import NyckeltalError, disk_faults_told
+from metrics.private_files import make_data_dir
 from metrics.quoting import identifier, literal
 
 _CATALOG_COLUMNS = (
@@ -59,7 +60,7 @@ def rebuild(ledger_root: str, path: Path) -> Ledger:
 
     It reads the ledger and nothing else. Raises NyckeltalError when the ledger isn't as it was released, or is empty.
     """
-    deployment.data_dir().mkdir(parents=True, exist_ok=True)
+    make_data_dir()
     with releasing():
         ledger = Ledger.open(ledger_root, make=False)
         verify(ledger).require_sound(ledger_root)

@@ -18,8 +18,8 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
+from data_quality import secret_key
 from data_quality.warehouse import has_table
-from metrics import pseudonym
 from metrics.check_rules import Severity
 
 Outcome = Literal["pass", "fail", "not_applicable", "not_evaluated"]
@@ -118,9 +118,9 @@ def without_figures(verdict: Verdict) -> Verdict:
 
 def store(connection: duckdb.DuckDBPyConnection, verdicts: Iterable[Verdict]) -> None:
     """Put the verdicts into `kpi.verdicts` of the warehouse, each in place of the key's earlier one."""
-    secret = pseudonym.key()
+    key = secret_key.require(connection)
     rows = [_row(verdict) for verdict in verdicts]
-    rows = [{**row, "seal": _seal(row, secret)} for row in rows]
+    rows = [{**row, "seal": _seal(row, key)} for row in rows]
     connection.register("new_verdicts", pa.Table.from_pylist(rows, schema=SCHEMA))
     connection.execute("begin")
     try:
@@ -146,11 +146,11 @@ def stored(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> di
     """
     if not has_table(connection, "kpi", "verdicts"):
         return {}
-    secret = pseudonym.key()
+    key = secret_key.require(connection)
     found: dict[Key, Verdict] = {}
     judged = connection.execute("from kpi.verdicts where period_end between ? and ?", [first, last])
     for row in judged.to_arrow_table().to_pylist():
-        verdict = _read(row, secret)
+        verdict = _read(row, key)
         if verdict is None:
             continue
         if verdict.key not in found or found[verdict.key].judged_at < verdict.judged_at:
@@ -165,10 +165,10 @@ def _row(verdict: Verdict) -> dict[str, Any]:
     return {**{name: getattr(verdict, name) for name in _FIELDS}, "checks": verdict.checks_json}
 
 
-def _read(row: dict[str, Any], secret: bytes) -> Verdict | None:
+def _read(row: dict[str, Any], key: bytes) -> Verdict | None:
     """The verdict in a row of the table; None when the gate didn't write the row as it is."""
     try:
-        if not hmac.compare_digest(row["seal"], _seal(row, secret)):
+        if not hmac.compare_digest(row["seal"], _seal(row, key)):
             return None
         facts = {**{name: row[name] for name in _FIELDS}, "judged_at": row["judged_at"].astimezone(UTC)}
         return Verdict(**facts, checks=tuple(CheckResult(**result) for result in json.loads(row["checks"])))
@@ -176,7 +176,7 @@ def _read(row: dict[str, Any], secret: bytes) -> Verdict | None:
         return None
 
 
-def _seal(row: dict[str, Any], secret: bytes) -> str:
+def _seal(row: dict[str, Any], key: bytes) -> str:
     judged_at = row["judged_at"].astimezone(UTC).isoformat()
     text = json.dumps([judged_at, *(str(row[name]) for name in (*_FIELDS, "checks") if name != "judged_at")])
-    return hmac.new(secret, b"verdict" + text.encode("ascii"), hashlib.sha256).hexdigest()
+    return hmac.new(key, b"verdict" + text.encode("ascii"), hashlib.sha256).hexdigest()

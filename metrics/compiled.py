@@ -18,6 +18,7 @@ from metrics.errors import NyckeltalError, Problems, did_you_mean
 from metrics.identities import Identity, identities
 from metrics.lineage import Lineage, Upstream, definition_hash, hashed
 from metrics.planner import Base, KpiPlan, bases, plan
+from metrics.private_files import private_files
 from metrics.quoting import jinja, literal
 from metrics.registry import Kpi, adopted_kpis
 from metrics.reviewed import Current, Record
@@ -208,6 +209,7 @@ def _before_kpis(company: Company) -> dict[str, str]:
     return {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
 
 
+@private_files()
 def _parse_without_kpis(company: Company) -> Path:
     """Parses with only the compiled files that staging and marts need: stale KPI models mustn't stand in the way."""
     scratch = dbt_project.workspace(company) / "compile"

@@ -11,6 +11,7 @@ from typing import Any
 
 from metrics.company import PROJECT, Company, data_dir
 from metrics.errors import NyckeltalError
+from metrics.private_files import private_files
 
 DBT_PROJECT = PROJECT / "dbt_project"
 _SHARED = ("dbt_project.yml", "profiles.yml", "macros", "models")
@@ -58,6 +59,7 @@ def environment(company: Company) -> dict[str, str]:
     }
 
 
+@private_files()
 def parse(company: Company, *, compiled: Path | None = None) -> Path:
     """Parses the project for that company and returns the folder with `manifest.json` and `semantic_manifest.json`.
 

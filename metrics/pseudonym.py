@@ -1,4 +1,7 @@
-"""The secret key of a deployment: it makes pseudonyms, keyed hashes and seals, and never leaves the machine."""
+"""The secret key of a deployment: it makes pseudonyms, keyed hashes and seals, and never leaves the machine.
+
+Whether a new one may be made is decided in `data_quality/secret.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +13,29 @@ from pathlib import Path
 
 from metrics.company import data_dir
 from metrics.errors import NyckeltalError
+from metrics.private_files import make_data_dir
 
 VARIABLE = "NYCKELTAL_PSEUDONYM_KEY"
+SHORTEST = 16  # bytes
 _DRAFT = ".pseudonym."
 
 
-def key() -> bytes:
-    """The key in `NYCKELTAL_PSEUDONYM_KEY`, else that of the key file, which is made when it isn't there.
+def key() -> bytes | None:
+    """The key in `NYCKELTAL_PSEUDONYM_KEY`, else that in the key file; None when neither is there.
 
-    Raises NyckeltalError when the file is empty or can't be read or made.
+    White space around a key is no part of it, so that a key is the same in the file and in the variable.
+    Raises NyckeltalError when the key is empty or shorter than SHORTEST, or the file can't be read.
     """
     stated = os.environ.get(VARIABLE)
-    if stated:
-        return stated.encode("utf-8")
+    if stated is not None:
+        return _required(os.fsencode(stated), field=VARIABLE)
     path = key_path()
     try:
-        if not path.exists():
-            _make(path)
-        for draft in path.parent.glob(f"{_DRAFT}*"):  # of a process that was killed: now that there is a key, of no use
-            draft.unlink(missing_ok=True)
-        found = path.read_bytes()
+        return _required(path.read_bytes(), file=path)
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        raise NyckeltalError(f"the key file can't be read or made: {error.strerror}", file=path) from None
-    if not found:
-        raise NyckeltalError("the key file is empty", file=path, expected=f"a key there or in {VARIABLE}")
-    return found
+        raise NyckeltalError(f"the key file can't be read: {error.strerror}", file=path) from None
 
 
 def key_path() -> Path:
@@ -42,12 +43,38 @@ def key_path() -> Path:
     return data_dir() / "pseudonym.key"
 
 
-def _make(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def make() -> bytes:
+    """The key of a new key file; of the one that is there, where another process made it meanwhile.
+
+    Raises NyckeltalError when it can't be made.
+    """
+    path = key_path()
+    try:
+        make_data_dir()
+        for draft in path.parent.glob(f"{_DRAFT}*"):  # of a process that was killed
+            draft.unlink(missing_ok=True)
+        _write(path)
+    except OSError as error:
+        raise NyckeltalError(f"the key file can't be made: {error.strerror}", file=path) from None
+    made = key()
+    assert made is not None
+    return made
+
+
+def _required(content: bytes, *, file: Path | None = None, field: str | None = None) -> bytes:
+    stripped = content.strip()
+    if len(stripped) < SHORTEST:
+        problem = "the key is too short" if stripped else "the key is empty"
+        expected = f"at least {SHORTEST} characters, such as those of `openssl rand -hex 32`"
+        raise NyckeltalError(problem, file=file, field=field, expected=expected)
+    return stripped
+
+
+def _write(path: Path) -> None:
     handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=path.parent)  # mkstemp gives mode 0600
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
             file.flush()
             os.fsync(file.fileno())
         os.link(draft, path)  # unlike a rename, a link never replaces the key that another process made meanwhile

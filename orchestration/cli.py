@@ -16,6 +16,7 @@ import typer
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company, data_dir, published_path
 from metrics.errors import NyckeltalError, did_you_mean
+from metrics.private_files import OTHERS, make_data_dir
 from orchestration import decide_cli, ledger_cli, lookup_cli
 from orchestration.terminal import DONE, FAILED, console, print_json, styled
 
@@ -248,6 +249,8 @@ def dev(port: Annotated[int, typer.Option(help="The port of the web page, on thi
     from orchestration.run import dagster_home
 
     Company.load()
+    make_data_dir()
+    os.umask(OTHERS)  # for all processes that Dagster starts
     os.environ["DAGSTER_HOME"] = str(dagster_home())
     dagster = str(Path(sys.executable).with_name("dagster"))
     arguments = [dagster, "dev", "-w", str(PROJECT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]

@@ -1,4 +1,7 @@
-"""One writer at a time: every step that writes a store of this deployment does so under this lock."""
+"""One writer at a time: every step that writes a store of this deployment does so under this lock.
+
+What is written meanwhile is for the owner of the data folder alone, but for the published file.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from metrics.company import data_dir
 from metrics.errors import NyckeltalError
+from metrics.private_files import close_to_others, make_data_dir, private_files
 
 
 @contextmanager
@@ -23,7 +27,7 @@ def writing() -> Iterator[None]:
     """
     folder = data_dir()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_data_dir()
         if not os.access(folder, os.W_OK):  # the lock's file may be there, and open to writers
             raise PermissionError(EACCES, os.strerror(EACCES))
         lock = _lock(folder)
@@ -35,11 +39,13 @@ def writing() -> Iterator[None]:
     except OSError as error:
         raise NyckeltalError(f"the data folder can't be written: {error.strerror}", file=folder) from None
     try:
-        yield
+        close_to_others()
+        with private_files():
+            yield
     finally:
         lock.release()
 
 
 @cache
 def _lock(folder: Path) -> FileLock:
-    return FileLock(folder / "run.lock", thread_local=False)
+    return FileLock(folder / "run.lock", mode=0o600, thread_local=False)

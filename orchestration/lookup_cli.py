@@ -14,6 +14,7 @@ from metrics.company import Company
 from metrics.errors import NyckeltalError
 from metrics.periods import FREQ_NAMES, later
 from orchestration import published, revisions
+from orchestration.lock import writing
 from orchestration.terminal import console, print_json
 
 app = typer.Typer()
@@ -102,7 +103,9 @@ def docs() -> None:
     """Write a page for each KPI on what the gate found (Great Expectations' Data Docs), to open in a browser."""
     from data_quality import docs as data_docs
 
-    page = data_docs.write(Catalog.read(Company.load()))
+    catalog = Catalog.read(Company.load())
+    with writing():  # a run can't open the warehouse while another process reads it
+        page = data_docs.write(catalog)
     console().print(f"Written: {page}", soft_wrap=True, highlight=False)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+from metrics.private_files import OTHERS
 from orchestration.definitions import build_defs
 
+os.umask(OTHERS)  # this process is Dagster's own: all that it writes is private, but for the published file
 defs = build_defs()

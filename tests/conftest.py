@@ -16,6 +16,7 @@ from metrics.company import PROJECT, Company
 from orchestration.run import RunResult, run
 from sample_company.simulator.run import simulate
 from sample_company.simulator.timeline import Span
+from tests.open_files import watched
 
 FIRST, LAST = date(2023, 11, 1), date(2024, 2, 29)
 NOW = "2024-03-12T06:00:00+00:00"
@@ -28,6 +29,7 @@ class Deployment:
     company: Company
     data: Path
     first_run: RunResult
+    open_to_others: frozenset[str] = frozenset()  # what others could read below the data folder during the run
 
     def run(self, first: date = FIRST, last: date = LAST) -> RunResult:
         """Another run of the main job."""
@@ -44,7 +46,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         for name in ("NYCKELTAL_COMPANY", "NYCKELTAL_SOURCE_DIR", "NYCKELTAL_LEDGER"):
             os.environ.pop(name, None)
         company = Company.load(PROJECT / "sample_company")
-        yield Deployment(company, data, run(company, FIRST, LAST))
+        with watched(data) as found:
+            result = run(company, FIRST, LAST)
+        yield Deployment(company, data, result, frozenset(found))
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import re
 from html import unescape
 from pathlib import Path
 
+import duckdb
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from data_quality import docs
@@ -26,6 +28,21 @@ def text(page: Path) -> str:
     """What a reader sees, without tags and styles, blanks as one."""
     html = re.sub(r"<style>.*?</style>|<[^>]*>", " ", page.read_text(), flags=re.DOTALL)
     return " ".join(unescape(html).split())
+
+
+def test_docs_wait_for_no_run_and_leave_the_warehouse_alone(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.add(kpi("revenue"), {"2026-01": cells(7, SE=7)})
+    warehouse.judge("2026-01-01", "2026-01-31")
+    monkeypatch.setattr(Catalog, "read", lambda _: warehouse.catalog)
+    with FileLock(warehouse.path.parent / "run.lock"):
+        refused = CliRunner().invoke(app, ["docs"])
+    assert isinstance(refused.exception, NyckeltalError) and "another run is writing" in str(refused.exception)
+    assert not (warehouse.path.parent / "docs").exists()
+    warehouse.path.chmod(0o400)
+    with duckdb.connect(str(warehouse.path), read_only=True):  # another configuration is refused meanwhile
+        assert CliRunner().invoke(app, ["docs"]).exit_code == 0
 
 
 def test_pages_tell_what_was_found(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:

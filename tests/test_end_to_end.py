@@ -198,7 +198,9 @@ def test_persons_of_protected_kpis_stay_in_the_warehouse(deployment: Deployment)
 
 
 def test_the_stores_have_their_modes(deployment: Deployment) -> None:
+    assert deployment.open_to_others == frozenset()
     assert (deployment.data / "warehouse.duckdb").stat().st_mode & 0o777 == 0o600
+    assert (deployment.data / "published").stat().st_mode & 0o777 == 0o755
     assert (deployment.data / "published" / "published.duckdb").stat().st_mode & 0o777 == 0o644
     assert not (deployment.data / "published" / "published.duckdb.wal").exists()
 

@@ -239,7 +239,7 @@ def test_no_figure_of_a_protected_kpi_is_in_its_verdict(warehouse: Warehouse) ->
     assert "37" not in found.checks_json
     plain = warehouse.sql("select sha256('x')")[0][0]
     assert len(found.candidate_hash or "") == len(plain)
-    warehouse.monkeypatch.setenv("NYCKELTAL_PSEUDONYM_KEY", "another key")
+    warehouse.monkeypatch.setenv("NYCKELTAL_PSEUDONYM_KEY", "another key of the company")
     again = warehouse.judge("2026-02-28", "2026-02-28")["staff", "2026-02"]
     assert again.candidate_hash != found.candidate_hash
 

@@ -257,7 +257,7 @@ def test_pseudonyms(company: IngestCompany, monkeypatch: pytest.MonkeyPatch) -> 
     orders = company.sql("SELECT customer FROM raw.orders ORDER BY n")
     calls = company.sql("SELECT caller FROM raw.calls ORDER BY n")
     assert orders[1] == (None,) and orders[0] == calls[0] != calls[1]
-    monkeypatch.setenv("NYCKELTAL_PSEUDONYM_KEY", "another key")
+    monkeypatch.setenv("NYCKELTAL_PSEUDONYM_KEY", "another key of the company")
     assert company.run()["orders"].rows_loaded == 2
     assert company.sql("SELECT customer FROM raw.orders ORDER BY n")[0] != orders[0]
 

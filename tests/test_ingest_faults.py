@@ -237,7 +237,7 @@ def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IngestC
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(company.data))
         patch.setenv("NYCKELTAL_SOURCE_DIR", str(company.source))
-        patch.setenv("NYCKELTAL_PSEUDONYM_KEY", "a key")
+        patch.setenv("NYCKELTAL_PSEUDONYM_KEY", "the key of this company")
         yield company, company.run()
 
 
@@ -278,7 +278,7 @@ def test_a_second_run_says_the_same(taken_in: tuple[IngestCompany, dict[str, Fee
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(company.data))
         patch.setenv("NYCKELTAL_SOURCE_DIR", str(company.source))
-        patch.setenv("NYCKELTAL_PSEUDONYM_KEY", "a key")
+        patch.setenv("NYCKELTAL_PSEUDONYM_KEY", "the key of this company")
         patch.setattr("orchestration.ingest.load.land", None)  # nothing is new, so nothing may be landed
         second = company.run()
     assert {name: report.outstanding for name, report in second.items()} == {

@@ -53,7 +53,7 @@ def write(catalog: Catalog) -> Path:
     Only the owner of the data folder can read them: they tell of values that were held.
     Raises NyckeltalError when nothing was judged yet.
     """
-    with warehouse.connect() as connection:
+    with warehouse.connect(read_only=True) as connection:
         stored = verdict.stored(connection, date.min, date.max)
     by_kpi: dict[str, list[Verdict]] = defaultdict(list)
     for one in stored.values():

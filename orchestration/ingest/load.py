@@ -77,7 +77,7 @@ class _Run:
         began = time.perf_counter()
         notes: list[str] = []
         if self._key is None and "hash" in feed.personal.values():
-            self._key = pseudonym_key(notes.append)
+            self._key = pseudonym_key(self.books.connection, notes.append)
         plan = planned(feed, self.books, self._key, self.work / "fetched")
         plan.notes += notes
         if plan.to_read:

@@ -1,19 +1,17 @@
-"""Pseudonyms for the personal columns that a feed hashes, and the key that makes them."""
+"""Pseudonyms for the personal columns that a feed hashes."""
 
 from __future__ import annotations
 
 import hmac
-import os
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
-from metrics.company import data_dir
+from data_quality import secret_key
+from metrics import pseudonym
 
-KEY_VARIABLE = "NYCKELTAL_PSEUDONYM_KEY"
 _HEX_DIGITS = 32
 
 
@@ -41,26 +39,14 @@ class PseudonymKey:
         return pa.chunked_array([pa.array(hashed, pa.string()).take(encoded.indices)])
 
 
-def pseudonym_key(note: Callable[[str], None]) -> PseudonymKey:
-    """The key in NYCKELTAL_PSEUDONYM_KEY, else the one in the data folder, which is made when it isn't there."""
-    stated = os.environ.get(KEY_VARIABLE)
-    if stated:
-        return PseudonymKey(stated.encode())
-    path = data_dir() / "pseudonym.key"
-    if not path.exists():
-        _make(path)
-        note(f"{KEY_VARIABLE} is not set: made the key file {path}; keep it, as pseudonyms depend on it")
-    return PseudonymKey(path.read_bytes().strip())
+def pseudonym_key(connection: duckdb.DuckDBPyConnection, note: Callable[[str], None]) -> PseudonymKey:
+    """The deployment's key, which is made when the warehouse and the ledger were made without one.
 
-
-def _make(path: Path) -> None:
-    # Written whole under another name first: a crash must not leave an empty key behind.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    new.touch(mode=0o600, exist_ok=False)
-    with new.open("w") as file:
-        file.write(secrets.token_hex(32) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    Raises NyckeltalError when the key is lost, or is no key.
+    """
+    known = pseudonym.key() is not None
+    found = PseudonymKey(secret_key.require(connection))
+    if not known:
+        path, variable = pseudonym.key_path(), pseudonym.VARIABLE
+        note(f"{variable} is not set: made the key file {path}; keep it, as pseudonyms depend on it")
+    return found

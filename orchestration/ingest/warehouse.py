@@ -10,6 +10,7 @@ import duckdb
 
 from metrics.company import data_dir, warehouse_path
 from metrics.errors import NyckeltalError, disk_faults_told
+from metrics.private_files import private_files
 
 
 @contextmanager
@@ -18,26 +19,17 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
 
     Raises NyckeltalError when another process has it open, or the disk refuses what is written.
     """
-    # DuckDB makes its write-ahead log anew by itself, so the mode has to come from the process.
-    before = os.umask(0o077)
-    try:
+    with private_files():  # DuckDB makes its write-ahead log anew by itself
         connection = _connected()
         with disk_faults_told("the warehouse can't be used", warehouse_path()), closing(connection):
-            warehouse_path().chmod(0o600)
             # Whatever the machine's time zone is, timestamps mean UTC.
             connection.execute("SET TimeZone = 'UTC'")
             yield connection
-    finally:
-        os.umask(before)
 
 
 def _connected() -> duckdb.DuckDBPyConnection:
     path = warehouse_path()
     try:
-        if not path.parent.exists():
-            # The folder also holds what is public; only its private stores are closed to others.
-            path.parent.mkdir(parents=True)
-            path.parent.chmod(0o755)
         if not os.access(path.parent, os.W_OK):
             raise PermissionError("no permission to write")
         return duckdb.connect(str(path))

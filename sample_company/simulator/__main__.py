@@ -50,6 +50,7 @@ def main() -> None:
         span = Span(start=given.start, until=given.until or yesterday(), seed=given.seed, scale=given.scale)
     except ValueError as problem:
         parser.error(str(problem))
+    os.umask(0o077)  # pay is among what it writes
     simulate(given.out, span)
 
 

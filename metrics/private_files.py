@@ -1,0 +1,45 @@
+"""The modes of what is written below the data folder: all but `published/` is for its owner alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from metrics.company import data_dir, published_path
+
+OTHERS = 0o077
+# Both have modes of their own: one is for everyone, the other belongs to those who deliver the files.
+_NOT_OURS = ("sources", published_path().parent.name)
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Until the block ends, this process makes files and folders that only their owner can use, from the first byte.
+
+    It is the process that decides, as DuckDB, dbt, dlt, Delta and Dagster open their files themselves.
+    """
+    make_data_dir()
+    before = os.umask(OTHERS)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def make_data_dir() -> None:
+    """Make the data folder where there is none. Others may enter it, to reach `published/`."""
+    folder = data_dir()
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+
+
+def close_to_others() -> None:
+    """Take others' rights on what stands in the data folder, as earlier versions left them some."""
+    for entry in data_dir().iterdir():
+        if entry.name not in _NOT_OURS and not entry.is_symlink():
+            with suppress(FileNotFoundError, PermissionError):  # a draft that is gone; another owner's file
+                mode = entry.stat().st_mode
+                if mode & OTHERS:
+                    entry.chmod(mode & 0o7777 & ~OTHERS)

@@ -1,0 +1,69 @@
+"""Modes: what is written below the data folder is for its owner alone, and the published file for everyone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from metrics.company import PROJECT, data_dir
+from orchestration.ingest.warehouse import warehouse
+from orchestration.lock import writing
+from orchestration.run import dagster_home
+from tests import warehouse_factory
+from tests.open_files import open_to_others
+from tests.warehouse_factory import cells, kpi
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder that isn't there yet."""
+    warehouse_factory.point_at(tmp_path / "data", monkeypatch)
+    return data_dir()
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_the_warehouses_log_is_private_while_it_is_written(folder: Path) -> None:
+    with warehouse() as connection:
+        connection.execute("create table pay as select 54321 as amount")
+        assert mode(folder / "warehouse.duckdb.wal") == 0o600
+        assert open_to_others(folder) == set()
+    assert mode(folder) == 0o755
+
+
+def test_a_gate_and_a_release_write_private_files_and_a_public_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir()
+    made = warehouse_factory.make(folder, monkeypatch)
+    made.path.chmod(0o600)
+    made.add(kpi(), {"2026-01": cells(100, SE=75, NO=25)})
+    made.judge("2026-01-01", "2026-01-31")
+    made.publish("2026-01-01", "2026-01-31")
+    assert open_to_others(folder) == set()
+    assert mode(folder / "published") == 0o755 and mode(folder / "published" / "published.duckdb") == 0o644
+
+
+def test_what_an_earlier_version_left_open_is_closed(folder: Path) -> None:
+    (folder / "published").mkdir(parents=True)
+    (folder / "dbt" / "target").mkdir(parents=True)
+    (folder / "sources").mkdir()
+    (folder / "warehouse.duckdb.wal").touch()
+    with writing():
+        dagster_home()
+    assert mode(folder / "dbt") == mode(folder / "dagster") == 0o700
+    assert mode(folder / "warehouse.duckdb.wal") == mode(folder / "run.lock") == 0o600
+    assert mode(folder / "published") == mode(folder / "sources") == 0o755
+    assert os.umask(0o022) == 0o022
+
+
+def test_dbts_files_of_a_command_are_private(folder: Path) -> None:
+    kpi_command = str(Path(sys.executable).with_name("kpi"))
+    subprocess.run([kpi_command, "check"], check=True, capture_output=True, cwd=PROJECT)
+    assert (folder / "dbt").is_dir() and open_to_others(folder) == set() and mode(folder) == 0o755
