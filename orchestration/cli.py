@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import csv
 import gc
 import os
 import sys
@@ -18,7 +17,7 @@ from metrics.company import PROJECT, Company, data_dir, published_path
 from metrics.errors import NyckeltalError, did_you_mean
 from metrics.private_files import OTHERS, make_data_dir
 from orchestration import decide_cli, ledger_cli, lookup_cli
-from orchestration.terminal import DONE, FAILED, console, print_json, styled
+from orchestration.terminal import DONE, FAILED, console, print_csv, print_json, styled
 
 app = typer.Typer(
     name="kpi", help="Governed KPIs: define, compile, run, look up.", no_args_is_help=True, add_completion=False,
@@ -238,7 +237,7 @@ def sql(
         return
     names, rows = published.table(query)
     if as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows([names, *rows])
+        print_csv(names, rows)
         return
     report.print_query(console(), names, rows)
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
 import duckdb
+from duckdb import StatementType
 
 from metrics.catalog import Catalog
 from metrics.company import former_published_path, published_path
 from metrics.errors import NyckeltalError
+
+# A query can do nothing but read the published file: no other file or address, no extension, no Python object, no
+# spilling to the disk, and no setting that would allow it again.
+_LOCKED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+    "temp_directory": "",
+    "lock_configuration": True,
+}
 
 
 def restore() -> None:
@@ -26,6 +39,8 @@ def restore() -> None:
 def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
     """The column names and the rows of a query on the published file, opened read-only.
 
+    The query has access to nothing else.
+
     Raises NyckeltalError when nothing has been published yet, or DuckDB refuses the query.
     """
     path = published_path()
@@ -35,12 +50,22 @@ def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], lis
     if not path.exists():
         raise NyckeltalError("nothing has been published yet; run `kpi run`", file=path)
     try:
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with duckdb.connect(str(path), read_only=True, config=_LOCKED) as connection:
+            _require_one_query(connection.extract_statements(sql))
             result = connection.execute(sql, parameters or [])
             return [column[0] for column in result.description or []], result.fetchall()
     except duckdb.Error as error:
         told = " ".join(str(error).split("\n\nLINE")[0].split())
         raise NyckeltalError(told, file=path) from None
+
+
+def _require_one_query(statements: Sequence[duckdb.Statement]) -> None:
+    """Raises NyckeltalError unless it is one query; DuckDB makes a PIVOT a query with a CREATE before it."""
+    kinds = [statement.type for statement in statements]
+    reading = [kind for kind in kinds if kind in (StatementType.SELECT, StatementType.EXPLAIN)]
+    others = [kind for kind in kinds if kind not in (*reading, StatementType.CREATE)]
+    if others or len(reading) != 1:
+        raise NyckeltalError("is not one query", field="query", expected="one SELECT, FROM, DESCRIBE, SHOW or EXPLAIN")
 
 
 def query(sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
