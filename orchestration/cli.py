@@ -245,12 +245,15 @@ def sql(
 @app.command()
 def dev(port: Annotated[int, typer.Option(help="The port of the web page, on this machine only.")] = 3000) -> None:
     """Dagster's web page over the assets, with its schedules."""
+    from orchestration import dagster_storage
     from orchestration.run import dagster_home
 
     Company.load()
     make_data_dir()
     os.umask(OTHERS)  # for all processes that Dagster starts
-    os.environ["DAGSTER_HOME"] = str(dagster_home())
+    home = dagster_home()
+    dagster_storage.require_sound(home)
+    os.environ["DAGSTER_HOME"] = str(home)
     dagster = str(Path(sys.executable).with_name("dagster"))
     arguments = [dagster, "dev", "-w", str(PROJECT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
     os.execv(dagster, arguments)
@@ -281,7 +284,11 @@ def command() -> NoReturn:
     try:
         main()
     except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 0
+        if isinstance(end.code, int):
+            status = end.code
+        elif end.code is not None:  # a text is what went wrong, as the interpreter takes it
+            sys.stderr.write(f"{end.code}\n")
+            status = 1
     # What a run has imported takes the interpreter two seconds to take apart; nothing is left to be written then.
     atexit._run_exitfuncs()
     with suppress(BrokenPipeError):

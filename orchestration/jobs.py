@@ -1,13 +1,16 @@
 """The jobs: everything from the source files to the published tables, and deciding on a held value."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from dagster import (
+    AssetCheckEvaluation,
     AssetSelection,
     Config,
     Failure,
     JobDefinition,
-    OpExecutionContext,
+    Output,
+    RunConfig,
     define_asset_job,
     in_process_executor,
     job,
@@ -20,6 +23,7 @@ from metrics.catalog import Catalog
 from metrics.company import Company
 from metrics.errors import NyckeltalError
 from metrics.text import visible
+from orchestration.assets.publication import gate_results
 from orchestration.lock import writing
 
 REFRESH = "refresh"
@@ -41,7 +45,7 @@ class DecisionConfig(Config):
         description="release: publish the held value as it is; reject: keep it out; review: of the KPI itself."
     )
     kpi: str = Field(description="The KPI's id, such as net_revenue.")
-    period: str | None = Field(default=None, description="Such as 2026-10 or 2026-W48; none for a review.")
+    period: str | None = Field(default=None, description="Such as 2026-10 or 2026-W48; empty for a review.")
     reason: str = Field(description="Why. It is published with the decision.")
     by: str = Field(description="Who decides, as roles.yml names them. Recorded, not authenticated.")
 
@@ -51,29 +55,31 @@ def decide_job(company: Company) -> JobDefinition:
 
     # An op and a job share one namespace in Dagster, so the op needs another name than the job.
     @op(description="Records a decision, and publishes what follows from it.")
-    def record_decision(context: OpExecutionContext, config: DecisionConfig) -> None:
+    def record_decision(config: DecisionConfig) -> Iterator[AssetCheckEvaluation | Output[None]]:
         try:
             with writing():
                 today = Company.load(company.path)  # its roles as they are now, not when Dagster was started
+                catalog = Catalog.read(today)
                 done = decisions.decide(
                     today,
-                    Catalog.read(today),
+                    catalog,
                     config.decision,
                     config.kpi,
-                    config.period,
+                    config.period or None,
                     reason=config.reason,
                     by=config.by,
                 )
         except NyckeltalError as error:
             raise Failure(visible(str(error)), allow_retries=False) from None
-        facts = {
+        facts: dict[str, Any] = {
             "decision": done.decision_id,
             "by": visible(f"{done.decided_by} (recorded, not authenticated)"),
             "checks": ", ".join(done.checks) or "none",
             "published": done.published,
             "release": done.release.sequence,
         }
-        context.add_output_metadata(facts)
+        yield from gate_results([kpi for kpi in catalog.kpis if kpi.supplied])
+        yield Output(None, metadata=facts)
 
     @job(
         name="decide",
@@ -81,6 +87,10 @@ def decide_job(company: Company) -> JobDefinition:
         " What waits: `kpi held`. Launch it with its config; roles.yml says who may decide, and the name is recorded,"
         " not authenticated.",
         executor_def=in_process_executor,
+        # What the launchpad begins with: every field, to be filled in.
+        config=RunConfig(
+            ops={"record_decision": DecisionConfig(decision="release", kpi="", period="", reason="", by="")}
+        ),
     )
     def decide() -> None:
         record_decision()

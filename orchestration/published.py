@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 from duckdb import StatementType
 
-from metrics.catalog import Catalog
+from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import former_published_path, published_path
 from metrics.errors import NyckeltalError
 
@@ -92,6 +92,23 @@ def series(kpi_id: str, freq: str, segment: str, last: int) -> list[dict[str, An
            qualify dense_rank() over (order by period_start desc) <= ? order by period_start, member""",
         [kpi_id, freq, segment, last],
     )
+
+
+def values_by_month(kpis: Sequence[CatalogKpi]) -> dict[tuple[str, str], float]:
+    """By KPI and month the published total of the KPI's period that ends then; none of protected KPIs.
+
+    The period is a month; of a KPI without months a quarter, and without those a year.
+    """
+    freqs = {
+        kpi.kpi_id: next((freq for freq in ("M", "Q", "A") if freq in kpi.freqs), None)
+        for kpi in kpis
+        if not kpi.protected
+    }
+    rows = query(
+        """select kpi_id, freq, strftime(period_end, '%Y-%m') as month, obs_value from kpi.observations
+           where segment = '_T' and obs_value is not null"""
+    )
+    return {(row["kpi_id"], row["month"]): row["obs_value"] for row in rows if freqs.get(row["kpi_id"]) == row["freq"]}
 
 
 def held() -> list[dict[str, Any]]:

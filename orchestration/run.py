@@ -16,6 +16,7 @@ from metrics import dbt_project
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company, data_dir
 from metrics.errors import NyckeltalError
+from orchestration.dagster_storage import damage_named
 from orchestration.lock import writing
 from orchestration.stages import Stages
 
@@ -51,22 +52,24 @@ def run(company: Company, first: date, last: date, stages: Stages | None = None)
             from orchestration.jobs import REFRESH
             from orchestration.resources import RunResources
 
-            os.environ["DAGSTER_HOME"] = str(dagster_home())
+            home = dagster_home()
+            os.environ["DAGSTER_HOME"] = str(home)
             resources = RunResources(stages)
             definitions = build_defs(company, run=resources)
             job = definitions.resolve_job_def(REFRESH)
         start, end = months_of(first, last)
         # dagster-dbt prints dbt's whole log; a person who runs `kpi` reads the summary, and finds the log in a file.
         log = dbt_project.target_dir(company) / "build.log"
-        with DagsterInstance.get() as instance, log.open("w") as printed, redirect_stdout(printed):
-            result = job.execute_in_process(
-                instance=instance,
-                tags={"dagster/asset_partition_range_start": start, "dagster/asset_partition_range_end": end},
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                raise_on_error=False,
-            )
-        if not result.success:
-            raise _failure(result)
+        with damage_named(home):
+            with DagsterInstance.get() as instance, log.open("w") as printed, redirect_stdout(printed):
+                result = job.execute_in_process(
+                    instance=instance,
+                    tags={"dagster/asset_partition_range_start": start, "dagster/asset_partition_range_end": end},
+                    run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                    raise_on_error=False,
+                )
+            if not result.success:
+                raise _failure(result)
     stages.seconds["Dagster and the rest"] = time.perf_counter() - started - sum(stages.seconds.values())
     return RunResult(
         catalog=Catalog.read(company),

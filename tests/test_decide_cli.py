@@ -156,6 +156,7 @@ def test_a_review_and_when_the_next_one_is_due(run: Any, warehouse: Warehouse) -
 
 def test_dagster_decides_by_a_job(warehouse: Warehouse) -> None:
     job = decide_job(Company.load())
+    evaluation = "ASSET_CHECK_EVALUATION"
 
     def launch(**config: str) -> Any:
         config = {"kpi": "revenue", "period": "2026-W08", "decision": "release", "reason": "a refund", **config}
@@ -166,5 +167,9 @@ def test_dagster_decides_by_a_job(warehouse: Warehouse) -> None:
     (step,) = [event for event in failed.all_events if event.is_step_failure]
     told = step.step_failure_data.user_failure_data.description
     assert "may not decide for finance; found 'guest'" in told
-    assert launch(by="anna").success
+    done = launch(by="anna")
+    assert done.success
     assert weeks(warehouse) == [(-7.0, True)]
+    (gate,) = [event.asset_check_evaluation_data for event in done.all_events if event.event_type_value == evaluation]
+    assert gate.asset_key.path == ["published", "revenue"]
+    assert "2026-W08" not in gate.metadata and "2026-01" in gate.metadata

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 from conftest import Deployment
+from dagster import AssetKey, DagsterInstance
 
 from data_quality.ledger import Ledger
 from metrics import dbt_project
@@ -57,6 +58,13 @@ def test_a_data_test_that_fails_holds_the_kpis_behind_it_and_no_others(copied: D
     assert set(result.build_failures) == {"csat"}
     assert "csat" in {held.kpi_id for held in result.release.held}
     assert "net_revenue" not in {held.kpi_id for held in result.release.held if held.time_period == "2024-02"}
+    os.environ["DAGSTER_HOME"] = str(copied.data / "dagster")
+    with DagsterInstance.get() as instance:
+        counts = {
+            kpi_id: len(instance.fetch_materializations(AssetKey(["kpi", f"kpi_{kpi_id}"]), limit=10).records)
+            for kpi_id in ("csat", "net_revenue")
+        }
+    assert counts == {"csat": 1, "net_revenue": 2}  # the run before, and this one
 
 
 def test_a_warehouse_made_anew_by_another_number_of_threads_appends_nothing(

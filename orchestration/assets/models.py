@@ -6,14 +6,15 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from dagster import AssetCheckSpec, AssetExecutionContext, AssetKey, AssetsDefinition, ResourceParam
+from dagster import AssetCheckSpec, AssetExecutionContext, AssetKey, AssetsDefinition, Output, ResourceParam
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from google.protobuf.json_format import MessageToDict
 
 from metrics import dbt_project
-from metrics.catalog import Catalog
+from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company
 from metrics.lineage import Lineage
 from orchestration import builds
@@ -22,7 +23,16 @@ from orchestration.manifest import require_compiled
 from orchestration.markdown import plain
 from orchestration.resources import RunResources
 
-CANDIDATES = AssetKey(["kpi", "candidates"])
+# Dagster skips a step of which one input wasn't put out, so a KPI that was not built would keep all others from being
+# published. Its output is therefore made, with the mark by which Dagster records no materialization for it.
+NO_EVENT = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
+
+UNION = AssetKey(["kpi", "candidates"]).to_python_identifier()
+
+
+def candidates_key(kpi: CatalogKpi) -> AssetKey:
+    """The asset of the dbt model with a KPI's candidates."""
+    return AssetKey(["kpi", kpi.model])
 
 
 class _Translator(DagsterDbtTranslator):
@@ -53,6 +63,7 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
     """Every dbt model as an asset `<schema>/<model>`, its data tests as asset checks."""
     translator = _Translator(catalog)
     lineage = Lineage(manifest)
+    kpi_outputs = {candidates_key(kpi).to_python_identifier() for kpi in catalog.kpis}
 
     @dbt_assets(manifest=lineage.manifest, dagster_dbt_translator=translator, name="dbt_build")
     def dbt_build(context: AssetExecutionContext, run: ResourceParam[RunResources]) -> Iterator[Any]:
@@ -75,12 +86,21 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
             Thread(target=import_module, args=["great_expectations"], daemon=True).start()
             results = dbt_project.build(company, ["build", *chosen.selection_args, *indirect], keep)
             run.build_failures.update(builds.record(catalog, lineage, results))
-            # What failed is held by the gate. The view over the others must be there all the same, and this
-            # asset with it, or the publication of everything would be skipped.
+            # What failed is held by the gate. The view over the others must be there all the same.
             if builds.skipped(results, lineage.models["candidates"]):
                 dbt_project.build(company, ["run", "--select", "candidates"], keep)
         with run.stages.stage("report to Dagster"):
+            union: list[Any] = []  # yielded last, as it is built over the KPIs that were not built too
+            missing = set(kpi_outputs & context.selected_output_names)
             for outcome in outcomes:
-                yield from outcome.to_default_asset_events(lineage.manifest, translator, context=context)
+                for event in outcome.to_default_asset_events(lineage.manifest, translator, context=context):
+                    output = getattr(event, "output_name", None)
+                    if output == UNION:
+                        union.append(event)
+                        continue
+                    missing.discard(output)
+                    yield event
+            yield from (Output(None, output, metadata=NO_EVENT) for output in sorted(missing))
+            yield from union
 
     return dbt_build

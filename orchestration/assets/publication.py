@@ -1,7 +1,6 @@
 """Published KPIs: one asset each, by month, behind the gate."""
 
 import re
-import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -9,34 +8,27 @@ from typing import Any
 
 from dagster import (
     AssetCheckEvaluation,
-    AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     AssetMaterialization,
-    AssetRecordsFilter,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
-    DagsterEventType,
-    DagsterInstance,
-    PreviewWarning,
     ResourceParam,
     multi_asset,
 )
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from data_quality import gate, readiness, release
-from data_quality.admission import Held
 from data_quality.release import Release
 from data_quality.verdict import Verdict
 from metrics.catalog import Catalog, CatalogKpi
-from metrics.company import Company
+from metrics.company import Company, published_path
 from metrics.periods import parse, period_of
 from metrics.text import visible
-from orchestration import builds
-from orchestration.assets.models import CANDIDATES
+from orchestration import builds, published
+from orchestration.assets.models import candidates_key
 from orchestration.lock import writing
 from orchestration.markdown import plain
 from orchestration.partitions import months
@@ -45,17 +37,19 @@ from orchestration.resources import RunResources
 GATE = "gate"
 # What Dagster takes as an owner: another text would keep all of its pages from loading.
 _ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
+TOGETHER = (
+    "All KPIs are published together, as one release, so that no two published figures contradict each other: "
+    "materializing a month of this KPI publishes that month of every other KPI too."
+)
 
 
 def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
     """Every supplied KPI as an asset `published/<kpi>`, and the gate's verdict as its check.
 
     A month is materialised when all of the KPI's periods that end in it were let through; a held month stays
-    unmaterialised, its check failed.
+    unmaterialised. The check fails while any period of the KPI is held.
     """
     partitions = months(company)
-    # Dagster calls the partitions of a check a preview; the lock holds its version.
-    warnings.filterwarnings("ignore", message=".*partitions_def on an AssetCheckSpec", category=PreviewWarning)
     kpis = {kpi.kpi_id: kpi for kpi in catalog.kpis if kpi.supplied}
 
     @multi_asset(
@@ -63,15 +57,14 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
         specs=[
             AssetSpec(
                 _key(kpi_id),
-                deps=[CANDIDATES],
+                deps=[candidates_key(kpi)],
                 group_name="published",
-                description=plain(kpi.description),
+                description=f"{plain(kpi.description)}\n\n{TOGETHER}",
                 owners=[kpi.owner] if _ADDRESS.fullmatch(kpi.owner) else [],
                 kinds={"duckdb", "deltalake"},
                 tags={"domain": kpi.domain, "level": kpi.level},
                 metadata=_facts(kpi),
                 partitions_def=partitions,
-                skippable=True,
             )
             for kpi_id, kpi in kpis.items()
         ],
@@ -79,15 +72,20 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
             AssetCheckSpec(
                 GATE,
                 asset=_key(kpi_id),
-                description="No period that ended in the month is held back. See Partitions for each month; a result"
-                " without a partition is that of the newest month that a run judged.",
-                partitions_def=partitions,
+                description="Fails while any period of the KPI is held back. The periods and the reasons stand below.",
             )
             for kpi_id in kpis
         ],
+        # Dagster refuses to backfill some of a multi-asset's assets otherwise. Each of its outputs may be missing then.
+        can_subset=True,
         backfill_policy=BackfillPolicy.single_run(),
     )
-    def publish(context: AssetExecutionContext, run: ResourceParam[RunResources]) -> Iterator[AssetCheckResult]:
+    def publish(
+        context: AssetExecutionContext, run: ResourceParam[RunResources]
+    ) -> Iterator[AssetMaterialization | AssetCheckEvaluation]:
+        if not (context.has_partition_key or context.has_partition_key_range):  # a check that is executed by itself
+            yield from gate_results(list(kpis.values()))
+            return
         keys = context.partition_keys
         first, last = parse(keys[0]).start, parse(keys[-1]).end
         with writing():
@@ -98,81 +96,59 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
             with run.stages.stage("publication"):
                 run.release = release.publish(company, catalog, first, last)
         with run.stages.stage("report to Dagster"):
-            yield from _report(context, list(kpis), run.verdicts, run.release)
+            yield from _materializations(list(kpis.values()), run.verdicts, run.release)
+            yield from gate_results(list(kpis.values()))
 
     return publish
 
 
-def _key(kpi_id: str) -> list[str]:
-    return ["published", kpi_id]
+def _key(kpi_id: str) -> AssetKey:
+    return AssetKey(["published", kpi_id])
 
 
-def _report(
-    context: AssetExecutionContext, kpi_ids: Sequence[str], verdicts: Sequence[Verdict], released: Release
-) -> Iterator[AssetCheckResult]:
-    """Tells Dagster the outcome of each month, and of each KPI's newest judged one, as the release left them."""
-    refused = {(one.kpi_id, one.freq, one.time_period): one for one in released.held}
-    judged: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
-    for verdict in verdicts:
-        judged[verdict.kpi_id, period_of("M", verdict.period_end).code].append(verdict)
-    for kpi_id in kpi_ids:
-        key = AssetKey(_key(kpi_id))
-        months = {month: judged[kpi_id, month] for month in context.partition_keys}
-        held = {month: [refused[one.key] for one in found if one.key in refused] for month, found in months.items()}
-        for month, found in months.items():
-            if found and not held[month]:
-                facts: dict[str, Any] = {"periods": _codes(found), "release": released.sequence}
-                context.log_event(AssetMaterialization(key, partition=month, metadata=facts))
-        targets = _newest_materializations(context.instance, key, list(months))
-        for month, found in months.items():
-            context.log_event(
-                AssetCheckEvaluation(
-                    asset_key=key,
-                    check_name=GATE,
-                    partition=month,
-                    target_materialization_data=targets.get(month),
-                    **_finding(found, held[month]),
-                )
-            )
-        newest = max((month for month, found in months.items() if found), default=context.partition_keys[-1])
-        yield AssetCheckResult(asset_key=key, check_name=GATE, **_finding(months[newest], held[newest]))
+def gate_results(kpis: Sequence[CatalogKpi]) -> Iterator[AssetCheckEvaluation]:
+    """The result of each KPI's gate: what is held now, whenever it was judged.
 
-
-def _newest_materializations(
-    instance: DagsterInstance, key: AssetKey, months: Sequence[str]
-) -> dict[str, AssetCheckEvaluationTargetMaterializationData]:
-    """By month. A check result counts for a month as long as it is on its newest materialisation, if it has one."""
-    newest = instance.event_log_storage.get_latest_storage_id_by_partition(
-        key, DagsterEventType.ASSET_MATERIALIZATION, set(months)
-    )
-    if not newest:
-        return {}
-    found = instance.fetch_materializations(
-        AssetRecordsFilter(asset_key=key, storage_ids=list(newest.values())), limit=len(newest)
-    )
-    return {
-        str(record.partition_key): AssetCheckEvaluationTargetMaterializationData(
-            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+    The published table is its source, so that a protected KPI's reasons have no figures.
+    """
+    held = published.held() if published_path().exists() else []
+    for kpi in kpis:
+        reasons = {row["time_period"]: row["reason"] for row in held if row["kpi_id"] == kpi.kpi_id}
+        yield AssetCheckEvaluation(
+            asset_key=_key(kpi.kpi_id),
+            check_name=GATE,
+            passed=not reasons,
+            severity=AssetCheckSeverity.ERROR,
+            description=plain(f"held back: {', '.join(reasons)}" if reasons else "nothing is held back"),
+            metadata={
+                "periods_held": len(reasons),
+                **{period: visible("; ".join(dict.fromkeys(reason.split("; ")))) for period, reason in reasons.items()},
+            },
         )
-        for record in found.records
-    }
 
 
-def _codes(verdicts: Sequence[Verdict]) -> str:
-    return ", ".join(one.time_period for one in verdicts)
+def _materializations(
+    kpis: Sequence[CatalogKpi], verdicts: Sequence[Verdict], released: Release
+) -> Iterator[AssetMaterialization]:
+    """For every KPI, selected or not, each month that was let through, with its published value.
 
-
-def _finding(judged: Sequence[Verdict], held: Sequence[Held]) -> dict[str, Any]:
-    """A check result's facts for the periods of a month. A protected KPI's reasons have no figures."""
-    told = [f"{one.time_period} ({', '.join(one.checks) or 'refused'})" for one in held]
-    return {
-        "passed": not held,
-        "severity": AssetCheckSeverity.ERROR,
-        "description": plain(
-            f"held back: {', '.join(told)}" if held else f"let through: {_codes(judged) or 'nothing ended'}"
-        ),
-        "metadata": {one.time_period: visible("; ".join(dict.fromkeys(one.reason.split("; ")))) for one in held},
-    }
+    Not as a MaterializeResult, which would mark all of the run's months, held ones too.
+    """
+    refused = {held.key for held in released.held}
+    judged: dict[str, dict[str, list[Verdict]]] = defaultdict(lambda: defaultdict(list))
+    for verdict in verdicts:
+        judged[verdict.kpi_id][period_of("M", verdict.period_end).code].append(verdict)
+    values = published.values_by_month(kpis) if published_path().exists() else {}
+    for kpi in kpis:
+        for month, month_verdicts in judged[kpi.kpi_id].items():
+            if any(verdict.key in refused for verdict in month_verdicts):
+                continue
+            periods = ", ".join(verdict.time_period for verdict in month_verdicts)
+            # Dagster plots every number, so that what isn't to be plotted is a text.
+            facts: dict[str, Any] = {"periods": periods, "release": str(released.sequence)}
+            if (kpi.kpi_id, month) in values:
+                facts["value"] = values[kpi.kpi_id, month]
+            yield AssetMaterialization(_key(kpi.kpi_id), partition=month, metadata=facts)
 
 
 def _facts(kpi: CatalogKpi) -> dict[str, Any]:

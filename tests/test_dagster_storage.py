@@ -1,0 +1,73 @@
+"""Dagster's own files when one of them is damaged."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance, job, op
+
+from metrics.errors import NyckeltalError
+from orchestration.dagster_storage import SHARED, damage_named, require_sound
+from orchestration.run import dagster_home
+
+
+@op
+def nothing() -> None:
+    pass
+
+
+@job
+def idle() -> None:
+    nothing()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Dagster's folder after a run."""
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
+    folder = dagster_home()
+    monkeypatch.setenv("DAGSTER_HOME", str(folder))
+    run_once(folder)
+    return folder
+
+
+def run_once(folder: Path) -> None:
+    with damage_named(folder), DagsterInstance.get() as instance:
+        idle.execute_in_process(instance=instance)
+        instance.all_instigator_state()
+
+
+def damage(file: Path, how: str) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2] if how == "cut off" else b"no database" + content[11:])
+    for suffix in ("-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(("name", "how"), zip(SHARED, ["cut off", "overwritten", "cut off"], strict=True))
+def test_a_damaged_file_of_dagster_is_named_and_dagster_begins_anew_without_it(home: Path, name: str, how: str) -> None:
+    require_sound(home)
+    damage(home / name, how)
+    with pytest.raises(NyckeltalError, match=rf"{name}: Dagster's record of runs is damaged.* Move the file away"):
+        require_sound(home)
+    with pytest.raises(NyckeltalError, match=rf"{name}: Dagster's record of runs is damaged.* Move the file away"):
+        run_once(home)
+    (home / name).unlink()
+    run_once(home)
+    require_sound(home)
+
+
+def test_another_error_passes_as_it_is(home: Path) -> None:
+    damage(home / SHARED[0], "overwritten")
+    with pytest.raises(NyckeltalError, match=r"^the clock$"), damage_named(home):
+        raise NyckeltalError("the clock")
+
+
+@pytest.mark.parametrize(("code", "status", "said"), [("'no space'", 1, "no space\n"), ("3", 3, ""), ("None", 0, "")])
+def test_the_command_ends_as_the_interpreter_would(code: str, status: int, said: str) -> None:
+    program = f"import sys; from orchestration import cli; cli.main = lambda: sys.exit({code}); cli.command()"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (status, said)
