@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import duckdb
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from data_quality import candidates, verdict, warehouse
 from data_quality.candidates import Loaded
+from data_quality.disclosure import histories
 from data_quality.plan import Planned, plan
 from data_quality.verdict import Key, Verdict
 from metrics.catalog import Catalog
@@ -46,6 +47,7 @@ class Offer:
     verdicts: dict[Key, Verdict]
     rows: dict[str, pa.Table]  # by kpi_id, the columns of candidates.COLUMNS; with those of parts of weeks
     feeds: dict[str, FeedState]
+    histories: dict[str, pa.Table] = field(default_factory=dict)  # of KPIs of persons' amounts, by kpi_id
 
 
 def read(
@@ -70,4 +72,5 @@ def read(
     if warehouse.has_table(connection, "raw", "_feeds"):
         query = "select feed, watermark, newest_delivery, outstanding from raw._feeds"
         feeds = {name: FeedState(name, *facts) for name, *facts in connection.execute(query).fetchall()}
-    return Offer(planned, loaded, verdict.stored(connection, first, last), rows, feeds)
+    behind = {kpi.kpi_id: histories.read(connection, kpi) for kpi in catalog.kpis if kpi.contributions and kpi.supplied}
+    return Offer(planned, loaded, verdict.stored(connection, first, last), rows, feeds, behind)

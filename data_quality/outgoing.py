@@ -33,7 +33,7 @@ def cells(admitted: Collection[Key], offer: Offer, catalog: Catalog, committed: 
     if protected.keys() & keys.keys():
         people = [row for kpi_id in protected for row in offer.rows[kpi_id].to_pylist()]
         today = clock.today(catalog.calendar.time_zone)
-        free_rows = controlled(people, admitted, protected, committed, today)
+        free_rows = controlled(people, admitted, protected, committed, today, offer.histories)
         tables.append(
             pa.Table.from_pylist([{name: row[name] for name in INCOMING.names} for row in free_rows], schema=INCOMING)
         )

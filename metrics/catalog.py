@@ -35,6 +35,21 @@ class Told(BaseModel):
     stock: bool
 
 
+class Contributions(BaseModel):
+    """Where the amounts of single persons behind a protected KPI are found, and when one of them dominates others.
+
+    `sql` gives of every day, from the warehouse's marts, the columns role (the group of persons), day, person, amount
+    and <segment>_member for each adopted segment. When the `n` largest of some persons could have more than the share
+    `k` of their sum, these count as n persons.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sql: str
+    n: int
+    k: float
+
+
 class CatalogKpi(BaseModel):
     """One adopted KPI: its standard definition, its adoption, and what was derived from the lineage.
 
@@ -80,6 +95,7 @@ class CatalogKpi(BaseModel):
     nested_persons: bool
     only_ratio: bool
     tells: tuple[Told, ...]
+    contributions: Contributions | None = None
     lookback: str | None
     matures_after: str | None
     breaks: tuple[str, ...]

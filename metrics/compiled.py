@@ -292,6 +292,7 @@ def _entry(defined: Defined, adopted: Sequence[Defined]) -> CatalogKpi:
         nested_persons=persons.nested if persons else False,
         only_ratio=persons is not None and persons.dominance is not None,
         tells=one.tells,
+        contributions=one.contributions,
         lookback=one.lookback,
         matures_after=definition.matures_after,
         breaks=definition.breaks,

@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 from sqlglot import exp, parse_one
 
-from metrics.catalog import Told
+from metrics.catalog import Contributions, Told
 from metrics.cohorts import cohort_query, conversions_leaf, metric_of
 from metrics.leaves import Cohort, LeafQuery, Window, leaf_query
 from metrics.periods import FREQS, PART_OF_WEEK
-from metrics.persons import tells
+from metrics.persons import contributions, tells
 from metrics.registry import Kpi, Persons
 from metrics.semantic import SemanticLayer
 from metrics.windows import window_of, window_query
@@ -103,6 +103,7 @@ class KpiPlan:
     to_date: bool
     freqs: tuple[str, ...]
     tells: tuple[Told, ...]
+    contributions: Contributions | None
     value: exp.Expr
     numerator: exp.Expr
     denominator: exp.Expr | None
@@ -161,6 +162,7 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         to_date=kpi.adoption.to_date and adds_up,
         freqs=freqs,
         tells=tells(definition, layer),
+        contributions=contributions(definition, kpi.adoption.segments, layer),
         value=value,
         numerator=numerator,
         denominator=denominator,

@@ -31,7 +31,8 @@ class Dominance(Strict):
     """The (n,k) rule: when a group's n largest contributors could hold more than the share k, it counts as n persons.
 
     The n largest hold at most n times the largest share, which is what is held against k. Of such a KPI only the ratio
-    is published, rounded: sums and means of amounts tell how many they are of.
+    is published, rounded: sums and means of amounts tell how many they are of. It is of the last day of the period, and
+    published only for days between which enough persons came or went. The shares are ratios to the sum of the amounts.
     """
 
     n: int = Field(ge=1, description="How many contributors; less than `threshold`.")

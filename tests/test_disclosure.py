@@ -63,13 +63,28 @@ def row(
     }
 
 
+def days_lost(code: str, days: int) -> dict[str, Any]:
+    """A period in which 20 of 100 persons lost that many of their 2000 days."""
+    lost = {"obs_value": days / 2000, "numerator": float(days), "denominator": 2000.0, "n_obs": 2000}
+    return {**row(RATE, code, "_T", "_T", 20, 100), **lost}
+
+
 def release(
-    given_rows: list[dict[str, Any]], *kpis: CatalogKpi, before: pa.Table | None = None, only: str | None = None
+    given_rows: list[dict[str, Any]],
+    *kpis: CatalogKpi,
+    before: pa.Table | None = None,
+    only: str | None = None,
+    histories: dict[str, pa.Table] | None = None,
 ) -> list[dict[str, Any]]:
     """What is released of some rows, beside a ledger."""
     keys = {(r["kpi_id"], r["freq"], r["time_period"]) for r in given_rows if only in (None, r["time_period"])}
     return controlled(
-        given_rows, keys, {one.kpi_id: one for one in kpis}, ledger() if before is None else before, TODAY
+        given_rows,
+        keys,
+        {one.kpi_id: one for one in kpis},
+        ledger() if before is None else before,
+        TODAY,
+        histories or {},
     )
 
 
@@ -165,6 +180,40 @@ def test_a_published_value_does_not_change_by_a_few_persons() -> None:
     assert [(r["member"], r["obs_value"]) for r in later] == [("_T", 77), ("a", 30), ("b", 46)]
 
 
+def test_one_person_who_was_ill_all_month_does_not_change_the_published_rate() -> None:
+    """A late sick note of 20 days: as many as seven average absentees have, and still one person's."""
+    first = release([days_lost("2026-01", 60)], RATE)
+    later = release([days_lost("2026-01", 80)], RATE, before=ledger(first))
+    assert [r["numerator"] for r in later] == [60]
+    many = release([days_lost("2026-01", 170)], RATE, before=ledger(first))
+    assert [r["numerator"] for r in many] == [170]
+
+
+def test_a_small_change_of_the_numerator_does_not_come_with_a_large_one_of_the_denominator() -> None:
+    first = release([days_lost("2026-01", 60)], RATE)
+    (later,) = release([{**days_lost("2026-01", 63), "denominator": 2200.0}], RATE, before=ledger(first))
+    assert (later["numerator"], later["denominator"]) == (60, 2000)
+
+
+def test_a_quarter_does_not_tell_what_its_published_months_keep_back() -> None:
+    months = [days_lost(code, 60) for code in MONTHS]
+    first = release(months, RATE)
+    later = [*months[:2], days_lost("2026-03", 80)]
+    quarter = {**days_lost("2026-Q1", 200), "denominator": 6000.0, "n_obs": 6000}
+    released = release([*later, quarter], RATE, before=ledger(first))
+    assert [r["numerator"] for r in released] == [60, 60, 60, 180]
+    assert released[-1]["obs_value"] == pytest.approx(180 / 6000)
+    again = release([*later, quarter], RATE, before=ledger(first, released))
+    assert again[-1]["numerator"] == 180
+
+
+def test_a_leaver_booked_late_does_not_show_in_the_quarter() -> None:
+    months = [row(LEAVERS, code, "_T", "_T", 10) for code in MONTHS]
+    first = release(months, LEAVERS)
+    later = [*months[:2], row(LEAVERS, "2026-03", "_T", "_T", 11), row(LEAVERS, "2026-Q1", "_T", "_T", 31)]
+    assert [r["obs_value"] for r in release(later, LEAVERS, before=ledger(first))] == [10, 10, 10, 30]
+
+
 def test_of_a_newer_definition_a_value_that_differs_by_a_few_persons_is_hidden() -> None:
     first = release(rows(STAFF, "2026-01", {"a": 30, "b": 40, "c": 50}), STAFF)
     newer = STAFF.model_copy(update={"definition_version": 2})
@@ -191,12 +240,6 @@ def test_months_that_come_one_by_one_do_not_tell_of_each_other() -> None:
     table += quarter
     public = [r for one in releases for r in one]
     assert leaks(table, public) == set()
-
-
-def test_of_pay_only_the_rounded_ratio_leaves() -> None:
-    pay = RATE.model_copy(update={"only_ratio": True})
-    (cell,) = release([row(pay, "2026-01", "_T", "_T", 20, 60)], pay)
-    assert (cell["obs_value"], cell["numerator"], cell["denominator"]) == (0.333333, None, None)
 
 
 def form(r: dict[str, Any]) -> Form:

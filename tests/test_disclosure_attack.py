@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 
 import duckdb
+import pay_attack
 import pytest
 from conftest import Deployment
 from disclosure_attack import cells, leaks
@@ -18,7 +19,9 @@ from data_quality.ledger import Ledger
 from metrics import dbt_project
 from metrics.catalog import Catalog
 from metrics.company import ledger_path
+from metrics.errors import NyckeltalError
 from metrics.lineage import Lineage
+from metrics.persons import contributions
 from metrics.planner import plan
 from metrics.registry import Persons, adopted_kpis
 from metrics.semantic import SemanticLayer
@@ -57,6 +60,21 @@ def test_without_the_cells_that_protect_others_small_ones_are_found(warehouse: d
     found = leaks(warehouse, rows, public)
     assert any(line.startswith("leavers") for line in found)
     assert any(line.startswith("absence_days") for line in found)
+
+
+def test_nobodys_pay_can_be_worked_out(
+    warehouse: duckdb.DuckDBPyConnection, published: duckdb.DuckDBPyConnection
+) -> None:
+    figures = pay_attack.read(warehouse, cells(published, "kpi.vintages"))
+    assert {place[0] for place in figures.gaps} == {"_T", "country", "department"}
+    assert pay_attack.differenced(figures) == []
+    assert min(pay_attack.estimated(figures).values()) > 0.6
+
+
+def test_if_all_months_were_published_pays_would_be_found(warehouse: duckdb.DuckDBPyConnection) -> None:
+    figures = pay_attack.read(warehouse, cells(warehouse, "kpi.kpi_gender_pay_gap"))
+    assert any(difference.recovered for difference in pay_attack.differenced(figures))
+    assert min(pay_attack.estimated(figures).values()) < 0.3
 
 
 def test_other_columns_tell_no_more_than_the_values(published: duckdb.DuckDBPyConnection) -> None:
@@ -149,6 +167,16 @@ def test_a_group_that_two_may_dominate_counts_as_two(deployment: Deployment, hig
     assert persons is not None
     leaves = f"select 12 as women, 100.0 as hourly_pay_women, {highest} as highest_hourly_pay_women"
     assert duckdb.sql(f"select {persons.sql(dialect='duckdb')} from ({leaves})").fetchall() == [(count,)]
+
+
+def test_amounts_of_a_period_cannot_be_protected(deployment: Deployment) -> None:
+    layer = SemanticLayer(dbt_project.target_dir(deployment.company) / "semantic_manifest.json")
+    (pay_gap,) = (one for one in adopted_kpis(deployment.company) if one.id == "gender_pay_gap")
+    assert pay_gap.definition.persons is not None
+    persons = pay_gap.definition.persons.model_copy(update={"numerator": "employees_in_period"})
+    definition = pay_gap.definition.model_copy(update={"persons": persons})
+    with pytest.raises(NyckeltalError, match="'employees_in_period' and 'hourly_pay_women' are taken over a period"):
+        contributions(definition, ["country"], layer)
 
 
 def test_dominance_is_by_fewer_than_the_threshold() -> None:

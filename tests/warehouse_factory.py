@@ -84,6 +84,7 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
         "tells": (Told(role="numerator", group=kpi_id, stock=facts.get("kind") == "stock"),)
         if facts.get("protected")
         else (),
+        "contributions": None,
         "lookback": None,
         "matures_after": None,
         "breaks": (),

@@ -61,24 +61,50 @@ def persons(row: Row) -> int:
     return max((row["n_persons_numerator"] or 0), (row["n_persons_denominator"] or 0))
 
 
-def small_change(row: Row, published: Row, kpi: CatalogKpi) -> bool:
-    """Whether the cell differs from its published vintage by less than what `threshold` average persons bring.
+def changed(row: Row, published: Row, kpi: CatalogKpi) -> bool:
+    """Whether the cell's value, or what it is a ratio of, differs from its published vintage."""
+    return any(_change(row, published, name) != 0 for name in _parts(row, kpi))
 
-    Two vintages that differ tell of those by whom they differ, and nobody counts these.
+
+def small_change(row: Row, published: Row, kpi: CatalogKpi) -> bool:
+    """Whether the cell differs from its published vintage in a part by less than what `threshold` persons bring.
+
+    Two vintages that differ tell of those by whom they differ, and nobody counts these. So a person is taken to bring
+    as much as the average one, and where the numerator is a part of the denominator as much as all of its share of
+    that: one who is ill all month has many more than the average days of absence.
     """
-    parts = {"obs_value": persons(row)}
-    if kpi.metric_type == "ratio" and not kpi.only_ratio:
-        parts = {"numerator": row["n_persons_numerator"], "denominator": row["n_persons_denominator"]}
-    changes = []
-    for name, people in parts.items():
-        now, before = row[name], published[name]
-        if now is None or before is None:
+    for name, per_person in _parts(row, kpi).items():
+        change = _change(row, published, name)
+        if change is None:
             return False
-        if abs(now - before) > 1e-9 * max(abs(now), abs(before)):
-            # A ratio changes by 1 when everybody does, a sum or count when its share of the persons does.
-            per_unit = 1.0 if kpi.only_ratio else 1 / abs(now) if now else 0.0
-            changes.append(abs(now - before) * per_unit * (people or 0))
-    return bool(changes) and max(changes) < kpi.disclosure_threshold
+        if 0 < change < kpi.disclosure_threshold * per_person or (change > 0 and per_person == 0):
+            return True
+    return False
+
+
+def _parts(row: Row, kpi: CatalogKpi) -> dict[str, float]:
+    """What is published of the cell, and how much of it a person brings; 0 where nobody knows."""
+    if kpi.only_ratio:  # which changes by 1 when everybody does
+        return {"obs_value": 1 / persons(row) if persons(row) else 0.0}
+    if kpi.metric_type != "ratio":
+        return {"obs_value": _per_person(row["obs_value"], persons(row))}
+    parts = {name: _per_person(row[name], row[f"n_persons_{name}"]) for name in ("numerator", "denominator")}
+    if kpi.nested_persons:
+        parts["numerator"] = max(parts.values())
+    return parts
+
+
+def _per_person(amount: float | None, people: int | None) -> float:
+    return abs(amount) / people if amount and people else 0.0
+
+
+def _change(row: Row, published: Row, name: str) -> float | None:
+    """By how much a part differs from the published one; 0 for what computing again makes of a sum."""
+    now, before = row[name], published[name]
+    if now is None or before is None:
+        return None
+    change = abs(now - before)
+    return change if change > 1e-9 * max(abs(now), abs(before)) else 0.0
 
 
 def told(row: Row, kpi: CatalogKpi) -> dict[str, Any]:

@@ -1,0 +1,251 @@
+"""What is published of persons' pay: never two figures that tell of a few persons together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pay_attack import Figures, differenced, estimated
+from test_disclosure import hidden, ledger, release
+from warehouse_factory import kpi
+
+from data_quality.disclosure import histories
+from metrics.catalog import Contributions
+from metrics.periods import parse, period_of
+
+MONTHS = tuple(f"2026-{month:02}" for month in range(1, 5))
+SQL = """select case sex when 'F' then 'women' else 'men' end as role, day, person, amount, country as country_member
+from people"""
+GAP = kpi(
+    "gender_pay_gap",
+    protected=True,
+    kind="ratio",
+    metric_type="ratio",
+    only_ratio=True,
+    freqs=("M", "Q", "A"),
+    disclosure_threshold=10,
+    tells=(),
+    contributions=Contributions(sql=SQL, n=2, k=0.85),
+).model_copy(update={"tells": kpi("headcount", protected=True, kind="stock").tells})
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some persons of one sex who are alike, and in which of the months they are there."""
+
+    count: int
+    months: Iterable[int] = range(4)
+    sex: str = "F"
+    country: str = "SE"
+    pay: float = 100.0
+
+
+STAFF = (Group(40), Group(40, sex="M"))
+
+
+@dataclass
+class Company:
+    """Groups of persons: their rows in a mart, the KPI's rows and who is behind these."""
+
+    groups: tuple[Group, ...]
+
+    def __post_init__(self) -> None:
+        self.connection = duckdb.connect()
+        rng = np.random.default_rng(1)
+        people = []
+        for number, group in enumerate(self.groups):
+            for person, spread in enumerate(rng.normal(1, 0.1, group.count)):
+                for month in group.months:
+                    day = parse(MONTHS[month]).end
+                    people.append((group.sex, day, f"{number}-{person}", group.pay * spread, group.country))
+        self.connection.execute(
+            "create table people (sex varchar, day date, person varchar, amount double, country varchar)"
+        )
+        self.connection.executemany("insert into people values (?, ?, ?, ?, ?)", people)
+
+    def rows(self, *codes: str) -> list[dict[str, Any]]:
+        """The KPI's rows of some periods."""
+        return [row for code in codes for row in self._rows_of(code)]
+
+    def _rows_of(self, code: str) -> list[dict[str, Any]]:
+        period = parse(code)
+        cells = self.connection.execute(
+            """select segment, member, 1 - avg(amount) filter (sex = 'F') / avg(amount) filter (sex = 'M'),
+            count(*) filter (sex = 'F'), count(*) filter (sex = 'M')
+            from (select *, unnest(['_T', 'country']) as segment, unnest(['_T', country]) as member from people)
+            where day = ? group by all order by all""",
+            [period.end],
+        ).fetchall()
+        return [
+            {
+                **dict.fromkeys(("numerator", "denominator", "year_to_date", "rolling_12_months")),
+                "kpi_id": GAP.kpi_id,
+                "freq": period.freq,
+                "time_period": code,
+                "period_start": period.start,
+                "period_end": period.end,
+                "segment": segment,
+                "member": member,
+                "obs_value": value,
+                "n_obs": women + men,
+                "n_persons_numerator": women,
+                "n_persons_denominator": men,
+            }
+            for segment, member, value, women, men in cells
+        ]
+
+    @property
+    def histories(self) -> dict[str, pa.Table]:
+        """Who is behind the figures of all months."""
+        self.connection.execute("create or replace temp table candidate_rows (kpi_id varchar, period_end date)")
+        ends = [(GAP.kpi_id, parse(code).end) for code in MONTHS]
+        self.connection.executemany("insert into candidate_rows values (?, ?)", ends)
+        return {GAP.kpi_id: histories.read(self.connection, GAP)}
+
+    def release(self, *codes: str, before: pa.Table | None = None) -> list[dict[str, Any]]:
+        """What is released of some periods, beside a ledger."""
+        return release(self.rows(*codes), GAP, before=before, histories=self.histories)
+
+    def figures(self, released: list[dict[str, Any]]) -> Figures:
+        """What the attacker has of what was released."""
+        figures = Figures()
+        for row in released:
+            if row["obs_value"] is not None:
+                place = row["segment"], row["member"]
+                figures.gaps[place][row["period_end"]].add(row["obs_value"])
+                where = "day = ?" + (" and country = ?" if place[0] == "country" else "")
+                people = self.connection.execute(
+                    f"select sex, person, amount from people where {where}",
+                    [row["period_end"], *place[1:] * (place[0] == "country")],
+                ).fetchall()
+                figures.pays[place][row["period_end"]] = {(sex, person): pay for sex, person, pay in people}
+        return figures
+
+
+def of_total(released: list[dict[str, Any]]) -> list[str]:
+    """The periods of which the total was published."""
+    return [row["time_period"] for row in released if row["segment"] == "_T" and row["obs_value"] is not None]
+
+
+@pytest.mark.parametrize(("joined", "published"), [(1, 1), (9, 1), (10, 2)])
+def test_two_months_are_published_when_enough_persons_came_or_went(joined: int, published: int) -> None:
+    company = Company((*STAFF, Group(joined, months=(1,))))
+    assert len(of_total(company.release("2026-01", "2026-02"))) == published
+
+
+def test_the_attack_finds_the_pay_of_one_who_joined() -> None:
+    company = Company((*STAFF, Group(1, months=(1,), pay=130)))
+    figures = company.figures(company.rows("2026-01", "2026-02"))
+    assert {difference.recovered for difference in differenced(figures)} == {True}
+    assert min(estimated(figures).values()) < 0.15
+    figures = company.figures(company.release("2026-01", "2026-02"))
+    assert differenced(figures) == []
+    assert min(estimated(figures).values()) > 0.9
+
+
+def test_months_that_come_one_by_one_do_not_tell_of_one_person() -> None:
+    """Months are compared with all earlier ones, not only with the last."""
+    company = Company((*STAFF, Group(12, months=(1,)), Group(1, months=(2, 3))))
+    releases: list[list[dict[str, Any]]] = []
+    for code in MONTHS:
+        releases.append(company.release(code, before=ledger(*releases)))
+    assert [of_total(released) for released in releases] == [["2026-01"], ["2026-02"], [], []]
+
+
+def test_those_who_came_and_went_together_give_nobody_else_away() -> None:
+    """20 come for the summer, one of the staff with them. Any two months differ by ten or more. Yet the rise of the
+    second and the fall of the fourth month differ by that one."""
+    summer = (Group(20, months=(1, 2)), Group(1, months=(1, 2, 3)), Group(12, months=(2, 3)))
+    company = Company((*STAFF, *summer))
+    assert differenced(company.figures(company.rows(*MONTHS))) == []
+    assert min(estimated(company.figures(company.rows(*MONTHS))).values()) < 0.5
+    assert of_total(company.release(*MONTHS)) == ["2026-01", "2026-02", "2026-03"]
+
+
+def test_the_total_less_the_members_does_not_tell_of_one_person() -> None:
+    """Eleven of SE and one of NO leave: the total less SE would tell of the one."""
+    rest = (Group(12, country="NO"), Group(12, country="NO", sex="M"))
+    company = Company((*STAFF, *rest, Group(11, months=(0,)), Group(1, months=(0,), country="NO")))
+    released = company.release("2026-01", "2026-02")
+    assert of_total(released) == ["2026-01", "2026-02"]
+    assert hidden(released) == {("2026-02", "NO"), ("2026-02", "SE")}
+
+
+def test_the_members_together_do_not_tell_of_one_person() -> None:
+    """Five move each way between SE and NO, and one joins: of the two together the figures would tell of the one."""
+    rest = (Group(20, country="NO"), Group(20, country="NO", sex="M"))
+    moves = (Group(5, months=(0,)), Group(5, months=(1,), country="NO"), Group(5, months=(1,)))
+    company = Company((*STAFF, *rest, *moves, Group(5, months=(0,), country="NO"), Group(1, months=(1,))))
+    company.connection.execute("update people set person = replace(person, '5-', '4-') where person like '5-%'")
+    company.connection.execute("update people set person = replace(person, '7-', '6-') where person like '7-%'")
+    assert len(hidden(company.release("2026-01", "2026-02"))) == 2
+
+
+def test_a_few_who_dominate_count_as_few() -> None:
+    company = Company((*STAFF, Group(11, months=(1,)), Group(1, months=(1,), pay=2000)))
+    assert of_total(company.release("2026-01", "2026-02")) == ["2026-01"]
+
+
+def test_years_go_before_quarters_and_these_before_months() -> None:
+    company = Company((*STAFF, Group(6, months=(2, 3)), Group(6, months=(1, 2, 3)), Group(6, months=(3,))))
+    assert of_total(company.release("2026-01", "2026-02", "2026-03", "2026-Q1")) == ["2026-01", "2026-03", "2026-Q1"]
+
+
+def test_a_quarter_shows_what_its_last_month_does() -> None:
+    """One joins late by the books: the published month stays, and the quarter must not tell of the one."""
+    first = Company(STAFF).release("2026-03")
+    company = Company((*STAFF, Group(1)))
+    released = company.release("2026-03", "2026-Q1", before=ledger(first))
+    assert {row["obs_value"] for row in released} == {row["obs_value"] for row in first}
+
+
+def test_a_published_figure_is_never_revised() -> None:
+    """One pay was entered a hundred times too high: the correction would tell it."""
+    first = Company((*STAFF, Group(1, pay=10_000))).release("2026-01")
+    assert hidden(Company((*STAFF, Group(1))).release("2026-01", before=ledger(first))) == {
+        ("2026-01", "_T"),
+        ("2026-01", "SE"),
+    }
+
+
+def test_nothing_is_published_of_whom_nothing_is_known() -> None:
+    company = Company(STAFF)
+    assert of_total(release(company.rows("2026-01"), GAP)) == []
+    company.connection.execute("drop table people")
+    assert company.histories[GAP.kpi_id].num_rows == 0
+
+
+def test_of_pay_only_the_rounded_ratio_leaves() -> None:
+    released = Company(STAFF).release("2026-01")
+    for cell in released:
+        assert (cell["obs_value"], cell["numerator"], cell["denominator"]) == (round(cell["obs_value"], 6), None, None)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            Group,
+            count=st.integers(1, 14),
+            months=st.sets(st.integers(0, 3), min_size=1).map(sorted),
+            sex=st.sampled_from("FM"),
+            country=st.sampled_from(("SE", "NO")),
+        ),
+        max_size=6,
+    )
+)
+def test_no_company_tells_of_a_few(groups: list[Group]) -> None:
+    base = (*STAFF, Group(15, country="NO"), Group(15, country="NO", sex="M"))
+    company = Company((*base, *groups))
+    quarter = period_of("Q", date(2026, 1, 1)).code
+    figures = company.figures(company.release(*MONTHS, quarter))
+    assert differenced(figures) == []
+    assert min(estimated(figures).values()) > 0.6
