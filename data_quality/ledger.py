@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -101,7 +101,8 @@ RELEASES = _schema(
     ("catalog", _TEXT),
     ("batch_id", _TEXT),
     ("manifest", _TEXT),  # a line for each row that the release covers, so that a damaged one can be named
-    ("note", _TEXT),  # what a person stated with the release: that the clock had stood ahead before it
+    ("note", _TEXT),  # what a person stated with the release: that the clock had stood ahead before it, or a purge
+    ("purge", _TEXT),  # what a purge replaced in the releases before it, and who stated it: see ledger_purge.py
     required="release_id sequence realtime_start published_at n_observations n_verdicts content_hash catalog",
 )
 # In the order in which they are made: with the releases, the ledger is there.
@@ -227,7 +228,6 @@ class Ledger:
         verdicts = _filled("verdicts", verdicts, release_id=release_id)
         newest = self.newest
         rows = {"observations": observations.to_pylist(), "verdicts": verdicts.to_pylist()}
-        texts = {name: canonical(name, rows[name]) for name in rows}
         row: dict[str, Any] = {
             "release_id": release_id,
             "sequence": newest["sequence"] + 1 if newest else 1,
@@ -235,19 +235,12 @@ class Ledger:
             "published_at": published_at,
             "n_observations": observations.num_rows,
             "n_verdicts": verdicts.num_rows,
-            "content_hash": content_hash(texts["observations"], texts["verdicts"], catalog),
             "previous_hash": row_hash(newest) if newest else None,
             "catalog": catalog,
             "batch_id": batch_id,
             "note": note,
         }
-        row["manifest"] = "\n".join(
-            [
-                *lines("releases", [row]),
-                *(line for name in rows for line in lines(name, rows[name], texts[name])),
-                *self.unsealed_decisions(),
-            ]
-        )
+        row = sealed(row, rows, self.unsealed_decisions())
         self._write("observations", observations)
         self._write("verdicts", verdicts)
         transaction = CommitProperties(app_transactions=[Transaction(TRANSACTION, row["sequence"])])
@@ -368,6 +361,17 @@ def content_hash(observations: Sequence[str], verdicts: Sequence[str], catalog: 
         digest.update("".join(f"{text}\n" for text in sorted(texts)).encode("utf-8"))
     digest.update(catalog.encode("utf-8"))
     return digest.hexdigest()
+
+
+def sealed(release: dict[str, Any], rows: Mapping[str, Rows], decisions: Sequence[str]) -> dict[str, Any]:
+    """The release row with the hash of its observations and verdicts and a manifest of them and itself.
+
+    `decisions` are the manifest lines of the decisions that it covers.
+    """
+    texts = {name: canonical(name, rows[name]) for name in rows}
+    row = {**release, "content_hash": content_hash(texts["observations"], texts["verdicts"], release["catalog"])}
+    own = (line for name in rows for line in lines(name, rows[name], texts[name]))
+    return {**row, "manifest": "\n".join([*lines("releases", [row]), *own, *decisions])}
 
 
 def row_hash(release: dict[str, Any]) -> str:

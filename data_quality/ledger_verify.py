@@ -5,9 +5,12 @@ Content is compared, not files: compaction changes nothing here. Rows of interru
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -38,9 +41,41 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class PurgedRow:
+    """A row in which a text was replaced: its table, the sequence of its release (of a decision None), its key."""
+
+    table: str
+    sequence: int | None
+    key: str
+
+
+@dataclass(frozen=True)
+class Purge:
+    """What a release says of a purge (its column `purge`): who stated it and why, and the rows.
+
+    `previous_ledger` is the hash of the newest release of the ledger that this one was made from.
+    """
+
+    by: str
+    reason: str
+    previous_ledger: str
+    rows: tuple[PurgedRow, ...]
+
+
+@dataclass(frozen=True)
+class PurgeRelease:
+    """A purge, with the sequence and the time of the release that states it."""
+
+    sequence: int
+    published_at: datetime
+    purge: Purge
+
+
+@dataclass(frozen=True)
 class Verification:
     """What was verified: rows by table, rows of no release by table, decisions that no release covers, and findings.
 
+    `purges` says what was replaced in the ledger since its first release, and by whom: see `ledger_purge.py`.
     `newest_hash` is the hash of the newest release row. Kept elsewhere, it proves the ledger up to that release later.
     """
 
@@ -50,6 +85,7 @@ class Verification:
     unsealed_decisions: int
     newest_hash: str | None
     findings: tuple[Finding, ...]
+    purges: tuple[PurgeRelease, ...] = ()
 
     def require_sound(self, root: str) -> None:
         """Raises NyckeltalError when there are findings."""
@@ -87,8 +123,18 @@ def verify(ledger: Ledger) -> Verification:
         },
         unsealed_decisions=sum(line not in sealed for line in lines("decisions", decisions)),
         newest_hash=row_hash(releases[-1]) if releases else None,
+        purges=tuple(_purges(releases)),
         findings=tuple(sorted(findings, key=lambda one: (one.sequence or 0, order.index(one.table), one.key or ""))),
     )
+
+
+def _purges(releases: Sequence[dict[str, Any]]) -> Iterator[PurgeRelease]:
+    for row in releases:
+        if row["purge"]:
+            with suppress(ValueError, KeyError, TypeError):  # an altered row; the chain says so
+                facts = json.loads(row["purge"])
+                purged = tuple(PurgedRow(**one) for one in facts["rows"])
+                yield PurgeRelease(row["sequence"], row["published_at"], Purge(**{**facts, "rows": purged}))
 
 
 def _read(name: str, table: DeltaTable) -> tuple[pa.Table, list[Finding]]:

@@ -260,7 +260,7 @@ COLUMN_COMMENTS = {
     "content_hash": "SHA-256 of what the release appended and of the definitions in force",
     "previous_hash": "SHA-256 of the release row before this one",
     "note": "What a person stated with the release: that the clock had stood ahead at the one before it, so that this"
-    " one's time holds for both; NULL for others",
+    " one's time holds for both, or that a text was purged from the ledger; NULL for others",
     "closes_on": "Last day on which the period is open: until then values are provisional and revise by themselves,"
     " after it a changed value is held until someone decides",
     "state": "open or closed, on the day of the newest release",

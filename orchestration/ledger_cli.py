@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +65,35 @@ def compact(as_json: Json = False) -> None:
 
 
 @app.command()
+def purge(
+    to: Annotated[str, typer.Option(help="Where the new ledger is written: a folder or URL with nothing there yet.")],
+    reason: Annotated[str, typer.Option(help="Why. It is published, so it may not hold the text.")],
+    by: Annotated[str, typer.Option(envvar="USER", help="Who says so, as in roles.yml; recorded, not authenticated.")],
+    as_json: Json = False,
+) -> None:
+    """Write the ledger anew without the texts that are typed in, a line each; the old one stays as it is.
+
+    The texts are asked for, or read from the standard input, so that no shell keeps them. docs/recovery.md says what to
+    do next: put the new ledger in the old one's place, rebuild the published file, delete the old one.
+    """
+    from data_quality import ledger_purge
+    from metrics.company import Company
+
+    company = Company.load()
+    typed = typer.prompt("Text to purge", hide_input=True) if sys.stdin.isatty() else sys.stdin.read()
+    with writing():
+        row = ledger_purge.purge(ledger_path(), to, typed.splitlines(), company, reason=reason, by=by)
+    if as_json:
+        print_json({"to": to, "sequence": row["sequence"], "purge": json.loads(row["purge"])})
+        return
+    console().print(styled(DONE, f"{to}: release {row['sequence']} says: {row['note']}"), soft_wrap=True)
+    console().print(
+        f"  {ledger_path()} is as it was. Put the new ledger in its place, run `kpi ledger rebuild`, and delete it.",
+        soft_wrap=True,
+    )
+
+
+@app.command()
 def set_clock_back(
     reason: Annotated[str, typer.Option(help="What had happened. It is published with the release.")],
     by: Annotated[str, typer.Option(envvar="USER", help="Who says so, as in roles.yml; recorded, not authenticated.")],
@@ -94,6 +126,11 @@ def _report(root: str, result: Verification) -> None:
         terminal.print(styled(DONE, unchanged), soft_wrap=True)
         if result.newest_hash:
             terminal.print(f"  Hash of the newest release: {result.newest_hash}", highlight=False, soft_wrap=True)
+    for release in result.purges:
+        per_table = Counter(row.table for row in release.purge.rows)
+        counts = ", ".join(f"{count:,} {name}" for name, count in per_table.items())
+        stated = f"{release.purge.by} on {release.published_at:%Y-%m-%d}: {release.purge.reason}"
+        terminal.print(f"  Release {release.sequence} purged a text from {counts}; stated by {stated}", soft_wrap=True)
     if leftovers:
         terminal.print(f"  Of interrupted releases, so of no account: {leftovers}.")
     if result.unsealed_decisions:

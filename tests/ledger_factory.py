@@ -57,14 +57,16 @@ def verdict(**facts: Any) -> dict[str, Any]:
     }
 
 
-def append(ledger: Ledger, *rows: dict[str, Any], verdicts: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def append(
+    ledger: Ledger, *rows: dict[str, Any], verdicts: list[dict[str, Any]] | None = None, catalog: str = "{}"
+) -> dict[str, Any]:
     """Append a release of these observations and verdicts."""
     return ledger.append(
         table(list(rows)),
         table(verdicts or [], VERDICTS),
         realtime_start=DAY,
         published_at=NOON,
-        catalog="{}",
+        catalog=catalog,
         batch_id="b",
     )
 
