@@ -8,8 +8,14 @@ from contextlib import closing, contextmanager
 import duckdb
 
 from metrics import company
-from metrics.errors import NyckeltalError, disk_faults_told
+from metrics.errors import NyckeltalError, disk_fault, disk_faults_told
 from metrics.private_files import private_files
+
+REPAIR = (
+    "move it and its .wal away and run `kpi run --history`, which makes it anew from the sources (docs/recovery.md)"
+)
+
+_BUSY = ("Could not set lock on file", "different configuration")
 
 
 @contextmanager
@@ -23,13 +29,25 @@ def connect(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     path = company.warehouse_path()
     if not path.exists():
         raise NyckeltalError("there is no warehouse yet; run `kpi run`", file=path)
+    with opened(read_only=read_only) as connection:
+        yield connection
+
+
+@contextmanager
+def opened(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """As `connect`, but the warehouse is made where there is none."""
+    path = company.warehouse_path()
     with private_files():  # DuckDB makes its write-ahead log anew by itself
-        try:
-            connection = duckdb.connect(str(path), read_only=read_only)
-        except duckdb.IOException as error:
-            reason = "another process has it open" if "lock" in str(error).lower() else "it can't be opened"
-            raise NyckeltalError(f"the warehouse isn't free: {reason}", file=path) from None
-        with disk_faults_told("the warehouse can't be used", path), closing(connection):
+        with disk_faults_told("the warehouse can't be used", path, repair=REPAIR):
+            try:
+                connection = duckdb.connect(str(path), read_only=read_only)
+            except (duckdb.IOException, duckdb.ConnectionException) as error:
+                if disk_fault(error):
+                    raise
+                busy = any(words in str(error) for words in _BUSY)
+                problem = "another run is writing to the warehouse, or a tool has it open; try again when it has ended"
+                raise NyckeltalError(problem if busy else "the warehouse can't be opened", file=path) from None
+        with disk_faults_told("the warehouse can't be used", path, repair=REPAIR), closing(connection):
             connection.execute("set TimeZone = 'UTC'")
             yield connection
 

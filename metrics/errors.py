@@ -59,22 +59,31 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 
-# DuckDB and dlt have errors of their own for what the system refuses, but quote its words.
+# DuckDB, dlt and SQLite have errors of their own for what the system refuses, but quote its words.
 _REFUSED = {
     os.strerror(number): os.strerror(number)
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES)
+} | {
+    "database or disk is full": os.strerror(errno.ENOSPC),
+    "disk I/O error": os.strerror(errno.EIO),
+    "attempt to write a readonly database": os.strerror(errno.EROFS),
 }
+_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 _DAMAGED = {
     "Could not read enough bytes": "the file is cut off",
     "Corrupt database file": "the file is damaged",
+    "is not a valid DuckDB database file": "the file is damaged",
+    "Corrupt WAL file": "the log beside it (.wal) is damaged",
+    "Failure while replaying WAL": "the log beside it (.wal) can't be read",
 }
 
 
 @contextmanager
-def disk_faults_told(what: str, file: Path) -> Iterator[None]:
+def disk_faults_told(what: str, file: Path, *, repair: str | None = None) -> Iterator[None]:
     """Turns what a library raises on a full, read-only or broken disk, or a damaged file, into a NyckeltalError.
 
-    `what` begins its text. Other errors pass, such as one of a program's own.
+    `what` begins its text, and `repair` says what to do about a damaged file. Other errors pass, such as one of a
+    program's own.
     """
     try:
         yield
@@ -83,8 +92,19 @@ def disk_faults_told(what: str, file: Path) -> Iterator[None]:
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None:
-            for words, told in (_REFUSED | _DAMAGED).items():
-                if words in str(cause):
-                    raise NyckeltalError(f"{what}: {told}", file=file) from None
+            if fault := disk_fault(cause, repair):
+                raise NyckeltalError(f"{what}: {fault}", file=file) from None
             cause = cause.__cause__ or cause.__context__
         raise
+
+
+def disk_fault(error: BaseException | str, repair: str | None = None) -> str | None:
+    """What the disk or the file is at fault in, and what to do about it, in words; None for any other error."""
+    text = str(error)
+    for words, told in _REFUSED.items():
+        if words in text:
+            return f"{told}; make room, then run again: nothing is lost" if told in _FULL else told
+    for words, told in _DAMAGED.items():
+        if words in text:
+            return f"{told}; {repair}" if repair else told
+    return None

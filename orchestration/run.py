@@ -15,7 +15,7 @@ from typing import Any
 from metrics import dbt_project
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company, data_dir
-from metrics.errors import NyckeltalError
+from metrics.errors import NyckeltalError, disk_fault, disk_faults_told
 from orchestration.dagster_storage import damage_named
 from orchestration.lock import writing
 from orchestration.stages import Stages
@@ -42,7 +42,7 @@ def run(company: Company, first: date, last: date, stages: Stages | None = None)
     """
     stages = stages or Stages()
     started = time.perf_counter()
-    with writing():
+    with writing(), disk_faults_told("the run can't go on", data_dir()):
         with stages.stage("start"):
             # Dagster and dbt's bridge to it take seconds to import; other commands don't need them.
             from dagster import DagsterInstance
@@ -97,6 +97,8 @@ def _failure(result: Any) -> NyckeltalError:
             while error.cause is not None:
                 error = error.cause
             reason = error.message.strip()
+            if not _A_MISTAKE.match(reason) and (fault := disk_fault(reason)):
+                return NyckeltalError(f"step '{event.step_key}' can't go on: {fault}", file=data_dir())
             told = _A_MISTAKE.sub("", reason) if _A_MISTAKE.match(reason) else reason.splitlines()[0]
             return NyckeltalError(f"step '{event.step_key}' failed: {told}")
     return NyckeltalError("the run failed")

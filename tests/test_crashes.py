@@ -6,22 +6,26 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from data_quality.ledger import Ledger
 from data_quality.ledger_verify import verify
 from metrics import company, pseudonym
 from metrics.company import PROJECT
-from metrics.errors import NyckeltalError
+from metrics.errors import NyckeltalError, disk_fault
+from orchestration.ingest.warehouse import warehouse as ingest_warehouse
 from tests import crash, warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
 SPAN = ("2026-01-01", "2026-01-31")
+WRITE = "create table t as from range(9999)"
 SCENARIOS = ("ingest", "gate", "first release", "release", "compact", "rebuild")
 
 
@@ -70,8 +74,11 @@ def test_half_a_published_file_is_rendered_again(warehouse: Warehouse, part: flo
 def test_half_a_warehouse_is_told_and_holds_up_no_reader(warehouse: Warehouse, part: float) -> None:
     whole = warehouse.published("from kpi.vintages")
     half(warehouse.path, part)
-    with pytest.raises(NyckeltalError):
+    told = r"warehouse\.duckdb: the warehouse can't be used: the file is (cut off|damaged); move it and its \.wal away"
+    with pytest.raises(NyckeltalError, match=told):
         warehouse.judge(*SPAN)
+    with pytest.raises(NyckeltalError, match=told), ingest_warehouse() as connection:
+        connection.execute("checkpoint")
     assert warehouse.published("from kpi.vintages") == whole
 
 
@@ -96,3 +103,31 @@ def test_what_a_killed_process_left_of_a_key_is_removed(tmp_path: Path, monkeypa
     assert pseudonym.key() is None
     assert pseudonym.make() == pseudonym.key()
     assert [path.name for path in tmp_path.iterdir()] == ["pseudonym.key"]
+
+
+def test_a_damaged_log_of_the_warehouse_is_told(warehouse: Warehouse) -> None:
+    left = f"import duckdb, os; open = duckdb.connect({str(warehouse.path)!r}); open.execute({WRITE!r}); os._exit(1)"
+    subprocess.run([sys.executable, "-c", left], check=False)
+    log = Path(f"{warehouse.path}.wal")
+    with log.open("r+b") as file:
+        file.seek(log.stat().st_size // 2)
+        file.write(b"\xff" * 64)
+    with pytest.raises(NyckeltalError, match=r"the log beside it \(\.wal\) is damaged; move it and its \.wal away"):
+        warehouse.judge(*SPAN)
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (sqlite3.OperationalError("database or disk is full"), "No space left on device; make room, then run again"),
+        (
+            duckdb.IOException("IO Error: Could not write file: No space left on device"),
+            "No space left on device; make",
+        ),
+        (sqlite3.OperationalError("attempt to write a readonly database"), "Read-only file system"),
+        (ValueError("of the program"), None),
+    ],
+)
+def test_a_fault_of_the_disk_is_told_in_a_line(error: Exception, fault: str | None) -> None:
+    told = disk_fault(error)
+    assert told is None if fault is None else (told or "").startswith(fault)
