@@ -21,7 +21,7 @@ def now() -> datetime:
         moment = datetime.fromisoformat(stated)
     except ValueError:
         raise NyckeltalError(
-            "is no time", field="NYCKELTAL_NOW", found=stated, expected="like 2026-11-23T06:00:00+00:00"
+            "not a time", field="NYCKELTAL_NOW", found=stated, expected="like 2026-11-23T06:00:00+00:00"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -69,7 +69,7 @@ def later(day: date, duration: str) -> date:
     Raises NyckeltalError for a text that is no duration.
     """
     if not re.fullmatch(DURATION, duration):
-        raise NyckeltalError("is no duration", found=duration, expected="like '1 year' or '30 days'")
+        raise NyckeltalError("there is no such duration", found=duration, expected="one like '1 year' or '30 days'")
     count, unit = int(duration.split()[0]), duration.split()[1].removesuffix("s")
     if unit in ("day", "week"):
         return day + timedelta(days=count * (7 if unit == "week" else 1))
@@ -105,4 +105,6 @@ def parse(code: str) -> Period:
             return Period("A", date(int(year), 1, 1))
     except ValueError:
         pass
-    raise NyckeltalError("is no period", field="period", found=code, expected="like 2026-10, 2026-Q4, 2026-W48 or 2026")
+    raise NyckeltalError(
+        "there is no such period", found=code, expected="a code like 2026-10, 2026-Q4, 2026-W48 or 2026"
+    )

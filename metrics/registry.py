@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -295,6 +296,16 @@ def adopted_kpis(company: Company) -> list[Kpi]:
     if findings:
         raise Problems(findings)
     return sorted(kpis, key=lambda kpi: (kpi.domain, kpi.id))
+
+
+def require_adopted(company: Company, kpi_ids: Iterable[str]) -> None:
+    """Raises NyckeltalError for an id of which the company has no file; it reads none of them."""
+    known = [file.stem for file in sorted((company.path / "kpis").glob("*/*.yml"))]
+    for kpi_id in kpi_ids:
+        if kpi_id not in known:
+            raise NyckeltalError(
+                f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, known)}", expected=", ".join(known)
+            )
 
 
 def _read_folder(folder: Path, model: type[Entry]) -> tuple[dict[str, tuple[Entry, Path]], list[NyckeltalError]]:

@@ -15,7 +15,9 @@ import typer
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company, data_dir, published_path
 from metrics.errors import NyckeltalError, did_you_mean
+from metrics.periods import parse
 from metrics.private_files import OTHERS, make_data_dir
+from metrics.registry import require_adopted
 from orchestration import decide_cli, ledger_cli, lookup_cli
 from orchestration.terminal import DONE, FAILED, console, print_csv, print_json, styled
 
@@ -38,12 +40,14 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Bring in the sources, build, judge the months that are still open and publish: the job `refresh`."""
+    if period is not None and whole:
+        raise NyckeltalError("give --period or --history, not both")
+    if period is not None:
+        parse(period)
     from orchestration import partitions, published, report, stage_display
     from orchestration import run as main_job
 
     company = Company.load()
-    if period is not None and whole:
-        raise NyckeltalError("give --period or --history, not both")
     published.restore()
     if period is not None:
         first, last = partitions.of_period(company, period)
@@ -96,7 +100,7 @@ def compile_(
     company = Company.load()
     if engine not in ("duckdb", "spark"):
         raise NyckeltalError(
-            f"is no engine{did_you_mean(engine, ['duckdb', 'spark'])}", field="--engine", found=engine,
+            f"there is no such engine{did_you_mean(engine, ['duckdb', 'spark'])}", field="--engine", found=engine,
             expected="duckdb or spark",
         )  # fmt: skip
     if engine == "spark":
@@ -122,14 +126,15 @@ def refactored(
     every: Annotated[bool, typer.Option("--all", help="Every KPI whose definition changed.")] = False,
 ) -> None:
     """Record that a changed definition gives the same values, so that its version stays; then compile."""
-    from metrics import compiled
-
     if not reason.strip() or not by.strip():
         field = "--by" if reason.strip() else "--reason"
         raise NyckeltalError("a refactoring needs a reason, and who reviewed it", field=field)
     if every == bool(kpi_ids):
         raise NyckeltalError("name the KPIs, or give --all")
     company = Company.load()
+    require_adopted(company, kpi_ids or ())
+    from metrics import compiled
+
     planned = compiled.plan_company(company)
     recorded = compiled.record_refactoring(company, planned, None if every else kpi_ids, reason.strip(), by.strip())
     compiled.write(company, compiled.compile_company(company, planned))
@@ -153,18 +158,18 @@ def plan(
     kpi_id: Annotated[str | None, typer.Argument(metavar="[KPI]", help="Explain this KPI down to its columns.")] = None,
 ) -> None:
     """How the KPIs are computed: the scans, the leaves that share each, and what rolls up to what."""
+    company = Company.load()
+    if kpi_id is not None:
+        require_adopted(company, [kpi_id])
     from metrics.compiled import plan_company
     from orchestration import plan_report
 
-    planned = plan_company(Company.load())
+    planned = plan_company(company)
     if kpi_id is None:
         plan_report.company_plan(console(), planned)
         return
-    plans = {one.plan.kpi.id: one.plan for one in planned.kpis}
-    if kpi_id not in plans:
-        problem = f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, list(plans))}"
-        raise NyckeltalError(problem, expected=", ".join(plans))
-    plan_report.kpi_plan(console(), plans[kpi_id], planned)
+    (one,) = (one.plan for one in planned.kpis if one.plan.kpi.id == kpi_id)
+    plan_report.kpi_plan(console(), one, planned)
 
 
 @app.command(name="list")

@@ -13,6 +13,7 @@ from metrics import clock
 from metrics.catalog import Catalog
 from metrics.company import Company
 from metrics.errors import NyckeltalError
+from metrics.periods import parse
 from orchestration.lock import writing
 from orchestration.terminal import console, print_json
 
@@ -40,12 +41,12 @@ def held(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every key that waits, with its state.")] = False,
 ) -> None:
     """What waits for a decision, and the evidence: checks that fail, published and new value, state of the feeds."""
-    from data_quality.waiting import waiting
-    from orchestration import decide_report
-
     company = Company.load()
     catalog = Catalog.read(company)
     kpi = catalog.kpi(kpi_id) if kpi_id is not None else None
+    from data_quality.waiting import waiting
+    from orchestration import decide_report
+
     with writing():
         found = waiting(company, catalog)
     if kpi is not None:
@@ -91,12 +92,16 @@ def review(kpi_id: KpiId, reason: Reason, by: By = None, as_json: Json = False) 
 def _decide(
     decision: Decision, kpi_id: str, periods: Sequence[str | None], reason: str, by: str | None, as_json: bool
 ) -> None:
+    company = Company.load()
+    catalog = Catalog.read(company)
+    catalog.kpi(kpi_id)
+    for period in periods:
+        if period is not None:
+            parse(period)
+    by = by or _user()
     from data_quality import decisions
     from orchestration import decide_report
 
-    company = Company.load()
-    catalog = Catalog.read(company)
-    by = by or _user()
     done = []
     try:
         with writing():

@@ -331,7 +331,7 @@ def test_who_may_decide(warehouse: Warehouse) -> None:
 def test_what_can_not_be_decided_is_told_and_nothing_recorded(warehouse: Warehouse) -> None:
     refused(warehouse, "needs a reason", reason=" \n")
     refused(warehouse, "no KPI 'revenu' is adopted .did you mean 'revenue'", kpi_id="revenu")
-    refused(warehouse, "is no period", period="January")
+    refused(warehouse, "there is no such period", period="January")
     refused(warehouse, "a release needs the period", period=None)
     refused(warehouse, "is not published weekly", period="2026-W04")
     refused(warehouse, "hasn't ended", period="2026-03")

@@ -283,7 +283,7 @@ def test_a_data_folder_that_may_not_be_written_is_told_before_anything_is_done(
         (["show", "net_revenu"], "did you mean 'net_revenue'?"),
         (["show", "net_revenue", "--segment", "contry"], "did you mean 'country'?"),
         (["show", "turnover_rate", "--freq", "W"], "not published weekly"),
-        (["run", "--period", "2026-13"], "is no period"),
+        (["run", "--period", "2026-13"], "there is no such period"),
         (["run", "--period", "1999-01"], "outside the company's history"),
         (["run", "--period", "2024-01", "--history"], "not both"),
         (["sql", "from kpi.observation"], 'Did you mean "observations"?'),

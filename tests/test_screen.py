@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from metrics.catalog import Catalog
-from metrics.company import Company
+from metrics.company import PROJECT, Company
 from orchestration import formats, stage_display
 from orchestration.cli import app
 from orchestration.terminal import PlainConsole, console
@@ -172,3 +176,30 @@ def test_a_log_is_as_wide_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert console().width == 120
     monkeypatch.setenv("COLUMNS", "90")
     assert console().width == 90
+
+
+HEAVY = {"dagster", "dbt", "metricflow", "great_expectations", "dlt", "pandas", "pyarrow", "scipy"}
+
+
+def test_what_is_looked_up_or_mistyped_needs_no_heavy_library(tmp_path: Path) -> None:
+    commands = [
+        "list", "status", "statu", "sql 'select 1'", "show net_revenue", "show net_revenu", "plan net_revenu",
+        "held net_revenu", "review net_revenu --reason x", "release net_revenu 2026-10 --reason x",
+        "release net_revenue 2026-13 --reason x", "revisions net_revenu", "as-of 2026-10-01 net_revenu",
+        "refactored net_revenu --reason x --by me", "run --period 2026-13", "calendar --next 1",
+    ]  # fmt: skip
+    code = f"""
+import shlex, sys
+from orchestration import cli
+for command in {commands!r}:
+    sys.argv = ["kpi", *shlex.split(command)]
+    try:
+        cli.main()
+    except SystemExit:
+        pass
+    assert not {HEAVY!r} & set(sys.modules), command
+"""
+    variables = {**os.environ, "NYCKELTAL_DATA_DIR": str(tmp_path), "NYCKELTAL_COMPANY": "sample_company"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=variables, cwd=PROJECT)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("did you mean 'net_revenue'") == 8
