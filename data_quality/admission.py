@@ -133,7 +133,7 @@ def _flaw(item: Planned, offer: Offer) -> Held | None:
         return Held(*item.key, reason, failing)
 
     if build is None or not build.ok or candidate is None or build.batch_id is None:
-        return held(_details(found) or "has no candidate of a build that succeeded")
+        return held(verdict.reason(found.holding) or "has no candidate of a build that succeeded")
     if found.definition_hash != item.kpi.definition_hash or candidate.definition_hash != item.kpi.definition_hash:
         return held("was computed or judged by another definition than the catalogue's")
     if found.batch_id != build.batch_id or candidate.batch_id != build.batch_id:
@@ -144,7 +144,7 @@ def _flaw(item: Planned, offer: Offer) -> Held | None:
         return held("the verdict is on another period")
     judged_by = sorted((result.check, result.severity) for result in found.checks)
     if judged_by != sorted(item.kpi.severities.items()):
-        return held(_details(found) or "was not judged by the checks of today")
+        return held(verdict.reason(found.holding) or "was not judged by the checks of today")
     return None
 
 
@@ -168,12 +168,7 @@ def _refusal(
         return None
     if decision and decision["decision"] == "release" and set(failing) <= set(decision["checks"]):
         return None
-    reasons = [text for text in (_details(found), *(change.detail for change in changes)) if text]
-    return held("; ".join(reasons) or "a check fails")
-
-
-def _details(found: Verdict) -> str:
-    return "; ".join(result.detail for result in found.failing if result.detail)
+    return held(verdict.reason((*found.holding, *changes)) or verdict.reason(found.failing) or "a check fails")
 
 
 def _row(item: Planned, offer: Offer, catalog: Catalog) -> dict[str, Any]:

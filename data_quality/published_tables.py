@@ -94,7 +94,8 @@ decided as (
 select
     j.kpi_id, j.freq, j.time_period, j.verdict,
     coalesce(list_aggregate(list_transform(
-        failing,
+        list_filter(failing, lambda one: (one->>'severity') is distinct from 'warning'
+            or (one->>'outcome') = 'not_evaluated' or j.verdict <> 'hold'),
         lambda one: (one->>'check') || case when (one->>'detail') = '' then '' else ': ' || (one->>'detail') end
     ), 'string_agg', '; '), '') as reason,
     j.checks, d.decision, d.decision_id, j.candidate_hash, j.definition_hash, j.batch_id, j.judged_at, j.release_id
@@ -251,7 +252,7 @@ COLUMN_COMMENTS = {
     "disclosure_threshold": "The least number of persons behind a published cell of a protected KPI",
     "perspective": "The balanced scorecard's perspective: financial, customer, process, learning; or sustainability",
     "verdict": "publish, publish_flagged or hold",
-    "reason": "The checks that failed or could not be evaluated, and what they found",
+    "reason": "The checks that hold it, with what they found; of a flagged one those that warn",
     "checks": "Every check with its outcome, figure and limit (JSON)",
     "batch_id": "The dbt build that computed the candidates",
     "judged_at": "When the gate judged it",

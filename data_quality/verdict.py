@@ -56,6 +56,11 @@ class CheckResult:
     limit: float | None
     detail: str
 
+    @property
+    def holds(self) -> bool:
+        """Whether it holds its key when it fails: it is critical, or could not be evaluated."""
+        return self.severity == "critical" or self.outcome == "not_evaluated"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -88,6 +93,11 @@ class Verdict:
         """The checks that failed or could not be evaluated."""
         return tuple(result for result in self.checks if result.outcome in ("fail", "not_evaluated"))
 
+    @property
+    def holding(self) -> tuple[CheckResult, ...]:
+        """The failing checks that hold, rather than only flag."""
+        return tuple(result for result in self.failing if result.holds)
+
     @cached_property
     def checks_json(self) -> str:
         """The check results as JSON text, equal for equal results."""
@@ -108,6 +118,11 @@ def answer(results: Sequence[CheckResult], severities: Mapping[str, Severity]) -
         elif result.outcome not in ("pass", "not_applicable"):
             return "hold"
     return "publish_flagged" if flagged else "publish"
+
+
+def reason(results: Iterable[CheckResult]) -> str:
+    """The names of those checks, each with what it found, in one line."""
+    return "; ".join(f"{result.check}: {result.detail}" if result.detail else result.check for result in results)
 
 
 def without_figures(verdict: Verdict) -> Verdict:

@@ -58,7 +58,7 @@ def evidence(console: Console, catalog: Catalog, kpi: CatalogKpi, found: Sequenc
         if not one.checks or one.state == "judge again":
             table.add_row("why", one.reason)
         for result in one.checks:
-            table.add_row(result.check, _finding(result) + ("" if _holds(result) else "; only a warning"))
+            table.add_row(result.check, _finding(result) + ("" if result.holds else "; only a warning"))
         if kpi.protected:
             table.add_row("values", "of a KPI that reads personnel data, no figure leaves the warehouse")
         else:
@@ -126,16 +126,11 @@ def _print_waiting(console: Console, catalog: Catalog, title: str, found: Sequen
         values = [number(v, kpi.unit, catalog.reporting_currency) for v in (one.published_value, one.candidate_value)]
         difference = change(one.candidate_value, one.published_value, kpi.unit)
         if one.state == "decide" and one.checks:
-            why = "\n".join(f"{result.check}: {result.detail}" for result in one.checks if _holds(result))
+            why = "\n".join(f"{result.check}: {result.detail}" for result in one.checks if result.holds)
         else:
             why = _standing(one.standing) if one.state == "rejected" and one.standing else one.reason
         rows.append(([one.kpi_id, one.time_period, *values, difference], why))
     print_with_notes(console, columns, rows, title=title.capitalize())
-
-
-def _holds(result: CheckResult) -> bool:
-    """Whether the failing check holds the key, rather than only flagging it."""
-    return result.severity == "critical" or result.outcome == "not_evaluated"
 
 
 def _finding(result: CheckResult) -> str:

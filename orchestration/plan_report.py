@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from metrics.bases import referenced
 from metrics.compiled import CompanyPlan
 from metrics.leaves import LeafQuery
 from metrics.planner import Base, KpiPlan
+from orchestration.tables import Cell, Column, print_record, print_with_notes
 from orchestration.terminal import styled
 
 _HOW = {
@@ -30,20 +32,18 @@ _TAKEN = {
 
 def company_plan(console: Console, planned: CompanyPlan) -> None:
     """A row for each scan: its fact and day, its cuts, the leaves that share it by how they roll up, their KPIs."""
-    table = Table(title="What is scanned, and what rolls up to what", title_justify="left", show_lines=True)
-    for column in ("scan", "cut by", "leaves, and what a period's value is", "KPIs"):
-        table.add_column(column)
+    rows: list[tuple[list[Cell], Text]] = []
     for base in planned.bases:
         by_way: dict[str, list[str]] = defaultdict(list)
         for leaf in base.leaves:
             by_way[_how(leaf)].append(leaf.metric)
-        table.add_row(
-            f"{' + '.join(base.models)}\nby {_day(base)}",
-            "\n".join(name for name, _ in base.segments),
-            styled("\n").join(styled(f"{', '.join(names)}: ", (way, "dim")) for way, names in by_way.items()),
-            "\n".join(base.kpi_ids),
-        )
-    console.print(table)
+        lines = [styled(f"{', '.join(names)}: ", (way, "dim")) for way, names in by_way.items()]
+        lines.append(styled(("for ", "dim"), ", ".join(base.kpi_ids)))
+        cut = ", ".join(name for name, _ in base.segments) or "nothing"
+        rows.append(([" + ".join(base.models), _day(base), cut], styled("\n").join(lines)))
+    columns = [Column("scan of", wraps=True), Column("by day"), Column("cut by", wraps=True)]
+    title = "What is scanned; below it its leaves, what a period's value of each is, and the KPIs"
+    print_with_notes(console, columns, rows, title=title)
     leaves = sum(len(base.leaves) for base in planned.bases)
     scans = sum(base.window is None for base in planned.bases)
     recounted = sum(bool(base.recounted) for base in planned.bases)
@@ -67,20 +67,16 @@ def kpi_plan(console: Console, one: KpiPlan, planned: CompanyPlan) -> None:
     facts.add_row("  cut by", ", ".join(adoption.segments) or "nothing")
     facts.add_row("  to date", "year to date and rolling 12 months" if one.to_date else "no")
     console.print(facts, highlight=False)
-    table = Table(title="Leaves", title_justify="left")
-    for column in ("leaf", "class", "over the rows of", "by", "aggregate", "a period's value", "model"):
-        table.add_column(column, overflow="fold")
     for base, leaf in _leaves(one, planned):
-        table.add_row(
-            leaf.metric,
-            "cumulative" if leaf.window else "conversion" if leaf.cohort else leaf.leaf_class,
-            _rows_of(leaf),
-            _day(base),
-            leaf.aggregate.replace("{}", leaf.value),
-            _how(leaf),
-            f"base_{base.name}",
-        )
-    console.print(table)
+        fields = [
+            ("class", "cumulative" if leaf.window else "conversion" if leaf.cohort else leaf.leaf_class),
+            ("over the rows of", _rows_of(leaf)),
+            ("by", _day(base)),
+            ("aggregate", leaf.aggregate.replace("{}", leaf.value)),
+            ("a period's value", _how(leaf)),
+            ("model", f"base_{base.name}"),
+        ]
+        print_record(console, f"leaf {leaf.metric}", fields)
 
 
 def _facts(one: KpiPlan) -> Iterator[tuple[str, str]]:

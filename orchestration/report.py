@@ -5,6 +5,7 @@ What needs a person comes first.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,7 @@ from orchestration.tables import (
     Column,
     natural_width,
     number_column,
-    print_records,
+    print_record,
     print_table,
     print_with_notes,
 )
@@ -41,6 +42,7 @@ GATE_WORDS = {
     "hold": ("held", "red"),
     "released": ("released", "yellow"),
 }
+_CHECKS = re.compile(r"; (?=\w+: )")  # between the checks of a reason
 HELD_SHOWN = 8  # rows of the summary; `kpi held` has them all
 
 
@@ -104,7 +106,8 @@ def print_query(console: Console, names: Sequence[str], rows: Sequence[Sequence[
     if natural_width(columns, cells) <= console.width:
         print_table(console, columns, cells)
     else:
-        print_records(console, names, cells)
+        for count, row in enumerate(cells, 1):
+            print_record(console, f"row {count:,}", list(zip(names, row, strict=True)))
     console.print(f"{len(rows):,} row{'s' * (len(rows) != 1)}", style="dim", highlight=False)
 
 
@@ -261,7 +264,7 @@ def print_held(console: Console, held: Sequence[tuple[str, str, str]]) -> None:
         newest.setdefault(kind, reason)
     rows: list[tuple[list[Cell], str]] = []
     for kind, codes in periods.items():
-        first, *others = newest[kind].split("; ")
+        first, *others = _CHECKS.split(newest[kind])
         rows.append(([kind[0], _shortened(codes)], first + (f" (and {len(others)} more)" if others else "")))
     kpis = len({kpi_id for kpi_id, _, _ in held})
     title = f"Held back: {len(held):,} period{'s' * (len(held) != 1)} of {kpis} KPI{'s' * (kpis != 1)}"

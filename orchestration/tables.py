@@ -77,16 +77,15 @@ def print_with_notes(
     console.print()
 
 
-def print_records(console: Console, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print each row as lines of name and value."""
-    for count, row in enumerate(rows, 1):
-        console.rule(f"row {count:,}", align="left", style="dim")
-        record = Table.grid(padding=(0, GAP, 0, 0))
-        record.add_column(style="dim", no_wrap=True)
-        record.add_column(overflow="fold")
-        for name, value in zip(names, row, strict=True):
-            record.add_row(name, value)
-        console.print(record)
+def print_record(console: Console, title: str, fields: Sequence[tuple[str, Cell]]) -> None:
+    """Print fields as lines of name and value."""
+    console.rule(title, align="left", style="dim")
+    record = Table.grid(padding=(0, GAP, 0, 0))
+    record.add_column(style="dim", no_wrap=True)
+    record.add_column(overflow="fold")
+    for name, value in fields:
+        record.add_row(name, value)
+    console.print(record)
 
 
 def natural_width(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> int:

@@ -81,11 +81,11 @@ def test_late_rows_of_an_open_period_revise_by_themselves(
 def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
     done = again(warehouse, AFTER_CLOSE, cells(120, SE=90, NO=30))
-    reason = "the period closed on 2026-03-10; its value changed (110 → 120)"
+    reason = "closed_period: the period closed on 2026-03-10; its value changed (110 → 120)"
     assert [(one.time_period, one.reason, one.checks) for one in done.held] == [("2026-02", reason, ("closed_period",))]
     assert done.published == 1 and newest(warehouse) == (110.0, "P", None)
     told = "select verdict, reason from kpi.verdicts where time_period = '2026-02'"
-    assert warehouse.published(told) == [("hold", f"closed_period: {reason}")]
+    assert warehouse.published(told) == [("hold", reason)]
     assert warehouse.publish(*SPAN).release_id is None  # held again, and nothing new to say
 
     release_february(warehouse, "within_bounds")
@@ -101,7 +101,7 @@ def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Wareho
     assert warehouse.publish(*SPAN).release_id is None
     # The decision was on that candidate: the next change needs another.
     done = again(warehouse, "2026-03-13T06:00:00", cells(130, SE=100, NO=30))
-    assert reasons(done) == {"the period closed on 2026-03-10; its value changed (120 → 130)"}
+    assert reasons(done) == {"closed_period: the period closed on 2026-03-10; its value changed (120 → 130)"}
 
 
 def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Warehouse) -> None:
@@ -129,7 +129,9 @@ def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Wa
 )
 def test_members_and_counts_are_changes_too(warehouse: Warehouse, february: list[dict[str, Any]], told: str) -> None:
     warehouse.publish(*SPAN)
-    assert reasons(again(warehouse, AFTER_CLOSE, february)) == {f"the period closed on 2026-03-10; {told}"}
+    assert reasons(again(warehouse, AFTER_CLOSE, february)) == {
+        f"closed_period: the period closed on 2026-03-10; {told}"
+    }
 
 
 def test_what_is_no_change_of_a_closed_period(warehouse: Warehouse) -> None:
@@ -167,7 +169,7 @@ def test_of_protected_kpis_no_figure_is_told(warehouse: Warehouse) -> None:
     warehouse.add(staff, {"2026-01": people(43, 44)})
     warehouse.judge(*SPAN)
     held = [one for one in warehouse.publish(*SPAN).held if one.checks == ("closed_period",)]
-    assert [one.reason for one in held] == ["the period closed on 2026-02-10; its value changed"]
+    assert [one.reason for one in held] == ["closed_period: the period closed on 2026-02-10; its value changed"]
     (text,) = warehouse.published("select checks from kpi.verdicts where kpi_id = 'staff' and time_period = '2026-01'")[
         0
     ]

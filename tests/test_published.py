@@ -15,9 +15,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from data_quality import published
+from data_quality import published, verdict
 from data_quality.ledger import Ledger
 from data_quality.ledger_lock import releasing
+from data_quality.verdict import CheckResult
 from metrics import company
 from metrics.catalog import Catalog
 from metrics.errors import NyckeltalError
@@ -92,6 +93,20 @@ def test_the_newest_period_is_marked_and_a_target_is_compared_at_its_own_frequen
     assert warehouse.published(f"{newest} and kpi_id = 'revenue' and segment = '_T'") == [
         ("M", "2026-02", "_T", 100.0, True)
     ]
+
+
+def test_the_reason_of_a_hold_names_the_checks_that_hold_and_no_warning(warehouse: Warehouse) -> None:
+    few = kpi("few", min_n_obs=50, segments=())
+    warehouse.add(few, {"2026-01": cells(-5), "2026-02": cells(5)})
+    verdicts = warehouse.judge(*SPAN)
+    assert {one.check for one in verdicts["few", "2026-01"].failing} >= {"within_bounds", "enough_observations"}
+    (held,) = [one for one in warehouse.publish(*SPAN).held if one.kpi_id == "few"]
+    reasons = dict(warehouse.published("select time_period, reason from kpi.verdicts where kpi_id = 'few'"))
+    assert held.reason == reasons["2026-01"] and held.reason.startswith("within_bounds: 1 values outside")
+    assert "enough_observations" not in held.reason
+    assert reasons["2026-02"].startswith("enough_observations: ")
+    unknown = CheckResult("rows_unique", "warning", "not_evaluated", None, None, "could not be evaluated")
+    assert verdict.reason([unknown]) == "rows_unique: could not be evaluated" and unknown.holds
 
 
 def people(n_se: int, n_no: int, n_dk: int = 20) -> list[dict[str, Any]]:

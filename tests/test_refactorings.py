@@ -61,13 +61,13 @@ def test_another_value_is_held_and_names_the_refactoring(warehouse: Warehouse) -
     assert checks(done) == {"2026-02": ("refactoring",)}
     (held,) = done.held
     assert held.reason == (
-        "definition def2 was recorded as a refactoring of def1; its value changed (110 → 111), "
+        "refactoring: definition def2 was recorded as a refactoring of def1; its value changed (110 → 111), "
         "and no newer rows were delivered"
     )
     latest = "select obs_value from kpi.observations where time_period = '2026-02' and segment = '_T'"
     assert warehouse.published(latest) == [(110.0,)]
     told = "select verdict, reason from kpi.verdicts where time_period = '2026-02'"
-    assert warehouse.published(told) == [("hold", f"refactoring: {held.reason}")]
+    assert warehouse.published(told) == [("hold", held.reason)]
     assert warehouse.publish(*SPAN).release_id is None  # held again, and nothing new to say
 
     facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": held.candidate_hash, "checks": ["refactoring"]}
