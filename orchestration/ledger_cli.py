@@ -9,10 +9,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from metrics.company import ledger_path, published_path
 from orchestration.lock import writing
+from orchestration.tables import Cell, Column, print_with_notes
 from orchestration.terminal import DONE, FAILED, console, print_json, styled
 
 if TYPE_CHECKING:  # Delta and Arrow take a third of a second to import; other commands don't need them.
@@ -114,15 +114,16 @@ def _report(root: str, result: Verification) -> None:
     leftovers = ", ".join(f"{count:,} {table}" for table, count in result.leftovers.items() if count)
     if result.findings:
         terminal.print(styled(FAILED, f"{root}: {len(result.findings):,} findings."), soft_wrap=True)
-        table = Table("release", "table", "row", "fault", "")
+        rows_told: list[tuple[list[Cell], str]] = []
         for one in result.findings[:SHOWN]:
             sequence = "" if one.sequence is None else str(one.sequence)
-            table.add_row(sequence, one.table, one.key or "", styled((one.fault, "red")), one.detail)
-        terminal.print(table)
+            note = ": ".join(text for text in (one.key, one.detail) if text)
+            rows_told.append(([sequence, one.table, styled((one.fault, "red"))], note))
+        print_with_notes(terminal, [*map(Column, ("release", "table", "fault"))], rows_told, title="Rows at fault")
         if len(result.findings) > SHOWN:
             terminal.print(f"And {len(result.findings) - SHOWN:,} more; --json prints them all.")
     else:
-        unchanged = f"{root}: {result.releases:,} releases are as they were made ({rows})."
+        unchanged = f"{root}: {result.releases:,} release{'s are' if result.releases != 1 else ' is'} as made ({rows})."
         terminal.print(styled(DONE, unchanged), soft_wrap=True)
         if result.newest_hash:
             terminal.print(f"  Hash of the newest release: {result.newest_hash}", highlight=False, soft_wrap=True)
