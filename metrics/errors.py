@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from traceback import extract_tb
 
 
 class NyckeltalError(Exception):
@@ -57,6 +58,62 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     """ " (did you mean 'owner'?)" when a known word is spelt nearly like this one, else an empty text."""
     near = get_close_matches(word, known, n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+# DuckDB's errors that speak of files, memory and locks; and those that speak of the SQL, before any row is read.
+_OF_THE_SYSTEM = ("IOException", "ConnectionException", "OutOfMemoryException", "PermissionException", "Interrupt")
+_OF_THE_SQL = ("ParserException", "SyntaxException", "BinderException", "CatalogException")
+
+
+def without_values(error: BaseException, *, own_sql: bool = False) -> str:
+    """What may be said of an error outside the warehouse: its text if that quotes no cell of a source, else its type.
+
+    Libraries quote the value that they can't convert, and the program's own errors may too (a KeyError). `own_sql`:
+    the SQL is a model's own text, so that it names nothing that a file brought.
+    """
+    error = getattr(error, "orig", None) or error  # SQLAlchemy's are longer, and quote parameters
+    name, module = type(error).__name__, type(error).__module__.split(".")[0]
+    if isinstance(error, NyckeltalError):
+        return str(error)
+    if module in ("sqlite3", "dagster") or isinstance(error, ImportError):  # of Dagster's files and the program itself
+        return f"{module}.{name}: {error}".removeprefix("builtins.")
+    cause: BaseException | None = error
+    while cause is not None:
+        if fault := disk_fault(cause):
+            return f"{name}: {fault}"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if name in _OF_THE_SYSTEM or (own_sql and name in _OF_THE_SQL):
+        return " ".join([f"{name}:", *str(error).strip().splitlines()[:1]])
+    return name
+
+
+class UnexpectedError(Exception):
+    """An error that is no user's mistake, without its text, which may quote a value. Its traceback is kept."""
+
+
+@contextmanager
+def values_withheld(step: str) -> Iterator[None]:
+    """Turns an unexpected error into an UnexpectedError without values, as Dagster stores and shows its text.
+
+    A NyckeltalError passes, without the error that it came from.
+    """
+    try:
+        yield
+        return
+    except NyckeltalError as error:
+        mistake: Exception = error
+        traceback = error.__traceback__
+    except Exception as error:
+        mistake, traceback = UnexpectedError(f"{step}: {without_values(error)}{_place(error)}"), error.__traceback__
+    raise mistake.with_traceback(traceback) from None
+
+
+def _place(error: BaseException) -> str:
+    """ " (module.py, line 12)": the last place in the program's own files that the error passed through."""
+    own = [frame for frame in extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
 
 
 # DuckDB, dlt and SQLite have errors of their own for what the system refuses, but quote its words.

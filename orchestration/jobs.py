@@ -21,7 +21,7 @@ from pydantic import Field
 from data_quality import decisions
 from metrics.catalog import Catalog
 from metrics.company import Company
-from metrics.errors import NyckeltalError
+from metrics.errors import NyckeltalError, values_withheld
 from metrics.text import visible
 from orchestration.assets.publication import gate_results
 from orchestration.lock import writing
@@ -57,7 +57,7 @@ def decide_job(company: Company) -> JobDefinition:
     @op(description="Records a decision, and publishes what follows from it.")
     def record_decision(config: DecisionConfig) -> Iterator[AssetCheckEvaluation | Output[None]]:
         try:
-            with writing():
+            with writing(), values_withheld("decide"):
                 today = Company.load(company.path)  # its roles as they are now, not when Dagster was started
                 catalog = Catalog.read(today)
                 done = decisions.decide(

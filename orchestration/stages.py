@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from metrics.errors import values_withheld
+
 
 def _silent(_: str) -> None:
     pass
@@ -30,10 +32,14 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Times one stage. One that comes again adds to its seconds."""
+        """Times one stage. One that comes again adds to its seconds.
+
+        An error that is no NyckeltalError leaves it without its text, which may quote a value: Dagster keeps it.
+        """
         self.current, self.detail, self._began = name, "", time.perf_counter()
         try:
-            yield
+            with values_withheld(name):
+                yield
         except BaseException:
             self.failed.add(name)
             raise
