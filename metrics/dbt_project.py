@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from metrics import clock
 from metrics.company import PROJECT, Company, data_dir
 from metrics.errors import NyckeltalError
 from metrics.private_files import private_files
@@ -99,7 +100,7 @@ def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], 
     target = target_dir(company)
     # What dbt keeps for its partial parsing is the manifest itself; even a partial parse takes much longer.
     manifest = Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes())
-    with _environ(environment(company)):
+    with building(company):
         flags = ["--log-level-file", "none", "--no-use-colors"]
         result = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*flags, *arguments])
     DuckDBConnectionManager.close_all_connections()
@@ -107,6 +108,16 @@ def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], 
         raise NyckeltalError(f"dbt failed: {result.exception}", file=company.path)
     run_results: dict[str, Any] = json.loads((target / "run_results.json").read_text())
     return run_results
+
+
+@contextmanager
+def building(company: Company) -> Iterator[None]:
+    """The environment of a build: that of `dbt`, and in NYCKELTAL_TODAY the company's day.
+
+    The day is of this build only, as a process that lives on, such as Dagster's, sees others.
+    """
+    with _environ(environment(company) | {"NYCKELTAL_TODAY": clock.today(company.time_zone).isoformat()}):
+        yield
 
 
 @contextmanager

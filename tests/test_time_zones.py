@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
+from jinja2 import Environment
 
+from metrics import dbt_project
 from metrics.company import PROJECT, Company
 
 STAGING = PROJECT / "sample_company/models/staging"
@@ -41,6 +46,29 @@ def test_a_reading_around_midnight_has_the_companys_day(hour_start_utc: str, bus
     assert row == (start, datetime.fromisoformat(business_day).date(), Decimal("12.5"))
     local = start.replace(tzinfo=UTC).astimezone(ZoneInfo(Company.load(PROJECT / "sample_company").time_zone))
     assert row[1] == local.date()
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "now", "today"),
+    [
+        ("Pacific/Auckland", "2026-02-28T17:30:00+00:00", "2026-03-01"),  # 06:30 there
+        ("America/Los_Angeles", "2026-03-01T03:00:00+00:00", "2026-02-28"),
+        ("Europe/Stockholm", "2026-02-28T23:30:00+00:00", "2026-03-01"),
+    ],
+)
+def test_today_in_dbt_is_the_companys(
+    time_zone: str, now: str, today: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NYCKELTAL_NOW", now)
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
+    sample = Company.load(PROJECT / "sample_company")
+    company = replace(sample, calendar=sample.calendar.model_copy(update={"time_zone": time_zone}))
+    with dbt_project.building(company):
+        jinja = Environment()
+        jinja.globals.update(env_var=os.environ.get, run_started_at=datetime(1, 1, 1))
+        macro = jinja.from_string((PROJECT / "dbt_project/macros/today.sql").read_text()).module
+        assert str(macro.today()).strip() == f"cast('{today}' as date)"  # type: ignore[attr-defined]
+    assert "NYCKELTAL_TODAY" not in os.environ
 
 
 def test_staging_knows_no_other_time_zone_than_the_calendar() -> None:
