@@ -130,13 +130,12 @@ def _feeds(folder: Path) -> dict[str, Feed]:
         document = yaml_file.read(file)
         for name, spec in stated.feeds.items():
             line = yaml_file.line_of(document, ("feeds", name)) or 1
-            if name in feeds:
-                other = feeds[name]
-                findings.append(
-                    NyckeltalError(
-                        f"feed '{name}' is defined in {other.file.name}:{other.line} too", file=file, line=line
-                    )
-                )
+            # Tables of the warehouse are the same whatever the case of their names.
+            other = next((feed for feed in feeds.values() if feed.name.lower() == name.lower()), None)
+            if other is not None:
+                also = f"is defined in {other.file.name}:{other.line} too"
+                also += f", as '{other.name}'" if other.name != name else ""
+                findings.append(NyckeltalError(f"feed '{name}' {also}", file=file, line=line))
             fields = {key: getattr(spec, key) for key in type(spec).model_fields}
             feeds[name] = Feed(name=name, system=stated.system, file=file, line=line, **fields)
     if findings:

@@ -27,7 +27,7 @@ def described(error: duckdb.Error, sql: str) -> str:
         text += f", in line {line} of the SQL that ran: {excerpt}"
     if text.startswith(type(error).__name__ + ":"):
         return text
-    return f"{text} (the value is not shown; run the model's SQL in the warehouse to see it)"
+    return f"{text} (its text may quote a value and is not shown: run the model's SQL in the warehouse to see it)"
 
 
 @contextmanager

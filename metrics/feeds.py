@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from metrics.yaml_file import Strict
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+# Files can't have these names on Windows, so the loader refuses them for its tables.
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{device}{digit}" for device in ("com", "lpt") for digit in range(10))}
+
+# Signs that a column's name can't have in raw: dlt replaces the first ones, and takes SQL apart at a semicolon.
+_UNSTORABLE = str.maketrans(dict.fromkeys("\n\r'\"▶;\0", "_"))
+
+
+def _feed_name(name: str) -> str:
+    """The name if a table of raw, a dbt source and an asset may be called so. Raises ValueError."""
+    if name.startswith("_"):
+        raise ValueError("a feed's name may not begin with _: those tables of raw are the project's own")
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            "a feed's name is letters a to z, digits and _, begins with a letter, and has at most 63 signs"
+        )
+    if name.lower() in _RESERVED:
+        raise ValueError(f"a feed can't be named '{name}', which is a reserved name: try '{name}_data'")
+    return name
+
+
+FeedName = Annotated[str, AfterValidator(_feed_name)]
 
 
 class ColumnType(Strict):
@@ -58,6 +82,11 @@ class CompleteThrough(Strict):
     complete_through: date = Field(description="The last day of which nothing is missing.")
 
 
+def stored_name(column: str) -> str:
+    """The name that a column of a file has in raw: quotes, semicolons and line breaks are written `_` there."""
+    return column.translate(_UNSTORABLE)
+
+
 def _column(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
 
@@ -68,14 +97,17 @@ class FeedSpec(Strict):
     description: str = Field(description="What a row is, and how deliveries come.")
     path: str = Field(
         description="The files: a path below the source folder (`NYCKELTAL_SOURCE_DIR`) with `*` and `?`, a folder,"
-        " or an fsspec URL. Names that begin with `.` or `~$` are passed over."
+        " or an fsspec URL. With `*` or `?`, capitals in a file's name don't matter. Names that begin with `.` or `~$`"
+        " are passed over."
     )
     format: Literal["csv", "parquet", "jsonl", "excel"] = Field(
         description="The files' format. CSV and JSON lines may be compressed by gzip (`.gz`)."
     )
     options: FeedOptions = Field(default=FeedOptions(), description="How the files are written.")
     columns: dict[str, Annotated[ColumnType, BeforeValidator(_column)]] = Field(
-        min_length=1, description="The columns that the files have, by their names there, with their types."
+        min_length=1,
+        description="The columns that the files have, by their names there, with their types. In raw, quotes,"
+        " semicolons and line breaks in a name are `_`.",
     )
     time_column: str | None = Field(
         default=None,
@@ -96,8 +128,8 @@ class FeedSpec(Strict):
     watermark: Literal["event", "delivery"] | CompleteThrough = Field(
         default="event",
         description="How it is known up to which day nothing is missing. `event`: up to the newest time in"
-        " `time_column` that isn't in the future. `delivery`: up to the day before the newest file was"
-        " written. `{complete_through: 2026-10-31}`: up to the day stated. A period that ends later is"
+        " `time_column` of a row that isn't dated after its delivery. `delivery`: up to the day before the newest"
+        " file was written. `{complete_through: 2026-10-31}`: up to the day stated. A period that ends later is"
         " incomplete, and is held.",
     )
     personal: dict[str, Literal["drop", "hash"]] = Field(
@@ -114,6 +146,10 @@ class FeedSpec(Strict):
             column = self.columns.get(self.time_column)
             if column is None or column.type not in ("date", "timestamp"):
                 raise ValueError(f"time_column '{self.time_column}' must be declared in columns as a date or timestamp")
+            if stored_name(self.time_column) != self.time_column:
+                raise ValueError("a time_column can't have a quote, a semicolon or a line break in its name")
+        if len({stored_name(name) for name in self.columns}) < len(self.columns):
+            raise ValueError("two columns have the same name in raw, where quotes, semicolons and line breaks are _")
         return self
 
 
@@ -122,7 +158,11 @@ class FeedFile(Strict):
 
     system: str = Field(description="The name of the source system.")
     description: str = Field(default="", description="What the system is, and what holds for all of its feeds.")
-    feeds: dict[str, FeedSpec] = Field(min_length=1, description="The feeds, by name.")
+    feeds: dict[FeedName, FeedSpec] = Field(
+        min_length=1,
+        description="The feeds, by name: letters a to z, digits and `_`, beginning with a letter; no name that"
+        " Windows reserves (`con`, `aux`, `nul`).",
+    )
 
 
 class Feed(FeedSpec):

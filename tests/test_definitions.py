@@ -102,6 +102,34 @@ def test_a_feed_is_validated(folder: Path) -> None:
         Company.load(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("con", "a feed can't be named 'con', which is a reserved name: try 'con_data'"),
+        ("Aux", "reserved"),
+        ("lpt1", "reserved"),
+        ("_feeds", "may not begin with _"),
+        ("_set_aside", "may not begin with _"),
+        ("a.b", "letters a to z, digits and _"),
+        ("1st", "begins with a letter"),
+        ("a b", "letters"),
+        ('"x"', "letters"),
+        ("försäljning", "letters"),
+        ("x" * 64, "at most 63 signs"),
+        ("Orders", "feed 'orders' is defined in ads.yml:4 too, as 'Orders'"),
+    ],
+)
+def test_a_feeds_name_is_one_that_tables_and_assets_can_have(folder: Path, name: str, told: str) -> None:
+    replace(folder / "feeds/ads.yml", "  google_ads:", f"  {name!r}:")
+    found = findings(folder)
+    assert any(told in finding and ".yml:4: " in finding for finding in found), found
+
+
+def test_declared_columns_have_names_of_their_own_in_raw(folder: Path) -> None:
+    replace(folder / "feeds/ads.yml", "      impr: integer", '      "im;pr": integer\n      "im\'pr": integer')
+    assert any("ads.yml:4: " in finding and "the same name in raw" in finding for finding in findings(folder))
+
+
 def test_a_company_that_is_not_there() -> None:
     with pytest.raises(NyckeltalError, match="no such company folder"):
         Company.load("/nowhere/at/all")

@@ -223,13 +223,25 @@ class Bookkeeping:
         self.connection.execute("DELETE FROM raw._set_aside WHERE feed = ?", [feed])
         self.connection.execute(f"DROP TABLE IF EXISTS {table_name(feed)}")
 
-    def totals(self, feed: str, time_column: str | None) -> tuple[int, datetime | None, int]:
-        """Rows in the feed's raw table, its newest finite event, and how many rows of it are set aside."""
+    def totals(self, feed: str, time_column: str | None, time_zone: str) -> tuple[int, datetime | None, int]:
+        """Rows in the feed's raw table, its newest event, and how many rows of it are set aside.
+
+        A row that is dated after the day of its delivery, in that time zone, proves nothing of the days between: it
+        is no event. Delivered is when its file was written, or when it was loaded, if that was earlier.
+        """
         newest = "NULL::TIMESTAMP"
         if time_column is not None:
-            column = identifier(time_column)
-            newest = f"max(CASE WHEN isfinite({column}) THEN {column} END)::TIMESTAMP"
-        total = self.connection.execute(f"SELECT count(*), {newest} FROM {table_name(feed)}").fetchone()
+            column = f"rows.{identifier(time_column)}"
+            delivered = "least(files.delivered_at, rows._loaded_at) AT TIME ZONE $zone"
+            newest = (
+                f"max(CASE WHEN {column}::DATE BETWEEN DATE '0001-01-01' AND ({delivered})::DATE THEN {column} END)"
+                "::TIMESTAMP"
+            )
+        total = self.connection.execute(
+            f"SELECT count(*), {newest} FROM {table_name(feed)} AS rows "
+            "LEFT JOIN raw._files AS files ON files.feed = $feed AND files.source_file = rows._source_file",
+            {"feed": feed, **({"zone": time_zone} if time_column is not None else {})},
+        ).fetchone()
         aside = self.connection.execute(
             "SELECT count(*) FROM raw._set_aside WHERE feed = ? AND source_line IS NOT NULL", [feed]
         ).fetchone()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,13 +33,19 @@ DUCKDB_TYPES = {
 }
 _TRUE = ["true", "t", "1", "yes", "y"]
 _FALSE = ["false", "f", "0", "no", "n"]
+# What Python, and so every tool on the way, can hold. Beyond it a single value would stop whole runs.
+_CALENDAR = (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999))
+# Beyond it a float no longer tells one whole number from the next.
+_EXACT_FLOATS = {pa.float16(): 2.0**11, pa.float32(): 2.0**24, pa.float64(): 2.0**53}
+_DECIMAL_RANGE = 1e20
 _LABELS = {
+    "text": "text, or a whole number that is exact (a float below 2^53)",
     "integer": "a whole number",
     "decimal": "a decimal number",
     "number": "a number",
     "boolean": "true or false",
-    "date": "a date",
-    "timestamp": "a timestamp",
+    "date": "a date of the years 1 to 9999",
+    "timestamp": "a timestamp of the years 1 to 9999",
 }
 _ISO = {"date": "like 2026-11-23", "timestamp": "like 2026-11-23 06:00:00"}
 _ZONE = r"( ?(Z|[+-]\d\d(:?\d\d)?))?"
@@ -68,28 +76,50 @@ def typed(column: pa.ChunkedArray, declared: ColumnType) -> tuple[pa.ChunkedArra
     """The column in its declared type, and where it holds a value that isn't one (None: nowhere).
 
     Blanks around a value are passed over, a blank value of another type than text is NULL. Timestamps with an
-    offset become UTC; all come out without time zone. Raises FileFault for a format that strptime doesn't know.
+    offset become UTC; all come out without time zone. A whole number is the same text whatever type it has in the
+    file. Raises FileFault for a format that strptime doesn't know.
     """
     target = ARROW_TYPES[declared.type]
-    if not pa.types.is_string(column.type):
-        native = _from_native(column, declared, target)
-        if native is not None:
-            return native, None
-        column = _as_text(column)
-        declared = ColumnType(type=declared.type)
+    if pa.types.is_string(column.type):
+        given, values = _from_text(column, declared, target)
+    else:
+        given, values = column, _from_native(column, declared, target)
+    values = _null_where(values, beyond_calendar(values))
+    if values.null_count == given.null_count:
+        return values, None
+    return values, pc.and_(pc.is_valid(given), pc.is_null(values))
+
+
+def beyond_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Where a column of dates or timestamps lies outside the years 1 to 9999; None: nowhere, or no such column."""
+    if not pa.types.is_date(column.type) and not pa.types.is_timestamp(column.type):
+        return None
+    # Compared as numbers, since Python can't hold what lies outside.
+    numbers = column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64())
+    first, last = (pa.scalar(end).cast(pa.timestamp("us")).cast(column.type, safe=False) for end in _CALENDAR)
+    first, last = first.cast(numbers.type), last.cast(numbers.type)
+    ends = pc.min_max(numbers)
+    if not ends["min"].is_valid or (ends["min"].as_py() >= first.as_py() and ends["max"].as_py() <= last.as_py()):
+        return None
+    return pc.or_(pc.less(numbers, first), pc.greater(numbers, last))
+
+
+def _null_where(column: pa.ChunkedArray, wrong: pa.ChunkedArray | None) -> pa.ChunkedArray:
+    return column if wrong is None else pc.if_else(wrong, pa.scalar(None, column.type), column)
+
+
+def _from_text(
+    column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType
+) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """The texts, blank ones as NULL, and their values."""
     if declared.type == "text":
-        return column, None
+        return column, column
     text = pc.utf8_trim_whitespace(column)
     blank = pc.equal(text, "")
     if pc.any(blank).as_py():
         text = pc.if_else(blank, pa.scalar(None, pa.string()), text)
-    given = text
-    if declared.type in ("integer", "decimal", "number"):
-        text = _plain_number(text, declared)
-    values = _parsed(text, declared, target)
-    if values.null_count == given.null_count:
-        return values, None
-    return values, pc.and_(pc.is_valid(given), pc.is_null(values))
+    plain = _plain_number(text, declared) if declared.type in ("integer", "decimal", "number") else text
+    return text, _parsed(plain, declared, target)
 
 
 def _plain_number(text: pa.ChunkedArray, declared: ColumnType) -> pa.ChunkedArray:
@@ -148,8 +178,8 @@ def _by_format(text: pa.ChunkedArray, format_: str, target: pa.DataType) -> pa.C
         instant += " AT TIME ZONE 'UTC'"
     try:
         return _by_sql(text, instant + ("::DATE" if target == pa.date32() else ""), {"format": format_}, target)
-    except duckdb.Error as error:
-        raise FileFault(f"the format '{format_}' that the feed declares isn't one of strptime: {error}") from None
+    except duckdb.Error:
+        raise FileFault(f"the format '{format_}' that the feed declares isn't one of strptime") from None
 
 
 def _by_sql(text: pa.ChunkedArray, expression: str, parameters: dict[str, str], target: pa.DataType) -> pa.ChunkedArray:
@@ -159,30 +189,48 @@ def _by_sql(text: pa.ChunkedArray, expression: str, parameters: dict[str, str], 
     return values.column("value").cast(target)
 
 
-def _from_native(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) -> pa.ChunkedArray | None:
-    """A column that has a type already, when that goes into the declared one without loss; None when it doesn't."""
+def _from_native(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) -> pa.ChunkedArray:
+    """A column that has a type already in the declared one; NULL where that would lose something."""
     kind = column.type
-    if pa.types.is_timestamp(kind) and declared.type == "timestamp":
-        return column.cast(target)
+    numeric = pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+    if pa.types.is_floating(kind) and declared.type in ("text", "integer", "decimal", "number"):
+        return _from_floats(column, declared, target)
     fits = {
-        "integer": pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind),
-        "decimal": pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind),
-        "number": pa.types.is_integer(kind) or pa.types.is_decimal(kind),
+        "integer": numeric,
+        "decimal": numeric,
+        "number": numeric,
         "boolean": pa.types.is_boolean(kind),
         "date": pa.types.is_date(kind),
-        "timestamp": pa.types.is_date(kind),
+        "timestamp": pa.types.is_date(kind) or pa.types.is_timestamp(kind),
     }
-    if not fits.get(declared.type) and not (declared.type == "number" and pa.types.is_floating(kind)):
-        return None
-    if declared.type == "number" and pa.types.is_floating(kind) and not pc.all(pc.is_finite(column)).as_py():
-        return None
-    try:
-        return column.cast(target)
-    except pa.ArrowInvalid:
-        return None
+    if fits.get(declared.type):
+        try:
+            return column.cast(target)
+        except pa.ArrowInvalid:
+            pass  # some value doesn't go in without loss: one by one, as text
+    text = _as_text(column)
+    return text if declared.type == "text" else _parsed(text, ColumnType(type=declared.type), target)
+
+
+def _from_floats(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) -> pa.ChunkedArray:
+    """Floats, NULL where they aren't finite or can't be exact in the declared type."""
+    exact = _EXACT_FLOATS[column.type]
+    column = column.cast(pa.float64())
+    if declared.type == "number":
+        return _null_where(column.cast(target), pc.invert(pc.is_finite(column)))
+    size = pc.abs(column)
+    if declared.type == "decimal":
+        good = pc.less(size, _DECIMAL_RANGE)
+        return _null_where(column, pc.invert(good)).cast(target)
+    good = pc.and_(pc.less(size, exact), pc.equal(pc.floor(column), column))
+    return _null_where(column, pc.invert(good)).cast(pa.int64()).cast(target)
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values as text; a decimal without the noughts at its end, so that 101 and 101.00 are one key."""
+    expression = "v::VARCHAR"
+    if pa.types.is_decimal(column.type) and column.type.scale > 0:
+        expression = "regexp_replace(v::VARCHAR, '\\.?0*$', '')"
     cursor = engine()
     cursor.register("one", pa.table({"v": column}))
-    return cursor.sql("SELECT v::VARCHAR AS v FROM one").to_arrow_table().column("v")
+    return cursor.sql(f"SELECT {expression} AS v FROM one").to_arrow_table().column("v")

@@ -19,15 +19,16 @@ def watermark(
 ) -> date | None:
     """The last day that the feed is known to cover, or None when nothing arrived.
 
-    An event dated after `today` (a booking ahead, a wrong date) proves nothing of the days between. A delivery
-    covers the days before the one on which it came, in the company's time zone.
+    `newest_event` is that of rows dated no later than their delivery: a booking ahead or a wrong date proves nothing
+    of the days between. A delivery covers the days before the one on which it came, in the company's time zone. No
+    feed is complete beyond `today`, whatever the company states or the time is that a file's system wrote on it.
     """
     if not files:
         return None
     if isinstance(feed.watermark, CompleteThrough):
-        return feed.watermark.complete_through
+        return min(feed.watermark.complete_through, today)
     if feed.watermark == "delivery":
         if newest_delivery is None:
             return None
-        return newest_delivery.astimezone(ZoneInfo(time_zone)).date() - timedelta(days=1)
+        return min(newest_delivery.astimezone(ZoneInfo(time_zone)).date(), today) - timedelta(days=1)
     return min(newest_event.date(), today) if newest_event is not None else None

@@ -15,8 +15,9 @@ from pyarrow import csv
 from metrics.feeds import Feed
 from orchestration.ingest.chunk import Chunk, UnreadRow
 from orchestration.ingest.faults import FileFault
-from orchestration.ingest.header import LOOK_FOR_HEADER_IN, delimiter_hint, header_row_hint, settled_names
+from orchestration.ingest.header import LOOK_FOR_HEADER_IN, as_stored, delimiter_hint, header_row_hint, settled_names
 from orchestration.ingest.line_numbers import LineNumbers
+from orchestration.ingest.quotes import swallows_lines, without_swallowing
 from orchestration.ingest.text_stream import BLOCK_BYTES, Utf8Stream
 
 _HEADER_BYTES = 1 << 20
@@ -65,6 +66,9 @@ def _header(stream: Utf8Stream, feed: Feed) -> tuple[list[str], int]:
             rows = standard_csv.reader(iter(lines), delimiter=feed.options.delimiter)
             hint = delimiter_hint(first.strip(), feed) or header_row_hint(rows, feed)
             raise FileFault(f"{fault}{hint}") from None
+    for position, name in enumerate(found):
+        if swallows_lines(name, position, found, feed):
+            raise FileFault(f"the header in line {skipped + 1} opens a quote that a later line closes")
     stream.read(len("".join(lines[:taken]).encode("utf-8")))
     return found, taken
 
@@ -102,7 +106,7 @@ def _rows(stream: Utf8Stream, names: list[str], feed: Feed, lines_before: int) -
     for batch in reader:
         lines, unread = numbers.of(batch)
         if waiting:
-            yield _without_blank(waiting)
+            yield without_swallowing(_without_blank(waiting), names, as_stored(feed))
         waiting = Chunk(pa.Table.from_batches([batch]), lines, unread)
     rest = numbers.rest()
     if rest and rest[-1].reason == _NOT_CLOSED and "\n" in rest[-1].text.rstrip("\r\n"):
@@ -112,7 +116,7 @@ def _rows(stream: Utf8Stream, names: list[str], feed: Feed, lines_before: int) -
     waiting = Chunk(waiting.rows, waiting.lines, (*waiting.unread, *rest))
     if not rest:
         waiting = _without_open_end(waiting, stream.tail(), feed.options.delimiter)
-    yield _without_blank(waiting)
+    yield without_swallowing(_without_blank(waiting), names, as_stored(feed))
 
 
 def _without_open_end(chunk: Chunk, tail: bytes, delimiter: str) -> Chunk:

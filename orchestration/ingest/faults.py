@@ -10,7 +10,11 @@ _NAMED = 3
 
 
 class FileFault(Exception):
-    """A file that can't be taken in as a whole. Its text says what was found and expected, without the file's name."""
+    """A file that can't be taken in as a whole.
+
+    Its text says what is wrong and what was expected, without the file's name. It quotes nothing that stands in the
+    file but what the feed declares too: the text reaches the ledger and the published file.
+    """
 
 
 class Retracted(Exception):

@@ -11,17 +11,18 @@ from itertools import groupby
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metrics.feeds import Feed
+from metrics.feeds import ColumnType, Feed
 from orchestration.ingest.chunk import Chunk
-from orchestration.ingest.column_values import ARROW_TYPES, described, typed
+from orchestration.ingest.column_values import ARROW_TYPES, beyond_calendar, described, typed
 from orchestration.ingest.faults import FileFault, Retracted
+from orchestration.ingest.header import as_stored
 from orchestration.ingest.personal import PseudonymKey
 from orchestration.ingest.readers import READERS
 from orchestration.ingest.set_aside import SetAside
 from orchestration.ingest.source_files import Delivery, faults_of_reading
 
 BATCH_ROWS = 100_000
-_SHOWN_SIGNS = 80
+_HASHED = ColumnType(type="text")  # so that a person's pseudonym doesn't depend on the type of a file's column
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Outcome:
 
 def stored_columns(feed: Feed) -> dict[str, pa.DataType]:
     """The declared columns that are stored, with their types: dropped ones left out, hashed ones as text."""
+    feed = as_stored(feed)
     return {
         name: pa.string() if feed.personal.get(name) == "hash" else ARROW_TYPES[declared.type]
         for name, declared in feed.columns.items()
@@ -65,7 +67,8 @@ class FeedReading:
         set_aside: SetAside,
         progress: Callable[[str], None],
     ) -> None:
-        self.feed = feed
+        self.feed = as_stored(feed)
+        self._in_files = feed
         self.deliveries = deliveries
         self.outcomes: dict[str, Outcome] = {one.name: Outcome() for one in deliveries}
         self.retracted: tuple[str, str] | None = None
@@ -155,7 +158,7 @@ class FeedReading:
     def _chunks(self, one: Delivery, outcome: Outcome) -> Iterator[Chunk]:
         known = [] if self._is_new else list(self._types)
         with faults_of_reading():
-            for chunk in READERS[self.feed.format](one.path, self.feed, known, outcome.notes.append):
+            for chunk in READERS[self.feed.format](one.path, self._in_files, known, outcome.notes.append):
                 dropped = [name for name, how in self.feed.personal.items() if how == "drop"]
                 rows = chunk.rows.drop_columns([name for name in dropped if name in chunk.rows.column_names])
                 yield Chunk(self._settled(rows), chunk.lines, chunk.unread)
@@ -199,13 +202,18 @@ class FeedReading:
         reasons: pa.ChunkedArray | None = None
         for name, column in zip(rows.column_names, rows.columns, strict=True):
             declared = self.feed.columns.get(name)
+            if declared is None and self.feed.personal.get(name) == "hash":
+                declared = _HASHED
             if declared is not None:
-                values, wrong = typed(column, declared)
-                if wrong is not None:
-                    reason = self._reason(name, column, wrong)
-                    reasons = reason if reasons is None else pc.coalesce(reasons, reason)
-                column = values
-            columns[name] = column
+                columns[name], wrong = typed(column, declared)
+                what = f"column {name}: the value is not {described(declared)}"
+            else:
+                columns[name], wrong = column, beyond_calendar(column)
+                what = "a column that isn't declared: the value is not a date of the years 1 to 9999"
+            if wrong is not None:
+                # The reason quotes no value: it is shown where the row itself isn't.
+                reason = pc.if_else(wrong, pa.scalar(what), pa.scalar(None, pa.string()))
+                reasons = reason if reasons is None else pc.coalesce(reasons, reason)
         table = pa.table(columns)
         if reasons is not None:
             wrong = pc.is_valid(reasons)
@@ -224,15 +232,6 @@ class FeedReading:
         self._rows_read += len(files)
         table = table.append_column("_loaded_at", pa.repeat(self._loaded_at, table.num_rows))
         return table.append_column("_source_file", files).append_column("_source_line", lines)
-
-    def _reason(self, name: str, column: pa.ChunkedArray, wrong: pa.ChunkedArray) -> pa.ChunkedArray:
-        declared = self.feed.columns[name]
-        if name in self.feed.personal:
-            reason = pa.scalar(f"column {name}: the value is not {described(declared)}")
-        else:
-            value = pc.utf8_slice_codeunits(pc.fill_null(column.cast(pa.string()), ""), 0, _SHOWN_SIGNS)
-            reason = pc.binary_join_element_wise(f"column {name}: '", value, f"' is not {described(declared)}", "")
-        return pc.if_else(wrong, reason, pa.scalar(None, pa.string()))
 
     def _put_aside(self, files: pa.Array, lines: pa.Array, reasons: pa.Array, texts: pa.Array) -> None:
         if self.feed.personal:

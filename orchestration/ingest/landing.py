@@ -14,8 +14,8 @@ import pyarrow as pa
 
 _SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
-    # dlt warns of every batch that it casts nothing in Arrow tables, which is what is wanted.
-    "RUNTIME__LOG_LEVEL": "ERROR",
+    # dlt logs the errors that it raises, and these may quote values. Its warnings are of no use either.
+    "RUNTIME__LOG_LEVEL": "CRITICAL",
 }
 _ROW_GROUP = 122_880
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from metrics import clock
 from metrics.company import Company, data_dir
-from metrics.errors import NyckeltalError, did_you_mean
+from metrics.errors import NyckeltalError, did_you_mean, without_values
 from metrics.feeds import Feed
 from orchestration.ingest.bookkeeping import Bookkeeping
 from orchestration.ingest.feed_reading import FeedReading, stored_columns
@@ -185,4 +185,4 @@ def _bare(feed: Feed) -> Landing:
 def _cause(error: BaseException) -> str:
     while (deeper := error.__cause__ or error.__context__) is not None:
         error = deeper
-    return f"{type(error).__name__}: {error}"
+    return without_values(error)

@@ -15,8 +15,9 @@ from orchestration.ingest.bookkeeping import Bookkeeping, KnownFile
 from orchestration.ingest.column_values import typed
 from orchestration.ingest.faults import FileFault, named
 from orchestration.ingest.feed_reading import stored_columns
+from orchestration.ingest.header import is_storable
 from orchestration.ingest.personal import PseudonymKey
-from orchestration.ingest.source_files import Delivery, NoFiles, SourceFile, delivery, listed
+from orchestration.ingest.source_files import Delivery, NoFiles, SourceFile, delivery, listed, passed_over
 
 
 @dataclass
@@ -70,6 +71,8 @@ def planned(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: Pa
         files = listed(feed)
     except NoFiles as none:
         plan.blocked.append(str(none))
+    if missed := passed_over(feed):
+        plan.notes.append(f"passed over, as '{feed.path}' doesn't match: {named(missed, 3)}")
     if _needs_table_anew(plan, files):
         if plan.blocked:
             return plan
@@ -137,6 +140,8 @@ def _needs_table_anew(plan: FeedPlan, files: list[SourceFile]) -> bool:
         for name, kind in stored_columns(plan.feed).items()
         if name in plan.columns and plan.columns[name] != kind
     ]
+    if not all(map(is_storable, plan.columns)):
+        other.append("a column's name has signs that can't be written")
     if any(one.shape != plan.shape for one in loaded):
         other.append("personal columns, their key or the format differ")
     if not other or not plan.columns:

@@ -173,7 +173,7 @@ def _state(company: Company, books: Bookkeeping, one: Landed, failure: str | Non
     columns = books.table_columns(feed.name)
     if columns:
         rows_total, newest_event, rows_aside = books.totals(
-            feed.name, feed.time_column if feed.time_column in columns else None
+            feed.name, feed.time_column if feed.time_column in columns else None, company.time_zone
         )
     problems = {**one.plan.standing, **{file.name: out.problem for file, out in outcomes if out.problem}}
     said = [*one.plan.blocked, *(f"{name}: {problem}" for name, problem in problems.items())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from metrics.company import source_dir
-from metrics.errors import did_you_mean
+from metrics.errors import did_you_mean, without_values
 from metrics.feeds import Feed
 from orchestration.ingest.faults import FileFault
 
@@ -81,11 +82,10 @@ def _matching(filesystem: Any, pattern: str, feed: Feed) -> list[SourceFile]:
         pattern, suffixes = pattern.rstrip("/") + "/*", _SUFFIXES[feed.format]
     below = str(source_dir()) + "/"
     files = []
-    for location, info in filesystem.glob(pattern, detail=True).items():
-        base = location.rsplit("/", 1)[-1]
-        if info["type"] != "file" or base.startswith((".", "~$")):
+    for location, info in filesystem.glob(_in_any_case(pattern), detail=True).items():
+        if not _is_delivery(location, info):
             continue
-        if suffixes and not base.lower().endswith(suffixes):
+        if suffixes and not location.lower().endswith(suffixes):
             continue
         if isinstance(filesystem, LocalFileSystem):
             name = location.removeprefix(below)
@@ -96,8 +96,41 @@ def _matching(filesystem: Any, pattern: str, feed: Feed) -> list[SourceFile]:
     return files
 
 
+def passed_over(feed: Feed) -> list[str]:
+    """Names of files beside the feed's that its pattern misses by their compression only, such as x.csv.gz by *.csv.
+
+    They are not read, since they may be copies of files that are. Empty when the place can't be listed.
+    """
+    if feed.format not in ("csv", "jsonl") or not _has_wildcard(feed.path) or feed.path.lower().endswith((".gz", "*")):
+        return []
+    place = feed.path if "://" in feed.path else str(source_dir() / feed.path)
+    try:
+        filesystem, pattern = fsspec.core.url_to_fs(place)
+        beside = filesystem.glob(_in_any_case(pattern + ".gz"), detail=True)
+    except Exception:  # `listed` has said why
+        return []
+    return sorted(location.rsplit("/", 1)[-1] for location, info in beside.items() if _is_delivery(location, info))
+
+
+def _is_delivery(location: str, info: dict[str, Any]) -> bool:
+    return info["type"] == "file" and not location.rsplit("/", 1)[-1].startswith((".", "~$"))
+
+
 def _has_wildcard(pattern: str) -> bool:
     return any(sign in pattern for sign in "*?[")
+
+
+def _in_any_case(pattern: str) -> str:
+    """The pattern with its file name in either case, as *.csv means 2026-11.CSV too; a name without wildcards stays."""
+    folder, slash, name = pattern.rpartition("/")
+    if not _has_wildcard(name):
+        return pattern
+    parts = re.split(r"(\[[^\]]*\])", name)  # what stands in brackets lists its signs itself
+    letters = [
+        part if part.startswith("[") else re.sub("[A-Za-z]", lambda sign: f"[{sign[0].lower()}{sign[0].upper()}]", part)
+        for part in parts
+    ]
+    return folder + slash + "".join(letters)
 
 
 def _modified(info: dict[str, Any]) -> datetime:
@@ -181,6 +214,6 @@ def faults_of_reading() -> Iterator[None]:
     except FileFault:
         raise
     except Exception as error:
-        # The libraries' own errors have no common type (pyarrow, calamine's are from Rust); a fault of the
-        # program's own shows here too, in the feed's outstanding text, with its type.
-        raise FileFault(f"the file can't be read: {type(error).__name__}: {error}") from error
+        # The libraries' own errors have no common type (pyarrow, calamine's are from Rust), and many quote what they
+        # read; a fault of the program's own shows here too, in the feed's outstanding text, with its type.
+        raise FileFault(f"the file can't be read: {without_values(error)}") from error

@@ -27,7 +27,9 @@ class Utf8Stream(io.RawIOBase):
             self._encoding = codecs.lookup(encoding).name
         except LookupError:
             raise FileFault(f"options.encoding: there is no encoding '{encoding}'") from None
-        self._file: gzip.GzipFile | io.BufferedReader = gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
+        self._file: gzip.GzipFile | io.BufferedReader = (
+            gzip.GzipFile(path) if path.suffix.lower() == ".gz" else path.open("rb")
+        )
         self._decoder = codecs.getincrementaldecoder(self._encoding)()
         self._ready = b""
         self._decoded = 0  # bytes of the file that the decoder was given
@@ -72,7 +74,7 @@ class Utf8Stream(io.RawIOBase):
         try:
             block = self._file.read(BLOCK_BYTES)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise FileFault(f"not a whole gzip file: {error}") from error
+            raise FileFault(f"not a whole gzip file ({type(error).__name__})") from error
         first = self._decoded == 0
         self._ended = not block
         held_back = len(self._decoder.getstate()[0])

@@ -1,0 +1,240 @@
+"""Inputs that real tools write and that were once read wrong without a word. One run takes them all in."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from ingest_company import COLUMNS, IngestCompany
+
+from orchestration.ingest import FeedReport
+
+HEADER = "order_id,ordered_at,amount\n"
+GOOD = HEADER + "A1,2026-11-01 10:00:00,10\n"
+NAMED = {**COLUMNS, "name": "text"}
+NAMED_HEADER = "order_id,ordered_at,amount,name\n"
+ERRORS = ["#N/A", "#DIV/0!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!"]
+
+
+def _parquet(**columns: Any) -> bytes:
+    content = io.BytesIO()
+    pq.write_table(pa.table(columns), content)
+    return content.getvalue()
+
+
+def _int96(moment: datetime) -> bytes:
+    content = io.BytesIO()
+    table = pa.table({"order_id": ["A"], "ordered_at": pa.array([moment], pa.timestamp("us")), "amount": [1]})
+    pq.write_table(table, content, use_deprecated_int96_timestamps=True)
+    return content.getvalue()
+
+
+def _workbook(values: list[Any], errors: list[str]) -> bytes:
+    """A sheet with a row for each value of ordered_at, and one for each error there; the last error is in `note`."""
+    book = openpyxl.Workbook()
+    book.active.append(["order_id", "ordered_at", "amount", "note"])
+    for number, value in enumerate([*values, *errors, "2026-11-09"], start=2):
+        book.active.append([f"A{number}", value, 1, None])
+        if value in errors:
+            book.active.cell(row=number, column=2).data_type = "e"
+    book.active.cell(row=number, column=4, value="#REF!").data_type = "e"
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def _seconds(*years: int) -> pa.Array:
+    """The first moments of those years as timestamps in seconds, in which they fit."""
+    return pa.array(np.array([f"{year:04}-01-01" for year in years], "datetime64[s]"))
+
+
+PARQUET: dict[str, Any] = {"format": "parquet"}
+DAYS = pa.array([date(2026, 11, 1)] * 2)
+# feed: (files, what differs from a feed of CSV files, order_ids in raw, lines set aside)
+CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[str | None], list[int]]] = {
+    "excel_errors": (
+        {"1.xlsx": _workbook([datetime(2026, 11, 1)], ERRORS)},
+        {"path": "excel_errors/*.xlsx", "format": "excel"},
+        ["A2", "A10"],
+        [3, 4, 5, 6, 7, 8, 9],
+    ),
+    "excel_declared": (
+        {"1.XLSX": _workbook([], ["#N/A"])},
+        {"path": "excel_declared/*.xlsx", "format": "excel", "options": {"null_values": ["", "#N/A"]}},
+        ["A2", "A3"],
+        [],
+    ),
+    "excel_unreadable": (
+        {"1.xlsx": _workbook([], ["#GETTING_DATA"])},
+        {"path": "excel_unreadable/*.xlsx", "format": "excel"},
+        [],
+        [],
+    ),
+    "float_keys": (
+        {
+            "1.parquet": _parquet(order_id=[101, 102], ordered_at=DAYS, amount=[1, 2]),
+            "2.parquet": _parquet(order_id=[103.0, 2.02e16], ordered_at=DAYS, amount=[1.0, None]),
+            "3.parquet": _parquet(order_id=pa.array([104.0, 16777217.0], pa.float32()), ordered_at=DAYS, amount=[1, 2]),
+            "4.parquet": _parquet(order_id=[Decimal("105.00"), Decimal("7.50")], ordered_at=DAYS, amount=[1, 2]),
+            "5.parquet": _parquet(order_id=[1.5, float("nan")], ordered_at=DAYS, amount=[1, 2]),
+        },
+        {**PARQUET, "path": "float_keys/*.parquet"},
+        ["101", "102", "103", "104", "105", "7.5"],
+        [2, 2],
+    ),
+    "parquet_years": (
+        {
+            "1.parquet": _parquet(order_id=["A", "B"], ordered_at=_seconds(10000, 9999), amount=[1, 1]),
+            "2.parquet": _parquet(order_id=["C", "D"], ordered_at=_seconds(0, 400000), amount=[1, 2]),
+            "3.parquet": _parquet(order_id=["E", "F"], ordered_at=pa.array([2932897, 0], pa.date32()), amount=[1, 3]),
+        },
+        {**PARQUET, "path": "parquet_years/*.PARQUET"},
+        ["B", "F"],
+        [1, 1],
+    ),
+    "parquet_undeclared": (
+        {"1.parquet": _parquet(order_id=["A", "B"], ordered_at=DAYS, amount=[1, 1], until=_seconds(2026, 10000))},
+        {**PARQUET, "path": "parquet_undeclared"},
+        ["A"],
+        [2],
+    ),
+    "int96": ({"1.PARQUET": _int96(datetime(9999, 12, 31))}, {**PARQUET, "path": "int96"}, ["A"], []),
+    "year_0": (
+        {"1.csv": HEADER + "A,0000-01-01,1\nB,9999-12-31T23:30:00-01:00,1\nC,0001-01-01,1\n"},
+        {},
+        ["C"],
+        [2, 3],
+    ),
+    "json_years": (
+        {
+            "1.jsonl": '{"order_id": "A", "ordered_at": "10000-01-01", "amount": 1}\n'
+            '{"order_id": "B", "ordered_at": "0000-01-01"}\n'
+        },
+        {"path": "json_years/*.jsonl", "format": "jsonl"},
+        [],
+        [],
+    ),
+    "inches": (
+        {
+            "1.csv": NAMED_HEADER + 'A1,2026-11-01,1,"5 inch\nA2,2026-11-01,100,x\nA3,2026-11-01,1,6 inch"\n'
+            'A4,2026-11-01,1,"a note\nof two lines, with a comma"\n'
+        },
+        {"columns": NAMED},
+        ["A4"],
+        [2, 3, 4],
+    ),
+    "inches_first": (
+        {
+            "1.csv": 'name,order_id,ordered_at,amount\n"5 inch,A1,2026-11-01,1\n6 inch",A2,2026-11-01,1\n'
+            "x,A3,2026-11-01,1\n"
+        },
+        {"columns": NAMED},
+        ["A3"],
+        [2, 3],
+    ),
+    "inches_shifted": (  # the quote is closed in another column, so that the number of fields is wrong
+        {
+            "1.csv": 'name,order_id,ordered_at,amount\nx,A1,2026-11-01,1\n"5 inch,A2,2026-11-01,1\nx,A3,2026-11-01,1\n'
+            '"6 inch",A4,2026-11-01,1\n'
+        },
+        {"columns": NAMED},
+        ["A1"],
+        [3, 4, 5],
+    ),
+    "header_quote": (
+        {"1.csv": 'order_id,ordered_at,amount,"note\nA1,2026-11-01,1,x"\nA2,2026-11-01,1,y\n'},
+        {},
+        [],
+        [],
+    ),
+    "upper_case": ({"1.CSV": GOOD, "2.Csv": GOOD.replace("A1", "A2"), "3.csv.gz": b"x"}, {}, ["A1", "A2"], []),
+    "declared_signs": (
+        {"1.csv": 'order_id,ordered_at,"am;\'ount"\nA,2026-11-01,1\nB,2026-11-01,x\n'},
+        {"columns": {"order_id": "text", "ordered_at": "timestamp", "am;'ount": "decimal"}},
+        ["A"],
+        [3],
+    ),
+    "semicolon": (
+        {"1.parquet": _parquet(order_id=["A"], ordered_at=DAYS[:1], amount=[1], **{"a;b'": ["x"], "\0": ["y"]})},
+        {**PARQUET, "path": "semicolon/*.parquet"},
+        ["A"],
+        [],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IngestCompany, dict[str, FeedReport]]]:
+    company = IngestCompany(tmp_path_factory.mktemp("company"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NYCKELTAL_DATA_DIR", str(company.data))
+        patch.setenv("NYCKELTAL_SOURCE_DIR", str(company.source))
+        for name, (files, differs, *_) in CASES.items():
+            company.feed(name, **differs)
+            for file, content in files.items():
+                company.write(f"{name}/{file}", content)
+        yield company, company.run()
+
+
+@pytest.mark.parametrize("feed", CASES)
+def test_outcome(taken_in: tuple[IngestCompany, dict[str, FeedReport]], feed: str) -> None:
+    company, _ = taken_in
+    _, _, ids, aside = CASES[feed]
+    assert [
+        row for (row,) in company.sql(f"SELECT order_id FROM raw.{feed} ORDER BY _source_file, _source_line")
+    ] == ids
+    lines = company.sql(
+        f"SELECT source_line FROM raw._set_aside WHERE feed = '{feed}' AND source_line IS NOT NULL ORDER BY ALL"
+    )
+    assert [line for (line,) in lines] == aside
+
+
+def test_what_is_said(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
+    company, reports = taken_in
+    reasons = company.sql("SELECT reason FROM raw._set_aside WHERE feed = 'excel_errors' ORDER BY source_line")
+    assert [reason for (reason,) in reasons] == [
+        f"column ordered_at: cell B{line} holds the error {error}" for line, error in enumerate(ERRORS, start=3)
+    ]
+    assert company.sql("SELECT note FROM raw.excel_errors ORDER BY _source_line") == [(None,), ("#REF!",)]
+    assert "has errors that can't be read past, such as in B2 (#GETTING_DATA)" in str(
+        reports["excel_unreadable"].outstanding
+    )
+    assert "5.parquet: none of its 2 rows could be read" in str(reports["float_keys"].outstanding)
+    assert "opens a quote that a later line closes" in str(reports["header_quote"].outstanding)
+    assert "passed over, as 'upper_case/*.csv' doesn't match: '3.csv.gz'" in reports["upper_case"].notes
+    assert company.sql("SELECT ordered_at FROM raw.int96") == [(datetime(9999, 12, 31),)]
+    assert company.sql("SELECT am__ount::INTEGER FROM raw.declared_signs") == [(1,)]
+    assert [row[0] for row in company.sql("DESCRIBE raw.semicolon")][3:5] == ["a_b_", "_"]
+
+
+def test_rows_dated_ahead_prove_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A file of 5 February with day and month swapped, one with a row of 2042, and one from another time zone."""
+    company = IngestCompany(tmp_path_factory.mktemp("ahead"))
+    day = {name: datetime(2026, 2, int(name), 20, tzinfo=UTC).timestamp() for name in ("4", "5", "6")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NYCKELTAL_DATA_DIR", str(company.data))
+        patch.setenv("NYCKELTAL_SOURCE_DIR", str(company.source))
+        patch.setenv("NYCKELTAL_NOW", "2026-02-06T06:00:00+00:00")
+        for feed, late in (("swapped", "2026-05-02"), ("far", "2042-01-01"), ("offset", "2026-02-06T02:00:00+01:00")):
+            company.feed(feed)
+            company.write(f"{feed}/4.csv", HEADER + "A,2026-02-04,1\n", day["4"])
+            company.write(f"{feed}/5.csv", HEADER + f"B,{late},1\n", day["5"])
+        reports = company.run()
+        assert {name: report.watermark for name, report in reports.items()} == dict.fromkeys(reports, date(2026, 2, 4))
+        # The same file touched later tells no more than it did; the next day's does.
+        patch.setenv("NYCKELTAL_NOW", "2026-06-01T06:00:00+00:00")
+        company.write("swapped/5.csv", HEADER + "B,2026-05-02,1\n", datetime(2026, 5, 30, tzinfo=UTC).timestamp())
+        company.write("far/6.csv", HEADER + "C,2026-02-06,1\n", day["6"])
+        company.run()
+        assert company.sql("SELECT feed, watermark FROM raw._feeds WHERE feed <> 'offset' ORDER BY feed") == [
+            ("far", date(2026, 2, 6)),
+            ("swapped", date(2026, 2, 4)),
+        ]
