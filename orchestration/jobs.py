@@ -9,6 +9,8 @@ from dagster import (
     Config,
     Failure,
     JobDefinition,
+    Nothing,
+    Out,
     Output,
     RunConfig,
     define_asset_job,
@@ -54,7 +56,7 @@ def decide_job(company: Company) -> JobDefinition:
     """The job `decide`, for a company. Its run fails with the reason when the decision is refused."""
 
     # An op and a job share one namespace in Dagster, so the op needs another name than the job.
-    @op(description="Records a decision, and publishes what follows from it.")
+    @op(description="Records a decision, and publishes what follows from it.", out=Out(Nothing))
     def record_decision(config: DecisionConfig) -> Iterator[AssetCheckEvaluation | Output[None]]:
         try:
             with writing(), values_withheld("decide"):
@@ -84,8 +86,8 @@ def decide_job(company: Company) -> JobDefinition:
     @job(
         name="decide",
         description="Records a decision on a held value, or the review of a KPI, and publishes what follows from it."
-        " What waits: `kpi held`. Launch it with its config; roles.yml says who may decide, and the name is recorded,"
-        " not authenticated.",
+        " What waits: `kpi held`. Fill in the config in the launchpad. roles.yml says who may decide; the name is"
+        " recorded, not authenticated.",
         executor_def=in_process_executor,
         # What the launchpad begins with: every field, to be filled in.
         config=RunConfig(
