@@ -7,7 +7,7 @@ import re
 from metrics.text import visible
 
 # What means something to Markdown anywhere or at the edge of a word, and at the beginning of a line.
-_MARK = re.compile(r"[\\`*\[\]<>&#!|~$]|(?<![^\W_])_|_(?![^\W_])")
+_MARK = re.compile(r":(?=//)|[\\`*\[\]<>&#!|~$]|(?<![^\W_])_|_(?![^\W_])")
 _BEGINNING = re.compile(r"^([ \t]*(?:\d+(?=[.)])|(?=[-+=])))", re.MULTILINE)
 
 
