@@ -13,17 +13,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_quality import outgoing, verdict, vintages
+from data_quality import outgoing, refactorings, verdict, vintages
 from data_quality.candidates import Build, Candidate
 from data_quality.ledger import Ledger
 from data_quality.offer import Offer
 from data_quality.plan import Planned
+from data_quality.refactorings import REFACTORING
 from data_quality.verdict import CheckResult, Key, Verdict
 from data_quality.vintages import ADMITTED
 from metrics.catalog import Catalog
 
-# What a decision names beside checks: that a closed period's value changes, and that a refactoring gives another value.
-CLOSED_PERIOD, REFACTORING = "closed_period", "refactoring"
+# What a decision names beside checks and REFACTORING: that a closed period's value changes, and that an open one's does
+# though nothing newer came.
+CLOSED_PERIOD, UNEXPLAINED = "closed_period", "unexplained_change"
 Changes = dict[Key, tuple[CheckResult, ...]]  # what shows only beside the published values, as checks that fail
 Decisions = dict[tuple[str, str, str, str], dict[str, Any]]  # by key and candidate hash
 
@@ -68,8 +70,9 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     """Hold every offered key against its stored verdict, the calendar and the decisions.
 
     Nothing but evidence on the candidate as it is now is believed. A release decision lets a key through when it names
-    every check that fails, CLOSED_PERIOD where the value of a closed period would change, and REFACTORING where a
-    definition that was to give the same values doesn't; a newer reject holds it, whatever the checks say.
+    every check that fails, CLOSED_PERIOD where the value of a closed period would change, UNEXPLAINED where that of an
+    open one would though nothing newer came, and REFACTORING where a definition isn't proved to give the same values as
+    the one before it; a newer reject holds it, whatever the checks say.
     """
     committed = ledger.observations
     decisions = newest_decisions(ledger)
@@ -82,14 +85,21 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     known = committed.group_by(["kpi_id", "freq", "time_period"]).aggregate([])
     published = {tuple(row.values()) for row in known.to_pylist()}
     admitted = {key: row for key, row in rows.items() if key in published or _passes(offer.verdicts[key])}
-    changes: Changes = {}
+    unproved = refactorings.unproved(catalog, ledger, offer.refactorings)
+    changes: Changes = {
+        key: (CheckResult(REFACTORING, "critical", "fail", None, None, unproved[key[0]].reason),)
+        for key in rows
+        if key[0] in unproved
+    }
     compared = None
     while admitted != compared:
         compared = admitted
         incoming = outgoing.cells(compared, offer, catalog, committed)
         table = pa.Table.from_pylist(list(compared.values()), schema=ADMITTED)
         new = vintages.select(incoming, table, committed, today=today)
-        changes = _changes(new, catalog) | changes
+        for key, checks in _changes(new, catalog).items():
+            known = changes.get(key, ())
+            changes[key] = (*known, *(check for check in checks if check.check not in {one.check for one in known}))
         admitted, refused = {}, {}
         for key, row in rows.items():
             decision = decisions.get((*key, row["candidate_hash"]))
@@ -185,7 +195,7 @@ def _row(item: Planned, offer: Offer, catalog: Catalog) -> dict[str, Any]:
         "candidate_hash": offer.loaded.candidates[item.key].candidate_hash,
         "definition_version": item.kpi.definition_version,
         "definition_hash": item.kpi.definition_hash,
-        "newest_delivery": max((feed.newest_delivery for feed in feeds if feed.newest_delivery), default=None),
+        "newest_rows": max((moment for feed in feeds for moment in feed.arrivals), default=None),
         "decision_id": None,
         "decision_reason": None,
         "breaks": item.kpi.breaks_in(item.period),
@@ -196,21 +206,17 @@ def _row(item: Planned, offer: Offer, catalog: Catalog) -> dict[str, Any]:
 def _changes(new: pa.Table, catalog: Catalog) -> Changes:
     """The keys whose values differ from what was published and mustn't, and how: the total first."""
     changed: dict[Key, list[dict[str, Any]]] = defaultdict(list)
-    for row in new.filter(pc.or_(new.column("changes_closed"), new.column("contradicts_refactoring"))).to_pylist():
+    for row in new.filter(pc.or_(new.column("changes_closed"), new.column("unexplained"))).to_pylist():
         changed[row["kpi_id"], row["freq"], row["time_period"]].append(row)
     found: Changes = {}
     for key, rows in changed.items():
         row = min(rows, key=lambda one: one["obs_value"] == one["old_value"])  # of equals the total, which comes first
         how = _how(row, protected=catalog.kpi(key[0]).protected)
-        checks = []
-        if any(one["contradicts_refactoring"] for one in rows):
-            was, now = row["known_hash"], row["definition_hash"]
-            detail = f"definition {now} was recorded as a refactoring of {was}; {how}, and no newer rows were delivered"
-            checks.append(CheckResult(REFACTORING, "critical", "fail", None, None, detail))
-        if any(one["changes_closed"] for one in rows):
-            detail = f"the period closed on {row['closes_on']}; {how}"
-            checks.append(CheckResult(CLOSED_PERIOD, "critical", "fail", None, None, detail))
-        found[key] = tuple(checks)
+        if row["changes_closed"]:  # closed or open, a period is so with all its cells
+            check, detail = CLOSED_PERIOD, f"the period closed on {row['closes_on']}; {how}"
+        else:
+            check, detail = UNEXPLAINED, f"{how}, though neither its definition nor any row upstream is newer"
+        found[key] = (CheckResult(check, "critical", "fail", None, None, detail),)
     return found
 
 

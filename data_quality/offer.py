@@ -8,10 +8,11 @@ from datetime import date, datetime
 import duckdb
 import pyarrow as pa
 
-from data_quality import candidates, verdict, warehouse
+from data_quality import candidates, refactorings, verdict, warehouse
 from data_quality.candidates import Loaded
 from data_quality.disclosure import histories
 from data_quality.plan import Planned, plan
+from data_quality.refactorings import Refactoring
 from data_quality.verdict import Key, Verdict
 from metrics.catalog import Catalog
 from metrics.company import Company
@@ -30,12 +31,21 @@ where kpi_id = $kpi_id
 
 @dataclass(frozen=True)
 class FeedState:
-    """How far a feed has come: it is whole up to and including `watermark`; `outstanding` says what it still lacks."""
+    """How far a feed has come: it is whole up to and including `watermark`; `outstanding` says what it still lacks.
+
+    `newest_load` is when rows of it were brought in last, which may be long after they were delivered.
+    """
 
     feed: str
     watermark: date | None
     newest_delivery: datetime | None
     outstanding: str | None
+    newest_load: datetime | None = None
+
+    @property
+    def arrivals(self) -> list[datetime]:
+        """When its newest rows were delivered, and brought in, as far as is known."""
+        return [moment for moment in (self.newest_delivery, self.newest_load) if moment is not None]
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class Offer:
     rows: dict[str, pa.Table]  # by kpi_id, the columns of candidates.COLUMNS; with those of parts of weeks
     feeds: dict[str, FeedState]
     histories: dict[str, pa.Table] = field(default_factory=dict)  # of KPIs of persons' amounts, by kpi_id
+    refactorings: tuple[Refactoring, ...] = ()
 
 
 def read(
@@ -71,6 +82,12 @@ def read(
     feeds: dict[str, FeedState] = {}
     if warehouse.has_table(connection, "raw", "_feeds"):
         query = "select feed, watermark, newest_delivery, outstanding from raw._feeds"
-        feeds = {name: FeedState(name, *facts) for name, *facts in connection.execute(query).fetchall()}
+        loads: dict[str, datetime] = {}
+        if warehouse.has_table(connection, "raw", "_files"):
+            newest = "select feed, max(loaded_at) from raw._files where loaded_at is not null group by feed"
+            loads = dict(connection.execute(newest).fetchall())
+        for name, watermark, delivery, outstanding in connection.execute(query).fetchall():
+            feeds[name] = FeedState(name, watermark, delivery, outstanding, loads.get(name))
     behind = {kpi.kpi_id: histories.read(connection, kpi) for kpi in catalog.kpis if kpi.contributions and kpi.supplied}
-    return Offer(planned, loaded, verdict.stored(connection, first, last), rows, feeds, behind)
+    verdicts = verdict.stored(connection, first, last)
+    return Offer(planned, loaded, verdicts, rows, feeds, behind, refactorings.read(connection))

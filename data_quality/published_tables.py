@@ -222,7 +222,8 @@ COLUMN_COMMENTS = {
     "decisions.freq": "Frequency of the period decided on; NULL for a review",
     "decisions.time_period": "The period decided on; NULL for a review",
     "decisions.checks": "The checks that failed and were decided on, with commas between; closed_period is the change"
-    " of a closed period's value, refactoring one by a definition that was to give the same values. A release counts"
+    " of a closed period's value, unexplained_change one though nothing newer came, refactoring a definition that isn't"
+    " proved to give the same values. A release counts"
     " while no other one fails",
     "decisions.reason": "The reason given",
     "decisions.candidate_hash": "Hash of the candidate decided on (keyed for protected KPIs): on other content the"

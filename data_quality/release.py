@@ -61,8 +61,9 @@ class Release:
 def publish(company: Company, catalog: Catalog, first: date, last: date) -> Release:
     """Release the keys whose period ended in [first, last] and that have a passing verdict, or a decision, as they are.
 
-    A value that changes in a closed period, or by a refactoring, is held, unless the definition's version is newer or a
-    decision names CLOSED_PERIOD or REFACTORING.
+    A value that changes in a closed period, or though no newer rows came, is held, unless the definition's version is
+    newer or a decision names CLOSED_PERIOD or UNEXPLAINED. So is every value by a definition that isn't proved to give
+    the same as the one before it (`refactorings.py`), unless a decision names REFACTORING.
     Appends new vintages and verdicts to the ledger and swaps the published file. It finishes what an interrupted
     release left undone; a decision that no release covers yet makes one. With nothing new it appends nothing.
     Raises NyckeltalError when the warehouse or the data folder can't be used, or no release could be made now

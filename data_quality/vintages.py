@@ -28,9 +28,9 @@ INCOMING = pa.schema(
         ("conf_status", pa.string()),
     ]
 )
-# One row per admitted key. closes_on is the last day on which its values are provisional; newest_delivery is of all
-# feeds upstream; decision_* where a decision let the key through; breaks where the definition states a series break in
-# the period; min_n_obs is the least n_obs of a reliable value.
+# One row per admitted key. closes_on is the last day on which its values are provisional; newest_rows when the newest
+# row of all feeds upstream came, by delivery or load; decision_* where a decision let the key through; breaks where the
+# definition states a series break in the period; min_n_obs is the least n_obs of a reliable value.
 ADMITTED = pa.schema(
     [
         ("kpi_id", pa.string()),
@@ -42,7 +42,7 @@ ADMITTED = pa.schema(
         ("candidate_hash", pa.string()),
         ("definition_version", pa.int64()),
         ("definition_hash", pa.string()),
-        ("newest_delivery", pa.timestamp("us", tz="UTC")),
+        ("newest_rows", pa.timestamp("us", tz="UTC")),
         ("decision_id", pa.string()),
         ("decision_reason", pa.string()),
         ("breaks", pa.bool_()),
@@ -51,8 +51,8 @@ ADMITTED = pa.schema(
 )
 
 # Within 1e-9 two values are the same one, and the published one stays: sums of DOUBLE wobble in their last digits.
-_MACRO = """
-create macro same(a, b) as
+SAME = """
+create or replace temporary macro same(a, b) as
     coalesce(a = b or abs(a - b) <= 1e-9 * greatest(abs(a), abs(b)), a is null and b is null)
 """
 
@@ -120,7 +120,7 @@ compared as (
             case when same(s.rolling_12_months, l.rolling_12_months) then l.rolling_12_months
                 else s.rolling_12_months end as rolling_12_months
         ),
-        a.candidate_hash, a.definition_version, a.definition_hash, a.newest_delivery, a.decision_id, a.decision_reason,
+        a.candidate_hash, a.definition_version, a.definition_hash, a.newest_rows, a.decision_id, a.decision_reason,
         a.closes_on,
         l.kpi_id is null as is_new,
         k.known_version,
@@ -150,7 +150,7 @@ revisions as (
         when is_new or not changed or 'Q' in (obs_status, old_status) then null
         when definition_version <> old_version then 'R3'
         when decision_id is not null then 'C'
-        when newest_delivery > old_published_at then 'R1'
+        when newest_rows > old_published_at then 'R1'
         else 'R2'
     end as revision_type
     from compared
@@ -172,13 +172,14 @@ coalesce(
         and (is_new or revision_type is not null and period_changed),
     false
 ) as changes_closed,
--- Another hash of the same version is a refactoring, which must give what was published. Newer rows may give another
--- value; a segment that wasn't published has nothing to be equal to.
+-- By one version of the definition a value differs only where newer rows came. Of a closed period it is held anyway; a
+-- segment that wasn't published has nothing to be equal to.
 coalesce(
-    definition_version = known_version and definition_hash <> known_hash and (is_new or revision_type is not null)
-        and not coalesce(newest_delivery > known_published_at, false),
+    closes_on >= $today::date and definition_version = known_version
+        and (is_new or revision_type is not null and period_changed)
+        and not coalesce(newest_rows > known_published_at, false),
     false
-) as contradicts_refactoring
+) as unexplained
 from revisions
 order by kpi_id, freq, period_start, segment, member
 """
@@ -195,12 +196,12 @@ def select(incoming: pa.Table, admitted: pa.Table, committed: pa.Table, *, today
     - U low reliability: n_obs is below the definition's least one;
     - P provisional up to and including the day `closes_on`, A after it.
     More columns: closes_on, is_new, old_value (the latest vintage's), and changes_closed: whether the period closed
-    before today and the vintage alters what was published of it by this definition version; contradicts_refactoring:
-    whether it alters what the same version published by another hash, and no rows delivered since would explain it.
+    before today and the vintage alters what was published of it by this definition version; unexplained: whether it
+    alters that of an open period, and no newer rows came since.
     """
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        connection.execute(_MACRO)
+        connection.execute(SAME)
         connection.register("incoming", incoming)
         connection.register("admitted", admitted)
         connection.register("committed", committed)

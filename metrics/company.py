@@ -96,6 +96,7 @@ def _roles(file: Path) -> Roles:
         return Roles()
     roles = yaml_file.load(file, Roles)
     _require_domains(file, "decides", roles.decides)
+    _require_domains(file, "refactors", roles.refactors)
     return roles
 
 

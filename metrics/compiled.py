@@ -22,6 +22,7 @@ from metrics.private_files import private_files
 from metrics.quoting import jinja, literal
 from metrics.registry import Kpi, adopted_kpis
 from metrics.reviewed import Current, Record
+from metrics.roles import among
 from metrics.rules import findings
 from metrics.semantic import Engine, SemanticLayer
 from metrics.text import visible
@@ -122,7 +123,8 @@ def record_refactoring(
 ) -> list[str]:
     """Writes down that the changed definitions of those KPIs (None for every changed one) give the same values.
 
-    Returns their ids. Raises NyckeltalError for a KPI that isn't adopted, or whose definition isn't changed.
+    Returns their ids. Raises NyckeltalError for a KPI that isn't adopted, or whose definition isn't changed, and
+    Problems when roles.yml doesn't name the person for the domain of one.
     """
     record = reviewed.read(company)
     currents = {one.plan.kpi.id: one.current for one in planned.kpis}
@@ -131,10 +133,28 @@ def record_refactoring(
             raise NyckeltalError(f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, list(currents))}")
     changed = [kpi_id for kpi_id, one in currents.items() if reviewed.is_changed(record.get(kpi_id, ()), one)]
     chosen = changed if kpi_ids is None else list(kpi_ids)
+    person = _refactorer(company, [currents[kpi_id].kpi for kpi_id in chosen], by)
     today = clock.today(company.time_zone)
-    entries = reviewed.with_refactorings(record, list(currents.values()), chosen, reason, by, today)
+    entries = reviewed.with_refactorings(record, list(currents.values()), chosen, reason, person, today)
     reviewed.path(company).write_text(reviewed.text(entries), encoding="utf-8")
     return chosen
+
+
+def _refactorer(company: Company, kpis: Sequence[Kpi], by: str) -> str:
+    """The person's name as the company spells it. Raises Problems when the person may not say it of a KPI's domain."""
+    file, person = company.path / "roles.yml", by
+    problems = []
+    for domain in dict.fromkeys(kpi.domain for kpi in kpis):
+        allowed = company.roles.refactorers(domain)
+        named = among(by, allowed)
+        person = named or person
+        if named is None:
+            expected = " or ".join(allowed) or f"names under `refactors` or `decides`, by domain ({domain})"
+            problem = f"may not record a refactoring for {domain}"
+            problems.append(NyckeltalError(problem, file=file, field="by", found=by, expected=expected))
+    if problems:
+        raise Problems(problems)
+    return person
 
 
 def compile_company(company: Company, planned: CompanyPlan | None = None) -> dict[str, str]:

@@ -143,7 +143,7 @@ def _problem(entries: Sequence[Reviewed], current: Current) -> NyckeltalError | 
         f"{kpi.id} changed in {', '.join(changed)} (hash {newest.hash} became {current.hash})",
         kpi.version,
         f"{kpi.version + 1} where values change (in the standard definition if it is the project's change); "
-        f'where they stay equal, run `kpi refactored {kpi.id} --reason "…"`',
+        f'where they stay equal, run `kpi refactored {kpi.id} --reason "…" --by …`',
     )
 
 

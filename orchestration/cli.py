@@ -122,10 +122,16 @@ def compile_(
 def refactored(
     kpi_ids: Annotated[list[str] | None, typer.Argument(metavar="[KPI]…", help="The KPIs; none with --all.")] = None,
     reason: Annotated[str, typer.Option(help="Why every value stays what it is.")] = "",
-    by: Annotated[str, typer.Option(envvar="USER", help="Who reviewed it; recorded, not authenticated.")] = "",
+    by: Annotated[
+        str, typer.Option(envvar="USER", help="Who says so, as in roles.yml; recorded, not authenticated.")
+    ] = "",
     every: Annotated[bool, typer.Option("--all", help="Every KPI whose definition changed.")] = False,
 ) -> None:
-    """Record that a changed definition gives the same values, so that its version stays; then compile."""
+    """Record that a changed definition gives the same values, so that its version stays; then compile.
+
+    The next run computes it from the rows that the definition before it was computed from. Until that has given the
+    same values, every value by it is held.
+    """
     if not reason.strip() or not by.strip():
         field = "--by" if reason.strip() else "--reason"
         raise NyckeltalError("a refactoring needs a reason, and who reviewed it", field=field)
@@ -139,6 +145,8 @@ def refactored(
     recorded = compiled.record_refactoring(company, planned, None if every else kpi_ids, reason.strip(), by.strip())
     compiled.write(company, compiled.compile_company(company, planned))
     console().print(styled(DONE, f"Recorded as refactored by {by}: {', '.join(recorded) or 'none'}."))
+    if recorded:
+        console().print("  The next run proves it on the same rows; what gives other values is held.")
 
 
 def _compile_for_spark(company: Company, check_only: bool, out: Path | None) -> None:

@@ -27,10 +27,11 @@ def build_defs(company: Company | None = None, **resources: Any) -> Definitions:
     company = company or Company.load()
     catalog = Catalog.read(company)
     os.environ.update(dbt_project.environment(company))
+    manifest = prepared_manifest(company)
     return Definitions(
         assets=[
-            raw_assets(company),
-            model_assets(company, prepared_manifest(company), catalog),
+            raw_assets(company, manifest, catalog),
+            model_assets(company, manifest, catalog),
             publication_assets(company, catalog),
         ],
         jobs=[refresh, decide_job(company)],

@@ -148,6 +148,7 @@ def test_while_a_run_goes_on_it_is_said(run: Any) -> None:
 
 def test_a_review_and_when_the_next_one_is_due(run: Any, warehouse: Warehouse) -> None:
     warehouse.now("2027-03-08T06:00:00")
+    warehouse.feed("orders", history_from="2025-12-15", newest_delivery="2027-03-08T05:00:00+00:00")
     assert json.loads(run("status", "--json")[1])["reviews_overdue"] == {"revenue": "2027-03-05"}
     status, told = run("review", "revenue", "--reason", "target raised")
     assert status == 0 and "The next review is due on 2028-03-08" in told

@@ -42,25 +42,36 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_a_new_version_revises_the_history_and_a_refactoring_that_changes_values_is_held(
+def test_a_new_version_revises_the_history_and_a_refactoring_is_proved_on_the_rows_before_newer_ones(
     changeable: Deployment,
 ) -> None:
     folder = changeable.company.path
-    before = published(changeable, "from kpi.observations where kpi_id <> 'web_sessions' order by all")
+    before = published(changeable, "from kpi.observations where kpi_id not in ('web_sessions', 'csat') order by all")
     replace(folder / "models/staging/stg_web_sessions.sql", "cast(sessions as bigint)", "cast(sessions + 1 as bigint)")
+    replace(folder / "models/staging/stg_support_tickets.sql", "cast(survey_score as", "cast(survey_score + 0 as")
     adoption = folder / "kpis/marketing/web_sessions.yml"
     adoption.write_text(f"{adoption.read_text()}definition_version: 2\n")
     company = Company.load(folder)
     planned = plan_company(company)
-    record_refactoring(company, planned, ["conversion_rate"], "sessions are counted otherwise", "cmo")
+    for kpi_id in ("conversion_rate", "csat"):  # the first isn't
+        record_refactoring(company, planned, [kpi_id], "gives the same", "analytics@nordvik.example")
     write(company, compile_company(company, planned))
     assert partitions.still_open(company)[0] == partitions.history(company)[0]
+    deliver_march(changeable.data / "sources")
 
     done = Deployment(company, changeable.data, changeable.first_run).run(*partitions.still_open(company))
-    assert done.build_failures == {}
-    held = {one.time_period: one.checks for one in done.release.held if one.kpi_id == "conversion_rate"}
-    assert "refactoring" in held["2024-02"] and {"refactoring", "closed_period"} <= set(held["2023-12"])
-    assert published(changeable, "from kpi.observations where kpi_id <> 'web_sessions' order by all") == before
+    assert done.build_failures == {} and {one.feed for one in done.feeds if one.rows_loaded} == {"sessions", "tickets"}
+    judged = [one.key for one in done.verdicts if one.kpi_id == "conversion_rate" and one.batch_id]
+    held = {one.key: one.checks for one in done.release.held if one.kpi_id == "conversion_rate"}
+    assert ("conversion_rate", "W", "2024-W10") in held and sorted(held) == sorted(judged)
+    assert all("refactoring" in names for key, names in held.items())
+    assert not [one for one in done.release.held if one.kpi_id == "csat" and "refactoring" in one.checks]
+    with duckdb.connect(str(changeable.data / "warehouse.duckdb"), read_only=True) as connection:
+        compared = dict(connection.execute("select kpi_id, difference from kpi._refactorings").fetchall())
+    assert set(compared) == {"conversion_rate", "csat"} and compared["csat"] is None
+    assert " periods differ (" in compared["conversion_rate"]
+    unchanged = published(changeable, "from kpi.observations where kpi_id not in ('web_sessions', 'csat') order by all")
+    assert unchanged == before
 
     months = "kpi_id = 'web_sessions' and freq = 'M' and segment = '_T' and time_period >= '2023-12'"
     vintages = published(
@@ -80,6 +91,21 @@ def test_a_new_version_revises_the_history_and_a_refactoring_that_changes_values
     assert published(changeable, as_of) == [(row[0], row[3]) for row in old]
     now = f"select time_period, obs_value from kpi.observations where {months} order by 1"
     assert published(changeable, now) == [(row[0], row[3]) for row in new]
+
+
+def deliver_march(sources: Path) -> None:
+    """The first days of March, as those of February were."""
+    web = sources / "web"
+    with duckdb.connect() as connection:
+        connection.execute(
+            "copy (select * replace ((session_date + interval 29 day)::date as session_date)"
+            f" from '{web / 'sessions_2024-02.parquet'}' where session_date <= date '2024-02-12')"
+            f" to '{web / 'sessions_2024-03.parquet'}' (format parquet)"
+        )
+    february = (sources / "support" / "tickets_2024-02.jsonl").read_text().splitlines()
+    march = [line.replace("2024-02-0", "2024-03-0").replace('"ticket_id":"', '"ticket_id":"9') for line in february]
+    kept = [line for line in march if "2024-02" not in line]
+    (sources / "support" / "tickets_2024-03.jsonl").write_text("\n".join(kept) + "\n")
 
 
 @pytest.mark.parametrize(

@@ -155,8 +155,15 @@ def test_a_role_is_of_a_domain_and_names_somebody(folder: Path) -> None:
     assert "roles.yml:2: decides: finance lacks a name" in told()
     replace(folder / "roles.yml", "decides:", "decide:")
     assert "roles.yml:2: decide: unknown key (did you mean 'decides'?)" in told()
+    (folder / "roles.yml").write_text("decides: {finance: [cfo]}\nrefactors: {finace: [engineer]}\n")
+    assert "roles.yml:2: refactors: there is no group of KPIs 'finace'" in told()
+    (folder / "roles.yml").write_text("decides: {finance: [cfo]}\nrefactors: {default: [engineer]}\n")
+    assert [Company.load(folder).roles.refactorers(domain) for domain in ("finance", "people")] == [
+        ("engineer", "cfo"),
+        ("engineer",),
+    ]
     (folder / "roles.yml").unlink()
-    assert Company.load(folder).roles.deciders("finance") == ()
+    assert Company.load(folder).roles.deciders("finance") == Company.load(folder).roles.refactorers("finance") == ()
 
 
 @pytest.mark.parametrize(

@@ -311,8 +311,8 @@ def test_equal_values_append_nothing_and_wobbling_digits_count_as_equal() -> Non
     ("admitted", "kind"),
     [
         ({}, "R2"),
-        ({"newest_delivery": datetime(2026, 3, 5, 11, tzinfo=UTC)}, "R2"),
-        ({"newest_delivery": datetime(2026, 3, 5, 13, tzinfo=UTC)}, "R1"),
+        ({"newest_rows": datetime(2026, 3, 5, 11, tzinfo=UTC)}, "R2"),
+        ({"newest_rows": datetime(2026, 3, 5, 13, tzinfo=UTC)}, "R1"),
         ({"decision_id": "d", "decision_reason": "campaign"}, "C"),
         ({"definition_version": 2, "decision_id": "d"}, "R3"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,7 @@ def revised(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         for day, value in (("05", 110), ("06", 115.5), ("09", 121), ("20", 121)):
             found.now(f"2026-03-{day}T06:00:00")
             found.batch = day
+            found.feed("orders", newest_delivery=datetime(2026, 3, int(day), 5, tzinfo=UTC))
             found.add(kpi(), {**before, "2026-02": cells(value, SE=value)})
             found.judge(*SPAN)
             found.publish(*SPAN)
@@ -113,7 +114,7 @@ def test_revisions_of_a_kpi(revised: Warehouse) -> None:
     found = answer("revisions", "revenue")
     values = found["periods"][2]["values"]
     assert [(one["obs_value"], one["revision_type"], one["realtime_start"]) for one in values] == [
-        (110, None, "2026-03-05"), (115.5, "R2", "2026-03-06"), (121, "R2", "2026-03-09")
+        (110, None, "2026-03-05"), (115.5, "R1", "2026-03-06"), (121, "R1", "2026-03-09")
     ]  # fmt: skip
     assert found["statistics"]["mean_revision"] == pytest.approx(0.1 / 3)  # 10 % of one period in three
     assert found["statistics"]["standard_error"] == pytest.approx(0.1 / 3)

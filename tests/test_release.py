@@ -243,6 +243,7 @@ def test_a_revision_appends_only_what_changed_and_as_of_shows_both(warehouse: Wa
 def test_of_a_day_the_last_release_counts(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
     warehouse.now("2026-03-05T09:00:00")
+    warehouse.feed("orders", newest_delivery=datetime(2026, 3, 5, 8, tzinfo=UTC))
     warehouse.add(kpi(), {**GOOD, "2026-02": cells(120, SE=90, NO=30)})
     warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)

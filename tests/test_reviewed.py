@@ -88,7 +88,14 @@ def test_a_changed_staging_of_a_company(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(told) == 2 and all("stg_web_sessions" in one for one in told)  # web_sessions and conversion_rate
     assert (folder / "definitions.yml").read_text() == before
 
-    assert record_refactoring(company, planned, ["web_sessions"], "no such rows", "cmo") == ["web_sessions"]
+    for name in ("cfo@nordvik.example", "nobody@nowhere"):
+        with pytest.raises(Problems, match="may not record a refactoring for marketing") as refused:
+            record_refactoring(company, planned, None, "no such rows", name)
+        assert f"found '{name}'; expected analytics@nordvik.example or cmo@nordvik.example" in str(refused.value)
+    assert (folder / "definitions.yml").read_text() == before
+    assert record_refactoring(company, planned, ["web_sessions"], "no such rows", "CMO@nordvik.example") == [
+        "web_sessions"
+    ]
     adoption = folder / "kpis/marketing/conversion_rate.yml"
     adoption.write_text(f"{adoption.read_text()}definition_version: 2\n")
     company = Company.load(folder)
@@ -96,9 +103,9 @@ def test_a_changed_staging_of_a_company(tmp_path: Path, monkeypatch: pytest.Monk
     assert {kpi_id: entries[-1].version for kpi_id, entries in review(company, planned).items()}["conversion_rate"] == 2
     files = compile_company(company, planned)
     assert "../definitions.yml" in write(company, files) and stale(company, files) == []
-    assert record_refactoring(company, planned, None, "none is left", "cmo") == []
+    assert record_refactoring(company, planned, None, "none is left", "analytics@nordvik.example") == []
     with pytest.raises(NyckeltalError, match="did you mean 'web_sessions'"):
-        record_refactoring(company, planned, ["web_session"], "why", "cmo")
+        record_refactoring(company, planned, ["web_session"], "why", "cmo@nordvik.example")
 
 
 def test_an_adoption_is_not_below_its_standard(kpi: Kpi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Raw feeds: one asset each, brought in together by one load."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from dagster import (
     AssetCheckResult,
@@ -15,8 +16,10 @@ from dagster import (
 )
 
 from data_quality import readiness
+from metrics.catalog import Catalog
 from metrics.company import Company
 from metrics.text import visible
+from orchestration import proving
 from orchestration.lock import writing
 from orchestration.markdown import plain
 from orchestration.resources import RunResources
@@ -24,7 +27,7 @@ from orchestration.resources import RunResources
 CHECK = "delivered_whole"
 
 
-def raw_assets(company: Company) -> AssetsDefinition:
+def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefinition:
     """The company's feeds as assets `raw/<feed>`, each with a check that all it delivered was taken in."""
     feeds = sorted(company.feeds.values(), key=lambda feed: feed.name)
 
@@ -58,6 +61,7 @@ def raw_assets(company: Company) -> AssetsDefinition:
         chosen = sorted(key.path[-1] for key in context.selected_asset_keys)
         with run.stages.stage("ingest"), writing():
             readiness.require(company, newest_delivery(feeds))
+            proving.before_newer_rows(company, catalog, manifest)
             reports = ingest(company, chosen, run.stages.report)
         run.feed_reports.extend(reports)
         for report in reports:

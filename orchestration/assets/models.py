@@ -17,7 +17,7 @@ from metrics import dbt_project
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company
 from metrics.lineage import Lineage
-from orchestration import builds
+from orchestration import builds, proving
 from orchestration.lock import writing
 from orchestration.manifest import require_compiled
 from orchestration.markdown import plain
@@ -82,10 +82,12 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
             require_compiled(company)
             builds.prepare_tables(catalog)
             builds.outdate(catalog)
+            proving.before_build(catalog)
             # The gate's library takes seconds to import; DuckDB, at work for dbt, leaves the interpreter free.
             Thread(target=import_module, args=["great_expectations"], daemon=True).start()
             results = dbt_project.build(company, ["build", *chosen.selection_args, *indirect], keep)
             run.build_failures.update(builds.record(catalog, lineage, results))
+            proving.after_build(catalog, lineage, results)
             # What failed is held by the gate. The view over the others must be there all the same.
             if builds.skipped(results, lineage.models["candidates"]):
                 dbt_project.build(company, ["run", "--select", "candidates"], keep)
