@@ -19,11 +19,11 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow.compute as pc
 
-from data_quality import candidates
+from data_quality import candidates, secret_key
 from data_quality.ledger import Ledger
 from data_quality.vintages import SAME
 from data_quality.warehouse import has_table
-from metrics import clock, pseudonym
+from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.quoting import identifier
 
@@ -121,11 +121,11 @@ def read(connection: duckdb.DuckDBPyConnection) -> tuple[Refactoring, ...]:
         "select kpi_id, reference_hash, definition_hash, difference, seal from kpi._refactorings"
         " order by compared_at, rowid"
     ).fetchall()
-    secret = pseudonym.key() if rows else b""
+    key = secret_key.require(connection) if rows else b""
     return tuple(
         comparison
         for *facts, seal in rows
-        if hmac.compare_digest(_seal(comparison := Refactoring(*facts), secret), seal or "")
+        if hmac.compare_digest(_seal(comparison := Refactoring(*facts), key), seal or "")
     )
 
 
@@ -258,13 +258,12 @@ def _newer_rows(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi, since: A
 
 
 def _store(connection: duckdb.DuckDBPyConnection, compared: Iterable[Refactoring]) -> None:
-    now, secret = clock.now(), b""
+    now = clock.now()
     for one in compared:
-        secret = secret or pseudonym.key()
-        row = [*astuple(one), now, _seal(one, secret)]
+        row = [*astuple(one), now, _seal(one, secret_key.require(connection))]
         connection.execute("insert into kpi._refactorings values (?, ?, ?, ?, ?, ?)", row)
 
 
-def _seal(comparison: Refactoring, secret: bytes) -> str:
+def _seal(comparison: Refactoring, key: bytes) -> str:
     text = json.dumps(["refactoring", *astuple(comparison)])
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
