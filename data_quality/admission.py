@@ -88,7 +88,7 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     unproved = refactorings.unproved(catalog, ledger, offer.refactorings)
     changes: Changes = {
         key: (CheckResult(REFACTORING, "critical", "fail", None, None, unproved[key[0]].reason),)
-        for key in rows
+        for key in offer.planned  # those without sound evidence, too: no verdict of the ledger is to pass by it
         if key[0] in unproved
     }
     compared = None
@@ -98,8 +98,9 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
         table = pa.Table.from_pylist(list(compared.values()), schema=ADMITTED)
         new = vintages.select(incoming, table, committed, today=today)
         for key, checks in _changes(new, catalog).items():
-            known = changes.get(key, ())
-            changes[key] = (*known, *(check for check in checks if check.check not in {one.check for one in known}))
+            earlier = changes.get(key, ())
+            names = {check.check for check in earlier}
+            changes[key] = (*earlier, *(check for check in checks if check.check not in names))
         admitted, refused = {}, {}
         for key, row in rows.items():
             decision = decisions.get((*key, row["candidate_hash"]))

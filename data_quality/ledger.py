@@ -155,19 +155,19 @@ class Ledger:
         added since; without, nothing is written.
         Raises NyckeltalError when it can't be read or made, or isn't whole: a table lacks that others show there was.
         """
-        found = _tables(root)
+        found = ledger_tables.find_all(root, SCHEMAS)
         if not make and any(table is None for table in found.values()):
             raise NyckeltalError("there is no ledger here; `kpi run` makes it, NYCKELTAL_LEDGER says where", file=root)
         tables: dict[str, DeltaTable] = {}
         for name, schema in SCHEMAS.items():
-            table = found[name] or ledger_tables.make(_location(root, name), schema)
+            table = found[name] or ledger_tables.make(ledger_tables.location(root, name), schema)
             tables[name] = ledger_tables.add_columns(table, schema) if make else table
         return Ledger(root, tables)
 
     @staticmethod
     def find(root: str) -> Ledger | None:
         """The ledger as `open` without `make` gives it; None where there is none yet."""
-        return None if _tables(root)["releases"] is None else Ledger.open(root, make=False)
+        return None if ledger_tables.find_all(root, SCHEMAS)["releases"] is None else Ledger.open(root, make=False)
 
     def rows(self, name: TableName) -> pa.Table:
         """Every row of a table, those of interrupted releases too.
@@ -318,29 +318,6 @@ class Ledger:
             except CommitFailedError as error:
                 problem = f"another writer was first: {ledger_tables.reason(error)}"
                 raise ConcurrentRelease(problem, file=self.root) from None
-
-
-def _location(root: str, name: str) -> str:
-    return f"{root.rstrip('/')}/{name}"
-
-
-def _tables(root: str) -> dict[str, DeltaTable | None]:
-    """Each table of the ledger, None where there is none.
-
-    Tables that were made and never written to are what an interrupted start leaves, and no ledger yet.
-    Raises NyckeltalError when some are missing though there was a ledger: made anew, they would erase its history.
-    """
-    for attempt in (1, 2):  # the second look is for a ledger that another process makes and writes to meanwhile
-        # Releases first, as they are made last.
-        found = {name: ledger_tables.find(_location(root, name), SCHEMAS[name]) for name in reversed(SCHEMAS)}
-        lacking = [name for name in SCHEMAS if found[name] is None]
-        written = found["releases"] is not None or any(table and table.version() > 0 for table in found.values())
-        if not lacking or not (written or any(ledger_tables.has_files(_location(root, name)) for name in lacking)):
-            break
-        if attempt == 2:
-            problem = "restore the ledger from a backup, as nothing was written here: it lacks a table that it had"
-            raise NyckeltalError(problem, file=root, expected=", ".join(lacking))
-    return found
 
 
 def canonical(name: str, rows: Rows) -> list[str]:

@@ -40,20 +40,44 @@ def find(location: str, schema: pa.Schema) -> DeltaTable | None:
     return table
 
 
-def has_files(location: str) -> bool:
+def location(root: str, name: str) -> str:
+    """Where a table of the ledger lies."""
+    return f"{root.rstrip('/')}/{name}"
+
+
+def find_all(root: str, schemas: dict[str, pa.Schema]) -> dict[str, DeltaTable | None]:
+    """Each table of the ledger, None where there is none. `schemas` are in the order in which tables are made.
+
+    Tables that were made and never written to are what an interrupted start leaves, and no ledger yet.
+    Raises NyckeltalError when some are missing though there was a ledger: made anew, they would erase its history.
+    """
+    *_, last = schemas
+    for attempt in (1, 2):  # the second look is for a ledger that another process makes and writes to meanwhile
+        found = {name: find(location(root, name), schemas[name]) for name in reversed(schemas)}
+        lacking = [name for name in schemas if found[name] is None]
+        written = found[last] is not None or any(table and table.version() > 0 for table in found.values())
+        if not lacking or not (written or any(has_files(location(root, name)) for name in lacking)):
+            break
+        if attempt == 2:
+            problem = "restore the ledger from a backup, as nothing was written here: it lacks a table that it had"
+            raise NyckeltalError(problem, file=root, expected=", ".join(lacking))
+    return found
+
+
+def has_files(place: str) -> bool:
     """Whether files of a Delta table lie at a location at which no table is found: rows, or a part of its log.
 
     Raises NyckeltalError when the location can't be listed.
     """
     try:
-        if "://" not in location:
-            names = [path.name for path in Path(location).rglob("*")]
+        if "://" not in place:
+            names = [path.name for path in Path(place).rglob("*")]
         else:
-            files = PyFileSystem(DeltaStorageHandler(location, _options(location)))
+            files = PyFileSystem(DeltaStorageHandler(place, _options(place)))
             listed = files.get_file_info(FileSelector("", allow_not_found=True, recursive=True))
             names = [file.base_name for file in listed]
     except FAILURES as error:
-        raise NyckeltalError(f"the ledger can't be opened: {reason(error)}", file=location) from None
+        raise NyckeltalError(f"the ledger can't be opened: {reason(error)}", file=place) from None
     return any(_OF_A_TABLE.search(name) for name in names)
 
 
