@@ -139,8 +139,9 @@ def keep_reference(connection: duckdb.DuckDBPyConnection, catalog: Catalog, ledg
     if not open_kpis:
         return []
     connection.execute(_TABLES)
+    for name in candidates.COLUMNS.keys() - _columns(connection, "_reference"):
+        connection.execute(f"alter table kpi._reference add column {name} {candidates.COLUMNS[name]}")
     builds = candidates.newest_builds(connection)
-    columns = ", ".join(candidates.COLUMNS)
     for kpi_id, state in open_kpis.items():
         kpi, build = catalog.kpi(kpi_id), builds.get(kpi_id)
         built = _built_by(connection, kpi)
@@ -148,11 +149,13 @@ def keep_reference(connection: duckdb.DuckDBPyConnection, catalog: Catalog, ledg
             continue
         if _newer_rows(connection, kpi, build.built_at):
             continue
+        # An earlier version of the project may have built it with fewer columns.
+        columns = ", ".join(name for name in candidates.COLUMNS if name in _columns(connection, kpi.model))
         connection.execute("begin")
         connection.execute("delete from kpi._reference where kpi_id = ?", [kpi_id])
         connection.execute(
-            f"insert into kpi._reference select {columns}, $built_at from kpi.{identifier(kpi.model)}"
-            " where kpi_id = $kpi_id",
+            f"insert into kpi._reference by name select {columns}, $built_at as built_at"
+            f" from kpi.{identifier(kpi.model)} where kpi_id = $kpi_id",
             {"kpi_id": kpi_id, "built_at": build.built_at},
         )
         connection.execute("commit")
@@ -222,6 +225,15 @@ def _published_by(catalog: Catalog, ledger: Ledger) -> dict[str, set[str]]:
         if key[0] in proved and tuple(key) not in decided:
             proved[key[0]].add(definition_hash)
     return dict(proved)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    rows = connection.execute(
+        "select column_name from information_schema.columns where table_catalog = current_database()"
+        " and table_schema = 'kpi' and table_name = ?",
+        [table],
+    ).fetchall()
+    return {name for (name,) in rows}
 
 
 def _built_by(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi) -> tuple[str, str] | None:
