@@ -102,8 +102,8 @@ def test_a_contradiction_anywhere_holds_all_of_it_whatever_rows_come(warehouse: 
     done = again(warehouse, LATER, "2026-03-06T06:00:02")
     assert checks(done) == UNPROVED
     assert done.held[0].reason == (
-        "refactoring: definition def2 was recorded as a refactoring; computed from the same rows, 1 of 2 periods differ "
-        "(2026-01: 100 → 103). Restore the definition before it, or raise definition_version"
+        "refactoring: definition def2 was recorded as a refactoring; computed from the same rows, "
+        "1 of 2 periods differ (2026-01: 100 → 103). Restore the definition before it, or raise definition_version"
     )
     assert warehouse.published(VALUES) == [("2026-01", 100.0), ("2026-02", 110.0)]
     bring_in(warehouse, "2026-03-07T06:00:00")
