@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -51,6 +52,45 @@ def _workbook(values: list[Any], errors: list[str]) -> bytes:
     return content.getvalue()
 
 
+def _open_document() -> bytes:
+    """A sheet with a repeated empty row, and an error in the row below it, behind a repeated empty cell."""
+
+    def row(*cells: str, repeated: int = 1) -> str:
+        return f'<table:table-row table:number-rows-repeated="{repeated}">{"".join(cells)}</table:table-row>'
+
+    def cell(text: str, kind: str = "string") -> str:
+        facts = f'office:value-type="string" office:string-value="" calcext:value-type="{kind}"'
+        return (
+            f"<table:table-cell {facts if kind == 'error' else facts[:26]}><text:p>{text}</text:p></table:table-cell>"
+        )
+
+    spaces = {
+        "office": "urn:oasis:names:tc:opendocument:xmlns:office:1.0",
+        "table": "urn:oasis:names:tc:opendocument:xmlns:table:1.0",
+        "text": "urn:oasis:names:tc:opendocument:xmlns:text:1.0",
+        "calcext": "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0",
+    }
+    header = row(cell("x"), cell("y"), cell("order_id"), cell("ordered_at"), cell("amount"))
+    empty = row("<table:table-cell/>", repeated=3)
+    wrong = row('<table:table-cell table:number-columns-repeated="2"/>', cell("A"), cell("#REF!", "error"), cell("1"))
+    good = row('<table:table-cell table:number-columns-repeated="2"/>', cell("B"), cell("2026-11-01"), cell("1"))
+    names = " ".join(f'xmlns:{name}="{uri}"' for name, uri in spaces.items())
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as parts:
+        parts.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        parts.writestr(
+            "META-INF/manifest.xml",
+            '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+        )
+        parts.writestr(
+            "content.xml",
+            f"<office:document-content {names}><office:body><office:spreadsheet>"
+            f'<table:table table:name="S">{header}{empty}{wrong}{good}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    return content.getvalue()
+
+
 def _seconds(*years: int) -> pa.Array:
     """The first moments of those years as timestamps in seconds, in which they fit."""
     return pa.array(np.array([f"{year:04}-01-01" for year in years], "datetime64[s]"))
@@ -78,6 +118,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[str | None],
         [],
         [],
     ),
+    "open_document": ({"1.ods": _open_document()}, {"path": "open_document", "format": "excel"}, ["B"], [5]),
     "float_keys": (
         {
             "1.parquet": _parquet(order_id=[101, 102], ordered_at=DAYS, amount=[1, 2]),
@@ -202,6 +243,9 @@ def test_what_is_said(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> 
     reasons = company.sql("SELECT reason FROM raw._set_aside WHERE feed = 'excel_errors' ORDER BY source_line")
     assert [reason for (reason,) in reasons] == [
         f"column ordered_at: cell B{line} holds the error {error}" for line, error in enumerate(ERRORS, start=3)
+    ]
+    assert company.sql("SELECT reason FROM raw._set_aside WHERE feed = 'open_document'") == [
+        ("column ordered_at: cell D5 holds the error #REF!",)
     ]
     assert company.sql("SELECT note FROM raw.excel_errors ORDER BY _source_line") == [(None,), ("#REF!",)]
     assert "has errors that can't be read past, such as in B2 (#GETTING_DATA)" in str(
