@@ -42,6 +42,11 @@ GATE_WORDS = {
     "hold": ("held", "red"),
     "released": ("released", "yellow"),
 }
+GATE_LEGEND = {
+    "flagged": "published, though a check warns",
+    "held": "its newest candidate is held, what was published before stands",
+    "released": "published by a decision",
+}
 _CHECKS = re.compile(r"; (?=\w+: )")  # between the checks of a reason
 HELD_SHOWN = 8  # rows of the summary; `kpi held` has them all
 
@@ -139,7 +144,10 @@ def print_newest(
         if not shown:
             without.append(f"  {kpi.name}: {_why_nothing(kpi)}")
     title = f"{catalog.company}: newest published values"
-    print_table(console, columns, lines, title=title, caption=status_legend(str(line[5]) for line in lines))
+    caption = status_legend(str(line[5]) for line in lines)
+    gate = {str(line[6]) for line in lines} if verdicts else set()
+    meanings = "; ".join(f"{word} {meaning}" for word, meaning in GATE_LEGEND.items() if word in gate)
+    print_table(console, columns, lines, title=title, caption=caption + (f"\nGate: {meanings}." if meanings else ""))
     if without:
         console.print("Nothing published yet:", style="bold")
         for line in without:
