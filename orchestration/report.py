@@ -5,7 +5,6 @@ What needs a person comes first.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,7 +46,7 @@ GATE_LEGEND = {
     "held": "its newest candidate is held, what was published before stands",
     "released": "published by a decision",
 }
-_CHECKS = re.compile(r"; (?=\w+: )")  # between the checks of a reason
+LONGEST_REASON = 200  # characters of a reason that the summary shows in full
 HELD_SHOWN = 8  # rows of the summary; `kpi held` has them all
 
 
@@ -188,36 +187,47 @@ def print_series(
     rows: Sequence[Mapping[str, Any]],
     segment: str | None,
 ) -> None:
-    """The values of one KPI at a frequency: a row per period, a column per member."""
-    members = sorted({row["member"] for row in rows})
-    cells = {(row["time_period"], row["member"]): row for row in rows}
-    has_target = segment is None and kpi.target_at(freq) is not None
-    columns = [Column("period")]
-    for member in members:
-        columns.append(number_column("value" if member == "_T" else "unknown" if member == "_U" else member))
-    if segment is None:
-        columns += [number_column("change"), number_column("a year ago"), *([Column("target")] if has_target else [])]
-    lines: list[list[Cell]] = []
-    statuses: list[str] = []
-    for period in dict.fromkeys(row["time_period"] for row in rows):
-        found = [cells.get((period, member)) for member in members]
-        line: list[Cell] = [period, *(_value(row, kpi, catalog) if row else "" for row in found)]
-        first = next(row for row in found if row is not None)
-        if segment is None:
-            value = first["obs_value"]
-            line += [change(value, first[name], kpi.unit) for name in ("previous_value", "year_ago_value")]
-            line += [attained(kpi, value, freq)] if has_target else []
-        letters = [row["obs_status"] for row in found if row]
-        statuses += letters
-        lines.append([*line, " ".join(dict.fromkeys(letters))])
+    """The values of one KPI at a frequency: a row per period, for the total or with a column per member."""
     title = f"{kpi.name}, {FREQ_NAMES[freq]}" + ("" if segment else _target_words(catalog, kpi, freq))
+    columns, lines = _members(catalog, kpi, rows) if segment else _totals(catalog, kpi, freq, rows)
     if lines:
-        print_table(console, [*columns, Column("status")], lines, title=title, caption=status_legend(statuses))
+        legend = status_legend(row["obs_status"] for row in rows)
+        print_table(console, columns, lines, title=title, caption=legend)
     else:
         console.print(title, style="bold", highlight=False)
         console.print(f"Nothing is published: {_why_nothing(kpi)}.", highlight=False)
     console.print(kpi.description, style="dim", highlight=False)
     console.print(f"Owner {kpi.owner}; definition version {kpi.definition_version}.", style="dim", highlight=False)
+
+
+def _totals(
+    catalog: Catalog, kpi: CatalogKpi, freq: str, rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[Column], list[list[Cell]]]:
+    has_target = kpi.target_at(freq) is not None
+    columns = [Column("period"), *map(number_column, ("value", "change", "a year ago"))]
+    columns += [Column("target"), Column("status")] if has_target else [Column("status")]
+    lines: list[list[Cell]] = []
+    for row in rows:
+        changes = [change(row["obs_value"], row[name], kpi.unit) for name in ("previous_value", "year_ago_value")]
+        reached = [attained(kpi, row["obs_value"], freq)] if has_target else []
+        lines.append([row["time_period"], _value(row, kpi, catalog), *changes, *reached, row["obs_status"]])
+    return columns, lines
+
+
+def _members(
+    catalog: Catalog, kpi: CatalogKpi, rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[Column], list[list[Cell]]]:
+    """A value that isn't normal has the letter of its status behind it."""
+    members = sorted({row["member"] for row in rows})
+    cells: dict[tuple[str, str], Cell] = {}
+    for row in rows:
+        marked = row["obs_status"] not in ("A", "Q")
+        letter = f" {row['obs_status']}" if marked else ""
+        cells[row["time_period"], row["member"]] = styled(_value(row, kpi, catalog), (letter, "dim"))
+    columns = [Column("period"), *(number_column("unknown" if member == "_U" else member) for member in members)]
+    periods = dict.fromkeys(row["time_period"] for row in rows)
+    lines: list[list[Cell]] = [[period, *(cells.get((period, member), "") for member in members)] for period in periods]
+    return columns, lines
 
 
 def _target_words(catalog: Catalog, kpi: CatalogKpi, freq: str) -> str:
@@ -272,7 +282,7 @@ def print_held(console: Console, held: Sequence[tuple[str, str, str]]) -> None:
         newest.setdefault(kind, reason)
     rows: list[tuple[list[Cell], str]] = []
     for kind, codes in periods.items():
-        first, *others = _CHECKS.split(newest[kind])
+        first, *others = [newest[kind]] if len(newest[kind]) <= LONGEST_REASON else newest[kind].split("; ")
         rows.append(([kind[0], _shortened(codes)], first + (f" (and {len(others)} more)" if others else "")))
     kpis = len({kpi_id for kpi_id, _, _ in held})
     title = f"Held back: {len(held):,} period{'s' * (len(held) != 1)} of {kpis} KPI{'s' * (kpis != 1)}"

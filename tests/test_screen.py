@@ -97,6 +97,7 @@ def test_a_kpi_of_years_only_is_shown_without_being_asked_for_years(published: W
 def test_members_that_do_not_fit_beside_stand_below(published: Warehouse, width: int) -> None:
     told = printed("show", "revenue", "--segment", "country", width=width)
     assert len(re.findall(r"2\.1 M SEK", told)) == len(COUNTRIES) and set(COUNTRIES) <= set(told.split())
+    assert "O missing" in told and re.search(r"– O\b", told)  # the countries that the new definition lacks
 
 
 @pytest.mark.parametrize("width", WIDTHS)
