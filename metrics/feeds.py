@@ -127,10 +127,10 @@ class FeedSpec(Strict):
     )
     watermark: Literal["event", "delivery"] | CompleteThrough = Field(
         default="event",
-        description="How it is known up to which day nothing is missing. `event`: up to the newest time in"
-        " `time_column` of a row that isn't dated after its delivery. `delivery`: up to the day before the newest"
-        " file was written. `{complete_through: 2026-10-31}`: up to the day stated. A period that ends later is"
-        " incomplete, and is held.",
+        description="How it is known up to which day nothing is missing, today at the latest. `event`: up to the newest"
+        " time in `time_column`, of rows dated no later than their delivery. `delivery`: up to the day before the"
+        " newest file was written. `{complete_through: 2026-10-31}`: up to the day stated. A period that ends later"
+        " is incomplete, and is held.",
     )
     personal: dict[str, Literal["drop", "hash"]] = Field(
         default_factory=dict,

@@ -7,7 +7,13 @@ import re
 # Control characters but tab and line feed, line and paragraph separators, what turns the direction of the text around
 # it, and halves of characters, which the names of files can hold and nothing can print.
 _UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _LINE_BREAKS = re.compile(r"[\t\n]")
+
+
+def storable(text: str) -> bool:
+    """Whether a file or database can hold the text: it has no NUL character and no half of a surrogate pair."""
+    return _UNSTORABLE.search(text) is None
 
 
 def visible(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,9 +14,9 @@ from ruamel.yaml.events import AliasEvent, ScalarEvent
 from ruamel.yaml.reader import ReaderError
 
 from metrics.errors import NyckeltalError, Problems, did_you_mean
+from metrics.text import storable
 
 MAX_DEPTH = 50
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Strict(BaseModel):
@@ -43,7 +42,7 @@ class _PlainComposer(Composer):
         event = self.parser.peek_event()
         if isinstance(event, AliasEvent):
             raise _Refused(f"an alias (*{event.anchor}) is not supported; write the value out", event)
-        if isinstance(event, ScalarEvent) and _UNSTORABLE.search(event.value):
+        if isinstance(event, ScalarEvent) and not storable(event.value):
             raise _Refused(r"a text holds a character that can't be stored (\0, or half of a surrogate pair)", event)
         if self.depth == MAX_DEPTH:
             raise _Refused(f"nested more than {MAX_DEPTH} levels deep", event)

@@ -18,6 +18,7 @@ from metrics.errors import NyckeltalError, did_you_mean
 from metrics.periods import parse
 from metrics.private_files import OTHERS, make_data_dir
 from metrics.registry import require_adopted
+from metrics.text import storable
 from orchestration import decide_cli, ledger_cli, lookup_cli
 from orchestration.terminal import DONE, FAILED, console, print_csv, print_json, styled
 
@@ -279,6 +280,9 @@ def _plain(value: Any) -> Any:
 def main() -> None:
     """Runs the command; a user's mistake ends it with one line on standard error and exit status 2."""
     try:
+        for number, argument in enumerate(sys.argv[1:], 1):
+            if not storable(argument):
+                raise NyckeltalError("is not UTF-8 text, so it can't be stored", field=f"argument {number}")
         app()
     except NyckeltalError as error:
         console(stderr=True).print(styled(FAILED, str(error)), highlight=False, soft_wrap=True)

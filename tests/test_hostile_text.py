@@ -180,3 +180,14 @@ def test_names_and_reasons_are_shown_as_texts_by_every_command_and_in_pages(
         assert not {name for name in page.attributes if name.startswith("on")}
         for text in texts:
             assert " ".join(visible(text).split()) in " ".join(page.text.split())
+
+
+def test_an_argument_that_cannot_be_stored_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        sys, "argv", ["kpi", "reject", "revenue", "2026-01", "--reason", hostile.TEXTS["half a character"]]
+    )
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    assert capsys.readouterr().err == "✗ argument 5: is not UTF-8 text, so it can't be stored\n"
