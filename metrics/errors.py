@@ -116,16 +116,17 @@ def _place(error: BaseException) -> str:
     return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
 
 
+_FULL_OR_BROKEN = "the disk is full or broken"
 # DuckDB, dlt and SQLite have errors of their own for what the system refuses, but quote its words.
 _REFUSED = {
     os.strerror(number): os.strerror(number)
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES)
 } | {
     "database or disk is full": os.strerror(errno.ENOSPC),
-    "disk I/O error": os.strerror(errno.EIO),
+    "disk I/O error": _FULL_OR_BROKEN,  # what SQLite says of a full disk, too
     "attempt to write a readonly database": os.strerror(errno.EROFS),
 }
-_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), _FULL_OR_BROKEN)
 _DAMAGED = {
     "Could not read enough bytes": "the file is cut off",
     "Corrupt database file": "the file is damaged",

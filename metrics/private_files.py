@@ -39,7 +39,7 @@ def close_to_others() -> None:
     """Take others' rights on what stands in the data folder, as earlier versions left them some."""
     for entry in data_dir().iterdir():
         if entry.name not in _NOT_OURS and not entry.is_symlink():
-            with suppress(FileNotFoundError, PermissionError):  # a draft that is gone; another owner's file
+            with suppress(OSError):  # a draft that is gone, another owner's file, a read-only disk
                 mode = entry.stat().st_mode
                 if mode & OTHERS:
                     entry.chmod(mode & 0o7777 & ~OTHERS)

@@ -124,6 +124,7 @@ def test_a_damaged_log_of_the_warehouse_is_told(warehouse: Warehouse) -> None:
             duckdb.IOException("IO Error: Could not write file: No space left on device"),
             "No space left on device; make",
         ),
+        (sqlite3.OperationalError("disk I/O error"), "the disk is full or broken; make room, then run again"),
         (sqlite3.OperationalError("attempt to write a readonly database"), "Read-only file system"),
         (ValueError("of the program"), None),
     ],
