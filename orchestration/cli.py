@@ -63,7 +63,7 @@ def run(
     terminal = console()  # this very stream, also while the run sends what libraries print elsewhere
     with stage_display.shown(terminal) as stages:
         result = main_job.run(company, first, last, stages)
-    report.run_summary(terminal, result, published.newest_totals(result.catalog))
+    report.run_summary(terminal, company, result, published.newest_totals(result.catalog))
 
 
 @app.command()
@@ -204,7 +204,8 @@ def show(
     """The published values of one KPI."""
     from orchestration import published, report
 
-    catalog = Catalog.read(Company.load())
+    company = Company.load()
+    catalog = Catalog.read(company)
     kpi = catalog.kpi(kpi_id)
     freq = lookup_cli.known_freq(freq or kpi.main_freq, kpi)
     if segment is not None and segment not in kpi.segments:
@@ -214,7 +215,7 @@ def show(
     if as_json:
         print_json(rows)
         return
-    report.print_series(console(), catalog, kpi, freq, rows, segment)
+    report.print_series(console(), company, catalog, kpi, freq, rows, segment)
 
 
 @app.command()
@@ -232,7 +233,7 @@ def status(as_json: Json = False) -> None:
         found = {"newest": rows, "held": held, "reviews_overdue": overdue}
         print_json({"release": releases[0] if releases else None, **found})
         return
-    report.status(console(), catalog, releases, rows, held, overdue)
+    report.status(console(), company, catalog, releases, rows, held, overdue)
 
 
 @app.command()

@@ -19,9 +19,9 @@ from rich.text import Text
 
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
-from metrics.company import published_path
-from metrics.periods import FREQ_NAMES, parse
-from orchestration.formats import attained, change, number, status_legend, target
+from metrics.company import Company, published_path
+from metrics.periods import FREQ_NAMES, Period, later, parse, period_of
+from orchestration.formats import PERIODS, attained, change, number, status_legend, target
 from orchestration.run import RunResult
 from orchestration.stage_display import duration
 from orchestration.tables import (
@@ -50,7 +50,7 @@ LONGEST_REASON = 200  # characters of a reason that the summary shows in full
 HELD_SHOWN = 8  # rows of the summary; `kpi held` has them all
 
 
-def run_summary(console: Console, result: RunResult, rows: Sequence[Mapping[str, Any]]) -> None:
+def run_summary(console: Console, company: Company, result: RunResult, rows: Sequence[Mapping[str, Any]]) -> None:
     """After a run: what needs a person, each KPI's newest value, what was published, and how to ask for values."""
     command = sys.argv[0] if Path(sys.argv[0]).name == "kpi" else "kpi"
     refused = {one.key for one in result.release.held}
@@ -61,7 +61,7 @@ def run_summary(console: Console, result: RunResult, rows: Sequence[Mapping[str,
     console.print()
     _faults(console, result)
     print_held(console, [(one.kpi_id, one.time_period, one.reason) for one in result.release.held])
-    print_newest(console, result.catalog, rows, verdicts)
+    print_newest(console, company, result.catalog, rows, verdicts)
     release = result.release
     if release.release_id:
         console.print(
@@ -81,6 +81,7 @@ def run_summary(console: Console, result: RunResult, rows: Sequence[Mapping[str,
 
 def status(
     console: Console,
+    company: Company,
     catalog: Catalog,
     releases: Sequence[Mapping[str, Any]],
     rows: Sequence[Mapping[str, Any]],
@@ -94,7 +95,7 @@ def status(
         reminder = styled(("Reviews overdue:", "yellow"), f" {listed}. `kpi review` records a review.")
         console.print(reminder, highlight=False)
         console.print()
-    print_newest(console, catalog, rows, {})
+    print_newest(console, company, catalog, rows, {})
     if releases:
         newest = releases[0]
         console.print(f"Release {newest['sequence']} of {newest['published_at']:%Y-%m-%d %H:%M %Z}.")
@@ -116,7 +117,7 @@ def print_query(console: Console, names: Sequence[str], rows: Sequence[Sequence[
 
 
 def print_newest(
-    console: Console, catalog: Catalog, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, str]
+    console: Console, company: Company, catalog: Catalog, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, str]
 ) -> None:
     """Each KPI's newest published value, and that of its target's frequency where this is another.
 
@@ -141,7 +142,7 @@ def print_newest(
             if verdicts:
                 lines[-1].append(_gate_word(verdicts.get((kpi.kpi_id, row["freq"], row["time_period"]), "publish")))
         if not shown:
-            without.append(f"  {kpi.name}: {_why_nothing(kpi)}")
+            without.append(f"  {kpi.name}: {_why_nothing(company, kpi, kpi.main_freq)}")
     title = f"{catalog.company}: newest published values"
     caption = status_legend(str(line[5]) for line in lines)
     gate = {str(line[6]) for line in lines} if verdicts else set()
@@ -173,14 +174,34 @@ def _gate_word(verdict: str) -> Text:
     return styled(GATE_WORDS.get(verdict, (verdict, "default")))
 
 
-def _why_nothing(kpi: CatalogKpi) -> str:
+def _why_nothing(company: Company, kpi: CatalogKpi, freq: str) -> str:
+    """Why nothing is published of a KPI at a frequency, and from when on something will be."""
     if not kpi.supplied:
-        return f"not supplied, the company has no {', '.join(kpi.missing_entities)}"
-    return "nothing was let through"
+        return _not_supplied(kpi)
+    first = _first_period(company, kpi, freq)
+    if first is not None and first.end >= clock.today(company.time_zone):
+        looks_back = f" (it looks back {kpi.lookback})" if kpi.lookback else ""
+        return f"its first {PERIODS[freq]} is {first.code}, which ends on {first.end}{looks_back}"
+    return f"nothing was let through; `kpi held {kpi.kpi_id}` says why"
+
+
+def _first_period(company: Company, kpi: CatalogKpi, freq: str) -> Period | None:
+    """The first period that its feeds cover, with what it looks back on; None where it has no feed."""
+    starts = [company.feeds[feed].history_from for feed in kpi.feeds if feed in company.feeds]
+    if not starts:
+        return None
+    covered = later(max(starts), kpi.lookback) if kpi.lookback else max(starts)
+    period = period_of(freq, covered)
+    return period if period.start >= covered else period.next()
+
+
+def _not_supplied(kpi: CatalogKpi) -> str:
+    return f"not supplied, the company has no {', '.join(kpi.missing_entities)}"
 
 
 def print_series(
     console: Console,
+    company: Company,
     catalog: Catalog,
     kpi: CatalogKpi,
     freq: str,
@@ -195,7 +216,7 @@ def print_series(
         print_table(console, columns, lines, title=title, caption=legend)
     else:
         console.print(title, style="bold", highlight=False)
-        console.print(f"Nothing is published: {_why_nothing(kpi)}.", highlight=False)
+        console.print(f"Nothing is published: {_why_nothing(company, kpi, freq)}.", highlight=False)
     console.print(kpi.description, style="dim", highlight=False)
     console.print(f"Owner {kpi.owner}; definition version {kpi.definition_version}.", style="dim", highlight=False)
 
@@ -261,7 +282,7 @@ def print_catalog(console: Console, catalog: Catalog) -> None:
         cut = f"by {', '.join(kpi.segments)}" if kpi.segments else "total only"
         note = [styled((f"{kpi.level}; {kpi.unit}; {cut}; {kpi.owner}", "dim"))]
         if not kpi.supplied:
-            note.append(styled((f"; {_why_nothing(kpi)}", "yellow")))
+            note.append(styled((f"; {_not_supplied(kpi)}", "yellow")))
         rows.append(([kpi.kpi_id, kpi.name, kpi.domain, " ".join(kpi.freqs)], styled(*note)))
     columns = [Column("KPI"), Column("name", wraps=True), Column("domain"), Column("freqs")]
     print_with_notes(console, columns, rows, title=f"{catalog.company}: {len(catalog.kpis)} KPIs")

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company
+from metrics.errors import NyckeltalError
 from orchestration import formats, stage_display
 from orchestration.cli import app
 from orchestration.terminal import PlainConsole, console
@@ -43,6 +44,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         found.add(
             kpi("survey", freqs=("A",), unit="count", target=None, segments=()), {"2024": cells(40), "2025": cells(41)}
         )
+        found.feeds = {"orders": warehouse_factory.orders_feed()}  # since 2025
+        found.add(kpi("growth", lookback="15 months", segments=()))
         found.judge(*SPAN)
         found.publish(*SPAN)
         found.now("2026-03-20T06:00:00")
@@ -91,6 +94,12 @@ def test_a_kpi_of_years_only_is_shown_without_being_asked_for_years(published: W
     assert "2024" not in printed("as-of", "2026-03-20", "survey", "--last", "1")
     assert "Survey 2025 41" in words(printed("as-of", "2026-03-20"))
     assert "0 of 2 periods revised." in words(printed("revisions", "survey"))
+
+
+def test_a_kpi_that_looks_back_says_from_when_it_has_values(published: Warehouse) -> None:
+    first = "its first month is 2026-04, which ends on 2026-04-30 (it looks back 15 months)"
+    assert f"Growth: {first}" in words(printed("status"))
+    assert f"Nothing is published: {first}." in words(printed("show", "growth"))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -146,11 +155,11 @@ def test_numbers_are_short_and_never_nothing(value: float | None, unit: str, tex
 
 
 def run_stages(terminal: PlainConsole) -> None:
-    with pytest.raises(ZeroDivisionError), stage_display.shown(terminal) as stages:
+    with pytest.raises(NyckeltalError), stage_display.shown(terminal) as stages:
         with stages.stage("ingest"):
             stages.report("7 of 9 files")
         with stages.stage("models"):
-            raise ZeroDivisionError
+            raise NyckeltalError("no models")
 
 
 def test_the_stages_of_a_run_are_ticked_off_with_their_time() -> None:
