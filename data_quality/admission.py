@@ -6,7 +6,7 @@ It reads, and writes nothing: what a release does with the answer stands in `rel
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -35,7 +35,8 @@ class Held:
     """A key that may not be published, why, and the checks that failed or could not be evaluated.
 
     `candidate_hash` is that of the candidate on which a decision may be taken; None where there is none, as the
-    stored evidence isn't on what is in the warehouse now.
+    stored evidence isn't on what is in the warehouse now. `stands` says that no verdict holds the key, and that a
+    value of it is published: that one stands until a run judges what is there now.
     """
 
     kpi_id: str
@@ -44,6 +45,7 @@ class Held:
     reason: str
     checks: tuple[str, ...] = ()
     candidate_hash: str | None = None
+    stands: bool = False
 
     @property
     def key(self) -> Key:
@@ -76,14 +78,17 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     """
     committed = ledger.observations
     decisions = newest_decisions(ledger)
-    flawed = {key: flaw for key, item in offer.planned.items() if (flaw := _flaw(item, offer)) is not None}
+    published = _published(ledger)
+    flawed = {
+        key: replace(flaw, stands=key in published and _let_through(offer.verdicts.get(key), decisions))
+        for key, item in offer.planned.items()
+        if (flaw := _flaw(item, offer, published)) is not None
+    }
     rows = {key: _row(item, offer, catalog) for key, item in offer.planned.items() if key not in flawed}
 
     # What changes that mustn't shows in comparison only, so the admitted are compared until none is refused
     # any more: disclosure control, series breaks and revision types see what will be there. What the gate holds is
     # compared at first, where it was published before, so that a decision can name all that stands against it.
-    known = committed.group_by(["kpi_id", "freq", "time_period"]).aggregate([])
-    published = {tuple(row.values()) for row in known.to_pylist()}
     admitted = {key: row for key, row in rows.items() if key in published or _passes(offer.verdicts[key])}
     unproved = refactorings.unproved(catalog, ledger, offer.refactorings)
     changes: Changes = {
@@ -122,6 +127,39 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     )
 
 
+def unsettled(offer: Offer, ledger: Ledger | None) -> set[Key]:
+    """The offered keys that a run judges, whichever months it is of: those on whose candidate there is no sound
+    evidence, as they were never judged or have changed since, and those that are held.
+
+    A KPI that could not be built gives its published periods no other candidate: their verdicts stand. `ledger` is None
+    where there is none yet.
+    """
+    decisions = newest_decisions(ledger) if ledger else {}
+    published = _published(ledger) if ledger else set()
+    keys = set()
+    for key, item in offer.planned.items():
+        build, found = offer.loaded.builds.get(item.kpi.kpi_id), offer.verdicts.get(key)
+        is_built = build is not None and build.ok
+        judged_as_it_is = _flaw(item, offer, published) is None or (not is_built and key in published)
+        if not (judged_as_it_is and _let_through(found, decisions)):
+            keys.add(key)
+    return keys
+
+
+def _published(ledger: Ledger) -> set[Key]:
+    """The keys of which a value was ever published."""
+    known = ledger.observations.group_by(["kpi_id", "freq", "time_period"]).aggregate([])
+    return {(row["kpi_id"], row["freq"], row["time_period"]) for row in known.to_pylist()}
+
+
+def _let_through(found: Verdict | None, decisions: Decisions) -> bool:
+    """Whether a verdict, or a decision on what it is on, let its candidate through."""
+    if found is None:
+        return False
+    decision = decisions.get((*found.key, found.candidate_hash)) if found.candidate_hash else None
+    return _refusal(found, found.candidate_hash or "", (), decision) is None
+
+
 def newest_decisions(ledger: Ledger) -> Decisions:
     """The newest release or reject decision on each key and candidate hash."""
     return {
@@ -131,7 +169,7 @@ def newest_decisions(ledger: Ledger) -> Decisions:
     }
 
 
-def _flaw(item: Planned, offer: Offer) -> Held | None:
+def _flaw(item: Planned, offer: Offer, published: set[Key]) -> Held | None:
     """Why there is no sound evidence on the key's candidate, so that no decision helps; None when there is."""
     found: Verdict | None = offer.verdicts.get(item.key)
     candidate: Candidate | None = offer.loaded.candidates.get(item.key)
@@ -147,7 +185,9 @@ def _flaw(item: Planned, offer: Offer) -> Held | None:
         return held(verdict.reason(found.holding) or "has no candidate of a build that succeeded")
     if found.definition_hash != item.kpi.definition_hash or candidate.definition_hash != item.kpi.definition_hash:
         return held("was computed or judged by another definition than the catalogue's")
-    if found.batch_id != build.batch_id or candidate.batch_id != build.batch_id:
+    # What is held stays so, and what was published, whichever build of an equal candidate was judged.
+    is_older = found.batch_id != build.batch_id and _passes(found) and item.key not in published
+    if candidate.batch_id != build.batch_id or is_older:
         return held("was not judged in the newest batch")
     if found.candidate_hash != candidate.candidate_hash:
         return held("the candidate is not the one that was judged")

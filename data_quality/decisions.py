@@ -88,7 +88,7 @@ def decide(
         else:
             key = (kpi_id, asked.freq, asked.code)
             with warehouse.connect() as connection:
-                offered = offer.read(connection, company, catalog, asked.end, asked.end, only=key)
+                offered = offer.read(connection, catalog, asked.end, asked.end, only=key)
             today = clock.today(company.time_zone)
             on, overrides = _decidable(decision, key, offered, ledger, catalog, today, unreleased)
             if overrides and overrides["decision_id"] in unreleased:
@@ -174,7 +174,9 @@ def _decidable(
     """
     name = f"{key[0]} {key[2]}"
     if key not in offered.planned:
-        raise NyckeltalError(f"{name} is no period to judge: it hasn't ended, or lies before the data", field="period")
+        kpi = catalog.kpi(key[0])
+        why = "it hasn't ended" if kpi.observes(parse(key[2])) else f"its feeds cover it from {kpi.observable_from} on"
+        raise NyckeltalError(f"{name} is no period to judge: {why}", field="period")
     found = admission.admit(offered, ledger, catalog, today)
     held = found.held[0] if found.held else None
     candidate_hash = held.candidate_hash if held else found.admitted[key]["candidate_hash"]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import numpy as np
 import pandas as pd
 
-from data_quality import candidates, checks, expectations, verdict, warehouse
+from data_quality import admission, candidates, checks, expectations, offer, verdict, warehouse
 from data_quality.ledger import Ledger
-from data_quality.plan import Planned, plan
-from data_quality.verdict import CheckResult, Outcome, Verdict
+from data_quality.plan import Planned, history, plan
+from data_quality.verdict import CheckResult, Key, Outcome, Verdict
 from metrics import clock
 from metrics import company as deployment
 from metrics.catalog import Catalog
@@ -21,14 +21,26 @@ from metrics.company import Company
 from metrics.text import visible
 
 
-def judge(company: Company, catalog: Catalog, first: date, last: date) -> list[Verdict]:
-    """Judge every key whose period ended in [first, last] and before today; keep and give back the verdicts.
+def unsettled(catalog: Catalog) -> set[Key]:
+    """The keys of the whole history that a run judges, whichever months it is of; `admission.unsettled` says which.
+
+    Raises NyckeltalError when the warehouse isn't there or isn't free, or the ledger can't be read.
+    """
+    with warehouse.connect() as connection:
+        offered = offer.read(connection, catalog, *history(catalog))
+    return admission.unsettled(offered, Ledger.find(deployment.ledger_path()))
+
+
+def judge(
+    company: Company, catalog: Catalog, first: date, last: date, also: Collection[Key] = frozenset()
+) -> list[Verdict]:
+    """Judge every key whose period ended in [first, last] and before today, and those of `also`; keep the verdicts.
 
     Ordered as the catalogue, then by freq and period. What can't be evaluated is held.
     Raises NyckeltalError when the warehouse isn't there or isn't free, or the ledger can't be read.
     """
     with warehouse.connect() as connection:
-        planned = plan(connection, company, catalog, first, last)
+        planned = plan(catalog, first, last, also)
         if not planned:
             return []
         loaded = candidates.load(connection, catalog)

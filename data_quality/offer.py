@@ -15,7 +15,6 @@ from data_quality.plan import Planned, plan
 from data_quality.refactorings import Refactoring
 from data_quality.verdict import Key, Verdict
 from metrics.catalog import Catalog
-from metrics.company import Company
 
 # A sum to date is a value only where the input covers the whole time that it adds up.
 _ROWS = """
@@ -63,22 +62,21 @@ class Offer:
 
 def read(
     connection: duckdb.DuckDBPyConnection,
-    company: Company,
     catalog: Catalog,
     first: date,
     last: date,
     only: Key | None = None,
 ) -> Offer:
     """The offer of the keys whose period ended in [first, last], or of one of them, from an open warehouse."""
-    planned = {item.key: item for item in plan(connection, company, catalog, first, last) if only in (None, item.key)}
+    planned = {item.key: item for item in plan(catalog, first, last) if only in (None, item.key)}
     loaded = candidates.load(connection, catalog, since=first)
     # Of protected KPIs always all, as they tell of each other.
-    observable: dict[str, date | None] = {kpi.kpi_id: None for kpi in catalog.kpis if kpi.protected and kpi.supplied}
-    observable |= {item.kpi.kpi_id: item.observable_from for item in planned.values()}
-    rows = {
-        kpi_id: connection.execute(_ROWS, {"kpi_id": kpi_id, "observable_from": observable[kpi_id]}).to_arrow_table()
-        for kpi_id in sorted(observable)
-    }
+    kpis = {kpi.kpi_id: kpi for kpi in catalog.kpis if kpi.protected and kpi.supplied}
+    kpis |= {item.kpi.kpi_id: item.kpi for item in planned.values()}
+    rows = {}
+    for kpi_id, kpi in sorted(kpis.items()):
+        asked = {"kpi_id": kpi_id, "observable_from": kpi.observable_from}
+        rows[kpi_id] = connection.execute(_ROWS, asked).to_arrow_table()
     feeds: dict[str, FeedState] = {}
     if warehouse.has_table(connection, "raw", "_feeds"):
         query = "select feed, watermark, newest_delivery, outstanding from raw._feeds"

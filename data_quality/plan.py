@@ -1,30 +1,22 @@
-"""Which keys (KPI, freq, time_period) a gate must judge: a key that is planned and has no candidate is held."""
+"""Which keys (KPI, freq, time_period) there are to judge: a key that is planned and has no candidate is held."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import duckdb
-
-from data_quality.warehouse import has_table
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
-from metrics.company import Company
-from metrics.periods import Period, later, periods_between
+from metrics.periods import Period, periods_between
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One key to judge.
-
-    `observable_from` is the first day that the KPI's whole input covers, with its look-back; `is_over` says whether the
-    last day that the value is computed from has passed.
-    """
+    """One key to judge. `is_over` says whether the last day that the value is computed from has passed."""
 
     kpi: CatalogKpi
     period: Period
-    observable_from: date | None
     is_over: bool
 
     @property
@@ -34,37 +26,30 @@ class Planned:
 
 
 def plan(
-    connection: duckdb.DuckDBPyConnection, company: Company, catalog: Catalog, first: date, last: date
+    catalog: Catalog, first: date, last: date, also: Collection[tuple[str, str, str]] = frozenset()
 ) -> list[Planned]:
-    """Every key of the supplied KPIs whose period ended in [first, last] and before today.
+    """Every key of the supplied KPIs whose period ended in [first, last], and those of `also`, by KPI and freq.
 
-    Periods wholly before the KPI is observable are left out. One that is observable in part is planned: it fails for
-    incomplete inputs, which is better than being forgotten.
+    Only periods that ended before today are planned, and only observable ones: a period that begins before the feeds'
+    history does, or before what the KPI looks back on, can't be computed, and is neither judged nor held.
     """
-    history = _history(connection, company)
-    yesterday = clock.today(company.time_zone) - timedelta(days=1)
+    yesterday = clock.today(catalog.calendar.time_zone) - timedelta(days=1)
+    start, end = history(catalog) if also else (first, last)
+    start, end = min(start, first), min(max(end, last), yesterday)
     planned = []
     for kpi in catalog.kpis:
         if not kpi.supplied:
             continue
-        observable = _observable_from(kpi, history)
-        start = first if observable is None else max(first, observable)
         for freq in kpi.freqs:
-            for period in periods_between(freq, start, min(last, yesterday)):
-                planned.append(Planned(kpi, period, observable, kpi.reaches_to(period) <= yesterday))
+            for period in periods_between(freq, max(start, kpi.observable_from or start), end):
+                item = Planned(kpi, period, kpi.reaches_to(period) <= yesterday)
+                if kpi.observes(period) and (first <= period.end <= last or item.key in also):
+                    planned.append(item)
     return planned
 
 
-def _history(connection: duckdb.DuckDBPyConnection, company: Company) -> dict[str, date]:
-    """The first day of each feed: as its last ingest knew it, else as the company states it."""
-    history = {name: feed.history_from for name, feed in company.feeds.items()}
-    if has_table(connection, "raw", "_feeds"):
-        history.update(connection.execute("select feed, history_from from raw._feeds").fetchall())
-    return history
-
-
-def _observable_from(kpi: CatalogKpi, history: dict[str, date]) -> date | None:
-    starts = [history[feed] for feed in kpi.feeds if history.get(feed) is not None]
-    if not starts:
-        return None
-    return later(max(starts), kpi.lookback) if kpi.lookback else max(starts)
+def history(catalog: Catalog) -> tuple[date, date]:
+    """The first day that any supplied KPI's feeds cover, and yesterday."""
+    today = clock.today(catalog.calendar.time_zone)
+    starts = [kpi.observable_from for kpi in catalog.kpis if kpi.supplied and kpi.observable_from]
+    return min(starts, default=today), today - timedelta(days=1)

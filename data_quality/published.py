@@ -18,13 +18,22 @@ from data_quality.ledger_verify import verify
 from metrics import company as deployment
 from metrics.catalog import Catalog
 from metrics.errors import NyckeltalError, disk_faults_told
+from metrics.periods import parse
 from metrics.private_files import make_data_dir
 from metrics.quoting import identifier, literal
 
 _CATALOG_COLUMNS = (
     *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "level", "owner", "objective"),
     *("target", "target_freq", "target_note", "review", "freqs", "segments", "metric", "standard"),
-    *("definition_version", "definition_hash", "supplied", "missing_entities", "protected", "disclosure_threshold"),
+    *(
+        "definition_version",
+        "definition_hash",
+        "observable_from",
+        "supplied",
+        "missing_entities",
+        "protected",
+        "disclosure_threshold",
+    ),
 )
 
 
@@ -130,7 +139,7 @@ def _write(ledger: Ledger, draft: Path) -> None:
         sources = {
             "ledger_releases": ledger.rows("releases"),
             "ledger_observations": ledger.observations,
-            "ledger_verdicts": ledger.verdicts,
+            "ledger_verdicts": _with_starts(ledger.verdicts),
             "ledger_decisions": ledger.sealed_decisions(),
         }
         sources["release_dates"] = tables.release_dates(
@@ -149,6 +158,13 @@ def _write(ledger: Ledger, draft: Path) -> None:
         connection.execute("detach published")  # checkpoints and closes the file: no .wal is left
 
 
+def _with_starts(verdicts: pa.Table) -> pa.Table:
+    """The verdicts with the first day of their period (`period_start`)."""
+    codes = verdicts.column("time_period").combine_chunks().dictionary_encode()
+    starts = pa.array([parse(code).start for code in codes.dictionary.to_pylist()], pa.date32())
+    return verdicts.append_column("period_start", starts.take(codes.indices))
+
+
 def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     kpis = [
         {
@@ -158,14 +174,15 @@ def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> No
         | {"currency": catalog.reporting_currency}
         for kpi in catalog.kpis
     ]
-    numbers = {
+    types = {
+        "observable_from": pa.date32(),
         "target": pa.float64(),
         "definition_version": pa.int64(),
         "disclosure_threshold": pa.int64(),
         "supplied": pa.bool_(),
         "protected": pa.bool_(),
     }
-    schema = pa.schema([(name, numbers.get(name, pa.string())) for name in (*_CATALOG_COLUMNS, "currency")])
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in (*_CATALOG_COLUMNS, "currency")])
     objectives = [{"objective": key, **objective.model_dump()} for key, objective in catalog.objectives.items()]
     kept = pa.schema([(name, pa.string()) for name in ("objective", "name", "perspective", "description")])
     _fill(connection, "catalog", kpis, schema)

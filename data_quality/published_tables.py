@@ -1,8 +1,8 @@
 """What stands in the published file: its tables, views and macro in SQL, and a comment on every table and column.
 
-The queries read the relations ledger_releases, ledger_observations, ledger_verdicts and ledger_decisions (rows that
-count, with `sequence`), release_dates (below), and the tables catalog and objectives, which `published.py` fills from
-the newest release's definitions.
+The queries read the relations ledger_releases, ledger_observations, ledger_verdicts (with `period_start`) and
+ledger_decisions (rows that count, with `sequence`), release_dates (below), and the tables catalog and objectives, which
+`published.py` fills from the newest release's definitions.
 """
 
 from __future__ import annotations
@@ -75,6 +75,8 @@ order by kpi_id, freq, segment, member, period_start
 """
 
 # A release decision counts while no other check fails than those it names. The newest on a candidate is the one.
+# What an earlier version of the project, or of the company's feeds, held of a period that isn't observable, or of what
+# isn't adopted any more, waits for nothing.
 VERDICTS = """
 with judged as (
     select *, list_filter(
@@ -93,6 +95,7 @@ decided as (
 )
 select
     j.kpi_id, j.freq, j.time_period, j.verdict,
+    (j.verdict = 'hold' and d.decision is distinct from 'release') or d.decision is not distinct from 'reject' as held,
     coalesce(list_aggregate(list_transform(
         list_filter(failing, lambda one: (one->>'severity') is distinct from 'warning'
             or (one->>'outcome') = 'not_evaluated' or j.verdict <> 'hold'),
@@ -106,6 +109,11 @@ left join decided d
     and (d.decision = 'reject' or list_has_all(
         cast(cast(d.checks as json) as varchar[]), list_transform(failing, lambda one: one->>'check')
     ))
+left join kpi.catalog c on c.kpi_id = j.kpi_id
+where not held or (
+    c.supplied and list_contains(string_split(c.freqs, ', '), j.freq)
+    and coalesce(j.period_start >= c.observable_from, true)
+)
 order by j.kpi_id, j.freq, j.time_period
 """
 
@@ -247,12 +255,15 @@ COLUMN_COMMENTS = {
     "metric": "The dbt metric behind it",
     "standard": "The standard that it follows",
     "currency": "The company's reporting currency (ISO 4217)",
+    "observable_from": "The first day that its feeds cover, with what it looks back on: no period that begins before it"
+    " has a value; NULL where it isn't supplied",
     "supplied": "Whether the company supplies the input that it needs",
     "missing_entities": "The input entities that the company doesn't supply, with commas between",
     "protected": "Whether it reads personnel data, so that disclosure control holds for it",
     "disclosure_threshold": "The least number of persons behind a published cell of a protected KPI",
     "perspective": "The balanced scorecard's perspective: financial, customer, process, learning; or sustainability",
     "verdict": "publish, publish_flagged or hold",
+    "held": "Whether it is held back: the verdict is hold and no decision releases it, or a decision rejects it",
     "reason": "The checks that hold it, with what they found; of a flagged one those that warn",
     "checks": "Every check with its outcome, figure and limit (JSON)",
     "batch_id": "The dbt build that computed the candidates",

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from data_quality import admission, ledger_compact, offer, published, readiness, verdict, warehouse
-from data_quality.admission import Changes, Held
+from data_quality.admission import Admission, Held
 from data_quality.ledger import VERDICTS, ConcurrentRelease, Ledger
 from data_quality.ledger_lock import releasing
 from data_quality.offer import Offer
@@ -71,7 +71,7 @@ def publish(company: Company, catalog: Catalog, first: date, last: date) -> Rele
     """
     with releasing():  # releases on one machine come after each other; one from elsewhere the ledger itself refuses
         with warehouse.connect() as connection:
-            offered = offer.read(connection, company, catalog, first, last)
+            offered = offer.read(connection, catalog, first, last)
         return release(offered, company, catalog)
 
 
@@ -94,7 +94,7 @@ def _release(offered: Offer, company: Company, catalog: Catalog) -> Release:
     now, today = clock.now(), clock.today(company.time_zone)
     newest = ledger.newest
     found = admission.admit(offered, ledger, catalog, today)
-    verdicts = _new_verdicts(ledger, offered, found.changes)
+    verdicts = _new_verdicts(ledger, offered, found)
     catalog_text = catalog.definitions_json
     row = None
     news = found.new.num_rows or verdicts.num_rows or ledger.unsealed_decisions()
@@ -118,7 +118,7 @@ def _release(offered: Offer, company: Company, catalog: Catalog) -> Release:
         appended_observations=found.new.num_rows,
         unchanged=found.incoming.num_rows - found.new.num_rows,
         appended_verdicts=verdicts.num_rows,
-        held=found.held,
+        held=tuple(one for one in found.held if not one.stands),
     )
 
 
@@ -127,20 +127,16 @@ def _batches(offer: Offer) -> set[str]:
     return {build.batch_id for build in builds if build is not None and build.batch_id}
 
 
-def _new_verdicts(ledger: Ledger, offer: Offer, changes: Changes) -> pa.Table:
+def _new_verdicts(ledger: Ledger, offer: Offer, admitted: Admission) -> pa.Table:
     """The verdicts on the candidates as they are now that differ from what the ledger holds of their keys.
 
     For a key that is held as it differs from what was published, that is one more check that fails.
     """
-    rows = []
+    changes, rows = admitted.changes, []
+    stands = {one.key for one in admitted.held if one.stands}
     for key, item in offer.planned.items():
-        found = offer.verdicts.get(key)
-        candidate, build = offer.loaded.candidates.get(key), offer.loaded.builds.get(item.kpi.kpi_id)
-        if (
-            found is None
-            or found.candidate_hash != (candidate.candidate_hash if candidate else None)
-            or found.batch_id != (build.batch_id if build else None)
-        ):
+        found, candidate = offer.verdicts.get(key), offer.loaded.candidates.get(key)
+        if found is None or key in stands or found.candidate_hash != (candidate.candidate_hash if candidate else None):
             continue
         answer = verdict.answer(found.checks, item.kpi.severities)
         if key in changes:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Literal
 
-import duckdb
 import pyarrow.compute as pc
 
 from data_quality import admission, offer, warehouse
 from data_quality.admission import Held
 from data_quality.ledger import Ledger
 from data_quality.offer import FeedState, Offer
-from data_quality.plan import Planned
+from data_quality.plan import history
 from data_quality.verdict import CheckResult, Key
 from metrics import clock
 from metrics import company as deployment
 from metrics.catalog import Catalog
 from metrics.company import Company
 
-# What can be done about a key that waits. "decide": somebody may; "rejected": somebody did; "start of history": the
-# same as decide, yet its period begins before the data does; "judge again": the evidence isn't on what is there now.
-State = Literal["decide", "rejected", "start of history", "judge again"]
+# What can be done about a key that waits. "decide": somebody may; "rejected": somebody did; "judge again": the evidence
+# isn't on what is there now, and the next run's will be.
+State = Literal["decide", "rejected", "judge again"]
 
 
 @dataclass(frozen=True)
@@ -51,23 +48,18 @@ class Waiting:
 def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
     """Every judged key that a release would hold now, in the catalogue's order, with the evidence.
 
-    One that was built anew and not judged again waits for nothing while its total is as published.
+    These are the keys that `kpi.verdicts` calls held, as of the newest release.
     Raises NyckeltalError when the warehouse or the ledger can't be read.
     """
     with warehouse.connect() as connection:
-        span = _judged_span(connection)
-        if span is None:
-            return []
-        offered = offer.read(connection, company, catalog, *span)
+        offered = offer.read(connection, catalog, *history(catalog))
     ledger = Ledger.open(deployment.ledger_path(), make=False)
     found = admission.admit(offered, ledger, catalog, clock.today(company.time_zone))
     decisions = admission.newest_decisions(ledger)
     published, candidates = _published_totals(ledger), _candidate_totals(offered)
     result = []
     for held in found.held:
-        if held.key not in offered.verdicts:
-            continue
-        if held.candidate_hash is None and _same(published.get(held.key), candidates.get(held.key)):
+        if held.stands or held.key not in offered.verdicts:
             continue
         item, failing = offered.planned[held.key], offered.verdicts[held.key].failing
         failing += found.changes.get(held.key, ())
@@ -80,7 +72,7 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
                 kpi_id=held.kpi_id,
                 freq=held.freq,
                 time_period=held.time_period,
-                state=_state(held, item, standing),
+                state=_state(held, standing),
                 reason=held.reason,
                 checks=failing,
                 published_value=before,
@@ -94,22 +86,10 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
     return result
 
 
-def _state(held: Held, item: Planned, standing: dict[str, Any] | None) -> State:
+def _state(held: Held, standing: dict[str, Any] | None) -> State:
     if held.candidate_hash is None:
         return "judge again"
-    if standing and standing["decision"] == "reject":
-        return "rejected"
-    if item.observable_from is not None and item.period.start < item.observable_from:
-        return "start of history"
-    return "decide"
-
-
-def _judged_span(connection: duckdb.DuckDBPyConnection) -> tuple[date, date] | None:
-    """The last days of the first and of the last period that the gate has judged."""
-    if not warehouse.has_table(connection, "kpi", "verdicts"):
-        return None
-    row = connection.execute("select min(period_end), max(period_end) from kpi.verdicts").fetchone()
-    return (row[0], row[1]) if row and row[0] else None
+    return "rejected" if standing and standing["decision"] == "reject" else "decide"
 
 
 def _published_totals(ledger: Ledger) -> dict[Key, float | None]:
@@ -130,10 +110,6 @@ def _candidate_totals(offered: Offer) -> dict[Key, float | None]:
         for row in rows.filter(pc.equal(rows.column("segment"), "_T")).select(columns).to_pylist():
             totals[row["kpi_id"], row["freq"], row["time_period"]] = row["obs_value"]
     return totals
-
-
-def _same(one: float | None, other: float | None) -> bool:
-    return one is not None and other is not None and math.isclose(one, other)
 
 
 def _change(value: float | None, before: float | None, unit: str) -> float | None:

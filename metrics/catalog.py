@@ -55,6 +55,8 @@ class CatalogKpi(BaseModel):
 
     `feeds` are all upstream; `inputs` are, by feed, the raw columns that its values depend on (its adopted segments'
     among them). `covers` are the KPIs whose totals depend on no input but those that its own total depends on.
+    `observable_from` is the first day that all its feeds cover, with what it looks back on; None where it isn't
+    supplied.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,6 +99,7 @@ class CatalogKpi(BaseModel):
     tells: tuple[Told, ...]
     contributions: Contributions | None = None
     lookback: str | None
+    observable_from: date | None = None
     matures_after: str | None
     breaks: tuple[str, ...]
     min_n_obs: int
@@ -132,6 +135,10 @@ class CatalogKpi(BaseModel):
     def target_at(self, freq: str) -> float | None:
         """The target for values of that frequency; None where none is stated (a yearly sum has no weekly target)."""
         return self.target if self.target_freq in (None, freq) else None
+
+    def observes(self, period: Period) -> bool:
+        """Whether its feeds cover the period and what it looks back on: else the period is not observable."""
+        return self.observable_from is None or period.start >= self.observable_from
 
     def breaks_in(self, period: Period) -> bool:
         """Whether the data's methodology changed in the period: by the definition, it is the first of a new series."""

@@ -170,7 +170,9 @@ def compile_company(company: Company, planned: CompanyPlan | None = None) -> dic
     for one in planned.kpis:
         files[f"kpi/{one.plan.kpi.model}.sql"] = kpi_sql(one.plan, planned.bases, one.current.hash)
     files["kpi/candidates.sql"] = candidates_sql([one.plan for one in planned.kpis])
-    files["catalog.json"] = _catalog(company, [_entry(one, planned.kpis) for one in planned.kpis], planned.identities)
+    files["catalog.json"] = _catalog(
+        company, [_entry(company, one, planned.kpis) for one in planned.kpis], planned.identities
+    )
     return files
 
 
@@ -270,11 +272,12 @@ def _base_models(base: Base, lineage: Lineage) -> dict[str, str]:
     return base_models(base, inputs_of(base, columns, definition_hash(lineage.parts(base_models(base)))))
 
 
-def _entry(defined: Defined, adopted: Sequence[Defined]) -> CatalogKpi:
+def _entry(company: Company, defined: Defined, adopted: Sequence[Defined]) -> CatalogKpi:
     one, upstream = defined.plan, defined.upstream
     supplied = [other for other in adopted if other is not defined and other.upstream.supplied]
     definition, adoption = one.kpi.definition, one.kpi.adoption
     persons = definition.persons
+    starts = [company.feeds[feed].history_from for feed in upstream.feeds]
     return CatalogKpi(
         kpi_id=one.kpi.id,
         name=definition.name,
@@ -314,6 +317,7 @@ def _entry(defined: Defined, adopted: Sequence[Defined]) -> CatalogKpi:
         tells=one.tells,
         contributions=one.contributions,
         lookback=one.lookback,
+        observable_from=one.observable_from(max(starts)) if upstream.supplied and starts else None,
         matures_after=definition.matures_after,
         breaks=definition.breaks,
         min_n_obs=definition.reliable_n_obs,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 
 from sqlglot import exp, parse_one
@@ -15,7 +16,7 @@ from sqlglot import exp, parse_one
 from metrics.catalog import Contributions, Told
 from metrics.cohorts import cohort_query, conversions_leaf, metric_of
 from metrics.leaves import Cohort, LeafQuery, Window, leaf_query
-from metrics.periods import FREQS, PART_OF_WEEK
+from metrics.periods import FREQS, PART_OF_WEEK, later, period_of
 from metrics.persons import contributions, tells
 from metrics.registry import Kpi, Persons
 from metrics.semantic import SemanticLayer
@@ -89,8 +90,8 @@ class Base:
 class KpiPlan:
     """How one KPI is computed. The expressions are over leaf columns.
 
-    A ratio is a ratio metric, a derived one whose expression is one division, or a conversion rate. `windows` are the
-    lengths of its cumulative metrics' windows.
+    A ratio is a ratio metric, a derived one whose expression is one division, or a conversion rate. `windows` are
+    those of its cumulative metrics, by leaf.
     """
 
     kpi: Kpi
@@ -98,8 +99,8 @@ class KpiPlan:
     numerator_metric: str | None
     denominator_metric: str | None
     leaves: tuple[str, ...]
-    offsets: tuple[Leaf, ...]
-    windows: tuple[str, ...]
+    uses: tuple[Leaf, ...]
+    windows: dict[str, Window]
     to_date: bool
     freqs: tuple[str, ...]
     tells: tuple[Told, ...]
@@ -112,10 +113,31 @@ class KpiPlan:
     n_persons_denominator: exp.Expr | None
 
     @property
+    def offsets(self) -> tuple[Leaf, ...]:
+        """The leaves of an earlier period."""
+        return tuple(leaf for leaf in self.uses if leaf.offset)
+
+    @property
     def lookback(self) -> str | None:
         """How far back it looks, None when only at its own period."""
-        spans = [leaf.offset for leaf in self.offsets] + list(self.windows)
+        spans = [leaf.offset for leaf in self.offsets] + [one.length for one in self.windows.values() if one.length]
         return self.kpi.definition.lookback or max(spans, key=days_in, default=None)
+
+    def observable_from(self, history_from: date) -> date:
+        """The first day of the first period that can be computed, where its feeds' history begins on a day.
+
+        A period before that lacks rows of its own, of the earlier period that it is compared with, or of its window.
+        """
+        stated = self.kpi.definition.lookback
+        days = [later(history_from, stated) if stated else history_from]
+        for leaf in self.uses:
+            day, window = history_from, self.windows.get(leaf.metric)
+            if window and window.length:
+                day = later(day, window.length)
+            elif window and window.since:
+                day = _next_start(window.since, day)
+            days.append(later(day, leaf.offset) if leaf.offset else day)
+        return max(days)
 
 
 def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
@@ -155,10 +177,8 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         numerator_metric=numerator_metric,
         denominator_metric=denominator_metric,
         leaves=leaves,
-        offsets=tuple(sorted(leaf for leaf in arithmetic.leaves if leaf.offset)),
-        windows=tuple(
-            window.length for leaf in leaves if (window := window_of(metric_of(leaf), layer)) and window.length
-        ),
+        uses=tuple(sorted(arithmetic.leaves)),
+        windows={leaf: window for leaf in leaves if (window := window_of(metric_of(leaf), layer))},
         to_date=kpi.adoption.to_date and adds_up,
         freqs=freqs,
         tells=tells(definition, layer),
@@ -240,6 +260,12 @@ def days_in(duration: str) -> float:
     """About how many days a duration ("1 year", "90 days") has, to compare durations by."""
     count, unit = duration.split()
     return int(count) * _DAYS[unit.removesuffix("s")]
+
+
+def _next_start(grain: str, day: date) -> date:
+    """The first day on or after that one with which a week, month, quarter or year begins."""
+    period = period_of({"week": "W", "month": "M", "quarter": "Q", "year": "A"}[grain], day)
+    return day if period.start == day else period.next().start
 
 
 def conversion_metrics(metric_name: str, layer: SemanticLayer) -> Iterator[Any]:

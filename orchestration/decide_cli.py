@@ -14,7 +14,7 @@ from metrics.catalog import Catalog
 from metrics.company import Company
 from metrics.errors import NyckeltalError
 from metrics.periods import parse
-from orchestration.lock import writing
+from orchestration.lock import Busy, writing
 from orchestration.terminal import console, print_json
 
 if TYPE_CHECKING:  # Delta and Arrow take a third of a second to import; other commands don't need them.
@@ -37,26 +37,32 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 @app.command()
 def held(
     kpi_id: Annotated[str | None, typer.Argument(metavar="[KPI]", help="This one's, with all the evidence.")] = None,
-    whole: Annotated[bool, typer.Option("--all", help="Also periods that begin before the data does.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every key that waits, with its state.")] = False,
 ) -> None:
-    """What waits for a decision, and the evidence: checks that fail, published and new value, state of the feeds."""
+    """What is held and waits for a decision, and the evidence: failing checks, published and new value, state of feeds.
+
+    While a run writes the warehouse, it is what the newest release says, without the new values and the feeds.
+    """
     company = Company.load()
     catalog = Catalog.read(company)
     kpi = catalog.kpi(kpi_id) if kpi_id is not None else None
     from data_quality.waiting import waiting
-    from orchestration import decide_report
+    from orchestration import decide_report, published
 
-    with writing():
-        found = waiting(company, catalog)
+    try:
+        with writing():
+            found = waiting(company, catalog)
+    except Busy:
+        found = published.waiting(company, catalog)
+        typer.echo(f"A run is going on. {decide_report.AS_RELEASED}", err=True)
     if kpi is not None:
         found = [one for one in found if one.kpi_id == kpi.kpi_id]
     if as_json:
         print_json([asdict(one) for one in found])
     elif kpi is not None:
-        decide_report.evidence(console(), catalog, kpi, found, whole)
+        decide_report.evidence(console(), catalog, kpi, found)
     else:
-        decide_report.overview(console(), catalog, found, whole)
+        decide_report.overview(console(), catalog, found)
 
 
 @app.command()

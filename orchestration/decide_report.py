@@ -8,7 +8,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from data_quality.decisions import Decided
 from data_quality.verdict import CheckResult
@@ -19,20 +18,17 @@ from orchestration.tables import Cell, Column, number_column, print_with_notes
 from orchestration.terminal import DONE, styled
 
 NOT_AUTHENTICATED = "recorded, not authenticated"
+AS_RELEASED = "This is what the newest release says; the new values and the feeds' state show when it has ended."
 STATES = {
     "decide": "waits for a decision",
     "rejected": "was rejected",
     "judge again": "must be built and judged again: no decision helps",
-    "start of history": "begins before the data does",
 }
 
 
-def overview(console: Console, catalog: Catalog, found: Sequence[Waiting], whole: bool) -> None:
+def overview(console: Console, catalog: Catalog, found: Sequence[Waiting]) -> None:
     """What waits, by what can be done about it; what somebody may decide on comes first."""
     by_state = {state: [one for one in found if one.state == state] for state in STATES}
-    start = by_state.pop("start of history")
-    if whole:
-        by_state["start of history"] = start
     for state, ones in by_state.items():
         if ones:
             _print_waiting(console, catalog, STATES[state], ones)
@@ -44,14 +40,11 @@ def overview(console: Console, catalog: Catalog, found: Sequence[Waiting], whole
         console.print(f'  kpi reject {one.kpi_id} {one.time_period} --reason "…" --by …', highlight=False)
     else:
         console.print(styled(("Nothing waits for a decision.", "green")))
-    if start and not whole:
-        console.print(_before_the_data(len(start)))
 
 
-def evidence(console: Console, catalog: Catalog, kpi: CatalogKpi, found: Sequence[Waiting], whole: bool) -> None:
+def evidence(console: Console, catalog: Catalog, kpi: CatalogKpi, found: Sequence[Waiting]) -> None:
     """All that is known of each period of a KPI that waits."""
-    shown = [one for one in found if whole or one.state != "start of history"]
-    for one in shown:
+    for one in found:
         table = Table(title=f"{one.kpi_id} {one.time_period} {STATES[one.state]}", title_justify="left", box=None)
         table.add_column(style="dim", no_wrap=True)
         table.add_column(overflow="fold")
@@ -79,11 +72,8 @@ def evidence(console: Console, catalog: Catalog, kpi: CatalogKpi, found: Sequenc
         table.add_row("may decide", f"{names} ({NOT_AUTHENTICATED})")
         console.print(table)
         console.print()
-    hidden = len(found) - len(shown)
     if not found:
         console.print(styled((f"Nothing is held for {kpi.kpi_id}.", "green")))
-    elif hidden:
-        console.print(_before_the_data(hidden))
 
 
 def decided(console: Console, catalog: Catalog, done: Decided, today: date) -> None:
@@ -112,10 +102,6 @@ def decided(console: Console, catalog: Catalog, done: Decided, today: date) -> N
         lines.append(styled(f"  Before: {_standing(done.overrides)}"))
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)
-
-
-def _before_the_data(count: int) -> Text:
-    return styled((f"{count:,} periods are held as they begin before the data does; --all lists them.", "dim"))
 
 
 def _print_waiting(console: Console, catalog: Catalog, title: str, found: Sequence[Waiting]) -> None:

@@ -19,11 +19,15 @@ from metrics.errors import NyckeltalError
 from metrics.private_files import close_to_others, make_data_dir, private_files
 
 
+class Busy(NyckeltalError):
+    """Another process is writing to the data folder."""
+
+
 @contextmanager
 def writing() -> Iterator[None]:
     """Holds the data folder's lock; may be nested within one process.
 
-    Raises NyckeltalError when another process holds it, or the folder can't be written.
+    Raises Busy when another process holds it, and NyckeltalError when the folder can't be written.
     """
     folder = data_dir()
     try:
@@ -33,9 +37,7 @@ def writing() -> Iterator[None]:
         lock = _lock(folder)
         lock.acquire(timeout=0)
     except Timeout:
-        raise NyckeltalError(
-            "another run is writing to this data folder; try again when it has ended", file=folder
-        ) from None
+        raise Busy("another run is writing to this data folder; try again when it has ended", file=folder) from None
     except OSError as error:
         raise NyckeltalError(f"the data folder can't be written: {error.strerror}", file=folder) from None
     try:

@@ -103,9 +103,10 @@ def docs() -> None:
     """Write a page for each KPI on what the gate found (Great Expectations' Data Docs), to open in a browser."""
     from data_quality import docs as data_docs
 
-    catalog = Catalog.read(Company.load())
+    company = Company.load()
+    catalog = Catalog.read(company)
     with writing():  # a run can't open the warehouse while another process reads it
-        page = data_docs.write(catalog)
+        page = data_docs.write(company, catalog)
     console().print(f"Written: {page}", soft_wrap=True, highlight=False)
 
 

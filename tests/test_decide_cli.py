@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.warehouse_factory import Warehouse, cells, kpi
 
 SPAN = ("2025-12-15", "2026-02-28")
 VALUES = {
-    "2025-12": cells(90, SE=90),  # begins before the data does
+    "2025-12": cells(-90, SE=-90),  # begins before the data does
     "2026-01": cells(-100, SE=-75, NO=-25),
     "2026-02": cells(110, SE=80, NO=30),
     "2026-W08": cells(-7, SE=-7),
@@ -48,8 +49,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """A company whose December, January and eighth week are held; its February was published."""
     with pytest.MonkeyPatch.context() as patch:
         found = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
-        found.feed("orders", history_from="2025-12-15")
-        found.add(kpi(freqs=("W", "M")), VALUES)
+        found.add(kpi(freqs=("W", "M"), observable_from=date(2025, 12, 15)), VALUES)
         for name, text in COMPANY.items():
             file = found.path.parent / "company" / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -96,13 +96,15 @@ def test_held_shows_first_what_a_person_can_act_on(run: Any) -> None:
     status, told = run("held")
     assert status == 0 and told.startswith("Waits for a decision")
     assert "revenue 2026-01 – -100.00 SEK – within_bounds: 3 values outside" in told
-    assert "2025-12" not in told and "are held as they begin before the data does; --all lists them" in told
-    assert "2025-12" in run("held", "--all")[1]
+    assert "2025-12" not in told
     status, told = run("held", "revenue")
     for part in ("feed orders whole until 2026-12-31", "anna, cfo@example.com (recorded, not authenticated)"):
         assert part in told
     states = {one["time_period"]: one["state"] for one in json.loads(run("held", "--json")[1])}
-    assert (states["2026-W08"], states["2026-01"], states["2025-12"]) == ("decide", "decide", "start of history")
+    assert (states["2026-W08"], states["2026-01"]) == ("decide", "decide") and "2025-12" not in states
+    assert states.keys() == {one["time_period"] for one in json.loads(run("status", "--json")[1])["held"]}
+    status, told = run("release", "revenue", "2025-12", "--reason", "it is right")
+    assert status == 2 and "2025-12 is no period to judge: its feeds cover it from 2025-12-15 on" in told
 
 
 def test_the_user_of_the_environment_releases_a_week_and_a_named_one_rejects_a_month(
@@ -134,16 +136,22 @@ def test_several_periods_are_decided_on_in_turn_up_to_one_that_cannot_be(run: An
     assert [told.count(f"revenue {period} released by anna") for period in ("2026-W08", "2026-01")] == [1, 1]
 
 
-def test_while_a_run_goes_on_it_is_said(run: Any) -> None:
+def test_while_a_run_goes_on_what_is_held_can_be_read_and_not_decided_on(run: Any) -> None:
     hold = "from orchestration.lock import writing\nwith writing():\n    print('held', flush=True)\n    input()"
     holder = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert holder.stdout and holder.stdout.readline() == b"held\n"
-        for command in (["held"], ["release", "revenue", "2026-W08", "--reason", "a refund"]):
-            status, told = run(*command)
-            assert status == 2 and "another run is writing to this data folder; try again when it has ended" in told
+        status, told = run("release", "revenue", "2026-W08", "--reason", "a refund")
+        assert status == 2 and "another run is writing to this data folder; try again when it has ended" in told
+        status, told = run("held")
+        assert status == 0 and "A run is going on. This is what the newest release says" in told
+        assert "revenue 2026-01 – – – within_bounds: 3 values outside" in told and "anna" in run("held", "revenue")[1]
+        during, _ = json.JSONDecoder().raw_decode(run("held", "--json")[1])
     finally:
         holder.communicate(b"\n")
+    after = json.loads(run("held", "--json")[1])
+    unknown = {"candidate_value": None, "change": None, "feeds": []}
+    assert during == [{**one, **unknown, "reason": seen["reason"]} for one, seen in zip(after, during, strict=True)]
 
 
 def test_a_review_and_when_the_next_one_is_due(run: Any, warehouse: Warehouse) -> None:

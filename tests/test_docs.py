@@ -47,7 +47,7 @@ def test_docs_wait_for_no_run_and_leave_the_warehouse_alone(
 
 def test_pages_tell_what_was_found(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NyckeltalError, match="judged nothing yet"):
-        docs.write(warehouse.catalog)
+        docs.write(warehouse.company, warehouse.catalog)
     staff = {"segment": "_T", "member": "_T", "obs_value": -37.0, "n_persons_numerator": 40}
     warehouse.add(kpi("revenue"), {"2026-01": cells(7, SE=7), "2026-02": cells(-5.25, SE=-5.25)})
     warehouse.add(kpi("staff", protected=True, additive_segments=False, segments=()), {"2026-02": [staff]})
@@ -61,10 +61,10 @@ def test_pages_tell_what_was_found(warehouse: Warehouse, monkeypatch: pytest.Mon
     assert sorted(page.name for page in folder.iterdir()) == ["index.html", "revenue.html", "staff.html"]
     assert folder.stat().st_mode & 0o077 == 0
     assert not re.search(r"https?://|<script", "".join(page.read_text() for page in folder.iterdir()))
-    assert "Revenue finance 2026-02 1 0 1" in text(folder / "index.html")
+    assert "Revenue finance 2026-02 1 0 0 1" in text(folder / "index.html")
     assert 'href="staff.html"' in (folder / "index.html").read_text()
     revenue = text(folder / "revenue.html")
-    assert "1 held , 0 flagged , 1 passed" in revenue
+    assert "1 held , 0 released , 0 flagged , 1 passed" in revenue
     assert "Within bounds: Every value is a number within its KPI's bounds 1 unexpected values found" in revenue
     assert "2026-02 held: within_bounds (2, limit 0): 2 values outside 0.0 to no upper bound" in revenue
     people = text(folder / "staff.html")

@@ -195,3 +195,20 @@ def test_a_value_over_a_window_has_none_to_date_and_looks_back(layer: SemanticLa
     planned = plan(kpi_over("spent_28_days"), layer)
     assert not planned.to_date
     assert planned.lookback == "28 day"
+
+
+@pytest.mark.parametrize(
+    ("metric", "first"),
+    [
+        ("spent", "2025-03-10"),
+        ("spent_change", "2026-03-10"),  # a year ago
+        ("spent_28_days", "2025-04-07"),
+        ("spent_month_to_date", "2025-04-01"),  # March so far lacks its first days
+        ("buyers_year_to_date", "2026-01-01"),
+        ("spent_so_far", "2025-03-10"),  # all that there is
+        ("spent_28_days_change", "2026-04-07"),  # a window of a year ago
+    ],
+)
+def test_the_first_day_on_which_a_period_may_begin(layer: SemanticLayer, metric: str, first: str) -> None:
+    """Where the feeds begin on 2025-03-10."""
+    assert plan(kpi_over(metric), layer).observable_from(date(2025, 3, 10)) == date.fromisoformat(first)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_quality import checks, expectations
+from data_quality import checks, expectations, plan
 from data_quality.checks import candidate
 from data_quality.verdict import CheckResult, Verdict, answer
 from metrics.check_rules import NAMES, RULES, CheckSetting, Severity
@@ -51,22 +51,27 @@ def test_a_month_that_has_not_ended_is_not_planned(warehouse: Warehouse) -> None
     assert ("revenue", "2026-03") in warehouse.judge("2026-01-01", "2026-12-31")
 
 
-def test_periods_that_begin_before_the_history_are_held_and_earlier_ones_left_out(warehouse: Warehouse) -> None:
-    warehouse.feed("orders", history_from=date(2024, 12, 1))
-    warehouse.add(kpi(freqs=("M", "A")), {"2024": cells(5, SE=5), **months("2024-12", "2025-02", wave)})
+def test_periods_that_begin_before_the_history_are_not_judged(warehouse: Warehouse) -> None:
+    begins = kpi(freqs=("W", "M", "Q", "A"), observable_from=date(2024, 11, 15))
+    warehouse.add(begins, {"2024": cells(5, SE=5), **months("2024-11", "2025-02", wave)})
     verdicts = warehouse.judge("2023-01-01", "2025-02-28")
-    assert [period for _, period in verdicts] == ["2024-12", "2025-01", "2025-02", "2024"]
-    assert failing(verdicts["revenue", "2024"]) == {"inputs_complete"}
+    assert [period for _, period in verdicts if "W" not in period] == ["2024-12", "2025-01", "2025-02"]
+    assert next(iter(verdicts)) == ("revenue", "2024-W47")  # from the first Monday on
     assert verdicts["revenue", "2024-12"].verdict == "publish"
 
 
-def test_a_look_back_moves_the_first_period(warehouse: Warehouse) -> None:
-    warehouse.add(kpi(lookback="1 year", freqs=("M", "A")), months("2024-01", "2025-03", wave))
-    warehouse.feed("orders", history_from=date(2024, 1, 15))
-    verdicts = warehouse.judge("2023-01-01", "2025-03-31")
-    assert [period for _, period in verdicts] == ["2025-01", "2025-02", "2025-03"]
-    assert failing(verdicts["revenue", "2025-01"]) == {"inputs_complete"}
-    assert verdicts["revenue", "2025-02"].verdict == "publish"
+def test_of_kpis_whose_feeds_begin_at_different_days_each_has_its_own_first_period(warehouse: Warehouse) -> None:
+    warehouse.add(kpi("early", observable_from=date(2024, 1, 1)), {})
+    warehouse.add(kpi("late", observable_from=date(2024, 3, 2)), {})
+    warehouse.add(kpi("too_late", observable_from=date(2027, 1, 1)), {})
+    warehouse.add(kpi("no_feed", feeds=(), observable_from=None), {})
+    planned = plan.plan(warehouse.catalog, date(2024, 2, 1), date(2024, 4, 30), also={("early", "M", "2024-01")})
+    assert [(item.kpi.kpi_id, item.period.code) for item in planned] == [
+        *(("early", f"2024-0{month}") for month in (1, 2, 3, 4)),
+        ("late", "2024-04"),
+        *(("no_feed", f"2024-0{month}") for month in (2, 3, 4)),  # and held: no feed of it is known
+    ]
+    assert plan.history(warehouse.catalog) == (date(2024, 1, 1), date(2026, 3, 4))
 
 
 def test_incomplete_inputs_hold_and_a_coarse_grain_is_complete_less_one_grain(warehouse: Warehouse) -> None:

@@ -86,6 +86,7 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
         else (),
         "contributions": None,
         "lookback": None,
+        "observable_from": HISTORY_FROM,
         "matures_after": None,
         "breaks": (),
         "min_n_obs": 0,

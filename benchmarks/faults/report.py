@@ -180,8 +180,7 @@ def _clean(clean: dict[str, Any] | None) -> list[str]:
         "## The clean run",
         "",
         f"{clean['verdicts']} verdicts, each given when the month was the newest: {clean['holds']} held,"
-        f" {clean['flags']} flagged. {clean['start_of_history']} more are of periods that"
-        " start before the KPI can be observed whole.",
+        f" {clean['flags']} flagged.",
         "",
     ]
     rows = [("held", one) for one in clean["held"]] + [("flagged", one) for one in clean["flagged"]]

@@ -18,7 +18,7 @@ from benchmarks.faults import measure, world
 from benchmarks.faults.files import Files
 from benchmarks.faults.kinds import Fault, Kind
 from benchmarks.faults.world import Base, Project, Setting
-from data_quality import gate, plan, warehouse
+from data_quality import gate
 from data_quality.release import publish
 from metrics.errors import NyckeltalError
 from metrics.periods import Period, period_of
@@ -143,14 +143,11 @@ def _clean(base: Base) -> tuple[pd.DataFrame, dict[Any, measure.Outcome]]:
 
 
 def clean_run(folder: Path, months: int, setting: Setting) -> dict[str, Any]:
-    """Months without a fault, each judged when it was the newest: how many verdicts, which were held and why.
-
-    Periods that start before a KPI can be observed whole are counted apart.
-    """
+    """Months without a fault, each judged when it was the newest: how many verdicts, which were held and why."""
     shutil.rmtree(folder, ignore_errors=True)
     data, sources = folder / "data", folder / "sources"
     data.mkdir(parents=True)
-    verdicts = early = 0
+    verdicts = 0
     held: list[dict[str, Any]] = []
     flagged: list[dict[str, Any]] = []
     seconds: list[float] = []
@@ -164,14 +161,8 @@ def clean_run(folder: Path, months: int, setting: Setting) -> dict[str, Any]:
             found = gate.judge(project.company, project.catalog, month.start, month.end)
             seconds.append(time.perf_counter() - began)
             release = publish(project.company, project.catalog, month.start, month.end)
-            with warehouse.connect() as connection:
-                planned = plan.plan(connection, project.company, project.catalog, month.start, month.end)
-        begins = {item.key: item.observable_from for item in planned}
         judged = measure.outcomes(found, release.held)
         for one in found:
-            if (begins[one.key] or one.period_end) > one.period_start:
-                early += 1
-                continue
             verdicts += 1
             row = {"kpi_id": one.kpi_id, "period": one.time_period, "checks": list(judged[one.key].checks)}
             row["details"] = [result.detail for result in one.failing]
@@ -184,7 +175,6 @@ def clean_run(folder: Path, months: int, setting: Setting) -> dict[str, Any]:
         "verdicts": verdicts,
         "holds": len(held),
         "flags": len(flagged),
-        "start_of_history": early,
         "held": held,
         "flagged": flagged,
         "gate_seconds": round(sum(seconds[1:]) / max(len(seconds) - 1, 1), 2),

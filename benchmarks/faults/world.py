@@ -135,7 +135,7 @@ def take_in(project: Project, kpis: Sequence[CatalogKpi]) -> None:
 def refused(project: Project, first: date, last: date) -> tuple[Held, ...]:
     """What a release of the judged periods that end in [first, last] would hold. Nothing is released."""
     with warehouse.connect() as connection:
-        offered = offer.read(connection, project.company, project.catalog, first, last)
+        offered = offer.read(connection, project.catalog, first, last)
     ledger = Ledger.open(ledger_path(), make=False)
     return admission.admit(offered, ledger, project.catalog, clock.today(project.company.time_zone)).held
 

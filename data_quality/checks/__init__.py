@@ -230,7 +230,7 @@ def _describe(
             "additive": item.kpi.additive_segments,
             "null_rule": _null_rule(item.kpi),
             "lookback": item.kpi.lookback,
-            "observable_from": item.observable_from,
+            "observable_from": item.kpi.observable_from,
             "min_n_obs": item.kpi.min_n_obs,
             "protected": item.kpi.protected,
             "unreadable": unreadable.get(item.kpi.kpi_id),

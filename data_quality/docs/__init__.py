@@ -12,18 +12,19 @@ import stat
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from data_quality import expectations, verdict, warehouse
+from data_quality import admission, expectations, offer, warehouse
+from data_quality.ledger import Ledger
+from data_quality.plan import history
 from data_quality.verdict import CheckResult, Verdict
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.check_rules import RULES
-from metrics.company import data_dir
+from metrics.company import Company, data_dir, ledger_path
 from metrics.errors import NyckeltalError
 from metrics.text import one_line, visible
 
@@ -34,7 +35,16 @@ _ESCAPED = ("index.j2", "page.j2")
 _SPECIAL = "<>&\"'$`"
 _STAND_INS = {ord(special): chr(0xE000 + place) for place, special in enumerate(_SPECIAL)}
 _ENTITIES = {ord(stand_in): f"&#{special};" for special, stand_in in _STAND_INS.items()}
-_ANSWERS = {"hold": "held", "publish_flagged": "flagged", "publish": "passed"}
+_ANSWERS = {"hold": "released", "publish_flagged": "flagged", "publish": "passed"}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A period's newest verdict, whether it is held, released by a decision, flagged or passed, and why it is held."""
+
+    verdict: Verdict
+    answer: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -47,17 +57,13 @@ class Page:
     newest: str
 
 
-def write(catalog: Catalog) -> Path:
+def write(company: Company, catalog: Catalog) -> Path:
     """Write the docs of what was judged last into the data folder's `docs/`, in place of earlier ones; its first page.
 
     Only the owner of the data folder can read them: they tell of values that were held.
     Raises NyckeltalError when nothing was judged yet.
     """
-    with warehouse.connect(read_only=True) as connection:
-        stored = verdict.stored(connection, date.min, date.max)
-    by_kpi: dict[str, list[Verdict]] = defaultdict(list)
-    for one in stored.values():
-        by_kpi[one.kpi_id].append(one)
+    by_kpi = _judged(company, catalog)
     if not by_kpi:
         raise NyckeltalError("the gate has judged nothing yet; `kpi run` does")
     goal, draft = data_dir() / "docs", data_dir() / "docs.new"
@@ -65,12 +71,11 @@ def write(catalog: Catalog) -> Path:
     draft.mkdir(mode=stat.S_IRWXU)
     pages = []
     for kpi in catalog.kpis:
-        if found := sorted(by_kpi.get(kpi.kpi_id, ()), key=lambda one: (one.period_end, one.freq), reverse=True):
-            page = Page(
-                kpi, f"{kpi.kpi_id}.html", Counter(_ANSWERS[one.verdict] for one in found), found[0].time_period
-            )
+        if judged := by_kpi.get(kpi.kpi_id):
+            newest = judged[0].verdict.time_period
+            page = Page(kpi, f"{kpi.kpi_id}.html", Counter(one.answer for one in judged), newest)
             pages.append(page)
-            (draft / page.file).write_text(_page(catalog, page, found), encoding="utf-8")
+            (draft / page.file).write_text(_page(catalog, page, judged), encoding="utf-8")
     facts = {"pages": pages, "company": catalog.company, "written": clock.now()}
     (draft / "index.html").write_text(_view().env.get_template("index.j2").render(**facts), encoding="utf-8")
     shutil.rmtree(goal, ignore_errors=True)
@@ -78,10 +83,26 @@ def write(catalog: Catalog) -> Path:
     return goal / "index.html"
 
 
-def _page(catalog: Catalog, page: Page, verdicts: Sequence[Verdict]) -> str:
+def _judged(company: Company, catalog: Catalog) -> dict[str, list[Judged]]:
+    """By KPI its judged periods, the newest first: held is what a release would hold, as `kpi held` says."""
+    with warehouse.connect(read_only=True) as connection:
+        offered = offer.read(connection, catalog, *history(catalog))
+    held = {key: "" for key, one in offered.verdicts.items() if one.verdict == "hold"}
+    if ledger := Ledger.find(ledger_path()):
+        admitted = admission.admit(offered, ledger, catalog, clock.today(company.time_zone))
+        held = {one.key: one.reason for one in admitted.held if not one.stands}
+    by_kpi: dict[str, list[Judged]] = defaultdict(list)
+    for key in sorted(offered.planned, key=lambda key: (offered.planned[key].period.end, key[1]), reverse=True):
+        if one := offered.verdicts.get(key):
+            answer = "held" if key in held else _ANSWERS[one.verdict]
+            by_kpi[one.kpi_id].append(Judged(one, answer, held.get(key, "")))
+    return by_kpi
+
+
+def _page(catalog: Catalog, page: Page, judged: Sequence[Judged]) -> str:
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 
-    frame = _frame(verdicts)
+    frame = _frame(judged)
     checks = [
         replace(check, description=f"{check.name.replace('_', ' ').capitalize()}: {check.description}")
         for check in RULES
@@ -91,20 +112,21 @@ def _page(catalog: Catalog, page: Page, verdicts: Sequence[Verdict]) -> str:
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(result).to_json_dict()
     # The first section tells of the suite and of Python objects.
     sections = document["sections"][1:2]
-    judged_at = max(one.judged_at for one in verdicts)
-    facts = {"page": page, "company": catalog.company, "judged_at": judged_at}
+    judged_at = max(one.verdict.judged_at for one in judged)
+    held = [one for one in judged if one.answer == "held"]
+    facts = {"page": page, "company": catalog.company, "judged_at": judged_at, "held": held}
     html = str(_view().render({**document, "sections": sections}, "page.j2", **facts))
     return html.replace("\n, ", "\n").translate(_ENTITIES)  # it puts commas between the rows that have the same figure
 
 
-def _frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+def _frame(judged: Sequence[Judged]) -> pd.DataFrame:
     """A row for each verdict: what was found, and of each check its figure and limit, where it applied."""
     rows = []
-    for one in verdicts:
-        failing = "; ".join(f"{result.check}{_figures(result)}: {result.detail}" for result in one.failing)
-        finding = one_line(f"{one.time_period} {_ANSWERS[one.verdict]}: {failing}")
+    for one in judged:
+        failing = "; ".join(f"{result.check}{_figures(result)}: {result.detail}" for result in one.verdict.failing)
+        finding = one_line(f"{one.verdict.time_period} {one.answer}: {failing}")
         row: dict[str, Any] = {"found": f"{finding.translate(_STAND_INS)}\n"}
-        for result in one.checks:
+        for result in one.verdict.checks:
             row[result.check], row[f"{result.check}__limit"] = _figure_and_limit(result)
         rows.append(row)
     names = [name for check in RULES for name in ("found", check.name, f"{check.name}__limit")]

@@ -21,6 +21,7 @@ from dagster import (
 )
 
 from data_quality import gate, readiness, release
+from data_quality.plan import history
 from data_quality.release import Release
 from data_quality.verdict import Verdict
 from metrics.catalog import Catalog, CatalogKpi
@@ -92,9 +93,9 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
             with run.stages.stage("gate"):
                 readiness.require(company)
                 builds.outdate(catalog)
-                run.verdicts = gate.judge(company, catalog, first, last)
+                run.verdicts = gate.judge(company, catalog, first, last, also=gate.unsettled(catalog))
             with run.stages.stage("publication"):
-                run.release = release.publish(company, catalog, first, last)
+                run.release = release.publish(company, catalog, *history(catalog))
         with run.stages.stage("report to Dagster"):
             yield from _materializations(list(kpis.values()), run.verdicts, run.release)
             yield from gate_results(list(kpis.values()))
@@ -134,14 +135,14 @@ def _materializations(
 
     Not as a MaterializeResult, which would mark all of the run's months, held ones too.
     """
-    refused = {held.key for held in released.held}
+    held_months = {(held.kpi_id, period_of("M", parse(held.time_period).end).code) for held in released.held}
     judged: dict[str, dict[str, list[Verdict]]] = defaultdict(lambda: defaultdict(list))
     for verdict in verdicts:
         judged[verdict.kpi_id][period_of("M", verdict.period_end).code].append(verdict)
     values = published.values_by_month(kpis) if published_path().exists() else {}
     for kpi in kpis:
         for month, month_verdicts in judged[kpi.kpi_id].items():
-            if any(verdict.key in refused for verdict in month_verdicts):
+            if (kpi.kpi_id, month) in held_months:
                 continue
             periods = ", ".join(verdict.time_period for verdict in month_verdicts)
             # Dagster plots every number, so that what isn't to be plotted is a text.
