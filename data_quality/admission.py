@@ -22,10 +22,14 @@ from data_quality.refactorings import REFACTORING
 from data_quality.verdict import CheckResult, Key, Verdict
 from data_quality.vintages import ADMITTED
 from metrics.catalog import Catalog
+from metrics.check_rules import RULES
 
 # What a decision names beside checks and REFACTORING: that a closed period's value changes, and that an open one's does
 # though nothing newer came.
 CLOSED_PERIOD, UNEXPLAINED = "closed_period", "unexplained_change"
+# Checks that fail as something is still to come (the build, the feeds' data), or as the period is a part of another.
+STILL_TO_COME = frozenset(check.name for check in RULES if check.fixed)
+PARTS = frozenset(check.name for check in RULES if check.figure.startswith("part_of_"))
 Changes = dict[Key, tuple[CheckResult, ...]]  # what shows only beside the published values, as checks that fail
 Decisions = dict[tuple[str, str, str, str], dict[str, Any]]  # by key and candidate hash
 
@@ -128,22 +132,38 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
 
 
 def unsettled(offer: Offer, ledger: Ledger | None) -> set[Key]:
-    """The offered keys that a run judges, whichever months it is of: those on whose candidate there is no sound
-    evidence, as they were never judged or have changed since, and those that are held.
+    """The offered keys that a run judges, whichever months it is of.
 
+    They are all keys of a KPI of which nothing is published yet, what was never judged or has changed since, and what
+    is held as something is still to come or as a part of what is held. What is held for its value waits for a person.
     A KPI that could not be built gives its published periods no other candidate: their verdicts stand. `ledger` is None
     where there is none yet.
     """
     decisions = newest_decisions(ledger) if ledger else {}
     published = _published(ledger) if ledger else set()
-    keys = set()
-    for key, item in offer.planned.items():
-        build, found = offer.loaded.builds.get(item.kpi.kpi_id), offer.verdicts.get(key)
-        is_built = build is not None and build.ok
-        judged_as_it_is = _flaw(item, offer, published) is None or (not is_built and key in published)
-        if not (judged_as_it_is and _let_through(found, decisions)):
-            keys.add(key)
-    return keys
+    with_values = {kpi_id for kpi_id, _, _ in published}
+    return {
+        key
+        for key, item in offer.planned.items()
+        if item.kpi.kpi_id not in with_values
+        or not _stands_as_judged(item, offer, published)
+        or not (_let_through(offer.verdicts[key], decisions) or _is_held_for_its_value(offer.verdicts[key]))
+    }
+
+
+def _stands_as_judged(item: Planned, offer: Offer, published: set[Key]) -> bool:
+    """Whether the key was judged, and nothing that its verdict is on has changed since."""
+    build = offer.loaded.builds.get(item.kpi.kpi_id)
+    is_built = build is not None and build.ok
+    if item.key not in offer.verdicts:
+        return False
+    return _flaw(item, offer, published) is None or (not is_built and item.key in published)
+
+
+def _is_held_for_its_value(found: Verdict) -> bool:
+    """Whether what fails says something of the value, and nothing is still to come."""
+    failing = {result.check for result in found.failing if result.severity == "critical"}
+    return not failing & STILL_TO_COME and not (failing and failing <= PARTS)
 
 
 def _published(ledger: Ledger) -> set[Key]:

@@ -35,12 +35,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 @app.command()
 def run(
     period: Annotated[
-        str | None, typer.Option(help="Only the months of this period, such as 2026-10 or 2026-Q3.")
+        str | None, typer.Option(help="Not the open months, but those of this period, such as 2026-10 or 2026-Q3.")
     ] = None,
-    whole: Annotated[bool, typer.Option("--history", help="Every month; so is the first run.")] = False,
+    whole: Annotated[bool, typer.Option("--history", help="Judge every month again.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring in the sources, build, judge the months that are still open and publish: the job `refresh`."""
+    """Bring in the sources, build, judge and publish: the job `refresh`.
+
+    Judged are the months that are still open, and what was never judged or has changed since.
+    """
     if period is not None and whole:
         raise NyckeltalError("give --period or --history, not both")
     if period is not None:

@@ -112,18 +112,24 @@ COUNTED = [
         "min(n)", "(select count(*) n from staging.stg_energy_readings group by reading_date)", "96", id="fewest a day"
     ),
 ]
-UNFINISHED = [
+NOT_OBSERVABLE = [
     pytest.param("net_revenue", "2010-W48", id="the week in which the shop's files begin"),
     pytest.param("net_revenue", "2010-Q4", id="the quarter of which one month is known"),
     pytest.param("net_revenue", "2010", id="the year of which one month is known"),
+    pytest.param("revenue_growth_yoy", "2011-11", id="growth on a month before the shop's files"),
+    pytest.param("new_customers", "2011-11", id="new customers within a year of the shop's first day"),
+    pytest.param("web_sessions", "2014-09", id="the month in which the web site's files begin"),
+    pytest.param("web_sessions", "2014", id="the year in which the web site's files begin"),
+    pytest.param("mttr", "2016", id="the year in which the incident log begins"),
+    pytest.param("energy_use", "2017", id="the year before the first meter reading"),
+]
+UNFINISHED = [
     pytest.param("net_revenue", "2011-12", id="the month that stops on the 9th"),
     pytest.param("net_revenue", "2011-Q4", id="the quarter that stops with it"),
     pytest.param("net_revenue", "2011", id="the year that stops with it"),
     pytest.param("revenue_growth_yoy", "2011-12", id="the growth of that month"),
-    pytest.param("web_sessions", "2014", id="the year in which the web site's files begin"),
     pytest.param("web_sessions", "2020-08", id="the month in which they end"),
     pytest.param("headcount", "2018", id="the year in which the employees' extract was made"),
-    pytest.param("mttr", "2016", id="the year in which the incident log begins"),
     pytest.param("mttr", "2017-02", id="the month in which it ends"),
     pytest.param("energy_use", "2019-01", id="the month after the last meter reading"),
 ]
@@ -239,6 +245,33 @@ def test_unfinished_period_is_held(outcome: Outcome, kpi_id: str, time_period: s
         "select count(*) from kpi.observations where kpi_id = ? and time_period = ?", [kpi_id, time_period]
     ).fetchone()
     assert (verdict, published) == ([("hold", True)], (0,))
+
+
+@pytest.mark.parametrize(("kpi_id", "time_period"), NOT_OBSERVABLE)
+def test_a_period_that_the_files_cannot_cover_is_neither_judged_nor_published(
+    outcome: Outcome, kpi_id: str, time_period: str
+) -> None:
+    for relation in ("kpi.verdicts", "kpi.observations"):
+        query = f"select count(*) from {relation} where kpi_id = ? and time_period = ?"
+        assert outcome.published.execute(query, [kpi_id, time_period]).fetchone() == (0,)
+
+
+def test_the_first_period_that_the_files_cover_is_judged(outcome: Outcome) -> None:
+    """Of each KPI and frequency: the feeds begin at different days."""
+    first = outcome.published.execute(
+        """select kpi_id, min(time_period) filter (freq = 'M'), min(time_period) filter (freq = 'A')
+           from kpi.verdicts where kpi_id in ('energy_use', 'headcount', 'mttr', 'net_revenue', 'new_customers',
+           'revenue_growth_yoy', 'web_sessions') group by kpi_id order by kpi_id"""
+    ).fetchall()
+    assert first == [
+        ("energy_use", "2018-01", "2018"),
+        ("headcount", "2006-01", "2006"),
+        ("mttr", "2016-03", "2017"),
+        ("net_revenue", "2010-12", "2011"),
+        ("new_customers", "2011-12", "2012"),
+        ("revenue_growth_yoy", "2011-12", "2012"),
+        ("web_sessions", "2014-10", "2015"),
+    ]
 
 
 def test_missing_domains_are_not_supplied(outcome: Outcome) -> None:

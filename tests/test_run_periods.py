@@ -112,7 +112,7 @@ def test_a_feed_that_was_not_whole_holds_the_history_until_it_is(
 def test_the_history_of_a_newly_adopted_kpi_is_judged_by_the_next_run(warehouse: Warehouse) -> None:
     warehouse.add(kpi("visits", observable_from=date(2025, 12, 1)), GOOD)
     judged, done = run(warehouse)
-    assert judged == [DECEMBER, FEBRUARY, DECEMBER, JANUARY, FEBRUARY]  # December of revenue, as it is held
+    assert judged == [FEBRUARY, DECEMBER, JANUARY, FEBRUARY]  # of revenue the open month
     assert values(warehouse, "visits") == {DECEMBER: 95, JANUARY: 100, FEBRUARY: 110}
     assert [(one.kpi_id, one.time_period) for one in done.held] == [("revenue", DECEMBER)]
 
@@ -133,8 +133,7 @@ def test_what_is_held_stays_decidable_and_listed_while_its_candidate_is_the_same
 
 def test_a_run_judges_nothing_that_it_let_through_as_it_is(warehouse: Warehouse) -> None:
     built(warehouse, {**GOOD, JANUARY: list(reversed(GOOD[JANUARY]))})
-    judged, done = run(warehouse)
-    assert judged == [DECEMBER, FEBRUARY] and not done.held
+    assert run(warehouse)[0] == [DECEMBER, FEBRUARY]
     assert run(warehouse)[1].release_id is None
 
 
@@ -142,7 +141,7 @@ def test_a_closed_period_that_was_recomputed_otherwise_is_judged_and_held(wareho
     built(warehouse, {**NEGATIVE, NOVEMBER: cells(91, SE=71, NO=20)})
     assert held(warehouse) == {("revenue", DECEMBER)}  # no verdict says otherwise yet
     judged, done = run(warehouse)
-    assert judged == [NOVEMBER, DECEMBER, FEBRUARY]
+    assert judged == [NOVEMBER, FEBRUARY]
     assert [one.checks for one in done.held] == [("closed_period",), ("within_bounds",)]
     assert values(warehouse)[NOVEMBER] == 90
     assert held(warehouse) == pages(warehouse) == {("revenue", NOVEMBER), ("revenue", DECEMBER)}
