@@ -104,7 +104,8 @@ def test_no_figure_of_a_hidden_cell_is_in_any_file(
 ) -> None:
     """Not in ledger, verdicts, Data Docs, Dagster's store, dbt's files or logs: neither as text nor as bytes."""
     catalog = Catalog.read(copied.company)
-    docs.write(catalog.model_copy(update={"kpis": tuple(kpi for kpi in catalog.kpis if kpi.protected)}))
+    protected = catalog.model_copy(update={"kpis": tuple(kpi for kpi in catalog.kpis if kpi.protected)})
+    docs.write(copied.company, protected)
     hidden = {
         (row["kpi_id"], row["time_period"], row["segment"], row["member"])
         for row in cells(published, "kpi.observations")

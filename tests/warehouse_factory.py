@@ -24,6 +24,7 @@ from metrics.periods import Period, parse, periods_between
 from metrics.roles import Roles
 
 HISTORY_FROM = date(2024, 1, 1)
+OBSERVABLE_FROM = date(2023, 1, 1)
 # January 2026 closes on 10 February, February on 10 March.
 CALENDAR = Calendar(time_zone="Europe/Stockholm", country="SE", closes_after={"default": 7})
 ROLES = Roles(decides={"finance": ("cfo@example.com", "controller"), "people": ("chro@example.com",)})
@@ -86,7 +87,7 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
         else (),
         "contributions": None,
         "lookback": None,
-        "observable_from": HISTORY_FROM,
+        "observable_from": OBSERVABLE_FROM,
         "matures_after": None,
         "breaks": (),
         "min_n_obs": 0,
