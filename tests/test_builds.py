@@ -38,7 +38,7 @@ class Deployment:
 
     def data(self, feed: str, moment: str) -> None:
         """A file of the feed is taken in at that moment (UTC)."""
-        self.warehouse.sql("insert into raw._files values (?, ?)", feed, datetime.fromisoformat(moment + "+00:00"))
+        self.warehouse.sql("insert into raw._files values (?, ?, null)", feed, datetime.fromisoformat(moment + "+00:00"))
 
     def build(
         self, moment: str, models: Sequence[str], failed: Sequence[str] = (), skipped: Sequence[str] = ()
@@ -73,7 +73,7 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     warehouse.add(make.kpi("revenue"), values)
     warehouse.add(make.kpi("heads", feeds=("staff",)), values)
     warehouse.sql("delete from kpi._builds")
-    warehouse.sql("create table raw._files (feed varchar, loaded_at timestamptz)")
+    warehouse.sql("create table raw._files (feed varchar, loaded_at timestamptz, shape varchar)")
     manifest = tmp_path / "manifest.json"
     nodes = {key: {"name": key.split(".")[2], "resource_type": key.split(".")[0]} for key in PARENTS}
     manifest.write_text(json.dumps({"nodes": nodes, "parent_map": PARENTS, "macros": {}}))

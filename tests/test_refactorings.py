@@ -68,8 +68,8 @@ def again(warehouse: Warehouse, values: dict[str, Any], moment: str = "2026-03-0
 
 def bring_in(warehouse: Warehouse, moment: str) -> None:
     """A file of the feed orders, taken in at that moment (ISO; UTC)."""
-    warehouse.sql("create table if not exists raw._files (feed varchar, loaded_at timestamptz)")
-    warehouse.sql("insert into raw._files values ('orders', ?::timestamptz)", f"{moment}+00")
+    warehouse.sql("create table if not exists raw._files (feed varchar, loaded_at timestamptz, shape varchar)")
+    warehouse.sql("insert into raw._files values ('orders', ?::timestamptz, null)", f"{moment}+00")
 
 
 def checks(done: Release) -> dict[str, tuple[str, ...]]:
