@@ -6,11 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from metrics.company import data_dir, published_path
+from metrics.company import data_dir, published_path, source_dir
 
 OTHERS = 0o077
-# Both have modes of their own: one is for everyone, the other belongs to those who deliver the files.
-_NOT_OURS = ("sources", published_path().parent.name)
 
 
 @contextmanager
@@ -36,9 +34,13 @@ def make_data_dir() -> None:
 
 
 def close_to_others() -> None:
-    """Take others' rights on what stands in the data folder, as earlier versions left them some."""
+    """Take others' rights on what stands in the data folder, as earlier versions left them some.
+
+    The published file is for everyone, and the source folder belongs to those who deliver the files.
+    """
+    left_alone = (published_path(), source_dir())
     for entry in data_dir().iterdir():
-        if entry.name not in _NOT_OURS and not entry.is_symlink():
+        if not entry.is_symlink() and not any(path.is_relative_to(entry) for path in left_alone):
             with suppress(OSError):  # a draft that is gone, another owner's file, a read-only disk
                 mode = entry.stat().st_mode
                 if mode & OTHERS:

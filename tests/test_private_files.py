@@ -63,6 +63,18 @@ def test_what_an_earlier_version_left_open_is_closed(folder: Path) -> None:
     assert os.umask(0o022) == 0o022
 
 
+@pytest.mark.parametrize("inside", ["inbox", "inbox/files"])
+def test_the_source_folder_is_left_alone_whatever_its_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    monkeypatch.setenv("NYCKELTAL_SOURCE_DIR", str(folder / inside))
+    (folder / inside).mkdir(parents=True)
+    (folder / "dbt").mkdir()
+    with writing():
+        pass
+    assert mode(folder / "inbox") == mode(folder / inside) == 0o755 and mode(folder / "dbt") == 0o700
+
+
 def test_dbts_files_of_a_command_are_private(folder: Path) -> None:
     kpi_command = str(Path(sys.executable).with_name("kpi"))
     subprocess.run([kpi_command, "check"], check=True, capture_output=True, cwd=PROJECT)
