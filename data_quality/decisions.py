@@ -78,7 +78,7 @@ def decide(
     with releasing():
         ledger = Ledger.open(deployment.ledger_path(), make=False)
         verify(ledger).require_sound(deployment.ledger_path())
-        readiness.require(company)
+        readiness.require_past(company)
         published.renew(deployment.ledger_path(), deployment.published_path())  # what an interrupted one left undone
         said = {"kpi_id": kpi_id, "decision": decision, "reason": reason, "decided_by": by}
         unreleased = _unreleased(ledger, said)

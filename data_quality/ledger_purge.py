@@ -58,7 +58,7 @@ def purge(root: str, target: str, texts: Sequence[str], company: Company, *, rea
     with releasing():
         ledger = Ledger.open(root, make=False)
         verify(ledger).require_sound(root)
-        readiness.require_clock(ledger, company, None)
+        readiness.require_clock(ledger, company)
         if ledger.newest is None:
             raise NyckeltalError("the ledger has no release", file=root)
         if ledger_tables.has_files(target) or Ledger.find(target) is not None:

@@ -1,5 +1,6 @@
 """Whether a release could be made now: asked before a run brings in, builds or judges anything, and by each release.
 
+Runs are asked for more, as they go by themselves: a decision or a purge may come long after the newest release.
 A release with the clock ahead would keep every later one waiting; one without the ledger's past would erase it.
 """
 
@@ -22,21 +23,39 @@ FARTHEST = timedelta(days=100)
 
 
 def require(company: Company, newest_delivery: datetime | None = None) -> None:
-    """Raises NyckeltalError when no release could be made now. `newest_delivery` is that of all sources, else of raw.
+    """Raises NyckeltalError when a run could make no release now, or the clock stands far beyond all that is known.
 
-    It writes nothing.
+    `newest_delivery` is that of all sources, else of raw. Before the first release only the deliveries could tell, and
+    those of an archive may be years old. It writes nothing.
+    """
+    ledger = require_past(company)
+    if ledger is None or ledger.newest is None:
+        return
+    released, now = ledger.newest["published_at"], clock.now()
+    known = max(released, newest_delivery or _newest_in_raw() or released)
+    if now - known > FARTHEST:
+        raise NyckeltalError(
+            f"the clock stands {(now - known).days} days after the newest release and the newest delivery; set it right"
+            " (NYCKELTAL_NOW, else the machine's), or if it is right, run again once a source has delivered",
+            found=now.isoformat(timespec="seconds"),
+            expected=f"at most {FARTHEST.days} days after {known.isoformat(timespec='seconds')}",
+        )
+
+
+def require_past(company: Company) -> Ledger | None:
+    """The ledger, None where there is none yet. It writes nothing.
+
+    Raises NyckeltalError when it lacks what is published, or the clock stands before its newest release.
     """
     ledger = Ledger.find(deployment.ledger_path())
     require_published(ledger)
     if ledger is not None:
-        require_clock(ledger, company, newest_delivery or _newest_in_raw())
+        require_clock(ledger, company)
+    return ledger
 
 
-def require_clock(ledger: Ledger, company: Company, newest_delivery: datetime | None) -> None:
-    """Raises NyckeltalError when the clock stands before the newest release, or far beyond it and the newest delivery.
-
-    Before the first release only the deliveries could tell, and those of an archive may be years old.
-    """
+def require_clock(ledger: Ledger, company: Company) -> None:
+    """Raises NyckeltalError when the clock stands before the newest release."""
     newest, now = ledger.newest, clock.now()
     if newest is None:
         return
@@ -46,14 +65,6 @@ def require_clock(ledger: Ledger, company: Company, newest_delivery: datetime | 
             " stood ahead at that release, `kpi ledger set-clock-back` records that",
             found=now.isoformat(timespec="seconds"),
             expected=f"{newest['published_at'].isoformat(timespec='seconds')} or later",
-        )
-    known = max(newest["published_at"], newest_delivery or newest["published_at"])
-    if now - known > FARTHEST:
-        raise NyckeltalError(
-            f"the clock stands {(now - known).days} days after the newest release and the newest delivery; set it right"
-            " (NYCKELTAL_NOW, else the machine's), or if it is right, run again once a source has delivered",
-            found=now.isoformat(timespec="seconds"),
-            expected=f"at most {FARTHEST.days} days after {known.isoformat(timespec='seconds')}",
         )
 
 

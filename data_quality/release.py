@@ -72,6 +72,8 @@ def publish(company: Company, catalog: Catalog, first: date, last: date) -> Rele
     with releasing():  # releases on one machine come after each other; one from elsewhere the ledger itself refuses
         with warehouse.connect() as connection:
             offered = offer.read(connection, catalog, first, last)
+        deliveries = [feed.newest_delivery for feed in offered.feeds.values() if feed.newest_delivery]
+        readiness.require(company, max(deliveries, default=None))
         return release(offered, company, catalog)
 
 
@@ -88,8 +90,7 @@ def release(offered: Offer, company: Company, catalog: Catalog) -> Release:
 
 
 def _release(offered: Offer, company: Company, catalog: Catalog) -> Release:
-    deliveries = [feed.newest_delivery for feed in offered.feeds.values() if feed.newest_delivery]
-    readiness.require(company, max(deliveries, default=None))
+    readiness.require_past(company)
     ledger = Ledger.open(deployment.ledger_path())
     now, today = clock.now(), clock.today(company.time_zone)
     newest = ledger.newest

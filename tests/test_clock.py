@@ -10,6 +10,7 @@ from conftest import Deployment
 from typer.testing import CliRunner
 
 from data_quality import clock_correction, readiness
+from data_quality.decisions import decide
 from data_quality.ledger import Ledger
 from data_quality.ledger_verify import verify
 from metrics import company
@@ -66,6 +67,13 @@ def test_the_clock_is_held_against_releases_and_deliveries(
         readiness.require(warehouse.company, delivered)
     with pytest.raises(NyckeltalError, match=refused):
         warehouse.publish(*SPAN)
+
+
+def test_a_review_may_come_long_after_the_newest_release(warehouse: Warehouse) -> None:
+    warehouse.now(YEAR_AHEAD)
+    facts = {"reason": "still what we steer by", "by": "cfo@example.com"}
+    done = decide(warehouse.company, warehouse.catalog, "review", kpi().kpi_id, **facts)
+    assert done.release.sequence == 2
 
 
 def test_an_archive_may_be_taken_in_years_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
