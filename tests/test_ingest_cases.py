@@ -172,6 +172,12 @@ CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[str | None],
         ["A4"],
         [2, 3, 4],
     ),
+    "addresses": (  # all columns are texts: nothing proves that a line in a value is a row
+        {"1.csv": 'order_id,address\nA1,"Storgatan 1\nStockholm,Sweden\nEU"\nA2,"Storgatan 2\nMalmö,Sweden"\n'},
+        {"columns": {"order_id": "text", "address": "text"}, "watermark": "delivery"},
+        ["A1", "A2"],
+        [],
+    ),
     "inches_first": (
         {
             "1.csv": 'name,order_id,ordered_at,amount\n"5 inch,A1,2026-11-01,1\n6 inch",A2,2026-11-01,1\n'

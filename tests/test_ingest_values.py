@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.feeds import ColumnType, Feed
-from orchestration.ingest import csv_reader
+from orchestration.ingest import csv_reader, quotes
+from orchestration.ingest.chunk import Chunk
 from orchestration.ingest.column_values import typed
 from orchestration.ingest.csv_reader import read_csv
-from orchestration.ingest.quotes import swallows_lines
+from orchestration.ingest.quotes import swallows_lines, without_swallowing
 
 D = Decimal
 BAD = object()
@@ -83,6 +84,21 @@ FEED = Feed.model_validate(
         "watermark": "delivery",
     }
 )
+
+
+def test_many_values_of_several_lines_are_looked_at_by_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def counted(column: pa.ChunkedArray, declared: ColumnType) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
+        calls.append(len(column))
+        return typed(column, declared)
+
+    monkeypatch.setattr(quotes, "typed", counted)
+    feed = FEED.model_copy(update={"columns": {"b": ColumnType(type="integer")}})
+    notes = [f"see\nx,{'7' if number % 2 else 'seven'}\nbelow" for number in range(2000)]
+    rows = pa.table({"a": notes, "b": ["1"] * len(notes)})
+    kept = without_swallowing(Chunk(rows, pa.array(range(2, 6002, 3))), ["a", "b"], feed)
+    assert kept.rows.num_rows == 1000 and len(kept.unread) == 3000 and calls == [2000]
 
 
 def _looks_swallowed(row: tuple[str, ...]) -> bool:

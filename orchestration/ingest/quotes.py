@@ -1,16 +1,18 @@
 """Values of a CSV file that swallowed lines of it: `"5 inch` opens a quote that only some later line closes.
 
 Such a row has the right number of fields, so no parser objects. A value over several lines is suspected when its parts
-have as many fields as whole lines would have there, and these fit the columns that they would be in.
+have as many fields as whole lines would have there, these fit the columns that they would be in, and one of them is a
+number, a date or the like where such a one is declared: in texts alone, a comma proves nothing (an address has some).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from metrics.feeds import Feed
 from orchestration.ingest.chunk import Chunk, UnreadRow
@@ -27,36 +29,47 @@ def lines_of(text: str) -> list[str]:
 
 def swallows_lines(value: str, position: int, names: Sequence[str], feed: Feed) -> bool:
     """Whether the value of the column at that position (from 0) seems to hold lines of a file with those columns."""
-    delimiter, others = feed.options.delimiter, len(names) - 1
+    return bool(_are_rows(list(_likely_rows(value, position, names, feed.options.delimiter)), feed).any())
+
+
+def _likely_rows(value: str, position: int, names: Sequence[str], delimiter: str) -> Iterator[dict[str, str]]:
+    """The cells, by column, of each line in the value that has as many fields as a row, and no prose, with its blanks.
+
+    The first and the last line count as one row: the row's own fields after the quote, and those of the last line
+    before it.
+    """
+    others = len(names) - 1
     parts = lines_of(value)
     if not others or len(parts) < 2:
-        return False
+        return
     first, *middle, last = parts
-    if any(line.count(delimiter) == others and _fits(names, line.split(delimiter), feed) for line in middle):
-        return True
-    if first.count(delimiter) != others - position or last.count(delimiter) != position:
-        return False
-    # The row's own fields after the quote, and those of the last line before it.
-    own, later = first.split(delimiter)[1:], last.split(delimiter)[:-1]
-    return _fits([*names[position + 1 :], *names[:position]], [*own, *later], feed)
+    rows = [(names, line.split(delimiter)) for line in middle if line.count(delimiter) == others]
+    if first.count(delimiter) == others - position and last.count(delimiter) == position:
+        own, later = first.split(delimiter)[1:], last.split(delimiter)[:-1]
+        rows.append(([*names[position + 1 :], *names[:position]], [*own, *later]))
+    for columns, cells in rows:
+        if any(cells) and not any(cell.startswith(" ") for cell in cells):
+            yield dict(zip(columns, cells, strict=True))
 
 
-def _fits(names: Sequence[str], cells: Sequence[str], feed: Feed) -> bool:
-    """Whether the cells could be values of those columns: of the declared types, and no prose, with its blanks."""
-    if not any(cells) or any(cell.startswith(" ") for cell in cells):
-        return False
-    for name, cell in zip(names, cells, strict=True):
-        declared = feed.columns.get(name)
-        if declared is None or declared.type == "text" or cell in feed.options.null_values:
+def _are_rows(rows: Sequence[Mapping[str, str]], feed: Feed) -> np.ndarray:
+    """Which of those cells, by column, fit the declared types, with one at least that is of another type than text."""
+    fit, confirmed = np.ones(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
+    for name, declared in feed.columns.items():
+        if declared.type == "text":
             continue
-        if typed(pa.chunked_array([[cell]]), declared)[1] is not None:
-            return False
-    return True
+        there = [at for at, row in enumerate(rows) if name in row and row[name] not in feed.options.null_values]
+        if there:
+            values, wrong = typed(pa.chunked_array([[rows[at][name] for at in there]], pa.string()), declared)
+            confirmed[there] |= pc.is_valid(values).to_numpy()
+            if wrong is not None:
+                fit[there] &= ~wrong.to_numpy()
+    return fit & confirmed
 
 
 def without_swallowing(chunk: Chunk, names: Sequence[str], feed: Feed) -> Chunk:
     """The chunk with rows that swallowed lines as unread ones: each line by itself, as each was a row."""
-    suspect = [row for row in _over_several_lines(chunk) if _is_suspect(chunk, row, names, feed)]
+    suspect = _suspect(chunk, names, feed)
     unread = tuple(part for row in chunk.unread for part in _by_line(row, len(names) - 1, feed.options.delimiter))
     if not suspect:
         return Chunk(chunk.rows, chunk.lines, unread)
@@ -76,13 +89,18 @@ def _over_several_lines(chunk: Chunk) -> list[int]:
     return [*np.flatnonzero(np.diff(lines) > 1).tolist(), len(lines) - 1]
 
 
-def _is_suspect(chunk: Chunk, row: int, names: Sequence[str], feed: Feed) -> bool:
-    values = [column[row].as_py() for column in chunk.rows.columns]
-    return any(
-        swallows_lines(value, position, names, feed)
-        for position, value in enumerate(values)
-        if value and _LINE_END.search(value)
-    )
+def _suspect(chunk: Chunk, names: Sequence[str], feed: Feed) -> list[int]:
+    """Positions of rows with a value that seems to hold lines of the file."""
+    longer = _over_several_lines(chunk)
+    likely: list[dict[str, str]] = []
+    of_row: list[int] = []
+    for position, column in enumerate(chunk.rows.take(longer).columns if longer else ()):
+        for row, value in zip(longer, column.to_pylist(), strict=True):
+            if value and _LINE_END.search(value):
+                found = list(_likely_rows(value, position, names, feed.options.delimiter))
+                likely += found
+                of_row += [row] * len(found)
+    return sorted({of_row[at] for at in np.flatnonzero(_are_rows(likely, feed))})
 
 
 def _by_line(row: UnreadRow, others: int, delimiter: str) -> Iterator[UnreadRow]:
