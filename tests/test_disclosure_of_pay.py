@@ -19,6 +19,7 @@ from warehouse_factory import kpi
 
 from data_quality.disclosure import histories
 from metrics.catalog import Contributions
+from metrics.errors import NyckeltalError
 from metrics.periods import parse, period_of
 
 MONTHS = tuple(f"2026-{month:02}" for month in range(1, 5))
@@ -219,8 +220,13 @@ def test_a_published_figure_is_never_revised() -> None:
 def test_nothing_is_published_of_whom_nothing_is_known() -> None:
     company = Company(STAFF)
     assert of_total(release(company.rows("2026-01"), GAP)) == []
+
+
+def test_a_mart_that_is_missing_is_an_error_and_hides_nothing() -> None:
+    company = Company(STAFF)
     company.connection.execute("drop table people")
-    assert company.histories[GAP.kpi_id].num_rows == 0
+    with pytest.raises(NyckeltalError, match=f"{GAP.kpi_id}: who is behind its figures can't be read.* people "):
+        _ = company.histories
 
 
 def test_of_pay_only_the_rounded_ratio_leaves() -> None:

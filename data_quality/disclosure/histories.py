@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from data_quality.disclosure.system import TOTAL, Place
 from metrics.catalog import CatalogKpi
+from metrics.errors import NyckeltalError, without_values
 
 Figure = tuple[Place, date]
 
@@ -59,10 +60,13 @@ group by all
 def read(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi) -> pa.Table:
     """Who was behind which figures of a KPI of persons' amounts (HISTORIES), for the days of its candidates.
 
-    It is empty where the marts can't be read: then nothing is known of anybody, and no figure is published.
     `candidate_rows` is the temporary table of candidates.py.
+    Raises NyckeltalError when there are candidates and the marts behind them can't be read: with nothing known of
+    anybody, their figures would be hidden, and stay so.
     """
-    if kpi.contributions is None:
+    asked = {"kpi_id": kpi.kpi_id}
+    there = "select 1 from candidate_rows where kpi_id = $kpi_id limit 1"
+    if kpi.contributions is None or connection.execute(there, asked).fetchone() is None:
         return HISTORIES.empty_table()
     query = _HISTORIES.format(
         sql=kpi.contributions.sql,
@@ -72,6 +76,7 @@ def read(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi) -> pa.Table:
         + "]",
     )
     try:
-        return connection.execute(query, {"kpi_id": kpi.kpi_id}).to_arrow_table().cast(HISTORIES)
-    except duckdb.CatalogException:
-        return HISTORIES.empty_table()
+        return connection.execute(query, asked).to_arrow_table().cast(HISTORIES)
+    except duckdb.CatalogException as error:
+        problem = f"who is behind its figures can't be read: {without_values(error, own_sql=True)}; `kpi run` builds it"
+        raise NyckeltalError(problem, field=kpi.kpi_id) from None
