@@ -59,8 +59,11 @@ def find_all(root: str, schemas: dict[str, pa.Schema]) -> dict[str, DeltaTable |
         if not lacking or not (written or any(has_files(location(root, name)) for name in lacking)):
             break
         if attempt == 2:
-            problem = "restore the ledger from a backup, as nothing was written here: it lacks a table that it had"
-            raise NyckeltalError(problem, file=root, expected=", ".join(lacking))
+            raise NyckeltalError(
+                f"the ledger lacks a table that it had ({', '.join(lacking)}): restore it from a backup. Nothing was"
+                " written",
+                file=root,
+            )
     return found
 
 
