@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from metrics.catalog import Catalog
-from metrics.company import PROJECT, Company, data_dir, published_path
+from metrics.company import PROJECT, Company, data_dir
 from metrics.errors import NyckeltalError, did_you_mean
 from metrics.periods import parse
 from metrics.private_files import OTHERS, make_data_dir
@@ -55,7 +55,7 @@ def run(
     published.restore()
     if period is not None:
         first, last = partitions.of_period(company, period)
-    elif whole or not published_path().exists():
+    elif whole:
         first, last = partitions.history(company)
     else:
         first, last = partitions.still_open(company)

@@ -25,14 +25,12 @@ def months(company: Company) -> MonthlyPartitionsDefinition:
 def open_months(company: Company) -> tuple[str, str]:
     """The first and last partition with a period that is open, or closed yesterday, or is still published provisional.
 
-    So a period is told again once more after it has closed, however long no run came. All partitions when a definition
-    is another one than at the newest release, or more of it was adopted since.
+    So a period is told again once more after it has closed, however long no run came. What a run judges beside them,
+    such as the history of a KPI with a new definition, is what `gate.unsettled` finds.
     """
     catalog = Catalog.read(company)
     today = clock.today(company.time_zone)
     last = period_of("M", today)
-    if published.redefined(catalog):
-        return period_of("M", history(company)[0]).code, last.code
     first = period_of("M", provisional) if (provisional := published.first_provisional()) else last
     # No period that ends in a month closes later than the month itself.
     while any(catalog.closes_on(kpi, first.shift(-1)) >= today - timedelta(days=1) for kpi in catalog.kpis):

@@ -183,25 +183,6 @@ def first_provisional() -> date | None:
     return found
 
 
-def redefined(catalog: Catalog) -> bool:
-    """Whether a published KPI has another definition, frequencies or segments than at the newest release."""
-    if not published_path().exists():
-        return False
-    columns = ("definition_version", "definition_hash", "freqs", "segments")
-    before = query(f"select kpi_id, {', '.join(columns)} from kpi.catalog semi join kpi.vintages using (kpi_id)")
-    now = {kpi.kpi_id: kpi for kpi in catalog.kpis}
-
-    def stated(value: object) -> object:
-        return ", ".join(value) if isinstance(value, tuple) else value
-
-    return any(
-        row[name] != stated(getattr(now[row["kpi_id"]], name))
-        for row in before
-        if row["kpi_id"] in now
-        for name in columns
-    )
-
-
 def first_release() -> date:
     """The day of the first release."""
     found: date = query("select min(realtime_start) as day from kpi.releases")[0]["day"]

@@ -159,10 +159,9 @@ def test_the_open_months_follow_the_calendar_and_what_is_published(warehouse: Wa
     warehouse.now("2026-05-05T06:00:00")  # no run came since; February is still published as provisional
     assert published.first_provisional() == date(2026, 2, 28)
     assert partitions.open_months(warehouse.company) == ("2026-02", "2026-05")
-    for facts in ({"definition_version": 2}, {"definition_hash": "def2"}, {"segments": ("country", "channel")}):
-        warehouse.kpis = [kpi(**facts)]
-        assert partitions.open_months(warehouse.company) == ("2024-01", "2026-05")  # until it has been published so
-    warehouse.kpis = [kpi(owner="ceo@example.com", target=5.0), kpi("newly_adopted")]
+    # Of a new definition, and of a newly adopted KPI, the run judges the history without being of all months.
+    warehouse.kpis = [kpi(definition_version=2, definition_hash="def2"), kpi("newly_adopted")]
+    assert partitions.open_months(warehouse.company) == ("2026-02", "2026-05")
     monkeypatch.setattr(partitions, "history", lambda _: (date(2026, 4, 20), date(2026, 12, 31)))
     assert partitions.open_months(warehouse.company) == ("2026-04", "2026-05")
 

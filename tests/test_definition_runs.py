@@ -56,10 +56,13 @@ def test_a_new_version_revises_the_history_and_a_refactoring_is_proved_on_the_ro
     for kpi_id in ("conversion_rate", "csat"):  # the first isn't
         record_refactoring(company, planned, [kpi_id], "gives the same", "analytics@nordvik.example")
     write(company, compile_company(company, planned))
-    assert partitions.still_open(company)[0] == partitions.history(company)[0]
+    first, last = partitions.still_open(company)
+    assert first > partitions.history(company)[0]
     deliver_march(changeable.data / "sources")
 
-    done = Deployment(company, changeable.data, changeable.first_run).run(*partitions.still_open(company))
+    done = Deployment(company, changeable.data, changeable.first_run).run(first, last)
+    earlier = {one.kpi_id for one in done.verdicts if one.period_end < first}
+    assert earlier == {"web_sessions", "conversion_rate", "csat"}  # those with another definition, and no other
     assert done.build_failures == {} and {one.feed for one in done.feeds if one.rows_loaded} == {"sessions", "tickets"}
     judged = [one.key for one in done.verdicts if one.kpi_id == "conversion_rate" and one.batch_id]
     held = {one.key: one.checks for one in done.release.held if one.kpi_id == "conversion_rate"}

@@ -117,6 +117,24 @@ def test_the_history_of_a_newly_adopted_kpi_is_judged_by_the_next_run(warehouse:
     assert [(one.kpi_id, one.time_period) for one in done.held] == [("revenue", DECEMBER)]
 
 
+@pytest.mark.parametrize(
+    "facts", [{"definition_version": 2, "definition_hash": "def2"}, {"segments": ("country", "channel")}]
+)
+def test_a_kpi_defined_or_cut_otherwise_is_judged_in_its_history_and_what_is_held_of_others_is_not(
+    warehouse: Warehouse, facts: dict[str, Any]
+) -> None:
+    warehouse.add(kpi("visits", observable_from=date(2025, 12, 1)), GOOD)
+    run(warehouse)
+    built(warehouse, NEGATIVE)
+    assert run(warehouse)[0] == [FEBRUARY, FEBRUARY]
+    channels = [{"segment": "channel", "member": "web", "obs_value": 1.0, "n_obs": 1}] if "segments" in facts else []
+    warehouse.add(
+        kpi("visits", observable_from=date(2025, 12, 1), **facts), {code: GOOD[code] + channels for code in GOOD}
+    )
+    assert run(warehouse)[0] == [FEBRUARY, DECEMBER, JANUARY, FEBRUARY]  # of revenue the open month
+    assert ("revenue", DECEMBER) in held(warehouse)
+
+
 def test_what_is_held_stays_decidable_and_listed_while_its_candidate_is_the_same(warehouse: Warehouse) -> None:
     built(warehouse, NEGATIVE)
     (before,) = waiting(warehouse.company, warehouse.catalog)  # built, and not judged again
