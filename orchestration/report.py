@@ -20,7 +20,7 @@ from rich.text import Text
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company, published_path
-from metrics.periods import FREQ_NAMES, Period, later, parse, period_of
+from metrics.periods import FREQ_NAMES, Period, parse, period_of
 from orchestration.formats import PERIODS, attained, change, number, status_legend, target
 from orchestration.run import RunResult
 from orchestration.stage_display import duration
@@ -65,8 +65,9 @@ def run_summary(console: Console, company: Company, result: RunResult, rows: Seq
     release = result.release
     if release.release_id:
         console.print(
-            f"Release {release.sequence}: {release.appended_observations:,} new vintages of {release.published:,} "
-            f"judged periods; {release.unchanged:,} values unchanged. It took {duration(sum(result.seconds.values()))}."
+            f"Release {release.sequence}: {release.appended_observations:,} new value"
+            f"{'s' * (release.appended_observations != 1)}; {len(result.verdicts):,} "
+            f"period{'s' * (len(result.verdicts) != 1)} judged. It took {duration(sum(result.seconds.values()))}."
         )
     else:
         console.print(f"Nothing new to publish; release {release.sequence} stands ({release.unchanged:,} values).")
@@ -178,21 +179,19 @@ def _why_nothing(company: Company, kpi: CatalogKpi, freq: str) -> str:
     """Why nothing is published of a KPI at a frequency, and from when on something will be."""
     if not kpi.supplied:
         return _not_supplied(kpi)
-    first = _first_period(company, kpi, freq)
+    first = _first_period(kpi, freq)
     if first is not None and first.end >= clock.today(company.time_zone):
         looks_back = f" (it looks back {kpi.lookback})" if kpi.lookback else ""
         return f"its first {PERIODS[freq]} is {first.code}, which ends on {first.end}{looks_back}"
     return f"nothing was let through; `kpi held {kpi.kpi_id}` says why"
 
 
-def _first_period(company: Company, kpi: CatalogKpi, freq: str) -> Period | None:
-    """The first period that its feeds cover, with what it looks back on; None where it has no feed."""
-    starts = [company.feeds[feed].history_from for feed in kpi.feeds if feed in company.feeds]
-    if not starts:
+def _first_period(kpi: CatalogKpi, freq: str) -> Period | None:
+    """The first observable period; None where it has no feed."""
+    if kpi.observable_from is None:
         return None
-    covered = later(max(starts), kpi.lookback) if kpi.lookback else max(starts)
-    period = period_of(freq, covered)
-    return period if period.start >= covered else period.next()
+    period = period_of(freq, kpi.observable_from)
+    return period if kpi.observes(period) else period.next()
 
 
 def _not_supplied(kpi: CatalogKpi) -> str:
