@@ -34,8 +34,8 @@ REFRESH = "refresh"
 refresh = define_asset_job(
     REFRESH,
     selection=AssetSelection.all(),
-    description="Brings in what the sources delivered, builds the models, judges the chosen months and publishes."
-    " `kpi run` is this job.",
+    description="Brings in what the sources delivered and builds the models. Judges the chosen months for all KPIs,"
+    " with everything that is new or changed, and publishes all that may be published. `kpi run` is this job.",
     executor_def=in_process_executor,
 )
 

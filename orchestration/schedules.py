@@ -8,14 +8,15 @@ from orchestration.partitions import open_months
 
 
 def daily(company: Company) -> ScheduleDefinition:
-    """Every morning at six, business time: the job over all months that aren't closed, in a single run."""
+    """Every morning at six, business time: one run of the job, of the months that aren't final (`open_months`)."""
 
     @schedule(
         job=refresh,
         cron_schedule="0 6 * * *",
         execution_timezone=company.time_zone,
         name="daily_refresh",
-        description="The job over all months that aren't closed yet, in a single run.",
+        description="The job, in a single run: judges all months that aren't final yet, with everything that is new or"
+        " changed, and publishes all that may be published.",
     )
     def daily_refresh(_: ScheduleEvaluationContext) -> RunRequest:
         first, last = open_months(company)

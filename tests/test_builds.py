@@ -38,7 +38,9 @@ class Deployment:
 
     def data(self, feed: str, moment: str) -> None:
         """A file of the feed is taken in at that moment (UTC)."""
-        self.warehouse.sql("insert into raw._files values (?, ?, null)", feed, datetime.fromisoformat(moment + "+00:00"))
+        self.warehouse.sql(
+            "insert into raw._files values (?, ?, null)", feed, datetime.fromisoformat(moment + "+00:00")
+        )
 
     def build(
         self, moment: str, models: Sequence[str], failed: Sequence[str] = (), skipped: Sequence[str] = ()

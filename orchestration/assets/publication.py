@@ -39,8 +39,9 @@ GATE = "gate"
 # What Dagster takes as an owner: another text would keep all of its pages from loading.
 _ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
 TOGETHER = (
-    "All KPIs are published together, as one release, so that no two published figures contradict each other: "
-    "materializing a month of this KPI publishes that month of every other KPI too."
+    "All KPIs are published together, as one release, so that no two published figures contradict each other. A run of"
+    " some months judges them for all KPIs, with everything that is new or changed, and publishes all that may be"
+    " published."
 )
 
 
