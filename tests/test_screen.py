@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from data_quality import release
+from data_quality.plan import history
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, Company
 from metrics.errors import NyckeltalError
-from orchestration import formats, stage_display
+from orchestration import formats, report, stage_display
 from orchestration.cli import app
+from orchestration.run import RunResult
 from orchestration.terminal import PlainConsole, console
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
@@ -100,6 +104,20 @@ def test_a_kpi_that_looks_back_says_from_when_it_has_values(published: Warehouse
     first = "its first month is 2026-04, which ends on 2026-04-30 (it looks back 15 months)"
     assert f"Growth: {first}" in words(printed("status"))
     assert f"Nothing is published: {first}." in words(printed("show", "growth"))
+
+
+def test_the_summary_of_a_run_counts_its_new_values_and_what_it_judged(
+    published: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = warehouse_factory.copy(published, tmp_path, monkeypatch)
+    copied.now("2026-03-20T06:00:00")
+    verdicts = copied.judge("2026-02-01", "2026-02-28")
+    done = release.publish(copied.company, copied.catalog, *history(copied.catalog))
+    newer = replace(done, release_id="r", sequence=7, appended_observations=1)
+    out = io.StringIO()
+    result = RunResult(copied.catalog, (), {}, tuple(verdicts.values()), newer, {"gate": 1.0})
+    report.run_summary(PlainConsole(file=out, width=100), copied.company, result, [])
+    assert len(verdicts) == 2 and "Release 7: 1 new value; 2 periods judged. It took" in words(out.getvalue())
 
 
 @pytest.mark.parametrize("width", WIDTHS)
