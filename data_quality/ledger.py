@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -198,8 +199,8 @@ class Ledger:
 
     def decisions(self) -> list[dict[str, Any]]:
         """Every decision, in the order in which they were made (a rejection last of equals); `checks` is a list."""
-        rows = [{**row, "checks": json.loads(row["checks"])} for row in self.rows("decisions").to_pylist()]
-        return sorted(rows, key=lambda row: (row["decided_at"], row["decision"] == "reject", row["decision_id"]))
+        decided = ({name: row[name] for name in DECISIONS.names} for row in self._in_order())
+        return [{**row, "checks": json.loads(row["checks"])} for row in decided]
 
     def append(
         self,
@@ -269,7 +270,7 @@ class Ledger:
             raise NyckeltalError("a decision needs a reason and a name")
         if decision != "review" and not (freq and time_period and candidate_hash):
             raise NyckeltalError(f"a {decision} needs the freq, the time_period and the hash of the candidate")
-        made = self.rows("decisions").column("decided_at").to_pylist()
+        made = [one["decided_at"] for one in self._in_order()]
         row = {
             "decision_id": uuid.uuid4().hex,
             "kpi_id": kpi_id,
@@ -289,20 +290,38 @@ class Ledger:
 
     def unsealed_decisions(self) -> list[str]:
         """The manifest lines of the decisions that no release covers yet."""
-        sealed = {line for row in self.releases for line in sealed_lines(row) if line.startswith("decisions ")}
-        return [line for line in lines("decisions", self.rows("decisions").to_pylist()) if line not in sealed]
+        return [line for line in lines("decisions", self.rows("decisions").to_pylist()) if line not in self._covering]
 
     def sealed_decisions(self) -> pa.Table:
-        """The decisions that a release covers, as they are, with the `release_id` and `sequence` of the first one."""
-        rows = self.rows("decisions").to_pylist()
-        by_line = dict(zip(lines("decisions", rows), rows, strict=True))
+        """The decisions that a release covers, with the `release_id` and `sequence` of the first one.
+
+        `number` counts them in the order in which they were made.
+        """
+        covered = [row for row in self._in_order() if row["sequence"] is not None]
+        schema = pa.schema([*DECISIONS, ("release_id", _TEXT), ("sequence", _COUNT), ("number", _COUNT)])
+        return pa.Table.from_pylist([{**row, "number": at} for at, row in enumerate(covered)], schema=schema)
+
+    @cached_property
+    def _covering(self) -> dict[str, dict[str, Any]]:
+        """By manifest line of a decision the first release that covers it, dated no later than the one after it."""
         found: dict[str, dict[str, Any]] = {}
-        for release in self.releases:
-            for line in sealed_lines(release):
-                if line in by_line and line not in found:
-                    found[line] = {**by_line[line], **{name: release[name] for name in ("release_id", "sequence")}}
-        schema = pa.schema([*DECISIONS, ("release_id", _TEXT), ("sequence", _COUNT)])
-        return pa.Table.from_pylist(list(found.values()), schema=schema)
+        latest = None
+        for release in reversed(self.releases):
+            latest = min(release["published_at"], latest or release["published_at"])
+            facts = {"release_id": release["release_id"], "sequence": release["sequence"], "published_at": latest}
+            found |= {line: facts for line in sealed_lines(release) if line.startswith("decisions ")}
+        return found
+
+    def _in_order(self) -> list[dict[str, Any]]:
+        """The decisions as they were made, dated no later than the release that covers them, with its facts or NULL."""
+        rows = self.rows("decisions").to_pylist()
+        none = {"release_id": None, "sequence": None, "published_at": None}
+        rows = [
+            {**row, **self._covering.get(line, none)} for line, row in zip(lines("decisions", rows), rows, strict=True)
+        ]
+        rows.sort(key=lambda row: (row["decided_at"], row["decision"] == "reject", row["decision_id"]))
+        rows.sort(key=lambda row: row["sequence"] or math.inf)
+        return [{**row, "decided_at": min(row["decided_at"], row["published_at"] or row["decided_at"])} for row in rows]
 
     def _committed(self, name: TableName) -> pa.Table:
         schema = SCHEMAS[name]

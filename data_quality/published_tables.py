@@ -89,8 +89,7 @@ decided as (
     from ledger_decisions
     where decision in ('release', 'reject')
     qualify row_number() over (
-        partition by kpi_id, freq, time_period, candidate_hash
-        order by decided_at desc, decision = 'reject' desc, decision_id desc
+        partition by kpi_id, freq, time_period, candidate_hash order by number desc
     ) = 1
 )
 select
@@ -123,7 +122,7 @@ select
     array_to_string(cast(cast(checks as json) as varchar[]), ', ') as checks,
     reason, decided_by, decided_at, candidate_hash, release_id, sequence
 from ledger_decisions
-order by decided_at, decision_id
+order by number
 """
 
 # As in the ledger's observations, a release isn't later than the one after it.

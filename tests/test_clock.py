@@ -84,8 +84,10 @@ def test_an_archive_may_be_taken_in_years_later(tmp_path: Path, monkeypatch: pyt
 
 def test_what_was_released_with_the_clock_ahead_is_dated_by_the_release_that_says_so(warehouse: Warehouse) -> None:
     again(warehouse, YEAR_AHEAD, delivered="2027-03-01")  # the sources' clock stood ahead, too: February is final
-    warehouse.sql("create table raw._files (loaded_at timestamptz)")
-    warehouse.sql("insert into raw._files values ('2027-03-05 06:00:00+00'), ('2026-03-05 06:00:00+00')")
+    warehouse.sql("create table raw._files (feed varchar, loaded_at timestamptz)")
+    warehouse.sql(
+        "insert into raw._files values ('orders', '2027-03-05 06:00:00+00'), ('orders', '2026-03-05 06:00:00+00')"
+    )
     warehouse.now("2026-03-06T06:00:00")
     with pytest.raises(NyckeltalError, match=r"before the newest release, number 2.*kpi ledger set-clock-back"):
         warehouse.publish(*SPAN)
@@ -118,6 +120,21 @@ def test_what_was_released_with_the_clock_ahead_is_dated_by_the_release_that_say
     ]
     as_of = f"select obs_value from kpi.as_of('2026-03-06') {february}"
     assert warehouse.published(as_of) == [(110.0,)]
+
+
+def test_a_decision_made_with_the_clock_ahead_is_dated_by_the_release_that_says_so(warehouse: Warehouse) -> None:
+    again(warehouse, YEAR_AHEAD, delivered="2027-03-01")
+    facts = {"reason": "still what we steer by", "by": "cfo@example.com"}
+    ahead = decide(warehouse.company, warehouse.catalog, "review", kpi().kpi_id, **facts).decision_id
+    warehouse.now("2026-03-06T06:00:00")
+    clock_correction.set_back(warehouse.company, reason="a year ahead", by="cfo@example.com")
+    warehouse.now("2026-03-07T06:00:00")
+    after = decide(warehouse.company, warehouse.catalog, "review", kpi().kpi_id, **facts).decision_id
+    days = [(ahead, "2026-03-06"), (after, "2026-03-07")]
+    ledger = Ledger.open(company.ledger_path())
+    assert [(row["decision_id"], f"{row['decided_at']:%Y-%m-%d}") for row in ledger.decisions()] == days
+    assert warehouse.published("select decision_id, decided_at::date::varchar from kpi.decisions") == days
+    assert verify(ledger).findings == ()
 
 
 def test_who_may_set_the_clock_back_stands_in_roles(warehouse: Warehouse) -> None:
