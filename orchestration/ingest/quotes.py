@@ -70,15 +70,15 @@ def _are_rows(rows: Sequence[Mapping[str, str]], feed: Feed) -> np.ndarray:
 def without_swallowing(chunk: Chunk, names: Sequence[str], feed: Feed) -> Chunk:
     """The chunk with rows that swallowed lines as unread ones: each line by itself, as each was a row."""
     suspect = _suspect(chunk, names, feed)
-    unread = tuple(part for row in chunk.unread for part in _by_line(row, len(names) - 1, feed.options.delimiter))
+    unread = [part for row in chunk.unread for part in _by_line(row, len(names) - 1, feed.options.delimiter)]
     if not suspect:
-        return Chunk(chunk.rows, chunk.lines, unread)
-    for row in suspect:
-        cells = [str(value or "") for value in chunk.rows.slice(row, 1).to_pylist()[0].values()]
-        unread += tuple(_lines(chunk.lines[row].as_py(), REASON, feed.options.delimiter.join(cells)))
+        return Chunk(chunk.rows, chunk.lines, tuple(unread))
+    for first, values in zip(chunk.lines.take(suspect).to_pylist(), chunk.rows.take(suspect).to_pylist(), strict=True):
+        cells = [str(value or "") for value in values.values()]
+        unread += _lines(first, REASON, feed.options.delimiter.join(cells))
     keep = np.ones(chunk.rows.num_rows, dtype=bool)
     keep[suspect] = False
-    return Chunk(chunk.rows.filter(pa.array(keep)), chunk.lines.filter(pa.array(keep)), unread)
+    return Chunk(chunk.rows.filter(pa.array(keep)), chunk.lines.filter(pa.array(keep)), tuple(unread))
 
 
 def _over_several_lines(chunk: Chunk) -> list[int]:
