@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import duckdb
 import pyarrow.compute as pc
 
 from data_quality import admission, offer, warehouse
@@ -13,10 +14,11 @@ from data_quality.ledger import Ledger
 from data_quality.offer import FeedState, Offer
 from data_quality.plan import history
 from data_quality.verdict import CheckResult, Key
-from metrics import clock
+from metrics import clock, pseudonym
 from metrics import company as deployment
 from metrics.catalog import Catalog
 from metrics.company import Company
+from metrics.errors import NyckeltalError
 
 # What can be done about a key that waits. "decide": somebody may; "rejected": somebody did; "judge again": the evidence
 # isn't on what is there now, and the next run's will be.
@@ -53,6 +55,7 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
     """
     with warehouse.connect() as connection:
         offered = offer.read(connection, catalog, *history(catalog))
+        _require_the_key(connection, offered)
     ledger = Ledger.open(deployment.ledger_path(), make=False)
     found = admission.admit(offered, ledger, catalog, clock.today(company.time_zone))
     decisions = admission.newest_decisions(ledger)
@@ -84,6 +87,17 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
             )
         )
     return result
+
+
+def _require_the_key(connection: duckdb.DuckDBPyConnection, offered: Offer) -> None:
+    """Raises NyckeltalError when no stored verdict fits the secret key, so that nothing would seem to be held."""
+    if offered.verdicts or not warehouse.has_table(connection, "kpi", "verdicts"):
+        return
+    row = connection.execute("select count(*) from kpi.verdicts").fetchone()
+    if row is not None and row[0]:
+        problem = "no verdict in the warehouse was made with this secret key: put the right one back"
+        expected = f"the key file or {pseudonym.VARIABLE} as before; with a new key `kpi run --history` judges anew"
+        raise NyckeltalError(problem, file=pseudonym.key_path(), expected=expected)
 
 
 def _state(held: Held, standing: dict[str, Any] | None) -> State:

@@ -42,6 +42,8 @@ class _PlainComposer(Composer):
         event = self.parser.peek_event()
         if isinstance(event, AliasEvent):
             raise _Refused(f"an alias (*{event.anchor}) is not supported; write the value out", event)
+        if isinstance(event, ScalarEvent) and event.value == "<<" and not event.style:
+            raise _Refused("a merge key (<<) is not supported; write its keys out", event)
         if isinstance(event, ScalarEvent) and not storable(event.value):
             raise _Refused(r"a text holds a character that can't be stored (\0, or half of a surrogate pair)", event)
         if self.depth == MAX_DEPTH:

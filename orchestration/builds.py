@@ -84,9 +84,10 @@ def skipped(run_results: Mapping[str, Any], model: str) -> bool:
 
 
 def _failure(upstream: set[str], lineage: Lineage, failures: Mapping[str, str]) -> str | None:
-    """What failed among those nodes and the tests on them."""
+    """What failed among those nodes and the tests on them; not what else reads them."""
     for failed, message in failures.items():
-        if failed in upstream or any(parent in upstream for parent in lineage.parents.get(failed, [])):
+        is_test = failed.startswith(("test.", "unit_test."))
+        if failed in upstream or (is_test and any(node in upstream for node in lineage.parents.get(failed, []))):
             return message
     return None
 

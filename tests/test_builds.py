@@ -129,6 +129,12 @@ def test_a_failed_model_upstream_holds_the_kpi_that_was_skipped_for_it(deploymen
     assert list(deployment.publish("2026-03-05T07:00")) == ["revenue"]
 
 
+def test_a_failed_model_holds_no_kpi_that_only_shares_what_is_upstream(deployment: Deployment) -> None:
+    deployment.lineage.parents["model.p.fct_orders"].append("model.p.stg_staff")
+    told = deployment.build("2026-03-05T06:00", HEADS, failed=["model.p.fct_orders"], skipped=["kpi_revenue"])
+    assert set(told) == {"revenue"}
+
+
 def test_a_kpi_that_was_cut_short_or_never_built_whole_is_held(deployment: Deployment) -> None:
     assert "was not built" in deployment.build("2026-03-05T06:00", [], skipped=["kpi_heads"])["heads"]
     deployment.warehouse.sql("delete from kpi._builds where kpi_id = 'revenue'")

@@ -205,7 +205,8 @@ def test_an_adoptions_setting_goes_over_the_standard_definitions() -> None:
     [
         ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", r":2: an alias \(\*a\) is not supported; write the value out"),
         ("name: &a [*a]\n", r":1: an alias \(\*a\)"),
-        ("x: &a {name: b}\n<<: *a\n", r":2: an alias"),
+        ("x: &a {name: b}\n<<: *a\n", r":2: a merge key \(<<\) is not supported"),
+        ("<<: {x: y}\n", r":1: a merge key \(<<\) is not supported; write its keys out"),
         ("x: 1\nname: " + "[" * 20_000, ":2: nested more than 50 levels deep"),
         ("x: 1\nname: " + "{a: " * 20_000, ":2: nested more than 50 levels deep"),
         ('x: 1\nname: "a\\0"\n', ":2: a text holds a character that can't be stored"),

@@ -153,7 +153,7 @@ def test_a_column_s_figure_is_its_total_variation(warehouse: Warehouse) -> None:
     chance = 2 * (max(usual, 1 / 224) * (1 - max(usual, 1 / 224)) / 224) ** 0.5
     assert found.figure == pytest.approx(renamed - usual - chance, abs=1e-6)
     assert "feed products, column category: " in found.detail
-    assert "; most of all 'category 3': 0.0% where it was 25.0%" in found.detail
+    assert "; most of all one member: 0.0% where it was 25.0%" in found.detail
 
 
 def test_what_stays_wrong_stays_held_and_the_repair_passes(warehouse: Warehouse) -> None:

@@ -333,7 +333,7 @@ def test_a_feed_of_parquet_files(company: IngestCompany) -> None:
         (Decimal("2.25"), moment, 2, moment, '["a","b"]', 1),
     ]
     assert report.outstanding == (
-        "orders/3.parquet: column 'n' is string here and int64 in earlier files: declare its type"
+        "orders/3.parquet: column 4, which isn't declared, is string here and int64 in earlier files: declare its type"
     )
 
 

@@ -38,6 +38,16 @@ def _int96(moment: datetime) -> bytes:
     return content.getvalue()
 
 
+def _numbers_as_keys(*keys: float) -> bytes:
+    """A workbook whose order_id is a number in each row."""
+    book = openpyxl.Workbook()
+    for row in (["order_id", "ordered_at", "amount"], *([key, datetime(2026, 11, 1), 1] for key in keys)):
+        book.active.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
 def _workbook(values: list[Any], errors: list[str]) -> bytes:
     """A sheet with a row for each value of ordered_at, and one for each error there; the last error is in `note`."""
     book = openpyxl.Workbook()
@@ -105,6 +115,12 @@ CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[str | None],
         {"path": "excel_errors/*.xlsx", "format": "excel"},
         ["A2", "A10"],
         [3, 4, 5, 6, 7, 8, 9],
+    ),
+    "excel_long_numbers": (
+        {"1.xlsx": _numbers_as_keys(101, 12345678901234567890, 12345678901234567891)},
+        {"path": "excel_long_numbers/*.xlsx", "format": "excel"},
+        ["101"],
+        [3, 4],
     ),
     "excel_declared": (
         {"1.XLSX": _workbook([], ["#N/A"])},

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from data_quality import secret_key
+from data_quality.waiting import waiting
 from metrics import company, pseudonym
 from metrics.errors import NyckeltalError
 from orchestration.ingest import personal
@@ -72,6 +73,16 @@ def test_no_new_key_is_made_while_verdicts_were_sealed_with_the_lost_one(warehou
         with pytest.raises(NyckeltalError, match=r"the key file is lost, and .*warehouse\.duckdb was made with"):
             act(*SPAN)
     assert not pseudonym.key_path().exists()
+
+
+def test_another_key_is_told_rather_than_that_nothing_is_held(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(), {"2026-01": cells(-100, SE=-75, NO=-25)})
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    assert [one.time_period for one in waiting(warehouse.company, warehouse.catalog)] == ["2026-01"]
+    warehouse.monkeypatch.setenv(pseudonym.VARIABLE, "another key, as long as it should be")
+    with pytest.raises(NyckeltalError, match="no verdict in the warehouse was made with this secret key"):
+        waiting(warehouse.company, warehouse.catalog)
 
 
 def test_no_new_key_is_made_while_the_ledger_has_releases(warehouse: Warehouse) -> None:

@@ -272,9 +272,9 @@ def _told(here: Numbers, there: Numbers, classes: NDArray[np.str_], weight: str)
 
 
 def named(found: str) -> str:
-    """A class in words."""
+    """A class in words. A member is a cell of the source, so it isn't named: the words may be published."""
     if found[0] == "=":
-        return f"'{found[1:]}'"
+        return "one member"
     if found[0] == "~":
         return f"text like '{found[1:]}'"
     if found[0] == "@":

@@ -98,7 +98,9 @@ def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.Found]:
         taken = periods.at(np.append(counting, at))
         scores, usual = _scores(taken, known[counting], now[at], counts[at], vouched[counting])
         worst = int(np.argmax(scores))
-        told = f"{segment} {members[worst]} has {now[at, worst]:.1%} where {usual[worst]:.1%} is usual"
+        # One that was never there is a cell of the source that nobody has let through yet.
+        name = members[worst] if known[counting, worst].any() else "of a new member"
+        told = f"{segment} {name} has {now[at, worst]:.1%} where {usual[worst]:.1%} is usual"
         return round(float(scores[worst]), 3), told
 
     return in_time.judged(freq, places, now, known, look)

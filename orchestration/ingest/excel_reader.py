@@ -16,6 +16,9 @@ from orchestration.ingest.excel_errors import CellError, errors_can_be_seen, err
 from orchestration.ingest.faults import FileFault
 from orchestration.ingest.header import as_stored, header_row_hint, required_columns, settled_names
 
+_EXACT = 2**53
+"""Up to this size every whole number is one that a floating-point number can be."""
+
 
 def read_excel(path: Path, feed: Feed, known: Iterable[str], note: Callable[[str], None]) -> Iterator[Chunk]:
     """The rows of the sheet below its header; empty rows are none. Cell values become ISO text.
@@ -81,7 +84,14 @@ def _error_in(row: Sequence[Any], number: int, names: Sequence[str], feed: Feed,
     for position, (cell, name) in enumerate(zip(row, names, strict=False), start=1):
         if isinstance(cell, CellError) and name in feed.columns and cell.text not in nulls:
             return f"column {name}: cell {place(number, position)} holds the error {cell.text}"
+        if isinstance(cell, float) and abs(cell) > _EXACT and name in feed.columns and _is_key(feed.columns[name]):
+            where = f"column {name}: cell {place(number, position)}"
+            return f"{where} holds a number of so many digits that Excel has rounded it: enter it as text"
     return None
+
+
+def _is_key(declared: ColumnType) -> bool:
+    return declared.type in ("text", "integer")
 
 
 def _text(cell: Any, declared: ColumnType | None, nulls: frozenset[str]) -> str | None:

@@ -174,7 +174,8 @@ class FeedReading:
                 try:
                     rows = rows.set_column(position, name, column.cast(wanted))
                 except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                    message = f"column '{name}' is {column.type} here and {wanted} in earlier files: declare its type"
+                    place = f"column {position + 1}, which isn't declared,"  # its name may be anything
+                    message = f"{place} is {column.type} here and {wanted} in earlier files: declare its type"
                     raise FileFault(message) from None
         return rows
 
