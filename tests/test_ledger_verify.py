@@ -147,7 +147,8 @@ def test_an_altered_release_row_is_named(root: str, sequence: int, column: str) 
 
     rewrite(root, "releases", change)
     assert (sequence, "releases", str(sequence), "altered") in found(root)
-    if column not in ("release_id", "n_observations", "n_verdicts", "content_hash", "catalog"):
+    # A moment after that of the next release is found as out of order, too.
+    if column not in ("release_id", "published_at", "n_observations", "n_verdicts", "content_hash", "catalog"):
         assert len(found(root)) == 1
 
 
