@@ -54,7 +54,7 @@ def held(
             found = waiting(company, catalog)
     except Busy:
         found = published.waiting(company, catalog)
-        typer.echo(f"A run is going on. {decide_report.AS_RELEASED}", err=True)
+        console(stderr=True).print(f"A run is going on. {decide_report.AS_RELEASED}", soft_wrap=True)
     if kpi is not None:
         found = [one for one in found if one.kpi_id == kpi.kpi_id]
     if as_json:

@@ -287,7 +287,7 @@ def test_a_data_folder_that_may_not_be_written_is_told_before_anything_is_done(
         (["run", "--period", "1999-01"], "outside the company's history"),
         (["run", "--period", "2024-01", "--history"], "not both"),
         (["sql", "from kpi.observation"], 'Did you mean "observations"?'),
-        (["sql", "delete from kpi.observations"], "read-only"),
+        (["sql", "delete from kpi.observations"], "one SELECT"),
         (["sql", "select ["], "syntax error"),
     ],
 )

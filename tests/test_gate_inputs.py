@@ -195,8 +195,9 @@ def test_what_differs_is_told_but_of_a_protected_kpi(warehouse: Warehouse) -> No
     warehouse.sql(f"update raw.orders set country = 'Norway' where {IN_FEBRUARY} and country = 'NO'")
     verdicts = judged(warehouse)
     told = {key: next(one.detail for one in verdicts[key, "2026-02"].failing) for key in ("revenue", "pay")}
-    assert "feed orders, column country" in told["revenue"] and "Norway" in told["revenue"]
-    assert "Norway" not in told["pay"] and not any(character.isdigit() for character in told["pay"])
+    assert "feed orders, column country" in told["revenue"] and "one member" in told["revenue"]
+    assert not any("Norway" in text for text in told.values())  # a cell that nobody has let through
+    assert not any(character.isdigit() for character in told["pay"])
 
 
 DAYS = np.array([0, 31, 59, 100])
@@ -333,7 +334,7 @@ def test_sizes_that_are_unusual_for_a_member_are_seen_though_others_rows_have_th
     (by_hand,) = warehouse.sql(f"select count(*) filter ({few}) / count(*) from raw.orders where {IN_FEBRUARY}")[0]
     assert figure(found, "values_alike") == pytest.approx(by_hand, rel=0.3)
     details = [one.detail for one in found.failing]
-    assert all("column amount" in one and "of what has 'NO' as country" in one for one in details)
+    assert all("column amount" in one and "of what has one member as country" in one for one in details)
 
 
 def test_a_member_is_judged_though_hardly_any_rows_are_there_of_all(warehouse: Warehouse) -> None:

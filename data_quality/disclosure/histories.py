@@ -19,6 +19,7 @@ Figure = tuple[Place, date]
 
 HISTORIES = pa.schema(
     {
+        "role": pa.string(),
         "history": pa.list_(pa.struct({"day": pa.date32(), "segment": pa.string(), "member": pa.string()})),
         "n_persons": pa.int64(),
         "amount": pa.float64(),
@@ -26,7 +27,8 @@ HISTORIES = pa.schema(
     }
 )
 
-# Persons who were in the same places on the same days are one row.
+# Persons of one role (such as women, whose mean pay a figure divides by that of men) who were in the same places on the
+# same days are one row.
 _HISTORIES = """
 with contributions as (
     {sql}
@@ -45,13 +47,15 @@ placed as (
 ),
 persons as (
     select
+        role,
         list(distinct {{'day': day, 'segment': segment, 'member': member}}) as places,
         coalesce(max(amount), 0) as amount
     from placed
     group by role, person
 )
 select
-    list_sort(places) as history, count(*) as n_persons, sum(amount)::double as amount, max(amount) as largest_amount
+    role, list_sort(places) as history,
+    count(*) as n_persons, sum(amount)::double as amount, max(amount) as largest_amount
 from persons
 group by all
 """
