@@ -45,6 +45,7 @@ seen, reads = set(), 0
 print("ready", flush=True)
 while not stop.exists():
     with duckdb.connect(path, read_only=True, config={"threads": 1}) as connection:
+        connection.execute("set enable_progress_bar = false")  # a slow query would print one among the results
         first = None
         for _ in range(20 if holds else 1):
             row = connection.execute(query).fetchone()
