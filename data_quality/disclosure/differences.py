@@ -31,7 +31,6 @@ def too_close(
       more, and when all sums of such differences do.
     - The members of a segment that are published on both of two days are a place, taken together. So is everybody else,
       as the total less these members tells of them.
-    - That holds of each role by itself (women and men, whose means a figure divides); of one there may be none.
     - Persons of whom a few dominate the others count as those few.
     """
     if kpi.contributions is None:
@@ -63,8 +62,6 @@ class _People:
 
     def __init__(self, table: pa.Table, dominance: Contributions, threshold: int) -> None:
         self.dominance, self.threshold = dominance, threshold
-        roles = table.column("role").to_pylist()
-        self.roles = [np.array([role == one for role in roles], dtype=bool) for one in sorted(set(roles))]
         self.counts = table.column("n_persons").to_numpy()
         self.amounts = table.column("amount").to_numpy()
         self.largest = table.column("largest_amount").to_numpy()
@@ -129,19 +126,12 @@ class _People:
         return int(self.counts[self.there[place][self.row[day]]].sum())
 
     def _enough(self, changed: npt.NDArray[np.bool_]) -> bool:
-        """Whether the persons (columns) of each role are as many as the threshold, and a few don't dominate the others.
-
-        Of one role there may be none: figures of two places together tell of each role's persons by themselves.
-        """
-        of_roles = [changed & role for role in self.roles if (changed & role).any()]
-        return bool(of_roles) and all(self._enough_of_a_role(of_role) for of_role in of_roles)
-
-    def _enough_of_a_role(self, changed: npt.NDArray[np.bool_]) -> bool:
+        """Whether persons (columns) are as many as the threshold, and a few of them don't dominate the others."""
         few = self.dominance.n * self.largest[changed].max(initial=0) > self.dominance.k * self.amounts[changed].sum()
         return not few and int(self.counts[changed].sum()) >= self.threshold
 
     def _fewest(self, there: npt.NDArray[np.bool_], day: date, others: Collection[date]) -> float:
-        """The fewest persons of one role of whom any sum or difference of the figures of all these days can tell.
+        """The fewest persons of whom any sum or difference of the figures of all these days can tell.
 
         A person comes in the time before a figure and goes in the time after one. Weights of figures by which everybody
         else cancels out part these times in two; the persons who came in one part and went in the other are left. So
@@ -155,11 +145,8 @@ class _People:
         once = comes.sum(axis=0) == 1  # who came twice could cancel out
         first, stays = comes[:, once].argmax(axis=0), present[:, once].sum(axis=0)
         after = (first + stays) % len(days)  # the time after the last figure is that before the first: outside
+        flows = np.zeros((len(days), len(days)), dtype=np.int32)
+        np.add.at(flows, (first, after), self.counts[once].astype(np.int32))
         at = days.index(day)
-        fewest = []
-        for role in self.roles:
-            flows = np.zeros((len(days), len(days)), dtype=np.int32)
-            of_role = role[once]
-            np.add.at(flows, (first[of_role], after[of_role]), self.counts[once & role].astype(np.int32))
-            fewest.append(maximum_flow(csr_array(flows + flows.T), at, (at + 1) % len(days)).flow_value)
-        return float(min((count for count in fewest if count), default=0))  # of a role that nobody left none is told
+        both_ways = csr_array(flows + flows.T)
+        return float(maximum_flow(both_ways, at, (at + 1) % len(days)).flow_value)

@@ -19,7 +19,6 @@ Figure = tuple[Place, date]
 
 HISTORIES = pa.schema(
     {
-        "role": pa.string(),
         "history": pa.list_(pa.struct({"day": pa.date32(), "segment": pa.string(), "member": pa.string()})),
         "n_persons": pa.int64(),
         "amount": pa.float64(),
@@ -27,8 +26,7 @@ HISTORIES = pa.schema(
     }
 )
 
-# Persons of one role (such as women, whose mean pay a figure divides by that of men) who were in the same places on the
-# same days are one row.
+# Persons who were in the same places on the same days are one row.
 _HISTORIES = """
 with contributions as (
     {sql}
@@ -47,15 +45,13 @@ placed as (
 ),
 persons as (
     select
-        role,
         list(distinct {{'day': day, 'segment': segment, 'member': member}}) as places,
         coalesce(max(amount), 0) as amount
     from placed
     group by role, person
 )
 select
-    role, list_sort(places) as history,
-    count(*) as n_persons, sum(amount)::double as amount, max(amount) as largest_amount
+    list_sort(places) as history, count(*) as n_persons, sum(amount)::double as amount, max(amount) as largest_amount
 from persons
 group by all
 """
