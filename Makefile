@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 # Versions of DuckDB that must be able to read the published file.
 CLIENTS := 1.0.0 1.1.3 1.2.2 1.3.2 1.4.4 2.0.0
 
-.PHONY: run test check bench bench-ledger faults crash clients dev clean lock
+.PHONY: run test check bench bench-ledger faults reality crash clients dev clean lock
 
 run: $(VENV)/.installed
 	$(BIN)/python -m sample_company.simulator --out "$${NYCKELTAL_SOURCE_DIR:-$${NYCKELTAL_DATA_DIR:-data}/sources}"
@@ -22,7 +22,9 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/kpi check
 	$(BIN)/kpi compile --check
-	NYCKELTAL_COMPANY=tests/real_company $(BIN)/kpi compile --check
+	for company in real_company adventureworks ravenstack; do \
+		NYCKELTAL_COMPANY=tests/$$company $(BIN)/kpi compile --check || exit 1; \
+	done
 
 # Needs the network, and a Python for which the oldest client has a wheel (3.11 or 3.12).
 clients: $(VENV)/.installed
@@ -35,6 +37,9 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.overhead
+
+reality: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.reality.run
 
 faults: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.faults.run

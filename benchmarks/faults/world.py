@@ -79,16 +79,16 @@ class Base:
 
 @dataclass(frozen=True)
 class Project:
-    """The sample company with its catalogue and lineage."""
+    """A company with its catalogue and lineage."""
 
     company: Company
     catalog: Catalog
     lineage: Lineage
 
     @staticmethod
-    def load() -> Project:
+    def load(folder: Path = PROJECT / "sample_company") -> Project:
         """Parses dbt's project into the data folder in force, where it was not parsed yet."""
-        company = Company.load(PROJECT / "sample_company")
+        company = Company.load(folder)
         return Project(company, Catalog.read(company), Lineage(prepared_manifest(company)))
 
     def kpis_of(self, feed: str) -> frozenset[str]:

@@ -1,0 +1,1 @@
+"""Real companies as they would be lived: how much of what is right the gate holds or flags."""

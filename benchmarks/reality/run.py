@@ -1,0 +1,214 @@
+"""`make reality`: every company lived through, with its files as they are; what is held or flagged of what is right.
+
+Each company starts twice. Once with its whole history on the day when its files end: the first run of somebody who
+moves in. And once earlier, then month by month, with what existed by then; its owners look at everything that is held
+and release it, as nothing is wrong with it. A fault that staging mends counts as right.
+`python -m benchmarks.reality.run --company ravenstack` lives through some only, and prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.faults import world
+from benchmarks.faults.world import Project
+from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
+from data_quality import decisions, gate
+from data_quality.release import publish
+from data_quality.verdict import Verdict
+from metrics.company import PROJECT, published_path
+from metrics.errors import NyckeltalError
+from metrics.periods import Period, parse
+
+RESULTS = PROJECT / "benchmarks" / "results" / "reality.json"
+RUN_ON_DAY_AFTER = 12
+"""A month is judged on the morning of so many days after its end: by then it has closed."""
+
+
+@dataclass
+class Tally:
+    """What the gate said in one or several runs: how many verdicts, which failing checks held and flagged how many."""
+
+    verdicts: int = 0
+    held: int = 0
+    flagged: int = 0
+    incidents: int = 0
+    decisions: int = 0
+    held_by: Counter[str] = field(default_factory=Counter)
+    flagged_by: Counter[str] = field(default_factory=Counter)
+
+    def add(self, verdicts: Sequence[Verdict]) -> Tally:
+        """Count the verdicts of a run, each once for each of its failing checks."""
+        self.verdicts += len(verdicts)
+        for verdict in verdicts:
+            checks = [result.check for result in verdict.failing]
+            if verdict.verdict == "hold":
+                self.held += 1
+                self.held_by.update(checks)
+            elif verdict.verdict == "publish_flagged":
+                self.flagged += 1
+                self.flagged_by.update(checks)
+        return self
+
+
+def main() -> None:
+    """Live through what the arguments ask for, print it, and write the results when that is everything."""
+    parser = argparse.ArgumentParser(description="Runs real companies as they would be lived, and reports the gate.")
+    names = [company.name for company in COMPANIES]
+    parser.add_argument("--company", action="append", choices=names, metavar="NAME", help=f"of {', '.join(names)}")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where the results are written")
+    given = parser.parse_args()
+    if not REAL_FILES.is_dir():
+        raise SystemExit(f"the real files aren't there: {REAL_FILES}")
+    logging.disable(logging.INFO)
+    chosen = [company for company in COMPANIES if given.company is None or company.name in given.company]
+    results = [result_of(company) for company in chosen]
+    show(Console(), results)
+    if given.company is None or given.out != RESULTS:
+        given.out.write_text(json.dumps({"companies": results}, indent=1) + "\n", encoding="utf-8")
+
+
+def result_of(company: Lived) -> dict[str, Any]:
+    """A company's results, as `reality.json` has them."""
+    with tempfile.TemporaryDirectory() as folder:
+        first_run, expected = started(company, Path(folder) / "whole")
+        monthly, months = lived(company, Path(folder) / "monthly")
+    return {
+        "company": company.name,
+        "first_run": _counts(first_run),
+        "monthly": {"months": months, **_counts(monthly), "decisions": monthly.decisions},
+        "expected": expected,
+    }
+
+
+def _counts(tally: Tally) -> dict[str, Any]:
+    return {
+        "verdicts": tally.verdicts,
+        "held": tally.held,
+        "flagged": tally.flagged,
+        "incidents": tally.incidents,
+        "held_by": dict(tally.held_by.most_common()),
+        "flagged_by": dict(tally.flagged_by.most_common()),
+    }
+
+
+def started(company: Lived, folder: Path) -> tuple[Tally, dict[str, int]]:
+    """A first run over the whole history: what the gate said, and how many of the expected values were published."""
+    last = parse(company.last)
+    with moment(company, folder, last) as project:
+        judged = gate.judge(project.company, project.catalog, *_history(project, last))
+        publish(project.company, project.catalog, *_history(project, last))
+        return Tally().add(judged), compared(company)
+
+
+def lived(company: Lived, folder: Path) -> tuple[Tally, int]:
+    """A first run, and then a run a month: what the gate said in the monthly ones, and how many there were."""
+    month, last = parse(company.first_run), parse(company.last)
+    with moment(company, folder, month) as project:
+        gate.judge(project.company, project.catalog, *_history(project, month))
+        publish(project.company, project.catalog, *_history(project, month))
+    tally, months = Tally(), 0
+    while month.code < last.code:
+        month, months = month.next(), months + 1
+        with moment(company, folder, month) as project:
+            tally.add(gate.judge(project.company, project.catalog, month.start, month.end))
+            release = publish(project.company, project.catalog, month.start, month.end)
+            tally.decisions += sum(_released(project, held.kpi_id, held.time_period) for held in release.held)
+    return tally, months
+
+
+@contextmanager
+def moment(company: Lived, folder: Path, month: Period) -> Iterator[Project]:
+    """The company on the day on which the month is judged: its files of all days before are there, its models built.
+
+    The project's catalogue has the KPIs that are judged.
+    """
+    day = month.end + timedelta(days=RUN_ON_DAY_AFTER)
+    company.deliver(REAL_FILES, folder / "sources", min(day - timedelta(days=1), parse(company.last).end))
+    (folder / "data").mkdir(exist_ok=True)
+    with world.deployment(folder / "data", datetime.combine(day, time(12), UTC), folder / "sources"):
+        project = Project.load(company.folder)
+        kpis = [kpi for kpi in project.catalog.kpis if kpi.supplied and kpi.kpi_id in (company.kpis or [kpi.kpi_id])]
+        world.take_in(project, kpis)
+        yield replace(project, catalog=project.catalog.model_copy(update={"kpis": tuple(kpis)}))
+
+
+def compared(company: Lived) -> dict[str, int]:
+    """How many of the expected values there are, and how many were published and are equal to four digits."""
+    expected = company.expected_values()
+    query = "select kpi_id, freq, time_period, member, obs_value from kpi.observations"
+    with duckdb.connect(str(published_path()), read_only=True) as connection:
+        published = {(kpi_id, *key): value for kpi_id, *key, value in connection.execute(query).fetchall()}
+    equal = [key for key, value in expected.items() if _same(published.get(key), value)]
+    missing = sorted(set(expected) - set(equal))
+    if missing:
+        logging.getLogger(__name__).warning("%s: not published as expected: %s", company.name, missing)
+    return {"compared": len(expected), "equal": len(equal)}
+
+
+def show(console: Console, results: Sequence[Mapping[str, Any]]) -> None:
+    """The results as tables: one of all companies, and for each which checks held and flagged."""
+    table = Table("company", "run", "verdicts", "held", "flagged", "incidents", "decisions", "as expected")
+    for result in results:
+        first, monthly, expected = result["first_run"], result["monthly"], result["expected"]
+        table.add_row(
+            result["company"],
+            "first",
+            *_shares(first),
+            str(first["incidents"]),
+            "",
+            f"{expected['equal']} of {expected['compared']}",
+        )
+        shares = (*_shares(monthly), str(monthly["incidents"]), str(monthly["decisions"]))
+        table.add_row("", f"{monthly['months']} months", *shares, "")
+    console.print(table)
+    for result in results:
+        for run in ("first_run", "monthly"):
+            counted = result[run]
+            console.print(
+                f"{result['company']}, {run}: held by {counted['held_by']}; flagged by {counted['flagged_by']}"
+            )
+
+
+def _shares(counted: Mapping[str, Any]) -> tuple[str, str, str]:
+    whole = max(counted["verdicts"], 1)
+    held, flagged = counted["held"], counted["flagged"]
+    return f"{counted['verdicts']:,}", f"{held} ({held / whole:.1%})", f"{flagged} ({flagged / whole:.1%})"
+
+
+def _history(project: Project, month: Period) -> tuple[date, date]:
+    return min(feed.history_from for feed in project.company.feeds.values()), month.end
+
+
+def _released(project: Project, kpi_id: str, time_period: str) -> bool:
+    """Let an owner release a value that is held; False where it can't be decided on, as it isn't complete."""
+    by = project.company.roles.deciders(project.catalog.kpi(kpi_id).domain)[0]
+    try:
+        decisions.decide(
+            project.company, project.catalog, "release", kpi_id, time_period, reason="looked at, and right", by=by
+        )
+    except NyckeltalError:
+        return False
+    return True
+
+
+def _same(published: float | None, expected: float) -> bool:
+    return published is not None and abs(published - expected) <= 1e-4 * max(abs(expected), 1e-4)
+
+
+if __name__ == "__main__":
+    main()
