@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from data_quality import outgoing, refactorings, verdict, vintages
 from data_quality.candidates import Build, Candidate
+from data_quality.checks.registry import CHECKS, NAMES
 from data_quality.ledger import Ledger
 from data_quality.offer import Offer
 from data_quality.plan import Planned
@@ -22,14 +23,13 @@ from data_quality.refactorings import REFACTORING
 from data_quality.verdict import CheckResult, Key, Verdict
 from data_quality.vintages import ADMITTED
 from metrics.catalog import Catalog
-from metrics.check_rules import RULES
 
 # What a decision names beside checks and REFACTORING: that a closed period's value changes, and that an open one's does
 # though nothing newer came.
 CLOSED_PERIOD, UNEXPLAINED = "closed_period", "unexplained_change"
 # Checks that fail as something is still to come (the build, the feeds' data), or as the period is a part of another.
-STILL_TO_COME = frozenset(check.name for check in RULES if check.fixed)
-PARTS = frozenset(check.name for check in RULES if check.figure.startswith("part_of_"))
+STILL_TO_COME = frozenset(check.name for check in CHECKS if check.fixed)
+PARTS = frozenset({"part_of_held"})
 Changes = dict[Key, tuple[CheckResult, ...]]  # what shows only beside the published values, as checks that fail
 Decisions = dict[tuple[str, str, str, str], dict[str, Any]]  # by key and candidate hash
 
@@ -213,15 +213,14 @@ def _flaw(item: Planned, offer: Offer, published: set[Key]) -> Held | None:
         return held("the candidate is not the one that was judged")
     if (found.period_start, found.period_end) != (item.period.start, item.period.end):
         return held("the verdict is on another period")
-    judged_by = sorted((result.check, result.severity) for result in found.checks)
-    if judged_by != sorted(item.kpi.severities.items()):
+    if sorted(result.check for result in found.checks) != sorted(NAMES):
         return held(verdict.reason(found.holding) or "was not judged by the checks of today")
     return None
 
 
 def _passes(found: Verdict) -> bool:
-    """Whether evidence without a flaw lets its key through: `_flaw` saw that the severities are those in force."""
-    return verdict.answer(found.checks, {result.check: result.severity for result in found.checks}) != "hold"
+    """Whether evidence without a flaw lets its key through."""
+    return verdict.answer(found.checks, NAMES) != "hold"
 
 
 def _refusal(

@@ -1,4 +1,4 @@
-"""The Great Expectations suite that judges the gate's frame: one expectation per check. Figures come from `checks.py`.
+"""The Great Expectations suite that judges the gate's frame: one expectation for each limit of a check.
 
 Great Expectations passes an empty frame, a NaN and a condition that matches no row. So nothing counts as passed but
 what it is seen to have evaluated: figures that are missing are sorted out before, and rows are counted after.
@@ -8,33 +8,33 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from data_quality.checks.check import LimitOf
 from data_quality.verdict import Outcome
-from metrics.check_rules import CheckRule
 
 
-def judge(frame: pd.DataFrame, checks: Sequence[CheckRule]) -> dict[str, list[Outcome]]:
-    """For each check the outcome of every row of the frame of `checks.figures`, in the frame's order.
+def judge(frame: pd.DataFrame, limits: Sequence[LimitOf]) -> dict[str, list[Outcome]]:
+    """For the name of each limit the outcome of every row of `checks.frame.figures`, in its order.
 
     A row passes when the suite evaluated it and didn't name it as unexpected; a row that it can't be shown to have
-    evaluated is not_evaluated.
+    evaluated is not_evaluated. A limit that is NaN doesn't apply.
     """
-    numbers = {check.name: frame[check.name].to_numpy(dtype="float64", na_value=np.nan) for check in checks}
-    applies = {check.name: frame[f"{check.name}__applies"].to_numpy(dtype=bool) for check in checks}
-    to_judge = {name: applies[name] & ~np.isnan(numbers[name]) for name in numbers}
-    results = _validate(frame, [check for check in checks if to_judge[check.name].any()], to_judge)
+    applies = {of.name: _numbers(frame[f"{of.check.name}__applies"]) > 0 for of in limits}
+    applies = {of.name: applies[of.name] & ~np.isnan(_numbers(frame[of.name])) for of in limits}
+    to_judge = {of.name: applies[of.name] & ~np.isnan(_numbers(frame[of.check.name])) for of in limits}
+    results = _validate(frame, [of for of in limits if to_judge[of.name].any()], to_judge)
     outcomes: dict[str, list[Outcome]] = {}
-    for check in checks:
-        chosen = to_judge[check.name]
-        failing = _failing_rows(results.get(check.name), chosen)
-        outcomes[check.name] = [
+    for of in limits:
+        chosen = to_judge[of.name]
+        failing = _failing_rows(results.get(of.name), chosen)
+        outcomes[of.name] = [
             "not_applicable"
-            if not applies[check.name][row]
+            if not applies[of.name][row]
             else "not_evaluated"
             if not chosen[row] or failing is None
             else "fail"
@@ -45,25 +45,30 @@ def judge(frame: pd.DataFrame, checks: Sequence[CheckRule]) -> dict[str, list[Ou
     return outcomes
 
 
-def _validate(frame: pd.DataFrame, checks: Sequence[CheckRule], to_judge: dict[str, Any]) -> dict[str, Any]:
-    """The validation result of each check's expectation; empty when the suite as a whole raised an error."""
-    if not checks:
+def _numbers(column: pd.Series) -> Any:
+    return column.to_numpy(dtype="float64", na_value=np.nan)
+
+
+def _validate(frame: pd.DataFrame, limits: Sequence[LimitOf], to_judge: dict[str, Any]) -> dict[str, Any]:
+    """The validation result of each limit's expectation; empty when the suite as a whole raised an error."""
+    if not limits:
         return {}
     judged = frame[["key_no"]].copy()
-    for check in checks:
+    for of in limits:
         # Rows that aren't to be judged have no numbers: a condition on the rows would take far longer.
-        for column in (check.name, f"{check.name}__limit"):
-            judged[column] = frame[column].astype("float64").where(to_judge[check.name])
+        judged[of.name] = frame[of.check.name].astype("float64").where(to_judge[of.name])
+        judged[f"{of.name}__limit"] = frame[of.name].astype("float64").where(to_judge[of.name])
     try:
-        result = validate("gate", judged, checks, ["key_no"])
-        return {one.expectation_config.meta["check"]: one for one in result.results}
+        result = validate("gate", judged, {of.name: of.check.sentence for of in limits}, ["key_no"])
+        return {one.expectation_config.meta["limit"]: one for one in result.results}
     except Exception as error:  # whatever goes wrong in there, the gate holds instead of falling over
         logging.getLogger(__name__).error("the suite could not be validated: %s", type(error).__name__)
         return {}
 
 
-def validate(name: str, frame: pd.DataFrame, checks: Sequence[CheckRule], keys: Sequence[str]) -> Any:
-    """Great Expectations' result for the suite of that name on the frame, which has c and c__limit for each check c.
+def validate(name: str, frame: pd.DataFrame, sentences: Mapping[str, str], keys: Sequence[str]) -> Any:
+    """Great Expectations' result for the suite of that name on the frame, which has x and x__limit for each x in
+    `sentences`; those say what is expected.
 
     Rows where both are missing are left out; `keys` are the columns that tell of an unexpected row.
     """
@@ -79,15 +84,14 @@ def validate(name: str, frame: pd.DataFrame, checks: Sequence[CheckRule], keys: 
         name=name,
         expectations=[
             ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A=f"{check.name}__limit",
-                column_B=check.name,
+                column_A=f"{column}__limit",
+                column_B=column,
                 or_equal=True,
                 ignore_row_if="both_values_are_missing",
-                description=check.description,
-                severity=check.severity,
-                meta={"check": check.name},
+                description=sentence,
+                meta={"limit": column},
             )
-            for check in checks
+            for column, sentence in sentences.items()
         ],
     )
     asset = context.data_sources.add_pandas("warehouse").add_dataframe_asset("candidates")

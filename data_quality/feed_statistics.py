@@ -67,10 +67,10 @@ with calendar as (
 rows_by_day as (
     select c.feed, c.day, coalesce(d.n_rows, 0) as n_rows, coalesce(d.n_duplicates, 0) as n_duplicates,
         coalesce(d.n_ahead, 0) as n_ahead, d.content,
-        h.day is not null as is_holiday
+        c.day in (from holidays) as is_holiday,
+        exists (from holidays h where h.day between c.day - 3 and c.day + 3) as is_beside_holiday
     from calendar c
     left join gate.feed_days d using (feed, day)
-    left join holidays h on h.day = c.day
 ),
 expecting as (
     select *,
@@ -105,9 +105,10 @@ wanting as (
             partition by e.feed, dayofweek(e.day) order by e.day rows between 26 preceding and 1 preceding
         )
 ),
--- Days without rows in one run are judged together; they are shut, more likely than lost, with a public holiday there.
+-- Days without rows in one run are judged together. Those of a public holiday, and the three before and after it, are
+-- more likely closed than lost.
 judged as (
-    select *, sum(wanted) over run as wanted_of_run, n_rows = 0 and bool_or(is_holiday) over run as is_shut
+    select *, sum(wanted) over run as wanted_of_run
     from wanting
     window run as (partition by feed, rows_so_far, n_rows = 0)
 )
@@ -116,14 +117,14 @@ select feed, day,
     sum(n_duplicates) over upto as n_duplicates,
     sum(n_ahead) over upto as n_ahead,
     sum(lacking) over upto as n_lacking,
-    sum(if(is_shut, 0, lacking)) over upto as n_lost,
     sum(surplus) over upto as n_surplus,
     sum(case when repeats and n_before = 8 and usually_repeats < 0.1 and not is_holiday then n_rows else 0 end)
          over upto as n_repeated
 from (
     -- Less than half, and less than chance makes of so few; that it makes none of ten is one in e^10.
     select *,
-        if(n_rows < 0.5 * wanted and if(n_rows = 0, wanted_of_run > 10, wanted - n_rows > 4 * sqrt(wanted)),
+        if(n_rows < 0.5 * wanted and not (n_rows = 0 and is_beside_holiday)
+            and if(n_rows = 0, wanted_of_run > 10, wanted - n_rows > 4 * sqrt(wanted)),
             wanted - n_rows, 0) as lacking,
         -- More than twice as many, more than chance makes of so few, and far more than on any day of the year before.
         if(n_rows > 2 * expected and n_rows - expected > 4 * sqrt(expected) and n_rows > 1.5 * busiest,
@@ -160,8 +161,8 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
 
     Columns of `feed_sums`: feed, day, and up to and including that day n_rows, n_duplicates (rows that equal another
     of their day in all source columns), n_ahead (dated more than a day after their delivery), n_lacking (how many more
-    a missing or thin day should have), n_lost (the same, but for days without rows that go together with a public
-    holiday), n_surplus (how many more a day has than usual, where it has more than twice as many and half as many
+    a missing or thin day should have, but for days without rows that are beside a public holiday), n_surplus (how many
+    more a day has than usual, where it has more than twice as many and half as many
     again as any day of the year before), n_repeated (on days that say the same as one of the two weeks before, where
     that weekday seldom does).
 

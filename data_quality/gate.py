@@ -9,16 +9,20 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from data_quality import admission, candidates, checks, expectations, offer, verdict, warehouse
+from data_quality import admission, baseline, candidates, expectations, offer, verdict, warehouse
+from data_quality.checks import frame as checks
+from data_quality.checks.check import LEVELS, Check
+from data_quality.checks.registry import CHECKS, LIMITS, NAMES
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned, history, plan
 from data_quality.verdict import CheckResult, Key, Outcome, Verdict
 from metrics import clock
 from metrics import company as deployment
 from metrics.catalog import Catalog
-from metrics.check_rules import RULES, CheckRule
 from metrics.company import Company
 from metrics.text import visible
+
+_WORST_FIRST: tuple[Outcome, ...] = ("not_evaluated", "fail", "pass", "not_applicable")
 
 
 def unsettled(catalog: Catalog) -> set[Key]:
@@ -45,10 +49,10 @@ def judge(
             return []
         loaded = candidates.load(connection, catalog)
         ledger = Ledger.find(deployment.ledger_path())
-        frame = checks.figures(connection, company, planned, loaded, catalog.identities, ledger)
-        outcomes = expectations.judge(frame, RULES)
-        by_check = [_results(check, frame, outcomes[check.name], planned) for check in RULES]
-        severities = {item.kpi.kpi_id: item.kpi.severities for item in planned}
+        in_baseline = baseline.find(planned, catalog, ledger, clock.today(company.time_zone))
+        frame = checks.figures(connection, company, planned, in_baseline, loaded, catalog.identities, ledger)
+        outcomes = expectations.judge(frame, LIMITS)
+        by_check = [_results(check, frame, outcomes, planned) for check in CHECKS]
         judged_at = clock.now()
         verdicts = []
         for item, *results in zip(planned, *by_check, strict=True):
@@ -60,7 +64,7 @@ def judge(
                 time_period=item.period.code,
                 period_start=item.period.start,
                 period_end=item.period.end,
-                verdict=verdict.answer(results, severities[item.kpi.kpi_id]),
+                verdict=verdict.answer(results, NAMES),
                 checks=tuple(results),
                 candidate_hash=candidate.candidate_hash if candidate else None,
                 definition_hash=item.kpi.definition_hash,
@@ -74,27 +78,39 @@ def judge(
 
 
 def _results(
-    check: CheckRule, frame: pd.DataFrame, outcomes: Sequence[Outcome], planned: Sequence[Planned]
+    check: Check, frame: pd.DataFrame, outcomes: dict[str, list[Outcome]], planned: Sequence[Planned]
 ) -> list[CheckResult]:
-    """The check's result for every planned key."""
-    numbers = frame[check.name].to_numpy(dtype="float64", na_value=np.nan).tolist()
-    limits, details = frame[f"{check.name}__limit"].tolist(), frame[f"{check.name}__detail"].tolist()
-    settings = {item.kpi.kpi_id: item.kpi.rules[check.name] for item in planned}
+    """The check's result for every planned key: of its two limits the worse outcome, and with it that limit."""
+    figures = frame[check.name].to_numpy(dtype="float64", na_value=np.nan).tolist()
+    details = frame[f"{check.name}__detail"].tolist()
+    limits = {level: frame[f"{check.name}__{level}"].tolist() for level in LEVELS}
+    # The limit to hold comes first: of equals it counts.
+    of_levels = [(level, outcomes.get(f"{check.name}__{level}")) for level in reversed(LEVELS)]
     results = []
-    for number, limit, detail, outcome, item in zip(numbers, limits, details, outcomes, planned, strict=True):
-        rule = settings[item.kpi.kpi_id]
+    for row, item in enumerate(planned):
+        found = [(outcome[row], level) for level, outcome in of_levels if outcome is not None]
+        outcome, level = min(found, key=lambda one: _WORST_FIRST.index(one[0]))
         judged = outcome in ("pass", "fail")
-        figure = number if judged and math.isfinite(number) else None
-        told = visible(f"off: {rule.off}" if rule.off else _detail(check, str(detail), outcome, item))
-        results.append(CheckResult(check.name, rule.severity, outcome, figure, limit if judged else None, told))
+        setting = item.kpi.gate.get(check.name)
+        off = setting.off if setting else None
+        results.append(
+            CheckResult(
+                check=check.name,
+                severity="critical" if level == "hold" else "warning",
+                outcome=outcome,
+                figure=figures[row] if judged and math.isfinite(figures[row]) else None,
+                limit=limits[level][row] if judged else None,
+                detail=visible(f"off: {off}" if off else _detail(check, str(details[row]), outcome, item)),
+            )
+        )
     return results
 
 
-def _detail(check: CheckRule, found: str, outcome: Outcome, item: Planned) -> str:
+def _detail(check: Check, found: str, outcome: Outcome, item: Planned) -> str:
     if outcome == "not_evaluated":
         return "could not be evaluated"
     if outcome != "fail":
         return ""
-    if item.kpi.protected and check.name != "inputs_complete":  # that one speaks of feeds, not of persons
+    if item.kpi.protected and check.name != "complete":  # that one speaks of feeds, not of persons
         return "fails; figures of a protected KPI stay in the warehouse"
     return found

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from data_quality import admission, ledger_compact, offer, published, readiness, verdict, warehouse
 from data_quality.admission import Admission, Held
+from data_quality.checks.registry import NAMES
 from data_quality.ledger import VERDICTS, ConcurrentRelease, Ledger
 from data_quality.ledger_lock import releasing
 from data_quality.offer import Offer
@@ -139,7 +140,7 @@ def _new_verdicts(ledger: Ledger, offer: Offer, admitted: Admission) -> pa.Table
         found, candidate = offer.verdicts.get(key), offer.loaded.candidates.get(key)
         if found is None or key in stands or found.candidate_hash != (candidate.candidate_hash if candidate else None):
             continue
-        answer = verdict.answer(found.checks, item.kpi.severities)
+        answer = verdict.answer(found.checks, NAMES)
         if key in changes:
             found, answer = replace(found, checks=(*found.checks, *changes[key])), "hold"
         rows.append(

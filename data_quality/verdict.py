@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -20,9 +20,9 @@ import pyarrow as pa
 
 from data_quality import secret_key
 from data_quality.warehouse import has_table
-from metrics.check_rules import Severity
 
 Outcome = Literal["pass", "fail", "not_applicable", "not_evaluated"]
+Severity = Literal["critical", "warning"]
 Answer = Literal["publish", "publish_flagged", "hold"]
 Key = tuple[str, str, str]
 
@@ -47,7 +47,12 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check of one key. `figure` and `limit` are None for protected KPIs, whose `detail` holds no figure."""
+    """One check of one key.
+
+    `severity` and `limit` are of the limit that the figure is above, else of the highest that the check has: a failing
+    critical one holds, a failing warning flags. `figure` and `limit` are None for protected KPIs, whose `detail` holds
+    no figure.
+    """
 
     check: str
     severity: Severity
@@ -104,16 +109,16 @@ class Verdict:
         return json.dumps([vars(result) for result in self.checks], sort_keys=True, ensure_ascii=False)
 
 
-def answer(results: Sequence[CheckResult], severities: Mapping[str, Severity]) -> Answer:
-    """What check results add up to, given every planned check and its severity.
+def answer(results: Sequence[CheckResult], names: Sequence[str]) -> Answer:
+    """What check results add up to, given the names of all checks.
 
-    A planned check that is missing, unknown, repeated or not evaluated holds; so does a failing critical one.
+    A check that is missing, unknown, repeated or not evaluated holds; so does a failing critical one.
     """
-    if sorted(result.check for result in results) != sorted(severities):
+    if sorted(result.check for result in results) != sorted(names):
         return "hold"
     flagged = False
     for result in results:
-        if result.outcome == "fail" and severities[result.check] == "warning":
+        if result.outcome == "fail" and result.severity == "warning":
             flagged = True
         elif result.outcome not in ("pass", "not_applicable"):
             return "hold"

@@ -7,16 +7,15 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from metrics.calendar import Calendar
-from metrics.check_rules import CheckSetting, Rule, Severity, rules_for
 from metrics.company import Company, Objective
 from metrics.errors import NyckeltalError, did_you_mean
+from metrics.gate_settings import CheckSetting
 from metrics.identities import Identity
 from metrics.periods import Period, later, parse, period_of
 
@@ -111,16 +110,6 @@ class CatalogKpi(BaseModel):
     def input_columns(self) -> list[tuple[str, str]]:
         """(feed, raw column) of each that its values depend on."""
         return [(feed, column) for feed, columns in self.inputs.items() for column in columns]
-
-    @cached_property
-    def rules(self) -> dict[str, Rule]:
-        """Every check of the gate as it is for this KPI."""
-        return rules_for(self.gate)
-
-    @cached_property
-    def severities(self) -> dict[str, Severity]:
-        """Of every check of the gate, what failing it does to this KPI."""
-        return {name: rule.severity for name, rule in self.rules.items()}
 
     @property
     def main_freq(self) -> str:

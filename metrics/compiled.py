@@ -11,10 +11,10 @@ from pathlib import Path
 from metrics import clock, dbt_project, reviewed
 from metrics.bases import base_models, inputs_of
 from metrics.catalog import Catalog, CatalogKpi
-from metrics.check_rules import merged
 from metrics.company import Company
 from metrics.compiler import candidates_sql, kpi_sql
 from metrics.errors import NyckeltalError, Problems, did_you_mean
+from metrics.gate_settings import merged
 from metrics.identities import Identity, identities
 from metrics.lineage import Lineage, Upstream, definition_hash, hashed
 from metrics.planner import Base, KpiPlan, bases, plan

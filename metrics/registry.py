@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, field_validator, model_validator
 
 from metrics import yaml_file
-from metrics.check_rules import GateSettings
 from metrics.company import DEFINITIONS, PERSPECTIVES, Company
 from metrics.errors import NyckeltalError, Problems, did_you_mean
+from metrics.gate_settings import GateSettings
 from metrics.periods import DURATION, parse
 from metrics.yaml_file import Strict
 

@@ -84,7 +84,7 @@ def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Wareho
     assert warehouse.published(told) == [("hold", reason)]
     assert warehouse.publish(*SPAN).release_id is None  # held again, and nothing new to say
 
-    release_february(warehouse, "within_bounds")
+    release_february(warehouse, "bounds")
     release_february(warehouse, "closed_period", hashed="another")
     assert reasons(warehouse.publish(*SPAN)) == {reason}
     warehouse.now("2026-03-12T06:00:00")
@@ -103,13 +103,13 @@ def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Wareho
 def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
     done = again(warehouse, AFTER_CLOSE, cells(-5, SE=-5))
-    both = [("within_bounds", "closed_period")]
+    both = [("bounds", "closed_period")]
     assert [one.checks for one in done.held] == both
-    for named in ("within_bounds", "closed_period"):
+    for named in ("bounds", "closed_period"):
         release_february(warehouse, named)
         assert [one.checks for one in warehouse.publish(*SPAN).held] == both
     warehouse.now("2026-03-12T06:00:00")
-    release_february(warehouse, "within_bounds", "closed_period")
+    release_february(warehouse, "bounds", "closed_period")
     assert not warehouse.publish(*SPAN).held
     assert newest(warehouse) == (-5.0, "A", "C")
 

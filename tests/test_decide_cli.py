@@ -95,7 +95,7 @@ def weeks(warehouse: Warehouse) -> list[Any]:
 def test_held_shows_first_what_a_person_can_act_on(run: Any) -> None:
     status, told = run("held")
     assert status == 0 and told.startswith("Waits for a decision")
-    assert "revenue 2026-01 – -100.00 SEK – within_bounds: 3 values outside" in told
+    assert "revenue 2026-01 – -100.00 SEK – bounds: 3 values outside" in told
     assert "2025-12" not in told
     status, told = run("held", "revenue")
     for part in ("feed orders whole until 2026-12-31", "anna, cfo@example.com (recorded, not authenticated)"):

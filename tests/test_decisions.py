@@ -104,7 +104,7 @@ def interrupted() -> Iterator[None]:
 def test_what_waits_is_told_with_its_evidence(warehouse: Warehouse) -> None:
     (one,) = held(warehouse)
     assert (one.kpi_id, one.time_period, one.state) == ("revenue", "2026-01", "decide")
-    assert [(check.check, check.figure, check.limit) for check in one.checks] == [("within_bounds", 3.0, 0.0)]
+    assert [(check.check, check.figure, check.limit) for check in one.checks] == [("bounds", 3.0, 0.0)]
     assert (one.published_value, one.candidate_value, one.change) == (None, -100.0, None)
     assert [(feed.feed, str(feed.watermark)) for feed in one.feeds] == [("orders", "2026-12-31")]
     assert one.deciders == (CFO, "controller") and one.standing is None
@@ -112,14 +112,14 @@ def test_what_waits_is_told_with_its_evidence(warehouse: Warehouse) -> None:
 
 def test_a_released_value_is_published_at_once_and_says_who_and_why(warehouse: Warehouse) -> None:
     done = decide(warehouse, by="CFO@Example.com ", reason="credits of\n  December")
-    assert done.published and done.checks == ("within_bounds",) and done.release.sequence == 2
+    assert done.published and done.checks == ("bounds",) and done.release.sequence == 2
     assert january(warehouse) == [(-100.0, None, None)]  # a first value is no revision
     assert warehouse.published("select distinct decision_id from kpi.vintages where time_period = '2026-01'") == [
         (done.decision_id,)
     ]
     assert warehouse.published(
         "select kpi_id, freq, time_period, decision, checks, reason, decided_by, sequence from kpi.decisions"
-    ) == [("revenue", "M", "2026-01", "release", "within_bounds", "credits of December", CFO, 2)]
+    ) == [("revenue", "M", "2026-01", "release", "bounds", "credits of December", CFO, 2)]
     assert warehouse.published("select verdict, decision from kpi.verdicts order by time_period") == [
         ("hold", "release"),
         ("publish", None),
@@ -145,13 +145,13 @@ def test_a_rejected_value_stays_out_though_its_checks_pass(warehouse: Warehouse)
 def test_on_other_content_a_decision_counts_for_nothing(warehouse: Warehouse) -> None:
     decide(warehouse)
     rebuilt(warehouse, cells(-101, SE=-75, NO=-26))
-    assert [one.checks for one in warehouse.publish(*SPAN).held] == [("within_bounds", "closed_period")]
+    assert [one.checks for one in warehouse.publish(*SPAN).held] == [("bounds", "closed_period")]
     assert january(warehouse)[-1][0] == -100.0
     (one,) = held(warehouse)
     assert (one.published_value, one.candidate_value, one.change) == (-100.0, -101.0, -0.01)
     assert one.standing is None
     assert warehouse.published("select decision from kpi.verdicts where time_period = '2026-01'") == [(None,)]
-    assert decide(warehouse).checks == ("within_bounds", "closed_period")
+    assert decide(warehouse).checks == ("bounds", "closed_period")
     assert january(warehouse)[-1] == (-101.0, "C", "credits of December")
 
 
@@ -161,13 +161,13 @@ def test_when_another_check_fails_too_a_decision_counts_for_nothing(warehouse: W
     warehouse.feed("orders", outstanding="a file could not be read")
     rebuilt(warehouse, NEGATIVE)
     one = next(one for one in held(warehouse) if one.time_period == "2026-01")
-    assert {check.check for check in one.checks} == {"within_bounds", "inputs_complete"}
+    assert {check.check for check in one.checks} == {"bounds", "complete"}
     assert one.state == "decide" and one.standing and one.standing["decision"] == "release"
     assert [one.time_period for one in warehouse.publish(*SPAN).held] == ["2026-01", "2026-02"]
     assert warehouse.published(verdict) == [(None,)]
     done = decide(warehouse)
-    assert set(done.checks) == {"within_bounds", "inputs_complete"}
-    assert done.overrides and done.overrides["checks"] == ["within_bounds"]
+    assert set(done.checks) == {"bounds", "complete"}
+    assert done.overrides and done.overrides["checks"] == ["bounds"]
     assert warehouse.published(verdict) == [("release",)]
     assert [one.time_period for one in warehouse.publish(*SPAN).held] == ["2026-02"]
 
@@ -205,7 +205,7 @@ MADE = st.lists(
     st.tuples(
         st.sampled_from(["release", "reject", "review"]),
         st.booleans(),
-        st.sets(st.sampled_from(["within_bounds", "not_null", "plausible_change"])),
+        st.sets(st.sampled_from(["bounds", "missing_results", "expected_range"])),
     ),
     max_size=4,
 )
@@ -240,7 +240,7 @@ def test_only_the_newest_decision_on_this_very_candidate_counts(
         patch.setattr(Ledger, "decisions", lambda _: rows)
         found = admission.admit(*offered, released.catalog, date(2026, 3, 5))
     counting = [(decision, checks) for decision, on_this, checks in made if on_this and decision != "review"]
-    lets_through = bool(counting) and counting[-1][0] == "release" and "within_bounds" in counting[-1][1]
+    lets_through = bool(counting) and counting[-1][0] == "release" and "bounds" in counting[-1][1]
     assert {key[2] for key in found.admitted} == ({"2026-01", "2026-02"} if lets_through else {"2026-02"})
     assert [one.time_period for one in found.held] == ([] if lets_through else ["2026-01"])
 
@@ -368,14 +368,14 @@ def test_of_a_protected_kpi_nothing_but_names_and_outcomes(warehouse: Warehouse)
     warehouse.add(staff, {"2026-01": people(33, 44)})
     warehouse.judge(*SPAN)
     (one,) = [one for one in held(warehouse) if one.kpi_id == "staff" and one.time_period == "2026-01"]
-    assert one.state == "decide" and [check.check for check in one.checks] == ["within_bounds"]
+    assert one.state == "decide" and [check.check for check in one.checks] == ["bounds"]
     assert (one.published_value, one.candidate_value, one.change) == (None, None, None)
     assert not any(figure in str(one.checks) for figure in ("33", "44", "77"))
     facts = {"kpi_id": "staff", "by": "chro@example.com"}
     refused(warehouse, "may hold no figure", reason="77 persons are right", **facts)
     assert decide(warehouse, reason="a merger", **facts).published
     told = "select reason, checks from kpi.decisions where kpi_id = 'staff'"
-    assert warehouse.published(told) == [("a merger", "within_bounds")]
+    assert warehouse.published(told) == [("a merger", "bounds")]
 
 
 def test_a_release_that_fails_says_that_the_decision_is_recorded(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from metrics import yaml_file
-from metrics.check_rules import CheckSetting, GateSettings, merged, rules_for
 from metrics.company import PROJECT, Company, CompanyFile
 from metrics.compiled import compile_company
 from metrics.errors import NyckeltalError, Problems
+from metrics.gate_settings import CheckSetting, GateSettings, merged
 from metrics.registry import adopted_kpis
 from metrics.yaml_file import Strict, load
 
@@ -169,14 +169,14 @@ def test_a_role_is_of_a_domain_and_names_somebody(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("gate", "line", "told"),
     [
-        ("  plausble_change: {limit: 9}", 2, "there is no check 'plausble_change' (did you mean 'plausible_change'?)"),
-        ("  candidates_exist: {severity: warning}", 2, "the same for every KPI"),
-        ("  not_null: {limit: -1}", 2, "greater than or equal to 0"),
-        ("  not_null: {limit: .nan}", 2, "finite number"),
-        ("  not_null: {severity: mild}", 2, "'critical' or 'warning'"),
-        ("  not_null: {off: because it is noisy, limit: 3}", 2, "or under `off` the reason"),
-        ("  not_null: {}", 2, "or under `off` the reason"),
-        ("  not_null: {limt: 3}", 2, "did you mean 'limit'?"),
+        ("  expected_rnge: {hold: 9}", 2, "there is no check 'expected_rnge' (did you mean 'expected_range'?)"),
+        ("  built: {hold: never}", 2, "the same for every KPI"),
+        ("  bounds: {hold: -1}", 2, "greater than or equal to 0"),
+        ("  bounds: {hold: .nan}", 2, "finite number"),
+        ("  bounds: {hold: often}", 2, "'never'"),
+        ("  bounds: {off: because it is noisy, hold: 3}", 2, "or under `off` the reason"),
+        ("  bounds: {}", 2, "or under `off` the reason"),
+        ("  bounds: {hodl: 3}", 2, "did you mean 'hold'?"),
     ],
 )
 def test_a_wrong_setting_of_a_check_is_told_with_its_line(tmp_path: Path, gate: str, line: int, told: str) -> None:
@@ -192,12 +192,12 @@ def test_a_wrong_setting_of_a_check_is_told_with_its_line(tmp_path: Path, gate: 
 
 
 def test_an_adoptions_setting_goes_over_the_standard_definitions() -> None:
-    standard = {"usual_change": CheckSetting(limit=5, severity="critical"), "not_null": CheckSetting(limit=1)}
-    own = {"usual_change": CheckSetting(limit=7), "not_null": CheckSetting(off="not of our data")}
-    rules = rules_for(merged(standard, own))
-    assert (rules["usual_change"].limit, rules["usual_change"].severity) == (7, "critical")
-    assert rules["not_null"].off == "not of our data"
-    assert rules["plausible_change"].off is None
+    standard = {"expected_range": CheckSetting(flag=5), "bounds": CheckSetting(hold=1)}
+    own = {"expected_range": CheckSetting(hold=7), "bounds": CheckSetting(off="not of our data")}
+    settings = merged(standard, own)
+    assert (settings["expected_range"].flag, settings["expected_range"].hold) == (5, 7)
+    assert settings["bounds"].off == "not of our data"
+    assert "built" not in settings
 
 
 @pytest.mark.parametrize(

@@ -68,5 +68,5 @@ def test_pages_tell_what_was_found(warehouse: Warehouse, monkeypatch: pytest.Mon
     assert "Within bounds: Every value is a number within its KPI's bounds 1 unexpected values found" in revenue
     assert "2026-02 held: within_bounds (2, limit 0): 2 values outside 0.0 to no upper bound" in revenue
     people = text(folder / "staff.html")
-    assert "2026-02 held: within_bounds: fails; figures of a protected KPI stay in the warehouse" in people
+    assert "2026-02 held: bounds: fails; figures of a protected KPI stay in the warehouse" in people
     assert "37" not in people

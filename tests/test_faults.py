@@ -63,7 +63,7 @@ def test_a_kpi_moves_by_its_own_fault_only(rows: dict[str, dict[str, Any]]) -> N
 def test_what_cannot_be_complete_is_held(rows: dict[str, dict[str, Any]]) -> None:
     for kind, kpi in (("missing_feed", "energy_use"), ("dropped_column", "web_sessions")):
         found = _monthly(rows[kind], kpi)
-        assert (found["outcome"], "inputs_complete" in found["checks"]) == ("held", True)
+        assert (found["outcome"], "complete" in found["checks"]) == ("held", True)
 
 
 def test_a_closed_period_is_held(rows: dict[str, dict[str, Any]]) -> None:

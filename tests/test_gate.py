@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,12 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_quality import checks, expectations, plan
-from data_quality.checks import candidate
+from data_quality import expectations, plan
+from data_quality.checks import frame as checks
+from data_quality.checks.computation import missing_results
+from data_quality.checks.registry import CHECKS, LIMITS, NAMES
 from data_quality.verdict import CheckResult, Verdict, answer
-from metrics.check_rules import NAMES, RULES, CheckSetting, Severity
+from metrics.gate_settings import CHECK_NAMES, FIXED, CheckSetting
 from tests import warehouse_factory
-from tests.warehouse_factory import Warehouse, cells, failing, kpi, months
+from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, failing, kpi, months
 
 
 @pytest.fixture
@@ -39,8 +42,8 @@ def test_good_values_are_published(warehouse: Warehouse) -> None:
     assert len(verdicts) == 26
     assert {one.verdict for one in verdicts.values()} == {"publish"}
     assert all(sorted(r.check for r in one.checks) == sorted(NAMES) for one in verdicts.values())
-    assert outcome(verdicts["revenue", "2024-05"], "plausible_change") == "not_applicable"
-    assert outcome(verdicts["revenue", "2026-02"], "plausible_change") == "pass"
+    assert outcome(verdicts["revenue", "2024-05"], "expected_range") == "not_applicable"
+    assert outcome(verdicts["revenue", "2026-02"], "expected_range") == "pass"
 
 
 def test_a_month_that_has_not_ended_is_not_planned(warehouse: Warehouse) -> None:
@@ -90,7 +93,7 @@ def test_incomplete_inputs_hold_and_a_coarse_grain_is_complete_less_one_grain(wa
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
     for name, (_, detail) in cases.items():
         found = verdicts[name, "2026-02"]
-        assert (found.verdict, failing(found)) == (("hold", {"inputs_complete"}) if detail else ("publish", set()))
+        assert (found.verdict, failing(found)) == (("hold", {"complete"}) if detail else ("publish", set()))
         assert not detail or detail in found.failing[0].detail
 
 
@@ -108,8 +111,8 @@ def test_a_missing_period_holds(warehouse: Warehouse) -> None:
     assert verdicts["revenue", "2026-01"].verdict == "publish"
     missing = verdicts["revenue", "2026-02"]
     assert missing.verdict == "hold" and missing.candidate_hash is None
-    assert outcome(missing, "candidates_exist") == "fail"
-    assert outcome(missing, "not_null") == "not_evaluated"
+    assert outcome(missing, "built") == "fail"
+    assert outcome(missing, "missing_results") == "not_evaluated"
 
 
 def test_an_empty_table_a_lost_one_and_a_broken_one_hold_only_their_own_kpi(warehouse: Warehouse) -> None:
@@ -141,7 +144,7 @@ def test_an_older_batch_a_failed_build_and_another_definition_hold(warehouse: Wa
     warehouse.built("failed", ok=False, reason="division by zero")
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
     details = {name: one.failing[0].detail for (name, _), one in verdicts.items()}
-    assert {one.failing[0].check for one in verdicts.values()} == {"candidates_exist"}
+    assert {one.failing[0].check for one in verdicts.values()} == {"built"}
     assert "older build" in details["stale"]
     assert "division by zero" in details["failed"]
     assert "another definition" in details["changed"]
@@ -154,9 +157,9 @@ def test_totals_that_are_missing_repeated_or_null_hold(warehouse: Warehouse) -> 
     warehouse.add(kpi("twice"), {month: [*cells(5, SE=5), *cells(5)]})
     warehouse.add(kpi("null", additive_segments=False), {month: [{"segment": "_T", "member": "_T", "n_obs": 1}]})
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    assert failing(verdicts["no_total", month]) >= {"candidates_exist"}
-    assert "candidates_exist" in failing(verdicts["twice", month])
-    assert failing(verdicts["null", month]) == {"not_null"}
+    assert failing(verdicts["no_total", month]) >= {"built"}
+    assert "built" in failing(verdicts["twice", month])
+    assert failing(verdicts["null", month]) == {"missing_results"}
 
 
 def test_a_ratio_member_may_lack_a_value_only_where_there_is_nothing_to_divide_by(warehouse: Warehouse) -> None:
@@ -168,7 +171,7 @@ def test_a_ratio_member_may_lack_a_value_only_where_there_is_nothing_to_divide_b
     warehouse.add(kpi("lacks", **ratio), {"2026-02": [total, nothing, something]})
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
     assert verdicts["fine", "2026-02"].verdict == "publish"
-    assert failing(verdicts["lacks", "2026-02"]) == {"not_null"}
+    assert failing(verdicts["lacks", "2026-02"]) == {"missing_results"}
 
 
 def test_values_outside_their_bounds_and_no_numbers_hold(warehouse: Warehouse) -> None:
@@ -176,7 +179,7 @@ def test_values_outside_their_bounds_and_no_numbers_hold(warehouse: Warehouse) -
         share = kpi(f"share{number}", unit="fraction", additive_segments=False, upper_bound=1.0)
         warehouse.add(share, {"2026-02": cells(0.5, SE=value)})
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    assert [failing(one) for one in verdicts.values()] == [{"within_bounds"}] * 4
+    assert [failing(one) for one in verdicts.values()] == [{"bounds"}] * 4
 
 
 def test_segments_that_do_not_add_up_hold(warehouse: Warehouse) -> None:
@@ -185,7 +188,7 @@ def test_segments_that_do_not_add_up_hold(warehouse: Warehouse) -> None:
     warehouse.add(kpi("rounding"), {"2026-02": cells(0.3, SE=0.1, NO=0.2)})
     warehouse.add(kpi("zero"), {"2026-02": cells(0, SE=0)})
     verdicts = {name: one for (name, _), one in warehouse.judge("2026-02-28", "2026-02-28").items()}
-    assert failing(verdicts["lacks"]) == failing(verdicts["none"]) == {"segments_add_up"}
+    assert failing(verdicts["lacks"]) == failing(verdicts["none"]) == {"parts_add_up"}
     assert verdicts["rounding"].verdict == verdicts["zero"].verdict == "publish"
 
 
@@ -193,17 +196,18 @@ def test_an_implausible_change_holds_and_is_judged_by_earlier_periods_only(wareh
     for number, factor in enumerate([0.3, 2.5, 100.0]):
         rows = months("2024-01", "2026-02", lambda n: wave(n) * (factor if n == 22 else 1))  # noqa: B023
         warehouse.add(kpi(f"revenue{number}"), rows)
-    tolerant = {"plausible_change": CheckSetting(limit=1e6), "usual_change": CheckSetting(off="promised by nobody")}
+    warehouse.calendar = OPEN_FOR_YEARS
+    tolerant = {"expected_range": CheckSetting(off="promised by nobody")}
     warehouse.add(kpi("tolerant", gate=tolerant), rows)
     verdicts = warehouse.judge("2024-01-01", "2026-02-28")
     held = {name: failing(one) for name, one in verdicts.items() if one.verdict == "hold"}
-    assert held == {(f"revenue{number}", "2025-11"): {"plausible_change", "usual_change"} for number in range(3)}
-    off = next(one for one in verdicts["tolerant", "2025-11"].checks if one.check == "usual_change")
+    assert held == {(f"revenue{number}", "2025-11"): {"expected_range"} for number in range(3)}
+    off = next(one for one in verdicts["tolerant", "2025-11"].checks if one.check == "expected_range")
     assert (off.outcome, off.detail) == ("not_applicable", "off: promised by nobody")
 
 
-def test_a_severity_of_its_own_flags_what_would_hold(warehouse: Warehouse) -> None:
-    gate = {"within_bounds": CheckSetting(severity="warning")}
+def test_limits_of_its_own_flag_what_would_hold(warehouse: Warehouse) -> None:
+    gate = {"bounds": CheckSetting(flag=0, hold="never")}
     for name, settings in (("strict", {}), ("lenient", gate)):
         warehouse.add(kpi(name, gate=settings), {"2026-02": cells(-1, SE=-1)})
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
@@ -239,7 +243,7 @@ def test_no_figure_of_a_protected_kpi_is_in_its_verdict(warehouse: Warehouse) ->
     rows = {"2026-02": [{"segment": "_T", "member": "_T", "obs_value": -37.0, **person}]}
     warehouse.add(kpi("staff", protected=True, additive_segments=False), rows)
     found = warehouse.judge("2026-02-28", "2026-02-28")["staff", "2026-02"]
-    assert failing(found) == {"within_bounds"}
+    assert failing(found) == {"bounds"}
     assert all(one.figure is None and one.limit is None for one in found.checks)
     assert "37" not in found.checks_json
     plain = warehouse.sql("select sha256('x')")[0][0]
@@ -252,19 +256,21 @@ def test_no_figure_of_a_protected_kpi_is_in_its_verdict(warehouse: Warehouse) ->
 def frame(**columns: list[float]) -> pd.DataFrame:
     count = len(next(iter(columns.values())))
     table = pd.DataFrame({"key_no": range(count)})
-    for check in RULES:
+    for check in CHECKS:
         table[check.name] = columns.get(check.name, [0.0] * count)
-        table[f"{check.name}__limit"] = check.limit
+        table[f"{check.name}__flag"] = np.nan if check.flag is None else check.flag
+        table[f"{check.name}__hold"] = np.nan if check.hold is None else check.hold
         table[f"{check.name}__applies"] = True
     return table
 
 
 def test_a_missing_figure_counts_as_not_evaluated() -> None:
-    outcomes = expectations.judge(frame(not_null=[0.0, np.nan, 1.0]), RULES)
-    assert outcomes["not_null"] == ["pass", "not_evaluated", "fail"]
-    assert set(outcomes["within_bounds"]) == {"pass"}
-    assert set(expectations.judge(frame(not_null=[np.nan] * 2), RULES)["not_null"]) == {"not_evaluated"}
-    assert expectations.judge(frame(not_null=[]), RULES)["not_null"] == []
+    outcomes = expectations.judge(frame(missing_results=[0.0, np.nan, 1.0]), LIMITS)
+    assert outcomes["missing_results__hold"] == ["pass", "not_evaluated", "fail"]
+    assert set(outcomes["bounds__hold"]) == {"pass"}
+    none_known = expectations.judge(frame(missing_results=[np.nan] * 2), LIMITS)
+    assert set(none_known["missing_results__hold"]) == {"not_evaluated"}
+    assert expectations.judge(frame(missing_results=[]), LIMITS)["missing_results__hold"] == []
 
 
 def test_an_exception_in_great_expectations_counts_as_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,7 +280,7 @@ def test_an_exception_in_great_expectations_counts_as_not_evaluated(monkeypatch:
         raise RuntimeError("broken")
 
     monkeypatch.setattr(PandasExecutionEngine, "resolve_metrics", fail)
-    outcomes = expectations.judge(frame(not_null=[0.0, 0.0]), RULES)
+    outcomes = expectations.judge(frame(missing_results=[0.0, 0.0]), LIMITS)
     assert {one for column in outcomes.values() for one in column} == {"not_evaluated"}
 
 
@@ -283,42 +289,47 @@ def test_an_exception_in_one_expectation_leaves_the_others(monkeypatch: pytest.M
         return {}
 
     monkeypatch.setattr(expectations, "_validate", validate)
-    assert set(expectations.judge(frame(not_null=[0.0]), RULES)["not_null"]) == {"not_evaluated"}
+    assert set(expectations.judge(frame(missing_results=[0.0]), LIMITS)["missing_results__hold"]) == {"not_evaluated"}
 
 
-def test_a_verdict_needs_every_planned_check_and_each_once() -> None:
-    severities: dict[str, Severity] = {rule.name: rule.severity for rule in RULES}
+def test_a_verdict_needs_every_check_and_each_once() -> None:
     passed = [CheckResult(name, "critical", "pass", 0.0, 0.0, "") for name in NAMES]
-    assert answer(passed, severities) == "publish"
-    assert answer(passed[1:], severities) == "hold"
-    assert answer([*passed, passed[0]], severities) == "hold"
-    warned = [CheckResult("not_null", "critical", "fail", 1.0, 0.0, ""), *(r for r in passed if r.check != "not_null")]
-    assert answer(warned, severities) == "hold"
-    assert answer(warned, {**severities, "not_null": "warning"}) == "publish_flagged"
-    strange = [CheckResult("not_null", "critical", "maybe", 1.0, 0.0, ""), *warned[1:]]  # type: ignore[arg-type]
-    assert answer(strange, {**severities, "not_null": "warning"}) == "hold"
+    assert answer(passed, NAMES) == "publish"
+    assert answer(passed[1:], NAMES) == "hold"
+    assert answer([*passed, passed[0]], NAMES) == "hold"
+    failed = CheckResult("missing_results", "critical", "fail", 1.0, 0.0, "")
+    others = [result for result in passed if result.check != "missing_results"]
+    assert answer([failed, *others], NAMES) == "hold"
+    assert answer([replace(failed, severity="warning"), *others], NAMES) == "publish_flagged"
+    strange = replace(failed, severity="warning", outcome="maybe")  # type: ignore[arg-type]
+    assert answer([strange, *others], NAMES) == "hold"
 
 
 def test_a_key_that_a_query_lost_or_gave_twice_and_a_query_that_fails_are_not_evaluated(
     warehouse: Warehouse,
 ) -> None:
     def lost(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-        return connection.execute(f"select * from ({candidate.MISSING_VALUES}) where key_no <> 1").df()
+        return connection.execute(f"select * from ({missing_results._FIGURE}) where key_no <> 1").df()
 
     def twice(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-        return connection.execute(f"from ({candidate.MISSING_VALUES}) union all from ({candidate.MISSING_VALUES})").df()
+        return connection.execute(f"from ({missing_results._FIGURE}) union all from ({missing_results._FIGURE})").df()
 
     def broken(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         return connection.execute("select 1 / 0 from nowhere").df()
 
     warehouse.add(kpi(), months("2026-01", "2026-02", wave))
     for compute, held in ((lost, ["publish", "hold"]), (twice, ["hold"] * 2), (broken, ["hold"] * 2)):
-        warehouse.monkeypatch.setitem(checks.FIGURES, "missing_values", compute)
+        compute.__module__ = missing_results.__name__  # a check has the name of its figure's module
+        changed = replace(missing_results.CHECK, figure=compute)
+        warehouse.monkeypatch.setattr(checks, "CHECKS", [changed if c.name == changed.name else c for c in CHECKS])
         verdicts = warehouse.judge("2026-01-01", "2026-02-28")
         assert [one.verdict for one in verdicts.values()] == held
-        assert outcome(verdicts["revenue", "2026-02"], "not_null") == "not_evaluated"
+        assert outcome(verdicts["revenue", "2026-02"], "missing_results") == "not_evaluated"
 
 
-def test_every_check_has_a_figure_and_every_figure_a_check() -> None:
-    assert {rule.figure for rule in RULES} == set(checks.FIGURES)
-    assert len(set(NAMES)) == len(NAMES)
+def test_every_check_has_a_name_of_its_own_a_sentence_and_a_limit_and_settings_know_it() -> None:
+    assert set(NAMES) == set(CHECK_NAMES) and len(set(NAMES)) == len(NAMES)
+    assert all(check.sentence.endswith(".") for check in CHECKS)
+    assert all(check.flag is not None or check.hold is not None for check in CHECKS)
+    assert {check.name for check in CHECKS if check.fixed} == set(FIXED)
+    assert all(check.flag is None or check.hold is None or check.flag < check.hold for check in CHECKS)

@@ -11,17 +11,20 @@ import numpy as np
 import pytest
 
 from data_quality import decisions
-from data_quality.checks import change, series
+from data_quality.checks import series
+from data_quality.checks.result import expected_range
 from data_quality.checks.series import Periods
 from data_quality.verdict import Verdict
 from metrics.periods import parse
 from tests import warehouse_factory
-from tests.warehouse_factory import Warehouse, cells, kpi, months
+from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, kpi, months
 
 
 @pytest.fixture
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    return warehouse_factory.make(tmp_path, monkeypatch)
+    made = warehouse_factory.make(tmp_path, monkeypatch)
+    made.calendar = OPEN_FOR_YEARS
+    return made
 
 
 def calm(n: int) -> float:
@@ -90,7 +93,7 @@ def test_what_was_rejected_is_no_history(warehouse: Warehouse) -> None:
     warehouse.judge("2026-01-31", "2026-01-31")
     decisions.decide(warehouse.company, warehouse.catalog, "reject", "revenue", "2026-01", reason="no", by="controller")
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    (told,) = (one for one in verdicts["revenue", "2026-02"].checks if one.check == "plausible_change")
+    (told,) = (one for one in verdicts["revenue", "2026-02"].checks if one.check == "expected_range")
     assert told.figure and told.figure > 5
 
 
@@ -150,23 +153,23 @@ def test_a_cohort_is_held_against_earlier_ones_once_its_window_has_closed(wareho
     found = judged_at("2026-03-05T07:00:00", date(2026, 3, 4), denominator=3000, n_obs=3000)
     assert found.verdict == "hold" and found.failing[0].detail.startswith("its denominator: +50")
     found = judged_at("2026-05-05T07:00:00", date(2026, 5, 4))
-    assert "plausible_change" in {one.check for one in found.failing}
+    assert "expected_range" in {one.check for one in found.failing}
     found = judged_at("2026-05-05T07:00:00", date(2026, 4, 28))
-    assert found.failing[0].check == "inputs_complete"
+    assert found.failing[0].check == "complete"
     assert found.failing[0].detail.endswith("reaches 2026-04-28, the period and what it waits for end 2026-04-29")
 
 
 def test_a_series_that_cannot_be_judged_holds_its_own_kpi_alone(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged = change._judged
+    judged = expected_range._judged
 
     def broken(rows: Any) -> Any:
         if rows[0][0] == "broken":
             raise ValueError("no number")
         return judged(rows)
 
-    monkeypatch.setattr(change, "_judged", broken)
+    monkeypatch.setattr(expected_range, "_judged", broken)
     for name in ("good", "broken"):
         warehouse.add(kpi(name), months("2025-01", "2026-02", calm))
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
@@ -195,4 +198,4 @@ def test_few_of_a_stock_come_and_go_where_a_flow_is_counted_anew(
     warehouse.add(entry, {**counts, "2026-02": cells(float(last))})
     found = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
     assert found.verdict == verdict
-    assert {one.check for one in found.failing} <= {"plausible_change", "usual_change"}
+    assert {one.check for one in found.failing} <= {"expected_range"}

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_quality.checks.states import States, newest
+from data_quality.checks.values.snapshot_change import States, newest
 from data_quality.decisions import decide
 from data_quality.verdict import CheckResult, Verdict
 from metrics.feeds import Feed
 from metrics.periods import periods_between
 from tests import warehouse_factory
-from tests.warehouse_factory import Warehouse, failing, kpi, months
+from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, kpi, levels, months
 
 # Two hundred products and two more each month; four hundred spells of employment and four more. In a month every
 # eleventh of either changes its price, or its salary.
@@ -37,8 +37,7 @@ from generate_series(1, 200 + 4 * {month}) as numbers(n)
 """
 MONTHS = periods_between("M", date(2025, 1, 1), date(2026, 2, 28))
 PRODUCTS, SALARY, HEADCOUNT = "range_size", "salary", "headcount"
-FLAGGED = {"usual_state"}
-HELD = {"plausible_state"} | FLAGGED
+FLAGGED, HELD = {"snapshot_change": "flag"}, {"snapshot_change": "hold"}
 
 
 def feed(name: str, time: str | None, **columns: str) -> Feed:
@@ -60,6 +59,7 @@ def delivered(warehouse: Warehouse, number: int) -> None:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     with pytest.MonkeyPatch.context() as monkeypatch:
         warehouse = warehouse_factory.make(tmp_path_factory.mktemp("data"), monkeypatch)
+        warehouse.calendar = OPEN_FOR_YEARS
         warehouse.feeds["products"] = feed(
             "products", None, product_id="text", category="text", price="decimal", label="text"
         )
@@ -94,14 +94,14 @@ def result(verdict: Verdict, check: str) -> CheckResult:
 def test_wholes_that_grow_and_change_as_they_used_to_pass(warehouse: Warehouse) -> None:
     found = judged(warehouse)
     assert {one.verdict for one in found.values()} == {"publish"}
-    assert {result(one, "plausible_state").outcome for one in found.values()} == {"pass"}
+    assert {result(one, "snapshot_change").outcome for one in found.values()} == {"pass"}
     # Nothing lacks of days that the rows don't have.
-    assert result(found[PRODUCTS], "days_there").outcome == "not_applicable"
+    assert result(found[PRODUCTS], "too_few_rows").outcome == "not_applicable"
     assert warehouse.sql("select count(*) from gate.feed_states where feed = 'products'") == [(14,)]
 
 
 @pytest.mark.parametrize(
-    ("fault", "kpis", "checks"),
+    ("fault", "kpis", "expected"),
     [
         ("delete from raw.products where product_id[2:]::integer % 9 = 0", {PRODUCTS}, HELD),
         ("delete from raw.products where product_id[2:]::integer <= 9", {PRODUCTS}, FLAGGED),
@@ -116,17 +116,17 @@ def test_wholes_that_grow_and_change_as_they_used_to_pass(warehouse: Warehouse) 
         ("update raw.products set price = null where product_id like '%3'", {PRODUCTS}, HELD),
         ("update raw.products set price = 100 * price where product_id like '%3'", {PRODUCTS}, HELD),
         ("update raw.products set category = 'other' where category = 'category 3'", {PRODUCTS}, HELD),
-        ("update raw.products set label = 'x'", {PRODUCTS}, set()),
+        ("update raw.products set label = 'x'", {PRODUCTS}, {}),
         ("update raw.employees set salary = 100 * salary", {SALARY}, HELD),
         ("delete from raw.employees where employee_id[2:]::integer % 9 = 0", {SALARY, HEADCOUNT}, HELD),
     ],
 )
 def test_a_change_at_once_is_seen_in_every_kpi_that_reads_what_changed(
-    warehouse: Warehouse, fault: str, kpis: set[str], checks: set[str]
+    warehouse: Warehouse, fault: str, kpis: set[str], expected: dict[str, str]
 ) -> None:
     warehouse.sql(fault)
-    found = {kpi_id: failing(one) for kpi_id, one in judged(warehouse).items()}
-    assert found == {kpi_id: checks if kpi_id in kpis else set() for kpi_id in (PRODUCTS, SALARY, HEADCOUNT)}
+    found = {kpi_id: levels(one) for kpi_id, one in judged(warehouse).items()}
+    assert found == {kpi_id: expected if kpi_id in kpis else {} for kpi_id in (PRODUCTS, SALARY, HEADCOUNT)}
 
 
 def test_the_figure_is_what_came_or_went_beyond_the_usual_and_chance(warehouse: Warehouse) -> None:
@@ -134,14 +134,14 @@ def test_the_figure_is_what_came_or_went_beyond_the_usual_and_chance(warehouse: 
     (left,) = warehouse.sql("select count(*) from raw.products")[0]
     before, usual = 200 + 2 * 12, 2 / 202  # two products came with the second delivery
     gone = 1 - left / before - usual - 2 * (usual * (1 - usual) / before) ** 0.5
-    found = result(judged(warehouse)[PRODUCTS], "plausible_state")
+    found = result(judged(warehouse)[PRODUCTS], "snapshot_change")
     assert found.figure == pytest.approx(gone, abs=1e-6)
     assert found.detail.split("; ")[0] == f"feed products: {gone:.1%} of the rows came or went, beyond the usual"
 
 
 def test_a_column_s_figure_is_its_total_variation(warehouse: Warehouse) -> None:
     warehouse.sql("update raw.products set category = 'other' where category = 'category 3'")
-    found = result(judged(warehouse)[PRODUCTS], "plausible_state")
+    found = result(judged(warehouse)[PRODUCTS], "snapshot_change")
     counts = [[len(range(of or 4, 201 + 2 * number, 4)) for of in range(4)] for number in range(14)]
     shares = [[count / sum(some) for count in some] for some in counts]
 
@@ -161,7 +161,7 @@ def test_what_stays_wrong_stays_held_and_the_repair_passes(warehouse: Warehouse)
     warehouse.sql("insert into raw.products select * replace ('Q' || product_id as product_id) from raw.products")
     for moment in ("2026-03-03 06:00:00", "2026-03-04 06:00:00", "2026-03-11 06:00:00", "2026-05-20 06:00:00"):
         warehouse.now(moment)
-        assert failing(judged(warehouse)[PRODUCTS]) == HELD
+        assert levels(judged(warehouse)[PRODUCTS]) == HELD
     warehouse.sql("delete from raw.products; insert into raw.products from raw.kept; drop table raw.kept")
     warehouse.now("2026-05-27 06:00:00")
     assert judged(warehouse)[PRODUCTS].verdict == "publish"
@@ -170,7 +170,7 @@ def test_what_stays_wrong_stays_held_and_the_repair_passes(warehouse: Warehouse)
 
 def test_a_value_that_a_person_releases_lets_that_state_through_and_no_other(warehouse: Warehouse) -> None:
     warehouse.sql("update raw.products set category = 'other' where category = 'category 3'")
-    assert failing(judged(warehouse)[PRODUCTS]) == HELD
+    assert levels(judged(warehouse)[PRODUCTS]) == HELD
     warehouse.publish("2026-02-28", "2026-02-28")
     reason = {"reason": "we renamed it", "by": "cfo@example.com"}
     decide(warehouse.company, warehouse.catalog, "release", PRODUCTS, "2026-02", **reason)
@@ -182,7 +182,7 @@ def test_a_value_that_a_person_releases_lets_that_state_through_and_no_other(war
     warehouse.sql("delete from raw.products where product_id[2:]::integer > 99")
     for moment in ("2026-03-05 06:00:00", "2026-03-11 06:00:00"):
         warehouse.now(moment)
-        assert failing(judged(warehouse)[PRODUCTS]) == HELD
+        assert levels(judged(warehouse)[PRODUCTS]) == HELD
 
 
 def test_a_release_lets_no_more_through_than_the_kpi_reads(warehouse: Warehouse) -> None:
@@ -190,34 +190,34 @@ def test_a_release_lets_no_more_through_than_the_kpi_reads(warehouse: Warehouse)
         kpi("teams", feeds=("employees",), inputs={"employees": ("team",)}), months("2025-01", "2026-02", lambda _: 5.0)
     )
     warehouse.sql("update raw.employees set salary = 100 * salary, team = 'other' where team = 'team 3'")
-    assert {failing(judged(warehouse)[one]) == HELD for one in (SALARY, "teams")} == {True}
+    assert {levels(judged(warehouse)[one]) == HELD for one in (SALARY, "teams")} == {True}
     warehouse.publish("2026-02-28", "2026-02-28")
     reason = {"reason": "we renamed it", "by": "cfo@example.com"}
     decide(warehouse.company, warehouse.catalog, "release", "teams", "2026-02", **reason)
     warehouse.now("2026-03-11 06:00:00")
-    assert failing(judged(warehouse)[SALARY]) == HELD
+    assert levels(judged(warehouse)[SALARY]) == HELD
     assert judged(warehouse)["teams"].verdict == "publish"
 
 
 def test_a_kpi_with_a_limit_of_its_own_is_held_until_its_feed_is_mended(warehouse: Warehouse) -> None:
-    strict = kpi(PRODUCTS, feeds=("products",), inputs={}, gate={"plausible_state": {"limit": 0.01}})
+    strict = kpi(PRODUCTS, feeds=("products",), inputs={}, gate={"snapshot_change": {"hold": 0.01}})
     warehouse.add(strict, months("2025-01", "2026-02", lambda _: 5.0))
     warehouse.sql("delete from raw.products where product_id[2:]::integer <= 12")
     for moment in ("2026-03-03 06:00:00", "2026-03-11 06:00:00"):
         warehouse.now(moment)
-        assert failing(judged(warehouse)[PRODUCTS]) == HELD
+        assert levels(judged(warehouse)[PRODUCTS]) == HELD
 
 
 def test_a_new_column_makes_the_others_no_less_comparable(warehouse: Warehouse) -> None:
     warehouse.sql("alter table raw.products add column brand varchar default 'none'")
     warehouse.sql("update raw.products set category = 'c' || hash(product_id) % 99")
-    assert failing(judged(warehouse)[PRODUCTS]) == HELD
+    assert levels(judged(warehouse)[PRODUCTS]) == HELD
 
 
 def test_a_feed_that_comes_in_parts_has_no_state(warehouse: Warehouse) -> None:
     warehouse.sql("update raw.products set _source_file = 'products_2.csv' where product_id like '%3'")
     warehouse.sql("delete from raw.products where product_id like '%4'")
-    assert result(judged(warehouse)[PRODUCTS], "plausible_state").outcome == "not_applicable"
+    assert result(judged(warehouse)[PRODUCTS], "snapshot_change").outcome == "not_applicable"
 
 
 LIMIT = 0.05

@@ -89,8 +89,8 @@ def test_all_kpis_of_a_broken_identity_are_held(
     warehouse.add(kpi("net_revenue"), {"2026-02": cells(5, SE=5)})
     found = judged(warehouse, company, "conversion_rate.denominator = web_sessions", monkeypatch)
     assert {name: failing(one) for name, one in found.items()} == {
-        "web_sessions": {"identities_hold"},
-        "conversion_rate": {"identities_hold"},
+        "web_sessions": {"kpis_agree"},
+        "conversion_rate": {"kpis_agree"},
         "net_revenue": set(),
     }
     detail = "doesn't hold: conversion_rate.denominator = web_sessions (900 and 1000)"
@@ -104,7 +104,7 @@ def test_a_part_may_be_as_large_as_its_whole(
     warehouse.add(kpi("web_sessions"), {"2026-02": cells(1000, SE=1000)})
     warehouse.add(kpi("net_revenue"), {"2026-02": cells(revenue, SE=revenue)})
     found = judged(warehouse, company, "web_sessions <= net_revenue", monkeypatch)
-    assert failing(found["web_sessions"]) == ({"identities_hold"} if held else set())
+    assert failing(found["web_sessions"]) == ({"kpis_agree"} if held else set())
 
 
 def test_a_kpi_that_is_held_anyhow_holds_no_other(
@@ -127,7 +127,7 @@ def test_months_that_do_not_make_their_quarter_hold_it(warehouse: Warehouse) -> 
         warehouse.add(kpi(name, freqs=("M", "Q"), kind=kind), values)
     verdicts = warehouse.judge("2025-12-31", "2025-12-31")
     assert {key: failing(one) for key, one in verdicts.items() if one.verdict == "hold"} == {
-        ("wrong", "2025-Q4"): {"months_add_up"}
+        ("wrong", "2025-Q4"): {"parts_add_up"}
     }
     assert verdicts["wrong", "2025-Q4"].failing[0].detail == "is 301, its months make 300"
 

@@ -238,7 +238,7 @@ def test_in_the_first_year_nobody_can_be_told_to_be_new(outcome: Outcome, kpi_id
 @pytest.mark.parametrize(("kpi_id", "time_period"), UNFINISHED)
 def test_unfinished_period_is_held(outcome: Outcome, kpi_id: str, time_period: str) -> None:
     verdict = outcome.published.execute(
-        "select verdict, contains(reason, 'inputs_complete') from kpi.verdicts where kpi_id = ? and time_period = ?",
+        "select verdict, contains(reason, 'complete') from kpi.verdicts where kpi_id = ? and time_period = ?",
         [kpi_id, time_period],
     ).fetchall()
     published = outcome.published.execute(

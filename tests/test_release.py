@@ -55,9 +55,7 @@ def test_publishing_appends_what_passed_and_renders_the_file(warehouse: Warehous
     warehouse.judge(*SPAN)
     done = warehouse.publish(*SPAN)
     assert (done.published, done.appended_observations, done.unchanged, done.sequence) == (3, 8, 0, 1)
-    assert [(one.kpi_id, one.time_period, one.checks) for one in done.held] == [
-        ("other", "2026-02", ("within_bounds",))
-    ]
+    assert [(one.kpi_id, one.time_period, one.checks) for one in done.held] == [("other", "2026-02", ("bounds",))]
     assert counts() == (1, 8, 4)
     assert warehouse.published(
         "select time_period, obs_value, previous_value, round(change_previous, 6), target, target_attained, obs_status"
@@ -67,7 +65,7 @@ def test_publishing_appends_what_passed_and_renders_the_file(warehouse: Warehous
         "select verdict, reason from kpi.verdicts where kpi_id = 'other' order by time_period"
     )
     assert verdicts[0] == ("publish", "")
-    assert verdicts[1][0] == "hold" and verdicts[1][1].startswith("within_bounds: 2 values outside")
+    assert verdicts[1][0] == "hold" and verdicts[1][1].startswith("bounds: 2 values outside")
     assert warehouse.published("select count(*), count(distinct release_id) from kpi.releases") == [(1, 1)]
 
 
@@ -166,7 +164,7 @@ def hold_january(warehouse: Warehouse) -> str:
     return str(warehouse.judge(*SPAN)["revenue", "2026-01"].candidate_hash)
 
 
-def decide(hashed: str, decision: Any = "release", checks: tuple[str, ...] = ("within_bounds",)) -> None:
+def decide(hashed: str, decision: Any = "release", checks: tuple[str, ...] = ("bounds",)) -> None:
     ledger().decide(
         "revenue",
         decision,
@@ -183,7 +181,7 @@ def test_a_decision_on_the_hash_that_names_every_failing_check_publishes(warehou
     hashed = hold_january(warehouse)
     assert warehouse.publish(*SPAN).published == 1
     decide("another hash")
-    decide(hashed, checks=("plausible_change",))
+    decide(hashed, checks=("expected_range",))
     assert warehouse.publish(*SPAN).published == 1
     warehouse.now("2026-03-05T07:00:00")
     decide(hashed)

@@ -27,6 +27,8 @@ HISTORY_FROM = date(2024, 1, 1)
 OBSERVABLE_FROM = date(2023, 1, 1)
 # January 2026 closes on 10 February, February on 10 March.
 CALENDAR = Calendar(time_zone="Europe/Stockholm", country="SE", closes_after={"default": 7})
+OPEN_FOR_YEARS = CALENDAR.model_copy(update={"closes_after": {"default": 2000}})
+"""A calendar by which nothing has closed, so that no period is of the baseline: every check holds."""
 ROLES = Roles(decides={"finance": ("cfo@example.com", "controller"), "people": ("chro@example.com",)})
 DDL = """
 create schema raw;
@@ -131,12 +133,13 @@ class Warehouse:
     kpis: list[CatalogKpi] = field(default_factory=list)
     batch: str = "batch1"
     feeds: dict[str, Feed] = field(default_factory=dict)
+    calendar: Calendar = CALENDAR
 
     @property
     def company(self) -> Company:
         """A company of that calendar."""
         objectives = {"growth": Objective(name="Growth", perspective="financial")}
-        return Company(self.path.parent, "Test", "SEK", CALENDAR, objectives, self.feeds, ROLES)
+        return Company(self.path.parent, "Test", "SEK", self.calendar, objectives, self.feeds, ROLES)
 
     @property
     def catalog(self) -> Catalog:
@@ -144,7 +147,7 @@ class Warehouse:
         return Catalog(
             company="Test",
             reporting_currency="SEK",
-            calendar=CALENDAR,
+            calendar=self.calendar,
             objectives=self.company.objectives,
             kpis=tuple(self.kpis),
         )
@@ -232,7 +235,8 @@ def copy(template: Warehouse, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The template's whole data folder, copied: cheaper than to make, judge and publish again."""
     shutil.copytree(template.path.parent, folder, dirs_exist_ok=True)
     point_at(folder, monkeypatch)
-    return Warehouse(folder / "warehouse.duckdb", monkeypatch, list(template.kpis), template.batch, template.feeds)
+    facts = (list(template.kpis), template.batch, template.feeds, template.calendar)
+    return Warehouse(folder / "warehouse.duckdb", monkeypatch, *facts)
 
 
 def point_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,6 +249,11 @@ def point_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def failing(verdict: Verdict) -> set[str]:
     """The names of the checks that failed."""
     return {result.check for result in verdict.failing}
+
+
+def levels(verdict: Verdict) -> dict[str, str]:
+    """The checks that failed, and whether each holds or flags."""
+    return {one.check: "hold" if one.severity == "critical" else "flag" for one in verdict.failing}
 
 
 def months(first: str, last: str, value: Callable[[int], float]) -> dict[str, list[dict[str, Any]]]:

@@ -15,14 +15,14 @@ import pyarrow as pa
 
 from data_quality.admission import newest_decisions
 from data_quality.candidates import Candidate
+from data_quality.checks.registry import BY_CHANCE, CHECKS, FORMER_NAMES
 from data_quality.ledger import OBSERVATIONS, VERDICTS, Ledger
 from data_quality.verdict import Key
-from metrics.check_rules import BY_CHANCE, RULES
 
 # A period that isn't complete, or isn't there, is held for what is still to come and not for what its values are, and
 # one that is a part of another for that one's.
-_NOT_FOR_VALUES = tuple(check.name for check in RULES if check.fixed or check.figure.startswith("part_of_"))
-_BY_CHANCE = tuple(check.name for check in RULES if check.figure in BY_CHANCE)
+_NOT_FOR_VALUES = tuple(check.name for check in CHECKS if check.fixed or check.stage == 3)
+_FORMER = "[" + ", ".join(f"{{'was': '{was}', 'name': '{name}'}}" for was, name in FORMER_NAMES.items()) + "]"
 # Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
 _HISTORY = f"""
 create or replace temp table releases as from let_through;
@@ -30,24 +30,24 @@ create or replace temp table rejected as select * exclude (decision) from decide
 create or replace temp table released as select * exclude (decision) from decided where decision = 'release';
 create or replace temp table newest_verdicts as
 from verdicts qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1;
-create or replace temp table failing as
-select kpi_id, freq, time_period, one.check as check_name, one.severity, one.outcome
+create or replace temp table failing_before as
+select kpi_id, freq, time_period, coalesce(former.name, one.check) as check_name, one.severity, one.outcome
 from (
     select kpi_id, freq, time_period,
         unnest(from_json(checks, '[{{"check": "VARCHAR", "severity": "VARCHAR", "outcome": "VARCHAR"}}]')) as one
     from newest_verdicts
     where verdict <> 'publish'
 )
+left join (select unnest({_FORMER}, recursive := true)) former on former.was = one.check
 where one.outcome in ('fail', 'not_evaluated');
 create or replace temp table held_before as
 select distinct kpi_id, freq, time_period
-from failing
+from failing_before
 where severity = 'critical' and check_name not in {_NOT_FOR_VALUES};
-create or replace temp table unusual_before as
-select kpi_id, freq, time_period, bool_or(severity = 'critical') as held
-from failing
-where check_name in {_BY_CHANCE} and outcome = 'fail'
-group by all;
+create or replace temp table held_by_chance_before as
+select distinct kpi_id, freq, time_period
+from failing_before
+where check_name in {BY_CHANCE} and outcome = 'fail' and severity = 'critical';
 create or replace temp table history as
 with published as (
     select
@@ -91,13 +91,13 @@ _SEQUENCE = pa.field("sequence", pa.int64())
 
 def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidates: Mapping[Key, Candidate]) -> None:
     """Put the history into the temporary table `history`, the keys whose candidate was rejected or released into
-    `rejected` and `released`, those that an earlier run held for what their values are into `held_before`, those in
-    which a check of BY_CHANCE failed into `unusual_before` (`held` where it was critical), and the decisions to release
-    that stand into `releases` (kpi_id, checks, decided_at).
+    `rejected` and `released`, those that an earlier run held for what their values are into `held_before`, among them
+    those that a check of BY_CHANCE held into `held_by_chance_before`, and the decisions to release that stand into
+    `releases` (kpi_id, checks, decided_at).
 
     Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,
     n_obs, and `vouched`: a decision let it through. Needs the temporary tables of `candidates.py` and of
-    `checks/__init__.py`. `ledger` is None where nothing was ever published.
+    `checks/frame.py`. `ledger` is None where nothing was ever published.
     """
     decided: list[tuple[str, ...]] = []
     let_through: list[dict[str, Any]] = []

@@ -11,19 +11,19 @@ import shutil
 import stat
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from data_quality import admission, expectations, offer, warehouse
+from data_quality.checks.registry import CHECKS
 from data_quality.ledger import Ledger
 from data_quality.plan import history
 from data_quality.verdict import CheckResult, Verdict
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
-from metrics.check_rules import RULES
 from metrics.company import Company, data_dir, ledger_path
 from metrics.errors import NyckeltalError
 from metrics.text import one_line, visible
@@ -103,12 +103,12 @@ def _page(catalog: Catalog, page: Page, judged: Sequence[Judged]) -> str:
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 
     frame = _frame(judged)
-    checks = [
-        replace(check, description=f"{check.name.replace('_', ' ').capitalize()}: {check.description}")
-        for check in RULES
+    sentences = {
+        check.name: f"{check.name.replace('_', ' ').capitalize()}: {check.sentence}"
+        for check in CHECKS
         if frame[f"{check.name}__limit"].notna().any()
-    ]
-    result = expectations.validate(page.kpi.name, frame, checks, ["found"])
+    }
+    result = expectations.validate(page.kpi.name, frame, sentences, ["found"])
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(result).to_json_dict()
     # The first section tells of the suite and of Python objects.
     sections = document["sections"][1:2]
@@ -129,7 +129,7 @@ def _frame(judged: Sequence[Judged]) -> pd.DataFrame:
         for result in one.verdict.checks:
             row[result.check], row[f"{result.check}__limit"] = _figure_and_limit(result)
         rows.append(row)
-    names = [name for check in RULES for name in ("found", check.name, f"{check.name}__limit")]
+    names = [name for check in CHECKS for name in ("found", check.name, f"{check.name}__limit")]
     return pd.DataFrame(rows, columns=list(dict.fromkeys(names)))
 
 

@@ -1,4 +1,4 @@
-"""The figure `drift`: do the values of the columns that a key's KPI reads look like those of the feed's own past year?
+"""`value_distribution`: are the values of a column that the KPI reads spread as in the feed's past year?
 
 What is usual is how far each of the year's blocks was from the block most like it, so that neither trend nor season is
 news.
@@ -16,7 +16,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from data_quality.checks.inputs import BY_CHANCE, BY_KEY, FARTHEST, FEWEST, NEAREST
+from data_quality.checks.blocks import BY_CHANCE, BY_KEY, FARTHEST, FEWEST, NEAREST
+from data_quality.checks.check import Check
 from data_quality.checks.series import Numbers
 
 # So many standard deviations of a share of so few rows are hardly chance.
@@ -58,7 +59,7 @@ _JUDGED = pa.schema(
 )
 
 
-def drift(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The share of rows, or of a number's sum, that would have to be of another class for a block to be like the
     year's block most like it; beyond what is usual and what chance makes. Or, where that is more, the share that
     classes have beyond the most that they had, or that lies beyond a size where hardly anything lay.
@@ -282,3 +283,12 @@ def named(found: str) -> str:
     if found[0] in "+-":
         return f"numbers of about {found[0].strip('+')}{2.0 ** int(found[1:]):,.4g}"
     return {"0": "nought", "null": "no value"}.get(found, "any value")
+
+
+CHECK = Check(
+    figure,
+    "The values of the columns that the KPI reads are spread as in some week or month of the past year.",
+    flag=0.005,
+    hold=0.05,
+    by_chance=True,
+)

@@ -1,4 +1,4 @@
-"""The figure `member_shift`: how far a segment's members have shifted, against the segment's own history.
+"""`segment_share`: how far a segment's members have shifted, against the segment's own history.
 
 A member's share is of the value where the members add up to it, else of the observations. One that vanishes, is new or
 is renamed has shifted by all of its share.
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from data_quality.checks import in_time
+from data_quality.checks.check import Check
 from data_quality.checks.series import LEVEL_OF, Flags, Numbers, Periods
 
 # No scale is less: a shift by less than 5 % of all is never more than 5 of them, as small members come and go.
@@ -52,15 +53,15 @@ select i.kpi_id, i.freq, i.time_period, i.period_start, i.key_no, d.key_no is no
     coalesce(if(r.additive, abs(i.obs_value), i.n_obs), 0)::double as amount, i.n_obs_in_all
 from rows i
 join rules r using (kpi_id)
-left join doubted d on d.key_no = i.key_no
-left join limits l on l.kpi_id = i.kpi_id and l.figure = 'member_shift'
+left join failing_keys d on d.key_no = i.key_no
+left join limits l on l.key_no = i.key_no and l.check_name = 'segment_share'
 where i.period_start >= coalesce(r.observable_from, i.period_start)
     and (i.kpi_id, i.freq) in (select (kpi_id, freq) from judged)
 order by i.kpi_id, i.freq, i.segment, i.period_start, i.is_now
 """
 
 
-def shift(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The figure of every planned key, of its most shifted member; it applies where there is history enough."""
     amounts = connection.execute(_AMOUNTS).fetchall()
     series = [list(rows) for _, rows in groupby(amounts, key=lambda row: (row[0], row[1], row[8]))]
@@ -122,3 +123,13 @@ def _scores(periods: Periods, earlier: Numbers, now: Numbers, count: float, vouc
         likely.append(earlier[year_ago])
     apart = np.min(np.abs(now - np.array(likely)), axis=0)
     return apart / np.maximum(np.maximum(spread, by_chance), _CALM), levels[-1]
+
+
+CHECK = Check(
+    figure,
+    "Each member of a segment has about the share that it had, in robust standard deviations.",
+    flag=3.5,
+    hold=5,
+    stage=2,
+    by_chance=True,
+)

@@ -1,4 +1,4 @@
-"""The columns that a KPI reads, by blocks, and the figure `null_share`: do more values lack than in the past year?
+"""The columns that a KPI reads, by blocks, for the checks of their values.
 
 A block is a week, or of any longer period its months, and the whole weeks in it, as what is wrong on a day may be lost
 in a month.
@@ -64,30 +64,4 @@ select
 from planned p
 left join found f using (key_no)
 group by p.key_no
-"""
-
-NULL_SHARE = f"""
-with shares as (
-    select feed, column_name, grain, block,
-        sum(n_rows) as n_rows,
-        coalesce(sum(n_rows) filter (class = 'null'), 0) / sum(n_rows) as share
-    from column_blocks
-    where kind <> 'lag'
-    group by all
-),
-judged as (
-    select *, null as member, 'null' as weight,
-        greatest(share - usual - {BY_CHANCE} * sqrt(usual * (1 - usual) / n_rows), 0) as figure,
-        printf(' of the values are missing, beyond the usual %.1f %%', 100 * usual) as told
-    from (
-        select *, max(share) over past as usual, count(*) over past as n_past
-        from shares
-        window past as (
-            partition by feed, column_name, grain order by block
-            range between interval {FARTHEST} day preceding and interval {NEAREST} day preceding
-        )
-    )
-    where n_past >= {FEWEST}
-),
-{BY_KEY}
 """

@@ -1,4 +1,4 @@
-"""The figure `unmatched_keys`: do the keys of the feeds upstream still match each other?
+"""`unmatched_keys`: do the keys of the feeds upstream still match each other?
 
 A column refers to another feed when both have it, under one name and type, and its values are more than a few words.
 Nothing is declared: a reference is judged where nearly every key matched in the year before.
@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import duckdb
+import pandas as pd
 
-from data_quality.checks.inputs import BY_CHANCE, FARTHEST, FEWEST, NEAREST
+from data_quality.checks.blocks import BY_CHANCE, FARTHEST, FEWEST, NEAREST
+from data_quality.checks.check import Check
 from metrics.feeds import Feed
 from metrics.quoting import identifier
 
@@ -52,7 +54,7 @@ left join (
 group by day
 """
 
-UNMATCHED_KEYS = f"""
+_FIGURE = f"""
 with shares as (
     select c.feed, c.column_name, c.other, g.grain, date_trunc(g.grain, c.day)::date as block,
         sum(c.n_rows) as n_rows, sum(c.n_unmatched) / sum(c.n_rows) as share
@@ -106,7 +108,7 @@ def count(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> N
     """Put into the temporary table `key_days` how many keys of each day match no row of that day or before.
 
     Columns: feed, column_name, other (the feed looked in), day, n_rows (that have a key), n_unmatched. Needs the
-    statistics of `feed_statistics.py` and the temporary tables of `checks/__init__.py`.
+    statistics of `feed_statistics.py` and the temporary tables of `checks/frame.py`.
     """
     connection.execute(_TABLE)
     for name, column, other, is_number in connection.execute(_PAIRS).fetchall():
@@ -132,3 +134,11 @@ def _names(connection: duckdb.DuckDBPyConnection, feed: str, column: str) -> boo
     counted = f"select count(*) > 0 and count(*) = count(distinct {identifier(column)}) from raw.{identifier(feed)}"
     (unique,) = connection.execute(counted).fetchall()[0]
     return bool(unique)
+
+
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The largest share of keys without a match beyond the usual one, of every planned key."""
+    return connection.execute(_FIGURE).df()
+
+
+CHECK = Check(figure, "No more keys than usual lack their row in another feed.", flag=0.002, hold=0.02)

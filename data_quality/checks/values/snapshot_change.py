@@ -1,4 +1,4 @@
-"""The figure `state_change`: how much of a feed that comes whole is another than when it was last accepted.
+"""`snapshot_change`: how much of a feed that comes whole is another than when it was last accepted.
 
 A state is accepted when its change is a usual one, or a person released what was computed from it. So what is wrong
 with an export stays wrong until it is mended, and neither the fault nor its repair becomes usual.
@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from data_quality.checks.drift import named
-from data_quality.checks.inputs import BY_CHANCE, FARTHEST, FEWEST
+from data_quality.checks.blocks import BY_CHANCE, FARTHEST, FEWEST
+from data_quality.checks.check import Check
 from data_quality.checks.series import Numbers
+from data_quality.checks.values.value_distribution import named
 
 _HALF_A_YEAR = 182
 _FEEDS = """
@@ -47,9 +48,14 @@ with things as (
     select kpi_id, feed, column_name from kpi_inputs
 )
 select feed, column_name, min(holds_above),
-    list(distinct epoch(decided_at) / 86400) filter (list_contains(checks, 'plausible_state'))
+    list(distinct epoch(decided_at) / 86400) filter (list_contains(checks, 'snapshot_change'))
 from things
-left join (from limits where figure = 'state_change') using (kpi_id)
+left join (
+    select kpi_id, min(holds_above) as holds_above
+    from limits join planned using (key_no)
+    where check_name = 'snapshot_change'
+    group by kpi_id
+) using (kpi_id)
 left join releases using (kpi_id)
 group by feed, column_name
 """
@@ -100,7 +106,7 @@ class States:
         return States(days, n_rows, changes)
 
 
-def state_change(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The figure of every planned key: the largest of its feeds; it applies where there are states of a year."""
     holds = {(feed, column): known for feed, column, *known in connection.execute(_HOLDS).fetchall()}
     found: dict[str, list[Any]] = {name: [] for name in _JUDGED.names}
@@ -220,3 +226,11 @@ def _usual(states: States, levels: Sequence[Sequence[int]], at: int) -> float | 
         greatest = np.maximum(changes[before, now], changes[level[:-1], now])
         found += greatest[days[now] >= days[at] - FARTHEST].tolist()
     return max(found) if len(found) >= FEWEST else None
+
+
+CHECK = Check(
+    figure,
+    "A feed that comes whole changes no more than it used to from one delivery to the next.",
+    flag=0.005,
+    hold=0.05,
+)

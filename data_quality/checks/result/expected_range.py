@@ -1,4 +1,4 @@
-"""The figure `surprise`: how far a total lies from where its own history leads one to expect it.
+"""`expected_range`: how far a total lies from where its own history leads one to expect it.
 
 The value, and the numerator, denominator and number of observations behind it: a ratio hides what is wrong with both.
 Of a cohort that still waits for its window to close only the latter two, as it can't have come up to the earlier ones.
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from data_quality.checks import in_time
+from data_quality.checks.check import Check
 from data_quality.checks.series import Flags, Numbers, Periods, chance, chance_of_stock, described, score
 
 _BEHIND = {
@@ -46,14 +47,14 @@ from candidate c
 full join (from history where segment = '_T' and member = '_T' and isfinite(obs_value)) h
     using (kpi_id, freq, time_period)
 join rules r using (kpi_id)
-left join doubted d on d.key_no = c.key_no
-left join limits l on l.kpi_id = r.kpi_id and l.figure = 'surprise'
+left join failing_keys d on d.key_no = c.key_no
+left join limits l on l.key_no = c.key_no and l.check_name = 'expected_range'
 where coalesce(c.period_start, h.period_start) >= coalesce(r.observable_from, coalesce(c.period_start, h.period_start))
 order by kpi_id, freq, period_start
 """
 
 
-def surprise(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The figure of every planned key: the largest surprise of the four; it applies where there is history enough."""
     totals = connection.execute(_TOTALS).fetchall()
     series = [list(rows) for _, rows in groupby(totals, key=lambda row: row[:2])]
@@ -112,3 +113,13 @@ def _surprise_at(
         by_chance = (chance_of_stock(values) if kind == "stock" else chance(values, None)) if counts else 0.0
     figure = score(taken, values, by_chance, vouched[places])
     return None if figure is None else (figure, _BEHIND[name] + described(taken, values))
+
+
+CHECK = Check(
+    figure,
+    "The total is where its trend and season lead one to expect it, in robust standard deviations.",
+    flag=3.5,
+    hold=5,
+    stage=2,
+    by_chance=True,
+)

@@ -1,0 +1,57 @@
+"""Queries of the share of a feed's rows with which something is wrong in a period, for the checks of rows."""
+
+from __future__ import annotations
+
+# What holds of a feed in a period, and in the year before it: differences of running sums.
+PERIODS = """
+feed_ends as (select feed, max(day) as last_day from feed_sums group by feed),
+periods as (
+    select
+        p.key_no, k.feed,
+        e.n_rows - coalesce(s.n_rows, 0) as n_rows,
+        e.{figure} - coalesce(s.{figure}, 0) as n,
+        coalesce(s.n_rows, 0) - coalesce(y.n_rows, 0) as n_rows_before,
+        coalesce(s.{figure}, 0) - coalesce(y.{figure}, 0) as n_before
+    from planned p
+    join kpi_feeds k using (kpi_id)
+    join feed_ends f using (feed)
+    join feed_sums e on e.feed = k.feed and e.day = least(p.period_end, f.last_day)
+    left join feed_sums s on s.feed = k.feed and s.day = p.period_start - 1
+    left join feed_sums y on y.feed = k.feed and y.day = p.period_start - 366
+)
+"""
+NOW = "coalesce(n / nullif(greatest(n_rows, n), 0), 0)"
+BEFORE = "coalesce(n_before / nullif(n_rows_before, 0), 0)"
+
+
+def largest(shares: str, told: str) -> str:
+    """The query of the largest share of a key's feeds. `shares` are CTEs, the last of which is `shares`, with key_no,
+    feed and share.
+    """
+    return f"""
+with {shares}
+select
+    p.key_no,
+    coalesce(round(max(s.share), 6), 0) as figure,
+    count(s.feed) > 0 as applies,
+    coalesce(string_agg(
+        'feed ' || s.feed || ': ' || printf('%.1f %%', 100 * s.share) || ' {told}', '; ' order by s.share desc
+    ) filter (s.share > 0), '') as detail
+from planned p
+left join shares s using (key_no)
+group by p.key_no
+"""
+
+
+def share(figure: str, told: str) -> str:
+    """The query of the largest share of `figure`, a column of `feed_sums`, among the rows of a key's feeds.
+
+    What was as large a share in the year before is how the feed is, and counts for nothing.
+    """
+    return largest(
+        f"""
+{PERIODS.format(figure=figure)},
+shares as (select key_no, feed, greatest({NOW} - {BEFORE}, 0) as share from periods)
+""",
+        told,
+    )

@@ -1,0 +1,1 @@
+"""Is the result itself where its past leads one to expect it?"""

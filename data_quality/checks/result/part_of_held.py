@@ -1,0 +1,44 @@
+"""`part_of_held`: a week of a held month, or a month of a held quarter.
+
+A month shows a fault that its noisier weeks hide.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+from data_quality.checks.check import Check
+
+# A stock is of its period's last day: every period that ends on it has the same value, any other has nothing of it.
+_FIGURE = """
+with parts as (
+    select p.key_no, l.time_period as longer,
+        if(r.kind = 'stock', 1,
+            (date_diff('day', greatest(l.period_start, p.period_start), least(l.period_end, p.period_end)) + 1)
+            / (date_diff('day', l.period_start, l.period_end) + 1)) as share
+    from planned p
+    join rules r using (kpi_id)
+    join held_periods l on l.kpi_id = p.kpi_id and if(r.kind = 'stock',
+        l.period_end = p.period_end and l.freq <> p.freq,
+        l.period_end >= p.period_start and l.period_start <= p.period_end
+            and l.freq = if(p.freq = 'W', 'M', if(p.freq = 'M', 'Q', null)))
+)
+select
+    key_no,
+    coalesce(round(max(share), 6), 0) as figure,
+    any_value(f.key_no) is null as applies,
+    coalesce('it is a part of ' || string_agg(longer, ' and ' order by share desc) || ', which is held', '') as detail
+from planned
+left join parts using (key_no)
+left join failing_keys f using (key_no)
+group by key_no
+"""
+
+
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """How large a part of a held period it is, by days: the largest, of every planned key."""
+    return connection.execute(_FIGURE).df()
+
+
+CHECK = Check(figure, "It is no good part of a longer period that is held.", hold=0.2, stage=3)

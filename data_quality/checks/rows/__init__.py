@@ -1,0 +1,1 @@
+"""Did the rows of the feeds come as they used to?"""

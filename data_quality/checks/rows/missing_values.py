@@ -1,0 +1,43 @@
+"""`missing_values`: more values than in the past year are missing in a column that the KPI reads."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+from data_quality.checks.blocks import BY_CHANCE, BY_KEY, FARTHEST, FEWEST, NEAREST
+from data_quality.checks.check import Check
+
+_FIGURE = f"""
+with shares as (
+    select feed, column_name, grain, block,
+        sum(n_rows) as n_rows,
+        coalesce(sum(n_rows) filter (class = 'null'), 0) / sum(n_rows) as share
+    from column_blocks
+    where kind <> 'lag'
+    group by all
+),
+judged as (
+    select *, null as member, 'null' as weight,
+        greatest(share - usual - {BY_CHANCE} * sqrt(usual * (1 - usual) / n_rows), 0) as figure,
+        printf(' of the values are missing, beyond the usual %.1f %%', 100 * usual) as told
+    from (
+        select *, max(share) over past as usual, count(*) over past as n_past
+        from shares
+        window past as (
+            partition by feed, column_name, grain order by block
+            range between interval {FARTHEST} day preceding and interval {NEAREST} day preceding
+        )
+    )
+    where n_past >= {FEWEST}
+),
+{BY_KEY}
+"""
+
+
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The largest share of missing values beyond the usual one, of every planned key."""
+    return connection.execute(_FIGURE).df()
+
+
+CHECK = Check(figure, "No more values than usual are missing in a column that the KPI reads.", flag=0.002, hold=0.02)
