@@ -136,7 +136,7 @@ def _new_verdicts(ledger: Ledger, offer: Offer, admitted: Admission) -> pa.Table
     """
     changes, rows = admitted.changes, []
     stands = {one.key for one in admitted.held if one.stands}
-    for key, item in offer.planned.items():
+    for key in offer.planned:
         found, candidate = offer.verdicts.get(key), offer.loaded.candidates.get(key)
         if found is None or key in stands or found.candidate_hash != (candidate.candidate_hash if candidate else None):
             continue

@@ -145,7 +145,7 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
             failing = tuple(check for check in checks if check.outcome in ("fail", "not_evaluated"))
             said = {name: row[name] for name in ("decision", "decided_by", "decided_at")}
             standing = said | {"reason": row["decision_reason"]} if row["decision"] else None
-            is_built = all(check.check != "candidates_exist" for check in failing)
+            is_built = all(check.check not in ("built", "candidates_exist") for check in failing)
             state: State = "rejected" if standing else "decide" if is_built else "judge again"
             held.append(
                 Waiting(

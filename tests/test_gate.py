@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from data_quality import expectations, plan
 from data_quality.checks import frame as checks
+from data_quality.checks import reference
 from data_quality.checks.computation import missing_results
 from data_quality.checks.registry import CHECKS, LIMITS, NAMES
 from data_quality.verdict import CheckResult, Verdict, answer
@@ -333,3 +335,53 @@ def test_every_check_has_a_name_of_its_own_a_sentence_and_a_limit_and_settings_k
     assert all(check.flag is not None or check.hold is not None for check in CHECKS)
     assert {check.name for check in CHECKS if check.fixed} == set(FIXED)
     assert all(check.flag is None or check.hold is None or check.flag < check.hold for check in CHECKS)
+
+
+def test_the_page_of_checks_is_up_to_date() -> None:
+    """`python -m data_quality.checks.reference`, or UPDATE_SNAPSHOTS=1, writes it anew."""
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        reference.PAGE.write_text(reference.page(), encoding="utf-8")
+    assert reference.PAGE.read_text(encoding="utf-8") == reference.page()
+
+
+def launched(n: int) -> float:
+    """A business that tripled in November 2025, and stays there."""
+    return wave(n) * (3 if n >= 22 else 1)
+
+
+def test_in_the_baseline_a_level_is_flagged_at_most_and_is_a_level(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(), months("2024-01", "2026-02", launched))
+    verdicts = warehouse.judge("2024-01-01", "2026-02-28")
+    assert {one.verdict for one in verdicts.values()} == {"publish", "publish_flagged"}
+    assert verdicts["revenue", "2025-11"].verdict == "publish_flagged"
+    assert verdicts["revenue", "2026-02"].verdict == "publish"  # open, and judged against the level that is there
+
+
+def test_in_the_baseline_a_fault_of_computation_holds(warehouse: Warehouse) -> None:
+    rows = months("2024-01", "2026-02", wave)
+    rows["2025-06"][0]["obs_value"] = -1.0
+    warehouse.add(kpi(), rows)
+    found = warehouse.judge("2024-01-01", "2026-02-28")["revenue", "2025-06"]
+    assert found.verdict == "hold" and failing(found) >= {"bounds"}
+
+
+def test_what_closes_after_the_first_release_is_no_baseline_also_when_it_is_judged_late(warehouse: Warehouse) -> None:
+    rows = months("2024-01", "2026-02", wave)
+    warehouse.add(kpi(), rows)
+    warehouse.now("2026-02-05T06:00:00")
+    warehouse.judge("2024-01-01", "2025-12-31")
+    warehouse.publish("2024-01-01", "2025-12-31")
+    warehouse.now("2026-06-05T06:00:00")
+    warehouse.add(kpi(), rows | {code: cells(100 * 1000.0, SE=100 * 1000.0) for code in ("2026-01", "2026-02")})
+    verdicts = warehouse.judge("2024-01-01", "2026-02-28")
+    assert [verdicts["revenue", code].verdict for code in ("2026-01", "2026-02")] == ["hold", "hold"]
+
+
+def test_a_definition_of_a_newer_version_starts_with_its_history(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(), months("2024-01", "2026-02", wave))
+    warehouse.judge("2024-01-01", "2025-12-31")
+    warehouse.publish("2024-01-01", "2025-12-31")
+    newer = kpi(definition_version=2, definition_hash="def2")
+    warehouse.add(newer, months("2024-01", "2026-02", launched))
+    verdicts = warehouse.judge("2024-01-01", "2026-01-31")
+    assert not [code for (_, code), one in verdicts.items() if one.verdict == "hold"]

@@ -148,6 +148,14 @@ def test_of_a_feed_of_few_rows_days_that_are_missing_together_are_seen(
     assert {one.verdict for key, one in verdicts.items() if key[1] != "2026-02"} == {"publish"}
 
 
+def test_a_public_holiday_excuses_the_days_beside_it_and_no_longer_gap(warehouse: Warehouse) -> None:
+    """Closed from Christmas to New Year, whose holidays are near; and files that stay away for weeks before."""
+    warehouse.sql("delete from raw.orders where ordered_at::date between '2025-12-24' and '2026-01-01'")
+    assert warehouse.judge("2025-12-31", "2025-12-31")["revenue", "2025-12"].verdict == "publish"
+    warehouse.sql("delete from raw.orders where ordered_at::date between '2025-12-08' and '2025-12-23'")
+    assert "too_few_rows" in failing(warehouse.judge("2025-12-31", "2025-12-31")["revenue", "2025-12"])
+
+
 def test_a_day_that_says_what_an_earlier_one_said_holds(warehouse: Warehouse) -> None:
     warehouse.sql("delete from raw.orders where ordered_at::date = '2026-02-11'")
     warehouse.sql(
