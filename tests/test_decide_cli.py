@@ -112,7 +112,7 @@ def test_the_user_of_the_environment_releases_a_week_and_a_named_one_rejects_a_m
 ) -> None:
     status, told = run("release", "revenue", "2026-W08", "--reason", "a refund")
     assert status == 0, told
-    assert "revenue 2026-W08 released by anna (recorded, not authenticated), although these fail: within_bounds" in told
+    assert "revenue 2026-W08 released by anna (recorded, not authenticated), although these fail: bounds" in told
     assert weeks(warehouse) == [(-7.0, True)]
     status, told = run("reject", "revenue", "2026-01", "--reason", "a mistake", "--by", "cfo@example.com")
     assert status == 0 and "revenue 2026-01 rejected by cfo@example.com (recorded, not authenticated)" in told

@@ -66,7 +66,7 @@ def test_pages_tell_what_was_found(warehouse: Warehouse, monkeypatch: pytest.Mon
     revenue = text(folder / "revenue.html")
     assert "1 held , 0 released , 0 flagged , 1 passed" in revenue
     assert "Within bounds: Every value is a number within its KPI's bounds 1 unexpected values found" in revenue
-    assert "2026-02 held: within_bounds (2, limit 0): 2 values outside 0.0 to no upper bound" in revenue
+    assert "2026-02 held: bounds (2, limit 0): 2 values outside 0.0 to no upper bound" in revenue
     people = text(folder / "staff.html")
     assert "2026-02 held: bounds: fails; figures of a protected KPI stay in the warehouse" in people
     assert "37" not in people

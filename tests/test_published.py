@@ -99,11 +99,11 @@ def test_the_reason_of_a_hold_names_the_checks_that_hold_and_no_warning(warehous
     few = kpi("few", min_n_obs=50, segments=())
     warehouse.add(few, {"2026-01": cells(-5), "2026-02": cells(5)})
     verdicts = warehouse.judge(*SPAN)
-    assert {one.check for one in verdicts["few", "2026-01"].failing} >= {"within_bounds", "enough_observations"}
+    assert {one.check for one in verdicts["few", "2026-01"].failing} >= {"bounds", "few_observations"}
     (held,) = [one for one in warehouse.publish(*SPAN).held if one.kpi_id == "few"]
     reasons = dict(warehouse.published("select time_period, reason from kpi.verdicts where kpi_id = 'few'"))
-    assert held.reason == reasons["2026-01"] and held.reason.startswith("within_bounds: 1 values outside")
-    assert "enough_observations" not in held.reason
+    assert held.reason == reasons["2026-01"] and held.reason.startswith("bounds: 1 values outside")
+    assert "few_observations" not in held.reason
     assert reasons["2026-02"].startswith("enough_observations: ")
     unknown = CheckResult("rows_unique", "warning", "not_evaluated", None, None, "could not be evaluated")
     assert verdict.reason([unknown]) == "rows_unique: could not be evaluated" and unknown.holds
