@@ -145,7 +145,7 @@ def test_while_a_run_goes_on_what_is_held_can_be_read_and_not_decided_on(run: An
         assert status == 2 and "another run is writing to this data folder; try again when it has ended" in told
         status, told = run("held")
         assert status == 0 and "A run is going on. This is what the newest release says" in told
-        assert "revenue 2026-01 – – – within_bounds: 3 values outside" in told and "anna" in run("held", "revenue")[1]
+        assert "revenue 2026-01 – – – bounds: 3 values outside" in told and "anna" in run("held", "revenue")[1]
         during, _ = json.JSONDecoder().raw_decode(run("held", "--json")[1])
     finally:
         holder.communicate(b"\n")

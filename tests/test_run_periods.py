@@ -160,7 +160,7 @@ def test_a_closed_period_that_was_recomputed_otherwise_is_judged_and_held(wareho
     assert held(warehouse) == {("revenue", DECEMBER)}  # no verdict says otherwise yet
     judged, done = run(warehouse)
     assert judged == [NOVEMBER, FEBRUARY]
-    assert [one.checks for one in done.held] == [("closed_period",), ("within_bounds",)]
+    assert [one.checks for one in done.held] == [("closed_period",), ("bounds",)]
     assert values(warehouse)[NOVEMBER] == 90
     assert held(warehouse) == pages(warehouse) == {("revenue", NOVEMBER), ("revenue", DECEMBER)}
     built(warehouse, {**NEGATIVE, NOVEMBER: cells(91, SE=71, NO=20)})
