@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,11 @@ from rich.table import Table
 from benchmarks.faults import world
 from benchmarks.faults.world import Project
 from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
-from data_quality import decisions, gate
+from data_quality import decisions, gate, plan
+from data_quality.admission import Held
 from data_quality.release import publish
 from data_quality.verdict import Verdict
+from metrics.catalog import Catalog
 from metrics.company import PROJECT, published_path
 from metrics.errors import NyckeltalError
 from metrics.periods import Period, parse
@@ -46,7 +48,6 @@ class Tally:
     verdicts: int = 0
     held: int = 0
     flagged: int = 0
-    incidents: int = 0
     decisions: int = 0
     held_by: Counter[str] = field(default_factory=Counter)
     flagged_by: Counter[str] = field(default_factory=Counter)
@@ -100,7 +101,6 @@ def _counts(tally: Tally) -> dict[str, Any]:
         "verdicts": tally.verdicts,
         "held": tally.held,
         "flagged": tally.flagged,
-        "incidents": tally.incidents,
         "held_by": dict(tally.held_by.most_common()),
         "flagged_by": dict(tally.flagged_by.most_common()),
     }
@@ -110,24 +110,22 @@ def started(company: Lived, folder: Path) -> tuple[Tally, dict[str, int]]:
     """A first run over the whole history: what the gate said, and how many of the expected values were published."""
     last = parse(company.last)
     with moment(company, folder, last) as project:
-        judged = gate.judge(project.company, project.catalog, *_history(project, last))
-        publish(project.company, project.catalog, *_history(project, last))
-        return Tally().add(judged), compared(company)
+        judged, _ = _run(project, last)
+        return Tally().add(judged), compared(company, project.catalog)
 
 
 def lived(company: Lived, folder: Path) -> tuple[Tally, int]:
     """A first run, and then a run a month: what the gate said in the monthly ones, and how many there were."""
     month, last = parse(company.first_run), parse(company.last)
     with moment(company, folder, month) as project:
-        gate.judge(project.company, project.catalog, *_history(project, month))
-        publish(project.company, project.catalog, *_history(project, month))
+        _run(project, month)
     tally, months = Tally(), 0
     while month.code < last.code:
         month, months = month.next(), months + 1
         with moment(company, folder, month) as project:
-            tally.add(gate.judge(project.company, project.catalog, month.start, month.end))
-            release = publish(project.company, project.catalog, month.start, month.end)
-            tally.decisions += sum(_released(project, held.kpi_id, held.time_period) for held in release.held)
+            judged, held = _run(project, month)
+            tally.add(judged)
+            tally.decisions += sum(_released(project, one.kpi_id, one.time_period) for one in held)
     return tally, months
 
 
@@ -147,9 +145,13 @@ def moment(company: Lived, folder: Path, month: Period) -> Iterator[Project]:
         yield replace(project, catalog=project.catalog.model_copy(update={"kpis": tuple(kpis)}))
 
 
-def compared(company: Lived) -> dict[str, int]:
-    """How many of the expected values there are, and how many were published and are equal to four digits."""
-    expected = company.expected_values()
+def compared(company: Lived, catalog: Catalog) -> dict[str, int]:
+    """How many values of observable periods are expected, and how many were published, equal to four digits."""
+    expected = {
+        (kpi_id, *key): value
+        for (kpi_id, *key), value in company.expected_values().items()
+        if catalog.kpi(kpi_id).observes(parse(key[1]))
+    }
     query = "select kpi_id, freq, time_period, member, obs_value from kpi.observations"
     with duckdb.connect(str(published_path()), read_only=True) as connection:
         published = {(kpi_id, *key): value for kpi_id, *key, value in connection.execute(query).fetchall()}
@@ -162,19 +164,17 @@ def compared(company: Lived) -> dict[str, int]:
 
 def show(console: Console, results: Sequence[Mapping[str, Any]]) -> None:
     """The results as tables: one of all companies, and for each which checks held and flagged."""
-    table = Table("company", "run", "verdicts", "held", "flagged", "incidents", "decisions", "as expected")
+    table = Table("company", "run", "verdicts", "held", "flagged", "decisions", "as expected")
     for result in results:
         first, monthly, expected = result["first_run"], result["monthly"], result["expected"]
         table.add_row(
             result["company"],
             "first",
             *_shares(first),
-            str(first["incidents"]),
             "",
             f"{expected['equal']} of {expected['compared']}",
         )
-        shares = (*_shares(monthly), str(monthly["incidents"]), str(monthly["decisions"]))
-        table.add_row("", f"{monthly['months']} months", *shares, "")
+        table.add_row("", f"{monthly['months']} months", *_shares(monthly), str(monthly["decisions"]), "")
     console.print(table)
     for result in results:
         for run in ("first_run", "monthly"):
@@ -190,8 +190,11 @@ def _shares(counted: Mapping[str, Any]) -> tuple[str, str, str]:
     return f"{counted['verdicts']:,}", f"{held} ({held / whole:.1%})", f"{flagged} ({flagged / whole:.1%})"
 
 
-def _history(project: Project, month: Period) -> tuple[date, date]:
-    return min(feed.history_from for feed in project.company.feeds.values()), month.end
+def _run(project: Project, month: Period) -> tuple[list[Verdict], Sequence[Held]]:
+    """What a run judges: the month, and all that isn't settled. Gives the verdicts, and what is held after it."""
+    company, catalog = project.company, project.catalog
+    judged = gate.judge(company, catalog, month.start, month.end, also=gate.unsettled(catalog))
+    return judged, publish(company, catalog, *plan.history(catalog)).held
 
 
 def _released(project: Project, kpi_id: str, time_period: str) -> bool:
