@@ -175,7 +175,7 @@ def _decidable(
     name = f"{key[0]} {key[2]}"
     if key not in offered.planned:
         kpi = catalog.kpi(key[0])
-        why = "it hasn't ended" if kpi.observes(parse(key[2])) else f"its feeds cover it from {kpi.observable_from} on"
+        why = "it hasn't ended" if kpi.observes(parse(key[2])) else f"its feeds cover it {kpi.observable_days}"
         raise NyckeltalError(f"{name} is no period to judge: {why}", field="period")
     found = admission.admit(offered, ledger, catalog, today)
     held = found.held[0] if found.held else None

@@ -60,7 +60,7 @@ group by day, version
 _SUMS = """
 create or replace temp table feed_sums as
 with calendar as (
-    select f.feed, unnest(generate_series(f.history_from, f.watermark, interval 1 day))::date as day
+    select f.feed, unnest(generate_series(f.history_from, least(f.watermark, f.ended), interval 1 day))::date as day
     from feeds f
     where f.feed in (select feed from gate.feed_days where day >= f.history_from)
 ),

@@ -29,6 +29,7 @@ _CATALOG_COLUMNS = (
         "definition_version",
         "definition_hash",
         "observable_from",
+        "observable_to",
         "supplied",
         "missing_entities",
         "protected",
@@ -139,7 +140,7 @@ def _write(ledger: Ledger, draft: Path) -> None:
         sources = {
             "ledger_releases": ledger.rows("releases"),
             "ledger_observations": ledger.observations,
-            "ledger_verdicts": _with_starts(ledger.verdicts),
+            "ledger_verdicts": _with_days(ledger.verdicts),
             "ledger_decisions": ledger.sealed_decisions(),
         }
         sources["release_dates"] = tables.release_dates(
@@ -158,11 +159,15 @@ def _write(ledger: Ledger, draft: Path) -> None:
         connection.execute("detach published")  # checkpoints and closes the file: no .wal is left
 
 
-def _with_starts(verdicts: pa.Table) -> pa.Table:
-    """The verdicts with the first day of their period (`period_start`)."""
+def _with_days(verdicts: pa.Table) -> pa.Table:
+    """The verdicts with the first and the last day of their period (`period_start`, `period_end`)."""
     codes = verdicts.column("time_period").combine_chunks().dictionary_encode()
-    starts = pa.array([parse(code).start for code in codes.dictionary.to_pylist()], pa.date32())
-    return verdicts.append_column("period_start", starts.take(codes.indices))
+    periods = [parse(code) for code in codes.dictionary.to_pylist()]
+    starts, ends = (
+        pa.array([getattr(period, name) for period in periods], pa.date32()).take(codes.indices)
+        for name in ("start", "end")
+    )
+    return verdicts.append_column("period_start", starts).append_column("period_end", ends)
 
 
 def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
@@ -176,6 +181,7 @@ def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> No
     ]
     types = {
         "observable_from": pa.date32(),
+        "observable_to": pa.date32(),
         "target": pa.float64(),
         "definition_version": pa.int64(),
         "disclosure_threshold": pa.int64(),

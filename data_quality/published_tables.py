@@ -111,7 +111,7 @@ left join decided d
 left join kpi.catalog c on c.kpi_id = j.kpi_id
 where not held or (
     c.supplied and list_contains(string_split(c.freqs, ', '), j.freq)
-    and coalesce(j.period_start >= c.observable_from, true)
+    and coalesce(j.period_start >= c.observable_from, true) and coalesce(j.period_end <= c.observable_to, true)
 )
 order by j.kpi_id, j.freq, j.time_period
 """
@@ -256,6 +256,8 @@ COLUMN_COMMENTS = {
     "currency": "The company's reporting currency (ISO 4217)",
     "observable_from": "The first day that its feeds cover, with what it looks back on: no period that begins before it"
     " has a value; NULL where it isn't supplied",
+    "observable_to": "The last day on which a period may end of which a value is awaited, as its feeds ended or one is"
+    " paused; NULL where they go on",
     "supplied": "Whether the company supplies the input that it needs",
     "missing_entities": "The input entities that the company doesn't supply, with commas between",
     "protected": "Whether it reads personnel data, so that disclosure control holds for it",

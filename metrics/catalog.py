@@ -55,7 +55,8 @@ class CatalogKpi(BaseModel):
     `feeds` are all upstream; `inputs` are, by feed, the raw columns that its values depend on (its adopted segments'
     among them). `covers` are the KPIs whose totals depend on no input but those that its own total depends on.
     `observable_from` is the first day that all its feeds cover, with what it looks back on; None where it isn't
-    supplied.
+    supplied. `observable_to` is the last day on which an awaited period may end, as its feeds ended or one is paused
+    (`paused` says which and why); None where they go on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,6 +100,8 @@ class CatalogKpi(BaseModel):
     contributions: Contributions | None = None
     lookback: str | None
     observable_from: date | None = None
+    observable_to: date | None = None
+    paused: str | None = None
     matures_after: str | None
     breaks: tuple[str, ...]
     min_n_obs: int
@@ -126,8 +129,18 @@ class CatalogKpi(BaseModel):
         return self.target if self.target_freq in (None, freq) else None
 
     def observes(self, period: Period) -> bool:
-        """Whether its feeds cover the period and what it looks back on: else the period is not observable."""
-        return self.observable_from is None or period.start >= self.observable_from
+        """Whether its feeds cover the period and what it looks back on, or will: else the period is not observable."""
+        return (self.observable_from is None or period.start >= self.observable_from) and (
+            self.observable_to is None or period.end <= self.observable_to
+        )
+
+    @property
+    def observable_days(self) -> str:
+        """From when until when its periods are observable, for a reader."""
+        known = [("from", self.observable_from), ("until", self.observable_to)]
+        return " ".join(f"{word} {day}" for word, day in known if day is not None) + (
+            f" ({self.paused})" if self.paused else ""
+        )
 
     def breaks_in(self, period: Period) -> bool:
         """Whether the data's methodology changed in the period: by the definition, it is the first of a new series."""

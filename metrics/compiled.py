@@ -17,6 +17,7 @@ from metrics.errors import NyckeltalError, Problems, did_you_mean
 from metrics.gate_settings import merged
 from metrics.identities import Identity, identities
 from metrics.lineage import Lineage, Upstream, definition_hash, hashed
+from metrics.observable import observable_to, pauses
 from metrics.planner import Base, KpiPlan, bases, plan
 from metrics.private_files import private_files
 from metrics.quoting import jinja, literal
@@ -318,6 +319,8 @@ def _entry(company: Company, defined: Defined, adopted: Sequence[Defined]) -> Ca
         contributions=one.contributions,
         lookback=one.lookback,
         observable_from=one.observable_from(max(starts)) if upstream.supplied and starts else None,
+        observable_to=observable_to(company.feeds, upstream.feeds, upstream.event_feeds, definition.matures_after),
+        paused=pauses(company.feeds, upstream.feeds),
         matures_after=definition.matures_after,
         breaks=definition.breaks,
         min_n_obs=definition.reliable_n_obs,

@@ -82,6 +82,13 @@ class CompleteThrough(Strict):
     complete_through: date = Field(description="The last day of which nothing is missing.")
 
 
+class Paused(Strict):
+    """Deliveries that stay away for a while, and are expected to come after all."""
+
+    since: date = Field(alias="from", description="The first day of which nothing is awaited.")
+    why: str = Field(min_length=10, description="Why nothing comes, and when it will: it is shown with the KPIs.")
+
+
 def stored_name(column: str) -> str:
     """The name that a column of a file has in raw: quotes, semicolons and line breaks are written `_` there."""
     return column.translate(_UNSTORABLE)
@@ -132,6 +139,20 @@ class FeedSpec(Strict):
         " newest file was written. `{complete_through: 2026-10-31}`: up to the day stated. A period that ends later"
         " is incomplete, and is held.",
     )
+    ended: date | None = Field(
+        default=None,
+        description="The last day that the feed has rows of, once its last delivery is in: a system that is used no"
+        " more. After that day the feed is complete with what it has brought, so a KPI that reads other feeds beside it"
+        " goes on without it. A KPI has no period that ends after the day on which the last of the feeds ended that"
+        " bring its events: those upstream with a `time_column`, or all where none has one, but for feeds that it only"
+        " looks things up in, through a dimension (`dim_`).",
+    )
+    paused: Paused | None = Field(
+        default=None,
+        description="Deliveries stay away for a while. The periods that end on that day or later, or a cohort whose"
+        " window does, aren't awaited in any KPI that reads the feed: neither judged nor held. Take it out when"
+        " deliveries come again, and they are judged.",
+    )
     personal: dict[str, Literal["drop", "hash"]] = Field(
         default_factory=dict,
         description="Columns with personal data. `drop`: not stored. `hash`: stored as a pseudonym, the keyed hash"
@@ -139,7 +160,7 @@ class FeedSpec(Strict):
     )
 
     @model_validator(mode="after")
-    def _time_column_is_declared(self) -> FeedSpec:
+    def _fits_together(self) -> FeedSpec:
         if self.watermark == "event" and self.time_column is None:
             raise ValueError("a feed whose watermark is its newest event needs a time_column")
         if self.time_column is not None:
@@ -150,6 +171,12 @@ class FeedSpec(Strict):
                 raise ValueError("a time_column can't have a quote, a semicolon or a line break in its name")
         if len({stored_name(name) for name in self.columns}) < len(self.columns):
             raise ValueError("two columns have the same name in raw, where quotes, semicolons and line breaks are _")
+        if self.ended is not None and self.paused is not None:
+            raise ValueError("a feed that has ended isn't paused: state one of the two")
+        paused_from = self.paused.since if self.paused else None
+        for name, day in (("ended", self.ended), ("paused.from", paused_from)):
+            if day is not None and day < self.history_from:
+                raise ValueError(f"{name} can't be before history_from")
         return self
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,9 +28,14 @@ Reads = Mapping[tuple[str, str], Read]  # by database schema (MODELS or RAW) and
 
 @dataclass(frozen=True)
 class Upstream:
-    """Everything that dbt builds before some models. Names are sorted."""
+    """Everything that dbt builds before some models. Names are sorted.
+
+    `event_feeds` are the feeds that aren't only looked up in: they are upstream also without what lies behind a
+    dimension (a model named dim_...).
+    """
 
     feeds: tuple[str, ...]
+    event_feeds: tuple[str, ...]
     entities: tuple[str, ...]
     missing_entities: tuple[str, ...]
     protected: bool
@@ -66,7 +71,10 @@ class Lineage:
 
         An entity is one with an input contract; it is missing when its staging is `not_supplied()`.
         """
-        found = self.closure([self.models[name] for name in models])
+        start = [self.models[name] for name in models]
+        found = self.closure(start)
+        dimensions = {key for name, key in self.models.items() if name.startswith("dim_")}
+        events = self.closure(start, without=dimensions - set(start))
         inputs = {key: self.nodes[key] for key in found if _is_input(self.nodes.get(key))}
         missing = [
             node["name"].removeprefix("stg_")
@@ -75,19 +83,20 @@ class Lineage:
             and not node["config"]["meta"].get("optional")
         ]
         return Upstream(
-            feeds=tuple(sorted(key.rsplit(".", 1)[1] for key in found if key.startswith("source."))),
+            feeds=_feeds(found),
+            event_feeds=_feeds(events),
             entities=tuple(sorted(node["name"].removeprefix("stg_") for node in inputs.values())),
             missing_entities=tuple(sorted(missing)),
             protected=any(node["config"]["meta"]["domain"] == PROTECTED_DOMAIN for node in inputs.values()),
         )
 
-    def closure(self, start: list[str]) -> set[str]:
-        """Those nodes and everything upstream of them, as unique ids."""
+    def closure(self, start: list[str], without: Collection[str] = ()) -> set[str]:
+        """Those nodes and everything upstream of them, as unique ids; without some, and what only those need."""
         found: set[str] = set()
         waiting = list(start)
         while waiting:
             key = waiting.pop()
-            if key not in found:
+            if key not in found and key not in without:
                 found.add(key)
                 waiting += self.parents.get(key, [])
         return found
@@ -242,6 +251,11 @@ def _models_read(reads: Reads) -> dict[str, Read]:
 def _want(wanted: dict[str, Read], model: str, columns: Read) -> None:
     known = wanted.get(model, frozenset())
     wanted[model] = None if known is None or columns is None else known | columns
+
+
+def _feeds(nodes: Iterable[str]) -> tuple[str, ...]:
+    """The sources among nodes, by their names."""
+    return tuple(sorted(key.rsplit(".", 1)[1] for key in nodes if key.startswith("source.")))
 
 
 def _is_input(node: Any) -> bool:

@@ -75,7 +75,7 @@ def _sections(model: type[BaseModel], place: str) -> Iterator[str]:
     yield _said(model)
     rows = [
         f"| `{name}` | {_kind(field.annotation, field)} | {_default(field)} | {_cell(field.description or '')} |"
-        for name, field in model.model_fields.items()
+        for name, field in ((field.alias or name, field) for name, field in model.model_fields.items())
     ]
     yield "\n".join(["| key | value | default | meaning |", "| --- | --- | --- | --- |", *rows])
     for name, field in model.model_fields.items():

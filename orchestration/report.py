@@ -89,13 +89,19 @@ def status(
     held: Sequence[Mapping[str, Any]],
     overdue: Mapping[str, date],
 ) -> None:
-    """What the gate holds, which reviews are overdue, each KPI's newest value, and the newest release."""
+    """What the gate holds, which reviews are overdue, what isn't awaited, the newest values and release."""
     print_held(console, [(row["kpi_id"], row["time_period"], row["reason"]) for row in held])
     if overdue:
         listed = ", ".join(f"{kpi_id} (since {day})" for kpi_id, day in overdue.items())
         reminder = styled(("Reviews overdue:", "yellow"), f" {listed}. `kpi review` records a review.")
         console.print(reminder, highlight=False)
         console.print()
+    paused: dict[str, list[str]] = defaultdict(list)
+    for kpi in catalog.kpis:
+        if kpi.paused:
+            paused[kpi.paused].append(kpi.kpi_id)
+    for why, kpi_ids in paused.items():
+        console.print(styled(("Not awaited:", "yellow"), f" {', '.join(kpi_ids)}, as {why}"), highlight=False)
     print_newest(console, company, catalog, rows, {})
     if releases:
         newest = releases[0]
@@ -180,6 +186,8 @@ def _why_nothing(company: Company, kpi: CatalogKpi, freq: str) -> str:
     if not kpi.supplied:
         return _not_supplied(kpi)
     first = _first_period(kpi, freq)
+    if first is not None and not kpi.observes(first):
+        return f"its feeds cover it {kpi.observable_days}: no whole {PERIODS[freq]}"
     if first is not None and first.end >= clock.today(company.time_zone):
         looks_back = f" (it looks back {kpi.lookback})" if kpi.lookback else ""
         return f"its first {PERIODS[freq]} is {first.code}, which ends on {first.end}{looks_back}"
@@ -191,7 +199,7 @@ def _first_period(kpi: CatalogKpi, freq: str) -> Period | None:
     if kpi.observable_from is None:
         return None
     period = period_of(freq, kpi.observable_from)
-    return period if kpi.observes(period) else period.next()
+    return period if period.start >= kpi.observable_from else period.next()
 
 
 def _not_supplied(kpi: CatalogKpi) -> str:

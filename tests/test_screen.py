@@ -106,6 +106,16 @@ def test_a_kpi_that_looks_back_says_from_when_it_has_values(published: Warehouse
     assert f"Nothing is published: {first}." in words(printed("show", "growth"))
 
 
+def test_what_is_not_awaited_is_said_with_its_reason(published: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    paused = {"observable_to": date(2026, 4, 29), "paused": "feed orders is paused from 2026-04-30 on: it moves house"}
+    growth = published.catalog.kpi("growth").model_copy(update=paused)
+    others = [one for one in published.kpis if one.kpi_id != "growth"]
+    monkeypatch.setattr(published, "kpis", [*others, growth])
+    told = words(printed("status"))
+    assert "Not awaited: growth, as feed orders is paused from 2026-04-30 on: it moves house" in told
+    assert "Growth: its feeds cover it from 2026-04-01 until 2026-04-29 (feed orders is paused" in told
+
+
 def test_the_summary_of_a_run_counts_its_new_values_and_what_it_judged(
     published: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

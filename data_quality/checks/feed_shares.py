@@ -16,8 +16,8 @@ periods as (
     join kpi_feeds k using (kpi_id)
     join feed_ends f using (feed)
     join feed_sums e on e.feed = k.feed and e.day = least(p.period_end, f.last_day)
-    left join feed_sums s on s.feed = k.feed and s.day = p.period_start - 1
-    left join feed_sums y on y.feed = k.feed and y.day = p.period_start - 366
+    left join feed_sums s on s.feed = k.feed and s.day = least(p.period_start - 1, f.last_day)
+    left join feed_sums y on y.feed = k.feed and y.day = least(p.period_start - 366, f.last_day)
 )
 """
 NOW = "coalesce(n / nullif(greatest(n_rows, n), 0), 0)"

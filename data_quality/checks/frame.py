@@ -101,7 +101,7 @@ def figures(
         by_key = [limits(item.kpi, check, in_baseline=old) for item, old in zip(planned, in_baseline, strict=True)]
         for level, of_level in zip(LEVELS, np.array(by_key, dtype=float).reshape(-1, 2).T, strict=True):
             limits_of_keys[check.name, level] = of_level
-    _describe(connection, planned, limits_of_keys, loaded.unreadable, between)
+    _describe(connection, company, planned, limits_of_keys, loaded.unreadable, between)
     history.load(connection, ledger, loaded.candidates)
     _look_at_feeds(connection, company)
     frame = pd.DataFrame({"key_no": range(len(planned))})
@@ -181,6 +181,7 @@ def _figure(check: Check, connection: duckdb.DuckDBPyConnection, count: int) -> 
 
 def _describe(
     connection: duckdb.DuckDBPyConnection,
+    company: Company,
     planned: Sequence[Planned],
     limits_of_keys: Limits,
     unreadable: dict[str, str],
@@ -237,6 +238,7 @@ def _describe(
             _SEGMENTS,
         ),
         "identity_terms": ([row for one in between for row in _terms(one)], _TERMS),
+        "ended_feeds": ([{"feed": name, "ended": feed.ended} for name, feed in company.feeds.items()], _ENDED),
     }
     for name, (rows, schema) in tables.items():
         connection.register("described", pa.Table.from_pylist(rows, schema=schema))
@@ -252,10 +254,13 @@ def _describe(
     connection.unregister("described")
     connection.execute(
         "create or replace temp table feeds"
-        " (feed varchar, history_from date, grain varchar, watermark date, outstanding varchar)"
+        " (feed varchar, history_from date, grain varchar, watermark date, outstanding varchar, ended date)"
     )
     if has_table(connection, "raw", "_feeds"):
-        connection.execute("insert into feeds select feed, history_from, grain, watermark, outstanding from raw._feeds")
+        connection.execute(
+            "insert into feeds select feed, history_from, grain, watermark, outstanding, ended"
+            " from raw._feeds left join ended_feeds using (feed)"
+        )
 
 
 def _terms(identity: Identity) -> list[dict[str, Any]]:
@@ -302,6 +307,7 @@ _RULES = pa.schema(
         ("unreadable", _TEXT),
     ]
 )
+_ENDED = pa.schema([("feed", _TEXT), ("ended", _DAY)])
 _FEEDS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT)])
 _INPUTS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT), ("column_name", _TEXT)])
 _COVERS = pa.schema([("kpi_id", _TEXT), ("covered", _TEXT)])

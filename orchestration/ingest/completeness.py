@@ -21,10 +21,13 @@ def watermark(
 
     `newest_event` is that of rows dated no later than their delivery: a booking ahead or a wrong date proves nothing
     of the days between. A delivery covers the days before the one on which it came, in the company's time zone. No
-    feed is complete beyond `today`, whatever the company states or the time is that a file's system wrote on it.
+    feed is complete beyond `today`, whatever the company states or the time is that a file's system wrote on it. One
+    that ended before is complete until then, as nothing of it is awaited.
     """
     if not files:
         return None
+    if feed.ended is not None and feed.ended < today:
+        return today
     if isinstance(feed.watermark, CompleteThrough):
         return min(feed.watermark.complete_through, today)
     if feed.watermark == "delivery":

@@ -70,7 +70,8 @@ def planned(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: Pa
     try:
         files = listed(feed)
     except NoFiles as none:
-        plan.blocked.append(str(none))
+        if feed.ended is None or not plan.known:  # what a system that is used no more brought may have been cleared
+            plan.blocked.append(str(none))
     if missed := passed_over(feed):
         plan.notes.append(f"passed over, as '{feed.path}' doesn't match: {named(missed, 3)}")
     if _needs_table_anew(plan, files):

@@ -60,6 +60,7 @@ with shares as (
         sum(c.n_rows) as n_rows, sum(c.n_unmatched) / sum(c.n_rows) as share
     from key_days c
     join feeds f on f.feed = c.feed and c.day >= f.history_from
+    join feeds o on o.feed = c.other and coalesce(c.day <= o.ended, true)  -- which has no new keys after that
     cross join (values ('week'), ('month')) as g(grain)
     where if(g.grain = 'week', date_trunc('week', c.day)::date + 6, last_day(c.day)) <= f.watermark
     group by all
