@@ -12,37 +12,42 @@ from typing import Any, Literal
 
 import pyarrow.compute as pc
 
-from data_quality import admission, offer, published, readiness, release, warehouse
-from data_quality.admission import Held
+from data_quality import admission, incidents, offer, published, readiness, release, warehouse
+from data_quality.admission import Admission, Held
 from data_quality.candidates import Loaded
+from data_quality.incidents import Incident
 from data_quality.ledger import Ledger
 from data_quality.ledger_lock import releasing
 from data_quality.ledger_verify import verify
 from data_quality.offer import Offer
 from data_quality.release import Release
 from data_quality.verdict import Key
+from data_quality.waiting import open_incidents
 from metrics import clock
 from metrics import company as deployment
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company
-from metrics.errors import NyckeltalError
+from metrics.errors import NyckeltalError, did_you_mean
 from metrics.periods import FREQ_NAMES, Period, parse
 from metrics.roles import among
 
-Decision = Literal["release", "reject", "review"]
+Decision = Literal["release", "reject", "acknowledge", "review"]
 
 
 @dataclass(frozen=True)
 class Decided:
     """A recorded decision, the one on the same candidate that it overrides, and the release that came after it.
 
-    `published` says whether the key was let through.
+    `decision_ids` are those of its rows in the ledger, one for each of `keys`, the periods that it is on; a review has
+    no keys. `checks` are those that fail there. `published` says whether all of them were let through. `incident_id` is
+    that of the incident that it settles, where it is on one.
     """
 
-    decision_id: str
+    decision_ids: tuple[str, ...]
     decision: Decision
     kpi_id: str
-    time_period: str | None
+    keys: tuple[Key, ...]
+    incident_id: str | None
     checks: tuple[str, ...]
     decided_by: str
     overrides: dict[str, Any] | None
@@ -55,85 +60,168 @@ def decide(
     catalog: Catalog,
     decision: Decision,
     kpi_id: str,
-    period: str | None = None,
-    *,
+    *periods: str,
     reason: str,
     by: str,
 ) -> Decided:
-    """Record a decision on the held candidate of a period, or a review of the KPI, and publish what follows from it.
+    """Record a decision on the held candidates of periods, or a review of the KPI, and publish what follows from it.
 
-    A release or reject is bound to the candidate as it is now, and to the checks that fail. `by` is recorded, not
-    authenticated. A release of the ledger follows at once, so that the decision is covered by it and can be read.
-    Raises NyckeltalError, and records nothing, when the person may not decide, the reason or the period is none,
-    nothing is held there, its verdict is on something else than the present candidate, the same was decided already,
+    A release or reject is bound to the candidate as it is now, and to the checks that fail; so is an acknowledgement of
+    a flagged one. `by` is recorded, not authenticated. A release of the ledger follows at once, so that the decision is
+    covered by it and can be read.
+    Raises NyckeltalError, and records nothing, when the person may not decide, the reason or a period is none, nothing
+    is held of one of them, its verdict is on something else than the present candidate, the same was decided already,
     or the ledger isn't sound or is ahead of the warehouse or the clock. When the release fails, the error says that the
     decision is recorded; the next release covers it. So does the same decision again by the same person for the same
     reason, which isn't recorded twice then.
     """
     kpi = catalog.kpi(kpi_id)
+    keys = [(kpi_id, period.freq, period.code) for period in _periods(kpi, decision, periods)]
+    return _decide(company, catalog, decision, kpi, keys, None, None, reason=reason, by=by)
+
+
+def settle(
+    company: Company,
+    catalog: Catalog,
+    decision: Decision,
+    incident_id: str,
+    *,
+    reason: str,
+    by: str,
+    as_new_level: bool = False,
+) -> Decided:
+    """Record one decision on all that an incident holds (or, to acknowledge, flags), and publish what follows from it.
+
+    Whoever may decide for the KPI that leads the incident may. With `as_new_level` a release says that from the
+    incident's first day on the level of its KPIs is another: earlier periods are no measure of later ones.
+    Raises NyckeltalError as `decide` does, and when no incident of that id is open.
+    """
+    found = _incident(company, catalog, incident_id)
+    if decision == "acknowledge" and found.is_held:
+        raise NyckeltalError(f"{found.incident_id} is held: it is released or rejected", field="incident")
+    if decision != "acknowledge" and not found.is_held:
+        raise NyckeltalError(f"{found.incident_id} holds nothing: it can be acknowledged", field="incident")
+    keys = [one.key for one in found.held or found.failures]
+    since = found.since if as_new_level else None
+    kpi = found.lead.kpi
+    return _decide(company, catalog, decision, kpi, keys, found.incident_id, since, reason=reason, by=by)
+
+
+def _decide(
+    company: Company,
+    catalog: Catalog,
+    decision: Decision,
+    kpi: CatalogKpi,
+    keys: Sequence[Key],
+    incident_id: str | None,
+    new_level_from: date | None,
+    *,
+    reason: str,
+    by: str,
+) -> Decided:
+    """Record the decision on each key, of a review on the KPI alone, and release."""
     reason = " ".join(reason.split())
-    asked = _period(kpi, decision, period)
     _require_reason(kpi, reason)
     by = _decider(company, kpi, decision, by)
     with releasing():
-        ledger = Ledger.open(deployment.ledger_path(), make=False)
+        Ledger.open(deployment.ledger_path(), make=False)  # refused where there is none
+        ledger = Ledger.open(deployment.ledger_path())
         verify(ledger).require_sound(deployment.ledger_path())
         readiness.require_past(company)
         published.renew(deployment.ledger_path(), deployment.published_path())  # what an interrupted one left undone
-        said = {"kpi_id": kpi_id, "decision": decision, "reason": reason, "decided_by": by}
-        unreleased = _unreleased(ledger, said)
-        if asked is None:
-            offered, on, overrides = Offer({}, Loaded({}, {}, {}), {}, {}, {}), None, None
-            made = unreleased[-1] if unreleased else ledger.decide(kpi_id, decision, reason=reason, decided_by=by)
-        else:
-            key = (kpi_id, asked.freq, asked.code)
+        said = {"kpi_id": kpi.kpi_id, "decision": decision, "reason": reason, "decided_by": by}
+        on: list[_On] = []
+        ids: list[str] = []
+        if keys:
+            ends = [parse(code).end for _, _, code in keys]
             with warehouse.connect() as connection:
-                offered = offer.read(connection, catalog, asked.end, asked.end, only=key)
-            today = clock.today(company.time_zone)
-            on, overrides = _decidable(decision, key, offered, ledger, catalog, today, unreleased)
-            if overrides and overrides["decision_id"] in unreleased:
-                made, overrides = str(overrides["decision_id"]), None
+                offered = offer.read(connection, catalog, min(ends), max(ends), only=keys)
+            found = admission.admit(offered, ledger, catalog, clock.today(company.time_zone))
+            if incident_id:  # what was built since it was judged is left to the next run
+                undecidable = {one.key for one in found.held if one.candidate_hash is None}
+                keys = [key for key in keys if key not in undecidable] or keys
+            on = [
+                _decidable(
+                    decision, key, offered, found, ledger, catalog, _unreleased(ledger, {**said, "kpi_id": key[0]})
+                )
+                for key in keys
+            ]
+        else:
+            offered = Offer({}, Loaded({}, {}, {}), {}, {}, {})
+            ids = _unreleased(ledger, said)[-1:] or [ledger.decide(kpi.kpi_id, decision, reason=reason, decided_by=by)]
+        for one in on:
+            if one.recorded:
+                ids.append(one.recorded)
             else:
+                kpi_id, freq, time_period = one.held.key
                 made = ledger.decide(
                     kpi_id,
                     decision,
                     reason=reason,
                     decided_by=by,
-                    freq=asked.freq,
-                    time_period=asked.code,
-                    candidate_hash=on.candidate_hash,
-                    checks=on.checks,
+                    freq=freq,
+                    time_period=time_period,
+                    candidate_hash=one.held.candidate_hash,
+                    checks=one.held.checks,
+                    incident_id=incident_id,
+                    new_level_from=new_level_from,
                 )
+                ids.append(made)
         try:
             released = release.release(offered, company, catalog)
         except NyckeltalError as error:
             raise NyckeltalError(f"the decision is recorded, and isn't published yet: {error}") from None
+    overridden = [one.overrides for one in on if one.overrides]
     return Decided(
-        decision_id=made,
+        decision_ids=tuple(ids),
         decision=decision,
-        kpi_id=kpi_id,
-        time_period=asked.code if asked else None,
-        checks=on.checks if on else (),
+        kpi_id=kpi.kpi_id,
+        keys=tuple(keys),
+        incident_id=incident_id,
+        checks=tuple(sorted({check for one in on for check in one.held.checks})),
         decided_by=by,
-        overrides=overrides,
-        published=released.published > 0,
+        overrides=overridden[0] if overridden else None,
+        published=0 < len(keys) == released.published,
         release=released,
     )
 
 
-def _period(kpi: CatalogKpi, decision: Decision, code: str | None) -> Period | None:
-    if decision == "review":
-        if code is not None:
-            raise NyckeltalError("a review is of the KPI, not of a period", field="period", found=code)
-        return None
-    if code is None:
+@dataclass(frozen=True)
+class _On:
+    """What a decision is on, and the earlier decision on it.
+
+    `recorded` is the id of this very decision where it is there already, and no release covers it.
+    """
+
+    held: Held
+    overrides: dict[str, Any] | None = None
+    recorded: str | None = None
+
+
+def _incident(company: Company, catalog: Catalog, incident_id: str) -> Incident:
+    """The open incident of that id. Raises NyckeltalError when there is none."""
+    open_ones = open_incidents(company, catalog)
+    found = incidents.of(incident_id, open_ones)
+    if found is None:
+        known = [one.incident_id for one in open_ones]
+        problem = f"no incident '{incident_id}' is open{did_you_mean(incident_id, known)}"
+        raise NyckeltalError(problem, expected="one that `kpi held` lists")
+    return found
+
+
+def _periods(kpi: CatalogKpi, decision: Decision, codes: Sequence[str]) -> list[Period]:
+    if decision == "review" and codes:
+        raise NyckeltalError("a review is of the KPI, not of a period", field="period", found=codes[0])
+    if decision != "review" and not codes:
         raise NyckeltalError(f"a {decision} needs the period", field="period", expected="like 2026-10 or 2026-W48")
-    period = parse(code)
-    if period.freq not in kpi.freqs:
-        published = " or ".join(FREQ_NAMES[freq] for freq in kpi.freqs)
-        problem = f"{kpi.kpi_id} is not published {FREQ_NAMES[period.freq]}"
-        raise NyckeltalError(problem, field="period", found=code, expected=f"a period of what is published {published}")
-    return period
+    found = [parse(code) for code in dict.fromkeys(codes)]
+    for period in found:
+        if period.freq not in kpi.freqs:
+            published = " or ".join(FREQ_NAMES[freq] for freq in kpi.freqs)
+            problem = f"{kpi.kpi_id} is not published {FREQ_NAMES[period.freq]}"
+            expected = f"a period of what is published {published}"
+            raise NyckeltalError(problem, field="period", found=period.code, expected=expected)
+    return found
 
 
 def _require_reason(kpi: CatalogKpi, reason: str) -> None:
@@ -163,12 +251,12 @@ def _decidable(
     decision: Decision,
     key: Key,
     offered: Offer,
+    found: Admission,
     ledger: Ledger,
     catalog: Catalog,
-    today: date,
     unreleased: Sequence[str],
-) -> tuple[Held, dict[str, Any] | None]:
-    """What is decided on, and the decision on it that is overridden, or that is this one, recorded and unreleased.
+) -> _On:
+    """What is decided on of a key, and the decision on it that is overridden, or that is this one.
 
     A key that is about to be published, as a release was decided and interrupted, may still be rejected.
     """
@@ -177,8 +265,7 @@ def _decidable(
         kpi = catalog.kpi(key[0])
         why = "it hasn't ended" if kpi.observes(parse(key[2])) else f"its feeds cover it {kpi.observable_days}"
         raise NyckeltalError(f"{name} is no period to judge: {why}", field="period")
-    found = admission.admit(offered, ledger, catalog, today)
-    held = found.held[0] if found.held else None
+    held = next((one for one in found.held if one.key == key), None)
     candidate_hash = held.candidate_hash if held else found.admitted[key]["candidate_hash"]
     standing = admission.newest_decisions(ledger).get((*key, candidate_hash)) if candidate_hash else None
     past = (
@@ -190,18 +277,24 @@ def _decidable(
         raise NyckeltalError(f"{name} can't be decided on: {held.reason}; `kpi run --period {key[2]}` judges it anew")
     if _newest_judged(ledger, key) > offered.verdicts[key].judged_at:
         raise NyckeltalError(f"the ledger holds a newer verdict on {name} than the warehouse", file=ledger.root)
+    failing = tuple(result.check for result in offered.verdicts[key].failing)
+    if decision == "acknowledge":
+        if held or not failing:
+            raise NyckeltalError(f"{name} {'is held: it is released or rejected' if held else 'is not flagged'}")
+        return _On(Held(*key, "", failing, candidate_hash))
     if standing and standing["decision_id"] in unreleased and (held is None or decision == "reject"):
-        return Held(*key, "", tuple(standing["checks"]), candidate_hash), standing
+        return _On(Held(*key, "", tuple(standing["checks"]), candidate_hash), recorded=standing["decision_id"])
     if held is None:
-        if decision == "reject" and found.new.num_rows:
-            return Held(*key, "", tuple(r.check for r in offered.verdicts[key].failing), candidate_hash), standing
-        if standing and found.new.num_rows:
+        new = found.new.filter(_of(key))
+        if decision == "reject" and new.num_rows:
+            return _On(Held(*key, "", failing, candidate_hash), standing)
+        if standing and new.num_rows:
             publishes = f"the same command again, or `kpi run --period {key[2]}`, publishes it"
             raise NyckeltalError(f"{name} was released already{past}; {publishes}")
         raise NyckeltalError(f"nothing is held for {name}" + (f"; it was released{past}" if standing else ""))
     if standing and decision == standing["decision"] == "reject":
         raise NyckeltalError(f"{name} was rejected already{past}")
-    return held, standing
+    return _On(held, standing)
 
 
 def _unreleased(ledger: Ledger, said: dict[str, Any]) -> list[str]:
@@ -213,7 +306,11 @@ def _unreleased(ledger: Ledger, said: dict[str, Any]) -> list[str]:
 
 def _newest_judged(ledger: Ledger, key: Key) -> datetime:
     """When the newest verdict on the key in the ledger was judged."""
-    names = ("kpi_id", "freq", "time_period")
-    ours = [pc.field(name) == value for name, value in zip(names, key, strict=True)]
-    moments = ledger.verdicts.filter(reduce(and_, ours)).column("judged_at").to_pylist()
+    moments = ledger.verdicts.filter(_of(key)).column("judged_at").to_pylist()
     return max(moments, default=datetime.min.replace(tzinfo=UTC))
+
+
+def _of(key: Key) -> pc.Expression:
+    """The rows of a key."""
+    names = ("kpi_id", "freq", "time_period")
+    return reduce(and_, [pc.field(name) == value for name, value in zip(names, key, strict=True)])

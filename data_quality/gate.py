@@ -82,7 +82,7 @@ def _results(
 ) -> list[CheckResult]:
     """The check's result for every planned key: of its two limits the worse outcome, and with it that limit."""
     figures = frame[check.name].to_numpy(dtype="float64", na_value=np.nan).tolist()
-    details = frame[f"{check.name}__detail"].tolist()
+    details, feeds = frame[f"{check.name}__detail"].tolist(), frame[f"{check.name}__feed"].tolist()
     limits = {level: frame[f"{check.name}__{level}"].tolist() for level in LEVELS}
     # The limit to hold comes first: of equals it counts.
     of_levels = [(level, outcomes.get(f"{check.name}__{level}")) for level in reversed(LEVELS)]
@@ -101,6 +101,7 @@ def _results(
                 figure=figures[row] if judged and math.isfinite(figures[row]) else None,
                 limit=limits[level][row] if judged else None,
                 detail=visible(f"off: {off}" if off else _detail(check, str(details[row]), outcome, item)),
+                feed=feeds[row] if outcome == "fail" else None,
             )
         )
     return results

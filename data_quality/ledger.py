@@ -88,6 +88,8 @@ DECISIONS = _schema(
     ("reason", _TEXT),
     ("decided_by", _TEXT),  # recorded, not authenticated
     ("decided_at", _MOMENT),
+    ("incident_id", _TEXT),  # the incident that the decision settled, of which each key has a row
+    ("new_level_from", _DAY),  # a release that says: from that day on the KPI's level is another
     required="decision_id kpi_id decision checks reason decided_by decided_at",
 )
 RELEASES = _schema(
@@ -251,7 +253,7 @@ class Ledger:
     def decide(
         self,
         kpi_id: str,
-        decision: Literal["release", "reject", "review"],
+        decision: Literal["release", "reject", "acknowledge", "review"],
         *,
         reason: str,
         decided_by: str,
@@ -259,10 +261,12 @@ class Ledger:
         time_period: str | None = None,
         candidate_hash: str | None = None,
         checks: Sequence[str] = (),
+        incident_id: str | None = None,
+        new_level_from: date | None = None,
     ) -> str:
         """Append a decision and give back its id. `decided_by` is recorded, not authenticated.
 
-        A release or reject is about one key's candidate; a release counts for that candidate_hash only, and while no
+        All but a review are about one key's candidate; a release counts for that candidate_hash only, and while no
         other check fails than those it names.
         Raises NyckeltalError when a reason, a name or the key is missing.
         """
@@ -284,6 +288,8 @@ class Ledger:
             "decided_at": max(
                 [clock.now(), *(one + timedelta(microseconds=1) for one in made)]
             ),  # the newest one counts
+            "incident_id": incident_id,
+            "new_level_from": new_level_from,
         }
         self._write("decisions", pa.Table.from_pylist([row], schema=DECISIONS))
         return str(row["decision_id"])

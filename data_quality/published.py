@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import duckdb
 import pyarrow as pa
 from pydantic import ValidationError
 
+from data_quality import published_incidents
 from data_quality import published_tables as tables
 from data_quality.ledger import Ledger
 from data_quality.ledger_lock import releasing
@@ -87,7 +89,7 @@ def holds(path: Path, release_id: str) -> bool:
             found = connection.execute("select release_id from kpi.releases order by sequence desc limit 1").fetchone()
             if found is None or found[0] != release_id:
                 return False
-            for table in ("catalog", "objectives", *tables.TABLES):
+            for table in ("catalog", "objectives", "incidents", *tables.TABLES):
                 connection.execute(f"select max(hash(rows)) from kpi.{table} rows")  # reads, and so checks, every block
     except duckdb.Error:
         return False
@@ -150,6 +152,8 @@ def _write(ledger: Ledger, draft: Path) -> None:
             connection.register(name, rows)
         for name, query in tables.TABLES.items():
             connection.execute(f"create table kpi.{name} as {query}")
+        incidents = published_incidents.rows(connection, catalog, sources["ledger_decisions"].to_pylist())
+        _fill(connection, "incidents", incidents, published_incidents.SCHEMA)
         for name in sources:
             connection.unregister(name)
         connection.execute(tables.AS_OF)
@@ -195,7 +199,7 @@ def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> No
     _fill(connection, "objectives", objectives, kept)
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
     connection.register("filling", pa.Table.from_pylist(rows, schema=schema))
     connection.execute(f"create table kpi.{table} as from filling")
     connection.unregister("filling")

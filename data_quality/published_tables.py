@@ -85,6 +85,11 @@ with judged as (
     from ledger_verdicts
     qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1
 ),
+acknowledged as (
+    select kpi_id, freq, cast(cast(checks as json) as varchar[]) as checks, decided_at
+    from ledger_decisions
+    where decision = 'acknowledge'
+),
 decided as (
     from ledger_decisions
     where decision in ('release', 'reject')
@@ -100,6 +105,11 @@ select
             or (one->>'outcome') = 'not_evaluated' or j.verdict <> 'hold'),
         lambda one: (one->>'check') || case when (one->>'detail') = '' then '' else ': ' || (one->>'detail') end
     ), 'string_agg', '; '), '') as reason,
+    j.verdict = 'publish_flagged' and exists (
+        from acknowledged a
+        where a.kpi_id = j.kpi_id and a.freq = j.freq and j.judged_at <= a.decided_at + interval 365 day
+            and list_has_all(a.checks, list_transform(failing, lambda one: one->>'check'))
+    ) as acknowledged,
     j.checks, d.decision, d.decision_id, j.candidate_hash, j.definition_hash, j.batch_id, j.judged_at, j.release_id
 from judged j
 left join decided d
@@ -120,7 +130,7 @@ DECISIONS = """
 select
     decision_id, kpi_id, freq, time_period, decision,
     array_to_string(cast(cast(checks as json) as varchar[]), ', ') as checks,
-    reason, decided_by, decided_at, candidate_hash, release_id, sequence
+    reason, decided_by, decided_at, incident_id, new_level_from, candidate_hash, release_id, sequence
 from ledger_decisions
 order by number
 """
@@ -172,6 +182,8 @@ TABLE_COMMENTS = {
     "decisions": "What named persons decided on held values, and their reviews of KPIs: one row each. The names are"
     " recorded, not authenticated.",
     "releases": "Every act of publishing: one row each.",
+    "incidents": "What the gate held or flagged, by reason: verdicts that fail for one reason are one incident. One row"
+    " for each that is open or was settled by a decision.",
     "calendar": "The release calendar: when each period closes, by domain, from its first published period to a year"
     " after the newest release. One row per domain, freq and period; KPIs that take longer have rows of their own.",
 }
@@ -225,7 +237,8 @@ COLUMN_COMMENTS = {
     "decision": "release or reject, where a decision on the candidate stands",
     "verdicts.decision_id": "That decision; see decisions",
     "decisions.decision_id": "The decision",
-    "decisions.decision": "release: publish the held candidate; reject: keep it out; review: of the KPI itself",
+    "decisions.decision": "release: publish the held candidate; reject: keep it out; acknowledge: its warning is known;"
+    " review: of the KPI itself",
     "decisions.freq": "Frequency of the period decided on; NULL for a review",
     "decisions.time_period": "The period decided on; NULL for a review",
     "decisions.checks": "The checks that failed and were decided on, with commas between; closed_period is the change"
@@ -266,6 +279,20 @@ COLUMN_COMMENTS = {
     "verdict": "publish, publish_flagged or hold",
     "held": "Whether it is held back: the verdict is hold and no decision releases it, or a decision rejects it",
     "reason": "The checks that hold it, with what they found; of a flagged one those that warn",
+    "acknowledged": "Whether somebody acknowledged the warning: of this KPI and frequency, in the year before",
+    "incidents.reason": "The reason that was given with the decision; NULL while it is open",
+    "incident_id": "The incident: the KPI and the first period that it is named after, such as net_revenue-2016-07",
+    "incidents.state": "held: somebody has to decide; flagged: published with a warning; released, rejected or"
+    " acknowledged: by the decision named",
+    "title": "What is wrong, in words",
+    "incidents.domain": "The part of the business whose people may decide on it, as roles.yml names them",
+    "since": "First day of the first of its shortest periods",
+    "until": "Last day of its last period",
+    "incidents.kpis": "Its KPIs, with commas between",
+    "periods_held": "How many of its periods are held, or were when it was decided on",
+    "periods_flagged": "How many of its periods are published with a warning",
+    "new_level_from": "The first day of a new level, where the release says that the KPI has one; else NULL",
+    "decisions.incident_id": "The incident that the decision settled with others; NULL where it is on one period",
     "checks": "Every check with its outcome, figure and limit (JSON)",
     "batch_id": "The dbt build that computed the candidates",
     "judged_at": "When the gate judged it",

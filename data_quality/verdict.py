@@ -51,7 +51,7 @@ class CheckResult:
 
     `severity` and `limit` are of the limit that the figure is above, else of the highest that the check has: a failing
     critical one holds, a failing warning flags. `figure` and `limit` are None for protected KPIs, whose `detail` holds
-    no figure.
+    no figure. `feed` is the feed whose rows a failing check finds fault with; None where it judges the result.
     """
 
     check: str
@@ -60,6 +60,7 @@ class CheckResult:
     figure: float | None
     limit: float | None
     detail: str
+    feed: str | None = None
 
     @property
     def holds(self) -> bool:

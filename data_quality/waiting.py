@@ -1,19 +1,22 @@
-"""What waits for a decision, and the evidence on it. Deciding: `decisions.py`."""
+"""What waits for a decision or was only flagged, and the evidence on it. Deciding: `decisions.py`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 import duckdb
 import pyarrow.compute as pc
 
-from data_quality import admission, offer, warehouse
-from data_quality.admission import Held
+from data_quality import admission, incidents, offer, warehouse
+from data_quality.admission import Admission, Held
+from data_quality.incidents import Incident
 from data_quality.ledger import Ledger
 from data_quality.offer import FeedState, Offer
 from data_quality.plan import history
-from data_quality.verdict import CheckResult, Key
+from data_quality.verdict import CheckResult, Key, Verdict
 from metrics import clock, pseudonym
 from metrics import company as deployment
 from metrics.catalog import Catalog
@@ -21,13 +24,15 @@ from metrics.company import Company
 from metrics.errors import NyckeltalError
 
 # What can be done about a key that waits. "decide": somebody may; "rejected": somebody did; "judge again": the evidence
-# isn't on what is there now, and the next run's will be.
-State = Literal["decide", "rejected", "judge again"]
+# isn't on what is there now, and the next run's will be. "flagged": it is published, and a check warns.
+State = Literal["decide", "rejected", "judge again", "flagged"]
+ACKNOWLEDGED_FOR = timedelta(days=365)
+"""For so long an acknowledged warning isn't told again: of the KPI, by its frequency, by the same checks."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A key that is held, and the evidence. Of a protected KPI there are no values, and no figures in `checks`.
+    """A key that is held or flagged, and the evidence. Of a protected KPI there are no values or figures.
 
     `checks` are those that fail; `published_value` and `candidate_value` are of the total, `change` is relative, for
     fractions the difference. `standing` is the newest decision on the candidate, which doesn't let it through.
@@ -47,10 +52,24 @@ class Waiting:
     standing: dict[str, Any] | None
 
 
-def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
+def open_incidents(company: Company, catalog: Catalog) -> list[Incident]:
+    """The incidents of all that is held, or flagged and not acknowledged; worst first. Raises as `waiting` does."""
+    return incidents.find(failures(waiting(company, catalog, flagged=True), catalog), catalog)
+
+
+def failures(found: Sequence[Waiting], catalog: Catalog) -> list[incidents.Failure]:
+    """What incidents are made of."""
+    return [
+        incidents.failure(catalog, (one.kpi_id, one.freq, one.time_period), one.checks, held=one.state != "flagged")
+        for one in found
+    ]
+
+
+def waiting(company: Company, catalog: Catalog, *, flagged: bool = False) -> list[Waiting]:
     """Every judged key that a release would hold now, in the catalogue's order, with the evidence.
 
-    These are the keys that `kpi.verdicts` calls held, as of the newest release.
+    These are the keys that `kpi.verdicts` calls held, as of the newest release. With `flagged` those that were
+    published with a warning come with them, unless somebody acknowledged it.
     Raises NyckeltalError when the warehouse or the ledger can't be read.
     """
     with warehouse.connect() as connection:
@@ -61,7 +80,7 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
     decisions = admission.newest_decisions(ledger)
     published, candidates = _published_totals(ledger), _candidate_totals(offered)
     result = []
-    for held in found.held:
+    for held in (*found.held, *(_flagged(offered, found, ledger) if flagged else ())):
         if held.stands or held.key not in offered.verdicts:
             continue
         item, failing = offered.planned[held.key], offered.verdicts[held.key].failing
@@ -75,7 +94,7 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
                 kpi_id=held.kpi_id,
                 freq=held.freq,
                 time_period=held.time_period,
-                state=_state(held, standing),
+                state=_state(held, standing) if held.key not in found.admitted else "flagged",
                 reason=held.reason,
                 checks=failing,
                 published_value=before,
@@ -87,6 +106,27 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
             )
         )
     return result
+
+
+def _flagged(offered: Offer, found: Admission, ledger: Ledger) -> list[Held]:
+    """The keys that may be published as no check holds them, though one warns, and nobody acknowledged it."""
+    acknowledged = [row for row in ledger.decisions() if row["decision"] == "acknowledge"]
+    return [
+        Held(*key, "is flagged", tuple(result.check for result in judged.failing), row["candidate_hash"])
+        for key, row in found.admitted.items()
+        if (judged := offered.verdicts[key]).failing
+        and row["decision_id"] is None
+        and not any(_covers(one, judged) for one in acknowledged)
+    ]
+
+
+def _covers(acknowledged: Mapping[str, Any], judged: Verdict) -> bool:
+    """Whether an acknowledgement is on the verdict's checks of the same KPI and frequency, and not a year old."""
+    return (
+        (acknowledged["kpi_id"], acknowledged["freq"]) == judged.key[:2]
+        and {result.check for result in judged.failing} <= set(acknowledged["checks"])
+        and judged.judged_at <= acknowledged["decided_at"] + ACKNOWLEDGED_FOR
+    )
 
 
 def _require_the_key(connection: duckdb.DuckDBPyConnection, offered: Offer) -> None:

@@ -1,4 +1,5 @@
-"""The commands that show what waits for a decision, and record one: `kpi held`, `release`, `reject` and `review`."""
+"""The commands that show what waits for a decision, and record one: `kpi held`, `release`, `reject`, `acknowledge` and
+`review`."""
 
 from __future__ import annotations
 
@@ -12,19 +13,23 @@ import typer
 from metrics import clock
 from metrics.catalog import Catalog
 from metrics.company import Company
-from metrics.errors import NyckeltalError
-from metrics.periods import parse
+from metrics.errors import NyckeltalError, did_you_mean
+from metrics.periods import Period, parse
 from orchestration.lock import Busy, writing
 from orchestration.terminal import console, print_json
 
 if TYPE_CHECKING:  # Delta and Arrow take a third of a second to import; other commands don't need them.
     from data_quality.decisions import Decision
+    from data_quality.incidents import Incident
 
 app = typer.Typer()
-KpiId = Annotated[str, typer.Argument(metavar="KPI")]
+Named = Annotated[
+    str,
+    typer.Argument(metavar="INCIDENT | KPI PERIOD...", help="An incident as `kpi held` names it, or a KPI."),
+]
 PeriodCodes = Annotated[
-    list[str],
-    typer.Argument(metavar="PERIOD", help="2026-10, 2026-W48, 2026-Q4 or 2026: the code says which frequency."),
+    list[str] | None,
+    typer.Argument(metavar="", help="Of a KPI: 2026-10, 2026-W48, 2026-Q4, 2026, or a range such as 2026-01..2026-03."),
 ]
 Reason = Annotated[str, typer.Option(help="Why. It is published with the decision.")]
 By = Annotated[
@@ -36,89 +41,187 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 
 @app.command()
 def held(
-    kpi_id: Annotated[str | None, typer.Argument(metavar="[KPI]", help="This one's, with all the evidence.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[INCIDENT | KPI]", help="This incident, or this KPI's, with all the evidence."),
+    ] = None,
+    flags: Annotated[bool, typer.Option("--flags", help="List what was published with a warning, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every key that waits, with its state.")] = False,
 ) -> None:
-    """What is held and waits for a decision, and the evidence: failing checks, published and new value, state of feeds.
+    """What is held and waits for a decision, by reason: an incident is all that is held for one.
 
+    Of one incident, all the evidence: the values that would be published, what the checks found, what differs, and who
+    may decide. Of protected KPIs the figures are read from the warehouse, and stored nowhere.
     While a run writes the warehouse, it is what the newest release says, without the new values and the feeds.
     """
     company = Company.load()
     catalog = Catalog.read(company)
-    kpi = catalog.kpi(kpi_id) if kpi_id is not None else None
-    from data_quality.waiting import waiting
+    from data_quality import evidence, incidents, waiting
     from orchestration import decide_report, published
 
+    shown, behind = None, None
     try:
         with writing():
-            found = waiting(company, catalog)
+            found = waiting.waiting(company, catalog, flagged=True)
+            grouped = incidents.find(waiting.failures(found, catalog), catalog)
+            if name is not None:
+                shown = _named(name, catalog, grouped)
+                behind = [evidence.gather(company, catalog, one) for one in shown] if not as_json else None
     except Busy:
-        found = published.waiting(company, catalog)
+        found = published.waiting(company, catalog, flagged=True)
+        grouped = incidents.find(waiting.failures(found, catalog), catalog)
+        shown = _named(name, catalog, grouped) if name is not None else None
         console(stderr=True).print(f"A run is going on. {decide_report.AS_RELEASED}", soft_wrap=True)
-    if kpi is not None:
-        found = [one for one in found if one.kpi_id == kpi.kpi_id]
+    listed = [one for one in (grouped if shown is None else shown) if shown is not None or flags or one.is_held]
+    by_key = {(one.kpi_id, one.freq, one.time_period): one for one in found}
     if as_json:
-        print_json([asdict(one) for one in found])
-    elif kpi is not None:
-        decide_report.evidence(console(), catalog, kpi, found)
+        named = {failure.key: one.incident_id for one in listed for failure in one.failures}
+        keys = [key for key in by_key if key in named and (flags or shown or by_key[key].state != "flagged")]
+        print_json([asdict(by_key[key]) | {"incident_id": named[key]} for key in keys])
+    elif shown is not None:
+        for place, one in enumerate(shown):
+            decide_report.evidence(console(), catalog, one, by_key, behind[place] if behind else None)
+        if not shown:
+            decide_report.nothing(console(), name or "")
     else:
-        decide_report.overview(console(), catalog, found)
+        decide_report.overview(console(), catalog, listed, by_key, others=len(grouped) - len(listed))
+
+
+def _named(name: str, catalog: Catalog, grouped: Sequence[Incident]) -> list[Incident]:
+    """The incident of that id, or those of the KPI. Raises NyckeltalError when it is neither."""
+    from data_quality import incidents
+
+    one = incidents.of(name, grouped)
+    if one is not None:
+        return [one]
+    if "-" in name:
+        known = [incident.incident_id for incident in grouped]
+        raise NyckeltalError(
+            f"no incident '{name}' is open{did_you_mean(name, known)}", expected="see `kpi held --flags`"
+        )
+    kpi = catalog.kpi(name)
+    return [incident for incident in grouped if kpi.kpi_id in incident.kpi_ids]
 
 
 @app.command()
-def release(kpi_id: KpiId, periods: PeriodCodes, reason: Reason, by: By = None, as_json: Json = False) -> None:
-    """Publish a held value as it is: a decision on this very candidate, and on the checks that fail now.
+def release(
+    name: Named,
+    periods: PeriodCodes = None,
+    *,
+    reason: Reason,
+    by: By = None,
+    as_new_level: Annotated[
+        bool,
+        typer.Option("--as-new-level", help="From its first day on this is the level: no later period is held for it."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish what is held as it is: a decision on these very candidates, and on the checks that fail now.
 
-    On other content, or when another check fails too, the decision counts for nothing. Of several periods each is
-    decided on in turn, up to the first that can't be. roles.yml says who may decide; the name is recorded, not
+    Of an incident, all that it holds; of a KPI, the periods named. On other content, or when another check fails too,
+    the decision counts for nothing. roles.yml says who may decide; the name is recorded, not authenticated.
+    """
+    _decide("release", name, periods, reason, by, as_json, as_new_level=as_new_level)
+
+
+@app.command()
+def reject(name: Named, periods: PeriodCodes = None, *, reason: Reason, by: By = None, as_json: Json = False) -> None:
+    """Keep out what is held, whatever its checks will say; what was published before stands.
+
+    The decision is on these very candidates: other ones are judged anew. roles.yml says who may decide; the name is
+    recorded, not authenticated.
+    """
+    _decide("reject", name, periods, reason, by, as_json)
+
+
+@app.command()
+def acknowledge(
+    name: Named, periods: PeriodCodes = None, *, reason: Reason, by: By = None, as_json: Json = False
+) -> None:
+    """Say that a warning is known: the same checks of the same KPI aren't listed again for a year.
+
+    The values stay published, with the flag in `kpi.verdicts`. roles.yml says who may; the name is recorded, not
     authenticated.
     """
-    _decide("release", kpi_id, periods, reason, by, as_json)
+    _decide("acknowledge", name, periods, reason, by, as_json)
 
 
 @app.command()
-def reject(kpi_id: KpiId, periods: PeriodCodes, reason: Reason, by: By = None, as_json: Json = False) -> None:
-    """Keep a held value out, whatever its checks will say; what was published before stands.
-
-    The decision is on this very candidate: another one is judged anew. Of several periods each is decided on in turn,
-    up to the first that can't be. roles.yml says who may decide; the name is recorded, not authenticated.
-    """
-    _decide("reject", kpi_id, periods, reason, by, as_json)
-
-
-@app.command()
-def review(kpi_id: KpiId, reason: Reason, by: By = None, as_json: Json = False) -> None:
+def review(
+    kpi_id: Annotated[str, typer.Argument(metavar="KPI")], reason: Reason, by: By = None, as_json: Json = False
+) -> None:
     """Record that a KPI was reviewed (its definition, target and use), and what came of it.
 
     Its owner may, and those who decide for its domain. The name is recorded, not authenticated.
     """
-    _decide("review", kpi_id, [None], reason, by, as_json)
+    _decide("review", kpi_id, None, reason, by, as_json)
 
 
 def _decide(
-    decision: Decision, kpi_id: str, periods: Sequence[str | None], reason: str, by: str | None, as_json: bool
+    decision: Decision,
+    name: str,
+    codes: Sequence[str] | None,
+    reason: str,
+    by: str | None,
+    as_json: bool,
+    *,
+    as_new_level: bool = False,
 ) -> None:
     company = Company.load()
     catalog = Catalog.read(company)
-    catalog.kpi(kpi_id)
-    for period in periods:
-        if period is not None:
-            parse(period)
+    is_incident = decision != "review" and not codes
+    if not is_incident:
+        catalog.kpi(name)
+    elif name in {kpi.kpi_id for kpi in catalog.kpis}:
+        example = f"`kpi {decision} {name} 2026-10`, or an incident that `kpi held {name}` shows"
+        raise NyckeltalError("say which incident, or which periods of the KPI", field="period", expected=example)
+    if codes and as_new_level:
+        raise NyckeltalError("a new level is what an incident shows: name the incident", field="--as-new-level")
+    ranges = [[parse(end) for end in code.split("..")] for code in codes or ()]
     by = by or _user()
     from data_quality import decisions
     from orchestration import decide_report
 
-    done = []
-    try:
-        with writing():
-            for period in dict.fromkeys(periods):
-                done.append(decisions.decide(company, catalog, decision, kpi_id, period, reason=reason, by=by))
-    finally:  # those before one that can't be decided on stand
-        if as_json:
-            print_json([asdict(one) for one in done])
+    with writing():
+        if is_incident:
+            done = decisions.settle(company, catalog, decision, name, reason=reason, by=by, as_new_level=as_new_level)
         else:
-            for one in done:
-                decide_report.decided(console(), catalog, one, clock.today(company.time_zone))
+            periods = _periods(company, catalog, name, ranges)
+            done = decisions.decide(company, catalog, decision, name, *periods, reason=reason, by=by)
+    if as_json:
+        print_json(asdict(done))
+    else:
+        decide_report.decided(console(), catalog, done, clock.today(company.time_zone))
+
+
+def _periods(company: Company, catalog: Catalog, kpi_id: str, ranges: Sequence[Sequence[Period]]) -> list[str]:
+    """The codes of the periods meant; of a range, of those in it that are held.
+
+    Raises NyckeltalError for a range of two frequencies, or in which nothing is held.
+    """
+    from data_quality import waiting
+
+    codes = []
+    for ends in ranges:
+        if len(ends) == 1:
+            codes.append(ends[0].code)
+            continue
+        first, *_, last = ends
+        told = f"{first.code}..{last.code}"
+        if len(ends) > 2 or first.freq != last.freq:
+            raise NyckeltalError(
+                "there is no such range", field="period", found=told, expected="one like 2026-01..2026-03"
+            )
+        held = [
+            one.time_period
+            for one in waiting.waiting(company, catalog)
+            if (one.kpi_id, one.freq) == (kpi_id, first.freq)
+            and first.start <= parse(one.time_period).start <= last.start
+        ]
+        if not held:
+            raise NyckeltalError(f"nothing is held for {kpi_id} in that range", field="period", found=told)
+        codes += held
+    return list(dict.fromkeys(codes))
 
 
 def _user() -> str:

@@ -2,130 +2,200 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from data_quality.decisions import Decided
-from data_quality.verdict import CheckResult
+from data_quality.evidence import Evidence
+from data_quality.incidents import Incident
+from data_quality.verdict import Key
 from data_quality.waiting import Waiting
-from metrics.catalog import Catalog, CatalogKpi
-from orchestration.formats import change, number
-from orchestration.tables import Cell, Column, number_column, print_with_notes
+from metrics.catalog import Catalog
+from orchestration.formats import PERIODS, change, number
+from orchestration.tables import Cell, Column, number_column, print_record, print_table, print_with_notes
 from orchestration.terminal import DONE, styled
 
 NOT_AUTHENTICATED = "recorded, not authenticated"
 AS_RELEASED = "This is what the newest release says; the new values and the feeds' state show when it has ended."
 STATES = {
     "decide": "waits for a decision",
-    "rejected": "was rejected",
     "judge again": "must be built and judged again: no decision helps",
+    "rejected": "was rejected",
+    "flagged": "is published with a warning",
 }
+VALUES_SHOWN, KPIS_NAMED = 12, 4
 
 
-def overview(console: Console, catalog: Catalog, found: Sequence[Waiting]) -> None:
-    """What waits, by what can be done about it; what somebody may decide on comes first."""
-    by_state = {state: [one for one in found if one.state == state] for state in STATES}
-    for state, ones in by_state.items():
-        if ones:
-            _print_waiting(console, catalog, STATES[state], ones)
+def overview(
+    console: Console, catalog: Catalog, found: Sequence[Incident], by_key: Mapping[Key, Waiting], *, others: int = 0
+) -> None:
+    """The incidents, by what can be done about them; what somebody may decide on comes first.
+
+    `others` are those that aren't shown: they only warn.
+    """
+    by_state: dict[str, list[Incident]] = {state: [] for state in STATES}
+    for incident in found:
+        by_state[_state(incident, by_key)].append(incident)
+    for state, incidents in by_state.items():
+        if incidents:
+            print_incidents(console, catalog, STATES[state].capitalize(), incidents, by_key)
     if by_state["decide"]:
-        one = by_state["decide"][0]
-        hint = styled((f"kpi held {one.kpi_id}", "bold"), " shows all the evidence. Decide with")
-        console.print(hint, highlight=False)
-        console.print(f'  kpi release {one.kpi_id} {one.time_period} --reason "…" --by …', highlight=False)
-        console.print(f'  kpi reject {one.kpi_id} {one.time_period} --reason "…" --by …', highlight=False)
+        name = by_state["decide"][0].incident_id
+        console.print(styled((f"kpi held {name}", "bold"), " shows all the evidence. Decide with"), highlight=False)
+        for command in (f"release {name}", f"release {name} --as-new-level", f"reject {name}"):
+            console.print(f'  kpi {command} --reason "…" --by …', soft_wrap=True, highlight=False)
     else:
         console.print(styled(("Nothing waits for a decision.", "green")))
+    if others:
+        told = f"{others} more incident{'s' * (others != 1)} only warn{'s' * (others == 1)}: `kpi held --flags`."
+        console.print(told, style="dim", highlight=False)
 
 
-def evidence(console: Console, catalog: Catalog, kpi: CatalogKpi, found: Sequence[Waiting]) -> None:
-    """All that is known of each period of a KPI that waits."""
-    for one in found:
-        table = Table(title=f"{one.kpi_id} {one.time_period} {STATES[one.state]}", title_justify="left", box=None)
-        table.add_column(style="dim", no_wrap=True)
-        table.add_column(overflow="fold")
-        if not one.checks or one.state == "judge again":
-            table.add_row("why", one.reason)
-        for result in one.checks:
-            table.add_row(result.check, _finding(result) + ("" if result.holds else "; only a warning"))
-        if kpi.protected:
-            table.add_row("values", "of a KPI that reads personnel data, no figure leaves the warehouse")
-        else:
-            difference = change(one.candidate_value, one.published_value, kpi.unit)
-            before, now = (
-                number(value, kpi.unit, catalog.reporting_currency, exact=True)
-                for value in (one.published_value, one.candidate_value)
-            )
-            table.add_row("published", before)
-            table.add_row("candidate", now if one.published_value is None else f"{now} ({difference})")
-        for feed in one.feeds:
-            came = f", newest delivery {feed.newest_delivery:%Y-%m-%d %H:%M}" if feed.newest_delivery else ""
-            lacks = f"; {feed.outstanding}" if feed.outstanding else ""
-            table.add_row("feed", f"{feed.feed} whole until {feed.watermark or 'nothing yet'}{came}{lacks}")
-        if one.standing:
-            table.add_row("decided", _standing(one.standing))
-        names = ", ".join(one.deciders) or f"nobody: roles.yml names none for {kpi.domain}"
-        table.add_row("may decide", f"{names} ({NOT_AUTHENTICATED})")
-        console.print(table)
-        console.print()
-    if not found:
-        console.print(styled((f"Nothing is held for {kpi.kpi_id}.", "green")))
+def print_incidents(
+    console: Console, catalog: Catalog, title: str, found: Sequence[Incident], by_key: Mapping[Key, Waiting]
+) -> None:
+    """A row for each incident with the values of its lead, and below it what is wrong and what else it touches."""
+    columns = [Column("incident"), Column("since"), *map(number_column, ("published", "candidate", "change"))]
+    rows: list[tuple[list[Cell], Text]] = []
+    for incident in found:
+        one, kpi = by_key[incident.lead.key], incident.lead.kpi
+        values = [number(v, kpi.unit, catalog.reporting_currency) for v in (one.published_value, one.candidate_value)]
+        difference = change(one.candidate_value, one.published_value, kpi.unit)
+        row: list[Cell] = [incident.incident_id, f"{incident.since}", *values, difference]
+        rows.append((row, styled(*_told(incident, one), ("\n" + _extent(incident), "dim"))))
+    print_with_notes(console, columns, rows, title=title)
+
+
+def nothing(console: Console, kpi_id: str) -> None:
+    """That no incident touches the KPI."""
+    console.print(styled((f"Nothing is held for {kpi_id}.", "green")))
+
+
+def evidence(
+    console: Console,
+    catalog: Catalog,
+    incident: Incident,
+    by_key: Mapping[Key, Waiting],
+    behind: Evidence | None,
+) -> None:
+    """All that is known of an incident; `behind` is what the warehouse says, None while a run has it."""
+    lead, kpi = by_key[incident.lead.key], incident.lead.kpi
+    facts: list[tuple[str, Cell]] = [("what", incident.title), ("extent", _extent(incident))]
+    if not lead.checks or lead.state == "judge again":
+        facts.append(("why", lead.reason))
+    facts += _findings(incident, behind)
+    for member in behind.members if behind else ():
+        before, now = (number(v, kpi.unit, catalog.reporting_currency) for v in (member.before, member.now))
+        facts.append((member.segment, f"{member.member}: {now}, {before} in the {PERIODS[lead.freq]} before"))
+    for rows in behind.feeds if behind else ():
+        usual = f"; {rows.usual_rows:,.0f} in as many days before" if rows.usual_rows is not None else ""
+        facts.append(("rows", f"feed {rows.feed}: {rows.rows:,} since {incident.since}{usual}"))
+    for feed in lead.feeds:
+        came = f", newest delivery {feed.newest_delivery:%Y-%m-%d %H:%M}" if feed.newest_delivery else ""
+        lacks = f"; {feed.outstanding}" if feed.outstanding else ""
+        facts.append(("feed", f"{feed.feed} whole until {feed.watermark or 'nothing yet'}{came}{lacks}"))
+    if lead.standing:
+        facts.append(("decided", _standing(lead.standing)))
+    names = ", ".join(lead.deciders) or f"nobody: roles.yml names none for {kpi.domain}"
+    facts.append(("may decide", f"{names} ({NOT_AUTHENTICATED})"))
+    print_record(console, f"{incident.incident_id} {STATES[_state(incident, by_key)]}", facts)
+    _print_values(console, catalog, incident, by_key, behind)
+
+
+def _print_values(
+    console: Console, catalog: Catalog, incident: Incident, by_key: Mapping[Key, Waiting], behind: Evidence | None
+) -> None:
+    """What would be published, by KPI and period."""
+    columns = [Column("KPI", wraps=True), Column("period"), *map(number_column, ("published", "candidate", "change"))]
+    rows: list[list[Cell]] = []
+    for one in incident.held or incident.failures:
+        found, unit = by_key[one.key], one.kpi.unit
+        total = behind.totals.get(one.key) if behind else None
+        candidate = total.value if total else found.candidate_value
+        values = (
+            number(value, unit, catalog.reporting_currency, exact=True) for value in (found.published_value, candidate)
+        )
+        difference = change(candidate, found.published_value, unit)
+        rows.append([one.kpi.name, one.period.code, *values, difference])
+    shown, more = rows[:VALUES_SHOWN], len(rows) - VALUES_SHOWN
+    title = "Releasing it publishes" if incident.is_held else "Published with a warning"
+    caption = f"And {more} more; `--json` has them all." if more > 0 else ""
+    print_table(console, columns, shown, title=title, caption=caption)
+
+
+def _findings(incident: Incident, behind: Evidence | None) -> list[tuple[str, Cell]]:
+    """Of each check that fails what it finds: of the lead where it fails there, else of the first where it does."""
+    told: dict[str, Cell] = {}
+    for one in (incident.lead, *incident.failures):
+        by_check = dict(behind.findings[one.key]) if behind else {check.check: check.detail for check in one.checks}
+        for check in one.checks:
+            name = "" if one.kpi.kpi_id == incident.lead.kpi.kpi_id else f"{one.kpi.kpi_id} "
+            found = f"{name}{one.period.code}: {by_check.get(check.check) or check.detail or 'fails'}"
+            told.setdefault(check.check, found + ("" if check.holds else "; only a warning"))
+    return list(told.items())
+
+
+def _told(incident: Incident, one: Waiting) -> list[str]:
+    check = incident.lead.main_check
+    if one.state == "rejected" and one.standing:
+        return [f"{incident.title}; {_standing(one.standing)}"]
+    if check is None or one.state == "judge again":
+        return [f"{incident.title}: {one.reason}"]
+    return [incident.title + (f": {check.detail}" if check.detail else "")]
+
+
+def _extent(incident: Incident) -> str:
+    """How many periods of which KPIs."""
+    count, others = len(incident.held or incident.failures), incident.kpi_ids[:KPIS_NAMED]
+    more = len(incident.kpi_ids) - len(others)
+    named = ", ".join(others) + (f" and {more} more" if more > 0 else "")
+    return f"{count} period{'s' * (count != 1)} of {named}"
+
+
+def _state(incident: Incident, by_key: Mapping[Key, Waiting]) -> str:
+    """What can be done about it: the first of STATES that one of its periods is in."""
+    there = {by_key[one.key].state for one in incident.failures}
+    return next(state for state in STATES if state in there)
 
 
 def decided(console: Console, catalog: Catalog, done: Decided, today: date) -> None:
     """What a decision did."""
     who = f"by {done.decided_by} ({NOT_AUTHENTICATED})"
-    name = done.kpi_id if done.time_period is None else f"{done.kpi_id} {done.time_period}"
+    codes = ", ".join(code for _, _, code in done.keys)
+    name = done.incident_id or f"{done.kpi_id} {codes}".strip()
+    count = f"{len(done.keys)} period{'s' * (len(done.keys) != 1)}"
     sequence = done.release.sequence
     if done.decision == "review":
         due = catalog.kpi(done.kpi_id).review_due(today)
         lines = [styled(DONE, f"{name} reviewed {who}; release {sequence}. The next review is due on {due}.")]
+    elif done.decision == "acknowledge":
+        checks = ", ".join(done.checks)
+        lines = [
+            styled(DONE, f"{name} acknowledged {who}: {count}."),
+            styled(f"  Of these KPIs and frequencies, warnings of {checks} aren't listed for a year."),
+        ]
     elif done.decision == "reject":
         lines = [
-            styled(DONE, f"{name} rejected {who}; release {sequence}. What was published before stands."),
-            styled("  Another value of that period is judged anew."),
+            styled(DONE, f"{name} rejected {who}: {count}; release {sequence}. What was published before stands."),
+            styled("  Another value of the same period is judged anew."),
         ]
     elif done.published:
         checks = f", although these fail: {', '.join(done.checks)}" if done.checks else ""
         lines = [
             styled(DONE, f"{name} released {who}{checks}."),
-            styled(f"  It is in release {sequence}: {done.release.appended_observations:,} new vintages."),
+            styled(f"  {count} in release {sequence}: {done.release.appended_observations:,} new vintages."),
         ]
     else:
-        reasons = "; ".join(one.reason for one in done.release.held)
-        lines = [styled(("! ", "yellow"), f"{name}: the decision {who} is recorded, yet it is held: {reasons}")]
+        reasons = "; ".join(f"{one.kpi_id} {one.time_period}: {one.reason}" for one in done.release.held)
+        lines = [styled(("! ", "yellow"), f"{name}: the decision {who} is recorded, yet there is held: {reasons}")]
     if done.overrides:
         lines.append(styled(f"  Before: {_standing(done.overrides)}"))
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)
-
-
-def _print_waiting(console: Console, catalog: Catalog, title: str, found: Sequence[Waiting]) -> None:
-    columns = [Column("KPI"), Column("period"), *map(number_column, ("published", "candidate", "change"))]
-    rows: list[tuple[list[Cell], str]] = []
-    for one in found:
-        kpi = catalog.kpi(one.kpi_id)
-        values = [number(v, kpi.unit, catalog.reporting_currency) for v in (one.published_value, one.candidate_value)]
-        difference = change(one.candidate_value, one.published_value, kpi.unit)
-        if one.state == "decide" and one.checks:
-            why = "\n".join(f"{result.check}: {result.detail}" for result in one.checks if result.holds)
-        else:
-            why = _standing(one.standing) if one.state == "rejected" and one.standing else one.reason
-        rows.append(([one.kpi_id, one.time_period, *values, difference], why))
-    print_with_notes(console, columns, rows, title=title.capitalize())
-
-
-def _finding(result: CheckResult) -> str:
-    limit = f" (figure {result.figure:.6g}, limit {result.limit:.6g})" if _has_figures(result) else ""
-    return f"{result.detail or 'fails'}{limit}"
-
-
-def _has_figures(result: CheckResult) -> bool:
-    return result.figure is not None and result.limit is not None
 
 
 def _standing(decision: dict[str, Any]) -> str:

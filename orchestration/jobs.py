@@ -41,13 +41,20 @@ refresh = define_asset_job(
 
 
 class DecisionConfig(Config):
-    """One decision, as `kpi release`, `kpi reject` and `kpi review` take it."""
+    """One decision, as `kpi release`, `reject`, `acknowledge` and `review` take it."""
 
-    decision: Literal["release", "reject", "review"] = Field(
-        description="release: publish the held value as it is; reject: keep it out; review: of the KPI itself."
+    decision: Literal["release", "reject", "acknowledge", "review"] = Field(
+        description="release: publish what is held as it is; reject: keep it out; acknowledge: a warning is known;"
+        " review: of the KPI itself."
     )
-    kpi: str = Field(description="The KPI's id, such as net_revenue.")
-    period: str | None = Field(default=None, description="Such as 2026-10 or 2026-W48; empty for a review.")
+    incident: str | None = Field(
+        default=None, description="What is decided on, as `kpi held` names it; empty where a KPI is named."
+    )
+    as_new_level: bool = Field(
+        default=False, description="Of an incident that is released: from its first day on this is the level."
+    )
+    kpi: str | None = Field(default=None, description="In place of an incident a KPI's id, such as net_revenue.")
+    period: str | None = Field(default=None, description="And its period, such as 2026-10; empty for a review.")
     reason: str = Field(description="Why. It is published with the decision.")
     by: str = Field(description="Who decides, as roles.yml names them. Recorded, not authenticated.")
 
@@ -62,19 +69,18 @@ def decide_job(company: Company) -> JobDefinition:
             with writing(), values_withheld("decide"):
                 today = Company.load(company.path)  # its roles as they are now, not when Dagster was started
                 catalog = Catalog.read(today)
-                done = decisions.decide(
-                    today,
-                    catalog,
-                    config.decision,
-                    config.kpi,
-                    config.period or None,
-                    reason=config.reason,
-                    by=config.by,
-                )
+                said = {"reason": config.reason, "by": config.by}
+                if config.incident:
+                    done = decisions.settle(
+                        today, catalog, config.decision, config.incident, as_new_level=config.as_new_level, **said
+                    )
+                else:
+                    periods = [config.period] if config.period else []
+                    done = decisions.decide(today, catalog, config.decision, config.kpi or "", *periods, **said)
         except NyckeltalError as error:
             raise Failure(visible(str(error)), allow_retries=False) from None
         facts: dict[str, Any] = {
-            "decision": done.decision_id,
+            "decided_on": ", ".join(f"{kpi_id} {code}" for kpi_id, _, code in done.keys) or done.kpi_id,
             "by": visible(f"{done.decided_by} (recorded, not authenticated)"),
             "checks": ", ".join(done.checks) or "none",
             "published": done.published,
@@ -90,9 +96,7 @@ def decide_job(company: Company) -> JobDefinition:
         " recorded, not authenticated.",
         executor_def=in_process_executor,
         # What the launchpad begins with: every field, to be filled in.
-        config=RunConfig(
-            ops={"record_decision": DecisionConfig(decision="release", kpi="", period="", reason="", by="")}
-        ),
+        config=RunConfig(ops={"record_decision": DecisionConfig(decision="release", incident="", reason="", by="")}),
     )
     def decide() -> None:
         record_decision()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -125,9 +124,12 @@ def held() -> list[dict[str, Any]]:
     )
 
 
-def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
-    """What is held, in the catalogue's order, as the newest release says: without new values and the state of feeds."""
-    from data_quality.verdict import CheckResult  # Delta and Arrow take a third of a second to import
+def waiting(company: Company, catalog: Catalog, *, flagged: bool = False) -> list[Waiting]:
+    """What is held, in the catalogue's order, as the newest release says: without new values and the state of feeds.
+
+    With `flagged` what was published with a warning that nobody acknowledged comes with it.
+    """
+    from data_quality.published_incidents import failing as failing_of  # Delta and Arrow take a third of a second
     from data_quality.waiting import State, Waiting
 
     rows = query(
@@ -136,23 +138,24 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
            left join kpi.decisions d using (decision_id)
            left join kpi.observations o
                on o.kpi_id = v.kpi_id and o.freq = v.freq and o.time_period = v.time_period and o.segment = '_T'
-           where v.held order by v.time_period"""
+           where v.held or ? and v.verdict = 'publish_flagged' and v.decision is null and not v.acknowledged
+           order by v.time_period""",
+        [flagged],
     )
-    held = []
+    found = []
     for kpi, freq in ((adopted, freq) for adopted in catalog.kpis for freq in adopted.freqs):
         for row in (row for row in rows if (row["kpi_id"], row["freq"]) == (kpi.kpi_id, freq)):
-            checks = [CheckResult(**check) for check in json.loads(row["checks"])]
-            failing = tuple(check for check in checks if check.outcome in ("fail", "not_evaluated"))
+            failing = tuple(failing_of(row["checks"]))
             said = {name: row[name] for name in ("decision", "decided_by", "decided_at")}
             standing = said | {"reason": row["decision_reason"]} if row["decision"] else None
             is_built = all(check.check not in ("built", "candidates_exist") for check in failing)
-            state: State = "rejected" if standing else "decide" if is_built else "judge again"
-            held.append(
+            of_held: State = "rejected" if standing else "decide" if is_built else "judge again"
+            found.append(
                 Waiting(
                     kpi_id=kpi.kpi_id,
                     freq=freq,
                     time_period=row["time_period"],
-                    state=state,
+                    state=of_held if row["held"] else "flagged",
                     reason=row["reason"],
                     checks=failing,
                     published_value=None if kpi.protected else row["obs_value"],
@@ -163,7 +166,7 @@ def waiting(company: Company, catalog: Catalog) -> list[Waiting]:
                     standing=standing,
                 )
             )
-    return held
+    return found
 
 
 def reviews() -> dict[str, datetime]:

@@ -95,8 +95,10 @@ def weeks(warehouse: Warehouse) -> list[Any]:
 def test_held_shows_first_what_a_person_can_act_on(run: Any) -> None:
     status, told = run("held")
     assert status == 0 and told.startswith("Waits for a decision")
-    assert "revenue 2026-01 – -100.00 SEK – bounds: 3 values outside" in told
-    assert "2025-12" not in told
+    # The week lies in February, so that it is another incident than January.
+    assert "revenue-2026-01 2026-01-01 – -100.00 SEK – Revenue: a value is outside its bounds: 3 values outside" in told
+    assert "revenue-2026-W08 2026-02-16 – -7.00 SEK" in told and "1 period of revenue" in told
+    assert "revenue-2025-12" not in told
     status, told = run("held", "revenue")
     for part in ("feed orders whole until 2026-12-31", "anna, cfo@example.com (recorded, not authenticated)"):
         assert part in told
@@ -126,14 +128,37 @@ def test_the_user_of_the_environment_releases_a_week_and_a_named_one_rejects_a_m
     assert "2026-W08" not in {one["time_period"] for one in json.loads(run("status", "--json")[1])["held"]}
 
 
-def test_several_periods_are_decided_on_in_turn_up_to_one_that_cannot_be(run: Any, warehouse: Warehouse) -> None:
-    status, told = run("reject", "revenue", "2026-01", "2026-02", "2026-W08", "--reason", "no", "--json")
-    done, after = json.JSONDecoder().raw_decode(told)
-    assert status == 2 and "nothing is held for revenue 2026-02" in told[after:]
-    assert [(one["time_period"], one["decision"], one["published"]) for one in done] == [("2026-01", "reject", False)]
+def test_several_periods_are_decided_on_at_once_or_none_of_them(run: Any, warehouse: Warehouse) -> None:
+    status, told = run("reject", "revenue", "2026-01", "2026-02", "2026-W08", "--reason", "no")
+    assert status == 2 and "nothing is held for revenue 2026-02" in told
+    assert not warehouse.published("from kpi.decisions")
     status, told = run("release", "revenue", "2026-W08", "2026-01", "2026-W08", "--reason", "refunds")
-    assert status == 0, told
-    assert [told.count(f"revenue {period} released by anna") for period in ("2026-W08", "2026-01")] == [1, 1]
+    assert status == 0 and "revenue 2026-W08, 2026-01 released by anna" in told
+    assert warehouse.published("select distinct sequence from kpi.decisions") == [(2,)]
+
+
+def test_of_a_range_of_periods_those_that_are_held_are_decided_on(run: Any) -> None:
+    assert (
+        "nothing is held for revenue in that range" in run("reject", "revenue", "2026-02..2026-03", "--reason", "no")[1]
+    )
+    assert "there is no such range" in run("reject", "revenue", "2026-01..2026-W08", "--reason", "no")[1]
+    status, told = run("reject", "revenue", "2025-11..2026-02", "--reason", "no", "--json")
+    assert status == 0 and json.loads(told)["keys"] == [["revenue", "M", "2026-01"]]
+
+
+def test_an_incident_is_named_by_any_of_its_periods_and_settled_by_one_command(run: Any, warehouse: Warehouse) -> None:
+    assert "no incident 'revenue-2026-03' is open" in run("release", "revenue-2026-03", "--reason", "right")[1]
+    assert "say which incident, or which periods" in run("release", "revenue", "--reason", "right")[1]
+    assert "holds nothing" not in run("held", "revenue-2026-W08")[1]
+    status, told = run("release", "revenue-2026-W08", "--reason", "a refund")
+    assert status == 0 and "revenue-2026-W08 released by anna (recorded, not authenticated)" in told
+    assert weeks(warehouse) == [(-7.0, True)]
+    asked = "select incident_id, state, title, kpis, periods_held, decided_by, reason from kpi.incidents"
+    asked += " where title like '%bounds%' order by all"
+    assert warehouse.published(asked) == [
+        ("revenue-2026-01", "held", "Revenue: a value is outside its bounds", "revenue", 1, None, None),
+        ("revenue-2026-W08", "released", "Revenue: a value is outside its bounds", "revenue", 1, "anna", "a refund"),
+    ]
 
 
 def test_while_a_run_goes_on_what_is_held_can_be_read_and_not_decided_on(run: Any) -> None:
@@ -145,7 +170,8 @@ def test_while_a_run_goes_on_what_is_held_can_be_read_and_not_decided_on(run: An
         assert status == 2 and "another run is writing to this data folder; try again when it has ended" in told
         status, told = run("held")
         assert status == 0 and "A run is going on. This is what the newest release says" in told
-        assert "revenue 2026-01 – – – bounds: 3 values outside" in told and "anna" in run("held", "revenue")[1]
+        assert "revenue-2026-01 2026-01-01 – – – Revenue: a value is outside its bounds: 3 values outside" in told
+        assert "anna" in run("held", "revenue")[1]
         during, _ = json.JSONDecoder().raw_decode(run("held", "--json")[1])
     finally:
         holder.communicate(b"\n")

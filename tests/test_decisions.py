@@ -63,7 +63,8 @@ def rebuilt(warehouse: Warehouse, january: list[dict[str, Any]], **facts: Any) -
 def decide(warehouse: Warehouse, decision: Any = "release", period: str | None = "2026-01", **facts: Any) -> Decided:
     facts = {"kpi_id": "revenue", "reason": "credits of December", "by": CFO, **facts}
     kpi_id = facts.pop("kpi_id")
-    return decisions.decide(warehouse.company, warehouse.catalog, decision, kpi_id, period, **facts)
+    periods = [period] if period else []
+    return decisions.decide(warehouse.company, warehouse.catalog, decision, kpi_id, *periods, **facts)
 
 
 def held(warehouse: Warehouse) -> list[Waiting]:
@@ -115,7 +116,7 @@ def test_a_released_value_is_published_at_once_and_says_who_and_why(warehouse: W
     assert done.published and done.checks == ("bounds",) and done.release.sequence == 2
     assert january(warehouse) == [(-100.0, None, None)]  # a first value is no revision
     assert warehouse.published("select distinct decision_id from kpi.vintages where time_period = '2026-01'") == [
-        (done.decision_id,)
+        (done.decision_ids[0],)
     ]
     assert warehouse.published(
         "select kpi_id, freq, time_period, decision, checks, reason, decided_by, sequence from kpi.decisions"
@@ -270,7 +271,7 @@ def test_a_crash_between_decision_and_release_is_completed_by_the_same_decision_
     assert january(warehouse) == ([(-100.0, None, None)] if decision == "release" else [])
     columns = "decision_id, decision, checks, sequence"
     assert warehouse.published(f"select {columns} from kpi.decisions") == [
-        (done.decision_id, decision, ", ".join(done.checks), done.release.sequence)
+        (done.decision_ids[0], decision, ", ".join(done.checks), done.release.sequence)
     ]
     assert verify(Ledger.open(deployment.ledger_path())).unsealed_decisions == 0
 
@@ -397,7 +398,7 @@ def test_a_review_is_recorded_by_the_owner_or_who_decides(warehouse: Warehouse) 
     owned = kpi(owner="owner@example.com")
     warehouse.kpis = [owned]
     done = decide(warehouse, "review", None, by="owner@example.com", reason="target raised")
-    assert done.time_period is None and not done.published
+    assert not done.keys and not done.published
     told = "select decision, time_period, checks, reason, decided_by from kpi.decisions"
     assert warehouse.published(told) == [("review", None, "", "target raised", "owner@example.com")]
     assert [one.state for one in held(warehouse)] == ["decide"]  # it says nothing on held values

@@ -46,7 +46,7 @@ looked_at as (
         and (b.grain = 'week' or p.freq <> 'W') and (b.grain = 'month' or p.freq = 'W' or b.weight <> 'null')
 ),
 found as (
-    select key_no, 'feed ' || feed || ', column ' || column_name || ': ' as place,
+    select key_no, feed, 'feed ' || feed || ', column ' || column_name || ': ' as place,
         -- Of hardly any rows the whole isn't judged, though a member may be.
         sum(figure * n_rows) / greatest(any_value(n_in_all), sum(n_rows)) as figure,
         arg_max(told, figure * n_rows) as told
@@ -60,7 +60,8 @@ select
     coalesce(array_to_string(
         (list(f.place || printf('%.1f %%', 100 * f.figure) || f.told order by f.figure desc)
             filter (f.figure > 0))[:3], '; '
-    ), '') as detail
+    ), '') as detail,
+    arg_max(f.feed, f.figure) as feed
 from planned p
 left join found f using (key_no)
 group by p.key_no

@@ -13,7 +13,7 @@ Level = Literal["flag", "hold"]
 LEVELS: tuple[Level, ...] = ("flag", "hold")
 Figure = Callable[[duckdb.DuckDBPyConnection], pd.DataFrame]
 """Gives a row for each planned key: key_no, figure (what the limits are for: a key passes when figure <= limit),
-applies, and detail (for a reader; may hold figures).
+applies, and detail (for a reader; may hold figures). A check of a feed's rows names in `feed` the one at fault.
 
 It may read the warehouse and the temporary tables of `candidates.py`, `history.py` and `checks/frame.py`. A figure
 that is NULL or NaN where it applies counts as not evaluated, and so does a key without a row.
@@ -24,7 +24,8 @@ that is NULL or NaN where it applies counts as not evaluated, and so does a key 
 class Check:
     """A check: one figure, and the limits above which it flags a value or holds it.
 
-    `sentence` says what is true where it passes. A `fixed` check is what the project promises of every published
+    `sentence` says what is true where it passes, `failing` what is wrong where it doesn't, of the feed at fault or else
+    of the KPI. A `fixed` check is what the project promises of every published
     value, so that a KPI can't set it. Checks of stage 2 know which keys those of stage 1 hold (the table
     `failing_keys`), and those of stage 3 which periods are held by a check that is `by_chance`: one that tells a change
     from chance.
@@ -32,6 +33,7 @@ class Check:
 
     figure: Figure
     sentence: str
+    failing: str
     flag: float | None = None
     hold: float | None = None
     fixed: bool = False

@@ -36,7 +36,8 @@ select
     count(s.feed) > 0 as applies,
     coalesce(string_agg(
         'feed ' || s.feed || ': ' || printf('%.1f %%', 100 * s.share) || ' {told}', '; ' order by s.share desc
-    ) filter (s.share > 0), '') as detail
+    ) filter (s.share > 0), '') as detail,
+    arg_max(s.feed, s.share) as feed
 from planned p
 left join shares s using (key_no)
 group by p.key_no

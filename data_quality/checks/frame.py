@@ -91,7 +91,7 @@ def figures(
 ) -> pd.DataFrame:
     """One row per planned key in the plan's order (`key_no`).
 
-    Columns: key_no, and for each check c: c (its figure), c__applies, c__detail, and for each level its limit
+    Columns: key_no, and for each check c: c (its figure), c__applies, c__detail, c__feed, and for each level its limit
     c__flag and c__hold, NaN where there is none. A check that is off doesn't apply.
     `in_baseline` says which keys are the history that the company started with. `between` are the identities between
     KPIs; `ledger` is None where there is none yet.
@@ -126,6 +126,7 @@ def _columns(
         check.name: computed["figure"],
         f"{check.name}__applies": computed["applies"] & is_made,
         f"{check.name}__detail": computed["detail"],
+        f"{check.name}__feed": computed["feed"],
         **{f"{check.name}__{level}": pd.Series(limit) for level, limit in of_levels.items()},
     }
 
@@ -164,10 +165,11 @@ def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company) -> N
 def _figure(check: Check, connection: duckdb.DuckDBPyConnection, count: int) -> pd.DataFrame:
     """The figure of every key by key_no. One that fails altogether has no value, and so passes nothing."""
     try:
-        table = check.figure(connection)[list(COLUMNS)]
+        found = check.figure(connection)
+        table = found[list(COLUMNS)].assign(feed=found.get("feed"))
     except Exception as error:  # whatever goes wrong, what it would have judged is held; the message may hold values
         logging.getLogger(__name__).error("the check %s could not be made: %s", check.name, type(error).__name__)
-        table = pd.DataFrame({column: [] for column in COLUMNS})
+        table = pd.DataFrame({column: [] for column in (*COLUMNS, "feed")})
     table = table.drop_duplicates("key_no", keep=False).set_index("key_no").reindex(range(count))
     return pd.DataFrame(
         {
@@ -175,6 +177,7 @@ def _figure(check: Check, connection: duckdb.DuckDBPyConnection, count: int) -> 
             # A key that the query lost, or gave twice, is one to which the figure applies and that has none.
             "applies": table["applies"].astype("boolean").fillna(True).astype(bool),
             "detail": table["detail"].astype("object").fillna(""),
+            "feed": table["feed"].astype("object").where(table["feed"].notna(), None),
         }
     )
 

@@ -40,4 +40,6 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "Every value is a number within the bounds of its definition.", hold=0)
+CHECK = Check(
+    figure, "Every value is a number within the bounds of its definition.", "a value is outside its bounds", hold=0
+)

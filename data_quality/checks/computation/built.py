@@ -50,6 +50,7 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 CHECK = Check(
     figure,
     "The newest build has the period's rows, one of them the total, by the definition in force.",
+    "its values could not be computed",
     hold=0,
     fixed=True,
 )

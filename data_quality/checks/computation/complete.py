@@ -13,7 +13,8 @@ select
     case when count(feed) = 0 then 1 else count(why) end as figure,
     true as applies,
     case when count(feed) = 0 then 'no feed of it is known' else coalesce(string_agg(why, '; ' order by feed), '') end
-        as detail
+        as detail,
+    min(feed) filter (why is not null) as feed
 from (
     select
         p.key_no,
@@ -50,5 +51,9 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 CHECK = Check(
-    figure, "Every feed covers the whole period, and the history that the KPI looks back on.", hold=0, fixed=True
+    figure,
+    "Every feed covers the whole period, and the history that the KPI looks back on.",
+    "its data isn't all there yet",
+    hold=0,
+    fixed=True,
 )

@@ -26,4 +26,6 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "The total is of as many observations as a reliable value needs.", flag=0)
+CHECK = Check(
+    figure, "The total is of as many observations as a reliable value needs.", "it rests on few observations", flag=0
+)

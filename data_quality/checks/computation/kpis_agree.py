@@ -51,4 +51,6 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "What must hold between this KPI and others does.", hold=1e-6, stage=2)
+CHECK = Check(
+    figure, "What must hold between this KPI and others does.", "it contradicts another KPI", hold=1e-6, stage=2
+)

@@ -35,4 +35,4 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "No value is missing, unless there is nothing to divide by.", hold=0)
+CHECK = Check(figure, "No value is missing, unless there is nothing to divide by.", "a value is missing", hold=0)

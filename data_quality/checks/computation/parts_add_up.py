@@ -71,4 +71,9 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_LARGER).df()
 
 
-CHECK = Check(figure, "Members add up to the total, and months to their quarter and year.", hold=1e-9)
+CHECK = Check(
+    figure,
+    "Members add up to the total, and months to their quarter and year.",
+    "its parts don't add up to the total",
+    hold=1e-9,
+)

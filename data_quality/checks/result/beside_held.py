@@ -49,4 +49,6 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "No value that is computed from the same days is held.", flag=0, stage=3)
+CHECK = Check(
+    figure, "No value that is computed from the same days is held.", "a value of the same days is held", flag=0, stage=3
+)

@@ -118,6 +118,7 @@ def _surprise_at(
 CHECK = Check(
     figure,
     "The total is where its trend and season lead one to expect it, in robust standard deviations.",
+    "it is far from where its past leads one to expect it",
     flag=3.5,
     hold=5,
     stage=2,

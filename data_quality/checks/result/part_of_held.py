@@ -41,4 +41,10 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "It is no good part of a longer period that is held.", hold=0.2, stage=3)
+CHECK = Check(
+    figure,
+    "It is no good part of a longer period that is held.",
+    "a longer period that it is part of is held",
+    hold=0.2,
+    stage=3,
+)

@@ -128,6 +128,7 @@ def _scores(periods: Periods, earlier: Numbers, now: Numbers, count: float, vouc
 CHECK = Check(
     figure,
     "Each member of a segment has about the share that it had, in robust standard deviations.",
+    "a segment's share is far from the usual one",
     flag=3.5,
     hold=5,
     stage=2,

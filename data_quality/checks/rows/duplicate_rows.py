@@ -16,4 +16,4 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "No more rows than usual are there twice.", flag=0.001, hold=0.02)
+CHECK = Check(figure, "No more rows than usual are there twice.", "rows came twice", flag=0.001, hold=0.02)

@@ -34,4 +34,9 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "No row is dated after its delivery, beyond what is usual.", flag=0.001)
+CHECK = Check(
+    figure,
+    "No row is dated after its delivery, beyond what is usual.",
+    "rows are dated after their delivery",
+    flag=0.001,
+)

@@ -40,4 +40,10 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "No more values than usual are missing in a column that the KPI reads.", flag=0.002, hold=0.02)
+CHECK = Check(
+    figure,
+    "No more values than usual are missing in a column that the KPI reads.",
+    "values are missing",
+    flag=0.002,
+    hold=0.02,
+)

@@ -29,4 +29,4 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "All rows of the feed could be read.", flag=0, hold=0.02)
+CHECK = Check(figure, "All rows of the feed could be read.", "rows could not be read", flag=0, hold=0.02)

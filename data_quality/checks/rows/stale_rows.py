@@ -16,4 +16,9 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "No day repeats an earlier day, unless that is usual for the feed.", hold=0.02)
+CHECK = Check(
+    figure,
+    "No day repeats an earlier day, unless that is usual for the feed.",
+    "a day's rows repeat an earlier day's",
+    hold=0.02,
+)

@@ -16,4 +16,6 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "No day has far fewer rows than its weekday usually has.", flag=0.002, hold=0.02)
+CHECK = Check(
+    figure, "No day has far fewer rows than its weekday usually has.", "rows are missing", flag=0.002, hold=0.02
+)

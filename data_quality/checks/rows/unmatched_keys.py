@@ -98,7 +98,8 @@ select
                 f.feed, f.column_name, 100 * f.figure, f.other, 100 * f.usual
             ) order by f.figure desc
         ) filter (f.figure > 0))[:3], '; '
-    ), '') as detail
+    ), '') as detail,
+    arg_max(f.feed, f.figure) as feed
 from planned p
 left join found f using (key_no)
 group by p.key_no
@@ -142,4 +143,10 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "No more keys than usual lack their row in another feed.", flag=0.002, hold=0.02)
+CHECK = Check(
+    figure,
+    "No more keys than usual lack their row in another feed.",
+    "keys have no match in another feed",
+    flag=0.002,
+    hold=0.02,
+)

@@ -62,7 +62,7 @@ group by feed, column_name
 # Rows gone or repeated concern all that is computed from the feed, a column those that read it.
 _BY_KEY = """
 with found as (
-    select p.key_no, s.figure, s.told
+    select p.key_no, s.feed, s.figure, s.told
     from planned p
     join kpi_feeds k using (kpi_id)
     join judged_states s on s.feed = k.feed
@@ -72,7 +72,8 @@ with found as (
 select p.key_no,
     coalesce(round(max(f.figure), 6), 0) as figure,
     count(f.key_no) > 0 as applies,
-    coalesce(array_to_string((list(f.told order by f.figure desc) filter (f.figure > 0))[:3], '; '), '') as detail
+    coalesce(array_to_string((list(f.told order by f.figure desc) filter (f.figure > 0))[:3], '; '), '') as detail,
+    arg_max(f.feed, f.figure) as feed
 from planned p
 left join found f using (key_no)
 group by p.key_no
@@ -231,6 +232,7 @@ def _usual(states: States, levels: Sequence[Sequence[int]], at: int) -> float | 
 CHECK = Check(
     figure,
     "A feed that comes whole changes no more than it used to from one delivery to the next.",
+    "it changed more than usual at once",
     flag=0.005,
     hold=0.05,
 )

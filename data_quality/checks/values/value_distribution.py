@@ -288,6 +288,7 @@ def named(found: str) -> str:
 CHECK = Check(
     figure,
     "The values of the columns that the KPI reads are spread as in some week or month of the past year.",
+    "values are unlike those of the past year",
     flag=0.005,
     hold=0.05,
     by_chance=True,

@@ -1,0 +1,218 @@
+"""Incidents: failing verdicts that have one reason, which people look at and decide on as one.
+
+How they are grouped: two failing periods of the same or the next week (month, quarter, year) have one reason when a
+check finds fault with a feed that both KPIs read, when one KPI is computed from the other, or when they are computed
+from mostly the same feeds. What is still to come is another reason than a value. A longer period belongs to the
+incident of the shorter ones in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from itertools import chain
+
+from data_quality.checks.registry import CHECKS
+from data_quality.verdict import CheckResult, Key
+from metrics.catalog import Catalog, CatalogKpi
+from metrics.periods import Period, parse
+
+# The checks that only say that something else is held, and those that show beside published values only.
+_DERIVED = ("part_of_held", "beside_held")
+_FAILINGS = {check.name: check.failing for check in CHECKS} | {
+    "closed_period": "the value of a closed period changed",
+    "unexplained_change": "the value changed though nothing newer came",
+    "refactoring": "a changed definition isn't proved to give the same values",
+}
+_STILL_TO_COME = frozenset(check.name for check in CHECKS if check.fixed)
+_SHORTEST_FIRST = ("D", "W", "M", "Q", "A")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A key whose newest verdict fails: `held`, or only flagged. `checks` are those that fail."""
+
+    kpi: CatalogKpi
+    period: Period
+    checks: tuple[CheckResult, ...]
+    held: bool
+
+    @property
+    def key(self) -> Key:
+        """(kpi_id, freq, time_period)."""
+        return self.kpi.kpi_id, self.period.freq, self.period.code
+
+    @cached_property
+    def faulty_feeds(self) -> frozenset[str]:
+        """The feeds whose rows checks find fault with."""
+        return frozenset(check.feed for check in self.checks if check.feed is not None)
+
+    @cached_property
+    def is_still_to_come(self) -> bool:
+        """Whether it fails as its build or data are still to come, rather than for its value."""
+        return any(check.check in _STILL_TO_COME for check in self.checks)
+
+    @cached_property
+    def is_derived(self) -> bool:
+        """Whether it fails only as another value is held."""
+        return all(check.check in _DERIVED for check in self.checks) and bool(self.checks)
+
+    @property
+    def main_check(self) -> CheckResult | None:
+        """The check to name first: one that holds before one that flags, a cause before what follows from it."""
+        order = [*_FAILINGS]
+
+        def rank(check: CheckResult) -> tuple[bool, bool, bool, int]:
+            at = order.index(check.check) if check.check in order else len(order)
+            return not check.holds, check.outcome != "fail", check.check in _DERIVED, at
+
+        return min(self.checks, key=rank, default=None)
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Failures with one reason, in the order of the catalogue and of time. The first named is `lead`.
+
+    The KPI of `lead` is the one that most others of the incident are computed from; it says who may decide.
+    """
+
+    failures: tuple[Failure, ...]
+    lead: Failure
+
+    @property
+    def incident_id(self) -> str:
+        """Such as net_revenue-2016-07: the KPI and the first period of its lead. Any key of it is another name."""
+        return f"{self.lead.kpi.kpi_id}-{self.lead.period.code}"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether anything of it is held, rather than flagged."""
+        return any(one.held for one in self.failures)
+
+    @property
+    def held(self) -> tuple[Failure, ...]:
+        """What of it is held."""
+        return tuple(one for one in self.failures if one.held)
+
+    @property
+    def since(self) -> date:
+        """The first day of its earliest period, of the shortest ones."""
+        shortest = min(_SHORTEST_FIRST.index(one.period.freq) for one in self.failures)
+        return min(one.period.start for one in self.failures if _SHORTEST_FIRST.index(one.period.freq) == shortest)
+
+    @property
+    def until(self) -> date:
+        """The last day of its last period."""
+        return max(one.period.end for one in self.failures)
+
+    @property
+    def kpi_ids(self) -> tuple[str, ...]:
+        """Its KPIs."""
+        return tuple(dict.fromkeys(one.kpi.kpi_id for one in self.failures))
+
+    @property
+    def title(self) -> str:
+        """What is wrong, in words, without a figure."""
+        check = self.lead.main_check
+        if check is None:
+            return f"{self.lead.kpi.name}: held"
+        told = _FAILINGS.get(check.check, f"the check {check.check} fails")
+        return f"Feed {check.feed}: {told}" if check.feed else f"{self.lead.kpi.name}: {told}"
+
+
+def find(failures: Iterable[Failure], catalog: Catalog) -> list[Incident]:
+    """The incidents that the failures make up, worst first: what is held, of key KPIs, and most of it."""
+    # What fails only as another value is held joins that one's incident, and joins no two.
+    by_freq: dict[tuple[bool, str], list[Failure]] = defaultdict(list)
+    for failure in sorted(failures, key=lambda one: one.period.start):
+        by_freq[failure.is_derived, failure.period.freq].append(failure)
+    groups: list[list[Failure]] = []
+    for freq in _SHORTEST_FIRST:
+        groups = _joined(groups, _runs(by_freq[False, freq]))
+    for freq in _SHORTEST_FIRST:
+        groups = _joined(groups, [[one] for one in by_freq[True, freq]])
+    return sorted((incident(group, catalog) for group in groups), key=_worst_first, reverse=True)
+
+
+def of(name: str, incidents: Sequence[Incident]) -> Incident | None:
+    """The incident of that id, or that has the key which the id names; None where there is none."""
+    exact = next((one for one in incidents if one.incident_id == name), None)
+    kpi_id, _, code = name.partition("-")
+    by_key = (one for one in incidents if any((f.kpi.kpi_id, f.period.code) == (kpi_id, code) for f in one.failures))
+    return exact or next(by_key, None)
+
+
+def _joined(groups: list[list[Failure]], runs: Sequence[list[Failure]]) -> list[list[Failure]]:
+    """The groups, each run in the first one that has its days and may have its reason, or by itself."""
+    found = [*groups]
+    for run in runs:
+        home = next((group for group in groups if _overlap(group, run)), None)
+        if home is None:
+            found.append(run)
+        else:
+            home += run
+    return found
+
+
+def _runs(failures: Sequence[Failure]) -> list[list[Failure]]:
+    """Failures of one frequency, in the order of time, grouped: what has one reason and follows on."""
+    runs: list[list[Failure]] = []
+    for failure in failures:
+        touching = [run for run in runs if any(_follows(one, failure) and _alike(one, failure) for one in run)]
+        runs = [run for run in runs if run not in touching]
+        runs.append([*chain.from_iterable(touching), failure])
+    return runs
+
+
+def _follows(earlier: Failure, later: Failure) -> bool:
+    return (later.period.start - earlier.period.end).days <= 1
+
+
+def _overlap(group: Sequence[Failure], run: Sequence[Failure]) -> bool:
+    return any(
+        one.period.start <= other.period.end and other.period.start <= one.period.end and _alike(one, other)
+        for one in group
+        for other in run
+    )
+
+
+def _alike(one: Failure, other: Failure) -> bool:
+    """Whether they may have one reason. Protected KPIs are decided on by themselves."""
+    if one.is_still_to_come != other.is_still_to_come or one.kpi.protected != other.kpi.protected:
+        return False
+    if one.kpi.kpi_id == other.kpi.kpi_id:
+        return True
+    if one.faulty_feeds & set(other.kpi.feeds) or other.faulty_feeds & set(one.kpi.feeds):
+        return True
+    if one.kpi.kpi_id in other.kpi.covers or other.kpi.kpi_id in one.kpi.covers:
+        return True
+    shared = len(set(one.kpi.feeds) & set(other.kpi.feeds))
+    return 2 * shared > min(len(one.kpi.feeds), len(other.kpi.feeds))
+
+
+def incident(group: Sequence[Failure], catalog: Catalog) -> Incident:
+    """The incident that these failures make up, one or more."""
+    place = {kpi.kpi_id: number for number, kpi in enumerate(catalog.kpis)}
+    failures = tuple(
+        sorted(group, key=lambda one: (place[one.kpi.kpi_id], _SHORTEST_FIRST.index(one.period.freq), one.period.start))
+    )
+    covered = Counter(kpi_id for one in {f.kpi.kpi_id: f.kpi for f in failures}.values() for kpi_id in one.covers)
+
+    def rank(one: Failure) -> tuple[bool, bool, int, bool]:
+        return not one.held, one.is_derived, -covered[one.kpi.kpi_id], one.kpi.level != "key"
+
+    return Incident(failures, min(failures, key=rank))
+
+
+def _worst_first(incident: Incident) -> tuple[bool, int, int, date]:
+    counted = incident.held or incident.failures
+    key = len({one.kpi.kpi_id for one in counted if one.kpi.level == "key"})
+    return incident.is_held, key, len(counted), incident.until
+
+
+def failure(catalog: Catalog, key: Key, checks: Sequence[CheckResult], *, held: bool) -> Failure:
+    """The failure of a key, by what the catalogue says of its KPI."""
+    return Failure(catalog.kpi(key[0]), parse(key[2]), tuple(checks), held)

@@ -1,0 +1,115 @@
+"""Incidents: what fails for one reason is one, what fails for several is several."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_quality import incidents
+from data_quality.checks.registry import NAMES
+from data_quality.incidents import Failure, Incident
+from data_quality.verdict import CheckResult
+from metrics.calendar import Calendar
+from metrics.catalog import Catalog, CatalogKpi
+from metrics.company import Objective
+from metrics.periods import Period, parse
+from tests.warehouse_factory import kpi
+
+REVENUE = kpi("revenue", freqs=("W", "M", "Q", "A"))
+GROWTH = kpi("growth", covers=("revenue",), feeds=("orders", "rates"))
+TICKETS = kpi("tickets", feeds=("tickets", "customers"))
+MARGIN = kpi("margin", feeds=("orders", "costs", "customers"))
+PAY = kpi("pay", protected=True, domain="people")
+CATALOG = Catalog(
+    company="Test",
+    reporting_currency="SEK",
+    calendar=Calendar(time_zone="Europe/Stockholm", country="SE", closes_after={"default": 7}),
+    objectives={"growth": Objective(name="Growth", perspective="financial")},
+    kpis=(GROWTH, MARGIN, PAY, REVENUE, TICKETS),
+)
+
+
+def failing(
+    of: CatalogKpi, code: str, check: str = "expected_range", feed: str | None = None, *, held: bool = True
+) -> Failure:
+    severity = "critical" if held else "warning"
+    return Failure(of, parse(code), (CheckResult(check, severity, "fail", 9.0, 5.0, "told", feed),), held)
+
+
+def found(*failures: Failure) -> list[list[str]]:
+    """The keys of each incident."""
+    named = incidents.find(failures, CATALOG)
+    return [sorted(f"{one.kpi.kpi_id} {one.period.code}" for one in incident.failures) for incident in named]
+
+
+def test_weeks_month_and_quarter_of_a_fault_are_one_incident() -> None:
+    codes = ("2026-W27", "2026-W28", "2026-07", "2026-08", "2026-Q3")
+    (one,) = incidents.find([failing(REVENUE, code) for code in codes], CATALOG)
+    assert (one.incident_id, one.since, one.until) == ("revenue-2026-W27", date(2026, 6, 29), date(2026, 9, 30))
+    assert one.title == "Revenue: it is far from where its past leads one to expect it"
+
+
+def test_a_quarter_joins_one_incident_and_never_two() -> None:
+    keys = [failing(REVENUE, code) for code in ("2026-W27", "2026-W36", "2026-Q3")]
+    assert found(*keys) == [["revenue 2026-Q3", "revenue 2026-W27"], ["revenue 2026-W36"]]
+
+
+def test_kpis_of_one_feed_and_those_computed_from_each_other_fail_for_one_reason() -> None:
+    (one,) = incidents.find([failing(GROWTH, "2026-07"), failing(REVENUE, "2026-07")], CATALOG)
+    assert one.lead.kpi is REVENUE  # from which the other one is computed
+    feed = failing(MARGIN, "2026-07", "too_few_rows", "orders")
+    (one,) = incidents.find([feed, failing(REVENUE, "2026-07")], CATALOG)
+    assert one.title == "Feed orders: rows are missing"
+    assert len(found(failing(MARGIN, "2026-07"), failing(TICKETS, "2026-07"))) == 2  # they share customers alone
+    shared = failing(MARGIN, "2026-07", "missing_values", "customers")
+    assert len(found(shared, failing(TICKETS, "2026-07"))) == 1
+
+
+def test_what_is_protected_or_still_to_come_is_an_incident_of_its_own() -> None:
+    assert len(found(failing(PAY, "2026-07"), failing(REVENUE, "2026-07"))) == 2
+    assert len(found(failing(REVENUE, "2026-W30", "complete"), failing(REVENUE, "2026-W29"))) == 2
+
+
+def test_what_fails_as_another_is_held_joins_that_and_binds_no_two() -> None:
+    beside = [failing(REVENUE, code, "beside_held", held=False) for code in ("2026-02",)]
+    assert found(failing(REVENUE, "2026-01"), failing(REVENUE, "2026-W08"), *beside) == [
+        ["revenue 2026-02", "revenue 2026-W08"],
+        ["revenue 2026-01"],
+    ]
+
+
+def test_what_is_held_comes_before_what_is_flagged_and_any_key_names_an_incident() -> None:
+    flagged = [failing(MARGIN, f"2026-0{month}", held=False) for month in range(1, 6)]
+    open_ones = incidents.find([*flagged, failing(TICKETS, "2026-07")], CATALOG)
+    assert [one.is_held for one in open_ones] == [True, False]
+    assert incidents.of("margin-2026-03", open_ones) is open_ones[1]
+    assert incidents.of("margin-2026-07", open_ones) is None and incidents.of("margin", open_ones) is None
+
+
+@st.composite
+def failures(draw: st.DrawFn) -> list[Failure]:
+    keys = draw(st.sets(st.tuples(st.integers(0, 4), st.sampled_from("WMQA"), st.integers(0, 30)), max_size=30))
+    start = {"W": date(2025, 12, 29), "M": date(2026, 1, 1), "Q": date(2026, 1, 1), "A": date(2026, 1, 1)}
+    return [
+        Failure(
+            CATALOG.kpis[of],
+            Period(freq, start[freq]).shift(number),
+            (CheckResult(draw(st.sampled_from(NAMES)), "critical", "fail", None, None, ""),),
+            draw(st.booleans()),
+        )
+        for of, freq, number in sorted(keys)
+    ]
+
+
+@given(failures())
+def test_every_failure_is_in_one_incident_that_its_key_names(given_failures: list[Failure]) -> None:
+    open_ones: list[Incident] = incidents.find(given_failures, CATALOG)
+    assert sorted(one.key for incident in open_ones for one in incident.failures) == sorted(
+        one.key for one in given_failures
+    )
+    for incident in open_ones:
+        assert incidents.of(incident.incident_id, open_ones) is incident
+        assert len({one.kpi.protected for one in incident.failures}) == 1
+        assert incident.lead.held == incident.is_held
