@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import duckdb
+import pyarrow as pa
 
 from data_quality import secret_key
+from data_quality.plan import history, plan
 from data_quality.verdict import Key
 from data_quality.warehouse import has_table
 from metrics.catalog import Catalog
 from metrics.periods import PART_OF_WEEK
+from metrics.quoting import identifier
 
 COLUMNS = {
     "kpi_id": "varchar",
@@ -60,6 +64,46 @@ group by all
 """
 
 
+_AWAITED = pa.schema(
+    [
+        *((name, pa.string()) for name in ("kpi_id", "freq", "time_period")),
+        *((name, pa.date32()) for name in ("period_start", "period_end")),
+    ]
+)
+# A sum of nothing is NULL in SQL.
+_NOTHING_IS = """
+update candidate_rows set obs_value = $value, numerator = $value
+where kpi_id = $kpi_id and obs_value is null and n_obs = 0 and $value is not null
+"""
+# What is summed up to a period without rows is what it was; the twelve months up to it are other ones.
+_EMPTY_PERIODS = """
+insert into candidate_rows by name
+with there as (from kpi.{model} where kpi_id = $kpi_id and freq <> '{part}'),
+told as (
+    select max(definition_hash) as definition_hash, max(batch_id) as batch_id,
+        if(count(n_persons_numerator) > 0, 0, null) as n_persons_numerator,
+        if(count(n_persons_denominator) > 0, 0, null) as n_persons_denominator,
+        count(year_to_date) > 0 as to_date
+    from there
+    having count(distinct (definition_hash, batch_id)) = 1
+),
+totals as (from there where segment = '_T' and member = '_T')
+select a.*, '_T' as segment, '_T' as member, $value::double as obs_value, $value::double as numerator, 0 as n_obs,
+    if(a.freq in ('M', 'Q') and to_date, coalesce((
+        select max_by(year_to_date, period_start) from totals
+        where freq = a.freq and period_start between date_trunc('year', a.period_start) and a.period_start
+    ), $value), null) as year_to_date,
+    if(a.freq in ('M', 'Q') and to_date and $value is not null, coalesce((
+        select sum(obs_value) from totals
+        where freq = a.freq and period_start <= a.period_start
+            and period_start > a.period_start - interval 12 month
+    ), $value), null) as rolling_12_months,
+    told.* exclude (to_date)
+from awaited a cross join told
+where kpi_id = $kpi_id and (kpi_id, freq, time_period) not in (select (kpi_id, freq, time_period) from candidate_rows)
+"""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One key's candidate: its hash (keyed for protected KPIs), and its build and definition where all rows agree."""
@@ -91,11 +135,14 @@ class Loaded:
 def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None = None) -> Loaded:
     """Read the supplied KPIs' tables into temporary tables; with `since` only periods that end on that day or later.
 
+    A KPI's table has no row of a period in which there is nothing. Where the KPI is observable it gets one here, as its
+    `without_rows` says; but not where the whole table is empty, or isn't of one build.
     Of protected KPIs all rows are read, as they tell of each other.
     `candidate_rows` has COLUMNS, `candidate_parts` too: the rows of parts of weeks, which are no candidates but what
     disclosure control has to know. `candidate_keys` has one row per key; `builds` the newest build of each KPI.
     """
     unreadable = _load_rows(connection, catalog, since)
+    _add_empty_periods(connection, catalog, since, unreadable)
     connection.execute(_KEYS)
     builds = newest_builds(connection)
     protected = {kpi.kpi_id for kpi in catalog.kpis if kpi.protected}
@@ -131,6 +178,29 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: d
     connection.execute(f"create or replace temp table candidate_parts as {parts}")
     connection.execute(f"delete {parts}")
     return unreadable
+
+
+def _add_empty_periods(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None, unreadable: Collection[str]
+) -> None:
+    awaited = [
+        {
+            "kpi_id": item.kpi.kpi_id,
+            "freq": item.period.freq,
+            "time_period": item.period.code,
+            "period_start": item.period.start,
+            "period_end": item.period.end,
+        }
+        for item in plan(catalog, *history(catalog))
+        if item.kpi.without_rows and (item.kpi.protected or since is None or item.period.end >= since)
+    ]
+    connection.register("awaited", pa.Table.from_pylist(awaited, _AWAITED))
+    for kpi in catalog.kpis:
+        if kpi.supplied and kpi.without_rows and kpi.kpi_id not in unreadable:
+            given = {"kpi_id": kpi.kpi_id, "value": 0.0 if kpi.without_rows == "zero" else None}
+            connection.execute(_NOTHING_IS, given)
+            connection.execute(_EMPTY_PERIODS.format(model=identifier(kpi.model), part=PART_OF_WEEK), given)
+    connection.unregister("awaited")
 
 
 def newest_builds(connection: duckdb.DuckDBPyConnection) -> dict[str, Build]:

@@ -55,8 +55,9 @@ class CatalogKpi(BaseModel):
     `feeds` are all upstream; `inputs` are, by feed, the raw columns that its values depend on (its adopted segments'
     among them). `covers` are the KPIs whose totals depend on no input but those that its own total depends on.
     `observable_from` is the first day that all its feeds cover, with what it looks back on; None where it isn't
-    supplied. `observable_to` is the last day on which an awaited period may end, as its feeds ended or one is paused
-    (`paused` says which and why); None where they go on.
+    supplied. `without_rows` is what its value is where there is nothing in a period that its feeds cover; None where
+    that can't be told, as of a stock. `observable_to` is the last day on which an awaited period may end, as its feeds
+    ended or one is paused (`paused` says which and why); None where they go on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,6 +101,7 @@ class CatalogKpi(BaseModel):
     contributions: Contributions | None = None
     lookback: str | None
     observable_from: date | None = None
+    without_rows: Literal["zero", "no value"] | None = None
     observable_to: date | None = None
     paused: str | None = None
     matures_after: str | None

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from metrics import clock, dbt_project, reviewed
 from metrics.bases import base_models, inputs_of
@@ -319,6 +320,7 @@ def _entry(company: Company, defined: Defined, adopted: Sequence[Defined]) -> Ca
         contributions=one.contributions,
         lookback=one.lookback,
         observable_from=one.observable_from(max(starts)) if upstream.supplied and starts else None,
+        without_rows=_without_rows(one),
         observable_to=observable_to(company.feeds, upstream.feeds, upstream.event_feeds, definition.matures_after),
         paused=pauses(company.feeds, upstream.feeds),
         matures_after=definition.matures_after,
@@ -328,6 +330,17 @@ def _entry(company: Company, defined: Defined, adopted: Sequence[Defined]) -> Ca
         upper_bound=definition.bounds.upper,
         gate=merged(definition.gate, adoption.gate),
     )
+
+
+def _without_rows(one: KpiPlan) -> Literal["zero", "no value"] | None:
+    """What the KPI is in a period without rows: a count or sum is 0, a share or a quantile is of nothing.
+
+    Of a stock it may be that nobody counted; what looks at earlier periods has rows of theirs.
+    """
+    kind = one.kpi.definition.kind
+    if one.offsets or kind in ("stock", "index"):
+        return None
+    return "zero" if kind in ("flow", "distinct") else "no value"
 
 
 def _catalog(company: Company, entries: list[CatalogKpi], between: tuple[Identity, ...]) -> str:

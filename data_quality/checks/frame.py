@@ -273,9 +273,14 @@ def _terms(identity: Identity) -> list[dict[str, Any]]:
 
 
 def _null_rule(kpi: CatalogKpi) -> str:
-    """When a segment member may lack a value: "no denominator", "no rows" or "never"."""
-    if kpi.kind == "ratio" or kpi.metric_type in ("ratio", "derived"):
+    """When a total or a member may lack a value: "no denominator", "no rows" or "never".
+
+    Where the denominator isn't known, members may, but the total only without rows: "no rows or member".
+    """
+    if kpi.metric_type == "ratio":
         return "no denominator"
+    if kpi.kind == "ratio":
+        return "no rows or member"
     return "no rows" if kpi.kind == "quantile" else "never"
 
 

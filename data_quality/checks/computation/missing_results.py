@@ -11,13 +11,12 @@ _FIGURE = """
 select
     p.key_no,
     case when count(c.kpi_id) > 0 then count(*) filter (
-        c.kpi_id is not null and c.obs_value is null and not (
-            c.segment <> '_T' and case r.null_rule
-                when 'no denominator' then coalesce(c.denominator, 0) = 0
-                when 'no rows' then coalesce(c.n_obs, 0) = 0
-                else false
-            end
-        )
+        c.kpi_id is not null and c.obs_value is null and not case r.null_rule
+            when 'no denominator' then coalesce(c.denominator, 0) = 0
+            when 'no rows or member' then c.segment <> '_T' or coalesce(c.n_obs, 0) = 0
+            when 'no rows' then coalesce(c.n_obs, 0) = 0
+            else false
+        end
     ) end as figure,
     true as applies,
     case when count(*) filter (c.segment = '_T' and c.obs_value is null) > 0 then 'the total has no value'

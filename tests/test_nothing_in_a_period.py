@@ -1,0 +1,113 @@
+"""A count or sum of nothing is 0, and a share of nothing is no value: both are published where the feeds cover it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metrics.catalog import Catalog
+from metrics.company import PROJECT, Company
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, failing, kpi, months
+
+RATIO: dict[str, Any] = {
+    "kind": "ratio",
+    "metric_type": "ratio",
+    "additive_segments": False,
+    "segments": (),
+    "without_rows": "no value",
+}
+SPAN = ("2025-12-01", "2026-02-28")
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.make(tmp_path, monkeypatch)
+
+
+def total(**facts: float | None) -> list[dict[str, Any]]:
+    return [{"segment": "_T", "member": "_T", **facts}]
+
+
+def without(period: str, rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    return {code: row for code, row in rows.items() if code != period}
+
+
+def test_a_sum_without_rows_is_0_and_is_published(warehouse: Warehouse) -> None:
+    rows = without("2026-02", months("2025-12", "2026-02", lambda n: 40.0))
+    rows["2026-01"][0] |= {"year_to_date": 40.0, "rolling_12_months": 80.0}
+    warehouse.add(kpi(without_rows="zero", observable_from=date(2025, 1, 1)), rows)
+    assert warehouse.judge(*SPAN)["revenue", "2026-02"].verdict == "publish"
+    warehouse.publish(*SPAN)
+    of_february = "from kpi.vintages where time_period = '2026-02'"
+    values = "select segment, obs_value, numerator, n_obs, year_to_date, rolling_12_months, obs_status "
+    assert warehouse.published(values + of_february) == [("_T", 0.0, 0.0, 0, 40.0, 80.0, "P")]
+
+
+def test_a_sum_of_no_rows_among_others_is_0_too(warehouse: Warehouse) -> None:
+    """Another metric has rows in the period, so that its row is there, with a sum of nothing."""
+    rows = months("2026-01", "2026-01", lambda n: 40.0)
+    empty = {"n_obs": 0, "obs_value": None, "numerator": None}
+    warehouse.add(kpi(without_rows="zero"), {**rows, "2026-02": [one | empty for one in cells(1, SE=1)]})
+    warehouse.add(
+        kpi("lost", without_rows="zero"), {**rows, "2026-02": [one | {"obs_value": None} for one in cells(1)]}
+    )
+    verdicts = warehouse.judge("2026-01-31", "2026-02-28")
+    assert verdicts["revenue", "2026-02"].verdict == "publish"
+    assert "missing_results" in failing(verdicts["lost", "2026-02"])
+
+
+def test_nothing_to_divide_by_is_published_as_no_value_and_flags_nothing_beside_it(warehouse: Warehouse) -> None:
+    share = total(obs_value=0.5, numerator=2.0, denominator=4.0, n_obs=4)
+    of_nobody = total(denominator=0.0, n_obs=3)
+    warehouse.add(kpi("opening", **RATIO), {"2026-01": share, "2026-02": of_nobody})
+    warehouse.add(kpi("no_rows", **RATIO), {"2026-01": share})
+    warehouse.add(
+        kpi("beside", covers=("opening", "no_rows"), segments=()), months("2026-01", "2026-02", lambda n: 1.0)
+    )
+    verdicts = warehouse.judge("2026-01-31", "2026-02-28")
+    assert {one.kpi_id: one.verdict for one in verdicts.values() if one.time_period == "2026-02"} == dict.fromkeys(
+        ("opening", "no_rows", "beside"), "publish"
+    )
+    warehouse.publish("2026-01-31", "2026-02-28")
+    query = (
+        "select kpi_id, obs_value, obs_status from kpi.vintages where time_period = '2026-02' and kpi_id <> 'beside'"
+    )
+    assert warehouse.published(query) == [("no_rows", None, "O"), ("opening", None, "O")]
+
+
+def test_what_could_be_there_and_is_not_is_held(warehouse: Warehouse) -> None:
+    share = total(obs_value=0.5, numerator=2.0, denominator=4.0, n_obs=4)
+    rows = months("2026-01", "2026-01", lambda n: 1.0)
+    warehouse.feed("late", watermark=date(2026, 2, 27))
+    warehouse.add(kpi("not_covered", without_rows="zero", feeds=("orders", "late")), rows)
+    warehouse.add(kpi("stock", kind="stock", without_rows=None), rows)
+    warehouse.add(kpi("empty", without_rows="zero"))
+    warehouse.add(kpi("two_builds", without_rows="zero"), {**rows, "2025-12": [cells(1)[0] | {"batch_id": "older"}]})
+    warehouse.add(kpi("divides", **RATIO), {"2026-01": share, "2026-02": total(numerator=1.0, denominator=4.0)})
+    of_one = {**RATIO, "metric_type": "simple"}  # 1 - a / b
+    warehouse.add(kpi("of_one", **of_one), {"2026-01": share, "2026-02": total(n_obs=4)})
+    verdicts = warehouse.judge("2026-02-28", "2026-02-28")
+    assert {
+        one.kpi_id: [check.check for check in one.failing if check.outcome == "fail"] for one in verdicts.values()
+    } == {
+        "not_covered": ["complete"],
+        "stock": ["built"],
+        "empty": ["built"],
+        "two_builds": ["built"],
+        "divides": ["missing_results"],
+        "of_one": ["missing_results"],
+    }
+    assert {one.verdict for one in verdicts.values()} == {"hold"}
+
+
+def test_only_what_adds_up_from_nothing_is_0() -> None:
+    catalog = Catalog.read(Company.load(PROJECT / "sample_company"))
+    found = {one.kpi_id: one.without_rows for one in catalog.kpis}
+    assert {found[name] for name in ("net_revenue", "web_sessions", "new_customers")} == {"zero"}
+    assert {found[name] for name in ("cac", "mttr", "turnover_rate", "incident_resolution_time_p50")} == {"no value"}
+    # A stock that nobody counted, and what is compared with another year's rows.
+    assert {found[name] for name in ("headcount", "revenue_growth_yoy")} == {None}
