@@ -12,7 +12,6 @@ from holidays.constants import DE_FACTO, PUBLIC
 from pydantic import Field, ValidationInfo, field_validator
 
 from metrics.errors import did_you_mean
-from metrics.periods import Period
 from metrics.yaml_file import Strict
 
 DEFAULT = "default"
@@ -34,8 +33,8 @@ class Calendar(Strict):
     closes_after: dict[str, int] = Field(
         min_length=1,
         description="How many working days after its end a period closes, by domain of KPIs; `default` holds for"
-        " the domains that aren't named. The closing day itself is still open. Until then values are"
-        " provisional; after it a changed value is held.",
+        " the domains that aren't named. Of a cohort (`matures_after`) it is the end of its window that counts."
+        " The closing day itself is still open. Until then values are provisional; after it a changed value is held.",
     )
 
     @field_validator("time_zone")
@@ -78,13 +77,13 @@ class Calendar(Strict):
         """Whether the day is neither a weekend, nor a holiday, nor one of the company's days off."""
         return _working_days(self.country, self.subdivision, self.days_off).is_working_day(day)
 
-    def closes_on(self, period: Period, group: str) -> date:
-        """The last day on which the period is open for that group of KPIs; that day it still is.
+    def closes_on(self, end: date, group: str) -> date:
+        """The last day on which what ends on a day is open for that group of KPIs; that day it still is.
 
-        It is the nth working day after the period's end, or the period's last day itself where n is 0.
+        It is the nth working day after that end, or the end itself where n is 0.
         """
         days = self.closes_after.get(group, self.closes_after[DEFAULT])
-        return _nth_working_day(self.country, self.subdivision, self.days_off, period.end, days)
+        return _nth_working_day(self.country, self.subdivision, self.days_off, end, days)
 
 
 @lru_cache

@@ -194,8 +194,10 @@ class Catalog(BaseModel):
     identities: tuple[Identity, ...] = ()
 
     def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
-        """The last day on which the period's values of the KPI are provisional; a cohort's window must have closed."""
-        return max(self.calendar.closes_on(period, kpi.domain), kpi.reaches_to(period))
+        """The last day on which the period's values of the KPI are provisional: so many working days after the end of
+        the period, or of a cohort's window.
+        """
+        return self.calendar.closes_on(kpi.reaches_to(period), kpi.domain)
 
     def release_dates(self, first: Mapping[tuple[str, str], date], day: date, last: date) -> list[ReleaseDate]:
         """The closing dates, soonest first, of the periods that are open on a day and end by `last`.

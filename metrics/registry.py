@@ -119,8 +119,8 @@ class Definition(Strict):
     matures_after: str | None = Field(
         default=None,
         pattern=DURATION,
-        description="Of a cohort: how long after the period's end its events count, such as `90 days`. Until then"
-        " the value is provisional.",
+        description="Of a cohort: how long after the period's end its events count, such as `90 days`. The value"
+        " is provisional until then, and for as many working days more as the calendar's `closes_after` says.",
     )
     breaks: tuple[str, ...] = Field(
         default=(),

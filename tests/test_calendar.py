@@ -43,16 +43,16 @@ def sweden(days: int, **facts: Any) -> Calendar:
     ],
 )
 def test_closing_days_that_a_swedish_almanac_gives(period: str, days: int, closes: date) -> None:
-    assert sweden(days).closes_on(parse(period), "people") == closes
+    assert sweden(days).closes_on(parse(period).end, "people") == closes
 
 
 def test_groups_subdivisions_and_own_days_off() -> None:
-    assert sweden(1).closes_on(parse("2026-11"), "finance") == date(2026, 12, 7)
-    assert sweden(1, days_off=(date(2026, 12, 1),)).closes_on(parse("2026-11"), "people") == date(2026, 12, 2)
+    assert sweden(1).closes_on(parse("2026-11").end, "finance") == date(2026, 12, 7)
+    assert sweden(1, days_off=(date(2026, 12, 1),)).closes_on(parse("2026-11").end, "people") == date(2026, 12, 2)
     british = {"time_zone": "Europe/London", "country": "GB", "closes_after": {"default": 1}}
     # The second of January is a holiday in Scotland alone, and of 2024 a Tuesday.
-    assert Calendar(**british, subdivision="ENG").closes_on(parse("2024-W01").shift(-1), "x") == date(2024, 1, 2)
-    assert Calendar(**british, subdivision="SCT").closes_on(parse("2024-W01").shift(-1), "x") == date(2024, 1, 3)
+    assert Calendar(**british, subdivision="ENG").closes_on(parse("2024-W01").shift(-1).end, "x") == date(2024, 1, 2)
+    assert Calendar(**british, subdivision="SCT").closes_on(parse("2024-W01").shift(-1).end, "x") == date(2024, 1, 3)
     # A weekend is the country's: in Egypt Friday and Saturday.
     egypt = Calendar(time_zone="Africa/Cairo", country="EG", closes_after={"default": 1})
     assert not egypt.is_working_day(date(2026, 11, 27)) and egypt.is_working_day(date(2026, 11, 29))
@@ -65,23 +65,24 @@ days = st.dates(date(2000, 1, 1), date(2060, 12, 31))
 def test_a_period_closes_after_that_many_working_days(freq: str, day: date, count: int) -> None:
     calendar = sweden(count)
     period = period_of(freq, day)
-    closes = calendar.closes_on(period, "people")
+    closes = calendar.closes_on(period.end, "people")
     waited = [period.end + timedelta(days=n) for n in range(1, (closes - period.end).days + 1)]
     assert sum(map(calendar.is_working_day, waited)) == count
     assert closes == period.end if count == 0 else calendar.is_working_day(closes)
-    assert closes <= calendar.closes_on(period.next(), "people")
-    assert closes < sweden(count + 1).closes_on(period, "people")
+    assert closes <= calendar.closes_on(period.next().end, "people")
+    assert closes < sweden(count + 1).closes_on(period.end, "people")
 
 
-def test_a_cohort_is_provisional_until_its_window_has_closed() -> None:
+def test_a_cohort_closes_so_many_working_days_after_its_window() -> None:
     cohort = kpi("cohort", matures_after="90 days")
     catalog = Catalog(
         company="Test", reporting_currency="SEK", calendar=warehouse_factory.CALENDAR, objectives={}, kpis=(cohort,)
     )
     january = parse("2026-01")
     assert catalog.closes_on(kpi(), january) == date(2026, 2, 10)
-    assert catalog.closes_on(cohort, january) == date(2026, 5, 1)  # 31 January and 90 days
-    assert catalog.closes_on(kpi(matures_after="3 days"), january) == date(2026, 2, 10)
+    # 31 January and 90 days is 1 May, and seven working days after that is the 12th.
+    assert catalog.closes_on(cohort, january) == date(2026, 5, 12)
+    assert catalog.closes_on(kpi(matures_after="3 days"), january) == date(2026, 2, 12)
     assert later(date(2026, 11, 30), "3 months") == date(2027, 2, 28)
 
 
@@ -182,6 +183,6 @@ def test_the_release_calendar_goes_from_the_first_published_period_to_a_year_on(
     assert finance[-1][0] == "2027-02" and len(finance) == 14
     assert next(row[2] for row in rows if row[1] == "other") == "2026-02"
     cohort = [row[2:] for row in rows if row[1] == "cohort"]
-    assert cohort[0] == ("2025-12", date(2026, 3, 31), "open")
+    assert cohort[:2] == [("2025-11", date(2026, 3, 10), "open"), ("2025-12", date(2026, 4, 13), "open")]
     states = {(row[2], row[4]) for row in rows if row[0] == "people"}
     assert states == {(period, "open") for period, _ in states}
