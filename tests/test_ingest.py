@@ -103,6 +103,45 @@ def test_a_faulty_correction_leaves_the_earlier_version_and_says_so(company: Ing
     assert company.sql(FILES) == [("orders/1.csv", 1, Decimal(5))] and company.sql("FROM raw._set_aside") == []
 
 
+def test_a_stray_file_may_have_rows_only_of_days_that_were_not_complete_before_it_came(company: IngestCompany) -> None:
+    def doubted() -> object:
+        company.run()
+        found = company.sql("SELECT outstanding IS NOT NULL, outstanding_from FROM raw._feeds WHERE feed = 'orders'")
+        return found[0]
+
+    def day(number: int) -> str:
+        return HEADER + f"A{number},2026-11-{number},1\n"
+
+    company.write("orders/README.csv", "what these files are\n")
+    assert doubted() == (True, None)  # nothing was complete without it
+    (company.source / "orders" / "README.csv").unlink()
+    company.write("orders/1.csv", day(18) + "B,2026-11-19,1\n")
+    assert doubted() == (False, None)
+    stray = company.write("orders/README.csv", "what these files are\n")
+    assert doubted() == (True, date(2026, 11, 20))
+    company.write("orders/2.csv", day(20))
+    company.write("orders/README.csv", "what these files are, in other words\n")
+    for _ in range(2):
+        assert doubted() == (True, date(2026, 11, 20))  # it stays of the day on which it came
+    company.write("orders/1.csv", day(18).replace("amount", "amout"))
+    assert doubted() == (True, date(2026, 11, 18))  # a correction may be of all days of what it corrects
+    company.write("orders/1.csv", day(18))
+    assert doubted() == (True, date(2026, 11, 20))
+    stray.unlink()
+    assert doubted() == (False, None)
+
+
+def test_a_file_that_cannot_be_read_by_a_new_declaration_may_be_of_any_day(company: IngestCompany) -> None:
+    company.write("orders/1.csv", DAY1)
+    company.run()
+    company.feed("orders", columns={"order_id": "text", "ordered_at": "timestamp", "amout": "decimal"})
+    company.write("orders/2.csv", DAY1.replace("amount", "amout").replace("A", "B"))
+    company.run()
+    company.feed("orders", columns={"order_id": "integer", "ordered_at": "timestamp", "amount": "decimal"})
+    company.run()
+    assert company.sql("SELECT outstanding IS NULL, outstanding_from FROM raw._feeds") == [(False, None)]
+
+
 def test_a_file_of_which_no_row_can_be_read_replaces_nothing(company: IngestCompany) -> None:
     company.write("orders/1.csv", DAY1)
     company.run()

@@ -257,11 +257,12 @@ def _describe(
     connection.unregister("described")
     connection.execute(
         "create or replace temp table feeds"
-        " (feed varchar, history_from date, grain varchar, watermark date, outstanding varchar, ended date)"
+        " (feed varchar, history_from date, grain varchar, watermark date, outstanding varchar,"
+        " outstanding_from date, ended date)"
     )
     if has_table(connection, "raw", "_feeds"):
         connection.execute(
-            "insert into feeds select feed, history_from, grain, watermark, outstanding, ended"
+            "insert into feeds select feed, history_from, grain, watermark, outstanding, outstanding_from, ended"
             " from raw._feeds left join ended_feeds using (feed)"
         )
 

@@ -29,8 +29,10 @@ CREATE TABLE IF NOT EXISTS raw._files (
     rows_set_aside BIGINT NOT NULL,
     problem VARCHAR,
     same_as VARCHAR,
-    loaded_at TIMESTAMPTZ
+    loaded_at TIMESTAMPTZ,
+    doubts_from DATE
 );
+ALTER TABLE raw._files ADD COLUMN IF NOT EXISTS doubts_from DATE;
 COMMENT ON TABLE raw._files IS
 'The newest version seen of each source file, and (loaded_sha256) the version whose rows are in raw';
 CREATE TABLE IF NOT EXISTS raw._set_aside (
@@ -54,8 +56,10 @@ CREATE TABLE IF NOT EXISTS raw._feeds (
     rows_total BIGINT NOT NULL,
     rows_set_aside BIGINT NOT NULL,
     outstanding VARCHAR,
-    checked_at TIMESTAMPTZ NOT NULL
+    checked_at TIMESTAMPTZ NOT NULL,
+    outstanding_from DATE
 );
+ALTER TABLE raw._feeds ADD COLUMN IF NOT EXISTS outstanding_from DATE;
 COMMENT ON TABLE raw._feeds IS 'One row per feed: how far it is complete, and what could not be taken in';
 """
 
@@ -65,8 +69,9 @@ class KnownFile:
     """A row of raw._files.
 
     `size` (bytes), `modified` and `sha256` are of the newest version seen, `loaded_sha256` and `delivered_at` of the
-    one whose rows are in raw (None: none is). `problem` says why the newest isn't in; `same_as` names the file with
-    the same content that is in instead. `declaration` and `shape` tell under which feed definition it was read.
+    one whose rows are in raw (None: none is). `problem` says why the newest isn't in, and `doubts_from` is the first
+    day that it may have rows of (None: any); `same_as` names the file with the same content that is in instead.
+    `declaration` and `shape` tell under which feed definition it was read.
     """
 
     feed: str
@@ -83,6 +88,7 @@ class KnownFile:
     problem: str | None
     same_as: str | None
     loaded_at: datetime | None
+    doubts_from: date | None = None
 
 
 _TIME = pa.timestamp("us", "UTC")
@@ -90,7 +96,9 @@ _FILE_SCHEMA = pa.schema(
     [
         (
             one.name,
-            {"int": pa.int64(), "str": pa.string(), "datetime": _TIME}[one.type.removesuffix(" | None")],
+            {"int": pa.int64(), "str": pa.string(), "datetime": _TIME, "date": pa.date32()}[
+                one.type.removesuffix(" | None")
+            ],
         )
         for one in fields(KnownFile)
         if isinstance(one.type, str)
@@ -100,7 +108,10 @@ _FILE_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class FeedState:
-    """A row of raw._feeds, but for the time of checking."""
+    """A row of raw._feeds, but for the time of checking.
+
+    What is `outstanding` may have rows of any day from `outstanding_from` on, of any at all where that is None.
+    """
 
     feed: str
     history_from: date
@@ -112,6 +123,7 @@ class FeedState:
     rows_total: int
     rows_set_aside: int
     outstanding: str | None
+    outstanding_from: date | None
 
 
 class Bookkeeping:
@@ -216,6 +228,20 @@ class Bookkeeping:
         )
         for name in ("_asked", "_files", "_whole"):
             self.connection.unregister(name)
+
+    def watermark(self, feed: str) -> date | None:
+        """The last day that the feed was known to cover when it was looked at last; None where nothing was."""
+        found = self.connection.execute("SELECT watermark FROM raw._feeds WHERE feed = ?", [feed]).fetchone()
+        return found[0] if found else None
+
+    def first_day(self, feed: str, file: str, time_column: str) -> date | None:
+        """The first day of which the file has rows in the feed's raw table."""
+        query = (
+            f"SELECT min({identifier(time_column)})::DATE FROM {table_name(feed)}"
+            f" WHERE _source_file = ? AND isfinite({identifier(time_column)})"
+        )
+        (found,) = self.connection.execute(query, [file]).fetchall()[0]
+        return found if isinstance(found, date) else None
 
     def forget(self, feed: str) -> None:
         """Drops the feed's table and what is known of its files, so that all are read again."""

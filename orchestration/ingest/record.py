@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from metrics import clock
@@ -104,7 +104,8 @@ def _record_files(books: Bookkeeping, one: Landed, moment: datetime) -> None:
     known: list[KnownFile] = []
     whole: dict[str, str] = {}
     for file, outcome in _outcomes(one):
-        known.append(_known(plan, file, outcome, moment))
+        doubts_from = _doubts_from(books, plan, file) if outcome.problem else None
+        known.append(_known(plan, file, outcome, moment, doubts_from))
         if outcome.problem:
             whole[file.name] = outcome.problem
         elif outcome.same_as:
@@ -116,7 +117,7 @@ def _record_files(books: Bookkeeping, one: Landed, moment: datetime) -> None:
     taken_in = [file.name for file, outcome in _outcomes(one) if not outcome.problem]
     faulty = [file.name for file, outcome in _outcomes(one) if outcome.problem]
     forgotten = [gone.source_file for gone in plan.gone if not gone.loaded_sha256]
-    known += [replace(gone, problem=None, same_as=None) for gone in plan.gone if gone.loaded_sha256]
+    known += [replace(gone, problem=None, same_as=None, doubts_from=None) for gone in plan.gone if gone.loaded_sha256]
     known += plan.redelivered
     books.replace_set_aside(
         name,
@@ -130,7 +131,26 @@ def _record_files(books: Bookkeeping, one: Landed, moment: datetime) -> None:
         books.record_files(name, known, forgotten)
 
 
-def _known(plan: FeedPlan, file: Delivery, outcome: Outcome, moment: datetime) -> KnownFile:
+def _doubts_from(books: Bookkeeping, plan: FeedPlan, file: Delivery) -> date | None:
+    """The first day of which a file that can't be read may have rows; None where it may be any.
+
+    The days that the feed was known to cover before the file came were complete without it; but for those of which its
+    earlier version has rows.
+    """
+    before = plan.known.get(file.name)
+    if before is not None and before.problem:
+        return before.doubts_from
+    covered = books.watermark(plan.feed.name)
+    if covered is None or plan.anew:
+        return None
+    days = [covered + timedelta(days=1)]
+    time_column = plan.feed.time_column
+    if before is not None and time_column in plan.columns:
+        days += filter(None, [books.first_day(plan.feed.name, file.name, time_column)])
+    return min(days)
+
+
+def _known(plan: FeedPlan, file: Delivery, outcome: Outcome, moment: datetime, doubts_from: date | None) -> KnownFile:
     taken_in = outcome.problem is None and outcome.same_as is None
     seen = KnownFile(
         feed=plan.feed.name,
@@ -147,6 +167,7 @@ def _known(plan: FeedPlan, file: Delivery, outcome: Outcome, moment: datetime) -
         problem=outcome.problem,
         same_as=outcome.same_as,
         loaded_at=moment if taken_in else None,
+        doubts_from=doubts_from,
     )
     before = plan.known.get(file.name)
     if outcome.problem and before is not None:
@@ -187,6 +208,10 @@ def _state(company: Company, books: Bookkeeping, one: Landed, failure: str | Non
         today=clock.today(company.time_zone),
         time_zone=company.time_zone,
     )
+    # A file that isn't recorded, and a feed that can't be read, may be of any day.
+    doubts = {file.source_file: file.doubts_from for file in files if file.problem}
+    since = [doubts.get(name) for name in problems]
+    is_known = failure is None and not one.plan.blocked and None not in since
     state = FeedState(
         feed=feed.name,
         history_from=feed.history_from,
@@ -198,6 +223,7 @@ def _state(company: Company, books: Bookkeeping, one: Landed, failure: str | Non
         rows_total=rows_total,
         rows_set_aside=rows_aside,
         outstanding=joined(said),
+        outstanding_from=min((day for day in since if day), default=None) if is_known else None,
     )
     taken_in = [outcome for _, outcome in outcomes if not outcome.problem and not outcome.same_as]
     report = FeedReport(

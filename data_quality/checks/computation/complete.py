@@ -22,7 +22,9 @@ from (
         case
             when k.feed is null then null
             when f.feed is null then 'feed ' || k.feed || ' was never taken in'
-            when f.outstanding is not null then 'feed ' || k.feed || ' has deliveries that could not be taken in'
+            when f.outstanding is not null and coalesce(f.outstanding_from <= p.last_day, true)
+                then 'feed ' || k.feed || ' has deliveries that could not be taken in'
+                || coalesce(', and may be of any day from ' || f.outstanding_from || ' on', '')
                 || case when r.protected then '' else ': ' || f.outstanding end
             when f.watermark is null then 'feed ' || k.feed || ' has no data'
             when f.history_from is null or p.period_start < f.history_from then 'feed ' || k.feed || ' begins '
