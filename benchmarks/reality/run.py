@@ -28,9 +28,10 @@ from benchmarks.faults import world
 from benchmarks.faults.world import Project
 from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
 from data_quality import decisions, gate, plan
-from data_quality.admission import Held
+from data_quality.incidents import Incident
 from data_quality.release import publish
 from data_quality.verdict import Verdict
+from data_quality.waiting import open_incidents
 from metrics.catalog import Catalog
 from metrics.company import PROJECT, published_path
 from metrics.errors import NyckeltalError
@@ -48,6 +49,7 @@ class Tally:
     verdicts: int = 0
     held: int = 0
     flagged: int = 0
+    incidents: int = 0
     decisions: int = 0
     held_by: Counter[str] = field(default_factory=Counter)
     flagged_by: Counter[str] = field(default_factory=Counter)
@@ -101,6 +103,7 @@ def _counts(tally: Tally) -> dict[str, Any]:
         "verdicts": tally.verdicts,
         "held": tally.held,
         "flagged": tally.flagged,
+        "incidents": tally.incidents,
         "held_by": dict(tally.held_by.most_common()),
         "flagged_by": dict(tally.flagged_by.most_common()),
     }
@@ -110,8 +113,9 @@ def started(company: Lived, folder: Path) -> tuple[Tally, dict[str, int]]:
     """A first run over the whole history: what the gate said, and how many of the expected values were published."""
     last = parse(company.last)
     with moment(company, folder, last) as project:
-        judged, _ = _run(project, last)
-        return Tally().add(judged), compared(company, project.catalog)
+        tally = Tally().add(_run(project, last))
+        tally.incidents = len(open_incidents(project.company, project.catalog))
+        return tally, compared(company, project.catalog)
 
 
 def lived(company: Lived, folder: Path) -> tuple[Tally, int]:
@@ -119,13 +123,20 @@ def lived(company: Lived, folder: Path) -> tuple[Tally, int]:
     month, last = parse(company.first_run), parse(company.last)
     with moment(company, folder, month) as project:
         _run(project, month)
+        known = {failure.key for one in open_incidents(project.company, project.catalog) for failure in one.failures}
     tally, months = Tally(), 0
     while month.code < last.code:
         month, months = month.next(), months + 1
         with moment(company, folder, month) as project:
-            judged, held = _run(project, month)
-            tally.add(judged)
-            tally.decisions += sum(_released(project, one.kpi_id, one.time_period) for one in held)
+            tally.add(_run(project, month))
+            found = open_incidents(project.company, project.catalog)
+            new = [one for one in found if not known & {failure.key for failure in one.failures}]
+            known |= {failure.key for one in found for failure in one.failures}
+            tally.incidents += len(new)
+            tally.decisions += sum(_released(project, one) for one in found if one.is_held)
+            logging.getLogger(__name__).warning(
+                "%s %s: %s", company.name, month.code, [(one.incident_id, one.title, len(one.held)) for one in new]
+            )
     return tally, months
 
 
@@ -164,17 +175,25 @@ def compared(company: Lived, catalog: Catalog) -> dict[str, int]:
 
 def show(console: Console, results: Sequence[Mapping[str, Any]]) -> None:
     """The results as tables: one of all companies, and for each which checks held and flagged."""
-    table = Table("company", "run", "verdicts", "held", "flagged", "decisions", "as expected")
+    table = Table("company", "run", "verdicts", "held", "flagged", "incidents", "decisions", "as expected")
     for result in results:
         first, monthly, expected = result["first_run"], result["monthly"], result["expected"]
         table.add_row(
             result["company"],
             "first",
             *_shares(first),
+            str(first["incidents"]),
             "",
             f"{expected['equal']} of {expected['compared']}",
         )
-        table.add_row("", f"{monthly['months']} months", *_shares(monthly), str(monthly["decisions"]), "")
+        table.add_row(
+            "",
+            f"{monthly['months']} months",
+            *_shares(monthly),
+            str(monthly["incidents"]),
+            str(monthly["decisions"]),
+            "",
+        )
     console.print(table)
     for result in results:
         for run in ("first_run", "monthly"):
@@ -190,20 +209,20 @@ def _shares(counted: Mapping[str, Any]) -> tuple[str, str, str]:
     return f"{counted['verdicts']:,}", f"{held} ({held / whole:.1%})", f"{flagged} ({flagged / whole:.1%})"
 
 
-def _run(project: Project, month: Period) -> tuple[list[Verdict], Sequence[Held]]:
-    """What a run judges: the month, and all that isn't settled. Gives the verdicts, and what is held after it."""
+def _run(project: Project, month: Period) -> list[Verdict]:
+    """What a run judges and publishes: the month, and all that isn't settled. Gives the verdicts."""
     company, catalog = project.company, project.catalog
     judged = gate.judge(company, catalog, month.start, month.end, also=gate.unsettled(catalog))
-    return judged, publish(company, catalog, *plan.history(catalog)).held
+    publish(company, catalog, *plan.history(catalog))
+    return judged
 
 
-def _released(project: Project, kpi_id: str, time_period: str) -> bool:
-    """Let an owner release a value that is held; False where it can't be decided on, as it isn't complete."""
-    by = project.company.roles.deciders(project.catalog.kpi(kpi_id).domain)[0]
+def _released(project: Project, incident: Incident) -> bool:
+    """Let an owner release what an incident holds; False where it can't be decided on, as it isn't complete."""
+    by = project.company.roles.deciders(incident.lead.kpi.domain)[0]
+    said = {"reason": "looked at, and right", "by": by}
     try:
-        decisions.decide(
-            project.company, project.catalog, "release", kpi_id, time_period, reason="looked at, and right", by=by
-        )
+        decisions.settle(project.company, project.catalog, "release", incident.incident_id, **said)
     except NyckeltalError:
         return False
     return True
