@@ -186,14 +186,8 @@ def show(console: Console, results: Sequence[Mapping[str, Any]]) -> None:
             "",
             f"{expected['equal']} of {expected['compared']}",
         )
-        table.add_row(
-            "",
-            f"{monthly['months']} months",
-            *_shares(monthly),
-            str(monthly["incidents"]),
-            str(monthly["decisions"]),
-            "",
-        )
+        counts = (str(monthly[name]) for name in ("incidents", "decisions"))
+        table.add_row("", f"{monthly['months']} months", *_shares(monthly), *counts, "")
     console.print(table)
     for result in results:
         for run in ("first_run", "monthly"):
@@ -220,9 +214,9 @@ def _run(project: Project, month: Period) -> list[Verdict]:
 def _released(project: Project, incident: Incident) -> bool:
     """Let an owner release what an incident holds; False where it can't be decided on, as it isn't complete."""
     by = project.company.roles.deciders(incident.lead.kpi.domain)[0]
-    said = {"reason": "looked at, and right", "by": by}
+    company, catalog, name = project.company, project.catalog, incident.incident_id
     try:
-        decisions.settle(project.company, project.catalog, "release", incident.incident_id, **said)
+        decisions.settle(company, catalog, "release", name, reason="looked at, and right", by=by)
     except NyckeltalError:
         return False
     return True
