@@ -86,6 +86,40 @@ def test_what_a_person_released_may_come_again(warehouse: Warehouse) -> None:
     assert held(warehouse, "2026-02", "2026-02") == []
 
 
+def settled(warehouse: Warehouse, incident_id: str, *, as_new_level: bool = False) -> None:
+    facts: dict[str, Any] = {"reason": "it is so", "by": "controller", "as_new_level": as_new_level}
+    decisions.settle(warehouse.company, warehouse.catalog, "release", incident_id, **facts)
+
+
+@pytest.mark.parametrize("years", [1, 3])
+def test_a_level_that_was_released_as_one_holds_neither_later_nor_earlier_periods(
+    warehouse: Warehouse, years: int
+) -> None:
+    """Of a young company and of one with a season: the range is widened in October, and sales triple."""
+    first = f"{2026 - years}-01"
+    at = 12 * years - 3
+    warehouse.feed("orders", history_from=date(2023, 1, 1))
+    tripled = months(first, "2026-02", lambda n: calm(n) * (1 if n < at else 3 + 0.1 * (n - at)))
+    warehouse.add(kpi(), tripled)
+    assert held(warehouse, first, "2025-10") == ["2025-10"]
+    settled(warehouse, "revenue-2025-10", as_new_level=True)
+    assert warehouse.published("select incident_id, new_level_from from kpi.decisions") == [
+        ("revenue-2025-10", date(2025, 10, 1))
+    ]
+    assert held(warehouse, "2025-11", "2026-02") == []
+    assert held(warehouse, first, "2025-09") == []
+    fell = months(first, "2026-02", lambda n: calm(n) * (1 if n < at or n == at + 4 else 3 + 0.1 * (n - at)))
+    warehouse.add(kpi(definition_hash="def1"), fell)
+    assert held(warehouse, "2026-02", "2026-02") == ["2026-02"]
+
+
+def test_after_a_single_event_that_was_released_a_usual_month_is_usual(warehouse: Warehouse) -> None:
+    warehouse.add(kpi(), months("2025-01", "2026-02", lambda n: calm(n) * (2 if n == 12 else 1)))
+    assert held(warehouse, "2025-01", "2026-01") == ["2026-01"]
+    settled(warehouse, "revenue-2026-01")
+    assert held(warehouse, "2026-02", "2026-02") == []
+
+
 def test_what_was_rejected_is_no_history(warehouse: Warehouse) -> None:
     """Though it passed every check, as the one after it would then."""
     warehouse.add(kpi(), months("2025-01", "2026-02", growing))

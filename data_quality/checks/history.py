@@ -26,6 +26,8 @@ _FORMER = "[" + ", ".join(f"{{'was': '{was}', 'name': '{name}'}}" for was, name 
 # Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
 _HISTORY = f"""
 create or replace temp table releases as from let_through;
+create or replace temp table new_levels as
+select kpi_id, max(new_level_from) as since from let_through where new_level_from is not null group by kpi_id;
 create or replace temp table rejected as select * exclude (decision) from decided where decision = 'reject';
 create or replace temp table released as select * exclude (decision) from decided where decision = 'release';
 create or replace temp table newest_verdicts as
@@ -84,7 +86,12 @@ anti join held using (kpi_id, freq, time_period)
 """
 _DECIDED = pa.schema([(name, pa.string()) for name in ("kpi_id", "freq", "time_period", "decision")])
 _LET_THROUGH = pa.schema(
-    [("kpi_id", pa.string()), ("checks", pa.list_(pa.string())), ("decided_at", pa.timestamp("us", "UTC"))]
+    [
+        ("kpi_id", pa.string()),
+        ("checks", pa.list_(pa.string())),
+        ("decided_at", pa.timestamp("us", "UTC")),
+        ("new_level_from", pa.date32()),
+    ]
 )
 _SEQUENCE = pa.field("sequence", pa.int64())
 
@@ -92,8 +99,8 @@ _SEQUENCE = pa.field("sequence", pa.int64())
 def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidates: Mapping[Key, Candidate]) -> None:
     """Put the history into the temporary table `history`, the keys whose candidate was rejected or released into
     `rejected` and `released`, those that an earlier run held for what their values are into `held_before`, among them
-    those that a check of BY_CHANCE held into `held_by_chance_before`, and the decisions to release that stand into
-    `releases` (kpi_id, checks, decided_at).
+    those that a check of BY_CHANCE held into `held_by_chance_before`, the decisions to release that stand into
+    `releases` (kpi_id, checks, decided_at), and since when a KPI's level is another one into `new_levels`.
 
     Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,
     n_obs, and `vouched`: a decision let it through. Needs the temporary tables of `candidates.py` and of

@@ -84,7 +84,7 @@ def score(periods: Periods, values: Numbers, by_chance: float, vouched: Flags) -
         y, size = np.log(np.append(y[:-1], y[-1] or y[-2] / _NOUGHT)), 1.0
     floor = max(by_chance, _CALM * size)
     z = _seasonal_score(periods, y, floor, vouched)
-    return z if z is not None else _change_score(periods, y, floor)
+    return z if z is not None else _change_score(periods, y, floor, vouched)
 
 
 def chance(values: Numbers, n_obs: float | None) -> float:
@@ -157,8 +157,9 @@ def _season(detrended: Numbers, periods: Periods) -> Numbers:
     return season
 
 
-def _change_score(periods: Periods, y: Numbers, floor: float) -> float | None:
-    """Against earlier changes: the lesser surprise of that on the value before and that on a year ago.
+def _change_score(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> float | None:
+    """Against earlier changes: the least surprise of that on the value before, on the last one before those that a
+    person let through (who may have let through a single event), and on a year ago.
 
     The deviation is at most the change itself. Where most changes are nil, their mean size stands in for the median
     deviation. Until there are enough changes on a year ago, those are held against the scale of the other ones.
@@ -170,6 +171,9 @@ def _change_score(periods: Periods, y: Numbers, floor: float) -> float | None:
         return None
     usual = _spread(earlier) or 1.2533 * float(np.mean(np.abs(earlier)))
     scores = [_relative(min(abs(change - np.median(earlier)), abs(change)), max(usual, floor))]
+    if vouched[-2] and len(calm := np.flatnonzero(~vouched[:-1])):
+        change = float(y[-1] - y[calm[-1]]) / math.sqrt(float(periods.number[-1] - periods.number[calm[-1]]))
+        scores.append(_relative(min(abs(change - np.median(earlier)), abs(change)), max(usual, floor)))
     year_ago = periods.year_ago
     if year_ago[-1] >= 0:
         on_year = y - y[year_ago]

@@ -40,7 +40,7 @@ with candidate as (
 )
 select kpi_id, freq, time_period, coalesce(c.period_start, h.period_start) as period_start,
     c.key_no, d.key_no is not null as doubted, coalesce(h.vouched, false) as vouched,
-    coalesce(l.holds_above, 'infinity'::double) as holds_above, r.unit, r.kind,
+    coalesce(l.holds_above, 'infinity'::double) as holds_above, v.since as new_level_from, r.unit, r.kind,
     [c.obs_value, c.numerator, c.denominator, c.n_obs]::double[4] as now,
     [h.obs_value, h.numerator, h.denominator, h.n_obs]::double[4] as known
 from candidate c
@@ -49,6 +49,7 @@ full join (from history where segment = '_T' and member = '_T' and isfinite(obs_
 join rules r using (kpi_id)
 left join failing_keys d on d.key_no = c.key_no
 left join limits l on l.key_no = c.key_no and l.check_name = 'expected_range'
+left join new_levels v using (kpi_id)
 where coalesce(c.period_start, h.period_start) >= coalesce(r.observable_from, coalesce(c.period_start, h.period_start))
 order by kpi_id, freq, period_start
 """
@@ -63,15 +64,18 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.Found]:
     """Judges the totals of one series."""
-    places = [in_time.Place(*row[2:8]) for row in rows]
-    freq, unit, kind = rows[0][1], rows[0][8], rows[0][9]
-    now, known = (np.array([row[column] for row in rows], dtype=float) for column in (10, 11))
+    places = [in_time.Place(*row[2:9]) for row in rows]
+    freq, unit, kind = rows[0][1], rows[0][9], rows[0][10]
+    now, known = (np.array([row[column] for row in rows], dtype=float) for column in (11, 12))
     periods = in_time.periods(freq, places)
     vouched = np.array([place.vouched for place in places])
     names = _different(now, known)
 
     def look(at: int) -> tuple[float, str] | None:
-        found = [_surprise_at(at, column, name, unit, kind, periods, now, known, vouched) for column, name in names]
+        before = in_time.at_level(freq, places, at, known)
+        if before is None:
+            return None
+        found = [_surprise_at(at, column, name, unit, kind, periods, now, before, vouched) for column, name in names]
         return max((one for one in found if one is not None), key=lambda one: one[0], default=None)
 
     return in_time.judged(freq, places, now, known, look)
@@ -102,7 +106,7 @@ def _surprise_at(
     """The surprise of one number of the period at that place, and its changes; None without history enough."""
     if not np.isfinite(now[at, column]):
         return None
-    counting = np.flatnonzero(np.isfinite(known[:at, column]))
+    counting = np.flatnonzero(np.isfinite(known[:, column]))
     values = np.append(known[counting, column], now[at, column])
     places = np.append(counting, at)
     taken = periods.at(places)

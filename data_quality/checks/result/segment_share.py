@@ -48,13 +48,14 @@ rows as (
     left join judged j using (kpi_id, freq, time_period)
 )
 select i.kpi_id, i.freq, i.time_period, i.period_start, i.key_no, d.key_no is not null as doubted, i.vouched,
-    coalesce(l.holds_above, 'infinity'::double) as holds_above,
+    coalesce(l.holds_above, 'infinity'::double) as holds_above, v.since as new_level_from,
     i.segment, i.is_now, i.member,
     coalesce(if(r.additive, abs(i.obs_value), i.n_obs), 0)::double as amount, i.n_obs_in_all
 from rows i
 join rules r using (kpi_id)
 left join failing_keys d on d.key_no = i.key_no
 left join limits l on l.key_no = i.key_no and l.check_name = 'segment_share'
+left join new_levels v on v.kpi_id = i.kpi_id
 where i.period_start >= coalesce(r.observable_from, i.period_start)
     and (i.kpi_id, i.freq) in (select (kpi_id, freq) from judged)
 order by i.kpi_id, i.freq, i.segment, i.period_start, i.is_now
@@ -64,40 +65,43 @@ order by i.kpi_id, i.freq, i.segment, i.period_start, i.is_now
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The figure of every planned key, of its most shifted member; it applies where there is history enough."""
     amounts = connection.execute(_AMOUNTS).fetchall()
-    series = [list(rows) for _, rows in groupby(amounts, key=lambda row: (row[0], row[1], row[8]))]
+    series = [list(rows) for _, rows in groupby(amounts, key=lambda row: (row[0], row[1], row[9]))]
     return in_time.figure(connection, series, _judged)
 
 
 def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.Found]:
     """Judges one segment of one KPI and frequency."""
-    freq, segment = rows[0][1], rows[0][8]
-    members = sorted({row[10] for row in rows if row[10] is not None})
+    freq, segment = rows[0][1], rows[0][9]
+    members = sorted({row[11] for row in rows if row[11] is not None})
     column = {member: n for n, member in enumerate(members)}
     by_period = [list(some) for _, some in groupby(rows, key=lambda row: row[2])]
     places = []
     now, known = (np.full((len(by_period), len(members)), np.nan) for _ in range(2))
     counts = np.zeros(len(by_period))
     for at, some in enumerate(by_period):
-        places.append(in_time.Place(*some[0][2:8]))
+        places.append(in_time.Place(*some[0][2:9]))
         for table, is_now in ((now, True), (known, False)):
-            found = [row for row in some if row[9] is is_now]
+            found = [row for row in some if row[10] is is_now]
             if found:
                 amounts = np.zeros(len(members))
                 for row in found:
-                    if row[10] is not None:
-                        amounts[column[row[10]]] += row[11]
+                    if row[11] is not None:
+                        amounts[column[row[11]]] += row[12]
                 table[at] = amounts / (amounts.sum() or 1.0)
             if found and is_now:
-                counts[at] = found[0][12] or 0
+                counts[at] = found[0][13] or 0
     periods = in_time.periods(freq, places)
     vouched = np.array([place.vouched for place in places])
 
     def look(at: int) -> tuple[float, str] | None:
-        counting = np.flatnonzero(np.isfinite(known[:at]).any(axis=1))
+        before = in_time.at_level(freq, places, at, known)
+        if before is None:
+            return None
+        counting = np.flatnonzero(np.isfinite(before).any(axis=1))
         if len(counting) < LEVEL_OF[freq] + _FEWEST:
             return None
         taken = periods.at(np.append(counting, at))
-        scores, usual = _scores(taken, known[counting], now[at], counts[at], vouched[counting])
+        scores, usual = _scores(taken, before[counting], now[at], counts[at], vouched[counting])
         worst = int(np.argmax(scores))
         # One that was never there is a cell of the source that nobody has let through yet.
         name = members[worst] if known[counting, worst].any() else "of a new member"
