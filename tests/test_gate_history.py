@@ -99,7 +99,7 @@ def test_a_level_that_was_released_as_one_holds_neither_later_nor_earlier_period
     first = f"{2026 - years}-01"
     at = 12 * years - 3
     warehouse.feed("orders", history_from=date(2023, 1, 1))
-    tripled = months(first, "2026-02", lambda n: calm(n) * (1 if n < at else 3 + 0.1 * (n - at)))
+    tripled = months(first, "2026-02", lambda n: calm(n) * (1 if n < at else 3 + 0.02 * (n - at)))
     warehouse.add(kpi(), tripled)
     assert held(warehouse, first, "2025-10") == ["2025-10"]
     settled(warehouse, "revenue-2025-10", as_new_level=True)
@@ -108,7 +108,7 @@ def test_a_level_that_was_released_as_one_holds_neither_later_nor_earlier_period
     ]
     assert held(warehouse, "2025-11", "2026-02") == []
     assert held(warehouse, first, "2025-09") == []
-    fell = months(first, "2026-02", lambda n: calm(n) * (1 if n < at or n == at + 4 else 3 + 0.1 * (n - at)))
+    fell = months(first, "2026-02", lambda n: calm(n) * (1 if n < at or n == at + 4 else 3 + 0.02 * (n - at)))
     warehouse.add(kpi(definition_hash="def1"), fell)
     assert held(warehouse, "2026-02", "2026-02") == ["2026-02"]
 

@@ -75,7 +75,7 @@ COMPANIES = (
         "ravenstack",
         PROJECT / "tests" / "ravenstack",
         files.together(
-            files.dated("ravenstack/ravenstack_accounts.csv", "signup_date", "%Y-%m-%d"),
+            files.ravenstack_accounts,
             files.dated("ravenstack/ravenstack_subscriptions.csv", "start_date", "%Y-%m-%d", {"end_date": ()}),
             files.dated(
                 "ravenstack/ravenstack_support_tickets.csv",

@@ -80,6 +80,29 @@ def adventureworks_sales(source: Path, goal: Path, day: date) -> None:
         _write(goal / name, (row for row in rows if (written_on(row) or date.min) <= day))
 
 
+def ravenstack_accounts(source: Path, goal: Path, day: date) -> None:
+    """RavenStack's accounts: each since it has left a trace, with its signup date from that day on only.
+
+    Some have tickets and subscriptions of before they signed up, so that they were there.
+    """
+    traces: dict[str, date] = {}
+    for name, column in (("support_tickets", "submitted_at"), ("subscriptions", "start_date")):
+        header, *rows = _rows(source / "ravenstack" / f"ravenstack_{name}.csv")
+        for row in rows:
+            who, happened = row[header.index("account_id")], _day(row[header.index(column)], "%Y-%m-%d")
+            if happened is not None:
+                traces[who] = min(happened, traces.get(who, happened))
+    name = "ravenstack/ravenstack_accounts.csv"
+    header, *accounts = _rows(source / name)
+    signup, account = header.index("signup_date"), header.index("account_id")
+    kept = []
+    for row in accounts:
+        signed_up = _day(row[signup], "%Y-%m-%d") or date.min
+        if min(signed_up, traces.get(row[account], signed_up)) <= day:
+            kept.append([*row[:signup], row[signup] if signed_up <= day else "", *row[signup + 1 :]])
+    _write(goal / name, [header, *kept])
+
+
 def together(*parts: Deliver) -> Deliver:
     """All of those."""
 

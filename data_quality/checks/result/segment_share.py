@@ -20,6 +20,8 @@ from data_quality.checks.series import LEVEL_OF, Flags, Numbers, Periods
 
 # No scale is less: a shift by less than 5 % of all is never more than 5 of them, as small members come and go.
 _CALM = 0.05 / 5
+# Of few observations, so many more or less in a member are chance, whatever the spread was.
+_A_ROW_OR_TWO = 2
 # So many shifts, at least, tell what is usual, and so many of the latest periods.
 _FEWEST = 8
 _MEMORY = 60
@@ -121,11 +123,13 @@ def _scores(periods: Periods, earlier: Numbers, now: Numbers, count: float, vouc
     levels = np.median(np.lib.stride_tricks.sliding_window_view(late, width, axis=0), axis=-1)
     errors = late[width:] - levels[:-1]
     spread = 1.4826 * np.median(np.abs(errors), axis=0)
-    by_chance = np.sqrt(levels[-1] * (1 - levels[-1]) / max(count, 1.0))
+    n = max(count, 1.0)
+    rate = np.clip(levels[-1], min(1 / n, 0.5), 1 - min(1 / n, 0.5))
+    by_chance = np.sqrt(rate * (1 - rate) / n)
     likely = [levels[-1], *earlier[-width:][vouched[-width:]]]
     if (year_ago := periods.year_ago[-1]) >= 0:
         likely.append(earlier[year_ago])
-    apart = np.min(np.abs(now - np.array(likely)), axis=0)
+    apart = np.maximum(np.min(np.abs(now - np.array(likely)), axis=0) - _A_ROW_OR_TWO / n, 0)
     return apart / np.maximum(np.maximum(spread, by_chance), _CALM), levels[-1]
 
 
