@@ -66,7 +66,7 @@ def run(
     terminal = console()  # this very stream, also while the run sends what libraries print elsewhere
     with stage_display.shown(terminal) as stages:
         result = main_job.run(company, first, last, stages)
-    report.run_summary(terminal, company, result, published.newest_totals(result.catalog))
+    report.run_summary(terminal, company, result, published.newest_totals(result.catalog), published.incidents())
 
 
 @app.command()
@@ -230,13 +230,13 @@ def status(as_json: Json = False) -> None:
     catalog = Catalog.read(company)
     releases = published.query("select * from kpi.releases order by sequence desc limit 1")
     rows = published.newest_totals(catalog)
-    held = published.held()
+    incidents = published.incidents()
     overdue = report.overdue_reviews(catalog, published.reviews(), company.time_zone)
     if as_json:
-        found = {"newest": rows, "held": held, "reviews_overdue": overdue}
+        found = {"newest": rows, "held": published.held(), "incidents": incidents, "reviews_overdue": overdue}
         print_json({"release": releases[0] if releases else None, **found})
         return
-    report.status(console(), company, catalog, releases, rows, held, overdue)
+    report.status(console(), company, catalog, releases, rows, incidents, overdue)
 
 
 @app.command()

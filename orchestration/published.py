@@ -124,6 +124,14 @@ def held() -> list[dict[str, Any]]:
     )
 
 
+def incidents() -> list[dict[str, Any]]:
+    """The open incidents: those that hold most come first, and those that only warn last."""
+    return query(
+        """from kpi.incidents where state in ('held', 'flagged')
+           order by state = 'flagged', periods_held desc, since desc, incident_id"""
+    )
+
+
 def waiting(company: Company, catalog: Catalog, *, flagged: bool = False) -> list[Waiting]:
     """What is held, in the catalogue's order, as the newest release says: without new values and the state of feeds.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,7 @@ from rich.text import Text
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import Company, published_path
-from metrics.periods import FREQ_NAMES, Period, parse, period_of
+from metrics.periods import FREQ_NAMES, Period, period_of
 from orchestration.formats import PERIODS, attained, change, number, status_legend, target
 from orchestration.run import RunResult
 from orchestration.stage_display import duration
@@ -46,11 +46,16 @@ GATE_LEGEND = {
     "held": "its newest candidate is held, what was published before stands",
     "released": "published by a decision",
 }
-LONGEST_REASON = 200  # characters of a reason that the summary shows in full
-HELD_SHOWN = 8  # rows of the summary; `kpi held` has them all
+INCIDENTS_SHOWN, KPIS_NAMED = 8, 3  # of the summary; `kpi held` has them all
 
 
-def run_summary(console: Console, company: Company, result: RunResult, rows: Sequence[Mapping[str, Any]]) -> None:
+def run_summary(
+    console: Console,
+    company: Company,
+    result: RunResult,
+    rows: Sequence[Mapping[str, Any]],
+    incidents: Sequence[Mapping[str, Any]],
+) -> None:
     """After a run: what needs a person, each KPI's newest value, what was published, and how to ask for values."""
     command = sys.argv[0] if Path(sys.argv[0]).name == "kpi" else "kpi"
     refused = {one.key for one in result.release.held}
@@ -60,7 +65,7 @@ def run_summary(console: Console, company: Company, result: RunResult, rows: Seq
     }
     console.print()
     _faults(console, result)
-    print_held(console, [(one.kpi_id, one.time_period, one.reason) for one in result.release.held])
+    print_incidents(console, incidents)
     print_newest(console, company, result.catalog, rows, verdicts)
     release = result.release
     if release.release_id:
@@ -86,11 +91,11 @@ def status(
     catalog: Catalog,
     releases: Sequence[Mapping[str, Any]],
     rows: Sequence[Mapping[str, Any]],
-    held: Sequence[Mapping[str, Any]],
+    incidents: Sequence[Mapping[str, Any]],
     overdue: Mapping[str, date],
 ) -> None:
     """What the gate holds, which reviews are overdue, what isn't awaited, the newest values and release."""
-    print_held(console, [(row["kpi_id"], row["time_period"], row["reason"]) for row in held])
+    print_incidents(console, incidents)
     if overdue:
         listed = ", ".join(f"{kpi_id} (since {day})" for kpi_id, day in overdue.items())
         reminder = styled(("Reviews overdue:", "yellow"), f" {listed}. `kpi review` records a review.")
@@ -295,29 +300,32 @@ def print_catalog(console: Console, catalog: Catalog) -> None:
     print_with_notes(console, columns, rows, title=f"{catalog.company}: {len(catalog.kpis)} KPIs")
 
 
-def print_held(console: Console, held: Sequence[tuple[str, str, str]]) -> None:
-    """What is held, the newest first: a row for each KPI and check that holds, from (KPI id, period, reason)."""
-    if not held:
-        console.print(styled(("Nothing is held back.", "green")))
-        console.print()
-        return
-    newest_first = sorted(held, key=lambda one: parse(one[1]).end, reverse=True)
-    periods: dict[tuple[str, str], list[str]] = defaultdict(list)
-    newest: dict[tuple[str, str], str] = {}
-    for kpi_id, period, reason in newest_first:
-        kind = (kpi_id, reason.partition(":")[0])
-        periods[kind].append(period)
-        newest.setdefault(kind, reason)
+def print_incidents(console: Console, incidents: Sequence[Mapping[str, Any]]) -> None:
+    """What waits for a decision, a row for each incident that holds something, from rows of `kpi.incidents`."""
+    held = [one for one in incidents if one["state"] == "held"]
+    flagged = len(incidents) - len(held)
     rows: list[tuple[list[Cell], str]] = []
-    for kind, codes in periods.items():
-        first, *others = [newest[kind]] if len(newest[kind]) <= LONGEST_REASON else newest[kind].split("; ")
-        rows.append(([kind[0], _shortened(codes)], first + (f" (and {len(others)} more)" if others else "")))
-    kpis = len({kpi_id for kpi_id, _, _ in held})
-    title = f"Held back: {len(held):,} period{'s' * (len(held) != 1)} of {kpis} KPI{'s' * (kpis != 1)}"
-    print_with_notes(console, [Column("KPI"), Column("periods", wraps=True)], rows[:HELD_SHOWN], title=title)
-    more = len(rows) - HELD_SHOWN
-    rest = f"And {more} more rows like these. " if more > 0 else ""
-    console.print(f"{rest}`kpi held` shows them all, the evidence, and what can be decided.", style="dim")
+    for one in held[:INCIDENTS_SHOWN]:
+        kpis = one["kpis"].split(", ")
+        named = (
+            one["kpis"]
+            if len(kpis) <= KPIS_NAMED
+            else f"{', '.join(kpis[:KPIS_NAMED])} and {len(kpis) - KPIS_NAMED} more"
+        )
+        rows.append(([one["incident_id"], f"{one['since']}", f"{one['periods_held']:,}", named], one["title"]))
+    if rows:
+        periods = sum(one["periods_held"] for one in held)
+        title = f"Held back: {len(held):,} incident{'s' * (len(held) != 1)}, {periods:,} period{'s' * (periods != 1)}"
+        columns = [Column("incident"), Column("since"), number_column("periods"), Column("KPIs", wraps=True)]
+        print_with_notes(console, columns, rows, title=title)
+        more = len(held) - len(rows)
+        rest = f"And {more:,} more. " if more > 0 else ""
+        console.print(f"{rest}`kpi held` shows the values and what can be decided.", style="dim", highlight=False)
+    else:
+        console.print(styled(("Nothing is held back.", "green")))
+    if flagged:
+        told = f"{flagged:,} incident{'s' * (flagged != 1)} only warn{'s' * (flagged == 1)}: `kpi held --flags`."
+        console.print(told, style="dim", highlight=False)
     console.print()
 
 
@@ -330,8 +338,3 @@ def _faults(console: Console, result: RunResult) -> None:
         if feed.rows_set_aside:
             rows = f" {feed.rows_set_aside:,} rows set aside (raw._set_aside says why)"
             console.print(styled((f"Feed {feed.feed}:", "yellow"), rows))
-
-
-def _shortened(periods: Iterable[str]) -> str:
-    ordered = list(periods)
-    return ", ".join(ordered) if len(ordered) <= 4 else f"{', '.join(ordered[:3])} … {ordered[-1]} ({len(ordered)})"
