@@ -126,7 +126,7 @@ def test_the_summary_of_a_run_counts_its_new_values_and_what_it_judged(
     newer = replace(done, release_id="r", sequence=7, appended_observations=1)
     out = io.StringIO()
     result = RunResult(copied.catalog, (), {}, tuple(verdicts.values()), newer, {"gate": 1.0})
-    report.run_summary(PlainConsole(file=out, width=100), copied.company, result, [])
+    report.run_summary(PlainConsole(file=out, width=100), copied.company, result, [], [])
     assert len(verdicts) == 2 and "Release 7: 1 new value; 2 periods judged. It took" in words(out.getvalue())
 
 

@@ -80,7 +80,7 @@ def main() -> None:
     logging.disable(logging.INFO)
     chosen = [company for company in COMPANIES if given.company is None or company.name in given.company]
     results = [result_of(company) for company in chosen]
-    show(Console(), results)
+    show(Console(width=120), results)
     if given.company is None or given.out != RESULTS:
         given.out.write_text(json.dumps({"companies": results}, indent=1) + "\n", encoding="utf-8")
 
