@@ -56,6 +56,8 @@ def held(
     """
     company = Company.load()
     catalog = Catalog.read(company)
+    if name is not None and "-" not in name:
+        catalog.kpi(name)
     from data_quality import evidence, incidents, waiting
     from orchestration import decide_report, published
 
@@ -65,12 +67,12 @@ def held(
             found = waiting.waiting(company, catalog, flagged=True)
             grouped = incidents.find(waiting.failures(found, catalog), catalog)
             if name is not None:
-                shown = _named(name, catalog, grouped)
+                shown = _named(name, grouped)
                 behind = [evidence.gather(company, catalog, one) for one in shown] if not as_json else None
     except Busy:
         found = published.waiting(company, catalog, flagged=True)
         grouped = incidents.find(waiting.failures(found, catalog), catalog)
-        shown = _named(name, catalog, grouped) if name is not None else None
+        shown = _named(name, grouped) if name is not None else None
         console(stderr=True).print(f"A run is going on. {decide_report.AS_RELEASED}", soft_wrap=True)
     listed = [one for one in (grouped if shown is None else shown) if shown is not None or flags or one.is_held]
     by_key = {(one.kpi_id, one.freq, one.time_period): one for one in found}
@@ -87,8 +89,8 @@ def held(
         decide_report.overview(console(), catalog, listed, by_key, others=len(grouped) - len(listed))
 
 
-def _named(name: str, catalog: Catalog, grouped: Sequence[Incident]) -> list[Incident]:
-    """The incident of that id, or those of the KPI. Raises NyckeltalError when it is neither."""
+def _named(name: str, grouped: Sequence[Incident]) -> list[Incident]:
+    """The incident of that id, or those of the KPI. Raises NyckeltalError for an id of none."""
     from data_quality import incidents
 
     one = incidents.of(name, grouped)
@@ -99,8 +101,7 @@ def _named(name: str, catalog: Catalog, grouped: Sequence[Incident]) -> list[Inc
         raise NyckeltalError(
             f"no incident '{name}' is open{did_you_mean(name, known)}", expected="see `kpi held --flags`"
         )
-    kpi = catalog.kpi(name)
-    return [incident for incident in grouped if kpi.kpi_id in incident.kpi_ids]
+    return [incident for incident in grouped if name in incident.kpi_ids]
 
 
 @app.command()
