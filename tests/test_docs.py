@@ -65,7 +65,8 @@ def test_pages_tell_what_was_found(warehouse: Warehouse, monkeypatch: pytest.Mon
     assert 'href="staff.html"' in (folder / "index.html").read_text()
     revenue = text(folder / "revenue.html")
     assert "1 held , 0 released , 0 flagged , 1 passed" in revenue
-    assert "Within bounds: Every value is a number within its KPI's bounds 1 unexpected values found" in revenue
+    assert "✗ bounds Every value is a number within the bounds of its definition. 2026-02 held: bounds" in revenue
+    assert re.search(r"no upper bound[^✗✓]* 2 1 [✗✓]", revenue)  # of two periods one fails
     assert "2026-02 held: bounds (2, limit 0): 2 values outside 0.0 to no upper bound" in revenue
     people = text(folder / "staff.html")
     assert "2026-02 held: bounds: fails; figures of a protected KPI stay in the warehouse" in people

@@ -130,7 +130,7 @@ def lived(company: Lived, folder: Path) -> tuple[Tally, int]:
         with moment(company, folder, month) as project:
             tally.add(_run(project, month))
             found = open_incidents(project.company, project.catalog)
-            new = [one for one in found if not known & {failure.key for failure in one.failures}]
+            new = [one for one in found if not known & {failure.key for failure in one.held or one.failures}]
             known |= {failure.key for one in found for failure in one.failures}
             tally.incidents += len(new)
             tally.decisions += sum(_released(project, one) for one in found if one.is_held)

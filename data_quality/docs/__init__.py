@@ -1,7 +1,8 @@
-"""Great Expectations' Data Docs of the gate's newest verdicts: a page for each KPI, and one that lists them.
+"""What Great Expectations says of the gate's newest verdicts, as pages: one for each KPI, and one that lists them.
 
-They are rendered by Great Expectations, but within a page of our own: its own ones load styles and scripts from nine
-hosts, so they can't be read without a network, and tell those hosts who reads. Of protected KPIs there are outcomes.
+It judges what is shown; the pages are our own. Its Data Docs load styles and scripts from nine hosts, so that they
+can't be read without a network and tell those hosts who reads, and speak of rows where a reader wants periods. Of
+protected KPIs there are outcomes.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import math
 import shutil
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from jinja2 import Environment, FileSystemLoader
 
 from data_quality import admission, expectations, offer, warehouse
 from data_quality.checks.registry import CHECKS
@@ -29,12 +32,6 @@ from metrics.errors import NyckeltalError
 from metrics.text import one_line, visible
 
 _TEMPLATES = Path(__file__).parent
-_ESCAPED = ("index.j2", "page.j2")
-# Great Expectations escapes some of the texts that it gets, and replaces `$names` in others. So characters that mean
-# something to HTML or to it pass through it as characters without a meaning, and become HTML's entities after it.
-_SPECIAL = "<>&\"'$`"
-_STAND_INS = {ord(special): chr(0xE000 + place) for place, special in enumerate(_SPECIAL)}
-_ENTITIES = {ord(stand_in): f"&#{special};" for special, stand_in in _STAND_INS.items()}
 _ANSWERS = {"hold": "released", "publish_flagged": "flagged", "publish": "passed"}
 
 
@@ -57,6 +54,16 @@ class Page:
     newest: str
 
 
+@dataclass(frozen=True)
+class LookedAt:
+    """A check on a KPI's page: what it expects, of how many periods it was made, and what was found where it fails."""
+
+    name: str
+    sentence: str
+    periods: int
+    failing: tuple[str, ...]
+
+
 def write(company: Company, catalog: Catalog) -> Path:
     """Write the docs of what was judged last into the data folder's `docs/`, in place of earlier ones; its first page.
 
@@ -77,7 +84,7 @@ def write(company: Company, catalog: Catalog) -> Path:
             pages.append(page)
             (draft / page.file).write_text(_page(catalog, page, judged), encoding="utf-8")
     facts = {"pages": pages, "company": catalog.company, "written": clock.now()}
-    (draft / "index.html").write_text(_view().env.get_template("index.j2").render(**facts), encoding="utf-8")
+    (draft / "index.html").write_text(_templates().get_template("index.j2").render(**facts), encoding="utf-8")
     shutil.rmtree(goal, ignore_errors=True)
     draft.replace(goal)
     return goal / "index.html"
@@ -100,23 +107,22 @@ def _judged(company: Company, catalog: Catalog) -> dict[str, list[Judged]]:
 
 
 def _page(catalog: Catalog, page: Page, judged: Sequence[Judged]) -> str:
-    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-
     frame = _frame(judged)
-    sentences = {
-        check.name: f"{check.name.replace('_', ' ').capitalize()}: {check.sentence}"
-        for check in CHECKS
-        if frame[f"{check.name}__limit"].notna().any()
-    }
+    sentences = {check.name: check.sentence for check in CHECKS if frame[f"{check.name}__limit"].notna().any()}
     result = expectations.validate(page.kpi.name, frame, sentences, ["found"])
-    document = ValidationResultsPageRenderer(run_info_at_end=True).render(result).to_json_dict()
-    # The first section tells of the suite and of Python objects.
-    sections = document["sections"][1:2]
+    checks = [_looked_at(one, sentences) for one in result.results]
     judged_at = max(one.verdict.judged_at for one in judged)
     held = [one for one in judged if one.answer == "held"]
-    facts = {"page": page, "company": catalog.company, "judged_at": judged_at, "held": held}
-    html = str(_view().render({**document, "sections": sections}, "page.j2", **facts))
-    return html.replace("\n, ", "\n").translate(_ENTITIES)  # it puts commas between the rows that have the same figure
+    checks.sort(key=lambda one: -len(one.failing))
+    facts = {"page": page, "company": catalog.company, "judged_at": judged_at, "held": held, "checks": checks}
+    return _templates().get_template("page.j2").render(**facts)
+
+
+def _looked_at(result: Any, sentences: Mapping[str, str]) -> LookedAt:
+    """What an expectation's result says: which of the periods aren't as expected."""
+    name, found = result.expectation_config.meta["limit"], result.result
+    failing = tuple(str(row["found"]) for row in found.get("unexpected_index_list") or ())
+    return LookedAt(name, sentences[name], found["element_count"] - found["missing_count"], failing)
 
 
 def _frame(judged: Sequence[Judged]) -> pd.DataFrame:
@@ -125,7 +131,7 @@ def _frame(judged: Sequence[Judged]) -> pd.DataFrame:
     for one in judged:
         failing = "; ".join(f"{result.check}{_figures(result)}: {result.detail}" for result in one.verdict.failing)
         finding = one_line(f"{one.verdict.time_period} {one.answer}: {failing}")
-        row: dict[str, Any] = {"found": f"{finding.translate(_STAND_INS)}\n"}
+        row: dict[str, Any] = {"found": finding}
         for result in one.verdict.checks:
             row[result.check], row[f"{result.check}__limit"] = _figure_and_limit(result)
         rows.append(row)
@@ -146,20 +152,11 @@ def _figure_and_limit(result: CheckResult) -> tuple[float, float]:
     return result.figure, result.limit
 
 
-def _view() -> Any:
-    from great_expectations.render.view import DefaultJinjaPageView
-    from jinja2 import ChoiceLoader, FileSystemLoader
-
-    class View(DefaultJinjaPageView):  # type: ignore[misc]
-        """Great Expectations' blocks within our pages, in which every text is escaped."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.env.loader = ChoiceLoader([FileSystemLoader(_TEMPLATES), self.env.loader])
-            self.env.autoescape = lambda template: template in _ESCAPED
-            self.env.finalize = lambda value: visible(value) if type(value) is str else value
-
-        def _validate_document(self, document: Any) -> None:
-            """It has the sections that we chose."""
-
-    return View()
+@cache
+def _templates() -> Environment:
+    """The pages' templates, in which every text is escaped and shown as it is."""
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+    )
