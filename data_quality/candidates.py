@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from data_quality import secret_key
+from data_quality import contents, secret_key
 from data_quality.verdict import Key
 from data_quality.warehouse import has_table
 from metrics.catalog import Catalog
@@ -97,7 +97,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | 
     """
     unreadable = _load_rows(connection, catalog, since)
     connection.execute(_KEYS)
-    builds = newest_builds(connection)
+    builds = newest_builds(connection) | _edited_builds(connection, catalog)
     protected = {kpi.kpi_id for kpi in catalog.kpis if kpi.protected}
     key = secret_key.require(connection) if protected else b""
     candidates = {}
@@ -131,6 +131,19 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: d
     connection.execute(f"create or replace temp table candidate_parts as {parts}")
     connection.execute(f"delete {parts}")
     return unreadable
+
+
+def _edited_builds(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, Build]:
+    """The builds that are no longer good, as the KPI's table has other rows than they wrote; `builds` says so, too."""
+    edited = [kpi for kpi in catalog.kpis if kpi.supplied and contents.is_edited(connection, ("kpi", kpi.model))]
+    for kpi in edited:
+        connection.execute(
+            "update builds set ok = false, reason = $reason where kpi_id = $kpi_id",
+            {"reason": f"kpi.{kpi.model} has other rows than the build wrote: run again", "kpi_id": kpi.kpi_id},
+        )
+    names = [kpi.kpi_id for kpi in edited]
+    rows = connection.execute("from builds where list_contains($names, kpi_id)", {"names": names}).fetchall()
+    return {kpi_id: Build(*facts) for kpi_id, *facts in rows}
 
 
 def newest_builds(connection: duckdb.DuckDBPyConnection) -> dict[str, Build]:
