@@ -15,12 +15,20 @@ from data_quality.warehouse import has_table
 from metrics.quoting import identifier, literal
 
 _TABLE = "create table if not exists kpi._contents (relation varchar, content varchar)"
+_CONTENT = f"concat_ws(' ', '{duckdb.__version__}', count(*), coalesce(sum(_hash), 0))"
 Relation = tuple[str, str]  # schema and table
 
 
-def of_files(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[str | None, str]:
-    """The content of the rows in the feed's raw table, by source file."""
-    return dict(_contents(connection, ("raw", feed), "_source_file"))
+def of_files(
+    connection: duckdb.DuckDBPyConnection, feed: str, files: Iterable[str] | None = None
+) -> dict[str | None, str]:
+    """The content of the rows in the feed's raw table, by source file: of those files, or of all."""
+    relation = ("raw", feed)
+    select = f"select _source_file, {_CONTENT} from {_with_hashes(connection, relation)}"
+    if files is None:
+        return dict(connection.execute(f"{select} group by all").fetchall())
+    some = f"{select} where list_contains(?::varchar[], _source_file) group by all"
+    return dict(connection.execute(some, [list(files)]).fetchall())
 
 
 def edited_files(connection: duckdb.DuckDBPyConnection, feed: str) -> list[str]:
@@ -62,24 +70,19 @@ def _differs(known: str | None, now_there: str | None) -> bool:
 
 
 def _content(connection: duckdb.DuckDBPyConnection, relation: Relation) -> str:
-    (row,) = _contents(connection, relation, "null")
-    return row[1]
+    ((content,),) = connection.execute(f"select {_CONTENT} from {_with_hashes(connection, relation)}").fetchall()
+    return str(content)
 
 
-def _contents(connection: duckdb.DuckDBPyConnection, relation: Relation, group: str) -> list[tuple[str | None, str]]:
+def _with_hashes(connection: duckdb.DuckDBPyConnection, relation: Relation) -> str:
+    """The table with a hash of each row, `_hash`, as SQL."""
     # NULL counts for nothing, as a new column changes no row that lacks it. Sums of such small numbers don't overflow.
     cells = [
         f"if({column} is null, 0, hash({literal(name)}, {column}) >> 24)"
         for name in _columns(connection, relation)
         for column in [identifier(name)]
     ]
-    table = ".".join(map(identifier, relation))
-    groups = "" if group == "null" else f" group by {group}"
-    return connection.execute(
-        f"select {group}, concat_ws(' ', $version::varchar, count(*), coalesce(sum(hash({' + '.join(cells)})), 0))"
-        f" from {table}{groups}",
-        {"version": duckdb.__version__},
-    ).fetchall()
+    return f"(select *, hash({' + '.join(cells)}) as _hash from {'.'.join(map(identifier, relation))})"
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, relation: Relation) -> list[str]:

@@ -163,7 +163,7 @@ class FeedFile(Strict):
     feeds: dict[FeedName, FeedSpec] = Field(
         min_length=1,
         description="The feeds, by name: letters a to z, digits and `_`, beginning with a letter; no name that"
-        " Windows reserves (`con`, `aux`, `nul`).",
+        " Windows reserves (`con`, `aux`, `nul`), nor `null`, `true` or `false`.",
     )
 
 

@@ -187,7 +187,7 @@ class Bookkeeping:
         wanted = {*read, *(name for name, one in known.items() if not contents.is_comparable(one.content))}
         wanted &= {name for name, one in known.items() if one.rows_loaded}
         if wanted:
-            now_there = contents.of_files(self.connection, feed)
+            now_there = contents.of_files(self.connection, feed, wanted)
             self.record_files(feed, [replace(known[name], content=now_there.get(name)) for name in sorted(wanted)])
 
     def replace_set_aside(
