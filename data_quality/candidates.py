@@ -14,7 +14,7 @@ from datetime import date, datetime
 import duckdb
 import pyarrow as pa
 
-from data_quality import secret_key
+from data_quality import contents, secret_key
 from data_quality.plan import history, plan
 from data_quality.verdict import Key
 from data_quality.warehouse import has_table
@@ -144,7 +144,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | 
     unreadable = _load_rows(connection, catalog, since)
     _add_empty_periods(connection, catalog, since, unreadable)
     connection.execute(_KEYS)
-    builds = newest_builds(connection)
+    builds = newest_builds(connection) | _edited_builds(connection, catalog)
     protected = {kpi.kpi_id for kpi in catalog.kpis if kpi.protected}
     key = secret_key.require(connection) if protected else b""
     candidates = {}
@@ -201,6 +201,19 @@ def _add_empty_periods(
             connection.execute(_NOTHING_IS, given)
             connection.execute(_EMPTY_PERIODS.format(model=identifier(kpi.model), part=PART_OF_WEEK), given)
     connection.unregister("awaited")
+
+
+def _edited_builds(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, Build]:
+    """The builds that are no longer good, as the KPI's table has other rows than they wrote; `builds` says so, too."""
+    edited = [kpi for kpi in catalog.kpis if kpi.supplied and contents.is_edited(connection, ("kpi", kpi.model))]
+    for kpi in edited:
+        connection.execute(
+            "update builds set ok = false, reason = $reason where kpi_id = $kpi_id",
+            {"reason": f"kpi.{kpi.model} has other rows than the build wrote: run again", "kpi_id": kpi.kpi_id},
+        )
+    names = [kpi.kpi_id for kpi in edited]
+    rows = connection.execute("from builds where list_contains($names, kpi_id)", {"names": names}).fetchall()
+    return {kpi_id: Build(*facts) for kpi_id, *facts in rows}
 
 
 def newest_builds(connection: duckdb.DuckDBPyConnection) -> dict[str, Build]:

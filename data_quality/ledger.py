@@ -160,7 +160,11 @@ class Ledger:
         """
         found = ledger_tables.find_all(root, SCHEMAS)
         if not make and any(table is None for table in found.values()):
-            raise NyckeltalError("there is no ledger here; `kpi run` makes it, NYCKELTAL_LEDGER says where", file=root)
+            problem = (
+                "there is no ledger here, where NYCKELTAL_LEDGER says; if there was one, restore it from a backup"
+                " (docs/recovery.md), else `kpi run` makes the first"
+            )
+            raise NyckeltalError(problem, file=root)
         tables: dict[str, DeltaTable] = {}
         for name, schema in SCHEMAS.items():
             table = found[name] or ledger_tables.make(ledger_tables.location(root, name), schema)

@@ -120,6 +120,14 @@ def review(company: Company, planned: CompanyPlan) -> Record:
     return reviewed.with_new(record, currents)
 
 
+def unreviewed(company: Company, planned: CompanyPlan) -> list[str]:
+    """The KPIs whose definition changed under the same version, and which nobody called a refactoring."""
+    record = reviewed.read(company)
+    return [
+        one.plan.kpi.id for one in planned.kpis if reviewed.is_changed(record.get(one.plan.kpi.id, ()), one.current)
+    ]
+
+
 def record_refactoring(
     company: Company, planned: CompanyPlan, kpi_ids: Sequence[str] | None, reason: str, by: str
 ) -> list[str]:

@@ -14,6 +14,8 @@ from metrics.yaml_file import Strict
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 # Files can't have these names on Windows, so the loader refuses them for its tables.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{device}{digit}" for device in ("com", "lpt") for digit in range(10))}
+# What YAML and SQL read as values, not as names.
+_VALUES = {"null", "true", "false"}
 
 # Signs that a column's name can't have in raw: dlt replaces the first ones, and takes SQL apart at a semicolon.
 _UNSTORABLE = str.maketrans(dict.fromkeys("\n\r'\"▶;\0", "_"))
@@ -27,7 +29,7 @@ def _feed_name(name: str) -> str:
         raise ValueError(
             "a feed's name is letters a to z, digits and _, begins with a letter, and has at most 63 signs"
         )
-    if name.lower() in _RESERVED:
+    if name.lower() in _RESERVED | _VALUES:
         raise ValueError(f"a feed can't be named '{name}', which is a reserved name: try '{name}_data'")
     return name
 
@@ -188,7 +190,7 @@ class FeedFile(Strict):
     feeds: dict[FeedName, FeedSpec] = Field(
         min_length=1,
         description="The feeds, by name: letters a to z, digits and `_`, beginning with a letter; no name that"
-        " Windows reserves (`con`, `aux`, `nul`).",
+        " Windows reserves (`con`, `aux`, `nul`), nor `null`, `true` or `false`.",
     )
 
 

@@ -103,9 +103,9 @@ def line_of(document: Any, keys: tuple[int | str, ...]) -> int | None:
     line: int | None = None
     node = document
     for key in keys:
-        if isinstance(node, CommentedMap) and key in node:
-            line = node.lc.key(key)[0] + 1
-            node = node[key]
+        if isinstance(node, CommentedMap) and (found := [own for own in node if _name(own) == str(key)]):
+            line = node.lc.key(found[0])[0] + 1
+            node = node[found[0]]
         elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
             line = node.lc.item(key)[0] + 1
             node = node[key]
@@ -114,10 +114,15 @@ def line_of(document: Any, keys: tuple[int | str, ...]) -> int | None:
 
 def _plain(node: Any) -> Any:
     if isinstance(node, dict):
-        return {str(key): _plain(value) for key, value in node.items()}
+        return {_name(key): _plain(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_plain(value) for value in node]
     return node
+
+
+def _name(key: Any) -> str:
+    """A key as it is written: YAML reads `null` and `true` without quotes as other values than texts."""
+    return "null" if key is None else str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def _finding(path: Path, document: CommentedMap, model: type[BaseModel], error: Any) -> NyckeltalError:

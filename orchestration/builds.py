@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from data_quality import candidates, warehouse
+from data_quality import candidates, contents, warehouse
 from data_quality.candidates import Build
 from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.lineage import Lineage
+from metrics.quoting import identifier
 
 _KPI_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in candidates.COLUMNS.items())
 
@@ -49,12 +51,33 @@ def outdate(catalog: Catalog) -> None:
                 _insert(connection, build.batch_id, {kpi.kpi_id: f"newer data came from {', '.join(newer)}"})
 
 
-def record(catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any]) -> dict[str, str]:
+def edited(lineage: Lineage) -> set[str]:
+    """The models, by unique id, whose tables don't have the rows that dbt wrote: to be asked before a build.
+
+    Incremental ones are dropped, so that the build makes them anew and not on top of what somebody wrote into them.
+    """
+    found = set()
+    with warehouse.connect() as connection:
+        for key, node in lineage.nodes.items():
+            relation = _relation(node)
+            if relation and contents.is_edited(connection, relation):
+                found.add(key)
+                if node["config"]["materialized"] == "incremental":
+                    name = ".".join(map(identifier, relation))
+                    logging.getLogger(__name__).warning("%s has other rows than dbt wrote; it is made anew", name)
+                    connection.execute(f"drop table {name}")
+    return found
+
+
+def record(
+    catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any], edited: Collection[str] = frozenset()
+) -> dict[str, str]:
     """Writes a row for each KPI whose record a build changes: whether it and all that is upstream of it succeeded.
 
     A KPI outside the build keeps its record, and one whose record is good needs no more than its own model. One that
     was never built, failed or is outdated becomes good with a build of all that is upstream of it, and by nothing less.
-    A failure upstream outdates a KPI that wasn't built itself.
+    A failure upstream outdates a KPI that wasn't built itself. What was built from rows that neither ingest nor dbt
+    wrote isn't good: those of an edited feed, and of models in `edited` that this build didn't make again.
     Returns the reasons by KPI id of those that this build did not make good.
     """
     failures = {
@@ -67,13 +90,17 @@ def record(catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any]) -
     reasons: dict[str, str | None] = {}
     with warehouse.connect() as connection:
         before = candidates.newest_builds(connection)
+        feeds = _edited_feeds(connection, catalog)
+        contents.record(connection, filter(None, (_relation(lineage.nodes.get(key, {})) for key in sorted(done))))
         for kpi in catalog.kpis:
             upstream = lineage.closure([lineage.models[kpi.model]])
             failure = _failure(upstream, lineage, failures)
             if failure is not None:
                 reasons[kpi.kpi_id] = failure
             elif lineage.models[kpi.model] in planned:
-                reasons[kpi.kpi_id] = _shortfall(kpi, lineage, upstream, done, before.get(kpi.kpi_id))
+                shortfall = _shortfall(kpi, lineage, upstream, done, before.get(kpi.kpi_id))
+                others = upstream & set(edited) - done
+                reasons[kpi.kpi_id] = shortfall or _edit([feeds[f] for f in kpi.feeds if f in feeds], others)
         _insert(connection, run_results["metadata"]["invocation_id"], reasons)
     return {kpi_id: reason for kpi_id, reason in reasons.items() if reason is not None}
 
@@ -81,6 +108,33 @@ def record(catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any]) -
 def skipped(run_results: Mapping[str, Any], model: str) -> bool:
     """Whether that build was to make the model, and left it out because something upstream of it failed."""
     return any(one["unique_id"] == model and one["status"] == "skipped" for one in run_results["results"])
+
+
+def _relation(node: Mapping[str, Any]) -> contents.Relation | None:
+    """The schema and table of a node of the manifest that may have one."""
+    schema = node.get("schema")
+    return (
+        (schema, node.get("alias") or node["name"]) if schema and node["resource_type"] in ("model", "seed") else None
+    )
+
+
+def _edited_feeds(connection: DuckDBPyConnection, catalog: Catalog) -> dict[str, str]:
+    """What to say of each feed of which raw has other rows than ingest wrote."""
+    feeds = {feed for kpi in catalog.kpis for feed in kpi.feeds}
+    found = {feed: len(contents.edited_files(connection, feed)) for feed in sorted(feeds)}
+    return {
+        feed: f"raw.{feed} has other rows of {count} {'files' if count > 1 else 'file'} than were loaded: drop that"
+        " table, and the next run reads its files again"
+        for feed, count in found.items()
+        if count
+    }
+
+
+def _edit(feeds: list[str], models: Collection[str]) -> str | None:
+    """Why a KPI isn't good that was built from edited rows; None when it wasn't."""
+    names = ", ".join(sorted(key.split(".")[2] for key in models))
+    said = [*feeds, f"{names}: other rows than dbt wrote; build it again"] if models else feeds
+    return "; ".join(said) or None
 
 
 def _failure(upstream: set[str], lineage: Lineage, failures: Mapping[str, str]) -> str | None:

@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -42,7 +43,8 @@ def run(
 ) -> None:
     """Bring in the sources, build, judge and publish: the job `refresh`.
 
-    Judged are the months that are still open, and what was never judged or has changed since.
+    Judged are the months that are still open, and what was never judged or has changed since. It ends with status 1
+    when a KPI could not be built.
     """
     if period is not None and whole:
         raise NyckeltalError("give --period or --history, not both")
@@ -61,12 +63,24 @@ def run(
         first, last = partitions.still_open(company)
     if as_json:
         result = main_job.run(company, first, last)
-        print_json({"release": result.release, "held": result.release.held, "seconds": result.seconds}, _plain)
+        done = {"release": result.release, "held": result.release.held, "seconds": result.seconds}
+        print_json({**done, "not_built": result.build_failures}, _plain)
+        _require_built(result.build_failures)
         return
     terminal = console()  # this very stream, also while the run sends what libraries print elsewhere
     with stage_display.shown(terminal) as stages:
         result = main_job.run(company, first, last, stages)
     report.run_summary(terminal, company, result, published.newest_totals(result.catalog), published.incidents())
+    _require_built(result.build_failures)
+
+
+def _require_built(failures: Mapping[str, str]) -> None:
+    """Ends a run with status 1, after its summary, when KPIs were not built."""
+    if failures:
+        count = f"{len(failures)} KPI{'s' * (len(failures) != 1)}"
+        text = f"{count} could not be built ({', '.join(failures)}); what was published of them stands."
+        console(stderr=True).print(styled(FAILED, text), highlight=False, soft_wrap=True)
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -147,10 +161,15 @@ def refactored(
 
     planned = compiled.plan_company(company)
     recorded = compiled.record_refactoring(company, planned, None if every else kpi_ids, reason.strip(), by.strip())
+    terminal = console()
+    terminal.print(styled(DONE, f"Recorded as refactored by {by}: {', '.join(recorded) or 'none'}."))
+    if waiting := compiled.unreviewed(company, planned):
+        listed = ", ".join(waiting)
+        terminal.print(f"  Not compiled yet: {listed} changed, too; `kpi check` says what to do.", highlight=False)
+        return
     compiled.write(company, compiled.compile_company(company, planned))
-    console().print(styled(DONE, f"Recorded as refactored by {by}: {', '.join(recorded) or 'none'}."))
     if recorded:
-        console().print("  The next run proves it on the same rows; what gives other values is held.")
+        terminal.print("  The next run proves it on the same rows; what gives other values is held.")
 
 
 def _compile_for_spark(company: Company, check_only: bool, out: Path | None) -> None:
@@ -218,7 +237,8 @@ def show(
     if as_json:
         print_json(rows)
         return
-    report.print_series(console(), company, catalog, kpi, freq, rows, segment)
+    held = [row["time_period"] for row in published.held() if (row["kpi_id"], row["freq"]) == (kpi_id, freq)]
+    report.print_series(console(), company, catalog, kpi, freq, rows, segment, held)
 
 
 @app.command()
@@ -239,7 +259,9 @@ def status(as_json: Json = False) -> None:
     report.status(console(), company, catalog, releases, rows, incidents, overdue)
 
 
-@app.command()
+@app.command(
+    context_settings={"ignore_unknown_options": True}
+)  # a query may begin with a comment, as in `-- what it asks`
 def sql(
     query: Annotated[str, typer.Argument(help='Such as "from kpi.observations limit 10".')],
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with a header.")] = False,

@@ -219,8 +219,12 @@ def print_series(
     freq: str,
     rows: Sequence[Mapping[str, Any]],
     segment: str | None,
+    held: Sequence[str],
 ) -> None:
-    """The values of one KPI at a frequency: a row per period, for the total or with a column per member."""
+    """The values of one KPI at a frequency: a row per period, for the total or with a column per member.
+
+    `held` are its periods at that frequency that are held; they are named below.
+    """
     title = f"{kpi.name}, {FREQ_NAMES[freq]}" + ("" if segment else _target_words(catalog, kpi, freq))
     columns, lines = _members(catalog, kpi, rows) if segment else _totals(catalog, kpi, freq, rows)
     if lines:
@@ -229,6 +233,8 @@ def print_series(
     else:
         console.print(title, style="bold", highlight=False)
         console.print(f"Nothing is published: {_why_nothing(company, kpi, freq)}.", highlight=False)
+    if held:
+        console.print(styled(("Held back:", "red"), f" {_shortened(held)}; `kpi held {kpi.kpi_id}` says why."))
     console.print(kpi.description, style="dim", highlight=False)
     console.print(f"Owner {kpi.owner}; definition version {kpi.definition_version}.", style="dim", highlight=False)
 
@@ -338,3 +344,8 @@ def _faults(console: Console, result: RunResult) -> None:
         if feed.rows_set_aside:
             rows = f" {feed.rows_set_aside:,} rows set aside (raw._set_aside says why)"
             console.print(styled((f"Feed {feed.feed}:", "yellow"), rows))
+
+
+def _shortened(periods: Iterable[str]) -> str:
+    ordered = list(periods)
+    return ", ".join(ordered) if len(ordered) <= 4 else f"{', '.join(ordered[:3])} … {ordered[-1]} ({len(ordered)})"

@@ -27,6 +27,7 @@ PARENTS = {
 }
 REVENUE = ("stg_orders", "fct_orders", "kpi_revenue")
 HEADS = ("stg_staff", "kpi_heads")
+INCREMENTAL = {"fct_orders"}
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Deployment:
         """dbt builds those models at that moment, as the step of the main job does."""
         self.warehouse.now(moment)
         builds.outdate(self.warehouse.catalog)
+        edited = builds.edited(self.lineage)
         results: list[dict[str, Any]] = [{"unique_id": f"model.p.{name}", "status": "success"} for name in models]
         results += [{"unique_id": name, "status": "fail", "message": "it broke"} for name in failed]
         results += [{"unique_id": f"model.p.{name}", "status": "skipped"} for name in skipped]
@@ -55,7 +57,7 @@ class Deployment:
         for name in set(models) & {"kpi_revenue", "kpi_heads"}:
             self.warehouse.sql(f"update kpi.{name} set batch_id = ?", self.warehouse.batch)
         found = {"metadata": {"invocation_id": self.warehouse.batch}, "results": results}
-        return builds.record(self.warehouse.catalog, self.lineage, found)
+        return builds.record(self.warehouse.catalog, self.lineage, found, edited)
 
     def publish(self, moment: str) -> dict[str, str]:
         """January and February are judged and published; gives why a KPI's February is held."""
@@ -64,6 +66,12 @@ class Deployment:
         self.warehouse.judge("2026-01-01", "2026-02-28")
         held = self.warehouse.publish("2026-01-01", "2026-02-28").held
         return {one.kpi_id: one.reason for one in held if one.time_period == "2026-02"}
+
+
+def node(kind: str, name: str) -> dict[str, Any]:
+    """A node of the manifest; all models are in one schema."""
+    materialized = "incremental" if name in INCREMENTAL else "table"
+    return {"name": name, "resource_type": kind, "schema": "kpi", "config": {"materialized": materialized}}
 
 
 @pytest.fixture
@@ -77,7 +85,9 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     warehouse.sql("delete from kpi._builds")
     warehouse.sql("create table raw._files (feed varchar, loaded_at timestamptz, shape varchar)")
     manifest = tmp_path / "manifest.json"
-    nodes = {key: {"name": key.split(".")[2], "resource_type": key.split(".")[0]} for key in PARENTS}
+    nodes = {key: node(*key.split(".")[:3:2]) for key in PARENTS}
+    for table in ("stg_orders", "fct_orders", "stg_staff"):
+        warehouse.sql(f"create table kpi.{table} as select range as n, range * 2.5 as amount from range(5)")
     manifest.write_text(json.dumps({"nodes": nodes, "parent_map": PARENTS, "macros": {}}))
     made = Deployment(warehouse, Lineage(manifest))
     made.data("orders", "2026-03-04T11:00")
@@ -140,3 +150,37 @@ def test_a_kpi_that_was_cut_short_or_never_built_whole_is_held(deployment: Deplo
     deployment.warehouse.sql("delete from kpi._builds where kpi_id = 'revenue'")
     assert "never built whole" in deployment.build("2026-03-05T06:10", ["kpi_revenue"])["revenue"]
     assert set(deployment.publish("2026-03-05T06:20")) == {"revenue", "heads"}
+
+
+EDIT = "update kpi.kpi_revenue set obs_value = obs_value + 1 where time_period = '2026-02'"
+
+
+def test_a_value_that_was_edited_after_the_build_is_held_though_newer_rows_came(deployment: Deployment) -> None:
+    assert deployment.publish("2026-03-04T13:00") == {}
+    deployment.data("orders", "2026-03-05T06:00")
+    assert deployment.build("2026-03-05T06:10", REVENUE) == {}
+    deployment.warehouse.sql(EDIT)
+    held = deployment.publish("2026-03-05T07:00")
+    assert list(held) == ["revenue"]
+    assert "kpi.kpi_revenue has other rows than the build wrote: run again" in held["revenue"]
+    value = "select obs_value from kpi.observations where kpi_id = 'revenue' and time_period = '2026-02'"
+    assert deployment.warehouse.published(f"{value} and segment = '_T'") == [(113.0,)]
+
+
+@pytest.mark.parametrize("model", ["stg_orders", "fct_orders"])
+def test_a_kpi_is_not_built_from_a_model_that_was_edited(deployment: Deployment, model: str) -> None:
+    deployment.warehouse.sql(f"update kpi.{model} set amount = amount + 1 where n = 3")
+    told = deployment.build("2026-03-05T06:10", ["kpi_revenue"])
+    assert told == {"revenue": f"{model}: other rows than dbt wrote; build it again"}
+    assert list(deployment.publish("2026-03-05T07:00")) == ["revenue"]
+    assert deployment.build("2026-03-05T07:10", REVENUE) == {}
+    assert deployment.publish("2026-03-05T08:00") == {}
+
+
+def test_an_edited_incremental_model_is_made_anew(deployment: Deployment) -> None:
+    """The build would go on from what somebody wrote into it."""
+    tables = "select table_name from duckdb_tables() where table_name in ('stg_orders', 'fct_orders') order by 1"
+    deployment.warehouse.sql("update kpi.stg_orders set amount = amount + 1 where n = 3")
+    deployment.warehouse.sql("update kpi.fct_orders set amount = amount + 1 where n = 3")
+    assert builds.edited(deployment.lineage) == {"model.p.stg_orders", "model.p.fct_orders"}
+    assert deployment.warehouse.sql(tables) == [("stg_orders",)]

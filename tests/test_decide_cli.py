@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from metrics.company import Company
 from orchestration import cli
 from orchestration.jobs import decide_job
+from orchestration.run import RunResult
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -107,6 +109,27 @@ def test_held_shows_first_what_a_person_can_act_on(run: Any) -> None:
     assert states.keys() == {one["time_period"] for one in json.loads(run("status", "--json")[1])["held"]}
     status, told = run("release", "revenue", "2025-12", "--reason", "it is right")
     assert status == 2 and "2025-12 is no period to judge: its feeds cover it from 2025-12-15 on" in told
+
+
+def test_show_and_status_say_what_is_held(run: Any) -> None:
+    status, told = run("show", "revenue")
+    assert status == 0 and "Held back: 2026-01; `kpi held revenue` says why." in told
+    assert "2026-W01 … 2026-W08 (10); `kpi held revenue` says why." in run("show", "revenue", "--freq", "W")[1]
+    assert "Held back: 11 periods of 1 KPI" in run("status")[1]
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "--json"]])
+def test_a_run_that_could_not_build_a_kpi_ends_with_status_1(
+    run: Any, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    published = warehouse.publish(*SPAN)
+    results = [RunResult(warehouse.catalog, (), {"revenue": "stg_orders: it broke"}, (), published, {})] * 2
+    results[1] = replace(results[1], build_failures={})
+    monkeypatch.setattr("orchestration.run.run", lambda *_: results.pop(0))
+    status, told = run(*arguments)
+    assert status == 1 and "1 KPI could not be built (revenue); what was published of them stands." in told
+    assert "stg_orders: it broke" in told
+    assert run(*arguments)[0] == 0
 
 
 def test_the_user_of_the_environment_releases_a_week_and_a_named_one_rejects_a_month(

@@ -107,6 +107,8 @@ def test_a_feed_is_validated(folder: Path) -> None:
     [
         ("con", "a feed can't be named 'con', which is a reserved name: try 'con_data'"),
         ("Aux", "reserved"),
+        ("null", "a feed can't be named 'null', which is a reserved name: try 'null_data'"),
+        ("True", "reserved"),
         ("lpt1", "reserved"),
         ("_feeds", "may not begin with _"),
         ("_set_aside", "may not begin with _"),
@@ -123,6 +125,14 @@ def test_a_feeds_name_is_one_that_tables_and_assets_can_have(folder: Path, name:
     replace(folder / "feeds/ads.yml", "  google_ads:", f"  {name!r}:")
     found = findings(folder)
     assert any(told in finding and ".yml:4: " in finding for finding in found), found
+
+
+@pytest.mark.parametrize("name", ["null", "~", "true", "False"])
+def test_a_feeds_name_that_yaml_reads_as_a_value_is_told_with_its_line(folder: Path, name: str) -> None:
+    replace(folder / "feeds/ads.yml", "  google_ads:", f"  {name}:")
+    spelled = {"~": "null"}.get(name, name.lower())
+    (finding,) = [one for one in findings(folder) if "reserved" in one]
+    assert ".yml:4: " in finding and f"'{spelled}_data'" in finding
 
 
 def test_declared_columns_have_names_of_their_own_in_raw(folder: Path) -> None:

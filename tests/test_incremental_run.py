@@ -118,3 +118,39 @@ def _committed(data: Path) -> list[str]:
     """What the ledger holds, in an order of its own: the ledger's tables have none."""
     rows = Ledger.open(str(data / "ledger"), make=False).observations.to_pylist()
     return sorted(str(row) for row in rows)
+
+
+def test_what_was_edited_in_the_warehouse_is_not_published_though_newer_rows_come(copied: Deployment) -> None:
+    """February is edited in a table that dbt builds on, in the KPI's own and in raw, and an order of today comes."""
+    value = "select obs_value from kpi.observations where kpi_id = 'net_revenue' and time_period = '2024-02'"
+    before = _answer(copied.data / "published" / "published.duckdb", f"{value} and segment = '_T'")
+    lines = max((copied.data / "sources").rglob("*order_lines*"))
+    delivered = lines.read_text(encoding="utf-8")
+    lines.write_text(f"{delivered}9{delivered.splitlines()[-1]}\n", encoding="utf-8")  # another order_line_id
+    _edit(copied.data, "update base.base_order_lines set net_revenue = 2 * net_revenue")
+    _edit(copied.data, "update kpi.kpi_net_revenue set obs_value = 2 * obs_value")
+    assert copied.run().build_failures == {}
+    candidate = "select obs_value from kpi.kpi_net_revenue where time_period = '2024-02' and segment = '_T'"
+    assert _answer(copied.data / "warehouse.duckdb", candidate) == pytest.approx(before, rel=0.01)
+
+    _edit(copied.data, "update raw.order_lines set quantity = 2 * quantity")
+    result = copied.run()
+    assert "drop that table" in result.build_failures["net_revenue"]
+    assert "web_sessions" not in result.build_failures
+    published = _answer(copied.data / "published" / "published.duckdb", f"{value} and segment = '_T'")
+    assert published == pytest.approx(before, rel=0.01)
+    assert {"net_revenue"} <= {held.kpi_id for held in result.release.held if held.time_period == "2024-02"}
+
+    _edit(copied.data, "drop table raw.order_lines")
+    assert copied.run().build_failures == {}
+
+
+def _edit(data: Path, statement: str) -> None:
+    with duckdb.connect(str(data / "warehouse.duckdb")) as connection:
+        connection.execute(statement)
+
+
+def _answer(path: Path, query: str) -> tuple[Any, ...]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        (row,) = connection.execute(query).fetchall()
+    return row

@@ -17,6 +17,7 @@ import pytest
 from ingest_company import COLUMNS, IngestCompany
 
 from orchestration.ingest import FeedReport
+from orchestration.ingest.quotes import UNCERTAIN
 
 HEADER = "order_id,ordered_at,amount\n"
 GOOD = HEADER + "A1,2026-11-01 10:00:00,10\n"
@@ -203,6 +204,30 @@ CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[str | None],
         ["A3"],
         [2, 3],
     ),
+    "inches_blanks": (  # blanks after commas
+        {
+            "1.csv": NAMED_HEADER + 'A1, 2026-11-01, 1,"5 inch\nA2, 2026-11-01, 100, x\nA3, 2026-11-01, 1, 6 inch"\n'
+            'A4, 2026-11-01, 1,"a note\nof two lines, with a comma"\n'
+        },
+        {"columns": NAMED},
+        ["A4"],
+        [2, 3, 4],
+    ),
+    "inches_quoted": (  # a properly quoted cell in a swallowed line
+        {
+            "1.csv": 'order_id,name,ordered_at,amount\nA1,"5 inch,2026-11-01,1\nA2,"x, y",2026-11-01,100\n'
+            'A3,"a\n""note""",2026-11-01,1\nA4,"5 inch,2026-11-01,1\nA5,"x",2026-11-01,100\n'
+        },
+        {"columns": NAMED},
+        ["A3"],
+        [2, 3, 6, 7],
+    ),
+    "inches_alone": (  # one column: what is lost can't be told, so that it is said
+        {"1.csv": 'order_id\n"5 inch\nA2\n6 inch"\nA4\n'},
+        {"columns": {"order_id": "text"}, "watermark": "delivery"},
+        ["5 inch\nA2\n6 inch", "A4"],
+        [],
+    ),
     "inches_shifted": (  # the quote is closed in another column, so that the number of fields is wrong
         {
             "1.csv": 'name,order_id,ordered_at,amount\nx,A1,2026-11-01,1\n"5 inch,A2,2026-11-01,1\nx,A3,2026-11-01,1\n'
@@ -275,6 +300,9 @@ def test_what_is_said(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> 
     )
     assert "5.parquet: none of its 2 rows could be read" in str(reports["float_keys"].outstanding)
     assert "opens a quote that a later line closes" in str(reports["header_quote"].outstanding)
+    for feed in ("addresses", "inches_alone"):
+        assert f"{feed}/1.csv: {UNCERTAIN}" in reports[feed].notes
+    assert not any(UNCERTAIN in note for feed in ("inches", "inches_blanks") for note in reports[feed].notes)
     assert "passed over, as 'upper_case/*.csv' doesn't match: '3.csv.gz'" in reports["upper_case"].notes
     assert company.sql("SELECT ordered_at FROM raw.int96") == [(datetime(9999, 12, 31),)]
     assert company.sql("SELECT am__ount::INTEGER FROM raw.declared_signs") == [(1,)]

@@ -19,6 +19,7 @@ from orchestration.ingest import csv_reader, quotes
 from orchestration.ingest.chunk import Chunk
 from orchestration.ingest.column_values import typed
 from orchestration.ingest.csv_reader import read_csv
+from orchestration.ingest.faults import FileFault
 from orchestration.ingest.quotes import swallows_lines, without_swallowing
 
 D = Decimal
@@ -97,7 +98,12 @@ def test_many_values_of_several_lines_are_looked_at_by_column(monkeypatch: pytes
     feed = FEED.model_copy(update={"columns": {"b": ColumnType(type="integer")}})
     notes = [f"see\nx,{'7' if number % 2 else 'seven'}\nbelow" for number in range(2000)]
     rows = pa.table({"a": notes, "b": ["1"] * len(notes)})
-    kept = without_swallowing(Chunk(rows, pa.array(range(2, 6002, 3))), ["a", "b"], feed)
+    text = "".join(f'"{note}",1\n' for note in notes).splitlines(keepends=True)
+    chunk = Chunk(rows, pa.array(range(2, 6002, 3)))
+    kept, doubtful = without_swallowing(
+        chunk, ["a", "b"], feed, lambda first, count: "".join(text[first - 2 : first - 2 + count])
+    )
+    assert not doubtful
     assert kept.rows.num_rows == 1000 and len(kept.unread) == 3000 and calls == [2000]
 
 
@@ -149,3 +155,82 @@ def test_rows_and_their_lines(
     assert [tuple(one.values()) for one in found] == [tuple(cell or None for cell in row) for _, row in three]
     assert lines == [line for line, _ in three]
     assert [line for line, _ in unread] == [line for line, row in expected if len(row) != 3]
+
+
+TYPED = FEED.model_copy(
+    update={
+        "columns": {
+            "order_id": ColumnType(type="text"),
+            "ordered_at": ColumnType(type="date"),
+            "amount": ColumnType(type="decimal"),
+            "name": ColumnType(type="text"),
+        }
+    }
+)
+_CELLS = {
+    "order_id": st.integers(0, 99).map("A{}".format),
+    "ordered_at": st.integers(10, 28).map("2026-11-{}".format),
+    "amount": st.integers(0, 99).map(str),
+    "name": st.sampled_from(["x", "5 pan", "a, b", 'say "hi"', "", "long text here"]),
+}
+
+
+@st.composite
+def with_stray_quotes(draw: st.DrawFn) -> str:
+    """A file without values over several lines: some cells quoted, blanks after commas or not, and stray quotes."""
+    names = draw(st.permutations(list(_CELLS)))
+    blank = draw(st.sampled_from(["", " "]))
+    lines = []
+    for _ in range(draw(st.integers(2, 6))):
+        cells = []
+        for name in names:
+            cell = draw(_CELLS[name])
+            if draw(st.integers(0, 6)) == 0 or "," in cell or '"' in cell:
+                cell = '"' + cell.replace('"', '""') + '"'
+            if name in ("order_id", "name"):
+                cell = draw(st.sampled_from([cell] * 5 + [f'"{cell}', f'{cell}"']))
+            cells.append(cell)
+        lines.append(",".join(cell if at == 0 or cell[:1] == '"' else blank + cell for at, cell in enumerate(cells)))
+    return "\n".join([",".join(names), *lines, ""])
+
+
+@settings(max_examples=400, deadline=None)
+@given(text=with_stray_quotes())
+def test_no_line_is_lost_silently_in_a_quoted_value(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """Every line is a row or set aside, or the file is refused, or it is said that rows may lack."""
+    path = tmp_path_factory.mktemp("csv") / "f.csv"
+    path.write_text(text)
+    notes: list[str] = []
+    seen: set[int] = set()
+    try:
+        for chunk in read_csv(path, TYPED, [], notes.append):
+            seen |= set(chunk.lines.to_pylist())
+            for one in chunk.unread:
+                seen |= set(range(one.line, one.line + 1 + one.text.rstrip("\n").count("\n")))
+    except FileFault:
+        return
+    assert seen == set(range(2, 1 + text.count("\n"))) or notes == [quotes.UNCERTAIN]
+
+
+words = st.text(st.sampled_from(list("abc 5,.;:-'\n")), max_size=30)
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=st.lists(st.tuples(words, words), min_size=1, max_size=8))
+def test_comments_of_several_lines_are_taken_in(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
+    """With commas and doubled quotes in them, at either end of the row."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["comment", "order_id", "ordered_at", "amount", "name"])
+    for number, (comment, name) in enumerate(rows):
+        writer.writerow([f'{comment} "so"\n{comment}', f"A{number}", "2026-11-01", "5", name])
+    path = tmp_path_factory.mktemp("csv") / "f.csv"
+    path.write_bytes(text.getvalue().encode())
+    columns = TYPED.columns | {"comment": ColumnType(type="text")}
+    chunks = list(read_csv(path, TYPED.model_copy(update={"columns": columns}), [], lambda _: None))
+    assert [row for chunk in chunks for row in chunk.rows.column("order_id").to_pylist()] == [
+        f"A{number}" for number in range(len(rows))
+    ]
+    assert not any(chunk.unread for chunk in chunks)

@@ -160,7 +160,7 @@ def test_of_many_writers_at_once_one_commits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("no folder", "there is no ledger here"),
+        ("no folder", "there is no ledger here, .*; if there was one, restore it from a backup"),
         ("another folder", "there is no ledger here"),
         ("a file", "can't be opened|there is no ledger here"),
         ("half a log", "can't be opened"),

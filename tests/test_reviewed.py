@@ -119,6 +119,29 @@ def test_an_adoption_is_not_below_its_standard(kpi: Kpi, monkeypatch: pytest.Mon
         assert changed.version == (version or 3)
 
 
+def test_one_of_several_changed_definitions_is_recorded_and_the_others_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was written down, and then ended with status 2 as the others aren't reviewed."""
+    folder = tmp_path / "sample_company"
+    shutil.copytree(PROJECT / "sample_company", folder, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
+    monkeypatch.setenv("NYCKELTAL_COMPANY", str(folder))
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path / "data"))
+    staging = folder / "models/staging/stg_web_sessions.sql"
+    staging.write_text(staging.read_text().replace("cast(sessions as bigint)", "cast(sessions + 0 as bigint)"))
+
+    def run(kpi_id: str) -> str:
+        arguments = ["refactored", kpi_id, "--reason", "adds nothing", "--by", "analytics@nordvik.example"]
+        return " ".join(CliRunner().invoke(app, arguments, catch_exceptions=False).stdout.split())
+
+    told = run("web_sessions")
+    assert "Recorded as refactored by analytics@nordvik.example: web_sessions." in told
+    assert "Not compiled yet: conversion_rate changed, too; `kpi check` says what to do." in told
+    assert "The next run proves it" in run("conversion_rate")
+    company = Company.load(folder)
+    assert stale(company, compile_company(company)) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

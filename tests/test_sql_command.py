@@ -83,6 +83,12 @@ def test_every_kind_of_query_is_answered(secret: Path, query: str) -> None:
     assert published.table(query)[1]
 
 
+def test_a_query_may_begin_with_a_comment(secret: Path) -> None:
+    result = CliRunner().invoke(app, ["sql", "-- the values of a month\nfrom kpi.t", "--json"], catch_exceptions=False)
+    assert result.exit_code == 0 and '"n": 1' in result.stdout
+    assert CliRunner().invoke(app, ["sql", "from kpi.t", "--jsn"]).exit_code == 2
+
+
 FORMULAS = ["=cmd()", "+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "＝1"]
 
 

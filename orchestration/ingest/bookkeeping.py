@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from data_quality import contents
 from metrics.quoting import identifier
 from orchestration.ingest.header import RESERVED
 
@@ -30,9 +31,11 @@ CREATE TABLE IF NOT EXISTS raw._files (
     problem VARCHAR,
     same_as VARCHAR,
     loaded_at TIMESTAMPTZ,
-    doubts_from DATE
+    doubts_from DATE,
+    content VARCHAR
 );
 ALTER TABLE raw._files ADD COLUMN IF NOT EXISTS doubts_from DATE;
+ALTER TABLE raw._files ADD COLUMN IF NOT EXISTS content VARCHAR;
 COMMENT ON TABLE raw._files IS
 'The newest version seen of each source file, and (loaded_sha256) the version whose rows are in raw';
 CREATE TABLE IF NOT EXISTS raw._set_aside (
@@ -72,6 +75,7 @@ class KnownFile:
     one whose rows are in raw (None: none is). `problem` says why the newest isn't in, and `doubts_from` is the first
     day that it may have rows of (None: any); `same_as` names the file with the same content that is in instead.
     `declaration` and `shape` tell under which feed definition it was read.
+    `content` is the hash of its rows in raw, by which an edit of them is found (`data_quality/contents.py`).
     """
 
     feed: str
@@ -89,6 +93,7 @@ class KnownFile:
     same_as: str | None
     loaded_at: datetime | None
     doubts_from: date | None = None
+    content: str | None = None
 
 
 _TIME = pa.timestamp("us", "UTC")
@@ -184,6 +189,18 @@ class Bookkeeping:
         self.connection.execute("INSERT INTO raw._files BY NAME SELECT * FROM _new_files")
         self.connection.unregister("_asked")
         self.connection.unregister("_new_files")
+
+    def record_contents(self, feed: str, read: Iterable[str]) -> None:
+        """Records the content of the rows of files that were just read, and of those of which none is known yet.
+
+        That of others stays as it was when they were read: what is in raw now may have been edited since.
+        """
+        known = self.known_files(feed)
+        wanted = {*read, *(name for name, one in known.items() if not contents.is_comparable(one.content))}
+        wanted &= {name for name, one in known.items() if one.rows_loaded}
+        if wanted:
+            now_there = contents.of_files(self.connection, feed, wanted)
+            self.record_files(feed, [replace(known[name], content=now_there.get(name)) for name in sorted(wanted)])
 
     def replace_set_aside(
         self,

@@ -17,8 +17,8 @@ from orchestration.ingest.chunk import Chunk, UnreadRow
 from orchestration.ingest.faults import FileFault
 from orchestration.ingest.header import LOOK_FOR_HEADER_IN, as_stored, delimiter_hint, header_row_hint, settled_names
 from orchestration.ingest.line_numbers import LineNumbers
-from orchestration.ingest.quotes import swallows_lines, without_swallowing
-from orchestration.ingest.text_stream import BLOCK_BYTES, Utf8Stream
+from orchestration.ingest.quotes import UNCERTAIN, swallows_lines, without_swallowing
+from orchestration.ingest.text_stream import BLOCK_BYTES, Lines, Utf8Stream
 
 _HEADER_BYTES = 1 << 20
 _NOT_CLOSED = "a quote is opened and not closed"
@@ -32,10 +32,17 @@ def read_csv(path: Path, feed: Feed, known: Iterable[str], note: Callable[[str],
     if len(feed.options.delimiter) != 1:
         raise FileFault(f"options.delimiter must be one sign, found '{feed.options.delimiter}'")
     stream = Utf8Stream(path, feed.options.encoding)
+    lines = Lines(path, feed.options.encoding)
     try:
         found, lines_before = _header(stream, feed)
         names = settled_names(found, feed, known, note)
-        yield from _rows(stream, names, feed, lines_before)
+        noted = False
+        for chunk in _rows(stream, names, feed, lines_before):
+            kept, doubtful = without_swallowing(_without_blank(chunk), names, as_stored(feed), lines.text)
+            if doubtful and not noted:
+                note(UNCERTAIN)
+                noted = True
+            yield kept
     except pa.ArrowException as error:
         if stream.fault:
             raise stream.fault from None
@@ -45,6 +52,7 @@ def read_csv(path: Path, feed: Feed, known: Iterable[str], note: Callable[[str],
         raise
     finally:
         stream.close()
+        lines.close()
 
 
 def _header(stream: Utf8Stream, feed: Feed) -> tuple[list[str], int]:
@@ -106,7 +114,7 @@ def _rows(stream: Utf8Stream, names: list[str], feed: Feed, lines_before: int) -
     for batch in reader:
         lines, unread = numbers.of(batch)
         if waiting:
-            yield without_swallowing(_without_blank(waiting), names, as_stored(feed))
+            yield waiting
         waiting = Chunk(pa.Table.from_batches([batch]), lines, unread)
     rest = numbers.rest()
     if rest and rest[-1].reason == _NOT_CLOSED and "\n" in rest[-1].text.rstrip("\r\n"):
@@ -116,7 +124,7 @@ def _rows(stream: Utf8Stream, names: list[str], feed: Feed, lines_before: int) -
     waiting = Chunk(waiting.rows, waiting.lines, (*waiting.unread, *rest))
     if not rest:
         waiting = _without_open_end(waiting, stream.tail(), feed.options.delimiter)
-    yield without_swallowing(_without_blank(waiting), names, as_stored(feed))
+    yield waiting
 
 
 def _without_open_end(chunk: Chunk, tail: bytes, delimiter: str) -> Chunk:

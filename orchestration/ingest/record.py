@@ -129,6 +129,7 @@ def _record_files(books: Bookkeeping, one: Landed, moment: datetime) -> None:
     )
     if known or forgotten:
         books.record_files(name, known, forgotten)
+    books.record_contents(name, taken_in)
 
 
 def _doubts_from(books: Bookkeeping, plan: FeedPlan, file: Delivery) -> date | None:
@@ -180,6 +181,7 @@ def _known(plan: FeedPlan, file: Delivery, outcome: Outcome, moment: datetime, d
             rows_loaded=before.rows_loaded,
             rows_set_aside=before.rows_set_aside,
             loaded_at=before.loaded_at,
+            content=before.content,
         )
     return replace(seen, rows_loaded=0, rows_set_aside=0) if outcome.problem else seen
 

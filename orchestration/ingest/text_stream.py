@@ -7,12 +7,46 @@ import gzip
 import io
 import zlib
 from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from orchestration.ingest.faults import FileFault
 
 BLOCK_BYTES = 4 << 20
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+class Lines:
+    """The physical lines of a text file, for a second look at some. It is opened when the first is asked for."""
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        self._path, self._encoding = path, encoding
+        self._stream: Utf8Stream | None = None
+        self._lines: Iterator[bytes] = iter(())
+        self._next = 1
+
+    def text(self, first: int, count: int) -> str:
+        """That many lines from line `first` on (from 1), which must lie after those that were asked for before."""
+        if self._stream is None:
+            self._stream = Utf8Stream(self._path, self._encoding)
+            self._lines = _lines(self._stream)
+        found = b"".join(islice(self._lines, first - self._next, first - self._next + count))
+        self._next = first + count
+        return found.decode("utf-8")
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._stream is not None:
+            self._stream.close()
+
+
+def _lines(stream: Utf8Stream) -> Iterator[bytes]:
+    rest = b""
+    while block := stream.read(BLOCK_BYTES):
+        *whole, rest = (rest + block).splitlines(keepends=True)  # the last may go on in the next block
+        yield from whole
+    yield rest
 
 
 class Utf8Stream(io.RawIOBase):
