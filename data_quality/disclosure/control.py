@@ -59,7 +59,8 @@ def controlled(
       difference between two vintages would tell of those few. Of a newer definition version it is hidden.
     - A quarter or year is what its months say as they are published, where one of them stays as it is.
     - A published figure of persons' amounts never changes: where it would by more than that, it is hidden.
-    - A new figure of persons' amounts is hidden where it would tell of too few persons beside those of other days.
+    - A new figure of persons' amounts is hidden where it would tell of too few persons, or too much of one, beside all
+      other published figures.
     - What can't be shown to be safe is hidden.
     """
     from data_quality.disclosure.suppression import protect  # scipy takes half a second, and only releases need it

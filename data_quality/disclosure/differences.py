@@ -56,9 +56,8 @@ def too_close(
     for figure in public:
         reader.read(figure)
     hidden = set()
-    for figure in sorted(wanted, key=lambda one: (one[0] != TOTAL, wanted[one], -one[1].toordinal(), one[0])):
-        if figure in public:
-            continue  # another period shows it
+    ours = wanted.keys() - set(public)  # another period may show a public one already
+    for figure in sorted(ours, key=lambda one: (one[0] != TOTAL, wanted[one], -one[1].toordinal(), one[0])):
         if reader.may_read(figure):
             reader.read(figure)
         else:
