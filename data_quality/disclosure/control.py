@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_quality.disclosure import rules
+from data_quality.disclosure.differences import too_close
 from data_quality.disclosure.histories import HISTORIES, Figure
 from data_quality.disclosure.rules import Row
 from data_quality.disclosure.sums import of_published_parts
@@ -58,7 +59,8 @@ def controlled(
       difference between two vintages would tell of those few. Of a newer definition version it is hidden.
     - A quarter or year is what its months say as they are published, where one of them stays as it is.
     - A published figure of persons' amounts never changes: where it would by more than that, it is hidden.
-    - A new figure of persons' amounts is hidden where it would tell of too few persons beside those of other days.
+    - A new figure of persons' amounts is hidden where it would tell of too few persons, or too much of one, beside all
+      other published figures.
     - What can't be shown to be safe is hidden.
     """
     from data_quality.disclosure.suppression import protect  # scipy takes half a second, and only releases need it
@@ -79,8 +81,6 @@ def controlled(
     # Where nothing is released that the public hasn't, there is nothing that could be hidden to protect another.
     for system in found if any(cell[:3] in released for cell in costs) else ():
         hide(protect(system, public.values.keys(), costs))
-    # What was hidden since then is part of those whose figures aren't published. Hiding more spoils no protection.
-    hide(_too_close(amounts, costs, kpis, public, histories))
     sums = of_published_parts(rows, costs, first.kept, public.values.keys(), kpis)
     outgoing = []
     for row in rows:
@@ -135,8 +135,6 @@ def _too_close(
     histories: Mapping[str, pa.Table],
 ) -> set[Cell]:
     """The cells of `costs` whose figures may not be published; `amounts` are the released rows of persons' amounts."""
-    from data_quality.disclosure.differences import too_close  # scipy, as above
-
     wanted: dict[str, dict[Figure, int]] = defaultdict(dict)
     cells: dict[_Figure, list[Cell]] = defaultdict(list)
     for row in amounts:

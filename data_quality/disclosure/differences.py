@@ -1,23 +1,42 @@
-"""Which figures of persons' amounts (such as pay) may be published beside those of other days.
+"""Which figures of persons' amounts (such as pay) may be published beside all others.
 
-Colleagues know who works where; what they don't know are the amounts. So two figures of a place tell of exactly those
-persons who are behind one of them and not behind the other. Who is behind a figure says `histories.py`.
+Colleagues know who works where, and how everybody's amount grew; what they don't know are the amounts. So two figures
+of a place tell of exactly those persons who are behind one of them and not behind the other, and every figure is an
+equation in the amounts of those behind it. Who is behind a figure says `histories.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_flow
 
 from data_quality.disclosure.histories import Figure
+from data_quality.disclosure.rules import DECIMALS
 from data_quality.disclosure.system import TOTAL, Place
-from metrics.catalog import CatalogKpi, Contributions
+from metrics.catalog import CatalogKpi
+
+# Before the figures, each person's amount is guessed by itself, within this share of it (one standard deviation).
+_GUESS = 0.2
+# The variance that rounding adds to a figure, in units of _GUESS squared.
+_ROUNDING = (10**-DECIMALS / 12**0.5 / _GUESS) ** 2
+# The share of the variance of a person's guess that figures may explain. The sum of two alike persons explains half.
+_MOST = 0.49
+# What figures of members may explain, so that some is left for later totals.
+_MOST_WITH_MEMBERS = 0.45
+# A figure that explains less than this tells nothing new: it is of the same persons with the same amounts.
+_NOTHING = 1e-6
+# What a figure may add of persons of whom public figures explain _MOST already (by other rules, or by rows that were
+# corrected since). If it were nothing, no figure of a place where one of them works could be published again.
+_MORE = 0.01
+
+_Numbers = npt.NDArray[Any]
+_Group = npt.NDArray[np.bool_]  # which of all persons
 
 
 def too_close(
@@ -25,128 +44,110 @@ def too_close(
 ) -> set[Figure]:
     """The wanted figures that may not be published beside the public ones and each other.
 
-    `table` has the KPI's HISTORIES. `wanted` gives each figure's rank: of two that can't both be published, that of the
-    lower rank is, then that of the earlier day.
-    - A figure may be published when it differs from each other one of its place by `disclosure_threshold` persons or
-      more, and when all sums of such differences do.
-    - The members of a segment that are published on both of two days are a place, taken together. So is everybody else,
-      as the total less these members tells of them.
-    - Persons of whom a few dominate the others count as those few.
+    `table` has the KPI's HISTORIES. `wanted` gives each figure's rank. Totals are decided first, then those of lower
+    rank, then those of later days; each beside what is published by then. A figure may be published when
+    - it differs from each other one of its place by `disclosure_threshold` persons or more, whom a few don't dominate;
+      and so do the members of a segment that are published on both days, taken together, and everybody else;
+    - all figures together leave the guess of each person's amount wide enough (the prior-posterior rule).
     """
     if kpi.contributions is None:
         return set(wanted)
-    people = _People(table, kpi.contributions, kpi.disclosure_threshold)
-    published: dict[date, set[Place]] = {}
-    for place, day in public:
-        published.setdefault(day, set()).add(place)
-    ranks: dict[date, int] = {}
-    for (_, day), rank in wanted.items():
-        ranks[day] = min(rank, ranks.get(day, rank))
-    for day in sorted(ranks, key=lambda one: (ranks[one], one)):
-        known = published.pop(day, set())
-        new = {
-            place
-            for place, of_day in sorted(wanted)
-            if of_day == day
-            and place not in known
-            and people.may_join(place, day, [other for other, places in published.items() if place in places])
-        }
-        for segment in kpi.segments:
-            new -= people.revealing(segment, day, known, new, published)
-        published[day] = known | new
-    return {(place, day) for place, day in wanted if place not in published[day]}
+    reader = _Reader(table, kpi)
+    for figure in public:
+        reader.read(figure)
+    hidden = set()
+    ours = wanted.keys() - set(public)  # another period may show a public one already
+    for figure in sorted(ours, key=lambda one: (one[0] != TOTAL, wanted[one], -one[1].toordinal(), one[0])):
+        if reader.may_read(figure):
+            reader.read(figure)
+        else:
+            hidden.add(figure)
+    return hidden
 
 
-class _People:
-    """Who was where on which day: for each place, a row for each day and a column for each history."""
+class _Reader:
+    """What one knows who reads every published figure and guesses the persons' amounts.
 
-    def __init__(self, table: pa.Table, dominance: Contributions, threshold: int) -> None:
-        self.dominance, self.threshold = dominance, threshold
-        self.counts = table.column("n_persons").to_numpy()
-        self.amounts = table.column("amount").to_numpy()
-        self.largest = table.column("largest_amount").to_numpy()
-        histories = table.column("history").to_pylist()
-        days = sorted({entry["day"] for history in histories for entry in history})
-        self.row = {day: number for number, day in enumerate(days)}
-        self.there: dict[Place, npt.NDArray[np.bool_]] = {}
-        for column, history in enumerate(histories):
-            for entry in history:
-                place = entry["segment"], entry["member"]
-                if place not in self.there:
-                    self.there[place] = np.zeros((len(days), len(histories)), dtype=bool)
-                self.there[place][self.row[entry["day"]], column] = True
+    A figure is a ratio of two sums. By how much of it an amount is wrong changes the figure as much as the amount's
+    share of its sum (the sign is the same for all figures of a person, and left out). So a figure is a linear equation
+    in the errors of all guesses, which are taken to be normal. `explained` is the share of each guess's variance that
+    is gone, 0 to 1. `factor` has a row for each figure read: the covariance that is left is I - factor.T @ factor.
+    """
 
-    def may_join(self, place: Place, day: date, others: Collection[date]) -> bool:
-        """Whether the place's figure of a day may be published beside those of other days."""
-        if place not in self.there or not {day, *others} <= self.row.keys():
+    def __init__(self, table: pa.Table, kpi: CatalogKpi) -> None:
+        self.kpi = kpi
+        places = zip(table.column("segment").to_pylist(), table.column("member").to_pylist(), strict=True)
+        figures = list(zip(places, table.column("day").to_pylist(), strict=True))
+        people = [behind.values for behind in table.column("people")]
+        persons = [_numbers(behind, "person") for behind in people]
+        n_persons = max((int(numbers.max()) + 1 for numbers in persons), default=0)
+        self.there: dict[Figure, _Group] = {}
+        self.shares: dict[Figure, tuple[_Numbers, _Numbers]] = {}
+        self.largest = np.zeros(n_persons)
+        for figure, behind, numbers in zip(figures, people, persons, strict=True):
+            self.there[figure] = np.zeros(n_persons, dtype=bool)
+            self.there[figure][numbers] = True
+            self.shares[figure] = numbers, _numbers(behind, "share")
+            self.largest[numbers] = np.maximum(self.largest[numbers], _numbers(behind, "amount"))
+        self.published: dict[date, set[Place]] = defaultdict(set)
+        self.explained = np.zeros(n_persons)
+        self.factor = np.empty((len(figures), n_persons))
+        self.n_read = 0
+
+    def read(self, figure: Figure) -> None:
+        """Take a figure as published."""
+        place, day = figure
+        self.published[day].add(place)
+        if figure in self.there:
+            self.factor[self.n_read] = news = self._news(figure)
+            self.n_read += 1
+            self.explained += news**2
+
+    def may_read(self, figure: Figure) -> bool:
+        """Whether a figure may be published beside those that were read. Not where nobody is known to be behind it."""
+        place, day = figure
+        others = [(place, other) for other, places in self.published.items() if place in places]
+        if not self.there.keys() >= {figure, *others}:
             return False
-        there = self.there[place]
-        if not all(self._enough(there[self.row[day]] ^ there[self.row[other]]) for other in others):
+        most = _MOST if place == TOTAL else _MOST_WITH_MEMBERS
+        room = np.where(self.explained < _MOST, np.maximum(most - self.explained, _NOTHING), _MORE)
+        if (self._news(figure) ** 2 > room).any():
             return False
-        return self._fewest(there, day, others) >= self.threshold
+        return all(self._enough(changed) for changed in self._differences(place, day))
 
-    def revealing(
-        self, segment: str, day: date, known: set[Place], new: set[Place], published: Mapping[date, set[Place]]
-    ) -> set[Place]:
-        """The new places without which the segment's published members together, and the total, tell of enough persons.
+    def _news(self, figure: Figure) -> _Numbers:
+        """The row that a figure adds to `factor`; its square is what that adds to `explained`."""
+        persons, shares = self.shares[figure]
+        line = np.zeros_like(self.explained)
+        line[persons] = shares
+        factor = self.factor[: self.n_read]
+        left = line - factor.T @ (factor @ line)
+        return np.asarray(left / np.sqrt(line @ left + _ROUNDING))
 
-        The smallest member is taken first. Where no member is new, the total is.
-        """
-        hidden: set[Place] = set()
-        others = [other for other in published if other in self.row]
-        while day in self.row:
-            shown = (known | new) - hidden
-            members = {place for place in shown if place[0] == segment and place in self.there}
-            close = [other for other in others if self._close(members & published[other], day, other, shown, published)]
-            if not close:
-                break
-            free = [place for other in close for place in members & published[other] & new]
-            if not free and TOTAL not in shown & new:
-                break  # all of it is public already
-            hidden.add(min(free, key=lambda place: (self._size(place, day), place), default=TOTAL))
-        return hidden
+    def _differences(self, place: Place, day: date) -> Iterator[_Group]:
+        """The groups of persons of whom a place's figure of a day tells, together with figures of another day."""
+        for other, places in self.published.items():
+            if place not in places:
+                continue
+            yield self.there[place, day] ^ self.there[place, other]
+            shown = places & {place, *self.published.get(day, ())}
+            shown = {one for one in shown if {(one, day), (one, other)} <= self.there.keys()}
+            for segment in {segment for segment, _ in shown} - {TOTAL[0]}:
+                members = [one for one in shown if one[0] == segment]
+                now, then = (np.any([self.there[one, at] for one in members], axis=0) for at in (day, other))
+                yield now ^ then
+                if TOTAL in shown:
+                    yield (self.there[TOTAL, day] & ~now) ^ (self.there[TOTAL, other] & ~then)
 
-    def _close(
-        self, members: set[Place], day: date, other: date, shown: set[Place], published: Mapping[date, set[Place]]
-    ) -> bool:
-        """Whether those in any of the members, or those in none beside the total, tell of a few persons on two days."""
-        if not members:
-            return False
-        within, within_other = self._within(members, day), self._within(members, other)
-        groups = [within ^ within_other]
-        if TOTAL in shown & published[other] and TOTAL in self.there:
-            everybody = self.there[TOTAL]
-            groups.append((everybody[self.row[day]] & ~within) ^ (everybody[self.row[other]] & ~within_other))
-        return any(changed.any() and not self._enough(changed) for changed in groups)
+    def _enough(self, changed: _Group) -> bool:
+        """Whether a group is nobody, or as many as the threshold of whom a few don't dominate the others."""
+        amounts = self.largest[changed]
+        dominance = self.kpi.contributions
+        if not amounts.size or dominance is None:
+            return True
+        few = dominance.n * amounts.max() > dominance.k * amounts.sum()
+        return amounts.size >= self.kpi.disclosure_threshold and not few
 
-    def _within(self, members: Iterable[Place], day: date) -> npt.NDArray[np.bool_]:
-        return np.asarray(np.logical_or.reduce([self.there[place][self.row[day]] for place in members]))
 
-    def _size(self, place: Place, day: date) -> int:
-        return int(self.counts[self.there[place][self.row[day]]].sum())
-
-    def _enough(self, changed: npt.NDArray[np.bool_]) -> bool:
-        """Whether persons (columns) are as many as the threshold, and a few of them don't dominate the others."""
-        few = self.dominance.n * self.largest[changed].max(initial=0) > self.dominance.k * self.amounts[changed].sum()
-        return not few and int(self.counts[changed].sum()) >= self.threshold
-
-    def _fewest(self, there: npt.NDArray[np.bool_], day: date, others: Collection[date]) -> float:
-        """The fewest persons of whom any sum or difference of the figures of all these days can tell.
-
-        A person comes in the time before a figure and goes in the time after one. Weights of figures by which everybody
-        else cancels out part these times in two; the persons who came in one part and went in the other are left. So
-        the fewest are a minimum cut. Only cuts that part the times before and after the new figure are new.
-        """
-        days = sorted({day, *others}, key=self.row.__getitem__)
-        if len(days) == 1:
-            return float("inf")
-        present = there[[self.row[one] for one in days]]
-        comes = present & ~np.vstack([np.zeros_like(present[:1]), present[:-1]])
-        once = comes.sum(axis=0) == 1  # who came twice could cancel out
-        first, stays = comes[:, once].argmax(axis=0), present[:, once].sum(axis=0)
-        after = (first + stays) % len(days)  # the time after the last figure is that before the first: outside
-        flows = np.zeros((len(days), len(days)), dtype=np.int32)
-        np.add.at(flows, (first, after), self.counts[once].astype(np.int32))
-        at = days.index(day)
-        both_ways = csr_array(flows + flows.T)
-        return float(maximum_flow(both_ways, at, (at + 1) % len(days)).flow_value)
+def _numbers(people: pa.StructArray, name: str) -> _Numbers:
+    return np.asarray(people.field(name))

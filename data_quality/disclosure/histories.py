@@ -19,14 +19,15 @@ Figure = tuple[Place, date]
 
 HISTORIES = pa.schema(
     {
-        "history": pa.list_(pa.struct({"day": pa.date32(), "segment": pa.string(), "member": pa.string()})),
-        "n_persons": pa.int64(),
-        "amount": pa.float64(),
-        "largest_amount": pa.float64(),
+        "segment": pa.string(),
+        "member": pa.string(),
+        "day": pa.date32(),
+        "people": pa.list_(pa.struct({"person": pa.int64(), "amount": pa.float64(), "share": pa.float64()})),
     }
 )
+"""One row for each figure, with those behind it: a person's number from 0 on, the same in all figures; the amount, and
+the amount as a share of the sum of all in the same role. One person in two roles has two numbers."""
 
-# Persons who were in the same places on the same days are one row.
 _HISTORIES = """
 with contributions as (
     {sql}
@@ -35,24 +36,27 @@ days as (
     select distinct period_end as day from candidate_rows where kpi_id = $kpi_id
 ),
 placed as (
-    select
-        role, person, day, abs(amount)::double as amount,
-        unnest({segments}) as segment,
-        unnest({members}) as member
+    select role, person, day, amount, unnest({segments}) as segment, unnest({members}) as member
     from contributions
     semi join days using (day)
     where person is not null
 ),
-persons as (
+amounts as (
     select
-        list(distinct {{'day': day, 'segment': segment, 'member': member}}) as places,
-        coalesce(max(amount), 0) as amount
+        segment, member, day, role,
+        dense_rank() over (order by role, person) - 1 as number,
+        coalesce(sum(abs(amount)), 0)::double as amount
     from placed
-    group by role, person
+    group by segment, member, day, role, person
+),
+shares as (
+    select
+        *,
+        coalesce(amount / nullif(sum(amount) over (partition by segment, member, day, role), 0), 0) as share
+    from amounts
 )
-select
-    list_sort(places) as history, count(*) as n_persons, sum(amount)::double as amount, max(amount) as largest_amount
-from persons
+select segment, member, day, list({{'person': number, 'amount': amount, 'share': share}}) as people
+from shares
 group by all
 """
 
