@@ -6,6 +6,7 @@ It reads, and writes nothing: what a release does with the answer stands in `rel
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_quality import outgoing, refactorings, verdict, vintages
+from data_quality import outgoing, reconciliation, refactorings, verdict, vintages
 from data_quality.candidates import Build, Candidate
 from data_quality.checks.registry import CHECKS, NAMES
 from data_quality.ledger import Ledger
@@ -23,10 +24,13 @@ from data_quality.refactorings import REFACTORING
 from data_quality.verdict import CheckResult, Key, Verdict
 from data_quality.vintages import ADMITTED
 from metrics.catalog import Catalog
+from metrics.periods import FREQS, periods_between
 
 # What a decision names beside checks and REFACTORING: that a closed period's value changes, and that an open one's does
 # though nothing newer came.
 CLOSED_PERIOD, UNEXPLAINED = "closed_period", "unexplained_change"
+# That published figures of the KPI would contradict each other. No decision lets that through.
+RECONCILIATION = "reconciliation"
 # Checks that fail as something is still to come (the build, the feeds' data), or as the period is a part of another.
 STILL_TO_COME = frozenset(check.name for check in CHECKS if check.fixed)
 PARTS = frozenset({"part_of_held"})
@@ -38,6 +42,7 @@ Decisions = dict[tuple[str, str, str, str], dict[str, Any]]  # by key and candid
 class Held:
     """A key that may not be published, why, and the checks that failed or could not be evaluated.
 
+    `checks` are those that a decision can let through: all but RECONCILIATION.
     `candidate_hash` is that of the candidate on which a decision may be taken; None where there is none, as the
     stored evidence isn't on what is in the warehouse now. `stands` says that no verdict holds the key, and that a
     value of it is published: that one stands until a run judges what is there now.
@@ -78,7 +83,9 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     Nothing but evidence on the candidate as it is now is believed. A release decision lets a key through when it names
     every check that fails, CLOSED_PERIOD where the value of a closed period would change, UNEXPLAINED where that of an
     open one would though nothing newer came, and REFACTORING where a definition isn't proved to give the same values as
-    the one before it; a newer reject holds it, whatever the checks say.
+    the one before it; a newer reject holds it, whatever the checks say. Months, quarter and year change together or not
+    at all: a quarter or year follows when what changed of its months is let through, and RECONCILIATION keeps back what
+    would contradict what stays published.
     """
     committed = ledger.observations
     decisions = newest_decisions(ledger)
@@ -100,20 +107,26 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
         for key in offer.planned  # those without sound evidence, too: no verdict of the ledger is to pass by it
         if key[0] in unproved
     }
+    additive = [kpi.kpi_id for kpi in catalog.kpis if kpi.kind == "flow"]
     compared = None
     while admitted != compared:
         compared = admitted
-        incoming = outgoing.cells(compared, offer, catalog, committed)
         table = pa.Table.from_pylist(list(compared.values()), schema=ADMITTED)
+        cells = outgoing.cells(compared, offer, catalog, committed)
+        incoming, contradictions = reconciliation.reconcile(cells, table, committed, additive)
         new = vintages.select(incoming, table, committed, today=today)
-        for key, checks in _changes(new, catalog).items():
-            earlier = changes.get(key, ())
-            names = {check.check for check in earlier}
-            changes[key] = (*earlier, *(check for check in checks if check.check not in names))
+        for key, check in (*_changes(new, catalog), *_fail(RECONCILIATION, contradictions)):
+            if check.check not in {earlier.check for earlier in changes.get(key, ())}:
+                changes[key] = (*changes.get(key, ()), check)
         admitted, refused = {}, {}
-        for key, row in rows.items():
+        for key, row in sorted(rows.items(), key=lambda item: FREQS.index(item[0][1])):  # months before quarters
             decision = decisions.get((*key, row["candidate_hash"]))
-            refusal = _refusal(offer.verdicts[key], row["candidate_hash"], changes.get(key, ()), decision)
+            against = changes.get(key, ())
+            followed = _followed(offer.planned[key], admitted, changes)
+            if followed is not None:
+                row = {**row, **{name: followed[name] for name in ("decision_id", "decision_reason")}}
+                against = tuple(check for check in against if check.check not in (CLOSED_PERIOD, UNEXPLAINED))
+            refusal = _refusal(offer.verdicts[key], row["candidate_hash"], against, decision)
             if refusal is not None:
                 refused[key] = refusal
             elif decision and (offer.verdicts[key].failing or key in changes):
@@ -129,6 +142,21 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
         incoming=incoming,
         new=new,
     )
+
+
+def _followed(item: Planned, admitted: dict[Key, dict[str, Any]], changes: Changes) -> dict[str, Any] | None:
+    """The admitted part, decided on for how it changes, that a longer period follows; None where it follows none.
+
+    A quarter or year of a KPI whose periods add up changes by what its months do, so that a decision on these is one on
+    it, when all of them are let through.
+    """
+    shorter = {"Q": ("M",), "A": ("M", "Q")}.get(item.period.freq, ())
+    freq = next((freq for freq in shorter if freq in item.kpi.freqs), None)
+    if item.kpi.kind != "flow" or freq is None:
+        return None
+    parts = [(item.kpi.kpi_id, freq, one.code) for one in periods_between(freq, item.period.start, item.period.end)]
+    decided = [admitted[part] for part in parts if part in admitted and part in changes]
+    return decided[-1] if decided and all(part in admitted for part in parts) else None
 
 
 def unsettled(offer: Offer, ledger: Ledger | None) -> set[Key]:
@@ -228,15 +256,16 @@ def _refusal(
 ) -> Held | None:
     """Why a key with sound evidence may not be published; None when it may."""
     failing = tuple(result.check for result in (*found.failing, *changes))
+    decidable = tuple(name for name in failing if name != RECONCILIATION)
 
     def held(reason: str) -> Held:
-        return Held(*found.key, reason, failing, candidate_hash)
+        return Held(*found.key, reason, decidable, candidate_hash)
 
     if decision and decision["decision"] == "reject":
         return held(f"was rejected: {decision['reason']}")
     if _passes(found) and not changes:
         return None
-    if decision and decision["decision"] == "release" and set(failing) <= set(decision["checks"]):
+    if decision and decision["decision"] == "release" and set(failing) <= set(decision["checks"]) - {RECONCILIATION}:
         return None
     return held(verdict.reason((*found.holding, *changes)) or verdict.reason(found.failing) or "a check fails")
 
@@ -263,12 +292,17 @@ def _row(item: Planned, offer: Offer, catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _changes(new: pa.Table, catalog: Catalog) -> Changes:
+def _fail(check: str, details: Mapping[Key, str]) -> Iterator[tuple[Key, CheckResult]]:
+    """A check that fails and holds, by key, with those details."""
+    for key, detail in details.items():
+        yield key, CheckResult(check, "critical", "fail", None, None, detail)
+
+
+def _changes(new: pa.Table, catalog: Catalog) -> Iterator[tuple[Key, CheckResult]]:
     """The keys whose values differ from what was published and mustn't, and how: the total first."""
     changed: dict[Key, list[dict[str, Any]]] = defaultdict(list)
     for row in new.filter(pc.or_(new.column("changes_closed"), new.column("unexplained"))).to_pylist():
         changed[row["kpi_id"], row["freq"], row["time_period"]].append(row)
-    found: Changes = {}
     for key, rows in changed.items():
         row = min(rows, key=lambda one: one["obs_value"] == one["old_value"])  # of equals the total, which comes first
         how = _how(row, protected=catalog.kpi(key[0]).protected)
@@ -276,8 +310,7 @@ def _changes(new: pa.Table, catalog: Catalog) -> Changes:
             check, detail = CLOSED_PERIOD, f"the period closed on {row['closes_on']}; {how}"
         else:
             check, detail = UNEXPLAINED, f"{how}, though neither its definition nor any row upstream is newer"
-        found[key] = (CheckResult(check, "critical", "fail", None, None, detail),)
-    return found
+        yield from _fail(check, {key: detail})
 
 
 def _how(row: dict[str, Any], *, protected: bool) -> str:

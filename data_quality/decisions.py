@@ -20,6 +20,7 @@ from data_quality.ledger import Ledger
 from data_quality.ledger_lock import releasing
 from data_quality.ledger_verify import verify
 from data_quality.offer import Offer
+from data_quality.plan import history
 from data_quality.release import Release
 from data_quality.verdict import Key
 from data_quality.waiting import open_incidents
@@ -133,9 +134,8 @@ def _decide(
         on: list[_On] = []
         ids: list[str] = []
         if keys:
-            ends = [parse(code).end for _, _, code in keys]
             with warehouse.connect() as connection:
-                offered = offer.read(connection, catalog, min(ends), max(ends), only=keys)
+                offered = offer.read(connection, catalog, *history(catalog))  # what follows the keys goes out with them
             found = admission.admit(offered, ledger, catalog, clock.today(company.time_zone))
             if incident_id:  # what was built since it was judged is left to the next run
                 undecidable = {one.key for one in found.held if one.candidate_hash is None}
@@ -181,7 +181,7 @@ def _decide(
         checks=tuple(sorted({check for one in on for check in one.held.checks})),
         decided_by=by,
         overrides=overridden[0] if overridden else None,
-        published=0 < len(keys) == released.published,
+        published=bool(keys) and not {one.key for one in released.held} & set(keys),
         release=released,
     )
 

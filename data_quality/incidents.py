@@ -21,11 +21,13 @@ from metrics.catalog import Catalog, CatalogKpi
 from metrics.periods import Period, parse
 
 # The checks that only say that something else is held, and those that show beside published values only.
-_DERIVED = ("part_of_held", "beside_held")
+_DERIVED = ("part_of_held", "beside_held", "reconciliation", "base_restated")
 _FAILINGS = {check.name: check.failing for check in CHECKS} | {
     "closed_period": "the value of a closed period changed",
     "unexplained_change": "the value changed though nothing newer came",
     "refactoring": "a changed definition isn't proved to give the same values",
+    "base_restated": "what it looks back on is another than what was published",
+    "reconciliation": "it would contradict what stays published",
 }
 _STILL_TO_COME = frozenset(check.name for check in CHECKS if check.fixed)
 _SHORTEST_FIRST = ("D", "W", "M", "Q", "A")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -66,10 +65,9 @@ def read(
     catalog: Catalog,
     first: date,
     last: date,
-    only: Collection[Key] | None = None,
 ) -> Offer:
-    """The offer of the keys whose period ended in [first, last], or of some of them, from an open warehouse."""
-    planned = {item.key: item for item in plan(catalog, first, last) if only is None or item.key in only}
+    """The offer of the keys whose period ended in [first, last], from an open warehouse."""
+    planned = {item.key: item for item in plan(catalog, first, last)}
     loaded = candidates.load(connection, catalog, since=first)
     # Of protected KPIs always all, as they tell of each other.
     kpis = {kpi.kpi_id: kpi for kpi in catalog.kpis if kpi.protected and kpi.supplied}

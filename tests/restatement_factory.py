@@ -1,0 +1,159 @@
+"""A KPI whose periods add up, its offers and a ledger in memory, so that many releases can be tried quickly."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from data_quality import admission
+from data_quality.admission import Admission, Held
+from data_quality.candidates import COLUMNS, Build, Candidate, Loaded
+from data_quality.checks.registry import NAMES
+from data_quality.ledger import OBSERVATIONS, VERDICTS
+from data_quality.offer import FeedState, Offer
+from data_quality.plan import Planned
+from data_quality.verdict import CheckResult, Key, Verdict, answer
+from metrics.catalog import Catalog, CatalogKpi
+from metrics.periods import Period, periods_between
+from tests.warehouse_factory import CALENDAR, kpi
+
+FIRST = date(2025, 1, 1)
+TYPES = {"varchar": pa.string(), "date": pa.date32(), "double": pa.float64(), "bigint": pa.int64()}
+CANDIDATES = pa.schema([(name, TYPES[kind]) for name, kind in COLUMNS.items()])
+REVENUE = kpi(freqs=("M", "Q", "A"), observable_from=FIRST)
+MONTHS = periods_between("M", FIRST, date(2026, 3, 31))
+Values = dict[str, dict[str, float]]
+"""The value of each member by month."""
+
+
+@dataclass
+class MemoryLedger:
+    """What admission reads of a ledger."""
+
+    observations: pa.Table = field(
+        default_factory=lambda: OBSERVATIONS.append(pa.field("sequence", pa.int64())).empty_table()
+    )
+    verdicts: pa.Table = field(default_factory=lambda: VERDICTS.append(pa.field("sequence", pa.int64())).empty_table())
+    made: list[dict[str, Any]] = field(default_factory=list)
+    sequence: int = 0
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """The decisions, oldest first."""
+        return self.made
+
+    def decide(self, held: Held, decision: str = "release") -> None:
+        """A decision on what is held, by the checks that it names."""
+        names = ("kpi_id", "freq", "time_period", "candidate_hash")
+        key = {name: getattr(held, name) for name in names}
+        facts = {"decision_id": f"d{len(self.made)}", "decision": decision, "reason": "so be it"}
+        self.made.append({**key, **facts, "checks": list(held.checks)})
+
+    def append(self, admitted: Admission, today: date) -> None:
+        """A release of what was admitted."""
+        self.sequence += 1
+        moment = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
+        facts = {"release_id": str(self.sequence), "realtime_start": today, "published_at": moment}
+        rows = [{**row, **facts, "sequence": self.sequence} for row in admitted.new.to_pylist()]
+        self.observations = pa.concat_tables(
+            [self.observations, pa.Table.from_pylist(rows, schema=self.observations.schema)]
+        )
+
+    def published(self) -> dict[tuple[str, str, str, str], dict[str, Any]]:
+        """The newest vintage of each cell: by KPI, period, segment and member."""
+        newest: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+        for row in self.observations.to_pylist():
+            newest[row["kpi_id"], row["time_period"], row["segment"], row["member"]] = row
+        return newest
+
+    def totals(self, kpi_id: str = "revenue", column: str = "obs_value") -> dict[str, float]:
+        """The published totals by period."""
+        return {
+            period: row[column] for (one, period, segment, _), row in self.published().items()
+            if (one, segment) == (kpi_id, "_T")
+        }  # fmt: skip
+
+
+def rows_of(entry: CatalogKpi, values: Values, period: Period, last: date) -> list[dict[str, Any]]:
+    """The candidate's rows of a period, with sums to date, by country and in total."""
+    facts = {"kpi_id": entry.kpi_id, "freq": period.freq, "time_period": period.code, "batch_id": "batch"}
+    facts |= {"period_start": period.start, "period_end": period.end, "definition_hash": entry.definition_hash}
+    rows = []
+    members = sorted({member for month in values.values() for member in month})
+    for segment, member in [("_T", "_T"), *(("country", member) for member in members)]:
+
+        def total(first: date, *, of: str = member) -> float:
+            months = [one for one in MONTHS if first <= one.start and one.end <= period.end]
+            return sum(
+                value for one in months for name, value in values.get(one.code, {}).items() if of in ("_T", name)
+            )
+
+        of_year = total(period.end.replace(month=1, day=1))
+        lastly = Period("M", period.end.replace(day=1))
+        to_date = period.freq in ("M", "Q")
+        row = {"segment": segment, "member": member, "obs_value": total(period.start), "n_obs": 10}
+        row["year_to_date"] = of_year if to_date else None
+        row["rolling_12_months"] = total(lastly.shift(-11).start) if to_date and lastly >= MONTHS[11] else None
+        rows.append({**facts, **row})
+    return rows
+
+
+def offer_of(
+    values: Values,
+    today: date,
+    entries: Collection[CatalogKpi] = (REVENUE,),
+    *,
+    failing: Collection[Key] = (),
+    unjudged: Collection[Key] = (),
+    others: dict[str, Values] | None = None,
+) -> Offer:
+    """What a warehouse with those values offers on a day: `failing` are held by a check, `unjudged` have no verdict.
+
+    `others` are the values of KPIs other than `values`, by their id.
+    """
+    planned, candidates, verdicts, tables = {}, {}, {}, {}
+    for entry in entries:
+        table = []
+        for freq in entry.freqs:
+            for period in periods_between(freq, entry.observable_from or FIRST, today):
+                if period.end >= today or not entry.observes(period):
+                    continue
+                item = Planned(entry, period, True)
+                rows = rows_of(entry, (others or {}).get(entry.kpi_id, values), period, today)
+                hashed = str(hash(str(rows)))
+                planned[item.key], candidates[item.key] = item, Candidate(hashed, "batch", entry.definition_hash)
+                table += rows
+                if item.key in unjudged:
+                    continue
+                checks = tuple(
+                    CheckResult(
+                        name, "critical", "fail" if name == "bounds" and item.key in failing else "pass", 0, 0, ""
+                    )
+                    for name in NAMES
+                )
+                verdicts[item.key] = Verdict(
+                    *item.key, period.start, period.end, answer(checks, NAMES), checks, hashed,
+                    entry.definition_hash, "batch", datetime(2025, 1, 1, tzinfo=UTC), False,
+                )  # fmt: skip
+        tables[entry.kpi_id] = pa.Table.from_pylist(table, schema=CANDIDATES)
+    moment = datetime(today.year, today.month, today.day, 5, tzinfo=UTC)
+    builds = {entry.kpi_id: Build("batch", moment, True, None) for entry in entries}
+    feeds = {"orders": FeedState("orders", today, moment, None)}
+    return Offer(planned, Loaded(candidates, builds, {}), verdicts, tables, feeds)
+
+
+def catalog_of(entries: Collection[CatalogKpi] = (REVENUE,)) -> Catalog:
+    """A catalogue of those KPIs."""
+    return Catalog(company="Test", reporting_currency="SEK", calendar=CALENDAR, objectives={}, kpis=tuple(entries))
+
+
+def release(
+    ledger: MemoryLedger, offer: Offer, today: date, entries: Collection[CatalogKpi] = (REVENUE,)
+) -> dict[Key, Held]:
+    """Publish what may be published; what is held, by key."""
+    admitted = admission.admit(offer, ledger, catalog_of(entries), today)  # type: ignore[arg-type]
+    ledger.append(admitted, today)
+    return {one.key: one for one in admitted.held}
