@@ -24,13 +24,15 @@ from data_quality.refactorings import REFACTORING
 from data_quality.verdict import CheckResult, Key, Verdict
 from data_quality.vintages import ADMITTED
 from metrics.catalog import Catalog
-from metrics.periods import FREQS, periods_between
+from metrics.periods import FREQS, parse, periods_between
 
 # What a decision names beside checks and REFACTORING: that a closed period's value changes, and that an open one's does
 # though nothing newer came.
 CLOSED_PERIOD, UNEXPLAINED = "closed_period", "unexplained_change"
 # That published figures of the KPI would contradict each other. No decision lets that through.
 RECONCILIATION = "reconciliation"
+# That the KPI looks back on a period whose value isn't the published one any more, and is held.
+BASE_RESTATED = "base_restated"
 # Checks that fail as something is still to come (the build, the feeds' data), or as the period is a part of another.
 STILL_TO_COME = frozenset(check.name for check in CHECKS if check.fixed)
 PARTS = frozenset({"part_of_held"})
@@ -85,7 +87,7 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     open one would though nothing newer came, and REFACTORING where a definition isn't proved to give the same values as
     the one before it; a newer reject holds it, whatever the checks say. Months, quarter and year change together or not
     at all: a quarter or year follows when what changed of its months is let through, and RECONCILIATION keeps back what
-    would contradict what stays published.
+    would contradict what stays published. BASE_RESTATED holds what looks back on a period whose change is held.
     """
     committed = ledger.observations
     decisions = newest_decisions(ledger)
@@ -108,6 +110,7 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
         if key[0] in unproved
     }
     additive = [kpi.kpi_id for kpi in catalog.kpis if kpi.kind == "flow"]
+    differing: set[Key] = set()  # the published keys that have another value now
     compared = None
     while admitted != compared:
         compared = admitted
@@ -115,7 +118,11 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
         cells = outgoing.cells(compared, offer, catalog, committed)
         incoming, contradictions = reconciliation.reconcile(cells, table, committed, additive)
         new = vintages.select(incoming, table, committed, today=today)
-        for key, check in (*_changes(new, catalog), *_fail(RECONCILIATION, contradictions)):
+        moving = _moving(new)
+        differing |= moving & published
+        restated = _on_restated(moving, differing - compared.keys(), catalog)
+        found = (*_changes(new, catalog), *_fail(RECONCILIATION, contradictions), *_fail(BASE_RESTATED, restated))
+        for key, check in found:
             if check.check not in {earlier.check for earlier in changes.get(key, ())}:
                 changes[key] = (*changes.get(key, ()), check)
         admitted, refused = {}, {}
@@ -157,6 +164,31 @@ def _followed(item: Planned, admitted: dict[Key, dict[str, Any]], changes: Chang
     parts = [(item.kpi.kpi_id, freq, one.code) for one in periods_between(freq, item.period.start, item.period.end)]
     decided = [admitted[part] for part in parts if part in admitted and part in changes]
     return decided[-1] if decided and all(part in admitted for part in parts) else None
+
+
+def _moving(new: pa.Table) -> set[Key]:
+    """The keys of which a cell is new or has another value than was published, apart from sums to date."""
+    differs = pc.and_(pc.is_valid(new.column("revision_type")), new.column("period_changed"))
+    rows = new.filter(pc.or_(new.column("is_new"), differs))
+    return {tuple(row.values()) for row in rows.select(["kpi_id", "freq", "time_period"]).to_pylist()}
+
+
+def _on_restated(moving: set[Key], restated: set[Key], catalog: Catalog) -> dict[Key, str]:
+    """Those of the moving keys that look back on a restated one, of their own KPI or one that it covers, and which."""
+    found = {}
+    for key in moving if restated else ():
+        kpi = catalog.kpi(key[0])
+        spans = kpi.looks_back_on(parse(key[2]))
+        bases = [
+            f"{kpi_id} {code}"
+            for kpi_id, _, code in sorted(restated, key=lambda one: (one[1] != key[1], one))
+            if kpi_id in (key[0], *kpi.covers)
+            and any(first <= parse(code).start and parse(code).end <= last for first, last in spans)
+        ]
+        if bases:
+            named = ", ".join(bases[:3]) + (f" and {len(bases) - 3} more" if len(bases) > 3 else "")
+            found[key] = f"it looks back on {named}, whose value isn't the published one any more"
+    return found
 
 
 def unsettled(offer: Offer, ledger: Ledger | None) -> set[Key]:

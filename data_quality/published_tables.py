@@ -243,7 +243,7 @@ COLUMN_COMMENTS = {
     "decisions.time_period": "The period decided on; NULL for a review",
     "decisions.checks": "The checks that failed and were decided on, with commas between; closed_period is the change"
     " of a closed period's value, unexplained_change one though nothing newer came, refactoring a definition that isn't"
-    " proved to give the same values. A release counts"
+    " proved to give the same values, base_restated a change of what the KPI looks back on. A release counts"
     " while no other one fails",
     "decisions.reason": "The reason given",
     "decisions.candidate_hash": "Hash of the candidate decided on (keyed for protected KPIs): on other content the"

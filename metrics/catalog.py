@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,7 @@ from metrics.company import Company, Objective
 from metrics.errors import NyckeltalError, did_you_mean
 from metrics.gate_settings import CheckSetting
 from metrics.identities import Identity
-from metrics.periods import Period, later, parse, period_of
+from metrics.periods import Period, earlier, later, parse, period_of
 
 
 class Told(BaseModel):
@@ -55,9 +55,11 @@ class CatalogKpi(BaseModel):
     `feeds` are all upstream; `inputs` are, by feed, the raw columns that its values depend on (its adopted segments'
     among them). `covers` are the KPIs whose totals depend on no input but those that its own total depends on.
     `observable_from` is the first day that all its feeds cover, with what it looks back on; None where it isn't
-    supplied. `without_rows` is what its value is where there is nothing in a period that its feeds cover; None where
-    that can't be told, as of a stock. `observable_to` is the last day on which an awaited period may end, as its feeds
-    ended or one is paused (`paused` says which and why); None where they go on.
+    supplied. `compared_with` is how long before its own period those begin that it is compared with, `window` how long
+    before its period the rows begin that it is computed from; None where these are the period's own. `without_rows` is
+    what its value is where there is nothing in a period that its feeds cover; None where that can't be told, as of a
+    stock. `observable_to` is the last day on which an awaited period may end, as its feeds ended or one is paused
+    (`paused` says which and why); None where they go on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,6 +102,8 @@ class CatalogKpi(BaseModel):
     tells: tuple[Told, ...]
     contributions: Contributions | None = None
     lookback: str | None
+    compared_with: tuple[str, ...] = ()
+    window: str | None = None
     observable_from: date | None = None
     without_rows: Literal["zero", "no value"] | None = None
     observable_to: date | None = None
@@ -143,6 +147,17 @@ class CatalogKpi(BaseModel):
         return " ".join(f"{word} {day}" for word, day in known if day is not None) + (
             f" ({self.paused})" if self.paused else ""
         )
+
+    def looks_back_on(self, period: Period) -> list[tuple[date, date]]:
+        """The first and last days before the period that its value is computed from, too.
+
+        They are those of each earlier period that it is compared with, and of its window.
+        """
+        earlier_periods = [period_of(period.freq, earlier(period.start, offset)) for offset in self.compared_with]
+        spans = [(one.start, one.end) for one in earlier_periods]
+        if self.window:
+            spans.append((earlier(period.start, self.window), period.start - timedelta(days=1)))
+        return spans
 
     def breaks_in(self, period: Period) -> bool:
         """Whether the data's methodology changed in the period: by the definition, it is the first of a new series."""

@@ -327,6 +327,8 @@ def _entry(company: Company, defined: Defined, adopted: Sequence[Defined]) -> Ca
         tells=one.tells,
         contributions=one.contributions,
         lookback=one.lookback,
+        compared_with=one.compared_with,
+        window=one.longest_window,
         observable_from=one.observable_from(max(starts)) if upstream.supplied and starts else None,
         without_rows=_without_rows(one),
         observable_to=observable_to(company.feeds, upstream.feeds, upstream.event_feeds, definition.matures_after),

@@ -68,9 +68,21 @@ def later(day: date, duration: str) -> date:
 
     Raises NyckeltalError for a text that is no duration.
     """
+    return _moved(day, duration, 1)
+
+
+def earlier(day: date, duration: str) -> date:
+    """The day that lies `duration` before another, as `later` counts.
+
+    Raises NyckeltalError for a text that is no duration.
+    """
+    return _moved(day, duration, -1)
+
+
+def _moved(day: date, duration: str, sign: int) -> date:
     if not re.fullmatch(DURATION, duration):
         raise NyckeltalError("there is no such duration", found=duration, expected="one like '1 year' or '30 days'")
-    count, unit = int(duration.split()[0]), duration.split()[1].removesuffix("s")
+    count, unit = sign * int(duration.split()[0]), duration.split()[1].removesuffix("s")
     if unit in ("day", "week"):
         return day + timedelta(days=count * (7 if unit == "week" else 1))
     month = period_of("M", day).shift(count * {"month": 1, "quarter": 3, "year": 12}[unit])

@@ -120,8 +120,19 @@ class KpiPlan:
     @property
     def lookback(self) -> str | None:
         """How far back it looks, None when only at its own period."""
-        spans = [leaf.offset for leaf in self.offsets] + [one.length for one in self.windows.values() if one.length]
+        spans = [*self.compared_with, *([self.longest_window] if self.longest_window else [])]
         return self.kpi.definition.lookback or max(spans, key=days_in, default=None)
+
+    @property
+    def compared_with(self) -> tuple[str, ...]:
+        """How long before its own period those begin that it is compared with."""
+        return tuple(sorted({leaf.offset for leaf in self.offsets}))
+
+    @property
+    def longest_window(self) -> str | None:
+        """How long before its period the rows begin that it is computed from; None where they are the period's own."""
+        lengths = [one.length for one in self.windows.values() if one.length]
+        return self.kpi.definition.lookback or max(lengths, key=days_in, default=None)
 
     def observable_from(self, history_from: date) -> date:
         """The first day of the first period that can be computed, where its feeds' history begins on a day.

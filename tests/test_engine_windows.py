@@ -194,7 +194,7 @@ def test_only_windows_that_reach_a_changed_day_are_counted_again(layer: Semantic
 def test_a_value_over_a_window_has_none_to_date_and_looks_back(layer: SemanticLayer) -> None:
     planned = plan(kpi_over("spent_28_days"), layer)
     assert not planned.to_date
-    assert planned.lookback == "28 day"
+    assert planned.lookback == planned.longest_window == "28 day"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.errors import NyckeltalError
-from metrics.periods import FREQS, parse, period_of, periods_between
+from metrics.periods import FREQS, earlier, later, parse, period_of, periods_between
 
 days = st.dates(date(1990, 1, 1), date(2099, 12, 31))
 
@@ -34,6 +34,16 @@ def test_periods_between_end_in_the_span(freq: str, first: date, length: int) ->
     periods = periods_between(freq, first, last)
     assert all(first <= period.end <= last for period in periods)
     assert [period.next() for period in periods[:-1]] == periods[1:]
+
+
+@given(days, st.integers(0, 50), st.sampled_from(["days", "weeks"]))
+def test_earlier_undoes_later(day: date, count: int, unit: str) -> None:
+    assert earlier(later(day, f"{count} {unit}"), f"{count} {unit}") == day
+
+
+def test_a_month_earlier_ends_with_its_month() -> None:
+    assert earlier(date(2026, 3, 31), "1 month") == date(2026, 2, 28)
+    assert earlier(date(2026, 1, 1), "1 year") == date(2025, 1, 1)
 
 
 def test_known_codes() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from data_quality.verdict import Key
 from metrics.periods import parse, periods_between
-from tests.restatement_factory import MONTHS, MemoryLedger, Values, offer_of, release
+from tests.restatement_factory import MONTHS, REVENUE, MemoryLedger, Values, offer_of, release
+from tests.warehouse_factory import kpi
 
 JULY = date(2025, 7, 3)
 """June and the second quarter are open, April and May are closed."""
@@ -87,6 +88,44 @@ def test_a_sum_to_date_is_that_of_the_published_months(ledger: MemoryLedger) -> 
     release(ledger, restated, JULY)
     to_date = ledger.totals(column="year_to_date")
     assert [to_date[code] for code in ("2025-04", "2025-05", "2025-06", "2025-Q2")] == [607, 757, 907, 907]
+
+
+GROWTH = kpi("growth", kind="ratio", unit="fraction", covers=("revenue",), observable_from=date(2026, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("facts", "restated", "is_held"),
+    [
+        ({"compared_with": ("1 year",)}, "2025-02", True),
+        ({"compared_with": ("1 year",)}, "2025-03", False),
+        ({"compared_with": ("1 year",), "covers": ()}, "2025-02", False),
+        ({"window": "3 months", "compared_with": ()}, "2025-12", True),
+        ({"window": "3 months", "compared_with": ()}, "2025-02", False),
+    ],
+)
+def test_what_looks_back_on_a_restated_period_waits_for_it(
+    facts: dict[str, tuple[str, ...]], restated: str, is_held: bool
+) -> None:
+    growth = GROWTH.model_copy(update=facts)
+    entries, ledger, values = (REVENUE, growth), MemoryLedger(), months("2026-02")
+    grown = {"growth": {"2026-01": {"SE": 0.2}, "2026-02": {"SE": 0.25}}}
+    first, then = date(2026, 2, 12), date(2026, 3, 12)
+    release(ledger, offer_of(values, first, entries, others=grown), first, entries)
+    values[restated] = {"SE": 80.0, "NO": 50.0}
+    grown["growth"]["2026-02"] = {"SE": 0.3}
+    offer = offer_of(values, then, entries, others=grown)
+    held = release(ledger, offer, then, entries)
+    base, waits = ("revenue", "M", restated), ("growth", "M", "2026-02")
+    assert held[base].checks == ("closed_period",)
+    assert (waits in held) == is_held
+    if is_held:
+        assert held[waits].reason == (
+            f"base_restated: it looks back on revenue {restated}, whose value isn't the published one any more"
+        )
+        assert "2026-02" not in ledger.totals("growth")
+        ledger.decide(held[base])
+        assert not release(ledger, offer, then, entries).keys() & {base, waits}
+    assert ledger.totals("growth")["2026-02"] == 0.3
 
 
 def contradictions(ledger: MemoryLedger) -> list[tuple[str, str, str]]:
