@@ -91,7 +91,7 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     """
     committed = ledger.observations
     decisions = newest_decisions(ledger)
-    published = _published(ledger)
+    published = published_keys(ledger)
     flawed = {
         key: replace(flaw, stands=key in published and _let_through(offer.verdicts.get(key), decisions))
         for key, item in offer.planned.items()
@@ -200,7 +200,7 @@ def unsettled(offer: Offer, ledger: Ledger | None) -> set[Key]:
     where there is none yet.
     """
     decisions = newest_decisions(ledger) if ledger else {}
-    published = _published(ledger) if ledger else set()
+    published = published_keys(ledger) if ledger else set()
     with_values = {kpi_id for kpi_id, _, _ in published}
     return {
         key
@@ -226,7 +226,7 @@ def _is_held_for_its_value(found: Verdict) -> bool:
     return not failing & STILL_TO_COME and not (failing and failing <= PARTS)
 
 
-def _published(ledger: Ledger) -> set[Key]:
+def published_keys(ledger: Ledger) -> set[Key]:
     """The keys of which a value was ever published."""
     known = ledger.observations.group_by(["kpi_id", "freq", "time_period"]).aggregate([])
     return {(row["kpi_id"], row["freq"], row["time_period"]) for row in known.to_pylist()}

@@ -113,6 +113,31 @@ def test_times_that_should_have_come_by_now_are_seen(warehouse: Warehouse, fault
     assert {one.verdict for key, one in verdicts.items() if key != ("revenue", "2026-01")} == {"publish"}
 
 
+@pytest.mark.parametrize(
+    ("fault", "check", "detail"),
+    [
+        ("delete from raw.orders where ordered_at between '2026-01-15' and '2026-01-21'", "too_few_rows", "missing"),
+        ("update raw.orders set amount = 100 * amount where ordered_at between '2026-01-01' and '2026-02-01'",
+         "value_distribution", "column amount"),
+        ("update raw.orders set amount = null where ordered_at between '2026-01-01' and '2026-02-01'",
+         "missing_values", "column amount"),
+    ],
+)  # fmt: skip
+def test_what_a_kpi_looks_back_on_is_looked_at_where_no_value_of_it_is_judged(
+    warehouse: Warehouse, fault: str, check: str, detail: str
+) -> None:
+    warehouse.sql(fault)
+    growth = kpi("growth", inputs={"orders": READ}, compared_with=("1 month",))
+    warehouse.add(growth, months("2025-01", "2026-02", lambda n: 1000.0 + n))
+    verdicts = warehouse.judge("2026-02-28", "2026-02-28")
+    (failed,) = [one for one in verdicts["growth", "2026-02"].holding if one.check == check]
+    assert detail in failed.detail and failed.detail.endswith(", in 2026-01")
+    assert check not in failing(verdicts["revenue", "2026-02"])
+    verdicts = judged(warehouse)
+    assert check in failing(verdicts["growth", "2026-01"])
+    assert check not in failing(verdicts["growth", "2026-02"])
+
+
 def test_a_second_bad_month_is_not_made_usual_by_the_first(warehouse: Warehouse) -> None:
     warehouse.sql("update raw.orders set amount = amount * 100 where ordered_at >= '2026-01-01'")
     verdicts = judged(warehouse)

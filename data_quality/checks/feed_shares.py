@@ -7,12 +7,12 @@ PERIODS = """
 feed_ends as (select feed, max(day) as last_day from feed_sums group by feed),
 periods as (
     select
-        p.key_no, k.feed,
+        p.key_no, p.period_start, k.feed,
         e.n_rows - coalesce(s.n_rows, 0) as n_rows,
         e.{figure} - coalesce(s.{figure}, 0) as n,
         coalesce(s.n_rows, 0) - coalesce(y.n_rows, 0) as n_rows_before,
         coalesce(s.{figure}, 0) - coalesce(y.{figure}, 0) as n_before
-    from planned p
+    from spans p
     join kpi_feeds k using (kpi_id)
     join feed_ends f using (feed)
     join feed_sums e on e.feed = k.feed and e.day = least(p.period_end, f.last_day)
@@ -20,13 +20,14 @@ periods as (
     left join feed_sums y on y.feed = k.feed and y.day = least(p.period_start - 366, f.last_day)
 )
 """
+LOOKS_BACK = "if({span}.period_start = p.period_start, '', ', in ' || strftime({span}.period_start, '%Y-%m'))"
 NOW = "coalesce(n / nullif(greatest(n_rows, n), 0), 0)"
 BEFORE = "coalesce(n_before / nullif(n_rows_before, 0), 0)"
 
 
 def largest(shares: str, told: str) -> str:
     """The query of the largest share of a key's feeds. `shares` are CTEs, the last of which is `shares`, with key_no,
-    feed and share.
+    period_start (of a span), feed and share.
     """
     return f"""
 with {shares}
@@ -35,7 +36,8 @@ select
     coalesce(round(max(s.share), 6), 0) as figure,
     count(s.feed) > 0 as applies,
     coalesce(string_agg(
-        'feed ' || s.feed || ': ' || printf('%.1f %%', 100 * s.share) || ' {told}', '; ' order by s.share desc
+        'feed ' || s.feed || ': ' || printf('%.1f %%', 100 * s.share) || ' {told}' || {LOOKS_BACK.format(span="s")},
+        '; ' order by s.share desc
     ) filter (s.share > 0), '') as detail,
     arg_max(s.feed, s.share) as feed
 from planned p
@@ -52,7 +54,7 @@ def share(figure: str, told: str) -> str:
     return largest(
         f"""
 {PERIODS.format(figure=figure)},
-shares as (select key_no, feed, greatest({NOW} - {BEFORE}, 0) as share from periods)
+shares as (select key_no, period_start, feed, greatest({NOW} - {BEFORE}, 0) as share from periods)
 """,
         told,
     )

@@ -1,8 +1,8 @@
 """The frame that the gate judges: the figure and the limits of every check, for every planned key.
 
-Here the temporary tables are made that checks read, beside those of `candidates.py` and `history.py`: planned, rules,
-kpi_feeds, kpi_inputs, kpi_covers, kpi_segments, identity_terms, feeds, limits (key_no, check_name, holds_above), and
-for checks of a later stage failing_keys and held_periods.
+Here the temporary tables are made that checks read, beside those of `candidates.py` and `history.py`: planned, spans,
+rules, kpi_feeds, kpi_inputs, kpi_covers, kpi_segments, identity_terms, feeds, limits (key_no, check_name, holds_above),
+and for checks of a later stage failing_keys and held_periods.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import pandas as pd
 import pyarrow as pa
 
 from data_quality import feed_statistics
+from data_quality.admission import published_keys
 from data_quality.candidates import Loaded
 from data_quality.checks import blocks, history
 from data_quality.checks.check import LEVELS, Check, Level
 from data_quality.checks.registry import CHECKS
 from data_quality.checks.rows import unmatched_keys
 from data_quality.checks.series import Numbers
+from data_quality.checks.spans import spans
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
@@ -101,7 +103,8 @@ def figures(
         by_key = [limits(item.kpi, check, in_baseline=old) for item, old in zip(planned, in_baseline, strict=True)]
         for level, of_level in zip(LEVELS, np.array(by_key, dtype=float).reshape(-1, 2).T, strict=True):
             limits_of_keys[check.name, level] = of_level
-    _describe(connection, company, planned, limits_of_keys, loaded.unreadable, between)
+    read = spans(planned, in_baseline, published_keys(ledger) if ledger else ())
+    _describe(connection, company, planned, read, limits_of_keys, loaded.unreadable, between)
     history.load(connection, ledger, loaded.candidates)
     _look_at_feeds(connection, company)
     frame = pd.DataFrame({"key_no": range(len(planned))})
@@ -186,6 +189,7 @@ def _describe(
     connection: duckdb.DuckDBPyConnection,
     company: Company,
     planned: Sequence[Planned],
+    read: list[dict[str, Any]],
     limits_of_keys: Limits,
     unreadable: dict[str, str],
     between: Sequence[Identity],
@@ -226,6 +230,7 @@ def _describe(
     ]
     tables: dict[str, tuple[list[dict[str, Any]], pa.Schema]] = {
         "planned": (keys, _PLANNED),
+        "spans": (read, _SPANS),
         "rules": (rules, _RULES),
         "kpi_feeds": ([{"kpi_id": i, "feed": f} for i, item in kpis.items() for f in item.kpi.feeds], _FEEDS),
         "kpi_inputs": (
@@ -298,6 +303,7 @@ _PLANNED = pa.schema(
         ("is_over", pa.bool_()),
     ]
 )
+_SPANS = pa.schema([_PLANNED.field(name) for name in ("key_no", "kpi_id", "freq", "period_start", "period_end")])
 _RULES = pa.schema(
     [
         ("kpi_id", _TEXT),

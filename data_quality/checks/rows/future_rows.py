@@ -13,16 +13,16 @@ _FIGURE = largest(
     f"""
 {PERIODS.format(figure="n_ahead")},
 lost as (
-    select p.key_no, f.feed, sum(f.n_ahead) / sum(f.n_ahead + f.n_rows) as share
-    from planned p
+    select p.key_no, p.period_start, f.feed, sum(f.n_ahead) / sum(f.n_ahead + f.n_rows) as share
+    from spans p
     join kpi_feeds k using (kpi_id)
     join file_days f on f.feed = k.feed and f.first_day <= p.period_end and f.last_day >= p.period_start
     group by all
 ),
 shares as (
-    select key_no, feed, greatest(greatest({NOW}, coalesce(lost.share, 0)) - {BEFORE}, 0) as share
+    select key_no, period_start, feed, greatest(greatest({NOW}, coalesce(lost.share, 0)) - {BEFORE}, 0) as share
     from periods
-    left join lost using (key_no, feed)
+    left join lost using (key_no, period_start, feed)
 )
 """,
     "of the rows are dated after their delivery",

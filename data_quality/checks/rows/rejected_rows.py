@@ -12,8 +12,9 @@ from data_quality.checks.feed_shares import largest
 _FIGURE = largest(
     """
 shares as (
-    select p.key_no, k.feed, coalesce(sum(f.n_aside) / sum(f.n_aside + f.n_ahead + f.n_rows), 0) as share
-    from planned p
+    select p.key_no, p.period_start, k.feed,
+        coalesce(sum(f.n_aside) / sum(f.n_aside + f.n_ahead + f.n_rows), 0) as share
+    from spans p
     join kpi_feeds k using (kpi_id)
     left join file_days f on f.feed = k.feed
         and (f.first_day is null or f.first_day <= p.period_end and f.last_day >= p.period_start)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from data_quality.checks.blocks import BY_CHANCE, FARTHEST, FEWEST, NEAREST
 from data_quality.checks.check import Check
+from data_quality.checks.feed_shares import LOOKS_BACK
 from metrics.feeds import Feed
 from metrics.quoting import identifier
 
@@ -41,7 +42,7 @@ order by all
 # A match that comes later isn't one: else the newest rows would always have fewer than those of the year before.
 _COUNT = f"""
 insert into key_days
-with span as (select min(date_trunc('month', period_start)::date) - {FARTHEST + 7} as first from planned)
+with span as (select min(date_trunc('month', period_start)::date) - {FARTHEST + 7} as first from spans)
 select $feed, $column, $other, day, count(*), count(*) filter (since is null or since > day)
 from (
     select {{time}}::date as day, {{column}} as key
@@ -78,9 +79,9 @@ judged as (
     where n_past >= {FEWEST} and as_a_rule <= {_AS_A_RULE}
 ),
 found as (
-    select p.key_no, b.feed, b.column_name, b.other,
+    select p.key_no, p.period_start, b.feed, b.column_name, b.other,
         sum(b.figure * b.n_rows) / sum(b.n_rows) as figure, max(b.usual) as usual
-    from planned p
+    from spans p
     join kpi_feeds k using (kpi_id)
     join kpi_feeds o using (kpi_id)
     join judged b on b.feed = k.feed and b.other = o.feed
@@ -96,7 +97,7 @@ select
             printf(
                 'feed %s, column %s: %.1f %% of the keys match no earlier row of feed %s, beyond the usual %.1f %%',
                 f.feed, f.column_name, 100 * f.figure, f.other, 100 * f.usual
-            ) order by f.figure desc
+            ) || {LOOKS_BACK.format(span="f")} order by f.figure desc
         ) filter (f.figure > 0))[:3], '; '
     ), '') as detail,
     arg_max(f.feed, f.figure) as feed

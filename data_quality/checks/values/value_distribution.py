@@ -67,7 +67,7 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     Of the rows of one member it is those beyond, as a share of all rows.
     """
     (first,) = connection.execute(
-        "select date_diff('day', date '1970-01-01', min(period_start)) from planned"
+        "select date_diff('day', date '1970-01-01', min(period_start)) from spans"
     ).fetchall()[0]
     found: dict[str, list[Any]] = {name: [] for name in _JUDGED.names}
     for column in connection.execute(_DISTRIBUTIONS).df().itertuples(index=False):

@@ -1,0 +1,49 @@
+"""The days whose rows a value is computed from, for the checks of rows and values.
+
+They are its period's, and those that it looks back on where no value of these days is judged.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from data_quality.plan import Planned
+from data_quality.verdict import Key
+from metrics.periods import Period, parse, period_of
+
+
+def spans(planned: Sequence[Planned], in_baseline: Sequence[bool], published: Collection[Key]) -> list[dict[str, Any]]:
+    """A row for each planned key's period, and for each month that it looks back on and that isn't judged otherwise.
+
+    Columns: key_no, kpi_id, freq, period_start, period_end. A month is judged otherwise where the KPI, or one that it
+    covers, has a period in it that was published or is planned: if it changes, that one is held, and admission holds
+    what looks back on it. The baseline isn't a suspect.
+    """
+    judged: dict[str, set[date]] = defaultdict(set)
+    for kpi_id, _, code in {*published, *(item.key for item in planned)}:
+        period = parse(code)
+        judged[kpi_id].update(month.start for month in _months(period.start, period.end))
+    rows = []
+    for key_no, (item, is_old) in enumerate(zip(planned, in_baseline, strict=True)):
+        others = set().union(*(judged[kpi_id] for kpi_id in (item.kpi.kpi_id, *item.kpi.covers)))
+        months = {
+            month
+            for first, last in ([] if is_old else item.kpi.looks_back_on(item.period))
+            for month in _months(first, last)
+            if month.start not in others
+        }
+        for period in (item.period, *sorted(months)):
+            facts = {"freq": period.freq, "period_start": period.start, "period_end": period.end}
+            rows.append({"key_no": key_no, "kpi_id": item.kpi.kpi_id, **facts})
+    return rows
+
+
+def _months(first: date, last: date) -> Iterator[Period]:
+    """The months of those days."""
+    month = period_of("M", first)
+    while month.start <= last:
+        yield month
+        month = month.next()
