@@ -129,7 +129,7 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
         for key, row in sorted(rows.items(), key=lambda item: FREQS.index(item[0][1])):  # months before quarters
             decision = decisions.get((*key, row["candidate_hash"]))
             against = changes.get(key, ())
-            followed = _followed(offer.planned[key], admitted, changes)
+            followed = _followed(offer.planned[key], admitted)
             if followed is not None:
                 row = {**row, **{name: followed[name] for name in ("decision_id", "decision_reason")}}
                 against = tuple(check for check in against if check.check not in (CLOSED_PERIOD, UNEXPLAINED))
@@ -151,8 +151,8 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     )
 
 
-def _followed(item: Planned, admitted: dict[Key, dict[str, Any]], changes: Changes) -> dict[str, Any] | None:
-    """The admitted part, decided on for how it changes, that a longer period follows; None where it follows none.
+def _followed(item: Planned, admitted: dict[Key, dict[str, Any]]) -> dict[str, Any] | None:
+    """The admitted part, let through by a decision, that a longer period follows; None where it follows none.
 
     A quarter or year of a KPI whose periods add up changes by what its months do, so that a decision on these is one on
     it, when all of them are let through.
@@ -162,8 +162,9 @@ def _followed(item: Planned, admitted: dict[Key, dict[str, Any]], changes: Chang
     if item.kpi.kind != "flow" or freq is None:
         return None
     parts = [(item.kpi.kpi_id, freq, one.code) for one in periods_between(freq, item.period.start, item.period.end)]
-    decided = [admitted[part] for part in parts if part in admitted and part in changes]
-    return decided[-1] if decided and all(part in admitted for part in parts) else None
+    if not all(part in admitted for part in parts):
+        return None
+    return next((admitted[part] for part in reversed(parts) if admitted[part]["decision_id"]), None)
 
 
 def _moving(new: pa.Table) -> set[Key]:

@@ -64,6 +64,21 @@ def test_a_closed_quarter_changes_by_the_decision_on_its_month(ledger: MemoryLed
     assert (quarter["obs_value"], quarter["revision_type"], quarter["decision_id"]) == (457, "C", "d0")
 
 
+def test_a_month_that_was_never_published_takes_its_quarter_with_it(ledger: MemoryLedger) -> None:
+    release(ledger, offer_of(months("2025-06"), JULY, failing=[key("2025-06")]), JULY)
+    assert ledger.totals()["2025-Q2"] == 450 and "2025-06" not in ledger.totals()
+    later = date(2025, 9, 1)
+    restated = offer_of(months("2025-08", m06=7), later, failing=[key("2025-06")])
+    held = release(ledger, restated, later)
+    assert {one.time_period: one.checks for one in held.values()} == {
+        "2025-06": ("bounds",),
+        "2025-Q2": ("closed_period",),
+    }
+    ledger.decide(held[key("2025-06")])
+    assert not release(ledger, restated, later)
+    assert (ledger.totals()["2025-06"], ledger.totals()["2025-Q2"]) == (157, 457)
+
+
 def test_a_month_waits_for_its_quarter_that_can_not_change(ledger: MemoryLedger) -> None:
     release(ledger, offer_of(months("2025-06"), JULY), JULY)
     day = JULY + timedelta(days=1)
