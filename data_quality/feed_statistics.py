@@ -126,8 +126,9 @@ from (
         if(n_rows < 0.5 * wanted and not (n_rows = 0 and is_beside_holiday)
             and if(n_rows = 0, wanted_of_run > 10, wanted - n_rows > 4 * sqrt(wanted)),
             wanted - n_rows, 0) as lacking,
-        -- More than twice as many, more than chance makes of so few, and far more than on any day of the year before.
-        if(n_rows > 2 * expected and n_rows - expected > 4 * sqrt(expected) and n_rows > 1.5 * busiest,
+        -- More than twice as many, more than chance makes of so few (the root of a Poisson count has a standard
+        -- deviation of a half, whatever is expected), and far more than on any day of the year before.
+        if(n_rows > 2 * expected and sqrt(n_rows) - sqrt(expected) > 2 and n_rows > 1.5 * busiest,
             n_rows - expected, 0) as surplus
     from judged
 )

@@ -106,6 +106,14 @@ def chance_of_stock(values: Numbers) -> float:
     return math.sqrt(1 + (float(changes.mean()) if len(changes) else 0.0))
 
 
+def chance_of_sum(values: Numbers, n_obs: Numbers) -> float:
+    """By how much the last sum may differ from the one before as it is of few observations: in proportion as their
+    number may, and more where some are larger than others.
+    """
+    both = float(np.nan_to_num(n_obs[-2:]).sum())
+    return float(np.abs(values[-2:]).sum()) / math.sqrt(both) if both > 0 and len(values) > 1 else 0.0
+
+
 def described(periods: Periods, values: Numbers) -> str:
     """The last value's changes, for a reader."""
     before = "the period before" if len(values) > 1 and periods.gaps[-1] == 1 else "the last one that counts"

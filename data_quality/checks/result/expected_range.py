@@ -16,7 +16,7 @@ import pandas as pd
 
 from data_quality.checks import in_time
 from data_quality.checks.check import Check
-from data_quality.checks.series import Flags, Numbers, Periods, chance, chance_of_stock, described, score
+from data_quality.checks.series import Flags, Numbers, Periods, chance, chance_of_stock, chance_of_sum, described, score
 
 _BEHIND = {
     "obs_value": "",
@@ -115,6 +115,8 @@ def _surprise_at(
     else:  # whole numbers behind a value count something
         counts = unit in ("count", "persons") if name == "obs_value" else bool((values == np.floor(values)).all())
         by_chance = (chance_of_stock(values) if kind == "stock" else chance(values, None)) if counts else 0.0
+        if kind == "flow":
+            by_chance = max(by_chance, chance_of_sum(values, np.append(known[counting, -1], now[at, -1])))
     figure = score(taken, values, by_chance, vouched[places])
     return None if figure is None else (figure, _BEHIND[name] + described(taken, values))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
-from data_quality.checks.blocks import BY_CHANCE, BY_KEY, FARTHEST, FEWEST, NEAREST
+from data_quality.checks.blocks import BY_KEY, FARTHEST, FEWEST, NEAREST
+from data_quality.checks.chance import rows_by_chance
 from data_quality.checks.check import Check
 
 _FIGURE = f"""
@@ -19,10 +20,11 @@ with shares as (
 ),
 judged as (
     select *, null as member, 'null' as weight,
-        greatest(share - usual - {BY_CHANCE} * sqrt(usual * (1 - usual) / n_rows), 0) as figure,
+        if(share * n_rows > {rows_by_chance("n_rows * greatest(usual, 1 / n_rows_before)")}, share - usual, 0)
+            as figure,
         printf(' of the values are missing, beyond the usual %.1f %%', 100 * usual) as told
     from (
-        select *, max(share) over past as usual, count(*) over past as n_past
+        select *, max(share) over past as usual, sum(n_rows) over past as n_rows_before, count(*) over past as n_past
         from shares
         window past as (
             partition by feed, column_name, grain order by block

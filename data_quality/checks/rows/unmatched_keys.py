@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import duckdb
 import pandas as pd
 
-from data_quality.checks.blocks import BY_CHANCE, FARTHEST, FEWEST, NEAREST
+from data_quality.checks.blocks import FARTHEST, FEWEST, NEAREST
+from data_quality.checks.chance import rows_by_chance
 from data_quality.checks.check import Check
 from data_quality.checks.feed_shares import LOOKS_BACK
 from metrics.feeds import Feed
@@ -67,9 +68,12 @@ with shares as (
     group by all
 ),
 judged as (
-    select *, greatest(share - usual - {BY_CHANCE} * sqrt(usual * (1 - usual) / n_rows), 0) as figure
+    select *,
+        if(share * n_rows > {rows_by_chance("n_rows * greatest(usual, 1 / n_rows_before)")}, share - usual, 0)
+            as figure
     from (
-        select *, max(share) over past as usual, median(share) over past as as_a_rule, count(*) over past as n_past
+        select *, max(share) over past as usual, sum(n_rows) over past as n_rows_before,
+            median(share) over past as as_a_rule, count(*) over past as n_past
         from shares
         window past as (
             partition by feed, column_name, other, grain order by block

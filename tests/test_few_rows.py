@@ -1,0 +1,61 @@
+"""No deviation is more certain than the number of observations allows: random rows, and few of them, hold nothing."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from data_quality.checks.chance import rows_by_chance
+from data_quality.checks.result.segment_share import _scores
+from data_quality.checks.series import Periods, chance_of_sum
+from tests import few_rows, warehouse_factory
+
+
+@pytest.mark.parametrize(
+    ("seed", "rows_a_week", "with_id"), [(0, 2, True), (1, 5, True), (0, 5, False), (1, 15, False)]
+)
+def test_hardly_any_value_of_random_rows_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, rows_a_week: int, with_id: bool
+) -> None:
+    """A year of weeks and months of four KPIs: less than one in two hundred."""
+    warehouse = warehouse_factory.make(tmp_path, monkeypatch)
+    few_rows.fill(warehouse, seed, rows_a_week, with_id=with_id)
+    verdicts = warehouse.judge("2025-03-01", "2026-02-28")
+    held = {key: [check.check for check in one.holding] for key, one in verdicts.items() if one.verdict == "hold"}
+    assert len(held) <= 0.005 * len(verdicts), held
+
+
+def test_chance_makes_as_many_rows_of_any_number_once_in_hundreds_of_times() -> None:
+    """The exact binomial tail: less than one in 250, for any share of 1 to 10 rows, and of more."""
+    with duckdb.connect() as connection:
+        for n in (*range(1, 11), 30, 100, 300):
+            for share in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5):
+                (most,) = connection.execute(f"select {rows_by_chance(f'{n * share}::double')}").fetchall()[0]
+                more = range(math.floor(most) + 1, n + 1)
+                tail = sum(math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in more)
+                assert tail < 1 / 250, (n, share)
+
+
+def test_many_rows_of_few_are_no_chance() -> None:
+    with duckdb.connect() as connection:
+        (most,) = connection.execute(f"select {rows_by_chance('0.02')}").fetchall()[0]
+    assert 1 < most < 2  # of twenty rows where one in a thousand is usual, two are news
+
+
+def test_a_member_that_comes_up_in_one_row_of_ten_is_no_news_and_in_eight_it_is() -> None:
+    periods = Periods.of("M", *zip(*((f"2024-{m:02d}", few_rows.FIRST) for m in range(1, 13)), strict=True))
+    earlier = np.tile([1.0, 0.0], (11, 1))
+    none = np.zeros(11, dtype=bool)
+    shares = {n: np.array([1 - n / 10, n / 10]) for n in (1, 8)}
+    scores = {n: _scores(periods, earlier, now, 10, none)[0].max() for n, now in shares.items()}
+    assert scores[1] < 3.5 < 5 < scores[8]
+
+
+def test_a_sum_is_as_uncertain_as_its_number_of_observations() -> None:
+    of_four = chance_of_sum(np.array([400.0, 400.0]), np.array([4.0, 4.0]))
+    assert of_four == pytest.approx(400 * math.sqrt(2 / 4))
+    assert chance_of_sum(np.array([400.0, 400.0]), np.array([np.nan, np.nan])) == 0
