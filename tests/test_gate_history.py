@@ -101,13 +101,16 @@ def test_a_level_that_was_released_as_one_holds_neither_later_nor_earlier_period
     warehouse.feed("orders", history_from=date(2023, 1, 1))
     tripled = months(first, "2026-02", lambda n: calm(n) * (1 if n < at else 3 + 0.02 * (n - at)))
     warehouse.add(kpi(), tripled)
-    assert held(warehouse, first, "2025-10") == ["2025-10"]
+    warehouse.judge(f"{first}-01", "2025-09-30")
+    warehouse.publish(f"{first}-01", "2025-09-30")
+    assert held(warehouse, "2025-10", "2025-10") == ["2025-10"]
     settled(warehouse, "revenue-2025-10", as_new_level=True)
     assert warehouse.published("select incident_id, new_level_from from kpi.decisions") == [
         ("revenue-2025-10", date(2025, 10, 1))
     ]
     assert held(warehouse, "2025-11", "2026-02") == []
-    assert held(warehouse, first, "2025-09") == []
+    again = warehouse.judge(f"{first}-01", "2025-09-30")
+    assert {one.verdict for one in again.values()} <= {"publish", "publish_flagged"}
     fell = months(first, "2026-02", lambda n: calm(n) * (1 if n < at or n == at + 4 else 3 + 0.02 * (n - at)))
     warehouse.add(kpi(definition_hash="def1"), fell)
     assert held(warehouse, "2026-02", "2026-02") == ["2026-02"]
@@ -115,7 +118,9 @@ def test_a_level_that_was_released_as_one_holds_neither_later_nor_earlier_period
 
 def test_after_a_single_event_that_was_released_a_usual_month_is_usual(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), months("2025-01", "2026-02", lambda n: calm(n) * (2 if n == 12 else 1)))
-    assert held(warehouse, "2025-01", "2026-01") == ["2026-01"]
+    warehouse.judge("2025-01-01", "2025-12-31")
+    warehouse.publish("2025-01-01", "2025-12-31")
+    assert held(warehouse, "2026-01", "2026-01") == ["2026-01"]
     settled(warehouse, "revenue-2026-01")
     assert held(warehouse, "2026-02", "2026-02") == []
 
