@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from data_quality import release
+from data_quality.decisions import decide
 from data_quality.ledger import Ledger
+from data_quality.waiting import open_incidents, waiting
 from metrics import company
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
@@ -98,6 +100,34 @@ def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Wareho
     # The decision was on that candidate: the next change needs another.
     done = again(warehouse, "2026-03-13T06:00:00", cells(130, SE=100, NO=30))
     assert reasons(done) == {"closed_period: the period closed on 2026-03-10; its value changed (120 → 130)"}
+
+
+def test_of_a_restated_month_and_its_quarter_all_tell_and_one_decision_releases_both(warehouse: Warehouse) -> None:
+    warehouse.publish(*SPAN)
+    warehouse.now("2026-04-03T06:00:00")
+    warehouse.batch = "batch2"
+    months = {**GOOD, "2026-02": cells(120, SE=90, NO=30), "2026-03": cells(130, SE=100, NO=30)}
+    entry = kpi(freqs=("M", "Q"), observable_from=date(2026, 1, 1))
+    warehouse.add(entry, {**months, "2026-Q1": cells(350, SE=265, NO=85)})
+    warehouse.judge("2026-01-01", "2026-03-31")
+    warehouse.publish("2026-01-01", "2026-03-31")
+    reasons = {
+        "2026-02": "closed_period: the period closed on 2026-03-10; its value changed (110 → 120)",
+        "2026-Q1": "reconciliation: its published parts would not add up to it: 2026-02 would stay as published",
+    }
+    held = "select time_period, reason from kpi.verdicts where held"
+    assert dict(warehouse.published(held)) == reasons
+    assert {one.time_period: one.reason for one in waiting(warehouse.company, warehouse.catalog)} == reasons
+    (incident,) = open_incidents(warehouse.company, warehouse.catalog)
+    assert {one.period.code for one in incident.held} == set(reasons)
+
+    facts = {"reason": "booked late", "by": "cfo@example.com"}
+    done = decide(warehouse.company, warehouse.catalog, "release", "revenue", "2026-Q1", **facts)
+    assert not done.published and dict(warehouse.published(held)) == reasons
+    assert decide(warehouse.company, warehouse.catalog, "release", "revenue", "2026-02", **facts).published
+    assert warehouse.published(held) == []
+    totals = "select time_period, obs_value from kpi.observations where segment = '_T' and period_start >= '2026-01-01'"
+    assert dict(warehouse.published(totals)) == {"2026-01": 100, "2026-02": 120, "2026-03": 130, "2026-Q1": 350}
 
 
 def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Warehouse) -> None:
