@@ -3,12 +3,12 @@
 How they are grouped: two failing periods of the same or the next week (month, quarter, year) have one reason when a
 check finds fault with a feed that both KPIs read, when one KPI is computed from the other, or when they are computed
 from mostly the same feeds. What is still to come is another reason than a value. A longer period belongs to the
-incident of the shorter ones in it.
+incident of the shorter ones in it, and what is flagged to one that is held on its days.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -101,14 +101,15 @@ class Incident:
 
     @property
     def since(self) -> date:
-        """The first day of its earliest period, of the shortest ones."""
-        shortest = min(_SHORTEST_FIRST.index(one.period.freq) for one in self.failures)
-        return min(one.period.start for one in self.failures if _SHORTEST_FIRST.index(one.period.freq) == shortest)
+        """The first day of the earliest of its shortest periods, held ones where it holds any."""
+        of = self.held or self.failures
+        shortest = min(_SHORTEST_FIRST.index(one.period.freq) for one in of)
+        return min(one.period.start for one in of if _SHORTEST_FIRST.index(one.period.freq) == shortest)
 
     @property
     def until(self) -> date:
-        """The last day of its last period."""
-        return max(one.period.end for one in self.failures)
+        """The last day of its last period, of held ones where it holds any."""
+        return max(one.period.end for one in self.held or self.failures)
 
     @property
     def kpi_ids(self) -> tuple[str, ...]:
@@ -127,15 +128,13 @@ class Incident:
 
 def find(failures: Iterable[Failure], catalog: Catalog) -> list[Incident]:
     """The incidents that the failures make up, worst first: what is held, of key KPIs, and most of it."""
-    # What fails only as another value is held joins that one's incident, and joins no two.
-    by_freq: dict[tuple[bool, str], list[Failure]] = defaultdict(list)
-    for failure in sorted(failures, key=lambda one: one.period.start):
-        by_freq[failure.is_derived, failure.period.freq].append(failure)
-    groups: list[list[Failure]] = []
-    for freq in _SHORTEST_FIRST:
-        groups = _joined(groups, _runs(by_freq[False, freq]))
-    for freq in _SHORTEST_FIRST:
-        groups = _joined(groups, [[one] for one in by_freq[True, freq]])
+    in_order = sorted(failures, key=lambda one: (_SHORTEST_FIRST.index(one.period.freq), one.period.start))
+    causes = [one for one in in_order if not one.is_derived]
+    # What is flagged, or fails only as another value is held, joins an incident of its days, and joins no two.
+    groups = _grouped([one for one in causes if one.held])
+    flagged = _joined(groups, [one for one in causes if not one.held])
+    groups += _grouped(flagged)
+    groups += [[one] for one in _joined(groups, [one for one in in_order if one.is_derived])]
     return sorted((incident(group, catalog) for group in groups), key=_worst_first, reverse=True)
 
 
@@ -147,16 +146,31 @@ def of(name: str, incidents: Sequence[Incident]) -> Incident | None:
     return exact or next(by_key, None)
 
 
-def _joined(groups: list[list[Failure]], runs: Sequence[list[Failure]]) -> list[list[Failure]]:
-    """The groups, each run in the first one that has its days and may have its reason, or by itself."""
-    found = [*groups]
-    for run in runs:
-        home = next((group for group in groups if _overlap(group, run)), None)
+def _grouped(failures: Sequence[Failure]) -> list[list[Failure]]:
+    """Failures in the order of `find`, by reason: a longer period is with the shorter ones in it, and joins no two."""
+    groups: list[list[Failure]] = []
+    for freq in _SHORTEST_FIRST:
+        shorter = list(groups)
+        for run in _runs([one for one in failures if one.period.freq == freq]):
+            home = next((group for group in shorter if _overlap(group, run)), None)
+            if home is None:
+                groups.append(run)
+            else:
+                home += run
+    return groups
+
+
+def _joined(groups: Sequence[list[Failure]], failures: Sequence[Failure]) -> list[Failure]:
+    """Puts each failure into the first of the groups that has its days and may have its reason; gives the others."""
+    causes = [list(group) for group in groups]
+    others = []
+    for one in failures:
+        home = next((group for group, cause in zip(groups, causes, strict=True) if _overlap(cause, [one])), None)
         if home is None:
-            found.append(run)
+            others.append(one)
         else:
-            home += run
-    return found
+            home.append(one)
+    return others
 
 
 def _runs(failures: Sequence[Failure]) -> list[list[Failure]]:

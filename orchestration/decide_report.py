@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -12,6 +13,7 @@ from rich.text import Text
 from data_quality.decisions import Decided
 from data_quality.evidence import Evidence
 from data_quality.incidents import Incident
+from data_quality.offer import FeedState
 from data_quality.verdict import Key
 from data_quality.waiting import Waiting
 from metrics.catalog import Catalog
@@ -94,16 +96,30 @@ def evidence(
     for rows in behind.feeds if behind else ():
         usual = f"; {rows.usual_rows:,.0f} in as many days before" if rows.usual_rows is not None else ""
         facts.append(("rows", f"feed {rows.feed}: {rows.rows:,} since {incident.since}{usual}"))
-    for feed in lead.feeds:
-        came = f", newest delivery {feed.newest_delivery:%Y-%m-%d %H:%M}" if feed.newest_delivery else ""
-        lacks = f"; {feed.outstanding}" if feed.outstanding else ""
-        facts.append(("feed", f"{feed.feed} whole until {feed.watermark or 'nothing yet'}{came}{lacks}"))
+    facts += _feeds(lead.feeds)
     if lead.standing:
         facts.append(("decided", _standing(lead.standing)))
     names = ", ".join(lead.deciders) or f"nobody: roles.yml names none for {kpi.domain}"
     facts.append(("may decide", f"{names} ({NOT_AUTHENTICATED})"))
     print_record(console, f"{incident.incident_id} {STATES[_state(incident, by_key)]}", facts)
     _print_values(console, catalog, incident, by_key, behind)
+
+
+def _feeds(feeds: Sequence[FeedState]) -> list[tuple[str, Cell]]:
+    """How far the feeds are whole: a line for those that are so until one day, and one for each that lacks something."""
+    facts: list[tuple[str, Cell]] = []
+    until: dict[str, list[FeedState]] = defaultdict(list)
+    for feed in feeds:
+        if feed.outstanding:
+            facts.append(("feed", f"{feed.feed} whole until {feed.watermark or 'nothing yet'}; {feed.outstanding}"))
+        else:
+            until[f"{feed.watermark or 'nothing yet'}"].append(feed)
+    for day, some in until.items():
+        came = max((feed.newest_delivery for feed in some if feed.newest_delivery), default=None)
+        delivery = f", newest delivery {came:%Y-%m-%d %H:%M}" if came else ""
+        named = ", ".join(feed.feed for feed in some)
+        facts.append(("feeds" if len(some) > 1 else "feed", f"{named} whole until {day}{delivery}"))
+    return facts
 
 
 def _print_values(

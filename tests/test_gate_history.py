@@ -48,7 +48,8 @@ def surprise_at_the_end(values: list[float], *, counted: bool) -> float:
     y = np.array(values)
     score = series.score(periods, y, series.chance(y, None) if counted else 0.0, np.zeros(len(y), dtype=bool))
     assert score is not None
-    return score
+    assert values[-1] == 0 or (score.low <= values[-1] <= score.high) == (score.figure <= 3.5)
+    return score.figure
 
 
 def held(warehouse: Warehouse, first: str, last: str) -> list[str]:

@@ -30,6 +30,7 @@ _CALM = np.log(1.05) / 5
 # Poisson count of ten or twenty as its probability is.
 _NOUGHT = 20
 _MOST = 1e6
+_USUAL = 3.5  # standard deviations within which a value is as expected
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,16 @@ class Periods:
         return np.where(codes[np.minimum(at, len(codes) - 1)] == wanted, at, -1)
 
 
-def score(periods: Periods, values: Numbers, by_chance: float, vouched: Flags) -> float | None:
+@dataclass(frozen=True)
+class Surprise:
+    """How surprising a value is, and the values from `low` to `high` that are less than _USUAL so."""
+
+    figure: float
+    low: float
+    high: float
+
+
+def score(periods: Periods, values: Numbers, by_chance: float, vouched: Flags) -> Surprise | None:
     """The surprise that the last value is after the earlier ones; None where they are too few to tell.
 
     `by_chance` is how much it may differ because events are few. An earlier value that is `vouched` for may come again:
@@ -83,8 +93,10 @@ def score(periods: Periods, values: Numbers, by_chance: float, vouched: Flags) -
         by_chance /= (y[-1] + y[-2]) / 2
         y, size = np.log(np.append(y[:-1], y[-1] or y[-2] / _NOUGHT)), 1.0
     floor = max(by_chance, _CALM * size)
-    z = _seasonal_score(periods, y, floor, vouched)
-    return z if z is not None else _change_score(periods, y, floor, vouched)
+    found = _seasonal(periods, y, floor, vouched) or _by_changes(periods, y, floor, vouched)
+    if found is None or y is values:
+        return found
+    return Surprise(found.figure, math.exp(found.low), math.exp(found.high))
 
 
 def chance(values: Numbers, n_obs: float | None) -> float:
@@ -125,7 +137,7 @@ def described(periods: Periods, values: Numbers) -> str:
     return " and ".join(told)
 
 
-def _seasonal_score(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> float | None:
+def _seasonal(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> Surprise | None:
     """Against level and season of the earlier periods, each taken from at least two years; else None."""
     a_year, width = PERIODS_A_YEAR[periods.freq], LEVEL_OF[periods.freq]
     earlier = y[:-1]
@@ -141,7 +153,7 @@ def _seasonal_score(periods: Periods, y: Numbers, floor: float, vouched: Flags) 
     years = len(earlier) / a_year
     scale = 1.4826 * float(np.median(np.abs(errors - np.median(errors)))) * math.sqrt((years + 1) / (years - 1))
     expected = [levels[-1] + drift * (periods.gaps[-1] - 1), *calm[-width:][vouched[:-1][-width:]]]
-    return _relative(float(np.min(np.abs(y[-1] - season[-1] - np.array(expected)))), max(scale, floor))
+    return _nearest(float(y[-1]), [season[-1] + one for one in expected], max(scale, floor))
 
 
 def _smooth(values: Numbers, a_year: int) -> Numbers:
@@ -165,7 +177,7 @@ def _season(detrended: Numbers, periods: Periods) -> Numbers:
     return season
 
 
-def _change_score(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> float | None:
+def _by_changes(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> Surprise | None:
     """Against earlier changes: the least surprise of that on the value before, on the last one before those that a
     person let through (who may have let through a single event), and on a year ago.
 
@@ -173,23 +185,30 @@ def _change_score(periods: Periods, y: Numbers, floor: float, vouched: Flags) ->
     deviation. Until there are enough changes on a year ago, those are held against the scale of the other ones.
     """
     across = np.sqrt(periods.gaps)  # a change over some periods is as large as those of a random walk
-    changes = np.diff(y) / across
-    earlier, change = changes[:-1], float(changes[-1])
+    earlier = (np.diff(y) / across)[:-1]
     if len(earlier) < _FEWEST_CHANGES:
         return None
     usual = _spread(earlier) or 1.2533 * float(np.mean(np.abs(earlier)))
-    scores = [_relative(min(abs(change - np.median(earlier)), abs(change)), max(usual, floor))]
-    if vouched[-2] and len(calm := np.flatnonzero(~vouched[:-1])):
-        change = float(y[-1] - y[calm[-1]]) / math.sqrt(float(periods.number[-1] - periods.number[calm[-1]]))
-        scores.append(_relative(min(abs(change - np.median(earlier)), abs(change)), max(usual, floor)))
+    found = []
+    for at in {len(y) - 2, *([calm[-1]] if vouched[-2] and len(calm := np.flatnonzero(~vouched[:-1])) else [])}:
+        over = math.sqrt(float(periods.number[-1] - periods.number[at]))
+        expected = [y[at], y[at] + over * float(np.median(earlier))]
+        found.append(_nearest(float(y[-1]), expected, over * max(usual, floor)))
     year_ago = periods.year_ago
     if year_ago[-1] >= 0:
         on_year = y - y[year_ago]
         earlier_year = on_year[:-1][year_ago[:-1] >= 0]
         centre = float(np.median(earlier_year)) if len(earlier_year) else 0.0
         scale = _spread(earlier_year) if len(earlier_year) >= _FEWEST_CHANGES else usual
-        scores.append(_relative(min(abs(on_year[-1] - centre), abs(on_year[-1])), max(scale, floor)))
-    return min(scores)
+        expected = [y[year_ago[-1]], y[year_ago[-1]] + centre]
+        found.append(_nearest(float(y[-1]), expected, max(scale, floor)))
+    return min(found, key=lambda one: one.figure)
+
+
+def _nearest(value: float, expected: Sequence[float], scale: float) -> Surprise:
+    """The surprise of a value that may be any of those expected."""
+    figure = _relative(min(abs(value - one) for one in expected), scale)
+    return Surprise(figure, min(expected) - _USUAL * scale, max(expected) + _USUAL * scale)
 
 
 def _spread(changes: Numbers) -> float:

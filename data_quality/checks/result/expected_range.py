@@ -114,11 +114,17 @@ def _surprise_at(
         by_chance = chance(values, float(np.nan_to_num(now[at, -1])))
     else:  # whole numbers behind a value count something
         counts = unit in ("count", "persons") if name == "obs_value" else bool((values == np.floor(values)).all())
-        by_chance = (chance_of_stock(values) if kind == "stock" else chance(values, None)) if counts else 0.0
-        if kind == "flow":
-            by_chance = max(by_chance, chance_of_sum(values, np.append(known[counting, -1], now[at, -1])))
-    figure = score(taken, values, by_chance, vouched[places])
-    return None if figure is None else (figure, _BEHIND[name] + described(taken, values))
+        if counts:
+            by_chance = chance_of_stock(values) if kind == "stock" else chance(values, None)
+        elif kind == "flow":
+            by_chance = chance_of_sum(values, np.append(known[counting, -1], now[at, -1]))
+        else:
+            by_chance = 0.0
+    found = score(taken, values, by_chance, vouched[places])
+    if found is None:
+        return None
+    told = f"{described(taken, values)}; {found.low:,.4g} to {found.high:,.4g} was expected"
+    return found.figure, _BEHIND[name] + told
 
 
 CHECK = Check(
