@@ -1,21 +1,39 @@
-"""The fault harness on a small sample company: it measures what a fault moved, and the gate holds what it must."""
+"""The fault harness on a small sample company: it measures what a fault moved, and the gate holds what it must.
+
+Of the real companies' kinds only the injection is tried, on their files as they are.
+"""
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from benchmarks.faults import measure, report, run, world
-from benchmarks.faults.kinds import KINDS
+from benchmarks.faults.files import Files
+from benchmarks.faults.kinds import KINDS, Fault
+from benchmarks.faults.kinds.kind import SAMPLE, new_keys
 from benchmarks.faults.trial import faults_of, packed, tried
+from benchmarks.reality import files
+from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
+from metrics.company import PROJECT, Company
 from metrics.periods import parse
 
 pytestmark = pytest.mark.xdist_group("faults")
 
 MONTH = parse("2024-12")
-SMALL = world.Setting(scale=0.1, seed=3, start=date(2024, 9, 1))
+SMALL = Lived(
+    "small",
+    PROJECT / "sample_company",
+    partial(files.simulated, start=date(2024, 9, 1), seed=3, scale=0.1),
+    first_run="2024-09",
+    last="2024-12",
+)
 CHOSEN = {
     ("vat_included", "order_lines", "whole month"),
     ("dropped_column", "sessions", "a measure"),
@@ -29,10 +47,11 @@ CHOSEN = {
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The result of each chosen fault, by kind; they are tried in as few worlds as may be."""
-    base = world.base(tmp_path_factory.mktemp("faults"), MONTH, SMALL)
-    faults = [one for one in faults_of(KINDS.values(), [MONTH]) if (one.kind.name, one.feed, one.size) in CHOSEN]
+    base = world.base(tmp_path_factory.mktemp("faults"), SMALL, MONTH)
+    faults = faults_of(KINDS.values(), SAMPLE, [MONTH])
+    faults = [one for one in faults if (one.kind.name, one.feed, one.size) in CHOSEN]
     with world.deployment(base.before, base.now, base.sources):
-        kpis_of = world.Project.load().kpis_of
+        kpis_of = world.Project.load(base.company_folder).kpis_of
     return {row["kind"]: row for trial in packed(faults, {MONTH: base}, kpis_of) for row in tried(trial)}
 
 
@@ -73,22 +92,83 @@ def test_a_closed_period_is_held(rows: dict[str, dict[str, Any]]) -> None:
 
 
 def test_the_report_counts_every_total_that_moved(rows: dict[str, dict[str, Any]]) -> None:
-    found = report.results(list(rows.values()), None, 1)
+    found = report.results(list(rows.values()), {}, 1)
     moved = [one for row in rows.values() for one in row["totals"] if one["moved_pct"] >= report.MATERIAL]
-    assert found["totals"]["moved_5"] == len(moved)
-    assert found["totals"]["moved_5_caught"] == len(moved) - len(found["got_through"])
+    totals = found["totals"][SAMPLE]
+    assert totals == found["totals"]["all"]
+    assert totals["moved_5"] == len(moved)
+    assert totals["moved_5_held"] + totals["moved_5_flagged"] == len(moved) - len(found["got_through"])
     assert {one["kind"] for one in found["cases"]} == set(rows)
     assert all(one["kind"] in report.markdown(found) for one in found["got_through"])
 
 
+def test_a_check_is_told_what_it_alone_did() -> None:
+    def moved(outcome: str, checks: list[str], holding: list[str]) -> dict[str, Any]:
+        named = {"kpi_id": "k", "period": "2024-12", "moved_pct": 9.0}
+        return {**named, "outcome": outcome, "checks": checks, "holding": holding}
+
+    totals = [
+        moved("held", ["bounds", "expected_range"], ["bounds"]),
+        moved("held", ["bounds", "expected_range"], ["bounds", "expected_range"]),
+        moved("flagged", ["expected_range"], []),
+    ]
+    fault = {"company": SAMPLE, "kind": "k", "size": "s", "feed": "f", "month": "2024-12"}
+    row = {**fault, "totals": totals, "cell": None, "held_unmoved": 0, "failure": None, "gate_seconds": 1.0}
+    clean = {"ravenstack": {f"{how}_by": {"bounds": 2} for how in ("held", "held_alone", "flagged", "flagged_alone")}}
+    found = {one["check"]: one for one in report.results([row], clean, 1)["checks"]}
+    bounds, expected = found["bounds"], found["expected_range"]
+    assert (bounds["held"], bounds["held_alone"], bounds["caught_alone"]) == (2, 1, 0)
+    assert (expected["held"], expected["held_alone"], expected["caught_alone"]) == (1, 0, 1)
+    assert (expected["flagged"], expected["flagged_alone"]) == (1, 1)
+    assert bounds["clean_held_alone"] == {"ravenstack": 2}
+    assert expected["clean_held_alone"] == {"ravenstack": 0}
+
+
 def test_every_size_of_every_kind_is_tried_in_several_months() -> None:
-    months = [parse(code) for code in run.MONTHS]
-    faults = faults_of(KINDS.values(), months)
     assert len(KINDS) >= 30
+    for company, codes in run.MONTHS.items():
+        months = [parse(code) for code in codes]
+        faults = faults_of(KINDS.values(), company, months)
+        for kind in (kind for kind in KINDS.values() if kind.targets_of(company)):
+            of_kind = [fault for fault in faults if fault.kind is kind]
+            assert {fault.size for fault in of_kind} == set(kind.sizes)
+            assert {fault.month for fault in of_kind} == set(months)
+
+
+def test_a_sample_has_so_many_of_each_kind_and_is_the_same_again() -> None:
+    def sampled() -> list[tuple[str, str, str]]:
+        faults = faults_of(KINDS.values(), "ravenstack", [MONTH], sample=2)
+        return [(fault.kind.name, fault.feed, fault.size) for fault in faults]
+
+    assert sampled() == sampled()
+    assert pd.Series([name for name, *_ in sampled()]).value_counts().eq(2).all()
+
+
+def test_other_keys_have_the_form_of_keys() -> None:
+    assert new_keys(pd.Series(["SO1234", "T-0ab", "5001"])).tolist() == ["SO91234", "T-90ab", "95001"]
+
+
+@pytest.mark.skipif(not REAL_FILES.is_dir(), reason="the real files aren't there")
+@pytest.mark.parametrize("company", ["adventureworks", "ravenstack"])
+def test_every_fault_of_a_real_company_alters_its_files(company: str, tmp_path: Path) -> None:
+    lived = next(one for one in COMPANIES if one.name == company)
+    month = parse(run.MONTHS[company][0])
+    world.deliver(lived, tmp_path / "as_it_is", month)
     for kind in KINDS.values():
-        of_kind = [fault for fault in faults if fault.kind is kind]
-        assert {fault.size for fault in of_kind} == set(kind.sizes)
-        assert {fault.month for fault in of_kind} == set(months)
+        for feed in kind.targets_of(company):
+            here = tmp_path / "faulted"
+            world.link_sources(tmp_path / "as_it_is", here, world.judged_at(month))
+            before = _contents(here)
+            Fault(kind, company, feed, list(kind.sizes)[-1], month).inject(
+                Files(here, Company.load(lived.folder), month, world.judged_at(month))
+            )
+            assert _contents(here) != before, (kind.name, feed)
+            assert _contents(tmp_path / "as_it_is") == before
+            shutil.rmtree(here)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_flag_that_stands_without_the_fault_catches_nothing() -> None:

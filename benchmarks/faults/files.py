@@ -123,8 +123,17 @@ class Files:
         if described.format == "jsonl":
             table = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
         else:
-            delimiter = described.options.delimiter
-            table = pd.read_csv(path, sep=delimiter, dtype=str, keep_default_na=False, compression="infer")
+            options = described.options
+            table = pd.read_csv(
+                path,
+                sep=options.delimiter,
+                encoding=options.encoding,
+                skiprows=options.header_row - 1,
+                skip_blank_lines=False,
+                dtype=str,
+                keep_default_na=False,
+                compression="infer",
+            )
         for name, column in described.columns.items():
             if column.type in ("integer", "decimal") and name in table:
                 text = (
@@ -152,8 +161,15 @@ class Files:
                 if column.decimal != "." and name in table and pd.api.types.is_numeric_dtype(table[name]):
                     table = table.assign(**{name: table[name].astype(str).str.replace(".", column.decimal)})
             text = table.to_csv(index=False, sep=described.options.delimiter, lineterminator="\n")
-        content = text.encode()
+        content = self._before_header(feed, path) + text.encode(described.options.encoding)
         self.put(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+
+    def _before_header(self, feed: str, path: Path) -> bytes:
+        """The lines of the file that come before its header."""
+        options = self._feed(feed).options
+        if self._feed(feed).format != "csv" or options.header_row == 1 or not path.exists():
+            return b""
+        return b"".join(path.read_bytes().splitlines(keepends=True)[: options.header_row - 1])
 
     def put(self, path: Path, content: bytes) -> None:
         """Delivers a file: when its earlier version was, or just now where that one belongs to an earlier month."""
@@ -171,7 +187,8 @@ class Files:
         described = self._feed(feed)
         name = str(described.time_column)
         form = described.columns[name].format or "ISO8601"
-        return pd.to_datetime(table[name], format=None if table[name].dtype.kind == "M" else form).dt.normalize()
+        written = None if table[name].dtype.kind == "M" else form
+        return pd.to_datetime(table[name], format=written, errors="coerce").dt.normalize()
 
     def _inside(self, feed: Feed, path: Path, table: pd.DataFrame, span: Span) -> pd.Series:
         if _DAY_IN_NAME.search(path.name) or feed.time_column is None:

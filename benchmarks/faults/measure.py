@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -25,10 +25,15 @@ KEY = ["kpi_id", "freq", "time_period"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one key: `held`, `flagged` or `published`, and the checks that failed."""
+    """What became of one key: `held`, `flagged` or `published`, the checks that failed, and those of them that hold."""
 
     answer: str
     checks: tuple[str, ...]
+    holding: tuple[str, ...] = ()
+
+
+UNJUDGED = Outcome("held", ("not judged",))
+"""Of a key that has no verdict."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +62,25 @@ def cells(catalog: Catalog, first: date, last: date) -> pd.DataFrame:
 def outcomes(verdicts: Iterable[Verdict], refused: Iterable[Held]) -> dict[Key, Outcome]:
     """By key. What a release would refuse is held too, such as a changed value of a closed period."""
     answers = {"publish": "published", "publish_flagged": "flagged", "hold": "held"}
-    found = {one.key: Outcome(answers[one.verdict], tuple(result.check for result in one.failing)) for one in verdicts}
+    found = {
+        one.key: Outcome(
+            answers[one.verdict],
+            tuple(result.check for result in one.failing),
+            tuple(result.check for result in one.holding),
+        )
+        for one in verdicts
+    }
     for held in refused:
-        checks = dict.fromkeys((*(found[held.key].checks if held.key in found else ()), *held.checks))
-        found[held.key] = Outcome("held", tuple(checks))
+        judged = found.get(held.key, Outcome("held", ()))
+        beside = tuple(check for check in held.checks if check not in judged.checks)
+        found[held.key] = Outcome("held", (*judged.checks, *beside), (*judged.holding, *beside))
     return found
 
 
 def beyond(faulted: Mapping[Key, Outcome], clean: Mapping[Key, Outcome]) -> dict[Key, Outcome]:
     """The outcomes of a fault world, where a flag that stands in the clean world as well tells nothing of the fault."""
     return {
-        key: Outcome("published", one.checks)
+        key: replace(one, answer="published")
         if one.answer == "flagged" and key in clean and set(one.checks) <= set(clean[key].checks)
         else one
         for key, one in faulted.items()
@@ -93,9 +106,8 @@ def moves(
     pct = pct.mask((before == 0) & (after != 0), 100.0).mask(before == after, 0.0)
     both = both.assign(pct=pct)
     both = both[both.pct > UNMOVED].sort_values(["pct", *on], ascending=[False, *[True] * len(on)])
-    unjudged = Outcome("held", ("not judged",))
     return [
-        Move(kpi_id, freq, code, segment, member, round(pct, 4), judged.get((kpi_id, freq, code), unjudged))
+        Move(kpi_id, freq, code, segment, member, round(pct, 4), judged.get((kpi_id, freq, code), UNJUDGED))
         for kpi_id, freq, code, segment, member, pct in both[[*on, "pct"]].itertuples(index=False, name=None)
     ]
 
@@ -110,4 +122,5 @@ def as_json(move: Move) -> dict[str, Any]:
         "moved_pct": move.pct,
         "outcome": move.outcome.answer,
         "checks": list(move.outcome.checks),
+        "holding": list(move.outcome.holding),
     }

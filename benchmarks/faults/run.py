@@ -1,6 +1,7 @@
-"""`make faults`: the faults of every kind, and 36 clean months, against the gate.
+"""`make faults`: faults of every kind, in the files of several companies, against the gate.
 
-`python -m benchmarks.faults.run --kind unit_change --kind missing_day` tries some kinds only, and prints.
+`python -m benchmarks.faults.run --kind unit_change --company adventureworks` tries some only, and prints. What the gate
+does on clean data is measured by `make reality`; its results stand in the report, too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -21,70 +22,80 @@ from rich.console import Console
 
 from benchmarks.faults import report, trial, world
 from benchmarks.faults.kinds import KINDS
-from benchmarks.faults.world import Base, Project, Setting
+from benchmarks.faults.world import Base, Project
 from metrics.company import PROJECT
 from metrics.periods import Period, parse
 
 RESULTS = PROJECT / "benchmarks" / "results"
 WORK = PROJECT / "data" / "faults"
-MONTHS = ("2025-02", "2025-12", "2026-10")
-"""A short month with one year of history, the peak at a year's end, and one with three years of history."""
-CLEAN_MONTHS = 36
+MONTHS = {"sample_company": ("2024-03", "2025-12"), "adventureworks": ("2017-05",), "ravenstack": ("2024-10",)}
+"""By company: of the sample company the fifth month of its history, and the peak at a year's end, with holidays."""
+MONTHS_RUN = {"sample_company": world.MONTHS_RUN, "adventureworks": 8, "ravenstack": 8}
+SAMPLE = 2
+"""So many faults of each kind are tried on each company, unless asked for others."""
 
 
 def main() -> None:
     """Runs what the arguments ask for; status 1 when a fault could not be tried."""
     parser = argparse.ArgumentParser(description="Injects faults into source files and reports what the gate did.")
+    parser.add_argument("--company", action="append", choices=MONTHS, metavar="NAME", help=f"of {', '.join(MONTHS)}")
     parser.add_argument("--kind", action="append", choices=sorted(KINDS), metavar="KIND", help="try this kind only")
     parser.add_argument("--feed", action="append", metavar="FEED", help="try faults in this feed only")
-    parser.add_argument("--month", action="append", type=parse, metavar="MONTH", help=f"default: {', '.join(MONTHS)}")
-    parser.add_argument("--clean", action="store_true", help="only the clean months")
+    parser.add_argument("--month", action="append", type=parse, metavar="MONTH", help=f"default: {MONTHS}")
+    parser.add_argument("--sample", type=int, default=SAMPLE, help="faults of each kind and company; 0 tries all")
     parser.add_argument("--work", type=Path, default=WORK, help="where base worlds are made and found again")
+    parser.add_argument("--out", type=Path, help=f"where the results are written; {RESULTS} when everything is tried")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    everything = not (given.kind or given.feed or given.month or given.clean)
-    kinds = [] if given.clean else given.kind or list(KINDS)
-    months = given.month or [parse(code) for code in MONTHS]
-    found = run(given.work, kinds, months, given.feed, given.processes, clean=everything or given.clean)
+    everything = not (given.company or given.kind or given.feed or given.month)
+    months = {
+        name: given.month or [parse(code) for code in codes]
+        for name, codes in MONTHS.items()
+        if given.company is None or name in given.company
+    }
+    found = run(given.work, given.kind or list(KINDS), months, given.feed, given.sample or None, given.processes)
     report.show(found)
-    if everything:
-        report.write(found, RESULTS)
+    if out := given.out or (RESULTS if everything else None):
+        report.write(found, out)
     sys.exit(1 if found["errors"] else 0)
 
 
 def run(
     work: Path,
     kinds: Sequence[str],
-    months: Sequence[Period],
+    months: Mapping[str, Sequence[Period]],
     feeds: Sequence[str] | None,
+    sample: int | None,
     processes: int,
-    *,
-    clean: bool,
-    setting: Setting = Setting(),
 ) -> dict[str, Any]:
-    """The results of those kinds' faults in those months, and of the clean months when asked for."""
+    """The results of those kinds' faults, of each company in its months."""
     began = time.monotonic()
     context = multiprocessing.get_context("spawn")
     work.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_settle) as pool:
-        history = pool.submit(trial.clean_run, work / "clean", CLEAN_MONTHS, setting) if clean else None
-        rows: list[dict[str, Any]] = []
-        if kinds:
-            made = [pool.submit(world.base, work, month, setting) for month in months]
-            bases = {base.month: base for base in (future.result() for future in made)}
-            rows = _tried(pool, trials(bases, kinds, feeds))
-        found = history.result() if history else None
-    return report.results(rows, found, (time.monotonic() - began) / 60)
+        made = [
+            (name, pool.submit(world.base_of, work, name, month, MONTHS_RUN[name]))
+            for name, of_company in months.items()
+            for month in of_company
+        ]
+        bases: dict[str, list[Base]] = {name: [] for name in months}
+        for name, future in made:
+            bases[name].append(future.result())
+        planned = [one for name, some in bases.items() for one in trials(name, some, kinds, feeds, sample)]
+        rows = _tried(pool, planned)
+    return report.results(rows, report.clean(RESULTS / "reality.json"), (time.monotonic() - began) / 60)
 
 
-def trials(bases: dict[Period, Base], kinds: Sequence[str], feeds: Sequence[str] | None) -> list[trial.Trial]:
-    """The worlds in which those kinds' faults are tried."""
-    some = next(iter(bases.values()))
+def trials(
+    company: str, bases: Sequence[Base], kinds: Sequence[str], feeds: Sequence[str] | None, sample: int | None
+) -> list[trial.Trial]:
+    """The worlds in which those kinds' faults are tried on the company."""
+    some = bases[0]
     with world.deployment(some.before, some.now, some.sources):
-        project = Project.load()
-    faults = trial.faults_of([KINDS[name] for name in kinds], list(bases))
-    chosen = [fault for fault in faults if feeds is None or fault.feed in feeds]
-    return trial.packed(chosen, bases, project.kpis_of)
+        project = Project.load(some.company_folder)
+    by_month = {base.month: base for base in bases}
+    faults = trial.faults_of([KINDS[name] for name in kinds], company, list(by_month), sample)
+    return trial.packed([one for one in faults if feeds is None or one.feed in feeds], by_month, project.kpis_of)
 
 
 def _tried(pool: ProcessPoolExecutor, planned: Sequence[trial.Trial]) -> list[dict[str, Any]]:

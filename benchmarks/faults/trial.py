@@ -1,12 +1,13 @@
-"""Trying faults: which of them share a world, one world from its files to its verdicts, and the clean run."""
+"""Trying faults: which of them share a world, and one world from its files to its verdicts."""
 
 from __future__ import annotations
 
 import logging
+import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,11 +18,10 @@ import pandas as pd
 from benchmarks.faults import measure, world
 from benchmarks.faults.files import Files
 from benchmarks.faults.kinds import Fault, Kind
-from benchmarks.faults.world import Base, Project, Setting
+from benchmarks.faults.world import Base, Project
 from data_quality import gate
-from data_quality.release import publish
 from metrics.errors import NyckeltalError
-from metrics.periods import Period, period_of
+from metrics.periods import Period
 
 JUDGED_MONTHS = 3
 """The faulted month and the two before it, of which late or repeated data may change values."""
@@ -29,24 +29,34 @@ JUDGED_MONTHS = 3
 
 @dataclass(frozen=True)
 class Trial:
-    """Faults of one month that share a world, as no KPI has two of them upstream."""
+    """Faults of one company and month that share a world, as no KPI has two of them upstream."""
 
     base: Base
     faults: tuple[Fault, ...]
 
 
-def faults_of(kinds: Iterable[Kind], months: Sequence[Period]) -> list[Fault]:
-    """Every kind on every target at every size, the months taken in turn."""
-    return [
-        Fault(kind, feed, size, months[(number + turn) % len(months)])
-        for kind in kinds
-        for turn, feed in enumerate(kind.targets)
-        for number, size in enumerate(kind.sizes)
-    ]
+def faults_of(kinds: Iterable[Kind], company: str, months: Sequence[Period], sample: int | None = None) -> list[Fault]:
+    """Every kind on every target of the company at every size, the months taken in turn; of each kind so many.
+
+    Which ones is left to chance, and the same at every run.
+    """
+    chosen: list[Fault] = []
+    for kind in kinds:
+        faults = [
+            Fault(kind, company, feed, size, months[(number + turn) % len(months)])
+            for turn, feed in enumerate(kind.targets_of(company))
+            for number, size in enumerate(kind.sizes)
+        ]
+        if sample is not None and sample < len(faults):
+            faults = random.Random(f"{company} {kind.name}").sample(faults, sample)
+        chosen += faults
+    return chosen
 
 
-def packed(faults: Sequence[Fault], bases: dict[Period, Base], kpis_of: Callable[[str], frozenset[str]]) -> list[Trial]:
-    """The faults in as few worlds as first fit finds; those that are hardest to place come first."""
+def packed(
+    faults: Sequence[Fault], bases: Mapping[Period, Base], kpis_of: Callable[[str], frozenset[str]]
+) -> list[Trial]:
+    """The faults of a company in as few worlds as first fit finds; those that are hardest to place come first."""
     open_worlds: dict[Period, list[tuple[set[str], list[Fault]]]] = {month: [] for month in bases}
     for fault in sorted(faults, key=lambda one: -len(kpis_of(one.feed))):
         touched = kpis_of(fault.feed)
@@ -98,24 +108,41 @@ def _tried(trial: Trial) -> list[dict[str, Any]]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     by_fault = measure.beyond(measure.outcomes(verdicts, refused), clean_outcomes)
-    return [
-        {
-            **_named(fault),
-            **_found(measure.moves(project.catalog, clean, faulted, by_fault, touched[fault]), clean_outcomes),
-            "failure": failure,
-            "gate_seconds": round(seconds, 2),
-        }
-        for fault in trial.faults
-    ]
+    rows = []
+    for fault in trial.faults:
+        moves = measure.moves(project.catalog, clean, faulted, by_fault, touched[fault])
+        found = {**_named(fault), **_found(moves, clean_outcomes)}
+        moved = {(one.kpi_id, one.freq, one.time_period) for one in moves}
+        found["held_unmoved"] = sum(
+            one.answer == "held" and key not in moved and clean_outcomes[key].answer != "held"
+            for key, one in by_fault.items()
+            if key[0] in touched[fault] and key in clean_outcomes
+        )
+        rows.append({**found, "failure": failure, "gate_seconds": round(seconds, 2)})
+    return rows
 
 
 def _named(fault: Fault) -> dict[str, Any]:
-    return {"kind": fault.kind.name, "size": fault.size, "feed": fault.feed, "month": fault.month.code}
+    return {
+        "company": fault.company,
+        "kind": fault.kind.name,
+        "size": fault.size,
+        "feed": fault.feed,
+        "month": fault.month.code,
+    }
+
+
+_NOT_THERE = measure.Outcome("published", ())
 
 
 def _found(moves: Sequence[measure.Move], clean: dict[Any, measure.Outcome]) -> dict[str, Any]:
     """Totals and the most moved cell, of keys that the gate would publish without the fault."""
-    fair = [one for one in moves if clean[one.kpi_id, one.freq, one.time_period].answer != "held"]
+    fair = [
+        one
+        for one in moves
+        if (before := clean.get((one.kpi_id, one.freq, one.time_period), _NOT_THERE)).answer != "held"
+        and not (before is _NOT_THERE and one.outcome == measure.UNJUDGED)  # the feeds can't cover it
+    ]
     totals = [measure.as_json(one) for one in fair if one.segment == "_T"]
     cells = [measure.as_json(one) for one in fair if one.segment != "_T"]
     return {"totals": totals, "cell": cells[0] if cells else None}
@@ -124,7 +151,7 @@ def _found(moves: Sequence[measure.Move], clean: dict[Any, measure.Outcome]) -> 
 @cache
 def _project(base: Base) -> Project:
     with world.deployment(base.before, base.now, base.sources):
-        return Project.load()
+        return Project.load(base.company_folder)
 
 
 @cache
@@ -140,42 +167,3 @@ def _clean(base: Base) -> tuple[pd.DataFrame, dict[Any, measure.Outcome]]:
             return measure.cells(project.catalog, first, last), measure.outcomes(verdicts, ())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def clean_run(folder: Path, months: int, setting: Setting) -> dict[str, Any]:
-    """Months without a fault, each judged when it was the newest: how many verdicts, which were held and why."""
-    shutil.rmtree(folder, ignore_errors=True)
-    data, sources = folder / "data", folder / "sources"
-    data.mkdir(parents=True)
-    verdicts = 0
-    held: list[dict[str, Any]] = []
-    flagged: list[dict[str, Any]] = []
-    seconds: list[float] = []
-    month = period_of("M", setting.start)
-    for _ in range(months):
-        world.deliver(sources, month, setting)
-        with world.deployment(data, world.judged_at(month), sources):
-            project = Project.load()
-            world.take_in(project, [kpi for kpi in project.catalog.kpis if kpi.supplied])
-            began = time.perf_counter()
-            found = gate.judge(project.company, project.catalog, month.start, month.end)
-            seconds.append(time.perf_counter() - began)
-            release = publish(project.company, project.catalog, month.start, month.end)
-        judged = measure.outcomes(found, release.held)
-        for one in found:
-            verdicts += 1
-            row = {"kpi_id": one.kpi_id, "period": one.time_period, "checks": list(judged[one.key].checks)}
-            row["details"] = [result.detail for result in one.failing]
-            if judged[one.key].answer == "held":
-                held.append(row)
-            elif judged[one.key].answer == "flagged":
-                flagged.append(row)
-        month = month.next()
-    return {
-        "verdicts": verdicts,
-        "holds": len(held),
-        "flags": len(flagged),
-        "held": held,
-        "flagged": flagged,
-        "gate_seconds": round(sum(seconds[1:]) / max(len(seconds) - 1, 1), 2),
-    }

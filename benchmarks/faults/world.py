@@ -12,51 +12,45 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
-from data_quality import admission, gate, offer, warehouse
+from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
+from data_quality import admission, gate, offer, plan, warehouse
 from data_quality.admission import Held
 from data_quality.ledger import Ledger
 from data_quality.release import publish
+from data_quality.verdict import Verdict
 from metrics import clock, dbt_project
 from metrics.catalog import Catalog, CatalogKpi
 from metrics.company import PROJECT, Company, ledger_path
 from metrics.lineage import Lineage
-from metrics.periods import Period, periods_between
+from metrics.periods import Period, parse, periods_between
 from orchestration import builds
 from orchestration.ingest.load import ingest
 from orchestration.manifest import prepared_manifest
-from sample_company.simulator.__main__ import START
-from sample_company.simulator.run import simulate
-from sample_company.simulator.timeline import Span
 
 JUDGED_DAYS_AFTER = 3
 """A month is judged on the morning of its third day after, with the files of all days before that."""
 MONTHS_RUN = 14
-"""A base world was run for so many months, so that its feeds' states span a year; the first run took in all before."""
+"""A base world was run for so many months at most, so that its feeds' states span a year; the first run took in all
+before."""
 LINKED_DAYS = 100
 """Of older source files only those delivered so many days before are there: the others are in the warehouse."""
 _SOURCES_OF_A_BASE = (
-    *("sample_company", "dbt_project", "metrics", "orchestration", "benchmarks/faults/world.py"),
+    *("sample_company", "tests/adventureworks", "tests/ravenstack", "dbt_project", "metrics", "orchestration"),
+    *("benchmarks/faults/world.py", "benchmarks/reality/companies.py", "benchmarks/reality/files.py"),
     *(f"data_quality/{name}.py" for name in ("column_kinds", "column_statistics", "feed_states", "feed_statistics")),
 )
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What is simulated: the scale of customers, the seed, the first day."""
-
-    scale: float = 1.0
-    seed: int = 1
-    start: date = START
-
-
-@dataclass(frozen=True)
 class Base:
-    """A base world at a month: its sources on the day when the month is judged, and two data folders.
+    """A base world of a company at a month: its sources on the day when the month is judged, and two data folders.
 
     `before` is as of the day when the month before was judged, `clean` has taken in and published the month too.
+    `company_folder` is the company's definition.
     """
 
     folder: Path
+    company_folder: Path
     month: Period
 
     @property
@@ -86,7 +80,7 @@ class Project:
     lineage: Lineage
 
     @staticmethod
-    def load(folder: Path = PROJECT / "sample_company") -> Project:
+    def load(folder: Path) -> Project:
         """Parses dbt's project into the data folder in force, where it was not parsed yet."""
         company = Company.load(folder)
         return Project(company, Catalog.read(company), Lineage(prepared_manifest(company)))
@@ -115,10 +109,14 @@ def deployment(data: Path, now: datetime, sources: Path) -> Iterator[None]:
         yield
 
 
-def deliver(sources: Path, month: Period, setting: Setting) -> None:
+def deliver(company: Lived, sources: Path, month: Period) -> None:
     """Writes what the source systems had delivered when the month is judged."""
-    last = judged_at(month).date() - timedelta(days=1)
-    simulate(sources, Span(setting.start, last, seed=setting.seed, scale=setting.scale))
+    now = judged_at(month)
+    company.deliver(REAL_FILES, sources, now.date() - timedelta(days=1))
+    delivered = (now - timedelta(hours=2)).timestamp()
+    for path in sources.rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.stat().st_mtime > now.timestamp():
+            os.utime(path, (delivered, delivered))
 
 
 def take_in(project: Project, kpis: Sequence[CatalogKpi]) -> None:
@@ -132,6 +130,31 @@ def take_in(project: Project, kpis: Sequence[CatalogKpi]) -> None:
     builds.record(project.catalog, project.lineage, results)
 
 
+def judged_and_published(project: Project, month: Period) -> tuple[list[Verdict], Sequence[Held]]:
+    """What a run judges: the month, and all that isn't settled. Gives the verdicts, and what is held after it."""
+    company, catalog = project.company, project.catalog
+    judged = gate.judge(company, catalog, month.start, month.end, also=gate.unsettled(catalog))
+    return judged, publish(company, catalog, *plan.history(catalog)).held
+
+
+def release(project: Project, held: Sequence[Held]) -> None:
+    """Let owners release, all at once, what is held and can be decided on."""
+    company, catalog, ledger = project.company, project.catalog, Ledger.open(ledger_path(), make=False)
+    for one in held:
+        if one.candidate_hash is not None:
+            ledger.decide(
+                one.kpi_id,
+                "release",
+                reason="looked at, and right",
+                decided_by=company.roles.deciders(catalog.kpi(one.kpi_id).domain)[0],
+                freq=one.freq,
+                time_period=one.time_period,
+                candidate_hash=one.candidate_hash,
+                checks=one.checks,
+            )
+    publish(company, catalog, *plan.history(catalog))
+
+
 def refused(project: Project, first: date, last: date) -> tuple[Held, ...]:
     """What a release of the judged periods that end in [first, last] would hold. Nothing is released."""
     with warehouse.connect() as connection:
@@ -140,27 +163,35 @@ def refused(project: Project, first: date, last: date) -> tuple[Held, ...]:
     return admission.admit(offered, ledger, project.catalog, clock.today(project.company.time_zone)).held
 
 
-def base(folder: Path, month: Period, setting: Setting) -> Base:
-    """The base world at that month below `folder`: the one that is there, or a new one where code or data differ."""
-    made = Base(folder / month.code, month)
+def base_of(folder: Path, company: str, month: Period, months_run: int) -> Base:
+    """The base world of the company of that name, as `base` makes it."""
+    return base(folder, next(one for one in COMPANIES if one.name == company), month, months_run)
+
+
+def base(folder: Path, company: Lived, month: Period, months_run: int = MONTHS_RUN) -> Base:
+    """The base world at that month below `folder`: the one that is there, or a new one where code or data differ.
+
+    It is run for so many months before, or from the company's first run on. What is held in them, its owners release.
+    """
+    made = Base(folder / company.name / month.code, company.folder, month)
     stamp = made.folder / "stamp"
-    fingerprint = f"{_fingerprint()} {setting}"
+    fingerprint = f"{_fingerprint()} {months_run}"
     if stamp.exists() and stamp.read_text() == fingerprint:
         return made
     shutil.rmtree(made.folder, ignore_errors=True)
     made.before.mkdir(parents=True)
-    data, first = made.before, setting.start
-    for judged in periods_between("M", max(first, month.shift(-MONTHS_RUN).start), month.end):
+    data = made.before
+    for judged in periods_between("M", max(parse(company.first_run), month.shift(-months_run)).start, month.end):
         if judged == month:
             copy_data(made.before, made.clean)
             data = made.clean
-        deliver(made.sources, judged, setting)
+        deliver(company, made.sources, judged)
         with deployment(data, judged_at(judged), made.sources):
-            project = Project.load()
+            project = Project.load(company.folder)
             take_in(project, [kpi for kpi in project.catalog.kpis if kpi.supplied])
-            gate.judge(project.company, project.catalog, first, judged.end)
-            publish(project.company, project.catalog, first, judged.end)
-        first = judged.next().start
+            _, held = judged_and_published(project, judged)
+            if judged != month:
+                release(project, held)
     stamp.write_text(fingerprint)
     return made
 
@@ -183,6 +214,9 @@ def link_sources(source: Path, goal: Path, now: datetime) -> None:
         here = goal / path.relative_to(source)
         if path.is_dir():
             here.mkdir(parents=True, exist_ok=True)
+        elif path.is_symlink():
+            here.parent.mkdir(parents=True, exist_ok=True)
+            here.symlink_to(path.resolve())
         elif path.stat().st_mtime >= oldest:
             here.parent.mkdir(parents=True, exist_ok=True)
             here.hardlink_to(path)

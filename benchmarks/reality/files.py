@@ -16,9 +16,9 @@ Deliver = Callable[[Path, Path, date], None]
 """Writes below the second folder what the files of the first had up to and including the day."""
 
 
-def simulated(_: Path, goal: Path, day: date) -> None:
-    """The sample company's files."""
-    simulate(goal, Span(START, day, seed=1, scale=1.0))
+def simulated(_: Path, goal: Path, day: date, *, start: date = START, seed: int = 1, scale: float = 1.0) -> None:
+    """The sample company's files, of another size or from another day on where asked for."""
+    simulate(goal, Span(start, day, seed=seed, scale=scale))
 
 
 def daily(folder: str) -> Deliver:

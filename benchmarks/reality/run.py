@@ -44,7 +44,9 @@ RUN_ON_DAY_AFTER = 12
 
 @dataclass
 class Tally:
-    """What the gate said in one or several runs: how many verdicts, which failing checks held and flagged how many."""
+    """What the gate said in one or several runs: how many verdicts, which failing checks held and flagged how many, and
+    how many by themselves: no other check held, or flagged, them.
+    """
 
     verdicts: int = 0
     held: int = 0
@@ -53,6 +55,8 @@ class Tally:
     decisions: int = 0
     held_by: Counter[str] = field(default_factory=Counter)
     flagged_by: Counter[str] = field(default_factory=Counter)
+    held_alone_by: Counter[str] = field(default_factory=Counter)
+    flagged_alone_by: Counter[str] = field(default_factory=Counter)
 
     def add(self, verdicts: Sequence[Verdict]) -> Tally:
         """Count the verdicts of a run, each once for each of its failing checks."""
@@ -62,9 +66,13 @@ class Tally:
             if verdict.verdict == "hold":
                 self.held += 1
                 self.held_by.update(checks)
+                if len(verdict.holding) == 1:
+                    self.held_alone_by[verdict.holding[0].check] += 1
             elif verdict.verdict == "publish_flagged":
                 self.flagged += 1
                 self.flagged_by.update(checks)
+                if len(checks) == 1:
+                    self.flagged_alone_by[checks[0]] += 1
         return self
 
 
@@ -106,6 +114,8 @@ def _counts(tally: Tally) -> dict[str, Any]:
         "incidents": tally.incidents,
         "held_by": dict(tally.held_by.most_common()),
         "flagged_by": dict(tally.flagged_by.most_common()),
+        "held_alone_by": dict(tally.held_alone_by.most_common()),
+        "flagged_alone_by": dict(tally.flagged_alone_by.most_common()),
     }
 
 

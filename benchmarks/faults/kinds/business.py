@@ -18,6 +18,10 @@ _SEGMENTS = {
     "readings": "site",
     "employees": "department",
 }
+_ELSEWHERE = {
+    "adventureworks": {"sales": "TerritoryKey", "returns": "TerritoryKey"},
+    "ravenstack": {"support_tickets": "priority", "accounts": "country"},
+}
 DETAILS = {"orders": ("order_id", "order_lines")}
 """Feeds whose rows belong to those of another one: its key, and the feed of the details."""
 
@@ -28,7 +32,7 @@ def _chosen_member(files: Files, feed: str, column: str, which: float) -> str:
     return str(members[round((len(members) - 1) * which / 2)])
 
 
-@kind(MEMBERS, _SEGMENTS)
+@kind(MEMBERS, _SEGMENTS, **_ELSEWHERE)
 def segment_vanished(files: Files, feed: str, column: str, which: float) -> None:
     """A member of a segment is missing all month, with what belongs to it."""
     member = _chosen_member(files, feed, column, which)
@@ -42,14 +46,19 @@ def segment_vanished(files: Files, feed: str, column: str, which: float) -> None
     files.edit(feed, lambda rows: rows[rows[column] != member])
 
 
-@kind(MEMBERS, _SEGMENTS)
+@kind(MEMBERS, _SEGMENTS, **_ELSEWHERE)
 def segment_renamed(files: Files, feed: str, column: str, which: float) -> None:
     """A member of a segment has another name from this month on."""
     member = _chosen_member(files, feed, column, which)
     files.edit(feed, lambda rows: rows.assign(**{column: rows[column].replace(member, f"{member} AB")}))
 
 
-@kind(SHARES, {"orders": "country", "sessions": "channel", "leads": "channel", "tickets": "country"})
+@kind(
+    SHARES,
+    {"orders": "country", "sessions": "channel", "leads": "channel", "tickets": "country"},
+    adventureworks={"sales": "TerritoryKey"},
+    ravenstack={"support_tickets": "priority"},
+)
 def default_member(files: Files, feed: str, column: str, share: float) -> None:
     """A form's default is taken for the members of some rows."""
     member = _chosen_member(files, feed, column, 2)

@@ -7,12 +7,14 @@ from datetime import timedelta
 import pandas as pd
 
 from benchmarks.faults.files import Change, Files, Span
-from benchmarks.faults.kinds.kind import DAYS, kind, moved, scaled, some
+from benchmarks.faults.kinds.kind import DAYS, kind, moved, new_keys, scaled, some
 
 
 @kind(
     {"1 day": 1, "3 days": 3, "10 days": 10},
     dict.fromkeys(("order_lines", "orders", "google_ads", "sessions", "leads", "tickets", "incidents", "readings")),
+    adventureworks={"sales": None, "returns": None},
+    ravenstack={"support_tickets": None, "accounts": None},
 )
 def missing_day(files: Files, feed: str, _: None, days: float) -> None:
     """Days in the middle of the month are missing."""
@@ -22,6 +24,8 @@ def missing_day(files: Files, feed: str, _: None, days: float) -> None:
 @kind(
     {"last 10 days": 10, "last 20 days": 20, "whole month": 31},
     dict.fromkeys(("order_lines", "deliveries", "meta_ads", "sessions", "leads", "tickets", "incidents", "readings")),
+    adventureworks={"sales": None, "returns": None},
+    ravenstack={"support_tickets": None},
 )
 def missing_feed(files: Files, feed: str, _: None, days: float) -> None:
     """The feed stopped in the month, and nothing of it has come since."""
@@ -31,6 +35,8 @@ def missing_feed(files: Files, feed: str, _: None, days: float) -> None:
 @kind(
     {"2 days": 2, "4 days": 4, "7 days": 7},
     dict.fromkeys(("orders", "google_ads", "sessions", "incidents", "readings")),
+    adventureworks={"sales": None},
+    ravenstack={"support_tickets": None},
 )
 def truncated_last_week(files: Files, feed: str, _: None, days: float) -> None:
     """The month's last days are missing; what came after them is there."""
@@ -40,6 +46,7 @@ def truncated_last_week(files: Files, feed: str, _: None, days: float) -> None:
 @kind(
     {"5 %": 0.05, "25 %": 0.25, "50 %": 0.5},
     dict.fromkeys(("order_lines", "linkedin_ads", "leads", "tickets", "incidents", "readings")),
+    adventureworks={"sales": None},
 )
 def half_a_file(files: Files, feed: str, _: None, lost: float) -> None:
     """The end of every file of the month is cut off, in the middle of a line."""
@@ -55,6 +62,8 @@ def empty_file(files: Files, feed: str, _: None, days: float) -> None:
 @kind(
     {"1 day": 1, "3 days": 3, "10 days": 10},
     dict.fromkeys(("order_lines", "google_ads", "sessions", "readings", "leads")),
+    adventureworks={"returns": None},
+    ravenstack={"support_tickets": None},
 )
 def duplicated_day(files: Files, feed: str, _: None, days: float) -> None:
     """Days are delivered twice, the second time in a file of another name or further down in the same one."""
@@ -72,6 +81,8 @@ def duplicated_day(files: Files, feed: str, _: None, days: float) -> None:
 @kind(
     {"3 days old": 3, "10 days old": 10, "25 days old": 25},
     dict.fromkeys(("customers", "tickets", "leads", "incidents", "absences")),
+    adventureworks={"sales": None, "returns": None},
+    ravenstack={"support_tickets": None, "accounts": None},
 )
 def resent_older_version(files: Files, feed: str, _: None, days: float) -> None:
     """The newest version is replaced by one of some days ago."""
@@ -124,6 +135,8 @@ def _instead(rows: pd.DataFrame) -> Change:
         "google_ads": "cost_micros",
         "readings": "kwh",
     },
+    adventureworks={"sales": "OrderNumber"},
+    ravenstack={"support_tickets": "ticket_id"},
 )
 def late_after_close(files: Files, feed: str, column: str, more: float) -> None:
     """A month that closed weeks ago is delivered again with more: new rows, or higher numbers where it has no keys."""
@@ -132,7 +145,7 @@ def late_after_close(files: Files, feed: str, column: str, more: float) -> None:
         if files.company.feeds[feed].columns[column].type != "text":
             return scaled(rows, column, 1 + more)
         new = rows[some(files, rows, more)]
-        return pd.concat([rows, new.assign(**{column: "9" + new[column].astype(str)})])
+        return pd.concat([rows, new.assign(**{column: new_keys(new[column])})])
 
     files.edit(feed, with_more, files.earlier(2))
 
@@ -140,6 +153,8 @@ def late_after_close(files: Files, feed: str, column: str, more: float) -> None:
 @kind(
     {"5 %": 0.05, "15 %": 0.15, "40 %": 0.4},
     dict.fromkeys(("orders", "sessions", "tickets", "readings", "leads")),
+    adventureworks={"sales": None, "returns": None},
+    ravenstack={"support_tickets": None, "accounts": None},
 )
 def rows_lost(files: Files, feed: str, _: None, share: float) -> None:
     """Rows are lost all over the month, by chance."""
@@ -149,6 +164,8 @@ def rows_lost(files: Files, feed: str, _: None, share: float) -> None:
 @kind(
     {"up to 10 %": 0.1, "up to 30 %": 0.3, "up to 80 %": 0.8},
     dict.fromkeys(("order_lines", "sessions", "leads")),
+    adventureworks={"sales": None},
+    ravenstack={"support_tickets": None},
 )
 def slow_leak(files: Files, feed: str, _: None, worst: float) -> None:
     """Ever more rows are lost from the month's first day to its last."""

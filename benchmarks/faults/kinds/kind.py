@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,16 @@ from benchmarks.faults.files import Files
 from metrics.periods import Period
 
 Inject = Callable[[Files, str, Any, float], None]
+SAMPLE = "sample_company"
 
 
 @dataclass(frozen=True, eq=False)
 class Kind:
     """A kind of fault.
 
-    `sizes` are three, by their label; `targets` are the feeds that it is tried on, each with what `inject` needs to
-    know of it (a column, say). `inject(files, feed, target, size)` alters the files of one month.
+    `sizes` are three, by their label; `targets` are the sample company's feeds that it is tried on, each with what
+    `inject` needs to know of it (a column, say), and `elsewhere` those of other companies.
+    `inject(files, feed, target, size)` alters the files of one month.
     """
 
     name: str
@@ -28,31 +30,40 @@ class Kind:
     sizes: Mapping[str, float]
     targets: Mapping[str, Any]
     inject: Inject
+    elsewhere: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def targets_of(self, company: str) -> Mapping[str, Any]:
+        """The feeds of that company that it is tried on."""
+        return self.targets if company == SAMPLE else self.elsewhere.get(company, {})
 
 
 @dataclass(frozen=True, eq=False)
 class Fault:
-    """One fault: a kind of one size, in one feed, in one month."""
+    """One fault: a kind of one size, in one feed of a company, in one month."""
 
     kind: Kind
+    company: str
     feed: str
     size: str
     month: Period
 
     def inject(self, files: Files) -> None:
         """Alters the files."""
-        self.kind.inject(files, self.feed, self.kind.targets[self.feed], self.kind.sizes[self.size])
+        target = self.kind.targets_of(self.company)[self.feed]
+        self.kind.inject(files, self.feed, target, self.kind.sizes[self.size])
 
 
 KINDS: dict[str, Kind] = {}
 
 
-def kind(sizes: Mapping[str, float], targets: Mapping[str, Any]) -> Callable[[Inject], Inject]:
-    """Registers a function as a kind that has its name and docstring."""
+def kind(
+    sizes: Mapping[str, float], targets: Mapping[str, Any], **elsewhere: Mapping[str, Any]
+) -> Callable[[Inject], Inject]:
+    """Registers a function as a kind that has its name and docstring; `elsewhere` are targets by company."""
 
     def register(inject: Inject) -> Inject:
         name = inject.__name__
-        KINDS[name] = Kind(name, (inject.__doc__ or "").strip(), sizes, targets, inject)
+        KINDS[name] = Kind(name, (inject.__doc__ or "").strip(), sizes, targets, inject, elsewhere)
         return inject
 
     return register
@@ -74,6 +85,11 @@ def scaled(rows: pd.DataFrame, column: str, factor: float | pd.Series) -> pd.Dat
     if pd.api.types.is_integer_dtype(kind_before):
         return rows.assign(**{column: np.rint(product.astype("Float64")).astype(kind_before)})
     return rows.assign(**{column: product.astype("Float64").round(6)})
+
+
+def new_keys(keys: pd.Series) -> pd.Series:
+    """Other keys of the same form: with a 9 more after the letters that they begin with."""
+    return keys.astype(str).str.replace(r"^([A-Za-z]*-?)", r"\g<1>9", regex=True)
 
 
 def moved(

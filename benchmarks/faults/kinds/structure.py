@@ -18,16 +18,20 @@ _THREE_COLUMNS = {
     "readings": ("site", "kwh", "hour_start_utc"),
     "employees": ("leave_reason", "monthly_salary", "valid_from"),
 }
+_ELSEWHERE = {
+    "adventureworks": {"sales": ("TerritoryKey", "OrderQuantity", "OrderDate")},
+    "ravenstack": {"support_tickets": ("priority", "resolution_time_hours", "submitted_at")},
+}
 
 
-@kind(COLUMNS, _THREE_COLUMNS)
+@kind(COLUMNS, _THREE_COLUMNS, **_ELSEWHERE)
 def renamed_column(files: Files, feed: str, columns: tuple[str, ...], which: float) -> None:
     """A column has another name in all files of the month."""
     name = columns[int(which)]
     files.edit_whole(feed, lambda rows: rows.rename(columns={name: f"{name}_new"}))
 
 
-@kind(COLUMNS, {**_THREE_COLUMNS, "meta_ads": ("results", "spend", "date_start")})
+@kind(COLUMNS, {**_THREE_COLUMNS, "meta_ads": ("results", "spend", "date_start")}, **_ELSEWHERE)
 def dropped_column(files: Files, feed: str, columns: tuple[str, ...], which: float) -> None:
     """A column is no longer there in all files of the month."""
     files.edit_whole(feed, lambda rows: rows.drop(columns=columns[int(which)]))
@@ -77,6 +81,8 @@ def reordered_columns(files: Files, feed: str, pair: tuple[str, str], how: float
         "incidents": "resolved_at",
         "readings": "kwh",
     },
+    adventureworks={"sales": "OrderQuantity", "returns": "ProductKey"},
+    ravenstack={"support_tickets": "closed_at", "accounts": "country"},
 )
 def null_burst(files: Files, feed: str, column: str, share: float) -> None:
     """A column is empty in some rows of the month."""
@@ -88,6 +94,8 @@ def null_burst(files: Files, feed: str, column: str, share: float) -> None:
 @kind(
     {"one day in the month's half": 1, "4 days": 4, "whole month": 31},
     {"orders": "ordered_at", "linkedin_ads": "start_date", "leads": "created_at", "incidents": "opened_at"},
+    adventureworks={"sales": "OrderDate", "returns": "ReturnDate"},
+    ravenstack={"support_tickets": "closed_at"},
 )
 def day_and_month_swapped(files: Files, feed: str, column: str, days: float) -> None:
     """The 5th of October is written as the 10th of May."""
@@ -141,7 +149,12 @@ def encoding_break(files: Files, feed: str, _: None, how: float) -> None:
     files.edit_bytes(feed, encode, files.middle(10))
 
 
-@kind(SHARES, {"order_lines": ("order_id", "{}.0"), "orders": ("customer_id", "00{}")})
+@kind(
+    SHARES,
+    {"order_lines": ("order_id", "{}.0"), "orders": ("customer_id", "00{}")},
+    adventureworks={"sales": ("ProductKey", "{}.0")},
+    ravenstack={"support_tickets": ("account_id", "00{}")},
+)
 def key_in_another_form(files: Files, feed: str, target: tuple[str, str], share: float) -> None:
     """A key is written in another way, so that rows no longer find each other."""
     column, form = target

@@ -18,6 +18,8 @@ from benchmarks.faults.kinds.kind import DAYS, SHARES, kind, moved, scaled, some
         "meta_ads": ("spend", 100),
         "readings": ("kwh", 1000),
     },
+    adventureworks={"sales": ("OrderQuantity", 12), "products": ("ProductPrice", 100)},
+    ravenstack={"support_tickets": ("resolution_time_hours", 60)},
 )
 def unit_change(files: Files, feed: str, target: tuple[str, float], days: float) -> None:
     """Amounts come in öre, rates per hundred, costs in kronor instead of millionths, readings in Wh."""
@@ -87,6 +89,8 @@ def time_zone_shift(files: Files, feed: str, column: str, hours: float) -> None:
 @kind(
     {"2 %": 0.02, "10 %": 0.1, "50 %": 0.5},
     dict.fromkeys(("orders", "leads", "incidents", "sessions")),
+    adventureworks={"sales": None},
+    ravenstack={"support_tickets": None},
 )
 def future_dated(files: Files, feed: str, _: None, share: float) -> None:
     """Rows are dated a year ahead."""
