@@ -200,3 +200,26 @@ def test_of_protected_kpis_no_figure_is_told(warehouse: Warehouse) -> None:
         0
     ]
     assert "closed_period" in text and not any(figure in text for figure in ("33", "35", "77", "79"))
+
+
+def test_a_past_that_comes_out_otherwise_holds_the_new_period_too(warehouse: Warehouse) -> None:
+    """A price list that is overwritten changes every month; a row that comes late changes one."""
+    past = {f"2025-{month:02}": cells(100.0 + month, SE=75.0 + month, NO=25) for month in range(1, 13)}
+    warehouse.now("2026-03-11T06:00:00")
+    warehouse.add(kpi(), {**past, **GOOD})
+    warehouse.judge("2025-01-01", "2026-02-28")
+    warehouse.publish("2025-01-01", "2026-02-28")
+
+    def march(changed: dict[str, Any]) -> set[str]:
+        warehouse.now("2026-04-03T06:00:00")
+        warehouse.batch = f"with {len(changed)} changed"
+        warehouse.add(kpi(), {**past, **GOOD, **changed, "2026-03": cells(112, SE=82, NO=30)})
+        found = warehouse.judge("2026-03-01", "2026-03-31")["revenue", "2026-03"]
+        return {result.check for result in found.holding}
+
+    lower = {code: cells(99.0 + int(code[-2:]), SE=74.0 + int(code[-2:]), NO=25) for code in past}
+    moved = {code: cells(100.0 + int(code[-2:]), SE=70.0 + int(code[-2:]), NO=30) for code in past}
+    assert march({}) == set()
+    assert march({"2025-12": lower["2025-12"]}) == set()
+    assert march(lower) == {"restated_history"}
+    assert march(moved) == {"restated_history"}  # the totals are the same

@@ -58,7 +58,8 @@ with published as (
         coalesce(l.numerator, c.numerator) as numerator,
         coalesce(l.denominator, c.denominator) as denominator,
         coalesce(l.n_obs, c.n_obs) as n_obs,
-        l.decision_id is not null as vouched
+        l.decision_id is not null as vouched,
+        l.obs_status <> 'P' as is_final
     from (
         from observations
         qualify row_number() over (
@@ -77,7 +78,7 @@ held as (
 from published
 union all
 select c.kpi_id, c.freq, c.time_period, c.period_start, c.segment, c.member,
-    c.obs_value, c.numerator, c.denominator, c.n_obs, false as vouched
+    c.obs_value, c.numerator, c.denominator, c.n_obs, false as vouched, false as is_final
 from candidate_rows c
 join rules using (kpi_id)
 anti join planned using (kpi_id, freq, time_period)
@@ -103,7 +104,8 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidate
     `releases` (kpi_id, checks, decided_at), and since when a KPI's level is another one into `new_levels`.
 
     Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,
-    n_obs, and `vouched`: a decision let it through. Needs the temporary tables of `candidates.py` and of
+    n_obs, `vouched`: a decision let it through, and `is_final`: it was published, and its period had closed. Needs the
+    temporary tables of `candidates.py` and of
     `checks/frame.py`. `ledger` is None where nothing was ever published.
     """
     decided: list[tuple[str, ...]] = []
