@@ -30,10 +30,11 @@ create table if not exists gate.feed_columns (
     depends_on varchar,
     n_rows bigint not null
 );
+alter table gate.feed_columns add column if not exists is_id boolean;
 comment on table gate.feed_columns is
 'How a column''s values are classed, whether it names rows (nearly every row has a value of its own), the time that it
-comes with, where it is filled later, the column on whose members its sizes depend most, and how many rows the feed had
-when that was decided';
+comes with, where it is filled later, the column on whose members its sizes depend most, how many rows the feed had
+when that was decided, and whether it is an id (it names rows, or of the texts it has the most values)';
 """
 NO_TIME = "date '1970-01-01'"
 """SQL for the time of rows that have none."""
@@ -55,13 +56,15 @@ _SIZE = "if({0} = 0, 0, if(isfinite({0}), sign({0}) * (2000 + floor(log2(abs({0}
 @dataclass(frozen=True)
 class Column:
     """How a raw column is looked at. `comes_with` is the later time without which it has no value, such as that of an
-    answer, `depends_on` the column whose members its sizes depend on most; None where there is none.
+    answer, `depends_on` the column whose members its sizes depend on most; None where there is none. `is_id` says that
+    it names rows or, of the texts, has the most values, such as the number of an order whose lines are the rows.
     """
 
     kind: Kind
     names_rows: bool
     comes_with: str | None
     depends_on: str | None
+    is_id: bool
 
 
 def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Column]:
@@ -69,15 +72,15 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Colu
     described = connection.execute(f"describe raw.{identifier(feed.name)}").fetchall()
     types = {name: kind for name, kind, *_ in described if not name.startswith("_")}
     known = connection.execute(
-        "select column_name, type, kind, names_rows, comes_with, depends_on, n_rows from gate.feed_columns"
+        "select column_name, type, kind, names_rows, comes_with, depends_on, is_id, n_rows from gate.feed_columns"
         " where feed = ?",
         [feed.name],
     ).fetchall()
     (n_rows,) = connection.execute(f"select count(*) from raw.{identifier(feed.name)}").fetchall()[0]
     same = {
-        name: Column(kind, names_rows, comes_with, depends_on)
-        for name, its_type, kind, names_rows, comes_with, depends_on, before in known
-        if types.get(name) == its_type and before < 2 * n_rows < 4 * before
+        name: Column(kind, names_rows, comes_with, depends_on, is_id)
+        for name, its_type, kind, names_rows, comes_with, depends_on, is_id, before in known
+        if types.get(name) == its_type and before < 2 * n_rows < 4 * before and is_id is not None
     }
     kept = {
         name: one
@@ -90,7 +93,9 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Colu
     n_rows_then = {name: before for name, *_, before in known if name in kept}
     connection.execute("delete from gate.feed_columns where feed = ?", [feed.name])
     connection.executemany(
-        "insert into gate.feed_columns values (?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into gate.feed_columns"
+        " (feed, column_name, type, kind, names_rows, comes_with, depends_on, is_id, n_rows)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(feed.name, name, types[name], *astuple(one), n_rows_then.get(name, n_rows)) for name, one in decided.items()],
     )
     return decided
@@ -127,9 +132,12 @@ def _decided(connection: duckdb.DuckDBPyConnection, feed: Feed, types: Mapping[s
         return "shape" if shapes[name] <= _FEW else "filled"
 
     kinds = {name: kind(name) for name in types}
+    names_rows = {name for name in types if members[name] > _NAMES_ROWS * row[0]}
+    texts = [name for name in types if types[name] == "VARCHAR" and kinds[name] != "member"]
+    ids = names_rows | ({max(texts, key=members.__getitem__)} if texts else set())
     comes_with, depends_on = _comes_with(connection, feed, kinds), _depends_on(connection, feed, kinds)
     return {
-        name: Column(kinds[name], members[name] > _NAMES_ROWS * row[0], comes_with.get(name), depends_on.get(name))
+        name: Column(kinds[name], name in names_rows, comes_with.get(name), depends_on.get(name), name in ids)
         for name in types
     }
 

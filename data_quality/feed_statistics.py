@@ -29,9 +29,10 @@ create table if not exists gate.feed_days (
     n_ahead bigint not null,
     content varchar
 );
+alter table gate.feed_days add column if not exists n_alike bigint;
 comment on table gate.feed_days is
-'Each feed''s rows by day, those that equal another row, those dated after their delivery, and a hash of what is not
-a time or a key: equal for days that say the same';
+'Each feed''s rows by day, those that equal another row, or do in all but ids (n_alike), those dated after their
+delivery, and a hash of what is not a time or a key: equal for days that say the same';
 """
 _DAYS = """
 create or replace temp table changed_days as
@@ -44,11 +45,13 @@ from now_there n full join (from gate.feed_days where feed = $feed) k using (day
 where n.version is distinct from k.version
 """
 _INSERT = """
-insert into gate.feed_days
-select $feed, day, version, count(*), count(*) - count(distinct row_hash), count(*) filter (ahead),
-    {content}
+insert into gate.feed_days by name
+select $feed as feed, day, version, count(*) as n_rows, count(*) - count(distinct row_hash) as n_duplicates,
+    count(*) - count(distinct fact_hash) as n_alike, count(*) filter (ahead) as n_ahead, {content} as content
 from (
-    select {time}::date as day, hash({columns}) as row_hash, {time} > _loaded_at + interval 1 day as ahead, {kept}
+    select {time}::date as day, hash({columns}) as row_hash,
+        if({lacks_facts}, row_hash, hash({facts})) as fact_hash,
+        {time} > _loaded_at + interval 1 day as ahead, {kept}
     from raw.{feed} as source where isfinite({time})
 )
 join changed_days using (day)
@@ -66,9 +69,8 @@ with calendar as (
 ),
 rows_by_day as (
     select c.feed, c.day, coalesce(d.n_rows, 0) as n_rows, coalesce(d.n_duplicates, 0) as n_duplicates,
-        coalesce(d.n_ahead, 0) as n_ahead, d.content,
-        c.day in (from holidays) as is_holiday,
-        exists (from holidays h where h.day between c.day - 3 and c.day + 3) as is_beside_holiday
+        coalesce(d.n_alike, 0) as n_alike, coalesce(d.n_ahead, 0) as n_ahead, d.content,
+        c.day in (select day from holidays) as is_holiday
     from calendar c
     left join gate.feed_days d using (feed, day)
 ),
@@ -76,7 +78,10 @@ expecting as (
     select *,
         median(n_rows) over eight_weeks as expected,
         count(*) over eight_weeks as n_before,
-        if(count(*) over a_year >= 336, max(n_rows) over a_year, null) as busiest
+        if(count(*) over a_year >= 336, max(n_rows) over a_year, null) as busiest,
+        -- A row that comes again under a new id equals the first in all else; but where that is common, busy days have
+        -- more of them.
+        if(sum(n_alike) over a_year <= 0.01 * sum(n_rows) over a_year, n_alike, 0) as n_seldom_alike
     from rows_by_day
     window
         eight_weeks as (partition by feed, dayofweek(day) order by day rows between 8 preceding and 1 preceding),
@@ -105,16 +110,34 @@ wanting as (
             partition by e.feed, dayofweek(e.day) order by e.day rows between 26 preceding and 1 preceding
         )
 ),
--- Days without rows in one run are judged together. Those of a public holiday, and the three before and after it, are
--- more likely closed than lost.
-judged as (
-    select *, sum(wanted) over run as wanted_of_run
+-- Days without rows in one run are judged together.
+runs as (
+    select *, sum(wanted) over run as wanted_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run
     from wanting
     window run as (partition by feed, rows_so_far, n_rows = 0)
+),
+-- Those of a public holiday, and the three before and after it, are more likely closed than lost; but no longer than at
+-- the same holiday before, where that is known.
+closings as (
+    select h.day as holiday, r.feed,
+        lag(max(r.days_of_run)) over (partition by r.feed, h.name order by h.day) as longest_run
+    from holidays h
+    join runs r on r.day between h.day - 3 and h.day + 3
+    group by h.day, h.name, r.feed
+    having count(*) = 7 or h.day > (select max(day) - 7 from runs)
+),
+judged as (
+    select r.*, n_rows = 0 and exists (
+        from closings c
+        where c.feed = r.feed and r.day between c.holiday - 3 and c.holiday + 3
+            and r.days_of_run <= coalesce(c.longest_run, r.days_of_run)
+    ) as is_closed
+    from runs r
 )
 select feed, day,
     sum(n_rows) over upto as n_rows,
     sum(n_duplicates) over upto as n_duplicates,
+    sum(n_seldom_alike) over upto as n_alike,
     sum(n_ahead) over upto as n_ahead,
     sum(lacking) over upto as n_lacking,
     sum(surplus) over upto as n_surplus,
@@ -123,7 +146,7 @@ select feed, day,
 from (
     -- Less than half, and less than chance makes of so few; that it makes none of ten is one in e^10.
     select *,
-        if(n_rows < 0.5 * wanted and not (n_rows = 0 and is_beside_holiday)
+        if(n_rows < 0.5 * wanted and not is_closed
             and if(n_rows = 0, wanted_of_run > 10, wanted - n_rows > 4 * sqrt(wanted)),
             wanted - n_rows, 0) as lacking,
         -- More than twice as many, more than chance makes of so few (the root of a Poisson count has a standard
@@ -135,24 +158,29 @@ from (
 window upto as (partition by feed order by day)
 """
 
-# A row that was set aside has no day, and one that is dated ahead not its own: it may be of any that its file has
-# other rows of, and of any at all where it has none.
-_FILES = """
-insert into file_days
-select $feed, coalesce(n_aside, 0), coalesce(n_ahead, 0), coalesce(n_rows, 0), first_day, last_day
-from (
-    select _source_file, count(*) filter (ahead) as n_ahead, count(*) filter (not ahead) as n_rows,
-        min(day) filter (not ahead) as first_day, max(day) filter (not ahead) as last_day
-    from (
-        select _source_file, {time}::date as day, coalesce({time} > _loaded_at + interval 1 day, false) as ahead
-        from raw.{feed}
-    )
-    group by all
-)
-full join (
-    select source_file as _source_file, count(*) as n_aside from {aside} where feed = $feed group by all
-) using (_source_file)
-where n_aside > 0 or n_ahead > 0
+# A rejected row has no day, and one that is dated ahead not its own. It is taken to be of that of the row before it in
+# its file, or of the first one; of no day, which may be any, where its file has no other rows.
+_LOST = """
+insert into lost_days
+with source as (
+    select _source_file, _source_line, {time}::date as day,
+        coalesce({time} > _loaded_at + interval 1 day, false) as is_ahead
+    from raw.{feed} where isfinite({time})
+),
+dated as (from source where not is_ahead),
+first as (select _source_file, arg_min(day, _source_line) as day from dated group by all),
+lost as ({lost})
+select $feed, coalesce(dated.day, first.day), loaded_on,
+    count(*) filter (not lost.is_ahead), count(*) filter (lost.is_ahead)
+from lost
+asof left join dated using (_source_file, _source_line)
+left join first using (_source_file)
+group by all
+"""
+_AHEAD = "select _source_file, _source_line, true as is_ahead, null::date as loaded_on from source where is_ahead"
+_REJECTED = """
+select source_file as _source_file, source_line as _source_line, false as is_ahead, loaded_at::date as loaded_on
+from raw._set_aside where feed = $feed and source_line is not null
 """
 
 
@@ -160,16 +188,17 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
     """Bring the tables of the schema `gate` up to date, and running sums by feed and day into the temporary table
     `feed_sums`.
 
-    Columns of `feed_sums`: feed, day, and up to and including that day n_rows, n_duplicates (rows that equal another
-    of their day in all source columns), n_ahead (dated more than a day after their delivery), n_lacking (how many more
-    a missing or thin day should have, but for days without rows that are beside a public holiday), n_surplus (how many
-    more a day has than usual, where it has more than twice as many and half as many
-    again as any day of the year before), n_repeated (on days that say the same as one of the two weeks before, where
-    that weekday seldom does).
+    Columns of `feed_sums`: feed, day, and up to and including that day n_rows, n_duplicates (rows that equal another of
+    their day in all source columns), n_alike (in all but ids, where that was rare in the year before), n_ahead (dated
+    more than a day after their delivery), n_lacking (how many more a missing or thin day should have, but for days
+    without rows that are beside a public holiday, no more in a run than at that holiday before), n_surplus (how many
+    more a day has than usual, where it has more than twice as many and half as many again as any day of the year
+    before), n_repeated (on days that say the same as one of the two weeks before, where that weekday seldom does).
 
-    Columns of `file_days`, another one, with a row for each source file that has such rows: feed, n_aside (could not be
-    read), n_ahead (dated more than a day after their delivery), n_rows (its other ones), and the first_day and last_day
-    of those. `states` is that of `feed_states.py`.
+    Columns of `lost_days`, another one, of rows that are of another day than they say, or say none: feed, day (NULL
+    where nothing tells it), loaded_on (of rejected ones), n_rejected, n_ahead (dated more than a day after their
+    delivery). `states` is that of
+    `feed_states.py`.
     Needs the temporary tables `feeds` and `releases`.
     """
     for tables in (_TABLE, column_kinds.TABLE, column_statistics.TABLE, feed_states.TABLES):
@@ -181,38 +210,40 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
         _update(connection, feed)
     feed_states.update(connection, [feed.name for feed in there], now)
     days = connection.execute("select min(history_from), max(watermark) from feeds").fetchone()
-    holidays = _holidays(calendar, *days) if days is not None and None not in days else []
-    connection.register("described", pa.table({"day": pa.array(holidays, pa.date32())}))
+    holidays = _holidays(calendar, *days) if days is not None and None not in days else {}
+    named = {"day": pa.array(list(holidays), pa.date32()), "name": pa.array(list(holidays.values()), pa.string())}
+    connection.register("described", pa.table(named))
     connection.execute("create or replace temp table holidays as from described")
     connection.unregister("described")
     connection.execute(_SUMS)
-    _look_at_files(connection, feeds)
+    _look_at_lost_rows(connection, feeds)
 
 
-def _look_at_files(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
-    """Put the files that have rows set aside or dated ahead into the temporary table `file_days`."""
+def _look_at_lost_rows(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
+    """Put the rows that were rejected or are dated ahead, by day, into the temporary table `lost_days`."""
     connection.execute(
-        "create or replace temp table file_days"
-        " (feed varchar, n_aside bigint, n_ahead bigint, n_rows bigint, first_day date, last_day date)"
+        "create or replace temp table lost_days"
+        " (feed varchar, day date, loaded_on date, n_rejected bigint, n_ahead bigint)"
     )
-    found = connection.execute("select distinct feed from gate.feed_days where n_ahead > 0").fetchall()
-    aside = "(select null::varchar as feed, null::varchar as source_file where false)"
+    wanted = {_AHEAD: "select distinct feed from gate.feed_days where n_ahead > 0"}
     if has_table(connection, "raw", "_set_aside"):
-        aside = "(select feed, source_file from raw._set_aside where source_line is not null)"
-        found += connection.execute(f"select distinct feed from {aside}").fetchall()
-    for name in sorted({name for (name,) in found}):
-        feed = feeds.get(name)
-        if feed is None or not has_table(connection, "raw", name):
-            continue
-        time = identifier(feed.time_column) if feed.time_column else "null::date"
-        connection.execute(_FILES.format(feed=identifier(name), time=time, aside=aside), {"feed": name})
+        wanted[_REJECTED] = "select distinct feed from raw._set_aside where source_line is not null"
+    for lost, chosen in wanted.items():
+        for (name,) in connection.execute(chosen).fetchall():
+            feed = feeds.get(name)
+            if feed is not None and has_table(connection, "raw", name):
+                time = identifier(feed.time_column) if feed.time_column else "null::date"
+                query = _LOST.format(feed=identifier(name), time=time, lost=lost)
+                connection.execute(query, {"feed": name})
 
 
 def _update(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     time = f"source.{identifier(feed.time_column)}" if feed.time_column else column_kinds.NO_TIME
     columns = column_kinds.columns(connection, feed)
     counts = column_statistics.queries(feed.name, time, columns)
-    names = {"feed": feed.name, "how": repr((columns, counts))}
+    # A time that names rows is none: it tells rows apart all the same.
+    facts = [name for name, column in columns.items() if not column.is_id or column.kind in ("lag", "hour")]
+    names = {"feed": feed.name, "how": repr((columns, counts, facts))}
     connection.execute(_DAYS.format(time=time, feed=identifier(feed.name)), names)
     column_statistics.update(connection, feed.name, counts)
     # The days' versions come last: a run that ends before counts the days again.
@@ -230,6 +261,9 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
             time=time,
             feed=identifier(feed.name),
             columns=", ".join(map(identifier, columns)),
+            facts=", ".join(map(identifier, facts or columns)),
+            # Of rows that lack values many are alike, and of none that came again is that news.
+            lacks_facts=" or ".join(f"{identifier(name)} is null" for name in facts) or "false",
             kept=f"{kept} as content_hash",
             content="sum(content_hash)::varchar || ' ' || count(*)" if content else "null",
         ),
@@ -237,7 +271,7 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     )
 
 
-def _holidays(calendar: Calendar, first: date, last: date) -> list[date]:
-    """The weekdays in that span that are no working days."""
+def _holidays(calendar: Calendar, first: date, last: date) -> dict[date, str]:
+    """The weekdays in that span that are no working days, with the name of the holiday."""
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
-    return [day for day in days if day.weekday() < 5 and not calendar.is_working_day(day)]
+    return {day: calendar.holiday(day) for day in days if day.weekday() < 5 and not calendar.is_working_day(day)}

@@ -77,6 +77,10 @@ class Calendar(Strict):
         """Whether the day is neither a weekend, nor a holiday, nor one of the company's days off."""
         return _working_days(self.country, self.subdivision, self.days_off).is_working_day(day)
 
+    def holiday(self, day: date) -> str:
+        """The name of the holiday, or of the day off; empty where the day is none."""
+        return _working_days(self.country, self.subdivision, self.days_off).get(day, "")
+
     def closes_on(self, end: date, group: str) -> date:
         """The last day on which what ends on a day is open for that group of KPIs; that day it still is.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_quality.verdict import Verdict
+from metrics.feeds import Feed
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, failing, kpi, months, orders_feed
 
@@ -20,7 +21,8 @@ select
     if(hash(day, n) % 4 = 0, 'NO', 'SE') as country,
     hash(day, n) % 97 as amount,
     timestamptz '2026-03-01 00:00:00+00' as _loaded_at,
-    'orders_' || strftime(day, '%Y-%m') || '.csv' as _source_file
+    'orders_' || strftime(day, '%Y-%m') || '.csv' as _source_file,
+    row_number() over (partition by month(day), year(day) order by day, n) as _source_line
 from generate_series(date '2025-01-01', date '2026-02-28', interval 1 day) as days(day),
     generate_series(1, 40) as numbers(n)
 where n <= 10 or isodow(day) < 6
@@ -28,8 +30,14 @@ where n <= 10 or isodow(day) < 6
 # Other orders of that day, so many for each.
 MORE = """
 insert into raw.orders
-select order_id + 100000 * n, ordered_at, country, amount, _loaded_at, _source_file
+select order_id + 100000 * n, ordered_at, country, hash(order_id, n) % 97, _loaded_at, _source_file, _source_line
 from raw.orders, generate_series(1, {times}) as numbers(n) where ordered_at::date = '{day}'
+"""
+# The same orders under new ids.
+AGAIN = """
+insert into raw.orders
+select order_id + 100000, ordered_at, country, amount, _loaded_at, _source_file, _source_line
+from raw.orders where ordered_at::date = '{day}'
 """
 SET_ASIDE = """
 create table raw._set_aside (
@@ -66,10 +74,10 @@ def test_a_feed_that_is_as_it_used_to_be_passes_also_over_the_holidays(warehouse
     assert {one.verdict for one in verdicts.values()} == {"publish"}
     not_made = {result.check for result in verdicts["revenue", "2026-02"].checks if result.outcome != "pass"}
     # A sum needs no least number of them, this KPI and its feed stand alone, months only are too few to tell of
-    # members, and the feed comes in parts.
+    # members, the feed comes in parts, and nothing was published yet.
     by_members, by_keys = {"segment_share"}, {"unmatched_keys"}
-    of_wholes = {"snapshot_change"}
-    assert not_made == {"few_observations", "kpis_agree", *by_members, *by_keys, *of_wholes}
+    of_wholes, of_published = {"snapshot_change"}, {"restated_history"}
+    assert not_made == {"few_observations", "kpis_agree", *by_members, *by_keys, *of_wholes, *of_published}
 
 
 @pytest.mark.parametrize(
@@ -156,11 +164,64 @@ def test_a_public_holiday_excuses_the_days_beside_it_and_no_longer_gap(warehouse
     assert "too_few_rows" in failing(warehouse.judge("2025-12-31", "2025-12-31")["revenue", "2025-12"])
 
 
+def test_a_feed_that_had_rows_at_last_years_holidays_is_not_closed_at_this_years(warehouse: Warehouse) -> None:
+    warehouse.feed("orders", history_from=date(2024, 1, 3), watermark=date(2026, 2, 28))
+    warehouse.sql(
+        "insert into raw.orders by name select * replace (ordered_at - interval 364 day as ordered_at)"
+        " from raw.orders where ordered_at < '2025-12-31'"
+    )
+    warehouse.sql("delete from raw.orders where ordered_at::date between '2025-12-24' and '2026-01-01'")
+    assert "too_few_rows" in failing(warehouse.judge("2025-12-31", "2025-12-31")["revenue", "2025-12"])
+    # A shop that was closed as long a year ago is.
+    warehouse.sql("delete from raw.orders where ordered_at::date between '2024-12-24' and '2025-01-01'")
+    assert "too_few_rows" not in failing(warehouse.judge("2025-12-31", "2025-12-31")["revenue", "2025-12"])
+
+
+def test_rows_that_come_again_under_new_ids_hold_where_rows_are_seldom_alike(warehouse: Warehouse) -> None:
+    warehouse.sql(AGAIN.format(day="2026-02-11"))
+    assert judged(warehouse).verdict == "publish"  # two of a day's forty orders are alike as a rule
+    warehouse.sql(
+        "update raw.orders set amount = (order_id % 100000) % 5000, _loaded_at = _loaded_at + interval 1 second"
+    )
+    found = judged(warehouse)
+    assert (found.verdict, failing(found)) == ("hold", {"duplicate_rows"})
+
+
+def test_rejected_rows_are_of_the_days_of_the_rows_beside_them(warehouse: Warehouse) -> None:
+    """A quarter of a week's rows is a small part of what a file of years has."""
+    warehouse.sql("update raw.orders set _source_file = 'orders.csv', _source_line = 10 * order_id")
+    (first,) = warehouse.sql("select min(_source_line) from raw.orders where ordered_at::date = '2026-02-09'")[0]
+    warehouse.sql(
+        f"insert into raw._set_aside select 'orders', 'orders.csv', {first} + 1 + 10 * n, 'no number', '', now()"
+        " from generate_series(1, 60) as lines(n)"
+    )
+    verdicts = warehouse.judge("2025-06-01", "2026-02-28")
+    assert {key[1] for key, one in verdicts.items() if "rejected_rows" in failing(one)} == {"2026-02"}
+    assert verdicts["revenue", "2026-02"].verdict == "hold"
+
+
+def test_rejected_rows_of_a_feed_without_a_time_are_a_share_of_all_its_rows(warehouse: Warehouse) -> None:
+    facts = {"name": "products", "path": "products.csv", "columns": {"product": "text"}, "history_from": "2025-01-01"}
+    told = {"system": "shop", "file": "shop.yml", "line": 1, "description": "", "format": "csv"}
+    warehouse.feeds["products"] = Feed.model_validate({**facts, **told, "watermark": "delivery"})
+    warehouse.feed("products", history_from=date(2025, 1, 1), watermark=date(2026, 2, 28))
+    warehouse.sql(
+        "create table raw.products as select 'P' || n as product, timestamptz '2026-03-01 00:00:00+00' as _loaded_at,"
+        " 'products.csv' as _source_file, n as _source_line from generate_series(1, 200) as numbers(n)"
+    )
+    warehouse.add(kpi(feeds=("orders", "products")), months("2025-01", "2026-02", lambda n: 1000.0 + n))
+    warehouse.sql("insert into raw._set_aside values ('products', 'products.csv', 7, 'no number', '', now())")
+    found = judged(warehouse)
+    assert (found.verdict, failing(found)) == ("publish_flagged", {"rejected_rows"})
+    warehouse.sql("update raw._set_aside set loaded_at = '2026-01-15'")  # what came before February is none of it
+    assert judged(warehouse).verdict == "publish"
+
+
 def test_a_day_that_says_what_an_earlier_one_said_holds(warehouse: Warehouse) -> None:
     warehouse.sql("delete from raw.orders where ordered_at::date = '2026-02-11'")
     warehouse.sql(
         "insert into raw.orders select order_id + 100000, ordered_at + interval 1 day, country, amount, _loaded_at,"
-        " _source_file from raw.orders where ordered_at::date = '2026-02-10'"
+        " _source_file, _source_line from raw.orders where ordered_at::date = '2026-02-10'"
     )
     assert failing(judged(warehouse)) == {"stale_rows"}
 
@@ -169,7 +230,7 @@ def test_a_feed_that_repeats_itself_every_weekend_does_not_hold(warehouse: Wareh
     warehouse.sql("delete from raw.orders where isodow(ordered_at) = 6")
     warehouse.sql(
         "insert into raw.orders select order_id + 100000, ordered_at + interval 1 day, country, amount, _loaded_at,"
-        " _source_file from raw.orders where isodow(ordered_at) = 5"
+        " _source_file, _source_line from raw.orders where isodow(ordered_at) = 5"
     )
     assert judged(warehouse).verdict == "publish"
 

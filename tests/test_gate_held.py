@@ -75,6 +75,22 @@ def test_parts_of_a_held_period_are_held_and_what_else_has_its_days_is_flagged(w
     assert part.figure == pytest.approx(7 / 31, abs=1e-6)
 
 
+def test_a_month_that_is_mostly_held_weeks_is_held(warehouse: Warehouse) -> None:
+    """A company of eight months: weeks have a past, months none yet."""
+    weeks = [f"2025-W{number:02}" for number in range(18, 53)]
+    figures = {week: cells(230 + n % 3, SE=230 + n % 3) for n, week in enumerate(weeks)}
+    figures |= months("2025-05", "2025-12", lambda n: 1000.0 + n % 3)
+    wrong = {week: cells(460, SE=460) for week in ("2025-W45", "2025-W46", "2025-W47")}
+    warehouse.add(kpi(freqs=("W", "M"), observable_from=date(2025, 5, 1)), {**figures, **wrong})
+    verdicts = warehouse.judge("2025-05-01", "2025-12-31")
+    assert flagged(verdicts, "part_of_held") == {"2025-11"}
+    (found,) = verdicts["revenue", "2025-11"].holding
+    assert found.detail == "most of it is held: 2025-W45, 2025-W46, 2025-W47"
+    two = {week: wrong[week] for week in ("2025-W45", "2025-W46")}
+    warehouse.add(kpi(freqs=("W", "M"), observable_from=date(2025, 5, 1)), {**figures, **two})
+    assert not flagged(warehouse.judge("2025-05-01", "2025-12-31"), "part_of_held")
+
+
 def test_what_is_held_as_a_part_holds_no_third_one(warehouse: Warehouse) -> None:
     """February is held for the first quarter, and not its weeks for it, in this run or in a later one."""
     warehouse.feed("orders", history_from=date(2023, 1, 1), watermark=date(2026, 12, 31))

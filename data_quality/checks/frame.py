@@ -155,7 +155,7 @@ def _tell_failing(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, ch
 
 def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company) -> None:
     """Statistics that can't be made are missing to the figures that need them, which then have no value."""
-    for table in ("feed_sums", "file_days", "states", "column_blocks", "key_days"):
+    for table in ("feed_sums", "lost_days", "states", "column_blocks", "key_days"):
         connection.execute(f"drop table if exists temp.{table}")
     try:
         feed_statistics.update(connection, company.feeds, company.calendar, clock.now())

@@ -6,19 +6,28 @@ import duckdb
 import pandas as pd
 
 from data_quality.checks.check import Check
-from data_quality.checks.feed_shares import largest
+from data_quality.checks.feed_shares import PERIODS, largest
 
-# Of the files that have other rows of the period, or no other rows at all.
+# Rows of which no day is known may be of any period that had begun when they came; of a feed without days they are a
+# share of all its rows.
 _FIGURE = largest(
-    """
-shares as (
-    select p.key_no, p.period_start, k.feed,
-        coalesce(sum(f.n_aside) / sum(f.n_aside + f.n_ahead + f.n_rows), 0) as share
+    f"""
+{PERIODS.format(figure="n_ahead")},
+rejected as (
+    select p.key_no, p.period_start, k.feed, coalesce(sum(d.n_rejected), 0) as n_rejected
     from spans p
     join kpi_feeds k using (kpi_id)
-    left join file_days f on f.feed = k.feed
-        and (f.first_day is null or f.first_day <= p.period_end and f.last_day >= p.period_start)
+    left join lost_days d on d.feed = k.feed
+        and coalesce(d.day between p.period_start and p.period_end, d.loaded_on >= p.period_start)
     group by all
+),
+wholes as (select feed, sum(n_rows) as n_in_all from gate.feed_days group by feed),
+shares as (
+    select key_no, period_start, feed,
+        n_rejected / greatest(n_rejected + coalesce(n_rows, n_in_all, 0), 1) as share
+    from rejected
+    left join periods using (key_no, period_start, feed)
+    left join wholes using (feed)
 )
 """,
     "of the rows could not be read",
