@@ -106,7 +106,7 @@ def evidence(
 
 
 def _feeds(feeds: Sequence[FeedState]) -> list[tuple[str, Cell]]:
-    """How far the feeds are whole: a line for those that are so until one day, and one for each that lacks something."""
+    """How far the feeds are whole: a line for those that are so until one day, and one for each that lacks some."""
     facts: list[tuple[str, Cell]] = []
     until: dict[str, list[FeedState]] = defaultdict(list)
     for feed in feeds:
