@@ -342,7 +342,7 @@ def test_a_block_as_one_of_the_year_is_never_unusual_and_no_distance_leaves_its_
     assert np.isnan(usual[:6]).all()
 
 
-@pytest.mark.parametrize(("in_five", "checks"), [(0, set()), (2, UNLIKE)])
+@pytest.mark.parametrize(("in_five", "checks"), [(0, set()), (2, set(UNLIKE))])
 def test_sizes_that_are_unusual_for_a_member_are_seen_though_others_rows_have_them(
     warehouse: Warehouse, in_five: int, checks: set[str]
 ) -> None:
