@@ -1,11 +1,12 @@
 """How a raw column's values are looked at: the warehouse's table `gate.feed_columns`, decided from its values.
 
-Decided when a column is new, or its feed has doubled or halved, so that what is counted by it stays comparable.
+Decided when a column is new, its feed has doubled or halved, or KPIs begin or end to take it for a size; else it stays,
+so that what is counted by it stays comparable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any, Literal
 
@@ -67,8 +68,11 @@ class Column:
     is_id: bool
 
 
-def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Column]:
-    """The raw columns of a feed, each decided when it is new, or the feed has doubled or halved."""
+def columns(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collection[str]) -> dict[str, Column]:
+    """The raw columns of a feed, each decided anew when that is due.
+
+    `labels` are numeric ones that no KPI takes for a size, as keys and line numbers.
+    """
     described = connection.execute(f"describe raw.{identifier(feed.name)}").fetchall()
     types = {name: kind for name, kind, *_ in described if not name.startswith("_")}
     known = connection.execute(
@@ -80,7 +84,10 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Colu
     same = {
         name: Column(kind, names_rows, comes_with, depends_on, is_id)
         for name, its_type, kind, names_rows, comes_with, depends_on, is_id, before in known
-        if types.get(name) == its_type and before < 2 * n_rows < 4 * before and is_id is not None
+        if types.get(name) == its_type
+        and before < 2 * n_rows < 4 * before
+        and (kind == "number") == _is_size(name, its_type, labels)
+        and is_id is not None
     }
     kept = {
         name: one
@@ -89,7 +96,7 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed) -> dict[str, Colu
     }
     if kept.keys() == types.keys() == {name for name, *_ in known}:
         return kept
-    decided = {**_decided(connection, feed, types), **kept}
+    decided = {**_decided(connection, feed, types, labels), **kept}
     n_rows_then = {name: before for name, *_, before in known if name in kept}
     connection.execute("delete from gate.feed_columns where feed = ?", [feed.name])
     connection.executemany(
@@ -108,7 +115,13 @@ def measure(value: str, kind: Kind, time: str) -> str:
     return f"{value}::double"
 
 
-def _decided(connection: duckdb.DuckDBPyConnection, feed: Feed, types: Mapping[str, str]) -> dict[str, Column]:
+def _is_size(name: str, its_type: str, labels: Collection[str]) -> bool:
+    return not its_type.startswith(("VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP")) and name not in labels
+
+
+def _decided(
+    connection: duckdb.DuckDBPyConnection, feed: Feed, types: Mapping[str, str], labels: Collection[str]
+) -> dict[str, Column]:
     counted = {name: f"count(distinct {identifier(name)})" for name in types}
     forms = {
         name: f"count(distinct {SHAPE.format(identifier(name))})" for name, kind in types.items() if kind == "VARCHAR"
@@ -125,11 +138,11 @@ def _decided(connection: duckdb.DuckDBPyConnection, feed: Feed, types: Mapping[s
             return "hour" if types[name].startswith("TIMESTAMP") else "filled"
         if types[name].startswith(("DATE", "TIMESTAMP")):
             return "lag"
-        if types[name] not in ("VARCHAR", "BOOLEAN"):
+        if _is_size(name, types[name], labels):
             return "number"
         if members[name] <= _FEW:
             return "member"
-        return "shape" if shapes[name] <= _FEW else "filled"
+        return "shape" if name in shapes and shapes[name] <= _FEW else "filled"
 
     kinds = {name: kind(name) for name in types}
     names_rows = {name for name in types if members[name] > _NAMES_ROWS * row[0]}

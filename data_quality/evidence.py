@@ -124,7 +124,7 @@ def _findings(
     planned = [item for item in plan(catalog, incident.since, incident.until, keys) if item.key in keys]
     ledger = Ledger.find(deployment.ledger_path())
     in_baseline = baseline.find(planned, catalog, ledger, clock.today(company.time_zone))
-    frame = checks.figures(connection, company, planned, in_baseline, loaded, catalog.identities, ledger)
+    frame = checks.figures(connection, company, catalog, planned, in_baseline, loaded, ledger)
     row_of = {item.key: number for number, item in enumerate(planned)}
     found: dict[Key, list[tuple[str, str]]] = {}
     for one in incident.failures:

@@ -6,7 +6,7 @@ history.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 
 import duckdb
@@ -184,7 +184,13 @@ from raw._set_aside where feed = $feed and source_line is not null
 """
 
 
-def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], calendar: Calendar, now: datetime) -> None:
+def update(
+    connection: duckdb.DuckDBPyConnection,
+    feeds: Mapping[str, Feed],
+    labels: Mapping[str, Collection[str]],
+    calendar: Calendar,
+    now: datetime,
+) -> None:
     """Bring the tables of the schema `gate` up to date, and running sums by feed and day into the temporary table
     `feed_sums`.
 
@@ -197,8 +203,7 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
 
     Columns of `lost_days`, another one, of rows that are of another day than they say, or say none: feed, day (NULL
     where nothing tells it), loaded_on (of rejected ones), n_rejected, n_ahead (dated more than a day after their
-    delivery). `states` is that of
-    `feed_states.py`.
+    delivery). `states` is that of `feed_states.py`. `labels` are those of the catalogue.
     Needs the temporary tables `feeds` and `releases`.
     """
     for tables in (_TABLE, column_kinds.TABLE, column_statistics.TABLE, feed_states.TABLES):
@@ -207,7 +212,7 @@ def update(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed], cal
         connection.execute(f"delete from gate.{table} where not list_contains(?, feed)", [list(feeds)])
     there = [feed for feed in feeds.values() if has_table(connection, "raw", feed.name)]
     for feed in there:
-        _update(connection, feed)
+        _update(connection, feed, labels.get(feed.name, ()))
     feed_states.update(connection, [feed.name for feed in there], now)
     days = connection.execute("select min(history_from), max(watermark) from feeds").fetchone()
     holidays = _holidays(calendar, *days) if days is not None and None not in days else {}
@@ -237,9 +242,9 @@ def _look_at_lost_rows(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str
                 connection.execute(query, {"feed": name})
 
 
-def _update(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
+def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collection[str]) -> None:
     time = f"source.{identifier(feed.time_column)}" if feed.time_column else column_kinds.NO_TIME
-    columns = column_kinds.columns(connection, feed)
+    columns = column_kinds.columns(connection, feed, labels)
     counts = column_statistics.queries(feed.name, time, columns)
     # A time that names rows is none: it tells rows apart all the same.
     facts = [name for name, column in columns.items() if not column.is_id or column.kind in ("lag", "hour")]

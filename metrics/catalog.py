@@ -49,11 +49,22 @@ class Contributions(BaseModel):
     k: float
 
 
+@dataclass(frozen=True, order=True)
+class Join:
+    """A raw column whose values name rows of another feed, by that feed's column."""
+
+    feed: str
+    column: str
+    other_feed: str
+    other_column: str
+
+
 class CatalogKpi(BaseModel):
     """One adopted KPI: its standard definition, its adoption, and what was derived from the lineage.
 
     `feeds` are all upstream; `inputs` are, by feed, the raw columns that its values depend on (its adopted segments'
-    among them). `covers` are the KPIs whose totals depend on no input but those that its own total depends on.
+    among them). `joins` say which keys the SQL upstream, or a dbt test `relationships`, looks up where. `covers` are
+    the KPIs whose totals depend on no input but those that its own total depends on.
     `observable_from` is the first day that all its feeds cover, with what it looks back on; None where it isn't
     supplied. `compared_with` is how long before its own period those begin that it is compared with, `window` how long
     before its period the rows begin that it is computed from; None where these are the period's own. `without_rows` is
@@ -91,6 +102,7 @@ class CatalogKpi(BaseModel):
     model: str
     feeds: tuple[str, ...]
     inputs: dict[str, tuple[str, ...]]
+    joins: tuple[Join, ...] = ()
     covers: tuple[str, ...]
     entities: tuple[str, ...]
     supplied: bool
@@ -197,7 +209,10 @@ class ReleaseDate:
 
 
 class Catalog(BaseModel):
-    """Every adopted KPI of a company, sorted by domain and id, and the objectives they serve."""
+    """Every adopted KPI of a company, sorted by domain and id, and the objectives they serve.
+
+    `labels` are, by feed, the numeric raw columns that no KPI takes for a size: keys, line numbers, codes.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -206,6 +221,7 @@ class Catalog(BaseModel):
     calendar: Calendar
     objectives: dict[str, Objective]
     kpis: tuple[CatalogKpi, ...]
+    labels: dict[str, tuple[str, ...]] = {}
     identities: tuple[Identity, ...] = ()
 
     def closes_on(self, kpi: CatalogKpi, period: Period) -> date:

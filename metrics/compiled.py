@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from metrics import clock, dbt_project, reviewed
 from metrics.bases import base_models, inputs_of
 from metrics.catalog import Catalog, CatalogKpi
+from metrics.column_uses import ColumnUses, Uses
 from metrics.company import Company
 from metrics.compiler import candidates_sql, kpi_sql
 from metrics.errors import NyckeltalError, Problems, did_you_mean
@@ -39,13 +40,14 @@ def folder(company: Company) -> Path:
 class Defined:
     """An adopted KPI's plan, what lies upstream of it, its definition as it stands, and the raw columns it reads.
 
-    `total_inputs` are those that its total needs, without segments.
+    `uses` are what its SQL does with them, `total_inputs` those that its total needs, without segments.
     """
 
     plan: KpiPlan
     upstream: Upstream
     current: Current
     inputs: Mapping[str, tuple[str, ...]]
+    uses: Uses
     total_inputs: Mapping[str, tuple[str, ...]]
 
     def covers(self, other: Defined) -> bool:
@@ -65,6 +67,22 @@ class CompanyPlan:
     lineage: Lineage
     identities: tuple[Identity, ...]
 
+    @property
+    def read_whole(self) -> list[dict[str, Any]]:
+        """The models whose columns can't be told apart, so that KPIs read all of them: their file, the statement that
+        is the reason, and the feeds whose columns all count as read.
+        """
+        nodes = {name: self.lineage.nodes[self.lineage.models[name]] for name in sorted(self.lineage.whole)}
+        return [
+            {
+                "model": name,
+                "file": node["original_file_path"].removeprefix("company/"),
+                "statement": self.lineage.whole[name],
+                "feeds": list(self.lineage.upstream((name,)).feeds),
+            }
+            for name, node in nodes.items()
+        ]
+
 
 def plan_company(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
     """The plan of everything that the company has adopted.
@@ -75,12 +93,13 @@ def plan_company(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
     target = _parse_without_kpis(company)
     layer = SemanticLayer(target / "semantic_manifest.json", engine)
     lineage = Lineage(target / "manifest.json", raw_columns(company))
+    uses = ColumnUses(lineage)
     if problems := findings(kpis, company, layer):
         raise Problems(problems)
     defined = []
     for kpi in kpis:
         try:
-            defined.append(_defined(plan(kpi, layer), layer, lineage))
+            defined.append(_defined(plan(kpi, layer), layer, lineage, uses))
         except NyckeltalError as problem:
             problems.append(problem if problem.file else kpi.problem("segments", problem.problem))
     if problems:
@@ -180,9 +199,7 @@ def compile_company(company: Company, planned: CompanyPlan | None = None) -> dic
     for one in planned.kpis:
         files[f"kpi/{one.plan.kpi.model}.sql"] = kpi_sql(one.plan, planned.bases, one.current.hash)
     files["kpi/candidates.sql"] = candidates_sql([one.plan for one in planned.kpis])
-    files["catalog.json"] = _catalog(
-        company, [_entry(company, one, planned.kpis) for one in planned.kpis], planned.identities
-    )
+    files["catalog.json"] = _catalog(company, planned)
     return files
 
 
@@ -253,15 +270,16 @@ def _parse_without_kpis(company: Company) -> Path:
     return dbt_project.parse(company, compiled=scratch / "compiled")
 
 
-def _defined(one: KpiPlan, layer: SemanticLayer, lineage: Lineage) -> Defined:
+def _defined(one: KpiPlan, layer: SemanticLayer, lineage: Lineage, uses: ColumnUses) -> Defined:
     upstream = lineage.upstream(tuple(sorted({model for base in bases([one], layer) for model in base.models})))
     if upstream.protected and one.kpi.definition.persons is None:
         raise one.kpi.problem(
             "persons", "the KPI reads personal data, so it needs the persons behind it", standard=True
         )
-    inputs = lineage.feed_columns(_generated(one, layer))
+    generated = _generated(one, layer)
+    inputs = lineage.feed_columns(generated)
     total_inputs = lineage.feed_columns(_generated(plan(one.kpi.unsegmented, layer), layer))
-    return Defined(one, upstream, current_definition(one.kpi, layer, lineage), inputs, total_inputs)
+    return Defined(one, upstream, current_definition(one.kpi, layer, lineage), inputs, uses.of(generated), total_inputs)
 
 
 def current_definition(kpi: Kpi, layer: SemanticLayer, lineage: Lineage) -> Current:
@@ -316,6 +334,7 @@ def _entry(company: Company, defined: Defined, adopted: Sequence[Defined]) -> Ca
         model=one.kpi.model,
         feeds=upstream.feeds,
         inputs=dict(defined.inputs),
+        joins=tuple(sorted(defined.uses.joins)),
         covers=tuple(other.plan.kpi.id for other in supplied if defined.covers(other)),
         entities=upstream.entities,
         supplied=upstream.supplied,
@@ -353,16 +372,30 @@ def _without_rows(one: KpiPlan) -> Literal["zero", "no value"] | None:
     return "zero" if kind in ("flow", "distinct") else "no value"
 
 
-def _catalog(company: Company, entries: list[CatalogKpi], between: tuple[Identity, ...]) -> str:
+def _catalog(company: Company, planned: CompanyPlan) -> str:
     catalog = Catalog(
         company=company.name,
         reporting_currency=company.reporting_currency,
         calendar=company.calendar,
         objectives=company.objectives,
-        kpis=tuple(entries),
-        identities=between,
+        kpis=tuple(_entry(company, one, planned.kpis) for one in planned.kpis),
+        labels=_labels(company, planned.kpis),
+        identities=planned.identities,
     )
     return json.dumps(catalog.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def _labels(company: Company, adopted: Sequence[Defined]) -> dict[str, tuple[str, ...]]:
+    """The numeric columns, by feed, by which KPIs join, or which they read without taking them for a size."""
+    read = {(feed, column) for one in adopted for feed, columns in one.inputs.items() for column in columns}
+    keys = {(join.feed, join.column) for one in adopted for join in one.uses.joins}
+    labels = (read - {size for one in adopted for size in one.uses.sizes}) | keys
+    numeric = {
+        name: [column for column, how in feed.columns.items() if how.type in ("integer", "decimal", "number")]
+        for name, feed in sorted(company.feeds.items())
+    }
+    found = {name: tuple(column for column in columns if (name, column) in labels) for name, columns in numeric.items()}
+    return {name: columns for name, columns in found.items() if columns}
 
 
 def _sources(company: Company) -> str:

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from metrics.pruning import NotPruned, Select
+from metrics.pruning import NotPruned, Schema, Select
 from metrics.rendering import MODELS, RAW, NotRendered, rendered, unrendered
 
 PROTECTED_DOMAIN = "people"
@@ -49,7 +49,8 @@ class Upstream:
 class Lineage:
     """The parents of each node of a dbt manifest, and what a definition depends on of their code.
 
-    `raw_columns` are the columns of each feed's raw table, as far as they are declared.
+    `raw_columns` are the columns of each feed's raw table, as far as they are declared. `whole` has the models that
+    were found to count as a whole so far, each with the statement that is the reason.
     """
 
     def __init__(self, manifest_file: Path, raw_columns: Mapping[str, Iterable[str]] | None = None) -> None:
@@ -58,7 +59,9 @@ class Lineage:
         self.parents: dict[str, list[str]] = self.manifest["parent_map"]
         self.macros: dict[str, Any] = self.manifest["macros"]
         self._raw = {feed: tuple(columns) for feed, columns in (raw_columns or {}).items()}
+        self.whole: dict[str, str] = {}
         self._selects: dict[str, Select | None] = {}
+        self._generated: dict[tuple[str, str], Select | None] = {}
         self._parts: dict[tuple[str, Read], tuple[str, Reads]] = {}
 
     @cached_property
@@ -107,7 +110,7 @@ class Lineage:
         `generated` has the code of each by its name, every one after those that it reads.
         """
         parts = {name: unrendered(self._node(code), self.macros) for name, code in generated.items()}
-        return parts | {name: self._part(name, read)[0] for name, read in self._needed(generated).items()}
+        return parts | {name: self._part(name, read)[0] for name, read in self.needed(generated).items()}
 
     def feed_columns(self, generated: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """The raw columns that the rows of generated models depend on, by feed; sorted.
@@ -116,23 +119,31 @@ class Lineage:
         columns do that its feeds have.
         """
         wanted: dict[str, Read] = {}
-        for name, read in self._needed(generated).items():
+        for name, read in self.needed(generated).items():
             for (schema, table), columns in self._part(name, read)[1].items():
                 if schema == RAW:
                     _want(wanted, table, columns)
-        declared = {feed: {name.lower(): name for name in names} for feed, names in self._raw.items()}
         return {
             feed: tuple(
                 sorted(
-                    self._raw.get(feed, ())
+                    self.columns((RAW, feed))
                     if columns is None
-                    else (declared.get(feed, {}).get(column, column) for column in columns)
+                    else (self.raw_column(feed, column) for column in columns)
                 )
             )
             for feed, columns in sorted(wanted.items())
         }
 
-    def _needed(self, generated: Mapping[str, str]) -> dict[str, Read]:
+    def raw_column(self, feed: str, column: str) -> str:
+        """A raw column's name as it is declared, from what DuckDB takes for the same."""
+        return self._declared.get(feed, {}).get(column, column)
+
+    def columns(self, table: tuple[str, str]) -> tuple[str, ...]:
+        """The columns of a model or a raw table, in the order of its table; none where they aren't known."""
+        schema, name = table
+        return self._raw.get(name, ()) if schema == RAW else self._columns(name)
+
+    def needed(self, generated: Mapping[str, str]) -> dict[str, Read]:
         """The manifest's models that generated ones depend on, each before what it reads, and what is read of each."""
         wanted = self._wanted(generated)
         needed: dict[str, Read] = {}
@@ -152,25 +163,59 @@ class Lineage:
                 parents = [self.nodes[key]["name"] for key in self.parents[self._built[name]] if key in self.nodes]
                 schema = {parent: self._columns(parent) for parent in parents}
                 self._selects[name] = Select(sql, {MODELS: schema, RAW: self._raw}, RAW)
-            except (NotRendered, NotPruned):
+            except (NotRendered, NotPruned) as reason:
                 self._selects[name] = None
+                if name in self.models:
+                    self.whole[name] = str(reason)
         return self._selects[name]
+
+    def reads(self, name: str) -> list[tuple[str, str]]:
+        """The models and raw tables that a model reads."""
+        return list(self._whole(name)[1])
+
+    @cached_property
+    def relationships(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+        """The columns of models that dbt's tests `relationships` tie to columns of others, each as (model, column)."""
+        found = []
+        for node in self.nodes.values():
+            test = node.get("test_metadata") or {}
+            given = test.get("kwargs", {})
+            to = _REF.fullmatch(str(given.get("to")))
+            if test.get("name") == "relationships" and to and node.get("attached_node") in self.nodes:
+                model = self.nodes[node["attached_node"]]["name"]
+                found.append(((model, given["column_name"].lower()), (to.group(1), given["field"].lower())))
+        return found
+
+    def generated_selects(self, generated: Mapping[str, str]) -> dict[str, tuple[Select | None, list[str]]]:
+        """The generated models that read the manifest's: each as a select, None where it can't be taken apart, and
+        which of those it reads.
+        """
+        selects: dict[str, tuple[Select | None, list[str]]] = {}
+        for name, code in generated.items():
+            refs = _REF.findall(code)
+            models = [ref for ref in refs if ref not in generated and ref in self._built]
+            if models:
+                others = {ref: select.columns for ref in refs if ref in selects and (select := selects[ref][0])}
+                schema = {ref: self._columns(ref) if ref in models else others.get(ref, ()) for ref in refs}
+                selects[name] = self._select_of(code, {MODELS: schema, RAW: self._raw}), models
+        return selects
+
+    def _select_of(self, code: str, schema: Schema) -> Select | None:
+        key = code, json.dumps(schema)
+        if key not in self._generated:
+            try:
+                self._generated[key] = Select(rendered(self._node(code), self.macros), schema, RAW)
+            except (NotRendered, NotPruned):
+                self._generated[key] = None
+        return self._generated[key]
 
     def _wanted(self, generated: Mapping[str, str]) -> dict[str, Read]:
         """What generated models read of the manifest's."""
         wanted: dict[str, Read] = {}
-        columns: dict[str, tuple[str, ...]] = {}  # of the generated models
-        for name, code in generated.items():
-            refs = _REF.findall(code)
-            models = [ref for ref in refs if ref not in generated and ref in self._built]
-            if not models:
-                continue
+        for select, models in self.generated_selects(generated).values():
             try:
-                schema = {ref: self._columns(ref) if ref in models else columns.get(ref, ()) for ref in refs}
-                select = Select(rendered(self._node(code), self.macros), {MODELS: schema, RAW: self._raw}, RAW)
-                columns[name] = select.columns
-                reads = _models_read(select.reads)
-            except (NotRendered, NotPruned):
+                reads = _models_read(select.reads) if select else dict.fromkeys(models)
+            except NotPruned:
                 reads = dict.fromkeys(models)
             for model, read in reads.items():
                 if model in models:
@@ -189,8 +234,8 @@ class Lineage:
             if read is not None and (select := self.select(name)) is not None:
                 try:
                     pruned = select.only(read)
-                except NotPruned:
-                    pass
+                except NotPruned as reason:
+                    self.whole[name] = str(reason)
                 else:
                     declared = self.nodes[self._built[name]]["columns"].items()
                     types = {column.lower(): facts["data_type"] for column, facts in declared if column.lower() in read}
@@ -210,6 +255,10 @@ class Lineage:
             return tuple(node["columns"])
         select = self.select(name)
         return select.columns if select else ()
+
+    @cached_property
+    def _declared(self) -> dict[str, dict[str, str]]:
+        return {feed: {name.lower(): name for name in names} for feed, names in self._raw.items()}
 
     @cached_property
     def _own_macros(self) -> list[str]:

@@ -6,8 +6,11 @@ whose columns can't be told for certain isn't taken apart, so that nothing is ev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from textwrap import shorten
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
@@ -17,11 +20,12 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 DIALECT = "duckdb"
+_STYLES = re.compile(r"\x1b\[[0-9;]*m")  # by which sqlglot underlines a place
 Schema = Mapping[str, Mapping[str, Collection[str]]]  # the columns of a table, by database schema and name, in order
 
 
 class NotPruned(Exception):
-    """The select can't be taken apart safely."""
+    """The select can't be taken apart safely; its text is the statement that stops it, or why."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Select:
         try:
             tree = parse_one(sql, dialect=DIALECT)
             if not isinstance(tree, exp.Query):
-                raise NotPruned
+                raise NotPruned(_quoted(tree))
             _refuse_unclear(tree, unordered)
             columns: dict[str, object] = {
                 db: known
@@ -54,9 +58,14 @@ class Select:
                 if (known := {table: dict.fromkeys(names, "") for table, names in tables.items() if names})
             }
             self._tree = qualify(tree, dialect=DIALECT, schema=columns)
-        except SqlglotError:  # a column or a star of a table whose columns aren't known, or of two tables
-            raise NotPruned from None
+        except SqlglotError as error:  # a column or a star of a table whose columns aren't known, or of two tables
+            raise NotPruned(_in_one_line(str(error))) from None
         self.columns = tuple(self._tree.named_selects)
+
+    @cached_property
+    def scopes(self) -> list[Scope]:
+        """The selects in it, each after those that it reads; itself last."""
+        return traverse_scope(self._tree)
 
     @property
     def reads(self) -> Mapping[tuple[str, str], frozenset[str]]:
@@ -66,23 +75,26 @@ class Select:
     def only(self, columns: Collection[str]) -> Pruned:
         """What those of its columns need. Raises NotPruned when it hasn't got one of them, or one twice."""
         if not set(columns) <= set(self.columns) or len(set(self.columns)) < len(self.columns):
-            raise NotPruned
+            raise NotPruned("a column that is read of it is missing from the select, or is there twice")
         asked = [exp.column(name, table="asked", quoted=True).as_(name, quoted=True) for name in sorted(columns)]
         whole = exp.Subquery(this=self._tree.copy(), alias=exp.TableAlias(this=exp.to_identifier("asked", quoted=True)))
         tree = exp.select(*(asked or [exp.Literal.number(1).as_("row")])).from_(whole)
         try:
             tree = pushdown_projections(tree)
             reads = _reads(tree)
-        except SqlglotError:
-            raise NotPruned from None
+        except SqlglotError as error:
+            raise NotPruned(_in_one_line(str(error))) from None
         _put_in_order(tree)
         return Pruned(tree.sql(dialect=DIALECT, comments=False), reads)
 
 
 def _refuse_unclear(tree: exp.Expr, unordered: str) -> None:
     """Refuses what says which columns it means by something else than their names."""
-    counts_columns = tree.find(exp.SetOperation) or any(
-        select.args.get("distinct") or is_implicit_group_by_all(select) for select in tree.find_all(exp.Select)
+    takes_all = any(
+        isinstance(source.this, exp.Table) and source.this.db == unordered
+        for select in tree.find_all(exp.Select)
+        for source in (select.args.get("from_"), *select.args.get("joins", ()))
+        if source and select.is_star
     )
     for node in tree.walk():
         if (
@@ -91,11 +103,33 @@ def _refuse_unclear(tree: exp.Expr, unordered: str) -> None:
             or (isinstance(node, exp.With) and node.recursive)
             or (isinstance(node, exp.Star) and not _is_projection(node))
         ):
-            raise NotPruned
-        if isinstance(node, exp.Select) and counts_columns and node.is_star:
-            tables = (source.this for source in (node.args.get("from_"), *node.args.get("joins", ())) if source)
-            if any(isinstance(table, exp.Table) and table.db == unordered for table in tables):
-                raise NotPruned
+            raise NotPruned(_quoted(node))
+        if takes_all and isinstance(node, exp.Select) and node.is_star and _counts_columns(node):
+            raise NotPruned(_quoted(node))
+
+
+def _counts_columns(select: exp.Select) -> bool:
+    """Whether the rows depend on which columns the select has, or on their order."""
+    if select.args.get("distinct") or is_implicit_group_by_all(select):
+        return True
+    around = select.parent
+    while isinstance(around, exp.Subquery | exp.SetOperation):
+        if isinstance(around, exp.SetOperation) and (
+            not isinstance(around, exp.Union) or around.args.get("distinct") or not around.args.get("by_name")
+        ):
+            return True
+        around = around.parent
+    return False
+
+
+def _quoted(node: exp.Expr) -> str:
+    """The statement in one short line, with the table that a pivot is of."""
+    whole = node.parent if isinstance(node, exp.Pivot | exp.Star) and node.parent else node
+    return _in_one_line(whole.sql(dialect=DIALECT, comments=False))
+
+
+def _in_one_line(text: str) -> str:
+    return shorten(" ".join(_STYLES.sub("", text).split()), 120, placeholder=" …")
 
 
 def _is_projection(star: exp.Star) -> bool:
@@ -110,12 +144,12 @@ def _reads(tree: exp.Expr) -> dict[tuple[str, str], frozenset[str]]:
             if isinstance(source, exp.Table) and source.db:
                 reads.setdefault((source.db, source.name), set())
         if scope.table_columns:  # a whole row as one value
-            raise NotPruned
+            raise NotPruned(f"a row of {scope.table_columns[0].name} as one value")
         outside = {id(column) for column in scope.external_columns}  # the scope around it has them too
         for column in scope.columns:
             found = scope.sources.get(column.table)
             if found is None and id(column) not in outside:
-                raise NotPruned
+                raise NotPruned(f"{_quoted(column)}, of no table")
             if isinstance(found, exp.Table) and found.db:
                 reads.setdefault((found.db, found.name), set()).add(column.name)
     return {table: frozenset(columns) for table, columns in reads.items()}

@@ -24,7 +24,7 @@ _TOKENIZER = Dialect.get_or_raise("duckdb")
 
 
 class NotRendered(Exception):
-    """The code's SQL isn't known without a run of dbt."""
+    """The code's SQL isn't known without a run of dbt; its text says what asks for one."""
 
 
 def rendered(node: Mapping[str, Any], macros: Mapping[str, Any]) -> str:
@@ -33,8 +33,10 @@ def rendered(node: Mapping[str, Any], macros: Mapping[str, Any]) -> str:
     Tables are `"models"."<model>"` and `"raw"."<feed>"`. Raises NotRendered.
     """
     config = node["config"]
-    if node.get("language", "sql") != "sql" or config["materialized"] not in _REBUILT or _hooks(node):
-        raise NotRendered
+    if node.get("language", "sql") != "sql" or config["materialized"] not in _REBUILT:
+        raise NotRendered(f"{node.get('language', 'sql')} materialized as {config['materialized']}")
+    if hooks := _hooks(node):
+        raise NotRendered(f"the hook {hooks[0]}")
     code = "".join(macros[name]["macro_sql"] for name in called_macros(node, macros)) + node["raw_code"]
     context = {
         "ref": _ref,
@@ -46,8 +48,8 @@ def rendered(node: Mapping[str, Any], macros: Mapping[str, Any]) -> str:
     }
     try:
         return _ENVIRONMENT.from_string(code).render(context)
-    except (TemplateError, TypeError, ValueError, AttributeError, KeyError):
-        raise NotRendered from None
+    except (TemplateError, TypeError, ValueError, AttributeError, KeyError) as error:
+        raise NotRendered(f"the template: {error}") from None
 
 
 def unrendered(node: Mapping[str, Any], macros: Mapping[str, Any]) -> str:
@@ -84,7 +86,7 @@ def _hooks(node: Mapping[str, Any]) -> list[str]:
 
 def _ref(*names: str, **version: Any) -> str:
     if version:
-        raise NotRendered
+        raise NotRendered(f"the version of {names[-1]}")
     return f'"{MODELS}"."{names[-1]}"'
 
 
@@ -94,11 +96,11 @@ def _source(_: str, feed: str) -> str:
 
 def _config(**stated: Any) -> str:
     if not set(stated) <= _HARMLESS:
-        raise NotRendered
+        raise NotRendered(f"config of {', '.join(sorted(set(stated) - _HARMLESS))}")
     return ""
 
 
 def _env_var(_: str, default: str | None = None) -> str:
     if default is None:
-        raise NotRendered
+        raise NotRendered("an environment variable without a default")
     return default

@@ -6,7 +6,7 @@ import atexit
 import gc
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -96,12 +96,23 @@ def check(as_json: Json = False) -> None:
     undecided = [domain for domain in domains if not company.roles.deciders(domain)]
     if as_json:
         found = {"company": company.name, "feeds": len(company.feeds), "kpis": len(planned), "findings": []}
-        print_json({**found, "nobody_decides_for": undecided})
+        print_json({**found, "nobody_decides_for": undecided, "read_whole": whole.read_whole})
         return
     terminal = console()
     terminal.print(styled(DONE, f"{company.name}: {len(company.feeds)} feeds and {len(planned)} KPIs are right."))
     if undecided:
         terminal.print(f"  roles.yml names nobody who may decide on held values of {', '.join(undecided)}.")
+    _tell_read_whole(whole.read_whole)
+
+
+def _tell_read_whole(models: Sequence[Mapping[str, Any]]) -> None:
+    """Print which models' columns can't be told apart, and what is the reason."""
+    for one in models:
+        console().print(
+            f"  {one['file']}: which columns it needs can't be told, because of: {one['statement']}. Until that is"
+            f" written otherwise, all columns of {', '.join(one['feeds'])} are watched, and no key that it joins by.",
+            highlight=False,
+        )
 
 
 @app.command(name="compile")
@@ -124,16 +135,18 @@ def compile_(
     if engine == "spark":
         _compile_for_spark(company, check_only, out)
         return
-    files = compiled.compile_company(company)
-    if not check_only:
+    planned = compiled.plan_company(company)
+    files = compiled.compile_company(company, planned)
+    if check_only:
+        compiled.require_current(company, files)
+        console().print(styled(DONE, f"{len(files)} compiled files are up to date."))
+    else:
         changed = compiled.write(company, files)
         terminal = console()
         terminal.print(styled(DONE, f"{len(files)} files compiled, {len(changed)} changed."))
         for name in changed:
             terminal.print(f"  {os.path.normpath(f'compiled/{name}')}", highlight=False)
-        return
-    compiled.require_current(company, files)
-    console().print(styled(DONE, f"{len(files)} compiled files are up to date."))
+    _tell_read_whole(planned.read_whole)
 
 
 @app.command()

@@ -44,7 +44,7 @@ FEED = orders_feed(country="text", agent="text", amount="number", answered_at="t
 
 
 def depends_on(connection: duckdb.DuckDBPyConnection, personal: dict[str, str]) -> dict[str, str | None]:
-    decided = columns(connection, FEED.model_copy(update={"personal": personal}))
+    decided = columns(connection, FEED.model_copy(update={"personal": personal}), ())
     return {name: one.depends_on for name, one in decided.items()}
 
 
@@ -73,6 +73,21 @@ def test_what_depends_on_a_column_that_changed_is_decided_anew(connection: duckd
     connection.execute("alter table raw.orders drop status")
     connection.execute("alter table raw.orders alter country type integer using hash(country) % 1000")
     assert depends_on(connection, {"agent": "hash"})["amount"] is None
+
+
+def test_a_number_that_no_kpi_takes_for_a_size_is_none(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("alter table raw.orders add order_no bigint")
+    connection.execute("alter table raw.orders add line_no integer")
+    connection.execute("update raw.orders set order_no = 1000 + rowid // 3, line_no = 1 + rowid % 3")
+
+    def kinds(labels: set[str]) -> dict[str, str]:
+        found = {name: one.kind for name, one in columns(connection, FEED, labels).items()}
+        return {name: found[name] for name in ("order_no", "line_no", "amount")}
+
+    sizes = {"order_no": "number", "line_no": "number", "amount": "number"}
+    assert kinds(set()) == sizes
+    assert kinds({"order_no", "line_no"}) == {"order_no": "filled", "line_no": "member", "amount": "number"}
+    assert kinds(set()) == sizes  # as soon as a KPI calculates with them
 
 
 def test_information_is_that_of_two_classings_less_what_chance_has() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from metrics.catalog import Join
 from metrics.company import PROJECT, Company
 from metrics.compiled import plan_company
 from metrics.feeds import Feed
@@ -90,7 +91,8 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     for name in ("orders", "web"):
         warehouse.feed(name, history_from=date(2025, 1, 1), watermark=watermark)
         warehouse.feeds[name] = orders_feed(**columns).model_copy(update={"name": name})
-    warehouse.add(kpi(feeds=("orders", "web")), months("2025-01", "2026-02", lambda n: 1000.0 + n))
+    joins = (Join("orders", "order_id", "web", "order_id"), Join("web", "order_id", "orders", "order_id"))
+    warehouse.add(kpi(feeds=("orders", "web"), joins=joins), months("2025-01", "2026-02", lambda n: 1000.0 + n))
     return warehouse
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_quality.verdict import Verdict
+from metrics.catalog import Join
 from metrics.feeds import Feed
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, failing, kpi, levels, months, orders_feed
@@ -29,6 +30,11 @@ NUMBER = "1000000 + 40 * (date_diff('day', date '2024-12-01', day::date) - if(n 
 IN_A_WEEK = "ordered_at between '2026-02-09' and '2026-02-16'"
 REGISTERED_IN_A_WEEK = "created_at between '2026-02-09' and '2026-02-16'"
 AGAIN = f"customer_id not in (select customer_id from raw.customers where {REGISTERED_IN_A_WEEK})"
+FIGURES = months("2025-01", "2026-02", lambda n: 1000.0 + n)
+JOINS = (
+    Join("customers", "customer_id", "orders", "customer_id"),
+    Join("orders", "customer_id", "customers", "customer_id"),
+)
 HELD, FLAGGED = {"unmatched_keys": "hold"}, {"unmatched_keys": "flag"}
 
 
@@ -42,9 +48,8 @@ def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         warehouse.feeds["orders"] = orders_feed(**columns)
         warehouse.feeds["customers"] = customers_feed(created_at="date", customer_id=request.param)
         warehouse.sql(ROWS.format(key=f"'C' || ({NUMBER})" if request.param == "text" else NUMBER))
-        figures = months("2025-01", "2026-02", lambda n: 1000.0 + n)
-        warehouse.add(kpi(feeds=("orders",), inputs={}), figures)
-        warehouse.add(kpi("new_customers", feeds=("customers", "orders"), inputs={}), figures)
+        warehouse.add(kpi(feeds=("orders",), inputs={}), FIGURES)
+        warehouse.add(kpi("new_customers", feeds=("customers", "orders"), inputs={}, joins=JOINS), FIGURES)
         return warehouse
 
 
@@ -131,6 +136,17 @@ def test_a_feed_without_a_time_column_is_looked_in_as_it_is(warehouse: Warehouse
     assert failing(judged(warehouse)["new_customers", "2026-02"]) >= {"unmatched_keys"}
 
 
-def test_numbers_that_name_nothing_are_no_keys(warehouse: Warehouse) -> None:
-    warehouse.sql("alter table raw.customers add column amount integer default 12")
-    assert {one.verdict for one in judged(warehouse).values()} == {"publish"}
+def test_columns_of_one_name_are_no_keys_unless_the_kpi_joins_by_them(warehouse: Warehouse) -> None:
+    warehouse.sql("delete from raw.customers where hash(customer_id) % 10 = 0 and created_at >= '2026-02-01'")
+    warehouse.add(kpi("new_customers", feeds=("customers", "orders"), inputs={}), FIGURES)
+    assert "unmatched_keys" not in failing(judged(warehouse)["new_customers", "2026-02"])
+
+
+def test_keys_may_have_other_names_and_types(warehouse: Warehouse) -> None:
+    warehouse.sql('alter table raw.customers rename customer_id to "Key"')
+    warehouse.sql('alter table raw.customers alter "Key" type varchar')
+    joins = (Join("orders", "customer_id", "customers", "Key"),)
+    warehouse.add(kpi("new_customers", feeds=("customers", "orders"), inputs={}, joins=joins), FIGURES)
+    assert not failing(judged(warehouse)["new_customers", "2026-02"])
+    warehouse.sql("delete from raw.customers where hash(\"Key\") % 10 = 0 and created_at >= '2026-02-01'")
+    assert levels(judged(warehouse)["new_customers", "2026-02"]) == HELD

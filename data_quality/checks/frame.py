@@ -1,8 +1,8 @@
 """The frame that the gate judges: the figure and the limits of every check, for every planned key.
 
 Here the temporary tables are made that checks read, beside those of `candidates.py` and `history.py`: planned, spans,
-rules, kpi_feeds, kpi_inputs, kpi_covers, kpi_segments, identity_terms, feeds, limits (key_no, check_name, holds_above),
-and for checks of a later stage failing_keys and held_periods.
+rules, kpi_feeds, kpi_inputs, kpi_joins, kpi_covers, kpi_segments, identity_terms, feeds, limits (key_no, check_name,
+holds_above), and for checks of a later stage failing_keys and held_periods.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from data_quality.ledger import Ledger
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
 from metrics import clock
-from metrics.catalog import CatalogKpi
+from metrics.catalog import Catalog, CatalogKpi, Join
 from metrics.company import Company
 from metrics.gate_settings import Limit
 from metrics.identities import Identity
@@ -85,18 +85,18 @@ def _limit(default: float | None, own: Limit | None) -> float:
 def figures(
     connection: duckdb.DuckDBPyConnection,
     company: Company,
+    catalog: Catalog,
     planned: Sequence[Planned],
     in_baseline: Sequence[bool],
     loaded: Loaded,
-    between: Sequence[Identity],
     ledger: Ledger | None,
 ) -> pd.DataFrame:
     """One row per planned key in the plan's order (`key_no`).
 
     Columns: key_no, and for each check c: c (its figure), c__applies, c__detail, c__feed, and for each level its limit
     c__flag and c__hold, NaN where there is none. A check that is off doesn't apply.
-    `in_baseline` says which keys are the history that the company started with. `between` are the identities between
-    KPIs; `ledger` is None where there is none yet.
+    `in_baseline` says which keys are the history that the company started with; `ledger` is None where there is none
+    yet.
     """
     limits_of_keys: dict[tuple[str, Level], Numbers] = {}
     for check in CHECKS:
@@ -104,9 +104,9 @@ def figures(
         for level, of_level in zip(LEVELS, np.array(by_key, dtype=float).reshape(-1, 2).T, strict=True):
             limits_of_keys[check.name, level] = of_level
     read = spans(planned, in_baseline, published_keys(ledger) if ledger else ())
-    _describe(connection, company, planned, read, limits_of_keys, loaded.unreadable, between)
+    _describe(connection, company, planned, read, limits_of_keys, loaded.unreadable, catalog.identities)
     history.load(connection, ledger, loaded.candidates)
-    _look_at_feeds(connection, company)
+    _look_at_feeds(connection, company, catalog)
     frame = pd.DataFrame({"key_no": range(len(planned))})
     for stage in (1, 2, 3):
         if stage > 1:
@@ -153,12 +153,12 @@ def _tell_failing(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, ch
     connection.unregister("failing")
 
 
-def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company) -> None:
+def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company, catalog: Catalog) -> None:
     """Statistics that can't be made are missing to the figures that need them, which then have no value."""
     for table in ("feed_sums", "lost_days", "states", "column_blocks", "key_days"):
         connection.execute(f"drop table if exists temp.{table}")
     try:
-        feed_statistics.update(connection, company.feeds, company.calendar, clock.now())
+        feed_statistics.update(connection, company.feeds, catalog.labels, company.calendar, clock.now())
         connection.execute(blocks.BLOCKS)
         unmatched_keys.count(connection, company.feeds)
     except duckdb.Error as error:
@@ -237,6 +237,7 @@ def _describe(
             [{"kpi_id": i, "feed": f, "column_name": c} for i, item in kpis.items() for f, c in item.kpi.input_columns],
             _INPUTS,
         ),
+        "kpi_joins": ([_join(i, join) for i, item in kpis.items() for join in item.kpi.joins], _JOINS),
         "kpi_covers": (
             [{"kpi_id": i, "covered": c} for i, item in kpis.items() for c in (i, *item.kpi.covers)],
             _COVERS,
@@ -270,6 +271,16 @@ def _describe(
             "insert into feeds select feed, history_from, grain, watermark, outstanding, outstanding_from, ended"
             " from raw._feeds left join ended_feeds using (feed)"
         )
+
+
+def _join(kpi_id: str, join: Join) -> dict[str, str]:
+    return {
+        "kpi_id": kpi_id,
+        "feed": join.feed,
+        "column_name": join.column,
+        "other": join.other_feed,
+        "other_column": join.other_column,
+    }
 
 
 def _terms(identity: Identity) -> list[dict[str, Any]]:
@@ -325,6 +336,7 @@ _RULES = pa.schema(
 _ENDED = pa.schema([("feed", _TEXT), ("ended", _DAY)])
 _FEEDS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT)])
 _INPUTS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT), ("column_name", _TEXT)])
+_JOINS = pa.schema([(name, _TEXT) for name in ("kpi_id", "feed", "column_name", "other", "other_column")])
 _COVERS = pa.schema([("kpi_id", _TEXT), ("covered", _TEXT)])
 _SEGMENTS = pa.schema([("kpi_id", _TEXT), ("segment", _TEXT)])
 _TERMS = pa.schema(

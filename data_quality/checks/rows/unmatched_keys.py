@@ -1,7 +1,7 @@
 """`unmatched_keys`: do the keys of the feeds upstream still match each other?
 
-A column refers to another feed when both have it, under one name and type, and its values are more than a few words.
-Nothing is declared: a reference is judged where nearly every key matched in the year before.
+Keys are what the KPI's SQL joins feeds by, and what a dbt test `relationships` ties. One is judged where nearly all
+matched in the year before.
 """
 
 from __future__ import annotations
@@ -22,43 +22,39 @@ from metrics.quoting import identifier
 _AS_A_RULE = 0.05
 
 _TABLE = """
-create or replace temp table key_days
-    (feed varchar, column_name varchar, other varchar, day date, n_rows bigint, n_unmatched bigint)
+create or replace temp table key_days (
+    feed varchar, column_name varchar, other varchar, other_column varchar, day date, n_rows bigint, n_unmatched bigint
+)
 """
-# Numbers are keys only where they are unique in one of the feeds: counts and scores of two feeds may agree as well.
 _PAIRS = """
-select c.feed, c.column_name, other.table_name, c.kind = 'number' as is_number
-from gate.feed_columns c
-join duckdb_columns() other on other.schema_name = 'raw' and other.database_name = current_database()
-    and other.column_name = c.column_name and other.data_type = c.type and other.table_name <> c.feed
-left join gate.feed_columns o on o.feed = other.table_name and o.column_name = c.column_name
-where (
-        (c.type = 'VARCHAR' and c.kind in ('shape', 'filled'))
-        or (c.type in ('INTEGER', 'BIGINT', 'HUGEINT') and c.kind = 'number')
-    )
-    and coalesce(o.kind, 'filled') <> 'member'
-    and exists (from kpi_feeds k join kpi_feeds l using (kpi_id) where k.feed = c.feed and l.feed = other.table_name)
+select distinct feed, j.column_name, other, other_column
+from kpi_joins j
+join duckdb_columns() c on c.database_name = current_database() and c.schema_name = 'raw'
+    and c.table_name = feed and c.column_name = j.column_name
+join duckdb_columns() o on o.database_name = current_database() and o.schema_name = 'raw'
+    and o.table_name = other and o.column_name = other_column
 order by all
 """
 # A match that comes later isn't one: else the newest rows would always have fewer than those of the year before.
 _COUNT = f"""
 insert into key_days
 with span as (select min(date_trunc('month', period_start)::date) - {FARTHEST + 7} as first from spans)
-select $feed, $column, $other, day, count(*), count(*) filter (since is null or since > day)
+select $feed, $column, $other, $other_column, day, count(*), count(*) filter (since is null or since > day)
 from (
-    select {{time}}::date as day, {{column}} as key
+    select {{time}}::date as day, {{column}}::varchar as key
     from raw.{{feed}}, span
     where {{column}} is not null and isfinite({{time}}) and {{time}} >= span.first
 )
 left join (
-    select {{column}} as key, {{since}} as since from raw.{{other}} where {{column}} is not null group by all
+    select {{other_column}}::varchar as key, {{since}} as since
+    from raw.{{other}} where {{other_column}} is not null group by all
 ) using (key)
 group by day
 """
 
 _FIGURE = f"""
 with shares as (
-    select c.feed, c.column_name, c.other, g.grain, date_trunc(g.grain, c.day)::date as block,
+    select c.feed, c.column_name, c.other, c.other_column, g.grain, date_trunc(g.grain, c.day)::date as block,
         sum(c.n_rows) as n_rows, sum(c.n_unmatched) / sum(c.n_rows) as share
     from key_days c
     join feeds f on f.feed = c.feed and c.day >= f.history_from
@@ -76,20 +72,19 @@ judged as (
             median(share) over past as as_a_rule, count(*) over past as n_past
         from shares
         window past as (
-            partition by feed, column_name, other, grain order by block
+            partition by feed, column_name, other, other_column, grain order by block
             range between interval {FARTHEST} day preceding and interval {NEAREST} day preceding
         )
     )
     where n_past >= {FEWEST} and as_a_rule <= {_AS_A_RULE}
 ),
 found as (
-    select p.key_no, p.period_start, b.feed, b.column_name, b.other,
+    select p.key_no, p.period_start, b.feed, b.column_name, b.other, b.other_column,
         sum(b.figure * b.n_rows) / sum(b.n_rows) as figure, max(b.usual) as usual
     from spans p
-    join kpi_feeds k using (kpi_id)
-    join kpi_feeds o using (kpi_id)
-    join judged b on b.feed = k.feed and b.other = o.feed
-        and b.grain = if(p.freq = 'W', 'week', 'month') and b.block between p.period_start and p.period_end
+    join kpi_joins j using (kpi_id)
+    join judged b using (feed, column_name, other, other_column)
+    where b.grain = if(p.freq = 'W', 'week', 'month') and b.block between p.period_start and p.period_end
     group by all
 )
 select
@@ -114,33 +109,26 @@ group by p.key_no
 def count(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
     """Put into the temporary table `key_days` how many keys of each day match no row of that day or before.
 
-    Columns: feed, column_name, other (the feed looked in), day, n_rows (that have a key), n_unmatched. Needs the
-    statistics of `feed_statistics.py` and the temporary tables of `checks/frame.py`.
+    Columns: feed, column_name, other and other_column (the feed looked in, and its column), day, n_rows (that have a
+    key), n_unmatched. Needs the statistics of `feed_statistics.py` and the temporary tables of `checks/frame.py`.
     """
     connection.execute(_TABLE)
-    for name, column, other, is_number in connection.execute(_PAIRS).fetchall():
-        if other not in feeds or (is_number and not any(_names(connection, one, column) for one in (name, other))):
-            continue
-        time, since = feeds[name].time_column, feeds[other].time_column
+    for name, column, other, other_column in connection.execute(_PAIRS).fetchall():
+        time = feeds[name].time_column if name in feeds and other in feeds else None
         if time is None:
             continue
+        since = feeds[other].time_column
         connection.execute(
             _COUNT.format(
                 feed=identifier(name),
                 column=identifier(column),
                 other=identifier(other),
+                other_column=identifier(other_column),
                 time=identifier(time),
                 since=f"min({identifier(since)})::date" if since else "date '-infinity'",
             ),
-            {"feed": name, "column": column, "other": other},
+            {"feed": name, "column": column, "other": other, "other_column": other_column},
         )
-
-
-def _names(connection: duckdb.DuckDBPyConnection, feed: str, column: str) -> bool:
-    """Whether each value names one row."""
-    counted = f"select count(*) > 0 and count(*) = count(distinct {identifier(column)}) from raw.{identifier(feed)}"
-    (unique,) = connection.execute(counted).fetchall()[0]
-    return bool(unique)
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
@@ -150,7 +138,7 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 CHECK = Check(
     figure,
-    "No more keys than usual lack their row in another feed.",
+    "No more keys than usual, of those that the KPI joins feeds by, lack their row in the other feed.",
     "keys have no match in another feed",
     flag=0.002,
     hold=0.02,

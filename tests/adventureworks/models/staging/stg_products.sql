@@ -15,8 +15,10 @@ subcategories as (
 categories as (
 
     -- Keys are the header, names the only row.
-    unpivot (select "1", "2", "3", "4" from {{ source('raw', 'categories') }})
-    on "1", "2", "3", "4" into name category_key value category_name
+    select
+        unnest(['1', '2', '3', '4']) as category_key,
+        unnest(["1", "2", "3", "4"]) as category_name
+    from {{ source('raw', 'categories') }}
 
 ),
 
