@@ -129,7 +129,8 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
         for key, row in sorted(rows.items(), key=lambda item: FREQS.index(item[0][1])):  # months before quarters
             decision = decisions.get((*key, row["candidate_hash"]))
             against = changes.get(key, ())
-            followed = _followed(offer.planned[key], admitted)
+            changed = any(check.check in (CLOSED_PERIOD, UNEXPLAINED) for check in against)
+            followed = _followed(offer.planned[key], admitted) if changed else None
             if followed is not None:
                 row = {**row, **{name: followed[name] for name in ("decision_id", "decision_reason")}}
                 against = tuple(check for check in against if check.check not in (CLOSED_PERIOD, UNEXPLAINED))

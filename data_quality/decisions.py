@@ -97,6 +97,10 @@ def settle(
     incident's first day on the level of its KPIs is another: earlier periods are no measure of later ones.
     Raises NyckeltalError as `decide` does, and when no incident of that id is open.
     """
+    if decision == "review":
+        raise NyckeltalError("a review is of a KPI, not of an incident", field="incident", found=incident_id)
+    if as_new_level and decision != "release":
+        raise NyckeltalError(f"a new level is released, and no {decision}", field="as_new_level")
     found = _incident(company, catalog, incident_id)
     if decision == "acknowledge" and found.is_held:
         raise NyckeltalError(f"{found.incident_id} is held: it is released or rejected", field="incident")

@@ -2,8 +2,8 @@
 
 How they are grouped: two failing periods of the same or the next week (month, quarter, year) have one reason when a
 check finds fault with a feed that both KPIs read, when one KPI is computed from the other, or when they are computed
-from mostly the same feeds. What is still to come is another reason than a value. A longer period belongs to the
-incident of the shorter ones in it, and what is flagged to one that is held on its days.
+from mostly the same feeds. What is still to come, and what was rejected, is another reason than a value. A longer
+period belongs to the incident of the shorter ones in it, and what is flagged to one that is held on its days.
 """
 
 from __future__ import annotations
@@ -35,12 +35,16 @@ _SHORTEST_FIRST = ("D", "W", "M", "Q", "A")
 
 @dataclass(frozen=True)
 class Failure:
-    """A key whose newest verdict fails: `held`, or only flagged. `checks` are those that fail."""
+    """A key whose newest verdict fails: `held`, or only flagged. `checks` are those that fail.
+
+    What was `rejected` is held by a decision, and in an incident of its own.
+    """
 
     kpi: CatalogKpi
     period: Period
     checks: tuple[CheckResult, ...]
     held: bool
+    rejected: bool = False
 
     @property
     def key(self) -> Key:
@@ -51,6 +55,11 @@ class Failure:
     def faulty_feeds(self) -> frozenset[str]:
         """The feeds whose rows checks find fault with."""
         return frozenset(check.feed for check in self.checks if check.feed is not None)
+
+    @cached_property
+    def days(self) -> tuple[int, int]:
+        """The first and the last day of its period, as numbers."""
+        return self.period.start.toordinal(), self.period.end.toordinal()
 
     @cached_property
     def is_still_to_come(self) -> bool:
@@ -175,21 +184,33 @@ def _joined(groups: Sequence[list[Failure]], failures: Sequence[Failure]) -> lis
 
 def _runs(failures: Sequence[Failure]) -> list[list[Failure]]:
     """Failures of one frequency, in the order of time, grouped: what has one reason and follows on."""
-    runs: list[list[Failure]] = []
+    done: list[list[Failure]] = []
+    running: list[list[Failure]] = []
     for failure in failures:
-        touching = [run for run in runs if any(_follows(one, failure) and _alike(one, failure) for one in run)]
-        runs = [run for run in runs if run not in touching]
-        runs.append([*chain.from_iterable(touching), failure])
-    return runs
+        touching: list[list[Failure]] = []
+        apart: list[list[Failure]] = []
+        for run in running:
+            if max(one.days[1] for one in run) < failure.days[0] - 1:
+                done.append(run)
+            else:
+                (touching if any(_goes_on(one, failure) for one in reversed(run)) else apart).append(run)
+        running = [*apart, [*chain.from_iterable(touching), failure]]
+    return done + running
 
 
-def _follows(earlier: Failure, later: Failure) -> bool:
-    return (later.period.start - earlier.period.end).days <= 1
+def _goes_on(earlier: Failure, later: Failure) -> bool:
+    """Whether a failure of the same days, or of those just before, is of one reason with a later one.
+
+    A fault of a feed's rows that is told for one of two following periods only isn't what is wrong with the other.
+    """
+    apart = later.days[0] - earlier.days[1]
+    same_kind = bool(earlier.faulty_feeds) == bool(later.faulty_feeds)
+    return (apart <= 0 or (apart == 1 and same_kind)) and _alike(earlier, later)
 
 
 def _overlap(group: Sequence[Failure], run: Sequence[Failure]) -> bool:
     return any(
-        one.period.start <= other.period.end and other.period.start <= one.period.end and _alike(one, other)
+        one.days[0] <= other.days[1] and other.days[0] <= one.days[1] and _alike(one, other)
         for one in group
         for other in run
     )
@@ -197,7 +218,8 @@ def _overlap(group: Sequence[Failure], run: Sequence[Failure]) -> bool:
 
 def _alike(one: Failure, other: Failure) -> bool:
     """Whether they may have one reason. Protected KPIs are decided on by themselves."""
-    if one.is_still_to_come != other.is_still_to_come or one.kpi.protected != other.kpi.protected:
+    kinds = [(failure.is_still_to_come, failure.rejected, failure.kpi.protected) for failure in (one, other)]
+    if kinds[0] != kinds[1]:
         return False
     if one.kpi.kpi_id == other.kpi.kpi_id:
         return True
@@ -229,6 +251,8 @@ def _worst_first(incident: Incident) -> tuple[bool, int, int, date]:
     return incident.is_held, key, len(counted), incident.until
 
 
-def failure(catalog: Catalog, key: Key, checks: Sequence[CheckResult], *, held: bool) -> Failure:
+def failure(
+    catalog: Catalog, key: Key, checks: Sequence[CheckResult], *, held: bool, rejected: bool = False
+) -> Failure:
     """The failure of a key, by what the catalogue says of its KPI."""
-    return Failure(catalog.kpi(key[0]), parse(key[2]), tuple(checks), held)
+    return Failure(catalog.kpi(key[0]), parse(key[2]), tuple(checks), held, rejected)

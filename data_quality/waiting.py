@@ -60,7 +60,13 @@ def open_incidents(company: Company, catalog: Catalog) -> list[Incident]:
 def failures(found: Sequence[Waiting], catalog: Catalog) -> list[incidents.Failure]:
     """What incidents are made of."""
     return [
-        incidents.failure(catalog, (one.kpi_id, one.freq, one.time_period), one.checks, held=one.state != "flagged")
+        incidents.failure(
+            catalog,
+            (one.kpi_id, one.freq, one.time_period),
+            one.checks,
+            held=one.state != "flagged",
+            rejected=one.state == "rejected",
+        )
         for one in found
     ]
 

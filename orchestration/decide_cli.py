@@ -187,7 +187,8 @@ def _decide(
         if is_incident:
             done = decisions.settle(company, catalog, decision, name, reason=reason, by=by, as_new_level=as_new_level)
         else:
-            periods = _periods(company, catalog, name, ranges)
+            state = "flagged" if decision == "acknowledge" else "decide"
+            periods = _periods(company, catalog, name, ranges, state)
             done = decisions.decide(company, catalog, decision, name, *periods, reason=reason, by=by)
     if as_json:
         print_json(asdict(done))
@@ -195,10 +196,12 @@ def _decide(
         decide_report.decided(console(), catalog, done, clock.today(company.time_zone))
 
 
-def _periods(company: Company, catalog: Catalog, kpi_id: str, ranges: Sequence[Sequence[Period]]) -> list[str]:
-    """The codes of the periods meant; of a range, of those in it that are held.
+def _periods(
+    company: Company, catalog: Catalog, kpi_id: str, ranges: Sequence[Sequence[Period]], state: str
+) -> list[str]:
+    """The codes of the periods meant; of a range, of those in it that are in that state.
 
-    Raises NyckeltalError for a range of two frequencies, or in which nothing is held.
+    Raises NyckeltalError for a range of two frequencies, or in which nothing is.
     """
     from data_quality import waiting
 
@@ -215,12 +218,14 @@ def _periods(company: Company, catalog: Catalog, kpi_id: str, ranges: Sequence[S
             )
         held = [
             one.time_period
-            for one in waiting.waiting(company, catalog)
-            if (one.kpi_id, one.freq) == (kpi_id, first.freq)
+            for one in waiting.waiting(company, catalog, flagged=True)
+            if one.state == state
+            and (one.kpi_id, one.freq) == (kpi_id, first.freq)
             and first.start <= parse(one.time_period).start <= last.start
         ]
         if not held:
-            raise NyckeltalError(f"nothing is held for {kpi_id} in that range", field="period", found=told)
+            what = "flagged" if state == "flagged" else "held"
+            raise NyckeltalError(f"nothing is {what} for {kpi_id} in that range", field="period", found=told)
         codes += held
     return list(dict.fromkeys(codes))
 

@@ -69,6 +69,8 @@ def decide_job(company: Company) -> JobDefinition:
             with writing(), values_withheld("decide"):
                 today = Company.load(company.path)  # its roles as they are now, not when Dagster was started
                 catalog = Catalog.read(today)
+                if bool(config.incident) == bool(config.kpi) or (config.as_new_level and not config.incident):
+                    raise NyckeltalError("name an incident, or a KPI with its period", field="incident")
                 said = {"reason": config.reason, "by": config.by}
                 if config.incident:
                     done = decisions.settle(

@@ -72,6 +72,27 @@ def test_what_is_protected_or_still_to_come_is_an_incident_of_its_own() -> None:
     assert len(found(failing(REVENUE, "2026-W30", "complete"), failing(REVENUE, "2026-W29"))) == 2
 
 
+def test_what_was_rejected_is_not_decided_on_again_with_others() -> None:
+    rejected = Failure(REVENUE, parse("2026-06"), failing(REVENUE, "2026-06").checks, held=True, rejected=True)
+    assert len(found(rejected, failing(REVENUE, "2026-07"))) == 2
+
+
+def test_warnings_join_no_two_held_periods() -> None:
+    warnings = [failing(REVENUE, code, held=False) for code in ("2026-08", "2026-09")]
+    held = [failing(REVENUE, "2026-07"), failing(REVENUE, "2026-10", "duplicate_rows", "orders")]
+    assert found(*held, *warnings) == [
+        ["revenue 2026-10"],
+        ["revenue 2026-07"],
+        ["revenue 2026-08", "revenue 2026-09"],
+    ]
+    (one, _) = incidents.find([failing(REVENUE, "2026-Q3"), failing(REVENUE, "2026-09", held=False), held[1]], CATALOG)
+    assert {incident.since for incident in (one, _)} == {date(2026, 7, 1), date(2026, 10, 1)}
+
+
+def test_a_fault_of_rows_is_not_what_is_wrong_with_the_period_before_it() -> None:
+    assert len(found(failing(REVENUE, "2026-07"), failing(REVENUE, "2026-08", "duplicate_rows", "orders"))) == 2
+
+
 def test_what_fails_as_another_is_held_joins_that_and_binds_no_two() -> None:
     beside = [failing(REVENUE, code, "beside_held", held=False) for code in ("2026-02",)]
     assert found(failing(REVENUE, "2026-01"), failing(REVENUE, "2026-W08"), *beside) == [

@@ -27,7 +27,8 @@ _FORMER = "[" + ", ".join(f"{{'was': '{was}', 'name': '{name}'}}" for was, name 
 _HISTORY = f"""
 create or replace temp table releases as from let_through;
 create or replace temp table new_levels as
-select kpi_id, max(new_level_from) as since from let_through where new_level_from is not null group by kpi_id;
+select kpi_id, list(distinct new_level_from order by new_level_from) as since
+from let_through where new_level_from is not null group by kpi_id;
 create or replace temp table rejected as select * exclude (decision) from decided where decision = 'reject';
 create or replace temp table released as select * exclude (decision) from decided where decision = 'release';
 create or replace temp table newest_verdicts as

@@ -27,7 +27,7 @@ class Place:
     """A period of a series: `key_no` where it is judged, `doubted` where another check holds it.
 
     `vouched` says that a decision let through what counts of it, `holds_above` from which figure on it is held, and
-    `new_level_from` since when its KPI has another level, by a decision.
+    `new_levels` since when its KPI had another level, each by a decision.
     """
 
     time_period: str
@@ -36,7 +36,7 @@ class Place:
     doubted: bool
     vouched: bool
     holds_above: float
-    new_level_from: date | None
+    new_levels: list[date] | None
 
 
 def periods(freq: str, places: Sequence[Place]) -> Periods:
@@ -45,31 +45,28 @@ def periods(freq: str, places: Sequence[Place]) -> Periods:
 
 
 def at_level(freq: str, places: Sequence[Place], at: int, known: Numbers) -> Numbers | None:
-    """What is known before a place (a row for each earlier one), at the level that a decision said had begun by then.
+    """What is known before a place (a row for each earlier one), at the level that decisions said had begun by then.
 
-    Rows of before that level are moved by as much as its first known ones differ from the last ones before it: by a
-    factor where both are positive. None where no row of the new level is known yet: there is nothing to go by.
+    Rows of before a level are moved by as much as its first known ones differ from the last ones before it: by a factor
+    where both are positive. None where no row of the newest level is known yet: there is nothing to go by. A period is
+    of a level when its middle is.
     """
-    since = places[at].new_level_from
     known = known[:at].copy()
-    is_new = np.array([_is_of_level(freq, place, since) for place in places[: at + 1]])
-    if not is_new[at]:
-        return known
-    for column in known.T:
-        new, old = (column[np.isfinite(column) & chosen[:at]] for chosen in (is_new, ~is_new))
-        if len(old) and not len(new):
-            return None
-        if len(old):
-            new_level, old_level = np.median(new[: LEVEL_OF[freq]]), np.median(old[-LEVEL_OF[freq] :])
-            by_factor = new_level > 0 and old_level > 0
-            moved = column * (new_level / old_level) if by_factor else column + (new_level - old_level)
-            column[~is_new[:at]] = moved[~is_new[:at]]
+    middles = [place.period_start + timedelta(days=_HALF[freq]) for place in places[: at + 1]]
+    for since in places[at].new_levels or ():
+        if middles[at] < since:
+            break
+        is_new = np.array([middle >= since for middle in middles[:at]], dtype=bool)
+        for column in known.T:
+            new, old = (column[np.isfinite(column) & chosen] for chosen in (is_new, ~is_new))
+            if len(old) and not len(new):
+                return None
+            if len(old):
+                new_level, old_level = np.median(new[: LEVEL_OF[freq]]), np.median(old[-LEVEL_OF[freq] :])
+                by_factor = new_level > 0 and old_level > 0
+                moved = column * (new_level / old_level) if by_factor else column + (new_level - old_level)
+                column[~is_new] = moved[~is_new]
     return known
-
-
-def _is_of_level(freq: str, place: Place, since: date | None) -> bool:
-    """Whether the middle of the period is of a level that began on that day."""
-    return since is not None and place.period_start + timedelta(days=_HALF[freq]) >= since
 
 
 def judged(

@@ -40,7 +40,7 @@ with candidate as (
 )
 select kpi_id, freq, time_period, coalesce(c.period_start, h.period_start) as period_start,
     c.key_no, d.key_no is not null as doubted, coalesce(h.vouched, false) as vouched,
-    coalesce(l.holds_above, 'infinity'::double) as holds_above, v.since as new_level_from, r.unit, r.kind,
+    coalesce(l.holds_above, 'infinity'::double) as holds_above, v.since as new_levels, r.unit, r.kind,
     [c.obs_value, c.numerator, c.denominator, c.n_obs]::double[4] as now,
     [h.obs_value, h.numerator, h.denominator, h.n_obs]::double[4] as known
 from candidate c

@@ -50,7 +50,7 @@ rows as (
     left join judged j using (kpi_id, freq, time_period)
 )
 select i.kpi_id, i.freq, i.time_period, i.period_start, i.key_no, d.key_no is not null as doubted, i.vouched,
-    coalesce(l.holds_above, 'infinity'::double) as holds_above, v.since as new_level_from,
+    coalesce(l.holds_above, 'infinity'::double) as holds_above, v.since as new_levels,
     i.segment, i.is_now, i.member,
     coalesce(if(r.additive, abs(i.obs_value), i.n_obs), 0)::double as amount, i.n_obs_in_all
 from rows i
