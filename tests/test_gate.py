@@ -380,6 +380,18 @@ def test_what_closes_after_the_first_release_is_no_baseline_also_when_it_is_judg
     assert [verdicts["revenue", code].verdict for code in ("2026-01", "2026-02")] == ["hold", "hold"]
 
 
+def test_what_was_held_before_its_series_was_released_stays_held_when_it_closes(warehouse: Warehouse) -> None:
+    young = kpi()
+    warehouse.add(young, {"2026-01": cells(-5.0, SE=-5.0)} | months("2025-01", "2025-12", wave))
+    warehouse.feed("orders", history_from=date(2025, 1, 1))
+    warehouse.kpis = [young.model_copy(update={"gate": {"bounds": CheckSetting(hold="never", flag=0)}})]
+    warehouse.now("2026-02-05T06:00:00")
+    assert warehouse.judge("2026-01-31", "2026-01-31")["revenue", "2026-01"].verdict == "hold"
+    warehouse.publish("2026-01-31", "2026-01-31")
+    warehouse.now("2026-02-15T06:00:00")
+    assert warehouse.judge("2026-01-31", "2026-01-31")["revenue", "2026-01"].verdict == "hold"
+
+
 def test_a_definition_of_a_newer_version_starts_with_its_history(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), months("2024-01", "2026-02", wave))
     warehouse.judge("2024-01-01", "2025-12-31")

@@ -121,8 +121,8 @@ def orders_feed(**columns: str) -> Feed:
 
 def cells(total: float, **members: float) -> list[dict[str, Any]]:
     """Rows of one period: the total and its members by country."""
-    rows = [{"segment": "_T", "member": "_T", "obs_value": total, "n_obs": 10}]
-    return rows + [{"segment": "country", "member": m, "obs_value": v, "n_obs": 5} for m, v in members.items()]
+    rows = [{"segment": "_T", "member": "_T", "obs_value": total, "n_obs": 1_000_000}]
+    return rows + [{"segment": "country", "member": m, "obs_value": v, "n_obs": 500_000} for m, v in members.items()]
 
 
 @dataclass
