@@ -96,7 +96,7 @@ def test_the_newest_period_is_marked_and_a_target_is_compared_at_its_own_frequen
 
 
 def test_the_reason_of_a_hold_names_the_checks_that_hold_and_no_warning(warehouse: Warehouse) -> None:
-    few = kpi("few", min_n_obs=50, segments=())
+    few = kpi("few", min_n_obs=2_000_000, segments=())
     warehouse.add(few, {"2026-01": cells(-5), "2026-02": cells(5)})
     verdicts = warehouse.judge(*SPAN)
     assert {one.check for one in verdicts["few", "2026-01"].failing} >= {"bounds", "few_observations"}
