@@ -125,11 +125,11 @@ def test_what_was_released_with_the_clock_ahead_is_dated_by_the_release_that_say
 def test_a_decision_made_with_the_clock_ahead_is_dated_by_the_release_that_says_so(warehouse: Warehouse) -> None:
     again(warehouse, YEAR_AHEAD, delivered="2027-03-01")
     facts = {"reason": "still what we steer by", "by": "cfo@example.com"}
-    ahead = decide(warehouse.company, warehouse.catalog, "review", kpi().kpi_id, **facts).decision_id
+    ahead = decide(warehouse.company, warehouse.catalog, "review", kpi().kpi_id, **facts).decision_ids[0]
     warehouse.now("2026-03-06T06:00:00")
     clock_correction.set_back(warehouse.company, reason="a year ahead", by="cfo@example.com")
     warehouse.now("2026-03-07T06:00:00")
-    after = decide(warehouse.company, warehouse.catalog, "review", kpi().kpi_id, **facts).decision_id
+    after = decide(warehouse.company, warehouse.catalog, "review", kpi().kpi_id, **facts).decision_ids[0]
     days = [(ahead, "2026-03-06"), (after, "2026-03-07")]
     ledger = Ledger.open(company.ledger_path())
     assert [(row["decision_id"], f"{row['decided_at']:%Y-%m-%d}") for row in ledger.decisions()] == days
