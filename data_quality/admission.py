@@ -6,7 +6,7 @@ It reads, and writes nothing: what a release does with the answer stands in `rel
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -24,7 +24,7 @@ from data_quality.refactorings import REFACTORING
 from data_quality.verdict import CheckResult, Key, Verdict
 from data_quality.vintages import ADMITTED
 from metrics.catalog import Catalog
-from metrics.periods import FREQS, parse, periods_between
+from metrics.periods import FREQS, earlier, parse, period_of, periods_between
 
 # What a decision names beside checks and REFACTORING: that a closed period's value changes, and that an open one's does
 # though nothing newer came.
@@ -120,7 +120,8 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
         new = vintages.select(incoming, table, committed, today=today)
         moving = _moving(new)
         differing |= moving & published
-        restated = _on_restated(moving, differing - compared.keys(), catalog)
+        unpublished = offer.planned.keys() - published - compared.keys()
+        restated = _on_restated(moving, differing - compared.keys(), unpublished, catalog)
         found = (*_changes(new, catalog), *_fail(RECONCILIATION, contradictions), *_fail(BASE_RESTATED, restated))
         for key, check in found:
             if check.check not in {earlier.check for earlier in changes.get(key, ())}:
@@ -175,21 +176,36 @@ def _moving(new: pa.Table) -> set[Key]:
     return {tuple(row.values()) for row in rows.select(["kpi_id", "freq", "time_period"]).to_pylist()}
 
 
-def _on_restated(moving: set[Key], restated: set[Key], catalog: Catalog) -> dict[Key, str]:
-    """Those of the moving keys that look back on a restated one, of their own KPI or one that it covers, and which."""
+def _on_restated(
+    moving: set[Key], restated: set[Key], unpublished: Collection[Key], catalog: Catalog
+) -> dict[Key, str]:
+    """Those of the moving keys that look back on a restated one, of their own KPI or one that it covers, and which.
+
+    So do those that are compared with a period that may not be published yet.
+    """
     found = {}
-    for key in moving if restated else ():
+    for key in moving if restated or unpublished else ():
         kpi = catalog.kpi(key[0])
-        spans = kpi.looks_back_on(parse(key[2]))
+        period, spans = parse(key[2]), kpi.looks_back_on(parse(key[2]))
         bases = [
             f"{kpi_id} {code}"
             for kpi_id, _, code in sorted(restated, key=lambda one: (one[1] != key[1], one))
             if kpi_id in (key[0], *kpi.covers)
             and any(first <= parse(code).start and parse(code).end <= last for first, last in spans)
         ]
+        told = "whose value isn't the published one any more"
+        if not bases:
+            compared = [period_of(key[1], earlier(period.start, offset)).code for offset in kpi.compared_with]
+            bases = [
+                f"{kpi_id} {code}"
+                for kpi_id in kpi.covers
+                for code in compared
+                if (kpi_id, key[1], code) in unpublished
+            ]
+            told = "which isn't published"
         if bases:
             named = ", ".join(bases[:3]) + (f" and {len(bases) - 3} more" if len(bases) > 3 else "")
-            found[key] = f"it looks back on {named}, whose value isn't the published one any more"
+            found[key] = f"it looks back on {named}, {told}"
     return found
 
 

@@ -19,11 +19,11 @@ def spans(planned: Sequence[Planned], in_baseline: Sequence[bool], published: Co
     """A row for each planned key's period, and for each month that it looks back on and that isn't judged otherwise.
 
     Columns: key_no, kpi_id, freq, period_start, period_end. A month is judged otherwise where the KPI, or one that it
-    covers, has a published period in it: if it changes, that one is held, and admission holds what looks back on it.
-    The baseline isn't a suspect.
+    covers, has a period in it that was published or is planned: if it changes, or isn't published, that one is held,
+    and admission holds what looks back on it. The baseline isn't a suspect.
     """
     judged: dict[str, set[date]] = defaultdict(set)
-    for kpi_id, _, code in published:
+    for kpi_id, _, code in {*published, *(item.key for item in planned)}:
         period = parse(code)
         judged[kpi_id].update(month.start for month in _months(period.start, period.end))
     rows = []

@@ -34,7 +34,7 @@ found as (
 select
     key_no,
     coalesce(greatest(n_restated - 1, 0) / n, 0) as figure,
-    n is not null as applies,
+    true as applies,
     coalesce(
         n_restated || ' of the ' || n || ' periods of the year before now come out otherwise than they were published',
         ''
