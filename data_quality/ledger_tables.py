@@ -6,6 +6,7 @@ A location is a folder or an object-store URL; credentials and endpoint come fro
 from __future__ import annotations
 
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from metrics.errors import NyckeltalError
 # A store that can't be reached is told within seconds; by default it is asked for three minutes.
 _STORE_OPTIONS = {"max_retries": "3", "retry_timeout": "10s", "connect_timeout": "3s"}
 _OF_A_TABLE = re.compile(r"\.parquet$|^\d{20}\.json$")  # not what an interrupted commit leaves
+# Another process that makes the ledger's tables and writes the first release takes a moment; a lost table stays lost.
+LOOKS, BETWEEN_LOOKS = 9, 0.25  # seconds
 FAILURES = (OSError, DeltaError, pa.ArrowException)
 
 
@@ -52,13 +55,14 @@ def find_all(root: str, schemas: dict[str, pa.Schema]) -> dict[str, DeltaTable |
     Raises NyckeltalError when some are missing though there was a ledger: made anew, they would erase its history.
     """
     *_, last = schemas
-    for attempt in (1, 2):  # the second look is for a ledger that another process makes and writes to meanwhile
+    for look in range(LOOKS):  # the later ones are for a ledger that another process makes and writes to meanwhile
+        time.sleep(BETWEEN_LOOKS if look else 0)
         found = {name: find(location(root, name), schemas[name]) for name in reversed(schemas)}
         lacking = [name for name in schemas if found[name] is None]
         written = found[last] is not None or any(table and table.version() > 0 for table in found.values())
         if not lacking or not (written or any(has_files(location(root, name)) for name in lacking)):
             break
-        if attempt == 2:
+        if look == LOOKS - 1:
             raise NyckeltalError(
                 f"the ledger lacks a table that it had ({', '.join(lacking)}): restore it from a backup. Nothing was"
                 " written",
