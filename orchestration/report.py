@@ -336,8 +336,11 @@ def print_incidents(console: Console, incidents: Sequence[Mapping[str, Any]]) ->
 
 
 def _faults(console: Console, result: RunResult) -> None:
+    not_built: dict[str, list[str]] = defaultdict(list)
     for kpi_id, reason in result.build_failures.items():
-        console.print(styled(("Not built:", "red"), f" {kpi_id}: {reason}"))
+        not_built[reason].append(kpi_id)
+    for reason, kpi_ids in not_built.items():
+        console.print(styled(("Not built:", "red"), f" {', '.join(kpi_ids)}: {reason}"))
     for feed in result.feeds:
         if feed.outstanding:
             console.print(styled((f"Feed {feed.feed}:", "red"), f" {feed.outstanding}"))
