@@ -123,7 +123,7 @@ def started(company: Lived, folder: Path) -> tuple[Tally, dict[str, int]]:
     """A first run over the whole history: what the gate said, and how many of the expected values were published."""
     last = parse(company.last)
     with moment(company, folder, last) as project:
-        tally = Tally().add(_run(project, last))
+        tally = Tally().add(published_run(project, last))
         tally.incidents = len(open_incidents(project.company, project.catalog))
         return tally, compared(company, project.catalog)
 
@@ -132,18 +132,18 @@ def lived(company: Lived, folder: Path) -> tuple[Tally, int]:
     """A first run, and then a run a month: what the gate said in the monthly ones, and how many there were."""
     month, last = parse(company.first_run), parse(company.last)
     with moment(company, folder, month) as project:
-        _run(project, month)
+        published_run(project, month)
         known = {failure.key for one in open_incidents(project.company, project.catalog) for failure in one.failures}
     tally, months = Tally(), 0
     while month.code < last.code:
         month, months = month.next(), months + 1
         with moment(company, folder, month) as project:
-            tally.add(_run(project, month))
+            tally.add(published_run(project, month))
             found = open_incidents(project.company, project.catalog)
             new = [one for one in found if not known & {failure.key for failure in one.held or one.failures}]
             known |= {failure.key for one in found for failure in one.failures}
             tally.incidents += len(new)
-            tally.decisions += sum(_released(project, one) for one in found if one.is_held)
+            tally.decisions += sum(released(project, one) for one in found if one.is_held)
             logging.getLogger(__name__).warning(
                 "%s %s: %s", company.name, month.code, [(one.incident_id, one.title, len(one.held)) for one in new]
             )
@@ -213,7 +213,7 @@ def _shares(counted: Mapping[str, Any]) -> tuple[str, str, str]:
     return f"{counted['verdicts']:,}", f"{held} ({held / whole:.1%})", f"{flagged} ({flagged / whole:.1%})"
 
 
-def _run(project: Project, month: Period) -> list[Verdict]:
+def published_run(project: Project, month: Period) -> list[Verdict]:
     """What a run judges and publishes: the month, and all that isn't settled. Gives the verdicts."""
     company, catalog = project.company, project.catalog
     judged = gate.judge(company, catalog, month.start, month.end, also=gate.unsettled(catalog))
@@ -221,12 +221,13 @@ def _run(project: Project, month: Period) -> list[Verdict]:
     return judged
 
 
-def _released(project: Project, incident: Incident) -> bool:
+def released(project: Project, incident: Incident, *, as_new_level: bool = False) -> bool:
     """Let an owner release what an incident holds; False where it can't be decided on, as it isn't complete."""
     by = project.company.roles.deciders(incident.lead.kpi.domain)[0]
     company, catalog, name = project.company, project.catalog, incident.incident_id
     try:
-        decisions.settle(company, catalog, "release", name, reason="looked at, and right", by=by)
+        said = "looked at, and right"
+        decisions.settle(company, catalog, "release", name, reason=said, by=by, as_new_level=as_new_level)
     except NyckeltalError:
         return False
     return True

@@ -1,0 +1,313 @@
+"""True events in the sample company: what the gate holds for them, and how many decisions settle it.
+
+Each company lives from one published year's October on. In November something happens that is right, though it is
+news: its owner looks at the incidents that are held beyond those of a company in which nothing happens, and releases
+each, as a new level where it stays. December is judged too: what was released once should not be asked again.
+`python -m benchmarks.reality.events --event price_rise` tries some only, and prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.faults import world
+from benchmarks.faults.files import Files, Span
+from benchmarks.faults.kinds.kind import scaled, some
+from benchmarks.reality import run
+from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
+from data_quality.verdict import Key
+from data_quality.waiting import open_incidents
+from metrics.company import Company
+from metrics.periods import Period, parse
+
+MONTH = parse("2025-11")
+_FIRST = MONTH.start
+_ON = _FIRST + timedelta(days=9)
+"""The day on which it happens, or from which on it is so."""
+_VISITS = ("sessions", "engaged_sessions", "page_views", "conversions")
+_COSTS = {
+    "google_ads": ("impr", "clicks", "cost_micros"),
+    "meta_ads": ("impressions", "link_clicks", "spend"),
+    "linkedin_ads": ("impressions", "clicks", "total_spent"),
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happens, whether it stays so, and how many decisions it may take at most."""
+
+    name: str
+    description: str
+    happen: Callable[[Files], None]
+    stays: bool
+    goal: int
+
+
+EVENTS: dict[str, Event] = {}
+
+
+def event(*, stays: bool, goal: int) -> Callable[[Callable[[Files], None]], Callable[[Files], None]]:
+    """Registers a function, that alters the files of November and after it, as an event with its name."""
+
+    def register(happen: Callable[[Files], None]) -> Callable[[Files], None]:
+        name = happen.__name__
+        EVENTS[name] = Event(name, (happen.__doc__ or "").strip(), happen, stays, goal)
+        return happen
+
+    return register
+
+
+@event(stays=False, goal=0)
+def nothing(files: Files) -> None:
+    """Nothing happens."""
+
+
+@event(stays=True, goal=4)
+def new_country(files: Files) -> None:
+    """A shop opens in the Netherlands, and gets 8 % of the orders."""
+    _more_orders(files, 0.08, _since(files), country="NL")
+
+    def visited(rows: pd.DataFrame) -> pd.DataFrame:
+        there = rows[rows["country"] == rows["country"].min()].assign(country="NL")
+        return pd.concat([rows, _scaled(there, _VISITS, 0.3)])
+
+    files.edit("sessions", visited, _since(files))
+
+
+@event(stays=False, goal=2)
+def campaign(files: Files) -> None:
+    """Four weeks of a campaign: 60 % more orders, visits and advertising."""
+    weeks = Span(_FIRST + timedelta(days=2), _FIRST + timedelta(days=29))
+    _more_orders(files, 0.6, weeks)
+    _more_advertising(files, 1.6, weeks)
+    files.edit("sessions", lambda rows: _scaled(rows, _VISITS, 1.6), weeks)
+
+
+@event(stays=True, goal=2)
+def department_closed(files: Files) -> None:
+    """A department is closed: all who work there leave."""
+    files.edit_whole("employees", lambda rows: _left(rows, _works_in_smallest(rows)))
+
+
+@event(stays=True, goal=2)
+def reorganisation(files: Files) -> None:
+    """A department gets another name, from a day on: everybody in it a new spell."""
+
+    def renamed(rows: pd.DataFrame) -> pd.DataFrame:
+        moving = _works_in_smallest(rows)
+        begun = rows[moving].assign(valid_from=pd.Timestamp(_ON), department="Operations and Facilities")
+        ended = rows["valid_to"].mask(moving, pd.Timestamp(_ON - timedelta(days=1)))
+        return pd.concat([rows.assign(valid_to=ended), begun])
+
+    files.edit_whole("employees", renamed)
+
+
+@event(stays=True, goal=2)
+def more_advertising(files: Files) -> None:
+    """From a day on 40 % more is spent on advertising."""
+    _more_advertising(files, 1.4, _since(files))
+
+
+@event(stays=True, goal=2)
+def price_rise(files: Files) -> None:
+    """All prices rise by 8 %."""
+
+    def dearer(rows: pd.DataFrame) -> pd.DataFrame:
+        factor = (rows["line_type"] == "sale").map({True: 1.08, False: 1.0})
+        return scaled(rows, "net_amount", factor)
+
+    files.edit("order_lines", dearer, _since(files, _FIRST))
+
+
+@event(stays=False, goal=1)
+def large_order(files: Files) -> None:
+    """Somebody orders for as much as a usual month brings in."""
+    lines = pd.concat([files.read("order_lines", path) for path in files.with_days("order_lines", files.earlier(1))])
+    usual = float(lines.loc[(lines["line_type"] == "sale") & (lines["currency"] == "SEK"), "net_amount"].sum())
+
+    def ordered(rows: pd.DataFrame) -> pd.DataFrame:
+        return pd.concat([rows, rows.head(1).assign(order_id="BIG1")])
+
+    def booked(rows: pd.DataFrame) -> pd.DataFrame:
+        line = rows[(rows["line_type"] == "sale") & (rows["currency"] == "SEK")].head(1)
+        return pd.concat([rows, line.assign(order_id="BIG1", order_line_id="BIG1-1", net_amount=2 * usual)])
+
+    files.edit("orders", ordered, Span(_ON, _ON))
+    files.edit("order_lines", booked, Span(_ON, _ON))
+
+
+@event(stays=False, goal=2)
+def recall(files: Files) -> None:
+    """A product is recalled: ten times the usual returns of it, for two weeks."""
+    sold = [files.read("order_lines", path) for path in files.with_days("order_lines", files.earlier(1))]
+    lines = pd.concat(sold)
+    sales = lines[lines["line_type"] == "sale"]
+    product = sales["product_id"].value_counts().index[0]
+    returned = sales[(sales["product_id"] == product) & some(files, sales, 0.6)]
+    days = [_ON + timedelta(days=day) for day in range(14)]
+    for number, day in enumerate(days):
+        back = returned.iloc[number :: len(days)]
+        back = back.assign(
+            order_line_id="R" + back["order_line_id"].astype(str),
+            line_type="return",
+            booked_at=f"{day} 10:00:00",
+            quantity=-back["quantity"],
+            net_amount=-back["net_amount"],
+        )
+        files.edit("order_lines", lambda rows, back=back: pd.concat([rows, back]), Span(day, day))
+
+
+def _since(files: Files, first: date = _ON) -> Span:
+    return Span(first, files.now.date())
+
+
+def _more_orders(files: Files, share: float, days: Span, **changed: str) -> None:
+    """So many more orders, each like one of the same day, with its lines and its delivery; half of new customers."""
+    chosen: set[str] = set()
+
+    def ordered(rows: pd.DataFrame) -> pd.DataFrame:
+        more = rows[some(files, rows, share)]
+        chosen.update(more["order_id"])
+        new = more["customer_id"].where(files.rng.random(len(more)) < 0.5, "N" + more["customer_id"])
+        new = new.where(more["customer_id"] != "", "")
+        return pd.concat([rows, more.assign(order_id="N" + more["order_id"], customer_id=new, **changed)])
+
+    files.edit("orders", ordered, days)
+    for feed in ("order_lines", "deliveries"):
+
+        def more(rows: pd.DataFrame) -> pd.DataFrame:
+            copies = rows[rows["order_id"].isin(chosen)]
+            keys = [name for name in ("order_id", "order_line_id") if name in rows]
+            return pd.concat([rows, copies.assign(**{name: "N" + copies[name] for name in keys})])
+
+        files.edit(feed, more, _since(files, days.first))
+
+    def registered(rows: pd.DataFrame) -> pd.DataFrame:
+        copies = rows.assign(**{name: "N" + rows[name].astype(str) for name in ("customer_id", "email")}, **changed)
+        return pd.concat([rows, copies[copies["country"].notna()]])
+
+    files.edit_whole("customers", registered)
+
+
+def _more_advertising(files: Files, factor: float, days: Span) -> None:
+    for feed, measures in _COSTS.items():
+        files.edit(feed, lambda rows, measures=measures: _scaled(rows, measures, factor), days)
+
+
+def _scaled(rows: pd.DataFrame, measures: Sequence[str], factor: float) -> pd.DataFrame:
+    for measure in measures:
+        rows = scaled(rows, measure, factor)
+    return rows
+
+
+def _works_in_smallest(rows: pd.DataFrame) -> pd.Series:
+    """Marks the spells that last on the day, of the smallest department."""
+    ends = pd.to_datetime(rows["valid_to"])
+    lasts = (pd.to_datetime(rows["valid_from"]) < pd.Timestamp(_ON)) & (ends.isna() | (ends >= pd.Timestamp(_ON)))
+    return lasts & (rows["department"] == rows.loc[lasts, "department"].value_counts().index[-1])
+
+
+def _left(rows: pd.DataFrame, leaving: pd.Series) -> pd.DataFrame:
+    return rows.assign(
+        valid_to=rows["valid_to"].mask(leaving, pd.Timestamp(_ON)),
+        leave_reason=rows["leave_reason"].mask(leaving, "Redundancy"),
+    )
+
+
+def tried(chosen: Sequence[Event], folder: Path) -> list[dict[str, Any]]:
+    """What each event takes: a row for each, as the results have it."""
+    company = next(one for one in COMPANIES if one.name == "sample_company")
+    started = folder / "before"
+    with run.moment(company, started, MONTH.shift(-1)) as project:
+        run.published_run(project, MONTH.shift(-1))
+        for one in open_incidents(project.company, project.catalog):
+            if one.is_held:
+                run.released(project, one)
+    delivered = {}
+    for month in (MONTH, MONTH.next()):
+        delivered[month] = folder / month.code
+        company.deliver(REAL_FILES, delivered[month], _judged_on(month) - timedelta(days=1))
+    usual: dict[Period, set[Key]] = {}
+    rows = []
+    for one in (EVENTS["nothing"], *(one for one in chosen if one.name != "nothing")):
+        data = folder / one.name
+        world.copy_data(started / "data", data / "data")
+        decided, told = {}, []
+        for month in (MONTH, MONTH.next()):
+            happened = replace(company, deliver=_happening(one, month, delivered[month], company))
+            with run.moment(happened, data, month) as project:
+                run.published_run(project, month)
+                decided[month], incidents = 0, open_incidents(project.company, project.catalog)
+                held = {failure.key for incident in incidents for failure in incident.held}
+                usual.setdefault(month, held)
+                while news := [i for i in incidents if i.is_held and {f.key for f in i.held} - usual[month]]:
+                    worst = news[0]
+                    told.append({"id": worst.incident_id, "title": worst.title, "held": len(worst.held)})
+                    if not run.released(project, worst, as_new_level=one.stays):
+                        break
+                    decided[month] += 1
+                    incidents = open_incidents(project.company, project.catalog)
+        rows.append(
+            {
+                "event": one.name,
+                "description": one.description,
+                "goal": one.goal,
+                "decisions": decided[MONTH],
+                "decisions_next_month": decided[MONTH.next()],
+                "incidents": told,
+            }
+        )
+        shutil.rmtree(data)
+    return [row for row in rows if row["event"] in {one.name for one in chosen}]
+
+
+def _judged_on(month: Period) -> date:
+    return month.end + timedelta(days=run.RUN_ON_DAY_AFTER)
+
+
+def _happening(event: Event, month: Period, delivered: Path, company: Lived) -> Callable[[Path, Path, date], None]:
+    """Delivers the month's files, in which the event has happened."""
+
+    def deliver(_: Path, goal: Path, day: date) -> None:
+        shutil.rmtree(goal, ignore_errors=True)
+        now = datetime.combine(day + timedelta(days=1), time(12), UTC)
+        world.link_sources(delivered, goal, now)
+        event.happen(Files(goal, Company.load(company.folder), MONTH, now))
+
+    return deliver
+
+
+def show(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The results as a table, and what the incidents said."""
+    table = Table("event", "decisions", "goal", "next month", "incidents")
+    for row in rows:
+        told = "\n".join(f"{one['id']}: {one['title']} ({one['held']} held)" for one in row["incidents"])
+        table.add_row(row["event"], str(row["decisions"]), str(row["goal"]), str(row["decisions_next_month"]), told)
+    console.print(table)
+
+
+def main() -> None:
+    """Try the events that the arguments ask for, and print."""
+    parser = argparse.ArgumentParser(description="True events in the sample company, and the decisions they take.")
+    parser.add_argument("--event", action="append", choices=sorted(EVENTS), metavar="EVENT")
+    given = parser.parse_args()
+    logging.disable(logging.INFO)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = tried([EVENTS[name] for name in given.event or EVENTS], Path(folder))
+    show(Console(width=140), rows)
+
+
+if __name__ == "__main__":
+    main()
