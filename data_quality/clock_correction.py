@@ -21,8 +21,6 @@ from metrics.roles import among
 
 # When something was done here, by our clock; what sources say of themselves stays.
 _TIMES = ("_loaded_at", "loaded_at", "built_at", "checked_at")
-# What the gate keeps of each time that it judged: those after now have not been.
-_STATES = ("feed_states", "column_states")
 
 
 def set_back(company: Company, *, reason: str, by: str) -> dict[str, Any]:
@@ -65,7 +63,7 @@ def set_back(company: Company, *, reason: str, by: str) -> dict[str, Any]:
 
 
 def _correct_warehouse(now: datetime) -> None:
-    """Times after now become now, so that what comes next is newer, and the gate forgets what it judged after now."""
+    """Times after now become now, so that what comes next is newer."""
     if not deployment.warehouse_path().exists():
         return
     with warehouse.connect() as connection:
@@ -79,7 +77,4 @@ def _correct_warehouse(now: datetime) -> None:
         for schema, table, column in tables:
             name = f"{identifier(schema)}.{identifier(table)}"
             connection.execute(f"update {name} set {column} = $now where {column} > $now", {"now": now})
-        for table in _STATES:
-            if warehouse.has_table(connection, "gate", table):
-                connection.execute(f"delete from gate.{table} where judged_at > $now", {"now": now})
         connection.execute("commit")

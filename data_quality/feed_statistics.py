@@ -7,12 +7,12 @@ history.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import duckdb
 import pyarrow as pa
 
-from data_quality import column_kinds, column_statistics, feed_states
+from data_quality import column_kinds, column_statistics
 from data_quality.warehouse import has_table
 from metrics.calendar import Calendar
 from metrics.feeds import Feed
@@ -110,9 +110,10 @@ wanting as (
             partition by e.feed, dayofweek(e.day) order by e.day rows between 26 preceding and 1 preceding
         )
 ),
--- Days without rows in one run are judged together.
+-- Days without rows in one run are judged together; `n_missed` of it have rows as a rule.
 runs as (
-    select *, sum(wanted) over run as wanted_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run
+    select *, sum(wanted) over run as wanted_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run,
+        if(n_rows = 0, count(*) filter (wanted > 0) over run, 0) as n_missed
     from wanting
     window run as (partition by feed, rows_so_far, n_rows = 0)
 ),
@@ -126,13 +127,21 @@ closings as (
     group by h.day, h.name, r.feed
     having count(*) = 7 or h.day > (select max(day) - 7 from runs)
 ),
+-- So are those that had none in the same week of the year before, and no fewer of them: who closes in July does so again.
+yearly as (
+    select distinct r.feed, r.day
+    from runs r
+    join runs y on y.feed = r.feed and y.day between r.day - 371 and r.day - 359 and y.n_missed >= r.n_missed
+    where r.n_missed > 0 and y.wanted > 0
+),
 judged as (
-    select r.*, n_rows = 0 and exists (
+    select r.*, n_rows = 0 and (y.day is not null or exists (
         from closings c
         where c.feed = r.feed and r.day between c.holiday - 3 and c.holiday + 3
             and r.days_of_run <= coalesce(c.longest_run, r.days_of_run)
-    ) as is_closed
+    )) as is_closed
     from runs r
+    left join yearly y using (feed, day)
 )
 select feed, day,
     sum(n_rows) over upto as n_rows,
@@ -189,7 +198,6 @@ def update(
     feeds: Mapping[str, Feed],
     labels: Mapping[str, Collection[str]],
     calendar: Calendar,
-    now: datetime,
 ) -> None:
     """Bring the tables of the schema `gate` up to date, and running sums by feed and day into the temporary table
     `feed_sums`.
@@ -197,23 +205,23 @@ def update(
     Columns of `feed_sums`: feed, day, and up to and including that day n_rows, n_duplicates (rows that equal another of
     their day in all source columns), n_alike (in all but ids, where that was rare in the year before), n_ahead (dated
     more than a day after their delivery), n_lacking (how many more a missing or thin day should have, but for days
-    without rows that are beside a public holiday, no more in a run than at that holiday before), n_surplus (how many
+    without rows that are beside a public holiday, no more in a run than at that holiday before, or where the year
+    before had as many), n_surplus (how many
     more a day has than usual, where it has more than twice as many and half as many again as any day of the year
     before), n_repeated (on days that say the same as one of the two weeks before, where that weekday seldom does).
 
     Columns of `lost_days`, another one, of rows that are of another day than they say, or say none: feed, day (NULL
     where nothing tells it), loaded_on (of rejected ones), n_rejected, n_ahead (dated more than a day after their
-    delivery). `states` is that of `feed_states.py`. `labels` are those of the catalogue.
-    Needs the temporary tables `feeds` and `releases`.
+    delivery). `labels` are those of the catalogue.
+    Needs the temporary table `feeds`.
     """
-    for tables in (_TABLE, column_kinds.TABLE, column_statistics.TABLE, feed_states.TABLES):
+    for tables in (_TABLE, column_kinds.TABLE, column_statistics.TABLE):
         connection.execute(tables)
-    for table in ("feed_days", "feed_columns", "column_days", "feed_states", "column_states"):
+    for table in ("feed_days", "feed_columns", "column_days"):
         connection.execute(f"delete from gate.{table} where not list_contains(?, feed)", [list(feeds)])
-    there = [feed for feed in feeds.values() if has_table(connection, "raw", feed.name)]
-    for feed in there:
-        _update(connection, feed, labels.get(feed.name, ()))
-    feed_states.update(connection, [feed.name for feed in there], now)
+    for feed in feeds.values():
+        if has_table(connection, "raw", feed.name):
+            _update(connection, feed, labels.get(feed.name, ()))
     days = connection.execute("select min(history_from), max(watermark) from feeds").fetchone()
     holidays = _holidays(calendar, *days) if days is not None and None not in days else {}
     named = {"day": pa.array(list(holidays), pa.date32()), "name": pa.array(list(holidays.values()), pa.string())}
@@ -245,7 +253,8 @@ def _look_at_lost_rows(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str
 def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collection[str]) -> None:
     time = f"source.{identifier(feed.time_column)}" if feed.time_column else column_kinds.NO_TIME
     columns = column_kinds.columns(connection, feed, labels)
-    counts = column_statistics.queries(feed.name, time, columns)
+    # Rows that have no time are of no period, so that nothing is said of their values.
+    counts = column_statistics.queries(feed.name, time, columns) if feed.time_column else []
     # A time that names rows is none: it tells rows apart all the same.
     facts = [name for name, column in columns.items() if not column.is_id or column.kind in ("lag", "hour")]
     names = {"feed": feed.name, "how": repr((columns, counts, facts))}

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from benchmarks.faults.files import Files, Span
 from benchmarks.faults.kinds.kind import scaled, some
 from benchmarks.reality import run
 from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
+from data_quality.incidents import Incident
 from data_quality.verdict import Key
 from data_quality.waiting import open_incidents
 from metrics.company import Company
@@ -166,7 +168,7 @@ def recall(files: Files) -> None:
             quantity=-back["quantity"],
             net_amount=-back["net_amount"],
         )
-        files.edit("order_lines", lambda rows, back=back: pd.concat([rows, back]), Span(day, day))
+        files.edit("order_lines", partial(_with, more=back), Span(day, day))
 
 
 def _since(files: Files, first: date = _ON) -> Span:
@@ -203,7 +205,11 @@ def _more_orders(files: Files, share: float, days: Span, **changed: str) -> None
 
 def _more_advertising(files: Files, factor: float, days: Span) -> None:
     for feed, measures in _COSTS.items():
-        files.edit(feed, lambda rows, measures=measures: _scaled(rows, measures, factor), days)
+        files.edit(feed, partial(_scaled, measures=measures, factor=factor), days)
+
+
+def _with(rows: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([rows, more])
 
 
 def _scaled(rows: pd.DataFrame, measures: Sequence[str], factor: float) -> pd.DataFrame:
@@ -216,7 +222,8 @@ def _works_in_smallest(rows: pd.DataFrame) -> pd.Series:
     """Marks the spells that last on the day, of the smallest department."""
     ends = pd.to_datetime(rows["valid_to"])
     lasts = (pd.to_datetime(rows["valid_from"]) < pd.Timestamp(_ON)) & (ends.isna() | (ends >= pd.Timestamp(_ON)))
-    return lasts & (rows["department"] == rows.loc[lasts, "department"].value_counts().index[-1])
+    smallest: pd.Series = lasts & (rows["department"] == rows.loc[lasts, "department"].value_counts().index[-1])
+    return smallest
 
 
 def _left(rows: pd.DataFrame, leaving: pd.Series) -> pd.DataFrame:
@@ -228,56 +235,62 @@ def _left(rows: pd.DataFrame, leaving: pd.Series) -> pd.DataFrame:
 
 def tried(chosen: Sequence[Event], folder: Path) -> list[dict[str, Any]]:
     """What each event takes: a row for each, as the results have it."""
-    company = next(one for one in COMPANIES if one.name == "sample_company")
-    started = folder / "before"
-    with run.moment(company, started, MONTH.shift(-1)) as project:
+    company = next(lived for lived in COMPANIES if lived.name == "sample_company")
+    with run.moment(company, folder / "before", MONTH.shift(-1)) as project:
         run.published_run(project, MONTH.shift(-1))
-        for one in open_incidents(project.company, project.catalog):
-            if one.is_held:
-                run.released(project, one)
-    delivered = {}
-    for month in (MONTH, MONTH.next()):
-        delivered[month] = folder / month.code
-        company.deliver(REAL_FILES, delivered[month], _judged_on(month) - timedelta(days=1))
-    usual: dict[Period, set[Key]] = {}
-    rows = []
-    for one in (EVENTS["nothing"], *(one for one in chosen if one.name != "nothing")):
-        data = folder / one.name
-        world.copy_data(started / "data", data / "data")
-        decided, told = {}, []
-        for month in (MONTH, MONTH.next()):
-            happened = replace(company, deliver=_happening(one, month, delivered[month], company))
-            with run.moment(happened, data, month) as project:
-                run.published_run(project, month)
-                decided[month], incidents = 0, open_incidents(project.company, project.catalog)
-                held = {failure.key for incident in incidents for failure in incident.held}
-                usual.setdefault(month, held)
-                while news := [i for i in incidents if i.is_held and {f.key for f in i.held} - usual[month]]:
-                    worst = news[0]
-                    told.append({"id": worst.incident_id, "title": worst.title, "held": len(worst.held)})
-                    if not run.released(project, worst, as_new_level=one.stays):
-                        break
-                    decided[month] += 1
-                    incidents = open_incidents(project.company, project.catalog)
-        rows.append(
-            {
-                "event": one.name,
-                "description": one.description,
-                "goal": one.goal,
-                "decisions": decided[MONTH],
-                "decisions_next_month": decided[MONTH.next()],
-                "incidents": told,
-            }
-        )
-        shutil.rmtree(data)
-    return [row for row in rows if row["event"] in {one.name for one in chosen}]
+        for incident in open_incidents(project.company, project.catalog):
+            if incident.is_held:
+                run.released(project, incident)
+    delivered = {month: folder / month.code for month in (MONTH, MONTH.next())}
+    for month, there in delivered.items():
+        company.deliver(REAL_FILES, there, _judged_on(month) - timedelta(days=1))
+    usual: dict[Period, set[Key]] = {month: set() for month in delivered}
+    _lived(EVENTS["nothing"], company, delivered, folder, usual)
+    return [_lived(happening, company, delivered, folder, usual) for happening in chosen]
+
+
+def _lived(
+    event: Event, company: Lived, delivered: Mapping[Period, Path], folder: Path, usual: dict[Period, set[Key]]
+) -> dict[str, Any]:
+    """What an event takes. `usual` are the keys held where nothing happens; of that event they are put into it."""
+    data = folder / event.name
+    world.copy_data(folder / "before" / "data", data / "data")
+    decided: dict[Period, int] = dict.fromkeys(delivered, 0)
+    told: list[dict[str, Any]] = []
+    for month, files in delivered.items():
+        with run.moment(replace(company, deliver=_happening(event, files, company)), data, month) as project:
+            run.published_run(project, month)
+            known = usual[month] if event.name == "nothing" else set(usual[month])
+            while news := _news(project, known):
+                incident = news[0]
+                known |= {failure.key for failure in incident.held}
+                if event.name == "nothing":
+                    continue
+                about = {"id": incident.incident_id, "title": incident.title, "held": len(incident.held)}
+                told.append({"month": month.code, **about})
+                decided[month] += run.released(project, incident, as_new_level=event.stays)
+    shutil.rmtree(data)
+    return {
+        "event": event.name,
+        "description": event.description,
+        "goal": event.goal,
+        "decisions": decided[MONTH],
+        "decisions_next_month": decided[MONTH.next()],
+        "incidents": told,
+    }
+
+
+def _news(project: world.Project, usual: set[Key]) -> list[Incident]:
+    """The incidents that hold more than what is held where nothing happens."""
+    found = open_incidents(project.company, project.catalog)
+    return [incident for incident in found if {failure.key for failure in incident.held} - usual]
 
 
 def _judged_on(month: Period) -> date:
     return month.end + timedelta(days=run.RUN_ON_DAY_AFTER)
 
 
-def _happening(event: Event, month: Period, delivered: Path, company: Lived) -> Callable[[Path, Path, date], None]:
+def _happening(event: Event, delivered: Path, company: Lived) -> Callable[[Path, Path, date], None]:
     """Delivers the month's files, in which the event has happened."""
 
     def deliver(_: Path, goal: Path, day: date) -> None:

@@ -29,7 +29,6 @@ from data_quality.checks.spans import spans
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned
 from data_quality.warehouse import has_table
-from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi, Join
 from metrics.company import Company
 from metrics.gate_settings import Limit
@@ -155,10 +154,10 @@ def _tell_failing(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, ch
 
 def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company, catalog: Catalog) -> None:
     """Statistics that can't be made are missing to the figures that need them, which then have no value."""
-    for table in ("feed_sums", "lost_days", "states", "column_blocks", "key_days"):
+    for table in ("feed_sums", "lost_days", "column_blocks", "key_days"):
         connection.execute(f"drop table if exists temp.{table}")
     try:
-        feed_statistics.update(connection, company.feeds, catalog.labels, company.calendar, clock.now())
+        feed_statistics.update(connection, company.feeds, catalog.labels, company.calendar)
         connection.execute(blocks.BLOCKS)
         unmatched_keys.count(connection, company.feeds)
     except duckdb.Error as error:

@@ -25,7 +25,6 @@ _NOT_FOR_VALUES = tuple(check.name for check in CHECKS if check.fixed or check.s
 _FORMER = "[" + ", ".join(f"{{'was': '{was}', 'name': '{name}'}}" for was, name in FORMER_NAMES.items()) + "]"
 # Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
 _HISTORY = f"""
-create or replace temp table releases as from let_through;
 create or replace temp table new_levels as
 select kpi_id, list(distinct new_level_from order by new_level_from) as since
 from let_through where new_level_from is not null group by kpi_id;
@@ -90,8 +89,6 @@ _DECIDED = pa.schema([(name, pa.string()) for name in ("kpi_id", "freq", "time_p
 _LET_THROUGH = pa.schema(
     [
         ("kpi_id", pa.string()),
-        ("checks", pa.list_(pa.string())),
-        ("decided_at", pa.timestamp("us", "UTC")),
         ("new_level_from", pa.date32()),
     ]
 )
@@ -101,13 +98,12 @@ _SEQUENCE = pa.field("sequence", pa.int64())
 def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidates: Mapping[Key, Candidate]) -> None:
     """Put the history into the temporary table `history`, the keys whose candidate was rejected or released into
     `rejected` and `released`, those that an earlier run held for what their values are into `held_before`, among them
-    those that a check of BY_CHANCE held into `held_by_chance_before`, the decisions to release that stand into
-    `releases` (kpi_id, checks, decided_at), and since when a KPI's level is another one into `new_levels`.
+    those that a check of BY_CHANCE held into `held_by_chance_before`, and since when a KPI's level is another one, by
+    a decision, into `new_levels`.
 
     Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,
     n_obs, `vouched`: a decision let it through, and `is_final`: it was published, and its period had closed. Needs the
-    temporary tables of `candidates.py` and of
-    `checks/frame.py`. `ledger` is None where nothing was ever published.
+    temporary tables of `candidates.py` and of `checks/frame.py`. `ledger` is None where nothing was ever published.
     """
     decided: list[tuple[str, ...]] = []
     let_through: list[dict[str, Any]] = []

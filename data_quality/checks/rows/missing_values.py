@@ -1,4 +1,7 @@
-"""`missing_values`: more values than in the past year are missing in a column that the KPI reads."""
+"""`missing_values`: more values than in the past year are missing in a column that the KPI reads, or fewer.
+
+Fewer are, where a default was taken for what nobody answered.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,18 @@ with shares as (
 ),
 judged as (
     select *, null as member, 'null' as weight,
-        if(share * n_rows > {rows_by_chance("n_rows * greatest(usual, 1 / n_rows_before)")}, share - usual, 0)
-            as figure,
-        printf(' of the values are missing, beyond the usual %.1f %%', 100 * usual) as told
+        case
+            when share * n_rows > {rows_by_chance("n_rows * greatest(usual, 1 / n_rows_before)")} then share - usual
+            when least * n_rows > {rows_by_chance("n_rows * share")} then least - share
+            else 0
+        end as figure,
+        if(share > usual,
+            printf(' of the values are missing, beyond the usual %.1f %%', 100 * usual),
+            printf(' of the values are there that are missing as a rule, %.1f %% at least', 100 * least)
+        ) as told
     from (
-        select *, max(share) over past as usual, sum(n_rows) over past as n_rows_before, count(*) over past as n_past
+        select *, max(share) over past as usual, min(share) over past as least,
+            sum(n_rows) over past as n_rows_before, count(*) over past as n_past
         from shares
         window past as (
             partition by feed, column_name, grain order by block
@@ -38,14 +48,14 @@ judged as (
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share of missing values beyond the usual one, of every planned key."""
+    """The largest share of values that are missing, or are not, beyond the usual, of every planned key."""
     return connection.execute(_FIGURE).df()
 
 
 CHECK = Check(
     figure,
-    "No more values than usual are missing in a column that the KPI reads.",
-    "values are missing",
+    "As many values as usual are missing in a column that the KPI reads: no more, and no fewer.",
+    "more or fewer values are missing than usual",
     flag=0.002,
     hold=0.02,
 )
