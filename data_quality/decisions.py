@@ -144,12 +144,11 @@ def _decide(
             if incident_id:  # what was built since it was judged is left to the next run
                 undecidable = {one.key for one in found.held if one.candidate_hash is None}
                 keys = [key for key in keys if key not in undecidable] or keys
-            on = [
-                _decidable(
-                    decision, key, offered, found, ledger, catalog, _unreleased(ledger, {**said, "kpi_id": key[0]})
-                )
-                for key in keys
-            ]
+            on = []
+            for key in keys:
+                kpi_id, freq, time_period = key
+                unreleased = _unreleased(ledger, {**said, "kpi_id": kpi_id, "freq": freq, "time_period": time_period})
+                on.append(_decidable(decision, key, offered, found, ledger, catalog, unreleased))
         else:
             offered = Offer({}, Loaded({}, {}, {}), {}, {}, {})
             ids = _unreleased(ledger, said)[-1:] or [ledger.decide(kpi.kpi_id, decision, reason=reason, decided_by=by)]
@@ -285,7 +284,7 @@ def _decidable(
     if decision == "acknowledge":
         if held or not failing:
             raise NyckeltalError(f"{name} {'is held: it is released or rejected' if held else 'is not flagged'}")
-        return _On(Held(*key, "", failing, candidate_hash))
+        return _On(Held(*key, "", failing, candidate_hash), recorded=next(reversed(unreleased), None))
     if standing and standing["decision_id"] in unreleased and (held is None or decision == "reject"):
         return _On(Held(*key, "", tuple(standing["checks"]), candidate_hash), recorded=standing["decision_id"])
     if held is None:

@@ -127,7 +127,7 @@ closings as (
     group by h.day, h.name, r.feed
     having count(*) = 7 or h.day > (select max(day) - 7 from runs)
 ),
--- So are those that had none in the same week of the year before, and no fewer of them: who closes in July does so again.
+-- So are those that had none in the same week of the year before, and no fewer: who closes in July does so again.
 yearly as (
     select distinct r.feed, r.day
     from runs r

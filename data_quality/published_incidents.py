@@ -46,13 +46,15 @@ def rows(
     """The table's rows, the open ones first. Needs `kpi.verdicts`; `decisions` are those that releases cover."""
     unsettled = incidents.find(failures(connection.execute(_OPEN).fetchall(), catalog), catalog)
     found = [_row(one, "held" if one.is_held else "flagged") for one in unsettled]
+    verdicts = connection.execute("select kpi_id, freq, time_period, checks from kpi.verdicts").fetchall()
+    judged = {tuple(key): failing(checks) for *key, checks in verdicts}
     known = {row["incident_id"] for row in found}
     settled: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for decision in decisions:
         if decision["incident_id"] is not None and decision["incident_id"] not in known:
             settled[decision["incident_id"]].append(decision)
     for incident_id, made in settled.items():
-        found += _settled_row(incident_id, made, catalog)
+        found += _settled_row(incident_id, made, judged, catalog)
     return found
 
 
@@ -71,8 +73,16 @@ def failing(checks: str) -> list[CheckResult]:
     return [CheckResult(**one) for one in json.loads(checks) if one["outcome"] in ("fail", "not_evaluated")]
 
 
-def _settled_row(incident_id: str, made: Sequence[Mapping[str, Any]], catalog: Catalog) -> list[dict[str, Any]]:
-    """The row of an incident that the newest of the decisions settled; none when its KPIs are no longer adopted."""
+def _settled_row(
+    incident_id: str,
+    made: Sequence[Mapping[str, Any]],
+    judged: Mapping[tuple[str, ...], Sequence[CheckResult]],
+    catalog: Catalog,
+) -> list[dict[str, Any]]:
+    """The row of an incident that the newest of the decisions settled; none when its KPIs are no longer adopted.
+
+    What fails is told as the newest verdicts have it, `judged`, by key; where they don't, by the decisions.
+    """
     adopted = {kpi.kpi_id for kpi in catalog.kpis}
     newest = max(made, key=lambda one: one["decided_at"])
     held = newest["decision"] != "acknowledge"
@@ -80,7 +90,8 @@ def _settled_row(incident_id: str, made: Sequence[Mapping[str, Any]], catalog: C
         incidents.failure(
             catalog,
             (one["kpi_id"], one["freq"], one["time_period"]),
-            [CheckResult(name, "critical", "fail", None, None, "") for name in json.loads(one["checks"])],
+            judged.get((one["kpi_id"], one["freq"], one["time_period"]))
+            or [CheckResult(name, "critical", "fail", None, None, "") for name in json.loads(one["checks"])],
             held=held,
         )
         for one in made

@@ -29,6 +29,12 @@ STATES = {
     "rejected": "was rejected",
     "flagged": "is published with a warning",
 }
+TITLES = {
+    "decide": "Releasing it publishes",
+    "judge again": "What is there now",
+    "rejected": "What was rejected",
+    "flagged": "Published with a warning",
+}
 VALUES_SHOWN, KPIS_NAMED = 12, 4
 
 
@@ -138,7 +144,7 @@ def _print_values(
         difference = change(candidate, found.published_value, unit)
         rows.append([one.kpi.name, one.period.code, *values, difference])
     shown, more = rows[:VALUES_SHOWN], len(rows) - VALUES_SHOWN
-    title = "Releasing it publishes" if incident.is_held else "Published with a warning"
+    title = TITLES[_state(incident, by_key)]
     caption = f"And {more} more; `--json` has them all." if more > 0 else ""
     print_table(console, columns, shown, title=title, caption=caption)
 

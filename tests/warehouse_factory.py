@@ -27,7 +27,7 @@ HISTORY_FROM = date(2024, 1, 1)
 OBSERVABLE_FROM = date(2023, 1, 1)
 # January 2026 closes on 10 February, February on 10 March.
 CALENDAR = Calendar(time_zone="Europe/Stockholm", country="SE", closes_after={"default": 7})
-OPEN_FOR_YEARS = CALENDAR.model_copy(update={"closes_after": {"default": 2000}})
+OPEN_FOR_YEARS = CALENDAR.model_copy(update={"closes_after": {"default": 1000}})
 """A calendar by which nothing has closed, so that no period is of the baseline: every check holds."""
 ROLES = Roles(decides={"finance": ("cfo@example.com", "controller"), "people": ("chro@example.com",)})
 DDL = """

@@ -15,14 +15,14 @@ import pyarrow as pa
 
 from data_quality.admission import newest_decisions
 from data_quality.candidates import Candidate
-from data_quality.checks.registry import BY_CHANCE, CHECKS, FORMER_NAMES
-from data_quality.ledger import OBSERVATIONS, VERDICTS, Ledger
+from data_quality.checks.registry import BY_CHANCE, CHECKS
+from data_quality.ledger import FORMER_CHECKS, OBSERVATIONS, VERDICTS, Ledger
 from data_quality.verdict import Key
 
 # A period that isn't complete, or isn't there, is held for what is still to come and not for what its values are, and
 # one that is a part of another for that one's.
 _NOT_FOR_VALUES = tuple(check.name for check in CHECKS if check.fixed or check.stage == 3)
-_FORMER = "[" + ", ".join(f"{{'was': '{was}', 'name': '{name}'}}" for was, name in FORMER_NAMES.items()) + "]"
+_FORMER = "[" + ", ".join(f"{{'was': '{was}', 'name': '{name}'}}" for was, name in FORMER_CHECKS.items()) + "]"
 # Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
 _HISTORY = f"""
 create or replace temp table new_levels as

@@ -17,16 +17,3 @@ NAMES = tuple(check.name for check in CHECKS)
 BY_CHANCE = tuple(check.name for check in CHECKS if check.by_chance)
 LIMITS = tuple(LimitOf(check, level) for check in CHECKS for level in LEVELS)
 """The limits of all checks, those of a check together; a KPI may set one that a check doesn't have by itself."""
-FORMER_NAMES = {
-    "candidates_exist": "built",
-    "inputs_complete": "complete",
-    "plausible_change": "expected_range",
-    "usual_change": "expected_range",
-    "plausible_members": "segment_share",
-    "usual_members": "segment_share",
-    "values_alike": "value_distribution",
-    "usual_values": "value_distribution",
-    "plausible_whole": "part_of_held",
-    "usual_whole": "part_of_held",
-}
-"""What checks are called in verdicts of ledgers from before 0.2, where that still matters."""
