@@ -104,7 +104,7 @@ def test_the_reason_of_a_hold_names_the_checks_that_hold_and_no_warning(warehous
     reasons = dict(warehouse.published("select time_period, reason from kpi.verdicts where kpi_id = 'few'"))
     assert held.reason == reasons["2026-01"] and held.reason.startswith("bounds: 1 values outside")
     assert "few_observations" not in held.reason
-    assert reasons["2026-02"].startswith("enough_observations: ")
+    assert reasons["2026-02"].startswith("few_observations: ")
     unknown = CheckResult("rows_unique", "warning", "not_evaluated", None, None, "could not be evaluated")
     assert verdict.reason([unknown]) == "rows_unique: could not be evaluated" and unknown.holds
 

@@ -10,14 +10,19 @@ import duckdb
 import pandas as pd
 
 from data_quality.checks.check import Check
+from data_quality.disclosure.rules import DECIMALS
 
-# Of the KPI's final periods of the year before. One that changed may be a row that came late.
-_FIGURE = """
+# Of the KPI's final periods of the year before. One that changed may be a row that came late. What is published of
+# people's pay is rounded.
+_FIGURE = f"""
 with cells as (
     select h.kpi_id, h.freq, h.time_period, h.period_start,
-        coalesce(abs(c.obs_value - h.obs_value) <= 1e-9 * abs(h.obs_value), c.obs_value is null and h.obs_value is null)
-            as is_same
+        coalesce(
+            abs(c.obs_value - h.obs_value) <= greatest(1e-9 * abs(h.obs_value), if(r.protected, {10**-DECIMALS}, 0)),
+            c.obs_value is null and h.obs_value is null
+        ) as is_same
     from history h
+    join rules r using (kpi_id)
     left join candidate_rows c using (kpi_id, freq, time_period, segment, member)
     where h.is_final
 ),
