@@ -40,6 +40,7 @@ bench: $(VENV)/.installed
 
 reality: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.reality.run
+	$(BIN)/python -m benchmarks.reality.events
 
 faults: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.faults.run

@@ -78,7 +78,6 @@ expecting as (
     select *,
         median(n_rows) over eight_weeks as expected,
         count(*) over eight_weeks as n_before,
-        if(count(*) over a_year >= 336, max(n_rows) over a_year, null) as busiest,
         -- A row that comes again under a new id equals the first in all else; but where that is common, busy days have
         -- more of them.
         if(sum(n_alike) over a_year <= 0.01 * sum(n_rows) over a_year, n_alike, 0) as n_seldom_alike
@@ -110,12 +109,17 @@ wanting as (
             partition by e.feed, dayofweek(e.day) order by e.day rows between 26 preceding and 1 preceding
         )
 ),
--- Days without rows in one run are judged together; `n_missed` of it have rows as a rule.
+-- Days without rows in one run are judged together; `n_missed` of it have rows as a rule. Rows that come several
+-- `at_a_time`, as the lines of an order do, vary by so many times what single ones do (the median of their squared
+-- deviation over what was expected, which is 0.455 of single ones).
 runs as (
     select *, sum(wanted) over run as wanted_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run,
-        if(n_rows = 0, count(*) filter (wanted > 0) over run, 0) as n_missed
+        if(n_rows = 0, count(*) filter (wanted > 0) over run, 0) as n_missed,
+        greatest(coalesce(median(pow(n_rows - wanted, 2) / nullif(wanted, 0)) over a_year / 0.455, 1), 1) as at_a_time
     from wanting
-    window run as (partition by feed, rows_so_far, n_rows = 0)
+    window
+        run as (partition by feed, rows_so_far, n_rows = 0),
+        a_year as (partition by feed order by day rows between 371 preceding and 1 preceding)
 ),
 -- Those of a public holiday, and the three before and after it, are more likely closed than lost; but no longer than at
 -- the same holiday before, where that is known.
@@ -149,47 +153,37 @@ select feed, day,
     sum(n_seldom_alike) over upto as n_alike,
     sum(n_ahead) over upto as n_ahead,
     sum(lacking) over upto as n_lacking,
-    sum(surplus) over upto as n_surplus,
     sum(case when repeats and n_before = 8 and usually_repeats < 0.1 and not is_holiday then n_rows else 0 end)
          over upto as n_repeated
 from (
     -- Less than half, and less than chance makes of so few; that it makes none of ten is one in e^10.
     select *,
         if(n_rows < 0.5 * wanted and not is_closed
-            and if(n_rows = 0, wanted_of_run > 10, wanted - n_rows > 4 * sqrt(wanted)),
-            wanted - n_rows, 0) as lacking,
-        -- More than twice as many, more than chance makes of so few (the root of a Poisson count has a standard
-        -- deviation of a half, whatever is expected), and far more than on any day of the year before.
-        if(n_rows > 2 * expected and sqrt(n_rows) - sqrt(expected) > 2 and n_rows > 1.5 * busiest,
-            n_rows - expected, 0) as surplus
+            and if(n_rows = 0, wanted_of_run > 10 * at_a_time, wanted - n_rows > 4 * sqrt(at_a_time * wanted)),
+            wanted - n_rows, 0) as lacking
     from judged
 )
 window upto as (partition by feed order by day)
 """
 
-# A rejected row has no day, and one that is dated ahead not its own. It is taken to be of that of the row before it in
-# its file, or of the first one; of no day, which may be any, where its file has no other rows.
-_LOST = """
-insert into lost_days
-with source as (
-    select _source_file, _source_line, {time}::date as day,
-        coalesce({time} > _loaded_at + interval 1 day, false) as is_ahead
-    from raw.{feed} where isfinite({time})
+# A rejected row has no day: it is taken to be of that of the row before it in its file, or of the first one; of no day,
+# which may be any, where its file has no other rows.
+_REJECTED = """
+insert into rejected_days
+with dated as (
+    select _source_file, _source_line, {time}::date as day from raw.{feed}
+    where isfinite({time}) and {time} <= _loaded_at + interval 1 day
 ),
-dated as (from source where not is_ahead),
 first as (select _source_file, arg_min(day, _source_line) as day from dated group by all),
-lost as ({lost})
-select $feed, coalesce(dated.day, first.day), loaded_on,
-    count(*) filter (not lost.is_ahead), count(*) filter (lost.is_ahead)
-from lost
+rejected as (
+    select source_file as _source_file, source_line as _source_line, loaded_at::date as loaded_on
+    from raw._set_aside where feed = $feed and source_line is not null
+)
+select $feed, coalesce(dated.day, first.day), loaded_on, count(*)
+from rejected
 asof left join dated using (_source_file, _source_line)
 left join first using (_source_file)
 group by all
-"""
-_AHEAD = "select _source_file, _source_line, true as is_ahead, null::date as loaded_on from source where is_ahead"
-_REJECTED = """
-select source_file as _source_file, source_line as _source_line, false as is_ahead, loaded_at::date as loaded_on
-from raw._set_aside where feed = $feed and source_line is not null
 """
 
 
@@ -206,14 +200,11 @@ def update(
     their day in all source columns), n_alike (in all but ids, where that was rare in the year before), n_ahead (dated
     more than a day after their delivery), n_lacking (how many more a missing or thin day should have, but for days
     without rows that are beside a public holiday, no more in a run than at that holiday before, or where the year
-    before had as many), n_surplus (how many
-    more a day has than usual, where it has more than twice as many and half as many again as any day of the year
-    before), n_repeated (on days that say the same as one of the two weeks before, where that weekday seldom does).
+    before had as many), n_repeated (on days that say the same as one of the two weeks before, where that weekday
+    seldom does).
 
-    Columns of `lost_days`, another one, of rows that are of another day than they say, or say none: feed, day (NULL
-    where nothing tells it), loaded_on (of rejected ones), n_rejected, n_ahead (dated more than a day after their
-    delivery). `labels` are those of the catalogue.
-    Needs the temporary table `feeds`.
+    Columns of `rejected_days`, another one: feed, day (NULL where nothing tells it), loaded_on, n_rejected.
+    `labels` are those of the catalogue. Needs the temporary table `feeds`.
     """
     for tables in (_TABLE, column_kinds.TABLE, column_statistics.TABLE):
         connection.execute(tables)
@@ -229,25 +220,22 @@ def update(
     connection.execute("create or replace temp table holidays as from described")
     connection.unregister("described")
     connection.execute(_SUMS)
-    _look_at_lost_rows(connection, feeds)
+    _look_at_rejected_rows(connection, feeds)
 
 
-def _look_at_lost_rows(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
-    """Put the rows that were rejected or are dated ahead, by day, into the temporary table `lost_days`."""
+def _look_at_rejected_rows(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
+    """Put the rows that were rejected, by day, into the temporary table `rejected_days`."""
     connection.execute(
-        "create or replace temp table lost_days"
-        " (feed varchar, day date, loaded_on date, n_rejected bigint, n_ahead bigint)"
+        "create or replace temp table rejected_days (feed varchar, day date, loaded_on date, n_rejected bigint)"
     )
-    wanted = {_AHEAD: "select distinct feed from gate.feed_days where n_ahead > 0"}
-    if has_table(connection, "raw", "_set_aside"):
-        wanted[_REJECTED] = "select distinct feed from raw._set_aside where source_line is not null"
-    for lost, chosen in wanted.items():
-        for (name,) in connection.execute(chosen).fetchall():
-            feed = feeds.get(name)
-            if feed is not None and has_table(connection, "raw", name):
-                time = identifier(feed.time_column) if feed.time_column else "null::date"
-                query = _LOST.format(feed=identifier(name), time=time, lost=lost)
-                connection.execute(query, {"feed": name})
+    if not has_table(connection, "raw", "_set_aside"):
+        return
+    chosen = "select distinct feed from raw._set_aside where source_line is not null"
+    for (name,) in connection.execute(chosen).fetchall():
+        feed = feeds.get(name)
+        if feed is not None and has_table(connection, "raw", name):
+            time = identifier(feed.time_column) if feed.time_column else "null::date"
+            connection.execute(_REJECTED.format(feed=identifier(name), time=time), {"feed": name})
 
 
 def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collection[str]) -> None:

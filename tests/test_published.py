@@ -96,15 +96,15 @@ def test_the_newest_period_is_marked_and_a_target_is_compared_at_its_own_frequen
 
 
 def test_the_reason_of_a_hold_names_the_checks_that_hold_and_no_warning(warehouse: Warehouse) -> None:
-    few = kpi("few", min_n_obs=2_000_000, segments=())
-    warehouse.add(few, {"2026-01": cells(-5), "2026-02": cells(5)})
+    parts = kpi("parts", gate={"parts_add_up": {"flag": 0, "hold": "never"}})
+    warehouse.add(parts, {"2026-01": cells(-5, SE=-4), "2026-02": cells(5, SE=4)})
     verdicts = warehouse.judge(*SPAN)
-    assert {one.check for one in verdicts["few", "2026-01"].failing} >= {"bounds", "few_observations"}
-    (held,) = [one for one in warehouse.publish(*SPAN).held if one.kpi_id == "few"]
-    reasons = dict(warehouse.published("select time_period, reason from kpi.verdicts where kpi_id = 'few'"))
-    assert held.reason == reasons["2026-01"] and held.reason.startswith("bounds: 1 values outside")
-    assert "few_observations" not in held.reason
-    assert reasons["2026-02"].startswith("few_observations: ")
+    assert {one.check for one in verdicts["parts", "2026-01"].failing} >= {"bounds", "parts_add_up"}
+    (held,) = [one for one in warehouse.publish(*SPAN).held if one.kpi_id == "parts"]
+    reasons = dict(warehouse.published("select time_period, reason from kpi.verdicts where kpi_id = 'parts'"))
+    assert held.reason == reasons["2026-01"] and held.reason.startswith("bounds: 2 values outside")
+    assert "parts_add_up" not in held.reason
+    assert reasons["2026-02"].startswith("parts_add_up: ")
     unknown = CheckResult("rows_unique", "warning", "not_evaluated", None, None, "could not be evaluated")
     assert verdict.reason([unknown]) == "rows_unique: could not be evaluated" and unknown.holds
 

@@ -19,7 +19,8 @@ class Lived:
     """A company, or a part of one whose feeds end on the same day.
 
     `first_run` is the newest month of the first run of the lived months, `last` that of the last one. `kpis` are those
-    that are judged, all where it is empty. `expected` has for a KPI of ours the name that `expected.csv` gives it.
+    that are judged, all where it is empty. `new_levels` are months in which owners release what is held as a new level.
+    `expected` has for a KPI of ours the name that `expected.csv` gives it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Lived:
     first_run: str
     last: str
     kpis: tuple[str, ...] = ()
+    new_levels: tuple[str, ...] = ()
     expected: Mapping[str, str] = field(default_factory=dict)
 
     def expected_values(self) -> dict[tuple[str, str, str, str], float]:
@@ -65,6 +67,7 @@ COMPANIES = (
         ),
         first_run="2016-06",
         last="2017-06",
+        new_levels=("2016-07", "2016-08"),  # it widened its range in July 2016
         expected={
             "net_revenue": "net_revenue_after_returns",
             "average_order_value": "average_order_value",

@@ -1,14 +1,15 @@
 """True events in the sample company: what the gate holds for them, and how many decisions settle it.
 
-Each company lives from one published year's October on. In November something happens that is right, though it is
-news: its owner looks at the incidents that are held beyond those of a company in which nothing happens, and releases
-each, as a new level where it stays. December is judged too: what was released once should not be asked again.
+The company's history until October was published in a first run. In November something happens that is right, though it
+is news: somebody looks at the incidents that hold more than where nothing happens, and releases each, as a new level
+where it stays. December is judged, too: what was released as a new level should not be asked again.
 `python -m benchmarks.reality.events --event price_rise` tries some only, and prints.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import shutil
 import tempfile
@@ -31,9 +32,10 @@ from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
 from data_quality.incidents import Incident
 from data_quality.verdict import Key
 from data_quality.waiting import open_incidents
-from metrics.company import Company
+from metrics.company import PROJECT, Company
 from metrics.periods import Period, parse
 
+RESULTS = PROJECT / "benchmarks" / "results" / "events.json"
 MONTH = parse("2025-11")
 _FIRST = MONTH.start
 _ON = _FIRST + timedelta(days=9)
@@ -312,14 +314,16 @@ def show(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Try the events that the arguments ask for, and print."""
+    """Try the events that the arguments ask for, print, and write the results when that is all of them."""
     parser = argparse.ArgumentParser(description="True events in the sample company, and the decisions they take.")
     parser.add_argument("--event", action="append", choices=sorted(EVENTS), metavar="EVENT")
     given = parser.parse_args()
     logging.disable(logging.INFO)
     with tempfile.TemporaryDirectory() as folder:
         rows = tried([EVENTS[name] for name in given.event or EVENTS], Path(folder))
-    show(Console(width=140), rows)
+    show(Console(width=120), rows)
+    if not given.event:
+        RESULTS.write_text(json.dumps({"events": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

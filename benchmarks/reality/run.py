@@ -44,7 +44,7 @@ RUN_ON_DAY_AFTER = 12
 
 @dataclass
 class Tally:
-    """What the gate said in one or several runs: how many verdicts, which failing checks held and flagged how many, and
+    """What the gate said in one or several runs: how many verdicts, which checks held and flagged how many of them, and
     how many by themselves: no other check held, or flagged, them.
     """
 
@@ -65,7 +65,7 @@ class Tally:
             checks = [result.check for result in verdict.failing]
             if verdict.verdict == "hold":
                 self.held += 1
-                self.held_by.update(checks)
+                self.held_by.update(result.check for result in verdict.holding)
                 if len(verdict.holding) == 1:
                     self.held_alone_by[verdict.holding[0].check] += 1
             elif verdict.verdict == "publish_flagged":
@@ -123,8 +123,8 @@ def started(company: Lived, folder: Path) -> tuple[Tally, dict[str, int]]:
     """A first run over the whole history: what the gate said, and how many of the expected values were published."""
     last = parse(company.last)
     with moment(company, folder, last) as project:
-        tally = Tally().add(published_run(project, last))
-        tally.incidents = len(open_incidents(project.company, project.catalog))
+        tally = Tally().add(_of_files(company, published_run(project, last)))
+        tally.incidents = len(_of_periods(company, open_incidents(project.company, project.catalog)))
         return tally, compared(company, project.catalog)
 
 
@@ -138,16 +138,29 @@ def lived(company: Lived, folder: Path) -> tuple[Tally, int]:
     while month.code < last.code:
         month, months = month.next(), months + 1
         with moment(company, folder, month) as project:
-            tally.add(published_run(project, month))
-            found = open_incidents(project.company, project.catalog)
+            tally.add(_of_files(company, published_run(project, month)))
+            found = _of_periods(company, open_incidents(project.company, project.catalog))
             new = [one for one in found if not known & {failure.key for failure in one.held or one.failures}]
             known |= {failure.key for one in found for failure in one.failures}
             tally.incidents += len(new)
-            tally.decisions += sum(released(project, one) for one in found if one.is_held)
+            tally.decisions += sum(
+                released(project, one, as_new_level=month.code in company.new_levels) for one in found if one.is_held
+            )
             logging.getLogger(__name__).warning(
                 "%s %s: %s", company.name, month.code, [(one.incident_id, one.title, len(one.held)) for one in new]
             )
     return tally, months
+
+
+def _of_files(company: Lived, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts on periods that the files cover: what ends after them is held, and rightly."""
+    return [verdict for verdict in verdicts if verdict.period_end <= parse(company.last).end]
+
+
+def _of_periods(company: Lived, found: Sequence[Incident]) -> list[Incident]:
+    """The incidents of such periods."""
+    last = parse(company.last).end
+    return [one for one in found if any(failure.period.end <= last for failure in one.held or one.failures)]
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -86,7 +87,7 @@ def figures(
     company: Company,
     catalog: Catalog,
     planned: Sequence[Planned],
-    in_baseline: Sequence[bool],
+    started: Sequence[date],
     loaded: Loaded,
     ledger: Ledger | None,
 ) -> pd.DataFrame:
@@ -94,16 +95,18 @@ def figures(
 
     Columns: key_no, and for each check c: c (its figure), c__applies, c__detail, c__feed, and for each level its limit
     c__flag and c__hold, NaN where there is none. A check that is off doesn't apply.
-    `in_baseline` says which keys are the history that the company started with; `ledger` is None where there is none
-    yet.
+    `started` says of each key since when its series is judged; `ledger` is None where there is none yet.
     """
+    in_baseline = [
+        catalog.closes_on(item.kpi, item.period) < first for item, first in zip(planned, started, strict=True)
+    ]
     limits_of_keys: dict[tuple[str, Level], Numbers] = {}
     for check in CHECKS:
         by_key = [limits(item.kpi, check, in_baseline=old) for item, old in zip(planned, in_baseline, strict=True)]
         for level, of_level in zip(LEVELS, np.array(by_key, dtype=float).reshape(-1, 2).T, strict=True):
             limits_of_keys[check.name, level] = of_level
     read = spans(planned, in_baseline, published_keys(ledger) if ledger else ())
-    _describe(connection, company, planned, read, limits_of_keys, loaded.unreadable, catalog.identities)
+    _describe(connection, company, planned, started, read, limits_of_keys, loaded.unreadable, catalog.identities)
     history.load(connection, ledger, loaded.candidates)
     _look_at_feeds(connection, company, catalog)
     frame = pd.DataFrame({"key_no": range(len(planned))})
@@ -154,7 +157,7 @@ def _tell_failing(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, ch
 
 def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company, catalog: Catalog) -> None:
     """Statistics that can't be made are missing to the figures that need them, which then have no value."""
-    for table in ("feed_sums", "lost_days", "column_blocks", "key_days"):
+    for table in ("feed_sums", "rejected_days", "column_blocks", "key_days"):
         connection.execute(f"drop table if exists temp.{table}")
     try:
         feed_statistics.update(connection, company.feeds, catalog.labels, company.calendar)
@@ -188,6 +191,7 @@ def _describe(
     connection: duckdb.DuckDBPyConnection,
     company: Company,
     planned: Sequence[Planned],
+    started: Sequence[date],
     read: list[dict[str, Any]],
     limits_of_keys: Limits,
     unreadable: dict[str, str],
@@ -204,8 +208,9 @@ def _describe(
             "period_end": item.period.end,
             "reaches_to": item.kpi.reaches_to(item.period),
             "is_over": item.is_over,
+            "started_on": first,
         }
-        for number, item in enumerate(planned)
+        for number, (item, first) in enumerate(zip(planned, started, strict=True))
     ]
     kpis = {item.kpi.kpi_id: item for item in planned}
     rules = [
@@ -221,7 +226,6 @@ def _describe(
             "null_rule": _null_rule(item.kpi),
             "lookback": item.kpi.lookback,
             "observable_from": item.kpi.observable_from,
-            "min_n_obs": item.kpi.min_n_obs,
             "protected": item.kpi.protected,
             "unreadable": unreadable.get(item.kpi.kpi_id),
         }
@@ -311,6 +315,7 @@ _PLANNED = pa.schema(
         ("period_end", _DAY),
         ("reaches_to", _DAY),
         ("is_over", pa.bool_()),
+        ("started_on", _DAY),
     ]
 )
 _SPANS = pa.schema([_PLANNED.field(name) for name in ("key_no", "kpi_id", "freq", "period_start", "period_end")])
@@ -327,7 +332,6 @@ _RULES = pa.schema(
         ("null_rule", _TEXT),
         ("lookback", _TEXT),
         ("observable_from", _DAY),
-        ("min_n_obs", pa.int64()),
         ("protected", pa.bool_()),
         ("unreadable", _TEXT),
     ]

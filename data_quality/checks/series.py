@@ -126,6 +126,20 @@ def chance_of_sum(values: Numbers, n_obs: Numbers) -> float:
     return float(np.abs(values[-2:]).sum()) / math.sqrt(both) if both > 0 and len(values) > 1 else 0.0
 
 
+def chance_of_mean(values: Numbers, n_obs: Numbers) -> float:
+    """By how much more than usual the last mean or quantile may differ from the one before, as it is of fewer
+    observations: of a quarter as many the values vary twice as much.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scarce = 1 / n_obs[1:] + 1 / n_obs[:-1]
+        varied = np.abs(np.diff(values)) / np.sqrt(scarce)
+    known = np.isfinite(varied[:-1])
+    if known.sum() < _FEWEST_CHANGES or not np.isfinite(scarce[-1]):
+        return 0.0
+    more = max(float(scarce[-1] - np.median(scarce[:-1][known])), 0.0)
+    return 1.4826 * float(np.median(varied[:-1][known])) * math.sqrt(more)
+
+
 def described(periods: Periods, values: Numbers) -> str:
     """The last value's changes, for a reader."""
     before = "the period before" if len(values) > 1 and periods.gaps[-1] == 1 else "the last one that counts"

@@ -16,7 +16,17 @@ import pandas as pd
 
 from data_quality.checks import in_time
 from data_quality.checks.check import Check
-from data_quality.checks.series import Flags, Numbers, Periods, chance, chance_of_stock, chance_of_sum, described, score
+from data_quality.checks.series import (
+    Flags,
+    Numbers,
+    Periods,
+    chance,
+    chance_of_mean,
+    chance_of_stock,
+    chance_of_sum,
+    described,
+    score,
+)
 
 _BEHIND = {
     "obs_value": "",
@@ -109,17 +119,17 @@ def _surprise_at(
     counting = np.flatnonzero(np.isfinite(known[:, column]))
     values = np.append(known[counting, column], now[at, column])
     places = np.append(counting, at)
-    taken = periods.at(places)
+    taken, n_obs = periods.at(places), np.append(known[counting, -1], now[at, -1])
     if name == "obs_value" and unit == "fraction":
         by_chance = chance(values, float(np.nan_to_num(now[at, -1])))
     else:  # whole numbers behind a value count something
         counts = unit in ("count", "persons") if name == "obs_value" else bool((values == np.floor(values)).all())
         if counts:
             by_chance = chance_of_stock(values) if kind == "stock" else chance(values, None)
-        elif kind == "flow":
-            by_chance = chance_of_sum(values, np.append(known[counting, -1], now[at, -1]))
+        elif kind == "flow" or name != "obs_value":
+            by_chance = chance_of_sum(values, n_obs)
         else:
-            by_chance = 0.0
+            by_chance = chance_of_mean(values, n_obs)
     found = score(taken, values, by_chance, vouched[places])
     if found is None:
         return None

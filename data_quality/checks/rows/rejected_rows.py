@@ -8,17 +8,19 @@ import pandas as pd
 from data_quality.checks.check import Check
 from data_quality.checks.feed_shares import PERIODS, largest
 
-# Rows of which no day is known may be of any period that had begun when they came; of a feed without days they are a
-# share of all its rows.
+# Rows of which no day is known may be of any period that had begun when they came, but those that the company started
+# with are how the feed is; of a feed without days they are a share of all its rows.
 _FIGURE = largest(
     f"""
 {PERIODS.format(figure="n_ahead")},
 rejected as (
     select p.key_no, p.period_start, k.feed, coalesce(sum(d.n_rejected), 0) as n_rejected
     from spans p
-    join kpi_feeds k using (kpi_id)
-    left join lost_days d on d.feed = k.feed
-        and coalesce(d.day between p.period_start and p.period_end, d.loaded_on >= p.period_start)
+    join planned j using (key_no)
+    join kpi_feeds k on k.kpi_id = p.kpi_id
+    left join rejected_days d on d.feed = k.feed and coalesce(
+        d.day between p.period_start and p.period_end, d.loaded_on >= j.period_start and d.loaded_on > j.started_on
+    )
     group by all
 ),
 wholes as (select feed, sum(n_rows) as n_in_all from gate.feed_days group by feed),
