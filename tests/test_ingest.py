@@ -103,6 +103,16 @@ def test_a_faulty_correction_leaves_the_earlier_version_and_says_so(company: Ing
     assert company.sql(FILES) == [("orders/1.csv", 1, Decimal(5))] and company.sql("FROM raw._set_aside") == []
 
 
+def test_a_link_is_what_it_leads_to(company: IngestCompany, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "exported.csv"
+    elsewhere.write_text(DAY1)
+    company.write("orders/1.csv", DAY2)
+    (company.source / "orders" / "2.csv").symlink_to(elsewhere)
+    assert company.run()["orders"].rows_total == 4
+    elsewhere.unlink()
+    assert "can't be listed" in str(company.run()["orders"].outstanding)
+
+
 def test_a_stray_file_may_have_rows_only_of_days_that_were_not_complete_before_it_came(company: IngestCompany) -> None:
     def doubted() -> object:
         company.run()

@@ -194,7 +194,12 @@ def _more_orders(files: Files, share: float, days: Span, **changed: str) -> None
         def more(rows: pd.DataFrame) -> pd.DataFrame:
             copies = rows[rows["order_id"].isin(chosen)]
             keys = [name for name in ("order_id", "order_line_id") if name in rows]
-            return pd.concat([rows, copies.assign(**{name: "N" + copies[name] for name in keys})])
+            copies = copies.assign(**{name: "N" + copies[name] for name in keys})
+            if "net_amount" in rows:  # nobody buys quite the same
+                copies = scaled(copies, "net_amount", pd.Series(files.rng.uniform(0.8, 1.2, len(copies)), copies.index))
+            else:
+                copies = copies.assign(delivered_at=copies["delivered_at"].str.replace(r":\d\d$", ":59", regex=True))
+            return pd.concat([rows, copies])
 
         files.edit(feed, more, _since(files, days.first))
 

@@ -82,7 +82,8 @@ def _matching(filesystem: Any, pattern: str, feed: Feed) -> list[SourceFile]:
         pattern, suffixes = pattern.rstrip("/") + "/*", _SUFFIXES[feed.format]
     below = str(source_dir()) + "/"
     files = []
-    for location, info in filesystem.glob(_in_any_case(pattern), detail=True).items():
+    for location, found in filesystem.glob(_in_any_case(pattern), detail=True).items():
+        info = filesystem.info(location) if found.get("islink") else found  # of what a link leads to
         if not _is_delivery(location, info):
             continue
         if suffixes and not location.lower().endswith(suffixes):
