@@ -166,6 +166,16 @@ def test_totals_that_are_missing_repeated_or_null_hold(warehouse: Warehouse) -> 
     assert failing(verdicts["null", month]) == {"missing_results"}
 
 
+@pytest.mark.parametrize(("n_women", "n_men", "checks"), [(0, 4, set()), (3, 0, set()), (3, 4, {"missing_results"})])
+def test_what_compares_persons_may_have_no_value_where_there_are_none_of_some(
+    warehouse: Warehouse, n_women: int, n_men: int, checks: set[str]
+) -> None:
+    total = {"segment": "_T", "member": "_T", "n_obs": 7, "n_persons_numerator": n_women, "n_persons_denominator": n_men}
+    derived = {"kind": "ratio", "metric_type": "derived", "additive_segments": False}
+    warehouse.add(kpi("pay_gap", **derived), {"2026-02": [total]})
+    assert failing(warehouse.judge("2026-02-28", "2026-02-28")["pay_gap", "2026-02"]) == checks
+
+
 def test_a_ratio_member_may_lack_a_value_only_where_there_is_nothing_to_divide_by(warehouse: Warehouse) -> None:
     total = {"segment": "_T", "member": "_T", "obs_value": 0.5, "numerator": 1.0, "denominator": 2.0}
     nothing = {"segment": "country", "member": "SE", "denominator": 0.0}

@@ -14,6 +14,7 @@ select
         c.kpi_id is not null and c.obs_value is null and not case r.null_rule
             when 'no denominator' then coalesce(c.denominator, 0) = 0
             when 'no rows or member' then c.segment <> '_T' or coalesce(c.n_obs, 0) = 0
+                or coalesce(c.n_persons_numerator = 0 or c.n_persons_denominator = 0, false)  -- no women, or no men
             when 'no rows' then coalesce(c.n_obs, 0) = 0
             else false
         end
