@@ -170,9 +170,9 @@ def test_totals_that_are_missing_repeated_or_null_hold(warehouse: Warehouse) -> 
 def test_what_compares_persons_may_have_no_value_where_there_are_none_of_some(
     warehouse: Warehouse, n_women: int, n_men: int, checks: set[str]
 ) -> None:
-    total = {"segment": "_T", "member": "_T", "n_obs": 7, "n_persons_numerator": n_women, "n_persons_denominator": n_men}
-    derived = {"kind": "ratio", "metric_type": "derived", "additive_segments": False}
-    warehouse.add(kpi("pay_gap", **derived), {"2026-02": [total]})
+    persons = {"n_persons_numerator": n_women, "n_persons_denominator": n_men}
+    gap = kpi("pay_gap", kind="ratio", metric_type="simple", additive_segments=False)
+    warehouse.add(gap, {"2026-02": [{"segment": "_T", "member": "_T", "n_obs": 7, **persons}]})
     assert failing(warehouse.judge("2026-02-28", "2026-02-28")["pay_gap", "2026-02"]) == checks
 
 
