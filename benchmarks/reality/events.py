@@ -141,12 +141,14 @@ def large_order(files: Files) -> None:
     lines = pd.concat([files.read("order_lines", path) for path in files.with_days("order_lines", files.earlier(1))])
     usual = float(lines.loc[(lines["line_type"] == "sale") & (lines["currency"] == "SEK"), "net_amount"].sum())
 
+    noon, keys = f"{_ON} 12:00:00", {"order_id": "BIG1", "order_line_id": "BIG1-1"}
+
     def ordered(rows: pd.DataFrame) -> pd.DataFrame:
-        return pd.concat([rows, rows.head(1).assign(order_id="BIG1")])
+        return pd.concat([rows, rows.head(1).assign(order_id="BIG1", ordered_at=noon)])
 
     def booked(rows: pd.DataFrame) -> pd.DataFrame:
         line = rows[(rows["line_type"] == "sale") & (rows["currency"] == "SEK")].head(1)
-        return pd.concat([rows, line.assign(order_id="BIG1", order_line_id="BIG1-1", net_amount=2 * usual)])
+        return pd.concat([rows, line.assign(net_amount=2 * usual, booked_at=noon, **keys)])
 
     files.edit("orders", ordered, Span(_ON, _ON))
     files.edit("order_lines", booked, Span(_ON, _ON))

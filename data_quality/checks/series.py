@@ -29,6 +29,9 @@ _CALM = np.log(1.05) / 5
 # What never was nought and now is counts as that part of the value before it: then nought is as surprising after a
 # Poisson count of ten or twenty as its probability is.
 _NOUGHT = 20
+# What came three times may come again: no scale is less than a fifth of the third greatest deviation. What was wrong
+# once, and so changed twice, excuses nothing.
+_CAME, _THIRD = 5, 3
 _MOST = 1e6
 _USUAL = 3.5  # standard deviations within which a value is as expected
 
@@ -165,7 +168,7 @@ def _seasonal(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> Sur
     errors = calm[width:] - levels[:-1]
     # The season took some of the noise that it was computed from, and brings some to what it is held against.
     years = len(earlier) / a_year
-    scale = 1.4826 * float(np.median(np.abs(errors - np.median(errors)))) * math.sqrt((years + 1) / (years - 1))
+    scale = _scale(errors) * math.sqrt((years + 1) / (years - 1))
     expected = [levels[-1] + drift * (periods.gaps[-1] - 1), *calm[-width:][vouched[:-1][-width:]]]
     return _nearest(float(y[-1]), [season[-1] + one for one in expected], max(scale, floor))
 
@@ -202,7 +205,7 @@ def _by_changes(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> S
     earlier = (np.diff(y) / across)[:-1]
     if len(earlier) < _FEWEST_CHANGES:
         return None
-    usual = _spread(earlier) or 1.2533 * float(np.mean(np.abs(earlier)))
+    usual = _scale(earlier) or 1.2533 * float(np.mean(np.abs(earlier)))
     found = []
     for at in {len(y) - 2, *([calm[-1]] if vouched[-2] and len(calm := np.flatnonzero(~vouched[:-1])) else [])}:
         over = math.sqrt(float(periods.number[-1] - periods.number[at]))
@@ -213,7 +216,7 @@ def _by_changes(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> S
         on_year = y - y[year_ago]
         earlier_year = on_year[:-1][year_ago[:-1] >= 0]
         centre = float(np.median(earlier_year)) if len(earlier_year) else 0.0
-        scale = _spread(earlier_year) if len(earlier_year) >= _FEWEST_CHANGES else usual
+        scale = _scale(earlier_year) if len(earlier_year) >= _FEWEST_CHANGES else usual
         expected = [y[year_ago[-1]], y[year_ago[-1]] + centre]
         found.append(_nearest(float(y[-1]), expected, max(scale, floor)))
     return min(found, key=lambda one: one.figure)
@@ -225,8 +228,17 @@ def _nearest(value: float, expected: Sequence[float], scale: float) -> Surprise:
     return Surprise(figure, min(expected) - _USUAL * scale, max(expected) + _USUAL * scale)
 
 
-def _spread(changes: Numbers) -> float:
-    return 1.4826 * float(np.median(np.abs(changes - np.median(changes))))
+def _scale(deviations: Numbers) -> float:
+    """The standard deviation of most of them, or as much as makes the third greatest usual."""
+    return float(scales(np.abs(deviations - np.median(deviations))))
+
+
+def scales(deviations: Numbers) -> Numbers:
+    """The scale of the absolute deviations in each column."""
+    ordered = np.sort(deviations, axis=0)
+    third = ordered[-_THIRD] if len(ordered) >= _THIRD else 0.0
+    scale: Numbers = np.maximum(1.4826 * np.median(deviations, axis=0), third / _CAME)
+    return scale
 
 
 def _relative(deviation: float, scale: float) -> float:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from data_quality.checks import in_time
 from data_quality.checks.check import Check
-from data_quality.checks.series import LEVEL_OF, Flags, Numbers, Periods
+from data_quality.checks.series import LEVEL_OF, Flags, Numbers, Periods, scales
 
 # No scale is less: a shift by less than 5 % of all is never more than 5 of them, as small members come and go.
 _CALM = 0.05 / 5
@@ -122,7 +122,7 @@ def _scores(periods: Periods, earlier: Numbers, now: Numbers, count: float, vouc
     late = earlier[-_MEMORY:]
     levels = np.median(np.lib.stride_tricks.sliding_window_view(late, width, axis=0), axis=-1)
     errors = late[width:] - levels[:-1]
-    spread = 1.4826 * np.median(np.abs(errors), axis=0)
+    spread = scales(np.abs(errors))
     n = max(count, 1.0)
     rate = np.clip(levels[-1], min(1 / n, 0.5), 1 - min(1 / n, 0.5))
     by_chance = np.sqrt(rate * (1 - rate) / n)
