@@ -129,8 +129,8 @@ class Definition(Strict):
     min_n_obs: int | None = Field(
         default=None,
         ge=0,
-        description="The least number of observations of a value whose `obs_status` isn't U, of low reliability. Without"
-        " it 30 for ratios and quantiles, 0 for others.",
+        description="The least number of observations of a value whose `obs_status` isn't U, of low reliability."
+        " Without it 30 for ratios and quantiles, 0 for others.",
     )
     gate: GateSettings = Field(default_factory=dict, description="Checks that differ from their defaults, by name.")
     standard: str = Field(description="The standard or source that the definition follows.")
