@@ -129,8 +129,11 @@ def started(company: Lived, folder: Path) -> tuple[Tally, dict[str, int]]:
 
 
 def lived(company: Lived, folder: Path) -> tuple[Tally, int]:
-    """A first run, and then a run a month: what the gate said in the monthly ones, and how many there were."""
-    month, last = parse(company.first_run), parse(company.last)
+    """A first run, and then a run a month: what the gate said in the monthly ones, and how many there were.
+
+    The last month of the files isn't lived: a month is judged some days later, of which the files have nothing.
+    """
+    month, last = parse(company.first_run), parse(company.last).shift(-1)
     with moment(company, folder, month) as project:
         published_run(project, month)
         known = {failure.key for one in open_incidents(project.company, project.catalog) for failure in one.failures}
