@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned
+from metrics.catalog import Catalog
 
 
-def started_on(planned: Sequence[Planned], ledger: Ledger | None, today: date) -> list[date]:
-    """Of each planned key the day on which its series was judged first; what had closed before is of the baseline.
+def find(planned: Sequence[Planned], catalog: Catalog, ledger: Ledger | None, today: date) -> list[bool]:
+    """Of each planned key whether it is of the baseline: its period had closed when its series was judged first.
 
     A series is a KPI at a frequency by a version of its definition; one that was never judged or released starts today.
     """
@@ -24,8 +25,11 @@ def started_on(planned: Sequence[Planned], ledger: Ledger | None, today: date) -
     found = []
     for item in planned:
         kpi, freq = item.kpi, item.period.freq
-        first_release = released.get((kpi.kpi_id, freq, kpi.definition_version), today)
-        found.append(min(first_release, judged.get((kpi.kpi_id, freq, kpi.definition_hash), today)))
+        started = min(
+            released.get((kpi.kpi_id, freq, kpi.definition_version), today),
+            judged.get((kpi.kpi_id, freq, kpi.definition_hash), today),
+        )
+        found.append(catalog.closes_on(kpi, item.period) < started)
     return found
 
 

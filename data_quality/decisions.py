@@ -284,7 +284,13 @@ def _decidable(
     if decision == "acknowledge":
         if held or not failing:
             raise NyckeltalError(f"{name} {'is held: it is released or rejected' if held else 'is not flagged'}")
-        return _On(Held(*key, "", failing, candidate_hash), recorded=next(reversed(unreleased), None))
+        same = (
+            row["decision_id"]
+            for row in ledger.decisions()
+            if row["decision_id"] in unreleased
+            and (row["candidate_hash"], set(row["checks"])) == (candidate_hash, set(failing))
+        )
+        return _On(Held(*key, "", failing, candidate_hash), recorded=next(same, None))
     if standing and standing["decision_id"] in unreleased and (held is None or decision == "reject"):
         return _On(Held(*key, "", tuple(standing["checks"]), candidate_hash), recorded=standing["decision_id"])
     if held is None:

@@ -123,8 +123,8 @@ def _findings(
     keys = {one.key for one in incident.failures}
     planned = [item for item in plan(catalog, incident.since, incident.until, keys) if item.key in keys]
     ledger = Ledger.find(deployment.ledger_path())
-    started = baseline.started_on(planned, ledger, clock.today(company.time_zone))
-    frame = checks.figures(connection, company, catalog, planned, started, loaded, ledger)
+    in_baseline = baseline.find(planned, catalog, ledger, clock.today(company.time_zone))
+    frame = checks.figures(connection, company, catalog, planned, in_baseline, loaded, ledger)
     row_of = {item.key: number for number, item in enumerate(planned)}
     found: dict[Key, list[tuple[str, str]]] = {}
     for one in incident.failures:

@@ -30,6 +30,8 @@ create table if not exists gate.feed_days (
     content varchar
 );
 alter table gate.feed_days add column if not exists n_alike bigint;
+drop table if exists gate.feed_states;
+drop table if exists gate.column_states;
 comment on table gate.feed_days is
 'Each feed''s rows by day, those that equal another row, or do in all but ids (n_alike), those dated after their
 delivery, and a hash of what is not a time or a key: equal for days that say the same';
@@ -111,11 +113,13 @@ wanting as (
 ),
 -- Days without rows in one run are judged together; `n_missed` of it have rows as a rule. Rows that come several
 -- `at_a_time`, as the lines of an order do, vary by so many times what single ones do (the median of their squared
--- deviation over what was expected, which is 0.455 of single ones).
+-- deviation over what was expected, which is 0.455 of single ones); but days vary for other reasons, too.
 runs as (
     select *, sum(wanted) over run as wanted_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run,
         if(n_rows = 0, count(*) filter (wanted > 0) over run, 0) as n_missed,
-        greatest(coalesce(median(pow(n_rows - wanted, 2) / nullif(wanted, 0)) over a_year / 0.455, 1), 1) as at_a_time
+        least(
+            greatest(coalesce(median(pow(n_rows - wanted, 2) / nullif(wanted, 0)) over a_year / 0.455, 1), 1), 20
+        ) as at_a_time
     from wanting
     window
         run as (partition by feed, rows_so_far, n_rows = 0),
@@ -131,12 +135,13 @@ closings as (
     group by h.day, h.name, r.feed
     having count(*) = 7 or h.day > (select max(day) - 7 from runs)
 ),
--- So are those that had none in the same week of the year before, and no fewer: who closes in July does so again.
+-- So are three or more that had none in the same weeks of the year before, and no fewer: who closes in July does again.
 yearly as (
     select distinct r.feed, r.day
     from runs r
-    join runs y on y.feed = r.feed and y.day between r.day - 371 and r.day - 359 and y.n_missed >= r.n_missed
-    where r.n_missed > 0 and y.wanted > 0
+    join runs y on y.feed = r.feed and y.day between r.day - 371 and r.day - 357 and y.n_missed >= r.n_missed
+    where r.n_missed >= 3 and y.wanted > 0
+        and not exists (from holidays h where h.day between y.day - 3 and y.day + 3)
 ),
 judged as (
     select r.*, n_rows = 0 and (y.day is not null or exists (
@@ -176,10 +181,10 @@ with dated as (
 ),
 first as (select _source_file, arg_min(day, _source_line) as day from dated group by all),
 rejected as (
-    select source_file as _source_file, source_line as _source_line, loaded_at::date as loaded_on
+    select source_file as _source_file, source_line as _source_line, loaded_at
     from raw._set_aside where feed = $feed and source_line is not null
 )
-select $feed, coalesce(dated.day, first.day), loaded_on, count(*)
+select $feed, coalesce(dated.day, first.day), loaded_at, count(*)
 from rejected
 asof left join dated using (_source_file, _source_line)
 left join first using (_source_file)
@@ -203,7 +208,7 @@ def update(
     before had as many), n_repeated (on days that say the same as one of the two weeks before, where that weekday
     seldom does).
 
-    Columns of `rejected_days`, another one: feed, day (NULL where nothing tells it), loaded_on, n_rejected.
+    Columns of `rejected_days`, another one: feed, day (NULL where nothing tells it), loaded_at, n_rejected.
     `labels` are those of the catalogue. Needs the temporary table `feeds`.
     """
     for tables in (_TABLE, column_kinds.TABLE, column_statistics.TABLE):
@@ -226,7 +231,7 @@ def update(
 def _look_at_rejected_rows(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
     """Put the rows that were rejected, by day, into the temporary table `rejected_days`."""
     connection.execute(
-        "create or replace temp table rejected_days (feed varchar, day date, loaded_on date, n_rejected bigint)"
+        "create or replace temp table rejected_days (feed varchar, day date, loaded_at timestamptz, n_rejected bigint)"
     )
     if not has_table(connection, "raw", "_set_aside"):
         return

@@ -49,8 +49,8 @@ def judge(
             return []
         loaded = candidates.load(connection, catalog)
         ledger = Ledger.find(deployment.ledger_path())
-        started = baseline.started_on(planned, ledger, clock.today(company.time_zone))
-        frame = checks.figures(connection, company, catalog, planned, started, loaded, ledger)
+        in_baseline = baseline.find(planned, catalog, ledger, clock.today(company.time_zone))
+        frame = checks.figures(connection, company, catalog, planned, in_baseline, loaded, ledger)
         outcomes = expectations.judge(frame, LIMITS)
         by_check = [_results(check, frame, outcomes, planned) for check in CHECKS]
         judged_at = clock.now()

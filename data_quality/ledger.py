@@ -340,7 +340,11 @@ class Ledger:
 
         `number` counts them in the order in which they were made.
         """
-        covered = [row for row in self._in_order() if row["sequence"] is not None]
+        covered = [
+            {**row, "checks": json.dumps([_present(name) for name in json.loads(row["checks"])])}
+            for row in self._in_order()
+            if row["sequence"] is not None
+        ]
         schema = pa.schema([*DECISIONS, ("release_id", _TEXT), ("sequence", _COUNT), ("number", _COUNT)])
         return pa.Table.from_pylist([{**row, "number": at} for at, row in enumerate(covered)], schema=schema)
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from data_quality import incidents
 from data_quality.incidents import Failure, Incident
+from data_quality.ledger import FORMER_CHECKS
 from data_quality.verdict import CheckResult
 from metrics.catalog import Catalog
 
@@ -70,7 +71,11 @@ def failures(judged: Iterable[tuple[str, str, str, bool, str]], catalog: Catalog
 
 def failing(checks: str) -> list[CheckResult]:
     """The failing ones of the check results in a verdict's JSON text."""
-    return [CheckResult(**one) for one in json.loads(checks) if one["outcome"] in ("fail", "not_evaluated")]
+    return [
+        CheckResult(**{**result, "check": FORMER_CHECKS.get(result["check"], result["check"])})
+        for result in json.loads(checks)
+        if result["outcome"] in ("fail", "not_evaluated")
+    ]
 
 
 def _settled_row(
@@ -90,8 +95,7 @@ def _settled_row(
         incidents.failure(
             catalog,
             (one["kpi_id"], one["freq"], one["time_period"]),
-            judged.get((one["kpi_id"], one["freq"], one["time_period"]))
-            or [CheckResult(name, "critical", "fail", None, None, "") for name in json.loads(one["checks"])],
+            _decided_on(one, judged.get((one["kpi_id"], one["freq"], one["time_period"]), ())),
             held=held,
         )
         for one in made
@@ -102,6 +106,13 @@ def _settled_row(
     facts = {name: newest[name] for name in ("decided_by", "decided_at", "reason")}
     state = _SETTLED[newest["decision"]]
     return [_row(incidents.incident(were, catalog), state) | facts | {"incident_id": incident_id}]
+
+
+def _decided_on(decision: Mapping[str, Any], judged: Sequence[CheckResult]) -> list[CheckResult]:
+    """What failed of the checks that a decision is on: as judged last where it still does, else their names alone."""
+    by_name = {result.check: result for result in judged}
+    names = json.loads(decision["checks"])
+    return [by_name.get(name, CheckResult(name, "critical", "fail", None, None, "")) for name in names]
 
 
 def _row(incident: Incident, state: str) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from data_quality.checks.feed_shares import LOOKS_BACK
 # wrong in one week must not make the next one usual.
 NEAREST, FARTHEST = 35, 371
 FEWEST = 6
+# A block of less than this part of the rows that blocks have as a rule says nothing, neither of what is usual nor of
+# whether it is.
+THIN = 0.1
 # So many standard deviations of a share of so few rows are chance.
 BY_CHANCE = 2.0
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_quality import feed_statistics
-from data_quality.admission import published_keys
+from data_quality.admission import newest_decisions, published_keys
 from data_quality.candidates import Loaded
 from data_quality.checks import blocks, history
 from data_quality.checks.check import LEVELS, Check, Level
@@ -29,7 +30,9 @@ from data_quality.checks.series import Numbers
 from data_quality.checks.spans import spans
 from data_quality.ledger import Ledger
 from data_quality.plan import Planned
+from data_quality.verdict import Key
 from data_quality.warehouse import has_table
+from metrics import clock
 from metrics.catalog import Catalog, CatalogKpi, Join
 from metrics.company import Company
 from metrics.gate_settings import Limit
@@ -87,7 +90,7 @@ def figures(
     company: Company,
     catalog: Catalog,
     planned: Sequence[Planned],
-    started: Sequence[date],
+    in_baseline: Sequence[bool],
     loaded: Loaded,
     ledger: Ledger | None,
 ) -> pd.DataFrame:
@@ -95,17 +98,17 @@ def figures(
 
     Columns: key_no, and for each check c: c (its figure), c__applies, c__detail, c__feed, and for each level its limit
     c__flag and c__hold, NaN where there is none. A check that is off doesn't apply.
-    `started` says of each key since when its series is judged; `ledger` is None where there is none yet.
+    `in_baseline` says which keys are the history that the company started with; `ledger` is None where there is none
+    yet.
     """
-    in_baseline = [
-        catalog.closes_on(item.kpi, item.period) < first for item, first in zip(planned, started, strict=True)
-    ]
     limits_of_keys: dict[tuple[str, Level], Numbers] = {}
     for check in CHECKS:
         by_key = [limits(item.kpi, check, in_baseline=old) for item, old in zip(planned, in_baseline, strict=True)]
         for level, of_level in zip(LEVELS, np.array(by_key, dtype=float).reshape(-1, 2).T, strict=True):
             limits_of_keys[check.name, level] = of_level
-    read = spans(planned, in_baseline, published_keys(ledger) if ledger else ())
+    published = published_keys(ledger) if ledger else set()
+    read = spans(planned, in_baseline, published, _held(ledger, loaded) if ledger else set())
+    started = _started(ledger)
     _describe(connection, company, planned, started, read, limits_of_keys, loaded.unreadable, catalog.identities)
     history.load(connection, ledger, loaded.candidates)
     _look_at_feeds(connection, company, catalog)
@@ -118,6 +121,29 @@ def figures(
             columns |= _columns(connection, check, limits_of_keys, len(planned))
         frame = frame.join(pd.DataFrame(columns))
     return frame
+
+
+def _started(ledger: Ledger | None) -> datetime:
+    """When the company judged something first: now, where it hasn't yet."""
+    first = pc.min(ledger.verdicts.column("judged_at")).as_py() if ledger else None
+    return first or clock.now()
+
+
+def _held(ledger: Ledger, loaded: Loaded) -> set[Key]:
+    """The keys whose newest verdict holds them, or whose candidate was rejected; but for candidates that a person let
+    through.
+    """
+    names = ("kpi_id", "freq", "time_period")
+    newest = {
+        tuple(row[name] for name in names): row["verdict"]
+        for row in ledger.verdicts.sort_by("sequence").select([*names, "verdict"]).to_pylist()
+    }
+    held = {key for key, answer in newest.items() if answer == "hold"}
+    decisions = newest_decisions(ledger)
+    for key, candidate in loaded.candidates.items():
+        if made := decisions.get((*key, candidate.candidate_hash)):
+            (held.discard if made["decision"] == "release" else held.add)(key)
+    return held
 
 
 def _columns(
@@ -191,7 +217,7 @@ def _describe(
     connection: duckdb.DuckDBPyConnection,
     company: Company,
     planned: Sequence[Planned],
-    started: Sequence[date],
+    started: datetime,
     read: list[dict[str, Any]],
     limits_of_keys: Limits,
     unreadable: dict[str, str],
@@ -208,9 +234,9 @@ def _describe(
             "period_end": item.period.end,
             "reaches_to": item.kpi.reaches_to(item.period),
             "is_over": item.is_over,
-            "started_on": first,
+            "company_started": started,
         }
-        for number, (item, first) in enumerate(zip(planned, started, strict=True))
+        for number, item in enumerate(planned)
     ]
     kpis = {item.kpi.kpi_id: item for item in planned}
     rules = [
@@ -315,7 +341,7 @@ _PLANNED = pa.schema(
         ("period_end", _DAY),
         ("reaches_to", _DAY),
         ("is_over", pa.bool_()),
-        ("started_on", _DAY),
+        ("company_started", pa.timestamp("us", "UTC")),
     ]
 )
 _SPANS = pa.schema([_PLANNED.field(name) for name in ("key_no", "kpi_id", "freq", "period_start", "period_end")])

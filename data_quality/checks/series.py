@@ -29,8 +29,8 @@ _CALM = np.log(1.05) / 5
 # What never was nought and now is counts as that part of the value before it: then nought is as surprising after a
 # Poisson count of ten or twenty as its probability is.
 _NOUGHT = 20
-# What came three times may come again: no scale is less than a fifth of the third greatest deviation. What was wrong
-# once, and so changed twice, excuses nothing.
+# What came three times may come again: no scale is less than a fifth of the third greatest deviation, of which one
+# counts in as many periods as make a level. What was wrong once excuses nothing.
 _CAME, _THIRD = 5, 3
 _MOST = 1e6
 _USUAL = 3.5  # standard deviations within which a value is as expected
@@ -130,16 +130,15 @@ def chance_of_sum(values: Numbers, n_obs: Numbers) -> float:
 
 
 def chance_of_mean(values: Numbers, n_obs: Numbers) -> float:
-    """By how much more than usual the last mean or quantile may differ from the one before, as it is of fewer
-    observations: of a quarter as many the values vary twice as much.
+    """By how much more than usual the last mean or quantile may differ as it is of fewer observations: of a quarter as
+    many the values vary twice as much.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        scarce = 1 / n_obs[1:] + 1 / n_obs[:-1]
-        varied = np.abs(np.diff(values)) / np.sqrt(scarce)
+        varied = np.abs(np.diff(values)) / np.sqrt(1 / n_obs[1:] + 1 / n_obs[:-1])
     known = np.isfinite(varied[:-1])
-    if known.sum() < _FEWEST_CHANGES or not np.isfinite(scarce[-1]):
+    if known.sum() < _FEWEST_CHANGES or not n_obs[-1] > 0:
         return 0.0
-    more = max(float(scarce[-1] - np.median(scarce[:-1][known])), 0.0)
+    more = max(1 / float(n_obs[-1]) - 1 / float(np.median(n_obs[:-1][1:][known])), 0.0)
     return 1.4826 * float(np.median(varied[:-1][known])) * math.sqrt(more)
 
 
@@ -168,7 +167,7 @@ def _seasonal(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> Sur
     errors = calm[width:] - levels[:-1]
     # The season took some of the noise that it was computed from, and brings some to what it is held against.
     years = len(earlier) / a_year
-    scale = _scale(errors) * math.sqrt((years + 1) / (years - 1))
+    scale = _scale(errors, width) * math.sqrt((years + 1) / (years - 1))
     expected = [levels[-1] + drift * (periods.gaps[-1] - 1), *calm[-width:][vouched[:-1][-width:]]]
     return _nearest(float(y[-1]), [season[-1] + one for one in expected], max(scale, floor))
 
@@ -205,7 +204,10 @@ def _by_changes(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> S
     earlier = (np.diff(y) / across)[:-1]
     if len(earlier) < _FEWEST_CHANGES:
         return None
-    usual = _scale(earlier) or 1.2533 * float(np.mean(np.abs(earlier)))
+    width = LEVEL_OF[periods.freq]
+    usual = _scale(earlier, width)
+    if not np.median(np.abs(earlier - np.median(earlier))):
+        usual = max(usual, 1.2533 * float(np.mean(np.abs(earlier))))
     found = []
     for at in {len(y) - 2, *([calm[-1]] if vouched[-2] and len(calm := np.flatnonzero(~vouched[:-1])) else [])}:
         over = math.sqrt(float(periods.number[-1] - periods.number[at]))
@@ -216,7 +218,7 @@ def _by_changes(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> S
         on_year = y - y[year_ago]
         earlier_year = on_year[:-1][year_ago[:-1] >= 0]
         centre = float(np.median(earlier_year)) if len(earlier_year) else 0.0
-        scale = _scale(earlier_year) if len(earlier_year) >= _FEWEST_CHANGES else usual
+        scale = _scale(earlier_year, width) if len(earlier_year) >= _FEWEST_CHANGES else usual
         expected = [y[year_ago[-1]], y[year_ago[-1]] + centre]
         found.append(_nearest(float(y[-1]), expected, max(scale, floor)))
     return min(found, key=lambda one: one.figure)
@@ -228,15 +230,16 @@ def _nearest(value: float, expected: Sequence[float], scale: float) -> Surprise:
     return Surprise(figure, min(expected) - _USUAL * scale, max(expected) + _USUAL * scale)
 
 
-def _scale(deviations: Numbers) -> float:
+def _scale(deviations: Numbers, width: int) -> float:
     """The standard deviation of most of them, or as much as makes the third greatest usual."""
-    return float(scales(np.abs(deviations - np.median(deviations))))
+    return float(scales(np.abs(deviations - np.median(deviations)), width))
 
 
-def scales(deviations: Numbers) -> Numbers:
-    """The scale of the absolute deviations in each column."""
-    ordered = np.sort(deviations, axis=0)
-    third = ordered[-_THIRD] if len(ordered) >= _THIRD else 0.0
+def scales(deviations: Numbers, width: int) -> Numbers:
+    """The scale of the absolute deviations in each column; of `width` that follow on each other one is of an event."""
+    whole = deviations[len(deviations) % width :]
+    events = np.sort(whole.reshape(-1, width, *deviations.shape[1:]).max(axis=1), axis=0)
+    third = events[-_THIRD] if len(events) >= _THIRD else 0.0
     scale: Numbers = np.maximum(1.4826 * np.median(deviations, axis=0), third / _CAME)
     return scale
 

@@ -83,7 +83,9 @@ def _matching(filesystem: Any, pattern: str, feed: Feed) -> list[SourceFile]:
     below = str(source_dir()) + "/"
     files = []
     for location, found in filesystem.glob(_in_any_case(pattern), detail=True).items():
-        info = filesystem.info(location) if found.get("islink") else found  # of what a link leads to
+        info = found
+        if found.get("islink"):  # it is what it leads to; one that leads nowhere is a file that can't be read
+            info = filesystem.info(location) if filesystem.exists(location) else {**found, "type": "file"}
         if not _is_delivery(location, info):
             continue
         if suffixes and not location.lower().endswith(suffixes):

@@ -14,7 +14,8 @@ select
         c.kpi_id is not null and c.obs_value is null and not case r.null_rule
             when 'no denominator' then coalesce(c.denominator, 0) = 0
             when 'no rows or member' then c.segment <> '_T' or coalesce(c.n_obs, 0) = 0
-                or coalesce(c.n_persons_numerator = 0 or c.n_persons_denominator = 0, false)  -- no women, or no men
+                -- No women, or no men, as ever; where they were lost there was a value before.
+                or coalesce(c.n_persons_numerator = 0 or c.n_persons_denominator = 0, false) and h.kpi_id is null
             when 'no rows' then coalesce(c.n_obs, 0) = 0
             else false
         end
@@ -25,6 +26,8 @@ select
             filter (c.obs_value is null), '') end as detail
 from planned p
 join rules r using (kpi_id)
+left join (select distinct kpi_id, freq from history where segment = '_T' and obs_value is not null) h
+    on h.kpi_id = p.kpi_id and h.freq = p.freq
 left join candidate_rows c on c.kpi_id = p.kpi_id and c.freq = p.freq and c.time_period = p.time_period
 group by p.key_no
 """

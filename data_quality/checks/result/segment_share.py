@@ -122,7 +122,7 @@ def _scores(periods: Periods, earlier: Numbers, now: Numbers, count: float, vouc
     late = earlier[-_MEMORY:]
     levels = np.median(np.lib.stride_tricks.sliding_window_view(late, width, axis=0), axis=-1)
     errors = late[width:] - levels[:-1]
-    spread = scales(np.abs(errors))
+    spread = scales(np.abs(errors), width)
     n = max(count, 1.0)
     rate = np.clip(levels[-1], min(1 / n, 0.5), 1 - min(1 / n, 0.5))
     by_chance = np.sqrt(rate * (1 - rate) / n)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
-from data_quality.checks.blocks import BY_KEY, FARTHEST, FEWEST, NEAREST
+from data_quality.checks.blocks import BY_KEY, FARTHEST, FEWEST, NEAREST, THIN
 from data_quality.checks.chance import rows_by_chance
 from data_quality.checks.check import Check
 
 _FIGURE = f"""
-with shares as (
+with counted as (
     select feed, column_name, grain, block,
         sum(n_rows) as n_rows,
         coalesce(sum(n_rows) filter (class = 'null'), 0) / sum(n_rows) as share
@@ -21,11 +21,14 @@ with shares as (
     where kind <> 'lag'
     group by all
 ),
+shares as (
+    from counted qualify n_rows >= {THIN} * median(n_rows) over (partition by feed, column_name, grain)
+),
 judged as (
     select *, null as member, 'null' as weight,
         case
             when share * n_rows > {rows_by_chance("n_rows * greatest(usual, 1 / n_rows_before)")} then share - usual
-            when least * n_rows > {rows_by_chance("n_rows * share")} then least - share
+            when least < 1 and least * n_rows > {rows_by_chance("n_rows * share")} then least - share
             else 0
         end as figure,
         if(share > usual,

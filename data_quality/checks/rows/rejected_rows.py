@@ -12,14 +12,15 @@ from data_quality.checks.feed_shares import PERIODS, largest
 # with are how the feed is; of a feed without days they are a share of all its rows.
 _FIGURE = largest(
     f"""
-{PERIODS.format(figure="n_ahead")},
+{PERIODS.format(figure="n_duplicates")},
 rejected as (
     select p.key_no, p.period_start, k.feed, coalesce(sum(d.n_rejected), 0) as n_rejected
     from spans p
     join planned j using (key_no)
     join kpi_feeds k on k.kpi_id = p.kpi_id
     left join rejected_days d on d.feed = k.feed and coalesce(
-        d.day between p.period_start and p.period_end, d.loaded_on >= j.period_start and d.loaded_on > j.started_on
+        d.day between p.period_start and p.period_end,
+        d.loaded_at::date >= p.period_start and d.loaded_at > j.company_started
     )
     group by all
 ),

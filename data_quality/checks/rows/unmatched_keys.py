@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import duckdb
 import pandas as pd
 
-from data_quality.checks.blocks import FARTHEST, FEWEST, NEAREST
+from data_quality.checks.blocks import FARTHEST, FEWEST, NEAREST, THIN
 from data_quality.checks.chance import rows_by_chance
 from data_quality.checks.check import Check
 from data_quality.checks.feed_shares import LOOKS_BACK
@@ -53,7 +53,7 @@ group by day
 """
 
 _FIGURE = f"""
-with shares as (
+with counted as (
     select c.feed, c.column_name, c.other, c.other_column, g.grain, date_trunc(g.grain, c.day)::date as block,
         sum(c.n_rows) as n_rows, sum(c.n_unmatched) / sum(c.n_rows) as share
     from key_days c
@@ -62,6 +62,10 @@ with shares as (
     cross join (values ('week'), ('month')) as g(grain)
     where if(g.grain = 'week', date_trunc('week', c.day)::date + 6, last_day(c.day)) <= f.watermark
     group by all
+),
+shares as (
+    from counted
+    qualify n_rows >= {THIN} * median(n_rows) over (partition by feed, column_name, other, other_column, grain)
 ),
 judged as (
     select *,

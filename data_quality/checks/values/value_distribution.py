@@ -15,13 +15,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from data_quality.checks.blocks import BY_CHANCE, BY_KEY, FARTHEST, FEWEST, NEAREST
+from data_quality.checks.blocks import BY_CHANCE, BY_KEY, FARTHEST, FEWEST, NEAREST, THIN
 from data_quality.checks.check import Check
 from data_quality.checks.series import Numbers
-
-# A block of less than this part of the rows that blocks have as a rule says nothing, neither of what is usual nor of
-# whether it is.
-_THIN = 0.1
 
 # A missing time may yet come: of a lag, NULL is a class like others. What differs among the rows of one member of the
 # column that sizes depend on is lost among those of all: the whole, and each member by itself.
@@ -90,7 +86,7 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
     np.add.at(weights, (at, of), column.n_rows if weight == "n_rows" else column.total)
     n_rows, n_in_all = rows.sum(axis=1), np.zeros(len(days))
     n_in_all[at] = column.n_block
-    there = (weights.sum(axis=1) > 0) & (n_rows >= _THIN * np.median(n_rows))
+    there = (weights.sum(axis=1) > 0) & (n_rows >= THIN * np.median(n_rows))
     if not there.any():
         return
     days, rows, weights, n_rows, n_in_all = days[there], rows[there], weights[there], n_rows[there], n_in_all[there]
