@@ -3,7 +3,8 @@
 How they are grouped: two failing periods of the same or the next week (month, quarter, year) have one reason when a
 check finds fault with a feed that both KPIs read, when one KPI is computed from the other, or when they are computed
 from mostly the same feeds. What is still to come, and what was rejected, is another reason than a value. A longer
-period belongs to the incident of the shorter ones in it, and what is flagged to one that is held on its days.
+period belongs to the incident of the shorter ones in it, or next to it, and what is flagged to one that is held on its
+days.
 """
 
 from __future__ import annotations
@@ -162,6 +163,7 @@ def _grouped(failures: Sequence[Failure]) -> list[list[Failure]]:
         shorter = list(groups)
         for run in _runs([one for one in failures if one.period.freq == freq]):
             home = next((group for group in shorter if _overlap(group, run)), None)
+            home = home or next((group for group in shorter if _meet(group, run)), None)
             if home is None:
                 groups.append(run)
             else:
@@ -211,6 +213,17 @@ def _goes_on(earlier: Failure, later: Failure) -> bool:
 def _overlap(group: Sequence[Failure], run: Sequence[Failure]) -> bool:
     return any(
         one.days[0] <= other.days[1] and other.days[0] <= one.days[1] and _alike(one, other)
+        for one in group
+        for other in run
+    )
+
+
+def _meet(group: Sequence[Failure], run: Sequence[Failure]) -> bool:
+    """Whether they follow on each other and find fault with no feed: what began in July goes on in August's weeks."""
+    return any(
+        1 in (one.days[0] - other.days[1], other.days[0] - one.days[1])
+        and not one.faulty_feeds | other.faulty_feeds
+        and _alike(one, other)
         for one in group
         for other in run
     )

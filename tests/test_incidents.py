@@ -51,6 +51,17 @@ def test_weeks_month_and_quarter_of_a_fault_are_one_incident() -> None:
     assert one.title == "Revenue: it is far from where its past leads one to expect it"
 
 
+def test_a_level_that_begins_in_a_month_goes_on_in_the_weeks_after_it() -> None:
+    """AdventureWorks widened its range: judged in August, July was held, and the first week of August."""
+    assert len(found(failing(REVENUE, "2026-W32"), failing(REVENUE, "2026-07"))) == 2  # a week lies between
+    after = failing(REVENUE, "2027-W01")  # begins on 4 January, the year before ends on 3 January with its last week
+    assert len(found(failing(REVENUE, "2026-W53"), after)) == 1
+    month, week = failing(REVENUE, "2026-05"), failing(REVENUE, "2026-W23")  # ends on 31 May, begins on 1 June
+    assert len(found(month, week)) == 1
+    rows = failing(REVENUE, "2026-W23", "too_few_rows", "orders")
+    assert len(found(month, rows)) == 2
+
+
 def test_a_quarter_joins_one_incident_and_never_two() -> None:
     keys = [failing(REVENUE, code) for code in ("2026-W27", "2026-W36", "2026-Q3")]
     assert found(*keys) == [["revenue 2026-Q3", "revenue 2026-W27"], ["revenue 2026-W36"]]
