@@ -79,6 +79,8 @@ def test_half_a_warehouse_is_told_and_holds_up_no_reader(warehouse: Warehouse, p
         warehouse.judge(*SPAN)
     with pytest.raises(NyckeltalError, match=told), ingest_warehouse() as connection:
         connection.execute("checkpoint")
+        for (table,) in connection.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall():
+            connection.execute(f"from {table}").fetchall()
     assert warehouse.published("from kpi.vintages") == whole
 
 
