@@ -36,6 +36,8 @@ comment on table gate.feed_days is
 'Each feed''s rows by day, those that equal another row, or do in all but ids (n_alike), those dated after their
 delivery, and a hash of what is not a time or a key: equal for days that say the same';
 """
+# Days of fewer values than that, times and keys left out, say the same by chance.
+_FEWEST_CELLS = 15
 _DAYS = """
 create or replace temp table changed_days as
 with now_there as (
@@ -93,7 +95,6 @@ repeating as (
     select a.feed, a.day
     from rows_by_day a
     join rows_by_day b on a.feed = b.feed and a.content = b.content and b.day between a.day - 14 and a.day - 1
-    where a.n_rows >= 3
     group by all
 ),
 wanting as (
@@ -250,7 +251,7 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
     counts = column_statistics.queries(feed.name, time, columns) if feed.time_column else []
     # A time that names rows is none: it tells rows apart all the same.
     facts = [name for name, column in columns.items() if not column.is_id or column.kind in ("lag", "hour")]
-    names = {"feed": feed.name, "how": repr((columns, counts, facts))}
+    names = {"feed": feed.name, "how": repr((columns, counts, facts, _FEWEST_CELLS))}
     connection.execute(_DAYS.format(time=time, feed=identifier(feed.name)), names)
     column_statistics.update(connection, feed.name, counts)
     # The days' versions come last: a run that ends before counts the days again.
@@ -263,6 +264,7 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
         if column.kind not in ("lag", "hour") and name != feed.time_column and not column.names_rows
     ]
     kept = f"hash({', '.join(content)})" if content else "null"
+    said = f"if({len(content)} * count(*) < {_FEWEST_CELLS}, null, sum(content_hash)::varchar || ' ' || count(*))"
     connection.execute(
         _INSERT.format(
             time=time,
@@ -272,7 +274,7 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
             # Of rows that lack values many are alike, and of none that came again is that news.
             lacks_facts=" or ".join(f"{identifier(name)} is null" for name in facts) or "false",
             kept=f"{kept} as content_hash",
-            content="sum(content_hash)::varchar || ' ' || count(*)" if content else "null",
+            content=said,
         ),
         {"feed": feed.name},
     )
