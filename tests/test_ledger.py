@@ -357,3 +357,11 @@ def test_the_latest_vintage_is_always_within_tolerance_of_the_last_value(values:
         committed += [observation(**one) for one in new]
         latest = committed[-1]["obs_value"]
         assert latest == value or value is None or math.isclose(latest, value, rel_tol=1e-9)
+
+
+def test_decisions_of_before_name_checks_as_they_are_called_now(tmp_path: Path) -> None:
+    ledger = Ledger.open(str(tmp_path / "ledger"))
+    facts = {"freq": "M", "time_period": "2026-01", "candidate_hash": "c"}
+    ledger.decide("revenue", "release", reason="right", decided_by="cfo", checks=("usual_change", "bounds"), **facts)
+    (decision,) = ledger.decisions()
+    assert decision["checks"] == ["bounds", "expected_range"]
