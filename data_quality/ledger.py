@@ -23,6 +23,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError
 
 from data_quality import ledger_tables
+from data_quality.former_checks import present_name
 from metrics import clock
 from metrics.errors import NyckeltalError
 
@@ -143,39 +144,6 @@ class ConcurrentRelease(NyckeltalError):
     """Another writer committed a release since this ledger was opened; open it again and start over."""
 
 
-FORMER_CHECKS = {
-    "candidates_exist": "built",
-    "inputs_complete": "complete",
-    "not_null": "missing_results",
-    "within_bounds": "bounds",
-    "segments_add_up": "parts_add_up",
-    "months_add_up": "parts_add_up",
-    "identities_hold": "kpis_agree",
-    "rows_readable": "rejected_rows",
-    "all_rows_readable": "rejected_rows",
-    "rows_unique": "duplicate_rows",
-    "usual_duplicates": "duplicate_rows",
-    "days_there": "too_few_rows",
-    "usual_days": "too_few_rows",
-    "days_differ": "stale_rows",
-    "no_rows_ahead": "future_rows",
-    "columns_filled": "missing_values",
-    "usual_nulls": "missing_values",
-    "keys_match": "unmatched_keys",
-    "usual_matches": "unmatched_keys",
-    "values_alike": "value_distribution",
-    "usual_values": "value_distribution",
-    "plausible_change": "expected_range",
-    "usual_change": "expected_range",
-    "plausible_members": "segment_share",
-    "usual_members": "segment_share",
-    "clear_of_held": "beside_held",
-    "plausible_whole": "part_of_held",
-    "usual_whole": "part_of_held",
-}
-"""What checks are called in ledgers of before 0.2."""
-
-
 @dataclass(frozen=True)
 class Ledger:
     """The ledger as it stood when it was opened. `tables` are its Delta tables by name."""
@@ -239,7 +207,7 @@ class Ledger:
     def decisions(self) -> list[dict[str, Any]]:
         """Every decision, in the order in which they were made (a rejection last of equals); `checks` is a list."""
         decided = ({name: row[name] for name in DECISIONS.names} for row in self._in_order())
-        return [{**row, "checks": [_present(name) for name in json.loads(row["checks"])]} for row in decided]
+        return [{**row, "checks": [present_name(name) for name in json.loads(row["checks"])]} for row in decided]
 
     def append(
         self,
@@ -341,7 +309,7 @@ class Ledger:
         `number` counts them in the order in which they were made.
         """
         covered = [
-            {**row, "checks": json.dumps([_present(name) for name in json.loads(row["checks"])])}
+            {**row, "checks": json.dumps([present_name(name) for name in json.loads(row["checks"])])}
             for row in self._in_order()
             if row["sequence"] is not None
         ]
@@ -463,7 +431,3 @@ def _filled(name: str, rows: pa.Table, **constants: Any) -> pa.Table:
         else:
             columns.append(pa.nulls(rows.num_rows, field.type))
     return pa.Table.from_arrays(columns, schema=SCHEMAS[name])
-
-
-def _present(check: str) -> str:
-    return FORMER_CHECKS.get(check, check)

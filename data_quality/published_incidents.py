@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 
 from data_quality import incidents
+from data_quality.former_checks import present_name
 from data_quality.incidents import Failure, Incident
-from data_quality.ledger import FORMER_CHECKS
 from data_quality.verdict import CheckResult
 from metrics.catalog import Catalog
 
@@ -72,7 +72,7 @@ def failures(judged: Iterable[tuple[str, str, str, bool, str]], catalog: Catalog
 def failing(checks: str) -> list[CheckResult]:
     """The failing ones of the check results in a verdict's JSON text."""
     return [
-        CheckResult(**{**result, "check": FORMER_CHECKS.get(result["check"], result["check"])})
+        CheckResult(**{**result, "check": present_name(result["check"])})
         for result in json.loads(checks)
         if result["outcome"] in ("fail", "not_evaluated")
     ]

@@ -16,7 +16,8 @@ import pyarrow as pa
 from data_quality.admission import newest_decisions
 from data_quality.candidates import Candidate
 from data_quality.checks.registry import BY_CHANCE, CHECKS
-from data_quality.ledger import FORMER_CHECKS, OBSERVATIONS, VERDICTS, Ledger
+from data_quality.former_checks import FORMER_CHECKS
+from data_quality.ledger import OBSERVATIONS, VERDICTS, Ledger
 from data_quality.verdict import Key
 
 # A period that isn't complete, or isn't there, is held for what is still to come and not for what its values are, and
