@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.facts import SEGMENTS
-from metrics.bases import base_models, inputs_of
-from metrics.compiler import kpi_sql
-from metrics.errors import NyckeltalError
-from metrics.planner import bases, plan
-from metrics.registry import Adoption, Definition, Freq, Kpi, Target
-from metrics.semantic import SemanticLayer
+from metrics.compiler.kpi_sql import kpi_sql
+from metrics.compiler.plan import bases, plan
+from metrics.compiler.rollups import base_models, inputs_of
+from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.kpi import Adoption, Definition, Freq, Kpi, Target
 
 PROJECT = Path(__file__).parent / "project"
 FREQS: tuple[Freq, ...] = ("W", "M", "Q", "A")

@@ -17,7 +17,7 @@ from benchmarks.catalogue import FREQS, compiled, semantic_layer
 from benchmarks.engine import Engine
 from benchmarks.facts import LAST_MONTH, SEGMENTS, add_month
 from benchmarks.results_file import Stopwatch, Timing
-from metrics.semantic import GRAINS, SemanticLayer
+from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 
 
 @dataclass(frozen=True)

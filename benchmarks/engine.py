@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 from jinja2 import Environment
 
-from metrics.clock import now
-from metrics.dbt_project import DBT_PROJECT
+from metrics.core.clock import now
+from orchestration.dbt.project import DBT_PROJECT
 
 _MACROS = ("period_days", "periods", "quantiles", "today", "window_days")
 

@@ -21,9 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import results_file
-from metrics.calendar import Calendar
-from metrics.company import PROJECT, Company
-from metrics.feeds import Feed
+from metrics.core.deployment import PROJECT
+from metrics.definitions.calendar import Calendar
+from metrics.definitions.company import Company
+from metrics.definitions.feeds import Feed
 from orchestration.ingest import ingest
 from sample_company.simulator.__main__ import START
 from sample_company.simulator.run import simulate

@@ -26,12 +26,15 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from data_quality import ledger_compact, ledger_verify, published, vintages
-from data_quality.ledger import OBSERVATIONS, VERDICTS, Ledger
-from data_quality.vintages import ADMITTED, INCOMING
-from metrics.catalog import Catalog
-from metrics.company import PROJECT, Company
-from metrics.periods import Period, period_of
+from data_quality.ledger import compact, verify
+from data_quality.ledger.store import OBSERVATIONS, VERDICTS, Ledger
+from data_quality.release import vintages
+from data_quality.release.vintages import ADMITTED, INCOMING
+from metrics.core.deployment import PROJECT
+from metrics.core.periods import Period, period_of
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from publishing import duckdb_file
 
 RESULTS = Path(__file__).parent / "results" / "ledger.json"
 MONTHS = (36, 120, 360)
@@ -93,7 +96,7 @@ def measure(catalog: Catalog, months: int) -> Iterator[Measured]:
         *before, one_more, another = days[: months * 4 + 2]
         _make(root, catalog, text, before)
         yield _measured(root, path, catalog, one_more, months, compacted=False)
-        ledger_compact.compact(root)
+        compact.compact(root)
         yield _measured(root, path, catalog, another, months, compacted=True)
 
 
@@ -113,7 +116,7 @@ def _make(root: str, catalog: Catalog, text: str, days: list[date]) -> None:
         ledger = Ledger(root, tables)
         ledger.__dict__["releases"] = newest  # what it would read, which takes the longer the more there are
         newest = [_append(ledger, catalog, text, day)]
-        ledger_compact.gather(ledger)
+        compact.gather(ledger)
 
 
 def _append(ledger: Ledger, catalog: Catalog, text: str, day: date) -> dict[str, Any]:
@@ -195,9 +198,9 @@ def _measured(root: str, path: Path, catalog: Catalog, day: date, months: int, *
     timed("compare", lambda: _compare(observations, ledger.observations, day))
     timed("append", lambda: _append(ledger, catalog, catalog.definitions_json, day))
     added = _bytes(Path(root)) - size_before
-    timed("render", lambda: published.renew(root, path))
+    timed("render", lambda: duckdb_file.renew(Ledger.open(root), path))
     whole, processor = round(sum(seconds.values()), 3), round(time.process_time() - processor, 3)
-    now = timed("verify", lambda: ledger_verify.verify(Ledger.open(root)))
+    now = timed("verify", lambda: verify.verify(Ledger.open(root)))
     assert not now.findings
     month = period_of("M", day.replace(day=1) - timedelta(days=1)).code
     kpi_id = catalog.kpis[0].kpi_id

@@ -23,8 +23,9 @@ from rich.table import Table
 
 from benchmarks import results_file
 from benchmarks.engine import materialize
-from metrics import dbt_project
-from metrics.company import PROJECT, Company, data_dir
+from metrics.core.deployment import PROJECT, data_dir
+from metrics.definitions.company import Company
+from orchestration.dbt import project
 from sample_company.simulator.__main__ import START, yesterday
 from sample_company.simulator.run import simulate
 from sample_company.simulator.timeline import Span
@@ -64,7 +65,7 @@ def _child(contender: str, company: Company) -> None:
         program = Path(sys.executable).parent / command[0]
         subprocess.run(
             [program, *command[1:]],
-            env=os.environ | dbt_project.environment(company),
+            env=os.environ | project.environment(company),
             stdout=subprocess.DEVNULL,
             check=True,
         )
@@ -74,7 +75,7 @@ def _child(contender: str, company: Company) -> None:
 
 def _models_sql(company: Company, warehouse: Path) -> results_file.Timing:
     """The SQL of the newest build's models, one after the other in its order."""
-    target = dbt_project.target_dir(company)
+    target = project.target_dir(company)
     nodes = json.loads((target / "manifest.json").read_text())["nodes"]
     results = json.loads((target / "run_results.json").read_text())["results"]
     models = [one for one in results if one["unique_id"].startswith("model.")]

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import duckdb
 
 from data_quality.warehouse import has_table
-from metrics.quoting import identifier, literal
+from metrics.core.quoting import identifier, literal
 
 _TABLE = "create table if not exists kpi._contents (relation varchar, content varchar)"
 _CONTENT = f"concat_ws(' ', '{duckdb.__version__}', count(*), coalesce(sum(_hash), 0))"

@@ -7,9 +7,9 @@ from contextlib import closing, contextmanager
 
 import duckdb
 
-from metrics import company
-from metrics.errors import NyckeltalError, disk_fault, disk_faults_told
-from metrics.private_files import private_files
+from metrics.core import deployment
+from metrics.core.errors import NyckeltalError, disk_fault, disk_faults_told
+from metrics.core.private_files import private_files
 
 REPAIR = (
     "move it and its .wal away and run `kpi run --history`, which makes it anew from the sources (docs/recovery.md)"
@@ -26,7 +26,7 @@ def connect(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
 
     Raises NyckeltalError when there is none yet, another process has it open, it is damaged, or the disk is full.
     """
-    path = company.warehouse_path()
+    path = deployment.warehouse_path()
     if not path.exists():
         raise NyckeltalError("there is no warehouse yet; run `kpi run`", file=path)
     with opened(read_only=read_only) as connection:
@@ -36,7 +36,7 @@ def connect(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
 @contextmanager
 def opened(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """As `connect`, but the warehouse is made where there is none."""
-    path = company.warehouse_path()
+    path = deployment.warehouse_path()
     with private_files():  # DuckDB makes its write-ahead log anew by itself
         with disk_faults_told("the warehouse can't be used", path, repair=REPAIR):
             try:

@@ -15,14 +15,15 @@ from annotated_types import Ge, Gt, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from metrics import yaml_file
-from metrics.calendar import Calendar
-from metrics.company import PROJECT, CompanyFile, ObjectivesFile
-from metrics.feeds import FeedFile
-from metrics.identities import IdentitiesFile
-from metrics.registry import Adoption, Definition
-from metrics.reviewed import DefinitionsFile
-from metrics.roles import Roles
+from metrics.core import yaml_file
+from metrics.core.deployment import PROJECT
+from metrics.definitions.calendar import Calendar
+from metrics.definitions.company import CompanyFile, ObjectivesFile
+from metrics.definitions.feeds import FeedFile
+from metrics.definitions.identities import IdentitiesFile
+from metrics.definitions.kpi import Adoption, Definition
+from metrics.definitions.roles import Roles
+from metrics.versioning.reviewed import DefinitionsFile
 
 # By file name in the company folder, or in the project.
 FILES: dict[str, type[BaseModel]] = {

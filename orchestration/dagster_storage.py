@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from metrics.errors import NyckeltalError
+from metrics.core.errors import NyckeltalError
 
 # Those that all of Dagster needs. The others hold the events of one run each.
 SHARED = ("index.db", "history/runs.db", "schedules/schedules.db")

@@ -7,14 +7,14 @@ from typing import Any
 
 from dagster import Definitions, in_process_executor
 
-from metrics import dbt_project
-from metrics.catalog import Catalog
-from metrics.company import Company
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
 from orchestration.assets.ingest import raw_assets
 from orchestration.assets.models import model_assets
 from orchestration.assets.publication import publication_assets
+from orchestration.dbt import project
+from orchestration.dbt.manifest import prepared_manifest
 from orchestration.jobs import decide_job, refresh
-from orchestration.manifest import prepared_manifest
 from orchestration.resources import RunResources
 from orchestration.schedules import daily
 
@@ -26,7 +26,7 @@ def build_defs(company: Company | None = None, **resources: Any) -> Definitions:
     """
     company = company or Company.load()
     catalog = Catalog.read(company)
-    os.environ.update(dbt_project.environment(company))
+    os.environ.update(project.environment(company))
     manifest = prepared_manifest(company)
     return Definitions(
         assets=[

@@ -20,11 +20,12 @@ from dagster import (
 )
 from pydantic import Field
 
-from data_quality import decisions
-from metrics.catalog import Catalog
-from metrics.company import Company
-from metrics.errors import NyckeltalError, values_withheld
-from metrics.text import visible
+import publishing
+from data_quality.release import decisions
+from metrics.core.errors import NyckeltalError, values_withheld
+from metrics.core.text import visible
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
 from orchestration.assets.publication import gate_results
 from orchestration.lock import writing
 
@@ -79,6 +80,7 @@ def decide_job(company: Company) -> JobDefinition:
                 else:
                     periods = [config.period] if config.period else []
                     done = decisions.decide(today, catalog, config.decision, config.kpi or "", *periods, **said)
+                publishing.publish()
         except NyckeltalError as error:
             raise Failure(visible(str(error)), allow_retries=False) from None
         facts: dict[str, Any] = {

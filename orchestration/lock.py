@@ -14,9 +14,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from metrics.company import data_dir
-from metrics.errors import NyckeltalError
-from metrics.private_files import close_to_others, make_data_dir, private_files
+from metrics.core.deployment import data_dir
+from metrics.core.errors import NyckeltalError
+from metrics.core.private_files import close_to_others, make_data_dir, private_files
 
 
 class Busy(NyckeltalError):

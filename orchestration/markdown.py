@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from metrics.text import visible
+from metrics.core.text import visible
 
 # What means something to Markdown anywhere or at the edge of a word, and at the beginning of a line.
 _MARK = re.compile(r":(?=//)|[\\`*\[\]<>&#!|~$]|(?<![^\W_])_|_(?![^\W_])")

@@ -6,12 +6,12 @@ from datetime import date, timedelta
 
 from dagster import MonthlyPartitionsDefinition
 
-from metrics import clock
-from metrics.catalog import Catalog
-from metrics.company import Company
-from metrics.errors import NyckeltalError
-from metrics.periods import parse, period_of
-from orchestration import published
+from metrics.core import clock
+from metrics.core.errors import NyckeltalError
+from metrics.core.periods import parse, period_of
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from publishing import reader
 
 
 def months(company: Company) -> MonthlyPartitionsDefinition:
@@ -26,12 +26,12 @@ def open_months(company: Company) -> tuple[str, str]:
     """The first and last partition with a period that is open, or closed yesterday, or is still published provisional.
 
     So a period is told again once more after it has closed, however long no run came. What a run judges beside them,
-    such as the history of a KPI with a new definition, is what `gate.unsettled` finds.
+    such as the history of a KPI with a new definition, is what `data_quality/release/unsettled.py` finds.
     """
     catalog = Catalog.read(company)
     today = clock.today(company.time_zone)
     last = period_of("M", today)
-    first = period_of("M", provisional) if (provisional := published.first_provisional()) else last
+    first = period_of("M", provisional) if (provisional := reader.first_provisional()) else last
     # No period that ends in a month closes later than the month itself.
     while any(catalog.closes_on(kpi, first.shift(-1)) >= today - timedelta(days=1) for kpi in catalog.kpis):
         first = first.shift(-1)

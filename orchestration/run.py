@@ -12,11 +12,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from metrics import dbt_project
-from metrics.catalog import Catalog
-from metrics.company import PROJECT, Company, data_dir
-from metrics.errors import NyckeltalError, disk_fault, disk_faults_told
+from metrics.core.deployment import PROJECT, data_dir
+from metrics.core.errors import NyckeltalError, disk_fault, disk_faults_told
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
 from orchestration.dagster_storage import damage_named
+from orchestration.dbt import project
 from orchestration.lock import writing
 from orchestration.stages import Stages
 
@@ -59,7 +60,7 @@ def run(company: Company, first: date, last: date, stages: Stages | None = None)
             job = definitions.resolve_job_def(REFRESH)
         start, end = months_of(first, last)
         # dagster-dbt prints dbt's whole log; a person who runs `kpi` reads the summary, and finds the log in a file.
-        log = dbt_project.target_dir(company) / "build.log"
+        log = project.target_dir(company) / "build.log"
         with damage_named(home):
             with DagsterInstance.get() as instance, log.open("w") as printed, redirect_stdout(printed):
                 result = job.execute_in_process(

@@ -2,7 +2,7 @@
 
 from dagster import RunRequest, ScheduleDefinition, ScheduleEvaluationContext, schedule
 
-from metrics.company import Company
+from metrics.definitions.company import Company
 from orchestration.jobs import refresh
 from orchestration.partitions import open_months
 

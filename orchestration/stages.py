@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from metrics.errors import values_withheld
+from metrics.core.errors import values_withheld
 
 
 def _silent(_: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from metrics.private_files import OTHERS
+from metrics.core.private_files import OTHERS
 from orchestration.definitions import build_defs
 
 os.umask(OTHERS)  # this process is Dagster's own: all that it writes is private, but for the published file

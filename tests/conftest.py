@@ -12,7 +12,8 @@ from unittest.mock import patch
 
 import pytest
 
-from metrics.company import PROJECT, Company
+from metrics.core.deployment import PROJECT
+from metrics.definitions.company import Company
 from orchestration.run import RunResult, run
 from sample_company.simulator.run import simulate
 from sample_company.simulator.timeline import Span

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from metrics.errors import NyckeltalError
+from metrics.core.errors import NyckeltalError
 
 AVAILABLE = sys.platform == "linux" and platform.machine() == "x86_64"
 Fault = Literal["killed", "full", "read-only"]

@@ -23,10 +23,11 @@ import great_expectations  # noqa: F401
 import pyarrow.dataset  # noqa: F401
 import pytest
 
-from data_quality import ledger_compact, published
-from data_quality.ledger import Ledger
-from data_quality.ledger_verify import verify
-from metrics import company
+from data_quality.ledger import compact
+from data_quality.ledger.store import Ledger
+from data_quality.ledger.verify import verify
+from metrics.core import deployment
+from publishing import duckdb_file
 from tests import crash, warehouse_factory
 from tests.crash import Fault, Step
 from tests.ingest_company import IngestCompany
@@ -97,12 +98,12 @@ def _released(data: Path) -> None:
 
 def _compact(data: Path) -> None:
     _warehouse(data)
-    ledger_compact.compact(company.ledger_path())
+    compact.compact(deployment.ledger_path())
 
 
 def _rebuild(data: Path) -> None:
     _warehouse(data)
-    published.rebuild(company.ledger_path(), company.published_path())
+    duckdb_file.rebuild(deployment.ledger_path(), deployment.published_path())
 
 
 def _orders(data: Path) -> IngestCompany:

@@ -12,11 +12,11 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from benchmarks.engine import Engine
-from metrics.bases import base_models, inputs_of
-from metrics.compiler import kpi_sql
-from metrics.planner import bases, plan
-from metrics.registry import Adoption, Definition, Kpi, Target
-from metrics.semantic import SemanticLayer
+from metrics.compiler.kpi_sql import kpi_sql
+from metrics.compiler.plan import bases, plan
+from metrics.compiler.rollups import base_models, inputs_of
+from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.definitions.kpi import Adoption, Definition, Kpi, Target
 
 PROJECT = Path(__file__).parent / "engine_project"
 FREQS = ("W", "M", "Q", "A")

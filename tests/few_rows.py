@@ -10,9 +10,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from metrics.catalog import CatalogKpi
-from metrics.feeds import Feed
-from metrics.periods import period_of
+from metrics.core.periods import period_of
+from metrics.definitions.catalog import CatalogKpi
+from metrics.definitions.feeds import Feed
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, kpi
 
 FIRST, LAST = date(2023, 7, 3), date(2026, 2, 28)

@@ -9,9 +9,9 @@ from typing import Any
 
 import duckdb
 
-from metrics.calendar import Calendar
-from metrics.company import Company
-from metrics.feeds import Feed
+from metrics.definitions.calendar import Calendar
+from metrics.definitions.company import Company
+from metrics.definitions.feeds import Feed
 from orchestration.ingest import FeedReport, ingest
 
 COLUMNS = {"order_id": "text", "ordered_at": "timestamp", "amount": "decimal"}

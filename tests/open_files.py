@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
-from metrics.private_files import OTHERS
+from metrics.core.private_files import OTHERS
 
 PUBLIC = ("published", "sources")
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from data_quality import admission
-from data_quality.admission import Admission, Held
-from data_quality.candidates import COLUMNS, Build, Candidate, Loaded
-from data_quality.checks.registry import NAMES
-from data_quality.ledger import OBSERVATIONS, VERDICTS
-from data_quality.offer import FeedState, Offer
-from data_quality.plan import Planned
-from data_quality.verdict import CheckResult, Key, Verdict, answer
-from metrics.catalog import Catalog, CatalogKpi
-from metrics.periods import Period, periods_between
+from data_quality.gate.candidates import COLUMNS, Build, Candidate, Loaded
+from data_quality.gate.checks.registry import NAMES
+from data_quality.gate.keys import Planned
+from data_quality.gate.verdict import CheckResult, Verdict, answer
+from data_quality.ledger.store import OBSERVATIONS, VERDICTS
+from data_quality.release import eligibility
+from data_quality.release.eligibility import Admission, Held
+from data_quality.release.snapshot import FeedState, Offer
+from metrics.core.periods import Period, periods_between
+from metrics.definitions.catalog import Catalog, CatalogKpi, Key
 from tests.warehouse_factory import CALENDAR, kpi
 
 FIRST = date(2025, 1, 1)
@@ -154,6 +154,6 @@ def release(
     ledger: MemoryLedger, offer: Offer, today: date, entries: Collection[CatalogKpi] = (REVENUE,)
 ) -> dict[Key, Held]:
     """Publish what may be published; what is held, by key."""
-    admitted = admission.admit(offer, ledger, catalog_of(entries), today)  # type: ignore[arg-type]
+    admitted = eligibility.admit(offer, ledger, catalog_of(entries), today)  # type: ignore[arg-type]
     ledger.append(admitted, today)
     return {one.key: one for one in admitted.held}

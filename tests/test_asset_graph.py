@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from dagster import AssetKey
 
-from metrics.company import PROJECT, Company
+from metrics.core.deployment import PROJECT
+from metrics.definitions.company import Company
 
 SNAPSHOT = Path(__file__).parent / "asset_graph.txt"
 

@@ -13,8 +13,8 @@ import pytest
 import warehouse_factory as make
 from warehouse_factory import Warehouse
 
-from metrics.lineage import Lineage
-from orchestration import builds
+from metrics.versioning.lineage import Lineage
+from orchestration.dbt import builds
 
 # source.orders -> stg_orders -> fct_orders -> kpi_revenue; source.staff -> stg_staff -> kpi_heads
 PARENTS = {

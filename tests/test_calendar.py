@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from metrics.calendar import Calendar
-from metrics.catalog import Catalog
-from metrics.company import PROJECT, Company
-from metrics.errors import NyckeltalError
-from metrics.periods import FREQS, later, parse, period_of
-from orchestration import partitions, published
+from metrics.core.deployment import PROJECT
+from metrics.core.errors import NyckeltalError
+from metrics.core.periods import FREQS, later, parse, period_of
+from metrics.definitions.calendar import Calendar
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from orchestration import partitions
+from publishing import reader
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -113,7 +115,7 @@ def test_a_calendar_that_is_not_right_is_told(tmp_path: Path, old: str, new: str
 
 
 def test_a_definition_s_breaks_are_periods() -> None:
-    from metrics.registry import Definition, standard_definitions
+    from metrics.definitions.kpi import Definition, standard_definitions
 
     facts = standard_definitions()["web_sessions"][0].model_dump(exclude_none=True)
     found = Definition.model_validate({**facts, "breaks": ["2026-02", 2025]})
@@ -128,7 +130,7 @@ def test_a_definition_s_breaks_are_periods() -> None:
 
 
 def test_low_reliability_by_kind() -> None:
-    from metrics.registry import standard_definitions
+    from metrics.definitions.kpi import standard_definitions
 
     definitions = {kpi_id: found for kpi_id, (found, _) in standard_definitions().items()}
     assert definitions["csat"].reliable_n_obs == definitions["incident_resolution_time_p50"].reliable_n_obs == 30
@@ -158,7 +160,7 @@ def test_the_open_months_follow_the_calendar_and_what_is_published(warehouse: Wa
     warehouse.judge("2026-01-01", "2026-02-28")
     warehouse.publish("2026-01-01", "2026-02-28")
     warehouse.now("2026-05-05T06:00:00")  # no run came since; February is still published as provisional
-    assert published.first_provisional() == date(2026, 2, 28)
+    assert reader.first_provisional() == date(2026, 2, 28)
     assert partitions.open_months(warehouse.company) == ("2026-02", "2026-05")
     # Of a new definition, and of a newly adopted KPI, the run judges the history without being of all months.
     warehouse.kpis = [kpi(definition_version=2, definition_hash="def2"), kpi("newly_adopted")]

@@ -19,8 +19,8 @@ from conftest import Deployment
 from dagster._utils.error import serializable_error_info_from_exc_info
 from deltalake import DeltaTable
 
-from metrics.dbt_plugin import described
-from metrics.errors import NyckeltalError, UnexpectedError, values_withheld, without_values
+from metrics.core.errors import NyckeltalError, UnexpectedError, values_withheld, without_values
+from orchestration.dbt.plugin import described
 
 # No word of these stands anywhere else in the project or the simulated data.
 EMAIL, NAME, PAY = "zebedeus.qvist@privat.example", "Qvistrolf Zebedeus", "77665544332211"
@@ -108,7 +108,7 @@ def test_what_bad_files_hold_is_said_nowhere(copied: Deployment) -> None:
     said = {}
     for command in (["run"], ["status"], ["held"], ["docs"]):
         done = subprocess.run(
-            [sys.executable, "-m", "orchestration.cli", *command], env=environment, capture_output=True, text=True
+            [sys.executable, "-m", "orchestration.cli.app", *command], env=environment, capture_output=True, text=True
         )
         said["kpi " + " ".join(command)] = done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr

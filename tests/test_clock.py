@@ -9,13 +9,13 @@ import pytest
 from conftest import Deployment
 from typer.testing import CliRunner
 
-from data_quality import clock_correction, readiness
-from data_quality.decisions import decide
-from data_quality.ledger import Ledger
-from data_quality.ledger_verify import verify
-from metrics import company
-from metrics.errors import NyckeltalError
-from orchestration.cli import app
+from data_quality.ledger.store import Ledger
+from data_quality.ledger.verify import verify
+from data_quality.release import clock_correction, readiness
+from data_quality.release.decisions import decide
+from metrics.core import deployment
+from metrics.core.errors import NyckeltalError
+from orchestration.cli.app import app
 from tests import warehouse_factory
 from tests.ledger_factory import append, observation
 from tests.warehouse_factory import Warehouse, cells, kpi
@@ -93,7 +93,7 @@ def test_what_was_released_with_the_clock_ahead_is_dated_by_the_release_that_say
         warehouse.publish(*SPAN)
     said = {"reason": "the machine's clock was a year ahead", "by": "CFO@example.com"}
     row = clock_correction.set_back(warehouse.company, **said)
-    ledger = Ledger.open(company.ledger_path())
+    ledger = Ledger.open(deployment.ledger_path())
     assert row["sequence"] == 3 and verify(ledger).findings == ()
     with pytest.raises(NyckeltalError, match="nothing to set back"):
         clock_correction.set_back(warehouse.company, **said)
@@ -131,7 +131,7 @@ def test_a_decision_made_with_the_clock_ahead_is_dated_by_the_release_that_says_
     warehouse.now("2026-03-07T06:00:00")
     after = decide(warehouse.company, warehouse.catalog, "review", kpi().kpi_id, **facts).decision_ids[0]
     days = [(ahead, "2026-03-06"), (after, "2026-03-07")]
-    ledger = Ledger.open(company.ledger_path())
+    ledger = Ledger.open(deployment.ledger_path())
     assert [(row["decision_id"], f"{row['decided_at']:%Y-%m-%d}") for row in ledger.decisions()] == days
     assert warehouse.published("select decision_id, decided_at::date::varchar from kpi.decisions") == days
     assert verify(ledger).findings == ()
@@ -143,7 +143,7 @@ def test_who_may_set_the_clock_back_stands_in_roles(warehouse: Warehouse) -> Non
     for facts, told in (({"by": "nobody"}, "may not set the clock back"), ({"reason": " "}, "needs a reason")):
         with pytest.raises(NyckeltalError, match=told):
             clock_correction.set_back(warehouse.company, **{"reason": "wrong", "by": "cfo@example.com", **facts})
-    assert Ledger.open(company.ledger_path()).releases[-1]["sequence"] == 2
+    assert Ledger.open(deployment.ledger_path()).releases[-1]["sequence"] == 2
 
 
 def test_a_release_dated_before_the_one_before_it_must_say_why(tmp_path: Path) -> None:

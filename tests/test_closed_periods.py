@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from data_quality import release
-from data_quality.decisions import decide
-from data_quality.ledger import Ledger
-from data_quality.waiting import open_incidents, waiting
-from metrics import company
+from data_quality.ledger.store import Ledger
+from data_quality.release import release
+from data_quality.release.decisions import decide
+from data_quality.release.pending import open_incidents, waiting
+from metrics.core import deployment
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -38,7 +38,7 @@ def warehouse(judged: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def ledger() -> Ledger:
-    return Ledger.open(company.ledger_path())
+    return Ledger.open(deployment.ledger_path())
 
 
 def reasons(done: release.Release) -> set[str]:

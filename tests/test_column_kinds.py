@@ -9,8 +9,8 @@ import duckdb
 import numpy as np
 import pytest
 
-from data_quality import column_kinds
-from data_quality.column_kinds import columns
+from data_quality.gate.profiles import column_kinds
+from data_quality.gate.profiles.column_kinds import columns
 from tests.warehouse_factory import orders_feed
 
 # Ten orders on each of a thousand days, answered after a time that depends on the country. Those whose answer would

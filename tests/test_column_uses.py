@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from metrics.catalog import Join
-from metrics.column_uses import ColumnUses, Uses
 from metrics.compiled import CompanyPlan
-from metrics.lineage import Lineage
-from orchestration import cli
+from metrics.definitions.catalog import Join
+from metrics.versioning.column_uses import ColumnUses, Uses
+from metrics.versioning.lineage import Lineage
+from orchestration.cli import app
 
 RAW = {
     "sales": ("SaleNo", "line_no", "customer", "ProductKey", "region", "pieces", "price", "sold_on"),
@@ -201,7 +201,7 @@ def test_a_model_that_counts_as_a_whole_is_named_with_the_statement_that_is_the_
         {"model": "hooked", "file": "models/hooked.sql", "statement": "the hook set x = 1", "feeds": ["products"]},
         {"model": "mart", "file": "models/mart.sql", "statement": pivot, "feeds": ["sales"]},
     ]
-    cli._tell_read_whole(read_whole)
+    app._tell_read_whole(read_whole)
     told = " ".join(capsys.readouterr().out.split())
     assert f"models/mart.sql: which columns it needs can't be told, because of: {pivot}. Until" in told
     assert "all columns of sales are watched" in told

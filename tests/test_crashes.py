@@ -15,11 +15,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from data_quality.ledger import Ledger
-from data_quality.ledger_verify import verify
-from metrics import company, pseudonym
-from metrics.company import PROJECT
-from metrics.errors import NyckeltalError, disk_fault
+from data_quality.ledger.store import Ledger
+from data_quality.ledger.verify import verify
+from metrics.core import deployment, secret_key
+from metrics.core.deployment import PROJECT
+from metrics.core.errors import NyckeltalError, disk_fault
 from orchestration.ingest.warehouse import warehouse as ingest_warehouse
 from tests import crash, warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
@@ -65,7 +65,7 @@ def half(path: Path, part: float = 0.5) -> None:
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9, 0.99])
 def test_half_a_published_file_is_rendered_again(warehouse: Warehouse, part: float) -> None:
     whole = warehouse.published("from kpi.vintages")
-    half(company.published_path(), part)
+    half(deployment.published_path(), part)
     assert warehouse.publish(*SPAN).release_id is None
     assert warehouse.published("from kpi.vintages") == whole
 
@@ -90,9 +90,9 @@ def test_half_a_file_of_the_ledger_is_told_and_published_values_stand(
     warehouse: Warehouse, table: str, part: float
 ) -> None:
     whole = warehouse.published("from kpi.vintages")
-    (file,) = (company.data_dir() / "ledger" / table).glob("*.parquet")
+    (file,) = (deployment.data_dir() / "ledger" / table).glob("*.parquet")
     half(file, part)
-    assert verify(Ledger.open(company.ledger_path(), make=False)).findings
+    assert verify(Ledger.open(deployment.ledger_path(), make=False)).findings
     with pytest.raises(NyckeltalError, match="ledger can't be read"):
         warehouse.publish(*SPAN)
     assert warehouse.published("from kpi.vintages") == whole
@@ -102,8 +102,8 @@ def test_what_a_killed_process_left_of_a_key_is_removed(tmp_path: Path, monkeypa
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("NYCKELTAL_PSEUDONYM_KEY", raising=False)
     (tmp_path / ".pseudonym.half").write_bytes(b"half a secret")
-    assert pseudonym.key() is None
-    assert pseudonym.make() == pseudonym.key()
+    assert secret_key.key() is None
+    assert secret_key.make() == secret_key.key()
     assert [path.name for path in tmp_path.iterdir()] == ["pseudonym.key"]
 
 

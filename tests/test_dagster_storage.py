@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance, job, op
 
-from metrics.errors import NyckeltalError
+from metrics.core.errors import NyckeltalError
 from orchestration.dagster_storage import SHARED, damage_named, require_sound
 from orchestration.run import dagster_home
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from metrics.company import Company
-from orchestration import cli
+from metrics.definitions.company import Company
+from orchestration.cli import app
 from orchestration.jobs import decide_job
 from orchestration.run import RunResult
 from tests import warehouse_factory
@@ -81,7 +81,7 @@ def run(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     def kpi_command(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["kpi", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         printed = capsys.readouterr()
         return int(ended.value.code or 0), " ".join((printed.out + printed.err).split())
 

@@ -15,16 +15,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_quality import admission, decisions, offer, published, release
-from data_quality.decisions import Decided
-from data_quality.ledger import Ledger
-from data_quality.ledger_verify import verify
-from data_quality.offer import Offer
-from data_quality.waiting import Waiting, waiting
+import publishing
+from data_quality.ledger.store import Ledger
+from data_quality.ledger.verify import verify
+from data_quality.release import decisions, eligibility, release, snapshot
+from data_quality.release.decisions import Decided
+from data_quality.release.pending import Waiting, waiting
+from data_quality.release.snapshot import Offer
 from data_quality.warehouse import connect
-from metrics import company as deployment
-from metrics.errors import NyckeltalError
-from metrics.roles import Roles
+from metrics.core import deployment
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.roles import Roles
+from publishing import duckdb_file
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -64,7 +66,9 @@ def decide(warehouse: Warehouse, decision: Any = "release", period: str | None =
     facts = {"kpi_id": "revenue", "reason": "credits of December", "by": CFO, **facts}
     kpi_id = facts.pop("kpi_id")
     periods = [period] if period else []
-    return decisions.decide(warehouse.company, warehouse.catalog, decision, kpi_id, *periods, **facts)
+    done = decisions.decide(warehouse.company, warehouse.catalog, decision, kpi_id, *periods, **facts)
+    publishing.publish()
+    return done
 
 
 def held(warehouse: Warehouse) -> list[Waiting]:
@@ -216,7 +220,7 @@ MADE = st.lists(
 def offered(released: Warehouse) -> tuple[Offer, Ledger]:
     """What the warehouse offers, and the ledger."""
     with connect() as connection:
-        found = offer.read(connection, released.catalog, date(2026, 1, 1), date(2026, 2, 28))
+        found = snapshot.read(connection, released.catalog, date(2026, 1, 1), date(2026, 2, 28))
     return found, Ledger.open(deployment.ledger_path())
 
 
@@ -239,7 +243,7 @@ def test_only_the_newest_decision_on_this_very_candidate_counts(
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Ledger, "decisions", lambda _: rows)
-        found = admission.admit(*offered, released.catalog, date(2026, 3, 5))
+        found = eligibility.admit(*offered, released.catalog, date(2026, 3, 5))
     counting = [(decision, checks) for decision, on_this, checks in made if on_this and decision != "review"]
     lets_through = bool(counting) and counting[-1][0] == "release" and "bounds" in counting[-1][1]
     assert {key[2] for key in found.admitted} == ({"2026-01", "2026-02"} if lets_through else {"2026-02"})
@@ -291,7 +295,7 @@ def test_a_crash_between_release_and_publication_is_completed_by_the_same_decisi
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(published, "build", crash)
+        patch.setattr(duckdb_file, "build", crash)
         decide(warehouse)
     assert not january(warehouse)
     refused(warehouse, "nothing is held for revenue 2026-01; it was released")

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from metrics import dbt_project
-from metrics.company import PROJECT, Company
-from metrics.compiled import Defined, current_definition, plan_company, raw_columns
-from metrics.lineage import Lineage
-from metrics.semantic import SemanticLayer
+from metrics.company_plan import Defined, current_definition, raw_columns
+from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.core.deployment import PROJECT
+from metrics.definitions.company import Company
+from metrics.versioning.lineage import Lineage
+from orchestration.dbt import project
+from orchestration.dbt.planning import planned as planned_of
 
 CHOSEN = (
     "net_revenue",
@@ -77,8 +79,8 @@ def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definition
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(folder))
         company = Company.load(PROJECT / "sample_company")
-        planned = {one.plan.kpi.id: one for one in plan_company(company).kpis}
-        target = dbt_project.workspace(company) / "compile" / "target"
+        planned = {one.plan.kpi.id: one for one in planned_of(company).kpis}
+        target = project.workspace(company) / "compile" / "target"
         layer = SemanticLayer(target / "semantic_manifest.json")
         yield Definitions(company, planned, layer, (target / "manifest.json").read_text(), folder)
 

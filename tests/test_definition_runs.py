@@ -11,13 +11,17 @@ import duckdb
 import pytest
 from conftest import Deployment
 
-from metrics import dbt_project
-from metrics.company import PROJECT, Company
-from metrics.compiled import compile_company, plan_company, raw_columns, record_refactoring, write
-from metrics.errors import NyckeltalError
-from metrics.lineage import Lineage
+from metrics.company_plan import raw_columns
+from metrics.compiled_folder import compile_company, write
+from metrics.core.deployment import PROJECT
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.company import Company
+from metrics.versioning.lineage import Lineage
+from metrics.versioning.reviewed import record_refactoring
 from orchestration import partitions
-from orchestration.manifest import require_compiled
+from orchestration.dbt import project
+from orchestration.dbt.manifest import require_compiled
+from orchestration.dbt.planning import planned as planned_of
 
 pytestmark = pytest.mark.xdist_group("deployment")
 
@@ -52,9 +56,9 @@ def test_a_new_version_revises_the_history_and_a_refactoring_is_proved_on_the_ro
     adoption = folder / "kpis/marketing/web_sessions.yml"
     adoption.write_text(f"{adoption.read_text()}definition_version: 2\n")
     company = Company.load(folder)
-    planned = plan_company(company)
+    planned = planned_of(company)
     for kpi_id in ("conversion_rate", "csat"):  # the first isn't
-        record_refactoring(company, planned, [kpi_id], "gives the same", "analytics@nordvik.example")
+        record_refactoring(company, planned.currents, [kpi_id], "gives the same", "analytics@nordvik.example")
     write(company, compile_company(company, planned))
     first, last = partitions.still_open(company)
     assert first > partitions.history(company)[0]
@@ -144,7 +148,7 @@ def test_nothing_is_published_by_a_definition_that_was_not_reviewed(changeable: 
 
 def test_files_that_did_not_change_are_not_looked_at_again(changeable: Deployment) -> None:
     require_compiled(changeable.company)
-    stamp = dbt_project.target_dir(changeable.company) / "compiled.stamp"
+    stamp = project.target_dir(changeable.company) / "compiled.stamp"
     written = stamp.stat().st_mtime_ns
     (changeable.company.path / "kpis" / ".#web_sessions.yml").symlink_to("nobody@nowhere")  # an editor's lock
     (changeable.company.path / "compiled" / ".DS_Store").write_text("")
@@ -163,7 +167,7 @@ def test_a_comment_in_a_model_needs_no_compiling(changeable: Deployment) -> None
 
 def test_what_is_left_of_a_model_gives_the_columns_that_were_built(deployment: Deployment) -> None:
     """Each model of the sample company, asked for one of its columns after the other."""
-    target = dbt_project.target_dir(deployment.company)
+    target = project.target_dir(deployment.company)
     lineage = Lineage(target / "manifest.json", raw_columns(deployment.company))
     compared = 0
     with duckdb.connect() as connection:

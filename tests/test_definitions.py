@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from metrics import yaml_file
-from metrics.company import PROJECT, Company, CompanyFile
-from metrics.compiled import compile_company
-from metrics.errors import NyckeltalError, Problems
-from metrics.gate_settings import CheckSetting, GateSettings, merged
-from metrics.registry import adopted_kpis
-from metrics.yaml_file import Strict, load
+from metrics.compiled_folder import compile_company
+from metrics.core import yaml_file
+from metrics.core.deployment import PROJECT
+from metrics.core.errors import NyckeltalError, Problems
+from metrics.core.yaml_file import Strict, load
+from metrics.definitions.company import Company, CompanyFile
+from metrics.definitions.gate_settings import CheckSetting, GateSettings, merged
+from metrics.definitions.kpi import adopted_kpis
+from orchestration.dbt.planning import planned
 
 
 @pytest.fixture
@@ -22,6 +24,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copy = tmp_path / "company"
     shutil.copytree(PROJECT / "sample_company", copy, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
     return copy
+
+
+def compiled(company: Company) -> dict[str, str]:
+    """The company's compiled files."""
+    return compile_company(company, planned(company))
 
 
 def replace(path: Path, old: str, new: str) -> None:
@@ -63,7 +70,7 @@ def test_several_mistakes_of_meaning_are_told_at_once(folder: Path) -> None:
     replace(folder / "kpis/finance/net_revenue.yml", "segments: [country", "segments: [contry")
     replace(folder / "kpis/finance/net_revenue.yml", ", freq: M}", "}")
     with pytest.raises(Problems) as raised:
-        compile_company(Company.load(folder))
+        compiled(Company.load(folder))
     told = str(raised.value)
     assert "did you mean 'profitable_growth'?" in told
     assert "did you mean 'country'?" in told
@@ -74,9 +81,9 @@ def test_an_unknown_metric_is_told_at_its_definition(folder: Path, monkeypatch: 
     definitions = folder / "definitions"
     shutil.copytree(PROJECT / "metrics/kpis", definitions)
     replace(definitions / "finance/net_revenue.yml", "metric: net_revenue", "metric: net_revnue")
-    monkeypatch.setattr("metrics.registry.STANDARD_DEFINITIONS", definitions)
+    monkeypatch.setattr("metrics.definitions.kpi.STANDARD_DEFINITIONS", definitions)
     with pytest.raises(Problems) as raised:
-        compile_company(Company.load(folder))
+        compiled(Company.load(folder))
     assert "there is no metric 'net_revnue' (did you mean 'net_revenue'?)" in str(raised.value)
 
 
@@ -87,9 +94,9 @@ def test_a_cohort_must_mature_for_as_long_as_its_conversions_count(
     definitions = folder / "definitions"
     shutil.copytree(PROJECT / "metrics/kpis", definitions)
     replace(definitions / "marketing/lead_to_customer_rate.yml", "matures_after: 90 days\n", stated)
-    monkeypatch.setattr("metrics.registry.STANDARD_DEFINITIONS", definitions)
+    monkeypatch.setattr("metrics.definitions.kpi.STANDARD_DEFINITIONS", definitions)
     with pytest.raises(Problems) as raised:
-        compile_company(Company.load(folder))
+        compiled(Company.load(folder))
     assert f"lead_to_customer_rate.yml:{line}: " in str(raised.value)
     assert "expected matures_after: 90 days, or more" in str(raised.value)
 
@@ -146,11 +153,11 @@ def test_a_company_that_is_not_there() -> None:
 
 
 def test_compiled_files_of_the_sample_are_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from metrics.compiled import stale
+    from metrics.compiled_folder import stale
 
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
     company = Company.load(PROJECT / "sample_company")
-    assert stale(company, compile_company(company)) == []
+    assert stale(company, compiled(company)) == []
 
 
 def test_a_role_is_of_a_domain_and_names_somebody(folder: Path) -> None:

@@ -14,9 +14,9 @@ from warehouse_factory import kpi
 
 from data_quality.disclosure import rules
 from data_quality.disclosure.control import controlled
-from data_quality.ledger import OBSERVATIONS
-from metrics.catalog import CatalogKpi, Told
-from metrics.periods import parse
+from data_quality.ledger.store import OBSERVATIONS
+from metrics.core.periods import parse
+from metrics.definitions.catalog import CatalogKpi, Told
 
 TODAY = date(2026, 5, 1)
 MONTHS = ("2026-01", "2026-02", "2026-03")

@@ -14,17 +14,17 @@ from conftest import Deployment
 from disclosure_attack import cells, leaks
 from pydantic import ValidationError
 
-from data_quality import docs
-from data_quality.ledger import Ledger
-from metrics import dbt_project
-from metrics.catalog import Catalog
-from metrics.company import ledger_path
-from metrics.errors import NyckeltalError
-from metrics.lineage import Lineage
-from metrics.persons import contributions
-from metrics.planner import plan
-from metrics.registry import Persons, adopted_kpis
-from metrics.semantic import SemanticLayer
+from data_quality import pages
+from data_quality.ledger.store import Ledger
+from metrics.compiler.persons import contributions
+from metrics.compiler.plan import plan
+from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.core.deployment import ledger_path
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.kpi import Persons, adopted_kpis
+from metrics.versioning.lineage import Lineage
+from orchestration.dbt import project
 
 pytestmark = pytest.mark.xdist_group("deployment")
 PROTECTED = ("headcount", "turnover_rate", "absence_rate", "gender_pay_gap")
@@ -105,7 +105,7 @@ def test_no_figure_of_a_hidden_cell_is_in_any_file(
     """Not in ledger, verdicts, Data Docs, Dagster's store, dbt's files or logs: neither as text nor as bytes."""
     catalog = Catalog.read(copied.company)
     protected = catalog.model_copy(update={"kpis": tuple(kpi for kpi in catalog.kpis if kpi.protected)})
-    docs.write(copied.company, protected)
+    pages.write(copied.company, protected)
     hidden = {
         (row["kpi_id"], row["time_period"], row["segment"], row["member"])
         for row in cells(published, "kpi.observations")
@@ -150,7 +150,7 @@ def test_verdicts_of_protected_kpis_hold_no_figure(published: duckdb.DuckDBPyCon
 
 def test_a_kpi_that_mixes_people_with_other_data_is_protected(deployment: Deployment) -> None:
     """By its lineage: also where a mart of the company's own stands between it and the HR data."""
-    lineage = Lineage(dbt_project.target_dir(deployment.company) / "manifest.json")
+    lineage = Lineage(project.target_dir(deployment.company) / "manifest.json")
     assert not lineage.upstream(("fct_orders",)).protected
     assert lineage.upstream(("fct_orders", "fct_exits")).protected
     lineage.parents["model.nyckeltal.fct_own"] = [lineage.models["fct_orders"], lineage.models["fct_exits"]]
@@ -162,7 +162,7 @@ def test_a_kpi_that_mixes_people_with_other_data_is_protected(deployment: Deploy
 
 @pytest.mark.parametrize(("highest", "count"), [(42.0, 12), (43.0, 2)])
 def test_a_group_that_two_may_dominate_counts_as_two(deployment: Deployment, highest: float, count: int) -> None:
-    layer = SemanticLayer(dbt_project.target_dir(deployment.company) / "semantic_manifest.json")
+    layer = SemanticLayer(project.target_dir(deployment.company) / "semantic_manifest.json")
     (pay_gap,) = (one for one in adopted_kpis(deployment.company) if one.id == "gender_pay_gap")
     persons = plan(pay_gap, layer).n_persons_numerator
     assert persons is not None
@@ -171,7 +171,7 @@ def test_a_group_that_two_may_dominate_counts_as_two(deployment: Deployment, hig
 
 
 def test_amounts_of_a_period_cannot_be_protected(deployment: Deployment) -> None:
-    layer = SemanticLayer(dbt_project.target_dir(deployment.company) / "semantic_manifest.json")
+    layer = SemanticLayer(project.target_dir(deployment.company) / "semantic_manifest.json")
     (pay_gap,) = (one for one in adopted_kpis(deployment.company) if one.id == "gender_pay_gap")
     assert pay_gap.definition.persons is not None
     persons = pay_gap.definition.persons.model_copy(update={"numerator": "employees_in_period"})

@@ -18,9 +18,9 @@ from test_disclosure import hidden, ledger, release
 from warehouse_factory import kpi
 
 from data_quality.disclosure import histories
-from metrics.catalog import Contributions
-from metrics.errors import NyckeltalError
-from metrics.periods import parse, period_of
+from metrics.core.errors import NyckeltalError
+from metrics.core.periods import parse, period_of
+from metrics.definitions.catalog import Contributions
 
 MONTHS = tuple(f"2026-{month:02}" for month in range(1, 5))
 SQL = """select case sex when 'F' then 'women' else 'men' end as role, day, person, amount, country as country_member

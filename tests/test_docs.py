@@ -11,10 +11,10 @@ import pytest
 from filelock import FileLock
 from typer.testing import CliRunner
 
-from data_quality import docs
-from metrics.catalog import Catalog
-from metrics.errors import NyckeltalError
-from orchestration.cli import app
+from data_quality import pages
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.catalog import Catalog
+from orchestration.cli.app import app
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -47,7 +47,7 @@ def test_docs_wait_for_no_run_and_leave_the_warehouse_alone(
 
 def test_pages_tell_what_was_found(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NyckeltalError, match="judged nothing yet"):
-        docs.write(warehouse.company, warehouse.catalog)
+        pages.write(warehouse.company, warehouse.catalog)
     staff = {"segment": "_T", "member": "_T", "obs_value": -37.0, "n_persons_numerator": 40}
     warehouse.add(kpi("revenue"), {"2026-01": cells(7, SE=7), "2026-02": cells(-5.25, SE=-5.25)})
     warehouse.add(kpi("staff", protected=True, additive_segments=False, segments=()), {"2026-02": [staff]})

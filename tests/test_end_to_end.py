@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 from conftest import Deployment
 
-from metrics import dbt_project
-from metrics.catalog import Catalog, CatalogKpi
-from metrics.company import PROJECT
-from metrics.semantic import GRAINS, SemanticLayer
+from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
+from metrics.core.deployment import PROJECT
+from metrics.definitions.catalog import Catalog, CatalogKpi
+from orchestration.dbt import project
 
 pytestmark = pytest.mark.xdist_group("deployment")
 FEBRUARY_REVENUE = "kpi_id = 'net_revenue' and time_period = '2024-02' and segment = '_T'"
@@ -40,7 +40,7 @@ def warehouse(deployment: Deployment, sql: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture(scope="module")
 def layer(deployment: Deployment) -> SemanticLayer:
-    return SemanticLayer(dbt_project.target_dir(deployment.company) / "semantic_manifest.json")
+    return SemanticLayer(project.target_dir(deployment.company) / "semantic_manifest.json")
 
 
 def test_every_kpi_has_its_february(deployment: Deployment) -> None:
@@ -149,7 +149,7 @@ def test_dagster_knows_which_months_came_through(deployment: Deployment) -> None
 
 
 def test_dagster_has_one_result_of_each_gate_and_it_names_what_is_held(deployment: Deployment) -> None:
-    from orchestration.published import held as held_back
+    from publishing.reader import held as held_back
 
     held_now = held_back()
     assert held_now
@@ -267,7 +267,7 @@ def test_sql_answers_from_the_published_tables(deployment: Deployment) -> None:
 def test_a_data_folder_that_may_not_be_written_is_told_before_anything_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from metrics.errors import NyckeltalError
+    from metrics.core.errors import NyckeltalError
     from orchestration.lock import writing
 
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))

@@ -13,10 +13,10 @@ from jinja2 import Environment
 from sqlglot import ErrorLevel, parse_one
 
 from benchmarks.engine import Engine
-from metrics.bases import base_models
-from metrics.planner import bases, plan
-from metrics.registry import Kpi
-from metrics.semantic import GRAINS, SemanticLayer
+from metrics.compiler.plan import bases, plan
+from metrics.compiler.rollups import base_models
+from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
+from metrics.definitions.kpi import Kpi
 from tests.engine_factory import (
     CHANGES,
     FEW_EXAMPLES,

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.engine import Engine
-from metrics.planner import plan
-from metrics.semantic import GRAINS, SemanticLayer
+from metrics.compiler.plan import plan
+from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from tests.engine_factory import (
     CHANGES,
     FEW_EXAMPLES,

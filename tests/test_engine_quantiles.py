@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.engine import Engine
-from metrics.semantic import GRAINS, SemanticLayer
+from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from tests.engine_factory import (
     FEW_EXAMPLES,
     FREQS,

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.engine import Engine
-from metrics.periods import Period, period_of
-from metrics.planner import plan
-from metrics.semantic import GRAINS, SemanticLayer
-from metrics.windows import window_of
+from metrics.compiler.plan import plan
+from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
+from metrics.compiler.windows import window_of
+from metrics.core.periods import Period, period_of
 from tests.engine_factory import (
     CHANGES,
     FEW_EXAMPLES,

@@ -21,8 +21,9 @@ from benchmarks.faults.kinds.kind import SAMPLE, new_keys
 from benchmarks.faults.trial import faults_of, packed, tried
 from benchmarks.reality import files
 from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
-from metrics.company import PROJECT, Company
-from metrics.periods import parse
+from metrics.core.deployment import PROJECT
+from metrics.core.periods import parse
+from metrics.definitions.company import Company
 
 pytestmark = pytest.mark.xdist_group("faults")
 

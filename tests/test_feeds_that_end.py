@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from metrics.catalog import Join
-from metrics.company import PROJECT, Company
-from metrics.compiled import plan_company
-from metrics.feeds import Feed
-from metrics.observable import observable_to, pauses
+from metrics.core.deployment import PROJECT
+from metrics.definitions.catalog import Join
+from metrics.definitions.company import Company
+from metrics.definitions.feeds import Feed
+from metrics.definitions.observable import observable_to, pauses
+from orchestration.dbt.planning import planned as planned_of
 from tests import warehouse_factory
 from tests.ingest_company import IngestCompany
 from tests.test_gate_feeds import ROWS
@@ -71,7 +72,7 @@ def test_what_does_not_fit_together_is_refused(facts: dict[str, Any]) -> None:
 
 
 def test_what_a_kpi_only_looks_up_in_brings_no_events() -> None:
-    planned = plan_company(Company.load(PROJECT / "sample_company"))
+    planned = planned_of(Company.load(PROJECT / "sample_company"))
     upstream = {one.plan.kpi.id: one.upstream for one in planned.kpis}
     assert upstream["ctr"].event_feeds == ("google_ads", "linkedin_ads", "meta_ads")
     assert set(upstream["ctr"].feeds) - set(upstream["ctr"].event_feeds) == {"exchange_rates"}

@@ -9,9 +9,9 @@ import duckdb
 import numpy as np
 import pytest
 
-from data_quality.checks.chance import rows_by_chance
-from data_quality.checks.result.segment_share import _scores
-from data_quality.checks.series import Periods, chance_of_sum
+from data_quality.gate.checks.chance import rows_by_chance
+from data_quality.gate.checks.result.segment_share import _scores
+from data_quality.gate.checks.series import Periods, chance_of_sum
 from tests import few_rows, warehouse_factory
 
 

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_quality import expectations, plan
-from data_quality.checks import frame as checks
-from data_quality.checks import reference
-from data_quality.checks.computation import missing_results
-from data_quality.checks.registry import CHECKS, LIMITS, NAMES
-from data_quality.verdict import CheckResult, Verdict, answer
-from metrics.gate_settings import CHECK_NAMES, FIXED, CheckSetting
+from data_quality.gate import expectations, keys
+from data_quality.gate.checks import frame as checks
+from data_quality.gate.checks import reference
+from data_quality.gate.checks.computation import missing_results
+from data_quality.gate.checks.registry import CHECKS, LIMITS, NAMES
+from data_quality.gate.verdict import CheckResult, Verdict, answer
+from metrics.definitions.gate_settings import CHECK_NAMES, FIXED, CheckSetting
 from tests import warehouse_factory
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, failing, kpi, months
 
@@ -70,13 +70,13 @@ def test_of_kpis_whose_feeds_begin_at_different_days_each_has_its_own_first_peri
     warehouse.add(kpi("late", observable_from=date(2024, 3, 2)), {})
     warehouse.add(kpi("too_late", observable_from=date(2027, 1, 1)), {})
     warehouse.add(kpi("no_feed", feeds=(), observable_from=None), {})
-    planned = plan.plan(warehouse.catalog, date(2024, 2, 1), date(2024, 4, 30), also={("early", "M", "2024-01")})
+    planned = keys.plan(warehouse.catalog, date(2024, 2, 1), date(2024, 4, 30), also={("early", "M", "2024-01")})
     assert [(item.kpi.kpi_id, item.period.code) for item in planned] == [
         *(("early", f"2024-0{month}") for month in (1, 2, 3, 4)),
         ("late", "2024-04"),
         *(("no_feed", f"2024-0{month}") for month in (2, 3, 4)),  # and held: no feed of it is known
     ]
-    assert plan.history(warehouse.catalog) == (date(2024, 1, 1), date(2026, 3, 4))
+    assert keys.history(warehouse.catalog) == (date(2024, 1, 1), date(2026, 3, 4))
 
 
 def test_incomplete_inputs_hold_and_a_coarse_grain_is_complete_less_one_grain(warehouse: Warehouse) -> None:
@@ -351,7 +351,7 @@ def test_every_check_has_a_name_of_its_own_a_sentence_and_a_limit_and_settings_k
 
 
 def test_the_page_of_checks_is_up_to_date() -> None:
-    """`python -m data_quality.checks.reference`, or UPDATE_SNAPSHOTS=1, writes it anew."""
+    """`python -m data_quality.gate.checks.reference`, or UPDATE_SNAPSHOTS=1, writes it anew."""
     if os.environ.get("UPDATE_SNAPSHOTS"):
         reference.PAGE.write_text(reference.page(), encoding="utf-8")
     assert reference.PAGE.read_text(encoding="utf-8") == reference.page()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from data_quality.verdict import Verdict
-from metrics.feeds import Feed
+from data_quality.gate.verdict import Verdict
+from metrics.definitions.feeds import Feed
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, failing, kpi, months, orders_feed
 

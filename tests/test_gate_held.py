@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from data_quality import decisions
-from data_quality.verdict import Verdict
+from data_quality.gate.verdict import Verdict
+from data_quality.release import decisions
 from tests import warehouse_factory
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, failing, kpi, months
 

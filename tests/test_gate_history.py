@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data_quality import decisions
-from data_quality.checks import series
-from data_quality.checks.result import expected_range
-from data_quality.checks.series import Periods
-from data_quality.verdict import Verdict
-from metrics.periods import parse
+from data_quality.gate.checks import series
+from data_quality.gate.checks.result import expected_range
+from data_quality.gate.checks.series import Periods
+from data_quality.gate.verdict import Verdict
+from data_quality.release import decisions
+from metrics.core.periods import parse
 from tests import warehouse_factory
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, kpi, months
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from data_quality.verdict import Verdict
-from metrics.catalog import Join
-from metrics.feeds import Feed
+from data_quality.gate.verdict import Verdict
+from metrics.definitions.catalog import Join
+from metrics.definitions.feeds import Feed
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, failing, kpi, levels, months, orders_feed
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ingest_company import IngestCompany
 
-from metrics.text import visible
+from metrics.core.text import visible
 from tests import hostile
 
 TEXTS = [text for text in hostile.TEXTS.values() if text.strip() and "\udcff" not in text]

@@ -17,11 +17,13 @@ from markdown_it import MarkdownIt
 from rich.table import Table
 from rich.tree import Tree
 
-from metrics.catalog import Catalog
-from metrics.company import PROJECT, Company
-from metrics.text import visible
-from orchestration import cli, markdown, terminal
+from metrics.core.deployment import PROJECT
+from metrics.core.text import visible
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from orchestration import markdown
 from orchestration.assets.publication import publication_assets
+from orchestration.cli import app, terminal
 from tests import hostile, warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -152,7 +154,7 @@ def test_names_and_reasons_are_shown_as_texts_by_every_command_and_in_pages(
     def run(*arguments: str) -> str:
         monkeypatch.setattr(sys, "argv", ["kpi", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         printed = capsys.readouterr()
         assert not ended.value.code, printed.err[-500:]
         assert not obeyed(printed.out + printed.err)
@@ -189,5 +191,5 @@ def test_an_argument_that_cannot_be_stored_is_refused(
         sys, "argv", ["kpi", "reject", "revenue", "2026-01", "--reason", hostile.TEXTS["half a character"]]
     )
     with pytest.raises(SystemExit, match="2"):
-        cli.main()
+        app.main()
     assert capsys.readouterr().err == "✗ argument 5: is not UTF-8 text, so it can't be stored\n"

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_quality import vintages
-from data_quality.ledger import Ledger
-from data_quality.vintages import ADMITTED, INCOMING
-from metrics import company
-from metrics.periods import parse
+from data_quality.ledger.store import Ledger
+from data_quality.release import vintages
+from data_quality.release.vintages import ADMITTED, INCOMING
+from metrics.core import deployment
+from metrics.core.periods import parse
 from tests import warehouse_factory
 from tests.ingest_company import IngestCompany
 from tests.ledger_factory import DAY, NOON, observation, table
@@ -55,7 +55,7 @@ def test_rows_in_another_order_and_other_last_digits_append_nothing(
     warehouse.judge(*SPAN)
     again = warehouse.publish(*SPAN)
     assert (again.release_id, again.published, again.unchanged) == (None, 14, 42)
-    assert len(Ledger.open(company.ledger_path()).releases) == 1
+    assert len(Ledger.open(deployment.ledger_path()).releases) == 1
 
 
 HEADER = "order_id,ordered_at,amount\n"

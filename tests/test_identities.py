@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from data_quality.verdict import Verdict
-from metrics import compiled, identities
-from metrics.company import PROJECT, Company
-from metrics.errors import Problems
-from metrics.identities import Identity
+from data_quality.gate.verdict import Verdict
+from metrics import company_plan
+from metrics.core.deployment import PROJECT
+from metrics.core.errors import Problems
+from metrics.definitions import identities
+from metrics.definitions.company import Company
+from metrics.definitions.identities import Identity
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, failing, kpi, months
 
@@ -141,6 +143,6 @@ def test_protected_kpis_are_tied_to_no_others(company: Company) -> None:
         return SimpleNamespace(plan=plan, upstream=SimpleNamespace(protected=protected))
 
     for both in (True, False):
-        compiled._require_unmixed([own], [defined("web_sessions", both), defined("net_revenue", both)])
+        company_plan._require_unmixed([own], [defined("web_sessions", both), defined("net_revenue", both)])
     with pytest.raises(Problems, match="the identity 'own' ties KPIs that read personnel data to others"):
-        compiled._require_unmixed([own], [defined("web_sessions", True), defined("net_revenue", False)])
+        company_plan._require_unmixed([own], [defined("web_sessions", True), defined("net_revenue", False)])

@@ -7,14 +7,14 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_quality import incidents
-from data_quality.checks.registry import NAMES
-from data_quality.incidents import Failure, Incident
-from data_quality.verdict import CheckResult
-from metrics.calendar import Calendar
-from metrics.catalog import Catalog, CatalogKpi
-from metrics.company import Objective
-from metrics.periods import Period, parse
+from data_quality.gate import incidents
+from data_quality.gate.checks.registry import NAMES
+from data_quality.gate.incidents import Failure, Incident
+from data_quality.gate.verdict import CheckResult
+from metrics.core.periods import Period, parse
+from metrics.definitions.calendar import Calendar
+from metrics.definitions.catalog import Catalog, CatalogKpi
+from metrics.definitions.company import Objective
 from tests.warehouse_factory import kpi
 
 REVENUE = kpi("revenue", freqs=("W", "M", "Q", "A"))

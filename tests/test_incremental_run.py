@@ -12,10 +12,10 @@ import pytest
 from conftest import Deployment
 from dagster import AssetKey, DagsterInstance
 
-from data_quality.ledger import Ledger
-from metrics import dbt_project
-from metrics.catalog import Catalog
-from metrics.company import Company
+from data_quality.ledger.store import Ledger
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from orchestration.dbt import project
 
 pytestmark = pytest.mark.xdist_group("deployment")
 
@@ -45,7 +45,7 @@ def test_redelivered_late_and_lost_rows_lead_to_what_a_rebuild_gives(copied: Dep
     tickets.write_text(delivered + late.replace('"ticket_id":"', '"ticket_id":"late'), encoding="utf-8")
     copied.run()
     incremental = _kpi_rows(copied.company, copied.data)
-    dbt_project.build(copied.company, ["run", "--full-refresh", "--select", "path:compiled"], lambda _: None)
+    project.build(copied.company, ["run", "--full-refresh", "--select", "path:compiled"], lambda _: None)
     assert incremental == _kpi_rows(copied.company, copied.data)
     assert _periods(halved, incremental, "csat")
 

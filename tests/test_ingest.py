@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from ingest_company import COLUMNS, IngestCompany
 
-from metrics.errors import NyckeltalError
+from metrics.core.errors import NyckeltalError
 from orchestration.ingest import record
 from orchestration.ingest.bookkeeping import Bookkeeping
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.feeds import ColumnType, Feed
+from metrics.definitions.feeds import ColumnType, Feed
 from orchestration.ingest import csv_reader, quotes
 from orchestration.ingest.chunk import Chunk
 from orchestration.ingest.column_values import typed

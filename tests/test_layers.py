@@ -1,4 +1,4 @@
-"""Imports run one way: orchestration → data_quality → metrics; and only orchestration knows Dagster."""
+"""Imports run one way: orchestration → publishing → data_quality → metrics, and one way within each of them."""
 
 from __future__ import annotations
 
@@ -7,34 +7,51 @@ from pathlib import Path
 
 import pytest
 
-from metrics.company import PROJECT
+from metrics.core.deployment import PROJECT
 
+# The rooms of each package; each may import those before it. "." are the modules at the package's own level.
+ROOMS = {
+    "metrics": ("core", "definitions", "versioning", "compiler", "lint", "."),
+    "data_quality": ("ledger", ".", "disclosure", "gate", "release", "pages"),
+    "orchestration": ("ingest", "dbt", ".", "cli"),
+}
 MAY_IMPORT = {
     "metrics": {"metrics"},
     "data_quality": {"data_quality", "metrics"},
-    "orchestration": {"orchestration", "data_quality", "metrics"},
+    "publishing": {"publishing", "data_quality", "metrics"},
+    "orchestration": {"orchestration", "publishing", "data_quality", "metrics"},
     "sample_company": {"sample_company"},
 }
 MODULES = [path for package in MAY_IMPORT for path in sorted((PROJECT / package).rglob("*.py"))]
 
 
 def imported(path: Path) -> set[str]:
+    """The modules that a file imports, by their full names."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+def room(parts: tuple[str, ...]) -> str:
+    """The room of a module or of a name in it, by the parts of its full name."""
+    return parts[1] if len(parts) > 1 and parts[1] in ROOMS[parts[0]] else "."
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PROJECT).as_posix())
 def test_imports_run_one_way(path: Path) -> None:
-    package = path.relative_to(PROJECT).parts[0]
-    ours = imported(path) & set(MAY_IMPORT)
-    assert ours <= MAY_IMPORT[package]
+    parts = path.relative_to(PROJECT).with_suffix("").parts
+    package, names = parts[0], imported(path)
+    assert {name.split(".")[0] for name in names} & set(MAY_IMPORT) <= MAY_IMPORT[package]
     if package != "orchestration":
-        assert not imported(path) & {"dagster", "dagster_dbt"}
+        assert not {name.split(".")[0] for name in names} & {"dagster", "dagster_dbt", "dbt"}
+    if rooms := ROOMS.get(package):
+        allowed = rooms[: rooms.index(room(parts)) + 1]
+        within = {name for name in names if name.split(".")[0] == package}
+        assert {name for name in within if room(tuple(name.split("."))) not in allowed} == set()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PROJECT).as_posix())

@@ -15,8 +15,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_quality import vintages
-from data_quality.ledger import (
+from data_quality.ledger.store import (
     RELEASES,
     SCHEMAS,
     VERDICTS,
@@ -26,9 +25,10 @@ from data_quality.ledger import (
     content_hash,
     row_hash,
 )
-from data_quality.ledger_verify import verify
-from data_quality.vintages import ADMITTED, INCOMING
-from metrics.errors import NyckeltalError
+from data_quality.ledger.verify import verify
+from data_quality.release import vintages
+from data_quality.release.vintages import ADMITTED, INCOMING
+from metrics.core.errors import NyckeltalError
 from tests.ledger_factory import DAY, NOON, append, observation, race, table, verdict
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from data_quality import published
-from data_quality.ledger import SCHEMAS, Ledger
-from data_quality.ledger_verify import verify
-from metrics import company
-from metrics.errors import NyckeltalError
+from data_quality.ledger.store import SCHEMAS, Ledger
+from data_quality.ledger.verify import verify
+from metrics.core import deployment
+from metrics.core.errors import NyckeltalError
+from publishing import duckdb_file
 from tests import warehouse_factory
 from tests.ledger_factory import append, observation, verdict
 from tests.warehouse_factory import Warehouse, cells, kpi
@@ -73,11 +73,11 @@ def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wareho
 
 def test_a_lost_folder_is_not_begun_anew_while_the_published_file_is_there(released: Warehouse, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "ledger")
-    before = company.published_path().read_bytes()
+    before = deployment.published_path().read_bytes()
     with pytest.raises(NyckeltalError, match=r"holds release 1, which the ledger lacks.*kpi ledger rebuild"):
         released.publish(*SPAN)
-    assert company.published_path().read_bytes() == before
-    company.published_path().unlink()  # whoever wants a new ledger says so
+    assert deployment.published_path().read_bytes() == before
+    deployment.published_path().unlink()  # whoever wants a new ledger says so
     assert released.publish(*SPAN).sequence == 1
 
 
@@ -87,6 +87,6 @@ def test_an_older_copy_is_refused_until_it_is_said_that_it_stands(released: Ware
     shutil.copytree(tmp_path / "backup", tmp_path / "ledger")
     with pytest.raises(NyckeltalError, match="holds release 2, which the ledger lacks"):
         released.publish(*SPAN)
-    published.rebuild(company.ledger_path(), company.published_path())
+    duckdb_file.rebuild(deployment.ledger_path(), deployment.published_path())
     assert released.publish(*SPAN).sequence == 2
-    assert verify(Ledger.open(company.ledger_path())).findings == ()
+    assert verify(Ledger.open(deployment.ledger_path())).findings == ()

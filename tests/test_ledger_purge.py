@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from data_quality import ledger_purge, published
-from data_quality.ledger import Ledger
-from data_quality.ledger_verify import verify
-from metrics import company
-from metrics.errors import NyckeltalError
-from orchestration.cli import app
+import publishing
+from data_quality.ledger.store import Ledger
+from data_quality.ledger.verify import verify
+from data_quality.release import purge
+from metrics.core import deployment
+from metrics.core.errors import NyckeltalError
+from orchestration.cli.app import app
 from tests import warehouse_factory
 from tests.ledger_factory import append, observation
 from tests.ledger_factory import verdict as verdict_row
@@ -37,13 +38,13 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         made.publish(*SPAN)
         facts = {"check": "complete", "severity": "critical", "outcome": "fail", "figure": None, "limit": None}
         detail = json.dumps([{**facts, "detail": f"found: A1,{EMAIL},7"}])
-        ledger = Ledger.open(company.ledger_path())
+        ledger = Ledger.open(deployment.ledger_path())
         ledger.decide("revenue", "review", reason=f"asked {EMAIL} about it", decided_by="cfo@example.com")
         member = observation(kpi_id="revenue", time_period="2026-02", segment="country", member=EMAIL)
         newest = ledger.newest
         assert newest is not None
         append(ledger, member, verdicts=[verdict_row(checks=detail, verdict="hold")], catalog=newest["catalog"])
-        published.renew(company.ledger_path(), company.published_path())
+        publishing.publish()
         yield made
 
 
@@ -64,10 +65,10 @@ def holds_text(folder: Path) -> bool:
 
 
 def test_a_text_is_purged_and_the_chain_says_so(warehouse: Warehouse, tmp_path: Path) -> None:
-    old, new = Path(company.ledger_path()), tmp_path / "ledger.purged"
+    old, new = Path(deployment.ledger_path()), tmp_path / "ledger.purged"
     before = Ledger.open(str(old), make=False)
     assert holds_text(old)
-    row = ledger_purge.purge(str(old), str(new), [EMAIL], warehouse.company, **STATED)
+    row = purge.purge(str(old), str(new), [EMAIL], warehouse.company, **STATED)
     assert row["sequence"] == 3 and EMAIL not in str(row)
     after = Ledger.open(str(new), make=False)
     result = verify(after)
@@ -90,18 +91,18 @@ def test_a_text_is_purged_and_the_chain_says_so(warehouse: Warehouse, tmp_path: 
 
 
 def test_what_is_purged_is_gone_from_the_published_file_and_releases_go_on(warehouse: Warehouse) -> None:
-    old = Path(company.ledger_path())
+    old = Path(deployment.ledger_path())
     new = old.with_name("ledger.purged")
-    warehouse.monkeypatch.setattr("metrics.company.Company.load", lambda *_: warehouse.company)
+    warehouse.monkeypatch.setattr("metrics.definitions.company.Company.load", lambda *_: warehouse.company)
     arguments = ["ledger", "purge", "--to", str(new), "--reason", STATED["reason"], "--by", STATED["by"]]
     done = CliRunner().invoke(app, arguments, input=f"{EMAIL}\n")
     assert done.exit_code == 0 and "A text was purged from 3 rows" in done.output and EMAIL not in done.output
-    assert EMAIL.encode() in company.published_path().read_bytes()
+    assert EMAIL.encode() in deployment.published_path().read_bytes()
     shutil.move(old, old.with_name("ledger.old"))
     shutil.move(new, old)
     assert CliRunner().invoke(app, ["ledger", "rebuild"]).exit_code == 0
     shutil.rmtree(old.with_name("ledger.old"))
-    assert EMAIL.encode() not in company.published_path().read_bytes()
+    assert EMAIL.encode() not in deployment.published_path().read_bytes()
     assert warehouse.published("select count(*) from kpi.releases where note like 'A text was purged%'") == [(1,)]
     told = CliRunner().invoke(app, ["ledger", "verify"])
     assert told.exit_code == 0
@@ -130,13 +131,11 @@ def test_what_is_refused_writes_nothing(
     warehouse: Warehouse, tmp_path: Path, texts: list[str], stated: dict[str, str], problem: str
 ) -> None:
     with pytest.raises(NyckeltalError, match=problem) as told:
-        ledger_purge.purge(
-            company.ledger_path(), str(tmp_path / "new"), texts, warehouse.company, **{**STATED, **stated}
-        )
+        purge.purge(deployment.ledger_path(), str(tmp_path / "new"), texts, warehouse.company, **{**STATED, **stated})
     assert EMAIL not in str(told.value) and not (tmp_path / "new").exists()
 
 
 def test_a_purge_is_never_written_over_something(warehouse: Warehouse) -> None:
-    root = company.ledger_path()
+    root = deployment.ledger_path()
     with pytest.raises(NyckeltalError, match="there is something already"):
-        ledger_purge.purge(root, root, [EMAIL], warehouse.company, **STATED)
+        purge.purge(root, root, [EMAIL], warehouse.company, **STATED)

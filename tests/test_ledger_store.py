@@ -13,10 +13,11 @@ import boto3
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from data_quality import ledger_compact, published
-from data_quality.ledger import ConcurrentRelease, Ledger
-from data_quality.ledger_verify import verify
-from metrics.errors import NyckeltalError
+from data_quality.ledger import compact
+from data_quality.ledger.store import ConcurrentRelease, Ledger
+from data_quality.ledger.verify import verify
+from metrics.core.errors import NyckeltalError
+from publishing import duckdb_file
 from tests import warehouse_factory
 from tests.ledger_factory import append, observation, race, released
 from tests.warehouse_factory import cells, kpi
@@ -72,7 +73,7 @@ def test_releases_are_appended_compacted_and_verified(root: str) -> None:
     released(root)
     result = verify(Ledger.open(root, make=False))
     assert (result.releases, result.findings, result.leftovers["observations"]) == (3, (), 1)
-    done = {one.table: (one.files_before, one.files_after) for one in ledger_compact.compact(root)}
+    done = {one.table: (one.files_before, one.files_after) for one in compact.compact(root)}
     assert done == {"observations": (4, 1), "verdicts": (3, 1), "decisions": (2, 1), "releases": (3, 1)}
     assert append(Ledger.open(root), observation(obs_value=12.0))["sequence"] == 4
     assert verify(Ledger.open(root)).findings == ()
@@ -108,7 +109,7 @@ def test_a_release_and_the_published_file_are_made_from_it(
     before = warehouse.published("from kpi.vintages order by all")
     assert len(before) == 3
     (tmp_path / "published" / "published.duckdb").unlink()
-    published.rebuild(root, tmp_path / "published" / "published.duckdb")
+    duckdb_file.rebuild(root, tmp_path / "published" / "published.duckdb")
     assert warehouse.published("from kpi.vintages order by all") == before
     assert not (tmp_path / "ledger").exists()
 

@@ -18,11 +18,11 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_quality import ledger_compact
-from data_quality.ledger import SCHEMAS, Ledger
-from data_quality.ledger_verify import verify
-from metrics.errors import NyckeltalError
-from orchestration import cli
+from data_quality.ledger import compact
+from data_quality.ledger.store import SCHEMAS, Ledger
+from data_quality.ledger.verify import verify
+from metrics.core.errors import NyckeltalError
+from orchestration.cli import app
 from tests.ledger_factory import append, observation, race, released, verdict
 
 Row = dict[str, Any]
@@ -206,7 +206,7 @@ def kpi(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *ar
     """The exit status of the command, and what it wrote."""
     monkeypatch.setattr(sys, "argv", ["kpi", "ledger", *arguments])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.main()
     printed = capsys.readouterr()
     return int(ended.value.code or 0), printed.out + printed.err
 
@@ -241,7 +241,7 @@ def test_compaction_changes_no_row(root: str, tmp_path: Path, monkeypatch: pytes
         append(Ledger.open(root), observation(obs_value=float(number)), verdicts=[verdict(batch_id=str(number))])
     stale = Ledger.open(root)
     before = {name: stale.rows(name).sort_by([(c, "ascending") for c in SCHEMAS[name].names]) for name in SCHEMAS}
-    done = {one.table: (one.files_before, one.files_after) for one in ledger_compact.compact(root)}
+    done = {one.table: (one.files_before, one.files_after) for one in compact.compact(root)}
     assert done == {"observations": (14, 1), "verdicts": (13, 1), "decisions": (2, 1), "releases": (13, 1)}
     ledger = Ledger.open(root)
     for name in SCHEMAS:
@@ -260,18 +260,18 @@ def test_compaction_leaves_a_damaged_ledger_alone(root: str, tmp_path: Path, mon
     rewrite(root, "verdicts", lambda rows: rows[1:])
     before = sorted(Path(root).rglob("*"))
     with pytest.raises(NyckeltalError, match="verify"):
-        ledger_compact.compact(root)
+        compact.compact(root)
     assert sorted(Path(root).rglob("*")) == before
 
 
 def test_releases_gather_small_files_and_change_or_delete_nothing(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_compact, "MOST_FILES", 5)
+    monkeypatch.setattr(compact, "MOST_FILES", 5)
     most = 0
     for number in range(12):
         ledger = Ledger.open(root)
         append(ledger, observation(obs_value=float(number)), verdicts=[verdict(batch_id=str(number))])
         files = set(Path(root).rglob("*.parquet"))
-        ledger_compact.gather(ledger)
+        compact.gather(ledger)
         assert files <= set(Path(root).rglob("*.parquet"))
         most = max(most, *(len(table.file_uris()) for table in Ledger.open(root).tables.values()))
     assert most == 5
@@ -283,23 +283,23 @@ def test_releases_gather_small_files_and_change_or_delete_nothing(root: str, mon
 def test_a_release_is_made_though_its_ledger_cannot_be_gathered(
     root: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(ledger_compact, "MOST_FILES", 1)
+    monkeypatch.setattr(compact, "MOST_FILES", 1)
     ledger = Ledger.open(root)
     Path(ledger.tables["observations"].file_uris()[0]).unlink()
-    ledger_compact.gather(ledger)
+    compact.gather(ledger)
     assert "the ledger isn't compacted this time" in caplog.text
 
 
 def test_compactions_at_once_double_no_row(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_compact, "MOST_FILES", 1)
+    monkeypatch.setattr(compact, "MOST_FILES", 1)
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
     for number in range(3):
         append(Ledger.open(root), observation(obs_value=float(number)))
         ledgers = [Ledger.open(root) for _ in range(4)]
         with ThreadPoolExecutor(4) as pool:
-            under_way = [pool.submit(ledger_compact.gather, ledger) for ledger in ledgers[1:]]
-            under_way.append(pool.submit(ledger_compact.compact, root))
+            under_way = [pool.submit(compact.gather, ledger) for ledger in ledgers[1:]]
+            under_way.append(pool.submit(compact.compact, root))
             for one in under_way:
                 one.result()
-        ledger_compact.gather(ledgers[0])  # which saw the files as they were before
+        compact.gather(ledgers[0])  # which saw the files as they were before
         assert found(root) == []

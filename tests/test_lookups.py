@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from metrics.catalog import Catalog
-from metrics.company import Company
-from metrics.errors import NyckeltalError
-from orchestration.cli import app
-from orchestration.revisions import History, Value, statistics, triangle
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from orchestration.cli.app import app
+from orchestration.cli.revisions import History, Value, statistics, triangle
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from metrics.catalog import Catalog
-from metrics.company import PROJECT, Company
+from metrics.core.deployment import PROJECT
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, failing, kpi, months
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.errors import NyckeltalError
-from metrics.periods import FREQS, earlier, later, parse, period_of, periods_between
+from metrics.core.errors import NyckeltalError
+from metrics.core.periods import FREQS, earlier, later, parse, period_of, periods_between
 
 days = st.dates(date(1990, 1, 1), date(2099, 12, 31))
 

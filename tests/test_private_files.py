@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from metrics.company import PROJECT, data_dir
+from metrics.core.deployment import PROJECT, data_dir
 from orchestration.ingest.warehouse import warehouse
 from orchestration.lock import writing
 from orchestration.run import dagster_home

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.pruning import NotPruned, Pruned, Select
+from metrics.versioning.pruning import NotPruned, Pruned, Select
 
 SCHEMA = {"raw": {"t": ("a", "b", "g", "d")}, "models": {"m": ("a", "k", "v")}}
 

@@ -15,15 +15,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from data_quality import published, verdict
-from data_quality.ledger import Ledger
-from data_quality.ledger_lock import releasing
-from data_quality.verdict import CheckResult
-from metrics import company
-from metrics.catalog import Catalog
-from metrics.errors import NyckeltalError
-from orchestration import cli
-from orchestration import published as lookups
+from data_quality.gate import verdict
+from data_quality.gate.verdict import CheckResult
+from data_quality.ledger.lock import releasing
+from data_quality.ledger.store import Ledger
+from metrics.core import deployment
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.catalog import Catalog
+from orchestration.cli import app
+from orchestration.cli import published_file as lookups
+from publishing import duckdb_file
 from tests import warehouse_factory
 from tests.ledger_factory import append, observation
 from tests.warehouse_factory import Warehouse, cells, kpi
@@ -49,7 +50,7 @@ def warehouse(judged: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def ledger() -> Ledger:
-    return Ledger.open(company.ledger_path())
+    return Ledger.open(deployment.ledger_path())
 
 
 def counts() -> tuple[int, int, int]:
@@ -60,7 +61,7 @@ def counts() -> tuple[int, int, int]:
 
 def test_the_published_file_is_readable_by_all_and_everything_in_it_has_a_comment(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
-    path = company.published_path()
+    path = deployment.published_path()
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert not Path(f"{path}.wal").exists()
     assert warehouse.published("select count(*) from duckdb_tables() where comment is null") == [(0,)]
@@ -157,7 +158,7 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
 
 def crash_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Let publishing fall over just before or after a step."""
-    write, build, replace = Ledger._write, published.build, Path.replace
+    write, build, replace = Ledger._write, duckdb_file.build, Path.replace
 
     def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt(step)
@@ -174,7 +175,7 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
         crash()
 
     monkeypatch.setattr(Ledger, "_write", before_or_after)
-    monkeypatch.setattr(published, "build", half_a_build if step == "in the build" else build)
+    monkeypatch.setattr(duckdb_file, "build", half_a_build if step == "in the build" else build)
     monkeypatch.setattr(Path, "replace", crash if step == "before the swap" else replace)
 
 
@@ -194,7 +195,7 @@ def test_a_crash_loses_nothing_and_the_next_run_completes_it(warehouse: Warehous
     assert done.appended_observations == (0 if committed else 3)
     assert counts() == (2, 6, 2)
     assert warehouse.published("select count(*), count(distinct (time_period, member)) from kpi.vintages") == [(6, 6)]
-    assert [path.name for path in company.published_path().parent.iterdir()] == ["published.duckdb"]
+    assert [path.name for path in deployment.published_path().parent.iterdir()] == ["published.duckdb"]
     assert warehouse.publish(*SPAN).release_id is None
 
 
@@ -202,9 +203,9 @@ def test_a_lost_or_damaged_published_file_is_rendered_again(warehouse: Warehouse
     warehouse.publish(*SPAN)
     good = warehouse.published("from kpi.observations order by all")
     for damage in (None, b"not a database"):
-        company.published_path().unlink()
+        deployment.published_path().unlink()
         if damage:
-            company.published_path().write_bytes(damage)
+            deployment.published_path().write_bytes(damage)
         warehouse.publish(*SPAN)
         assert warehouse.published("from kpi.observations order by all") == good
 
@@ -235,7 +236,7 @@ def test_a_rebuilt_file_equals_the_one_that_it_replaces(
     warehouse.add(kpi("staff", protected=True, unit="persons", domain="people"), {"2026-01": people(3, 10)})
     warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)
-    path = company.published_path()
+    path = deployment.published_path()
     before = whole(path)
     assert len(before["vintages"]) > 6 and len(before["view"]) == 2
     warehouse.path.unlink()
@@ -251,18 +252,18 @@ def test_a_rebuilt_file_equals_the_one_that_it_replaces(
             assert whole(path) != before
         monkeypatch.setattr(sys, "argv", ["kpi", "ledger", "rebuild"])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         assert not ended.value.code and "2 releases" in capsys.readouterr().out
         assert whole(path) == before
         assert stat.S_IMODE(path.stat().st_mode) == 0o644 and not Path(f"{path}.wal").exists()
 
 
 def test_a_file_is_rebuilt_under_the_release_lock(warehouse: Warehouse) -> None:
-    path = company.published_path()
+    path = deployment.published_path()
     written = path.stat().st_mtime_ns
     with ThreadPoolExecutor(1) as pool:
         with releasing():
-            waiting = pool.submit(published.rebuild, company.ledger_path(), path)
+            waiting = pool.submit(duckdb_file.rebuild, deployment.ledger_path(), path)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.5)
             assert path.stat().st_mtime_ns == written
@@ -271,18 +272,18 @@ def test_a_file_is_rebuilt_under_the_release_lock(warehouse: Warehouse) -> None:
 
 
 def test_a_catalogue_of_another_version_is_said_and_the_file_stands(warehouse: Warehouse) -> None:
-    before = whole(company.published_path())
+    before = whole(deployment.published_path())
     append(ledger(), observation())
     with pytest.raises(NyckeltalError, match="catalogue is not of this version"):
-        published.rebuild(company.ledger_path(), company.published_path())
-    assert whole(company.published_path()) == before
+        duckdb_file.rebuild(deployment.ledger_path(), deployment.published_path())
+    assert whole(deployment.published_path()) == before
     warehouse.now("2026-03-05 13:00")
     assert warehouse.publish(*SPAN).release_id
-    assert len(whole(company.published_path())["releases"]) == 3
+    assert len(whole(deployment.published_path())["releases"]) == 3
 
 
 def test_a_run_brings_a_missing_file_back_and_removes_the_one_in_the_former_place(warehouse: Warehouse) -> None:
-    path, former = company.published_path(), company.former_published_path()
+    path, former = deployment.published_path(), deployment.former_published_path()
     before = whole(path)
     path.replace(former)
     path.parent.rmdir()
@@ -298,9 +299,9 @@ def test_a_run_brings_a_missing_file_back_and_removes_the_one_in_the_former_plac
 
 def test_a_missing_file_waits_for_the_release_where_the_newest_one_is_of_another_version(warehouse: Warehouse) -> None:
     append(ledger(), observation())
-    company.published_path().unlink()
+    deployment.published_path().unlink()
     lookups.restore()
-    assert not company.published_path().exists()
+    assert not deployment.published_path().exists()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from metrics import company
+from metrics.core import deployment
 from tests import read_published, warehouse_factory
 from tests.warehouse_factory import cells, kpi
 
@@ -29,7 +29,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         warehouse.publish("2026-01-01", "2026-01-31")
         warehouse.now("2026-03-06 06:00")
         warehouse.publish("2026-02-01", "2026-02-28")
-        return company.published_path()
+        return deployment.published_path()
 
 
 def test_this_version_reads_every_row_and_comment(file: Path) -> None:

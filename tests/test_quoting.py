@@ -12,11 +12,14 @@ import jinja2
 import pytest
 import sqlglot
 
-from metrics import dbt_project, registry
-from metrics.company import PROJECT, Company
-from metrics.compiled import compile_company, write
-from metrics.quoting import comment, identifier, jinja, literal
-from metrics.text import visible
+from metrics.compiled_folder import compile_company, write
+from metrics.core.deployment import PROJECT
+from metrics.core.quoting import comment, identifier, jinja, literal
+from metrics.core.text import visible
+from metrics.definitions import kpi
+from metrics.definitions.company import Company
+from orchestration.dbt import project
+from orchestration.dbt.planning import planned
 from tests import hostile
 
 TEXTS = [*hostile.TEXTS.values(), "{%- endraw -%}", "{{{{ x", "{# never closed", "*/*/ /*/", "\r\n;drop table x;--"]
@@ -48,18 +51,18 @@ def test_dbt_reads_hostile_names_and_descriptions_as_they_are(tmp_path: Path, mo
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path / "data"))
     folder, definitions = tmp_path / "company", tmp_path / "definitions"
     shutil.copytree(PROJECT / "sample_company", folder, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
-    shutil.copytree(registry.STANDARD_DEFINITIONS, definitions)
-    monkeypatch.setattr(registry, "STANDARD_DEFINITIONS", definitions)
+    shutil.copytree(kpi.STANDARD_DEFINITIONS, definitions)
+    monkeypatch.setattr(kpi, "STANDARD_DEFINITIONS", definitions)
     replace(folder / "company.yml", "name:", everything)
     replace(folder / "feeds/web.yml", "    description:", everything)
     replace(definitions / "marketing/web_sessions.yml", "name:", everything)
     replace(definitions / "marketing/web_sessions.yml", "description:", everything)
     company = Company.load(folder)
-    files = compile_company(company)
+    files = compile_company(company, planned(company))
     assert visible(everything).split("\n")[0] not in files["kpi/kpi_web_sessions.sql"]  # the Jinja in it is parted
     assert files["kpi/kpi_web_sessions.sql"].splitlines()[1].startswith("-- Written by `kpi compile`")
     write(company, files)
-    manifest = json.loads((dbt_project.parse(company) / "manifest.json").read_text())
+    manifest = json.loads((project.parse(company) / "manifest.json").read_text())
     (source,) = [node for node in manifest["sources"].values() if node["name"] == "sessions"]
     assert source["description"] == visible(everything)
 

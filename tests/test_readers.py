@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from data_quality import published
-from data_quality.ledger import VERDICTS, Ledger
-from data_quality.ledger_verify import verify
-from metrics import company
-from metrics.company import PROJECT
+import publishing
+from data_quality.ledger.store import VERDICTS, Ledger
+from data_quality.ledger.verify import verify
+from metrics.core import deployment
+from metrics.core.deployment import PROJECT
+from publishing import duckdb_file
 from tests import warehouse_factory
 from tests.ledger_factory import observation, table
 from tests.warehouse_factory import Warehouse, cells, kpi
@@ -83,7 +84,7 @@ def running(script: str, arguments: list[list[str]], stop: Path) -> Iterator[lis
 
 def release(number: int, catalog: str) -> None:
     """January's values for two KPIs, each times the release's number, into the ledger and the published file."""
-    ledger = Ledger.open(company.ledger_path())
+    ledger = Ledger.open(deployment.ledger_path())
     rows = [
         observation(
             kpi_id=kpi_id, member=member, segment="_T" if member == "_T" else "country", obs_value=value * number
@@ -100,7 +101,7 @@ def release(number: int, catalog: str) -> None:
         catalog=catalog,
         batch_id=None,
     )
-    published.renew(company.ledger_path(), company.published_path())
+    publishing.publish()
 
 
 def test_eight_readers_during_fifty_releases_see_whole_releases_only(
@@ -112,12 +113,12 @@ def test_eight_readers_during_fifty_releases_see_whole_releases_only(
     release(1, catalog)
     stop = tmp_path / "stop"
     ways = ["holds" if number % 2 else "reconnects" for number in range(READERS)]
-    with running(READER, [[str(company.published_path()), str(stop), way] for way in ways], stop) as readers:
+    with running(READER, [[str(deployment.published_path()), str(stop), way] for way in ways], stop) as readers:
         for number in range(2, RELEASES + 1):
             release(number, catalog)
     found = [json.loads(reader.stdout.read()) for reader in readers if reader.stdout]
     assert all(one["reads"] > 20 and len(one["seen"]) > 3 for one in found), found
-    assert verify(Ledger.open(company.ledger_path())).findings == ()
+    assert verify(Ledger.open(deployment.ledger_path())).findings == ()
 
 
 # Publishes in one data folder after the other, at the same moment as the others that wait for the same files.
@@ -180,5 +181,5 @@ def test_of_two_releases_at_once_nothing_is_lost_or_doubled(
         assert Counter(row["time_period"] for row in rows) == dict.fromkeys(expected, 3)
         assert [row["sequence"] for row in ledger.releases] == list(range(1, len(expected) + 1))
         path = folder / "rendered.duckdb"
-        published.build(ledger, path)  # what the next run renders, wherever it runs
-        assert published.holds(path, ledger.newest["release_id"])  # type: ignore[index]
+        duckdb_file.build(ledger, path)  # what the next run renders, wherever it runs
+        assert duckdb_file.holds(path, ledger.newest["release_id"])  # type: ignore[index]

@@ -17,9 +17,12 @@ import pay_attack
 import pytest
 from disclosure_attack import cells, leaks
 
-from metrics import compiled, dbt_project
-from metrics.company import PROJECT, Company, published_path, warehouse_path
-from metrics.semantic import SemanticLayer
+from metrics import compiled_folder
+from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.core.deployment import PROJECT, published_path, warehouse_path
+from metrics.definitions.company import Company
+from orchestration.dbt import project
+from orchestration.dbt.planning import planned
 from orchestration.run import RunResult, run
 
 FILES = PROJECT.parent / "shared" / "data" / "real"
@@ -165,7 +168,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
         patch.delenv("NYCKELTAL_LEDGER", raising=False)
         company = Company.load()
         result = run(company, first=date(2006, 1, 1), last=date(2020, 8, 31))
-        layer = SemanticLayer(dbt_project.target_dir(company) / "semantic_manifest.json")
+        layer = SemanticLayer(project.target_dir(company) / "semantic_manifest.json")
         with (
             duckdb.connect(str(published_path()), read_only=True) as published,
             duckdb.connect(str(warehouse_path()), read_only=True) as warehouse,
@@ -181,7 +184,7 @@ def as_printed(value: str) -> Any:
 
 def test_the_committed_models_are_what_the_definitions_compile_to(outcome: Outcome) -> None:
     company = Company.load()
-    assert compiled.stale(company, compiled.compile_company(company)) == []
+    assert compiled_folder.stale(company, compiled_folder.compile_company(company, planned(company))) == []
 
 
 def test_everything_is_built(outcome: Outcome) -> None:

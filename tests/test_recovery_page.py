@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from metrics.company import PROJECT
+from metrics.core.deployment import PROJECT
 
 PAGE = (PROJECT / "docs" / "recovery.md").read_text(encoding="utf-8")
 # Quoted without the file before it; what differs from time to time is left out, as `…`, in brackets or as a number.

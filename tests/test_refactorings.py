@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from data_quality import refactorings
-from data_quality.ledger import Ledger
-from data_quality.release import Release
+from data_quality.ledger.store import Ledger
+from data_quality.release import refactorings
+from data_quality.release.release import Release
 from data_quality.warehouse import connect
-from metrics import company
+from metrics.core import deployment
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -52,11 +52,11 @@ def build(warehouse: Warehouse, values: dict[str, Any], moment: str, **facts: An
     entry = kpi(**{"definition_hash": "def2", **facts})
     catalog = warehouse.catalog.model_copy(update={"kpis": (entry,)})
     with connect() as connection:
-        refactorings.keep_reference(connection, catalog, Ledger.find(company.ledger_path()))
+        refactorings.keep_reference(connection, catalog, Ledger.find(deployment.ledger_path()))
     warehouse.add(entry, {**GOOD, **values})
     built_at(warehouse, moment)
     with connect() as connection:
-        refactorings.compare(connection, catalog, Ledger.find(company.ledger_path()), ["revenue"])
+        refactorings.compare(connection, catalog, Ledger.find(deployment.ledger_path()), ["revenue"])
 
 
 def again(warehouse: Warehouse, values: dict[str, Any], moment: str = "2026-03-06T06:00:00", **facts: Any) -> Release:
@@ -127,7 +127,7 @@ def test_a_decision_lets_one_candidate_through_and_proves_nothing(warehouse: War
     assert warehouse.publish(*SPAN).release_id is None  # held again, and nothing new to say
     held = next(one for one in done.held if one.time_period == "2026-02")
     facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": held.candidate_hash, "checks": held.checks}
-    Ledger.open(company.ledger_path()).decide("revenue", "release", reason="rounding", decided_by="cfo", **facts)
+    Ledger.open(deployment.ledger_path()).decide("revenue", "release", reason="rounding", decided_by="cfo", **facts)
     assert checks(warehouse.publish(*SPAN)) == {"2026-01": ("refactoring",)}
     assert warehouse.published(VALUES) == [("2026-01", 100.0), ("2026-02", 111.0)]
     bring_in(warehouse, "2026-03-07T06:00:00")
@@ -160,8 +160,8 @@ def test_what_could_not_be_compared_on_the_same_rows_is_held(warehouse: Warehous
         warehouse.add(kpi(definition_hash="def2"), GOOD)
         catalog = warehouse.catalog
         with connect() as connection:
-            refactorings.keep_reference(connection, catalog, Ledger.find(company.ledger_path()))
-            assert not refactorings.compare(connection, catalog, Ledger.find(company.ledger_path()), [])
+            refactorings.keep_reference(connection, catalog, Ledger.find(deployment.ledger_path()))
+            assert not refactorings.compare(connection, catalog, Ledger.find(deployment.ledger_path()), [])
             row = "insert into kpi._refactorings values ('revenue', 'def1', 'def2', null, now(), 'x')"
             connection.execute(row if lost == "a forged record" else "select 1")
         warehouse.judge(*SPAN)
@@ -201,10 +201,10 @@ def test_of_protected_kpis_no_figure_is_told(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
     catalog = warehouse.catalog.model_copy(update={"kpis": (other,)})
     with connect() as connection:
-        refactorings.keep_reference(connection, catalog, Ledger.find(company.ledger_path()))
+        refactorings.keep_reference(connection, catalog, Ledger.find(deployment.ledger_path()))
     warehouse.add(other, counted(79))
     with connect() as connection:
-        (found,) = refactorings.compare(connection, catalog, Ledger.find(company.ledger_path()), ["staff"])
+        (found,) = refactorings.compare(connection, catalog, Ledger.find(deployment.ledger_path()), ["staff"])
     assert found.difference == "1 of 1 periods differ"
 
 
@@ -226,7 +226,7 @@ def test_a_value_that_nothing_newer_explains_is_held(warehouse: Warehouse, expla
         "unexplained_change: its value changed (110 → 111), though neither its definition nor any row upstream is newer"
     )
     facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": done.held[0].candidate_hash}
-    ledger = Ledger.open(company.ledger_path())
+    ledger = Ledger.open(deployment.ledger_path())
     ledger.decide("revenue", "release", reason="r", decided_by="cfo", checks=["unexplained_change"], **facts)
     assert not warehouse.publish(*SPAN).held
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import BaseModel
 
-from metrics.company import PROJECT
+from metrics.core.deployment import PROJECT
 from metrics.reference import FILES, models_in, pages
 
 

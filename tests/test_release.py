@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from data_quality import release, vintages
-from data_quality.ledger import Ledger
-from metrics import company
-from metrics.errors import NyckeltalError
+from data_quality.ledger.store import Ledger
+from data_quality.release import release, vintages
+from metrics.core import deployment
+from metrics.core.errors import NyckeltalError
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -37,7 +37,7 @@ def warehouse(judged: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def ledger() -> Ledger:
-    return Ledger.open(company.ledger_path())
+    return Ledger.open(deployment.ledger_path())
 
 
 def counts() -> tuple[int, int, int]:
@@ -86,7 +86,7 @@ def test_without_a_verdict_nothing_is_published(warehouse: Warehouse) -> None:
     done = warehouse.publish(*SPAN)
     assert (done.published, done.release_id) == (0, None)
     assert reasons(done) == {"was not judged"}
-    assert not company.published_path().exists()
+    assert not deployment.published_path().exists()
 
 
 def refuse(warehouse: Warehouse, reason: str) -> None:
@@ -140,7 +140,7 @@ def test_a_sealed_verdict_on_another_hash_or_with_a_failing_check_counts_for_not
     """Even one who has the key can't publish what fails: the answer is worked out anew from the checks."""
     from dataclasses import replace
 
-    from data_quality import verdict
+    from data_quality.gate import verdict
 
     warehouse.add(kpi(), {month: cells(-5, SE=-5) for month in GOOD})
     held = list(warehouse.judge(*SPAN).values())

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_quality.verdict import Key
-from metrics.periods import parse, periods_between
+from metrics.core.periods import parse, periods_between
+from metrics.definitions.catalog import Key
 from tests.restatement_factory import MONTHS, REVENUE, MemoryLedger, Values, offer_of, release
 from tests.warehouse_factory import kpi
 

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from metrics import reviewed
-from metrics.company import PROJECT, Company
-from metrics.compiled import compile_company, plan_company, record_refactoring, review, stale, write
-from metrics.errors import NyckeltalError, Problems
-from metrics.registry import Kpi, adopted_kpis
-from metrics.reviewed import Current, Record
-from metrics.yaml_file import load
-from orchestration.cli import app
+from metrics.compiled_folder import compile_company, stale, write
+from metrics.core.deployment import PROJECT
+from metrics.core.errors import NyckeltalError, Problems
+from metrics.core.yaml_file import load
+from metrics.definitions.company import Company
+from metrics.definitions.kpi import Kpi, adopted_kpis
+from metrics.versioning import reviewed
+from metrics.versioning.reviewed import Current, Record, record_refactoring, review
+from orchestration.cli.app import app
+from orchestration.dbt.planning import planned as planned_of
 
 DAY = date(2026, 11, 24)
 
@@ -80,7 +82,7 @@ def test_a_changed_staging_of_a_company(tmp_path: Path, monkeypatch: pytest.Monk
     staging = folder / "models/staging/stg_web_sessions.sql"
     staging.write_text(staging.read_text().replace("from source", "from source where sessions > 0"))
     company = Company.load(folder)
-    planned = plan_company(company)
+    planned = planned_of(company)
     before = (folder / "definitions.yml").read_text()
     with pytest.raises(Problems) as raised:
         compile_company(company, planned)
@@ -90,26 +92,28 @@ def test_a_changed_staging_of_a_company(tmp_path: Path, monkeypatch: pytest.Monk
 
     for name in ("cfo@nordvik.example", "nobody@nowhere"):
         with pytest.raises(Problems, match="may not record a refactoring for marketing") as refused:
-            record_refactoring(company, planned, None, "no such rows", name)
+            record_refactoring(company, planned.currents, None, "no such rows", name)
         assert f"found '{name}'; expected analytics@nordvik.example or cmo@nordvik.example" in str(refused.value)
     assert (folder / "definitions.yml").read_text() == before
-    assert record_refactoring(company, planned, ["web_sessions"], "no such rows", "CMO@nordvik.example") == [
+    assert record_refactoring(company, planned.currents, ["web_sessions"], "no such rows", "CMO@nordvik.example") == [
         "web_sessions"
     ]
     adoption = folder / "kpis/marketing/conversion_rate.yml"
     adoption.write_text(f"{adoption.read_text()}definition_version: 2\n")
     company = Company.load(folder)
-    planned = plan_company(company)
-    assert {kpi_id: entries[-1].version for kpi_id, entries in review(company, planned).items()}["conversion_rate"] == 2
+    planned = planned_of(company)
+    assert {kpi_id: entries[-1].version for kpi_id, entries in review(company, planned.currents).items()}[
+        "conversion_rate"
+    ] == 2
     files = compile_company(company, planned)
     assert "../definitions.yml" in write(company, files) and stale(company, files) == []
-    assert record_refactoring(company, planned, None, "none is left", "analytics@nordvik.example") == []
+    assert record_refactoring(company, planned.currents, None, "none is left", "analytics@nordvik.example") == []
     with pytest.raises(NyckeltalError, match="did you mean 'web_sessions'"):
-        record_refactoring(company, planned, ["web_session"], "why", "cmo@nordvik.example")
+        record_refactoring(company, planned.currents, ["web_session"], "why", "cmo@nordvik.example")
 
 
 def test_an_adoption_is_not_below_its_standard(kpi: Kpi, monkeypatch: pytest.MonkeyPatch) -> None:
-    from metrics.rules import version_not_below_standard
+    from metrics.lint.rules import version_not_below_standard
 
     standard = kpi.definition.model_copy(update={"definition_version": 3})
     for version, wrong in ((None, False), (2, True), (3, False), (4, False)):
@@ -139,7 +143,7 @@ def test_one_of_several_changed_definitions_is_recorded_and_the_others_are_named
     assert "Not compiled yet: conversion_rate changed, too; `kpi check` says what to do." in told
     assert "The next run proves it" in run("conversion_rate")
     company = Company.load(folder)
-    assert stale(company, compile_company(company)) == []
+    assert stale(company, compile_company(company, planned_of(company))) == []
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ import duckdb
 import pytest
 from conftest import FIRST, Deployment
 
-from data_quality.ledger import Ledger
-from data_quality.ledger_verify import verify
-from metrics import dbt_project
+from data_quality.ledger.store import Ledger
+from data_quality.ledger.verify import verify
+from orchestration.dbt import project
 from sample_company.simulator.run import simulate
 from sample_company.simulator.timeline import Span
 
@@ -62,7 +62,7 @@ def test_killed_in_dbt_and_at_both_sides_of_the_commit_the_next_run_completes(
         assert kpi_run().wait() == 0
 
     ledger, before = copied.data / "ledger", published(copied.data)
-    run_by_dbt = dbt_project.target_dir(copied.company) / "run"
+    run_by_dbt = project.target_dir(copied.company) / "run"
     shutil.rmtree(run_by_dbt)  # where dbt puts each model's SQL right before it runs it
 
     def commits(table: str) -> int:

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
-from data_quality import decisions, docs, gate, release
-from data_quality.plan import history
-from data_quality.release import Release
-from data_quality.waiting import waiting
-from orchestration import published
+import publishing
+from data_quality import pages as check_pages
+from data_quality.gate import judge
+from data_quality.gate.keys import history
+from data_quality.release import decisions, release
+from data_quality.release.pending import waiting
+from data_quality.release.release import Release
+from data_quality.release.unsettled import unsettled
+from publishing import reader
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -49,8 +53,10 @@ def warehouse(released: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def run(warehouse: Warehouse) -> tuple[list[str], Release]:
     """What a plain run does: it judges the open month, February, and publishes. The periods judged, and the release."""
     company, catalog = warehouse.company, warehouse.catalog
-    judged = gate.judge(company, catalog, date(2026, 2, 1), date(2026, 2, 28), also=gate.unsettled(catalog))
-    return [one.time_period for one in judged], release.publish(company, catalog, *history(catalog))
+    judged = judge.judge(company, catalog, date(2026, 2, 1), date(2026, 2, 28), also=unsettled(catalog))
+    done = release.publish(company, catalog, *history(catalog))
+    publishing.publish()
+    return [one.time_period for one in judged], done
 
 
 def built(warehouse: Warehouse, values: dict[str, list[dict[str, Any]]], **facts: Any) -> None:
@@ -68,16 +74,16 @@ def values(warehouse: Warehouse, kpi_id: str = "revenue") -> dict[str, float]:
 def held(warehouse: Warehouse) -> set[tuple[str, str]]:
     """What is held (KPI, period), as `kpi held`, during a run too, `kpi status` and `kpi.verdicts` each say it."""
     decidable = {(one.kpi_id, one.time_period) for one in waiting(warehouse.company, warehouse.catalog)}
-    assert {(row["kpi_id"], row["time_period"]) for row in published.held()} == decidable
+    assert {(row["kpi_id"], row["time_period"]) for row in reader.held()} == decidable
     assert set(warehouse.published("select kpi_id, time_period from kpi.verdicts where held")) == decidable
-    during = published.waiting(warehouse.company, warehouse.catalog)
+    during = reader.waiting(warehouse.company, warehouse.catalog)
     assert {(one.kpi_id, one.time_period) for one in during} == decidable
     return decidable
 
 
 def pages(warehouse: Warehouse) -> set[tuple[str, str]]:
     """What is held, as `kpi docs` says it."""
-    folder = docs.write(warehouse.company, warehouse.catalog).parent
+    folder = check_pages.write(warehouse.company, warehouse.catalog).parent
     return {
         (page.stem, period)
         for page in folder.glob("*.html")
@@ -195,7 +201,7 @@ def test_rejected_values_are_held_and_periods_before_the_data_are_not(warehouse:
     built(warehouse, NEGATIVE, lower_bound=None)  # its checks pass
     run(warehouse)
     assert held(warehouse) == {("revenue", DECEMBER)}
-    assert published.held()[0]["reason"] == "was rejected: a mistake" and pages(warehouse) == held(warehouse)
+    assert reader.held()[0]["reason"] == "was rejected: a mistake" and pages(warehouse) == held(warehouse)
     # The feeds turn out to begin later: what was held of earlier periods waits for nothing.
     warehouse.add(kpi(observable_from=date(2026, 1, 1)), NEGATIVE)
     assert run(warehouse)[0] == [FEBRUARY] and held(warehouse) == set()

@@ -17,15 +17,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from data_quality import release
-from data_quality.plan import history
-from metrics.catalog import Catalog
-from metrics.company import PROJECT, Company
-from metrics.errors import NyckeltalError
-from orchestration import formats, report, stage_display
-from orchestration.cli import app
+from data_quality.gate.keys import history
+from data_quality.release import release
+from metrics.core.deployment import PROJECT
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from orchestration.cli import formats, report, stage_display
+from orchestration.cli.app import app
+from orchestration.cli.terminal import PlainConsole, console
 from orchestration.run import RunResult
-from orchestration.terminal import PlainConsole, console
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_quality.checks.series import chance_of_mean, scales
+from data_quality.gate.checks.series import chance_of_mean, scales
 
 
 @pytest.mark.parametrize(("weeks", "scale"), [((40, 41, 42), 0), ((10, 60), 0), ((10, 60, 100), 0.2)])

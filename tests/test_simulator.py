@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from metrics.company import PROJECT, Company
+from metrics.core.deployment import PROJECT
+from metrics.definitions.company import Company
 from sample_company.simulator.run import simulate
 from sample_company.simulator.timeline import Span
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from data_quality.checks.spans import spans
-from data_quality.plan import Planned
-from data_quality.verdict import Key
-from metrics.periods import parse
+from data_quality.gate.checks.spans import spans
+from data_quality.gate.keys import Planned
+from metrics.core.periods import parse
+from metrics.definitions.catalog import Key
 from tests.warehouse_factory import kpi
 
 REVENUE = kpi("revenue", freqs=("M", "Q"))

@@ -11,10 +11,10 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from metrics import company
-from metrics.errors import NyckeltalError
-from orchestration import published
-from orchestration.cli import app
+from metrics.core import deployment
+from metrics.core.errors import NyckeltalError
+from orchestration.cli.app import app
+from publishing import reader
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     data = tmp_path_factory.mktemp("data")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(data))
-        company.published_path().parent.mkdir()
-        with duckdb.connect(str(company.published_path())) as connection:
+        deployment.published_path().parent.mkdir()
+        with duckdb.connect(str(deployment.published_path())) as connection:
             connection.execute("create schema kpi")
             connection.execute("create table kpi.t as select 1 as n, '=cmd()' as member")
         with duckdb.connect(str(data / "warehouse.duckdb")) as connection:
@@ -67,12 +67,12 @@ HOSTILE = [
 @pytest.mark.parametrize("query", HOSTILE)
 def test_a_query_reaches_nothing_but_the_published_file(secret: Path, query: str) -> None:
     leaked = duckdb.sql("select 54321 as amount").to_arrow_table()
-    before = sorted(secret.iterdir()), company.published_path().read_bytes()
+    before = sorted(secret.iterdir()), deployment.published_path().read_bytes()
     with pytest.raises(NyckeltalError) as told:
-        published.table(query.format(data=secret))
+        reader.table(query.format(data=secret))
     assert leaked.num_rows == 1 and "54321" not in str(told.value)
-    assert (sorted(secret.iterdir()), company.published_path().read_bytes()) == before
-    assert list((secret / "published").iterdir()) == [company.published_path()]
+    assert (sorted(secret.iterdir()), deployment.published_path().read_bytes()) == before
+    assert list((secret / "published").iterdir()) == [deployment.published_path()]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_query_reaches_nothing_but_the_published_file(secret: Path, query: str
     ["describe kpi.t", "show all tables", "explain from kpi.t", "pivot kpi.t on n using sum(n)", "summarize kpi.t; "],
 )
 def test_every_kind_of_query_is_answered(secret: Path, query: str) -> None:
-    assert published.table(query)[1]
+    assert reader.table(query)[1]
 
 
 def test_a_query_may_begin_with_a_comment(secret: Path) -> None:

@@ -14,8 +14,9 @@ import duckdb
 import pytest
 from jinja2 import Environment
 
-from metrics import dbt_project
-from metrics.company import PROJECT, Company
+from metrics.core.deployment import PROJECT
+from metrics.definitions.company import Company
+from orchestration.dbt import project
 
 STAGING = PROJECT / "sample_company/models/staging"
 
@@ -63,7 +64,7 @@ def test_today_in_dbt_is_the_companys(
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
     sample = Company.load(PROJECT / "sample_company")
     company = replace(sample, calendar=sample.calendar.model_copy(update={"time_zone": time_zone}))
-    with dbt_project.building(company):
+    with project.building(company):
         jinja = Environment()
         jinja.globals.update(env_var=os.environ.get, run_started_at=datetime(1, 1, 1))
         macro = jinja.from_string((PROJECT / "dbt_project/macros/today.sql").read_text()).module

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from metrics.company import PROJECT
+from metrics.core.deployment import PROJECT
 from orchestration.run import dagster_home
 
 

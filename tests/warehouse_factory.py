@@ -12,16 +12,18 @@ from typing import Any
 import duckdb
 import pytest
 
-from data_quality import gate, release
-from data_quality.candidates import COLUMNS
-from data_quality.release import Release
-from data_quality.verdict import Verdict
-from metrics.calendar import Calendar
-from metrics.catalog import Catalog, CatalogKpi, Told
-from metrics.company import Company, Objective
-from metrics.feeds import Feed
-from metrics.periods import Period, parse, periods_between
-from metrics.roles import Roles
+import publishing
+from data_quality.gate import judge
+from data_quality.gate.candidates import COLUMNS
+from data_quality.gate.verdict import Verdict
+from data_quality.release import release
+from data_quality.release.release import Release
+from metrics.core.periods import Period, parse, periods_between
+from metrics.definitions.calendar import Calendar
+from metrics.definitions.catalog import Catalog, CatalogKpi, Told
+from metrics.definitions.company import Company, Objective
+from metrics.definitions.feeds import Feed
+from metrics.definitions.roles import Roles
 
 HISTORY_FROM = date(2024, 1, 1)
 OBSERVABLE_FROM = date(2023, 1, 1)
@@ -210,12 +212,14 @@ class Warehouse:
 
     def judge(self, first: str, last: str) -> dict[tuple[str, str], Verdict]:
         """The verdicts of the periods that end in [first, last], by KPI and period code."""
-        verdicts = gate.judge(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
+        verdicts = judge.judge(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
         return {(one.kpi_id, one.time_period): one for one in verdicts}
 
     def publish(self, first: str, last: str) -> Release:
         """Publish the periods that end in [first, last]."""
-        return release.publish(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
+        done = release.publish(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
+        publishing.publish()
+        return done
 
     def published(self, query: str) -> list[Any]:
         """Query the published file."""

@@ -20,9 +20,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from metrics.company import Company
-from metrics.feeds import Feed
-from metrics.periods import Period, parse
+from metrics.core.periods import Period, parse
+from metrics.definitions.company import Company
+from metrics.definitions.feeds import Feed
 from sample_company.simulator.workbook import workbook
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]

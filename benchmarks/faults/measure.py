@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from data_quality import candidates, warehouse
-from data_quality.admission import Held
-from data_quality.verdict import Key, Verdict
-from metrics.catalog import Catalog
+from data_quality import warehouse
+from data_quality.gate import candidates
+from data_quality.gate.verdict import Verdict
+from data_quality.release.eligibility import Held
+from metrics.definitions.catalog import Catalog, Key
 
 UNMOVED = 1e-6
 """Per cent under which a number counts as unmoved: sums of floating-point numbers differ in their last digits."""

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from benchmarks.faults.kinds import KINDS, reported
-from data_quality.checks.registry import NAMES
+from data_quality.gate.checks.registry import NAMES
 
 MATERIAL, GRAVE = 5.0, 20.0
 """Per cent: a total that moved by so much must be held or flagged, and held."""

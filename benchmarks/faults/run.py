@@ -23,8 +23,8 @@ from rich.console import Console
 from benchmarks.faults import report, trial, world
 from benchmarks.faults.kinds import KINDS
 from benchmarks.faults.world import Base, Project
-from metrics.company import PROJECT
-from metrics.periods import Period, parse
+from metrics.core.deployment import PROJECT
+from metrics.core.periods import Period, parse
 
 RESULTS = PROJECT / "benchmarks" / "results"
 WORK = PROJECT / "data" / "faults"

@@ -19,9 +19,9 @@ from benchmarks.faults import measure, world
 from benchmarks.faults.files import Files
 from benchmarks.faults.kinds import Fault, Kind
 from benchmarks.faults.world import Base, Project
-from data_quality import gate
-from metrics.errors import NyckeltalError
-from metrics.periods import Period
+from data_quality.gate import judge
+from metrics.core.errors import NyckeltalError
+from metrics.core.periods import Period
 
 JUDGED_MONTHS = 3
 """The faulted month and the two before it, of which late or repeated data may change values."""
@@ -101,7 +101,7 @@ def _tried(trial: Trial) -> list[dict[str, Any]]:
             except NyckeltalError as error:
                 failure = str(error)
             began = time.perf_counter()
-            verdicts = gate.judge(project.company, project.catalog, first, last)
+            verdicts = judge.judge(project.company, project.catalog, first, last)
             seconds = time.perf_counter() - began
             refused = world.refused(project, first, last)
             faulted = measure.cells(project.catalog, first, last)
@@ -163,7 +163,7 @@ def _clean(base: Base) -> tuple[pd.DataFrame, dict[Any, measure.Outcome]]:
     try:
         world.copy_data(base.clean, folder)
         with world.deployment(folder, base.now, base.sources):
-            verdicts = gate.judge(project.company, project.catalog, first, last)
+            verdicts = judge.judge(project.company, project.catalog, first, last)
             return measure.cells(project.catalog, first, last), measure.outcomes(verdicts, ())
     finally:
         shutil.rmtree(folder, ignore_errors=True)

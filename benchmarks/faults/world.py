@@ -13,19 +13,24 @@ from pathlib import Path
 from unittest.mock import patch
 
 from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
-from data_quality import admission, gate, offer, plan, warehouse
-from data_quality.admission import Held
-from data_quality.ledger import Ledger
-from data_quality.release import publish
-from data_quality.verdict import Verdict
-from metrics import clock, dbt_project
-from metrics.catalog import Catalog, CatalogKpi
-from metrics.company import PROJECT, Company, ledger_path
-from metrics.lineage import Lineage
-from metrics.periods import Period, parse, periods_between
-from orchestration import builds
+from data_quality import warehouse
+from data_quality.gate import judge, keys
+from data_quality.gate.verdict import Verdict
+from data_quality.ledger.store import Ledger
+from data_quality.release import eligibility, snapshot
+from data_quality.release.eligibility import Held
+from data_quality.release.release import publish
+from data_quality.release.unsettled import unsettled
+from metrics.core import clock
+from metrics.core.deployment import PROJECT, ledger_path
+from metrics.core.periods import Period, parse, periods_between
+from metrics.definitions.catalog import Catalog, CatalogKpi
+from metrics.definitions.company import Company
+from metrics.versioning.lineage import Lineage
+from orchestration.dbt import builds
+from orchestration.dbt import project as dbt_project
+from orchestration.dbt.manifest import prepared_manifest
 from orchestration.ingest.load import ingest
-from orchestration.manifest import prepared_manifest
 
 JUDGED_DAYS_AFTER = 3
 """A month is judged on the morning of its third day after, with the files of all days before that."""
@@ -133,8 +138,8 @@ def take_in(project: Project, kpis: Sequence[CatalogKpi]) -> None:
 def judged_and_published(project: Project, month: Period) -> tuple[list[Verdict], Sequence[Held]]:
     """What a run judges: the month, and all that isn't settled. Gives the verdicts, and what is held after it."""
     company, catalog = project.company, project.catalog
-    judged = gate.judge(company, catalog, month.start, month.end, also=gate.unsettled(catalog))
-    return judged, publish(company, catalog, *plan.history(catalog)).held
+    judged = judge.judge(company, catalog, month.start, month.end, also=unsettled(catalog))
+    return judged, publish(company, catalog, *keys.history(catalog)).held
 
 
 def release(project: Project, held: Sequence[Held]) -> None:
@@ -152,15 +157,15 @@ def release(project: Project, held: Sequence[Held]) -> None:
                 candidate_hash=one.candidate_hash,
                 checks=one.checks,
             )
-    publish(company, catalog, *plan.history(catalog))
+    publish(company, catalog, *keys.history(catalog))
 
 
 def refused(project: Project, first: date, last: date) -> tuple[Held, ...]:
     """What a release of the judged periods that end in [first, last] would hold. Nothing is released."""
     with warehouse.connect() as connection:
-        offered = offer.read(connection, project.catalog, first, last)
+        offered = snapshot.read(connection, project.catalog, first, last)
     ledger = Ledger.open(ledger_path(), make=False)
-    return admission.admit(offered, ledger, project.catalog, clock.today(project.company.time_zone)).held
+    return eligibility.admit(offered, ledger, project.catalog, clock.today(project.company.time_zone)).held
 
 
 def base_of(folder: Path, company: str, month: Period, months_run: int) -> Base:

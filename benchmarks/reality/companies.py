@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.reality import files
 from benchmarks.reality.files import Deliver
-from metrics.company import PROJECT
+from metrics.core.deployment import PROJECT
 
 REAL_FILES = PROJECT.parent / "shared" / "data" / "real"
 

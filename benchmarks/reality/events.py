@@ -29,11 +29,12 @@ from benchmarks.faults.files import Files, Span
 from benchmarks.faults.kinds.kind import scaled, some
 from benchmarks.reality import run
 from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
-from data_quality.incidents import Incident
-from data_quality.verdict import Key
-from data_quality.waiting import open_incidents
-from metrics.company import PROJECT, Company
-from metrics.periods import Period, parse
+from data_quality.gate.incidents import Incident
+from data_quality.release.pending import open_incidents
+from metrics.core.deployment import PROJECT
+from metrics.core.periods import Period, parse
+from metrics.definitions.catalog import Key
+from metrics.definitions.company import Company
 
 RESULTS = PROJECT / "benchmarks" / "results" / "events.json"
 MONTH = parse("2025-11")

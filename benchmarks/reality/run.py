@@ -27,15 +27,17 @@ from rich.table import Table
 from benchmarks.faults import world
 from benchmarks.faults.world import Project
 from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
-from data_quality import decisions, gate, plan
-from data_quality.incidents import Incident
-from data_quality.release import publish
-from data_quality.verdict import Verdict
-from data_quality.waiting import open_incidents
-from metrics.catalog import Catalog
-from metrics.company import PROJECT, published_path
-from metrics.errors import NyckeltalError
-from metrics.periods import Period, parse
+from data_quality.gate import judge, keys
+from data_quality.gate.incidents import Incident
+from data_quality.gate.verdict import Verdict
+from data_quality.release import decisions
+from data_quality.release.pending import open_incidents
+from data_quality.release.release import publish
+from data_quality.release.unsettled import unsettled
+from metrics.core.deployment import PROJECT, published_path
+from metrics.core.errors import NyckeltalError
+from metrics.core.periods import Period, parse
+from metrics.definitions.catalog import Catalog
 
 RESULTS = PROJECT / "benchmarks" / "results" / "reality.json"
 RUN_ON_DAY_AFTER = 12
@@ -232,8 +234,8 @@ def _shares(counted: Mapping[str, Any]) -> tuple[str, str, str]:
 def published_run(project: Project, month: Period) -> list[Verdict]:
     """What a run judges and publishes: the month, and all that isn't settled. Gives the verdicts."""
     company, catalog = project.company, project.catalog
-    judged = gate.judge(company, catalog, month.start, month.end, also=gate.unsettled(catalog))
-    publish(company, catalog, *plan.history(catalog))
+    judged = judge.judge(company, catalog, month.start, month.end, also=unsettled(catalog))
+    publish(company, catalog, *keys.history(catalog))
     return judged
 
 

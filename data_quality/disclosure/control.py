@@ -17,9 +17,8 @@ from data_quality.disclosure.histories import HISTORIES, Figure
 from data_quality.disclosure.rules import Row
 from data_quality.disclosure.sums import of_published_parts
 from data_quality.disclosure.system import TOTAL, Cell, System, cell_of, systems
-from data_quality.verdict import Key
-from metrics.catalog import CatalogKpi
-from metrics.periods import PART_OF_WEEK
+from metrics.core.periods import PART_OF_WEEK
+from metrics.definitions.catalog import CatalogKpi, Key
 
 # What a cell is worth beside its persons: a year's value more than the months', as fewer values stand in for it.
 _WORTH = {"W": 1, "M": 2, "Q": 4, "A": 8}

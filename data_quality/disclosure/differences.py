@@ -19,7 +19,7 @@ import pyarrow as pa
 from data_quality.disclosure.histories import Figure
 from data_quality.disclosure.rules import DECIMALS
 from data_quality.disclosure.system import TOTAL, Place
-from metrics.catalog import CatalogKpi
+from metrics.definitions.catalog import CatalogKpi
 
 # Before the figures, each person's amount is guessed by itself, within this share of it (one standard deviation).
 _GUESS = 0.2

@@ -12,8 +12,8 @@ import duckdb
 import pyarrow as pa
 
 from data_quality.disclosure.system import TOTAL, Place
-from metrics.catalog import CatalogKpi
-from metrics.errors import NyckeltalError, without_values
+from metrics.core.errors import NyckeltalError, without_values
+from metrics.definitions.catalog import CatalogKpi
 
 Figure = tuple[Place, date]
 

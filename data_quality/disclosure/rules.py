@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from metrics.catalog import CatalogKpi
+from metrics.definitions.catalog import CatalogKpi
 
 Row = Mapping[str, Any]
 Role = Literal["numerator", "denominator"]

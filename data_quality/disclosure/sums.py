@@ -13,7 +13,7 @@ from typing import Any
 
 from data_quality.disclosure.rules import Row
 from data_quality.disclosure.system import Cell, cell_of
-from metrics.catalog import CatalogKpi
+from metrics.definitions.catalog import CatalogKpi
 
 _SHORTER = {"Q": ("M",), "A": ("Q", "M")}
 _ADDED = {"ratio": ("numerator", "denominator", "n_obs"), "simple": ("obs_value", "n_obs")}

@@ -17,7 +17,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from data_quality.disclosure.system import Cell, System, Target
-from metrics.periods import PART_OF_WEEK, period_of
+from metrics.core.periods import PART_OF_WEEK, period_of
 
 Change = npt.NDArray[np.float64]  # of every atom of a system
 

@@ -18,8 +18,8 @@ from datetime import date
 from typing import NamedTuple
 
 from data_quality.disclosure.rules import Row, counted, needs
-from metrics.catalog import CatalogKpi, Told
-from metrics.periods import PART_OF_WEEK
+from metrics.core.periods import PART_OF_WEEK
+from metrics.definitions.catalog import CatalogKpi, Told
 
 Place = tuple[str, str]  # segment and member
 TOTAL: Place = ("_T", "_T")

@@ -15,11 +15,11 @@ from dagster import (
     multi_asset,
 )
 
-from data_quality import readiness
-from metrics.catalog import Catalog
-from metrics.company import Company
-from metrics.text import visible
-from orchestration import proving
+from data_quality.release import readiness
+from metrics.core.text import visible
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from orchestration.dbt import proving
 from orchestration.lock import writing
 from orchestration.markdown import plain
 from orchestration.resources import RunResources

@@ -13,13 +13,12 @@ from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_contex
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from google.protobuf.json_format import MessageToDict
 
-from metrics import dbt_project
-from metrics.catalog import Catalog, CatalogKpi
-from metrics.company import Company
-from metrics.lineage import Lineage
-from orchestration import builds, proving
+from metrics.definitions.catalog import Catalog, CatalogKpi
+from metrics.definitions.company import Company
+from metrics.versioning.lineage import Lineage
+from orchestration.dbt import builds, project, proving
+from orchestration.dbt.manifest import require_compiled
 from orchestration.lock import writing
-from orchestration.manifest import require_compiled
 from orchestration.markdown import plain
 from orchestration.resources import RunResources
 
@@ -86,12 +85,12 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
             # The gate's library takes seconds to import; DuckDB, at work for dbt, leaves the interpreter free.
             Thread(target=import_module, args=["great_expectations"], daemon=True).start()
             edited = builds.edited(lineage)
-            results = dbt_project.build(company, ["build", *chosen.selection_args, *indirect], keep)
+            results = project.build(company, ["build", *chosen.selection_args, *indirect], keep)
             run.build_failures.update(builds.record(catalog, lineage, results, edited))
             proving.after_build(catalog, lineage, results)
             # What failed is held by the gate. The view over the others must be there all the same.
             if builds.skipped(results, lineage.models["candidates"]):
-                dbt_project.build(company, ["run", "--select", "candidates"], keep)
+                project.build(company, ["run", "--select", "candidates"], keep)
         with run.stages.stage("report to Dagster"):
             union: list[Any] = []  # yielded last, as it is built over the KPIs that were not built too
             missing = set(kpi_outputs & context.selected_output_names)

@@ -20,20 +20,25 @@ from dagster import (
     multi_asset,
 )
 
-from data_quality import gate, readiness, release
-from data_quality.plan import history
-from data_quality.release import Release
-from data_quality.verdict import Verdict
-from metrics.catalog import Catalog, CatalogKpi
-from metrics.company import Company, published_path
-from metrics.periods import parse, period_of
-from metrics.text import visible
-from orchestration import builds, published
+import publishing
+from data_quality.gate import judge
+from data_quality.gate.keys import history
+from data_quality.gate.verdict import Verdict
+from data_quality.release import readiness, release
+from data_quality.release.release import Release
+from data_quality.release.unsettled import unsettled
+from metrics.core.deployment import published_path
+from metrics.core.periods import parse, period_of
+from metrics.core.text import visible
+from metrics.definitions.catalog import Catalog, CatalogKpi
+from metrics.definitions.company import Company
 from orchestration.assets.models import candidates_key
+from orchestration.dbt import builds
 from orchestration.lock import writing
 from orchestration.markdown import plain
 from orchestration.partitions import months
 from orchestration.resources import RunResources
+from publishing import reader
 
 GATE = "gate"
 # What Dagster takes as an owner: another text would keep all of its pages from loading.
@@ -94,9 +99,10 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
             with run.stages.stage("gate"):
                 readiness.require(company)
                 builds.outdate(catalog)
-                run.verdicts = gate.judge(company, catalog, first, last, also=gate.unsettled(catalog))
+                run.verdicts = judge.judge(company, catalog, first, last, also=unsettled(catalog))
             with run.stages.stage("publication"):
                 run.release = release.publish(company, catalog, *history(catalog))
+                publishing.publish()
         with run.stages.stage("report to Dagster"):
             yield from _materializations(list(kpis.values()), run.verdicts, run.release)
             yield from gate_results(list(kpis.values()))
@@ -113,7 +119,7 @@ def gate_results(kpis: Sequence[CatalogKpi]) -> Iterator[AssetCheckEvaluation]:
 
     The published table is its source, so that a protected KPI's reasons have no figures.
     """
-    held = published.held() if published_path().exists() else []
+    held = reader.held() if published_path().exists() else []
     for kpi in kpis:
         reasons = {row["time_period"]: row["reason"] for row in held if row["kpi_id"] == kpi.kpi_id}
         yield AssetCheckEvaluation(
@@ -140,7 +146,7 @@ def _materializations(
     judged: dict[str, dict[str, list[Verdict]]] = defaultdict(lambda: defaultdict(list))
     for verdict in verdicts:
         judged[verdict.kpi_id][period_of("M", verdict.period_end).code].append(verdict)
-    values = published.values_by_month(kpis) if published_path().exists() else {}
+    values = reader.values_by_month(kpis) if published_path().exists() else {}
     for kpi in kpis:
         for month, month_verdicts in judged[kpi.kpi_id].items():
             if (kpi.kpi_id, month) in held_months:

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from data_quality import contents
-from metrics.quoting import identifier
+from metrics.core.quoting import identifier
 from orchestration.ingest.header import RESERVED
 
 _TABLES = """

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metrics.feeds import ColumnType
+from metrics.definitions.feeds import ColumnType
 from orchestration.ingest.engine import engine
 from orchestration.ingest.faults import FileFault
 

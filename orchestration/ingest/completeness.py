@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from metrics.feeds import CompleteThrough, Feed
+from metrics.definitions.feeds import CompleteThrough, Feed
 
 
 def watermark(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from metrics.feeds import Feed
+from metrics.definitions.feeds import Feed
 from orchestration.ingest.chunk import Chunk, UnreadRow
 from orchestration.ingest.faults import FileFault
 from orchestration.ingest.header import LOOK_FOR_HEADER_IN, as_stored, delimiter_hint, header_row_hint, settled_names

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from metrics.feeds import ColumnType, Feed
+from metrics.definitions.feeds import ColumnType, Feed
 from orchestration.ingest.chunk import Chunk, UnreadRow
 from orchestration.ingest.excel_errors import CellError, errors_can_be_seen, errors_of, place
 from orchestration.ingest.faults import FileFault

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metrics.text import visible
+from metrics.core.text import visible
 
 _NAMED = 3
 

@@ -11,7 +11,7 @@ from itertools import groupby
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metrics.feeds import ColumnType, Feed
+from metrics.definitions.feeds import ColumnType, Feed
 from orchestration.ingest.chunk import Chunk
 from orchestration.ingest.column_values import ARROW_TYPES, beyond_calendar, described, typed
 from orchestration.ingest.faults import FileFault, Retracted

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
-from metrics.feeds import Feed, stored_name
+from metrics.definitions.feeds import Feed, stored_name
 from orchestration.ingest.faults import FileFault, named
 
 RESERVED = ("_loaded_at", "_source_file", "_source_line")

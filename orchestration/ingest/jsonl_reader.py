@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from metrics.feeds import Feed
+from metrics.definitions.feeds import Feed
 from orchestration.ingest.chunk import Chunk, UnreadRow
 from orchestration.ingest.engine import engine
 from orchestration.ingest.faults import FileFault

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from metrics import clock
-from metrics.company import Company, data_dir
-from metrics.errors import NyckeltalError, did_you_mean, without_values
-from metrics.feeds import Feed
+from metrics.core import clock
+from metrics.core.deployment import data_dir
+from metrics.core.errors import NyckeltalError, did_you_mean, without_values
+from metrics.definitions.company import Company
+from metrics.definitions.feeds import Feed
 from orchestration.ingest.bookkeeping import Bookkeeping
 from orchestration.ingest.feed_reading import FeedReading, stored_columns
 from orchestration.ingest.landing import Landing, land

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from data_quality import secret_key
-from metrics import pseudonym
+from data_quality import deployment_key
+from metrics.core import secret_key
 
 _HEX_DIGITS = 32
 
@@ -44,9 +44,9 @@ def pseudonym_key(connection: duckdb.DuckDBPyConnection, note: Callable[[str], N
 
     Raises NyckeltalError when the key is lost, or is no key.
     """
-    known = pseudonym.key() is not None
-    found = PseudonymKey(secret_key.require(connection))
+    known = secret_key.key() is not None
+    found = PseudonymKey(deployment_key.require(connection))
     if not known:
-        path, variable = pseudonym.key_path(), pseudonym.VARIABLE
+        path, variable = secret_key.key_path(), secret_key.VARIABLE
         note(f"{variable} is not set: made the key file {path}; keep it, as pseudonyms depend on it")
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from metrics.feeds import Feed
+from metrics.definitions.feeds import Feed
 from orchestration.ingest.bookkeeping import Bookkeeping, KnownFile
 from orchestration.ingest.column_values import typed
 from orchestration.ingest.faults import FileFault, named

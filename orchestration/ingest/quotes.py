@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metrics.feeds import Feed
+from metrics.definitions.feeds import Feed
 from orchestration.ingest.chunk import Chunk, UnreadRow
 from orchestration.ingest.column_values import typed
 

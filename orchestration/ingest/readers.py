@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from metrics.feeds import Feed
+from metrics.definitions.feeds import Feed
 from orchestration.ingest.chunk import Chunk
 from orchestration.ingest.csv_reader import read_csv
 from orchestration.ingest.excel_reader import read_excel

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from metrics import clock
-from metrics.company import Company
-from metrics.errors import NyckeltalError
-from metrics.text import visible
+from metrics.core import clock
+from metrics.core.errors import NyckeltalError
+from metrics.core.text import visible
+from metrics.definitions.company import Company
 from orchestration.ingest.bookkeeping import Bookkeeping, FeedState, KnownFile
 from orchestration.ingest.completeness import watermark
 from orchestration.ingest.faults import joined

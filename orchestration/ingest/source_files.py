@@ -15,9 +15,9 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from metrics.company import source_dir
-from metrics.errors import did_you_mean, without_values
-from metrics.feeds import Feed
+from metrics.core.deployment import source_dir
+from metrics.core.errors import did_you_mean, without_values
+from metrics.definitions.feeds import Feed
 from orchestration.ingest.faults import FileFault
 
 _SUFFIXES = {

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import duckdb
 
 from data_quality.warehouse import opened
-from metrics.company import data_dir
-from metrics.errors import NyckeltalError
-from metrics.private_files import make_data_dir
+from metrics.core.deployment import data_dir
+from metrics.core.errors import NyckeltalError
+from metrics.core.private_files import make_data_dir
 
 
 @contextmanager

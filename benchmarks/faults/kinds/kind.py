@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.faults.files import Files
-from metrics.periods import Period
+from metrics.core.periods import Period
 
 Inject = Callable[[Files, str, Any, float], None]
 SAMPLE = "sample_company"

@@ -1,0 +1,232 @@
+"""The candidates as they are now: read from the KPI tables one by one, with their hash and the build they are of.
+
+One broken KPI table holds its own KPI and no other, so the view `kpi.candidates`, which unites them, isn't read here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import duckdb
+import pyarrow as pa
+
+from data_quality import contents, deployment_key
+from data_quality.gate.keys import history, plan
+from data_quality.warehouse import has_table
+from metrics.core.periods import PART_OF_WEEK
+from metrics.core.quoting import identifier
+from metrics.definitions.catalog import Catalog, Key
+
+COLUMNS = {
+    "kpi_id": "varchar",
+    "freq": "varchar",
+    "time_period": "varchar",
+    "period_start": "date",
+    "period_end": "date",
+    "segment": "varchar",
+    "member": "varchar",
+    "obs_value": "double",
+    "numerator": "double",
+    "denominator": "double",
+    "n_obs": "bigint",
+    "n_persons_numerator": "bigint",
+    "n_persons_denominator": "bigint",
+    "year_to_date": "double",
+    "rolling_12_months": "double",
+    "definition_hash": "varchar",
+    "batch_id": "varchar",
+}
+
+# The same text as in the compiled view `kpi.candidates`, so that an analyst can join its hash to a verdict. Ten
+# significant digits: sums of DOUBLE differ between runs in their last ones.
+_NUMBERS = ("obs_value", "numerator", "denominator", "year_to_date", "rolling_12_months")
+_COUNTS = ("n_obs", "n_persons_numerator", "n_persons_denominator")
+_ROW_TEXT = "concat_ws('|', segment, member, {numbers}, {counts}, definition_hash)".format(
+    numbers=", ".join(f"coalesce(printf('%.9e', {name}), '')" for name in _NUMBERS),
+    counts=", ".join(f"coalesce({name}, -1)" for name in _COUNTS),
+)
+
+_KEYS = f"""
+create or replace temp table candidate_keys as
+select
+    kpi_id, freq, time_period,
+    sha256(string_agg({_ROW_TEXT}, chr(10) order by segment, member)) as content_hash,
+    case when count(distinct batch_id) = 1 and count(batch_id) = count(*) then min(batch_id) end as batch_id,
+    case when count(distinct definition_hash) = 1 and count(definition_hash) = count(*) then min(definition_hash) end
+        as definition_hash
+from candidate_rows
+group by all
+"""
+
+
+_AWAITED = pa.schema(
+    [
+        *((name, pa.string()) for name in ("kpi_id", "freq", "time_period")),
+        *((name, pa.date32()) for name in ("period_start", "period_end")),
+    ]
+)
+# A sum of nothing is NULL in SQL.
+_NOTHING_IS = """
+update candidate_rows set obs_value = $value, numerator = $value
+where kpi_id = $kpi_id and obs_value is null and n_obs = 0 and $value is not null
+"""
+# What is summed up to a period without rows is what it was; the twelve months up to it are other ones.
+_EMPTY_PERIODS = """
+insert into candidate_rows by name
+with there as (from kpi.{model} where kpi_id = $kpi_id and freq <> '{part}'),
+told as (
+    select max(definition_hash) as definition_hash, max(batch_id) as batch_id,
+        if(count(n_persons_numerator) > 0, 0, null) as n_persons_numerator,
+        if(count(n_persons_denominator) > 0, 0, null) as n_persons_denominator,
+        count(year_to_date) > 0 as to_date
+    from there
+    having count(distinct (definition_hash, batch_id)) = 1
+),
+totals as (from there where segment = '_T' and member = '_T')
+select a.*, '_T' as segment, '_T' as member, $value::double as obs_value, $value::double as numerator, 0 as n_obs,
+    if(a.freq in ('M', 'Q') and to_date, coalesce((
+        select max_by(year_to_date, period_start) from totals
+        where freq = a.freq and period_start between date_trunc('year', a.period_start) and a.period_start
+    ), $value), null) as year_to_date,
+    if(a.freq in ('M', 'Q') and to_date and $value is not null, coalesce((
+        select sum(obs_value) from totals
+        where freq = a.freq and period_start <= a.period_start
+            and period_start > a.period_start - interval 12 month
+    ), $value), null) as rolling_12_months,
+    told.* exclude (to_date)
+from awaited a cross join told
+where kpi_id = $kpi_id and (kpi_id, freq, time_period) not in (select (kpi_id, freq, time_period) from candidate_rows)
+"""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One key's candidate: its hash (keyed for protected KPIs), and its build and definition where all rows agree."""
+
+    candidate_hash: str
+    batch_id: str | None
+    definition_hash: str | None
+
+
+@dataclass(frozen=True)
+class Build:
+    """The newest recorded dbt build of a KPI."""
+
+    batch_id: str | None
+    built_at: datetime
+    ok: bool
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What is in the warehouse, by key and by KPI. `unreadable` says why a KPI's table gave nothing."""
+
+    candidates: dict[Key, Candidate]
+    builds: dict[str, Build]
+    unreadable: dict[str, str]
+
+
+def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None = None) -> Loaded:
+    """Read the supplied KPIs' tables into temporary tables; with `since` only periods that end on that day or later.
+
+    A KPI's table has no row of a period in which there is nothing. Where the KPI is observable it gets one here, as its
+    `without_rows` says; but not where the whole table is empty, or isn't of one build.
+    Of protected KPIs all rows are read, as they tell of each other.
+    `candidate_rows` has COLUMNS, `candidate_parts` too: the rows of parts of weeks, which are no candidates but what
+    disclosure control has to know. `candidate_keys` has one row per key; `builds` the newest build of each KPI.
+    """
+    unreadable = _load_rows(connection, catalog, since)
+    _add_empty_periods(connection, catalog, since, unreadable)
+    connection.execute(_KEYS)
+    builds = newest_builds(connection) | _edited_builds(connection, catalog)
+    protected = {kpi.kpi_id for kpi in catalog.kpis if kpi.protected}
+    key = deployment_key.require(connection) if protected else b""
+    candidates = {}
+    for kpi_id, freq, period, content, batch_id, definition in connection.execute("from candidate_keys").fetchall():
+        if kpi_id in protected:
+            content = hmac.new(key, content.encode("ascii"), hashlib.sha256).hexdigest()
+        candidates[kpi_id, freq, period] = Candidate(content, batch_id, definition)
+    return Loaded(candidates, builds, unreadable)
+
+
+def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None) -> dict[str, str]:
+    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    connection.execute(f"create or replace temp table candidate_rows ({columns})")
+    casts = ", ".join(f"{name}::{kind}" for name, kind in COLUMNS.items())
+    unreadable = {}
+    for kpi in catalog.kpis:
+        if not kpi.supplied:
+            continue
+        if not has_table(connection, "kpi", kpi.model):
+            unreadable[kpi.kpi_id] = f"there is no table kpi.{kpi.model}"
+            continue
+        try:
+            connection.execute(
+                f'insert into candidate_rows select {casts} from kpi."{kpi.model}"'
+                " where kpi_id = $kpi_id and coalesce(period_end >= $since, true)",
+                {"kpi_id": kpi.kpi_id, "since": date.min if kpi.protected or since is None else since},
+            )
+        except duckdb.Error as error:  # its message may quote values
+            unreadable[kpi.kpi_id] = f"table kpi.{kpi.model} can't be read ({type(error).__name__})"
+    parts = f"from candidate_rows where freq = '{PART_OF_WEEK}'"
+    connection.execute(f"create or replace temp table candidate_parts as {parts}")
+    connection.execute(f"delete {parts}")
+    return unreadable
+
+
+def _add_empty_periods(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None, unreadable: Collection[str]
+) -> None:
+    awaited = [
+        {
+            "kpi_id": item.kpi.kpi_id,
+            "freq": item.period.freq,
+            "time_period": item.period.code,
+            "period_start": item.period.start,
+            "period_end": item.period.end,
+        }
+        for item in plan(catalog, *history(catalog))
+        if item.kpi.without_rows and (item.kpi.protected or since is None or item.period.end >= since)
+    ]
+    connection.register("awaited", pa.Table.from_pylist(awaited, _AWAITED))
+    for kpi in catalog.kpis:
+        if kpi.supplied and kpi.without_rows and kpi.kpi_id not in unreadable:
+            given = {"kpi_id": kpi.kpi_id, "value": 0.0 if kpi.without_rows == "zero" else None}
+            connection.execute(_NOTHING_IS, given)
+            connection.execute(_EMPTY_PERIODS.format(model=identifier(kpi.model), part=PART_OF_WEEK), given)
+    connection.unregister("awaited")
+
+
+def _edited_builds(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, Build]:
+    """The builds that are no longer good, as the KPI's table has other rows than they wrote; `builds` says so, too."""
+    edited = [kpi for kpi in catalog.kpis if kpi.supplied and contents.is_edited(connection, ("kpi", kpi.model))]
+    for kpi in edited:
+        connection.execute(
+            "update builds set ok = false, reason = $reason where kpi_id = $kpi_id",
+            {"reason": f"kpi.{kpi.model} has other rows than the build wrote: run again", "kpi_id": kpi.kpi_id},
+        )
+    names = [kpi.kpi_id for kpi in edited]
+    rows = connection.execute("from builds where list_contains($names, kpi_id)", {"names": names}).fetchall()
+    return {kpi_id: Build(*facts) for kpi_id, *facts in rows}
+
+
+def newest_builds(connection: duckdb.DuckDBPyConnection) -> dict[str, Build]:
+    """The newest build of each KPI in `kpi._builds`, put into the temporary table `builds` too."""
+    connection.execute(
+        "create or replace temp table builds"
+        " (kpi_id varchar, batch_id varchar, built_at timestamptz, ok boolean, reason varchar)"
+    )
+    if has_table(connection, "kpi", "_builds"):
+        connection.execute(
+            "insert into builds select kpi_id, batch_id, built_at, ok, reason from kpi._builds"
+            " qualify row_number() over (partition by kpi_id order by built_at desc, rowid desc) = 1"
+        )
+    return {
+        kpi_id: Build(batch_id, built_at, bool(ok), reason)
+        for kpi_id, batch_id, built_at, ok, reason in connection.execute("from builds").fetchall()
+    }

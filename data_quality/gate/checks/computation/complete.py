@@ -1,0 +1,61 @@
+"""`complete`: a feed doesn't cover the period, or what the KPI looks back on."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+from data_quality.gate.checks.check import Check
+
+_FIGURE = """
+select
+    key_no,
+    case when count(feed) = 0 then 1 else count(why) end as figure,
+    true as applies,
+    case when count(feed) = 0 then 'no feed of it is known' else coalesce(string_agg(why, '; ' order by feed), '') end
+        as detail,
+    min(feed) filter (why is not null) as feed
+from (
+    select
+        p.key_no,
+        k.feed,
+        case
+            when k.feed is null then null
+            when f.feed is null then 'feed ' || k.feed || ' was never taken in'
+            when f.outstanding is not null and coalesce(f.outstanding_from <= p.last_day, true)
+                then 'feed ' || k.feed || ' has deliveries that could not be taken in'
+                || coalesce(', and may be of any day from ' || f.outstanding_from || ' on', '')
+                || case when r.protected then '' else ': ' || f.outstanding end
+            when f.watermark is null then 'feed ' || k.feed || ' has no data'
+            when f.history_from is null or p.period_start < f.history_from then 'feed ' || k.feed || ' begins '
+                || coalesce(f.history_from::varchar, 'at an unknown day') || ', the period starts ' || p.period_start
+            when r.observable_from is null or p.period_start < r.observable_from then 'feed ' || k.feed
+                || ' lacks history: the KPI looks back ' || coalesce(r.lookback, '')
+            when f.watermark < case f.grain
+                when 'week' then p.last_day - 6
+                when 'month' then date_trunc('month', p.last_day)::date
+                else p.last_day
+            end then 'feed ' || k.feed || ' reaches ' || f.watermark || ', the period '
+                || if(p.last_day > p.period_end, 'and what it waits for end ', 'ends ') || p.last_day
+        end as why
+    from (select *, if(is_over, reaches_to, period_end) as last_day from planned) p
+    join rules r using (kpi_id)
+    left join kpi_feeds k using (kpi_id)
+    left join feeds f on f.feed = k.feed
+)
+group by key_no
+"""
+
+
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The figure of every planned key."""
+    return connection.execute(_FIGURE).df()
+
+
+CHECK = Check(
+    figure,
+    "Every feed covers the whole period, and the history that the KPI looks back on.",
+    "its data isn't all there yet",
+    hold=0,
+    fixed=True,
+)

@@ -1,0 +1,41 @@
+"""`missing_results`: a value is missing though there is something to compute it from."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+from data_quality.gate.checks.check import Check
+
+_FIGURE = """
+select
+    p.key_no,
+    case when count(c.kpi_id) > 0 then count(*) filter (
+        c.kpi_id is not null and c.obs_value is null and not case r.null_rule
+            when 'no denominator' then coalesce(c.denominator, 0) = 0
+            when 'no rows or member' then c.segment <> '_T' or coalesce(c.n_obs, 0) = 0
+                -- No women, or no men, as ever; where they were lost there was a value before.
+                or coalesce(c.n_persons_numerator = 0 or c.n_persons_denominator = 0, false) and h.kpi_id is null
+            when 'no rows' then coalesce(c.n_obs, 0) = 0
+            else false
+        end
+    ) end as figure,
+    true as applies,
+    case when count(*) filter (c.segment = '_T' and c.obs_value is null) > 0 then 'the total has no value'
+        else 'rows lack a value: ' || coalesce(string_agg(c.member, ', ' order by c.member)
+            filter (c.obs_value is null), '') end as detail
+from planned p
+join rules r using (kpi_id)
+left join (select distinct kpi_id, freq from history where segment = '_T' and obs_value is not null) h
+    on h.kpi_id = p.kpi_id and h.freq = p.freq
+left join candidate_rows c on c.kpi_id = p.kpi_id and c.freq = p.freq and c.time_period = p.time_period
+group by p.key_no
+"""
+
+
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The figure of every planned key."""
+    return connection.execute(_FIGURE).df()
+
+
+CHECK = Check(figure, "No value is missing, unless there is nothing to divide by.", "a value is missing", hold=0)

@@ -1,0 +1,79 @@
+"""`parts_add_up`: a segment's members don't add up to the total, or the months don't to their quarter or year."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+from data_quality.gate.checks.check import Check
+
+_SEGMENTS = """
+with sums as (
+    select
+        p.key_no, r.additive, s.segment,
+        sum(c.obs_value) filter (c.segment = s.segment) as parts,
+        sum(abs(c.obs_value)) filter (c.segment = s.segment) as size,
+        max(c.obs_value) filter (c.segment = '_T') as total
+    from planned p
+    join rules r using (kpi_id)
+    left join kpi_segments s using (kpi_id)
+    left join candidate_rows c on c.kpi_id = p.kpi_id and c.freq = p.freq and c.time_period = p.time_period
+    group by all
+)
+select
+    key_no,
+    round(max(abs(coalesce(parts, 0) - total) / nullif(greatest(abs(total), coalesce(size, 0)), 0))
+        filter (total is not null), 12) as relative,
+    case when bool_and(total is not null) then coalesce(relative, 0) end as figure,
+    bool_and(additive and segment is not null) as applies,
+    'differs from the total: ' || coalesce(string_agg(segment, ', ' order by segment) filter (
+        abs(coalesce(parts, 0) - total) > 1e-9 * greatest(abs(total), coalesce(size, 0))), '') as detail
+from sums
+group by key_no
+"""
+# Only where the KPI has all the months, each observable as a whole.
+_MONTHS = """
+with months as (
+    select p.key_no, p.freq, c.obs_value as whole, sum(m.obs_value) as parts, sum(abs(m.obs_value)) as size,
+        count(m.obs_value) as n_months
+    from planned p
+    join rules r using (kpi_id)
+    join candidate_rows c using (kpi_id, freq, time_period)
+    join candidate_rows m on m.kpi_id = p.kpi_id and m.freq = 'M' and m.segment = '_T' and m.member = '_T'
+        and m.period_start between p.period_start and p.period_end
+    where r.kind = 'flow' and p.freq in ('Q', 'A') and c.segment = '_T' and c.member = '_T'
+        and p.period_start >= coalesce(r.observable_from, p.period_start)
+    group by all
+    having n_months = if(p.freq = 'Q', 3, 12)
+)
+select p.key_no,
+    coalesce(round(abs(whole - parts) / nullif(greatest(abs(whole), size), 0), 12), 0) as figure,
+    m.key_no is not null and m.whole is not null as applies,
+    printf('is %.10g, its months make %.10g', m.whole, m.parts) as detail
+from planned p
+left join months m using (key_no)
+"""
+_LARGER = f"""
+select
+    key_no,
+    if(s.applies, s.figure, 0) as of_segments,
+    if(m.applies, m.figure, 0) as of_months,
+    greatest(of_segments, of_months) + (of_segments + of_months) * 0 as figure,
+    s.applies or m.applies as applies,
+    if(of_months > of_segments, m.detail, s.detail) as detail
+from ({_SEGMENTS}) s
+join ({_MONTHS}) m using (key_no)
+"""
+
+
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The larger of the two gaps, each as a share of the total."""
+    return connection.execute(_LARGER).df()
+
+
+CHECK = Check(
+    figure,
+    "Members add up to the total, and months to their quarter and year.",
+    "its parts don't add up to the total",
+    hold=1e-9,
+)

@@ -1,0 +1,63 @@
+"""`restated_history`: the past that was published no longer comes out as it was published.
+
+A row that came late changes a period or two. A price list, a product range or a staff export that is overwritten
+changes the whole past, and the new period as much: what is computed by it now can't be compared with the past.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+from data_quality.disclosure.rules import DECIMALS
+from data_quality.gate.checks.check import Check
+
+# Of the KPI's final periods of the year before. One that changed may be a row that came late. What is published of
+# people's pay is rounded.
+_FIGURE = f"""
+with cells as (
+    select h.kpi_id, h.freq, h.time_period, h.period_start,
+        coalesce(
+            abs(c.obs_value - h.obs_value) <= greatest(1e-9 * abs(h.obs_value), if(r.protected, {10**-DECIMALS}, 0)),
+            c.obs_value is null and h.obs_value is null
+        ) as is_same
+    from history h
+    join rules r using (kpi_id)
+    left join candidate_rows c using (kpi_id, freq, time_period, segment, member)
+    where h.is_final
+),
+past as (
+    select kpi_id, freq, time_period, period_start, bool_and(is_same) as is_same from cells group by all
+),
+found as (
+    select p.key_no, count(*) as n, count(*) filter (not h.is_same) as n_restated
+    from planned p
+    join past h on h.kpi_id = p.kpi_id and h.freq = p.freq
+        and h.period_start between p.period_start - 372 and p.period_start - 1
+    group by p.key_no
+)
+select
+    key_no,
+    coalesce(greatest(n_restated - 1, 0) / n, 0) as figure,
+    true as applies,
+    coalesce(
+        n_restated || ' of the ' || n || ' periods of the year before now come out otherwise than they were published',
+        ''
+    ) as detail
+from planned
+left join found using (key_no)
+"""
+
+
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The share of the past year's final periods, but for one, whose candidates differ from what was published."""
+    return connection.execute(_FIGURE).df()
+
+
+CHECK = Check(
+    figure,
+    "The year before still comes out as it was published.",
+    "the past comes out otherwise than it was published",
+    flag=0.1,
+    hold=0.3,
+)

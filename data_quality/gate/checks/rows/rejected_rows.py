@@ -1,0 +1,45 @@
+"""`rejected_rows`: rows that could not be read as the feed declares them."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+from data_quality.gate.checks.check import Check
+from data_quality.gate.checks.feed_shares import PERIODS, largest
+
+# Rows of which no day is known may be of any period that had begun when they came, but those that the company started
+# with are how the feed is; of a feed without days they are a share of all its rows.
+_FIGURE = largest(
+    f"""
+{PERIODS.format(figure="n_duplicates")},
+rejected as (
+    select p.key_no, p.period_start, k.feed, coalesce(sum(d.n_rejected), 0) as n_rejected
+    from spans p
+    join planned j using (key_no)
+    join kpi_feeds k on k.kpi_id = p.kpi_id
+    left join rejected_days d on d.feed = k.feed and coalesce(
+        d.day between p.period_start and p.period_end,
+        d.loaded_at::date >= p.period_start and d.loaded_at > j.company_started
+    )
+    group by all
+),
+wholes as (select feed, sum(n_rows) as n_in_all from gate.feed_days group by feed),
+shares as (
+    select key_no, period_start, feed,
+        n_rejected / greatest(n_rejected + coalesce(n_rows, n_in_all, 0), 1) as share
+    from rejected
+    left join periods using (key_no, period_start, feed)
+    left join wholes using (feed)
+)
+""",
+    "of the rows could not be read",
+)
+
+
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The largest share of the KPI's feeds, of every planned key."""
+    return connection.execute(_FIGURE).df()
+
+
+CHECK = Check(figure, "All rows of the feed could be read.", "rows could not be read", flag=0, hold=0.02)

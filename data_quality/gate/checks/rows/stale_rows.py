@@ -1,0 +1,24 @@
+"""`stale_rows`: a day that says what an earlier one said, where that is unusual: yesterday's export again."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+from data_quality.gate.checks.check import Check
+from data_quality.gate.checks.feed_shares import share
+
+_FIGURE = share("n_repeated", "of the rows are of days that repeat an earlier day")
+
+
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The largest share of the KPI's feeds, of every planned key."""
+    return connection.execute(_FIGURE).df()
+
+
+CHECK = Check(
+    figure,
+    "No day repeats an earlier day, unless that is usual for the feed.",
+    "a day's rows repeat an earlier day's",
+    hold=0.02,
+)

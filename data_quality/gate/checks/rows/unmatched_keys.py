@@ -1,0 +1,149 @@
+"""`unmatched_keys`: do the keys of the feeds upstream still match each other?
+
+Keys are what the KPI's SQL joins feeds by, and what a dbt test `relationships` ties. One is judged where nearly all
+matched in the year before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import duckdb
+import pandas as pd
+
+from data_quality.gate.checks.blocks import FARTHEST, FEWEST, NEAREST, THIN
+from data_quality.gate.checks.chance import rows_by_chance
+from data_quality.gate.checks.check import Check
+from data_quality.gate.checks.feed_shares import LOOKS_BACK
+from metrics.core.quoting import identifier
+from metrics.definitions.feeds import Feed
+
+# Of the year's weeks or months, half may have no more keys without a match.
+_AS_A_RULE = 0.05
+
+_TABLE = """
+create or replace temp table key_days (
+    feed varchar, column_name varchar, other varchar, other_column varchar, day date, n_rows bigint, n_unmatched bigint
+)
+"""
+_PAIRS = """
+select distinct feed, j.column_name, other, other_column
+from kpi_joins j
+join duckdb_columns() c on c.database_name = current_database() and c.schema_name = 'raw'
+    and c.table_name = feed and c.column_name = j.column_name
+join duckdb_columns() o on o.database_name = current_database() and o.schema_name = 'raw'
+    and o.table_name = other and o.column_name = other_column
+order by all
+"""
+# A match that comes later isn't one: else the newest rows would always have fewer than those of the year before.
+_COUNT = f"""
+insert into key_days
+with span as (select min(date_trunc('month', period_start)::date) - {FARTHEST + 7} as first from spans)
+select $feed, $column, $other, $other_column, day, count(*), count(*) filter (since is null or since > day)
+from (
+    select {{time}}::date as day, {{column}}::varchar as key
+    from raw.{{feed}}, span
+    where {{column}} is not null and isfinite({{time}}) and {{time}} >= span.first
+)
+left join (
+    select {{other_column}}::varchar as key, {{since}} as since
+    from raw.{{other}} where {{other_column}} is not null group by all
+) using (key)
+group by day
+"""
+
+_FIGURE = f"""
+with counted as (
+    select c.feed, c.column_name, c.other, c.other_column, g.grain, date_trunc(g.grain, c.day)::date as block,
+        sum(c.n_rows) as n_rows, sum(c.n_unmatched) / sum(c.n_rows) as share
+    from key_days c
+    join feeds f on f.feed = c.feed and c.day >= f.history_from
+    join feeds o on o.feed = c.other and coalesce(c.day <= o.ended, true)  -- which has no new keys after that
+    cross join (values ('week'), ('month')) as g(grain)
+    where if(g.grain = 'week', date_trunc('week', c.day)::date + 6, last_day(c.day)) <= f.watermark
+    group by all
+),
+shares as (
+    from counted
+    qualify n_rows >= {THIN} * median(n_rows) over (partition by feed, column_name, other, other_column, grain)
+),
+judged as (
+    select *,
+        if(share * n_rows > {rows_by_chance("n_rows * greatest(usual, 1 / n_rows_before)")}, share - usual, 0)
+            as figure
+    from (
+        select *, max(share) over past as usual, sum(n_rows) over past as n_rows_before,
+            median(share) over past as as_a_rule, count(*) over past as n_past
+        from shares
+        window past as (
+            partition by feed, column_name, other, other_column, grain order by block
+            range between interval {FARTHEST} day preceding and interval {NEAREST} day preceding
+        )
+    )
+    where n_past >= {FEWEST} and as_a_rule <= {_AS_A_RULE}
+),
+found as (
+    select p.key_no, p.period_start, b.feed, b.column_name, b.other, b.other_column,
+        sum(b.figure * b.n_rows) / sum(b.n_rows) as figure, max(b.usual) as usual
+    from spans p
+    join kpi_joins j using (kpi_id)
+    join judged b using (feed, column_name, other, other_column)
+    where b.grain = if(p.freq = 'W', 'week', 'month') and b.block between p.period_start and p.period_end
+    group by all
+)
+select
+    p.key_no,
+    coalesce(round(max(f.figure), 6), 0) as figure,
+    count(f.key_no) > 0 as applies,
+    coalesce(array_to_string(
+        (list(
+            printf(
+                'feed %s, column %s: %.1f %% of the keys match no earlier row of feed %s, beyond the usual %.1f %%',
+                f.feed, f.column_name, 100 * f.figure, f.other, 100 * f.usual
+            ) || {LOOKS_BACK.format(span="f")} order by f.figure desc
+        ) filter (f.figure > 0))[:3], '; '
+    ), '') as detail,
+    arg_max(f.feed, f.figure) as feed
+from planned p
+left join found f using (key_no)
+group by p.key_no
+"""
+
+
+def count(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
+    """Put into the temporary table `key_days` how many keys of each day match no row of that day or before.
+
+    Columns: feed, column_name, other and other_column (the feed looked in, and its column), day, n_rows (that have a
+    key), n_unmatched. Needs the statistics of `feed_statistics.py` and the temporary tables of `checks/frame.py`.
+    """
+    connection.execute(_TABLE)
+    for name, column, other, other_column in connection.execute(_PAIRS).fetchall():
+        time = feeds[name].time_column if name in feeds and other in feeds else None
+        if time is None:
+            continue
+        since = feeds[other].time_column
+        connection.execute(
+            _COUNT.format(
+                feed=identifier(name),
+                column=identifier(column),
+                other=identifier(other),
+                other_column=identifier(other_column),
+                time=identifier(time),
+                since=f"min({identifier(since)})::date" if since else "date '-infinity'",
+            ),
+            {"feed": name, "column": column, "other": other, "other_column": other_column},
+        )
+
+
+def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The largest share of keys without a match beyond the usual one, of every planned key."""
+    return connection.execute(_FIGURE).df()
+
+
+CHECK = Check(
+    figure,
+    "No more keys than usual, of those that the KPI joins feeds by, lack their row in the other feed.",
+    "keys have no match in another feed",
+    flag=0.002,
+    hold=0.02,
+)

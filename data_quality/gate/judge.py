@@ -1,0 +1,107 @@
+"""The gate: judges every planned key and keeps its verdict in the warehouse. What publishes is `release.py`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from data_quality import warehouse
+from data_quality.gate import baseline, candidates, expectations, verdict
+from data_quality.gate.checks import frame as checks
+from data_quality.gate.checks.check import LEVELS, Check
+from data_quality.gate.checks.registry import CHECKS, LIMITS, NAMES
+from data_quality.gate.keys import Planned, plan
+from data_quality.gate.verdict import CheckResult, Outcome, Verdict
+from data_quality.ledger.store import Ledger
+from metrics.core import clock, deployment
+from metrics.core.text import visible
+from metrics.definitions.catalog import Catalog, Key
+from metrics.definitions.company import Company
+
+_WORST_FIRST: tuple[Outcome, ...] = ("not_evaluated", "fail", "pass", "not_applicable")
+
+
+def judge(
+    company: Company, catalog: Catalog, first: date, last: date, also: Collection[Key] = frozenset()
+) -> list[Verdict]:
+    """Judge every key whose period ended in [first, last] and before today, and those of `also`; keep the verdicts.
+
+    Ordered as the catalogue, then by freq and period. What can't be evaluated is held.
+    Raises NyckeltalError when the warehouse isn't there or isn't free, or the ledger can't be read.
+    """
+    with warehouse.connect() as connection:
+        planned = plan(catalog, first, last, also)
+        if not planned:
+            return []
+        loaded = candidates.load(connection, catalog)
+        ledger = Ledger.find(deployment.ledger_path())
+        in_baseline = baseline.find(planned, catalog, ledger, clock.today(company.time_zone))
+        frame = checks.figures(connection, company, catalog, planned, in_baseline, loaded, ledger)
+        outcomes = expectations.judge(frame, LIMITS)
+        by_check = [_results(check, frame, outcomes, planned) for check in CHECKS]
+        judged_at = clock.now()
+        verdicts = []
+        for item, *results in zip(planned, *by_check, strict=True):
+            candidate = loaded.candidates.get(item.key)
+            build = loaded.builds.get(item.kpi.kpi_id)
+            found = Verdict(
+                kpi_id=item.kpi.kpi_id,
+                freq=item.period.freq,
+                time_period=item.period.code,
+                period_start=item.period.start,
+                period_end=item.period.end,
+                verdict=verdict.answer(results, NAMES),
+                checks=tuple(results),
+                candidate_hash=candidate.candidate_hash if candidate else None,
+                definition_hash=item.kpi.definition_hash,
+                batch_id=build.batch_id if build else None,
+                judged_at=judged_at,
+                protected=item.kpi.protected,
+            )
+            verdicts.append(verdict.without_figures(found) if item.kpi.protected else found)
+        verdict.store(connection, verdicts)
+    return verdicts
+
+
+def _results(
+    check: Check, frame: pd.DataFrame, outcomes: dict[str, list[Outcome]], planned: Sequence[Planned]
+) -> list[CheckResult]:
+    """The check's result for every planned key: of its two limits the worse outcome, and with it that limit."""
+    figures = frame[check.name].to_numpy(dtype="float64", na_value=np.nan).tolist()
+    details, feeds = frame[f"{check.name}__detail"].tolist(), frame[f"{check.name}__feed"].tolist()
+    limits = {level: frame[f"{check.name}__{level}"].tolist() for level in LEVELS}
+    # The limit to hold comes first: of equals it counts.
+    of_levels = [(level, outcomes.get(f"{check.name}__{level}")) for level in reversed(LEVELS)]
+    results = []
+    for row, item in enumerate(planned):
+        found = [(outcome[row], level) for level, outcome in of_levels if outcome is not None]
+        outcome, level = min(found, key=lambda one: _WORST_FIRST.index(one[0]))
+        judged = outcome in ("pass", "fail")
+        setting = item.kpi.gate.get(check.name)
+        off = setting.off if setting else None
+        results.append(
+            CheckResult(
+                check=check.name,
+                severity="critical" if level == "hold" else "warning",
+                outcome=outcome,
+                figure=figures[row] if judged and math.isfinite(figures[row]) else None,
+                limit=limits[level][row] if judged else None,
+                detail=visible(f"off: {off}" if off else _detail(check, str(details[row]), outcome, item)),
+                feed=feeds[row] if outcome == "fail" else None,
+            )
+        )
+    return results
+
+
+def _detail(check: Check, found: str, outcome: Outcome, item: Planned) -> str:
+    if outcome == "not_evaluated":
+        return "could not be evaluated"
+    if outcome != "fail":
+        return ""
+    if item.kpi.protected and check.name != "complete":  # that one speaks of feeds, not of persons
+        return "fails; figures of a protected KPI stay in the warehouse"
+    return found

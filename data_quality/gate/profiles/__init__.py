@@ -1,0 +1,1 @@
+"""What is counted of feeds and their columns, for the checks of rows and values."""

@@ -1,0 +1,1 @@
+"""What may be released, decisions, vintages, and the release itself."""

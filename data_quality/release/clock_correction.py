@@ -1,0 +1,78 @@
+"""The way back from releases that were made with the clock ahead: it is recorded, as a release that says so.
+
+No row of the ledger changes. A release counts as made no later than the one after it, so the new one dates them all.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from data_quality import warehouse
+from data_quality.ledger.lock import releasing
+from data_quality.ledger.store import OBSERVATIONS, VERDICTS, Ledger
+from data_quality.ledger.verify import verify
+from data_quality.release import readiness
+from metrics.core import clock, deployment
+from metrics.core.errors import NyckeltalError
+from metrics.core.quoting import identifier
+from metrics.definitions.company import Company
+from metrics.definitions.roles import among
+
+# When something was done here, by our clock; what sources say of themselves stays.
+_TIMES = ("_loaded_at", "loaded_at", "built_at", "checked_at")
+
+
+def set_back(company: Company, *, reason: str, by: str) -> dict[str, Any]:
+    """Record that the clock stood ahead at the newest release, so that releases go on from now; the release's row.
+
+    What the warehouse was given in the meantime gets the present time too.
+    Raises NyckeltalError when the clock isn't behind the newest release, the person isn't named in roles.yml, no reason
+    is given, or the ledger isn't sound.
+    """
+    reason = " ".join(reason.split())
+    if not reason:
+        raise NyckeltalError("setting the clock back needs a reason", field="--reason")
+    named = tuple(dict.fromkeys(name for names in company.roles.decides.values() for name in names))
+    person = among(by, named)
+    if person is None:
+        raise NyckeltalError(
+            "may not set the clock back", file=company.path / "roles.yml", field="by", found=by,
+            expected=" or ".join(named) or "names under `decides`",
+        )  # fmt: skip
+    with releasing():
+        root = deployment.ledger_path()
+        ledger = Ledger.open(root, make=False)
+        verify(ledger).require_sound(root)
+        readiness.require_published(ledger)
+        newest, now = ledger.newest, clock.now()
+        if newest is None or newest["published_at"] <= now:
+            raise NyckeltalError("the clock isn't behind the newest release; there is nothing to set back", file=root)
+        _correct_warehouse(now)
+        return Ledger.open(root).append(
+            OBSERVATIONS.empty_table(),
+            VERDICTS.empty_table(),
+            realtime_start=clock.today(company.time_zone),
+            published_at=now,
+            catalog=newest["catalog"],
+            batch_id=None,
+            note=f"The clock had stood ahead, at {newest['published_at']:%Y-%m-%d}: {reason} ({person})",
+        )
+
+
+def _correct_warehouse(now: datetime) -> None:
+    """Times after now become now, so that what comes next is newer."""
+    if not deployment.warehouse_path().exists():
+        return
+    with warehouse.connect() as connection:
+        connection.execute("begin")
+        tables = connection.execute(
+            "select table_schema, table_name, column_name from information_schema.columns"
+            " where table_catalog = current_database() and table_schema in ('raw', 'kpi')"
+            " and data_type = 'TIMESTAMP WITH TIME ZONE' and list_contains($times, column_name)",
+            {"times": list(_TIMES)},
+        ).fetchall()
+        for schema, table, column in tables:
+            name = f"{identifier(schema)}.{identifier(table)}"
+            connection.execute(f"update {name} set {column} = $now where {column} > $now", {"now": now})
+        connection.execute("commit")

@@ -1,0 +1,92 @@
+"""What the warehouse offers for release, read at once: candidates, builds, verdicts, cells and the state of feeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import duckdb
+import pyarrow as pa
+
+from data_quality import warehouse
+from data_quality.disclosure import histories
+from data_quality.gate import candidates, verdict
+from data_quality.gate.candidates import Loaded
+from data_quality.gate.keys import Planned, plan
+from data_quality.gate.verdict import Verdict
+from data_quality.release import refactorings
+from data_quality.release.refactorings import Refactoring
+from metrics.definitions.catalog import Catalog, Key
+
+# A sum to date is a value only where the input covers the whole time that it adds up.
+_ROWS = """
+select * replace (
+    case when $observable_from::date <= date_trunc('year', period_end) then year_to_date end as year_to_date,
+    case when $observable_from::date <= date_trunc('month', period_end) - interval 11 month
+        then rolling_12_months end as rolling_12_months
+)
+from (from candidate_rows union all from candidate_parts)
+where kpi_id = $kpi_id
+"""
+
+
+@dataclass(frozen=True)
+class FeedState:
+    """How far a feed has come: it is whole up to and including `watermark`; `outstanding` says what it still lacks.
+
+    `newest_load` is when rows of it were brought in last, which may be long after they were delivered.
+    """
+
+    feed: str
+    watermark: date | None
+    newest_delivery: datetime | None
+    outstanding: str | None
+    newest_load: datetime | None = None
+
+    @property
+    def arrivals(self) -> list[datetime]:
+        """When its newest rows were delivered, and brought in, as far as is known."""
+        return [moment for moment in (self.newest_delivery, self.newest_load) if moment is not None]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """All that admission and release need of the warehouse, so that it can be closed meanwhile."""
+
+    planned: dict[Key, Planned]
+    loaded: Loaded
+    verdicts: dict[Key, Verdict]
+    rows: dict[str, pa.Table]  # by kpi_id, the columns of candidates.COLUMNS; with those of parts of weeks
+    feeds: dict[str, FeedState]
+    histories: dict[str, pa.Table] = field(default_factory=dict)  # of KPIs of persons' amounts, by kpi_id
+    refactorings: tuple[Refactoring, ...] = ()
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    first: date,
+    last: date,
+) -> Offer:
+    """The offer of the keys whose period ended in [first, last], from an open warehouse."""
+    planned = {item.key: item for item in plan(catalog, first, last)}
+    loaded = candidates.load(connection, catalog, since=first)
+    # Of protected KPIs always all, as they tell of each other.
+    kpis = {kpi.kpi_id: kpi for kpi in catalog.kpis if kpi.protected and kpi.supplied}
+    kpis |= {item.kpi.kpi_id: item.kpi for item in planned.values()}
+    rows = {}
+    for kpi_id, kpi in sorted(kpis.items()):
+        asked = {"kpi_id": kpi_id, "observable_from": kpi.observable_from}
+        rows[kpi_id] = connection.execute(_ROWS, asked).to_arrow_table()
+    feeds: dict[str, FeedState] = {}
+    if warehouse.has_table(connection, "raw", "_feeds"):
+        query = "select feed, watermark, newest_delivery, outstanding from raw._feeds"
+        loads: dict[str, datetime] = {}
+        if warehouse.has_table(connection, "raw", "_files"):
+            newest = "select feed, max(loaded_at) from raw._files where loaded_at is not null group by feed"
+            loads = dict(connection.execute(newest).fetchall())
+        for name, watermark, delivery, outstanding in connection.execute(query).fetchall():
+            feeds[name] = FeedState(name, watermark, delivery, outstanding, loads.get(name))
+    behind = {kpi.kpi_id: histories.read(connection, kpi) for kpi in catalog.kpis if kpi.contributions and kpi.supplied}
+    verdicts = verdict.stored(connection, first, last)
+    return Offer(planned, loaded, verdicts, rows, feeds, behind, refactorings.read(connection))

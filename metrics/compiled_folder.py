@@ -1,0 +1,120 @@
+"""A company's compiled folder: everything that `kpi compile` writes, and whether it is up to date."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from metrics.company_plan import CompanyPlan
+from metrics.compiled_catalog import catalog_text
+from metrics.compiler.kpi_sql import candidates_sql, kpi_sql
+from metrics.compiler.plan import Base
+from metrics.compiler.rollups import base_models, inputs_of
+from metrics.core.errors import NyckeltalError
+from metrics.core.quoting import jinja, literal
+from metrics.core.text import visible
+from metrics.definitions.company import Company
+from metrics.versioning import reviewed
+from metrics.versioning.lineage import Lineage, definition_hash
+
+
+def folder(company: Company) -> Path:
+    """The company's compiled folder."""
+    return company.path / "compiled"
+
+
+def compile_company(company: Company, planned: CompanyPlan) -> dict[str, str]:
+    """The text of every compiled file and of the reviewed definitions, by its path from the compiled folder.
+
+    Raises what `reviewed.review` raises.
+    """
+    files = before_kpis(company)
+    files[f"../{reviewed.path(company).name}"] = reviewed.text(reviewed.review(company, planned.currents))
+    for base in planned.bases:
+        files |= {f"base/{name}.sql": sql for name, sql in _base_models(base, planned.lineage).items()}
+    for one in planned.kpis:
+        files[f"kpi/{one.plan.kpi.model}.sql"] = kpi_sql(one.plan, planned.bases, one.current.hash)
+    files["kpi/candidates.sql"] = candidates_sql([one.plan for one in planned.kpis])
+    files["catalog.json"] = catalog_text(company, planned)
+    return files
+
+
+def whole_tables(planned: CompanyPlan) -> dict[str, str]:
+    """The base and KPI models in the SQL of the plan's engine, by file: whole tables, computed anew each run."""
+    models = {name: sql for base in planned.bases for name, sql in base_models(base).items()}
+    models |= {one.plan.kpi.model: kpi_sql(one.plan, planned.bases, one.current.hash) for one in planned.kpis}
+    return {f"{name}.sql": sql for name, sql in models.items()}
+
+
+def write(company: Company, files: dict[str, str]) -> list[str]:
+    """Writes what differs, removes what is no longer compiled; returns the paths that changed."""
+    changed = stale(company, files)
+    for name in changed:
+        path = folder(company) / name
+        if name in files:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(files[name], encoding="utf-8")
+        else:
+            path.unlink()
+    return changed
+
+
+def stale(company: Company, files: dict[str, str]) -> list[str]:
+    """The paths whose committed text isn't what the definitions compile to."""
+    root = folder(company)
+    there = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.is_file() and not path.name.startswith(".")  # what an editor or a file manager leaves
+    }
+    differing = {
+        name
+        for name, text in files.items()
+        if not (root / name).is_file() or (root / name).read_text(encoding="utf-8") != text
+    }
+    return sorted(differing | (there - set(files)))
+
+
+def require_current(company: Company, files: dict[str, str]) -> None:
+    """Raises NyckeltalError when a committed file isn't what the definitions compile to."""
+    if changed := stale(company, files):
+        raise NyckeltalError(
+            f"{len(changed)} compiled files aren't what the definitions say; run `kpi compile`:"
+            f" {', '.join(changed[:5])}",
+            file=folder(company),
+        )
+
+
+def before_kpis(company: Company) -> dict[str, str]:
+    """The compiled files that staging and marts need."""
+    return {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
+
+
+def _base_models(base: Base, lineage: Lineage) -> dict[str, str]:
+    columns = set(lineage.nodes[lineage.models[base.models[0]]]["columns"])
+    return base_models(base, inputs_of(base, columns, definition_hash(lineage.parts(base_models(base)))))
+
+
+def _sources(company: Company) -> str:
+    """dbt's declaration of the raw tables, so that staging has lineage from its feeds."""
+    lines = [
+        "# The company's feeds as dbt sources. Written by `kpi compile`.",
+        "sources:",
+        "  - name: raw",
+        "    schema: raw",
+        "    tables:",
+    ]
+    for feed in sorted(company.feeds.values(), key=lambda one: one.name):
+        lines += [
+            f"      - name: {feed.name}",
+            f"        description: {json.dumps(jinja(visible(feed.description)), ensure_ascii=False)}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _company_model(company: Company) -> str:
+    return (
+        "-- The company's own facts, one row. Written by `kpi compile`.\n"
+        f"select\n    {literal(company.reporting_currency)} as reporting_currency,\n"
+        f"    {literal(company.time_zone)} as time_zone\n"
+    )

@@ -1,0 +1,188 @@
+"""From a KPI's plan to the SQL of its dbt model. Pure: the same plan gives the same text."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from metrics.compiler.cuts import KEYS
+from metrics.compiler.plan import Base, KpiPlan, Leaf
+from metrics.compiler.rollups import joined
+from metrics.core.periods import PART_OF_WEEK
+from metrics.core.quoting import comment
+
+
+def kpi_sql(plan: KpiPlan, bases: Sequence[Base], definition_hash: str) -> str:
+    """The dbt model of a KPI: one row per period of each frequency and member of each segment, and the total.
+
+    Columns are those of `kpi.candidates` but for the candidate hash, which covers rows of several members.
+    """
+    ctes = _leaf_ctes(plan, bases)
+    columns = {
+        "obs_value": _sql(plan.value, "DOUBLE"),
+        "numerator": _sql(plan.numerator, "DOUBLE"),
+        "denominator": _sql(plan.denominator, "DOUBLE"),
+        "n_obs": _count(plan.n_obs),
+        "n_persons_numerator": _count(plan.n_persons_numerator),
+        "n_persons_denominator": _count(plan.n_persons_denominator),
+    }
+    leaves = joined(ctes)
+    if plan.offsets:
+        if len(ctes) > 1:
+            ctes["leaves"] = f"  SELECT *\n  FROM {leaves}"
+            leaves = "leaves"
+        ctes["with_earlier"] = _with_earlier(plan.offsets, leaves)
+        leaves = "with_earlier"
+    computed = ",\n    ".join([*KEYS, *(f"{expression} AS {name}" for name, expression in columns.items())])
+    there = " OR ".join(f"NOT {leaf} IS NULL" for leaf in plan.leaves)
+    ctes["computed"] = f"  SELECT\n    {computed}\n  FROM {leaves}\n  WHERE {there}"
+    to_date, joins = "CAST(NULL AS DOUBLE) AS year_to_date,\n  CAST(NULL AS DOUBLE) AS rolling_12_months", ""
+    if plan.to_date:
+        to_date = "year_to_date.obs_value AS year_to_date,\n  rolling_12_months.obs_value AS rolling_12_months"
+        joins = "".join(
+            f"\nLEFT JOIN computed AS {span}\n  ON {_to_date(span)}" for span in ("year_to_date", "rolling_12_months")
+        )
+    listed = ", ".join(f"{name} AS (\n{sql}\n)" for name, sql in ctes.items())
+    code = "{{ time_period('period.freq', 'period.period_start') }}"
+    end = "{{ period_end('period.freq', 'period.period_start') }}"
+    if PART_OF_WEEK in plan.freqs:
+        code = f"COALESCE({code}, CAST(period.period_start AS STRING))"
+        end = f"COALESCE({end}, {{{{ part_of_week_end('period.period_start') }}}})"
+    return f"""{comment(f"{plan.kpi.definition.name} ({plan.kpi.id}).")}
+-- Written by `kpi compile`; change the definition, not this file.
+WITH {listed}
+SELECT
+  '{plan.kpi.id}' AS kpi_id,
+  period.freq,
+  {code} AS time_period,
+  period.period_start,
+  {end} AS period_end,
+  period.segment,
+  period.member,
+  {("," + chr(10) + "  ").join(f"period.{name}" for name in columns)},
+  {to_date},
+  '{definition_hash}' AS definition_hash,
+  '{{{{ invocation_id }}}}' AS batch_id
+FROM computed AS period{joins}
+WHERE period.span = 'period'
+"""
+
+
+def _leaf_ctes(plan: KpiPlan, bases: Sequence[Base]) -> dict[str, str]:
+    """One select per group of leaves that stand in the same bases: by its name, its SQL."""
+    adoption = plan.kpi.adoption
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
+    for leaf in plan.leaves:
+        parts = []
+        for base in bases:
+            for query in base.leaves:
+                if query.metric == leaf:
+                    cut = ["_T"] * query.total + [name for name, _ in query.segments if name in adoption.segments]
+                    parts.append((base.name, ", ".join(f"'{segment}'" for segment in cut)))
+        groups[tuple(part for part in parts if part[1])].append(leaf)
+    freqs = ", ".join(f"'{freq}'" for freq in plan.freqs)
+    span = f"(freq IN ({freqs}) OR span <> 'period')" if plan.to_date else f"freq IN ({freqs}) AND span = 'period'"
+    ctes: dict[str, str] = {}
+    for names, leaves in groups.items():
+        selects = [
+            f"  SELECT {', '.join((*KEYS, *leaves))}\n  FROM {{{{ ref('base_{base}') }}}}\n"
+            f"  WHERE {span} AND segment IN ({segments})"
+            for base, segments in names
+        ]
+        name = names[0][0] if names[0][0] not in ctes else f"{names[0][0]}_{leaves[0]}"
+        ctes[name] = "\n  UNION ALL\n".join(selects)
+    return ctes
+
+
+def _with_earlier(offsets: Sequence[Leaf], leaves: str) -> str:
+    """The leaves beside those of earlier periods.
+
+    Left, not full: a period that has not come yet has no observation, though its year-ago one exists.
+    """
+    columns = ", ".join(f"{leaf.column}.{leaf.metric} AS {leaf.column}" for leaf in offsets)
+    joins = []
+    for leaf in offsets:
+        count, unit = leaf.offset.split()
+        conditions = [f"{leaf.column}.{key} = now.{key}" for key in KEYS if key != "period_start"]
+        conditions.append(f"{leaf.column}.period_start + INTERVAL {count} {unit.upper()} = now.period_start")
+        joins.append(f"\n  LEFT JOIN {leaves} AS {leaf.column}\n    ON " + "\n    AND ".join(conditions))
+    return f"  SELECT now.*, {columns}\n  FROM {leaves} AS now{''.join(joins)}"
+
+
+def _to_date(span: str) -> str:
+    """A quarter's value to date is that of its last month."""
+    return (
+        f"{span}.span = '{span}'\n"
+        f"  AND {span}.period_start = CASE period.freq\n"
+        "    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH\n  END\n"
+        f"  AND {span}.segment = period.segment AND {span}.member = period.member"
+    )
+
+
+def _sql(expression: exp.Expr | None, kind: str) -> str:
+    if expression is None:
+        return f"CAST(NULL AS {kind})"
+    sql = expression.sql(dialect="duckdb")
+    return sql if isinstance(expression, exp.Div) and kind == "DOUBLE" else f"CAST({sql} AS {kind})"
+
+
+def _count(expression: exp.Expr | None) -> str:
+    """A count over leaves that were joined: a leaf without a row has counted nothing."""
+    return _sql(
+        exp.func("COALESCE", expression.copy(), exp.Literal.number(0)) if expression is not None else None, "BIGINT"
+    )
+
+
+def candidates_sql(plans: Sequence[KpiPlan]) -> str:
+    """The view that unites the KPIs' models and gives each (KPI, freq, period) the hash of its rows."""
+    selects = [
+        f"    select * from {{{{ ref('{plan.kpi.model}') }}}}"
+        + (f" where freq <> '{PART_OF_WEEK}'" if PART_OF_WEEK in plan.freqs else "")
+        for plan in plans
+    ]
+    union = "\n    union all\n".join(selects)
+    return f"""-- Every candidate of every adopted KPI. Written by `kpi compile`.
+{{{{ config(materialized='view') }}}}
+
+with observations as (
+
+{union}
+
+),
+
+hashes as (
+
+    -- Ten digits of canonical text: sums of DOUBLE differ between runs in their last ones.
+    select
+        kpi_id,
+        freq,
+        time_period,
+        sha256(
+            string_agg(
+                concat_ws(
+                    '|', segment, member,
+                    coalesce(printf('%.9e', obs_value), ''),
+                    coalesce(printf('%.9e', numerator), ''),
+                    coalesce(printf('%.9e', denominator), ''),
+                    coalesce(printf('%.9e', year_to_date), ''), coalesce(printf('%.9e', rolling_12_months), ''),
+                    coalesce(n_obs, -1), coalesce(n_persons_numerator, -1), coalesce(n_persons_denominator, -1),
+                    definition_hash
+                ),
+                chr(10) order by segment, member
+            )
+        ) as candidate_hash
+    from observations
+    group by kpi_id, freq, time_period
+
+)
+
+select
+    observations.* exclude (definition_hash, batch_id),
+    observations.definition_hash,
+    hashes.candidate_hash,
+    observations.batch_id
+from observations
+inner join hashes using (kpi_id, freq, time_period)
+"""

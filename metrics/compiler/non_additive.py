@@ -1,0 +1,174 @@
+"""The SQL of what doesn't roll up: distinct counts, quantiles and averages of each period, from the period's rows.
+
+Pure text, for bases.py, which says which rows and periods they are. Its CTEs read `fact` (day, a column per segment, a
+column per leaf), `days` (day, with every period that it counts in) and the base's daily model. How DuckDB takes
+quantiles stands in quantiles.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metrics.compiler.cuts import EACH_CUT, EACH_SPAN, NEXT_CUT, NEXT_SPAN, listed, member_column, pieces
+from metrics.compiler.measures import LeafQuery
+from metrics.compiler.plan import Base
+from metrics.compiler.quantiles import quantiles
+
+_BITS = 62  # of a word: those of a BIGINT, without its sign
+
+
+def recounts(base: Base, days: str, *, narrowed: bool) -> tuple[dict[str, str], list[str]]:
+    """CTEs by how each begins, and the names of those that hold the base's recounted leaves by period and member.
+
+    `days` names the periods' days. `narrowed` says whether quantiles are taken as quantiles.py does, which is written
+    for DuckDB, or by the engine's own aggregate.
+    """
+    distinct = [leaf for leaf in base.recounted if leaf.leaf_class == "distinct"]
+    quantile = [leaf for leaf in base.recounted if leaf.leaf_class == "quantile" and narrowed]
+    others = [leaf for leaf in base.recounted if leaf not in (*distinct, *quantile)]
+    ctes: dict[str, str] = {}
+    results = []
+    if distinct or quantile:
+        ctes |= {f"{name} AS": sql for name, sql in pieces(base, days).items()}
+    if distinct:
+        ctes |= {f"{name} AS": sql for name, sql in _coded(base).items()}
+    keys: dict[str, list[LeafQuery]] = {}
+    for leaf in distinct:
+        keys.setdefault(leaf.argument, []).append(leaf)
+    for key, leaves in keys.items():
+        name = leaves[0].metric
+        ctes[f"keys_of_{name} AS MATERIALIZED"] = _keys(key, leaves)
+        ctes[f"by_{name} AS"] = _counted(leaves)
+        results.append(f"by_{name}")
+    values: dict[str, list[LeafQuery]] = {}
+    for leaf in quantile:
+        values.setdefault(leaf.value, []).append(leaf)
+    for leaves in values.values():
+        ctes |= quantiles(base, leaves)
+        results.append(f"by_{leaves[0].metric}")
+    if others:
+        ctes["computed AS"] = _computed(others, days)
+        results.append("computed")
+    return ctes, results
+
+
+def aggregated(leaf: LeafQuery) -> str:
+    """The leaf's aggregate over its column of `fact`."""
+    return leaf.aggregate.replace("{}", leaf.metric)
+
+
+def _coded(base: Base) -> dict[str, str]:
+    """The rows with all their members as bits of one number, so that one pass finds the keys of all segments.
+
+    There are as many words of bits as the members need. A row stands once for the first word, which is the only one
+    but for facts with very many members, and once more for each of its members in a later word.
+    """
+    segments = [segment for segment, _ in base.segments]
+    bits = "".join(f" | COALESCE({segment}_bits.bit, 0)" for segment in segments)
+    first = "".join(
+        f"\n  LEFT JOIN members AS {segment}_bits\n    ON {_is_member(segment, f'{segment}_bits')}"
+        f" AND {segment}_bits.word = 0"
+        for segment in segments
+    )
+    later = "".join(
+        f"\n  UNION ALL\n  SELECT fact.*, piece, members.word, members.bit AS bits\n  FROM fact\n"
+        f"  INNER JOIN pieces USING (day)\n"
+        f"  INNER JOIN members\n    ON {_is_member(segment, 'members')} AND members.word > 0"
+        for segment in segments
+    )
+    return {
+        "members": f"""  -- Each member is a bit of a word; the total is the first.
+  SELECT
+    segment,
+    member,
+    CAST(FLOOR(number / {_BITS}) AS INTEGER) AS word,
+    CAST(1 AS BIGINT) << CAST(number % {_BITS} AS INTEGER) AS bit
+  FROM (
+    SELECT
+      segment,
+      member,
+      ROW_NUMBER() OVER (ORDER BY CASE WHEN segment = '_T' THEN 0 ELSE 1 END, segment, member) - 1 AS number
+    FROM {{{{ ref('base_{base.days}_daily') }}}}
+    WHERE n_rows > 0
+    GROUP BY segment, member
+  ) AS numbered""",
+        "segment_bits": """  SELECT segment, word, BIT_OR(bit) AS segment_bits
+  FROM members
+  GROUP BY segment, word""",
+        "coded": f"""  SELECT fact.*, piece, 0 AS word, CAST(1 AS BIGINT){bits} AS bits
+  FROM fact
+  INNER JOIN pieces USING (day){first}{later}""",
+    }
+
+
+def _is_member(segment: str, members: str) -> str:
+    return (
+        f"{members}.segment = '{segment}'"
+        f" AND {members}.member = COALESCE(CAST({member_column(segment)} AS STRING), '_U')"
+    )
+
+
+def _keys(key: str, leaves: Sequence[LeafQuery]) -> str:
+    masks = [f"BIT_OR(bits) FILTER (WHERE {leaf.metric}_counts) AS {leaf.metric}" for leaf in leaves if leaf.counts]
+    return f"""  -- Each {key} once per piece, with the members that it is seen in.
+  SELECT piece, word, {leaves[0].metric} AS key, BIT_OR(bits) AS bits{listed(masks, "    ")}
+  FROM coded
+  GROUP BY piece, word, {leaves[0].metric}"""
+
+
+def _counted(leaves: Sequence[LeafQuery]) -> str:
+    """A period's keys are those of its pieces. They are counted by sets of members, of which there are few."""
+    filtered = [leaf.metric for leaf in leaves if leaf.counts]
+    counts = [
+        f"CAST(SUM(n_keys){f' FILTER (WHERE {leaf.metric} & bit <> 0)' if leaf.counts else ''} AS BIGINT)"
+        f" AS {leaf.metric}"
+        for leaf in leaves
+    ]
+    own = listed([f"{name} & segment_bits AS {name}" for name in filtered], "      ")
+    united = listed([f"BIT_OR({name}) AS {name}" for name in filtered], "        ")
+    sets = "".join(f", {name} & segment_bits" for name in filtered)
+    return f"""{EACH_SPAN}
+  SELECT
+    '{{{{ freq }}}}' AS freq,
+    '{{{{ span }}}}' AS span,
+    period_start,
+    segment,
+    member{listed(counts, "    ")}
+  FROM (
+    SELECT
+      period_start,
+      segment,
+      word,
+      COUNT(key) AS n_keys,
+      bits & segment_bits AS bits{own}
+    FROM (
+      SELECT period_start, word, key, BIT_OR(bits) AS bits{united}
+      FROM keys_of_{leaves[0].metric}
+      INNER JOIN period_pieces USING (piece)
+      WHERE freq = '{{{{ freq }}}}' AND span = '{{{{ span }}}}'
+      GROUP BY period_start, word, key
+    ) AS keys
+    INNER JOIN segment_bits USING (word)
+    GROUP BY period_start, segment, word, bits & segment_bits{sets}
+  ) AS sets
+  INNER JOIN members USING (segment, word)
+  WHERE bits & bit <> 0
+  GROUP BY period_start, segment, member
+{NEXT_SPAN}"""
+
+
+def _computed(leaves: Sequence[LeafQuery], days: str) -> str:
+    return f"""{EACH_CUT}
+  SELECT
+    '{{{{ freq }}}}' AS freq,
+    '{{{{ span }}}}' AS span,
+    period_start,
+    '{{{{ segment }}}}' AS segment,
+    COALESCE(CAST({{{{ member }}}} AS STRING), '_U') AS member{
+        listed([f"{aggregated(leaf)} AS {leaf.metric}" for leaf in leaves], "    ")
+    }
+  FROM fact
+  INNER JOIN {days} USING (day)
+  WHERE freq = '{{{{ freq }}}}' AND span = '{{{{ span }}}}'
+  GROUP BY period_start, {{{{ member }}}}
+{NEXT_CUT}"""

@@ -1,0 +1,41 @@
+"""Where this deployment keeps its stores: the paths that `NYCKELTAL_*` variables name, and the project's folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def data_dir() -> Path:
+    """The folder of this deployment's stores (`NYCKELTAL_DATA_DIR`, default data/ of the project)."""
+    return Path(os.environ.get("NYCKELTAL_DATA_DIR") or PROJECT / "data").resolve()
+
+
+def source_dir() -> Path:
+    """The folder below which feed paths lie (`NYCKELTAL_SOURCE_DIR`, default sources/ of the data folder)."""
+    return Path(os.environ.get("NYCKELTAL_SOURCE_DIR") or data_dir() / "sources").resolve()
+
+
+def warehouse_path() -> Path:
+    """The private DuckDB file with raw, staging, marts and kpi."""
+    return data_dir() / "warehouse.duckdb"
+
+
+def ledger_path() -> str:
+    """The folder or object-store URL of the ledger's Delta tables (`NYCKELTAL_LEDGER`, default ledger/)."""
+    return os.environ.get("NYCKELTAL_LEDGER") or str(data_dir() / "ledger")
+
+
+def published_path() -> Path:
+    """The public DuckDB file, in a folder of its own that holds nothing secret.
+
+    DuckDB names the database after the file: in a file `kpi.duckdb`, `kpi.observations` would be ambiguous.
+    """
+    return data_dir() / "published" / "published.duckdb"
+
+
+def former_published_path() -> Path:
+    """Where earlier versions put the published file; the next rendering removes it."""
+    return data_dir() / "published.duckdb"

@@ -1,0 +1,160 @@
+"""Reading a YAML file into a pydantic model, with the line of every mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import Composer, ComposerError
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import AliasEvent, ScalarEvent
+from ruamel.yaml.reader import ReaderError
+
+from metrics.core.errors import NyckeltalError, Problems, did_you_mean
+from metrics.core.text import storable
+
+MAX_DEPTH = 50
+
+
+class Strict(BaseModel):
+    """A part of a YAML file: unknown keys are refused, and what was read doesn't change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Refused(ComposerError):
+    """YAML that is valid and isn't read here."""
+
+    def __init__(self, problem: str, event: Any) -> None:
+        super().__init__(None, None, problem, event.start_mark)
+
+
+class _PlainComposer(Composer):
+    """Refuses what makes a small file endless, and texts that no file or database can hold."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """The next node, as its base gives it."""
+        event = self.parser.peek_event()
+        if isinstance(event, AliasEvent):
+            raise _Refused(f"an alias (*{event.anchor}) is not supported; write the value out", event)
+        if isinstance(event, ScalarEvent) and event.value == "<<" and not event.style:
+            raise _Refused("a merge key (<<) is not supported; write its keys out", event)
+        if isinstance(event, ScalarEvent) and not storable(event.value):
+            raise _Refused(r"a text holds a character that can't be stored (\0, or half of a surrogate pair)", event)
+        if self.depth == MAX_DEPTH:
+            raise _Refused(f"nested more than {MAX_DEPTH} levels deep", event)
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load(path: Path, model: type[Model]) -> Model:
+    """The file as `model`.
+
+    Raises Problems: one finding per mistake, with file, line and field.
+    """
+    document = read(path)
+    try:
+        return model.model_validate(_plain(document))
+    except ValidationError as error:
+        raise Problems([_finding(path, document, model, one) for one in error.errors()]) from None
+
+
+def read(path: Path) -> CommentedMap:
+    """The file's mapping with its line numbers (ruamel's round-trip types).
+
+    Raises NyckeltalError when there is no such file, it isn't YAML, or its top isn't a mapping.
+    """
+    parser = YAML(typ="rt")
+    parser.Composer = _PlainComposer
+    try:
+        document = parser.load(path)
+    except FileNotFoundError:
+        raise NyckeltalError("there is no such file", file=path) from None
+    except _Refused as error:
+        raise NyckeltalError(error.problem, file=path, line=error.problem_mark.line + 1) from None
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise NyckeltalError(f"not valid YAML: {error.problem}", file=path, line=line) from None
+    except ReaderError as error:
+        problem = f"not valid YAML: character U+{error.character:04X} must be written as an escape"
+        raise NyckeltalError(f"{problem}, at character {error.position + 1} of the file", file=path) from None
+    except UnicodeDecodeError as error:
+        raise NyckeltalError(f"not UTF-8 text: {error.reason} at byte {error.start}", file=path) from None
+    except ValueError as error:  # a date such as 2026-02-30, whose place the parser doesn't tell
+        raise NyckeltalError(f"not valid YAML: {error}", file=path) from None
+    if not isinstance(document, CommentedMap):
+        raise NyckeltalError("the file's top level is no mapping", file=path, line=1)
+    return document
+
+
+def line_of(document: Any, keys: tuple[int | str, ...]) -> int | None:
+    """The 1-based line of the deepest of `keys` that the document has."""
+    line: int | None = None
+    node = document
+    for key in keys:
+        if isinstance(node, CommentedMap) and (found := [own for own in node if _name(own) == str(key)]):
+            line = node.lc.key(found[0])[0] + 1
+            node = node[found[0]]
+        elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
+            line = node.lc.item(key)[0] + 1
+            node = node[key]
+    return line
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {_name(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    return node
+
+
+def _name(key: Any) -> str:
+    """A key as it is written: YAML reads `null` and `true` without quotes as other values than texts."""
+    return "null" if key is None else str(key).lower() if isinstance(key, bool) else str(key)
+
+
+def _finding(path: Path, document: CommentedMap, model: type[BaseModel], error: Any) -> NyckeltalError:
+    keys = tuple(key for key in error["loc"] if key != "[key]")  # which pydantic adds where it is a key that is wrong
+    field = ".".join(str(key) for key in keys)
+    line = line_of(document, keys) or 1
+    if error["type"] == "extra_forbidden":
+        siblings = _fields_beside(model, keys)
+        problem = f"unknown key{did_you_mean(str(keys[-1]), siblings)}"
+        return NyckeltalError(problem, file=path, line=line, field=field, expected=f"one of {', '.join(siblings)}")
+    if error["type"] == "missing":
+        return NyckeltalError("is required and isn't there", file=path, line=line, field=field)
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    found = error["input"] if isinstance(error["input"], str | int | float | bool) else None
+    return NyckeltalError(message, file=path, line=line, field=field, found=found)
+
+
+def _fields_beside(model: type[BaseModel], keys: tuple[int | str, ...]) -> list[str]:
+    """The keys that the model allows where `keys` ends."""
+    current: type[BaseModel] = model
+    for key in keys[:-1]:
+        field = current.model_fields.get(str(key))
+        if field is None:
+            continue
+        inner = _models_in(field.annotation)
+        if inner:
+            current = inner[0]
+    return sorted(field.alias or name for name, field in current.model_fields.items())
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type):
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]

@@ -1,0 +1,146 @@
+"""A company folder, read and validated: the company, its objectives, calendar, roles and feeds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from metrics.core import yaml_file
+from metrics.core.deployment import PROJECT
+from metrics.core.errors import NyckeltalError, Problems, did_you_mean
+from metrics.core.yaml_file import Strict
+from metrics.definitions.calendar import DEFAULT, Calendar
+from metrics.definitions.feeds import Feed, FeedFile
+from metrics.definitions.roles import Roles
+
+DEFINITIONS = PROJECT / "metrics" / "kpis"  # a folder for each domain, with the standard definitions of its KPIs
+PERSPECTIVES = Literal["financial", "customer", "process", "learning", "sustainability"]
+
+
+class CompanyFile(Strict):
+    """Who the company is."""
+
+    name: str = Field(description="The company's name, as tables and pages show it.")
+    reporting_currency: str = Field(
+        pattern="^[A-Z]{3}$",
+        description="The currency into which amounts are converted, by its ISO 4217 code, such as `SEK`.",
+    )
+
+
+class Objective(Strict):
+    """What the company wants, by a key that adoptions name."""
+
+    name: str = Field(description="The objective in a few words.")
+    perspective: PERSPECTIVES = Field(description="The balanced scorecard's perspective, or sustainability.")
+    description: str = Field(default="", description="What is wanted, and how it is told that it is reached.")
+
+
+class ObjectivesFile(Strict):
+    """What the company wants to reach, and its KPIs serve."""
+
+    objectives: dict[str, Objective] = Field(description="The objectives, by key.")
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company folder, read and validated."""
+
+    path: Path
+    name: str
+    reporting_currency: str
+    calendar: Calendar
+    objectives: dict[str, Objective]
+    feeds: dict[str, Feed]
+    roles: Roles = field(default_factory=Roles)  # without the file nobody may decide
+
+    @property
+    def time_zone(self) -> str:
+        """The time zone of its days, such as Europe/Stockholm."""
+        return self.calendar.time_zone
+
+    @staticmethod
+    def load(path: Path | str | None = None) -> Company:
+        """The company at `path`, else at `NYCKELTAL_COMPANY`, else the sample company.
+
+        Raises NyckeltalError (Problems where there are several) for a folder or file that isn't right.
+        """
+        folder = Path(path or os.environ.get("NYCKELTAL_COMPANY") or PROJECT / "sample_company").resolve()
+        if not folder.is_dir():
+            raise NyckeltalError("there is no such company folder", file=folder)
+        facts = yaml_file.load(folder / "company.yml", CompanyFile)
+        objectives = yaml_file.load(folder / "objectives.yml", ObjectivesFile)
+        return Company(
+            path=folder,
+            name=facts.name,
+            reporting_currency=facts.reporting_currency,
+            calendar=_calendar(folder / "calendar.yml"),
+            objectives=objectives.objectives,
+            feeds=_feeds(folder / "feeds"),
+            roles=_roles(folder / "roles.yml"),
+        )
+
+
+def _calendar(file: Path) -> Calendar:
+    calendar = yaml_file.load(file, Calendar)
+    _require_domains(file, "closes_after", calendar.closes_after)
+    return calendar
+
+
+def _roles(file: Path) -> Roles:
+    if not file.exists():
+        return Roles()
+    roles = yaml_file.load(file, Roles)
+    _require_domains(file, "decides", roles.decides)
+    _require_domains(file, "refactors", roles.refactors)
+    return roles
+
+
+def _require_domains(file: Path, field: str, groups: Iterable[str]) -> None:
+    """Raises Problems when a key of the field is neither `default` nor a domain of KPIs."""
+    domains = sorted(folder.name for folder in DEFINITIONS.iterdir() if folder.is_dir())
+    document = yaml_file.read(file)
+    findings = [
+        NyckeltalError(
+            f"there is no group of KPIs '{group}'{did_you_mean(group, domains)}",
+            file=file,
+            line=yaml_file.line_of(document, (field, group)),
+            field=field,
+            expected=f"{DEFAULT} or a domain: {', '.join(domains)}",
+        )
+        for group in groups
+        if group not in (DEFAULT, *domains)
+    ]
+    if findings:
+        raise Problems(findings)
+
+
+def _feeds(folder: Path) -> dict[str, Feed]:
+    feeds: dict[str, Feed] = {}
+    findings: list[NyckeltalError] = []
+    for file in sorted(folder.glob("*.yml")):
+        try:
+            stated = yaml_file.load(file, FeedFile)
+        except Problems as problems:
+            findings += problems.findings
+            continue
+        document = yaml_file.read(file)
+        for name, spec in stated.feeds.items():
+            line = yaml_file.line_of(document, ("feeds", name)) or 1
+            # Tables of the warehouse are the same whatever the case of their names.
+            other = next((feed for feed in feeds.values() if feed.name.lower() == name.lower()), None)
+            if other is not None:
+                also = f"is defined in {other.file.name}:{other.line} too"
+                also += f", as '{other.name}'" if other.name != name else ""
+                findings.append(NyckeltalError(f"feed '{name}' {also}", file=file, line=line))
+            fields = {key: getattr(spec, key) for key in type(spec).model_fields}
+            feeds[name] = Feed(name=name, system=stated.system, file=file, line=line, **fields)
+    if findings:
+        raise Problems(findings)
+    if not feeds:
+        raise NyckeltalError("the company has no feeds", file=folder, expected="at least one <system>.yml")
+    return feeds

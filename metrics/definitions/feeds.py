@@ -1,0 +1,203 @@
+"""Feeds: what a company's source systems deliver, where, and how we know that it is all there."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from metrics.core.yaml_file import Strict
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+# Files can't have these names on Windows, so the loader refuses them for its tables.
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{device}{digit}" for device in ("com", "lpt") for digit in range(10))}
+# What YAML and SQL read as values, not as names.
+_VALUES = {"null", "true", "false"}
+
+# Signs that a column's name can't have in raw: dlt replaces the first ones, and takes SQL apart at a semicolon.
+_UNSTORABLE = str.maketrans(dict.fromkeys("\n\r'\"▶;\0", "_"))
+
+
+def _feed_name(name: str) -> str:
+    """The name if a table of raw, a dbt source and an asset may be called so. Raises ValueError."""
+    if name.startswith("_"):
+        raise ValueError("a feed's name may not begin with _: those tables of raw are the project's own")
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            "a feed's name is letters a to z, digits and _, begins with a letter, and has at most 63 signs"
+        )
+    if name.lower() in _RESERVED | _VALUES:
+        raise ValueError(f"a feed can't be named '{name}', which is a reserved name: try '{name}_data'")
+    return name
+
+
+FeedName = Annotated[str, AfterValidator(_feed_name)]
+
+
+class ColumnType(Strict):
+    """How a source column is read. A type alone stands for a mapping of it: `amount: decimal`."""
+
+    type: Literal["text", "integer", "decimal", "number", "boolean", "date", "timestamp"] = Field(
+        description="The type that the column has in raw. `decimal` is exact, `number` is binary floating point. A"
+        " value that can't be read as this type sets its row aside."
+    )
+    format: str | None = Field(
+        default=None,
+        description="How dates and timestamps are written, in strptime's signs, such as `%d/%m/%Y`. Without it ISO"
+        " 8601.",
+    )
+    decimal: str = Field(default=".", description="The decimal sign of numbers.")
+    thousands: str | None = Field(
+        default=None,
+        description="The sign between thousands, such as a blank in `1 234,50`. Without it none is allowed.",
+    )
+
+
+class FeedOptions(Strict):
+    """How the files of a feed are written."""
+
+    delimiter: str = Field(default=",", description='CSV: the one sign between fields, such as `;` or a tab (`"\\t"`).')
+    encoding: str = Field(
+        default="utf-8",
+        description="CSV and JSON lines: the encoding of the text, by a name that Python knows, such as `cp1252` or"
+        " `utf-16`. Bytes that aren't of it refuse the file.",
+    )
+    null_values: tuple[str, ...] = Field(
+        default=("",),
+        description='CSV, JSON lines and Excel: the texts that mean a missing value, such as `["", NULL, n/a]`. A list'
+        " replaces the default, so write the empty text too where it is meant.",
+    )
+    sheet: str | None = Field(default=None, description="Excel: the sheet that is read. Without it the first one.")
+    header_row: int = Field(
+        default=1,
+        ge=1,
+        description="CSV and Excel: the row in which the column names stand, from 1. Rows above are passed over.",
+    )
+
+
+class CompleteThrough(Strict):
+    """A watermark that the company states: nothing is missing up to and including that day."""
+
+    complete_through: date = Field(description="The last day of which nothing is missing.")
+
+
+class Paused(Strict):
+    """Deliveries that stay away for a while, and are expected to come after all."""
+
+    since: date = Field(alias="from", description="The first day of which nothing is awaited.")
+    why: str = Field(min_length=10, description="Why nothing comes, and when it will: it is shown with the KPIs.")
+
+
+def stored_name(column: str) -> str:
+    """The name that a column of a file has in raw: quotes, semicolons and line breaks are written `_` there."""
+    return column.translate(_UNSTORABLE)
+
+
+def _column(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+class FeedSpec(Strict):
+    """One feed, by its name. Its table is `raw.<name>`; staging selects from it by `{{ source('raw', '<name>') }}`."""
+
+    description: str = Field(description="What a row is, and how deliveries come.")
+    path: str = Field(
+        description="The files: a path below the source folder (`NYCKELTAL_SOURCE_DIR`) with `*` and `?`, a folder,"
+        " or an fsspec URL. With `*` or `?`, capitals in a file's name don't matter. Names that begin with `.` or `~$`"
+        " are passed over."
+    )
+    format: Literal["csv", "parquet", "jsonl", "excel"] = Field(
+        description="The files' format. CSV and JSON lines may be compressed by gzip (`.gz`)."
+    )
+    options: FeedOptions = Field(default=FeedOptions(), description="How the files are written.")
+    columns: dict[str, Annotated[ColumnType, BeforeValidator(_column)]] = Field(
+        min_length=1,
+        description="The columns that the files have, by their names there, with their types. In raw, quotes,"
+        " semicolons and line breaks in a name are `_`.",
+    )
+    time_column: str | None = Field(
+        default=None,
+        description="The declared date or timestamp column that says when a row's event was. Checks count the"
+        " feed's rows by it. Required where `watermark` is `event`.",
+    )
+    grain: Literal["instant", "day", "week", "month"] = Field(
+        default="day",
+        description="The span for which a row's time stands: a row dated 1 November covers that day with `day` and"
+        " `instant`, the week from it with `week`, all of November with `month`.",
+    )
+    cadence: Literal["hourly", "daily", "weekly", "monthly", "yearly", "once"] = Field(
+        default="daily", description="How often the source delivers. It is for readers: nothing is computed from it."
+    )
+    history_from: date = Field(
+        description="The first day that the feed covers. Periods that begin before it can't be complete."
+    )
+    watermark: Literal["event", "delivery"] | CompleteThrough = Field(
+        default="event",
+        description="How it is known up to which day nothing is missing, today at the latest. `event`: up to the newest"
+        " time in `time_column`, of rows dated no later than their delivery. `delivery`: up to the day before the"
+        " newest file was written. `{complete_through: 2026-10-31}`: up to the day stated. A period that ends later"
+        " is incomplete, and is held.",
+    )
+    ended: date | None = Field(
+        default=None,
+        description="The last day that the feed has rows of, once its last delivery is in: a system that is used no"
+        " more. After that day the feed is complete with what it has brought, so a KPI that reads other feeds beside it"
+        " goes on without it. A KPI has no period that ends after the day on which the last of the feeds ended that"
+        " bring its events: those upstream with a `time_column`, or all where none has one, but for feeds that it only"
+        " looks things up in, through a dimension (`dim_`).",
+    )
+    paused: Paused | None = Field(
+        default=None,
+        description="Deliveries stay away for a while. The periods that end on that day or later, or a cohort whose"
+        " window does, aren't awaited in any KPI that reads the feed: neither judged nor held. Take it out when"
+        " deliveries come again, and they are judged.",
+    )
+    personal: dict[str, Literal["drop", "hash"]] = Field(
+        default_factory=dict,
+        description="Columns with personal data. `drop`: not stored. `hash`: stored as a pseudonym, the keyed hash"
+        " of the value, the same for the same value in every feed.",
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> FeedSpec:
+        if self.watermark == "event" and self.time_column is None:
+            raise ValueError("a feed whose watermark is its newest event needs a time_column")
+        if self.time_column is not None:
+            column = self.columns.get(self.time_column)
+            if column is None or column.type not in ("date", "timestamp"):
+                raise ValueError(f"time_column '{self.time_column}' must be declared in columns as a date or timestamp")
+            if stored_name(self.time_column) != self.time_column:
+                raise ValueError("a time_column can't have a quote, a semicolon or a line break in its name")
+        if len({stored_name(name) for name in self.columns}) < len(self.columns):
+            raise ValueError("two columns have the same name in raw, where quotes, semicolons and line breaks are _")
+        if self.ended is not None and self.paused is not None:
+            raise ValueError("a feed that has ended isn't paused: state one of the two")
+        paused_from = self.paused.since if self.paused else None
+        for name, day in (("ended", self.ended), ("paused.from", paused_from)):
+            if day is not None and day < self.history_from:
+                raise ValueError(f"{name} can't be before history_from")
+        return self
+
+
+class FeedFile(Strict):
+    """What one source system delivers."""
+
+    system: str = Field(description="The name of the source system.")
+    description: str = Field(default="", description="What the system is, and what holds for all of its feeds.")
+    feeds: dict[FeedName, FeedSpec] = Field(
+        min_length=1,
+        description="The feeds, by name: letters a to z, digits and `_`, beginning with a letter; no name that"
+        " Windows reserves (`con`, `aux`, `nul`), nor `null`, `true` or `false`.",
+    )
+
+
+class Feed(FeedSpec):
+    """A feed with its name and where it is defined."""
+
+    name: str
+    system: str
+    file: Path
+    line: int

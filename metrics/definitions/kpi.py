@@ -1,0 +1,338 @@
+"""KPI definitions: the project's standard definitions and a company's adoptions, read and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, field_validator, model_validator
+
+from metrics.core import yaml_file
+from metrics.core.errors import NyckeltalError, Problems, did_you_mean
+from metrics.core.periods import DURATION, parse
+from metrics.core.yaml_file import Strict
+from metrics.definitions.company import DEFINITIONS, PERSPECTIVES, Company
+from metrics.definitions.gate_settings import GateSettings
+
+STANDARD_DEFINITIONS = DEFINITIONS
+Freq = Literal["W", "M", "Q", "A"]
+Entry = TypeVar("Entry", "Definition", "Adoption")
+
+
+class Bounds(Strict):
+    """The values that a KPI can have at all."""
+
+    lower: float | None = Field(default=None, description="The least value.")
+    upper: float | None = Field(default=None, description="The greatest value.")
+
+
+class Dominance(Strict):
+    """The (n,k) rule: when a group's n largest contributors could hold more than the share k, it counts as n persons.
+
+    The n largest hold at most n times the largest share, which is what is held against k. Of such a KPI only the ratio
+    is published, rounded: sums and means of amounts tell how many they are of. It is of the last day of the period, and
+    published only for days between which enough persons came or went. The shares are ratios to the sum of the amounts.
+    """
+
+    n: int = Field(ge=1, description="How many contributors; less than `threshold`.")
+    k: float = Field(gt=0, lt=1, description="The share of the group's sum that they may hold.")
+    numerator: str = Field(description="The metric of the largest contributor's share of the numerator's sum.")
+    denominator: str = Field(description="The metric of the largest contributor's share of the denominator's sum.")
+
+
+class Persons(Strict):
+    """The persons behind a KPI, for disclosure control. Required of a KPI that reads personnel data."""
+
+    numerator: str = Field(
+        description="The metric that counts the distinct persons behind the numerator, or the value."
+    )
+    denominator: str | None = Field(default=None, description="The same of the denominator.")
+    nested: bool = Field(
+        default=False,
+        description="Whether the numerator's persons are some of the denominator's, so that the rest are protected"
+        " too.",
+    )
+    threshold: int = Field(default=5, ge=3, description="The least number of persons behind a published value.")
+    dominance: Dominance | None = Field(default=None, description="The rule for amounts, such as pay.")
+
+    @model_validator(mode="after")
+    def _fewer_than_threshold(self) -> Persons:
+        if self.dominance and (self.dominance.n >= self.threshold or self.denominator is None):
+            raise ValueError("dominance needs a denominator, and an n below the threshold")
+        return self
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric that it names."""
+        named: tuple[str | None, ...] = (self.numerator, self.denominator)
+        named += (self.dominance.numerator, self.dominance.denominator) if self.dominance else ()
+        return tuple(name for name in named if name)
+
+
+class Definition(Strict):
+    """What a KPI means, whoever adopts it. The folder is its domain."""
+
+    kpi: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$", description="Its id in code and tables, which is also the file's name."
+    )
+    name: str = Field(description="Its name for people.")
+    description: str = Field(description="What its value is, in a sentence.")
+    perspective: PERSPECTIVES = Field(description="The balanced scorecard's perspective, or sustainability.")
+    kind: Literal["flow", "stock", "ratio", "distinct", "quantile", "index"] = Field(
+        description="How its values go together: `flow` adds up over time and segments, `stock` over segments only;"
+        " the others over neither."
+    )
+    unit: str = Field(
+        description="`currency` (the reporting currency), `fraction` (0 to 1), `ratio`, `count`, `persons`, or any"
+        " other unit, such as `hours`."
+    )
+    direction: Literal["up", "down", "band", "none"] = Field(
+        description="`up`: more is better. `down`: less is. `band`: neither too much nor too little. `none`:"
+        " context only."
+    )
+    type: Literal["leading", "lagging"] = Field(description="Whether it moves before the results, or is one of them.")
+    metric: str = Field(description="The dbt metric that is its value.")
+    n_obs: str = Field(description="The dbt metric that counts the observations behind a value.")
+    freqs: tuple[Freq, ...] = Field(
+        min_length=1,
+        description="The frequencies at which it has a meaning: W week, M month, Q quarter, A calendar year.",
+    )
+    segments: tuple[str, ...] = Field(
+        default=(), description="The segments that it can be cut by: entities or dimensions of its metric."
+    )
+    additive_segments: bool | None = Field(
+        default=None,
+        description="Whether the members of a segment add up to the total. Without it, those of a flow or stock do.",
+    )
+    bounds: Bounds = Field(default=Bounds(), description="The values that it can have at all; others are held.")
+    persons: Persons | None = Field(
+        default=None, description="The persons behind it, of a KPI that reads personnel data."
+    )
+    lookback: str | None = Field(
+        default=None,
+        pattern=DURATION,
+        description="The history that a value needs before its period, such as `1 year`. An offset or window in the"
+        " metric needs no mention.",
+    )
+    matures_after: str | None = Field(
+        default=None,
+        pattern=DURATION,
+        description="Of a cohort: how long after the period's end its events count, such as `90 days`. The value"
+        " is provisional until then, and for as many working days more as the calendar's `closes_after` says.",
+    )
+    breaks: tuple[str, ...] = Field(
+        default=(),
+        description="The periods (`2026-01`, `2026-Q1`…) with whose first day the data's methodology changed.",
+    )
+    min_n_obs: int | None = Field(
+        default=None,
+        ge=0,
+        description="The least number of observations of a value whose `obs_status` isn't U, of low reliability."
+        " Without it 30 for ratios and quantiles, 0 for others.",
+    )
+    gate: GateSettings = Field(default_factory=dict, description="Checks that differ from their defaults, by name.")
+    standard: str = Field(description="The standard or source that the definition follows.")
+    definition_version: int = Field(
+        ge=1, description="The version of the definition. Raise it with every change by which values may change."
+    )
+    notes: str = Field(default="", description="What else a reader must know.")
+
+    @field_validator("breaks", mode="before")
+    @classmethod
+    def _are_periods(cls, value: Any) -> Any:
+        codes = [str(code) for code in value] if isinstance(value, list | tuple) else value
+        for code in codes if isinstance(codes, list) else ():
+            try:
+                parse(code)
+            except NyckeltalError:
+                raise ValueError(f"'{code}' is no period, such as 2026-10, 2026-Q4, 2026-W48 or 2026") from None
+        return codes
+
+    @property
+    def reliable_n_obs(self) -> int:
+        """The least n_obs of a value that isn't flagged U, low reliability.
+
+        Shares, means and quantiles of fewer than 30 observations are flagged: the least sample size of the NCHS Data
+        Presentation Standards for Proportions (Vital and Health Statistics 2(175), 2017), which suppress them. A sum,
+        a count or a stock is what it is, however small.
+        """
+        return self.min_n_obs if self.min_n_obs is not None else 30 if self.kind in ("ratio", "quantile") else 0
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the members of a segment add up to the total."""
+        return self.kind in ("flow", "stock") if self.additive_segments is None else self.additive_segments
+
+
+class Target(Strict):
+    """A target value, or the reason why there is none."""
+
+    value: float | None = Field(default=None, description="The value to reach, in the KPI's unit.")
+    freq: Freq | None = Field(
+        default=None,
+        description="The frequency that it is meant for. Required of a KPI whose value grows with the period.",
+    )
+    none: str | None = Field(default=None, description="The reason why there is no target.")
+
+    @model_validator(mode="after")
+    def _value_or_reason(self) -> Target:
+        if (self.value is None) == (self.none is None):
+            raise ValueError("state either a value, or under `none` the reason why there is none")
+        return self
+
+
+class Adoption(Strict):
+    """A KPI that the company has put to work."""
+
+    kpi: str = Field(description="The id of the standard definition, which is also the file's name.")
+    owner: str = Field(min_length=3, description="Who answers for it, such as an address.")
+    level: Literal["key", "supporting"] = Field(
+        description="Whether the objective is judged by it, or it explains another."
+    )
+    objective: str = Field(description="The key of the objective in `objectives.yml` that it serves.")
+    target: Target = Field(description="The value to reach, or why there is none.")
+    review: Literal["monthly", "quarterly", "yearly"] = Field(
+        description="How often its owner reviews definition, target and use. `kpi status` lists what is overdue."
+    )
+    freqs: tuple[Freq, ...] = Field(min_length=1, description="The frequencies at which it is published.")
+    segments: tuple[str, ...] = Field(default=(), description="The segments by which it is cut.")
+    to_date: bool = Field(
+        default=True,
+        description="Whether months and quarters have the year to date and the rolling twelve months beside.",
+    )
+    gate: GateSettings = Field(
+        default_factory=dict,
+        description="Checks that differ here from the definition and from their defaults, by name.",
+    )
+    definition_version: int | None = Field(
+        default=None,
+        ge=1,
+        description="A higher version than the standard definition's, after a change of the company's own staging"
+        " or marts by which values may change.",
+    )
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """An adopted KPI: definition and adoption, and the files in which they stand."""
+
+    domain: str
+    definition: Definition
+    adoption: Adoption
+    definition_file: Path
+    adoption_file: Path
+
+    @property
+    def id(self) -> str:
+        """Its name in code and tables."""
+        return self.definition.kpi
+
+    @property
+    def version(self) -> int:
+        """The version of its definition, as it stands in the company."""
+        return self.adoption.definition_version or self.definition.definition_version
+
+    @property
+    def whole(self) -> Kpi:
+        """It as if all that the definition allows were adopted."""
+        all_of_it = {"freqs": self.definition.freqs, "segments": self.definition.segments, "to_date": True}
+        return replace(self, adoption=self.adoption.model_copy(update=all_of_it))
+
+    @property
+    def unsegmented(self) -> Kpi:
+        """It as if no segment were adopted."""
+        return replace(self, adoption=self.adoption.model_copy(update={"segments": ()}))
+
+    @property
+    def model(self) -> str:
+        """Its dbt model."""
+        return f"kpi_{self.id}"
+
+    def problem(
+        self, field: str, problem: str, *, standard: bool = False, expected: str | None = None
+    ) -> NyckeltalError:
+        """A finding at a field of its adoption, or of its standard definition."""
+        file = self.definition_file if standard else self.adoption_file
+        line = yaml_file.line_of(yaml_file.read(file), (field,))
+        return NyckeltalError(problem, file=file, line=line, field=field, expected=expected)
+
+
+def standard_definitions() -> dict[str, tuple[Definition, Path]]:
+    """Every standard definition by KPI id, with its file.
+
+    Raises Problems.
+    """
+    definitions, findings = _read_folder(STANDARD_DEFINITIONS, Definition)
+    if findings:
+        raise Problems(findings)
+    return definitions
+
+
+def adopted_kpis(company: Company) -> list[Kpi]:
+    """The company's adopted KPIs, sorted by domain and id.
+
+    Raises Problems: every finding in every file at once.
+    """
+    definitions = standard_definitions()
+    adoptions, findings = _read_folder(company.path / "kpis", Adoption)
+    kpis = []
+    for kpi_id, (adoption, file) in adoptions.items():
+        if kpi_id not in definitions:
+            findings.append(
+                NyckeltalError(
+                    f"there is no standard definition '{kpi_id}'{did_you_mean(kpi_id, list(definitions))}",
+                    file=file,
+                    line=1,
+                    field="kpi",
+                )
+            )
+            continue
+        definition, definition_file = definitions[kpi_id]
+        kpis.append(Kpi(definition_file.parent.name, definition, adoption, definition_file, file))
+    if not adoptions and not findings:
+        findings.append(NyckeltalError("the company has adopted no KPI", file=company.path / "kpis"))
+    if findings:
+        raise Problems(findings)
+    return sorted(kpis, key=lambda kpi: (kpi.domain, kpi.id))
+
+
+def require_adopted(company: Company, kpi_ids: Iterable[str]) -> None:
+    """Raises NyckeltalError for an id of which the company has no file; it reads none of them."""
+    known = [file.stem for file in sorted((company.path / "kpis").glob("*/*.yml"))]
+    for kpi_id in kpi_ids:
+        if kpi_id not in known:
+            raise NyckeltalError(
+                f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, known)}", expected=", ".join(known)
+            )
+
+
+def _read_folder(folder: Path, model: type[Entry]) -> tuple[dict[str, tuple[Entry, Path]], list[NyckeltalError]]:
+    entries: dict[str, tuple[Entry, Path]] = {}
+    findings: list[NyckeltalError] = []
+    for file in sorted(folder.glob("*/*.yml")):
+        try:
+            entry = yaml_file.load(file, model)
+        except Problems as problems:
+            findings += problems.findings
+            continue
+        except NyckeltalError as error:
+            findings.append(error)
+            continue
+        if entry.kpi != file.stem:
+            findings.append(
+                NyckeltalError(
+                    "the file is not named after its KPI",
+                    file=file,
+                    line=1,
+                    field="kpi",
+                    found=entry.kpi,
+                    expected=file.stem,
+                )
+            )
+        elif entry.kpi in entries:
+            findings.append(NyckeltalError(f"'{entry.kpi}' stands in {entries[entry.kpi][1]} too", file=file, line=1))
+        else:
+            entries[entry.kpi] = (entry, file)
+    return entries, findings

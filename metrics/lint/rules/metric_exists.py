@@ -1,0 +1,26 @@
+"""Every metric that a definition names is one of the semantic layer's, and can be compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from metrics.compiler.plan import unsupported
+from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.core.errors import NyckeltalError, did_you_mean
+from metrics.definitions.company import Company
+from metrics.definitions.kpi import Kpi
+
+
+def findings(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[NyckeltalError]:
+    definition = kpi.definition
+    named = {"metric": [definition.metric], "n_obs": [definition.n_obs], "persons": []}
+    if definition.persons:
+        named["persons"] = list(definition.persons.metrics)
+    for field, names in named.items():
+        for name in names:
+            if name not in layer.metrics:
+                yield kpi.problem(
+                    field, f"there is no metric '{name}'{did_you_mean(name, list(layer.metrics))}", standard=True
+                )
+            elif (reason := unsupported(name, layer)) is not None:
+                yield kpi.problem(field, reason, standard=True)

@@ -1,0 +1,1 @@
+"""What a definition's hash covers, and which definitions were reviewed."""

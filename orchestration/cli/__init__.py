@@ -1,0 +1,1 @@
+"""The command `kpi`: arguments in, tables and JSON out."""

@@ -1,0 +1,85 @@
+"""How a person reads numbers, targets and codes: short, and never cut. The exact numbers are in `--json` and in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.text import Text
+
+from metrics.definitions.catalog import CatalogKpi
+from orchestration.cli.terminal import styled
+
+STATUSES = {
+    "A": "normal",
+    "P": "provisional until the period closes",
+    "U": "of few observations",
+    "B": "break in the series",
+    "Q": "suppressed",
+    "O": "missing",
+    "E": "estimated",
+    "M": "can't exist",
+}
+REVISIONS = {"R3": "another methodology", "C": "a decision", "R1": "newer source data", "R2": "routine"}
+PERIODS = {"W": "week", "M": "month", "Q": "quarter", "A": "year"}
+_LARGE = ((1e12, " tn"), (1e9, " bn"), (1e6, " M"))
+
+
+def number(value: float | None, unit: str, currency: str, *, exact: bool = False, with_unit: bool = True) -> str:
+    """A value as a person reads it: 12.3 %, 21.5 M SEK, 712,345 SEK, 3.42 hours; `exact` shows millions in full."""
+    if value is None:
+        return "–"
+    if unit == "fraction":
+        return f"{_decimals(value * 100, 1)} %"
+    label = {"currency": f" {currency}", "count": "", "ratio": "", "persons": ""}.get(unit, f" {unit}")
+    return _plain(value, unit, exact) + (label if with_unit else "")
+
+
+def change(value: float | None, previous: float | None, unit: str) -> str:
+    """The change on another value: percentage points for a share, per cent for anything else."""
+    if value is None or previous is None:
+        return "–"
+    if unit == "fraction":
+        return f"{(value - previous) * 100:+.1f} pp"
+    return f"{(value - previous) / abs(previous) * 100:+,.1f} %" if previous else "–"
+
+
+def target(kpi: CatalogKpi, currency: str) -> str:
+    """The target and the periods that it is for: 20.0 M SEK a month."""
+    stated = number(kpi.target, kpi.unit, currency)
+    return f"{stated} a {PERIODS[kpi.target_freq]}" if kpi.target_freq else stated
+
+
+def attained(kpi: CatalogKpi, value: float | None, freq: str) -> Text:
+    """A mark that says whether the value reaches the target of its frequency; empty where there is none."""
+    reached = kpi.attained(value, freq)
+    return styled("" if reached is None else ("✓", "green") if reached else ("✗", "red"))
+
+
+def status_legend(statuses: Iterable[str]) -> str:
+    """What those letters of obs_status mean."""
+    return _legend("Status", STATUSES, statuses)
+
+
+def revision_legend(types: Iterable[str | None]) -> str:
+    """What those revision types mean; empty where there is none."""
+    return _legend("Revised by", REVISIONS, types)
+
+
+def _legend(title: str, meanings: dict[str, str], codes: Iterable[str | None]) -> str:
+    there = set(codes)
+    known = ", ".join(f"{code} {meaning}" for code, meaning in meanings.items() if code in there)
+    return f"{title}: {known}." if known else ""
+
+
+def _plain(value: float, unit: str, exact: bool) -> str:
+    size = round(abs(value))
+    for limit, name in _LARGE:
+        if size >= limit and not exact:
+            return f"{value / limit:,.1f}{name}"
+    return f"{value:,.0f}" if size >= 1000 or unit in ("count", "persons") else _decimals(value, 2)
+
+
+def _decimals(value: float, digits: int) -> str:
+    """That many decimals; of a smaller value that isn't 0, its first two digits."""
+    rounds_to_nothing = value != 0 and abs(value) < 0.5 * 10**-digits
+    return f"{value:.2g}" if rounds_to_nothing else f"{value:,.{digits}f}"

@@ -1,0 +1,75 @@
+"""How everything gets to the terminal: one console, text with styles, and JSON.
+
+No text is read as Rich's markup, as any can come from data or files: styles are given with `styled` alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from metrics.core.text import visible
+
+DONE = ("✓ ", "green")
+FAILED = ("✗ ", "red")
+WIDTH_WITHOUT_TERMINAL = 120
+# What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection"; full-width forms too).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# What JSON leaves as it is and a terminal might obey; in JSON these can only be within texts.
+_UNSHOWN_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class PlainConsole(Console):
+    """A console that shows a text as it is: no markup, no codes of emoji, control characters written out."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text to show; `options` are Rich's."""
+        return super().render_str(visible(text), **{**options, "markup": False, "emoji": False})
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on the present standard output or error; 120 columns wide where no terminal or COLUMNS sets a width."""
+    stream = sys.stderr if stderr else sys.stdout
+    has_width = stream.isatty() or "COLUMNS" in os.environ
+    return PlainConsole(file=stream, width=None if has_width else WIDTH_WITHOUT_TERMINAL)
+
+
+def styled(*parts: str | tuple[str, str] | Text) -> Text:
+    """The parts one after the other; a part with a style is (text, style), such as ("hold", "red")."""
+    return Text.assemble(*(_part(part) for part in parts))
+
+
+def print_json(value: Any, default: Callable[[Any], Any] = str) -> None:
+    """Print the value as JSON; `default` gives what stands for an object that JSON doesn't know."""
+    text = json.dumps(value, default=default, ensure_ascii=False, indent=1)
+    typer.echo(_UNSHOWN_IN_JSON.sub(lambda character: f"\\u{ord(character[0]):04x}", text))
+
+
+def print_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows as CSV, with a header. A text that a spreadsheet would run as a formula gets a `'` before it."""
+    shown = visible if sys.stdout.isatty() else str
+    for row in (names, *rows):
+        line = io.StringIO(newline="")
+        cells = [shown(_no_formula(value)) if isinstance(value, str) else value for value in row]
+        csv.writer(line).writerow(cells)  # with any other end of line it wouldn't quote a carriage return
+        typer.echo(line.getvalue().removesuffix("\r\n"))
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _part(part: str | tuple[str, str] | Text) -> str | tuple[str, str] | Text:
+    if isinstance(part, str):
+        return visible(part)
+    return part if isinstance(part, Text) else (visible(part[0]), part[1])

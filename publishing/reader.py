@@ -1,0 +1,230 @@
+"""Questions that the commands ask of the published file, and its making where it is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from duckdb import StatementType
+
+from metrics.core.deployment import former_published_path, published_path
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.catalog import Catalog, CatalogKpi
+from metrics.definitions.company import Company
+
+if TYPE_CHECKING:
+    from data_quality.release.pending import Waiting
+
+# A query can do nothing but read the published file: no other file or address, no extension, no Python object, no
+# spilling to the disk, and no setting that would allow it again.
+_LOCKED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+    "temp_directory": "",
+    "lock_configuration": True,
+}
+
+
+def restore() -> None:
+    """Make the published file from the ledger where it is missing, as after a loss, or an update that moved it.
+
+    Raises NyckeltalError when the ledger can't be read, or the file can't be written.
+    """
+    if not published_path().exists():
+        from publishing import duckdb_file  # Delta takes a third of a second to import
+
+        duckdb_file.restore()
+
+
+def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The column names and the rows of a query on the published file, opened read-only.
+
+    The query has access to nothing else.
+
+    Raises NyckeltalError when nothing has been published yet, or DuckDB refuses the query.
+    """
+    path = published_path()
+    if not path.exists() and former_published_path().exists():
+        problem = f"the published file now is {path}; `kpi ledger rebuild` makes it from the ledger"
+        raise NyckeltalError(problem, file=former_published_path())
+    if not path.exists():
+        raise NyckeltalError("nothing has been published yet; run `kpi run`", file=path)
+    try:
+        with duckdb.connect(str(path), read_only=True, config=_LOCKED) as connection:
+            _require_one_query(connection.extract_statements(sql))
+            result = connection.execute(sql, parameters or [])
+            return [column[0] for column in result.description or []], result.fetchall()
+    except duckdb.Error as error:
+        told = " ".join(str(error).split("\n\nLINE")[0].split())
+        raise NyckeltalError(told, file=path) from None
+
+
+def _require_one_query(statements: Sequence[duckdb.Statement]) -> None:
+    """Raises NyckeltalError unless it is one query; DuckDB makes a PIVOT a query with a CREATE before it."""
+    kinds = [statement.type for statement in statements]
+    reading = [kind for kind in kinds if kind in (StatementType.SELECT, StatementType.EXPLAIN)]
+    others = [kind for kind in kinds if kind not in (*reading, StatementType.CREATE)]
+    if others or len(reading) != 1:
+        raise NyckeltalError("is not one query", field="query", expected="one SELECT, FROM, DESCRIBE, SHOW or EXPLAIN")
+
+
+def query(sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+    """The rows of `table`, as dictionaries."""
+    names, rows = table(sql, parameters)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def newest_totals(catalog: Catalog) -> list[dict[str, Any]]:
+    """The newest published total of each KPI at each of the frequencies that a summary shows."""
+    newest = query(
+        """select * from kpi.observations where segment = '_T' and obs_status not in ('O', 'M')
+           qualify row_number() over (partition by kpi_id, freq order by period_start desc) = 1
+           order by kpi_id, freq"""
+    )
+    shown = {(kpi.kpi_id, freq) for kpi in catalog.kpis for freq in kpi.shown_freqs}
+    return [row for row in newest if (row["kpi_id"], row["freq"]) in shown]
+
+
+def series(kpi_id: str, freq: str, segment: str, last: int) -> list[dict[str, Any]]:
+    """The newest `last` periods of a KPI for every member of a segment (`_T` the total), oldest first."""
+    return query(
+        """select * from kpi.observations where kpi_id = ? and freq = ? and segment = ?
+           qualify dense_rank() over (order by period_start desc) <= ? order by period_start, member""",
+        [kpi_id, freq, segment, last],
+    )
+
+
+def values_by_month(kpis: Sequence[CatalogKpi]) -> dict[tuple[str, str], float]:
+    """By KPI and month the published total of the KPI's period that ends then; none of protected KPIs.
+
+    The period is a month; of a KPI without months a quarter, and without those a year.
+    """
+    freqs = {
+        kpi.kpi_id: next((freq for freq in ("M", "Q", "A") if freq in kpi.freqs), None)
+        for kpi in kpis
+        if not kpi.protected
+    }
+    rows = query(
+        """select kpi_id, freq, strftime(period_end, '%Y-%m') as month, obs_value from kpi.observations
+           where segment = '_T' and obs_value is not null"""
+    )
+    return {(row["kpi_id"], row["month"]): row["obs_value"] for row in rows if freqs.get(row["kpi_id"]) == row["freq"]}
+
+
+def held() -> list[dict[str, Any]]:
+    """The periods that are held back, and why."""
+    return query(
+        """select v.kpi_id, v.freq, v.time_period, v.judged_at,
+               case when v.decision = 'reject' then 'was rejected: ' || d.reason else v.reason end as reason
+           from kpi.verdicts v left join kpi.decisions d using (decision_id)
+           where v.held order by v.kpi_id, v.freq, v.time_period"""
+    )
+
+
+def incidents() -> list[dict[str, Any]]:
+    """The open incidents: those that hold most come first, and those that only warn last."""
+    return query(
+        """from kpi.incidents where state in ('held', 'flagged')
+           order by state = 'flagged', periods_held desc, since desc, incident_id"""
+    )
+
+
+def waiting(company: Company, catalog: Catalog, *, flagged: bool = False) -> list[Waiting]:
+    """What is held, in the catalogue's order, as the newest release says: without new values and the state of feeds.
+
+    With `flagged` what was published with a warning that nobody acknowledged comes with it.
+    """
+    from data_quality.release.pending import State, Waiting
+    from publishing.incidents import failing as failing_of  # Delta and Arrow take a third of a second
+
+    rows = query(
+        """select v.*, o.obs_value, d.reason as decision_reason, d.decided_by, d.decided_at
+           from kpi.verdicts v
+           left join kpi.decisions d using (decision_id)
+           left join kpi.observations o
+               on o.kpi_id = v.kpi_id and o.freq = v.freq and o.time_period = v.time_period and o.segment = '_T'
+           where v.held or ? and v.verdict = 'publish_flagged' and v.decision is null and not v.acknowledged
+           order by v.time_period""",
+        [flagged],
+    )
+    found = []
+    for kpi, freq in ((adopted, freq) for adopted in catalog.kpis for freq in adopted.freqs):
+        for row in (row for row in rows if (row["kpi_id"], row["freq"]) == (kpi.kpi_id, freq)):
+            failing = tuple(failing_of(row["checks"]))
+            said = {name: row[name] for name in ("decision", "decided_by", "decided_at")}
+            standing = said | {"reason": row["decision_reason"]} if row["decision"] else None
+            is_built = all(check.check not in ("built", "candidates_exist") for check in failing)
+            of_held: State = "rejected" if standing else "decide" if is_built else "judge again"
+            found.append(
+                Waiting(
+                    kpi_id=kpi.kpi_id,
+                    freq=freq,
+                    time_period=row["time_period"],
+                    state=of_held if row["held"] else "flagged",
+                    reason=row["reason"],
+                    checks=failing,
+                    published_value=None if kpi.protected else row["obs_value"],
+                    candidate_value=None,
+                    change=None,
+                    feeds=(),
+                    deciders=company.roles.deciders(kpi.domain),
+                    standing=standing,
+                )
+            )
+    return found
+
+
+def reviews() -> dict[str, datetime]:
+    """By KPI the moment of its last review; of one never reviewed, of its first publication."""
+    rows = query(
+        """select kpi_id, coalesce(max(decided_at), min(published_at)) as reviewed_at from kpi.vintages
+           left join (from kpi.decisions where decision = 'review') using (kpi_id) group by kpi_id"""
+    )
+    return {row["kpi_id"]: row["reviewed_at"] for row in rows}
+
+
+def first_provisional() -> date | None:
+    """The last day of the earliest period with a provisional value; None without one, or without a published file."""
+    if not published_path().exists():
+        return None
+    found: date | None = query("select min(period_end) as day from kpi.observations where obs_status = 'P'")[0]["day"]
+    return found
+
+
+def first_release() -> date:
+    """The day of the first release."""
+    found: date = query("select min(realtime_start) as day from kpi.releases")[0]["day"]
+    return found
+
+
+def totals_as_of(day: date, freq: str | None, catalog: Catalog) -> list[dict[str, Any]]:
+    """The newest total of each KPI at a frequency, else at its main one, as it stood at the end of a day."""
+    main = {kpi.kpi_id: kpi.main_freq for kpi in catalog.kpis}
+    newest = query(
+        """select * from kpi.as_of(?::varchar) where segment = '_T' and obs_status not in ('O', 'M')
+           qualify row_number() over (partition by kpi_id, freq order by period_start desc) = 1 order by kpi_id""",
+        [day.isoformat()],
+    )
+    return [row for row in newest if row["freq"] == (freq or main.get(row["kpi_id"], "M"))]
+
+
+def series_as_of(day: date, kpi_id: str, freq: str, last: int) -> list[dict[str, Any]]:
+    """The newest `last` totals of a KPI as they stood at the end of a day, oldest first."""
+    return query(
+        """select * from kpi.as_of(?::varchar) where kpi_id = ? and freq = ? and segment = '_T'
+           qualify row_number() over (order by period_start desc) <= ? order by period_start""",
+        [day.isoformat(), kpi_id, freq, last],
+    )
+
+
+def vintages(kpi_id: str, freq: str) -> list[dict[str, Any]]:
+    """Every vintage of a KPI's totals, by period and then in the order of their releases."""
+    return query(
+        """select * from kpi.vintages where kpi_id = ? and freq = ? and segment = '_T'
+           order by period_start, sequence""",
+        [kpi_id, freq],
+    )

@@ -1,0 +1,349 @@
+"""What stands in the published file: its tables, views and macro in SQL, and a comment on every table and column.
+
+The queries read the relations ledger_releases, ledger_observations, ledger_verdicts (with `period_start`) and
+ledger_decisions (rows that count, with `sequence`), release_dates (below), and the tables catalog and objectives, which
+`published.py` fills from the newest release's definitions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from datetime import date
+
+import pyarrow as pa
+
+from metrics.core.periods import FREQ_NAMES, later
+from metrics.core.quoting import identifier, literal
+from metrics.definitions.catalog import Catalog
+
+# A later release of the same day leaves the earlier one an empty interval: of a day, its last release counts.
+VINTAGES = """
+select
+    o.kpi_id, o.freq, o.time_period, o.period_start, o.period_end, o.segment, o.member,
+    o.obs_value, o.numerator, o.denominator, o.n_obs, o.obs_status, o.conf_status,
+    o.definition_version, o.definition_hash, o.candidate_hash, o.release_id, o.sequence, o.published_at,
+    o.realtime_start,
+    coalesce(
+        lead(o.realtime_start) over (
+            partition by o.kpi_id, o.freq, o.time_period, o.segment, o.member order by o.sequence
+        ) - 1,
+        date '9999-12-31'
+    ) as realtime_end,
+    o.revision_type, o.revision_reason, o.decision_id, o.year_to_date, o.rolling_12_months
+from ledger_observations o
+order by o.kpi_id, o.freq, o.segment, o.member, o.period_start, o.sequence
+"""
+
+OBSERVATIONS = """
+with latest as (
+    from kpi.vintages where realtime_end = date '9999-12-31'
+),
+compared as (
+    select
+        l.*, c.unit, c.direction,
+        coalesce(l.period_start = max(l.period_start) filter (l.segment = '_T' and l.obs_status not in ('O', 'M'))
+            over (partition by l.kpi_id, l.freq), false) as is_newest,
+        case when l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) then c.target end as target,
+        b.obs_value as previous_value,
+        y.obs_value as year_ago_value,
+        y.year_to_date as year_to_date_year_ago,
+        y.rolling_12_months as rolling_12_months_year_ago
+    from latest l
+    left join kpi.catalog c using (kpi_id)
+    left join latest b
+        on b.kpi_id = l.kpi_id and b.freq = l.freq and b.segment = l.segment and b.member = l.member
+        and b.period_end + 1 = l.period_start
+    left join latest y
+        on y.kpi_id = l.kpi_id and y.freq = l.freq and y.segment = l.segment and y.member = l.member
+        and y.time_period = (left(l.time_period, 4)::integer - 1)::varchar || substr(l.time_period, 5)
+)
+select
+    kpi_id, freq, time_period, period_start, period_end, is_newest, segment, member,
+    obs_value, numerator, denominator, n_obs, target,
+    case direction when 'up' then obs_value >= target when 'down' then obs_value <= target end as target_attained,
+    previous_value,
+    case when unit = 'fraction' then obs_value - previous_value
+        else (obs_value - previous_value) / nullif(abs(previous_value), 0) end as change_previous,
+    year_ago_value,
+    case when unit = 'fraction' then obs_value - year_ago_value
+        else (obs_value - year_ago_value) / nullif(abs(year_ago_value), 0) end as change_year_ago,
+    year_to_date, year_to_date_year_ago, rolling_12_months, rolling_12_months_year_ago,
+    unit, obs_status, conf_status, definition_version, release_id, realtime_start
+from compared
+order by kpi_id, freq, segment, member, period_start
+"""
+
+# A release decision counts while no other check fails than those it names. The newest on a candidate is the one.
+# What an earlier version of the project, or of the company's feeds, held of a period that isn't observable, or of what
+# isn't adopted any more, waits for nothing.
+VERDICTS = """
+with judged as (
+    select *, list_filter(
+        cast(checks as json[]), lambda one: (one->>'outcome') in ('fail', 'not_evaluated')
+    ) as failing
+    from ledger_verdicts
+    qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1
+),
+acknowledged as (
+    select kpi_id, freq, cast(cast(checks as json) as varchar[]) as checks, decided_at
+    from ledger_decisions
+    where decision = 'acknowledge'
+),
+decided as (
+    from ledger_decisions
+    where decision in ('release', 'reject')
+    qualify row_number() over (
+        partition by kpi_id, freq, time_period, candidate_hash order by number desc
+    ) = 1
+)
+select
+    j.kpi_id, j.freq, j.time_period, j.verdict,
+    (j.verdict = 'hold' and d.decision is distinct from 'release') or d.decision is not distinct from 'reject' as held,
+    coalesce(list_aggregate(list_transform(
+        list_filter(failing, lambda one: (one->>'severity') is distinct from 'warning'
+            or (one->>'outcome') = 'not_evaluated' or j.verdict <> 'hold'),
+        lambda one: (one->>'check') || case when (one->>'detail') = '' then '' else ': ' || (one->>'detail') end
+    ), 'string_agg', '; '), '') as reason,
+    j.verdict = 'publish_flagged' and exists (
+        from acknowledged a
+        where a.kpi_id = j.kpi_id and a.freq = j.freq and j.judged_at <= a.decided_at + interval 365 day
+            and list_has_all(a.checks, list_transform(failing, lambda one: one->>'check'))
+    ) as acknowledged,
+    j.checks, d.decision, d.decision_id, j.candidate_hash, j.definition_hash, j.batch_id, j.judged_at, j.release_id
+from judged j
+left join decided d
+    on d.kpi_id = j.kpi_id and d.freq = j.freq and d.time_period = j.time_period
+    and d.candidate_hash = j.candidate_hash
+    and (d.decision = 'reject' or list_has_all(
+        cast(cast(d.checks as json) as varchar[]), list_transform(failing, lambda one: one->>'check')
+    ))
+left join kpi.catalog c on c.kpi_id = j.kpi_id
+where not held or (
+    c.supplied and list_contains(string_split(c.freqs, ', '), j.freq)
+    and coalesce(j.period_start >= c.observable_from, true) and coalesce(j.period_end <= c.observable_to, true)
+)
+order by j.kpi_id, j.freq, j.time_period
+"""
+
+DECISIONS = """
+select
+    decision_id, kpi_id, freq, time_period, decision,
+    array_to_string(cast(cast(checks as json) as varchar[]), ', ') as checks,
+    reason, decided_by, decided_at, incident_id, new_level_from, candidate_hash, release_id, sequence
+from ledger_decisions
+order by number
+"""
+
+# As in the ledger's observations, a release isn't later than the one after it.
+RELEASES = """
+select
+    release_id, sequence,
+    min(realtime_start) over later as realtime_start, min(published_at) over later as published_at,
+    n_observations, n_verdicts, content_hash, previous_hash, batch_id, note
+from ledger_releases
+window later as (order by sequence rows between current row and unbounded following)
+order by sequence
+"""
+
+CALENDAR = """
+select domain, freq, time_period, period_start, period_end, closes_on, state, kpis
+from release_dates
+order by domain, freq, period_start, kpis
+"""
+
+AS_OF = """
+create macro kpi.as_of(moment) as table
+select * from kpi.vintages
+where case
+    when length(cast(moment as varchar)) = 10 then realtime_start <= cast(moment as date)
+    else published_at <= cast(moment as timestamptz)
+end
+qualify row_number() over (partition by kpi_id, freq, time_period, segment, member order by sequence desc) = 1
+"""
+
+# In the order in which they are built; catalog and objectives are there before.
+TABLES = {
+    "vintages": VINTAGES,
+    "observations": OBSERVATIONS,
+    "verdicts": VERDICTS,
+    "decisions": DECISIONS,
+    "releases": RELEASES,
+    "calendar": CALENDAR,
+}
+
+TABLE_COMMENTS = {
+    "observations": "The newest published value of every KPI, period and segment member: one row for each.",
+    "vintages": "Every value as each release published it."
+    " As it stood on a day: that day BETWEEN realtime_start AND realtime_end.",
+    "catalog": "The adopted KPIs as the newest release defines them: one row each.",
+    "objectives": "What the company wants to reach, and its KPIs serve: one row each.",
+    "verdicts": "The gate's newest verdict on every KPI and period. For protected KPIs, check names and outcomes only.",
+    "decisions": "What named persons decided on held values, and their reviews of KPIs: one row each. The names are"
+    " recorded, not authenticated.",
+    "releases": "Every act of publishing: one row each.",
+    "incidents": "What the gate held or flagged, by reason: verdicts that fail for one reason are one incident. One row"
+    " for each that is open or was settled by a decision.",
+    "calendar": "The release calendar: when each period closes, by domain, from its first published period to a year"
+    " after the newest release. One row per domain, freq and period; KPIs that take longer have rows of their own.",
+}
+MACRO_COMMENT = (
+    "The vintages that were the newest at a moment: kpi.as_of('2026-10-05') as it stood at the end of that day,"
+    " kpi.as_of(timestamp with time zone) at that moment."
+)
+
+COLUMN_COMMENTS = {
+    "kpi_id": "The KPI; see catalog",
+    "freq": "Frequency (SDMX): W week, M month, Q quarter, A calendar year",
+    "time_period": "The period: 2026-W48, 2026-11, 2026-Q4 or 2026",
+    "period_start": "First day of the period",
+    "period_end": "Last day of the period",
+    "segment": "The dimension by which the KPI is cut; _T is the total",
+    "member": "The dimension's value; _T is the total, _U unknown",
+    "obs_value": "The value, in the KPI's unit; NULL when suppressed or missing (see obs_status)",
+    "is_newest": "Whether the period is the newest of the KPI at this frequency: the last one whose total isn't"
+    " missing. With segment = '_T' it gives one row for each KPI and frequency",
+    "numerator": "The numerator of a ratio, for other KPIs the value itself; NULL for pay, and where suppressed or"
+    " missing",
+    "denominator": "The denominator of a ratio; NULL for other KPIs, for pay, and where suppressed or missing",
+    "n_obs": "How many source rows the value rests on",
+    "target": "The KPI's target, in its unit; on totals, and only at the frequency for which it is stated"
+    " (catalog.target_freq; at all of them where that is NULL)",
+    "target_attained": "Whether the value reaches the target; NULL without a target, or where the KPI has no direction",
+    "previous_value": "The value of the period before; NULL when there is none or it is suppressed",
+    "change_previous": "Change on previous_value: relative (0.05 is 5 %), for fractions the difference",
+    "year_ago_value": "The value of the same period a year ago (for weeks: of the same ISO week number)",
+    "change_year_ago": "Change on year_ago_value: relative (0.05 is 5 %), for fractions the difference",
+    "year_to_date": "The KPI over the year up to the period's end; months and quarters of KPIs that aren't of one day",
+    "year_to_date_year_ago": "year_to_date of the same period a year ago",
+    "rolling_12_months": "The KPI over the twelve months up to the period's end; months and quarters",
+    "rolling_12_months_year_ago": "rolling_12_months of the same period a year ago",
+    "unit": "The unit of the value; fraction is 0-1, currency is the reporting currency",
+    "obs_status": "SDMX CL_OBS_STATUS, the first that holds: Q suppressed, O missing, B series break with the period"
+    " before, U low reliability (few observations), P provisional until the period closes, A normal",
+    "conf_status": "F free; C confidential: of too few persons, or hidden as it would give such a cell away",
+    "definition_version": "Version of the KPI's definition by which it was computed",
+    "definition_hash": "Hash of the SQL upstream by which it was computed",
+    "candidate_hash": "Hash of the candidate's rows; keyed for protected KPIs",
+    "release_id": "The release in which it was published; see releases",
+    "sequence": "Number of the release, from 1, without gaps",
+    "published_at": "The moment of the release",
+    "realtime_start": "First day on which this was the newest value",
+    "realtime_end": "Last day on which this was the newest value; 9999-12-31 while it still is",
+    "revision_type": "Why the value differs from the vintage before: R3 methodology, C correction by decision,"
+    " R1 newer source data, R2 routine; NULL for a first value, and where only the status changed",
+    "revision_reason": "The reason in words",
+    "decision_id": "The decision that let the value through, where one did; see decisions",
+    "decision": "release or reject, where a decision on the candidate stands",
+    "verdicts.decision_id": "That decision; see decisions",
+    "decisions.decision_id": "The decision",
+    "decisions.decision": "release: publish the held candidate; reject: keep it out; acknowledge: its warning is known;"
+    " review: of the KPI itself",
+    "decisions.freq": "Frequency of the period decided on; NULL for a review",
+    "decisions.time_period": "The period decided on; NULL for a review",
+    "decisions.checks": "The checks that failed and were decided on, with commas between; closed_period is the change"
+    " of a closed period's value, unexplained_change one though nothing newer came, refactoring a definition that isn't"
+    " proved to give the same values, base_restated a change of what the KPI looks back on. A release counts"
+    " while no other one fails",
+    "decisions.reason": "The reason given",
+    "decisions.candidate_hash": "Hash of the candidate decided on (keyed for protected KPIs): on other content the"
+    " decision counts for nothing",
+    "decisions.release_id": "The first release that covers the decision; see releases",
+    "decided_by": "Who decided, as the person said; not authenticated",
+    "decided_at": "When it was decided",
+    "name": "Its name",
+    "description": "What it means",
+    "domain": "The part of the business",
+    "direction": "up: higher is better; down: lower is better; band: neither too high nor too low; none: context",
+    "kind": "flow, stock, ratio, distinct, quantile or index",
+    "level": "key or supporting",
+    "owner": "Who answers for it",
+    "objective": "The objective it serves; see objectives",
+    "target_freq": "The frequency for which the target is stated; NULL when it holds for all",
+    "target_note": "Why there is no target",
+    "review": "How often the owner reviews it",
+    "freqs": "Its frequencies, with commas between",
+    "segments": "Its segments, with commas between",
+    "metric": "The dbt metric behind it",
+    "standard": "The standard that it follows",
+    "currency": "The company's reporting currency (ISO 4217)",
+    "observable_from": "The first day that its feeds cover, with what it looks back on: no period that begins before it"
+    " has a value; NULL where it isn't supplied",
+    "observable_to": "The last day on which a period may end of which a value is awaited, as its feeds ended or one is"
+    " paused; NULL where they go on",
+    "supplied": "Whether the company supplies the input that it needs",
+    "missing_entities": "The input entities that the company doesn't supply, with commas between",
+    "protected": "Whether it reads personnel data, so that disclosure control holds for it",
+    "disclosure_threshold": "The least number of persons behind a published cell of a protected KPI",
+    "perspective": "The balanced scorecard's perspective: financial, customer, process, learning; or sustainability",
+    "verdict": "publish, publish_flagged or hold",
+    "held": "Whether it is held back: the verdict is hold and no decision releases it, or a decision rejects it",
+    "reason": "The checks that hold it, with what they found; of a flagged one those that warn",
+    "acknowledged": "Whether somebody acknowledged the warning: of this KPI and frequency, in the year before",
+    "incidents.reason": "The reason that was given with the decision; NULL while it is open",
+    "incident_id": "The incident: the KPI and the first period that it is named after, such as net_revenue-2016-07",
+    "incidents.state": "held: somebody has to decide; flagged: published with a warning; released, rejected or"
+    " acknowledged: by the decision named",
+    "title": "What is wrong, in words",
+    "incidents.domain": "The part of the business whose people may decide on it, as roles.yml names them",
+    "since": "First day of the first of its shortest periods",
+    "until": "Last day of its last period",
+    "incidents.kpis": "Its KPIs, with commas between",
+    "periods_held": "How many of its periods are held, or were when it was decided on",
+    "periods_flagged": "How many of its periods are published with a warning",
+    "new_level_from": "The first day of a new level, where the release says that the KPI has one; else NULL",
+    "decisions.incident_id": "The incident that the decision settled with others; NULL where it is on one period",
+    "checks": "Every check with its outcome, figure and limit (JSON)",
+    "batch_id": "The dbt build that computed the candidates",
+    "judged_at": "When the gate judged it",
+    "n_observations": "How many vintages the release appended",
+    "n_verdicts": "How many verdicts the release appended",
+    "content_hash": "SHA-256 of what the release appended and of the definitions in force",
+    "previous_hash": "SHA-256 of the release row before this one",
+    "note": "What a person stated with the release: that the clock had stood ahead at the one before it, so that this"
+    " one's time holds for both, or that a text was purged from the ledger; NULL for others",
+    "closes_on": "Last day on which the period is open: until then values are provisional and revise by themselves,"
+    " after it a changed value is held until someone decides",
+    "state": "open or closed, on the day of the newest release",
+    "kpis": "The KPIs that are published for it, with commas between",
+}
+
+
+def release_dates(catalog: Catalog, observations: pa.Table, day: date) -> pa.Table:
+    """The release calendar on a day: from the first period in `observations` of a domain and freq to a year on.
+
+    Columns: those of the table calendar.
+    """
+    starts = observations.group_by(["kpi_id", "freq"]).aggregate([("period_start", "min")]).to_pylist()
+    first = {(row["kpi_id"], row["freq"]): row["period_start_min"] for row in starts}
+    dates = catalog.release_dates(first, day, later(day, "1 year"))
+    rows = [{**vars(one), "kpis": ", ".join(one.kpis), "state": one.state(day)} for one in dates]
+    days = ("period_start", "period_end", "closes_on")
+    names = ("domain", "freq", "time_period", *days, "state", "kpis")
+    schema = pa.schema([(name, pa.date32() if name in days else pa.string()) for name in names])
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def wide_views(catalog: Catalog) -> dict[str, tuple[str, str, dict[str, str]]]:
+    """For each domain and freq a view with a column per KPI: by name its SQL, comment and KPI columns' comments."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for kpi in catalog.kpis:
+        if kpi.supplied:
+            for freq in kpi.freqs:
+                groups[kpi.domain, freq].append(kpi.kpi_id)
+    views = {}
+    for (domain, freq), kpi_ids in groups.items():
+        columns = ",\n    ".join(
+            f"max(obs_value) filter (where kpi_id = {literal(kpi_id)}) as {identifier(kpi_id)}" for kpi_id in kpi_ids
+        )
+        sql = (
+            f"select\n    time_period, period_start, period_end, segment, member,\n    {columns}\n"
+            "from kpi.observations\n"
+            f"where freq = {literal(freq)} and kpi_id in ({', '.join(map(literal, kpi_ids))})\n"
+            "group by time_period, period_start, period_end, segment, member\norder by period_start, segment, member"
+        )
+        comments = {kpi_id: f"{catalog.kpi(kpi_id).name}, {catalog.kpi(kpi_id).unit}" for kpi_id in kpi_ids}
+        name = f"{re.sub(r'[^a-z0-9_]', '_', domain.lower())}_{FREQ_NAMES[freq]}"
+        comment = f"The {FREQ_NAMES[freq]} KPIs of {domain}, one column each: newest published values."
+        views[name] = (sql, comment, comments)
+    return views
