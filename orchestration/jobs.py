@@ -72,6 +72,7 @@ def decide_job(company: Company) -> JobDefinition:
                 catalog = Catalog.read(today)
                 if bool(config.incident) == bool(config.kpi) or (config.as_new_level and not config.incident):
                     raise NyckeltalError("name an incident, or a KPI with its period", field="incident")
+                publishing.publish()  # what an interrupted decision left undone
                 said = {"reason": config.reason, "by": config.by}
                 if config.incident:
                     done = decisions.settle(

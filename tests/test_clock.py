@@ -9,10 +9,10 @@ import pytest
 from conftest import Deployment
 from typer.testing import CliRunner
 
+import publishing
 from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from data_quality.release import clock_correction, readiness
-from data_quality.release.decisions import decide
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from orchestration.cli.app import app
@@ -72,7 +72,7 @@ def test_the_clock_is_held_against_releases_and_deliveries(
 def test_a_review_may_come_long_after_the_newest_release(warehouse: Warehouse) -> None:
     warehouse.now(YEAR_AHEAD)
     facts = {"reason": "still what we steer by", "by": "cfo@example.com"}
-    done = decide(warehouse.company, warehouse.catalog, "review", kpi().kpi_id, **facts)
+    done = warehouse.decide("review", kpi().kpi_id, **facts)
     assert done.release.sequence == 2
 
 
@@ -93,6 +93,7 @@ def test_what_was_released_with_the_clock_ahead_is_dated_by_the_release_that_say
         warehouse.publish(*SPAN)
     said = {"reason": "the machine's clock was a year ahead", "by": "CFO@example.com"}
     row = clock_correction.set_back(warehouse.company, **said)
+    publishing.publish()
     ledger = Ledger.open(deployment.ledger_path())
     assert row["sequence"] == 3 and verify(ledger).findings == ()
     with pytest.raises(NyckeltalError, match="nothing to set back"):
@@ -125,11 +126,12 @@ def test_what_was_released_with_the_clock_ahead_is_dated_by_the_release_that_say
 def test_a_decision_made_with_the_clock_ahead_is_dated_by_the_release_that_says_so(warehouse: Warehouse) -> None:
     again(warehouse, YEAR_AHEAD, delivered="2027-03-01")
     facts = {"reason": "still what we steer by", "by": "cfo@example.com"}
-    ahead = decide(warehouse.company, warehouse.catalog, "review", kpi().kpi_id, **facts).decision_ids[0]
+    ahead = warehouse.decide("review", kpi().kpi_id, **facts).decision_ids[0]
     warehouse.now("2026-03-06T06:00:00")
     clock_correction.set_back(warehouse.company, reason="a year ahead", by="cfo@example.com")
+    publishing.publish()
     warehouse.now("2026-03-07T06:00:00")
-    after = decide(warehouse.company, warehouse.catalog, "review", kpi().kpi_id, **facts).decision_ids[0]
+    after = warehouse.decide("review", kpi().kpi_id, **facts).decision_ids[0]
     days = [(ahead, "2026-03-06"), (after, "2026-03-07")]
     ledger = Ledger.open(deployment.ledger_path())
     assert [(row["decision_id"], f"{row['decided_at']:%Y-%m-%d}") for row in ledger.decisions()] == days

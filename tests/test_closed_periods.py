@@ -11,7 +11,6 @@ import pytest
 
 from data_quality.ledger.store import Ledger
 from data_quality.release import release
-from data_quality.release.decisions import decide
 from data_quality.release.pending import open_incidents, waiting
 from metrics.core import deployment
 from tests import warehouse_factory
@@ -122,9 +121,9 @@ def test_of_a_restated_month_and_its_quarter_all_tell_and_one_decision_releases_
     assert {one.period.code for one in incident.held} == set(reasons)
 
     facts = {"reason": "booked late", "by": "cfo@example.com"}
-    done = decide(warehouse.company, warehouse.catalog, "release", "revenue", "2026-Q1", **facts)
+    done = warehouse.decide("release", "revenue", "2026-Q1", **facts)
     assert not done.published and dict(warehouse.published(held)) == reasons
-    assert decide(warehouse.company, warehouse.catalog, "release", "revenue", "2026-02", **facts).published
+    assert warehouse.decide("release", "revenue", "2026-02", **facts).published
     assert warehouse.published(held) == []
     totals = "select time_period, obs_value from kpi.observations where segment = '_T' and period_start >= '2026-01-01'"
     assert dict(warehouse.published(totals)) == {"2026-01": 100, "2026-02": 120, "2026-03": 130, "2026-Q1": 350}

@@ -68,6 +68,6 @@ def test_another_error_passes_as_it_is(home: Path) -> None:
 
 @pytest.mark.parametrize(("code", "status", "said"), [("'no space'", 1, "no space\n"), ("3", 3, ""), ("None", 0, "")])
 def test_the_command_ends_as_the_interpreter_would(code: str, status: int, said: str) -> None:
-    program = f"import sys; from orchestration import cli; cli.main = lambda: sys.exit({code}); cli.command()"
+    program = f"import sys; from orchestration.cli import app; app.main = lambda: sys.exit({code}); app.command()"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (status, said)

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import publishing
 from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from data_quality.release import decisions, eligibility, release, snapshot
@@ -66,9 +65,7 @@ def decide(warehouse: Warehouse, decision: Any = "release", period: str | None =
     facts = {"kpi_id": "revenue", "reason": "credits of December", "by": CFO, **facts}
     kpi_id = facts.pop("kpi_id")
     periods = [period] if period else []
-    done = decisions.decide(warehouse.company, warehouse.catalog, decision, kpi_id, *periods, **facts)
-    publishing.publish()
-    return done
+    return warehouse.decide(decision, kpi_id, *periods, **facts)
 
 
 def held(warehouse: Warehouse) -> list[Waiting]:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from data_quality.gate.verdict import Verdict
-from data_quality.release import decisions
 from tests import warehouse_factory
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, failing, kpi, months
 
@@ -46,9 +45,7 @@ def flagged(verdicts: dict[tuple[str, str], Verdict], check: str = "beside_held"
 
 
 def decide(warehouse: Warehouse, decision: Any, period: str) -> None:
-    decisions.decide(
-        warehouse.company, warehouse.catalog, decision, "revenue", period, reason="a big order", by="controller"
-    )
+    warehouse.decide(decision, "revenue", period, reason="a big order", by="controller")
 
 
 SHARING_DAYS_WITH_JANUARY = {"2026-W01", "2026-W02", "2026-W03", "2026-W04", "2026-W05", "2026-Q1", "2026"}

@@ -14,7 +14,6 @@ from data_quality.gate.checks import series
 from data_quality.gate.checks.result import expected_range
 from data_quality.gate.checks.series import Periods
 from data_quality.gate.verdict import Verdict
-from data_quality.release import decisions
 from metrics.core.periods import parse
 from tests import warehouse_factory
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, kpi, months
@@ -81,15 +80,13 @@ def test_what_a_person_released_may_come_again(warehouse: Warehouse) -> None:
     warehouse.judge("2023-01-01", "2026-01-31")
     warehouse.publish("2023-01-01", "2026-01-31")
     assert held(warehouse, "2026-02", "2026-02") == ["2026-02"]
-    decisions.decide(
-        warehouse.company, warehouse.catalog, "release", "revenue", "2026-01", reason="a big order", by="controller"
-    )
+    warehouse.decide("release", "revenue", "2026-01", reason="a big order", by="controller")
     assert held(warehouse, "2026-02", "2026-02") == []
 
 
 def settled(warehouse: Warehouse, incident_id: str, *, as_new_level: bool = False) -> None:
     facts: dict[str, Any] = {"reason": "it is so", "by": "controller", "as_new_level": as_new_level}
-    decisions.settle(warehouse.company, warehouse.catalog, "release", incident_id, **facts)
+    warehouse.settle("release", incident_id, **facts)
 
 
 @pytest.mark.parametrize("years", [1, 3])
@@ -131,7 +128,7 @@ def test_what_was_rejected_is_no_history(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), months("2025-01", "2026-02", growing))
     assert held(warehouse, "2025-01", "2025-12") == []
     warehouse.judge("2026-01-31", "2026-01-31")
-    decisions.decide(warehouse.company, warehouse.catalog, "reject", "revenue", "2026-01", reason="no", by="controller")
+    warehouse.decide("reject", "revenue", "2026-01", reason="no", by="controller")
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
     (told,) = (one for one in verdicts["revenue", "2026-02"].checks if one.check == "expected_range")
     assert told.figure and told.figure > 5

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from data_quality.gate.verdict import Verdict
-from data_quality.release import decisions
 from tests import warehouse_factory
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, kpi, levels, months
 
@@ -105,7 +104,5 @@ def test_a_new_division_is_held_until_it_is_released(warehouse: Warehouse) -> No
     verdicts = warehouse.judge("2024-01-01", "2026-02-28")
     assert [period for (_, period), one in verdicts.items() if one.verdict == "hold"] == ["2026-01", "2026-02"]
     warehouse.publish("2024-01-01", "2026-02-28")
-    decisions.decide(
-        warehouse.company, warehouse.catalog, "release", "revenue", "2026-01", reason="Finland", by="controller"
-    )
+    warehouse.decide("release", "revenue", "2026-01", reason="Finland", by="controller")
     assert found(warehouse.judge("2026-02-28", "2026-02-28"))["revenue"] == {}

@@ -23,8 +23,8 @@ from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from orchestration.cli import app
-from orchestration.cli import published_file as lookups
 from publishing import duckdb_file
+from publishing import reader as lookups
 from tests import warehouse_factory
 from tests.ledger_factory import append, observation
 from tests.warehouse_factory import Warehouse, cells, kpi

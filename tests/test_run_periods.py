@@ -14,7 +14,7 @@ import publishing
 from data_quality import pages as check_pages
 from data_quality.gate import judge
 from data_quality.gate.keys import history
-from data_quality.release import decisions, release
+from data_quality.release import release
 from data_quality.release.pending import waiting
 from data_quality.release.release import Release
 from data_quality.release.unsettled import unsettled
@@ -150,7 +150,7 @@ def test_what_is_held_stays_decidable_and_listed_while_its_candidate_is_the_same
     warehouse.batch = "third"
     warehouse.add(REVENUE, NEGATIVE)
     facts = {"reason": "credits", "by": "cfo@example.com"}
-    assert decisions.decide(warehouse.company, warehouse.catalog, "release", "revenue", DECEMBER, **facts).published
+    assert warehouse.decide("release", "revenue", DECEMBER, **facts).published
     assert values(warehouse)[DECEMBER] == -95 and not held(warehouse) and not pages(warehouse)
     assert not run(warehouse)[1].held and run(warehouse)[0] == [FEBRUARY]
 
@@ -197,7 +197,7 @@ def test_a_kpi_that_cannot_be_built_keeps_what_is_published_and_only_open_period
 
 def test_rejected_values_are_held_and_periods_before_the_data_are_not(warehouse: Warehouse) -> None:
     facts = {"reason": "a mistake", "by": "cfo@example.com"}
-    decisions.decide(warehouse.company, warehouse.catalog, "reject", "revenue", DECEMBER, **facts)
+    warehouse.decide("reject", "revenue", DECEMBER, **facts)
     built(warehouse, NEGATIVE, lower_bound=None)  # its checks pass
     run(warehouse)
     assert held(warehouse) == {("revenue", DECEMBER)}

@@ -16,7 +16,8 @@ import publishing
 from data_quality.gate import judge
 from data_quality.gate.candidates import COLUMNS
 from data_quality.gate.verdict import Verdict
-from data_quality.release import release
+from data_quality.release import decisions, release
+from data_quality.release.decisions import Decided
 from data_quality.release.release import Release
 from metrics.core.periods import Period, parse, periods_between
 from metrics.definitions.calendar import Calendar
@@ -218,6 +219,19 @@ class Warehouse:
     def publish(self, first: str, last: str) -> Release:
         """Publish the periods that end in [first, last]."""
         done = release.publish(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
+        publishing.publish()
+        return done
+
+    def decide(self, decision: Any, kpi_id: str, *periods: str, **facts: Any) -> Decided:
+        """What `kpi release`, `reject` and `review` do: decide, and render what follows."""
+        publishing.publish()
+        done = decisions.decide(self.company, self.catalog, decision, kpi_id, *periods, **facts)
+        publishing.publish()
+        return done
+
+    def settle(self, decision: Any, incident_id: str, **facts: Any) -> Decided:
+        """The same of an incident."""
+        done = decisions.settle(self.company, self.catalog, decision, incident_id, **facts)
         publishing.publish()
         return done
 

@@ -6,15 +6,15 @@ The checks themselves are `data_quality/checks/`: each is a module, and its name
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from metrics.core.deployment import PROJECT
 from metrics.core.errors import did_you_mean
 from metrics.core.yaml_file import Strict
 
-_MODULES = (Path(__file__).parents[1] / "data_quality" / "checks").glob("*/[a-z]*.py")
+_MODULES = (PROJECT / "data_quality" / "gate" / "checks").glob("*/[a-z]*.py")
 CHECK_NAMES = tuple(sorted(module.stem for module in _MODULES))
 FIXED = ("built", "complete")
 """What the project promises of every published value, so that no KPI can set it."""

@@ -187,6 +187,7 @@ def _decide(
     from orchestration.cli import decide_report
 
     with writing():
+        publishing.publish()  # what an interrupted decision left undone
         if is_incident:
             done = decisions.settle(company, catalog, decision, name, reason=reason, by=by, as_new_level=as_new_level)
         else:
