@@ -43,7 +43,7 @@ Limits = Mapping[tuple[str, Level], Numbers]
 
 _FAILING = """
 create or replace temp table failing_keys as
-select key_no, for_values or r.kpi_id is not null as for_values
+select key_no, for_data or r.kpi_id is not null as for_data
 from failing
 join planned using (key_no)
 left join rejected r using (kpi_id, freq, time_period)
@@ -164,16 +164,16 @@ def _columns(
 def _tell_failing(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, checks: Sequence[Check]) -> None:
     """Put into temporary tables what those checks hold.
 
-    `failing_keys` has the key_no of keys that they hold, or whose candidate was rejected, and `for_values`: whether
-    values are there and held, rather than still to come. `held_periods` has the periods that a check by chance holds,
+    `failing_keys` has the key_no of keys that they hold, or whose candidate was rejected, and `for_data`: whether
+    their data are at fault, rather than still to come, or surprising. `held_periods` has the periods that a check by chance holds,
     in this run or an earlier one; but for those that were released.
     """
-    failing = pd.DataFrame({"key_no": frame.index, "held": False, "for_values": False, "held_by_chance": False})
+    failing = pd.DataFrame({"key_no": frame.index, "held": False, "for_data": False, "held_by_chance": False})
     for check in checks:
         limit = frame[f"{check.name}__hold"]
         fails = frame[f"{check.name}__applies"] & limit.notna() & ~(frame[check.name] <= limit)
         failing["held"] |= fails
-        failing["for_values"] |= fails & (not check.fixed)
+        failing["for_data"] |= fails & (not (check.fixed or check.by_chance))
         failing["held_by_chance"] |= fails & frame[check.name].notna() & check.by_chance
     connection.register("failing", pa.Table.from_pandas(failing, preserve_index=False))
     connection.execute(_FAILING)

@@ -22,7 +22,7 @@ from metrics.definitions.catalog import Key
 
 # A period that isn't complete, or isn't there, is held for what is still to come and not for what its values are, and
 # one that is a part of another for that one's.
-_NOT_FOR_VALUES = tuple(check.name for check in CHECKS if check.fixed or check.stage == 3)
+_NOT_FOR_DATA = tuple(check.name for check in CHECKS if check.fixed or check.by_chance or check.stage == 3)
 _FORMER = "[" + ", ".join(f"{{'was': '{was}', 'name': '{name}'}}" for was, name in FORMER_CHECKS.items()) + "]"
 # Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
 _HISTORY = f"""
@@ -46,7 +46,7 @@ where one.outcome in ('fail', 'not_evaluated');
 create or replace temp table held_before as
 select distinct kpi_id, freq, time_period
 from failing_before
-where severity = 'critical' and check_name not in {_NOT_FOR_VALUES};
+where severity = 'critical' and check_name not in {_NOT_FOR_DATA};
 create or replace temp table held_by_chance_before as
 select distinct kpi_id, freq, time_period
 from failing_before
@@ -98,7 +98,7 @@ _SEQUENCE = pa.field("sequence", pa.int64())
 
 def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidates: Mapping[Key, Candidate]) -> None:
     """Put the history into the temporary table `history`, the keys whose candidate was rejected or released into
-    `rejected` and `released`, those that an earlier run held for what their values are into `held_before`, among them
+    `rejected` and `released`, those that an earlier run held for a fault of the data into `held_before`,
     those that a check of BY_CHANCE held into `held_by_chance_before`, and since when a KPI's level is another one, by
     a decision, into `new_levels`.
 

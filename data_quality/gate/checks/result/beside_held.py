@@ -1,7 +1,8 @@
-"""`beside_held`: a value that is computed from the same days as one that is held.
+"""`beside_held`: a value that is computed from the same days as one that is held for a fault of its data.
 
-What is wrong with a KPI may be wrong with those that are computed from it: with the cost per customer, when it is with
-the number of customers. A cohort is computed from the days until its window has closed, too.
+What is wrong with a KPI's data is wrong with what is computed from it: with the cost per customer, when it is with the
+number of customers. A cohort is computed from the days until its window has closed, too. A value that is held only as
+it is unlike the past casts no doubt on others.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ with held as (
     left join failing_keys f using (key_no)
     left join held_before b using (kpi_id, freq, time_period)
     anti join released using (kpi_id, freq, time_period)
-    where c.segment = '_T' and c.member = '_T' and if(key_no is null, b.kpi_id is not null, f.for_values)
+    where c.segment = '_T' and c.member = '_T' and if(key_no is null, b.kpi_id is not null, f.for_data)
 ),
 beside as (
     select p.key_no,
@@ -50,5 +51,5 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 CHECK = Check(
-    figure, "No value that is computed from the same days is held.", "a value of the same days is held", flag=0, stage=3
+    figure, "No value that is computed from the same days is held for a fault of its data.", "the data of the same days are at fault", flag=0, stage=3
 )
