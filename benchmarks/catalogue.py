@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.facts import SEGMENTS
 from metrics.compiler.kpi_sql import kpi_sql
-from metrics.compiler.plan import bases, plan
-from metrics.compiler.rollups import base_models, inputs_of
+from metrics.compiler.plan import plan, rollups
+from metrics.compiler.rollups import inputs_of, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.kpi import Adoption, Definition, Freq, Kpi, Target
@@ -34,8 +34,8 @@ def semantic_layer(target: Path) -> SemanticLayer:
 def compiled(layer: SemanticLayer) -> dict[str, str]:
     """The engine's base and KPI models, by name. Without values to date, which the others don't compute."""
     plans = [plan(_kpi(metric), layer) for metric in sorted(layer.metrics)]
-    shared = bases(plans, layer)
-    models = {name: sql for base in shared for name, sql in base_models(base, inputs_of(base, _COLUMNS, "")).items()}
+    shared = rollups(plans, layer)
+    models = {name: sql for base in shared for name, sql in rollup_models(base, inputs_of(base, _COLUMNS, "")).items()}
     return models | {one.kpi.model: kpi_sql(one, shared, "") for one in plans}
 
 

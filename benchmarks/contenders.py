@@ -1,4 +1,4 @@
-"""What is compared. Each contender computes the whole catalogue, and leaves its values in one form.
+"""What is compared. Each contender computes the whole catalogue, and measures its values in one form.
 
 A contender is a function from a connection to its times: it does what isn't timed, times the rest, and makes the table
 `result` (kpi_id, freq, period_start, segment, member, value).

@@ -29,7 +29,7 @@ from rich.table import Table
 from data_quality.ledger import compact, verify
 from data_quality.ledger.store import OBSERVATIONS, VERDICTS, Ledger
 from data_quality.release import vintages
-from data_quality.release.vintages import ADMITTED, INCOMING
+from data_quality.release.vintages import ELIGIBLE, INCOMING
 from metrics.core.deployment import PROJECT
 from metrics.core.periods import Period, period_of
 from metrics.definitions.catalog import Catalog
@@ -227,14 +227,14 @@ def _compare(observations: pa.Table, committed: pa.Table, day: date) -> None:
     rows = observations.to_pylist()
     incoming = [{name: row[name] for name in INCOMING.names if name in kept} for row in rows]
     keys = {(row["kpi_id"], row["freq"], row["time_period"]): row for row in rows}
-    shared = [name for name in ADMITTED.names if name in kept]
-    admitted = [
+    shared = [name for name in ELIGIBLE.names if name in kept]
+    eligible = [
         {**{name: row[name] for name in shared}, "closes_on": day, "breaks": False, "min_n_obs": 0}
         for row in keys.values()
     ]
     vintages.select(
         pa.Table.from_pylist(incoming, schema=INCOMING),
-        pa.Table.from_pylist(admitted, schema=ADMITTED),
+        pa.Table.from_pylist(eligible, schema=ELIGIBLE),
         committed,
         today=day,
     )

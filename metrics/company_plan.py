@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from metrics.compiler.kpi_sql import kpi_sql
-from metrics.compiler.plan import Base, KpiPlan, bases, plan
-from metrics.compiler.rollups import base_models
+from metrics.compiler.plan import KpiPlan, Rollup, plan, rollups
+from metrics.compiler.rollups import rollup_models
 from metrics.compiler.semantic_layer import Engine, SemanticLayer
 from metrics.core.errors import NyckeltalError, Problems
 from metrics.definitions.company import Company
@@ -48,10 +48,10 @@ class Defined:
 
 @dataclass(frozen=True)
 class CompanyPlan:
-    """How a company's adopted KPIs are computed, before their SQL is written, and the bases that they share."""
+    """How a company's adopted KPIs are computed, before their SQL is written, and the rollups that they share."""
 
     kpis: tuple[Defined, ...]
-    bases: tuple[Base, ...]
+    rollups: tuple[Rollup, ...]
     lineage: Lineage
     identities: tuple[Identity, ...]
 
@@ -98,7 +98,7 @@ def plan_company(company: Company, kpis: Sequence[Kpi], parsed: Path, engine: En
         raise Problems(problems)
     between = identities(company, [kpi.id for kpi in kpis])
     _require_unmixed(between, defined)
-    return CompanyPlan(tuple(defined), bases([one.plan for one in defined], layer), lineage, between)
+    return CompanyPlan(tuple(defined), rollups([one.plan for one in defined], layer), lineage, between)
 
 
 def _require_unmixed(between: Sequence[Identity], defined: Sequence[Defined]) -> None:
@@ -120,7 +120,7 @@ def raw_columns(company: Company) -> dict[str, tuple[str, ...]]:
 
 
 def _defined(one: KpiPlan, layer: SemanticLayer, lineage: Lineage, uses: ColumnUses) -> Defined:
-    upstream = lineage.upstream(tuple(sorted({model for base in bases([one], layer) for model in base.models})))
+    upstream = lineage.upstream(tuple(sorted({model for rollup in rollups([one], layer) for model in rollup.models})))
     if upstream.protected and one.kpi.definition.persons is None:
         raise one.kpi.problem(
             "persons", "the KPI reads personal data, so it needs the persons behind it", standard=True
@@ -132,13 +132,13 @@ def _defined(one: KpiPlan, layer: SemanticLayer, lineage: Lineage, uses: ColumnU
 
 
 def current_definition(kpi: Kpi, layer: SemanticLayer, lineage: Lineage) -> Current:
-    """The KPI's definition, whoever shares its bases, and whichever of its frequencies and segments are adopted."""
+    """The KPI's definition, whoever shares its rollups, and whichever of its frequencies and segments are adopted."""
     parts = lineage.parts(_generated(plan(kpi.whole, layer), layer))
     return Current(kpi, definition_hash(parts), {name: hashed(code)[:8] for name, code in parts.items()})
 
 
 def _generated(one: KpiPlan, layer: SemanticLayer) -> dict[str, str]:
-    """The models that compute the KPI if no other one shares its bases, by name."""
-    alone = bases([one], layer)
-    models = {name: sql for base in alone for name, sql in base_models(base).items()}
+    """The models that compute the KPI if no other one shares its rollups, by name."""
+    alone = rollups([one], layer)
+    models = {name: sql for rollup in alone for name, sql in rollup_models(rollup).items()}
     return {**models, one.kpi.model: kpi_sql(one, alone, "")}

@@ -71,7 +71,7 @@ def _entry(company: Company, defined: Defined, adopted: Sequence[Defined]) -> Ca
         disclosure_threshold=persons.threshold if persons else 0,
         nested_persons=persons.nested if persons else False,
         only_ratio=persons is not None and persons.dominance is not None,
-        tells=one.tells,
+        person_counts=one.person_counts,
         contributions=one.contributions,
         lookback=one.lookback,
         compared_with=one.compared_with,

@@ -8,8 +8,8 @@ from pathlib import Path
 from metrics.company_plan import CompanyPlan
 from metrics.compiled_catalog import catalog_text
 from metrics.compiler.kpi_sql import candidates_sql, kpi_sql
-from metrics.compiler.plan import Base
-from metrics.compiler.rollups import base_models, inputs_of
+from metrics.compiler.plan import Rollup
+from metrics.compiler.rollups import inputs_of, rollup_models
 from metrics.core.errors import NyckeltalError
 from metrics.core.quoting import jinja, literal
 from metrics.core.text import visible
@@ -30,19 +30,19 @@ def compile_company(company: Company, planned: CompanyPlan) -> dict[str, str]:
     """
     files = before_kpis(company)
     files[f"../{reviewed.path(company).name}"] = reviewed.text(reviewed.review(company, planned.currents))
-    for base in planned.bases:
-        files |= {f"base/{name}.sql": sql for name, sql in _base_models(base, planned.lineage).items()}
+    for rollup in planned.rollups:
+        files |= {f"rollups/{name}.sql": sql for name, sql in _rollup_models(rollup, planned.lineage).items()}
     for one in planned.kpis:
-        files[f"kpi/{one.plan.kpi.model}.sql"] = kpi_sql(one.plan, planned.bases, one.current.hash)
+        files[f"kpi/{one.plan.kpi.model}.sql"] = kpi_sql(one.plan, planned.rollups, one.current.hash)
     files["kpi/candidates.sql"] = candidates_sql([one.plan for one in planned.kpis])
     files["catalog.json"] = catalog_text(company, planned)
     return files
 
 
 def whole_tables(planned: CompanyPlan) -> dict[str, str]:
-    """The base and KPI models in the SQL of the plan's engine, by file: whole tables, computed anew each run."""
-    models = {name: sql for base in planned.bases for name, sql in base_models(base).items()}
-    models |= {one.plan.kpi.model: kpi_sql(one.plan, planned.bases, one.current.hash) for one in planned.kpis}
+    """The rollup and KPI models in the SQL of the plan's engine, by file: whole tables, computed anew each run."""
+    models = {name: sql for rollup in planned.rollups for name, sql in rollup_models(rollup).items()}
+    models |= {one.plan.kpi.model: kpi_sql(one.plan, planned.rollups, one.current.hash) for one in planned.kpis}
     return {f"{name}.sql": sql for name, sql in models.items()}
 
 
@@ -65,7 +65,7 @@ def stale(company: Company, files: dict[str, str]) -> list[str]:
     there = {
         path.relative_to(root).as_posix()
         for path in root.rglob("*")
-        if path.is_file() and not path.name.startswith(".")  # what an editor or a file manager leaves
+        if path.is_file() and not path.name.startswith(".")  # what an editor or a file manager measures
     }
     differing = {
         name
@@ -90,9 +90,9 @@ def before_kpis(company: Company) -> dict[str, str]:
     return {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
 
 
-def _base_models(base: Base, lineage: Lineage) -> dict[str, str]:
-    columns = set(lineage.nodes[lineage.models[base.models[0]]]["columns"])
-    return base_models(base, inputs_of(base, columns, definition_hash(lineage.parts(base_models(base)))))
+def _rollup_models(rollup: Rollup, lineage: Lineage) -> dict[str, str]:
+    columns = set(lineage.nodes[lineage.models[rollup.models[0]]]["columns"])
+    return rollup_models(rollup, inputs_of(rollup, columns, definition_hash(lineage.parts(rollup_models(rollup)))))
 
 
 def _sources(company: Company) -> str:

@@ -15,7 +15,7 @@ from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
 
 if TYPE_CHECKING:
-    from data_quality.release.pending import Waiting
+    from data_quality.release.pending import Pending
 
 # A query can do nothing but read the published file: no other file or address, no extension, no Python object, no
 # spilling to the disk, and no setting that would allow it again.
@@ -133,12 +133,12 @@ def incidents() -> list[dict[str, Any]]:
     )
 
 
-def waiting(company: Company, catalog: Catalog, *, flagged: bool = False) -> list[Waiting]:
+def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False) -> list[Pending]:
     """What is held, in the catalogue's order, as the newest release says: without new values and the state of feeds.
 
     With `flagged` what was published with a warning that nobody acknowledged comes with it.
     """
-    from data_quality.release.pending import State, Waiting
+    from data_quality.release.pending import Pending, State
     from publishing.incidents import failing as failing_of  # Delta and Arrow take a third of a second
 
     rows = query(
@@ -160,7 +160,7 @@ def waiting(company: Company, catalog: Catalog, *, flagged: bool = False) -> lis
             is_built = all(check.check not in ("built", "candidates_exist") for check in failing)
             of_held: State = "rejected" if standing else "decide" if is_built else "judge again"
             found.append(
-                Waiting(
+                Pending(
                     kpi_id=kpi.kpi_id,
                     freq=freq,
                     time_period=row["time_period"],

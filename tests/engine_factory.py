@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from benchmarks.engine import Engine
 from metrics.compiler.kpi_sql import kpi_sql
-from metrics.compiler.plan import bases, plan
-from metrics.compiler.rollups import base_models, inputs_of
+from metrics.compiler.plan import plan, rollups
+from metrics.compiler.rollups import inputs_of, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.definitions.kpi import Adoption, Definition, Kpi, Target
 
@@ -49,11 +49,15 @@ def kpi_over(metric: str, *, segments: Sequence[str] = SEGMENTS) -> Kpi:
 
 
 def models_of(kpis: Sequence[Kpi], layer: SemanticLayer, told_by: str = "content") -> dict[str, str]:
-    """The models of some KPIs and their bases; changed rows are told by content, or by "_loaded_at"."""
+    """The models of some KPIs and their rollups; changed rows are told by content, or by "_loaded_at"."""
     columns = FACT_COLUMNS | {told_by}
     plans = [plan(kpi, layer) for kpi in kpis]
-    shared = bases(plans, layer)
-    models = {name: sql for base in shared for name, sql in base_models(base, inputs_of(base, columns, "code")).items()}
+    shared = rollups(plans, layer)
+    models = {
+        name: sql
+        for rollup in shared
+        for name, sql in rollup_models(rollup, inputs_of(rollup, columns, "code")).items()
+    }
     return models | {one.kpi.model: kpi_sql(one, shared, "hash") for one in plans}
 
 

@@ -15,8 +15,8 @@ from data_quality.gate.keys import Planned
 from data_quality.gate.verdict import CheckResult, Verdict, answer
 from data_quality.ledger.store import OBSERVATIONS, VERDICTS
 from data_quality.release import eligibility
-from data_quality.release.eligibility import Admission, Held
-from data_quality.release.snapshot import FeedState, Offer
+from data_quality.release.eligibility import Eligibility, Held
+from data_quality.release.snapshot import FeedState, ReleaseSnapshot
 from metrics.core.periods import Period, periods_between
 from metrics.definitions.catalog import Catalog, CatalogKpi, Key
 from tests.warehouse_factory import CALENDAR, kpi
@@ -52,12 +52,12 @@ class MemoryLedger:
         facts = {"decision_id": f"d{len(self.made)}", "decision": decision, "reason": "so be it"}
         self.made.append({**key, **facts, "checks": list(held.checks)})
 
-    def append(self, admitted: Admission, today: date) -> None:
-        """A release of what was admitted."""
+    def append(self, eligible: Eligibility, today: date) -> None:
+        """A release of what was eligible."""
         self.sequence += 1
         moment = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
         facts = {"release_id": str(self.sequence), "realtime_start": today, "published_at": moment}
-        rows = [{**row, **facts, "sequence": self.sequence} for row in admitted.new.to_pylist()]
+        rows = [{**row, **facts, "sequence": self.sequence} for row in eligible.new.to_pylist()]
         self.observations = pa.concat_tables(
             [self.observations, pa.Table.from_pylist(rows, schema=self.observations.schema)]
         )
@@ -109,7 +109,7 @@ def offer_of(
     failing: Collection[Key] = (),
     unjudged: Collection[Key] = (),
     others: dict[str, Values] | None = None,
-) -> Offer:
+) -> ReleaseSnapshot:
     """What a warehouse with those values offers on a day: `failing` are held by a check, `unjudged` have no verdict.
 
     `others` are the values of KPIs other than `values`, by their id.
@@ -142,7 +142,7 @@ def offer_of(
     moment = datetime(today.year, today.month, today.day, 5, tzinfo=UTC)
     builds = {entry.kpi_id: Build("batch", moment, True, None) for entry in entries}
     feeds = {"orders": FeedState("orders", today, moment, None)}
-    return Offer(planned, Loaded(candidates, builds, {}), verdicts, tables, feeds)
+    return ReleaseSnapshot(planned, Loaded(candidates, builds, {}), verdicts, tables, feeds)
 
 
 def catalog_of(entries: Collection[CatalogKpi] = (REVENUE,)) -> Catalog:
@@ -151,9 +151,9 @@ def catalog_of(entries: Collection[CatalogKpi] = (REVENUE,)) -> Catalog:
 
 
 def release(
-    ledger: MemoryLedger, offer: Offer, today: date, entries: Collection[CatalogKpi] = (REVENUE,)
+    ledger: MemoryLedger, offer: ReleaseSnapshot, today: date, entries: Collection[CatalogKpi] = (REVENUE,)
 ) -> dict[Key, Held]:
     """Publish what may be published; what is held, by key."""
-    admitted = eligibility.admit(offer, ledger, catalog_of(entries), today)  # type: ignore[arg-type]
-    ledger.append(admitted, today)
-    return {one.key: one for one in admitted.held}
+    eligible = eligibility.assess(offer, ledger, catalog_of(entries), today)  # type: ignore[arg-type]
+    ledger.append(eligible, today)
+    return {one.key: one for one in eligible.held}

@@ -11,7 +11,7 @@ import pytest
 
 from data_quality.ledger.store import Ledger
 from data_quality.release import release
-from data_quality.release.pending import open_incidents, waiting
+from data_quality.release.pending import open_incidents, pending_values
 from metrics.core import deployment
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
@@ -116,7 +116,7 @@ def test_of_a_restated_month_and_its_quarter_all_tell_and_one_decision_releases_
     }
     held = "select time_period, reason from kpi.verdicts where held"
     assert dict(warehouse.published(held)) == reasons
-    assert {one.time_period: one.reason for one in waiting(warehouse.company, warehouse.catalog)} == reasons
+    assert {one.time_period: one.reason for one in pending_values(warehouse.company, warehouse.catalog)} == reasons
     (incident,) = open_incidents(warehouse.company, warehouse.catalog)
     assert {one.period.code for one in incident.held} == set(reasons)
 

@@ -19,8 +19,8 @@ from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from data_quality.release import decisions, eligibility, release, snapshot
 from data_quality.release.decisions import Decided
-from data_quality.release.pending import Waiting, waiting
-from data_quality.release.snapshot import Offer
+from data_quality.release.pending import Pending, pending_values
+from data_quality.release.snapshot import ReleaseSnapshot
 from data_quality.warehouse import connect
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
@@ -68,8 +68,8 @@ def decide(warehouse: Warehouse, decision: Any = "release", period: str | None =
     return warehouse.decide(decision, kpi_id, *periods, **facts)
 
 
-def held(warehouse: Warehouse) -> list[Waiting]:
-    return waiting(warehouse.company, warehouse.catalog)
+def held(warehouse: Warehouse) -> list[Pending]:
+    return pending_values(warehouse.company, warehouse.catalog)
 
 
 def january(warehouse: Warehouse) -> list[Any]:
@@ -214,7 +214,7 @@ MADE = st.lists(
 
 
 @pytest.fixture(scope="module")
-def offered(released: Warehouse) -> tuple[Offer, Ledger]:
+def offered(released: Warehouse) -> tuple[ReleaseSnapshot, Ledger]:
     """What the warehouse offers, and the ledger."""
     with connect() as connection:
         found = snapshot.read(connection, released.catalog, date(2026, 1, 1), date(2026, 2, 28))
@@ -224,7 +224,7 @@ def offered(released: Warehouse) -> tuple[Offer, Ledger]:
 @given(made=MADE)
 @settings(max_examples=60, deadline=None)
 def test_only_the_newest_decision_on_this_very_candidate_counts(
-    released: Warehouse, offered: tuple[Offer, Ledger], made: list[tuple[str, bool, set[str]]]
+    released: Warehouse, offered: tuple[ReleaseSnapshot, Ledger], made: list[tuple[str, bool, set[str]]]
 ) -> None:
     facts = {"kpi_id": "revenue", "freq": "M", "time_period": "2026-01", "reason": "r"}
     hashed = offered[0].loaded.candidates["revenue", "M", "2026-01"].candidate_hash
@@ -240,10 +240,10 @@ def test_only_the_newest_decision_on_this_very_candidate_counts(
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Ledger, "decisions", lambda _: rows)
-        found = eligibility.admit(*offered, released.catalog, date(2026, 3, 5))
+        found = eligibility.assess(*offered, released.catalog, date(2026, 3, 5))
     counting = [(decision, checks) for decision, on_this, checks in made if on_this and decision != "review"]
     lets_through = bool(counting) and counting[-1][0] == "release" and "bounds" in counting[-1][1]
-    assert {key[2] for key in found.admitted} == ({"2026-01", "2026-02"} if lets_through else {"2026-02"})
+    assert {key[2] for key in found.eligible} == ({"2026-01", "2026-02"} if lets_through else {"2026-02"})
     assert [one.time_period for one in found.held] == ([] if lets_through else ["2026-01"])
 
 

@@ -16,7 +16,7 @@ from data_quality.disclosure import rules
 from data_quality.disclosure.control import controlled
 from data_quality.ledger.store import OBSERVATIONS
 from metrics.core.periods import parse
-from metrics.definitions.catalog import CatalogKpi, Told
+from metrics.definitions.catalog import CatalogKpi, PersonCount
 
 TODAY = date(2026, 5, 1)
 MONTHS = ("2026-01", "2026-02", "2026-03")
@@ -27,9 +27,14 @@ RATE = kpi(
     kind="ratio",
     metric_type="ratio",
     nested_persons=True,
-    tells=(Told(role="numerator", group="absent", stock=False), Told(role="denominator", group="staff", stock=False)),
+    person_counts=(
+        PersonCount(role="numerator", group="absent", stock=False),
+        PersonCount(role="denominator", group="staff", stock=False),
+    ),
 )
-STAFF = kpi("staff", protected=True, kind="stock", tells=(Told(role="numerator", group="staff", stock=True),))
+STAFF = kpi(
+    "staff", protected=True, kind="stock", person_counts=(PersonCount(role="numerator", group="staff", stock=True),)
+)
 
 
 def rows(one: CatalogKpi, code: str, counts: dict[str, int], segment: str = "department") -> list[dict[str, Any]]:

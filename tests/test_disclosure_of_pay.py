@@ -33,7 +33,7 @@ GAP = kpi(
     only_ratio=True,
     freqs=("M", "Q", "A"),
     disclosure_threshold=10,
-    tells=(),
+    person_counts=(),
     contributions=Contributions(sql=SQL, n=2, k=0.85),
 ).model_copy(update={"tells": kpi("headcount", protected=True, kind="stock").tells})
 

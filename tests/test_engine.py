@@ -1,4 +1,4 @@
-"""The compiled bases and KPIs on generated rows: equal to MetricFlow's own queries, and incremental to a rebuild."""
+"""The compiled rollups and KPIs on generated rows: equal to MetricFlow's own queries, and incremental to a rebuild."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from jinja2 import Environment
 from sqlglot import ErrorLevel, parse_one
 
 from benchmarks.engine import Engine
-from metrics.compiler.plan import bases, plan
-from metrics.compiler.rollups import base_models
+from metrics.compiler.plan import plan, rollups
+from metrics.compiler.rollups import rollup_models
 from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from metrics.definitions.kpi import Kpi
 from tests.engine_factory import (
@@ -46,7 +46,7 @@ def layer(engine_manifest: Path) -> SemanticLayer:
 def metrics(layer: SemanticLayer) -> list[str]:
     """All but cumulative and conversion metrics and what is made of them, which have test files of their own."""
     simple = {name for name, metric in layer.metrics.items() if metric.type.value == "simple"}
-    return sorted(name for name in layer.metrics if simple.issuperset(plan(kpi_over(name), layer).leaves))
+    return sorted(name for name in layer.metrics if simple.issuperset(plan(kpi_over(name), layer).measures))
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_only_periods_whose_inputs_changed_are_computed_again(layer: SemanticLay
     models = models_of([kpi_over("spent_per_buyer", segments=["country"])], layer)
     engine = Engine(connection, models)
     engine.run()
-    for table in ("base_visits_daily", "base_visits"):
+    for table in ("rollup_visits_daily", "base_visits"):
         connection.execute(f"alter table {table} add column kept boolean")
         connection.execute(f"update {table} set kept = true")
     insert(connection, [(2, "a", "b", date(2025, 11, 5), None, True, 5)], first=9999)
@@ -231,13 +231,13 @@ def test_spark_s_sql_has_the_same_leaves_and_no_approximation(layer: SemanticLay
     spark = SemanticLayer(engine_manifest, "spark")
     # MetricFlow writes no discrete percentile for Spark.
     kpis = [kpi_over(name) for name in sorted(layer.metrics) if name != "low_amount"]
-    ours = bases([plan(kpi, layer) for kpi in kpis], layer)
-    theirs = bases([plan(kpi, spark) for kpi in kpis], spark)
-    assert [[leaf.metric for leaf in base.leaves] for base in ours] == [
-        [leaf.metric for leaf in base.leaves] for base in theirs
+    ours = rollups([plan(kpi, layer) for kpi in kpis], layer)
+    theirs = rollups([plan(kpi, spark) for kpi in kpis], spark)
+    assert [[measure.metric for measure in base.measures] for base in ours] == [
+        [measure.metric for measure in base.measures] for base in theirs
     ]
     for base in theirs:
-        for sql in base_models(base).values():
+        for sql in rollup_models(base).values():
             assert "APPROX" not in sql
             names = ("period_days", "window_days", "window_periods")
             given = {"ref": lambda model: model} | dict.fromkeys(names, lambda *_, **__: "SELECT * FROM period_days")

@@ -141,7 +141,7 @@ def _visited_daily(layer: SemanticLayer) -> tuple[duckdb.DuckDBPyConnection, Eng
     connection = connect([(1, "a", "b", day, None, True, 1) for day in days], [])
     engine = Engine(connection, models_of([kpi_over("paid_rate", segments=["country"])], layer))
     engine.run()
-    for table in ("base_paid_rate_cohorts_attributed", "base_paid_rate_cohorts_daily"):
+    for table in ("rollup_paid_rate_cohorts_attributed", "rollup_paid_rate_cohorts_daily"):
         connection.execute(f"alter table {table} add column kept boolean")
         connection.execute(f"update {table} set kept = true")
     return connection, engine
@@ -195,4 +195,4 @@ def test_the_plan_of_a_rate_divides_the_conversions_by_the_base_metric(layer: Se
     planned = plan(kpi_over("paid_rate"), layer)
     assert planned.is_ratio and planned.to_date
     assert (planned.numerator.name, planned.denominator_metric) == ("paid_rate__conversions", "visits")
-    assert planned.leaves == ("paid_rate__conversions", "visits")
+    assert planned.measures == ("paid_rate__conversions", "visits")

@@ -177,7 +177,7 @@ def test_only_windows_that_reach_a_changed_day_are_counted_again(layer: Semantic
     connection = connect([(1, "a", "b", day, day, True, 1) for day in days], [])
     engine = Engine(connection, models_of([kpi_over("visitors_28_days", segments=["country"])], layer))
     engine.run()
-    table = "base_visits_last_of_28_day"
+    table = "rollup_visits_last_of_28_day"
     connection.execute(f"alter table {table} add column kept boolean")
     connection.execute(f"update {table} set kept = true")
     insert(connection, [(2, "a", "b", date(2025, 6, 20), None, True, 5)], first=9999)

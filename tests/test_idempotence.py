@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from data_quality.ledger.store import Ledger
 from data_quality.release import vintages
-from data_quality.release.vintages import ADMITTED, INCOMING
+from data_quality.release.vintages import ELIGIBLE, INCOMING
 from metrics.core import deployment
 from metrics.core.periods import parse
 from tests import warehouse_factory
@@ -108,10 +108,10 @@ CLOSES = {"closes_on": date(2026, 4, 10), "breaks": False, "min_n_obs": 0}
 
 def _selected(rows: list[dict[str, Any]], committed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     incoming = [{name: row[name] for name in INCOMING.names if name in row} for row in rows]
-    keys = {row["time_period"]: {name: row[name] for name in ADMITTED.names if name in row} for row in rows}
+    keys = {row["time_period"]: {name: row[name] for name in ELIGIBLE.names if name in row} for row in rows}
     known = table(committed).append_column("sequence", pa.array([1] * len(committed), pa.int64()))
-    admitted = pa.Table.from_pylist([{**key, **FACTS, **CLOSES} for key in keys.values()], schema=ADMITTED)
-    found = vintages.select(pa.Table.from_pylist(incoming, schema=INCOMING), admitted, known, today=DAY)
+    eligible = pa.Table.from_pylist([{**key, **FACTS, **CLOSES} for key in keys.values()], schema=ELIGIBLE)
+    found = vintages.select(pa.Table.from_pylist(incoming, schema=INCOMING), eligible, known, today=DAY)
     return list(found.to_pylist())
 
 

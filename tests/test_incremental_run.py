@@ -127,7 +127,7 @@ def test_what_was_edited_in_the_warehouse_is_not_published_though_newer_rows_com
     lines = max((copied.data / "sources").rglob("*order_lines*"))
     delivered = lines.read_text(encoding="utf-8")
     lines.write_text(f"{delivered}9{delivered.splitlines()[-1]}\n", encoding="utf-8")  # another order_line_id
-    _edit(copied.data, "update base.base_order_lines set net_revenue = 2 * net_revenue")
+    _edit(copied.data, "update rollups.rollup_order_lines set net_revenue = 2 * net_revenue")
     _edit(copied.data, "update kpi.kpi_net_revenue set obs_value = 2 * obs_value")
     assert copied.run().build_failures == {}
     candidate = "select obs_value from kpi.kpi_net_revenue where time_period = '2024-02' and segment = '_T'"

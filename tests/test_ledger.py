@@ -27,7 +27,7 @@ from data_quality.ledger.store import (
 )
 from data_quality.ledger.verify import verify
 from data_quality.release import vintages
-from data_quality.release.vintages import ADMITTED, INCOMING
+from data_quality.release.vintages import ELIGIBLE, INCOMING
 from metrics.core.errors import NyckeltalError
 from tests.ledger_factory import DAY, NOON, append, observation, race, table, verdict
 
@@ -213,18 +213,18 @@ def test_a_ledger_that_cannot_be_written_can_be_read(tmp_path: Path) -> None:
 
 
 def select(
-    incoming: list[dict[str, Any]], committed: list[dict[str, Any]], today: date = DAY, **admitted: Any
+    incoming: list[dict[str, Any]], committed: list[dict[str, Any]], today: date = DAY, **eligible: Any
 ) -> list[dict[str, Any]]:
-    """The new vintages when January's cells are admitted beside what was committed."""
+    """The new vintages when January's cells are eligible beside what was committed."""
     facts = {name: observation()[name] for name in ("kpi_id", "freq", "time_period", "period_start", "period_end")}
     facts |= {"closes_on": date(2026, 2, 10), "breaks": False, "min_n_obs": 0}
-    facts |= {"candidate_hash": "cand2", "definition_version": 1, "definition_hash": "def1", **admitted}
+    facts |= {"candidate_hash": "cand2", "definition_version": 1, "definition_hash": "def1", **eligible}
     cells = [{k: v for k, v in row.items() if k in INCOMING.names} for row in incoming]
     before = table([{"published_at": NOON, "realtime_start": DAY, "release_id": "r", **row} for row in committed])
     before = before.append_column("sequence", pa.array(range(1, len(committed) + 1), pa.int64()))
     found: pa.Table = vintages.select(
         pa.Table.from_pylist(cells, schema=INCOMING),
-        pa.Table.from_pylist([facts], schema=ADMITTED),
+        pa.Table.from_pylist([facts], schema=ELIGIBLE),
         before,
         today=today,
     )
@@ -308,7 +308,7 @@ def test_equal_values_append_nothing_and_wobbling_digits_count_as_equal() -> Non
 
 
 @pytest.mark.parametrize(
-    ("admitted", "kind"),
+    ("eligible", "kind"),
     [
         ({}, "R2"),
         ({"newest_rows": datetime(2026, 3, 5, 11, tzinfo=UTC)}, "R2"),
@@ -317,8 +317,8 @@ def test_equal_values_append_nothing_and_wobbling_digits_count_as_equal() -> Non
         ({"definition_version": 2, "decision_id": "d"}, "R3"),
     ],
 )
-def test_a_changed_value_is_a_revision(admitted: dict[str, Any], kind: str) -> None:
-    (new,) = select([observation(obs_value=11.0)], [observation()], **admitted)
+def test_a_changed_value_is_a_revision(eligible: dict[str, Any], kind: str) -> None:
+    (new,) = select([observation(obs_value=11.0)], [observation()], **eligible)
     assert new["revision_type"] == kind
 
 

@@ -15,7 +15,7 @@ from data_quality import pages as check_pages
 from data_quality.gate import judge
 from data_quality.gate.keys import history
 from data_quality.release import release
-from data_quality.release.pending import waiting
+from data_quality.release.pending import pending_values
 from data_quality.release.release import Release
 from data_quality.release.unsettled import unsettled
 from publishing import reader
@@ -73,7 +73,7 @@ def values(warehouse: Warehouse, kpi_id: str = "revenue") -> dict[str, float]:
 
 def held(warehouse: Warehouse) -> set[tuple[str, str]]:
     """What is held (KPI, period), as `kpi held`, during a run too, `kpi status` and `kpi.verdicts` each say it."""
-    decidable = {(one.kpi_id, one.time_period) for one in waiting(warehouse.company, warehouse.catalog)}
+    decidable = {(one.kpi_id, one.time_period) for one in pending_values(warehouse.company, warehouse.catalog)}
     assert {(row["kpi_id"], row["time_period"]) for row in reader.held()} == decidable
     assert set(warehouse.published("select kpi_id, time_period from kpi.verdicts where held")) == decidable
     during = reader.waiting(warehouse.company, warehouse.catalog)
@@ -143,7 +143,7 @@ def test_a_kpi_defined_or_cut_otherwise_is_judged_in_its_history_and_what_is_hel
 
 def test_what_is_held_stays_decidable_and_listed_while_its_candidate_is_the_same(warehouse: Warehouse) -> None:
     built(warehouse, NEGATIVE)
-    (before,) = waiting(warehouse.company, warehouse.catalog)  # built, and not judged again
+    (before,) = pending_values(warehouse.company, warehouse.catalog)  # built, and not judged again
     assert (before.time_period, before.state) == (DECEMBER, "decide")
     assert [one.time_period for one in run(warehouse)[1].held] == [DECEMBER]
     assert held(warehouse) == {("revenue", DECEMBER)}
@@ -170,7 +170,7 @@ def test_a_closed_period_that_was_recomputed_otherwise_is_judged_and_held(wareho
     assert values(warehouse)[NOVEMBER] == 90
     assert held(warehouse) == pages(warehouse) == {("revenue", NOVEMBER), ("revenue", DECEMBER)}
     built(warehouse, {**NEGATIVE, NOVEMBER: cells(91, SE=71, NO=20)})
-    assert [one.state for one in waiting(warehouse.company, warehouse.catalog)] == ["decide", "decide"]
+    assert [one.state for one in pending_values(warehouse.company, warehouse.catalog)] == ["decide", "decide"]
 
 
 def test_what_was_judged_and_not_released_as_the_run_was_interrupted_is_judged_by_the_next(

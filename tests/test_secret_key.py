@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from data_quality import deployment_key
-from data_quality.release.pending import waiting
+from data_quality.release.pending import pending_values
 from metrics.core import deployment, secret_key
 from metrics.core.errors import NyckeltalError
 from orchestration.ingest import personal
@@ -79,10 +79,10 @@ def test_another_key_is_told_rather_than_that_nothing_is_held(warehouse: Warehou
     warehouse.add(kpi(), {"2026-01": cells(-100, SE=-75, NO=-25)})
     warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)
-    assert [one.time_period for one in waiting(warehouse.company, warehouse.catalog)] == ["2026-01"]
+    assert [one.time_period for one in pending_values(warehouse.company, warehouse.catalog)] == ["2026-01"]
     warehouse.monkeypatch.setenv(secret_key.VARIABLE, "another key, as long as it should be")
     with pytest.raises(NyckeltalError, match="no verdict in the warehouse was made with this secret key"):
-        waiting(warehouse.company, warehouse.catalog)
+        pending_values(warehouse.company, warehouse.catalog)
 
 
 def test_no_new_key_is_made_while_the_ledger_has_releases(warehouse: Warehouse) -> None:

@@ -21,7 +21,7 @@ from data_quality.release.decisions import Decided
 from data_quality.release.release import Release
 from metrics.core.periods import Period, parse, periods_between
 from metrics.definitions.calendar import Calendar
-from metrics.definitions.catalog import Catalog, CatalogKpi, Told
+from metrics.definitions.catalog import Catalog, CatalogKpi, PersonCount
 from metrics.definitions.company import Company, Objective
 from metrics.definitions.feeds import Feed
 from metrics.definitions.roles import Roles
@@ -88,7 +88,7 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
         "disclosure_threshold": 5,
         "nested_persons": False,
         "only_ratio": False,
-        "tells": (Told(role="numerator", group=kpi_id, stock=facts.get("kind") == "stock"),)
+        "tells": (PersonCount(role="numerator", group=kpi_id, stock=facts.get("kind") == "stock"),)
         if facts.get("protected")
         else (),
         "contributions": None,

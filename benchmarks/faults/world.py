@@ -165,7 +165,7 @@ def refused(project: Project, first: date, last: date) -> tuple[Held, ...]:
     with warehouse.connect() as connection:
         offered = snapshot.read(connection, project.catalog, first, last)
     ledger = Ledger.open(ledger_path(), make=False)
-    return eligibility.admit(offered, ledger, project.catalog, clock.today(project.company.time_zone)).held
+    return eligibility.assess(offered, ledger, project.catalog, clock.today(project.company.time_zone)).held
 
 
 def base_of(folder: Path, company: str, month: Period, months_run: int) -> Base:

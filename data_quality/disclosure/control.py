@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_quality.disclosure import rules
+from data_quality.disclosure import thresholds
 from data_quality.disclosure.differences import too_close
 from data_quality.disclosure.histories import HISTORIES, Figure
-from data_quality.disclosure.rules import Row
 from data_quality.disclosure.sums import of_published_parts
 from data_quality.disclosure.system import TOTAL, Cell, System, cell_of, systems
+from data_quality.disclosure.thresholds import Row
 from metrics.core.periods import PART_OF_WEEK
 from metrics.definitions.catalog import CatalogKpi, Key
 
@@ -86,7 +86,7 @@ def controlled(
         cell = cell_of(row)
         if cell[:3] in released:
             row = sums.get(cell, row)
-            free = rules.suppressed(row) if cell in hidden else rules.told(row, kpis[cell.kpi_id])
+            free = thresholds.suppressed(row) if cell in hidden else thresholds.told(row, kpis[cell.kpi_id])
             free |= {name: first.kept[cell][name] for name in _VALUES if cell in first.kept}
             outgoing.append({**free, "conf_status": "C" if cell in hidden else "F"})
     return outgoing
@@ -113,16 +113,18 @@ def _each_by_itself(
             continue
         if cell in public.hidden or figure in public.hidden_figures or cell[:3] in unsafe:
             decided.hidden.add(cell)
-        elif before is not None and rules.small_change(row, before, kpi):
+        elif before is not None and thresholds.small_change(row, before, kpi):
             if before["definition_version"] == kpi.definition_version:
                 decided.kept[cell] = before
             else:
                 decided.hidden.add(cell)
-        elif (before is not None and kpi.only_ratio and rules.changed(row, before, kpi)) or rules.needs(row, kpi):
+        elif (before is not None and kpi.only_ratio and thresholds.changed(row, before, kpi)) or thresholds.needs(
+            row, kpi
+        ):
             decided.hidden.add(cell)
         elif before is None:
             worth = _WORTH[cell.freq] * (_WORTH_OF_TOTAL if (cell.segment, cell.member) == TOTAL else 1)
-            decided.costs[cell] = worth * (1 + rules.persons(row))
+            decided.costs[cell] = worth * (1 + thresholds.persons(row))
     return decided
 
 
@@ -163,7 +165,7 @@ def _unsafe(rows: Collection[Row], kpis: Mapping[str, CatalogKpi], found: Collec
     for row in rows:
         kpi, cell = kpis[row["kpi_id"]], cell_of(row)
         ended = row["period_end"] < today
-        if not rules.counted(row, kpi) or (ended and cell not in protected and rules.needs(row, kpi)):
+        if not thresholds.counted(row, kpi) or (ended and cell not in protected and thresholds.needs(row, kpi)):
             keys.add(cell[:3])
     return keys
 

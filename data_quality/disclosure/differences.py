@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from data_quality.disclosure.histories import Figure
-from data_quality.disclosure.rules import DECIMALS
 from data_quality.disclosure.system import TOTAL, Place
+from data_quality.disclosure.thresholds import DECIMALS
 from metrics.definitions.catalog import CatalogKpi
 
 # Before the figures, each person's amount is guessed by itself, within this share of it (one standard deviation).

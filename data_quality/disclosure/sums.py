@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Set
 from datetime import date, timedelta
 from typing import Any
 
-from data_quality.disclosure.rules import Row
 from data_quality.disclosure.system import Cell, cell_of
+from data_quality.disclosure.thresholds import Row
 from metrics.definitions.catalog import CatalogKpi
 
 _SHORTER = {"Q": ("M",), "A": ("Q", "M")}

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from data_quality.disclosure.rules import Row, counted, needs
+from data_quality.disclosure.thresholds import Row, counted, needs
 from metrics.core.periods import PART_OF_WEEK
-from metrics.definitions.catalog import CatalogKpi, Told
+from metrics.definitions.catalog import CatalogKpi, PersonCount
 
 Place = tuple[str, str]  # segment and member
 TOTAL: Place = ("_T", "_T")
@@ -68,11 +68,11 @@ def systems(rows: Iterable[Row], kpis: Mapping[str, CatalogKpi], today: date) ->
 
     Targets are the cells whose period has ended before today: of another one nobody knows yet what it will be.
     """
-    groups: dict[str, list[tuple[Row, Told]]] = defaultdict(list)
+    groups: dict[str, list[tuple[Row, PersonCount]]] = defaultdict(list)
     for row in rows:
         kpi = kpis[row["kpi_id"]]
         if counted(row, kpi):
-            for told in kpi.tells:
+            for told in kpi.person_counts:
                 groups[told.group].append((row, told))
     return [_system(name, groups[name], kpis, today) for name in sorted(groups)]
 
@@ -82,7 +82,9 @@ def cell_of(row: Row) -> Cell:
     return Cell(row["kpi_id"], row["freq"], row["time_period"], row["segment"], row["member"])
 
 
-def _system(name: str, tellings: Sequence[tuple[Row, Told]], kpis: Mapping[str, CatalogKpi], today: date) -> System:
+def _system(
+    name: str, tellings: Sequence[tuple[Row, PersonCount]], kpis: Mapping[str, CatalogKpi], today: date
+) -> System:
     atoms = _Atoms(tellings, kpis)
     sums: dict[Cell, tuple[int, ...]] = {}
     targets = []
@@ -109,7 +111,7 @@ def _system(name: str, tellings: Sequence[tuple[Row, Told]], kpis: Mapping[str, 
 class _Atoms:
     """The smallest groups of persons: of every member in every stretch of time. A total's are those of its members."""
 
-    def __init__(self, tellings: Sequence[tuple[Row, Told]], kpis: Mapping[str, CatalogKpi]) -> None:
+    def __init__(self, tellings: Sequence[tuple[Row, PersonCount]], kpis: Mapping[str, CatalogKpi]) -> None:
         stocks = any(told.stock for _, told in tellings)
         freqs = {row["freq"] for row, _ in tellings} - ({PART_OF_WEEK} if stocks else set())
         self.grain = next(freq for freq in GRAINS if freq in freqs)
@@ -142,7 +144,7 @@ class _Atoms:
             self.at[stretch, TOTAL] = whole
             self.ties += [(whole, other) for other in rest]
 
-    def told_by(self, row: Row, told: Told) -> tuple[int, ...]:
+    def told_by(self, row: Row, told: PersonCount) -> tuple[int, ...]:
         """The atoms of the cell's period: of a stock, and of a week within coarser atoms, those of the last day.
 
         None at all where the cell tells nothing that atoms can express.

@@ -99,8 +99,8 @@ def _judged(company: Company, catalog: Catalog) -> dict[str, list[Judged]]:
         offered = snapshot.read(connection, catalog, *history(catalog))
     held = {key: "" for key, one in offered.verdicts.items() if one.verdict == "hold"}
     if ledger := Ledger.find(ledger_path()):
-        admitted = eligibility.admit(offered, ledger, catalog, clock.today(company.time_zone))
-        held = {one.key: one.reason for one in admitted.held if not one.stands}
+        eligible = eligibility.assess(offered, ledger, catalog, clock.today(company.time_zone))
+        held = {one.key: one.reason for one in eligible.held if not one.stands}
     by_kpi: dict[str, list[Judged]] = defaultdict(list)
     for key in sorted(offered.planned, key=lambda key: (offered.planned[key].period.end, key[1]), reverse=True):
         if one := offered.verdicts.get(key):

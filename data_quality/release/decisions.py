@@ -22,10 +22,10 @@ from data_quality.ledger.lock import releasing
 from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from data_quality.release import eligibility, readiness, release, snapshot
-from data_quality.release.eligibility import Admission, Held
+from data_quality.release.eligibility import Eligibility, Held
 from data_quality.release.pending import open_incidents
 from data_quality.release.release import Release
-from data_quality.release.snapshot import Offer
+from data_quality.release.snapshot import ReleaseSnapshot
 from metrics.core import clock, deployment
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import FREQ_NAMES, Period, parse
@@ -140,7 +140,7 @@ def _decide(
         if keys:
             with warehouse.connect() as connection:
                 offered = snapshot.read(connection, catalog, *history(catalog))  # what follows the keys goes with them
-            found = eligibility.admit(offered, ledger, catalog, clock.today(company.time_zone))
+            found = eligibility.assess(offered, ledger, catalog, clock.today(company.time_zone))
             if incident_id:  # what was built since it was judged is left to the next run
                 undecidable = {one.key for one in found.held if one.candidate_hash is None}
                 keys = [key for key in keys if key not in undecidable] or keys
@@ -150,7 +150,7 @@ def _decide(
                 unreleased = _unreleased(ledger, {**said, "kpi_id": kpi_id, "freq": freq, "time_period": time_period})
                 on.append(_decidable(decision, key, offered, found, ledger, catalog, unreleased))
         else:
-            offered = Offer({}, Loaded({}, {}, {}), {}, {}, {})
+            offered = ReleaseSnapshot({}, Loaded({}, {}, {}), {}, {}, {})
             ids = _unreleased(ledger, said)[-1:] or [ledger.decide(kpi.kpi_id, decision, reason=reason, decided_by=by)]
         for one in on:
             if one.recorded:
@@ -253,8 +253,8 @@ def _decider(company: Company, kpi: CatalogKpi, decision: Decision, by: str) -> 
 def _decidable(
     decision: Decision,
     key: Key,
-    offered: Offer,
-    found: Admission,
+    offered: ReleaseSnapshot,
+    found: Eligibility,
     ledger: Ledger,
     catalog: Catalog,
     unreleased: Sequence[str],
@@ -269,7 +269,7 @@ def _decidable(
         why = "it hasn't ended" if kpi.observes(parse(key[2])) else f"its feeds cover it {kpi.observable_days}"
         raise NyckeltalError(f"{name} is no period to judge: {why}", field="period")
     held = next((one for one in found.held if one.key == key), None)
-    candidate_hash = held.candidate_hash if held else found.admitted[key]["candidate_hash"]
+    candidate_hash = held.candidate_hash if held else found.eligible[key]["candidate_hash"]
     standing = queries.newest_decisions(ledger).get((*key, candidate_hash)) if candidate_hash else None
     past = (
         f": {standing['decided_by']} did on {standing['decided_at']:%Y-%m-%d} ({standing['reason']})"

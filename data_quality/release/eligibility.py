@@ -23,8 +23,8 @@ from data_quality.ledger.queries import Decisions, newest_decisions, published_k
 from data_quality.ledger.store import Ledger
 from data_quality.release import disclosed, reconciliation, refactorings, vintages
 from data_quality.release.refactorings import REFACTORING
-from data_quality.release.snapshot import Offer
-from data_quality.release.vintages import ADMITTED
+from data_quality.release.snapshot import ReleaseSnapshot
+from data_quality.release.vintages import ELIGIBLE
 from metrics.core.periods import FREQS, earlier, parse, period_of, periods_between
 from metrics.definitions.catalog import Catalog, Key
 
@@ -66,21 +66,21 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Admission:
+class Eligibility:
     """What may be published now.
 
-    `admitted` has a row of vintages.ADMITTED for each key; `incoming` are their cells after disclosure control and
+    `eligible` has a row of vintages.ELIGIBLE for each key; `incoming` are their cells after disclosure control and
     `new` the vintages among them. `changes` says of held keys how they differ from what was published and mustn't.
     """
 
-    admitted: dict[Key, dict[str, Any]]
+    eligible: dict[Key, dict[str, Any]]
     held: tuple[Held, ...]
     changes: Changes
     incoming: pa.Table
     new: pa.Table
 
 
-def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admission:
+def assess(offer: ReleaseSnapshot, ledger: Ledger, catalog: Catalog, today: date) -> Eligibility:
     """Hold every offered key against its stored verdict, the calendar and the decisions.
 
     Nothing but evidence on the candidate as it is now is believed. A release decision lets a key through when it names
@@ -100,10 +100,10 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     }
     rows = {key: _row(item, offer, catalog) for key, item in offer.planned.items() if key not in flawed}
 
-    # What changes that mustn't shows in comparison only, so the admitted are compared until none is refused
+    # What changes that mustn't shows in comparison only, so the eligible are compared until none is refused
     # any more: disclosure control, series breaks and revision types see what will be there. What the gate holds is
     # compared at first, where it was published before, so that a decision can name all that stands against it.
-    admitted = {key: row for key, row in rows.items() if key in published or _passes(offer.verdicts[key])}
+    eligible = {key: row for key, row in rows.items() if key in published or _passes(offer.verdicts[key])}
     unproved = refactorings.unproved(catalog, ledger, offer.refactorings)
     changes: Changes = {
         key: (CheckResult(REFACTORING, "critical", "fail", None, None, unproved[key[0]].reason),)
@@ -113,9 +113,9 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     additive = [kpi.kpi_id for kpi in catalog.kpis if kpi.kind == "flow"]
     differing: set[Key] = set()  # the published keys that have another value now
     compared = None
-    while admitted != compared:
-        compared = admitted
-        table = pa.Table.from_pylist(list(compared.values()), schema=ADMITTED)
+    while eligible != compared:
+        compared = eligible
+        table = pa.Table.from_pylist(list(compared.values()), schema=ELIGIBLE)
         cells = disclosed.cells(compared, offer, catalog, committed)
         incoming, contradictions = reconciliation.reconcile(cells, table, committed, additive)
         new = vintages.select(incoming, table, committed, today=today)
@@ -127,12 +127,12 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
         for key, check in found:
             if check.check not in {earlier.check for earlier in changes.get(key, ())}:
                 changes[key] = (*changes.get(key, ()), check)
-        admitted, refused = {}, {}
+        eligible, refused = {}, {}
         for key, row in sorted(rows.items(), key=lambda item: FREQS.index(item[0][1])):  # months before quarters
             decision = decisions.get((*key, row["candidate_hash"]))
             against = changes.get(key, ())
             changed = any(check.check in (CLOSED_PERIOD, UNEXPLAINED) for check in against)
-            followed = _followed(offer.planned[key], admitted) if changed else None
+            followed = _followed(offer.planned[key], eligible) if changed else None
             if followed is not None:
                 row = {**row, **{name: followed[name] for name in ("decision_id", "decision_reason")}}
                 against = tuple(check for check in against if check.check not in (CLOSED_PERIOD, UNEXPLAINED))
@@ -141,12 +141,12 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
                 refused[key] = refusal
             elif decision and (offer.verdicts[key].failing or key in changes):
                 by = {"decision_id": decision["decision_id"], "decision_reason": decision["reason"]}
-                admitted[key] = {**row, **by}
+                eligible[key] = {**row, **by}
             else:
-                admitted[key] = row
+                eligible[key] = row
     held = flawed | refused
-    return Admission(
-        admitted=admitted,
+    return Eligibility(
+        eligible=eligible,
         held=tuple(held[key] for key in offer.planned if key in held),
         changes={key: found for key, found in changes.items() if key in held},
         incoming=incoming,
@@ -154,8 +154,8 @@ def admit(offer: Offer, ledger: Ledger, catalog: Catalog, today: date) -> Admiss
     )
 
 
-def _followed(item: Planned, admitted: dict[Key, dict[str, Any]]) -> dict[str, Any] | None:
-    """The admitted part, let through by a decision, that a longer period follows; None where it follows none.
+def _followed(item: Planned, eligible: dict[Key, dict[str, Any]]) -> dict[str, Any] | None:
+    """The eligible part, let through by a decision, that a longer period follows; None where it follows none.
 
     A quarter or year of a KPI whose periods add up changes by what its months do, so that a decision on these is one on
     it, when all of them are let through.
@@ -165,9 +165,9 @@ def _followed(item: Planned, admitted: dict[Key, dict[str, Any]]) -> dict[str, A
     if item.kpi.kind != "flow" or freq is None:
         return None
     parts = [(item.kpi.kpi_id, freq, one.code) for one in periods_between(freq, item.period.start, item.period.end)]
-    if not all(part in admitted for part in parts):
+    if not all(part in eligible for part in parts):
         return None
-    return next((admitted[part] for part in reversed(parts) if admitted[part]["decision_id"]), None)
+    return next((eligible[part] for part in reversed(parts) if eligible[part]["decision_id"]), None)
 
 
 def _moving(new: pa.Table) -> set[Key]:
@@ -218,7 +218,7 @@ def let_through(found: Verdict | None, decisions: Decisions) -> bool:
     return _refusal(found, found.candidate_hash or "", (), decision) is None
 
 
-def flaw_of(item: Planned, offer: Offer, published: set[Key]) -> Held | None:
+def flaw_of(item: Planned, offer: ReleaseSnapshot, published: set[Key]) -> Held | None:
     """Why there is no sound evidence on the key's candidate, so that no decision helps; None when there is."""
     found: Verdict | None = offer.verdicts.get(item.key)
     candidate: Candidate | None = offer.loaded.candidates.get(item.key)
@@ -271,8 +271,8 @@ def _refusal(
     return held(verdict.reason((*found.holding, *changes)) or verdict.reason(found.failing) or "a check fails")
 
 
-def _row(item: Planned, offer: Offer, catalog: Catalog) -> dict[str, Any]:
-    """The key's row of vintages.ADMITTED, as it is without a decision."""
+def _row(item: Planned, offer: ReleaseSnapshot, catalog: Catalog) -> dict[str, Any]:
+    """The key's row of vintages.ELIGIBLE, as it is without a decision."""
     feeds = [offer.feeds[feed] for feed in item.kpi.feeds if feed in offer.feeds]
     kpi_id, freq, time_period = item.key
     return {

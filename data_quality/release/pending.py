@@ -18,8 +18,8 @@ from data_quality.gate.verdict import CheckResult, Verdict
 from data_quality.ledger import queries
 from data_quality.ledger.store import Ledger
 from data_quality.release import eligibility, snapshot
-from data_quality.release.eligibility import Admission, Held
-from data_quality.release.snapshot import FeedState, Offer
+from data_quality.release.eligibility import Eligibility, Held
+from data_quality.release.snapshot import FeedState, ReleaseSnapshot
 from metrics.core import clock, deployment, secret_key
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog, Key
@@ -33,7 +33,7 @@ ACKNOWLEDGED_FOR = timedelta(days=365)
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Pending:
     """A key that is held or flagged, and the evidence. Of a protected KPI there are no values or figures.
 
     `checks` are those that fail; `published_value` and `candidate_value` are of the total, `change` is relative, for
@@ -56,10 +56,10 @@ class Waiting:
 
 def open_incidents(company: Company, catalog: Catalog) -> list[Incident]:
     """The incidents of all that is held, or flagged and not acknowledged; worst first. Raises as `waiting` does."""
-    return incidents.find(failures(waiting(company, catalog, flagged=True), catalog), catalog)
+    return incidents.find(failures(pending_values(company, catalog, flagged=True), catalog), catalog)
 
 
-def failures(found: Sequence[Waiting], catalog: Catalog) -> list[incidents.Failure]:
+def failures(found: Sequence[Pending], catalog: Catalog) -> list[incidents.Failure]:
     """What incidents are made of."""
     return [
         incidents.failure(
@@ -73,7 +73,7 @@ def failures(found: Sequence[Waiting], catalog: Catalog) -> list[incidents.Failu
     ]
 
 
-def waiting(company: Company, catalog: Catalog, *, flagged: bool = False) -> list[Waiting]:
+def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False) -> list[Pending]:
     """Every judged key that a release would hold now, in the catalogue's order, with the evidence.
 
     These are the keys that `kpi.verdicts` calls held, as of the newest release. With `flagged` those that were
@@ -84,7 +84,7 @@ def waiting(company: Company, catalog: Catalog, *, flagged: bool = False) -> lis
         offered = snapshot.read(connection, catalog, *history(catalog))
         _require_the_key(connection, offered)
     ledger = Ledger.open(deployment.ledger_path(), make=False)
-    found = eligibility.admit(offered, ledger, catalog, clock.today(company.time_zone))
+    found = eligibility.assess(offered, ledger, catalog, clock.today(company.time_zone))
     decisions = queries.newest_decisions(ledger)
     published, candidates = _published_totals(ledger), _candidate_totals(offered)
     result = []
@@ -98,11 +98,11 @@ def waiting(company: Company, catalog: Catalog, *, flagged: bool = False) -> lis
         before = published.get(held.key) if shown else None
         now = candidates.get(held.key) if shown else None
         result.append(
-            Waiting(
+            Pending(
                 kpi_id=held.kpi_id,
                 freq=held.freq,
                 time_period=held.time_period,
-                state=_state(held, standing) if held.key not in found.admitted else "flagged",
+                state=_state(held, standing) if held.key not in found.eligible else "flagged",
                 reason=held.reason,
                 checks=failing,
                 published_value=before,
@@ -116,12 +116,12 @@ def waiting(company: Company, catalog: Catalog, *, flagged: bool = False) -> lis
     return result
 
 
-def _flagged(offered: Offer, found: Admission, ledger: Ledger) -> list[Held]:
+def _flagged(offered: ReleaseSnapshot, found: Eligibility, ledger: Ledger) -> list[Held]:
     """The keys that may be published as no check holds them, though one warns, and nobody acknowledged it."""
     acknowledged = [row for row in ledger.decisions() if row["decision"] == "acknowledge"]
     return [
         Held(*key, "is flagged", tuple(result.check for result in judged.failing), row["candidate_hash"])
-        for key, row in found.admitted.items()
+        for key, row in found.eligible.items()
         if (judged := offered.verdicts[key]).failing
         and row["decision_id"] is None
         and not any(_covers(one, judged) for one in acknowledged)
@@ -137,7 +137,7 @@ def _covers(acknowledged: Mapping[str, Any], judged: Verdict) -> bool:
     )
 
 
-def _require_the_key(connection: duckdb.DuckDBPyConnection, offered: Offer) -> None:
+def _require_the_key(connection: duckdb.DuckDBPyConnection, offered: ReleaseSnapshot) -> None:
     """Raises NyckeltalError when no stored verdict fits the secret key, so that nothing would seem to be held."""
     if offered.verdicts or not warehouse.has_table(connection, "kpi", "verdicts"):
         return
@@ -164,7 +164,7 @@ def _published_totals(ledger: Ledger) -> dict[Key, float | None]:
     }
 
 
-def _candidate_totals(offered: Offer) -> dict[Key, float | None]:
+def _candidate_totals(offered: ReleaseSnapshot) -> dict[Key, float | None]:
     """The total of each candidate."""
     totals: dict[Key, float | None] = {}
     for rows in offered.rows.values():

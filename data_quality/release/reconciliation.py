@@ -34,7 +34,7 @@ admitted_cells as (
         l.kpi_id is null or not same(i.obs_value, l.obs_value) as changes
     from incoming i
     full join latest l using (kpi_id, freq, time_period, segment, member)
-    join admitted a using (kpi_id, freq, time_period)
+    join eligible a using (kpi_id, freq, time_period)
     semi join additive using (kpi_id)
 )
 from admitted_cells
@@ -44,7 +44,7 @@ select kpi_id, freq, time_period, segment, member, period_start, period_end,
     rolling_12_months as old_rolling_12_months, conf_status <> 'F' as is_hidden,
     definition_version as version, false as is_admitted, false as changes
 from latest
-anti join admitted using (kpi_id, freq, time_period);
+anti join eligible using (kpi_id, freq, time_period);
 """
 # What is a sum of shorter periods, each of which is published by the same version of the definition.
 _SUMS = """
@@ -135,7 +135,7 @@ left join (from sums where of = 'rolling_12_months' and is_admitted) r
 
 
 def reconcile(
-    incoming: pa.Table, admitted: pa.Table, committed: pa.Table, additive: Collection[str]
+    incoming: pa.Table, eligible: pa.Table, committed: pa.Table, additive: Collection[str]
 ) -> tuple[pa.Table, dict[Key, str]]:
     """`incoming` with sums to date that agree with the months published, and by key what stands against publishing it.
 
@@ -143,13 +143,13 @@ def reconcile(
     all quarters to their year. When they wouldn't, what is kept back is the longer period if it would change, else the
     parts that would: repeat this without them until nothing is. A sum to date that wouldn't agree stays as it was
     published; where that wouldn't either, it is NULL.
-    `incoming`, `admitted` and `committed` are those of `vintages.select`; `additive` are the KPIs whose periods add up.
+    `incoming`, `eligible` and `committed` are those of `vintages.select`; `additive` are the KPIs whose periods add up.
     """
     with duckdb.connect() as connection:
         connection.execute(SAME)
         connection.execute(_AGREES)
         connection.register("incoming", incoming)
-        connection.register("admitted", admitted)
+        connection.register("eligible", eligible)
         connection.register("committed", committed)
         connection.register("additive", pa.table({"kpi_id": pa.array(sorted(additive), pa.string())}))
         connection.execute(_AFTER)

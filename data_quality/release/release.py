@@ -20,8 +20,8 @@ from data_quality.ledger import compact
 from data_quality.ledger.lock import releasing
 from data_quality.ledger.store import VERDICTS, ConcurrentRelease, Ledger
 from data_quality.release import eligibility, readiness, snapshot
-from data_quality.release.eligibility import Admission, Held
-from data_quality.release.snapshot import Offer
+from data_quality.release.eligibility import Eligibility, Held
+from data_quality.release.snapshot import ReleaseSnapshot
 from metrics.core import clock, deployment
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
@@ -47,7 +47,7 @@ order by kpi_id, freq, time_period
 class Release:
     """What publishing did. `release_id` is None when there was nothing new, so that no release was made.
 
-    `published` counts the admitted keys, `appended_observations` and `unchanged` their cells, `appended_verdicts` the
+    `published` counts the eligible keys, `appended_observations` and `unchanged` their cells, `appended_verdicts` the
     verdicts that are news to the ledger; `sequence` is that of the ledger's newest release, 0 when there is none.
     """
 
@@ -80,7 +80,7 @@ def publish(company: Company, catalog: Catalog, first: date, last: date) -> Rele
         return release(offered, company, catalog)
 
 
-def release(offered: Offer, company: Company, catalog: Catalog) -> Release:
+def release(offered: ReleaseSnapshot, company: Company, catalog: Catalog) -> Release:
     """Release what is offered, as `publish` does. Whoever calls it must hold the release lock."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -92,12 +92,12 @@ def release(offered: Offer, company: Company, catalog: Catalog) -> Release:
     raise AssertionError("unreachable")
 
 
-def _release(offered: Offer, company: Company, catalog: Catalog) -> Release:
+def _release(offered: ReleaseSnapshot, company: Company, catalog: Catalog) -> Release:
     readiness.require_past(company)
     ledger = Ledger.open(deployment.ledger_path())
     now, today = clock.now(), clock.today(company.time_zone)
     newest = ledger.newest
-    found = eligibility.admit(offered, ledger, catalog, today)
+    found = eligibility.assess(offered, ledger, catalog, today)
     verdicts = _new_verdicts(ledger, offered, found)
     catalog_text = catalog.definitions_json
     row = None
@@ -117,7 +117,7 @@ def _release(offered: Offer, company: Company, catalog: Catalog) -> Release:
         release_id=row["release_id"] if row else None,
         sequence=row["sequence"] if row else newest["sequence"] if newest else 0,
         realtime_start=today,
-        published=len(found.admitted),
+        published=len(found.eligible),
         appended_observations=found.new.num_rows,
         unchanged=found.incoming.num_rows - found.new.num_rows,
         appended_verdicts=verdicts.num_rows,
@@ -125,18 +125,18 @@ def _release(offered: Offer, company: Company, catalog: Catalog) -> Release:
     )
 
 
-def _batches(offer: Offer) -> set[str]:
+def _batches(offer: ReleaseSnapshot) -> set[str]:
     builds = (offer.loaded.builds.get(kpi_id) for kpi_id in offer.rows)
     return {build.batch_id for build in builds if build is not None and build.batch_id}
 
 
-def _new_verdicts(ledger: Ledger, offer: Offer, admitted: Admission) -> pa.Table:
+def _new_verdicts(ledger: Ledger, offer: ReleaseSnapshot, eligible: Eligibility) -> pa.Table:
     """The verdicts on the candidates as they are now that differ from what the ledger holds of their keys.
 
     For a key that is held as it differs from what was published, that is one more check that fails.
     """
-    changes, rows = admitted.changes, []
-    stands = {one.key for one in admitted.held if one.stands}
+    changes, rows = eligible.changes, []
+    stands = {one.key for one in eligible.held if one.stands}
     for key in offer.planned:
         found, candidate = offer.verdicts.get(key), offer.loaded.candidates.get(key)
         if found is None or key in stands or found.candidate_hash != (candidate.candidate_hash if candidate else None):

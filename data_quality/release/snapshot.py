@@ -50,7 +50,7 @@ class FeedState:
 
 
 @dataclass(frozen=True)
-class Offer:
+class ReleaseSnapshot:
     """All that admission and release need of the warehouse, so that it can be closed meanwhile."""
 
     planned: dict[Key, Planned]
@@ -67,7 +67,7 @@ def read(
     catalog: Catalog,
     first: date,
     last: date,
-) -> Offer:
+) -> ReleaseSnapshot:
     """The offer of the keys whose period ended in [first, last], from an open warehouse."""
     planned = {item.key: item for item in plan(catalog, first, last)}
     loaded = candidates.load(connection, catalog, since=first)
@@ -89,4 +89,4 @@ def read(
             feeds[name] = FeedState(name, watermark, delivery, outstanding, loads.get(name))
     behind = {kpi.kpi_id: histories.read(connection, kpi) for kpi in catalog.kpis if kpi.contributions and kpi.supplied}
     verdicts = verdict.stored(connection, first, last)
-    return Offer(planned, loaded, verdicts, rows, feeds, behind, refactorings.read(connection))
+    return ReleaseSnapshot(planned, loaded, verdicts, rows, feeds, behind, refactorings.read(connection))

@@ -9,7 +9,7 @@ from data_quality.ledger.queries import newest_decisions, published_keys
 from data_quality.ledger.store import Ledger
 from data_quality.release import snapshot
 from data_quality.release.eligibility import PARTS, STILL_TO_COME, flaw_of, let_through
-from data_quality.release.snapshot import Offer
+from data_quality.release.snapshot import ReleaseSnapshot
 from metrics.core import deployment
 from metrics.definitions.catalog import Catalog, Key
 
@@ -24,7 +24,7 @@ def unsettled(catalog: Catalog) -> set[Key]:
     return unsettled_of(offered, Ledger.find(deployment.ledger_path()))
 
 
-def unsettled_of(offer: Offer, ledger: Ledger | None) -> set[Key]:
+def unsettled_of(offer: ReleaseSnapshot, ledger: Ledger | None) -> set[Key]:
     """The offered keys that a run judges, whichever months it is of.
 
     They are all keys of a KPI of which nothing is published yet, what was never judged or has changed since, and what
@@ -44,7 +44,7 @@ def unsettled_of(offer: Offer, ledger: Ledger | None) -> set[Key]:
     }
 
 
-def _stands_as_judged(item: Planned, offer: Offer, published: set[Key]) -> bool:
+def _stands_as_judged(item: Planned, offer: ReleaseSnapshot, published: set[Key]) -> bool:
     """Whether the key was judged, and nothing that its verdict is on has changed since."""
     build = offer.loaded.builds.get(item.kpi.kpi_id)
     is_built = build is not None and build.ok

@@ -7,7 +7,7 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-# What may be published now: all cells of the admitted keys, after disclosure control.
+# What may be published now: all cells of the eligible keys, after disclosure control.
 INCOMING = pa.schema(
     [
         ("kpi_id", pa.string()),
@@ -28,10 +28,10 @@ INCOMING = pa.schema(
         ("conf_status", pa.string()),
     ]
 )
-# One row per admitted key. closes_on is the last day on which its values are provisional; newest_rows when the newest
+# One row per eligible key. closes_on is the last day on which its values are provisional; newest_rows when the newest
 # row of all feeds upstream came, by delivery or load; decision_* where a decision let the key through; breaks where the
 # definition states a series break in the period; min_n_obs is the least n_obs of a reliable value.
-ADMITTED = pa.schema(
+ELIGIBLE = pa.schema(
     [
         ("kpi_id", pa.string()),
         ("freq", pa.string()),
@@ -69,7 +69,7 @@ now_there as (
     -- A member that was published and has no row any more has no value any more; what was hidden stays hidden.
     select kpi_id, freq, time_period, a.period_start, a.period_end, l.segment, l.member, l.conf_status
     from latest l
-    join admitted a using (kpi_id, freq, time_period)
+    join eligible a using (kpi_id, freq, time_period)
     anti join incoming i using (kpi_id, freq, time_period, segment, member)
 ),
 -- Every series as this release would leave it, each observation beside the version of the one before it.
@@ -80,11 +80,11 @@ series as (
     from (
         select kpi_id, freq, time_period, n.period_start, segment, member, a.definition_version as version
         from now_there n
-        join admitted a using (kpi_id, freq, time_period)
+        join eligible a using (kpi_id, freq, time_period)
         union all by name
         select kpi_id, freq, time_period, l.period_start, segment, member, l.definition_version as version
         from latest l
-        anti join admitted a using (kpi_id, freq, time_period)
+        anti join eligible a using (kpi_id, freq, time_period)
     )
 ),
 statuses as (
@@ -97,7 +97,7 @@ statuses as (
         else 'A'
     end as obs_status
     from now_there n
-    join admitted a using (kpi_id, freq, time_period)
+    join eligible a using (kpi_id, freq, time_period)
     join series s using (kpi_id, freq, time_period, segment, member)
 ),
 -- The segments of each key that were published before, by which definition, and when.
@@ -141,7 +141,7 @@ compared as (
         l.definition_version as old_version,
         l.published_at as old_published_at
     from statuses s
-    join admitted a using (kpi_id, freq, time_period)
+    join eligible a using (kpi_id, freq, time_period)
     left join latest l using (kpi_id, freq, time_period, segment, member)
     left join known k using (kpi_id, freq, time_period, segment)
 ),
@@ -185,8 +185,8 @@ order by kpi_id, freq, period_start, segment, member
 """
 
 
-def select(incoming: pa.Table, admitted: pa.Table, committed: pa.Table, *, today: date) -> pa.Table:
-    """The new vintages of the admitted keys, in the columns of the ledger's observations and some more.
+def select(incoming: pa.Table, eligible: pa.Table, committed: pa.Table, *, today: date) -> pa.Table:
+    """The new vintages of the eligible keys, in the columns of the ledger's observations and some more.
 
     `committed` are the ledger's observations with `sequence`. A cell is a new vintage when it is new, or when its
     value, counts, status or definition version differ from the latest vintage. Its obs_status is the first that holds:
@@ -203,6 +203,6 @@ def select(incoming: pa.Table, admitted: pa.Table, committed: pa.Table, *, today
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(SAME)
         connection.register("incoming", incoming)
-        connection.register("admitted", admitted)
+        connection.register("eligible", eligible)
         connection.register("committed", committed)
         return connection.execute(_SELECT, {"today": today}).to_arrow_table()

@@ -10,28 +10,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from metrics.compiler.measures import Cohort, LeafQuery, leaf_query
+from metrics.compiler.measures import Cohort, MeasureQuery, measure_query
 from metrics.compiler.semantic_layer import SemanticLayer
 
 # MetricFlow keeps the double underscore for itself, so that no metric has the name.
 _CONVERSIONS = "__conversions"
 
 
-def conversions_leaf(metric: str, layer: SemanticLayer) -> str:
-    """The name of the leaf that counts a conversion metric's conversions: the metric's own unless it is a rate."""
+def conversions_measure(metric: str, layer: SemanticLayer) -> str:
+    """The name of the measure that counts a conversion metric's conversions: the metric's own unless it is a rate."""
     rate = layer.metrics[metric].type_params.conversion_type_params.calculation.value == "conversion_rate"
     return f"{metric}{_CONVERSIONS}" if rate else metric
 
 
-def metric_of(leaf: str) -> str:
-    """The metric that a leaf belongs to."""
-    return leaf.removesuffix(_CONVERSIONS)
+def metric_of(measure: str) -> str:
+    """The metric that a measure belongs to."""
+    return measure.removesuffix(_CONVERSIONS)
 
 
-def cohort_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, total: bool = True) -> LeafQuery:
+def cohort_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, total: bool = True) -> MeasureQuery:
     """The conversions of a conversion metric, by the day of their base event and its segment members.
 
-    Raises what `leaf_query` raises for the base or the conversion metric.
+    Raises what `measure_query` raises for the base or the conversion metric.
     """
     parameters = layer.metrics[metric].type_params.conversion_type_params
     base, conversion = parameters.base_metric.name, parameters.conversion_metric.name
@@ -43,16 +43,16 @@ def cohort_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, 
     window = parameters.window
     cohort = Cohort(
         name=f"{metric}_cohorts" if total else f"{metric}_cohorts_of_{segments[0]}",
-        events=leaf_query(base, list(dict.fromkeys([*segments, *(event for event, _ in keys)])), layer, total=total),
-        conversions=leaf_query(conversion, list(dict.fromkeys(one for _, one in keys)), layer),
+        events=measure_query(base, list(dict.fromkeys([*segments, *(event for event, _ in keys)])), layer, total=total),
+        conversions=measure_query(conversion, list(dict.fromkeys(one for _, one in keys)), layer),
         keys=tuple(keys),
         window=f"{window.count} {window.granularity}" if window else None,
     )
     # Distinct days too: those of the conversions don't follow from the day of the event.
     is_distinct = _is_distinct(cohort)
-    return LeafQuery(
-        metric=conversions_leaf(metric, layer),
-        leaf_class="distinct" if is_distinct else "rolls up",
+    return MeasureQuery(
+        metric=conversions_measure(metric, layer),
+        measure_class="distinct" if is_distinct else "rolls up",
         source=f"(SELECT * FROM __ref__{cohort.model}__ WHERE has_events) AS cohort",
         day="day",
         segments=tuple((segment, _member(segment)) for segment in segments),
@@ -63,7 +63,7 @@ def cohort_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, 
         roll_up=None if is_distinct else "SUM",
         first_day=False,
         total=total,
-        days_of=conversions_leaf(metric, layer),
+        days_of=conversions_measure(metric, layer),
         cohort=cohort,
     )
 
@@ -184,7 +184,7 @@ def _version(rows: str, columns: Iterable[str]) -> str:
     return f"  SELECT day, CONCAT_WS(' ', ' {rows}', COUNT(*), {content}) AS version\n  FROM {rows}\n  GROUP BY day"
 
 
-def _rows(query: LeafQuery, columns: Sequence[str]) -> str:
+def _rows(query: MeasureQuery, columns: Sequence[str]) -> str:
     listed = "".join(f",\n    {column}" for column in columns)
     only = f" AND {query.counts}" if query.counts else ""
     return f"  SELECT\n    {query.day} AS day{listed}\n  FROM {query.source}\n  WHERE {query.day} IS NOT NULL{only}"

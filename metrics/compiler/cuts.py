@@ -1,13 +1,14 @@
 """How rows are cut: by the pieces that periods are made of and by the members of segments. Pure text.
 
-What the models of a base have in common; what is computed of each cut stands in bases.py, recounts.py and quantiles.py.
+What the models of a rollup have in common. What is computed of each cut is in rollups.py, non_additive.py and
+quantiles.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from metrics.compiler.plan import Base
+from metrics.compiler.plan import Rollup
 
 KEYS = ("freq", "span", "period_start", "segment", "member")
 EACH_SPAN = "  {% for freq, span in spans %}"
@@ -28,19 +29,19 @@ def listed(columns: Sequence[str], margin: str = "  ") -> str:
     return "".join(f",\n{margin}{column}" for column in columns)
 
 
-def loops(base: Base) -> str:
+def loops(rollup: Rollup) -> str:
     """The spans and segments that a recount takes one by one: together they would need many times the memory."""
-    spans = [(freq, "period") for freq in base.computed_freqs]
-    spans += [("M", "year_to_date"), ("M", "rolling_12_months")] if base.to_date else []
-    members = {"_T": "'_T'", **{segment: member_column(segment) for segment, _ in base.segments}}
+    spans = [(freq, "period") for freq in rollup.computed_freqs]
+    spans += [("M", "year_to_date"), ("M", "rolling_12_months")] if rollup.to_date else []
+    members = {"_T": "'_T'", **{segment: member_column(segment) for segment, _ in rollup.segments}}
     return f"{{% set spans = {spans} %}}\n{{% set members = {members} %}}"
 
 
-def cut(base: Base) -> str:
+def cut(rollup: Rollup) -> str:
     """The columns segment and member of the grouping set that a row belongs to."""
-    if not base.segments:
+    if not rollup.segments:
         return "'_T' AS segment,\n'_T' AS member"
-    names = [(segment, member_column(segment)) for segment, _ in base.segments]
+    names = [(segment, member_column(segment)) for segment, _ in rollup.segments]
 
     def case(result: Callable[[str, str], str]) -> str:
         whens = "\n".join(f"  WHEN GROUPING({name}) = 0 THEN {result(segment, name)}" for segment, name in names)
@@ -50,27 +51,29 @@ def cut(base: Base) -> str:
     return f"{case(lambda segment, _: repr(segment))} AS segment,\n{members} AS member"
 
 
-def grouping_sets(base: Base, key: str) -> str:
+def grouping_sets(rollup: Rollup, key: str) -> str:
     """The total and each segment, of every value of `key`."""
-    return ", ".join([f"({key})", *(f"({key}, {member_column(segment)})" for segment, _ in base.segments)])
+    return ", ".join([f"({key})", *(f"({key}, {member_column(segment)})" for segment, _ in rollup.segments)])
 
 
-def pieces(base: Base, days: str) -> dict[str, str]:
+def pieces(rollup: Rollup, days: str) -> dict[str, str]:
     """CTEs: the pieces that the days of some periods fall into, and the pieces of each period."""
     return {
         "pieces": f"""  -- Days that lie in the same periods are one piece.
-  SELECT DISTINCT day, {_piece(base)} AS piece
+  SELECT DISTINCT day, {_piece(rollup)} AS piece
   FROM {days}""",
-        "period_pieces": f"""  SELECT DISTINCT freq, span, period_start, {_piece(base)} AS piece
+        "period_pieces": f"""  SELECT DISTINCT freq, span, period_start, {_piece(rollup)} AS piece
   FROM {days}""",
     }
 
 
-def _piece(base: Base) -> str:
+def _piece(rollup: Rollup) -> str:
     """The first day of the piece: quarters and years are made of months, weeks are not; windows are made of days."""
-    if base.window is not None:
+    if rollup.window is not None:
         return "day"
-    month = next((unit for freq, unit in (("M", "month"), ("Q", "quarter"), ("A", "year")) if freq in base.freqs), None)
-    units = ["month" if base.to_date else month, "week" if "W" in base.freqs else None]
+    month = next(
+        (unit for freq, unit in (("M", "month"), ("Q", "quarter"), ("A", "year")) if freq in rollup.freqs), None
+    )
+    units = ["month" if rollup.to_date else month, "week" if "W" in rollup.freqs else None]
     starts = [f"CAST(DATE_TRUNC('{unit}', day) AS DATE)" for unit in units if unit]
     return starts[0] if len(starts) == 1 else f"GREATEST({', '.join(starts)})"

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from metrics.compiler.cuts import KEYS
-from metrics.compiler.plan import Base, KpiPlan, Leaf
+from metrics.compiler.plan import KpiPlan, Measure, Rollup
 from metrics.compiler.rollups import joined
 from metrics.core.periods import PART_OF_WEEK
 from metrics.core.quoting import comment
 
 
-def kpi_sql(plan: KpiPlan, bases: Sequence[Base], definition_hash: str) -> str:
+def kpi_sql(plan: KpiPlan, rollups: Sequence[Rollup], definition_hash: str) -> str:
     """The dbt model of a KPI: one row per period of each frequency and member of each segment, and the total.
 
     Columns are those of `kpi.candidates` but for the candidate hash, which covers rows of several members.
     """
-    ctes = _leaf_ctes(plan, bases)
+    ctes = _leaf_ctes(plan, rollups)
     columns = {
         "obs_value": _sql(plan.value, "DOUBLE"),
         "numerator": _sql(plan.numerator, "DOUBLE"),
@@ -28,16 +28,16 @@ def kpi_sql(plan: KpiPlan, bases: Sequence[Base], definition_hash: str) -> str:
         "n_persons_numerator": _count(plan.n_persons_numerator),
         "n_persons_denominator": _count(plan.n_persons_denominator),
     }
-    leaves = joined(ctes)
+    measures = joined(ctes)
     if plan.offsets:
         if len(ctes) > 1:
-            ctes["leaves"] = f"  SELECT *\n  FROM {leaves}"
-            leaves = "leaves"
-        ctes["with_earlier"] = _with_earlier(plan.offsets, leaves)
-        leaves = "with_earlier"
+            ctes["measures"] = f"  SELECT *\n  FROM {measures}"
+            measures = "measures"
+        ctes["with_earlier"] = _with_earlier(plan.offsets, measures)
+        measures = "with_earlier"
     computed = ",\n    ".join([*KEYS, *(f"{expression} AS {name}" for name, expression in columns.items())])
-    there = " OR ".join(f"NOT {leaf} IS NULL" for leaf in plan.leaves)
-    ctes["computed"] = f"  SELECT\n    {computed}\n  FROM {leaves}\n  WHERE {there}"
+    there = " OR ".join(f"NOT {measure} IS NULL" for measure in plan.measures)
+    ctes["computed"] = f"  SELECT\n    {computed}\n  FROM {measures}\n  WHERE {there}"
     to_date, joins = "CAST(NULL AS DOUBLE) AS year_to_date,\n  CAST(NULL AS DOUBLE) AS rolling_12_months", ""
     if plan.to_date:
         to_date = "year_to_date.obs_value AS year_to_date,\n  rolling_12_months.obs_value AS rolling_12_months"
@@ -70,45 +70,45 @@ WHERE period.span = 'period'
 """
 
 
-def _leaf_ctes(plan: KpiPlan, bases: Sequence[Base]) -> dict[str, str]:
-    """One select per group of leaves that stand in the same bases: by its name, its SQL."""
+def _leaf_ctes(plan: KpiPlan, rollups: Sequence[Rollup]) -> dict[str, str]:
+    """One select per group of measures that stand in the same rollups: by its name, its SQL."""
     adoption = plan.kpi.adoption
     groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
-    for leaf in plan.leaves:
+    for measure in plan.measures:
         parts = []
-        for base in bases:
-            for query in base.leaves:
-                if query.metric == leaf:
+        for rollup in rollups:
+            for query in rollup.measures:
+                if query.metric == measure:
                     cut = ["_T"] * query.total + [name for name, _ in query.segments if name in adoption.segments]
-                    parts.append((base.name, ", ".join(f"'{segment}'" for segment in cut)))
-        groups[tuple(part for part in parts if part[1])].append(leaf)
+                    parts.append((rollup.name, ", ".join(f"'{segment}'" for segment in cut)))
+        groups[tuple(part for part in parts if part[1])].append(measure)
     freqs = ", ".join(f"'{freq}'" for freq in plan.freqs)
     span = f"(freq IN ({freqs}) OR span <> 'period')" if plan.to_date else f"freq IN ({freqs}) AND span = 'period'"
     ctes: dict[str, str] = {}
-    for names, leaves in groups.items():
+    for names, measures in groups.items():
         selects = [
-            f"  SELECT {', '.join((*KEYS, *leaves))}\n  FROM {{{{ ref('base_{base}') }}}}\n"
+            f"  SELECT {', '.join((*KEYS, *measures))}\n  FROM {{{{ ref('rollup_{rollup}') }}}}\n"
             f"  WHERE {span} AND segment IN ({segments})"
-            for base, segments in names
+            for rollup, segments in names
         ]
-        name = names[0][0] if names[0][0] not in ctes else f"{names[0][0]}_{leaves[0]}"
+        name = names[0][0] if names[0][0] not in ctes else f"{names[0][0]}_{measures[0]}"
         ctes[name] = "\n  UNION ALL\n".join(selects)
     return ctes
 
 
-def _with_earlier(offsets: Sequence[Leaf], leaves: str) -> str:
-    """The leaves beside those of earlier periods.
+def _with_earlier(offsets: Sequence[Measure], measures: str) -> str:
+    """The measures beside those of earlier periods.
 
     Left, not full: a period that has not come yet has no observation, though its year-ago one exists.
     """
-    columns = ", ".join(f"{leaf.column}.{leaf.metric} AS {leaf.column}" for leaf in offsets)
+    columns = ", ".join(f"{measure.column}.{measure.metric} AS {measure.column}" for measure in offsets)
     joins = []
-    for leaf in offsets:
-        count, unit = leaf.offset.split()
-        conditions = [f"{leaf.column}.{key} = now.{key}" for key in KEYS if key != "period_start"]
-        conditions.append(f"{leaf.column}.period_start + INTERVAL {count} {unit.upper()} = now.period_start")
-        joins.append(f"\n  LEFT JOIN {leaves} AS {leaf.column}\n    ON " + "\n    AND ".join(conditions))
-    return f"  SELECT now.*, {columns}\n  FROM {leaves} AS now{''.join(joins)}"
+    for measure in offsets:
+        count, unit = measure.offset.split()
+        conditions = [f"{measure.column}.{key} = now.{key}" for key in KEYS if key != "period_start"]
+        conditions.append(f"{measure.column}.period_start + INTERVAL {count} {unit.upper()} = now.period_start")
+        joins.append(f"\n  LEFT JOIN {measures} AS {measure.column}\n    ON " + "\n    AND ".join(conditions))
+    return f"  SELECT now.*, {columns}\n  FROM {measures} AS now{''.join(joins)}"
 
 
 def _to_date(span: str) -> str:
@@ -129,7 +129,7 @@ def _sql(expression: exp.Expr | None, kind: str) -> str:
 
 
 def _count(expression: exp.Expr | None) -> str:
-    """A count over leaves that were joined: a leaf without a row has counted nothing."""
+    """A count over measures that were joined: a measure without a row has counted nothing."""
     return _sql(
         exp.func("COALESCE", expression.copy(), exp.Literal.number(0)) if expression is not None else None, "BIGINT"
     )

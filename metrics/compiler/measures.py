@@ -1,7 +1,7 @@
 """A metric in the form that a shared scan needs: MetricFlow's own query for a simple one, taken apart.
 
 MetricFlow writes the query by day and segment; what is left of it here is where its rows come from, and for every row
-the day, the segment members and the value that is aggregated. How values combine over days is the leaf's class.
+the day, the segment members and the value that is aggregated. How values combine over days is the measure's class.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from sqlglot.optimizer.scope import traverse_scope
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
 
-# How a leaf's values over a period come from its rows:
+# How a measure's values over a period come from its rows:
 #   rolls up   from the values of its days: a sum, the least or the greatest
 #   stock      from one of its days: the last (or first) that has any rows
 #   distinct, quantile, average   from all rows of the period again; what days give can't be put together
-LeafClass = Literal["rolls up", "stock", "distinct", "quantile", "average"]
+MeasureClass = Literal["rolls up", "stock", "distinct", "quantile", "average"]
 _ROLL_UPS = {exp.Sum: "SUM", exp.Min: "MIN", exp.Max: "MAX"}
 
 
 @dataclass(frozen=True)
-class LeafQuery:
+class MeasureQuery:
     """One simple metric over the rows of a source.
 
     `source` is everything after FROM, with each table as `__ref__<model>__`. `argument` is an expression over its
@@ -40,7 +40,7 @@ class LeafQuery:
     """
 
     metric: str
-    leaf_class: LeafClass
+    measure_class: MeasureClass
     source: str
     day: str
     segments: tuple[tuple[str, str], ...]
@@ -88,18 +88,18 @@ class Cohort:
     """
 
     name: str
-    events: LeafQuery
-    conversions: LeafQuery
+    events: MeasureQuery
+    conversions: MeasureQuery
     keys: tuple[tuple[str, str], ...]
     window: str | None
 
     @property
     def model(self) -> str:
         """The model that gives each conversion to an event."""
-        return f"base_{self.name}_attributed"
+        return f"rollup_{self.name}_attributed"
 
 
-def leaf_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, total: bool = True) -> LeafQuery:
+def measure_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, total: bool = True) -> MeasureQuery:
     """A simple metric by day and those segments.
 
     Raises NyckeltalError when MetricFlow can't cut the metric by a segment, or writes a query of another shape.
@@ -114,14 +114,14 @@ def leaf_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, to
         raise NyckeltalError(f"MetricFlow's query for metric '{metric}' has another shape than an aggregate by day")
     where = tree.args.get("where")
     counts = where.this if where else None
-    leaf_class, roll_up, text, value = _taken_apart(aggregate, columns["metric_time__day"], layer.dialect)
+    measure_class, roll_up, text, value = _taken_apart(aggregate, columns["metric_time__day"], layer.dialect)
 
     def sql(expression: exp.Expr) -> str:
         return expression.sql(dialect=layer.dialect)
 
-    return LeafQuery(
+    return MeasureQuery(
         metric=metric,
-        leaf_class="stock" if stock is not None else leaf_class,
+        measure_class="stock" if stock is not None else measure_class,
         source=" ".join(sql(part) for part in (tree.args["from_"].this, *(tree.args.get("joins") or ()))),
         day=sql(_day(columns.pop("metric_time__day"))),
         segments=tuple((segment, sql(columns[segment])) for segment in segments),
@@ -162,7 +162,7 @@ def _merged(sql: str, dialect: str, *, is_stock: bool) -> exp.Select:
     return tree
 
 
-def _taken_apart(aggregate: exp.Expr, day: exp.Expr, dialect: str) -> tuple[LeafClass, str | None, str, exp.Expr]:
+def _taken_apart(aggregate: exp.Expr, day: exp.Expr, dialect: str) -> tuple[MeasureClass, str | None, str, exp.Expr]:
     """The class of an aggregate, what combines its days, its text with `{}` for the value, and the value."""
     for kind, name in _ROLL_UPS.items():
         if isinstance(aggregate, kind):

@@ -1,7 +1,7 @@
 """The SQL of what doesn't roll up: distinct counts, quantiles and averages of each period, from the period's rows.
 
-Pure text, for bases.py, which says which rows and periods they are. Its CTEs read `fact` (day, a column per segment, a
-column per leaf), `days` (day, with every period that it counts in) and the base's daily model. How DuckDB takes
+Pure text for rollups.py, which says which rows and periods they are. The CTEs read `fact` (day, a column per segment, a
+column per measure), `days` (day, with every period that it counts in) and the rollup's daily model. How DuckDB takes
 quantiles stands in quantiles.py.
 """
 
@@ -10,60 +10,60 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metrics.compiler.cuts import EACH_CUT, EACH_SPAN, NEXT_CUT, NEXT_SPAN, listed, member_column, pieces
-from metrics.compiler.measures import LeafQuery
-from metrics.compiler.plan import Base
+from metrics.compiler.measures import MeasureQuery
+from metrics.compiler.plan import Rollup
 from metrics.compiler.quantiles import quantiles
 
 _BITS = 62  # of a word: those of a BIGINT, without its sign
 
 
-def recounts(base: Base, days: str, *, narrowed: bool) -> tuple[dict[str, str], list[str]]:
-    """CTEs by how each begins, and the names of those that hold the base's recounted leaves by period and member.
+def non_additive(rollup: Rollup, days: str, *, narrowed: bool) -> tuple[dict[str, str], list[str]]:
+    """CTEs by how each begins, and the names of those that hold the rollup's recounted measures by period and member.
 
     `days` names the periods' days. `narrowed` says whether quantiles are taken as quantiles.py does, which is written
     for DuckDB, or by the engine's own aggregate.
     """
-    distinct = [leaf for leaf in base.recounted if leaf.leaf_class == "distinct"]
-    quantile = [leaf for leaf in base.recounted if leaf.leaf_class == "quantile" and narrowed]
-    others = [leaf for leaf in base.recounted if leaf not in (*distinct, *quantile)]
+    distinct = [measure for measure in rollup.recounted if measure.measure_class == "distinct"]
+    quantile = [measure for measure in rollup.recounted if measure.measure_class == "quantile" and narrowed]
+    others = [measure for measure in rollup.recounted if measure not in (*distinct, *quantile)]
     ctes: dict[str, str] = {}
     results = []
     if distinct or quantile:
-        ctes |= {f"{name} AS": sql for name, sql in pieces(base, days).items()}
+        ctes |= {f"{name} AS": sql for name, sql in pieces(rollup, days).items()}
     if distinct:
-        ctes |= {f"{name} AS": sql for name, sql in _coded(base).items()}
-    keys: dict[str, list[LeafQuery]] = {}
-    for leaf in distinct:
-        keys.setdefault(leaf.argument, []).append(leaf)
-    for key, leaves in keys.items():
-        name = leaves[0].metric
-        ctes[f"keys_of_{name} AS MATERIALIZED"] = _keys(key, leaves)
-        ctes[f"by_{name} AS"] = _counted(leaves)
+        ctes |= {f"{name} AS": sql for name, sql in _coded(rollup).items()}
+    keys: dict[str, list[MeasureQuery]] = {}
+    for measure in distinct:
+        keys.setdefault(measure.argument, []).append(measure)
+    for key, measures in keys.items():
+        name = measures[0].metric
+        ctes[f"keys_of_{name} AS MATERIALIZED"] = _keys(key, measures)
+        ctes[f"by_{name} AS"] = _counted(measures)
         results.append(f"by_{name}")
-    values: dict[str, list[LeafQuery]] = {}
-    for leaf in quantile:
-        values.setdefault(leaf.value, []).append(leaf)
-    for leaves in values.values():
-        ctes |= quantiles(base, leaves)
-        results.append(f"by_{leaves[0].metric}")
+    values: dict[str, list[MeasureQuery]] = {}
+    for measure in quantile:
+        values.setdefault(measure.value, []).append(measure)
+    for measures in values.values():
+        ctes |= quantiles(rollup, measures)
+        results.append(f"by_{measures[0].metric}")
     if others:
         ctes["computed AS"] = _computed(others, days)
         results.append("computed")
     return ctes, results
 
 
-def aggregated(leaf: LeafQuery) -> str:
-    """The leaf's aggregate over its column of `fact`."""
-    return leaf.aggregate.replace("{}", leaf.metric)
+def aggregated(measure: MeasureQuery) -> str:
+    """The measure's aggregate over its column of `fact`."""
+    return measure.aggregate.replace("{}", measure.metric)
 
 
-def _coded(base: Base) -> dict[str, str]:
+def _coded(rollup: Rollup) -> dict[str, str]:
     """The rows with all their members as bits of one number, so that one pass finds the keys of all segments.
 
     There are as many words of bits as the members need. A row stands once for the first word, which is the only one
     but for facts with very many members, and once more for each of its members in a later word.
     """
-    segments = [segment for segment, _ in base.segments]
+    segments = [segment for segment, _ in rollup.segments]
     bits = "".join(f" | COALESCE({segment}_bits.bit, 0)" for segment in segments)
     first = "".join(
         f"\n  LEFT JOIN members AS {segment}_bits\n    ON {_is_member(segment, f'{segment}_bits')}"
@@ -88,7 +88,7 @@ def _coded(base: Base) -> dict[str, str]:
       segment,
       member,
       ROW_NUMBER() OVER (ORDER BY CASE WHEN segment = '_T' THEN 0 ELSE 1 END, segment, member) - 1 AS number
-    FROM {{{{ ref('base_{base.days}_daily') }}}}
+    FROM {{{{ ref('rollup_{rollup.days}_daily') }}}}
     WHERE n_rows > 0
     GROUP BY segment, member
   ) AS numbered""",
@@ -108,21 +108,25 @@ def _is_member(segment: str, members: str) -> str:
     )
 
 
-def _keys(key: str, leaves: Sequence[LeafQuery]) -> str:
-    masks = [f"BIT_OR(bits) FILTER (WHERE {leaf.metric}_counts) AS {leaf.metric}" for leaf in leaves if leaf.counts]
+def _keys(key: str, measures: Sequence[MeasureQuery]) -> str:
+    masks = [
+        f"BIT_OR(bits) FILTER (WHERE {measure.metric}_counts) AS {measure.metric}"
+        for measure in measures
+        if measure.counts
+    ]
     return f"""  -- Each {key} once per piece, with the members that it is seen in.
-  SELECT piece, word, {leaves[0].metric} AS key, BIT_OR(bits) AS bits{listed(masks, "    ")}
+  SELECT piece, word, {measures[0].metric} AS key, BIT_OR(bits) AS bits{listed(masks, "    ")}
   FROM coded
-  GROUP BY piece, word, {leaves[0].metric}"""
+  GROUP BY piece, word, {measures[0].metric}"""
 
 
-def _counted(leaves: Sequence[LeafQuery]) -> str:
+def _counted(measures: Sequence[MeasureQuery]) -> str:
     """A period's keys are those of its pieces. They are counted by sets of members, of which there are few."""
-    filtered = [leaf.metric for leaf in leaves if leaf.counts]
+    filtered = [measure.metric for measure in measures if measure.counts]
     counts = [
-        f"CAST(SUM(n_keys){f' FILTER (WHERE {leaf.metric} & bit <> 0)' if leaf.counts else ''} AS BIGINT)"
-        f" AS {leaf.metric}"
-        for leaf in leaves
+        f"CAST(SUM(n_keys){f' FILTER (WHERE {measure.metric} & bit <> 0)' if measure.counts else ''} AS BIGINT)"
+        f" AS {measure.metric}"
+        for measure in measures
     ]
     own = listed([f"{name} & segment_bits AS {name}" for name in filtered], "      ")
     united = listed([f"BIT_OR({name}) AS {name}" for name in filtered], "        ")
@@ -143,7 +147,7 @@ def _counted(leaves: Sequence[LeafQuery]) -> str:
       bits & segment_bits AS bits{own}
     FROM (
       SELECT period_start, word, key, BIT_OR(bits) AS bits{united}
-      FROM keys_of_{leaves[0].metric}
+      FROM keys_of_{measures[0].metric}
       INNER JOIN period_pieces USING (piece)
       WHERE freq = '{{{{ freq }}}}' AND span = '{{{{ span }}}}'
       GROUP BY period_start, word, key
@@ -157,7 +161,7 @@ def _counted(leaves: Sequence[LeafQuery]) -> str:
 {NEXT_SPAN}"""
 
 
-def _computed(leaves: Sequence[LeafQuery], days: str) -> str:
+def _computed(measures: Sequence[MeasureQuery], days: str) -> str:
     return f"""{EACH_CUT}
   SELECT
     '{{{{ freq }}}}' AS freq,
@@ -165,7 +169,7 @@ def _computed(leaves: Sequence[LeafQuery], days: str) -> str:
     period_start,
     '{{{{ segment }}}}' AS segment,
     COALESCE(CAST({{{{ member }}}} AS STRING), '_U') AS member{
-        listed([f"{aggregated(leaf)} AS {leaf.metric}" for leaf in leaves], "    ")
+        listed([f"{aggregated(measure)} AS {measure.metric}" for measure in measures], "    ")
     }
   FROM fact
   INNER JOIN {days} USING (day)

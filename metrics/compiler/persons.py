@@ -6,16 +6,16 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from metrics.compiler.measures import leaf_query
+from metrics.compiler.measures import measure_query
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
-from metrics.definitions.catalog import Contributions, Told
+from metrics.definitions.catalog import Contributions, PersonCount
 from metrics.definitions.kpi import Definition
 
 Role = Literal["numerator", "denominator", "n_obs"]
 
 
-def tells(definition: Definition, layer: SemanticLayer) -> tuple[Told, ...]:
+def person_counts(definition: Definition, layer: SemanticLayer) -> tuple[PersonCount, ...]:
     """The groups whose number a cell tells, by its numerator and its denominator, and by n_obs where that counts some.
 
     None for a KPI without `persons`.
@@ -32,16 +32,16 @@ def tells(definition: Definition, layer: SemanticLayer) -> tuple[Told, ...]:
     return tuple(_told(role, metric, layer) for role, metric in roles.items() if metric)
 
 
-def _told(role: Role, metric: str, layer: SemanticLayer) -> Told:
+def _told(role: Role, metric: str, layer: SemanticLayer) -> PersonCount:
     """The group is what the metric counts, whatever the time: the semantic model, the key and the filter."""
     parameters = layer.metrics[metric].type_params
     counted = parameters.metric_aggregation_params
     if counted is None:
-        return Told(role=role, group=metric, stock=False)
+        return PersonCount(role=role, group=metric, stock=False)
     filters = layer.metrics[metric].filter
     where = " and ".join(one.where_sql_template for one in filters.where_filters) if filters else ""
     group = f"{counted.semantic_model}.{parameters.expr}" + (f" where {where}" if where else "")
-    return Told(role=role, group=group, stock=counted.non_additive_dimension is not None)
+    return PersonCount(role=role, group=group, stock=counted.non_additive_dimension is not None)
 
 
 def contributions(definition: Definition, segments: Sequence[str], layer: SemanticLayer) -> Contributions | None:
@@ -64,8 +64,8 @@ def _amounts(counted: str, share: str, segments: Sequence[str], layer: SemanticL
     largest = layer.metrics[share].type_params
     if largest.denominator is None:
         raise NyckeltalError(f"metric '{share}' is no ratio: it has to be the largest amount over the sum of all")
-    people, amounts = (leaf_query(metric, segments, layer) for metric in (counted, largest.denominator.name))
-    if people.leaf_class != "stock" or amounts.leaf_class != "stock":
+    people, amounts = (measure_query(metric, segments, layer) for metric in (counted, largest.denominator.name))
+    if people.measure_class != "stock" or amounts.measure_class != "stock":
         raise NyckeltalError(
             f"metrics '{counted}' and '{amounts.metric}' are taken over a period: persons' amounts can be protected"
             " only where both are of its last day (non_additive_dimension)"

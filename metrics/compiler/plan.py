@@ -1,4 +1,4 @@
-"""From KPIs to a plan: the leaves of each and the arithmetic over them, and the bases in which leaves share scans.
+"""From KPIs to a plan: the measures of each, the arithmetic over them, and the rollups in which measures share scans.
 
 Pure: a semantic layer and KPIs go in, a plan comes out. No SQL text but the arithmetic's.
 """
@@ -13,20 +13,20 @@ from typing import Any, Literal
 
 from sqlglot import exp, parse_one
 
-from metrics.compiler.cohorts import cohort_query, conversions_leaf, metric_of
-from metrics.compiler.measures import Cohort, LeafQuery, Window, leaf_query
-from metrics.compiler.persons import contributions, tells
+from metrics.compiler.cohorts import cohort_query, conversions_measure, metric_of
+from metrics.compiler.measures import Cohort, MeasureQuery, Window, measure_query
+from metrics.compiler.persons import contributions, person_counts
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.compiler.windows import window_of, window_query
 from metrics.core.periods import FREQS, PART_OF_WEEK, later, period_of
-from metrics.definitions.catalog import Contributions, Told
+from metrics.definitions.catalog import Contributions, PersonCount
 from metrics.definitions.kpi import Kpi, Persons
 
 _DAYS = {"day": 1.0, "week": 7.0, "month": 30.5, "quarter": 91.5, "year": 366.0}
 
 
 @dataclass(frozen=True, order=True)
-class Leaf:
+class Measure:
     """What is computed over rows: a simple or cumulative metric, or the conversions of a conversion metric.
 
     Perhaps of an earlier period (`offset`, such as "1 year").
@@ -42,13 +42,14 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Base:
-    """The leaves that one source of rows answers, over one time dimension: what one scan by day brings.
+class Rollup:
+    """The measures that one source of rows answers, over one time dimension: what one scan by day brings.
 
     Where a segment or a filter needs a joined table, that join is a source of its own, so that what it does to rows
-    stays with the leaves and segments that need it. `to_date` says whether a KPI wants its months to date and rolling.
-    Cumulative metrics of one `window` are a base of their own over the days of another, which `days` names; `spine` is
-    the model with all days of the calendar, which they need. A conversion metric's base is over its `cohort`.
+    stays with the measures and segments that need it. `to_date` says whether a KPI wants its months to date and
+    rolling. Cumulative metrics of one `window` have a rollup of their own, over the days of the rollup that `days`
+    names; they need `spine`, the model with all days of the calendar. A conversion metric's rollup is over its
+    `cohort`.
     """
 
     name: str
@@ -56,7 +57,7 @@ class Base:
     day: str
     segments: tuple[tuple[str, str], ...]
     freqs: tuple[str, ...]
-    leaves: tuple[LeafQuery, ...]
+    measures: tuple[MeasureQuery, ...]
     to_date: bool
     kpi_ids: tuple[str, ...]
     days: str
@@ -76,34 +77,34 @@ class Base:
         return ("D",) if self.window is not None and self.window.taken == "average" else self.freqs
 
     @property
-    def rolled_up(self) -> tuple[LeafQuery, ...]:
-        """The leaves whose periods come from the values of their days."""
-        return tuple(leaf for leaf in self.leaves if leaf.leaf_class in ("rolls up", "stock"))
+    def rolled_up(self) -> tuple[MeasureQuery, ...]:
+        """The measures whose periods come from the values of their days."""
+        return tuple(measure for measure in self.measures if measure.measure_class in ("rolls up", "stock"))
 
     @property
-    def recounted(self) -> tuple[LeafQuery, ...]:
-        """The leaves whose periods are computed from their rows again."""
-        return tuple(leaf for leaf in self.leaves if leaf.leaf_class not in ("rolls up", "stock"))
+    def recounted(self) -> tuple[MeasureQuery, ...]:
+        """The measures whose periods are computed from their rows again."""
+        return tuple(measure for measure in self.measures if measure.measure_class not in ("rolls up", "stock"))
 
 
 @dataclass(frozen=True)
 class KpiPlan:
-    """How one KPI is computed. The expressions are over leaf columns.
+    """How one KPI is computed. The expressions are over measure columns.
 
     A ratio is a ratio metric, a derived one whose expression is one division, or a conversion rate. `windows` are
-    those of its cumulative metrics, by leaf.
+    those of its cumulative metrics, by measure.
     """
 
     kpi: Kpi
     is_ratio: bool
     numerator_metric: str | None
     denominator_metric: str | None
-    leaves: tuple[str, ...]
-    uses: tuple[Leaf, ...]
+    measures: tuple[str, ...]
+    uses: tuple[Measure, ...]
     windows: dict[str, Window]
     to_date: bool
     freqs: tuple[str, ...]
-    tells: tuple[Told, ...]
+    person_counts: tuple[PersonCount, ...]
     contributions: Contributions | None
     value: exp.Expr
     numerator: exp.Expr
@@ -113,9 +114,9 @@ class KpiPlan:
     n_persons_denominator: exp.Expr | None
 
     @property
-    def offsets(self) -> tuple[Leaf, ...]:
-        """The leaves of an earlier period."""
-        return tuple(leaf for leaf in self.uses if leaf.offset)
+    def offsets(self) -> tuple[Measure, ...]:
+        """The measures of an earlier period."""
+        return tuple(measure for measure in self.uses if measure.offset)
 
     @property
     def lookback(self) -> str | None:
@@ -126,7 +127,7 @@ class KpiPlan:
     @property
     def compared_with(self) -> tuple[str, ...]:
         """How long before its own period those begin that it is compared with."""
-        return tuple(sorted({leaf.offset for leaf in self.offsets}))
+        return tuple(sorted({measure.offset for measure in self.offsets}))
 
     @property
     def longest_window(self) -> str | None:
@@ -141,13 +142,13 @@ class KpiPlan:
         """
         stated = self.kpi.definition.lookback
         days = [later(history_from, stated) if stated else history_from]
-        for leaf in self.uses:
-            day, window = history_from, self.windows.get(leaf.metric)
+        for measure in self.uses:
+            day, window = history_from, self.windows.get(measure.metric)
             if window and window.length:
                 day = later(day, window.length)
             elif window and window.since:
                 day = _next_start(window.since, day)
-            days.append(later(day, leaf.offset) if leaf.offset else day)
+            days.append(later(day, measure.offset) if measure.offset else day)
         return max(days)
 
 
@@ -171,14 +172,14 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         denominator = arithmetic.derived(metric, tree.expression)
     elif metric.type.value == "conversion" and isinstance(value, exp.Div):
         denominator_metric = metric.type_params.conversion_type_params.base_metric.name
-        numerator = exp.column(conversions_leaf(definition.metric, layer))
+        numerator = exp.column(conversions_measure(definition.metric, layer))
         denominator = arithmetic.value(denominator_metric)
     n_obs = arithmetic.value(definition.n_obs)
     persons = definition.persons
     persons_numerator = arithmetic.persons(persons, "numerator") if persons else None
     persons_denominator = arithmetic.persons(persons, "denominator") if persons and persons.denominator else None
-    leaves = tuple(sorted({leaf.metric for leaf in arithmetic.leaves}))
-    adds_up = all(_adds_to_date(leaf, layer) for leaf in leaves)
+    measures = tuple(sorted({measure.metric for measure in arithmetic.measures}))
+    adds_up = all(_adds_to_date(measure, layer) for measure in measures)
     freqs: tuple[str, ...] = kpi.adoption.freqs
     if persons and adds_up and "W" in freqs and len(freqs) > 1:
         freqs += (PART_OF_WEEK,)
@@ -187,12 +188,12 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         is_ratio=denominator is not None,
         numerator_metric=numerator_metric,
         denominator_metric=denominator_metric,
-        leaves=leaves,
-        uses=tuple(sorted(arithmetic.leaves)),
-        windows={leaf: window for leaf in leaves if (window := window_of(metric_of(leaf), layer))},
+        measures=measures,
+        uses=tuple(sorted(arithmetic.measures)),
+        windows={measure: window for measure in measures if (window := window_of(metric_of(measure), layer))},
         to_date=kpi.adoption.to_date and adds_up,
         freqs=freqs,
-        tells=tells(definition, layer),
+        person_counts=person_counts(definition, layer),
         contributions=contributions(definition, kpi.adoption.segments, layer),
         value=value,
         numerator=numerator,
@@ -203,34 +204,34 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
     )
 
 
-def bases(plans: Sequence[KpiPlan], layer: SemanticLayer) -> tuple[Base, ...]:
-    """The bases beneath some KPIs, sorted by name: every leaf once, in as few scans as there are sources.
+def rollups(plans: Sequence[KpiPlan], layer: SemanticLayer) -> tuple[Rollup, ...]:
+    """The rollups beneath some KPIs, sorted by name: every measure once, in as few scans as there are sources.
 
-    Raises NyckeltalError when a leaf can't be cut by a segment that one of its KPIs is cut by.
+    Raises NyckeltalError when a measure can't be cut by a segment that one of its KPIs is cut by.
     """
     wanted: dict[str, list[KpiPlan]] = {}
     for one in plans:
-        for leaf in dict.fromkeys([*one.leaves, *(_days_of(leaf, layer) for leaf in one.leaves)]):
-            wanted.setdefault(leaf, []).append(one)
-    sources: dict[tuple[str, str, Window | None], list[tuple[LeafQuery, list[KpiPlan]]]] = {}
-    for leaf, using in sorted(wanted.items()):
+        for measure in dict.fromkeys([*one.measures, *(_days_of(measure, layer) for measure in one.measures)]):
+            wanted.setdefault(measure, []).append(one)
+    sources: dict[tuple[str, str, Window | None], list[tuple[MeasureQuery, list[KpiPlan]]]] = {}
+    for measure, using in sorted(wanted.items()):
         segments = sorted({segment for user in using for segment in user.kpi.adoption.segments})
-        for query in _queries(leaf, segments, layer):
+        for query in _queries(measure, segments, layer):
             sources.setdefault((query.source, query.day, query.window), []).append((query, using))
-    found: dict[str, Base] = {}
+    found: dict[str, Rollup] = {}
     days: dict[tuple[str, str], str] = {}
     for (source, day, window), queries in sorted(sources.items(), key=lambda item: item[0][2] is not None):
         users = {user.kpi.id: user for _, using in queries for user in using}
-        name = _base_name(queries[0][0], layer) if window is None else f"{days[source, day]}_{window.name}"
+        name = _rollup_name(queries[0][0], layer) if window is None else f"{days[source, day]}_{window.name}"
         if name in found:
             name += f"_{queries[0][0].metric}"
-        found[name] = Base(
+        found[name] = Rollup(
             name=name,
             source=source,
             day=day,
             segments=tuple(sorted({segment for query, _ in queries for segment in query.segments})),
             freqs=tuple(freq for freq in (*FREQS, PART_OF_WEEK) if any(freq in user.freqs for user in users.values())),
-            leaves=tuple(query for query, _ in queries),
+            measures=tuple(query for query, _ in queries),
             to_date=window is None and any(user.to_date for user in users.values()),
             kpi_ids=tuple(sorted(users)),
             days=days.setdefault((source, day), name),
@@ -241,7 +242,7 @@ def bases(plans: Sequence[KpiPlan], layer: SemanticLayer) -> tuple[Base, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def _base_name(query: LeafQuery, layer: SemanticLayer) -> str:
+def _rollup_name(query: MeasureQuery, layer: SemanticLayer) -> str:
     """The fact, with its time dimension where that isn't the fact's usual one, and the segment that a join is for."""
     if query.cohort:
         return query.cohort.name
@@ -252,11 +253,11 @@ def _base_name(query: LeafQuery, layer: SemanticLayer) -> str:
     return name if query.total else f"{name}_of_{query.segments[0][0]}"
 
 
-def _queries(leaf: str, segments: Sequence[str], layer: SemanticLayer) -> list[LeafQuery]:
+def _queries(measure: str, segments: Sequence[str], layer: SemanticLayer) -> list[MeasureQuery]:
     """One query for all segments; where some need joined tables, one for the others and one for each of those."""
-    metric = metric_of(leaf)
+    metric = metric_of(measure)
     query_of = {"cumulative": window_query, "conversion": cohort_query}.get(
-        layer.metrics[metric].type.value, leaf_query
+        layer.metrics[metric].type.value, measure_query
     )
     whole = query_of(metric, segments, layer)
     alone = query_of(metric, (), layer)
@@ -315,31 +316,31 @@ def unsupported(metric_name: str, layer: SemanticLayer) -> str | None:
 
 
 class _Arithmetic:
-    """Builds expressions over leaf columns and remembers the leaves that they use."""
+    """Builds expressions over measure columns and remembers the measures that they use."""
 
     def __init__(self, layer: SemanticLayer) -> None:
         self.layer = layer
-        self.leaves: set[Leaf] = set()
+        self.measures: set[Measure] = set()
 
     def value(self, metric_name: str, offset: str = "") -> exp.Expr:
         metric = self.layer.metrics[metric_name]
         if metric.type.value in ("simple", "cumulative"):
-            return self.leaf(metric_name, offset)
+            return self.measure(metric_name, offset)
         if metric.type.value == "conversion":
-            conversions = self.leaf(conversions_leaf(metric_name, self.layer), offset)
-            base = metric.type_params.conversion_type_params.base_metric
-            is_rate = conversions.name != Leaf(metric_name, offset).column
-            return _ratio(conversions, self.input(base, offset)) if is_rate else conversions
+            conversions = self.measure(conversions_measure(metric_name, self.layer), offset)
+            rollup = metric.type_params.conversion_type_params.base_metric
+            is_rate = conversions.name != Measure(metric_name, offset).column
+            return _ratio(conversions, self.input(rollup, offset)) if is_rate else conversions
         if metric.type.value == "ratio":
             numerator = self.input(metric.type_params.numerator, offset)
             denominator = self.input(metric.type_params.denominator, offset)
             return _ratio(numerator, denominator)
         return self.derived(metric, _expr(metric), offset)
 
-    def leaf(self, name: str, offset: str) -> exp.Column:
-        leaf = Leaf(name, offset)
-        self.leaves.add(leaf)
-        return exp.column(leaf.column)
+    def measure(self, name: str, offset: str) -> exp.Column:
+        measure = Measure(name, offset)
+        self.measures.add(measure)
+        return exp.column(measure.column)
 
     def persons(self, persons: Persons, role: Literal["numerator", "denominator"]) -> exp.Expr:
         """How many persons count in a group: all, or where n of them dominate its sum only those."""
@@ -391,10 +392,10 @@ def _inputs(metric: Any) -> list[Any]:
     return [one for one in found if one is not None]
 
 
-def _days_of(leaf: str, layer: SemanticLayer) -> str:
-    """The leaf whose days a leaf is computed from: a cumulative metric's input, else itself."""
-    cumulative = layer.metrics[metric_of(leaf)].type_params.cumulative_type_params
-    return str(cumulative.metric.name) if cumulative else leaf
+def _days_of(measure: str, layer: SemanticLayer) -> str:
+    """The measure whose days a measure is computed from: a cumulative metric's input, else itself."""
+    cumulative = layer.metrics[metric_of(measure)].type_params.cumulative_type_params
+    return str(cumulative.metric.name) if cumulative else measure
 
 
 def _is_flow(metric: str, layer: SemanticLayer) -> bool:
@@ -402,7 +403,7 @@ def _is_flow(metric: str, layer: SemanticLayer) -> bool:
     return aggregation is not None and aggregation.non_additive_dimension is None
 
 
-def _adds_to_date(leaf: str, layer: SemanticLayer) -> bool:
+def _adds_to_date(measure: str, layer: SemanticLayer) -> bool:
     """Whether a span of several periods has a value of its own: a stock and a value over a window have none."""
-    metric = layer.metrics[metric_of(leaf)]
+    metric = layer.metrics[metric_of(measure)]
     return metric.type.value == "conversion" or _is_flow(metric.name, layer)

@@ -1,6 +1,6 @@
 """The SQL of quantiles: which rows a period's quantile can be among is found by counting, and only those are sorted.
 
-Pure text for recounts.py, in DuckDB's SQL. A quantile by the engine's own aggregate holds all values of a group in
+Pure text for non_additive.py, in DuckDB's SQL. A quantile by the engine's own aggregate holds all values of a group in
 memory, for every frequency and segment again. Here all values are counted once, by piece, member and bin, a bin being
 a range of values. Counts add up to every period and member, and tell in which bins its quantile's ranks are. The values
 of these bins, a few in a hundred, are then read, and those of the ranks taken. The macros of quantiles.sql say how
@@ -13,30 +13,33 @@ import re
 from collections.abc import Sequence
 
 from metrics.compiler.cuts import KEYS, cut, grouping_sets, listed, member_column
-from metrics.compiler.measures import LeafQuery
-from metrics.compiler.plan import Base
+from metrics.compiler.measures import MeasureQuery
+from metrics.compiler.plan import Rollup
 
 _AGGREGATE = re.compile(r"(PERCENTILE_\w+)\((.+)\) WITHIN GROUP \(ORDER BY \{\}\)")
 
 
-def quantiles(base: Base, leaves: Sequence[LeafQuery]) -> dict[str, str]:
-    """CTEs by how each begins, for quantiles of one value; the last, `by_<first leaf>`, holds them by KEYS.
+def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str]:
+    """CTEs by how each begins, for quantiles of one value; the last, `by_<first measure>`, holds them by KEYS.
 
     They read `fact` and what `cuts.pieces` gives. A period in which no row has a value has a total without one.
     """
-    name, keys = leaves[0].metric, ", ".join(KEYS)
-    members = listed([member_column(segment) for segment, _ in base.segments], "    ")
+    name, keys = measures[0].metric, ", ".join(KEYS)
+    members = listed([member_column(segment) for segment, _ in rollup.segments], "    ")
     cuts = {"_T": "'_T'"} | {
-        segment: f"COALESCE(CAST({member_column(segment)} AS STRING), '_U')" for segment, _ in base.segments
+        segment: f"COALESCE(CAST({member_column(segment)} AS STRING), '_U')" for segment, _ in rollup.segments
     }
-    shares = [_taken_apart(leaf)[1] for leaf in leaves]
-    own_cut = cut(base).replace("\n", "\n    ")
-    ranks = [f"{leaf.metric}_rank" for leaf in leaves]
+    shares = [_taken_apart(measure)[1] for measure in measures]
+    own_cut = cut(rollup).replace("\n", "\n    ")
+    ranks = [f"{measure.metric}_rank" for measure in measures]
     held = " OR ".join(f"(below <= CEIL({rank}) AND below + n > FLOOR({rank}))" for rank in ranks)
     found = [column for rank in ranks for column in _neighbours(rank)]
     values = [
-        "{{ " + f"interpolated('{leaf.metric}_lower', '{leaf.metric}_upper', '{rank}')" + " }} AS " + leaf.metric
-        for leaf, rank in zip(leaves, ranks, strict=True)
+        "{{ "
+        + f"interpolated('{measure.metric}_lower', '{measure.metric}_upper', '{rank}')"
+        + " }} AS "
+        + measure.metric
+        for measure, rank in zip(measures, ranks, strict=True)
     ]
     return {
         f"values_of_{name} AS NOT MATERIALIZED": f"""  SELECT
@@ -64,7 +67,7 @@ def quantiles(base: Base, leaves: Sequence[LeafQuery]) -> dict[str, str]:
     MAX(value) AS greatest
   FROM values_of_{name}
   INNER JOIN bins_of_{name} USING (code)
-  GROUP BY GROUPING SETS ({grouping_sets(base, "piece, bin")})""",
+  GROUP BY GROUPING SETS ({grouping_sets(rollup, "piece, bin")})""",
         f"ranks_of_{name} AS": f"""  -- A bin's values have the ranks from `below` on, among all of a member, from 0.
   SELECT
     *,
@@ -78,7 +81,7 @@ def quantiles(base: Base, leaves: Sequence[LeafQuery]) -> dict[str, str]:
   ) AS counts""",
         f"bins_with_{name} AS MATERIALIZED": f"""  SELECT *
   FROM (
-    SELECT *{listed([f"{_rank(leaf)} AS {rank}" for leaf, rank in zip(leaves, ranks, strict=True)], "      ")}
+    SELECT *{listed([f"{_rank(measure)} AS {rank}" for measure, rank in zip(measures, ranks, strict=True)], "      ")}
     FROM ranks_of_{name}
   ) AS ranks
   WHERE {held}""",
@@ -126,18 +129,18 @@ def quantiles(base: Base, leaves: Sequence[LeafQuery]) -> dict[str, str]:
     }
 
 
-def _taken_apart(leaf: LeafQuery) -> tuple[str, str]:
-    match = _AGGREGATE.fullmatch(leaf.aggregate)
-    assert match is not None, leaf.aggregate  # leaves.py writes it
+def _taken_apart(measure: MeasureQuery) -> tuple[str, str]:
+    match = _AGGREGATE.fullmatch(measure.aggregate)
+    assert match is not None, measure.aggregate  # measures.py writes it
     return match.group(1), match.group(2)
 
 
-def _rank(leaf: LeafQuery) -> str:
+def _rank(measure: MeasureQuery) -> str:
     """Where among the `total` values of a member the quantile is: between two ranks where it is no whole number.
 
     In the terms of DuckDB's own functions, down to the arithmetic in which they round.
     """
-    function, share = _taken_apart(leaf)
+    function, share = _taken_apart(measure)
     if function == "PERCENTILE_CONT":
         return f"CAST({share} AS DOUBLE) * (total - 1)"
     return f"GREATEST(total - FLOOR(total - total * {share}), 1) - 1"
@@ -145,13 +148,13 @@ def _rank(leaf: LeafQuery) -> str:
 
 def _neighbours(rank: str) -> list[str]:
     """The rank, and the values at the whole ranks below and above it."""
-    leaf = rank.removesuffix("_rank")
+    measure = rank.removesuffix("_rank")
 
     def value_at(whole: str) -> str:
         return f"MAX(value) FILTER (WHERE below <= {whole} AND below + n > {whole})"
 
     return [
         f"MAX({rank}) AS {rank}",
-        f"{value_at(f'FLOOR({rank})')} AS {leaf}_lower",
-        f"{value_at(f'CEIL({rank})')} AS {leaf}_upper",
+        f"{value_at(f'FLOOR({rank})')} AS {measure}_lower",
+        f"{value_at(f'CEIL({rank})')} AS {measure}_upper",
     ]

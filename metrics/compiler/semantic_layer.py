@@ -59,7 +59,7 @@ class SemanticLayer:
         Raises NyckeltalError when the metric can't be cut that way.
         """
         asked = (metric, *segments)
-        if asked not in self._daily:  # a KPI alone and the bases that it shares ask the same
+        if asked not in self._daily:  # a KPI alone and the rollups that it shares ask the same
             self._daily[asked] = _explain(self._engine, [metric], ["metric_time__day", *segments], ())
         return self._daily[asked]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from metrics.compiler.measures import LeafQuery, Window, leaf_query
+from metrics.compiler.measures import MeasureQuery, Window, measure_query
 from metrics.compiler.semantic_layer import SemanticLayer
 
 
@@ -22,13 +22,13 @@ def window_of(metric: str, layer: SemanticLayer) -> Window | None:
     )
 
 
-def window_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, total: bool = True) -> LeafQuery:
+def window_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, total: bool = True) -> MeasureQuery:
     """A cumulative metric by those segments: its input's query, with the window.
 
-    Raises what `leaf_query` raises for the input.
+    Raises what `measure_query` raises for the input.
     """
     given = layer.metrics[metric].type_params.cumulative_type_params.metric.name
-    return replace(leaf_query(given, segments, layer, total=total), metric=metric, window=window_of(metric, layer))
+    return replace(measure_query(given, segments, layer, total=total), metric=metric, window=window_of(metric, layer))
 
 
 def window_days(window: Window, freqs: Sequence[str], spine: str) -> str:
@@ -40,12 +40,12 @@ def window_days(window: Window, freqs: Sequence[str], spine: str) -> str:
     return f"{{{{ window_days('days', ref('{spine}'), {list(freqs)}, {extent}) }}}}"
 
 
-def averages_sql(daily: str, by_day: str, leaves: Sequence[LeafQuery], freqs: Sequence[str], spine: str) -> str:
+def averages_sql(daily: str, by_day: str, measures: Sequence[MeasureQuery], freqs: Sequence[str], spine: str) -> str:
     """The mean over the days of each period that have a value, from a model of values by day.
 
     `daily` is the model of the rows' own days, which say how far an open period has come.
     """
-    columns = "".join(f",\n  AVG({leaf.metric}) AS {leaf.metric}" for leaf in leaves)
+    columns = "".join(f",\n  AVG({measure.metric}) AS {measure.metric}" for measure in measures)
     return f"""WITH days AS (
   SELECT day FROM {{{{ ref('{daily}') }}}} WHERE segment = '_T' AND n_rows > 0
 ), periods AS (

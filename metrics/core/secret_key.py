@@ -1,4 +1,4 @@
-"""The secret key of a deployment: it makes pseudonyms, keyed hashes and seals, and never leaves the machine.
+"""The secret key of a deployment: it makes pseudonyms, keyed hashes and seals, and never measures the machine.
 
 Whether a new one may be made is decided in `data_quality/secret.py`.
 """

@@ -23,7 +23,7 @@ Key = tuple[str, str, str]
 """(kpi_id, freq, time_period): what is judged and published as one."""
 
 
-class Told(BaseModel):
+class PersonCount(BaseModel):
     """A group of persons whose number a published cell of a protected KPI tells, and what of the cell does.
 
     Metrics that count the same persons by the same filter have one group; `stock` says that the cell tells of it on
@@ -114,7 +114,7 @@ class CatalogKpi(BaseModel):
     disclosure_threshold: int
     nested_persons: bool
     only_ratio: bool
-    tells: tuple[Told, ...]
+    person_counts: tuple[PersonCount, ...]
     contributions: Contributions | None = None
     lookback: str | None
     compared_with: tuple[str, ...] = ()

@@ -66,13 +66,13 @@ def held(
     shown, behind = None, None
     try:
         with writing():
-            found = pending.waiting(company, catalog, flagged=True)
+            found = pending.pending_values(company, catalog, flagged=True)
             grouped = incidents.find(pending.failures(found, catalog), catalog)
             if name is not None:
                 shown = _named(name, grouped)
                 behind = [evidence.gather(company, catalog, one) for one in shown] if not as_json else None
     except Busy:
-        found = reader.waiting(company, catalog, flagged=True)
+        found = reader.pending_values(company, catalog, flagged=True)
         grouped = incidents.find(pending.failures(found, catalog), catalog)
         shown = _named(name, grouped) if name is not None else None
         console(stderr=True).print(f"A run is going on. {decide_report.AS_RELEASED}", soft_wrap=True)
@@ -223,7 +223,7 @@ def _periods(
             )
         held = [
             one.time_period
-            for one in pending.waiting(company, catalog, flagged=True)
+            for one in pending.pending_values(company, catalog, flagged=True)
             if one.state == state
             and (one.kpi_id, one.freq) == (kpi_id, first.freq)
             and first.start <= parse(one.time_period).start <= last.start

@@ -13,7 +13,7 @@ from rich.text import Text
 from data_quality.gate.evidence import Evidence
 from data_quality.gate.incidents import Incident
 from data_quality.release.decisions import Decided
-from data_quality.release.pending import Waiting
+from data_quality.release.pending import Pending
 from data_quality.release.snapshot import FeedState
 from metrics.definitions.catalog import Catalog, Key
 from orchestration.cli.formats import PERIODS, change, number
@@ -38,7 +38,7 @@ VALUES_SHOWN, KPIS_NAMED = 12, 4
 
 
 def overview(
-    console: Console, catalog: Catalog, found: Sequence[Incident], by_key: Mapping[Key, Waiting], *, others: int = 0
+    console: Console, catalog: Catalog, found: Sequence[Incident], by_key: Mapping[Key, Pending], *, others: int = 0
 ) -> None:
     """The incidents, by what can be done about them; what somebody may decide on comes first.
 
@@ -63,7 +63,7 @@ def overview(
 
 
 def print_incidents(
-    console: Console, catalog: Catalog, title: str, found: Sequence[Incident], by_key: Mapping[Key, Waiting]
+    console: Console, catalog: Catalog, title: str, found: Sequence[Incident], by_key: Mapping[Key, Pending]
 ) -> None:
     """A row for each incident with the values of its lead, and below it what is wrong and what else it touches."""
     columns = [Column("incident"), Column("since"), *map(number_column, ("published", "candidate", "change"))]
@@ -86,7 +86,7 @@ def evidence(
     console: Console,
     catalog: Catalog,
     incident: Incident,
-    by_key: Mapping[Key, Waiting],
+    by_key: Mapping[Key, Pending],
     behind: Evidence | None,
 ) -> None:
     """All that is known of an incident; `behind` is what the warehouse says, None while a run has it."""
@@ -128,7 +128,7 @@ def _feeds(feeds: Sequence[FeedState]) -> list[tuple[str, Cell]]:
 
 
 def _print_values(
-    console: Console, catalog: Catalog, incident: Incident, by_key: Mapping[Key, Waiting], behind: Evidence | None
+    console: Console, catalog: Catalog, incident: Incident, by_key: Mapping[Key, Pending], behind: Evidence | None
 ) -> None:
     """What would be published, by KPI and period."""
     columns = [Column("KPI", wraps=True), Column("period"), *map(number_column, ("published", "candidate", "change"))]
@@ -160,7 +160,7 @@ def _findings(incident: Incident, behind: Evidence | None) -> list[tuple[str, Ce
     return list(told.items())
 
 
-def _told(incident: Incident, one: Waiting) -> list[str]:
+def _told(incident: Incident, one: Pending) -> list[str]:
     check = incident.lead.main_check
     if one.state == "rejected" and one.standing:
         return [f"{incident.title}; {_standing(one.standing)}"]
@@ -177,7 +177,7 @@ def _extent(incident: Incident) -> str:
     return f"{count} period{'s' * (count != 1)} of {named}"
 
 
-def _state(incident: Incident, by_key: Mapping[Key, Waiting]) -> str:
+def _state(incident: Incident, by_key: Mapping[Key, Pending]) -> str:
     """What can be done about it: the first of STATES that one of its periods is in."""
     there = {by_key[one.key].state for one in incident.failures}
     return next(state for state in STATES if state in there)

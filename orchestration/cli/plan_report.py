@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from metrics.company_plan import CompanyPlan
-from metrics.compiler.measures import LeafQuery
-from metrics.compiler.plan import Base, KpiPlan
+from metrics.compiler.measures import MeasureQuery
+from metrics.compiler.plan import KpiPlan, Rollup
 from metrics.compiler.rollups import referenced
 from orchestration.cli.tables import Cell, Column, print_record, print_with_notes
 from orchestration.cli.terminal import styled
@@ -20,7 +20,7 @@ _HOW = {
     "rolls up": "{roll_up} of its days",
     "stock": "its {day} day with rows",
     "distinct": "counted over all its rows",
-    "quantile": "taken from the rows that counting all in bins leaves",
+    "quantile": "taken from the rows that counting all in bins measures",
     "average": "computed over all its rows",
 }
 _TAKEN = {
@@ -31,32 +31,32 @@ _TAKEN = {
 
 
 def company_plan(console: Console, planned: CompanyPlan) -> None:
-    """A row for each scan: its fact and day, its cuts, the leaves that share it by how they roll up, their KPIs."""
+    """A row for each scan: its fact and day, its cuts, the measures that share it by how they roll up, their KPIs."""
     rows: list[tuple[list[Cell], Text]] = []
-    for base in planned.bases:
+    for rollup in planned.rollups:
         by_way: dict[str, list[str]] = defaultdict(list)
-        for leaf in base.leaves:
-            by_way[_how(leaf)].append(leaf.metric)
+        for measure in rollup.measures:
+            by_way[_how(measure)].append(measure.metric)
         lines = [styled(f"{', '.join(names)}: ", (way, "dim")) for way, names in by_way.items()]
-        lines.append(styled(("for ", "dim"), ", ".join(base.kpi_ids)))
-        cut = ", ".join(name for name, _ in base.segments) or "nothing"
-        rows.append(([" + ".join(base.models), _day(base), cut], styled("\n").join(lines)))
+        lines.append(styled(("for ", "dim"), ", ".join(rollup.kpi_ids)))
+        cut = ", ".join(name for name, _ in rollup.segments) or "nothing"
+        rows.append(([" + ".join(rollup.models), _day(rollup), cut], styled("\n").join(lines)))
     columns = [Column("scan of", wraps=True), Column("by day"), Column("cut by", wraps=True)]
-    title = "What is scanned; below it its leaves, what a period's value of each is, and the KPIs"
+    title = "What is scanned; below it its measures, what a period's value of each is, and the KPIs"
     print_with_notes(console, columns, rows, title=title)
-    leaves = sum(len(base.leaves) for base in planned.bases)
-    scans = sum(base.window is None for base in planned.bases)
-    recounted = sum(bool(base.recounted) for base in planned.bases)
+    measures = sum(len(rollup.measures) for rollup in planned.rollups)
+    scans = sum(rollup.window is None for rollup in planned.rollups)
+    recounted = sum(bool(rollup.recounted) for rollup in planned.rollups)
     queries = sum(len(one.plan.kpi.adoption.freqs) * (1 + len(one.plan.kpi.adoption.segments)) for one in planned.kpis)
     console.print(
-        f"{len(planned.kpis)} KPIs, {queries} combinations of KPI, frequency and segment, {leaves} leaves: "
+        f"{len(planned.kpis)} KPIs, {queries} combinations of KPI, frequency and segment, {measures} measures: "
         f"{scans} scans by day, and {recounted} more for what days can't be put together for. "
         "After the first run, only of days and periods whose rows changed."
     )
 
 
 def kpi_plan(console: Console, one: KpiPlan, planned: CompanyPlan) -> None:
-    """The arithmetic of a KPI, and each of its leaves down to the columns that it reads."""
+    """The arithmetic of a KPI, and each of its measures down to the columns that it reads."""
     definition, adoption = one.kpi.definition, one.kpi.adoption
     title = styled((definition.name, "bold"), f" ({one.kpi.id}): metric {definition.metric}")
     console.print(title, highlight=False)
@@ -67,16 +67,16 @@ def kpi_plan(console: Console, one: KpiPlan, planned: CompanyPlan) -> None:
     facts.add_row("  cut by", ", ".join(adoption.segments) or "nothing")
     facts.add_row("  to date", "year to date and rolling 12 months" if one.to_date else "no")
     console.print(facts, highlight=False)
-    for base, leaf in _leaves(one, planned):
+    for rollup, measure in _measures(one, planned):
         fields = [
-            ("class", "cumulative" if leaf.window else "conversion" if leaf.cohort else leaf.leaf_class),
-            ("over the rows of", _rows_of(leaf)),
-            ("by", _day(base)),
-            ("aggregate", leaf.aggregate.replace("{}", leaf.value)),
-            ("a period's value", _how(leaf)),
-            ("model", f"base_{base.name}"),
+            ("class", "cumulative" if measure.window else "conversion" if measure.cohort else measure.measure_class),
+            ("over the rows of", _rows_of(measure)),
+            ("by", _day(rollup)),
+            ("aggregate", measure.aggregate.replace("{}", measure.value)),
+            ("a period's value", _how(measure)),
+            ("model", f"rollup_{rollup.name}"),
         ]
-        print_record(console, f"leaf {leaf.metric}", fields)
+        print_record(console, f"measure {measure.metric}", fields)
 
 
 def _facts(one: KpiPlan) -> Iterator[tuple[str, str]]:
@@ -85,39 +85,41 @@ def _facts(one: KpiPlan) -> Iterator[tuple[str, str]]:
         yield "numerator", one.numerator.sql(dialect="duckdb")
         yield "denominator", one.denominator.sql(dialect="duckdb")
     yield "observations", one.n_obs.sql(dialect="duckdb")
-    for leaf in one.offsets:
-        yield leaf.column, f"{leaf.metric} of {leaf.offset} before, from the periods computed already"
+    for measure in one.offsets:
+        yield measure.column, f"{measure.metric} of {measure.offset} before, from the periods computed already"
     if one.lookback:
         yield "looks back", one.lookback
 
 
-def _leaves(one: KpiPlan, planned: CompanyPlan) -> Iterator[tuple[Base, LeafQuery]]:
-    for base in planned.bases:
-        for leaf in base.leaves:
-            if leaf.metric in one.leaves:
-                yield base, leaf
+def _measures(one: KpiPlan, planned: CompanyPlan) -> Iterator[tuple[Rollup, MeasureQuery]]:
+    for rollup in planned.rollups:
+        for measure in rollup.measures:
+            if measure.metric in one.measures:
+                yield rollup, measure
 
 
-def _day(base: Base) -> str:
-    day = base.cohort.events.day if base.cohort else base.day
+def _day(rollup: Rollup) -> str:
+    day = rollup.cohort.events.day if rollup.cohort else rollup.day
     return day.removeprefix("CAST(").removesuffix(" AS DATE)")
 
 
-def _rows_of(leaf: LeafQuery) -> str:
-    if (cohort := leaf.cohort) is None:
-        return referenced(leaf.source, "{}")
+def _rows_of(measure: MeasureQuery) -> str:
+    if (cohort := measure.cohort) is None:
+        return referenced(measure.source, "{}")
     keys = " and ".join(key if key == other else f"{key} = {other}" for key, other in cohort.keys)
     events, conversions = (referenced(query.source, "{}") for query in (cohort.events, cohort.conversions))
     within = f" up to {cohort.window} later" if cohort.window else " any time later"
     return f"{conversions}, each with the newest of {events} of the same {keys} to which it is{within}"
 
 
-def _how(leaf: LeafQuery) -> str:
-    way = _HOW[leaf.leaf_class].format(roll_up=(leaf.roll_up or "").lower(), day="first" if leaf.first_day else "last")
-    if leaf.cohort:
-        return f"{way}, each conversion on the day of its {leaf.cohort.events.metric}"
-    if leaf.window is None:
+def _how(measure: MeasureQuery) -> str:
+    way = _HOW[measure.measure_class].format(
+        roll_up=(measure.roll_up or "").lower(), day="first" if measure.first_day else "last"
+    )
+    if measure.cohort:
+        return f"{way}, each conversion on the day of its {measure.cohort.events.metric}"
+    if measure.window is None:
         return way
-    window = leaf.window
+    window = measure.window
     extent = f"the {window.length}s" if window.length else f"the {window.since}" if window.since else "all days"
-    return f"{leaf.days_of}, {way}: over {extent} {_TAKEN[window.taken]}"
+    return f"{measure.days_of}, {way}: over {extent} {_TAKEN[window.taken]}"

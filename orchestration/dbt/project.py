@@ -33,7 +33,7 @@ def project_dir(company: Company, compiled: Path | None = None, folder: Path | N
     """A folder of links that joins `dbt_project/` and a company folder, so that every model path is below it.
 
     dbt writes the SQL that it ran to the target folder joined with the model's path; for a company reached by an
-    absolute path, or by one that leaves the project, that would be the model's own file.
+    absolute path, or by one that measures the project, that would be the model's own file.
     `compiled` stands in for the company's compiled folder.
     """
     folder = folder or workspace(company) / "project"

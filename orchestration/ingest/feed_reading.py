@@ -18,7 +18,7 @@ from orchestration.ingest.faults import FileFault, Retracted
 from orchestration.ingest.header import as_stored
 from orchestration.ingest.personal import PseudonymKey
 from orchestration.ingest.readers import READERS
-from orchestration.ingest.set_aside import SetAside
+from orchestration.ingest.rejected_rows import RejectedRows
 from orchestration.ingest.source_files import Delivery, faults_of_reading
 
 BATCH_ROWS = 100_000
@@ -30,7 +30,7 @@ class Outcome:
     """What became of one file: counts of rows, or the problem for which it isn't taken in as a whole."""
 
     rows: int = 0
-    set_aside: int = 0
+    rejected_rows: int = 0
     problem: str | None = None
     same_as: str | None = None
     first_reason: str | None = None
@@ -64,7 +64,7 @@ class FeedReading:
         faulty: Mapping[str, str],
         key: PseudonymKey | None,
         loaded_at: datetime,
-        set_aside: SetAside,
+        rejected_rows: RejectedRows,
         progress: Callable[[str], None],
     ) -> None:
         self.feed = as_stored(feed)
@@ -82,7 +82,7 @@ class FeedReading:
         self._faulty = faulty
         self._key = key
         self._loaded_at = pa.scalar(loaded_at, pa.timestamp("us", "UTC"))
-        self._set_aside = set_aside
+        self._set_aside = rejected_rows
         self._progress = progress
 
     def tables(self) -> Iterator[pa.Table]:
@@ -110,8 +110,8 @@ class FeedReading:
                     put_off += 1
         yield from self._hand_on()
         for outcome in self.outcomes.values():
-            if outcome.set_aside and not outcome.rows:
-                count = f"{outcome.set_aside} row{'s' * (outcome.set_aside != 1)}"
+            if outcome.rejected_rows and not outcome.rows:
+                count = f"{outcome.rejected_rows} row{'s' * (outcome.rejected_rows != 1)}"
                 outcome.problem = f"none of its {count} could be read: {outcome.first_reason}"
 
     def _twin(self, one: Delivery) -> str | None:
@@ -242,7 +242,7 @@ class FeedReading:
         self._set_aside.add(self.feed.name, aside)
         for name, count in _counted(files):
             outcome = self.outcomes[name]
-            outcome.set_aside += count
+            outcome.rejected_rows += count
             if outcome.first_reason is None:
                 first = aside.filter(pc.equal(aside["source_file"], name)).slice(0, 1).to_pylist()[0]
                 outcome.first_reason = f"line {first['source_line']}, {first['reason']}"

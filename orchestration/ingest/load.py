@@ -17,13 +17,13 @@ from metrics.core.errors import NyckeltalError, did_you_mean, without_values
 from metrics.definitions.company import Company
 from metrics.definitions.feeds import Feed
 from orchestration.ingest.bookkeeping import Bookkeeping
+from orchestration.ingest.feed_plan import FeedPlan, planned
 from orchestration.ingest.feed_reading import FeedReading, stored_columns
 from orchestration.ingest.landing import Landing, land
 from orchestration.ingest.personal import PseudonymKey, pseudonym_key
-from orchestration.ingest.plan import FeedPlan, planned
+from orchestration.ingest.raw_connection import warehouse
 from orchestration.ingest.record import FeedReport, Landed, recorded
-from orchestration.ingest.set_aside import SetAside
-from orchestration.ingest.warehouse import warehouse
+from orchestration.ingest.rejected_rows import RejectedRows
 
 Progress = Callable[[str], None]
 
@@ -102,10 +102,10 @@ class _Run:
         """All in one pipeline run; when that fails, each by itself, so that the fault is found and the rest gets in."""
         while True:
             self._attempts += 1
-            spool = SetAside(self.work / f"set_aside_{self._attempts}.parquet")
+            spool = RejectedRows(self.work / f"set_aside_{self._attempts}.parquet")
             for one in feeds:
                 one.reading = self._reading(one.plan, spool)
-                one.set_aside = spool.path
+                one.rejected_rows = spool.path
             try:
                 land(
                     self.books.connection,
@@ -138,7 +138,7 @@ class _Run:
                 found = True
         return found
 
-    def _reading(self, plan: FeedPlan, spool: SetAside) -> FeedReading:
+    def _reading(self, plan: FeedPlan, spool: RejectedRows) -> FeedReading:
         return FeedReading(
             plan.feed,
             plan.to_read,
@@ -147,7 +147,7 @@ class _Run:
             faulty=self._faulty.get(plan.feed.name, {}),
             key=plan.key,
             loaded_at=self.moment,
-            set_aside=spool,
+            rejected_rows=spool,
             progress=self.tell,
         )
 

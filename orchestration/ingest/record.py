@@ -14,8 +14,8 @@ from metrics.definitions.company import Company
 from orchestration.ingest.bookkeeping import Bookkeeping, FeedState, KnownFile
 from orchestration.ingest.completeness import watermark
 from orchestration.ingest.faults import joined
+from orchestration.ingest.feed_plan import FeedPlan
 from orchestration.ingest.feed_reading import FeedReading, Outcome
-from orchestration.ingest.plan import FeedPlan
 from orchestration.ingest.source_files import Delivery
 
 
@@ -49,7 +49,7 @@ class Landed:
     seconds: float
     reading: FeedReading | None = None
     reading_seconds: float = 0.0
-    set_aside: Path | None = None
+    rejected_rows: Path | None = None
     failure: str | None = None
 
 
@@ -124,7 +124,7 @@ def _record_files(books: Bookkeeping, one: Landed, moment: datetime) -> None:
         rows_of=taken_in,
         files=[*faulty, *(g.source_file for g in plan.gone)],
         whole=whole,
-        rows=one.set_aside,
+        rows=one.rejected_rows,
         moment=moment,
     )
     if known or forgotten:
@@ -164,7 +164,7 @@ def _known(plan: FeedPlan, file: Delivery, outcome: Outcome, moment: datetime, d
         loaded_sha256=file.sha256 if taken_in else None,
         delivered_at=None if outcome.problem else file.file.modified,
         rows_loaded=outcome.rows,
-        rows_set_aside=outcome.set_aside,
+        rows_set_aside=outcome.rejected_rows,
         problem=outcome.problem,
         same_as=outcome.same_as,
         loaded_at=moment if taken_in else None,
@@ -231,7 +231,7 @@ def _state(company: Company, books: Bookkeeping, one: Landed, failure: str | Non
     report = FeedReport(
         feed=feed.name,
         rows_loaded=sum(outcome.rows for outcome in taken_in),
-        rows_set_aside=sum(outcome.set_aside for outcome in taken_in),
+        rows_set_aside=sum(outcome.rejected_rows for outcome in taken_in),
         files_new=len(taken_in),
         files_unchanged=one.plan.unchanged + sum(outcome.same_as is not None for _, outcome in outcomes),
         files_failed=len(problems),
@@ -252,9 +252,9 @@ def _notes(one: Landed, outcomes: list[tuple[Delivery, Outcome]]) -> tuple[str, 
             about[note].append(file.name)
         if outcome.same_as:
             about[f"same content as {outcome.same_as}, set aside"].append(file.name)
-        if outcome.set_aside and not outcome.problem:
-            plural = "s" * (outcome.set_aside != 1)
-            about[f"{outcome.set_aside} row{plural} set aside: {outcome.first_reason}"].append(file.name)
+        if outcome.rejected_rows and not outcome.problem:
+            plural = "s" * (outcome.rejected_rows != 1)
+            about[f"{outcome.rejected_rows} row{plural} set aside: {outcome.first_reason}"].append(file.name)
     told = [
         f"{names[0]}{f' and {len(names) - 1} more files' if len(names) > 1 else ''}: {note}"
         for note, names in about.items()

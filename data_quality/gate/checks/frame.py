@@ -165,8 +165,8 @@ def _tell_failing(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, ch
     """Put into temporary tables what those checks hold.
 
     `failing_keys` has the key_no of keys that they hold, or whose candidate was rejected, and `for_data`: whether
-    their data are at fault, rather than still to come, or surprising. `held_periods` has the periods that a check by chance holds,
-    in this run or an earlier one; but for those that were released.
+    their data are at fault, rather than still to come, or surprising. `held_periods` has the periods that a check by
+    chance holds, in this run or an earlier one; but for those that were released.
     """
     failing = pd.DataFrame({"key_no": frame.index, "held": False, "for_data": False, "held_by_chance": False})
     for check in checks:

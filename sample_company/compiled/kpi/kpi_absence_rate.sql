@@ -2,11 +2,11 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH absence_days AS (
   SELECT freq, span, period_start, segment, member, absence_days, absent_employees
-  FROM {{ ref('base_absence_days') }}
+  FROM {{ ref('rollup_absence_days') }}
   WHERE (freq IN ('W', 'M', 'Q', 'A', 'S') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
 ), employee_days AS (
   SELECT freq, span, period_start, segment, member, contracted_days, employees_in_period
-  FROM {{ ref('base_employee_days') }}
+  FROM {{ ref('rollup_employee_days') }}
   WHERE (freq IN ('W', 'M', 'Q', 'A', 'S') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
 ), computed AS (
   SELECT
@@ -41,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '0fa805b84d334b0e' AS definition_hash,
+  'ed0732437cf4fd3e' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

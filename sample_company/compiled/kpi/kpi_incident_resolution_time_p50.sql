@@ -2,7 +2,7 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH incidents AS (
   SELECT freq, span, period_start, segment, member, incident_resolution_time_p50, incidents_resolved
-  FROM {{ ref('base_incidents') }}
+  FROM {{ ref('rollup_incidents') }}
   WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'priority', 'service')
 ), computed AS (
   SELECT
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  'f42158c1afa0f51b' AS definition_hash,
+  '86b45cb596f4987f' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

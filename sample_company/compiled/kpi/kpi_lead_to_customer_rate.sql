@@ -2,11 +2,11 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH lead_to_customer_rate_cohorts AS (
   SELECT freq, span, period_start, segment, member, lead_to_customer_rate__conversions
-  FROM {{ ref('base_lead_to_customer_rate_cohorts') }}
+  FROM {{ ref('rollup_lead_to_customer_rate_cohorts') }}
   WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country')
 ), leads AS (
   SELECT freq, span, period_start, segment, member, leads
-  FROM {{ ref('base_leads') }}
+  FROM {{ ref('rollup_leads') }}
   WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country')
 ), computed AS (
   SELECT
@@ -41,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '4f4dc2f773a51ddb' AS definition_hash,
+  'ce0a61836225dc20' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -2,7 +2,7 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH customers AS (
   SELECT freq, span, period_start, segment, member, new_customers
-  FROM {{ ref('base_customers') }}
+  FROM {{ ref('rollup_customers') }}
   WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country')
 ), computed AS (
   SELECT
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  'da91378de0616dbb' AS definition_hash,
+  '048c62fa1d91e20e' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -2,7 +2,7 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH orders_by_delivered_date AS (
   SELECT freq, span, period_start, segment, member, orders_delivered, orders_on_time
-  FROM {{ ref('base_orders_by_delivered_date') }}
+  FROM {{ ref('rollup_orders_by_delivered_date') }}
   WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country')
 ), computed AS (
   SELECT
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '982e86b07e042215' AS definition_hash,
+  '46455a3486551c16' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

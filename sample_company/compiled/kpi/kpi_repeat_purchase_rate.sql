@@ -2,7 +2,7 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH orders AS (
   SELECT freq, span, period_start, segment, member, buyers, repeat_buyers
-  FROM {{ ref('base_orders') }}
+  FROM {{ ref('rollup_orders') }}
   WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country')
 ), computed AS (
   SELECT
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  'c61537a43ed066d4' AS definition_hash,
+  'f9a0edf3bdb82a84' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -2,7 +2,7 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH order_lines AS (
   SELECT freq, span, period_start, segment, member, net_revenue, order_lines
-  FROM {{ ref('base_order_lines') }}
+  FROM {{ ref('rollup_order_lines') }}
   WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country', 'product_category')
 ), with_earlier AS (
   SELECT now.*, net_revenue_1_year_ago.net_revenue AS net_revenue_1_year_ago
@@ -45,7 +45,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '2e8a8125861f46c0' AS definition_hash,
+  'aa2ee0c95d05128e' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -2,11 +2,11 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH employee_days AS (
   SELECT freq, span, period_start, segment, member, employee_days, employees_in_period, staffed_days
-  FROM {{ ref('base_employee_days') }}
+  FROM {{ ref('rollup_employee_days') }}
   WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
 ), exits AS (
   SELECT freq, span, period_start, segment, member, leavers
-  FROM {{ ref('base_exits') }}
+  FROM {{ ref('rollup_exits') }}
   WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
 ), computed AS (
   SELECT
@@ -41,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  'd598c46a4b48a21b' AS definition_hash,
+  'f3dde83ec4d8e68e' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

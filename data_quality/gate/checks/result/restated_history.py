@@ -9,7 +9,7 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
-from data_quality.disclosure.rules import DECIMALS
+from data_quality.disclosure.thresholds import DECIMALS
 from data_quality.gate.checks.check import Check
 
 # Of the KPI's final periods of the year before. One that changed may be a row that came late. What is published of

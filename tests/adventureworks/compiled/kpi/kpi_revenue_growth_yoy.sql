@@ -2,7 +2,7 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH order_lines AS (
   SELECT freq, span, period_start, segment, member, net_revenue, order_lines
-  FROM {{ ref('base_order_lines') }}
+  FROM {{ ref('rollup_order_lines') }}
   WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'country', 'product_category')
 ), with_earlier AS (
   SELECT now.*, net_revenue_1_year_ago.net_revenue AS net_revenue_1_year_ago
@@ -45,7 +45,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '156e5fdaf4fc92f1' AS definition_hash,
+  'd8f091206ee09eb3' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -2,11 +2,11 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH absence_days AS (
   SELECT freq, span, period_start, segment, member, absence_days, absent_employees
-  FROM {{ ref('base_absence_days') }}
+  FROM {{ ref('rollup_absence_days') }}
   WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'department')
 ), employee_days AS (
   SELECT freq, span, period_start, segment, member, contracted_days, employees_in_period
-  FROM {{ ref('base_employee_days') }}
+  FROM {{ ref('rollup_employee_days') }}
   WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'department')
 ), computed AS (
   SELECT
@@ -41,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '105cfcf3200a1750' AS definition_hash,
+  '28d25ca7fcb2556f' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

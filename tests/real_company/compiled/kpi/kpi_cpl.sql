@@ -2,11 +2,11 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH ad_performance AS (
   SELECT freq, span, period_start, segment, member, ad_cost
-  FROM {{ ref('base_ad_performance') }}
+  FROM {{ ref('rollup_ad_performance') }}
   WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T')
 ), leads AS (
   SELECT freq, span, period_start, segment, member, qualified_leads
-  FROM {{ ref('base_leads') }}
+  FROM {{ ref('rollup_leads') }}
   WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T')
 ), computed AS (
   SELECT
@@ -41,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '7fa19a43e22e779b' AS definition_hash,
+  '38a221a631018df9' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -2,7 +2,7 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH support_tickets_by_survey_date AS (
   SELECT freq, span, period_start, segment, member, satisfied_answers, survey_answers
-  FROM {{ ref('base_support_tickets_by_survey_date') }}
+  FROM {{ ref('rollup_support_tickets_by_survey_date') }}
   WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T')
 ), computed AS (
   SELECT
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '6e9c3fa0bc67da3c' AS definition_hash,
+  '27e827a18d995d62' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -2,7 +2,7 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH energy_readings AS (
   SELECT freq, span, period_start, segment, member, energy_use, meter_readings
-  FROM {{ ref('base_energy_readings') }}
+  FROM {{ ref('rollup_energy_readings') }}
   WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'site')
 ), computed AS (
   SELECT
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '7441c701062afffa' AS definition_hash,
+  '7a4d7f6c4d355b46' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

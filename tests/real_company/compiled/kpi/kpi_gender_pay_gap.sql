@@ -2,7 +2,7 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH employee_days AS (
   SELECT freq, span, period_start, segment, member, headcount, highest_hourly_pay_men, highest_hourly_pay_women, hourly_pay_men, hourly_pay_women, men, women
-  FROM {{ ref('base_employee_days') }}
+  FROM {{ ref('rollup_employee_days') }}
   WHERE freq IN ('M', 'Q', 'A') AND span = 'period' AND segment IN ('_T', 'department')
 ), computed AS (
   SELECT
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   CAST(NULL AS DOUBLE) AS year_to_date,
   CAST(NULL AS DOUBLE) AS rolling_12_months,
-  'e2ed54176f7f2b22' AS definition_hash,
+  '4a5295eb9d498170' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 WHERE period.span = 'period'

@@ -2,7 +2,7 @@
 -- Written by `kpi compile`; change the definition, not this file.
 WITH employee_days AS (
   SELECT freq, span, period_start, segment, member, headcount
-  FROM {{ ref('base_employee_days') }}
+  FROM {{ ref('rollup_employee_days') }}
   WHERE freq IN ('M', 'Q', 'A') AND span = 'period' AND segment IN ('_T', 'department')
 ), computed AS (
   SELECT
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   CAST(NULL AS DOUBLE) AS year_to_date,
   CAST(NULL AS DOUBLE) AS rolling_12_months,
-  '3f7c3e8070c11455' AS definition_hash,
+  '8711150e233e8a36' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 WHERE period.span = 'period'

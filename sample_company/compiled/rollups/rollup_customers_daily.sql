@@ -1,0 +1,47 @@
+-- Days of customers, for cac, new_customers.
+-- Written by `kpi compile`; change the definitions, not this file.
+{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
+    unique_key='day'
+) }}
+WITH fact AS NOT MATERIALIZED (
+  SELECT
+    CAST(first_order_date AS DATE) AS day,
+    channel AS channel_member,
+    country AS country_member,
+    CASE WHEN NOT customer_id IS NULL THEN 1 ELSE 0 END AS new_customers
+  FROM {{ ref('dim_customers') }} AS customers
+  WHERE CAST(first_order_date AS DATE) IS NOT NULL
+){% if is_incremental() %}, inputs AS (
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, new_customers) AS HUGEINT)), 'b2b54e229745ca47') AS inputs
+  FROM fact
+  GROUP BY day
+), changed AS (
+  -- The total's row says what its day was computed from; a member's says it of the member's rows.
+  SELECT day
+  FROM inputs
+  ANTI JOIN (SELECT day, inputs FROM {{ this }} WHERE segment = '_T') AS kept USING (day, inputs)
+){% endif %}
+SELECT
+  day,
+  CASE
+    WHEN GROUPING(channel_member) = 0 THEN 'channel'
+    WHEN GROUPING(country_member) = 0 THEN 'country'
+    ELSE '_T'
+  END AS segment,
+  CASE
+    WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS STRING), '_U')
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
+    ELSE '_T'
+  END AS member,
+  COUNT(*) AS n_rows,
+  SUM(new_customers) AS new_customers,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, new_customers) AS HUGEINT)), 'b2b54e229745ca47') AS inputs
+FROM fact
+{% if is_incremental() %}SEMI JOIN changed USING (day)
+{% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member))
+{% if is_incremental() %}UNION ALL BY NAME
+-- A day that has no rows any more.
+SELECT DISTINCT day, '_T' AS segment, '_T' AS member, 0 AS n_rows
+FROM {{ this }} ANTI JOIN inputs USING (day)
+{% endif %}

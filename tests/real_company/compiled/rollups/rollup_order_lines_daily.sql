@@ -1,0 +1,52 @@
+-- Days of order_lines, for net_revenue, return_rate, revenue_growth_yoy.
+-- Written by `kpi compile`; change the definitions, not this file.
+{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
+    unique_key='day'
+) }}
+WITH fact AS NOT MATERIALIZED (
+  SELECT
+    CAST(line_date AS DATE) AS day,
+    country AS country_member,
+    CASE WHEN NOT is_return THEN net_amount END AS gross_revenue,
+    net_amount AS net_revenue,
+    CASE WHEN NOT order_line_id IS NULL THEN 1 ELSE 0 END AS order_lines,
+    CASE WHEN is_return THEN -net_amount END AS returned_amount,
+    CASE WHEN NOT is_return THEN CASE WHEN NOT order_line_id IS NULL THEN 1 ELSE 0 END END AS sale_lines
+  FROM {{ ref('fct_order_lines') }} AS order_lines
+  WHERE CAST(line_date AS DATE) IS NOT NULL
+){% if is_incremental() %}, inputs AS (
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), '7df9eedc2276816b') AS inputs
+  FROM fact
+  GROUP BY day
+), changed AS (
+  -- The total's row says what its day was computed from; a member's says it of the member's rows.
+  SELECT day
+  FROM inputs
+  ANTI JOIN (SELECT day, inputs FROM {{ this }} WHERE segment = '_T') AS kept USING (day, inputs)
+){% endif %}
+SELECT
+  day,
+  CASE
+    WHEN GROUPING(country_member) = 0 THEN 'country'
+    ELSE '_T'
+  END AS segment,
+  CASE
+    WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
+    ELSE '_T'
+  END AS member,
+  COUNT(*) AS n_rows,
+  SUM(gross_revenue) AS gross_revenue,
+  SUM(net_revenue) AS net_revenue,
+  SUM(order_lines) AS order_lines,
+  SUM(returned_amount) AS returned_amount,
+  SUM(sale_lines) AS sale_lines,
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), '7df9eedc2276816b') AS inputs
+FROM fact
+{% if is_incremental() %}SEMI JOIN changed USING (day)
+{% endif %}GROUP BY GROUPING SETS ((day), (day, country_member))
+{% if is_incremental() %}UNION ALL BY NAME
+-- A day that has no rows any more.
+SELECT DISTINCT day, '_T' AS segment, '_T' AS member, 0 AS n_rows
+FROM {{ this }} ANTI JOIN inputs USING (day)
+{% endif %}
