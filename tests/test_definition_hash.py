@@ -183,7 +183,7 @@ def test_adopting_more_or_otherwise_is_no_other_definition(definitions: Definiti
 
 def test_generated_code_that_reads_another_base_or_a_table_whole(definitions: Definitions) -> None:
     lineage = definitions.lineage()
-    parts = lineage.parts({"a": "select day from {{ ref('base_of_another_kpi') }}"})
+    parts = lineage.parts({"a": "select day from {{ ref('rollup_of_another_kpi') }}"})
     assert set(parts) == {"a"}
     whole = lineage.parts({"a": "select leads from {{ ref('fct_leads') }} as leads"})  # a row as one value
     some = lineage.parts({"a": "select lead_date from {{ ref('fct_leads') }}"})

@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from disclosure_attack import Form, attack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from warehouse_factory import kpi
@@ -17,6 +16,7 @@ from data_quality.disclosure.control import controlled
 from data_quality.ledger.store import OBSERVATIONS
 from metrics.core.periods import parse
 from metrics.definitions.catalog import CatalogKpi, PersonCount
+from tests.disclosure_attack import Form, attack
 
 TODAY = date(2026, 5, 1)
 MONTHS = ("2026-01", "2026-02", "2026-03")

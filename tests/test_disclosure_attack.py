@@ -11,7 +11,6 @@ import duckdb
 import pay_attack
 import pytest
 from conftest import Deployment
-from disclosure_attack import cells, leaks
 from pydantic import ValidationError
 
 from data_quality import pages
@@ -25,6 +24,7 @@ from metrics.definitions.catalog import Catalog
 from metrics.definitions.kpi import Persons, adopted_kpis
 from metrics.versioning.lineage import Lineage
 from orchestration.dbt import project
+from tests.disclosure_attack import cells, leaks
 
 pytestmark = pytest.mark.xdist_group("deployment")
 PROTECTED = ("headcount", "turnover_rate", "absence_rate", "gender_pay_gap")

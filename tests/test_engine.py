@@ -129,14 +129,14 @@ def test_only_periods_whose_inputs_changed_are_computed_again(layer: SemanticLay
     models = models_of([kpi_over("spent_per_buyer", segments=["country"])], layer)
     engine = Engine(connection, models)
     engine.run()
-    for table in ("rollup_visits_daily", "base_visits"):
+    for table in ("rollup_visits_daily", "rollup_visits"):
         connection.execute(f"alter table {table} add column kept boolean")
         connection.execute(f"update {table} set kept = true")
     insert(connection, [(2, "a", "b", date(2025, 11, 5), None, True, 5)], first=9999)
     engine.run()
-    again = "select distinct day from base_visits_daily where kept is null"
+    again = "select distinct day from rollup_visits_daily where kept is null"
     assert connection.sql(again).fetchall() == [(date(2025, 11, 5),)]
-    periods = "select distinct freq, span, period_start from base_visits where kept is null order by all"
+    periods = "select distinct freq, span, period_start from rollup_visits where kept is null order by all"
     assert connection.sql(periods).fetchall() == [
         ("A", "period", date(2025, 1, 1)),
         ("M", "period", date(2025, 11, 1)),

@@ -148,7 +148,7 @@ def _visited_daily(layer: SemanticLayer) -> tuple[duckdb.DuckDBPyConnection, Eng
 
 
 def _computed_again(connection: duckdb.DuckDBPyConnection, table: str) -> list[date]:
-    query = f"select distinct day from base_paid_rate_cohorts_{table} where kept is null order by day"
+    query = f"select distinct day from rollup_paid_rate_cohorts_{table} where kept is null order by day"
     return [day for (day,) in connection.sql(query).fetchall()]
 
 
