@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from warehouse_factory import kpi
 
-from data_quality.disclosure import rules
+from data_quality.disclosure import thresholds
 from data_quality.disclosure.control import controlled
 from data_quality.ledger.store import OBSERVATIONS
 from metrics.core.periods import parse
@@ -117,8 +117,8 @@ def hidden(released: list[dict[str, Any]]) -> set[tuple[str, str]]:
 )
 def test_numerator_denominator_and_complement_need_the_threshold(numerator: int, denominator: int, small: bool) -> None:
     cell = row(RATE, "2026-01", "_T", "_T", numerator, denominator)
-    assert bool(rules.needs(cell, RATE)) is small
-    assert rules.counted(cell, RATE)
+    assert bool(thresholds.needs(cell, RATE)) is small
+    assert thresholds.counted(cell, RATE)
 
 
 @pytest.mark.parametrize("fault", [{"disclosure_threshold": 0}, {"tells": ()}])
