@@ -89,7 +89,7 @@ def test_a_period_has_metricflow_s_value_of_its_first_or_last_day_or_their_mean(
         for period in _periods(days):
             last = period.end if period.end < TODAY else max(days)
             for member in {member for _, member in values}:
-                taken = {"first": [period.start], "last": [last]}.get(window.taken, _days(period.start, last))
+                taken = {"first": [period.start], "last": [last]}.get(window.period_agg, _days(period.start, last))
                 there = [values[day, member] for day in taken if (day, member) in values]
                 if there:
                     found[period.freq, period.start, segment, member] = fmean(there)

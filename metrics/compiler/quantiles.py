@@ -1,10 +1,10 @@
-"""The SQL of quantiles: which rows a period's quantile can be among is found by counting, and only those are sorted.
+"""The SQL of quantiles: counting shows which few rows can hold a period's quantile, and only those rows are sorted.
 
-Pure text for non_additive.py, in DuckDB's SQL. A quantile by the engine's own aggregate holds all values of a group in
-memory, for every frequency and segment again. Here all values are counted once, by piece, member and bin, a bin being
-a range of values. Counts add up to every period and member, and tell in which bins its quantile's ranks are. The values
-of these bins, a few in a hundred, are then read, and those of the ranks taken. The macros of quantiles.sql say how
-values get into bins and how two neighbours are put together.
+Pure text for non_additive.py, in DuckDB's SQL. The engine's own aggregate would hold all values of a group in memory,
+for every frequency and segment again. Here all values are counted once, by piece, member and bin; a bin is a range of
+values. The counts add up to those of every period and member, and show in which bins the ranks of its quantile are.
+Only the values of these bins, a few percent of all, are then read and ranked. The macros in quantiles.sql assign values
+to bins and interpolate between two neighbouring values.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ _AGGREGATE = re.compile(r"(PERCENTILE_\w+)\((.+)\) WITHIN GROUP \(ORDER BY \{\}\
 
 
 def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str]:
-    """CTEs by how each begins, for quantiles of one value; the last, `by_<first measure>`, holds them by KEYS.
+    """The CTEs, by their openings, of quantiles of the same value; the last, `by_<first measure>`, has the results.
 
-    They read `fact` and what `cuts.pieces` gives. A period in which no row has a value has a total without one.
+    The results have the columns KEYS and one per measure. The CTEs read `fact` and those of `cuts.pieces`. A period in
+    which no row has a value gets a total row with NULL.
     """
     name, keys = measures[0].metric, ", ".join(KEYS)
     members = listed([member_column(segment) for segment, _ in rollup.segments], "    ")
     cuts = {"_T": "'_T'"} | {
         segment: f"COALESCE(CAST({member_column(segment)} AS STRING), '_U')" for segment, _ in rollup.segments
     }
-    shares = [_taken_apart(measure)[1] for measure in measures]
+    shares = [_function_and_share(measure)[1] for measure in measures]
     own_cut = cut(rollup).replace("\n", "\n    ")
     ranks = [f"{measure.metric}_rank" for measure in measures]
-    held = " OR ".join(f"(below <= CEIL({rank}) AND below + n > FLOOR({rank}))" for rank in ranks)
-    found = [column for rank in ranks for column in _neighbours(rank)]
+    has_rank = " OR ".join(f"(below <= CEIL({rank}) AND below + n > FLOOR({rank}))" for rank in ranks)
+    neighbours = [column for rank in ranks for column in _neighbours(rank)]
     values = [
         "{{ "
         + f"interpolated('{measure.metric}_lower', '{measure.metric}_upper', '{rank}')"
@@ -84,7 +85,7 @@ def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str
     SELECT *{listed([f"{_rank(measure)} AS {rank}" for measure, rank in zip(measures, ranks, strict=True)], "      ")}
     FROM ranks_of_{name}
   ) AS ranks
-  WHERE {held}""",
+  WHERE {has_rank}""",
         f"wanted_{name} AS MATERIALIZED": f"""  -- One value alone in a bin is known; of others the rows tell.
   SELECT *
   FROM bins_with_{name}
@@ -112,7 +113,7 @@ def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str
     {keys}{listed(values, "    ")}
   FROM (
     SELECT
-      {keys}{listed(found, "      ")}
+      {keys}{listed(neighbours, "      ")}
     FROM (
       SELECT *
       FROM ranked_{name}
@@ -129,29 +130,30 @@ def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str
     }
 
 
-def _taken_apart(measure: MeasureQuery) -> tuple[str, str]:
+def _function_and_share(measure: MeasureQuery) -> tuple[str, str]:
+    """The percentile function of the measure's aggregate, and its share ("0.5")."""
     match = _AGGREGATE.fullmatch(measure.aggregate)
     assert match is not None, measure.aggregate  # measures.py writes it
     return match.group(1), match.group(2)
 
 
 def _rank(measure: MeasureQuery) -> str:
-    """Where among the `total` values of a member the quantile is: between two ranks where it is no whole number.
+    """The SQL of the quantile's rank among the `total` values of a member, from 0; a fraction lies between two ranks.
 
-    In the terms of DuckDB's own functions, down to the arithmetic in which they round.
+    It is the formula of DuckDB's own functions, with the same arithmetic, so that rounding is equal.
     """
-    function, share = _taken_apart(measure)
+    function, share = _function_and_share(measure)
     if function == "PERCENTILE_CONT":
         return f"CAST({share} AS DOUBLE) * (total - 1)"
     return f"GREATEST(total - FLOOR(total - total * {share}), 1) - 1"
 
 
 def _neighbours(rank: str) -> list[str]:
-    """The rank, and the values at the whole ranks below and above it."""
+    """The SQL of the rank and of the values at the whole ranks below and above it."""
     measure = rank.removesuffix("_rank")
 
-    def value_at(whole: str) -> str:
-        return f"MAX(value) FILTER (WHERE below <= {whole} AND below + n > {whole})"
+    def value_at(whole_rank: str) -> str:
+        return f"MAX(value) FILTER (WHERE below <= {whole_rank} AND below + n > {whole_rank})"
 
     return [
         f"MAX({rank}) AS {rank}",
