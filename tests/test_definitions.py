@@ -124,7 +124,7 @@ def test_a_feed_is_validated(folder: Path) -> None:
         ("a b", "letters"),
         ('"x"', "letters"),
         ("försäljning", "letters"),
-        ("x" * 64, "at most 63 signs"),
+        ("x" * 64, "at most 63 characters"),
         ("Orders", "feed 'orders' is defined in ads.yml:4 too, as 'Orders'"),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_role_is_of_a_domain_and_names_somebody(folder: Path) -> None:
     replace(folder / "roles.yml", "finance:", "finace:")
     assert "roles.yml:3: decides: there is no group of KPIs 'finace' (did you mean 'finance'?)" in told()
     replace(folder / "roles.yml", "finace: [cfo@nordvik.example]", "finance: []")
-    assert "roles.yml:2: decides: finance lacks a name" in told()
+    assert "roles.yml:2: decides: finance has no name" in told()
     replace(folder / "roles.yml", "decides:", "decide:")
     assert "roles.yml:2: decide: unknown key (did you mean 'decides'?)" in told()
     (folder / "roles.yml").write_text("decides: {finance: [cfo]}\nrefactors: {finace: [engineer]}\n")

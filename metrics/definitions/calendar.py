@@ -1,4 +1,4 @@
-"""A company's calendar: its time zone, its working days, and the day on which a period closes. Pure arithmetic."""
+"""A company's calendar: its time zone, working days, and the day on which a period closes. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Calendar(Strict):
     @classmethod
     def _a_default_and_no_negative_days(cls, value: dict[str, int]) -> dict[str, int]:
         if DEFAULT not in value:
-            raise ValueError("`default` isn't there: the working days of the groups that aren't named")
+            raise ValueError("`default` is missing: the working days for the domains that aren't named")
         if negative := [group for group, days in value.items() if days < 0]:
             raise ValueError(f"a period can't close before its end: {', '.join(negative)} is negative")
         return value
@@ -74,17 +74,17 @@ class Calendar(Strict):
         return value
 
     def is_working_day(self, day: date) -> bool:
-        """Whether the day is neither a weekend, nor a holiday, nor one of the company's days off."""
+        """Whether the day is no weekend, no holiday and no day off of the company."""
         return _working_days(self.country, self.subdivision, self.days_off).is_working_day(day)
 
     def holiday(self, day: date) -> str:
-        """The name of the holiday, or of the day off; empty where the day is none."""
+        """The name of the holiday, or "day off"; empty for any other day."""
         return _working_days(self.country, self.subdivision, self.days_off).get(day, "")
 
     def closes_on(self, end: date, group: str) -> date:
-        """The last day on which what ends on a day is open for that group of KPIs; that day it still is.
+        """The last day on which a period that ends on `end` is open, for a domain of KPIs (`group`).
 
-        It is the nth working day after that end, or the end itself where n is 0.
+        It is the nth working day after `end`, or `end` itself where `closes_after` is 0.
         """
         days = self.closes_after.get(group, self.closes_after[DEFAULT])
         return _nth_working_day(self.country, self.subdivision, self.days_off, end, days)
@@ -92,14 +92,14 @@ class Calendar(Strict):
 
 @lru_cache
 def _working_days(country: str, subdivision: str | None, days_off: tuple[date, ...]) -> holidays.HolidayBase:
-    # De facto holidays are those that the law treats as Sundays, such as Midsummer's Eve in Sweden.
-    kept = {PUBLIC, DE_FACTO} & set(holidays.country_holidays(country, subdivision).supported_categories)
-    found = holidays.country_holidays(country, subdivision, categories=sorted(kept))
-    found.update(dict.fromkeys(days_off, "day off"))
-    return found
+    # De facto holidays are days that the law treats as Sundays, such as Midsummer's Eve in Sweden.
+    categories = {PUBLIC, DE_FACTO} & set(holidays.country_holidays(country, subdivision).supported_categories)
+    days = holidays.country_holidays(country, subdivision, categories=sorted(categories))
+    days.update(dict.fromkeys(days_off, "day off"))
+    return days
 
 
 @lru_cache(maxsize=100_000)
 def _nth_working_day(country: str, subdivision: str | None, days_off: tuple[date, ...], day: date, count: int) -> date:
-    # The library's zeroth working day is the next one; here it is the day itself.
+    # For count 0 the library gives the next working day; here it is the day itself.
     return _working_days(country, subdivision, days_off).get_nth_working_day(day, count) if count else day

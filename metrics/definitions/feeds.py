@@ -1,4 +1,4 @@
-"""Feeds: what a company's source systems deliver, where, and how we know that it is all there."""
+"""Feeds: what a company's source systems deliver, where it is, and how its completeness is known."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from metrics.core.yaml_file import Strict
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
-# Files can't have these names on Windows, so the loader refuses them for its tables.
+# Windows reserves these file names, so dlt refuses them as names of tables.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{device}{digit}" for device in ("com", "lpt") for digit in range(10))}
-# What YAML and SQL read as values, not as names.
+# YAML and SQL read these as values, not as names.
 _VALUES = {"null", "true", "false"}
 
-# Signs that a column's name can't have in raw: dlt replaces the first ones, and takes SQL apart at a semicolon.
+# Characters that a column's name can't have in raw: dlt replaces them, and splits SQL at a semicolon.
 _UNSTORABLE = str.maketrans(dict.fromkeys("\n\r'\"▶;\0", "_"))
 
 
 def _feed_name(name: str) -> str:
-    """The name if a table of raw, a dbt source and an asset may be called so. Raises ValueError."""
+    """The name, if a table of raw, a dbt source and a Dagster asset may have it. Raises ValueError."""
     if name.startswith("_"):
-        raise ValueError("a feed's name may not begin with _: those tables of raw are the project's own")
+        raise ValueError("a feed's name may not begin with _: such tables of raw are the project's own")
     if not _NAME.fullmatch(name):
         raise ValueError(
-            "a feed's name is letters a to z, digits and _, begins with a letter, and has at most 63 signs"
+            "a feed's name has letters a to z, digits and _, begins with a letter, and is at most 63 characters long"
         )
     if name.lower() in _RESERVED | _VALUES:
         raise ValueError(f"a feed can't be named '{name}', which is a reserved name: try '{name}_data'")
@@ -195,7 +195,7 @@ class FeedFile(Strict):
 
 
 class Feed(FeedSpec):
-    """A feed with its name and where it is defined."""
+    """A feed with its name, its system, and the file and line where it is defined."""
 
     name: str
     system: str
