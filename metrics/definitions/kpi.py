@@ -65,10 +65,10 @@ class Persons(Strict):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Every metric that it names."""
-        named: tuple[str | None, ...] = (self.numerator, self.denominator)
-        named += (self.dominance.numerator, self.dominance.denominator) if self.dominance else ()
-        return tuple(name for name in named if name)
+        """The names of all metrics that it uses."""
+        metrics: tuple[str | None, ...] = (self.numerator, self.denominator)
+        metrics += (self.dominance.numerator, self.dominance.denominator) if self.dominance else ()
+        return tuple(metric for metric in metrics if metric)
 
 
 class Definition(Strict):
@@ -154,9 +154,9 @@ class Definition(Strict):
     def reliable_n_obs(self) -> int:
         """The least n_obs of a value that isn't flagged U, low reliability.
 
-        Shares, means and quantiles of fewer than 30 observations are flagged: the least sample size of the NCHS Data
-        Presentation Standards for Proportions (Vital and Health Statistics 2(175), 2017), which suppress them. A sum,
-        a count or a stock is what it is, however small.
+        Shares, means and quantiles of fewer than 30 observations are flagged. 30 is the least sample size of the NCHS
+        Data Presentation Standards for Proportions (Vital and Health Statistics 2(175), 2017), which suppress smaller
+        ones. Sums, counts and stocks are exact, however few observations they have.
         """
         return self.min_n_obs if self.min_n_obs is not None else 30 if self.kind in ("ratio", "quantile") else 0
 
@@ -216,7 +216,7 @@ class Adoption(Strict):
 
 @dataclass(frozen=True)
 class Kpi:
-    """An adopted KPI: definition and adoption, and the files in which they stand."""
+    """An adopted KPI: its definition and its adoption, and the files that they are in."""
 
     domain: str
     definition: Definition
@@ -231,29 +231,29 @@ class Kpi:
 
     @property
     def version(self) -> int:
-        """The version of its definition, as it stands in the company."""
+        """The version of its definition in this company: the adoption's, else the standard definition's."""
         return self.adoption.definition_version or self.definition.definition_version
 
     @property
     def whole(self) -> Kpi:
-        """It as if all that the definition allows were adopted."""
-        all_of_it = {"freqs": self.definition.freqs, "segments": self.definition.segments, "to_date": True}
-        return replace(self, adoption=self.adoption.model_copy(update=all_of_it))
+        """The KPI as if all frequencies and segments that the definition allows were adopted."""
+        all_allowed = {"freqs": self.definition.freqs, "segments": self.definition.segments, "to_date": True}
+        return replace(self, adoption=self.adoption.model_copy(update=all_allowed))
 
     @property
     def unsegmented(self) -> Kpi:
-        """It as if no segment were adopted."""
+        """The KPI as if no segment were adopted."""
         return replace(self, adoption=self.adoption.model_copy(update={"segments": ()}))
 
     @property
     def model(self) -> str:
-        """Its dbt model."""
+        """The name of its dbt model."""
         return f"kpi_{self.id}"
 
     def problem(
         self, field: str, problem: str, *, standard: bool = False, expected: str | None = None
     ) -> NyckeltalError:
-        """A finding at a field of its adoption, or of its standard definition."""
+        """An error at a field of its adoption, or with `standard` at a field of its standard definition."""
         file = self.definition_file if standard else self.adoption_file
         line = yaml_file.line_of(yaml_file.read(file), (field,))
         return NyckeltalError(problem, file=file, line=line, field=field, expected=expected)
@@ -299,7 +299,7 @@ def adopted_kpis(company: Company) -> list[Kpi]:
 
 
 def require_adopted(company: Company, kpi_ids: Iterable[str]) -> None:
-    """Raises NyckeltalError for an id of which the company has no file; it reads none of them."""
+    """Raises NyckeltalError for an id that no file of the company's kpis folder is named after. It reads no file."""
     known = [file.stem for file in sorted((company.path / "kpis").glob("*/*.yml"))]
     for kpi_id in kpi_ids:
         if kpi_id not in known:
