@@ -18,23 +18,24 @@ DEFAULT = "default"
 
 
 class Calendar(Strict):
-    """When the company's days begin, which of them are worked, and how long a period stays open."""
+    """The company's time zone, its working days, and how long a period stays open."""
 
-    time_zone: str = Field(description="The zone of its days, such as `Europe/Stockholm` (IANA).")
+    time_zone: str = Field(description="The IANA time zone in which days begin, such as `Europe/Stockholm`.")
     week_start: Literal["monday"] = Field(default="monday", description="Weeks are those of ISO 8601.")
     country: str = Field(
-        description="Whose public holidays and weekends are no working days, by its ISO 3166-1 code, such as `SE`."
+        description="The country whose weekends and public holidays are no working days, by its ISO 3166-1 code, such"
+        " as `SE`."
     )
     subdivision: str | None = Field(
         default=None,
         description="A part of the country with holidays of its own, by its ISO 3166-2 code without country.",
     )
-    days_off: tuple[date, ...] = Field(default=(), description="Further days that aren't worked.")
+    days_off: tuple[date, ...] = Field(default=(), description="Further days that are no working days.")
     closes_after: dict[str, int] = Field(
         min_length=1,
-        description="How many working days after its end a period closes, by domain of KPIs; `default` holds for"
-        " the domains that aren't named. Of a cohort (`matures_after`) it is the end of its window that counts."
-        " The closing day itself is still open. Until then values are provisional; after it a changed value is held.",
+        description="How many working days after its end a period closes, by domain of KPIs; `default` is for the"
+        " domains that aren't named. For a cohort (`matures_after`) they count from the end of its window. On the"
+        " closing day the period is still open. Until then values are provisional; after it a changed value is held.",
     )
 
     @field_validator("time_zone")

@@ -37,7 +37,7 @@ class Objective(Strict):
 
     name: str = Field(description="The objective in a few words.")
     perspective: PERSPECTIVES = Field(description="The balanced scorecard's perspective, or sustainability.")
-    description: str = Field(default="", description="What is wanted, and how it is told that it is reached.")
+    description: str = Field(default="", description="What the company wants, and how it knows that it has it.")
 
 
 class ObjectivesFile(Strict):

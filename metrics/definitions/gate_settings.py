@@ -40,7 +40,7 @@ class CheckSetting(Strict):
 
     flag: Limit | None = Field(default=None, description="The figure above which a value is flagged, or `never`.")
     hold: Limit | None = Field(default=None, description="The figure above which a value is held, or `never`.")
-    off: str | None = Field(default=None, min_length=10, description="Why the check isn't made of this KPI.")
+    off: str | None = Field(default=None, min_length=10, description="Why the check isn't made for this KPI.")
 
     @model_validator(mode="after")
     def _has_limits_or_a_reason(self) -> CheckSetting:

@@ -26,8 +26,8 @@ class IdentityEntry(Strict):
     """What must hold between the totals of KPIs in every period, by a name."""
 
     holds: str = Field(
-        description="`<terms> = <terms>` or `<terms> <= <terms>`. Terms are KPIs, added and subtracted;"
-        " `kpi.numerator`, `kpi.denominator` and `kpi.n_obs` are what is behind a value."
+        description="`<terms> = <terms>` or `<terms> <= <terms>`. Terms are KPIs, added or subtracted. `<kpi>` is its"
+        " value; `<kpi>.numerator`, `<kpi>.denominator` and `<kpi>.n_obs` are the numbers behind the value."
     )
     why: str = Field(min_length=10, description="Why it must hold.")
 

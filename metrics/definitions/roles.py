@@ -17,12 +17,12 @@ class Roles(Strict):
     decides: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
         description="Who may decide on held values, by domain of KPIs: logins or addresses, as `--by` gives them."
-        " `default` holds for the domains that aren't named. Without either, nobody may decide.",
+        " `default` is for the domains that aren't named. In a domain without names, nobody may decide.",
     )
     refactors: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
-        description="Who may record, beside those who decide, that a changed definition gives the same values"
-        " (`kpi refactored`), by domain, with `default`, as `decides`.",
+        description="Who may record, besides the people under `decides`, that a changed definition gives the same"
+        " values (`kpi refactored`): by domain and `default`, as there.",
     )
 
     @field_validator("decides", "refactors")

@@ -28,22 +28,24 @@ _TITLE = """\
 
 
 class Reviewed(Strict):
-    """One definition of a KPI."""
+    """One reviewed definition of a KPI."""
 
     version: int = Field(description="Its version.")
     hash: str = Field(description="The hash of all code that its values depend on.")
     refactoring: str | None = Field(
         default=None, description="The reason why its values equal those of the definition before it."
     )
-    by: str | None = Field(default=None, description="Who said so; recorded, not authenticated.")
-    on: date | None = Field(default=None, description="The day on which it was said.")
-    parts: dict[str, str] = Field(default_factory=dict, description="Of the newest one, the hash of each model's part.")
+    by: str | None = Field(default=None, description="Who recorded the refactoring; not authenticated.")
+    on: date | None = Field(default=None, description="The day on which it was recorded.")
+    parts: dict[str, str] = Field(
+        default_factory=dict, description="Only of the newest definition: the hash of each model's part."
+    )
 
 
 class DefinitionsFile(Strict):
     """The reviewed definitions of each KPI. Written by `kpi compile` and `kpi refactored`; never by hand."""
 
-    definitions: dict[str, tuple[Reviewed, ...]] = Field(description="By KPI its definitions, oldest first.")
+    definitions: dict[str, tuple[Reviewed, ...]] = Field(description="The definitions of each KPI, oldest first.")
 
 
 Record = Mapping[str, tuple[Reviewed, ...]]
@@ -51,7 +53,7 @@ Record = Mapping[str, tuple[Reviewed, ...]]
 
 @dataclass(frozen=True)
 class Current:
-    """A KPI's definition as it stands: its hash, and the hash of each model's part."""
+    """A KPI's current definition: its hash, and the hash of each model's part."""
 
     kpi: Kpi
     hash: str
