@@ -25,7 +25,7 @@ from metrics.versioning.reviewed import Current
 
 
 @dataclass(frozen=True)
-class Defined:
+class DefinedKpi:
     """An adopted KPI: its plan, what is upstream of it, its current definition, and the raw columns that it reads.
 
     `inputs` are these columns, by feed; `uses` says how its SQL uses them; `total_inputs` are those that its total
@@ -39,7 +39,7 @@ class Defined:
     uses: Uses
     total_inputs: Mapping[str, tuple[str, ...]]
 
-    def covers(self, other_kpi: Defined) -> bool:
+    def covers(self, other_kpi: DefinedKpi) -> bool:
         """Whether the total of the other KPI depends only on feeds and raw columns that its own total depends on."""
         return all(
             feed in self.total_inputs and set(columns) <= set(self.total_inputs[feed])
@@ -51,7 +51,7 @@ class Defined:
 class CompanyPlan:
     """How a company's adopted KPIs are computed, and the rollups that they share. Their SQL isn't written yet."""
 
-    kpis: tuple[Defined, ...]
+    kpis: tuple[DefinedKpi, ...]
     rollups: tuple[Rollup, ...]
     lineage: Lineage
     identities: tuple[Identity, ...]
@@ -103,7 +103,7 @@ def plan_company(company: Company, kpis: Sequence[Kpi], parsed: Path, engine: En
     return CompanyPlan(tuple(defined), rollups([kpi.plan for kpi in defined], layer), lineage, between)
 
 
-def _require_unmixed(between: Sequence[Identity], defined: Sequence[Defined]) -> None:
+def _require_unmixed(between: Sequence[Identity], defined: Sequence[DefinedKpi]) -> None:
     """Raises Problems for identities of protected KPIs with others: their failure would reveal the protected values."""
     protected = {kpi.plan.kpi.id for kpi in defined if kpi.upstream.protected}
     problems = [
@@ -125,14 +125,14 @@ def raw_columns(company: Company) -> dict[str, tuple[str, ...]]:
     return {name: (*feed.columns, *feed.personal, *added) for name, feed in company.feeds.items()}
 
 
-def _defined(kpi_plan: KpiPlan, layer: SemanticLayer, lineage: Lineage, uses: ColumnUses) -> Defined:
+def _defined(kpi_plan: KpiPlan, layer: SemanticLayer, lineage: Lineage, uses: ColumnUses) -> DefinedKpi:
     kpi = kpi_plan.kpi
     models = {model for rollup in rollups([kpi_plan], layer) for model in rollup.models}
     upstream = lineage.upstream(tuple(sorted(models)))
     if upstream.protected and kpi.definition.persons is None:
         raise kpi.problem("persons", "the KPI reads personal data, so it needs the persons behind it", standard=True)
     generated = _generated(kpi_plan, layer)
-    return Defined(
+    return DefinedKpi(
         plan=kpi_plan,
         upstream=upstream,
         current=current_definition(kpi, layer, lineage),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Literal
 
-from metrics.company_plan import CompanyPlan, Defined
+from metrics.company_plan import CompanyPlan, DefinedKpi
 from metrics.compiler.plan import KpiPlan
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
@@ -28,7 +28,7 @@ def catalog_text(company: Company, planned: CompanyPlan) -> str:
     return json.dumps(catalog.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
-def _entry(company: Company, defined: Defined, adopted: Sequence[Defined]) -> CatalogKpi:
+def _entry(company: Company, defined: DefinedKpi, adopted: Sequence[DefinedKpi]) -> CatalogKpi:
     kpi_plan, kpi, upstream = defined.plan, defined.plan.kpi, defined.upstream
     supplied_kpis = [other_kpi for other_kpi in adopted if other_kpi is not defined and other_kpi.upstream.supplied]
     definition, adoption = kpi.definition, kpi.adoption
@@ -101,7 +101,7 @@ def _without_rows(kpi_plan: KpiPlan) -> Literal["zero", "no value"] | None:
     return "zero" if kind in ("flow", "distinct") else "no value"
 
 
-def _labels(company: Company, adopted: Sequence[Defined]) -> dict[str, tuple[str, ...]]:
+def _labels(company: Company, adopted: Sequence[DefinedKpi]) -> dict[str, tuple[str, ...]]:
     """The numeric columns, by feed, that KPIs join by, or that they read but don't use as a size."""
     columns_read = {
         (feed, column) for defined in adopted for feed, columns in defined.inputs.items() for column in columns

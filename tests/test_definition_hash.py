@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from metrics.company_plan import Defined, current_definition, raw_columns
+from metrics.company_plan import DefinedKpi, current_definition, raw_columns
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.deployment import PROJECT
 from metrics.definitions.company import Company
@@ -35,7 +35,7 @@ class Definitions:
     """The sample company's definitions over dbt's manifest, or over a changed one."""
 
     company: Company
-    planned: dict[str, Defined]
+    planned: dict[str, DefinedKpi]
     layer: SemanticLayer
     manifest: str
     folder: Path

@@ -23,7 +23,7 @@ def member_column(segment: str) -> str:
     return f"{segment}_member"
 
 
-def listed(columns: Sequence[str], margin: str = "  ") -> str:
+def more_columns(columns: Sequence[str], margin: str = "  ") -> str:
     """The columns as a continuation of a SELECT list: each after a comma, on a line of its own."""
     return "".join(f",\n{margin}{column}" for column in columns)
 
@@ -39,7 +39,7 @@ def loop_variables(rollup: Rollup) -> str:
     return f"{{% set spans = {spans} %}}\n{{% set members = {members} %}}"
 
 
-def cut(rollup: Rollup) -> str:
+def segment_and_member(rollup: Rollup) -> str:
     """The SQL of the columns segment and member: those of the grouping set that a row belongs to."""
     if not rollup.segments:
         return "'_T' AS segment,\n'_T' AS member"
@@ -58,7 +58,7 @@ def grouping_sets(rollup: Rollup, key: str) -> str:
     return ", ".join([f"({key})", *(f"({key}, {member_column(segment)})" for segment, _ in rollup.segments)])
 
 
-def pieces(rollup: Rollup, days: str) -> dict[str, str]:
+def piece_ctes(rollup: Rollup, days: str) -> dict[str, str]:
     """The SQL of two CTEs by name: `pieces`, the piece of each day, and `period_pieces`, the pieces of each period.
 
     A piece is a set of days that lie in the same periods. `days` is the relation with the days of each period.

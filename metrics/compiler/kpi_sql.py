@@ -10,7 +10,7 @@ from sqlglot import exp
 from metrics.compiler.arithmetic import Measure
 from metrics.compiler.cuts import KEYS
 from metrics.compiler.plan import KpiPlan, Rollup
-from metrics.compiler.rollups import joined
+from metrics.compiler.rollups import full_outer_join
 from metrics.core.periods import PART_OF_WEEK
 from metrics.core.quoting import comment
 
@@ -29,7 +29,7 @@ def kpi_sql(plan: KpiPlan, rollups: Sequence[Rollup], definition_hash: str) -> s
         "n_persons_numerator": _count(plan.n_persons_numerator),
         "n_persons_denominator": _count(plan.n_persons_denominator),
     }
-    measures = joined(ctes)
+    measures = full_outer_join(ctes)
     if plan.offsets:
         if len(ctes) > 1:
             ctes["measures"] = f"  SELECT *\n  FROM {measures}"

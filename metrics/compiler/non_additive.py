@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metrics.compiler.cuts import EACH_CUT, EACH_SPAN, NEXT_CUT, NEXT_SPAN, listed, member_column, pieces
+from metrics.compiler.cuts import EACH_CUT, EACH_SPAN, NEXT_CUT, NEXT_SPAN, member_column, more_columns, piece_ctes
 from metrics.compiler.measures import MeasureQuery
 from metrics.compiler.plan import Rollup
 from metrics.compiler.quantiles import quantiles
@@ -29,9 +29,9 @@ def non_additive(rollup: Rollup, days: str, *, narrowed: bool) -> tuple[dict[str
     ctes: dict[str, str] = {}
     results = []
     if distinct or quantile:
-        ctes |= {f"{name} AS": sql for name, sql in pieces(rollup, days).items()}
+        ctes |= {f"{name} AS": sql for name, sql in piece_ctes(rollup, days).items()}
     if distinct:
-        ctes |= {f"{name} AS": sql for name, sql in _coded(rollup).items()}
+        ctes |= {f"{name} AS": sql for name, sql in _coded_rows(rollup).items()}
     measures_by_key: dict[str, list[MeasureQuery]] = {}
     for measure in distinct:
         measures_by_key.setdefault(measure.argument, []).append(measure)
@@ -52,12 +52,12 @@ def non_additive(rollup: Rollup, days: str, *, narrowed: bool) -> tuple[dict[str
     return ctes, results
 
 
-def aggregated(measure: MeasureQuery) -> str:
+def aggregate_sql(measure: MeasureQuery) -> str:
     """The SQL of the measure's aggregate over its column of `fact`."""
     return measure.aggregate.replace("{}", measure.metric)
 
 
-def _coded(rollup: Rollup) -> dict[str, str]:
+def _coded_rows(rollup: Rollup) -> dict[str, str]:
     """The CTEs that give each row its segment members as bits of one number, so that one pass covers all segments.
 
     A number (a word) has a bit for each of 62 members; further members get further words. Each row is there once for
@@ -116,7 +116,7 @@ def _keys(key: str, measures: Sequence[MeasureQuery]) -> str:
         if measure.filter_sql
     ]
     return f"""  -- Each {key} once per piece, with the members that it is seen in.
-  SELECT piece, word, {measures[0].metric} AS key, BIT_OR(bits) AS bits{listed(masks, "    ")}
+  SELECT piece, word, {measures[0].metric} AS key, BIT_OR(bits) AS bits{more_columns(masks, "    ")}
   FROM coded
   GROUP BY piece, word, {measures[0].metric}"""
 
@@ -132,8 +132,8 @@ def _key_counts(measures: Sequence[MeasureQuery]) -> str:
         f" AS {measure.metric}"
         for measure in measures
     ]
-    own = listed([f"{name} & segment_bits AS {name}" for name in filtered], "      ")
-    united = listed([f"BIT_OR({name}) AS {name}" for name in filtered], "        ")
+    own = more_columns([f"{name} & segment_bits AS {name}" for name in filtered], "      ")
+    united = more_columns([f"BIT_OR({name}) AS {name}" for name in filtered], "        ")
     sets = "".join(f", {name} & segment_bits" for name in filtered)
     return f"""{EACH_SPAN}
   SELECT
@@ -141,7 +141,7 @@ def _key_counts(measures: Sequence[MeasureQuery]) -> str:
     '{{{{ span }}}}' AS span,
     period_start,
     segment,
-    member{listed(counts, "    ")}
+    member{more_columns(counts, "    ")}
   FROM (
     SELECT
       period_start,
@@ -174,7 +174,7 @@ def _aggregates(measures: Sequence[MeasureQuery], days: str) -> str:
     period_start,
     '{{{{ segment }}}}' AS segment,
     COALESCE(CAST({{{{ member }}}} AS STRING), '_U') AS member{
-        listed([f"{aggregated(measure)} AS {measure.metric}" for measure in measures], "    ")
+        more_columns([f"{aggregate_sql(measure)} AS {measure.metric}" for measure in measures], "    ")
     }
   FROM fact
   INNER JOIN {days} USING (day)

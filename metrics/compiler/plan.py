@@ -1,6 +1,7 @@
 """The plan of KPIs: the measures of each, the arithmetic over them, and the rollups in which measures share scans.
 
-Pure: a semantic layer and KPIs go in, a plan comes out. The only SQL here is the arithmetic over measures.
+Pure: a semantic layer and KPIs go in, a plan comes out. The SQL expressions over measures are made in arithmetic.py,
+all other SQL in rollups.py and kpi_sql.py.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from metrics.compiler.cuts import KEYS, cut, grouping_sets, listed, member_column
+from metrics.compiler.cuts import KEYS, grouping_sets, member_column, more_columns, segment_and_member
 from metrics.compiler.measures import MeasureQuery
 from metrics.compiler.plan import Rollup
 
@@ -22,17 +22,18 @@ _AGGREGATE = re.compile(r"(PERCENTILE_\w+)\((.+)\) WITHIN GROUP \(ORDER BY \{\}\
 def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str]:
     """The CTEs, by their openings, of quantiles of the same value; the last, `by_<first measure>`, has the results.
 
-    The results have the columns KEYS and one per measure. The CTEs read `fact` and those of `cuts.pieces`. A period in
-    which no row has a value gets a total row with NULL.
+    The results have the columns KEYS and one per measure. The CTEs read `fact` and those of `cuts.piece_ctes`. A period
+    in which no row has a value gets a total row with NULL.
     """
     name, keys = measures[0].metric, ", ".join(KEYS)
-    members = listed([member_column(segment) for segment, _ in rollup.segments], "    ")
-    cuts = {"_T": "'_T'"} | {
+    members = more_columns([member_column(segment) for segment, _ in rollup.segments], "    ")
+    member_by_segment = {"_T": "'_T'"} | {
         segment: f"COALESCE(CAST({member_column(segment)} AS STRING), '_U')" for segment, _ in rollup.segments
     }
     shares = [_function_and_share(measure)[1] for measure in measures]
-    own_cut = cut(rollup).replace("\n", "\n    ")
+    cut_columns = segment_and_member(rollup).replace("\n", "\n    ")
     ranks = [f"{measure.metric}_rank" for measure in measures]
+    rank_columns = [f"{_rank(measure)} AS {rank}" for measure, rank in zip(measures, ranks, strict=True)]
     has_rank = " OR ".join(f"(below <= CEIL({rank}) AND below + n > FLOOR({rank}))" for rank in ranks)
     neighbours = [column for rank in ranks for column in _neighbours(rank)]
     values = [
@@ -62,7 +63,7 @@ def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str
         f"counts_of_{name} AS": f"""  SELECT
     piece,
     bin,
-    {own_cut},
+    {cut_columns},
     COUNT(*) AS n,
     MIN(value) AS least,
     MAX(value) AS greatest
@@ -82,7 +83,7 @@ def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str
   ) AS counts""",
         f"bins_with_{name} AS MATERIALIZED": f"""  SELECT *
   FROM (
-    SELECT *{listed([f"{_rank(measure)} AS {rank}" for measure, rank in zip(measures, ranks, strict=True)], "      ")}
+    SELECT *{more_columns(rank_columns, "      ")}
     FROM ranks_of_{name}
   ) AS ranks
   WHERE {has_rank}""",
@@ -98,22 +99,22 @@ def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str
     piece,
     bin,
     value,
-    UNNEST([{", ".join(f"'{segment}'" for segment in cuts)}]) AS segment,
-    UNNEST([{", ".join(cuts.values())}]) AS member
+    UNNEST([{", ".join(f"'{segment}'" for segment in member_by_segment)}]) AS segment,
+    UNNEST([{", ".join(member_by_segment.values())}]) AS member
   FROM values_of_{name}
   INNER JOIN codes_with_{name} USING (piece, code)""",
         f"ranked_{name} AS": f"""  SELECT
     {keys},
     below + ROW_NUMBER() OVER (PARTITION BY {keys}, bin ORDER BY value) - 1 AS below,
     1 AS n,
-    value{listed(ranks, "    ")}
+    value{more_columns(ranks, "    ")}
   FROM rows_with_{name}
   INNER JOIN wanted_{name} USING (piece, bin, segment, member)""",
         f"by_{name} AS": f"""  SELECT
-    {keys}{listed(values, "    ")}
+    {keys}{more_columns(values, "    ")}
   FROM (
     SELECT
-      {keys}{listed(neighbours, "      ")}
+      {keys}{more_columns(neighbours, "      ")}
     FROM (
       SELECT *
       FROM ranked_{name}

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from textwrap import indent
 
 from metrics.compiler.cohorts import attributed_sql
-from metrics.compiler.cuts import KEYS, cut, grouping_sets, listed, loop_variables, member_column
+from metrics.compiler.cuts import KEYS, grouping_sets, loop_variables, member_column, more_columns, segment_and_member
 from metrics.compiler.measures import Cohort, MeasureQuery
-from metrics.compiler.non_additive import aggregated, non_additive
+from metrics.compiler.non_additive import aggregate_sql, non_additive
 from metrics.compiler.plan import Rollup
 from metrics.compiler.windows import averages_sql, window_days
 from metrics.core.periods import PART_OF_WEEK
@@ -31,14 +31,14 @@ def rollup_models(rollup: Rollup, inputs: str | None = None) -> dict[str, str]:
     """
     models = {}
     if rollup.cohort:
-        models[rollup.cohort.model] = _attributed(rollup, rollup.cohort, incremental=inputs is not None)
+        models[rollup.cohort.model] = _attributed_model(rollup, rollup.cohort, incremental=inputs is not None)
     if rollup.window is None:
-        models[f"rollup_{rollup.name}_daily"] = _daily(rollup, inputs)
+        models[f"rollup_{rollup.name}_daily"] = _daily_model(rollup, inputs)
     if rollup.window is not None and rollup.window.period_agg == "average":
-        models[f"rollup_{rollup.name}_by_day"] = _measures(rollup, inputs)
-        models[f"rollup_{rollup.name}"] = _averages(rollup)
+        models[f"rollup_{rollup.name}_by_day"] = _measures_model(rollup, inputs)
+        models[f"rollup_{rollup.name}"] = _averages_model(rollup)
     else:
-        models[f"rollup_{rollup.name}"] = _measures(rollup, inputs)
+        models[f"rollup_{rollup.name}"] = _measures_model(rollup, inputs)
     return models
 
 
@@ -65,13 +65,13 @@ def referenced(sql: str, form: str = "{{{{ ref('{}') }}}}") -> str:
     return _REF.sub(lambda match: form.format(match.group(1)), sql)
 
 
-def joined(names: Iterable[str]) -> str:
+def full_outer_join(names: Iterable[str]) -> str:
     """The relations in a full outer join on KEYS, for a FROM clause."""
     first, *following = names
     return first + "".join(f"\n  FULL OUTER JOIN {name} USING ({', '.join(KEYS)})" for name in following)
 
 
-def _daily(rollup: Rollup, inputs: str | None) -> str:
+def _daily_model(rollup: Rollup, inputs: str | None) -> str:
     row_counts = [
         f"{_row_count(measure)} AS {measure.metric}_rows"
         for measure in rollup.rolled_up
@@ -79,18 +79,18 @@ def _daily(rollup: Rollup, inputs: str | None) -> str:
     ]
     columns = [
         "COUNT(*) AS n_rows",
-        *(f"{aggregated(measure)} AS {measure.metric}" for measure in rollup.rolled_up),
+        *(f"{aggregate_sql(measure)} AS {measure.metric}" for measure in rollup.rolled_up),
         *row_counts,
     ]
-    fact = _fact(rollup, rollup.measures, loaded_at="_loaded_at" in (inputs or ""))
-    select = f"SELECT\n  day,\n{indent(cut(rollup), '  ')}"
+    fact = _fact_rows(rollup, rollup.measures, loaded_at="_loaded_at" in (inputs or ""))
+    select = f"SELECT\n  day,\n{indent(segment_and_member(rollup), '  ')}"
     grouped = f"GROUP BY GROUPING SETS ({grouping_sets(rollup, 'day')})"
     if inputs is None:
         return f"""{_title(rollup, "Days of")}
 WITH fact AS (
 {fact}
 )
-{select}{listed(columns)}
+{select}{more_columns(columns)}
 FROM fact
 {grouped}
 """
@@ -108,7 +108,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM inputs
   ANTI JOIN (SELECT day, inputs FROM {{{{ this }}}} WHERE segment = '_T') AS kept USING (day, inputs)
 ){{% endif %}}
-{select}{listed([*columns, f"{inputs} AS inputs"])}
+{select}{more_columns([*columns, f"{inputs} AS inputs"])}
 FROM fact
 {{% if is_incremental() %}}SEMI JOIN changed USING (day)
 {{% endif %}}{grouped}
@@ -120,7 +120,7 @@ FROM {{{{ this }}}} ANTI JOIN inputs USING (day)
 """
 
 
-def _measures(rollup: Rollup, inputs: str | None) -> str:
+def _measures_model(rollup: Rollup, inputs: str | None) -> str:
     days = "period_days" if inputs is None else "changed_days"
     ctes = _periods(rollup, inputs)
     result_ctes = []
@@ -128,7 +128,7 @@ def _measures(rollup: Rollup, inputs: str | None) -> str:
         ctes |= _rolled_up(rollup, days)
         result_ctes.append("rolled_up")
     if rollup.non_additive:
-        ctes["fact AS" if inputs is None else "fact AS NOT MATERIALIZED"] = _fact(rollup, rollup.non_additive)
+        ctes["fact AS" if inputs is None else "fact AS NOT MATERIALIZED"] = _fact_rows(rollup, rollup.non_additive)
         non_additive_ctes, non_additive_results = non_additive(rollup, days, narrowed=inputs is not None)
         ctes |= non_additive_ctes
         result_ctes += non_additive_results
@@ -136,7 +136,7 @@ def _measures(rollup: Rollup, inputs: str | None) -> str:
     head += [_incremental("['freq', 'span', 'period_start']")] if inputs is not None else []
     head += [loop_variables(rollup)] if rollup.non_additive else []
     cte_list = ", ".join(f"{opening} (\n{sql}\n)" for opening, sql in ctes.items())
-    select = f"{chr(10).join(head)}\nWITH {cte_list}\nSELECT *\nFROM {joined(result_ctes)}\n"
+    select = f"{chr(10).join(head)}\nWITH {cte_list}\nSELECT *\nFROM {full_outer_join(result_ctes)}\n"
     if inputs is None:
         return select
     return f"""{select}INNER JOIN changed USING (freq, span, period_start)
@@ -195,7 +195,7 @@ def _rolled_up(rollup: Rollup, days: str) -> dict[str, str]:
         ctes["stock_days AS"] = f"""  -- The one day of the period that each stock is taken from.
   SELECT
     freq,
-    period_start{listed(chosen, "    ")}
+    period_start{more_columns(chosen, "    ")}
   {source}
   WHERE n_rows > 0 AND segment = '_T' AND span = 'period'
   GROUP BY freq, period_start"""
@@ -205,7 +205,7 @@ def _rolled_up(rollup: Rollup, days: str) -> dict[str, str]:
     span,
     period_start,
     segment,
-    member{listed(columns, "    ")}
+    member{more_columns(columns, "    ")}
   {source}{joins}
   WHERE n_rows > 0
   GROUP BY freq, span, period_start, segment, member"""
@@ -226,10 +226,10 @@ def _title(rollup: Rollup, content: str) -> str:
     )
 
 
-def _fact(rollup: Rollup, measures: Sequence[MeasureQuery], *, loaded_at: bool = False) -> str:
+def _fact_rows(rollup: Rollup, measures: Sequence[MeasureQuery], *, loaded_at: bool = False) -> str:
     """The SELECT of the source's rows: their day, segment members and what the measures need."""
     columns = [f"{rollup.day} AS day", *(f"{sql} AS {member_column(segment)}" for segment, sql in rollup.segments)]
-    columns += [f"{_column(measure)} AS {measure.metric}" for measure in measures]
+    columns += [f"{_fact_column(measure)} AS {measure.metric}" for measure in measures]
     columns += [
         f"{measure.filter_sql} AS {measure.metric}_counts" for measure in measures if _has_filter_column(measure)
     ]
@@ -239,7 +239,7 @@ def _fact(rollup: Rollup, measures: Sequence[MeasureQuery], *, loaded_at: bool =
     return f"  SELECT\n{column_list}\n  FROM {referenced(rollup.source)}\n  WHERE {rollup.day} IS NOT NULL"
 
 
-def _column(measure: MeasureQuery) -> str:
+def _fact_column(measure: MeasureQuery) -> str:
     """The SQL of the measure's column in `fact`: the key of a distinct count, without its filter; else the value."""
     return measure.argument if measure.measure_class == "distinct" else measure.value
 
@@ -271,14 +271,14 @@ def _period_days(rollup: Rollup) -> str:
     return days + ("\n  UNION ALL\n  {{ parts_of_weeks('days') }}" if PART_OF_WEEK in rollup.freqs else "")
 
 
-def _attributed(rollup: Rollup, cohort: Cohort, *, incremental: bool) -> str:
+def _attributed_model(rollup: Rollup, cohort: Cohort, *, incremental: bool) -> str:
     title = _title(rollup, "Each conversion with the event that led to it, for")
     config = f"\n{_incremental(repr('day'))}" if incremental else ""
     sql = attributed_sql(cohort, [name for name, _ in rollup.segments], incremental=incremental)
     return f"{title}{config}\n{referenced(sql)}"
 
 
-def _averages(rollup: Rollup) -> str:
+def _averages_model(rollup: Rollup) -> str:
     daily, by_day = f"rollup_{rollup.days}_daily", f"rollup_{rollup.name}_by_day"
     averages = averages_sql(daily, by_day, rollup.measures, rollup.freqs, rollup.spine)
     return f"{_title(rollup, 'Every measure of')}\n{averages}"

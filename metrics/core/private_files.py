@@ -33,7 +33,7 @@ def make_data_dir() -> None:
         folder.chmod(0o755)
 
 
-def close_to_others() -> None:
+def remove_permissions_of_others() -> None:
     """Removes other users' permissions on the entries of the data folder; earlier versions had left some.
 
     The folders with the published file and with the sources stay as they are: the first is for everyone, and the second
