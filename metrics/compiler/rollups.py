@@ -72,6 +72,7 @@ def full_outer_join(names: Iterable[str]) -> str:
 
 
 def _daily_model(rollup: Rollup, inputs: str | None) -> str:
+    """The daily model: a row per day and segment member, with the number of rows and the measures that roll up."""
     row_counts = [
         f"{_row_count(measure)} AS {measure.metric}_rows"
         for measure in rollup.rolled_up
@@ -121,6 +122,7 @@ FROM {{{{ this }}}} ANTI JOIN inputs USING (day)
 
 
 def _measures_model(rollup: Rollup, inputs: str | None) -> str:
+    """The model of all measures: a row per period, span (the period itself or one to date) and segment member."""
     days = "period_days" if inputs is None else "changed_days"
     ctes = _periods(rollup, inputs)
     result_ctes = []
@@ -213,6 +215,7 @@ def _rolled_up(rollup: Rollup, days: str) -> dict[str, str]:
 
 
 def _incremental(unique_key: str) -> str:
+    """The dbt config of an incremental model; `unique_key` is Jinja: a name or a list of names."""
     return f"""{{{{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
     unique_key={unique_key}
@@ -220,6 +223,7 @@ def _incremental(unique_key: str) -> str:
 
 
 def _title(rollup: Rollup, content: str) -> str:
+    """The comment at the top of a model: its content, the rollup, and the KPIs that use it."""
     return (
         f"-- {content} {rollup.name}, for {', '.join(rollup.kpi_ids)}.\n"
         "-- Written by `kpi compile`; change the definitions, not this file."
@@ -253,10 +257,12 @@ def _has_filter_column(measure: MeasureQuery) -> bool:
 
 
 def _row_count(measure: MeasureQuery) -> str:
+    """The SQL of the number of rows that pass the measure's filter."""
     return f"COUNT_IF({measure.metric}_counts)" if measure.filter_sql else "COUNT(*)"
 
 
 def _period_value(measure: MeasureQuery) -> str:
+    """The SQL column that combines the measure's values of a period's days."""
     name = measure.metric
     if measure.measure_class == "stock":
         return f"MAX({name}) FILTER (WHERE span = 'period' AND day = {name}_day AND {name}_rows > 0) AS {name}"
@@ -264,6 +270,7 @@ def _period_value(measure: MeasureQuery) -> str:
 
 
 def _period_days(rollup: Rollup) -> str:
+    """The SELECT, from dbt macros, of the days of each period: freq, span, period_start, day."""
     if rollup.window is not None:
         return f"  {window_days(rollup.window, rollup.freqs, rollup.spine)}"
     freqs = ", ".join(f"'{freq}'" for freq in rollup.freqs if freq != PART_OF_WEEK)
@@ -272,6 +279,7 @@ def _period_days(rollup: Rollup) -> str:
 
 
 def _attributed_model(rollup: Rollup, cohort: Cohort, *, incremental: bool) -> str:
+    """The model of conversions attributed to their events (see cohorts.py)."""
     title = _title(rollup, "Each conversion with the event that led to it, for")
     config = f"\n{_incremental(repr('day'))}" if incremental else ""
     sql = attributed_sql(cohort, [name for name, _ in rollup.segments], incremental=incremental)
@@ -279,6 +287,7 @@ def _attributed_model(rollup: Rollup, cohort: Cohort, *, incremental: bool) -> s
 
 
 def _averages_model(rollup: Rollup) -> str:
+    """The model of cumulative metrics whose value is the average over a period's days (see windows.py)."""
     daily, by_day = f"rollup_{rollup.days}_daily", f"rollup_{rollup.name}_by_day"
     averages = averages_sql(daily, by_day, rollup.measures, rollup.freqs, rollup.spine)
     return f"{_title(rollup, 'Every measure of')}\n{averages}"

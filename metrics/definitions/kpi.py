@@ -335,7 +335,7 @@ def _read_folder(folder: Path, model: type[Entry]) -> tuple[dict[str, tuple[Entr
                 )
             )
         elif entry.kpi in entries:
-            findings.append(NyckeltalError(f"'{entry.kpi}' stands in {entries[entry.kpi][1]} too", file=file, line=1))
+            findings.append(NyckeltalError(f"KPI '{entry.kpi}' is also in {entries[entry.kpi][1]}", file=file, line=1))
         else:
             entries[entry.kpi] = (entry, file)
     return entries, findings

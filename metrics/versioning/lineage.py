@@ -211,6 +211,7 @@ class Lineage:
         return selects
 
     def _select_of(self, code: str, schema: Schema) -> Select | None:
+        """Generated code as a select that can be pruned; None where it can't. Cached."""
         key = code, json.dumps(schema)
         if key not in self._generated:
             try:
@@ -253,6 +254,7 @@ class Lineage:
         return self._parts[name, read]
 
     def _whole(self, name: str) -> tuple[str, Reads]:
+        """The same for a model that counts as a whole: all its code, and all columns of everything that it reads."""
         key = self._built[name]
         models = [(MODELS, self.nodes[parent]["name"]) for parent in self.parents[key] if parent in self.nodes]
         feeds = [(RAW, parent.rsplit(".", 1)[1]) for parent in self.parents[key] if parent.startswith("source.")]
