@@ -349,6 +349,6 @@ def _is_flow(metric: str, layer: SemanticLayer) -> bool:
 
 
 def _adds_to_date(measure: str, layer: SemanticLayer) -> bool:
-    """Whether the measure has a year to date: a stock and a cumulative metric have none."""
+    """Whether a span of several periods, such as the year to date, has a value. Not for stocks or windows."""
     metric = layer.metrics[metric_of(measure)]
     return metric.type.value == "conversion" or _is_flow(metric.name, layer)
