@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 import duckdb
 
 from metrics.core import deployment
-from metrics.core.errors import NyckeltalError, disk_fault, disk_faults_told
+from metrics.core.errors import NyckeltalError, disk_fault, disk_faults_reported
 from metrics.core.private_files import private_files
 
 REPAIR = (
@@ -38,7 +38,7 @@ def opened(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """As `connect`, but the warehouse is made where there is none."""
     path = deployment.warehouse_path()
     with private_files():  # DuckDB makes its write-ahead log anew by itself
-        with disk_faults_told("the warehouse can't be used", path, repair=REPAIR):
+        with disk_faults_reported("the warehouse can't be used", path, repair=REPAIR):
             try:
                 connection = duckdb.connect(str(path), read_only=read_only)
             except (duckdb.IOException, duckdb.ConnectionException) as error:
@@ -47,7 +47,7 @@ def opened(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
                 busy = any(words in str(error) for words in _BUSY)
                 problem = "another run is writing to the warehouse, or a tool has it open; try again when it has ended"
                 raise NyckeltalError(problem if busy else "the warehouse can't be opened", file=path) from None
-        with disk_faults_told("the warehouse can't be used", path, repair=REPAIR), closing(connection):
+        with disk_faults_reported("the warehouse can't be used", path, repair=REPAIR), closing(connection):
             connection.execute("set TimeZone = 'UTC'")
             yield connection
 

@@ -1,6 +1,6 @@
-"""How all that a company has adopted is computed: its KPIs, their definitions' hashes, and the rollups that they share.
+"""The plan of a company: how its adopted KPIs are computed, the hashes of their definitions, and the shared rollups.
 
-What is written of it into the company folder stands in `compiled_folder.py`.
+`compiled_folder.py` writes the files in the company folder from it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from metrics.versioning.reviewed import Current
 
 
 @dataclass(frozen=True)
-class Defined:
-    """An adopted KPI's plan, what lies upstream of it, its definition as it stands, and the raw columns it reads.
+class DefinedKpi:
+    """An adopted KPI: its plan, what is upstream of it, its current definition, and the raw columns that it reads.
 
-    `uses` are what its SQL does with them, `total_inputs` those that its total needs, without segments.
+    `inputs` are these columns, by feed; `uses` says how its SQL uses them; `total_inputs` are those that its total
+    reads, without segments.
     """
 
     plan: KpiPlan
@@ -38,32 +39,33 @@ class Defined:
     uses: Uses
     total_inputs: Mapping[str, tuple[str, ...]]
 
-    def covers(self, other: Defined) -> bool:
-        """Whether the other KPI's total depends on no raw column, and no feed's rows, but those that its own does."""
+    def covers(self, other_kpi: DefinedKpi) -> bool:
+        """Whether the total of the other KPI depends only on feeds and raw columns that its own total depends on."""
         return all(
             feed in self.total_inputs and set(columns) <= set(self.total_inputs[feed])
-            for feed, columns in other.total_inputs.items()
+            for feed, columns in other_kpi.total_inputs.items()
         )
 
 
 @dataclass(frozen=True)
 class CompanyPlan:
-    """How a company's adopted KPIs are computed, before their SQL is written, and the rollups that they share."""
+    """How a company's adopted KPIs are computed, and the rollups that they share. Their SQL isn't written yet."""
 
-    kpis: tuple[Defined, ...]
+    kpis: tuple[DefinedKpi, ...]
     rollups: tuple[Rollup, ...]
     lineage: Lineage
     identities: tuple[Identity, ...]
 
     @property
     def currents(self) -> list[Current]:
-        """The KPIs' definitions as they stand."""
-        return [one.current for one in self.kpis]
+        """The current definitions of the KPIs."""
+        return [defined.current for defined in self.kpis]
 
     @property
     def read_whole(self) -> list[dict[str, Any]]:
-        """The models whose columns can't be told apart, so that KPIs read all of them: their file, the statement that
-        is the reason, and the feeds whose columns all count as read.
+        """The models that can't be pruned, so that a KPI depends on all their columns.
+
+        Each has the keys model, file, statement (the reason) and feeds (those whose columns all count as read).
         """
         nodes = {name: self.lineage.nodes[self.lineage.models[name]] for name in sorted(self.lineage.whole)}
         return [
@@ -80,8 +82,8 @@ class CompanyPlan:
 def plan_company(company: Company, kpis: Sequence[Kpi], parsed: Path, engine: Engine = "duckdb") -> CompanyPlan:
     """The plan of the KPIs that the company has adopted.
 
-    `parsed` is the folder with dbt's manifests of its staging, marts and metrics.
-    Raises Problems for definitions that aren't right.
+    `parsed` is the folder with dbt's `manifest.json` and `semantic_manifest.json` of its staging, marts and metrics.
+    Raises Problems for definitions with mistakes.
     """
     layer = SemanticLayer(parsed / "semantic_manifest.json", engine)
     lineage = Lineage(parsed / "manifest.json", raw_columns(company))
@@ -98,47 +100,56 @@ def plan_company(company: Company, kpis: Sequence[Kpi], parsed: Path, engine: En
         raise Problems(problems)
     between = identities(company, [kpi.id for kpi in kpis])
     _require_unmixed(between, defined)
-    return CompanyPlan(tuple(defined), rollups([one.plan for one in defined], layer), lineage, between)
+    return CompanyPlan(tuple(defined), rollups([kpi.plan for kpi in defined], layer), lineage, between)
 
 
-def _require_unmixed(between: Sequence[Identity], defined: Sequence[Defined]) -> None:
-    """Raises Problems for identities of protected KPIs with others, whose failing would tell of the protected ones."""
-    protected = {one.plan.kpi.id for one in defined if one.upstream.protected}
+def _require_unmixed(between: Sequence[Identity], defined: Sequence[DefinedKpi]) -> None:
+    """Raises Problems for identities of protected KPIs with others: their failure would reveal the protected values."""
+    protected = {kpi.plan.kpi.id for kpi in defined if kpi.upstream.protected}
     problems = [
-        NyckeltalError(f"the identity '{one.name}' ties KPIs that read personnel data to others", found=one.holds)
-        for one in between
-        if protected & set(one.kpis) and not protected >= set(one.kpis)
+        NyckeltalError(
+            f"the identity '{identity.name}' ties KPIs that read personnel data to others",
+            found=identity.holds,
+            expected="only KPIs that read personnel data, or none",
+        )
+        for identity in between
+        if protected & set(identity.kpis) and not protected >= set(identity.kpis)
     ]
     if problems:
         raise Problems(problems)
 
 
 def raw_columns(company: Company) -> dict[str, tuple[str, ...]]:
-    """The columns of each feed's raw table, as far as they are declared: its own, and what ingest adds."""
+    """The declared columns of each feed's raw table: the feed's own, and those that ingest adds."""
     added = ("_loaded_at", "_source_file", "_source_line")
     return {name: (*feed.columns, *feed.personal, *added) for name, feed in company.feeds.items()}
 
 
-def _defined(one: KpiPlan, layer: SemanticLayer, lineage: Lineage, uses: ColumnUses) -> Defined:
-    upstream = lineage.upstream(tuple(sorted({model for rollup in rollups([one], layer) for model in rollup.models})))
-    if upstream.protected and one.kpi.definition.persons is None:
-        raise one.kpi.problem(
-            "persons", "the KPI reads personal data, so it needs the persons behind it", standard=True
-        )
-    generated = _generated(one, layer)
-    inputs = lineage.feed_columns(generated)
-    total_inputs = lineage.feed_columns(_generated(plan(one.kpi.unsegmented, layer), layer))
-    return Defined(one, upstream, current_definition(one.kpi, layer, lineage), inputs, uses.of(generated), total_inputs)
+def _defined(kpi_plan: KpiPlan, layer: SemanticLayer, lineage: Lineage, uses: ColumnUses) -> DefinedKpi:
+    kpi = kpi_plan.kpi
+    models = {model for rollup in rollups([kpi_plan], layer) for model in rollup.models}
+    upstream = lineage.upstream(tuple(sorted(models)))
+    if upstream.protected and kpi.definition.persons is None:
+        raise kpi.problem("persons", "the KPI reads personal data, so it needs the persons behind it", standard=True)
+    generated = _generated(kpi_plan, layer)
+    return DefinedKpi(
+        plan=kpi_plan,
+        upstream=upstream,
+        current=current_definition(kpi, layer, lineage),
+        inputs=lineage.feed_columns(generated),
+        uses=uses.of(generated),
+        total_inputs=lineage.feed_columns(_generated(plan(kpi.unsegmented, layer), layer)),
+    )
 
 
 def current_definition(kpi: Kpi, layer: SemanticLayer, lineage: Lineage) -> Current:
-    """The KPI's definition, whoever shares its rollups, and whichever of its frequencies and segments are adopted."""
+    """The KPI's current definition. Its hash is independent of other KPIs and of what the company has adopted of it."""
     parts = lineage.parts(_generated(plan(kpi.whole, layer), layer))
     return Current(kpi, definition_hash(parts), {name: hashed(code)[:8] for name, code in parts.items()})
 
 
-def _generated(one: KpiPlan, layer: SemanticLayer) -> dict[str, str]:
-    """The models that compute the KPI if no other one shares its rollups, by name."""
-    alone = rollups([one], layer)
-    models = {name: sql for rollup in alone for name, sql in rollup_models(rollup).items()}
-    return {**models, one.kpi.model: kpi_sql(one, alone, "")}
+def _generated(kpi_plan: KpiPlan, layer: SemanticLayer) -> dict[str, str]:
+    """The SQL of the models that would compute the KPI alone, without other KPIs in its rollups; by model name."""
+    own_rollups = rollups([kpi_plan], layer)
+    models = {name: sql for rollup in own_rollups for name, sql in rollup_models(rollup).items()}
+    return {**models, kpi_plan.kpi.model: kpi_sql(kpi_plan, own_rollups, "")}

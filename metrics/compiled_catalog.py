@@ -1,4 +1,4 @@
-"""The text of `catalog.json`: what `kpi compile` knows of each adopted KPI, for the gate, the release and readers."""
+"""Makes the text of `catalog.json`: what `kpi compile` records about each adopted KPI, from a company's plan."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Literal
 
-from metrics.company_plan import CompanyPlan, Defined
+from metrics.company_plan import CompanyPlan, DefinedKpi
 from metrics.compiler.plan import KpiPlan
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
@@ -21,24 +21,24 @@ def catalog_text(company: Company, planned: CompanyPlan) -> str:
         reporting_currency=company.reporting_currency,
         calendar=company.calendar,
         objectives=company.objectives,
-        kpis=tuple(_entry(company, one, planned.kpis) for one in planned.kpis),
+        kpis=tuple(_entry(company, defined, planned.kpis) for defined in planned.kpis),
         labels=_labels(company, planned.kpis),
         identities=planned.identities,
     )
     return json.dumps(catalog.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
-def _entry(company: Company, defined: Defined, adopted: Sequence[Defined]) -> CatalogKpi:
-    one, upstream = defined.plan, defined.upstream
-    supplied = [other for other in adopted if other is not defined and other.upstream.supplied]
-    definition, adoption = one.kpi.definition, one.kpi.adoption
+def _entry(company: Company, defined: DefinedKpi, adopted: Sequence[DefinedKpi]) -> CatalogKpi:
+    kpi_plan, kpi, upstream = defined.plan, defined.plan.kpi, defined.upstream
+    supplied_kpis = [other_kpi for other_kpi in adopted if other_kpi is not defined and other_kpi.upstream.supplied]
+    definition, adoption = kpi.definition, kpi.adoption
     persons = definition.persons
     starts = [company.feeds[feed].history_from for feed in upstream.feeds]
     return CatalogKpi(
-        kpi_id=one.kpi.id,
+        kpi_id=kpi.id,
         name=definition.name,
         description=" ".join(f"{definition.description} {definition.notes}".split()),
-        domain=one.kpi.domain,
+        domain=kpi.domain,
         unit=definition.unit,
         direction=definition.direction,
         kind=definition.kind,
@@ -54,16 +54,16 @@ def _entry(company: Company, defined: Defined, adopted: Sequence[Defined]) -> Ca
         freqs=adoption.freqs,
         segments=adoption.segments,
         metric=definition.metric,
-        metric_type="ratio" if one.is_ratio else "simple",
-        numerator_metric=one.numerator_metric,
-        denominator_metric=one.denominator_metric,
-        definition_version=one.kpi.version,
+        metric_type="ratio" if kpi_plan.is_ratio else "simple",
+        numerator_metric=kpi_plan.numerator_metric,
+        denominator_metric=kpi_plan.denominator_metric,
+        definition_version=kpi.version,
         definition_hash=defined.current.hash,
-        model=one.kpi.model,
+        model=kpi.model,
         feeds=upstream.feeds,
         inputs=dict(defined.inputs),
         joins=tuple(sorted(defined.uses.joins)),
-        covers=tuple(other.plan.kpi.id for other in supplied if defined.covers(other)),
+        covers=tuple(other_kpi.plan.kpi.id for other_kpi in supplied_kpis if defined.covers(other_kpi)),
         entities=upstream.entities,
         supplied=upstream.supplied,
         missing_entities=upstream.missing_entities,
@@ -71,13 +71,13 @@ def _entry(company: Company, defined: Defined, adopted: Sequence[Defined]) -> Ca
         disclosure_threshold=persons.threshold if persons else 0,
         nested_persons=persons.nested if persons else False,
         only_ratio=persons is not None and persons.dominance is not None,
-        person_counts=one.person_counts,
-        contributions=one.contributions,
-        lookback=one.lookback,
-        compared_with=one.compared_with,
-        window=one.longest_window,
-        observable_from=one.observable_from(max(starts)) if upstream.supplied and starts else None,
-        without_rows=_without_rows(one),
+        person_counts=kpi_plan.person_counts,
+        contributions=kpi_plan.contributions,
+        lookback=kpi_plan.lookback,
+        compared_with=kpi_plan.compared_with,
+        window=kpi_plan.longest_window,
+        observable_from=kpi_plan.observable_from(max(starts)) if upstream.supplied and starts else None,
+        without_rows=_without_rows(kpi_plan),
         observable_to=observable_to(company.feeds, upstream.feeds, upstream.event_feeds, definition.matures_after),
         paused=pauses(company.feeds, upstream.feeds),
         matures_after=definition.matures_after,
@@ -89,25 +89,30 @@ def _entry(company: Company, defined: Defined, adopted: Sequence[Defined]) -> Ca
     )
 
 
-def _without_rows(one: KpiPlan) -> Literal["zero", "no value"] | None:
-    """What the KPI is in a period without rows: a count or sum is 0, a share or a quantile is of nothing.
+def _without_rows(kpi_plan: KpiPlan) -> Literal["zero", "no value"] | None:
+    """The KPI's value for a period without rows: 0 for a count or sum, no value for a share or a quantile.
 
-    Of a stock it may be that nobody counted; what looks at earlier periods has rows of theirs.
+    None where it isn't known: for a stock (perhaps nothing was counted), and for a KPI that uses earlier periods, whose
+    rows give it a value.
     """
-    kind = one.kpi.definition.kind
-    if one.offsets or kind in ("stock", "index"):
+    kind = kpi_plan.kpi.definition.kind
+    if kpi_plan.offsets or kind in ("stock", "index"):
         return None
     return "zero" if kind in ("flow", "distinct") else "no value"
 
 
-def _labels(company: Company, adopted: Sequence[Defined]) -> dict[str, tuple[str, ...]]:
-    """The numeric columns, by feed, by which KPIs join, or which they read without taking them for a size."""
-    read = {(feed, column) for one in adopted for feed, columns in one.inputs.items() for column in columns}
-    keys = {(join.feed, join.column) for one in adopted for join in one.uses.joins}
-    labels = (read - {size for one in adopted for size in one.uses.sizes}) | keys
+def _labels(company: Company, adopted: Sequence[DefinedKpi]) -> dict[str, tuple[str, ...]]:
+    """The numeric columns, by feed, that KPIs join by, or that they read but don't use as a size."""
+    columns_read = {
+        (feed, column) for defined in adopted for feed, columns in defined.inputs.items() for column in columns
+    }
+    keys = {(join.feed, join.column) for defined in adopted for join in defined.uses.joins}
+    labels = (columns_read - {size for defined in adopted for size in defined.uses.sizes}) | keys
     numeric = {
-        name: [column for column, how in feed.columns.items() if how.type in ("integer", "decimal", "number")]
+        name: [column for column, spec in feed.columns.items() if spec.type in ("integer", "decimal", "number")]
         for name, feed in sorted(company.feeds.items())
     }
-    found = {name: tuple(column for column in columns if (name, column) in labels) for name, columns in numeric.items()}
-    return {name: columns for name, columns in found.items() if columns}
+    by_feed = {
+        name: tuple(column for column in columns if (name, column) in labels) for name, columns in numeric.items()
+    }
+    return {name: columns for name, columns in by_feed.items() if columns}

@@ -1,4 +1,4 @@
-"""A company's compiled folder: everything that `kpi compile` writes, and whether it is up to date."""
+"""A company's compiled folder: the text of every file that `kpi compile` writes, and which files are out of date."""
 
 from __future__ import annotations
 
@@ -19,35 +19,37 @@ from metrics.versioning.lineage import Lineage, definition_hash
 
 
 def folder(company: Company) -> Path:
-    """The company's compiled folder."""
+    """The path of the company's compiled folder."""
     return company.path / "compiled"
 
 
 def compile_company(company: Company, planned: CompanyPlan) -> dict[str, str]:
-    """The text of every compiled file and of the reviewed definitions, by its path from the compiled folder.
+    """The texts of all compiled files and of `definitions.yml`, by their paths from the compiled folder.
 
     Raises what `reviewed.review` raises.
     """
-    files = before_kpis(company)
+    files = staging_files(company)
     files[f"../{reviewed.path(company).name}"] = reviewed.text(reviewed.review(company, planned.currents))
     for rollup in planned.rollups:
         files |= {f"rollups/{name}.sql": sql for name, sql in _rollup_models(rollup, planned.lineage).items()}
-    for one in planned.kpis:
-        files[f"kpi/{one.plan.kpi.model}.sql"] = kpi_sql(one.plan, planned.rollups, one.current.hash)
-    files["kpi/candidates.sql"] = candidates_sql([one.plan for one in planned.kpis])
+    for defined in planned.kpis:
+        files[f"kpi/{defined.plan.kpi.model}.sql"] = kpi_sql(defined.plan, planned.rollups, defined.current.hash)
+    files["kpi/candidates.sql"] = candidates_sql([defined.plan for defined in planned.kpis])
     files["catalog.json"] = catalog_text(company, planned)
     return files
 
 
 def whole_tables(planned: CompanyPlan) -> dict[str, str]:
-    """The rollup and KPI models in the SQL of the plan's engine, by file: whole tables, computed anew each run."""
+    """The SQL of the rollup and KPI models without incremental loading, by file name, for the plan's engine."""
     models = {name: sql for rollup in planned.rollups for name, sql in rollup_models(rollup).items()}
-    models |= {one.plan.kpi.model: kpi_sql(one.plan, planned.rollups, one.current.hash) for one in planned.kpis}
+    models |= {
+        defined.plan.kpi.model: kpi_sql(defined.plan, planned.rollups, defined.current.hash) for defined in planned.kpis
+    }
     return {f"{name}.sql": sql for name, sql in models.items()}
 
 
 def write(company: Company, files: dict[str, str]) -> list[str]:
-    """Writes what differs, removes what is no longer compiled; returns the paths that changed."""
+    """Writes the files that differ and removes those that are no longer compiled. Returns the paths that changed."""
     changed = stale(company, files)
     for name in changed:
         path = folder(company) / name
@@ -60,23 +62,23 @@ def write(company: Company, files: dict[str, str]) -> list[str]:
 
 
 def stale(company: Company, files: dict[str, str]) -> list[str]:
-    """The paths whose committed text isn't what the definitions compile to."""
+    """The paths of files whose text differs from `files`, that are missing, or that are no longer compiled; sorted."""
     root = folder(company)
-    there = {
+    existing = {
         path.relative_to(root).as_posix()
         for path in root.rglob("*")
-        if path.is_file() and not path.name.startswith(".")  # what an editor or a file manager measures
+        if path.is_file() and not path.name.startswith(".")  # not the hidden files of an editor or file manager
     }
     differing = {
         name
         for name, text in files.items()
         if not (root / name).is_file() or (root / name).read_text(encoding="utf-8") != text
     }
-    return sorted(differing | (there - set(files)))
+    return sorted(differing | (existing - set(files)))
 
 
 def require_current(company: Company, files: dict[str, str]) -> None:
-    """Raises NyckeltalError when a committed file isn't what the definitions compile to."""
+    """Raises NyckeltalError when a compiled file isn't what the definitions compile to."""
     if changed := stale(company, files):
         raise NyckeltalError(
             f"{len(changed)} compiled files aren't what the definitions say; run `kpi compile`:"
@@ -85,18 +87,20 @@ def require_current(company: Company, files: dict[str, str]) -> None:
         )
 
 
-def before_kpis(company: Company) -> dict[str, str]:
-    """The compiled files that staging and marts need."""
+def staging_files(company: Company) -> dict[str, str]:
+    """The texts of the compiled files that staging and marts need, by their paths from the compiled folder."""
     return {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
 
 
 def _rollup_models(rollup: Rollup, lineage: Lineage) -> dict[str, str]:
-    columns = set(lineage.nodes[lineage.models[rollup.models[0]]]["columns"])
-    return rollup_models(rollup, inputs_of(rollup, columns, definition_hash(lineage.parts(rollup_models(rollup)))))
+    """The SQL of a rollup's incremental models, by model name."""
+    fact_columns = set(lineage.nodes[lineage.models[rollup.models[0]]]["columns"])
+    code_hash = definition_hash(lineage.parts(rollup_models(rollup)))
+    return rollup_models(rollup, inputs_of(rollup, fact_columns, code_hash))
 
 
 def _sources(company: Company) -> str:
-    """dbt's declaration of the raw tables, so that staging has lineage from its feeds."""
+    """The dbt sources file that declares the raw tables, so that staging has lineage from its feeds."""
     lines = [
         "# The company's feeds as dbt sources. Written by `kpi compile`.",
         "sources:",
@@ -104,7 +108,7 @@ def _sources(company: Company) -> str:
         "    schema: raw",
         "    tables:",
     ]
-    for feed in sorted(company.feeds.values(), key=lambda one: one.name):
+    for feed in sorted(company.feeds.values(), key=lambda feed: feed.name):
         lines += [
             f"      - name: {feed.name}",
             f"        description: {json.dumps(jinja(visible(feed.description)), ensure_ascii=False)}",
@@ -113,6 +117,7 @@ def _sources(company: Company) -> str:
 
 
 def _company_model(company: Company) -> str:
+    """The SQL of the model `company`, one row with the company's currency and time zone."""
     return (
         "-- The company's own facts, one row. Written by `kpi compile`.\n"
         f"select\n    {literal(company.reporting_currency)} as reporting_currency,\n"

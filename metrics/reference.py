@@ -1,6 +1,6 @@
-"""The reference pages in `docs/`: every key of every YAML file from the pydantic models, and the input entities.
+"""Writes the reference pages in `docs/`: every key of every YAML file from the pydantic models, and the input entities.
 
-`python -m metrics.reference` writes them. What stands there is changed in the models and in the input contracts.
+Run it as `python -m metrics.reference`. To change the pages, change the models or the input contracts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from metrics.definitions.kpi import Adoption, Definition
 from metrics.definitions.roles import Roles
 from metrics.versioning.reviewed import DefinitionsFile
 
-# By file name in the company folder, or in the project.
+# The model of each YAML file, by its path in the company folder; the last one is in the project.
 FILES: dict[str, type[BaseModel]] = {
     "company.yml": CompanyFile,
     "calendar.yml": Calendar,
@@ -72,8 +72,8 @@ def _files() -> str:
 
 
 def _sections(model: type[BaseModel], place: str) -> Iterator[str]:
-    """A table of the model's keys, then one for each model within it."""
-    yield _said(model)
+    """The docstring of the model at the path `place`, a table of its keys, then the same for each model within it."""
+    yield _description(model)
     rows = [
         f"| `{name}` | {_kind(field.annotation, field)} | {_default(field)} | {_cell(field.description or '')} |"
         for name, field in ((field.alias or name, field) for name, field in model.model_fields.items())
@@ -85,12 +85,12 @@ def _sections(model: type[BaseModel], place: str) -> Iterator[str]:
             yield from _sections(inner, path)
 
 
-def _said(model: type[BaseModel]) -> str:
+def _description(model: type[BaseModel]) -> str:
     return " ".join((model.__doc__ or "").split())
 
 
 def models_in(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str]]:
-    """The models within an annotation, with the path of keys at which each stands."""
+    """The models within an annotation, each with the path of keys that leads to it."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, path
     elif get_origin(annotation) is dict:
@@ -103,7 +103,7 @@ def models_in(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str
 
 
 def _kind(annotation: Any, field: FieldInfo | None = None) -> str:
-    """The kind of value in words, with its least and greatest number."""
+    """The kind of value in words, with its limits."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         kind = "mapping (below)"
@@ -136,7 +136,7 @@ def _default(field: FieldInfo) -> str:
     if value is None or value == () or value == {} or isinstance(value, BaseModel):
         return "–"
     if isinstance(value, tuple):
-        return "`[" + ", ".join(f'"{one}"' for one in value) + "]`"
+        return "`[" + ", ".join(f'"{entry}"' for entry in value) + "]`"
     return "`true`" if value is True else "`false`" if value is False else f"`{value}`" if value != "" else "–"
 
 
@@ -173,17 +173,17 @@ def _entity(model: Any, file: Path) -> Iterator[str]:
 
 
 def _test(test: Any) -> str:
-    """A dbt test as a reader knows it: its name, and what it is given."""
+    """A dbt test as text: its name and its arguments."""
     if isinstance(test, str):
         return f"`{test}`"
-    ((name, facts),) = test.items()
-    arguments = facts.get("arguments", facts)
-    given = "; ".join(
+    ((name, properties),) = test.items()
+    arguments = properties.get("arguments", properties)
+    argument_text = "; ".join(
         f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
         for key, value in arguments.items()
         if key != "config"
     )
-    return f"`{name}` ({_cell(given)})" if given else f"`{name}`"
+    return f"`{name}` ({_cell(argument_text)})" if argument_text else f"`{name}`"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from metrics.core.deployment import data_dir
 from metrics.core.errors import NyckeltalError
-from metrics.core.private_files import close_to_others, make_data_dir, private_files
+from metrics.core.private_files import make_data_dir, private_files, remove_permissions_of_others
 
 
 class Busy(NyckeltalError):
@@ -41,7 +41,7 @@ def writing() -> Iterator[None]:
     except OSError as error:
         raise NyckeltalError(f"the data folder can't be written: {error.strerror}", file=folder) from None
     try:
-        close_to_others()
+        remove_permissions_of_others()
         with private_files():
             yield
     finally:

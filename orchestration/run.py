@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from metrics.core.deployment import PROJECT, data_dir
-from metrics.core.errors import NyckeltalError, disk_fault, disk_faults_told
+from metrics.core.errors import NyckeltalError, disk_fault, disk_faults_reported
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.dagster_storage import damage_named
@@ -43,7 +43,7 @@ def run(company: Company, first: date, last: date, stages: Stages | None = None)
     """
     stages = stages or Stages()
     started = time.perf_counter()
-    with writing(), disk_faults_told("the run can't go on", data_dir()):
+    with writing(), disk_faults_reported("the run can't go on", data_dir()):
         with stages.stage("start"):
             # Dagster and dbt's bridge to it take seconds to import; other commands don't need them.
             from dagster import DagsterInstance

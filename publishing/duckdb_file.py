@@ -16,7 +16,7 @@ from data_quality.ledger.lock import releasing
 from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from metrics.core import deployment
-from metrics.core.errors import NyckeltalError, disk_faults_told
+from metrics.core.errors import NyckeltalError, disk_faults_reported
 from metrics.core.periods import parse
 from metrics.core.private_files import make_data_dir
 from metrics.core.quoting import identifier, literal
@@ -107,7 +107,7 @@ def build(ledger: Ledger, path: Path) -> None:
     if ledger.newest is None:
         raise NyckeltalError("nothing was published yet", file=ledger.root)
     draft = path.parent / f".{path.name}.{uuid.uuid4().hex}"
-    with disk_faults_told("the published file can't be written", path):
+    with disk_faults_reported("the published file can't be written", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.parent.chmod(0o755)  # others read it, whatever this process's umask
         _remove_drafts(path)  # of a run that was interrupted

@@ -48,9 +48,12 @@ def kpi_over(metric: str, *, segments: Sequence[str] = SEGMENTS) -> Kpi:
     return Kpi("domain", definition, adoption, Path("definition.yml"), Path("adoption.yml"))
 
 
-def models_of(kpis: Sequence[Kpi], layer: SemanticLayer, told_by: str = "content") -> dict[str, str]:
-    """The models of some KPIs and their rollups; changed rows are told by content, or by "_loaded_at"."""
-    columns = FACT_COLUMNS | {told_by}
+def models_of(kpis: Sequence[Kpi], layer: SemanticLayer, change_detection: str = "content") -> dict[str, str]:
+    """The models of those KPIs and their rollups.
+
+    `change_detection` is "content" or "_loaded_at": what identifies changed rows of the fact.
+    """
+    columns = FACT_COLUMNS | {change_detection}
     plans = [plan(kpi, layer) for kpi in kpis]
     shared = rollups(plans, layer)
     models = {
@@ -58,7 +61,7 @@ def models_of(kpis: Sequence[Kpi], layer: SemanticLayer, told_by: str = "content
         for rollup in shared
         for name, sql in rollup_models(rollup, inputs_of(rollup, columns, "code")).items()
     }
-    return models | {one.kpi.model: kpi_sql(one, shared, "hash") for one in plans}
+    return models | {kpi_plan.kpi.model: kpi_sql(kpi_plan, shared, "hash") for kpi_plan in plans}
 
 
 Visit = tuple[Any, ...]
@@ -74,7 +77,7 @@ VISITS = st.tuples(
     st.sampled_from([None, True, False]),
     st.one_of(st.none(), st.sampled_from([0, 1, 2.5, -3, 10])),
 )
-# A visitor may be unknown, without a tier, or stand there twice.
+# A visitor may be missing, have no tier, or be there twice.
 VISITORS = st.lists(st.tuples(st.integers(1, 4), st.sampled_from([None, "gold", "basic"])), max_size=5)
 
 
@@ -88,7 +91,7 @@ def connect(visits: Sequence[Visit], visitors: Sequence[tuple[Any, ...]]) -> duc
 
 
 def add_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
-    """Gives the visits the column that tells when they were taken in."""
+    """Adds to the visits the column with the time when each was loaded."""
     connection.execute("alter table visits add column _loaded_at timestamptz default '2026-01-01 00:00:00+00'")
     connection.execute("create or replace view fct_visits as from visits")
 
@@ -109,7 +112,7 @@ def values_of(connection: duckdb.DuckDBPyConnection, model: str) -> dict[tuple[A
 
 
 def metricflow_query(layer: SemanticLayer, metric: str, grain: str, segment: str) -> str:
-    """MetricFlow's values of a metric that are any: start of the period, member, value."""
+    """The query of MetricFlow's non-null values of a metric: start of the period, member, value."""
     cut = [] if segment == "_T" else [segment]
     time = f"metric_time__{grain}"
     sql = layer.query_sql([metric], [time, *cut]).replace('"memory"."main".', "")
@@ -119,7 +122,7 @@ def metricflow_query(layer: SemanticLayer, metric: str, grain: str, segment: str
 
 
 def assert_equals_rebuild(connection: duckdb.DuckDBPyConnection, models: dict[str, str], kpis: Sequence[Kpi]) -> None:
-    """What the runs have made of the KPIs is what one run over the same rows makes of them."""
+    """The KPIs after several runs equal those of a single run over the same rows."""
     rebuilt = duckdb.connect()
     for table in ("visits", "visitors", "dim_dates"):
         rebuilt.register("rows", connection.table(table).to_arrow_table())
@@ -131,28 +134,29 @@ def assert_equals_rebuild(connection: duckdb.DuckDBPyConnection, models: dict[st
         assert connection.sql(query).fetchall() == rebuilt.sql(query).fetchall(), kpi.id
 
 
-# What happens to the fact between two runs: rows come, rows are delivered again with another content, rows go.
+# Changes of the fact between two runs: rows are added, delivered again with other content, or removed.
 CHANGES = st.lists(
     st.one_of(
-        st.tuples(st.just("come"), st.lists(VISITS, min_size=1, max_size=4)),
-        st.tuples(st.just("again"), st.integers(0, 20), VISITS),
-        st.tuples(st.just("go"), st.integers(0, 20)),
+        st.tuples(st.just("add"), st.lists(VISITS, min_size=1, max_size=4)),
+        st.tuples(st.just("replace"), st.integers(0, 20), VISITS),
+        st.tuples(st.just("remove"), st.integers(0, 20)),
     ),
     min_size=1,
     max_size=5,
 )
 
 
-def change(connection: duckdb.DuckDBPyConnection, what: Any, number: int) -> None:
+def change(connection: duckdb.DuckDBPyConnection, fact_change: Any, number: int) -> None:
+    """Makes one of CHANGES; `number` counts them and gives the time when its rows are loaded."""
     moment = f"2026-01-01 00:00:{number:02d}+00"
-    kind, *rest = what
-    ids = [found for (found,) in connection.sql("select visit_id from visits order by visit_id").fetchall()]
-    if kind == "come":
-        insert(connection, rest[0], first=1000 * number)
+    kind, *arguments = fact_change
+    visit_ids = [visit_id for (visit_id,) in connection.sql("select visit_id from visits order by 1").fetchall()]
+    if kind == "add":
+        insert(connection, arguments[0], first=1000 * number)
         connection.execute("update visits set _loaded_at = ? where visit_id >= ?", [moment, 1000 * number])
-    elif ids:
-        chosen = ids[rest[0] % len(ids)]
-        connection.execute("delete from visits where visit_id = ?", [chosen])
-        if kind == "again":
-            insert(connection, [rest[1]], first=chosen)
-            connection.execute("update visits set _loaded_at = ? where visit_id = ?", [moment, chosen])
+    elif visit_ids:
+        visit_id = visit_ids[arguments[0] % len(visit_ids)]
+        connection.execute("delete from visits where visit_id = ?", [visit_id])
+        if kind == "replace":
+            insert(connection, [arguments[1]], first=visit_id)
+            connection.execute("update visits set _loaded_at = ? where visit_id = ?", [moment, visit_id])

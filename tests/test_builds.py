@@ -148,7 +148,7 @@ def test_a_failed_model_holds_no_kpi_that_only_shares_what_is_upstream(deploymen
 def test_a_kpi_that_was_cut_short_or_never_built_whole_is_held(deployment: Deployment) -> None:
     assert "was not built" in deployment.build("2026-03-05T06:00", [], skipped=["kpi_heads"])["heads"]
     deployment.warehouse.sql("delete from kpi._builds where kpi_id = 'revenue'")
-    assert "never built whole" in deployment.build("2026-03-05T06:10", ["kpi_revenue"])["revenue"]
+    assert "never built with all its models" in deployment.build("2026-03-05T06:10", ["kpi_revenue"])["revenue"]
     assert set(deployment.publish("2026-03-05T06:20")) == {"revenue", "heads"}
 
 

@@ -1,4 +1,4 @@
-"""The calendar: working days, closing days, which months are open, and a calendar file that isn't right."""
+"""The calendar: working days, closing days, open months, and mistakes in a calendar file."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_cohort_closes_so_many_working_days_after_its_window() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("country: SE", "country: SWE", "country: is no country whose holidays are known"),
         ("country: SE", "country: SE\nsubdivision: AB", "subdivision: is no subdivision of the country"),
@@ -102,7 +102,7 @@ def test_a_cohort_closes_so_many_working_days_after_its_window() -> None:
         ("week_start: monday", "closes_after_days: 10", "closes_after_days: unknown key"),
     ],
 )
-def test_a_calendar_that_is_not_right_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_a_mistake_in_a_calendar_is_reported(tmp_path: Path, old: str, new: str, message: str) -> None:
     for file in ("company.yml", "objectives.yml"):
         (tmp_path / file).write_text((PROJECT / "sample_company" / file).read_text())
     text = (PROJECT / "sample_company/calendar.yml").read_text()
@@ -111,15 +111,15 @@ def test_a_calendar_that_is_not_right_is_told(tmp_path: Path, old: str, new: str
     (tmp_path / "calendar.yml").write_text(text)
     with pytest.raises(NyckeltalError) as raised:
         Company.load(tmp_path)
-    assert raised.match(r"calendar\.yml(:\d+)?: ") and raised.match(told)
+    assert raised.match(r"calendar\.yml(:\d+)?: ") and raised.match(message)
 
 
 def test_a_definition_s_breaks_are_periods() -> None:
     from metrics.definitions.kpi import Definition, standard_definitions
 
     facts = standard_definitions()["web_sessions"][0].model_dump(exclude_none=True)
-    found = Definition.model_validate({**facts, "breaks": ["2026-02", 2025]})
-    assert found.breaks == ("2026-02", "2025")
+    definition = Definition.model_validate({**facts, "breaks": ["2026-02", 2025]})
+    assert definition.breaks == ("2026-02", "2025")
     with pytest.raises(ValidationError, match="'2026-13' is no period"):
         Definition.model_validate({**facts, "breaks": ["2026-13"]})
     entry = kpi(breaks=("2026-02",))
@@ -132,7 +132,7 @@ def test_a_definition_s_breaks_are_periods() -> None:
 def test_low_reliability_by_kind() -> None:
     from metrics.definitions.kpi import standard_definitions
 
-    definitions = {kpi_id: found for kpi_id, (found, _) in standard_definitions().items()}
+    definitions = {kpi_id: definition for kpi_id, (definition, _) in standard_definitions().items()}
     assert definitions["csat"].reliable_n_obs == definitions["incident_resolution_time_p50"].reliable_n_obs == 30
     assert definitions["net_revenue"].reliable_n_obs == definitions["headcount"].reliable_n_obs == 0
     assert definitions["csat"].model_copy(update={"min_n_obs": 100}).reliable_n_obs == 100

@@ -1,4 +1,4 @@
-"""By which raw columns the models' SQL joins, and which it takes for sizes: read from the SQL, nothing is guessed."""
+"""The raw columns that the models' SQL joins by, and those that it uses as sizes, as the SQL itself shows them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ select "SaleNo" as sale_id, "ProductKey" as product_id, customer, pieces, price,
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Any:
+def lineage_of(tmp_path: Path) -> Any:
     def make(models: dict[str, str], *tests: dict[str, Any]) -> Lineage:
         def node(name: str, sql: str) -> dict[str, Any]:
             return {
@@ -43,11 +43,13 @@ def made(tmp_path: Path) -> Any:
 
         nodes = {f"model.p.{name}": node(name, sql) for name, sql in models.items()}
         parents = {
-            f"model.p.{name}": [f"model.p.{other}" for other in models if f"ref('{other}')" in sql]
+            f"model.p.{name}": [f"model.p.{parent}" for parent in models if f"ref('{parent}')" in sql]
             + [f"source.p.raw.{feed}" for feed in RAW if f"source('raw', '{feed}')" in sql]
             for name, sql in models.items()
         }
-        nodes |= {f"test.p.{number}": {"resource_type": "test", "name": "", **one} for number, one in enumerate(tests)}
+        nodes |= {
+            f"test.p.{number}": {"resource_type": "test", "name": "", **test} for number, test in enumerate(tests)
+        }
         file = tmp_path / "manifest.json"
         file.write_text(json.dumps({"nodes": nodes, "parent_map": parents, "macros": {}}))
         return Lineage(file, RAW)
@@ -87,12 +89,12 @@ ON = "{{ ref('stg_products') }} as products on"
     ],
 )
 def test_a_join_is_an_equality_of_columns_that_can_be_followed_to_their_feeds(
-    made: Any, join: str, expected: set[Join]
+    lineage_of: Any, join: str, expected: set[Join]
 ) -> None:
-    assert uses(made(mart(join))).joins == expected
+    assert uses(lineage_of(mart(join))).joins == expected
 
 
-def test_a_union_looks_up_by_each_of_its_parts_and_nothing_is_looked_up_in_it(made: Any) -> None:
+def test_a_union_looks_up_by_each_of_its_parts_and_nothing_is_looked_up_in_it(lineage_of: Any) -> None:
     """A key that isn't in one part may be in another, as that of an order of last year."""
     union = """
     with both as (
@@ -105,7 +107,7 @@ def test_a_union_looks_up_by_each_of_its_parts_and_nothing_is_looked_up_in_it(ma
     )
     select sale_id, any_value(product_id) as product_id from corrected group by sale_id
     """
-    joins = uses(made(mart(f"{ON} sales.product_id = products.product_id") | {"stg_sales": union})).joins
+    joins = uses(lineage_of(mart(f"{ON} sales.product_id = products.product_id") | {"stg_sales": union})).joins
     assert joins == {SALES_TO_PRODUCTS, Join("old_sales", "ProductKey", "products", "Id")}
     # By position, not by name.
     crossed = """
@@ -113,31 +115,31 @@ def test_a_union_looks_up_by_each_of_its_parts_and_nothing_is_looked_up_in_it(ma
     union all
     select "ProductKey" as product_id, customer as sale_id from {{ source('raw', 'old_sales') }}
     """
-    joins = uses(made(mart(f"{ON} sales.product_id = products.product_id") | {"stg_sales": crossed})).joins
+    joins = uses(lineage_of(mart(f"{ON} sales.product_id = products.product_id") | {"stg_sales": crossed})).joins
     assert joins == {SALES_TO_PRODUCTS, Join("old_sales", "customer", "products", "Id")}
 
 
-def test_a_coalesce_of_columns_looks_up_by_each_and_is_not_looked_up_in(made: Any) -> None:
+def test_a_coalesce_of_columns_looks_up_by_each_and_is_not_looked_up_in(lineage_of: Any) -> None:
     sql = """
     select count(*) as n from {{ source('raw', 'sales') }} as a
     left join {{ source('raw', 'old_sales') }} as b on a."SaleNo" = b."SaleNo"
     left join {{ source('raw', 'customers') }} as c on coalesce(a.customer, b.customer) = c.customer
     """
-    joins = uses(made({"mart": sql})).joins
+    joins = uses(lineage_of({"mart": sql})).joins
     assert {join for join in joins if "customers" in (join.feed, join.other_feed)} == {
         Join("sales", "customer", "customers", "customer"),
         Join("old_sales", "customer", "customers", "customer"),
     }
 
 
-def test_rows_of_one_feed_joined_with_each_other_are_no_keys_of_another(made: Any) -> None:
+def test_rows_of_one_feed_joined_with_each_other_are_no_keys_of_another(lineage_of: Any) -> None:
     mart = "select a.customer from {{ source('raw', 'sales') }} as a, {} as b where a.customer = b.customer"
-    assert uses(made({"mart": mart.replace("{}", "{{ source('raw', 'sales') }}")})).joins == set()
-    others = uses(made({"mart": mart.replace("{}", "{{ source('raw', 'customers') }}")})).joins
-    assert {join.other_feed for join in others} == {"customers", "sales"}
+    assert uses(lineage_of({"mart": mart.replace("{}", "{{ source('raw', 'sales') }}")})).joins == set()
+    joins = uses(lineage_of({"mart": mart.replace("{}", "{{ source('raw', 'customers') }}")})).joins
+    assert {join.other_feed for join in joins} == {"customers", "sales"}
 
 
-def test_a_relationships_test_ties_columns_of_what_the_kpi_reads(made: Any) -> None:
+def test_a_relationships_test_ties_columns_of_what_the_kpi_reads(lineage_of: Any) -> None:
     models = {
         "stg_products": PRODUCTS,
         "stg_sales": SALES,
@@ -145,12 +147,12 @@ def test_a_relationships_test_ties_columns_of_what_the_kpi_reads(made: Any) -> N
         " from {{ ref('stg_sales') }} as s",
         "other": "select * from {{ ref('stg_sales') }}",
     }
-    given = {"column_name": "product_id", "to": "ref('stg_products')", "field": "product_id"}
-    test = {"test_metadata": {"name": "relationships", "kwargs": given}, "attached_node": "model.p.stg_sales"}
+    arguments = {"column_name": "product_id", "to": "ref('stg_products')", "field": "product_id"}
+    test = {"test_metadata": {"name": "relationships", "kwargs": arguments}, "attached_node": "model.p.stg_sales"}
     both = "select most, count(*) as n from {{ ref('mart') }} group by most"
-    assert uses(made(models), both).joins == set()
-    assert uses(made(models, test), both).joins == {SALES_TO_PRODUCTS, PRODUCTS_TO_SALES}
-    assert uses(made(models, test), "select count(*) as n from {{ ref('other') }}").joins == set()
+    assert uses(lineage_of(models), both).joins == set()
+    assert uses(lineage_of(models, test), both).joins == {SALES_TO_PRODUCTS, PRODUCTS_TO_SALES}
+    assert uses(lineage_of(models, test), "select count(*) as n from {{ ref('other') }}").joins == set()
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_a_relationships_test_ties_columns_of_what_the_kpi_reads(made: Any) -> N
     [
         ("select sum(pieces) as n from {}", {"pieces"}),
         ("select count(distinct pieces) as n, min(sold_on) as d from {} group by price", {"sold_on"}),
-        ("select pieces as n from {}", set()),  # whatever reads that may calculate with it
+        ("select pieces as n from {}", set()),  # only passed on
         ("select sum(p) as n from (select coalesce(pieces, 0) as p from {} where price > 0)", {"pieces", "price"}),
         ("select case when price = 1 then 2 end as n from {} where pieces in (1, 2)", set()),
         ("select avg(p) as n from (select case when price = 1 then pieces end as p from {})", {"pieces"}),
@@ -173,25 +175,25 @@ def test_a_relationships_test_ties_columns_of_what_the_kpi_reads(made: Any) -> N
         ),
         ("select some_function(pieces) as n from {}", {"pieces"}),
         ("select max(pieces) as n from {} where price between 1 and 2", {"pieces", "price"}),
-        ("select n from (pivot {} on pieces using sum(price) as n)", set(RAW["sales"])),  # which can't be told
+        ("select n from (pivot {} on pieces using sum(price) as n)", set(RAW["sales"])),  # can't be pruned
     ],
 )
-def test_a_size_is_what_the_sql_calculates_with_or_compares(made: Any, sql: str, expected: set[str]) -> None:
-    lineage = made({"mart": sql.replace("{}", "{{ source('raw', 'sales') }}")})
+def test_a_size_is_what_the_sql_calculates_with_or_compares(lineage_of: Any, sql: str, expected: set[str]) -> None:
+    lineage = lineage_of({"mart": sql.replace("{}", "{{ source('raw', 'sales') }}")})
     assert uses(lineage, "select count(n) as k from {{ ref('mart') }}").sizes == {("sales", name) for name in expected}
 
 
-def test_the_sql_of_the_kpi_counts_too(made: Any) -> None:
-    lineage = made({"mart": "select pieces as n, line_no as m from {{ source('raw', 'sales') }}"})
-    found = uses(lineage, "with a as (select n, m from {{ ref('mart') }}) select m, sum(n) as n from a group by m")
-    assert found.sizes == {("sales", "pieces")}
+def test_the_sql_of_the_kpi_counts_too(lineage_of: Any) -> None:
+    lineage = lineage_of({"mart": "select pieces as n, line_no as m from {{ source('raw', 'sales') }}"})
+    kpi_uses = uses(lineage, "with a as (select n, m from {{ ref('mart') }}) select m, sum(n) as n from a group by m")
+    assert kpi_uses.sizes == {("sales", "pieces")}
 
 
 def test_a_model_that_counts_as_a_whole_is_named_with_the_statement_that_is_the_reason(
-    made: Any, capsys: pytest.CaptureFixture[str]
+    lineage_of: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pivoted = "with p as (pivot {{ source('raw', 'sales') }} on region using sum(pieces)) select * from p"
-    lineage = made({"stg_products": PRODUCTS, "mart": pivoted, "hooked": PRODUCTS})
+    lineage = lineage_of({"stg_products": PRODUCTS, "mart": pivoted, "hooked": PRODUCTS})
     lineage.nodes["model.p.hooked"]["config"]["pre-hook"] = [{"sql": "set x = 1"}]
     refs = ", ".join(f"{{{{ ref('{name}') }}}}" for name in ("mart", "hooked", "stg_products"))
     lineage.parts({"kpi": f"select count(*) as n from {refs}"})
@@ -202,6 +204,6 @@ def test_a_model_that_counts_as_a_whole_is_named_with_the_statement_that_is_the_
         {"model": "mart", "file": "models/mart.sql", "statement": pivot, "feeds": ["sales"]},
     ]
     app._tell_read_whole(read_whole)
-    told = " ".join(capsys.readouterr().out.split())
-    assert f"models/mart.sql: which columns it needs can't be told, because of: {pivot}. Until" in told
-    assert "all columns of sales are watched" in told
+    output = " ".join(capsys.readouterr().out.split())
+    assert f"models/mart.sql: which columns it needs can't be told, because of: {pivot}. Until" in output
+    assert "all columns of sales are watched" in output

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from metrics.company_plan import Defined, current_definition, raw_columns
+from metrics.company_plan import DefinedKpi, current_definition, raw_columns
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.deployment import PROJECT
 from metrics.definitions.company import Company
@@ -35,7 +35,7 @@ class Definitions:
     """The sample company's definitions over dbt's manifest, or over a changed one."""
 
     company: Company
-    planned: dict[str, Defined]
+    planned: dict[str, DefinedKpi]
     layer: SemanticLayer
     manifest: str
     folder: Path
@@ -51,7 +51,7 @@ class Definitions:
         return {name: current_definition(self.planned[name].plan.kpi, self.layer, lineage).hash for name in CHOSEN}
 
     def changed(self, model: str, *edits: tuple[str, str]) -> set[str]:
-        """The KPIs whose hash is another one after edits of a model's code, or of a macro's."""
+        """The KPIs whose hash differs after edits of a model's code, or of a macro's."""
 
         def change(manifest: dict[str, Any]) -> None:
             key = "macro_sql" if model.startswith("macro.") else "raw_code"
@@ -63,13 +63,13 @@ class Definitions:
         return self.differing(change)
 
     def differing(self, change: Callable[[dict[str, Any]], None]) -> set[str]:
-        """The KPIs whose hash is another one after a change of the manifest."""
+        """The KPIs whose hash differs after a change of the manifest."""
         after = self.hashes(self.lineage(change))
         return {name for name in CHOSEN if after[name] != self.before[name]}
 
     @cached_property
     def before(self) -> dict[str, str]:
-        """The hashes as they stand."""
+        """The hashes before any change."""
         return self.hashes(self.lineage())
 
 
@@ -79,7 +79,7 @@ def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definition
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(folder))
         company = Company.load(PROJECT / "sample_company")
-        planned = {one.plan.kpi.id: one for one in planned_of(company).kpis}
+        planned = {defined.plan.kpi.id: defined for defined in planned_of(company).kpis}
         target = project.workspace(company) / "compile" / "target"
         layer = SemanticLayer(target / "semantic_manifest.json")
         yield Definitions(company, planned, layer, (target / "manifest.json").read_text(), folder)
@@ -141,8 +141,8 @@ def test_what_may_change_values_changes_their_hash(
     ["{% if is_incremental() %}{% endif %}", "{{ var('x', 1) }}", "{{ this }}", "{{ config(pre_hook='select 1') }}"],
 )
 def test_a_model_that_asks_more_of_dbt_counts_as_a_whole(definitions: Definitions, code: str) -> None:
-    asked = ("with lines", f"{code} with lines")
-    assert definitions.changed("fct_order_lines", asked) == SALES
+    needs_dbt = ("with lines", f"{code} with lines")
+    assert definitions.changed("fct_order_lines", needs_dbt) == SALES
 
     def hashes(*edits: tuple[str, str]) -> dict[str, str]:
         def change(manifest: dict[str, Any]) -> None:
@@ -152,9 +152,9 @@ def test_a_model_that_asks_more_of_dbt_counts_as_a_whole(definitions: Definition
 
         return definitions.hashes(definitions.lineage(change))
 
-    first, more = hashes(asked), hashes(asked, COLUMN)
-    assert {name for name in CHOSEN if first[name] != more[name]} == SALES
-    spaced = hashes(asked, ("lines.quantity,", "lines.quantity,  -- pieces\n"))
+    first, with_column = hashes(needs_dbt), hashes(needs_dbt, COLUMN)
+    assert {name for name in CHOSEN if first[name] != with_column[name]} == SALES
+    spaced = hashes(needs_dbt, ("lines.quantity,", "lines.quantity,  -- pieces\n"))
     assert spaced == first
 
 
@@ -177,24 +177,24 @@ def test_adopting_more_or_otherwise_is_no_other_definition(definitions: Definiti
     for facts in ({"owner": "ceo@x"}, {"segments": ()}, {"freqs": ("M",)}, {"to_date": False}, {"review": "yearly"}):
         adoption = kpi.adoption.model_copy(update=facts)
         assert current_definition(replace(kpi, adoption=adoption), definitions.layer, lineage).hash == before
-    other = replace(kpi, definition=kpi.definition.model_copy(update={"metric": "order_lines"}))
-    assert current_definition(other, definitions.layer, lineage).hash != before
+    other_metric = replace(kpi, definition=kpi.definition.model_copy(update={"metric": "order_lines"}))
+    assert current_definition(other_metric, definitions.layer, lineage).hash != before
 
 
-def test_generated_code_that_reads_another_base_or_a_table_whole(definitions: Definitions) -> None:
+def test_generated_code_that_reads_another_rollup_or_a_whole_table(definitions: Definitions) -> None:
     lineage = definitions.lineage()
     parts = lineage.parts({"a": "select day from {{ ref('rollup_of_another_kpi') }}"})
     assert set(parts) == {"a"}
     whole = lineage.parts({"a": "select leads from {{ ref('fct_leads') }} as leads"})  # a row as one value
-    some = lineage.parts({"a": "select lead_date from {{ ref('fct_leads') }}"})
-    assert set(whole) == set(some) == {"a", "fct_leads", "stg_leads"}
-    assert "is_qualified" in whole["fct_leads"] and "is_qualified" not in some["fct_leads"]
+    one_column = lineage.parts({"a": "select lead_date from {{ ref('fct_leads') }}"})
+    assert set(whole) == set(one_column) == {"a", "fct_leads", "stg_leads"}
+    assert "is_qualified" in whole["fct_leads"] and "is_qualified" not in one_column["fct_leads"]
 
 
 def test_the_raw_columns_that_a_definition_reads(definitions: Definitions) -> None:
     lineage = definitions.lineage()
-    some = lineage.feed_columns({"a": "select lead_date from {{ ref('fct_leads') }}"})
-    assert some == {"leads": ("created_at",)}
+    one_column = lineage.feed_columns({"a": "select lead_date from {{ ref('fct_leads') }}"})
+    assert one_column == {"leads": ("created_at",)}
     whole = lineage.feed_columns({"a": "select leads from {{ ref('fct_leads') }} as leads"})  # a row as one value
     assert set(whole["leads"]) >= {"lead_id", "created_at", "channel", "country", "status"}
     rows = lineage.feed_columns({"a": "select count(*) as n from {{ ref('fct_leads') }}"})
@@ -205,9 +205,9 @@ def test_the_raw_columns_that_a_definition_reads(definitions: Definitions) -> No
 
 
 def test_a_kpi_covers_those_whose_totals_read_nothing_else(definitions: Definitions) -> None:
-    """Whatever their segments read; and neither two flows of the same feeds, nor a total of a feed that it doesn't."""
+    """What segments read doesn't matter. Two flows of the same feeds don't cover each other."""
     cost, customers, orders = (definitions.planned[name] for name in ("cac", "new_customers", "average_order_value"))
-    assert ("orders", "channel") in [(feed, one) for feed, columns in customers.inputs.items() for one in columns]
+    assert "channel" in customers.inputs["orders"]
     assert "channel" not in cost.inputs["orders"]
     assert cost.covers(customers) and not customers.covers(cost)
     assert not orders.covers(customers) and not customers.covers(orders)

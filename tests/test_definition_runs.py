@@ -64,15 +64,17 @@ def test_a_new_version_revises_the_history_and_a_refactoring_is_proved_on_the_ro
     assert first > partitions.history(company)[0]
     deliver_march(changeable.data / "sources")
 
-    done = Deployment(company, changeable.data, changeable.first_run).run(first, last)
-    earlier = {one.kpi_id for one in done.verdicts if one.period_end < first}
-    assert earlier == {"web_sessions", "conversion_rate", "csat"}  # those with another definition, and no other
-    assert done.build_failures == {} and {one.feed for one in done.feeds if one.rows_loaded} == {"sessions", "tickets"}
-    judged = [one.key for one in done.verdicts if one.kpi_id == "conversion_rate" and one.batch_id]
-    held = {one.key: one.checks for one in done.release.held if one.kpi_id == "conversion_rate"}
+    result = Deployment(company, changeable.data, changeable.first_run).run(first, last)
+    rejudged = {verdict.kpi_id for verdict in result.verdicts if verdict.period_end < first}
+    assert rejudged == {"web_sessions", "conversion_rate", "csat"}  # only those with another definition
+    assert result.build_failures == {}
+    assert {feed.feed for feed in result.feeds if feed.rows_loaded} == {"sessions", "tickets"}
+    judged = [verdict.key for verdict in result.verdicts if verdict.kpi_id == "conversion_rate" and verdict.batch_id]
+    held = {verdict.key: verdict.checks for verdict in result.release.held if verdict.kpi_id == "conversion_rate"}
     assert ("conversion_rate", "W", "2024-W10") in held and sorted(held) == sorted(judged)
     assert all("refactoring" in names for key, names in held.items())
-    assert not [one for one in done.release.held if one.kpi_id == "csat" and "refactoring" in one.checks]
+    held_csat = [verdict for verdict in result.release.held if verdict.kpi_id == "csat"]
+    assert not any("refactoring" in verdict.checks for verdict in held_csat)
     with duckdb.connect(str(changeable.data / "warehouse.duckdb"), read_only=True) as connection:
         compared = dict(connection.execute("select kpi_id, difference from kpi._refactorings").fetchall())
     assert set(compared) == {"conversion_rate", "csat"} and compared["csat"] is None
@@ -101,7 +103,7 @@ def test_a_new_version_revises_the_history_and_a_refactoring_is_proved_on_the_ro
 
 
 def deliver_march(sources: Path) -> None:
-    """The first days of March, as those of February were."""
+    """Delivers the first days of March, with the rows of the first days of February."""
     web = sources / "web"
     with duckdb.connect() as connection:
         connection.execute(
@@ -111,12 +113,12 @@ def deliver_march(sources: Path) -> None:
         )
     february = (sources / "support" / "tickets_2024-02.jsonl").read_text().splitlines()
     march = [line.replace("2024-02-0", "2024-03-0").replace('"ticket_id":"', '"ticket_id":"9') for line in february]
-    kept = [line for line in march if "2024-02" not in line]
-    (sources / "support" / "tickets_2024-03.jsonl").write_text("\n".join(kept) + "\n")
+    march_only = [line for line in march if "2024-02" not in line]
+    (sources / "support" / "tickets_2024-03.jsonl").write_text("\n".join(march_only) + "\n")
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "told"),
+    ("file", "old", "new", "message"),
     [
         ("models/staging/stg_web_sessions.sql", "cast(sessions as bigint)", "cast(sessions + 1 as bigint)", "version"),
         (
@@ -129,11 +131,11 @@ def deliver_march(sources: Path) -> None:
     ],
 )
 def test_compiled_files_that_are_not_what_is_defined_are_refused(
-    changeable: Deployment, file: str, old: str, new: str, told: str
+    changeable: Deployment, file: str, old: str, new: str, message: str
 ) -> None:
     require_compiled(changeable.company)
     replace(changeable.company.path / file, old, new)
-    with pytest.raises(NyckeltalError, match=told):
+    with pytest.raises(NyckeltalError, match=message):
         require_compiled(changeable.company)
 
 
@@ -165,8 +167,8 @@ def test_a_comment_in_a_model_needs_no_compiling(changeable: Deployment) -> None
     assert changeable.run(*partitions.still_open(changeable.company)).build_failures == {}
 
 
-def test_what_is_left_of_a_model_gives_the_columns_that_were_built(deployment: Deployment) -> None:
-    """Each model of the sample company, asked for one of its columns after the other."""
+def test_a_pruned_model_gives_the_columns_that_were_built(deployment: Deployment) -> None:
+    """Each model of the sample company, pruned to each of its columns in turn."""
     target = project.target_dir(deployment.company)
     lineage = Lineage(target / "manifest.json", raw_columns(deployment.company))
     compared = 0
@@ -187,7 +189,7 @@ def test_what_is_left_of_a_model_gives_the_columns_that_were_built(deployment: D
             assert select is not None, name
             for column in select.columns:
                 sql = select.only([column]).sql.replace("'0001-01-01'", "'2024-03-12'")  # today
-                there = Counter(connection.execute(f'select "{column}" from {table}').fetchall())
-                assert Counter(connection.execute(sql).fetchall()) == there, (name, column)
+                built_rows = Counter(connection.execute(f'select "{column}" from {table}').fetchall())
+                assert Counter(connection.execute(sql).fetchall()) == built_rows, (name, column)
                 compared += 1
     assert compared > 100

@@ -1,4 +1,4 @@
-"""A company folder that isn't right: each mistake gives one clear finding, and all are told at once."""
+"""A company folder with mistakes: each mistake gives one clear finding, and all are reported together."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ def findings(folder: Path) -> list[str]:
 
 def test_a_misspelt_key_is_told_with_its_line_and_the_nearest_spelling(folder: Path) -> None:
     replace(folder / "kpis/finance/net_revenue.yml", "owner:", "ownr:")
-    told = findings(folder)
-    assert any("net_revenue.yml:2: ownr: unknown key (did you mean 'owner'?)" in one for one in told)
-    assert any("owner: is required" in one for one in told)
+    messages = "\n".join(findings(folder))
+    assert "net_revenue.yml:2: ownr: unknown key (did you mean 'owner'?)" in messages
+    assert "owner: is required" in messages
 
 
 def test_a_kpi_needs_an_owner_and_a_target_or_a_reason(folder: Path) -> None:
     replace(folder / "kpis/finance/net_revenue.yml", "owner: cfo@nordvik.example\n", "")
     replace(folder / "kpis/marketing/ctr.yml", "target: {value: 0.02}", "target: {}")
-    told = "\n".join(findings(folder))
-    assert "owner: is required" in told
-    assert "state either a value, or under `none` the reason" in told
+    messages = "\n".join(findings(folder))
+    assert "owner: is required" in messages
+    assert "state either a value, or under `none` the reason" in messages
 
 
 def test_an_unknown_kpi_is_told_with_the_nearest_one(folder: Path) -> None:
     path = folder / "kpis/finance/net_revenu.yml"
     (folder / "kpis/finance/net_revenue.yml").rename(path)
     replace(path, "kpi: net_revenue", "kpi: net_revenu")
-    assert any("did you mean 'net_revenue'?" in one for one in findings(folder))
+    assert any("did you mean 'net_revenue'?" in message for message in findings(folder))
 
 
 def test_several_mistakes_of_meaning_are_told_at_once(folder: Path) -> None:
@@ -71,10 +71,10 @@ def test_several_mistakes_of_meaning_are_told_at_once(folder: Path) -> None:
     replace(folder / "kpis/finance/net_revenue.yml", ", freq: M}", "}")
     with pytest.raises(Problems) as raised:
         compiled(Company.load(folder))
-    told = str(raised.value)
-    assert "did you mean 'profitable_growth'?" in told
-    assert "did you mean 'country'?" in told
-    assert "state its `freq`" in told
+    messages = str(raised.value)
+    assert "did you mean 'profitable_growth'?" in messages
+    assert "did you mean 'country'?" in messages
+    assert "state its `freq`" in messages
 
 
 def test_an_unknown_metric_is_told_at_its_definition(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_a_feed_is_validated(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("con", "a feed can't be named 'con', which is a reserved name: try 'con_data'"),
         ("Aux", "reserved"),
@@ -124,22 +124,22 @@ def test_a_feed_is_validated(folder: Path) -> None:
         ("a b", "letters"),
         ('"x"', "letters"),
         ("försäljning", "letters"),
-        ("x" * 64, "at most 63 signs"),
+        ("x" * 64, "at most 63 characters"),
         ("Orders", "feed 'orders' is defined in ads.yml:4 too, as 'Orders'"),
     ],
 )
-def test_a_feeds_name_is_one_that_tables_and_assets_can_have(folder: Path, name: str, told: str) -> None:
+def test_a_feeds_name_is_one_that_tables_and_assets_can_have(folder: Path, name: str, expected: str) -> None:
     replace(folder / "feeds/ads.yml", "  google_ads:", f"  {name!r}:")
-    found = findings(folder)
-    assert any(told in finding and ".yml:4: " in finding for finding in found), found
+    messages = findings(folder)
+    assert any(expected in message and ".yml:4: " in message for message in messages), messages
 
 
 @pytest.mark.parametrize("name", ["null", "~", "true", "False"])
 def test_a_feeds_name_that_yaml_reads_as_a_value_is_told_with_its_line(folder: Path, name: str) -> None:
     replace(folder / "feeds/ads.yml", "  google_ads:", f"  {name}:")
     spelled = {"~": "null"}.get(name, name.lower())
-    (finding,) = [one for one in findings(folder) if "reserved" in one]
-    assert ".yml:4: " in finding and f"'{spelled}_data'" in finding
+    (message,) = [message for message in findings(folder) if "reserved" in message]
+    assert ".yml:4: " in message and f"'{spelled}_data'" in message
 
 
 def test_declared_columns_have_names_of_their_own_in_raw(folder: Path) -> None:
@@ -161,19 +161,19 @@ def test_compiled_files_of_the_sample_are_up_to_date(tmp_path: Path, monkeypatch
 
 
 def test_a_role_is_of_a_domain_and_names_somebody(folder: Path) -> None:
-    def told() -> str:
+    def messages() -> str:
         with pytest.raises(Problems) as raised:
             Company.load(folder)
         return str(raised.value)
 
     replace(folder / "roles.yml", "finance:", "finace:")
-    assert "roles.yml:3: decides: there is no group of KPIs 'finace' (did you mean 'finance'?)" in told()
+    assert "roles.yml:3: decides: there is no group of KPIs 'finace' (did you mean 'finance'?)" in messages()
     replace(folder / "roles.yml", "finace: [cfo@nordvik.example]", "finance: []")
-    assert "roles.yml:2: decides: finance lacks a name" in told()
+    assert "roles.yml:2: decides: finance has no name" in messages()
     replace(folder / "roles.yml", "decides:", "decide:")
-    assert "roles.yml:2: decide: unknown key (did you mean 'decides'?)" in told()
+    assert "roles.yml:2: decide: unknown key (did you mean 'decides'?)" in messages()
     (folder / "roles.yml").write_text("decides: {finance: [cfo]}\nrefactors: {finace: [engineer]}\n")
-    assert "roles.yml:2: refactors: there is no group of KPIs 'finace'" in told()
+    assert "roles.yml:2: refactors: there is no group of KPIs 'finace'" in messages()
     (folder / "roles.yml").write_text("decides: {finance: [cfo]}\nrefactors: {default: [engineer]}\n")
     assert [Company.load(folder).roles.refactorers(domain) for domain in ("finance", "people")] == [
         ("engineer", "cfo"),
@@ -184,7 +184,7 @@ def test_a_role_is_of_a_domain_and_names_somebody(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gate", "line", "told"),
+    ("gate", "line", "expected"),
     [
         ("  expected_rnge: {hold: 9}", 2, "there is no check 'expected_rnge' (did you mean 'expected_range'?)"),
         ("  built: {hold: never}", 2, "the same for every KPI"),
@@ -196,7 +196,7 @@ def test_a_role_is_of_a_domain_and_names_somebody(folder: Path) -> None:
         ("  bounds: {hodl: 3}", 2, "did you mean 'hold'?"),
     ],
 )
-def test_a_wrong_setting_of_a_check_is_told_with_its_line(tmp_path: Path, gate: str, line: int, told: str) -> None:
+def test_a_wrong_setting_of_a_check_is_told_with_its_line(tmp_path: Path, gate: str, line: int, expected: str) -> None:
     class Section(Strict):
         gate: GateSettings
 
@@ -205,7 +205,7 @@ def test_a_wrong_setting_of_a_check_is_told_with_its_line(tmp_path: Path, gate: 
     with pytest.raises(Problems) as caught:
         load(file, Section)
     (finding,) = caught.value.findings
-    assert told in str(finding) and (finding.file, finding.line) == (file, line)
+    assert expected in str(finding) and (finding.file, finding.line) == (file, line)
 
 
 def test_an_adoptions_setting_goes_over_the_standard_definitions() -> None:
@@ -218,7 +218,7 @@ def test_an_adoptions_setting_goes_over_the_standard_definitions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", r":2: an alias \(\*a\) is not supported; write the value out"),
         ("name: &a [*a]\n", r":1: an alias \(\*a\)"),
@@ -231,8 +231,10 @@ def test_an_adoptions_setting_goes_over_the_standard_definitions() -> None:
         ("name: a\x1b[31m\n", r"not valid YAML: character U\+001B must be written as an escape, at character 8"),
     ],
 )
-def test_a_file_that_is_endless_or_cannot_be_stored_is_refused_at_once(tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_that_is_endless_or_cannot_be_stored_is_refused_at_once(
+    tmp_path: Path, text: str, expected: str
+) -> None:
     file = tmp_path / "company.yml"
     file.write_text(text)
-    with pytest.raises(NyckeltalError, match=told):
+    with pytest.raises(NyckeltalError, match=expected):
         yaml_file.load(file, CompanyFile)

@@ -176,7 +176,8 @@ def test_amounts_of_a_period_cannot_be_protected(deployment: Deployment) -> None
     assert pay_gap.definition.persons is not None
     persons = pay_gap.definition.persons.model_copy(update={"numerator": "employees_in_period"})
     definition = pay_gap.definition.model_copy(update={"persons": persons})
-    with pytest.raises(NyckeltalError, match="'employees_in_period' and 'hourly_pay_women' are taken over a period"):
+    message = "'employees_in_period' and 'hourly_pay_women' are computed over a whole period"
+    with pytest.raises(NyckeltalError, match=message):
         contributions(definition, ["country"], layer)
 
 

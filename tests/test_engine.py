@@ -44,7 +44,7 @@ def layer(engine_manifest: Path) -> SemanticLayer:
 
 @pytest.fixture(scope="module")
 def metrics(layer: SemanticLayer) -> list[str]:
-    """All but cumulative and conversion metrics and what is made of them, which have test files of their own."""
+    """All metrics except cumulative and conversion metrics and those computed from them, which have their own tests."""
     simple = {name for name, metric in layer.metrics.items() if metric.type.value == "simple"}
     return sorted(name for name in layer.metrics if simple.issuperset(plan(kpi_over(name), layer).measures))
 
@@ -80,38 +80,37 @@ def test_every_metric_equals_metricflow(
     Engine(connection, models).run()
     theirs: dict[str, dict[tuple[Any, ...], float]] = {}
     for metric, freq, segment, query in metricflow:
-        found = theirs.setdefault(metric, {})
-        found.update(
+        theirs.setdefault(metric, {}).update(
             {(freq, start, segment, member): value for start, member, value in connection.sql(query).fetchall()}
         )
     for metric, values in theirs.items():
         assert values_of(connection, f"kpi_{metric}") == pytest.approx(values, rel=1e-9, abs=1e-9), metric
 
 
-@pytest.mark.parametrize("told_by", ["content", "_loaded_at"])
+@pytest.mark.parametrize("change_detection", ["content", "_loaded_at"])
 @FEW_EXAMPLES
 @given(visits=st.lists(VISITS, max_size=12), visitors=VISITORS, changes=CHANGES)
 def test_incremental_runs_equal_a_rebuild(
-    layer: SemanticLayer, told_by: str, visits: list[Visit], visitors: list[Any], changes: list[Any]
+    layer: SemanticLayer, change_detection: str, visits: list[Visit], visitors: list[Any], changes: list[Any]
 ) -> None:
     kpis = [
         kpi_over(name) for name in ("gold_share", "median_amount", "buying_amount", "spent_per_buyer", "sales_share")
     ]
-    models = models_of(kpis, layer, told_by)
+    models = models_of(kpis, layer, change_detection)
     connection = connect(visits, visitors)
     add_loaded_at(connection)
     engine = Engine(connection, models)
     engine.run()
-    for number, what in enumerate(changes, 1):
-        change(connection, what, number)
+    for number, fact_change in enumerate(changes, 1):
+        change(connection, fact_change, number)
         engine.run()
     assert_equals_rebuild(connection, models, kpis)
 
 
-@pytest.mark.parametrize("told_by", ["content", "_loaded_at"])
-def test_a_member_that_vanishes_from_a_day_changes_the_day(layer: SemanticLayer, told_by: str) -> None:
-    """What is left of the day is then just what the other member's row was computed from."""
-    models = models_of([kpi_over("spent")], layer, told_by)
+@pytest.mark.parametrize("change_detection", ["content", "_loaded_at"])
+def test_a_member_that_vanishes_from_a_day_changes_the_day(layer: SemanticLayer, change_detection: str) -> None:
+    """The remaining rows of the day are exactly those that the other member's row was computed from."""
+    models = models_of([kpi_over("spent")], layer, change_detection)
     day = date(2025, 7, 3)
     connection = connect([(1, "a", "x", day, None, True, 1), (2, "b", "x", day, None, True, 10)], [])
     add_loaded_at(connection)
@@ -130,13 +129,13 @@ def test_only_periods_whose_inputs_changed_are_computed_again(layer: SemanticLay
     engine = Engine(connection, models)
     engine.run()
     for table in ("rollup_visits_daily", "rollup_visits"):
-        connection.execute(f"alter table {table} add column kept boolean")
-        connection.execute(f"update {table} set kept = true")
+        connection.execute(f"alter table {table} add column unchanged boolean")
+        connection.execute(f"update {table} set unchanged = true")
     insert(connection, [(2, "a", "b", date(2025, 11, 5), None, True, 5)], first=9999)
     engine.run()
-    again = "select distinct day from rollup_visits_daily where kept is null"
-    assert connection.sql(again).fetchall() == [(date(2025, 11, 5),)]
-    periods = "select distinct freq, span, period_start from rollup_visits where kept is null order by all"
+    recomputed = "select distinct day from rollup_visits_daily where unchanged is null"
+    assert connection.sql(recomputed).fetchall() == [(date(2025, 11, 5),)]
+    periods = "select distinct freq, span, period_start from rollup_visits where unchanged is null order by all"
     assert connection.sql(periods).fetchall() == [
         ("A", "period", date(2025, 1, 1)),
         ("M", "period", date(2025, 11, 1)),
@@ -227,18 +226,18 @@ def test_a_stock_and_a_week_have_no_value_to_date(models: dict[str, str]) -> Non
     assert connection.sql(dated.format("kpi_visits").replace("where", "where freq = 'M' and")).fetchone() == (4,)
 
 
-def test_spark_s_sql_has_the_same_leaves_and_no_approximation(layer: SemanticLayer, engine_manifest: Path) -> None:
+def test_spark_s_sql_has_the_same_measures_and_no_approximation(layer: SemanticLayer, engine_manifest: Path) -> None:
     spark = SemanticLayer(engine_manifest, "spark")
     # MetricFlow writes no discrete percentile for Spark.
     kpis = [kpi_over(name) for name in sorted(layer.metrics) if name != "low_amount"]
     ours = rollups([plan(kpi, layer) for kpi in kpis], layer)
     theirs = rollups([plan(kpi, spark) for kpi in kpis], spark)
-    assert [[measure.metric for measure in base.measures] for base in ours] == [
-        [measure.metric for measure in base.measures] for base in theirs
+    assert [[measure.metric for measure in rollup.measures] for rollup in ours] == [
+        [measure.metric for measure in rollup.measures] for rollup in theirs
     ]
-    for base in theirs:
-        for sql in rollup_models(base).values():
+    for rollup in theirs:
+        for sql in rollup_models(rollup).values():
             assert "APPROX" not in sql
             names = ("period_days", "window_days", "window_periods")
-            given = {"ref": lambda model: model} | dict.fromkeys(names, lambda *_, **__: "SELECT * FROM period_days")
-            parse_one(Environment().from_string(sql).render(given), dialect="spark", error_level=ErrorLevel.RAISE)
+            macros = {"ref": lambda model: model} | dict.fromkeys(names, lambda *_, **__: "SELECT * FROM period_days")
+            parse_one(Environment().from_string(sql).render(macros), dialect="spark", error_level=ErrorLevel.RAISE)

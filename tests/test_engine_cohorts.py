@@ -50,7 +50,7 @@ def models(layer: SemanticLayer) -> dict[str, str]:
 def metricflow(layer: SemanticLayer) -> list[tuple[str, str, str, str, str]]:
     """(metric, freq, segment, query over its values, query over those of its base metric)."""
     return [
-        (metric, freq, segment, *(metricflow_query(layer, one, GRAINS[freq], segment) for one in (metric, base)))
+        (metric, freq, segment, *(metricflow_query(layer, name, GRAINS[freq], segment) for name in (metric, base)))
         for metric, base in METRICS.items()
         for freq in FREQS
         for segment in ("_T", *SEGMENTS)
@@ -62,7 +62,9 @@ _ONE_VISIT_A_DAY = st.lists(
     VISITS, max_size=25, unique_by=lambda visit: (visit[0], visit[3]) if visit[3] is not None else object()
 )
 _ONE_ROW_EACH = st.lists(
-    st.tuples(st.integers(1, 4), st.sampled_from([None, "gold", "basic"])), max_size=4, unique_by=lambda one: one[0]
+    st.tuples(st.integers(1, 4), st.sampled_from([None, "gold", "basic"])),
+    max_size=4,
+    unique_by=lambda visitor: visitor[0],
 )
 
 
@@ -75,11 +77,11 @@ def test_conversions_equal_metricflow_s_and_are_0_where_it_has_none(
     Engine(connection, models).run()
     expected: dict[str, dict[tuple[Any, ...], float]] = {}
     for metric, freq, segment, query, base in metricflow:
-        found = expected.setdefault(metric, {})
+        values = expected.setdefault(metric, {})
         for start, member, _ in connection.sql(base).fetchall():
-            found[freq, start, segment, member] = 0
+            values[freq, start, segment, member] = 0
         for start, member, value in connection.sql(query).fetchall():
-            found[freq, start, segment, member] = value
+            values[freq, start, segment, member] = value
     for metric, values in expected.items():
         assert values_of(connection, f"kpi_{metric}") == pytest.approx(values, rel=1e-9), metric
 
@@ -129,8 +131,8 @@ def test_incremental_runs_equal_a_rebuild(
     engine = Engine(connection, models)
     add_loaded_at(connection)
     engine.run()
-    for number, what in enumerate(changes, 1):
-        change(connection, what, number)
+    for number, fact_change in enumerate(changes, 1):
+        change(connection, fact_change, number)
         engine.run()
     assert_equals_rebuild(connection, models, [kpi_over(name) for name in METRICS])
 
@@ -142,13 +144,13 @@ def _visited_daily(layer: SemanticLayer) -> tuple[duckdb.DuckDBPyConnection, Eng
     engine = Engine(connection, models_of([kpi_over("paid_rate", segments=["country"])], layer))
     engine.run()
     for table in ("rollup_paid_rate_cohorts_attributed", "rollup_paid_rate_cohorts_daily"):
-        connection.execute(f"alter table {table} add column kept boolean")
-        connection.execute(f"update {table} set kept = true")
+        connection.execute(f"alter table {table} add column unchanged boolean")
+        connection.execute(f"update {table} set unchanged = true")
     return connection, engine
 
 
-def _computed_again(connection: duckdb.DuckDBPyConnection, table: str) -> list[date]:
-    query = f"select distinct day from rollup_paid_rate_cohorts_{table} where kept is null order by day"
+def _recomputed_days(connection: duckdb.DuckDBPyConnection, table: str) -> list[date]:
+    query = f"select distinct day from rollup_paid_rate_cohorts_{table} where unchanged is null order by day"
     return [day for (day,) in connection.sql(query).fetchall()]
 
 
@@ -157,8 +159,8 @@ def test_a_late_conversion_reopens_the_days_whose_windows_reach_it(layer: Semant
     insert(connection, [(1, "a", "b", None, date(2025, 4, 3), None, None)], first=9999)
     engine.run()
     # Those from which a payment on 3 April is within the week; of them only the newest has another value now.
-    assert _computed_again(connection, "attributed") == [date(2025, 3, 28) + timedelta(days=day) for day in range(7)]
-    assert _computed_again(connection, "daily") == [date(2025, 4, 3)]
+    assert _recomputed_days(connection, "attributed") == [date(2025, 3, 28) + timedelta(days=day) for day in range(7)]
+    assert _recomputed_days(connection, "daily") == [date(2025, 4, 3)]
     months = "select period_start, numerator from kpi_paid_rate where freq = 'M' and segment = '_T' and numerator > 0"
     assert connection.sql(months).fetchall() == [(date(2025, 4, 1), 1)]
 

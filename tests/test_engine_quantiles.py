@@ -1,4 +1,4 @@
-"""Quantiles by counting values in bins: to the last digit what MetricFlow's query gives, whatever the values are."""
+"""Quantiles by counting values in bins: equal to MetricFlow's query in every digit, for any values."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def metricflow(layer: SemanticLayer) -> list[tuple[str, str, str, str]]:
 def _assert_equal(
     connection: duckdb.DuckDBPyConnection, models: dict[str, str], metricflow: list[tuple[str, str, str, str]]
 ) -> int:
-    """Every value is MetricFlow's, in every digit. How many there are."""
+    """Asserts that every value equals MetricFlow's in every digit; returns the number of values."""
     Engine(connection, models).run()
     theirs: dict[str, dict[tuple[Any, ...], float]] = {metric: {} for metric in METRICS}
     for metric, freq, segment, query in metricflow:
@@ -69,7 +69,7 @@ def _assert_equal(
 
 
 def _visits(amounts: Iterable[Any], kind: str) -> duckdb.DuckDBPyConnection:
-    """Visits with those amounts, on days and of members that take turns."""
+    """Visits with those amounts, spread over days and members in turn."""
     connection = connect([], [(1, "gold"), (2, None)])
     connection.execute(f"alter table visits alter amount set data type {kind}")
     connection.execute("create or replace view fct_visits as from visits")
@@ -124,7 +124,7 @@ def test_quantiles_of_many_values(
 
 
 def test_a_period_whose_values_are_withdrawn_has_none(layer: SemanticLayer) -> None:
-    """Its rows are still there, so that nothing else tells that its quantile is gone."""
+    """Its rows are still there, so that only the missing values show that it has no quantile."""
     kpi = kpi_over("median_amount")
     models = models_of([kpi], layer, "_loaded_at")
     connection = _visits([1, 2, 3], "decimal(9, 2)")

@@ -1,4 +1,4 @@
-"""Cumulative metrics on generated rows: MetricFlow's value of a day, on the day of the period that it is taken from."""
+"""Cumulative metrics on generated rows: a period has MetricFlow's value of its first or last day, or the days' mean."""
 
 from __future__ import annotations
 
@@ -85,14 +85,15 @@ def test_a_period_has_metricflow_s_value_of_its_first_or_last_day_or_their_mean(
         window = window_of(metric, layer)
         assert window is not None
         values = {(day, member): value for day, member, value in connection.sql(query).fetchall()}
-        found = expected.setdefault(metric, {})
+        expected_values = expected.setdefault(metric, {})
         for period in _periods(days):
             last = period.end if period.end < TODAY else max(days)
             for member in {member for _, member in values}:
-                taken = {"first": [period.start], "last": [last]}.get(window.taken, _days(period.start, last))
-                there = [values[day, member] for day in taken if (day, member) in values]
-                if there:
-                    found[period.freq, period.start, segment, member] = fmean(there)
+                period_days = _days(period.start, last)
+                used_days = {"first": [period.start], "last": [last]}.get(window.period_agg, period_days)
+                day_values = [values[day, member] for day in used_days if (day, member) in values]
+                if day_values:
+                    expected_values[period.freq, period.start, segment, member] = fmean(day_values)
     for metric, value in expected.items():
         assert values_of(connection, f"kpi_{metric}") == pytest.approx(value, rel=1e-9, abs=1e-9), metric
 
@@ -161,13 +162,13 @@ def test_incremental_runs_equal_a_rebuild(
     layer: SemanticLayer, visits: list[Visit], visitors: list[Any], changes: list[Any]
 ) -> None:
     kpis = [kpi_over(name) for name in ("spent_28_days", "visitors_28_days", "visitors_week_average")]
-    models = models_of(kpis, layer, told_by="_loaded_at")
+    models = models_of(kpis, layer, change_detection="_loaded_at")
     connection = connect(visits, visitors)
     add_loaded_at(connection)
     engine = Engine(connection, models)
     engine.run()
-    for number, what in enumerate(changes, 1):
-        change(connection, what, number)
+    for number, fact_change in enumerate(changes, 1):
+        change(connection, fact_change, number)
         engine.run()
     assert_equals_rebuild(connection, models, kpis)
 
@@ -178,11 +179,11 @@ def test_only_windows_that_reach_a_changed_day_are_counted_again(layer: Semantic
     engine = Engine(connection, models_of([kpi_over("visitors_28_days", segments=["country"])], layer))
     engine.run()
     table = "rollup_visits_last_of_28_day"
-    connection.execute(f"alter table {table} add column kept boolean")
-    connection.execute(f"update {table} set kept = true")
+    connection.execute(f"alter table {table} add column unchanged boolean")
+    connection.execute(f"update {table} set unchanged = true")
     insert(connection, [(2, "a", "b", date(2025, 6, 20), None, True, 5)], first=9999)
     engine.run()
-    query = f"select distinct freq, period_start from {table} where kept is null order by all"
+    query = f"select distinct freq, period_start from {table} where unchanged is null order by all"
     weeks = [date(2025, 6, 16) + timedelta(weeks=number) for number in range(4)]
     assert connection.sql(query).fetchall() == [
         ("M", date(2025, 6, 1)),

@@ -1,4 +1,4 @@
-"""Identities between KPIs: what `kpi check` makes of their file, and what the gate holds where one doesn't hold."""
+"""Identities between KPIs: how their file is read, and which KPIs the gate holds where one is broken."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def company(tmp_path: Path) -> Company:
 
 
 def stated(company: Company, holds: str) -> tuple[Identity, ...]:
-    """The company's identities, with one more that it states itself."""
-    text = f"identities:\n  own:\n    why: It is said so here.\n    holds: {holds}\n"
+    """All identities that apply to the company, with one of its own that is named "own"."""
+    text = f"identities:\n  own:\n    why: It is stated here.\n    holds: {holds}\n"
     (company.path / "kpis" / "identities.yml").write_text(text)
     return identities.identities(company, ADOPTED)
 
 
 def judged(warehouse: Warehouse, company: Company, holds: str, monkeypatch: Any) -> dict[str, Verdict]:
-    (own,) = (one for one in stated(company, holds) if one.name == "own")
+    (own,) = (identity for identity in stated(company, holds) if identity.name == "own")
     catalog = warehouse.catalog.model_copy(update={"identities": (own,)})
     monkeypatch.setattr(Warehouse, "catalog", catalog)
-    return {name: one for (name, _), one in warehouse.judge(*FEBRUARY).items()}
+    return {kpi_id: verdict for (kpi_id, _), verdict in warehouse.judge(*FEBRUARY).items()}
 
 
 def test_the_projects_identities_hold_where_their_kpis_are_adopted(company: Company) -> None:
-    assert [one.name for one in identities.identities(company, ADOPTED)] == ["sessions"]
+    assert [identity.name for identity in identities.identities(company, ADOPTED)] == ["sessions"]
     own = stated(company, "net_revenue - web_sessions + conversion_rate.n_obs <= conversion_rate.numerator")[-1]
     assert [(term.kpi_id, term.number, term.sign) for term in own.left] == [
         ("net_revenue", "obs_value", 1),
@@ -64,22 +64,22 @@ def test_the_projects_identities_hold_where_their_kpis_are_adopted(company: Comp
 
 
 @pytest.mark.parametrize(
-    ("holds", "told"),
+    ("holds", "message"),
     [
         ("web_session = net_revenue", "there is no KPI 'web_session' (did you mean 'web_sessions'?)"),
         ("headcount = net_revenue", "there is no KPI 'headcount'"),
         ("net_revenue.numerators = web_sessions", "a KPI has no 'numerators' (did you mean 'numerator'?)"),
-        ("net_revenue < web_sessions", "compares no two sides"),
-        ("net_revenue = web_sessions = net_revenue", "compares no two sides"),
-        ("net_revenue web_sessions = net_revenue", "is no sum of KPIs"),
-        ("net_revenue =", "is no sum of KPIs"),
-        ("2 * net_revenue = web_sessions", "is no sum of KPIs"),
+        ("net_revenue < web_sessions", "doesn't compare two sides"),
+        ("net_revenue = web_sessions = net_revenue", "doesn't compare two sides"),
+        ("net_revenue web_sessions = net_revenue", "is not a sum of KPIs"),
+        ("net_revenue =", "is not a sum of KPIs"),
+        ("2 * net_revenue = web_sessions", "is not a sum of KPIs"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_line(company: Company, holds: str, told: str) -> None:
+def test_an_identity_that_cannot_be_read_is_reported_with_its_line(company: Company, holds: str, message: str) -> None:
     with pytest.raises(Problems) as caught:
         stated(company, holds)
-    assert f"identities.yml:4: identities.own.holds: {told}" in str(caught.value)
+    assert f"identities.yml:4: identities.own.holds: {message}" in str(caught.value)
 
 
 def test_all_kpis_of_a_broken_identity_are_held(
@@ -89,14 +89,14 @@ def test_all_kpis_of_a_broken_identity_are_held(
     warehouse.add(kpi("web_sessions"), {"2026-02": cells(1000, SE=1000)})
     warehouse.add(rate, {"2026-02": [{**cells(0.1)[0], "numerator": 90.0, "denominator": 900.0}]})
     warehouse.add(kpi("net_revenue"), {"2026-02": cells(5, SE=5)})
-    found = judged(warehouse, company, "conversion_rate.denominator = web_sessions", monkeypatch)
-    assert {name: failing(one) for name, one in found.items()} == {
+    verdicts = judged(warehouse, company, "conversion_rate.denominator = web_sessions", monkeypatch)
+    assert {kpi_id: failing(verdict) for kpi_id, verdict in verdicts.items()} == {
         "web_sessions": {"kpis_agree"},
         "conversion_rate": {"kpis_agree"},
         "net_revenue": set(),
     }
     detail = "doesn't hold: conversion_rate.denominator = web_sessions (900 and 1000)"
-    assert found["web_sessions"].failing[0].detail == detail
+    assert verdicts["web_sessions"].failing[0].detail == detail
 
 
 @pytest.mark.parametrize(("revenue", "held"), [(1000.0, False), (999.9999, False), (990.0, True)])
@@ -105,21 +105,21 @@ def test_a_part_may_be_as_large_as_its_whole(
 ) -> None:
     warehouse.add(kpi("web_sessions"), {"2026-02": cells(1000, SE=1000)})
     warehouse.add(kpi("net_revenue"), {"2026-02": cells(revenue, SE=revenue)})
-    found = judged(warehouse, company, "web_sessions <= net_revenue", monkeypatch)
-    assert failing(found["web_sessions"]) == ({"kpis_agree"} if held else set())
+    verdicts = judged(warehouse, company, "web_sessions <= net_revenue", monkeypatch)
+    assert failing(verdicts["web_sessions"]) == ({"kpis_agree"} if held else set())
 
 
 def test_a_kpi_that_is_held_anyhow_holds_no_other(
     warehouse: Warehouse, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither one with a fault of its own, nor one whose data isn't all there yet."""
+    """Neither a KPI with a fault of its own, nor one with incomplete data."""
     warehouse.feed("late", watermark=date(2026, 2, 9))
     warehouse.add(kpi("web_sessions"), {"2026-02": cells(1000, SE=1000)})
     for facts in ({"feeds": ("late",)}, {"upper_bound": 10.0}):
         warehouse.add(kpi("net_revenue", **facts), {"2026-02": cells(400, SE=400)})
-        found = judged(warehouse, company, "web_sessions = net_revenue", monkeypatch)
-        assert found["net_revenue"].verdict == "hold"
-        assert found["web_sessions"].verdict == "publish"
+        verdicts = judged(warehouse, company, "web_sessions = net_revenue", monkeypatch)
+        assert verdicts["net_revenue"].verdict == "hold"
+        assert verdicts["web_sessions"].verdict == "publish"
 
 
 def test_months_that_do_not_make_their_quarter_hold_it(warehouse: Warehouse) -> None:
@@ -128,15 +128,16 @@ def test_months_that_do_not_make_their_quarter_hold_it(warehouse: Warehouse) -> 
         values = {**rows, "2025-Q4": cells(quarter, SE=quarter * 0.75, NO=quarter * 0.25)}
         warehouse.add(kpi(name, freqs=("M", "Q"), kind=kind), values)
     verdicts = warehouse.judge("2025-12-31", "2025-12-31")
-    assert {key: failing(one) for key, one in verdicts.items() if one.verdict == "hold"} == {
+    assert {key: failing(verdict) for key, verdict in verdicts.items() if verdict.verdict == "hold"} == {
         ("wrong", "2025-Q4"): {"parts_add_up"}
     }
     assert verdicts["wrong", "2025-Q4"].failing[0].detail == "is 301, its months make 300"
 
 
 def test_protected_kpis_are_tied_to_no_others(company: Company) -> None:
-    """That such an identity fails would tell of persons where figures are shown."""
-    (own,) = (one for one in stated(company, "web_sessions <= net_revenue") if one.name == "own")
+    """A failure of such an identity would reveal something about persons where the other figures are shown."""
+    identities_read = stated(company, "web_sessions <= net_revenue")
+    (own,) = (identity for identity in identities_read if identity.name == "own")
 
     def defined(kpi_id: str, protected: bool) -> Any:
         plan = SimpleNamespace(kpi=SimpleNamespace(id=kpi_id))

@@ -1,4 +1,4 @@
-"""Whatever is left out of a select, the columns that were asked for have the same rows: tried in DuckDB."""
+"""Pruning a select keeps the rows of the columns that it is pruned to: checked by running both in DuckDB."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ SCHEMA = {"raw": {"t": ("a", "b", "g", "d")}, "models": {"m": ("a", "k", "v")}}
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as made:
-        made.execute("create schema raw")
-        made.execute("create schema models")
-        made.execute(
+    with duckdb.connect() as database:
+        database.execute("create schema raw")
+        database.execute("create schema models")
+        database.execute(
             "create table raw.t as select i % 5 as a, i % 3 as b, i % 2 as g, i * 7 % 11 as d from range(40) r(i)"
         )
-        made.execute("create table models.m as select i as a, i * 2 as k, i % 2 as v from range(-1, 4) r(i)")
-        made.execute("insert into raw.t values (null, 1, null, 2)")
-        yield made
+        database.execute("create table models.m as select i as a, i * 2 as k, i % 2 as v from range(-1, 4) r(i)")
+        database.execute("insert into raw.t values (null, 1, null, 2)")
+        yield database
 
 
 def rows(connection: duckdb.DuckDBPyConnection, sql: str) -> Counter[Any]:
@@ -81,20 +81,20 @@ OUTER = st.sampled_from(
 
 
 @settings(deadline=None, max_examples=200)
-@given(inner=INNER, middle=OUTER, outer=OUTER, asked=st.sets(st.sampled_from("abgd")))
-def test_the_columns_that_were_asked_for_keep_their_rows(
-    connection: duckdb.DuckDBPyConnection, inner: str, middle: str, outer: str, asked: set[str]
+@given(inner=INNER, middle=OUTER, outer=OUTER, columns=st.sets(st.sampled_from("abgd")))
+def test_the_columns_that_a_select_is_pruned_to_keep_their_rows(
+    connection: duckdb.DuckDBPyConnection, inner: str, middle: str, outer: str, columns: set[str]
 ) -> None:
     sql = (
         f"with one as ({inner}), two as ({middle.format('one', 'one')}), three as ({outer.format('two', 'two')}) "
         "select * from three"
     )
     try:
-        found = Select(sql, SCHEMA, "raw").only(asked)
+        pruned_select = Select(sql, SCHEMA, "raw").only(columns)
     except NotPruned:
         return
-    names = ", ".join(sorted(asked)) or "1"
-    assert rows(connection, found.sql) == rows(connection, f"select {names} from ({sql})")
+    names = ", ".join(sorted(columns)) or "1"
+    assert rows(connection, pruned_select.sql) == rows(connection, f"select {names} from ({sql})")
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_the_columns_that_were_asked_for_keep_their_rows(
         "select a from",
     ],
 )
-def test_what_is_not_certain_is_not_taken_apart(sql: str) -> None:
+def test_a_select_whose_columns_are_not_certain_is_not_pruned(sql: str) -> None:
     with pytest.raises(NotPruned):
         pruned(sql, "a")
 
 
-def test_it_says_what_is_read_of_which_table() -> None:
+def test_a_pruned_select_lists_the_columns_that_it_reads_by_table() -> None:
     sql = "with x as (select * from raw.t) select x.a, b as c, k from x left join models.m on x.a = m.a and m.v = 1"
     assert pruned(sql, "c").reads == {("raw", "t"): {"a", "b"}, ("models", "m"): {"a", "v"}}
     assert pruned("select count(*) as n from raw.t", "n").reads == {("raw", "t"): set()}
@@ -131,19 +131,19 @@ def test_it_says_what_is_read_of_which_table() -> None:
         pruned(sql, "nowhere")
 
 
-SAME = "with x as (select * from raw.t where d > 1) select a, sum(b) as b, max(d) as d from x group by a"
+SELECT = "with x as (select * from raw.t where d > 1) select a, sum(b) as b, max(d) as d from x group by a"
 
 
 @pytest.mark.parametrize(
-    "other",
+    "equal_select",
     [
         "with x as (select * from raw.t where d > 1) select max(d) as d, sum(b) as b, a from x group by a",
         "WITH x AS (\n  SELECT *  -- all\n  FROM raw.t WHERE d > 1\n) SELECT a, SUM(b) AS b, 1 AS d FROM x GROUP BY a",
         "with x as (select d, b, a from raw.t where d > 1) select a, sum(b) as b, count(*) as n from x group by 1",
     ],
 )
-def test_order_spacing_comments_and_unused_columns_are_no_difference(other: str) -> None:
-    assert pruned(SAME, "a", "b").sql == pruned(other, "a", "b").sql
+def test_order_spacing_comments_and_unused_columns_are_no_difference(equal_select: str) -> None:
+    assert pruned(SELECT, "a", "b").sql == pruned(equal_select, "a", "b").sql
 
 
 @pytest.mark.parametrize(
@@ -151,5 +151,5 @@ def test_order_spacing_comments_and_unused_columns_are_no_difference(other: str)
 )
 def test_filters_expressions_tables_and_groupings_are_a_difference(old: str, new: str) -> None:
     schema = {"raw": SCHEMA["raw"], "models": {"m": SCHEMA["raw"]["t"]}}
-    other = Select(SAME.replace(old, new), schema, "raw").only(["a", "b"])
-    assert other.sql != pruned(SAME, "a", "b").sql
+    changed_select = Select(SELECT.replace(old, new), schema, "raw").only(["a", "b"])
+    assert changed_select.sql != pruned(SELECT, "a", "b").sql

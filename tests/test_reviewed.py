@@ -1,4 +1,4 @@
-"""A changed definition needs a higher version or an entry that calls it a refactoring; what was reviewed is kept."""
+"""A changed definition needs a higher version or a recorded refactoring; the file keeps what was reviewed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DAY = date(2026, 11, 24)
 
 @pytest.fixture(scope="module")
 def kpi() -> Kpi:
-    return next(one for one in adopted_kpis(Company.load(PROJECT / "sample_company")) if one.id == "net_revenue")
+    return next(kpi for kpi in adopted_kpis(Company.load(PROJECT / "sample_company")) if kpi.id == "net_revenue")
 
 
 def current(kpi: Kpi, hashed: str, version: int | None = None) -> list[Current]:
@@ -34,21 +34,22 @@ def current(kpi: Kpi, hashed: str, version: int | None = None) -> list[Current]:
     return [Current(raised, hashed, {"fct": hashed[:2], "stg": "same"})]
 
 
-def said(record: Record, currents: list[Current]) -> str:
+def problems_of(record: Record, currents: list[Current]) -> str:
     return "\n".join(str(finding) for finding in reviewed.findings(record, currents))
 
 
-def test_a_new_kpi_and_a_new_version_are_recorded_and_a_changed_one_is_told(kpi: Kpi) -> None:
+def test_a_new_kpi_and_a_new_version_are_recorded_and_a_changed_one_is_reported(kpi: Kpi) -> None:
     first = reviewed.with_new({}, current(kpi, "aa"))
-    assert not said({}, current(kpi, "aa")) and not said(first, current(kpi, "aa"))
-    told = said(first, current(kpi, "bb"))
-    assert "kpis/finance/net_revenue.yml:1: definition_version: net_revenue changed in fct (hash aa became bb)" in told
-    assert "found 1; expected 2 where values change" in told and "kpi refactored net_revenue" in told
+    assert not problems_of({}, current(kpi, "aa")) and not problems_of(first, current(kpi, "aa"))
+    message = problems_of(first, current(kpi, "bb"))
+    place = "kpis/finance/net_revenue.yml:1: definition_version: "
+    assert f"{place}net_revenue changed in fct (hash aa became bb)" in message
+    assert "found 1; expected 2 where values change" in message and "kpi refactored net_revenue" in message
     assert reviewed.with_new(first, current(kpi, "bb")) == first  # never by itself
     second = reviewed.with_new(first, current(kpi, "bb", 2))
-    assert not said(second, current(kpi, "bb", 2))
-    assert [(one.version, one.hash) for one in second["net_revenue"]] == [(1, "aa"), (2, "bb")]
-    assert "was 2 in a reviewed definition; found 1; expected 2 or more" in said(second, current(kpi, "aa"))
+    assert not problems_of(second, current(kpi, "bb", 2))
+    assert [(entry.version, entry.hash) for entry in second["net_revenue"]] == [(1, "aa"), (2, "bb")]
+    assert "was 2 in a reviewed definition; found 1; expected 2 or more" in problems_of(second, current(kpi, "aa"))
 
 
 def test_a_refactoring_is_recorded_with_reason_and_name_and_may_be_taken_back(kpi: Kpi) -> None:
@@ -56,9 +57,9 @@ def test_a_refactoring_is_recorded_with_reason_and_name_and_may_be_taken_back(kp
     with pytest.raises(NyckeltalError, match="there is nothing to record"):
         reviewed.with_refactorings(first, current(kpi, "aa"), ["net_revenue"], "why", "cfo", DAY)
     second = reviewed.with_refactorings(first, current(kpi, "bb"), ["net_revenue"], "joins once", "cfo", DAY)
-    assert not said(second, current(kpi, "bb"))
-    assert not said(second, current(kpi, "aa"))  # of the same version, and reviewed
-    assert said(second, current(kpi, "cc"))
+    assert not problems_of(second, current(kpi, "bb"))
+    assert not problems_of(second, current(kpi, "aa"))  # of the same version, and reviewed
+    assert problems_of(second, current(kpi, "cc"))
     newest = second["net_revenue"][-1]
     assert (newest.version, newest.refactoring, newest.by, newest.on) == (1, "joins once", "cfo", DAY)
 
@@ -70,7 +71,7 @@ def test_the_file_reads_as_it_was_written(kpi: Kpi, tmp_path: Path) -> None:
     file.write_text(reviewed.text(record), encoding="utf-8")
     before, after = load(file, reviewed.DefinitionsFile).definitions["net_revenue"]
     assert after == record["net_revenue"][-1]
-    assert (before.hash, before.parts) == ("12e4567890123456", {})  # of the newest alone parts are kept
+    assert (before.hash, before.parts) == ("12e4567890123456", {})  # only the newest entry has parts
     assert reviewed.text({"net_revenue": (before, after)}) == reviewed.text(record)
 
 
@@ -86,8 +87,9 @@ def test_a_changed_staging_of_a_company(tmp_path: Path, monkeypatch: pytest.Monk
     before = (folder / "definitions.yml").read_text()
     with pytest.raises(Problems) as raised:
         compile_company(company, planned)
-    told = [str(finding) for finding in raised.value.findings]
-    assert len(told) == 2 and all("stg_web_sessions" in one for one in told)  # web_sessions and conversion_rate
+    messages = [str(finding) for finding in raised.value.findings]
+    assert len(messages) == 2  # web_sessions and conversion_rate
+    assert all("stg_web_sessions" in message for message in messages)
     assert (folder / "definitions.yml").read_text() == before
 
     for name in ("cfo@nordvik.example", "nobody@nowhere"):
@@ -126,7 +128,7 @@ def test_an_adoption_is_not_below_its_standard(kpi: Kpi, monkeypatch: pytest.Mon
 def test_one_of_several_changed_definitions_is_recorded_and_the_others_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was written down, and then ended with status 2 as the others aren't reviewed."""
+    """Earlier the command recorded it, and then ended with status 2 because the others weren't reviewed."""
     folder = tmp_path / "sample_company"
     shutil.copytree(PROJECT / "sample_company", folder, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
     monkeypatch.setenv("NYCKELTAL_COMPANY", str(folder))
@@ -138,16 +140,16 @@ def test_one_of_several_changed_definitions_is_recorded_and_the_others_are_named
         arguments = ["refactored", kpi_id, "--reason", "adds nothing", "--by", "analytics@nordvik.example"]
         return " ".join(CliRunner().invoke(app, arguments, catch_exceptions=False).stdout.split())
 
-    told = run("web_sessions")
-    assert "Recorded as refactored by analytics@nordvik.example: web_sessions." in told
-    assert "Not compiled yet: conversion_rate changed, too; `kpi check` says what to do." in told
+    output = run("web_sessions")
+    assert "Recorded as refactored by analytics@nordvik.example: web_sessions." in output
+    assert "Not compiled yet: conversion_rate changed, too; `kpi check` says what to do." in output
     assert "The next run proves it" in run("conversion_rate")
     company = Company.load(folder)
     assert stale(company, compile_company(company, planned_of(company))) == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["net_revenue", "--by", "cfo"], "--reason: a refactoring needs a reason, and who reviewed it"),
         (["net_revenue", "--reason", "why", "--by", " "], "--by: a refactoring needs a reason"),
@@ -155,6 +157,6 @@ def test_one_of_several_changed_definitions_is_recorded_and_the_others_are_named
         (["net_revenue", "--all", "--reason", "why", "--by", "cfo"], "name the KPIs, or give --all"),
     ],
 )
-def test_the_command_says_what_it_lacks(arguments: list[str], told: str) -> None:
+def test_the_command_says_what_it_lacks(arguments: list[str], message: str) -> None:
     error = CliRunner().invoke(app, ["refactored", *arguments]).exception
-    assert isinstance(error, NyckeltalError) and told in str(error)
+    assert isinstance(error, NyckeltalError) and message in str(error)

@@ -1,1 +1,1 @@
-"""From a KPI's definition to the SQL of its dbt model. Pure: no file is read or written here."""
+"""Compiles a KPI's definition to the SQL of its dbt model. Pure: nothing here reads or writes a file."""

@@ -1,7 +1,6 @@
-"""How rows are cut: by the pieces that periods are made of and by the members of segments. Pure text.
+"""SQL for cutting rows by segment members and by pieces of periods, shared by all models of a rollup. Pure text.
 
-What the models of a rollup have in common. What is computed of each cut is in rollups.py, non_additive.py and
-quantiles.py.
+What is computed for each cut is in rollups.py, non_additive.py and quantiles.py.
 """
 
 from __future__ import annotations
@@ -20,25 +19,28 @@ NEXT_CUT = """  {{ "UNION ALL" if not (outer.last and loop.last) }}
 
 
 def member_column(segment: str) -> str:
-    """The column of `fact` that holds the segment's member."""
+    """The name of the column of `fact` that holds the segment's member."""
     return f"{segment}_member"
 
 
-def listed(columns: Sequence[str], margin: str = "  ") -> str:
-    """Columns that follow others in a select."""
+def more_columns(columns: Sequence[str], margin: str = "  ") -> str:
+    """The columns as a continuation of a SELECT list: each after a comma, on a line of its own."""
     return "".join(f",\n{margin}{column}" for column in columns)
 
 
-def loops(rollup: Rollup) -> str:
-    """The spans and segments that a recount takes one by one: together they would need many times the memory."""
+def loop_variables(rollup: Rollup) -> str:
+    """The Jinja variables `spans` and `members`, over which the SQL of non-additive measures loops.
+
+    One select for each span and segment: all in one would need many times the memory.
+    """
     spans = [(freq, "period") for freq in rollup.computed_freqs]
     spans += [("M", "year_to_date"), ("M", "rolling_12_months")] if rollup.to_date else []
     members = {"_T": "'_T'", **{segment: member_column(segment) for segment, _ in rollup.segments}}
     return f"{{% set spans = {spans} %}}\n{{% set members = {members} %}}"
 
 
-def cut(rollup: Rollup) -> str:
-    """The columns segment and member of the grouping set that a row belongs to."""
+def segment_and_member(rollup: Rollup) -> str:
+    """The SQL of the columns segment and member: those of the grouping set that a row belongs to."""
     if not rollup.segments:
         return "'_T' AS segment,\n'_T' AS member"
     names = [(segment, member_column(segment)) for segment, _ in rollup.segments]
@@ -52,12 +54,15 @@ def cut(rollup: Rollup) -> str:
 
 
 def grouping_sets(rollup: Rollup, key: str) -> str:
-    """The total and each segment, of every value of `key`."""
+    """The list of grouping sets: for each value of `key` the total, and the members of each segment."""
     return ", ".join([f"({key})", *(f"({key}, {member_column(segment)})" for segment, _ in rollup.segments)])
 
 
-def pieces(rollup: Rollup, days: str) -> dict[str, str]:
-    """CTEs: the pieces that the days of some periods fall into, and the pieces of each period."""
+def piece_ctes(rollup: Rollup, days: str) -> dict[str, str]:
+    """The SQL of two CTEs by name: `pieces`, the piece of each day, and `period_pieces`, the pieces of each period.
+
+    A piece is a set of days that lie in the same periods. `days` is the relation with the days of each period.
+    """
     return {
         "pieces": f"""  -- Days that lie in the same periods are one piece.
   SELECT DISTINCT day, {_piece(rollup)} AS piece
@@ -68,7 +73,11 @@ def pieces(rollup: Rollup, days: str) -> dict[str, str]:
 
 
 def _piece(rollup: Rollup) -> str:
-    """The first day of the piece: quarters and years are made of months, weeks are not; windows are made of days."""
+    """The SQL of a piece's first day.
+
+    Quarters and years consist of whole months, so a piece is a month; with weeks, the part of a week in one month. For
+    windows each day is a piece.
+    """
     if rollup.window is not None:
         return "day"
     month = next(

@@ -1,4 +1,4 @@
-"""From a KPI's plan to the SQL of its dbt model. Pure: the same plan gives the same text."""
+"""Writes the SQL of a KPI's dbt model from its plan. Pure: the same plan gives the same text."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from metrics.compiler.arithmetic import Measure
 from metrics.compiler.cuts import KEYS
-from metrics.compiler.plan import KpiPlan, Measure, Rollup
-from metrics.compiler.rollups import joined
+from metrics.compiler.plan import KpiPlan, Rollup
+from metrics.compiler.rollups import full_outer_join
 from metrics.core.periods import PART_OF_WEEK
 from metrics.core.quoting import comment
 
 
 def kpi_sql(plan: KpiPlan, rollups: Sequence[Rollup], definition_hash: str) -> str:
-    """The dbt model of a KPI: one row per period of each frequency and member of each segment, and the total.
+    """The SQL of a KPI's dbt model: for each period of each frequency a row per segment member and one for the total.
 
-    Columns are those of `kpi.candidates` but for the candidate hash, which covers rows of several members.
+    Its columns are those of `kpi.candidates` without `candidate_hash`, which covers the rows of all members together.
     """
-    ctes = _leaf_ctes(plan, rollups)
+    ctes = _measure_ctes(plan, rollups)
     columns = {
         "obs_value": _sql(plan.value, "DOUBLE"),
         "numerator": _sql(plan.numerator, "DOUBLE"),
@@ -28,7 +29,7 @@ def kpi_sql(plan: KpiPlan, rollups: Sequence[Rollup], definition_hash: str) -> s
         "n_persons_numerator": _count(plan.n_persons_numerator),
         "n_persons_denominator": _count(plan.n_persons_denominator),
     }
-    measures = joined(ctes)
+    measures = full_outer_join(ctes)
     if plan.offsets:
         if len(ctes) > 1:
             ctes["measures"] = f"  SELECT *\n  FROM {measures}"
@@ -36,15 +37,15 @@ def kpi_sql(plan: KpiPlan, rollups: Sequence[Rollup], definition_hash: str) -> s
         ctes["with_earlier"] = _with_earlier(plan.offsets, measures)
         measures = "with_earlier"
     computed = ",\n    ".join([*KEYS, *(f"{expression} AS {name}" for name, expression in columns.items())])
-    there = " OR ".join(f"NOT {measure} IS NULL" for measure in plan.measures)
-    ctes["computed"] = f"  SELECT\n    {computed}\n  FROM {measures}\n  WHERE {there}"
+    has_value = " OR ".join(f"NOT {measure} IS NULL" for measure in plan.measures)
+    ctes["computed"] = f"  SELECT\n    {computed}\n  FROM {measures}\n  WHERE {has_value}"
     to_date, joins = "CAST(NULL AS DOUBLE) AS year_to_date,\n  CAST(NULL AS DOUBLE) AS rolling_12_months", ""
     if plan.to_date:
         to_date = "year_to_date.obs_value AS year_to_date,\n  rolling_12_months.obs_value AS rolling_12_months"
         joins = "".join(
             f"\nLEFT JOIN computed AS {span}\n  ON {_to_date(span)}" for span in ("year_to_date", "rolling_12_months")
         )
-    listed = ", ".join(f"{name} AS (\n{sql}\n)" for name, sql in ctes.items())
+    cte_list = ", ".join(f"{name} AS (\n{sql}\n)" for name, sql in ctes.items())
     code = "{{ time_period('period.freq', 'period.period_start') }}"
     end = "{{ period_end('period.freq', 'period.period_start') }}"
     if PART_OF_WEEK in plan.freqs:
@@ -52,7 +53,7 @@ def kpi_sql(plan: KpiPlan, rollups: Sequence[Rollup], definition_hash: str) -> s
         end = f"COALESCE({end}, {{{{ part_of_week_end('period.period_start') }}}})"
     return f"""{comment(f"{plan.kpi.definition.name} ({plan.kpi.id}).")}
 -- Written by `kpi compile`; change the definition, not this file.
-WITH {listed}
+WITH {cte_list}
 SELECT
   '{plan.kpi.id}' AS kpi_id,
   period.freq,
@@ -70,36 +71,37 @@ WHERE period.span = 'period'
 """
 
 
-def _leaf_ctes(plan: KpiPlan, rollups: Sequence[Rollup]) -> dict[str, str]:
-    """One select per group of measures that stand in the same rollups: by its name, its SQL."""
-    adoption = plan.kpi.adoption
+def _measure_ctes(plan: KpiPlan, rollups: Sequence[Rollup]) -> dict[str, str]:
+    """The SQL of one CTE per group of measures that are in the same rollups, by the CTE's name."""
+    adopted = plan.kpi.adoption.segments
     groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
     for measure in plan.measures:
-        parts = []
+        sources = []  # (rollup, SQL list of the segments that it has of the measure)
         for rollup in rollups:
             for query in rollup.measures:
                 if query.metric == measure:
-                    cut = ["_T"] * query.total + [name for name, _ in query.segments if name in adoption.segments]
-                    parts.append((rollup.name, ", ".join(f"'{segment}'" for segment in cut)))
-        groups[tuple(part for part in parts if part[1])].append(measure)
+                    segments = ["_T"] * query.includes_total + [name for name, _ in query.segments if name in adopted]
+                    sources.append((rollup.name, ", ".join(f"'{segment}'" for segment in segments)))
+        groups[tuple(source for source in sources if source[1])].append(measure)
     freqs = ", ".join(f"'{freq}'" for freq in plan.freqs)
     span = f"(freq IN ({freqs}) OR span <> 'period')" if plan.to_date else f"freq IN ({freqs}) AND span = 'period'"
     ctes: dict[str, str] = {}
-    for names, measures in groups.items():
+    for rollup_segments, measures in groups.items():
         selects = [
-            f"  SELECT {', '.join((*KEYS, *measures))}\n  FROM {{{{ ref('rollup_{rollup}') }}}}\n"
-            f"  WHERE {span} AND segment IN ({segments})"
-            for rollup, segments in names
+            f"  SELECT {', '.join((*KEYS, *measures))}\n  FROM {{{{ ref('rollup_{rollup_name}') }}}}\n"
+            f"  WHERE {span} AND segment IN ({segment_list})"
+            for rollup_name, segment_list in rollup_segments
         ]
-        name = names[0][0] if names[0][0] not in ctes else f"{names[0][0]}_{measures[0]}"
+        first_rollup = rollup_segments[0][0]
+        name = first_rollup if first_rollup not in ctes else f"{first_rollup}_{measures[0]}"
         ctes[name] = "\n  UNION ALL\n".join(selects)
     return ctes
 
 
 def _with_earlier(offsets: Sequence[Measure], measures: str) -> str:
-    """The measures beside those of earlier periods.
+    """The measures, joined with their values of earlier periods.
 
-    Left, not full: a period that has not come yet has no observation, though its year-ago one exists.
+    A left join, because a period without rows of its own has no observation, even where the earlier period has one.
     """
     columns = ", ".join(f"{measure.column}.{measure.metric} AS {measure.column}" for measure in offsets)
     joins = []
@@ -112,7 +114,7 @@ def _with_earlier(offsets: Sequence[Measure], measures: str) -> str:
 
 
 def _to_date(span: str) -> str:
-    """A quarter's value to date is that of its last month."""
+    """The condition that joins a period with its value to date: a month's own, and for a quarter its last month's."""
     return (
         f"{span}.span = '{span}'\n"
         f"  AND {span}.period_start = CASE period.freq\n"
@@ -129,14 +131,14 @@ def _sql(expression: exp.Expr | None, kind: str) -> str:
 
 
 def _count(expression: exp.Expr | None) -> str:
-    """A count over measures that were joined: a measure without a row has counted nothing."""
+    """The SQL of a count over joined measures: 0 where a measure has no row."""
     return _sql(
         exp.func("COALESCE", expression.copy(), exp.Literal.number(0)) if expression is not None else None, "BIGINT"
     )
 
 
 def candidates_sql(plans: Sequence[KpiPlan]) -> str:
-    """The view that unites the KPIs' models and gives each (KPI, freq, period) the hash of its rows."""
+    """The SQL of the view `candidates`: the rows of all KPIs, with a hash of the rows of each KPI and period."""
     selects = [
         f"    select * from {{{{ ref('{plan.kpi.model}') }}}}"
         + (f" where freq <> '{PART_OF_WEEK}'" if PART_OF_WEEK in plan.freqs else "")

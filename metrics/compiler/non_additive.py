@@ -1,76 +1,76 @@
-"""The SQL of what doesn't roll up: distinct counts, quantiles and averages of each period, from the period's rows.
+"""The SQL of non-additive measures: distinct counts, quantiles and averages of each period, from the period's rows.
 
-Pure text for rollups.py, which says which rows and periods they are. The CTEs read `fact` (day, a column per segment, a
-column per measure), `days` (day, with every period that it counts in) and the rollup's daily model. How DuckDB takes
-quantiles stands in quantiles.py.
+Pure text for rollups.py, which chooses the rows and periods. The CTEs read `fact` (day, a column per segment, a column
+per measure), a relation with the days of each period, and the rollup's daily model. The SQL of quantiles in DuckDB is
+in quantiles.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metrics.compiler.cuts import EACH_CUT, EACH_SPAN, NEXT_CUT, NEXT_SPAN, listed, member_column, pieces
+from metrics.compiler.cuts import EACH_CUT, EACH_SPAN, NEXT_CUT, NEXT_SPAN, member_column, more_columns, piece_ctes
 from metrics.compiler.measures import MeasureQuery
 from metrics.compiler.plan import Rollup
 from metrics.compiler.quantiles import quantiles
 
-_BITS = 62  # of a word: those of a BIGINT, without its sign
+_BITS = 62  # members per word: the bits of a BIGINT without its sign
 
 
 def non_additive(rollup: Rollup, days: str, *, narrowed: bool) -> tuple[dict[str, str], list[str]]:
-    """CTEs by how each begins, and the names of those that hold the rollup's recounted measures by period and member.
+    """The CTEs of the rollup's non-additive measures, by their openings, and the names of the CTEs with the results.
 
-    `days` names the periods' days. `narrowed` says whether quantiles are taken as quantiles.py does, which is written
-    for DuckDB, or by the engine's own aggregate.
+    Results have the columns KEYS and one per measure. `days` is the relation with the days of each period. `narrowed`
+    says whether quantiles are computed as in quantiles.py, which is for DuckDB, or by the engine's own aggregate.
     """
-    distinct = [measure for measure in rollup.recounted if measure.measure_class == "distinct"]
-    quantile = [measure for measure in rollup.recounted if measure.measure_class == "quantile" and narrowed]
-    others = [measure for measure in rollup.recounted if measure not in (*distinct, *quantile)]
+    distinct = [measure for measure in rollup.non_additive if measure.measure_class == "distinct"]
+    quantile = [measure for measure in rollup.non_additive if measure.measure_class == "quantile" and narrowed]
+    aggregates = [measure for measure in rollup.non_additive if measure not in (*distinct, *quantile)]
     ctes: dict[str, str] = {}
     results = []
     if distinct or quantile:
-        ctes |= {f"{name} AS": sql for name, sql in pieces(rollup, days).items()}
+        ctes |= {f"{name} AS": sql for name, sql in piece_ctes(rollup, days).items()}
     if distinct:
-        ctes |= {f"{name} AS": sql for name, sql in _coded(rollup).items()}
-    keys: dict[str, list[MeasureQuery]] = {}
+        ctes |= {f"{name} AS": sql for name, sql in _coded_rows(rollup).items()}
+    measures_by_key: dict[str, list[MeasureQuery]] = {}
     for measure in distinct:
-        keys.setdefault(measure.argument, []).append(measure)
-    for key, measures in keys.items():
+        measures_by_key.setdefault(measure.argument, []).append(measure)
+    for key, measures in measures_by_key.items():
         name = measures[0].metric
         ctes[f"keys_of_{name} AS MATERIALIZED"] = _keys(key, measures)
-        ctes[f"by_{name} AS"] = _counted(measures)
+        ctes[f"by_{name} AS"] = _key_counts(measures)
         results.append(f"by_{name}")
-    values: dict[str, list[MeasureQuery]] = {}
+    measures_by_value: dict[str, list[MeasureQuery]] = {}
     for measure in quantile:
-        values.setdefault(measure.value, []).append(measure)
-    for measures in values.values():
+        measures_by_value.setdefault(measure.value, []).append(measure)
+    for measures in measures_by_value.values():
         ctes |= quantiles(rollup, measures)
         results.append(f"by_{measures[0].metric}")
-    if others:
-        ctes["computed AS"] = _computed(others, days)
+    if aggregates:
+        ctes["computed AS"] = _aggregates(aggregates, days)
         results.append("computed")
     return ctes, results
 
 
-def aggregated(measure: MeasureQuery) -> str:
-    """The measure's aggregate over its column of `fact`."""
+def aggregate_sql(measure: MeasureQuery) -> str:
+    """The SQL of the measure's aggregate over its column of `fact`."""
     return measure.aggregate.replace("{}", measure.metric)
 
 
-def _coded(rollup: Rollup) -> dict[str, str]:
-    """The rows with all their members as bits of one number, so that one pass finds the keys of all segments.
+def _coded_rows(rollup: Rollup) -> dict[str, str]:
+    """The CTEs that give each row its segment members as bits of one number, so that one pass covers all segments.
 
-    There are as many words of bits as the members need. A row stands once for the first word, which is the only one
-    but for facts with very many members, and once more for each of its members in a later word.
+    A number (a word) has a bit for each of 62 members; further members get further words. Each row is there once for
+    the first word, and once more for each of its members in a later word.
     """
     segments = [segment for segment, _ in rollup.segments]
     bits = "".join(f" | COALESCE({segment}_bits.bit, 0)" for segment in segments)
-    first = "".join(
+    first_word = "".join(
         f"\n  LEFT JOIN members AS {segment}_bits\n    ON {_is_member(segment, f'{segment}_bits')}"
         f" AND {segment}_bits.word = 0"
         for segment in segments
     )
-    later = "".join(
+    later_words = "".join(
         f"\n  UNION ALL\n  SELECT fact.*, piece, members.word, members.bit AS bits\n  FROM fact\n"
         f"  INNER JOIN pieces USING (day)\n"
         f"  INNER JOIN members\n    ON {_is_member(segment, 'members')} AND members.word > 0"
@@ -97,7 +97,7 @@ def _coded(rollup: Rollup) -> dict[str, str]:
   GROUP BY segment, word""",
         "coded": f"""  SELECT fact.*, piece, 0 AS word, CAST(1 AS BIGINT){bits} AS bits
   FROM fact
-  INNER JOIN pieces USING (day){first}{later}""",
+  INNER JOIN pieces USING (day){first_word}{later_words}""",
     }
 
 
@@ -109,27 +109,31 @@ def _is_member(segment: str, members: str) -> str:
 
 
 def _keys(key: str, measures: Sequence[MeasureQuery]) -> str:
+    """The SELECT of the keys to count, once per piece and word, with the members that have rows of each key."""
     masks = [
         f"BIT_OR(bits) FILTER (WHERE {measure.metric}_counts) AS {measure.metric}"
         for measure in measures
-        if measure.counts
+        if measure.filter_sql
     ]
     return f"""  -- Each {key} once per piece, with the members that it is seen in.
-  SELECT piece, word, {measures[0].metric} AS key, BIT_OR(bits) AS bits{listed(masks, "    ")}
+  SELECT piece, word, {measures[0].metric} AS key, BIT_OR(bits) AS bits{more_columns(masks, "    ")}
   FROM coded
   GROUP BY piece, word, {measures[0].metric}"""
 
 
-def _counted(measures: Sequence[MeasureQuery]) -> str:
-    """A period's keys are those of its pieces. They are counted by sets of members, of which there are few."""
-    filtered = [measure.metric for measure in measures if measure.counts]
+def _key_counts(measures: Sequence[MeasureQuery]) -> str:
+    """The distinct counts per period and member.
+
+    A period's keys are those of its pieces. They are grouped by their set of members, and few sets occur.
+    """
+    filtered = [measure.metric for measure in measures if measure.filter_sql]
     counts = [
-        f"CAST(SUM(n_keys){f' FILTER (WHERE {measure.metric} & bit <> 0)' if measure.counts else ''} AS BIGINT)"
+        f"CAST(SUM(n_keys){f' FILTER (WHERE {measure.metric} & bit <> 0)' if measure.filter_sql else ''} AS BIGINT)"
         f" AS {measure.metric}"
         for measure in measures
     ]
-    own = listed([f"{name} & segment_bits AS {name}" for name in filtered], "      ")
-    united = listed([f"BIT_OR({name}) AS {name}" for name in filtered], "        ")
+    own = more_columns([f"{name} & segment_bits AS {name}" for name in filtered], "      ")
+    united = more_columns([f"BIT_OR({name}) AS {name}" for name in filtered], "        ")
     sets = "".join(f", {name} & segment_bits" for name in filtered)
     return f"""{EACH_SPAN}
   SELECT
@@ -137,7 +141,7 @@ def _counted(measures: Sequence[MeasureQuery]) -> str:
     '{{{{ span }}}}' AS span,
     period_start,
     segment,
-    member{listed(counts, "    ")}
+    member{more_columns(counts, "    ")}
   FROM (
     SELECT
       period_start,
@@ -161,7 +165,8 @@ def _counted(measures: Sequence[MeasureQuery]) -> str:
 {NEXT_SPAN}"""
 
 
-def _computed(measures: Sequence[MeasureQuery], days: str) -> str:
+def _aggregates(measures: Sequence[MeasureQuery], days: str) -> str:
+    """The values per period and member by the engine's own aggregates."""
     return f"""{EACH_CUT}
   SELECT
     '{{{{ freq }}}}' AS freq,
@@ -169,7 +174,7 @@ def _computed(measures: Sequence[MeasureQuery], days: str) -> str:
     period_start,
     '{{{{ segment }}}}' AS segment,
     COALESCE(CAST({{{{ member }}}} AS STRING), '_U') AS member{
-        listed([f"{aggregated(measure)} AS {measure.metric}" for measure in measures], "    ")
+        more_columns([f"{aggregate_sql(measure)} AS {measure.metric}" for measure in measures], "    ")
     }
   FROM fact
   INNER JOIN {days} USING (day)

@@ -1,4 +1,4 @@
-"""Which persons a KPI's published cells are about: what disclosure control has to know of its metrics."""
+"""The persons behind a KPI's published cells: what disclosure control needs to know about its metrics."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ Role = Literal["numerator", "denominator", "n_obs"]
 
 
 def person_counts(definition: Definition, layer: SemanticLayer) -> tuple[PersonCount, ...]:
-    """The groups whose number a cell tells, by its numerator and its denominator, and by n_obs where that counts some.
+    """The groups of persons whose number a cell reveals: by its numerator, its denominator, and by n_obs if that metric
+    is a distinct count.
 
-    None for a KPI without `persons`.
+    Empty for a KPI without `persons`.
     """
     if definition.persons is None:
         return ()
@@ -29,56 +30,61 @@ def person_counts(definition: Definition, layer: SemanticLayer) -> tuple[PersonC
     counts = layer.metrics[definition.n_obs].type_params.metric_aggregation_params
     if counts is not None and counts.agg.value == "count_distinct":
         roles["n_obs"] = definition.n_obs
-    return tuple(_told(role, metric, layer) for role, metric in roles.items() if metric)
+    return tuple(_person_count(role, metric, layer) for role, metric in roles.items() if metric)
 
 
-def _told(role: Role, metric: str, layer: SemanticLayer) -> PersonCount:
-    """The group is what the metric counts, whatever the time: the semantic model, the key and the filter."""
+def _person_count(role: Role, metric: str, layer: SemanticLayer) -> PersonCount:
+    """A group is identified by what the metric counts: its semantic model, key and filter, but not its time."""
     parameters = layer.metrics[metric].type_params
-    counted = parameters.metric_aggregation_params
-    if counted is None:
+    aggregation = parameters.metric_aggregation_params
+    if aggregation is None:
         return PersonCount(role=role, group=metric, stock=False)
     filters = layer.metrics[metric].filter
-    where = " and ".join(one.where_sql_template for one in filters.where_filters) if filters else ""
-    group = f"{counted.semantic_model}.{parameters.expr}" + (f" where {where}" if where else "")
-    return PersonCount(role=role, group=group, stock=counted.non_additive_dimension is not None)
+    where = " and ".join(where_filter.where_sql_template for where_filter in filters.where_filters) if filters else ""
+    group = f"{aggregation.semantic_model}.{parameters.expr}" + (f" where {where}" if where else "")
+    return PersonCount(role=role, group=group, stock=aggregation.non_additive_dimension is not None)
 
 
 def contributions(definition: Definition, segments: Sequence[str], layer: SemanticLayer) -> Contributions | None:
-    """Where each person's amount is found; None for a KPI of amounts of no person (one without `dominance`).
+    """The SQL of each person's amount; None for a KPI without `dominance`.
 
-    Raises NyckeltalError for a KPI that isn't of the last day of its period, and for metrics of another shape than
-    `persons` needs.
+    Raises NyckeltalError for a KPI whose values aren't those of the last day of the period, for a share that isn't a
+    ratio metric, and for a count and amounts over different rows.
     """
     persons = definition.persons
     if persons is None or persons.dominance is None or persons.denominator is None:
         return None
     rule = persons.dominance
     groups = {persons.numerator: rule.numerator, persons.denominator: rule.denominator}
-    selects = [_amounts(counted, share, segments, layer) for counted, share in groups.items()]
+    selects = [_amounts(count_metric, share_metric, segments, layer) for count_metric, share_metric in groups.items()]
     return Contributions(sql="\nUNION ALL\n".join(selects), n=rule.n, k=rule.k)
 
 
-def _amounts(counted: str, share: str, segments: Sequence[str], layer: SemanticLayer) -> str:
-    """SQL for the columns role, day, person, amount and <segment>_member: what each counted person brings."""
-    largest = layer.metrics[share].type_params
-    if largest.denominator is None:
-        raise NyckeltalError(f"metric '{share}' is no ratio: it has to be the largest amount over the sum of all")
-    people, amounts = (measure_query(metric, segments, layer) for metric in (counted, largest.denominator.name))
+def _amounts(count_metric: str, share_metric: str, segments: Sequence[str], layer: SemanticLayer) -> str:
+    """SQL with the columns role, day, person, amount and <segment>_member: the amount of each counted person."""
+    share = layer.metrics[share_metric].type_params
+    if share.denominator is None:
+        raise NyckeltalError(
+            f"metric '{share_metric}' is not a ratio metric: it must be the largest amount over the sum of all amounts"
+        )
+    people, amounts = (measure_query(metric, segments, layer) for metric in (count_metric, share.denominator.name))
     if people.measure_class != "stock" or amounts.measure_class != "stock":
         raise NyckeltalError(
-            f"metrics '{counted}' and '{amounts.metric}' are taken over a period: persons' amounts can be protected"
-            " only where both are of its last day (non_additive_dimension)"
+            f"metrics '{count_metric}' and '{amounts.metric}' are computed over a whole period: persons' amounts can be"
+            " protected only where both are those of its last day (non_additive_dimension)"
         )
-    if (people.source, people.day, people.counts) != (amounts.source, amounts.day, amounts.counts):
-        raise NyckeltalError(f"metrics '{counted}' and '{amounts.metric}' are of other rows")
+    if (people.source, people.day, people.filter_sql) != (amounts.source, amounts.day, amounts.filter_sql):
+        raise NyckeltalError(
+            f"metrics '{count_metric}' and '{amounts.metric}' are computed from different rows: give them the same"
+            " semantic model, time dimension and filter"
+        )
     tables = {model.node_relation.alias: model.node_relation.schema_name for model in layer.manifest.semantic_models}
     source = re.sub(r"__ref__(\w+?)__", lambda table: f'"{tables[table[1]]}"."{table[1]}"', people.source)
     columns = [
-        f"'{counted}' AS role",
+        f"'{count_metric}' AS role",
         f"{people.day} AS day",
         f"{people.value} AS person",
         f"{amounts.value} AS amount",
     ]
     columns += [f"{column} AS {segment}_member" for segment, column in people.segments]
-    return f"SELECT {', '.join(columns)} FROM {source} WHERE {people.counts or 'TRUE'}"
+    return f"SELECT {', '.join(columns)} FROM {source} WHERE {people.filter_sql or 'TRUE'}"

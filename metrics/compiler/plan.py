@@ -1,6 +1,7 @@
-"""From KPIs to a plan: the measures of each, the arithmetic over them, and the rollups in which measures share scans.
+"""The plan of KPIs: the measures of each, the arithmetic over them, and the rollups in which measures share scans.
 
-Pure: a semantic layer and KPIs go in, a plan comes out. No SQL text but the arithmetic's.
+Pure: a semantic layer and KPIs go in, a plan comes out. The SQL expressions over measures are made in arithmetic.py,
+all other SQL in rollups.py and kpi_sql.py.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
+from metrics.compiler.arithmetic import Arithmetic, Measure, expression_of
 from metrics.compiler.cohorts import cohort_query, conversions_measure, metric_of
 from metrics.compiler.measures import Cohort, MeasureQuery, Window, measure_query
 from metrics.compiler.persons import contributions, person_counts
@@ -20,36 +22,20 @@ from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.compiler.windows import window_of, window_query
 from metrics.core.periods import FREQS, PART_OF_WEEK, later, period_of
 from metrics.definitions.catalog import Contributions, PersonCount
-from metrics.definitions.kpi import Kpi, Persons
+from metrics.definitions.kpi import Kpi
 
 _DAYS = {"day": 1.0, "week": 7.0, "month": 30.5, "quarter": 91.5, "year": 366.0}
 
 
-@dataclass(frozen=True, order=True)
-class Measure:
-    """What is computed over rows: a simple or cumulative metric, or the conversions of a conversion metric.
-
-    Perhaps of an earlier period (`offset`, such as "1 year").
-    """
-
-    metric: str
-    offset: str = ""
-
-    @property
-    def column(self) -> str:
-        """Its column in the compiled SQL."""
-        return f"{self.metric}_{self.offset.replace(' ', '_')}_ago" if self.offset else self.metric
-
-
 @dataclass(frozen=True)
 class Rollup:
-    """The measures that one source of rows answers, over one time dimension: what one scan by day brings.
+    """The measures that are computed in one scan: those with the same source of rows and the same time dimension.
 
-    Where a segment or a filter needs a joined table, that join is a source of its own, so that what it does to rows
-    stays with the measures and segments that need it. `to_date` says whether a KPI wants its months to date and
-    rolling. Cumulative metrics of one `window` have a rollup of their own, over the days of the rollup that `days`
-    names; they need `spine`, the model with all days of the calendar. A conversion metric's rollup is over its
-    `cohort`.
+    A join for a segment or a filter is a source of its own, because it may repeat or drop rows: it affects only the
+    measures and segments that need it. `to_date` says whether a KPI needs the year to date and the rolling twelve
+    months. Cumulative metrics with the same `window` have a rollup of their own. `days` is the name of the rollup whose
+    daily model a rollup reads: its own, or of a window the rollup with the input metrics. `spine` is the dbt model with
+    all days of the calendar. A conversion metric's rollup has a `cohort`.
     """
 
     name: str
@@ -73,26 +59,27 @@ class Rollup:
 
     @property
     def computed_freqs(self) -> tuple[str, ...]:
-        """The frequencies whose values come from rows: for the average over a period's days, D."""
-        return ("D",) if self.window is not None and self.window.taken == "average" else self.freqs
+        """The frequencies whose values are computed from rows; D where a period has the average over its days."""
+        return ("D",) if self.window is not None and self.window.period_agg == "average" else self.freqs
 
     @property
     def rolled_up(self) -> tuple[MeasureQuery, ...]:
-        """The measures whose periods come from the values of their days."""
+        """The measures whose value for a period is computed from the values of its days."""
         return tuple(measure for measure in self.measures if measure.measure_class in ("rolls up", "stock"))
 
     @property
-    def recounted(self) -> tuple[MeasureQuery, ...]:
-        """The measures whose periods are computed from their rows again."""
+    def non_additive(self) -> tuple[MeasureQuery, ...]:
+        """The measures whose value for a period is computed from all its rows."""
         return tuple(measure for measure in self.measures if measure.measure_class not in ("rolls up", "stock"))
 
 
 @dataclass(frozen=True)
 class KpiPlan:
-    """How one KPI is computed. The expressions are over measure columns.
+    """How one KPI is computed. The SQL expressions are over measure columns.
 
-    A ratio is a ratio metric, a derived one whose expression is one division, or a conversion rate. `windows` are
-    those of its cumulative metrics, by measure.
+    A KPI is a ratio if its metric is a ratio metric, a conversion rate, or a derived metric whose expression is one
+    division. `measures` are the names of the measures, each once; `uses` the measures with their offsets. `windows` has
+    the window of each cumulative measure, by its name.
     """
 
     kpi: Kpi
@@ -120,28 +107,29 @@ class KpiPlan:
 
     @property
     def lookback(self) -> str | None:
-        """How far back it looks, None when only at its own period."""
+        """How far before its own period it needs rows ("1 year"); None where it needs none."""
         spans = [*self.compared_with, *([self.longest_window] if self.longest_window else [])]
         return self.kpi.definition.lookback or max(spans, key=days_in, default=None)
 
     @property
     def compared_with(self) -> tuple[str, ...]:
-        """How long before its own period those begin that it is compared with."""
+        """How long before its own period the earlier periods begin that it is compared with ("1 year"); sorted."""
         return tuple(sorted({measure.offset for measure in self.offsets}))
 
     @property
     def longest_window(self) -> str | None:
-        """How long before its period the rows begin that it is computed from; None where they are the period's own."""
-        lengths = [one.length for one in self.windows.values() if one.length]
+        """How long before its period its first rows lie ("28 day"); None where it reads only rows of the period."""
+        lengths = [window.length for window in self.windows.values() if window.length]
         return self.kpi.definition.lookback or max(lengths, key=days_in, default=None)
 
     def observable_from(self, history_from: date) -> date:
-        """The first day of the first period that can be computed, where its feeds' history begins on a day.
+        """The first day from which periods can be computed, if the history of its feeds begins on `history_from`.
 
-        A period before that lacks rows of its own, of the earlier period that it is compared with, or of its window.
+        A period that begins earlier lacks rows: its own, those of the earlier period that it is compared with, or those
+        of its window.
         """
-        stated = self.kpi.definition.lookback
-        days = [later(history_from, stated) if stated else history_from]
+        lookback = self.kpi.definition.lookback
+        days = [later(history_from, lookback) if lookback else history_from]
         for measure in self.uses:
             day, window = history_from, self.windows.get(measure.metric)
             if window and window.length:
@@ -153,10 +141,10 @@ class KpiPlan:
 
 
 def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
-    """The plan of one KPI, whose metrics are known to exist (rules.py sees to that)."""
+    """The plan of one KPI. Its metrics must exist and be supported: the lint rule metric_exists checks that."""
     definition = kpi.definition
     metric = layer.metrics[definition.metric]
-    arithmetic = _Arithmetic(layer)
+    arithmetic = Arithmetic(layer)
     value = arithmetic.value(definition.metric)
     numerator, denominator = value.copy(), None
     numerator_metric = denominator_metric = None
@@ -165,7 +153,7 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         denominator_metric = metric.type_params.denominator.name
         numerator = arithmetic.input(metric.type_params.numerator)
         denominator = arithmetic.input(metric.type_params.denominator)
-    elif metric.type.value == "derived" and isinstance(tree := _expr(metric), exp.Div):
+    elif metric.type.value == "derived" and isinstance(tree := expression_of(metric), exp.Div):
         numerator_metric = tree.this.sql(dialect="duckdb")
         denominator_metric = tree.expression.sql(dialect="duckdb")
         numerator = arithmetic.derived(metric, tree.this)
@@ -205,205 +193,162 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
 
 
 def rollups(plans: Sequence[KpiPlan], layer: SemanticLayer) -> tuple[Rollup, ...]:
-    """The rollups beneath some KPIs, sorted by name: every measure once, in as few scans as there are sources.
+    """The rollups that compute the measures of those KPIs: each measure once, one rollup per source. Sorted by name.
 
     Raises NyckeltalError when a measure can't be cut by a segment that one of its KPIs is cut by.
     """
-    wanted: dict[str, list[KpiPlan]] = {}
-    for one in plans:
-        for measure in dict.fromkeys([*one.measures, *(_days_of(measure, layer) for measure in one.measures)]):
-            wanted.setdefault(measure, []).append(one)
+    plans_of_measure: dict[str, list[KpiPlan]] = {}
+    for kpi_plan in plans:
+        daily_measures = [_daily_measure(measure, layer) for measure in kpi_plan.measures]
+        for measure in dict.fromkeys([*kpi_plan.measures, *daily_measures]):
+            plans_of_measure.setdefault(measure, []).append(kpi_plan)
     sources: dict[tuple[str, str, Window | None], list[tuple[MeasureQuery, list[KpiPlan]]]] = {}
-    for measure, using in sorted(wanted.items()):
-        segments = sorted({segment for user in using for segment in user.kpi.adoption.segments})
+    for measure, measure_plans in sorted(plans_of_measure.items()):
+        segments = sorted({segment for kpi_plan in measure_plans for segment in kpi_plan.kpi.adoption.segments})
         for query in _queries(measure, segments, layer):
-            sources.setdefault((query.source, query.day, query.window), []).append((query, using))
-    found: dict[str, Rollup] = {}
-    days: dict[tuple[str, str], str] = {}
-    for (source, day, window), queries in sorted(sources.items(), key=lambda item: item[0][2] is not None):
-        users = {user.kpi.id: user for _, using in queries for user in using}
-        name = _rollup_name(queries[0][0], layer) if window is None else f"{days[source, day]}_{window.name}"
-        if name in found:
+            sources.setdefault((query.source, query.day, query.window), []).append((query, measure_plans))
+    rollups_by_name: dict[str, Rollup] = {}
+    daily_rollups: dict[tuple[str, str], str] = {}
+    # Rollups with a window come last: their names begin with that of the rollup whose days they read.
+    for (source, day, window), queries in sorted(sources.items(), key=lambda entry: entry[0][2] is not None):
+        kpi_plans = {kpi_plan.kpi.id: kpi_plan for _, measure_plans in queries for kpi_plan in measure_plans}
+        freqs = {freq for kpi_plan in kpi_plans.values() for freq in kpi_plan.freqs}
+        name = _rollup_name(queries[0][0], layer) if window is None else f"{daily_rollups[source, day]}_{window.name}"
+        if name in rollups_by_name:
             name += f"_{queries[0][0].metric}"
-        found[name] = Rollup(
+        rollups_by_name[name] = Rollup(
             name=name,
             source=source,
             day=day,
             segments=tuple(sorted({segment for query, _ in queries for segment in query.segments})),
-            freqs=tuple(freq for freq in (*FREQS, PART_OF_WEEK) if any(freq in user.freqs for user in users.values())),
+            freqs=tuple(freq for freq in (*FREQS, PART_OF_WEEK) if freq in freqs),
             measures=tuple(query for query, _ in queries),
-            to_date=window is None and any(user.to_date for user in users.values()),
-            kpi_ids=tuple(sorted(users)),
-            days=days.setdefault((source, day), name),
+            to_date=window is None and any(kpi_plan.to_date for kpi_plan in kpi_plans.values()),
+            kpi_ids=tuple(sorted(kpi_plans)),
+            days=daily_rollups.setdefault((source, day), name),
             spine=layer.time_spine,
             window=window,
             cohort=queries[0][0].cohort,
         )
-    return tuple(found[name] for name in sorted(found))
+    return tuple(rollups_by_name[name] for name in sorted(rollups_by_name))
 
 
 def _rollup_name(query: MeasureQuery, layer: SemanticLayer) -> str:
-    """The fact, with its time dimension where that isn't the fact's usual one, and the segment that a join is for."""
+    """The name of the fact, of its time dimension if it isn't the usual one, and of the segment that a join is for."""
     if query.cohort:
         return query.cohort.name
     aggregation = layer.metrics[query.metric].type_params.metric_aggregation_params
     name = str(aggregation.semantic_model)
     if aggregation.agg_time_dimension != layer.usual_time_dimension(name):
         name += f"_by_{aggregation.agg_time_dimension}"
-    return name if query.total else f"{name}_of_{query.segments[0][0]}"
+    return name if query.includes_total else f"{name}_of_{query.segments[0][0]}"
 
 
 def _queries(measure: str, segments: Sequence[str], layer: SemanticLayer) -> list[MeasureQuery]:
-    """One query for all segments; where some need joined tables, one for the others and one for each of those."""
+    """The measure's queries: one for the total and all segments that need no join, one for each segment that does."""
     metric = metric_of(measure)
     query_of = {"cumulative": window_query, "conversion": cohort_query}.get(
         layer.metrics[metric].type.value, measure_query
     )
-    whole = query_of(metric, segments, layer)
-    alone = query_of(metric, (), layer)
-    if whole.rows_from == alone.rows_from:
-        return [whole]
-    single = {segment: query_of(metric, (segment,), layer, total=False) for segment in segments}
-    own = [segment for segment, query in single.items() if query.rows_from == alone.rows_from]
-    return [query_of(metric, own, layer), *(query for segment, query in single.items() if segment not in own)]
+    all_segments = query_of(metric, segments, layer)
+    own_rows = query_of(metric, (), layer).row_source
+    if all_segments.row_source == own_rows:
+        return [all_segments]
+    by_segment = {segment: query_of(metric, (segment,), layer, includes_total=False) for segment in segments}
+    unjoined = [segment for segment, query in by_segment.items() if query.row_source == own_rows]
+    joined = [query for segment, query in by_segment.items() if segment not in unjoined]
+    return [query_of(metric, unjoined, layer), *joined]
 
 
 def days_in(duration: str) -> float:
-    """About how many days a duration ("1 year", "90 days") has, to compare durations by."""
+    """About how many days a duration ("1 year", "90 days") has. For comparing durations only."""
     count, unit = duration.split()
     return int(count) * _DAYS[unit.removesuffix("s")]
 
 
 def _next_start(grain: str, day: date) -> date:
-    """The first day on or after that one with which a week, month, quarter or year begins."""
+    """The first day, on or after `day`, on which a week, month, quarter or year begins."""
     period = period_of({"week": "W", "month": "M", "quarter": "Q", "year": "A"}[grain], day)
     return day if period.start == day else period.next().start
 
 
 def conversion_metrics(metric_name: str, layer: SemanticLayer) -> Iterator[Any]:
-    """The conversion metrics that a metric is made of."""
+    """The conversion metrics among a metric and all metrics that it is computed from."""
     metric = layer.metrics[metric_name]
     if metric.type.value == "conversion":
         yield metric
-    for one in _inputs(metric):
-        yield from conversion_metrics(one.name, layer)
+    for metric_input in _inputs(metric):
+        yield from conversion_metrics(metric_input.name, layer)
 
 
 def unsupported(metric_name: str, layer: SemanticLayer) -> str | None:
-    """Why a metric can't be compiled, None when it can."""
+    """Why a metric can't be compiled, and what to write instead; None when it can."""
     metric = layer.metrics[metric_name]
     kind = metric.type.value
     over_rows = kind in ("cumulative", "conversion")
     aggregation = metric.type_params.metric_aggregation_params
     if aggregation is not None and (stock := aggregation.non_additive_dimension) and stock.window_groupings:
+        groupings = ", ".join(stock.window_groupings)
         return (
-            f"metric '{metric_name}' takes the last day of each {', '.join(stock.window_groupings)}; of all is compiled"
+            f"metric '{metric_name}' takes the last day of each {groupings}, which can't be compiled;"
+            " remove window_groupings, so that it takes the last day of all rows"
         )
     if metric.type_params.join_to_timespine:
-        return f"metric '{metric_name}' joins to the time spine; an empty period has no observation"
+        return (
+            f"metric '{metric_name}' has join_to_timespine, which can't be compiled; remove it: a period without rows"
+            " has no observation"
+        )
     if metric.type_params.fill_nulls_with is not None:
-        return f"metric '{metric_name}' fills nulls; write coalesce() in a derived metric, which holds after joins too"
+        return (
+            f"metric '{metric_name}' has fill_nulls_with, which can't be compiled; write coalesce() in a derived"
+            " metric, which also fills what joins leave empty"
+        )
     if kind != "simple" and metric.filter is not None:
-        return f"metric '{metric_name}' has a filter; state it on its simple metrics"
-    for one in _inputs(metric):
-        if one.filter is not None or one.offset_to_grain is not None:
-            return f"metric '{metric_name}' filters or re-anchors its input '{one.name}'; state a metric for that"
-        if over_rows and not _is_flow(one.name, layer):
-            return f"metric '{metric_name}' is {kind}, of '{one.name}'; its inputs are simple metrics that are no stock"
-        if (reason := unsupported(one.name, layer)) is not None:
+        return (
+            f"metric '{metric_name}' is {kind} and has a filter, which can't be compiled; put the filter on its simple"
+            " metrics"
+        )
+    for metric_input in _inputs(metric):
+        name = metric_input.name
+        if metric_input.filter is not None or metric_input.offset_to_grain is not None:
+            return (
+                f"metric '{metric_name}' has a filter or offset_to_grain on its input '{name}', which can't be"
+                " compiled; define a metric of its own for that input"
+            )
+        if over_rows and not _is_flow(name, layer):
+            return (
+                f"metric '{metric_name}' is {kind} and has the input '{name}', which can't be compiled; its inputs must"
+                " be simple metrics without non_additive_dimension"
+            )
+        if (reason := unsupported(name, layer)) is not None:
             return reason
     return None
 
 
-class _Arithmetic:
-    """Builds expressions over measure columns and remembers the measures that they use."""
-
-    def __init__(self, layer: SemanticLayer) -> None:
-        self.layer = layer
-        self.measures: set[Measure] = set()
-
-    def value(self, metric_name: str, offset: str = "") -> exp.Expr:
-        metric = self.layer.metrics[metric_name]
-        if metric.type.value in ("simple", "cumulative"):
-            return self.measure(metric_name, offset)
-        if metric.type.value == "conversion":
-            conversions = self.measure(conversions_measure(metric_name, self.layer), offset)
-            rollup = metric.type_params.conversion_type_params.base_metric
-            is_rate = conversions.name != Measure(metric_name, offset).column
-            return _ratio(conversions, self.input(rollup, offset)) if is_rate else conversions
-        if metric.type.value == "ratio":
-            numerator = self.input(metric.type_params.numerator, offset)
-            denominator = self.input(metric.type_params.denominator, offset)
-            return _ratio(numerator, denominator)
-        return self.derived(metric, _expr(metric), offset)
-
-    def measure(self, name: str, offset: str) -> exp.Column:
-        measure = Measure(name, offset)
-        self.measures.add(measure)
-        return exp.column(measure.column)
-
-    def persons(self, persons: Persons, role: Literal["numerator", "denominator"]) -> exp.Expr:
-        """How many persons count in a group: all, or where n of them dominate its sum only those."""
-        count = self.value(getattr(persons, role))
-        rule = persons.dominance
-        if rule is None:
-            return count
-        share = exp.Mul(this=exp.Literal.number(rule.n), expression=exp.paren(self.value(getattr(rule, role))))
-        dominated = exp.GT(this=share, expression=exp.Literal.number(rule.k))
-        return exp.Case().when(dominated, exp.Literal.number(rule.n)).else_(count)
-
-    def derived(self, metric: Any, tree: exp.Expr, offset: str = "") -> exp.Expr:
-        inputs = {one.alias or one.name: self.input(one, offset) for one in metric.type_params.metrics}
-        return tree.transform(lambda node: _operand(inputs[node.name]) if _names(node, inputs) else node)
-
-    def input(self, one: Any, offset: str = "") -> exp.Expr:
-        window = one.offset_window
-        shift = f"{window.count} {window.granularity}" if window else ""
-        return self.value(one.name, shift or offset)
-
-
-def _ratio(numerator: exp.Expr, denominator: exp.Expr) -> exp.Div:
-    """DuckDB divides by zero without a word; a ratio without a denominator is no value."""
-    return exp.Div(
-        this=exp.cast(numerator, "double"),
-        expression=exp.cast(exp.func("NULLIF", denominator, exp.Literal.number(0)), "double"),
-    )
-
-
-def _expr(metric: Any) -> exp.Expr:
-    return parse_one(metric.type_params.expr, dialect="duckdb")
-
-
-def _operand(expression: exp.Expr) -> exp.Expr:
-    return exp.paren(expression) if isinstance(expression, exp.Binary) else expression
-
-
-def _names(node: exp.Expr, inputs: dict[str, exp.Expr]) -> bool:
-    return isinstance(node, exp.Column) and node.name in inputs
-
-
 def _inputs(metric: Any) -> list[Any]:
+    """The metrics that a metric is computed from, as MetricFlow's inputs; none of a simple metric."""
     parameters = metric.type_params
-    found = [parameters.numerator, parameters.denominator, *(parameters.metrics or ())]
+    inputs = [parameters.numerator, parameters.denominator, *(parameters.metrics or ())]
     if cumulative := parameters.cumulative_type_params:
-        found.append(cumulative.metric)
+        inputs.append(cumulative.metric)
     if conversion := parameters.conversion_type_params:
-        found += [conversion.base_metric, conversion.conversion_metric]
-    return [one for one in found if one is not None]
+        inputs += [conversion.base_metric, conversion.conversion_metric]
+    return [metric_input for metric_input in inputs if metric_input is not None]
 
 
-def _days_of(measure: str, layer: SemanticLayer) -> str:
-    """The measure whose days a measure is computed from: a cumulative metric's input, else itself."""
+def _daily_measure(measure: str, layer: SemanticLayer) -> str:
+    """The measure whose daily values a measure is computed from: a cumulative metric's input, else itself."""
     cumulative = layer.metrics[metric_of(measure)].type_params.cumulative_type_params
     return str(cumulative.metric.name) if cumulative else measure
 
 
 def _is_flow(metric: str, layer: SemanticLayer) -> bool:
+    """Whether a metric is a simple metric that isn't a stock."""
     aggregation = layer.metrics[metric].type_params.metric_aggregation_params
     return aggregation is not None and aggregation.non_additive_dimension is None
 
 
 def _adds_to_date(measure: str, layer: SemanticLayer) -> bool:
-    """Whether a span of several periods has a value of its own: a stock and a value over a window have none."""
+    """Whether a span of several periods, such as the year to date, has a value. Not for stocks or windows."""
     metric = layer.metrics[metric_of(measure)]
     return metric.type.value == "conversion" or _is_flow(metric.name, layer)

@@ -1,10 +1,10 @@
-"""The SQL of quantiles: which rows a period's quantile can be among is found by counting, and only those are sorted.
+"""The SQL of quantiles: counting shows which few rows can hold a period's quantile, and only those rows are sorted.
 
-Pure text for non_additive.py, in DuckDB's SQL. A quantile by the engine's own aggregate holds all values of a group in
-memory, for every frequency and segment again. Here all values are counted once, by piece, member and bin, a bin being
-a range of values. Counts add up to every period and member, and tell in which bins its quantile's ranks are. The values
-of these bins, a few in a hundred, are then read, and those of the ranks taken. The macros of quantiles.sql say how
-values get into bins and how two neighbours are put together.
+Pure text for non_additive.py, in DuckDB's SQL. The engine's own aggregate would hold all values of a group in memory,
+for every frequency and segment again. Here all values are counted once, by piece, member and bin; a bin is a range of
+values. The counts add up to those of every period and member, and show in which bins the ranks of its quantile are.
+Only the values of these bins, a few percent of all, are then read and ranked. The macros in quantiles.sql assign values
+to bins and interpolate between two neighbouring values.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from metrics.compiler.cuts import KEYS, cut, grouping_sets, listed, member_column
+from metrics.compiler.cuts import KEYS, grouping_sets, member_column, more_columns, segment_and_member
 from metrics.compiler.measures import MeasureQuery
 from metrics.compiler.plan import Rollup
 
@@ -20,20 +20,22 @@ _AGGREGATE = re.compile(r"(PERCENTILE_\w+)\((.+)\) WITHIN GROUP \(ORDER BY \{\}\
 
 
 def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str]:
-    """CTEs by how each begins, for quantiles of one value; the last, `by_<first measure>`, holds them by KEYS.
+    """The CTEs, by their openings, of quantiles of the same value; the last, `by_<first measure>`, has the results.
 
-    They read `fact` and what `cuts.pieces` gives. A period in which no row has a value has a total without one.
+    The results have the columns KEYS and one per measure. The CTEs read `fact` and those of `cuts.piece_ctes`. A period
+    in which no row has a value gets a total row with NULL.
     """
     name, keys = measures[0].metric, ", ".join(KEYS)
-    members = listed([member_column(segment) for segment, _ in rollup.segments], "    ")
-    cuts = {"_T": "'_T'"} | {
+    members = more_columns([member_column(segment) for segment, _ in rollup.segments], "    ")
+    member_by_segment = {"_T": "'_T'"} | {
         segment: f"COALESCE(CAST({member_column(segment)} AS STRING), '_U')" for segment, _ in rollup.segments
     }
-    shares = [_taken_apart(measure)[1] for measure in measures]
-    own_cut = cut(rollup).replace("\n", "\n    ")
+    shares = [_function_and_share(measure)[1] for measure in measures]
+    cut_columns = segment_and_member(rollup).replace("\n", "\n    ")
     ranks = [f"{measure.metric}_rank" for measure in measures]
-    held = " OR ".join(f"(below <= CEIL({rank}) AND below + n > FLOOR({rank}))" for rank in ranks)
-    found = [column for rank in ranks for column in _neighbours(rank)]
+    rank_columns = [f"{_rank(measure)} AS {rank}" for measure, rank in zip(measures, ranks, strict=True)]
+    has_rank = " OR ".join(f"(below <= CEIL({rank}) AND below + n > FLOOR({rank}))" for rank in ranks)
+    neighbours = [column for rank in ranks for column in _neighbours(rank)]
     values = [
         "{{ "
         + f"interpolated('{measure.metric}_lower', '{measure.metric}_upper', '{rank}')"
@@ -61,7 +63,7 @@ def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str
         f"counts_of_{name} AS": f"""  SELECT
     piece,
     bin,
-    {own_cut},
+    {cut_columns},
     COUNT(*) AS n,
     MIN(value) AS least,
     MAX(value) AS greatest
@@ -81,10 +83,10 @@ def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str
   ) AS counts""",
         f"bins_with_{name} AS MATERIALIZED": f"""  SELECT *
   FROM (
-    SELECT *{listed([f"{_rank(measure)} AS {rank}" for measure, rank in zip(measures, ranks, strict=True)], "      ")}
+    SELECT *{more_columns(rank_columns, "      ")}
     FROM ranks_of_{name}
   ) AS ranks
-  WHERE {held}""",
+  WHERE {has_rank}""",
         f"wanted_{name} AS MATERIALIZED": f"""  -- One value alone in a bin is known; of others the rows tell.
   SELECT *
   FROM bins_with_{name}
@@ -97,22 +99,22 @@ def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str
     piece,
     bin,
     value,
-    UNNEST([{", ".join(f"'{segment}'" for segment in cuts)}]) AS segment,
-    UNNEST([{", ".join(cuts.values())}]) AS member
+    UNNEST([{", ".join(f"'{segment}'" for segment in member_by_segment)}]) AS segment,
+    UNNEST([{", ".join(member_by_segment.values())}]) AS member
   FROM values_of_{name}
   INNER JOIN codes_with_{name} USING (piece, code)""",
         f"ranked_{name} AS": f"""  SELECT
     {keys},
     below + ROW_NUMBER() OVER (PARTITION BY {keys}, bin ORDER BY value) - 1 AS below,
     1 AS n,
-    value{listed(ranks, "    ")}
+    value{more_columns(ranks, "    ")}
   FROM rows_with_{name}
   INNER JOIN wanted_{name} USING (piece, bin, segment, member)""",
         f"by_{name} AS": f"""  SELECT
-    {keys}{listed(values, "    ")}
+    {keys}{more_columns(values, "    ")}
   FROM (
     SELECT
-      {keys}{listed(found, "      ")}
+      {keys}{more_columns(neighbours, "      ")}
     FROM (
       SELECT *
       FROM ranked_{name}
@@ -129,29 +131,30 @@ def quantiles(rollup: Rollup, measures: Sequence[MeasureQuery]) -> dict[str, str
     }
 
 
-def _taken_apart(measure: MeasureQuery) -> tuple[str, str]:
+def _function_and_share(measure: MeasureQuery) -> tuple[str, str]:
+    """The percentile function of the measure's aggregate, and its share ("0.5")."""
     match = _AGGREGATE.fullmatch(measure.aggregate)
     assert match is not None, measure.aggregate  # measures.py writes it
     return match.group(1), match.group(2)
 
 
 def _rank(measure: MeasureQuery) -> str:
-    """Where among the `total` values of a member the quantile is: between two ranks where it is no whole number.
+    """The SQL of the quantile's rank among the `total` values of a member, from 0; a fraction lies between two ranks.
 
-    In the terms of DuckDB's own functions, down to the arithmetic in which they round.
+    It is the formula of DuckDB's own functions, with the same arithmetic, so that rounding is equal.
     """
-    function, share = _taken_apart(measure)
+    function, share = _function_and_share(measure)
     if function == "PERCENTILE_CONT":
         return f"CAST({share} AS DOUBLE) * (total - 1)"
     return f"GREATEST(total - FLOOR(total - total * {share}), 1) - 1"
 
 
 def _neighbours(rank: str) -> list[str]:
-    """The rank, and the values at the whole ranks below and above it."""
+    """The SQL of the rank and of the values at the whole ranks below and above it."""
     measure = rank.removesuffix("_rank")
 
-    def value_at(whole: str) -> str:
-        return f"MAX(value) FILTER (WHERE below <= {whole} AND below + n > {whole})"
+    def value_at(whole_rank: str) -> str:
+        return f"MAX(value) FILTER (WHERE below <= {whole_rank} AND below + n > {whole_rank})"
 
     return [
         f"MAX({rank}) AS {rank}",

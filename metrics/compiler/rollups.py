@@ -1,9 +1,10 @@
-"""From a rollup to the SQL of its dbt models. Pure: the same rollup gives the same text.
+"""Writes the SQL of a rollup's dbt models. Pure: the same rollup gives the same text.
 
-A rollup has two models. `rollup_<fact>_daily` holds what rolls up, by day, and is the one scan of the fact.
-`rollup_<fact>` holds every measure by period: combined from days, or counted again from the rows where days can't be
-combined (distinct counts, quantiles, averages). KPIs read nothing else. Both are incremental: `inputs` says what a row
-was computed from, and only rows whose inputs have changed are computed again.
+A rollup has two models. `rollup_<fact>_daily` holds the measures that roll up, by day; it scans the fact once.
+`rollup_<fact>` holds every measure by period: combined from its days, or computed from all rows of the period where
+days can't be combined (distinct counts, quantiles, averages). KPIs read only this model. Both models are incremental:
+their column `inputs` identifies what a row was computed from, and only rows whose inputs have changed are computed
+again.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from textwrap import indent
 
 from metrics.compiler.cohorts import attributed_sql
-from metrics.compiler.cuts import KEYS, cut, grouping_sets, listed, loops, member_column
+from metrics.compiler.cuts import KEYS, grouping_sets, loop_variables, member_column, more_columns, segment_and_member
 from metrics.compiler.measures import Cohort, MeasureQuery
-from metrics.compiler.non_additive import aggregated, non_additive
+from metrics.compiler.non_additive import aggregate_sql, non_additive
 from metrics.compiler.plan import Rollup
 from metrics.compiler.windows import averages_sql, window_days
 from metrics.core.periods import PART_OF_WEEK
@@ -24,31 +25,35 @@ _REF = re.compile(r'"?__ref__(\w+)__"?')
 
 
 def rollup_models(rollup: Rollup, inputs: str | None = None) -> dict[str, str]:
-    """The models of a rollup, by name: incremental by `inputs`, what `inputs_of` gives, or without it whole tables."""
+    """The SQL of a rollup's models, by model name.
+
+    With `inputs`, the aggregate that `inputs_of` gives, they are incremental; without it each run writes whole tables.
+    """
     models = {}
     if rollup.cohort:
-        models[rollup.cohort.model] = _attributed(rollup, rollup.cohort, incremental=inputs is not None)
+        models[rollup.cohort.model] = _attributed_model(rollup, rollup.cohort, incremental=inputs is not None)
     if rollup.window is None:
-        models[f"rollup_{rollup.name}_daily"] = _daily(rollup, inputs)
-    if rollup.window is not None and rollup.window.taken == "average":
-        models[f"rollup_{rollup.name}_by_day"] = _measures(rollup, inputs)
-        models[f"rollup_{rollup.name}"] = _averages(rollup)
+        models[f"rollup_{rollup.name}_daily"] = _daily_model(rollup, inputs)
+    if rollup.window is not None and rollup.window.period_agg == "average":
+        models[f"rollup_{rollup.name}_by_day"] = _measures_model(rollup, inputs)
+        models[f"rollup_{rollup.name}"] = _averages_model(rollup)
     else:
-        models[f"rollup_{rollup.name}"] = _measures(rollup, inputs)
+        models[f"rollup_{rollup.name}"] = _measures_model(rollup, inputs)
     return models
 
 
 def inputs_of(rollup: Rollup, fact_columns: set[str], code: str) -> str:
-    """An aggregate over the rows of a day that tells whether they, or `code`, all SQL upstream, are other ones.
+    """SQL of an aggregate over the rows of a day that changes when the rows change, or `code`: the hash of the SQL.
 
-    A fact with `_loaded_at` promises that a row which differs in any way is newer, so that the newest row and the
-    number of rows tell. Of others, the content does. A window's days are told by those of the rollup below it.
+    A fact with `_loaded_at` promises that a changed row has a newer time, so the newest time and the number of rows are
+    enough. For other facts it is a hash of the rows' content. For a window it is made from the `inputs` of the daily
+    model that it reads.
     """
     if rollup.window is not None:
         return f"CONCAT_WS(' ', day, inputs, '{code}')"
     columns = [member_column(segment) for segment, _ in rollup.segments]
     columns += [measure.metric for measure in rollup.measures]
-    columns += [f"{measure.metric}_counts" for measure in rollup.measures if measure.counts and _needs_rows(measure)]
+    columns += [f"{measure.metric}_counts" for measure in rollup.measures if _has_filter_column(measure)]
     version = f"SUM(CAST(HASH({', '.join(columns)}) AS HUGEINT))"
     if "_loaded_at" in fact_columns and len(rollup.models) == 1 and not rollup.cohort:
         version = "EPOCH_US(MAX(_loaded_at))"
@@ -56,34 +61,37 @@ def inputs_of(rollup: Rollup, fact_columns: set[str], code: str) -> str:
 
 
 def referenced(sql: str, form: str = "{{{{ ref('{}') }}}}") -> str:
-    """SQL with its marked tables as dbt references, or in another form."""
+    """SQL with each `__ref__<model>__` as a dbt reference, or in the given form."""
     return _REF.sub(lambda match: form.format(match.group(1)), sql)
 
 
-def joined(names: Iterable[str]) -> str:
-    """Relations with the columns KEYS, side by side."""
-    first, *others = names
-    return first + "".join(f"\n  FULL OUTER JOIN {other} USING ({', '.join(KEYS)})" for other in others)
+def full_outer_join(names: Iterable[str]) -> str:
+    """The relations in a full outer join on KEYS, for a FROM clause."""
+    first, *following = names
+    return first + "".join(f"\n  FULL OUTER JOIN {name} USING ({', '.join(KEYS)})" for name in following)
 
 
-def _daily(rollup: Rollup, inputs: str | None) -> str:
-    rows = [
-        f"{_rows(measure)} AS {measure.metric}_rows" for measure in rollup.rolled_up if measure.measure_class == "stock"
+def _daily_model(rollup: Rollup, inputs: str | None) -> str:
+    """The daily model: a row per day and segment member, with the number of rows and the measures that roll up."""
+    row_counts = [
+        f"{_row_count(measure)} AS {measure.metric}_rows"
+        for measure in rollup.rolled_up
+        if measure.measure_class == "stock"
     ]
     columns = [
         "COUNT(*) AS n_rows",
-        *(f"{aggregated(measure)} AS {measure.metric}" for measure in rollup.rolled_up),
-        *rows,
+        *(f"{aggregate_sql(measure)} AS {measure.metric}" for measure in rollup.rolled_up),
+        *row_counts,
     ]
-    fact = _fact(rollup, rollup.measures, loaded_at="_loaded_at" in (inputs or ""))
-    select = f"SELECT\n  day,\n{indent(cut(rollup), '  ')}"
+    fact = _fact_rows(rollup, rollup.measures, loaded_at="_loaded_at" in (inputs or ""))
+    select = f"SELECT\n  day,\n{indent(segment_and_member(rollup), '  ')}"
     grouped = f"GROUP BY GROUPING SETS ({grouping_sets(rollup, 'day')})"
     if inputs is None:
         return f"""{_title(rollup, "Days of")}
 WITH fact AS (
 {fact}
 )
-{select}{listed(columns)}
+{select}{more_columns(columns)}
 FROM fact
 {grouped}
 """
@@ -101,7 +109,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM inputs
   ANTI JOIN (SELECT day, inputs FROM {{{{ this }}}} WHERE segment = '_T') AS kept USING (day, inputs)
 ){{% endif %}}
-{select}{listed([*columns, f"{inputs} AS inputs"])}
+{select}{more_columns([*columns, f"{inputs} AS inputs"])}
 FROM fact
 {{% if is_incremental() %}}SEMI JOIN changed USING (day)
 {{% endif %}}{grouped}
@@ -113,23 +121,24 @@ FROM {{{{ this }}}} ANTI JOIN inputs USING (day)
 """
 
 
-def _measures(rollup: Rollup, inputs: str | None) -> str:
+def _measures_model(rollup: Rollup, inputs: str | None) -> str:
+    """The model of all measures: a row per period, span (the period itself or one to date) and segment member."""
     days = "period_days" if inputs is None else "changed_days"
     ctes = _periods(rollup, inputs)
-    parts = []
+    result_ctes = []
     if rollup.rolled_up:
         ctes |= _rolled_up(rollup, days)
-        parts.append("rolled_up")
-    if rollup.recounted:
-        ctes["fact AS" if inputs is None else "fact AS NOT MATERIALIZED"] = _fact(rollup, rollup.recounted)
-        recounted, results = non_additive(rollup, days, narrowed=inputs is not None)
-        ctes |= recounted
-        parts += results
+        result_ctes.append("rolled_up")
+    if rollup.non_additive:
+        ctes["fact AS" if inputs is None else "fact AS NOT MATERIALIZED"] = _fact_rows(rollup, rollup.non_additive)
+        non_additive_ctes, non_additive_results = non_additive(rollup, days, narrowed=inputs is not None)
+        ctes |= non_additive_ctes
+        result_ctes += non_additive_results
     head = [_title(rollup, "Every measure of")]
     head += [_incremental("['freq', 'span', 'period_start']")] if inputs is not None else []
-    head += [loops(rollup)] if rollup.recounted else []
-    chain = ", ".join(f"{begins} (\n{sql}\n)" for begins, sql in ctes.items())
-    select = f"{chr(10).join(head)}\nWITH {chain}\nSELECT *\nFROM {joined(parts)}\n"
+    head += [loop_variables(rollup)] if rollup.non_additive else []
+    cte_list = ", ".join(f"{opening} (\n{sql}\n)" for opening, sql in ctes.items())
+    select = f"{chr(10).join(head)}\nWITH {cte_list}\nSELECT *\nFROM {full_outer_join(result_ctes)}\n"
     if inputs is None:
         return select
     return f"""{select}INNER JOIN changed USING (freq, span, period_start)
@@ -142,26 +151,31 @@ FROM {{{{ this }}}} ANTI JOIN inputs USING (freq, span, period_start)
 
 
 def _periods(rollup: Rollup, inputs: str | None) -> dict[str, str]:
-    """CTEs by how each begins: the days of each period, and with `inputs` those of the periods that have changed."""
-    of_day = ""
+    """The CTEs with the days of each period and, given `inputs`, with the days of the periods that have changed.
+
+    The keys of the result are the openings of the CTEs ("days AS"), the values their SQL.
+    """
+    inputs_column = ""
     if inputs is not None:
-        of_day = ", inputs" if rollup.window is None else f", {inputs} AS inputs"
+        inputs_column = ", inputs" if rollup.window is None else f", {inputs} AS inputs"
     ctes = {
-        "days AS": f"""  SELECT day{of_day}
+        "days AS": f"""  SELECT day{inputs_column}
   FROM {{{{ ref('rollup_{rollup.days}_daily') }}}}
   WHERE segment = '_T' AND n_rows > 0""",
         "period_days AS": _period_days(rollup),
     }
     if inputs is None:
         return ctes
-    kept = "{% if is_incremental() %} ANTI JOIN {{ this }} USING (freq, span, period_start, inputs){% endif %}"
+    without_unchanged = (
+        "{% if is_incremental() %} ANTI JOIN {{ this }} USING (freq, span, period_start, inputs){% endif %}"
+    )
     return ctes | {
         "inputs AS": """  SELECT freq, span, period_start, MD5(STRING_AGG(inputs, ' ' ORDER BY day)) AS inputs
   FROM period_days
   INNER JOIN days USING (day)
   GROUP BY freq, span, period_start""",
         "changed AS": f"""  SELECT freq, span, period_start, inputs
-  FROM inputs{kept}""",
+  FROM inputs{without_unchanged}""",
         "changed_days AS": """  SELECT freq, span, period_start, day
   FROM changed
   INNER JOIN period_days USING (freq, span, period_start)""",
@@ -169,21 +183,21 @@ def _periods(rollup: Rollup, inputs: str | None) -> dict[str, str]:
 
 
 def _rolled_up(rollup: Rollup, days: str) -> dict[str, str]:
-    """CTEs by how each begins: what the periods' days come to, `days` naming these."""
-    columns = [_of_period(measure) for measure in rollup.rolled_up]
+    """The CTEs that combine the values of a period's days, by their openings; `days` is the CTE with those days."""
+    columns = [_period_value(measure) for measure in rollup.rolled_up]
     source = f"FROM {{{{ ref('rollup_{rollup.days}_daily') }}}} AS daily\n  INNER JOIN {days} USING (day)"
     ctes = {}
     stocks = [measure for measure in rollup.rolled_up if measure.measure_class == "stock"]
     if stocks:
         chosen = [
-            f"{'MIN' if measure.first_day else 'MAX'}(day) FILTER (WHERE {measure.metric}_rows > 0)"
+            f"{'MIN' if measure.uses_first_day else 'MAX'}(day) FILTER (WHERE {measure.metric}_rows > 0)"
             f" AS {measure.metric}_day"
             for measure in stocks
         ]
         ctes["stock_days AS"] = f"""  -- The one day of the period that each stock is taken from.
   SELECT
     freq,
-    period_start{listed(chosen, "    ")}
+    period_start{more_columns(chosen, "    ")}
   {source}
   WHERE n_rows > 0 AND segment = '_T' AND span = 'period'
   GROUP BY freq, period_start"""
@@ -193,7 +207,7 @@ def _rolled_up(rollup: Rollup, days: str) -> dict[str, str]:
     span,
     period_start,
     segment,
-    member{listed(columns, "    ")}
+    member{more_columns(columns, "    ")}
   {source}{joins}
   WHERE n_rows > 0
   GROUP BY freq, span, period_start, segment, member"""
@@ -201,56 +215,62 @@ def _rolled_up(rollup: Rollup, days: str) -> dict[str, str]:
 
 
 def _incremental(unique_key: str) -> str:
+    """The dbt config of an incremental model; `unique_key` is Jinja: a name or a list of names."""
     return f"""{{{{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
     unique_key={unique_key}
 ) }}}}"""
 
 
-def _title(rollup: Rollup, what: str) -> str:
+def _title(rollup: Rollup, content: str) -> str:
+    """The comment at the top of a model: its content, the rollup, and the KPIs that use it."""
     return (
-        f"-- {what} {rollup.name}, for {', '.join(rollup.kpi_ids)}.\n"
+        f"-- {content} {rollup.name}, for {', '.join(rollup.kpi_ids)}.\n"
         "-- Written by `kpi compile`; change the definitions, not this file."
     )
 
 
-def _fact(rollup: Rollup, measures: Sequence[MeasureQuery], *, loaded_at: bool = False) -> str:
-    """The source's rows in the rollup's own columns."""
+def _fact_rows(rollup: Rollup, measures: Sequence[MeasureQuery], *, loaded_at: bool = False) -> str:
+    """The SELECT of the source's rows: their day, segment members and what the measures need."""
     columns = [f"{rollup.day} AS day", *(f"{sql} AS {member_column(segment)}" for segment, sql in rollup.segments)]
-    columns += [f"{_column(measure)} AS {measure.metric}" for measure in measures]
+    columns += [f"{_fact_column(measure)} AS {measure.metric}" for measure in measures]
     columns += [
-        f"{measure.counts} AS {measure.metric}_counts"
-        for measure in measures
-        if measure.counts and _needs_rows(measure)
+        f"{measure.filter_sql} AS {measure.metric}_counts" for measure in measures if _has_filter_column(measure)
     ]
     if loaded_at:
         columns.append("_loaded_at")
-    listed = ",\n".join(f"    {column}" for column in columns)
-    return f"  SELECT\n{listed}\n  FROM {referenced(rollup.source)}\n  WHERE {rollup.day} IS NOT NULL"
+    column_list = ",\n".join(f"    {column}" for column in columns)
+    return f"  SELECT\n{column_list}\n  FROM {referenced(rollup.source)}\n  WHERE {rollup.day} IS NOT NULL"
 
 
-def _column(measure: MeasureQuery) -> str:
-    """Distinct counts come from keys and, apart from them, the filter; others from values that are NULL elsewhere."""
+def _fact_column(measure: MeasureQuery) -> str:
+    """The SQL of the measure's column in `fact`: the key of a distinct count, without its filter; else the value."""
     return measure.argument if measure.measure_class == "distinct" else measure.value
 
 
-def _needs_rows(measure: MeasureQuery) -> bool:
-    """Whether the value alone doesn't tell a group without rows of the measure from one with: a count is 0 in both."""
-    return measure.measure_class in ("stock", "distinct")
+def _has_filter_column(measure: MeasureQuery) -> bool:
+    """Whether `fact` has the measure's filter as a column, `<metric>_counts`.
+
+    Stocks and distinct counts need it: a value of 0 doesn't show whether a group has rows that pass the filter.
+    """
+    return measure.filter_sql is not None and measure.measure_class in ("stock", "distinct")
 
 
-def _rows(measure: MeasureQuery) -> str:
-    return f"COUNT_IF({measure.metric}_counts)" if measure.counts else "COUNT(*)"
+def _row_count(measure: MeasureQuery) -> str:
+    """The SQL of the number of rows that pass the measure's filter."""
+    return f"COUNT_IF({measure.metric}_counts)" if measure.filter_sql else "COUNT(*)"
 
 
-def _of_period(measure: MeasureQuery) -> str:
+def _period_value(measure: MeasureQuery) -> str:
+    """The SQL column that combines the measure's values of a period's days."""
     name = measure.metric
     if measure.measure_class == "stock":
         return f"MAX({name}) FILTER (WHERE span = 'period' AND day = {name}_day AND {name}_rows > 0) AS {name}"
-    return f"{measure.roll_up}({measure.days_of}) AS {name}"
+    return f"{measure.roll_up}({measure.daily_measure}) AS {name}"
 
 
 def _period_days(rollup: Rollup) -> str:
+    """The SELECT, from dbt macros, of the days of each period: freq, span, period_start, day."""
     if rollup.window is not None:
         return f"  {window_days(rollup.window, rollup.freqs, rollup.spine)}"
     freqs = ", ".join(f"'{freq}'" for freq in rollup.freqs if freq != PART_OF_WEEK)
@@ -258,14 +278,16 @@ def _period_days(rollup: Rollup) -> str:
     return days + ("\n  UNION ALL\n  {{ parts_of_weeks('days') }}" if PART_OF_WEEK in rollup.freqs else "")
 
 
-def _attributed(rollup: Rollup, cohort: Cohort, *, incremental: bool) -> str:
+def _attributed_model(rollup: Rollup, cohort: Cohort, *, incremental: bool) -> str:
+    """The model of conversions attributed to their events (see cohorts.py)."""
     title = _title(rollup, "Each conversion with the event that led to it, for")
     config = f"\n{_incremental(repr('day'))}" if incremental else ""
     sql = attributed_sql(cohort, [name for name, _ in rollup.segments], incremental=incremental)
     return f"{title}{config}\n{referenced(sql)}"
 
 
-def _averages(rollup: Rollup) -> str:
+def _averages_model(rollup: Rollup) -> str:
+    """The model of cumulative metrics whose value is the average over a period's days (see windows.py)."""
     daily, by_day = f"rollup_{rollup.days}_daily", f"rollup_{rollup.name}_by_day"
     averages = averages_sql(daily, by_day, rollup.measures, rollup.freqs, rollup.spine)
     return f"{_title(rollup, 'Every measure of')}\n{averages}"

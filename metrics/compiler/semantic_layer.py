@@ -1,4 +1,4 @@
-"""MetricFlow in process: the parsed metrics, and the SQL that it writes for them."""
+"""Runs MetricFlow in this process: the parsed metrics, and the SQL that MetricFlow writes for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SemanticLayer:
     """The metrics of a `semantic_manifest.json`, and MetricFlow's engine over them, which writes SQL for `engine`."""
 
     def __init__(self, manifest_file: Path, engine: Engine = "duckdb") -> None:
-        # MetricFlow takes most of a second to import, and only compiling needs it.
+        # Imported here because it takes most of a second, and only compiling needs it.
         from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
 
         self.manifest = parse_manifest_from_dbt_generated_manifest(manifest_file.read_text(encoding="utf-8"))
@@ -31,17 +31,17 @@ class SemanticLayer:
         return {model.name: model.node_relation.alias for model in self.manifest.semantic_models}
 
     def usual_time_dimension(self, semantic_model: str) -> str | None:
-        """The time dimension by which a semantic model's metrics are aggregated unless they name another."""
-        found = next(model for model in self.manifest.semantic_models if model.name == semantic_model)
-        return found.defaults.agg_time_dimension if found.defaults else None
+        """The time dimension by which a semantic model's metrics are aggregated if they name none."""
+        model = next(model for model in self.manifest.semantic_models if model.name == semantic_model)
+        return model.defaults.agg_time_dimension if model.defaults else None
 
     @property
     def time_spine(self) -> str:
-        """The dbt model of the days, in the column date_day."""
+        """The dbt model with all days of the calendar, in the column date_day."""
         return str(self.manifest.project_configuration.time_spines[0].node_relation.alias)
 
     def group_by_name(self, metric: str, element: str) -> str:
-        """How a query of a simple metric groups by an entity or dimension of its own semantic model."""
+        """The group-by name, in a query of a simple metric, of an entity or dimension of its own semantic model."""
         name = self.metrics[metric].type_params.metric_aggregation_params.semantic_model
         model = next(model for model in self.manifest.semantic_models if model.name == name)
         if element in {entity.name for entity in model.entities}:
@@ -54,14 +54,14 @@ class SemanticLayer:
         return _engine(self.manifest, self.dialect)
 
     def daily_sql(self, metric: str, segments: Sequence[str]) -> str:
-        """MetricFlow's SQL for one simple metric by day and all those segments at once.
+        """MetricFlow's SQL for one simple metric by day and all those segments together. Cached.
 
-        Raises NyckeltalError when the metric can't be cut that way.
+        Raises NyckeltalError when the metric can't be cut by them.
         """
-        asked = (metric, *segments)
-        if asked not in self._daily:  # a KPI alone and the rollups that it shares ask the same
-            self._daily[asked] = _explain(self._engine, [metric], ["metric_time__day", *segments], ())
-        return self._daily[asked]
+        query = (metric, *segments)
+        if query not in self._daily:
+            self._daily[query] = _explain(self._engine, [metric], ["metric_time__day", *segments], ())
+        return self._daily[query]
 
     def query_sql(self, metrics: Sequence[str], group_by: Sequence[str] = (), where: Sequence[str] = ()) -> str:
         """MetricFlow's SQL for any metrics, as an analyst would query them."""
@@ -76,7 +76,7 @@ def _engine(manifest: Any, engine: Engine) -> Any:
 
 
 class _Rendering:
-    """The part of MetricFlow's SqlClient that writing SQL needs: which engine it is for. Spark's is Databricks'."""
+    """The part of MetricFlow's SqlClient that writing SQL needs: the engine. For Spark it is that of Databricks."""
 
     def __init__(self, engine: Engine) -> None:
         from metricflow.protocols.sql_client import SqlEngine

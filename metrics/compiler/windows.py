@@ -1,4 +1,4 @@
-"""Cumulative metrics: a simple metric over a window of days, at one day of each period or averaged over its days."""
+"""Cumulative metrics: a simple metric over a window of days, for one day of each period or averaged over its days."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from metrics.compiler.semantic_layer import SemanticLayer
 
 
 def window_of(metric: str, layer: SemanticLayer) -> Window | None:
-    """The window of a cumulative metric, None of any other."""
+    """The window of a cumulative metric; None for any other metric."""
     parameters = layer.metrics[metric].type_params.cumulative_type_params
     if parameters is None:
         return None
@@ -18,32 +18,36 @@ def window_of(metric: str, layer: SemanticLayer) -> Window | None:
     return Window(
         length=f"{length.count} {length.granularity}" if length else None,
         since=parameters.grain_to_date,
-        taken=parameters.period_agg.value,
+        period_agg=parameters.period_agg.value,
     )
 
 
-def window_query(metric: str, segments: Sequence[str], layer: SemanticLayer, *, total: bool = True) -> MeasureQuery:
-    """A cumulative metric by those segments: its input's query, with the window.
+def window_query(
+    metric: str, segments: Sequence[str], layer: SemanticLayer, *, includes_total: bool = True
+) -> MeasureQuery:
+    """A cumulative metric by `segments`: the query of its input metric, with the window.
 
     Raises what `measure_query` raises for the input.
     """
-    given = layer.metrics[metric].type_params.cumulative_type_params.metric.name
-    return replace(measure_query(given, segments, layer, total=total), metric=metric, window=window_of(metric, layer))
+    input_metric = layer.metrics[metric].type_params.cumulative_type_params.metric.name
+    query = measure_query(input_metric, segments, layer, includes_total=includes_total)
+    return replace(query, metric=metric, window=window_of(metric, layer))
 
 
 def window_days(window: Window, freqs: Sequence[str], spine: str) -> str:
-    """The call of the macro that gives each period the days that its value covers, in the place of `period_days`.
+    """The call of the dbt macro `window_days`, which lists for each period the days that its value covers.
 
-    An average needs the value of each day, which is a period of the frequency D.
+    It takes the place of the macro `period_days`. An average needs the value of each day: a period of frequency D.
     """
-    extent = f"length={window.length!r}, since={window.since!r}, taken={window.taken!r}"
+    extent = f"length={window.length!r}, since={window.since!r}, taken={window.period_agg!r}"
     return f"{{{{ window_days('days', ref('{spine}'), {list(freqs)}, {extent}) }}}}"
 
 
 def averages_sql(daily: str, by_day: str, measures: Sequence[MeasureQuery], freqs: Sequence[str], spine: str) -> str:
-    """The mean over the days of each period that have a value, from a model of values by day.
+    """SQL for the mean of each period's daily values; days without a value are left out.
 
-    `daily` is the model of the rows' own days, which say how far an open period has come.
+    `by_day` is the model of values by day. `daily` is the rollup's daily model, which shows the newest day with rows of
+    an open period.
     """
     columns = "".join(f",\n  AVG({measure.metric}) AS {measure.metric}" for measure in measures)
     return f"""WITH days AS (

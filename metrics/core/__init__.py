@@ -1,1 +1,1 @@
-"""What every package needs and that knows nothing of KPIs: errors, the clock, periods, files, the secret key."""
+"""What every package needs, without knowledge of KPIs: errors, the clock, periods, files, the secret key."""

@@ -10,22 +10,22 @@ from metrics.core.errors import NyckeltalError
 
 
 def now() -> datetime:
-    """This moment in UTC; `NYCKELTAL_NOW` (ISO 8601) sets another.
+    """The current time in UTC, or the time in `NYCKELTAL_NOW` (ISO 8601; without an offset, UTC).
 
-    Raises NyckeltalError when that variable holds no time.
+    Raises NyckeltalError when that variable isn't a time.
     """
-    stated = os.environ.get("NYCKELTAL_NOW")
-    if not stated:
+    override = os.environ.get("NYCKELTAL_NOW")
+    if not override:
         return datetime.now(UTC)
     try:
-        moment = datetime.fromisoformat(stated)
+        moment = datetime.fromisoformat(override)
     except ValueError:
         raise NyckeltalError(
-            "not a time", field="NYCKELTAL_NOW", found=stated, expected="like 2026-11-23T06:00:00+00:00"
+            "not a time", field="NYCKELTAL_NOW", found=override, expected="a time such as 2026-11-23T06:00:00+00:00"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def today(time_zone: str) -> date:
-    """The date of this moment in a time zone such as Europe/Stockholm."""
+    """The current date in a time zone such as Europe/Stockholm."""
     return now().astimezone(ZoneInfo(time_zone)).date()

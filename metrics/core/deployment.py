@@ -1,4 +1,4 @@
-"""Where this deployment keeps its stores: the paths that `NYCKELTAL_*` variables name, and the project's folder."""
+"""The paths of this deployment's stores, which `NYCKELTAL_*` variables set, and the project's folder."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def data_dir() -> Path:
 
 
 def source_dir() -> Path:
-    """The folder below which feed paths lie (`NYCKELTAL_SOURCE_DIR`, default sources/ of the data folder)."""
+    """The folder that feed paths are relative to (`NYCKELTAL_SOURCE_DIR`, default sources/ of the data folder)."""
     return Path(os.environ.get("NYCKELTAL_SOURCE_DIR") or data_dir() / "sources").resolve()
 
 
 def warehouse_path() -> Path:
-    """The private DuckDB file with raw, staging, marts and kpi."""
+    """The private DuckDB file with the schemas raw, staging, marts and kpi."""
     return data_dir() / "warehouse.duckdb"
 
 
@@ -29,13 +29,13 @@ def ledger_path() -> str:
 
 
 def published_path() -> Path:
-    """The public DuckDB file, in a folder of its own that holds nothing secret.
+    """The public DuckDB file, in a folder of its own that holds only public files.
 
-    DuckDB names the database after the file: in a file `kpi.duckdb`, `kpi.observations` would be ambiguous.
+    It isn't named `kpi.duckdb`: DuckDB names the database after the file, so `kpi.observations` would be ambiguous.
     """
     return data_dir() / "published" / "published.duckdb"
 
 
 def former_published_path() -> Path:
-    """Where earlier versions put the published file; the next rendering removes it."""
+    """The path of the published file in earlier versions of the project; the next rendering removes that file."""
     return data_dir() / "published.duckdb"

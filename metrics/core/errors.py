@@ -1,4 +1,4 @@
-"""Errors that tell a user what to mend. A mistake in a program is never one of these."""
+"""Errors that say what a user has to correct, and what may be shown of other errors. Bugs are never one of these."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from traceback import extract_tb
 
 
 class NyckeltalError(Exception):
-    """A user's mistake or an outside fault, told in one readable line.
+    """A user's mistake or a fault of the system, as one readable line.
 
-    `file`, `line` and `field` say where, `found` and `expected` say what; each is left out when it has no meaning.
+    `file`, `line` and `field` say where it is; `found` is the value that is wrong and `expected` says what is right.
+    Those that are None are left out of the text.
     """
 
     def __init__(
@@ -36,15 +37,15 @@ class NyckeltalError(Exception):
         self.expected = expected
 
     def __str__(self) -> str:
-        where = "" if self.file is None else str(self.file) + (f":{self.line}" if self.line else "") + ": "
+        place = "" if self.file is None else str(self.file) + (f":{self.line}" if self.line else "") + ": "
         field = "" if self.field is None else f"{self.field}: "
-        found = "" if self.found is None else f"; found {self.found!r}"
-        expected = "" if self.expected is None else f"; expected {self.expected}"
-        return f"{where}{field}{self.problem}{found}{expected}"
+        found_value = "" if self.found is None else f"; found {self.found!r}"
+        expected_value = "" if self.expected is None else f"; expected {self.expected}"
+        return f"{place}{field}{self.problem}{found_value}{expected_value}"
 
 
 class Problems(NyckeltalError):
-    """Several findings, reported at once."""
+    """Several errors, reported together."""
 
     def __init__(self, findings: Sequence[NyckeltalError]) -> None:
         super().__init__(f"{len(findings)} problems")
@@ -55,27 +56,28 @@ class Problems(NyckeltalError):
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """ " (did you mean 'owner'?)" when a known word is spelt nearly like this one, else an empty text."""
-    near = get_close_matches(word, known, n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""
+    """ " (did you mean 'owner'?)" when a known word has a similar spelling, else an empty text."""
+    matches = get_close_matches(word, known, n=1)
+    return f" (did you mean '{matches[0]}'?)" if matches else ""
 
 
-# DuckDB's errors that speak of files, memory and locks; and those that speak of the SQL, before any row is read.
-_OF_THE_SYSTEM = ("IOException", "ConnectionException", "OutOfMemoryException", "PermissionException", "Interrupt")
-_OF_THE_SQL = ("ParserException", "SyntaxException", "BinderException", "CatalogException")
+# DuckDB's errors about files, memory and locks, and those about the SQL, which occur before any row is read.
+_SYSTEM_ERRORS = ("IOException", "ConnectionException", "OutOfMemoryException", "PermissionException", "Interrupt")
+_SQL_ERRORS = ("ParserException", "SyntaxException", "BinderException", "CatalogException")
 
 
 def without_values(error: BaseException, *, own_sql: bool = False) -> str:
-    """What may be said of an error outside the warehouse: its text if that quotes no cell of a source, else its type.
+    """The text of an error for use outside the warehouse: only its type if the text may quote a cell of a source.
 
-    Libraries quote the value that they can't convert, and the program's own errors may too (a KeyError). `own_sql`:
-    the SQL is a model's own text, so that it names nothing that a file brought.
+    Libraries quote the value that they can't convert, and the program's own errors may too (a KeyError). `own_sql` says
+    that the SQL is the text of a model, which contains nothing from a source file.
     """
-    error = getattr(error, "orig", None) or error  # SQLAlchemy's are longer, and quote parameters
+    error = getattr(error, "orig", None) or error  # SQLAlchemy wraps the driver's error and quotes the parameters
     name, module = type(error).__name__, type(error).__module__.split(".")[0]
     if isinstance(error, NyckeltalError):
         return str(error)
-    if module in ("sqlite3", "dagster") or isinstance(error, ImportError):  # of Dagster's files and the program itself
+    # SQLite holds Dagster's own files only, and these errors are about the program itself.
+    if module in ("sqlite3", "dagster") or isinstance(error, ImportError):
         return f"{module}.{name}: {error}".removeprefix("builtins.")
     cause: BaseException | None = error
     while cause is not None:
@@ -84,20 +86,20 @@ def without_values(error: BaseException, *, own_sql: bool = False) -> str:
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    if name in _OF_THE_SYSTEM or (own_sql and name in _OF_THE_SQL):
+    if name in _SYSTEM_ERRORS or (own_sql and name in _SQL_ERRORS):
         return " ".join([f"{name}:", *str(error).strip().splitlines()[:1]])
     return name
 
 
 class UnexpectedError(Exception):
-    """An error that is no user's mistake, without its text, which may quote a value. Its traceback is kept."""
+    """An error that isn't a user's mistake. Its text has no values; it has the traceback of the original error."""
 
 
 @contextmanager
 def values_withheld(step: str) -> Iterator[None]:
-    """Turns an unexpected error into an UnexpectedError without values, as Dagster stores and shows its text.
+    """Turns an unexpected error into an UnexpectedError without values: Dagster stores and shows the text of errors.
 
-    A NyckeltalError passes, without the error that it came from.
+    A NyckeltalError is raised again without the error that caused it. `step` begins the text.
     """
     try:
         yield
@@ -111,23 +113,23 @@ def values_withheld(step: str) -> Iterator[None]:
 
 
 def _place(error: BaseException) -> str:
-    """ " (module.py, line 12)": the last place in the program's own files that the error passed through."""
-    own = [frame for frame in extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
-    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    """ " (module.py, line 12)": the innermost place of the traceback that is in the program's own files."""
+    own_frames = [frame for frame in extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    return f" ({Path(own_frames[-1].filename).name}, line {own_frames[-1].lineno})" if own_frames else ""
 
 
 _FULL_OR_BROKEN = "the disk is full or broken"
-# DuckDB, dlt and SQLite have errors of their own for what the system refuses, but quote its words.
-_REFUSED = {
+# DuckDB, dlt and SQLite raise errors of their own types, with the operating system's words in their text.
+_SYSTEM_FAULTS = {
     os.strerror(number): os.strerror(number)
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES)
 } | {
     "database or disk is full": os.strerror(errno.ENOSPC),
-    "disk I/O error": _FULL_OR_BROKEN,  # what SQLite says of a full disk, too
+    "disk I/O error": _FULL_OR_BROKEN,  # SQLite has the same text for a full disk
     "attempt to write a readonly database": os.strerror(errno.EROFS),
 }
-_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), _FULL_OR_BROKEN)
-_DAMAGED = {
+_DISK_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), _FULL_OR_BROKEN)
+_DAMAGED_FILES = {
     "Could not read enough bytes": "the file is cut off",
     "Corrupt database file": "the file is damaged",
     "is not a valid DuckDB database file": "the file is damaged",
@@ -137,11 +139,11 @@ _DAMAGED = {
 
 
 @contextmanager
-def disk_faults_told(what: str, file: Path, *, repair: str | None = None) -> Iterator[None]:
-    """Turns what a library raises on a full, read-only or broken disk, or a damaged file, into a NyckeltalError.
+def disk_faults_reported(failure: str, file: Path, *, repair: str | None = None) -> Iterator[None]:
+    """Turns the error of a library about a full, read-only or broken disk, or a damaged file, into a NyckeltalError.
 
-    `what` begins its text, and `repair` says what to do about a damaged file. Other errors pass, such as one of a
-    program's own.
+    `failure` begins its text ("the warehouse can't be opened"), and `repair` says what to do about a damaged file.
+    Other errors pass unchanged.
     """
     try:
         yield
@@ -151,18 +153,18 @@ def disk_faults_told(what: str, file: Path, *, repair: str | None = None) -> Ite
         cause: BaseException | None = error
         while cause is not None:
             if fault := disk_fault(cause, repair):
-                raise NyckeltalError(f"{what}: {fault}", file=file) from None
+                raise NyckeltalError(f"{failure}: {fault}", file=file) from None
             cause = cause.__cause__ or cause.__context__
         raise
 
 
 def disk_fault(error: BaseException | str, repair: str | None = None) -> str | None:
-    """What the disk or the file is at fault in, and what to do about it, in words; None for any other error."""
+    """The fault of the disk or file that the error is about, and what to do about it; None for any other error."""
     text = str(error)
-    for words, told in _REFUSED.items():
+    for words, fault in _SYSTEM_FAULTS.items():
         if words in text:
-            return f"{told}; make room, then run again: nothing is lost" if told in _FULL else told
-    for words, told in _DAMAGED.items():
+            return f"{fault}; make room, then run again: nothing is lost" if fault in _DISK_FULL else fault
+    for words, fault in _DAMAGED_FILES.items():
         if words in text:
-            return f"{told}; {repair}" if repair else told
+            return f"{fault}; {repair}" if repair else fault
     return None

@@ -1,7 +1,7 @@
-"""Periods and their codes (SDMX: D days are never published; W ISO weeks, M, Q, A calendar years).
+"""Periods and their SDMX codes: W ISO weeks, M months, Q quarters, A calendar years. Days (D) are never published.
 
-Beside them the warehouse knows PART_OF_WEEK: the days of a week that lie in one month. It is never published; it is
-what disclosure control needs to know, as a week and a month of one KPI together tell of it.
+The warehouse also has PART_OF_WEEK: the days of a week that lie in one month. It is never published. Disclosure control
+needs it, because a KPI's values of weeks and months together reveal the values of these parts.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Period:
 
     @property
     def end(self) -> date:
-        """Its last day."""
+        """The last day."""
         return self.next().start - timedelta(days=1)
 
     @property
     def code(self) -> str:
-        """2026-W48, 2026-11, 2026-Q4 or 2026."""
+        """The SDMX code: 2026-W48, 2026-11, 2026-Q4 or 2026."""
         if self.freq == "W":
             year, week, _ = self.start.isocalendar()
             return f"{year}-W{week:02d}"
@@ -44,7 +44,7 @@ class Period:
         return str(self.start.year)
 
     def next(self) -> Period:
-        """The period after it."""
+        """The next period."""
         return self.shift(1)
 
     def shift(self, count: int) -> Period:
@@ -56,7 +56,7 @@ class Period:
 
 
 def period_of(freq: str, day: date) -> Period:
-    """The period of that frequency in which the day lies."""
+    """The period of that frequency that contains the day."""
     if freq == "W":
         return Period("W", day - timedelta(days=day.weekday()))
     first_month = (day.month - 1) // MONTHS[freq] * MONTHS[freq] + 1
@@ -64,17 +64,17 @@ def period_of(freq: str, day: date) -> Period:
 
 
 def later(day: date, duration: str) -> date:
-    """The day that lies `duration` ("1 year", "90 days") after another; of a shorter month, its last day.
+    """The day that is `duration` ("1 year", "90 days") after `day`; where the month is too short, its last day.
 
-    Raises NyckeltalError for a text that is no duration.
+    Raises NyckeltalError for a text that isn't a duration.
     """
     return _moved(day, duration, 1)
 
 
 def earlier(day: date, duration: str) -> date:
-    """The day that lies `duration` before another, as `later` counts.
+    """The day that is `duration` before `day`; where the month is too short, its last day.
 
-    Raises NyckeltalError for a text that is no duration.
+    Raises NyckeltalError for a text that isn't a duration.
     """
     return _moved(day, duration, -1)
 
@@ -90,7 +90,7 @@ def _moved(day: date, duration: str, sign: int) -> date:
 
 
 def periods_between(freq: str, first: date, last: date) -> list[Period]:
-    """The periods whose last day lies in [first, last], in order."""
+    """The periods whose last day is in [first, last], in order."""
     period = period_of(freq, first)
     periods = []
     while period.end <= last:
@@ -100,9 +100,9 @@ def periods_between(freq: str, first: date, last: date) -> list[Period]:
 
 
 def parse(code: str) -> Period:
-    """The period that a code names.
+    """The period of an SDMX code.
 
-    Raises NyckeltalError for anything else.
+    Raises NyckeltalError for a text that isn't such a code.
     """
     match = re.fullmatch(r"(\d{4})(?:-(?:W(\d{2})|Q([1-4])|(\d{2})))?", code.strip())
     try:

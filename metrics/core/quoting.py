@@ -1,4 +1,4 @@
-"""Names and texts as SQL and dbt's Jinja have them."""
+"""Quotes names and texts for SQL and for dbt's Jinja."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def literal(text: str) -> str:
 
 
 def comment(text: str) -> str:
-    """The text as a comment of one line of a dbt model. Blanks part what Jinja or SQL would read in it."""
+    """The text as a one-line comment in a dbt model. A blank breaks up what Jinja or SQL would interpret in it."""
     return "-- " + _BLOCK_COMMENT.sub(" ", _JINJA.sub("{ ", one_line(text)))
 
 
 def jinja(text: str) -> str:
-    """The template that Jinja renders to that text."""
+    """A Jinja template that renders to exactly that text."""
     return _JINJA.sub("{{ '{' }}", text)

@@ -1,6 +1,6 @@
-"""The secret key of a deployment: it makes pseudonyms, keyed hashes and seals, and never measures the machine.
+"""The secret key of a deployment, for pseudonyms, keyed hashes and seals. It never leaves the machine.
 
-Whether a new one may be made is decided in `data_quality/secret.py`.
+`data_quality/secret.py` decides whether a new key may be made.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _DRAFT = ".pseudonym."
 
 
 def key() -> bytes | None:
-    """The key in `NYCKELTAL_PSEUDONYM_KEY`, else that in the key file; None when neither is there.
+    """The key in `NYCKELTAL_PSEUDONYM_KEY`, else the key in the key file; None when neither exists.
 
-    White space around a key is no part of it, so that a key is the same in the file and in the variable.
-    Raises NyckeltalError when the key is empty or shorter than SHORTEST, or the file can't be read.
+    White space around the key is removed, so that a key is the same in the file and in the variable.
+    Raises NyckeltalError when the key is empty or has fewer than SHORTEST bytes, or the file can't be read.
     """
-    stated = os.environ.get(VARIABLE)
-    if stated is not None:
-        return _required(os.fsencode(stated), field=VARIABLE)
+    variable = os.environ.get(VARIABLE)
+    if variable is not None:
+        return _validated(os.fsencode(variable), field=VARIABLE)
     path = key_path()
     try:
-        return _required(path.read_bytes(), file=path)
+        return _validated(path.read_bytes(), file=path)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -39,29 +39,29 @@ def key() -> bytes | None:
 
 
 def key_path() -> Path:
-    """Where the key file lies (mode 0600)."""
+    """The path of the key file (mode 0600)."""
     return data_dir() / "pseudonym.key"
 
 
 def make() -> bytes:
-    """The key of a new key file; of the one that is there, where another process made it meanwhile.
+    """Makes a key file and returns its key; if another process made one meanwhile, the key in that file.
 
-    Raises NyckeltalError when it can't be made.
+    Raises NyckeltalError when the file can't be written.
     """
     path = key_path()
     try:
         make_data_dir()
-        for draft in path.parent.glob(f"{_DRAFT}*"):  # of a process that was killed
+        for draft in path.parent.glob(f"{_DRAFT}*"):  # left by a process that was killed
             draft.unlink(missing_ok=True)
         _write(path)
     except OSError as error:
         raise NyckeltalError(f"the key file can't be made: {error.strerror}", file=path) from None
-    made = key()
-    assert made is not None
-    return made
+    new_key = key()
+    assert new_key is not None
+    return new_key
 
 
-def _required(content: bytes, *, file: Path | None = None, field: str | None = None) -> bytes:
+def _validated(content: bytes, *, file: Path | None = None, field: str | None = None) -> bytes:
     stripped = content.strip()
     if len(stripped) < SHORTEST:
         problem = "the key is too short" if stripped else "the key is empty"
@@ -79,7 +79,7 @@ def _write(path: Path) -> None:
             os.fsync(file.fileno())
         os.link(draft, path)  # unlike a rename, a link never replaces the key that another process made meanwhile
         logging.getLogger(__name__).warning("made a new key in %s, as %s is not set", path, VARIABLE)
-    except (FileExistsError, FileNotFoundError):  # another process made the key, and may have tidied our draft away
+    except (FileExistsError, FileNotFoundError):  # another process made the key, and may have removed our draft
         pass
     finally:
         Path(draft).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Reading a YAML file into a pydantic model, with the line of every mistake."""
+"""Reads a YAML file into a pydantic model and reports every mistake with its line."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ MAX_DEPTH = 50
 
 
 class Strict(BaseModel):
-    """A part of a YAML file: unknown keys are refused, and what was read doesn't change."""
+    """A model of a part of a YAML file: it refuses unknown keys, and its values can't be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class _Refused(ComposerError):
-    """YAML that is valid and isn't read here."""
+    """YAML that is valid but not supported here."""
 
     def __init__(self, problem: str, event: Any) -> None:
         super().__init__(None, None, problem, event.start_mark)
 
 
 class _PlainComposer(Composer):
-    """Refuses what makes a small file endless, and texts that no file or database can hold."""
+    """Refuses what lets a small file grow without limit, and texts that no file or database can store."""
 
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """The next node, as its base gives it."""
+        """The next node, as the base class composes it."""
         event = self.parser.peek_event()
         if isinstance(event, AliasEvent):
             raise _Refused(f"an alias (*{event.anchor}) is not supported; write the value out", event)
@@ -67,13 +67,13 @@ def load(path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate(_plain(document))
     except ValidationError as error:
-        raise Problems([_finding(path, document, model, one) for one in error.errors()]) from None
+        raise Problems([_finding(path, document, model, mistake) for mistake in error.errors()]) from None
 
 
 def read(path: Path) -> CommentedMap:
-    """The file's mapping with its line numbers (ruamel's round-trip types).
+    """The file's mapping with its line numbers, in ruamel's round-trip types.
 
-    Raises NyckeltalError when there is no such file, it isn't YAML, or its top isn't a mapping.
+    Raises NyckeltalError when the file doesn't exist, isn't YAML, or its top level isn't a mapping.
     """
     parser = YAML(typ="rt")
     parser.Composer = _PlainComposer
@@ -91,10 +91,10 @@ def read(path: Path) -> CommentedMap:
         raise NyckeltalError(f"{problem}, at character {error.position + 1} of the file", file=path) from None
     except UnicodeDecodeError as error:
         raise NyckeltalError(f"not UTF-8 text: {error.reason} at byte {error.start}", file=path) from None
-    except ValueError as error:  # a date such as 2026-02-30, whose place the parser doesn't tell
+    except ValueError as error:  # a date such as 2026-02-30; the parser doesn't report its line
         raise NyckeltalError(f"not valid YAML: {error}", file=path) from None
     if not isinstance(document, CommentedMap):
-        raise NyckeltalError("the file's top level is no mapping", file=path, line=1)
+        raise NyckeltalError("the file's top level is not a mapping", file=path, line=1, expected="`key: value` lines")
     return document
 
 
@@ -103,9 +103,9 @@ def line_of(document: Any, keys: tuple[int | str, ...]) -> int | None:
     line: int | None = None
     node = document
     for key in keys:
-        if isinstance(node, CommentedMap) and (found := [own for own in node if _name(own) == str(key)]):
-            line = node.lc.key(found[0])[0] + 1
-            node = node[found[0]]
+        if isinstance(node, CommentedMap) and (own_keys := [own for own in node if _name(own) == str(key)]):
+            line = node.lc.key(own_keys[0])[0] + 1
+            node = node[own_keys[0]]
         elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
             line = node.lc.item(key)[0] + 1
             node = node[key]
@@ -113,6 +113,7 @@ def line_of(document: Any, keys: tuple[int | str, ...]) -> int | None:
 
 
 def _plain(node: Any) -> Any:
+    """The node as plain dictionaries and lists, with the keys as texts."""
     if isinstance(node, dict):
         return {_name(key): _plain(value) for key, value in node.items()}
     if isinstance(node, list):
@@ -121,12 +122,13 @@ def _plain(node: Any) -> Any:
 
 
 def _name(key: Any) -> str:
-    """A key as it is written: YAML reads `null` and `true` without quotes as other values than texts."""
+    """A key as it is written in the file: YAML reads an unquoted `null` or `true` as a value that isn't a text."""
     return "null" if key is None else str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def _finding(path: Path, document: CommentedMap, model: type[BaseModel], error: Any) -> NyckeltalError:
-    keys = tuple(key for key in error["loc"] if key != "[key]")  # which pydantic adds where it is a key that is wrong
+    """A mistake that pydantic reports, as an error with file, line and field."""
+    keys = tuple(key for key in error["loc"] if key != "[key]")  # pydantic adds "[key]" where a key itself is wrong
     field = ".".join(str(key) for key in keys)
     line = line_of(document, keys) or 1
     if error["type"] == "extra_forbidden":
@@ -134,15 +136,15 @@ def _finding(path: Path, document: CommentedMap, model: type[BaseModel], error: 
         problem = f"unknown key{did_you_mean(str(keys[-1]), siblings)}"
         return NyckeltalError(problem, file=path, line=line, field=field, expected=f"one of {', '.join(siblings)}")
     if error["type"] == "missing":
-        return NyckeltalError("is required and isn't there", file=path, line=line, field=field)
+        return NyckeltalError("is required but missing", file=path, line=line, field=field)
     message = error["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    found = error["input"] if isinstance(error["input"], str | int | float | bool) else None
-    return NyckeltalError(message, file=path, line=line, field=field, found=found)
+    value = error["input"] if isinstance(error["input"], str | int | float | bool) else None
+    return NyckeltalError(message, file=path, line=line, field=field, found=value)
 
 
 def _fields_beside(model: type[BaseModel], keys: tuple[int | str, ...]) -> list[str]:
-    """The keys that the model allows where `keys` ends."""
+    """The keys that the model allows beside the last of `keys`; sorted."""
     current: type[BaseModel] = model
     for key in keys[:-1]:
         field = current.model_fields.get(str(key))

@@ -1,1 +1,3 @@
-"""What people write: companies, feeds, KPIs, identities, roles, calendars; and the compiled catalogue of it."""
+"""The YAML files that people write, as models: companies, feeds, KPIs, identities, roles, calendars; and the compiled
+catalogue of them.
+"""

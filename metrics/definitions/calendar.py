@@ -1,4 +1,4 @@
-"""A company's calendar: its time zone, its working days, and the day on which a period closes. Pure arithmetic."""
+"""A company's calendar: its time zone, working days, and the day on which a period closes. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ DEFAULT = "default"
 
 
 class Calendar(Strict):
-    """When the company's days begin, which of them are worked, and how long a period stays open."""
+    """The company's time zone, its working days, and how long a period stays open."""
 
-    time_zone: str = Field(description="The zone of its days, such as `Europe/Stockholm` (IANA).")
+    time_zone: str = Field(description="The IANA time zone in which days begin, such as `Europe/Stockholm`.")
     week_start: Literal["monday"] = Field(default="monday", description="Weeks are those of ISO 8601.")
     country: str = Field(
-        description="Whose public holidays and weekends are no working days, by its ISO 3166-1 code, such as `SE`."
+        description="The country whose weekends and public holidays are no working days, by its ISO 3166-1 code, such"
+        " as `SE`."
     )
     subdivision: str | None = Field(
         default=None,
         description="A part of the country with holidays of its own, by its ISO 3166-2 code without country.",
     )
-    days_off: tuple[date, ...] = Field(default=(), description="Further days that aren't worked.")
+    days_off: tuple[date, ...] = Field(default=(), description="Further days that are no working days.")
     closes_after: dict[str, int] = Field(
         min_length=1,
-        description="How many working days after its end a period closes, by domain of KPIs; `default` holds for"
-        " the domains that aren't named. Of a cohort (`matures_after`) it is the end of its window that counts."
-        " The closing day itself is still open. Until then values are provisional; after it a changed value is held.",
+        description="How many working days after its end a period closes, by domain of KPIs; `default` is for the"
+        " domains that aren't named. For a cohort (`matures_after`) they count from the end of its window. On the"
+        " closing day the period is still open. Until then values are provisional; after it a changed value is held.",
     )
 
     @field_validator("time_zone")
@@ -59,7 +60,7 @@ class Calendar(Strict):
     @classmethod
     def _a_default_and_no_negative_days(cls, value: dict[str, int]) -> dict[str, int]:
         if DEFAULT not in value:
-            raise ValueError("`default` isn't there: the working days of the groups that aren't named")
+            raise ValueError("`default` is missing: the working days for the domains that aren't named")
         if negative := [group for group, days in value.items() if days < 0]:
             raise ValueError(f"a period can't close before its end: {', '.join(negative)} is negative")
         return value
@@ -74,17 +75,17 @@ class Calendar(Strict):
         return value
 
     def is_working_day(self, day: date) -> bool:
-        """Whether the day is neither a weekend, nor a holiday, nor one of the company's days off."""
+        """Whether the day is no weekend, no holiday and no day off of the company."""
         return _working_days(self.country, self.subdivision, self.days_off).is_working_day(day)
 
     def holiday(self, day: date) -> str:
-        """The name of the holiday, or of the day off; empty where the day is none."""
+        """The name of the holiday, or "day off"; empty for any other day."""
         return _working_days(self.country, self.subdivision, self.days_off).get(day, "")
 
     def closes_on(self, end: date, group: str) -> date:
-        """The last day on which what ends on a day is open for that group of KPIs; that day it still is.
+        """The last day on which a period that ends on `end` is open, for a domain of KPIs (`group`).
 
-        It is the nth working day after that end, or the end itself where n is 0.
+        It is the nth working day after `end`, or `end` itself where `closes_after` is 0.
         """
         days = self.closes_after.get(group, self.closes_after[DEFAULT])
         return _nth_working_day(self.country, self.subdivision, self.days_off, end, days)
@@ -92,14 +93,14 @@ class Calendar(Strict):
 
 @lru_cache
 def _working_days(country: str, subdivision: str | None, days_off: tuple[date, ...]) -> holidays.HolidayBase:
-    # De facto holidays are those that the law treats as Sundays, such as Midsummer's Eve in Sweden.
-    kept = {PUBLIC, DE_FACTO} & set(holidays.country_holidays(country, subdivision).supported_categories)
-    found = holidays.country_holidays(country, subdivision, categories=sorted(kept))
-    found.update(dict.fromkeys(days_off, "day off"))
-    return found
+    # De facto holidays are days that the law treats as Sundays, such as Midsummer's Eve in Sweden.
+    categories = {PUBLIC, DE_FACTO} & set(holidays.country_holidays(country, subdivision).supported_categories)
+    days = holidays.country_holidays(country, subdivision, categories=sorted(categories))
+    days.update(dict.fromkeys(days_off, "day off"))
+    return days
 
 
 @lru_cache(maxsize=100_000)
 def _nth_working_day(country: str, subdivision: str | None, days_off: tuple[date, ...], day: date, count: int) -> date:
-    # The library's zeroth working day is the next one; here it is the day itself.
+    # For count 0 the library gives the next working day; here it is the day itself.
     return _working_days(country, subdivision, days_off).get_nth_working_day(day, count) if count else day

@@ -1,4 +1,4 @@
-"""The compiled catalogue: what `kpi compile` knows of each adopted KPI, for the gate, the release and readers."""
+"""The compiled catalogue: what `kpi compile` records about each adopted KPI, for the gate, the release and readers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from metrics.definitions.gate_settings import CheckSetting
 from metrics.definitions.identities import Identity
 
 Key = tuple[str, str, str]
-"""(kpi_id, freq, time_period): what is judged and published as one."""
+"""(kpi_id, freq, time_period): the unit that is judged and published together."""
 
 
 class PersonCount(BaseModel):
-    """A group of persons whose number a published cell of a protected KPI tells, and what of the cell does.
+    """A group of persons whose number a published cell of a protected KPI reveals.
 
-    Metrics that count the same persons by the same filter have one group; `stock` says that the cell tells of it on
-    the last day of its period, else over all of it.
+    `role` is the number of the cell that reveals it. Metrics that count the same persons with the same filter have the
+    same `group`. `stock` says that the persons are those on the last day of the period; else they are those of the
+    whole period.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,11 +39,11 @@ class PersonCount(BaseModel):
 
 
 class Contributions(BaseModel):
-    """Where the amounts of single persons behind a protected KPI are found, and when one of them dominates others.
+    """The SQL for the amounts of single persons behind a protected KPI, and the rule by which few of them dominate.
 
-    `sql` gives of every day, from the warehouse's marts, the columns role (the group of persons), day, person, amount
-    and <segment>_member for each adopted segment. When the `n` largest of some persons could have more than the share
-    `k` of their sum, these count as n persons.
+    `sql` reads the warehouse's marts. Its columns are, for every day, role (the group of persons), day, person, amount
+    and <segment>_member for each adopted segment. When the `n` largest persons of a group could have more than the
+    share `k` of the group's sum, the group counts as n persons.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,7 +55,7 @@ class Contributions(BaseModel):
 
 @dataclass(frozen=True, order=True)
 class Join:
-    """A raw column whose values name rows of another feed, by that feed's column."""
+    """A raw column whose values refer to rows of another feed, through `other_column` of that feed."""
 
     feed: str
     column: str
@@ -63,17 +64,17 @@ class Join:
 
 
 class CatalogKpi(BaseModel):
-    """One adopted KPI: its standard definition, its adoption, and what was derived from the lineage.
+    """One adopted KPI: its standard definition, its adoption, and what follows from the lineage.
 
-    `feeds` are all upstream; `inputs` are, by feed, the raw columns that its values depend on (its adopted segments'
-    among them). `joins` say which keys the SQL upstream, or a dbt test `relationships`, looks up where. `covers` are
-    the KPIs whose totals depend on no input but those that its own total depends on.
-    `observable_from` is the first day that all its feeds cover, with what it looks back on; None where it isn't
-    supplied. `compared_with` is how long before its own period those begin that it is compared with, `window` how long
-    before its period the rows begin that it is computed from; None where these are the period's own. `without_rows` is
-    what its value is where there is nothing in a period that its feeds cover; None where that can't be told, as of a
-    stock. `observable_to` is the last day on which an awaited period may end, as its feeds ended or one is paused
-    (`paused` says which and why); None where they go on.
+    - `feeds`: all feeds upstream. - `inputs`: by feed, the raw columns that its values depend on, those of its adopted
+    segments included. - `joins`: the keys that the SQL upstream, or a dbt test `relationships`, looks up in another
+    feed. - `covers`: the KPIs whose totals depend only on inputs that its own total depends on too. -
+    `observable_from`: the first day from which its feeds cover a period and what the period looks back on; None where
+    the KPI isn't supplied. - `compared_with`: how long before its own period the earlier periods begin that it is
+    compared with. - `window`: how long before its period its first rows lie; None where it reads only rows of the
+    period. - `without_rows`: its value for a period that its feeds cover but that has no rows; None where that isn't
+    known, as for a stock. - `observable_to`: the last day on which an observable period may end, because feeds ended or
+    one is paused (`paused` says which and why); None without a limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -132,62 +133,62 @@ class CatalogKpi(BaseModel):
 
     @property
     def input_columns(self) -> list[tuple[str, str]]:
-        """(feed, raw column) of each that its values depend on."""
+        """The raw columns that its values depend on, as (feed, column)."""
         return [(feed, column) for feed, columns in self.inputs.items() for column in columns]
 
     @property
     def main_freq(self) -> str:
-        """The frequency at which it is looked at where none is named: M, else the next longer one, else W."""
+        """The frequency to show where none is chosen: M, else the next longer one, else W."""
         return next(freq for freq in ("M", "Q", "A", "W") if freq in self.freqs)
 
     @property
     def shown_freqs(self) -> tuple[str, ...]:
-        """The frequencies of its newest values in a summary: the main one, and that of its target."""
+        """The frequencies to show in a summary: the main one, and that of its target."""
         return tuple(dict.fromkeys((self.main_freq, self.target_freq or self.main_freq)))
 
     def target_at(self, freq: str) -> float | None:
-        """The target for values of that frequency; None where none is stated (a yearly sum has no weekly target)."""
+        """The target for values of that frequency; None where there is none (a yearly sum has no weekly target)."""
         return self.target if self.target_freq in (None, freq) else None
 
     def observes(self, period: Period) -> bool:
-        """Whether its feeds cover the period and what it looks back on, or will: else the period is not observable."""
+        """Whether the period is observable: its feeds cover it and what it looks back on, now or later."""
         return (self.observable_from is None or period.start >= self.observable_from) and (
             self.observable_to is None or period.end <= self.observable_to
         )
 
     @property
     def observable_days(self) -> str:
-        """From when until when its periods are observable, for a reader."""
-        known = [("from", self.observable_from), ("until", self.observable_to)]
-        return " ".join(f"{word} {day}" for word, day in known if day is not None) + (
+        """A text that says from when and until when its periods are observable; empty without limits."""
+        limits = [("from", self.observable_from), ("until", self.observable_to)]
+        return " ".join(f"{word} {day}" for word, day in limits if day is not None) + (
             f" ({self.paused})" if self.paused else ""
         )
 
     def looks_back_on(self, period: Period) -> list[tuple[date, date]]:
-        """The first and last days before the period that its value is computed from, too.
+        """The spans before the period, as (first day, last day), from which its value is computed too.
 
-        They are those of each earlier period that it is compared with, and of its window.
+        They are the earlier periods that it is compared with, and the part of its window before the period.
         """
         earlier_periods = [period_of(period.freq, earlier(period.start, offset)) for offset in self.compared_with]
-        spans = [(one.start, one.end) for one in earlier_periods]
+        spans = [(earlier_period.start, earlier_period.end) for earlier_period in earlier_periods]
         if self.window:
             spans.append((earlier(period.start, self.window), period.start - timedelta(days=1)))
         return spans
 
     def breaks_in(self, period: Period) -> bool:
-        """Whether the data's methodology changed in the period: by the definition, it is the first of a new series."""
+        """Whether a break of the series lies in the period: by the definition, the data's methodology changed in it."""
         return any(period.start <= parse(code).start <= period.end for code in self.breaks)
 
     def reaches_to(self, period: Period) -> date:
-        """The last day that the period's value is computed from: its own, or that on which a cohort's window closes."""
+        """The last day that the period's value depends on: the period's last, or the day a cohort's window closes."""
         return later(period.end, self.matures_after) if self.matures_after else period.end
 
     def review_due(self, last: date) -> date:
-        """The day by which its owner reviews it again, after a review on that day."""
+        """The day by which its owner has to review it again, after a review on the day `last`."""
         return later(last, {"monthly": "1 month", "quarterly": "1 quarter", "yearly": "1 year"}[self.review])
 
     def attained(self, value: float | None, freq: str) -> bool | None:
-        """Whether the value reaches its target; None without a value, a target or a direction."""
+        """Whether the value reaches the target of that frequency; None without a value, a target or a direction."""
         target = self.target_at(freq)
         if value is None or target is None or self.direction not in ("up", "down"):
             return None
@@ -196,7 +197,7 @@ class CatalogKpi(BaseModel):
 
 @dataclass(frozen=True)
 class ReleaseDate:
-    """When one period of some KPIs of a domain closes."""
+    """The day on which one period of some KPIs of a domain closes."""
 
     domain: str
     freq: str
@@ -207,14 +208,14 @@ class ReleaseDate:
     kpis: tuple[str, ...]
 
     def state(self, day: date) -> str:
-        """open or closed on a day; open on the closing day still."""
+        """The state on that day: open or closed. On the closing day the period is still open."""
         return "open" if day <= self.closes_on else "closed"
 
 
 class Catalog(BaseModel):
-    """Every adopted KPI of a company, sorted by domain and id, and the objectives they serve.
+    """Every adopted KPI of a company, sorted by domain and id, and the objectives that they serve.
 
-    `labels` are, by feed, the numeric raw columns that no KPI takes for a size: keys, line numbers, codes.
+    `labels` are, by feed, the numeric raw columns that no KPI uses as a size: keys, line numbers, codes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -228,22 +229,23 @@ class Catalog(BaseModel):
     identities: tuple[Identity, ...] = ()
 
     def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
-        """The last day on which the period's values of the KPI are provisional: so many working days after the end of
-        the period, or of a cohort's window.
+        """The last day on which the KPI's values of the period are provisional.
+
+        It is as many working days after the end of the period, or of a cohort's window, as the calendar says.
         """
         return self.calendar.closes_on(kpi.reaches_to(period), kpi.domain)
 
     def release_dates(self, first: Mapping[tuple[str, str], date], day: date, last: date) -> list[ReleaseDate]:
-        """The closing dates, soonest first, of the periods that are open on a day and end by `last`.
+        """The closing dates, soonest first, of the periods that are open on `day` and end by `last`.
 
-        `first` says by (kpi_id, freq) from which day on closed periods are listed too. Supplied KPIs of a domain that
-        close together share a row.
+        `first` has, by (kpi_id, freq), the day from which closed periods are listed too. Supplied KPIs of a domain that
+        close together share one ReleaseDate.
         """
         groups: dict[tuple[str, str | None, str], list[str]] = defaultdict(list)
         for kpi in self.kpis:
             for freq in kpi.freqs if kpi.supplied else ():
                 groups[kpi.domain, kpi.matures_after, freq].append(kpi.kpi_id)
-        found = []
+        dates = []
         for (domain, _, freq), kpi_ids in groups.items():
             since = min((first[kpi_id, freq] for kpi_id in kpi_ids if (kpi_id, freq) in first), default=day)
             period = period_of(freq, min(since, day))
@@ -252,19 +254,19 @@ class Catalog(BaseModel):
                 period = period.shift(-1)
             while period.end <= last:
                 closes = self.closes_on(kpi, period)
-                found.append(ReleaseDate(domain, freq, period.code, period.start, period.end, closes, tuple(kpi_ids)))
+                dates.append(ReleaseDate(domain, freq, period.code, period.start, period.end, closes, tuple(kpi_ids)))
                 period = period.next()
-        return sorted(found, key=lambda one: (one.closes_on, one.domain, one.period_end, one.freq, one.kpis))
+        return sorted(dates, key=lambda row: (row.closes_on, row.domain, row.period_end, row.freq, row.kpis))
 
     @property
     def definitions_json(self) -> str:
-        """Canonical JSON text of the whole catalogue, equal for equal catalogues."""
+        """The whole catalogue as canonical JSON: equal texts for equal catalogues."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
 
     def kpi(self, kpi_id: str) -> CatalogKpi:
         """The KPI of that id.
 
-        Raises NyckeltalError naming the nearest ids.
+        Raises NyckeltalError, with the most similar id, when no such KPI is adopted.
         """
         for kpi in self.kpis:
             if kpi.kpi_id == kpi_id:
@@ -274,14 +276,14 @@ class Catalog(BaseModel):
 
     @staticmethod
     def path(company: Company) -> Path:
-        """Where `kpi compile` writes it."""
+        """The path of the catalogue that `kpi compile` writes."""
         return company.path / "compiled" / "catalog.json"
 
     @staticmethod
     def read(company: Company) -> Catalog:
         """The company's compiled catalogue.
 
-        Raises NyckeltalError when it isn't there or was written by another version.
+        Raises NyckeltalError when the file doesn't exist or was written by another version of the project.
         """
         path = Catalog.path(company)
         try:
@@ -289,7 +291,8 @@ class Catalog(BaseModel):
         except FileNotFoundError:
             raise NyckeltalError("the company isn't compiled yet; run `kpi compile`", file=path) from None
         except ValueError:
-            raise NyckeltalError("isn't a catalogue of this version; run `kpi compile`", file=path) from None
+            problem = "the catalogue was written by another version of the project; run `kpi compile`"
+            raise NyckeltalError(problem, file=path) from None
 
     @staticmethod
     def parse(text: str) -> Catalog:

@@ -37,7 +37,7 @@ class Objective(Strict):
 
     name: str = Field(description="The objective in a few words.")
     perspective: PERSPECTIVES = Field(description="The balanced scorecard's perspective, or sustainability.")
-    description: str = Field(default="", description="What is wanted, and how it is told that it is reached.")
+    description: str = Field(default="", description="What the company wants, and how it knows that it has it.")
 
 
 class ObjectivesFile(Strict):
@@ -60,14 +60,14 @@ class Company:
 
     @property
     def time_zone(self) -> str:
-        """The time zone of its days, such as Europe/Stockholm."""
+        """The time zone in which its days begin, such as Europe/Stockholm."""
         return self.calendar.time_zone
 
     @staticmethod
     def load(path: Path | str | None = None) -> Company:
         """The company at `path`, else at `NYCKELTAL_COMPANY`, else the sample company.
 
-        Raises NyckeltalError (Problems where there are several) for a folder or file that isn't right.
+        Raises NyckeltalError, or Problems for several, when the folder doesn't exist or one of its files has mistakes.
         """
         folder = Path(path or os.environ.get("NYCKELTAL_COMPANY") or PROJECT / "sample_company").resolve()
         if not folder.is_dir():
@@ -101,7 +101,7 @@ def _roles(file: Path) -> Roles:
 
 
 def _require_domains(file: Path, field: str, groups: Iterable[str]) -> None:
-    """Raises Problems when a key of the field is neither `default` nor a domain of KPIs."""
+    """Raises Problems when one of the field's keys is neither `default` nor a domain of KPIs."""
     domains = sorted(folder.name for folder in DEFINITIONS.iterdir() if folder.is_dir())
     document = yaml_file.read(file)
     findings = [
@@ -124,21 +124,21 @@ def _feeds(folder: Path) -> dict[str, Feed]:
     findings: list[NyckeltalError] = []
     for file in sorted(folder.glob("*.yml")):
         try:
-            stated = yaml_file.load(file, FeedFile)
+            feed_file = yaml_file.load(file, FeedFile)
         except Problems as problems:
             findings += problems.findings
             continue
         document = yaml_file.read(file)
-        for name, spec in stated.feeds.items():
+        for name, spec in feed_file.feeds.items():
             line = yaml_file.line_of(document, ("feeds", name)) or 1
-            # Tables of the warehouse are the same whatever the case of their names.
-            other = next((feed for feed in feeds.values() if feed.name.lower() == name.lower()), None)
-            if other is not None:
-                also = f"is defined in {other.file.name}:{other.line} too"
-                also += f", as '{other.name}'" if other.name != name else ""
-                findings.append(NyckeltalError(f"feed '{name}' {also}", file=file, line=line))
+            # The warehouse doesn't distinguish tables by the case of their names.
+            namesake = next((feed for feed in feeds.values() if feed.name.lower() == name.lower()), None)
+            if namesake is not None:
+                problem = f"feed '{name}' is defined in {namesake.file.name}:{namesake.line} too"
+                problem += f", as '{namesake.name}'" if namesake.name != name else ""
+                findings.append(NyckeltalError(problem, file=file, line=line))
             fields = {key: getattr(spec, key) for key in type(spec).model_fields}
-            feeds[name] = Feed(name=name, system=stated.system, file=file, line=line, **fields)
+            feeds[name] = Feed(name=name, system=feed_file.system, file=file, line=line, **fields)
     if findings:
         raise Problems(findings)
     if not feeds:

@@ -1,4 +1,4 @@
-"""Feeds: what a company's source systems deliver, where, and how we know that it is all there."""
+"""Feeds: what a company's source systems deliver, where it is, and how its completeness is known."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from metrics.core.yaml_file import Strict
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
-# Files can't have these names on Windows, so the loader refuses them for its tables.
+# Windows reserves these file names, so dlt refuses them as names of tables.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{device}{digit}" for device in ("com", "lpt") for digit in range(10))}
-# What YAML and SQL read as values, not as names.
+# YAML and SQL read these as values, not as names.
 _VALUES = {"null", "true", "false"}
 
-# Signs that a column's name can't have in raw: dlt replaces the first ones, and takes SQL apart at a semicolon.
+# Characters that a column's name can't have in raw: dlt replaces them, and splits SQL at a semicolon.
 _UNSTORABLE = str.maketrans(dict.fromkeys("\n\r'\"▶;\0", "_"))
 
 
 def _feed_name(name: str) -> str:
-    """The name if a table of raw, a dbt source and an asset may be called so. Raises ValueError."""
+    """The name, if a table of raw, a dbt source and a Dagster asset may have it. Raises ValueError."""
     if name.startswith("_"):
-        raise ValueError("a feed's name may not begin with _: those tables of raw are the project's own")
+        raise ValueError("a feed's name may not begin with _: such tables of raw are the project's own")
     if not _NAME.fullmatch(name):
         raise ValueError(
-            "a feed's name is letters a to z, digits and _, begins with a letter, and has at most 63 signs"
+            "a feed's name has letters a to z, digits and _, begins with a letter, and is at most 63 characters long"
         )
     if name.lower() in _RESERVED | _VALUES:
         raise ValueError(f"a feed can't be named '{name}', which is a reserved name: try '{name}_data'")
@@ -38,32 +38,34 @@ FeedName = Annotated[str, AfterValidator(_feed_name)]
 
 
 class ColumnType(Strict):
-    """How a source column is read. A type alone stands for a mapping of it: `amount: decimal`."""
+    """How a source column is read. Instead of a mapping, the type alone may be written: `amount: decimal`."""
 
     type: Literal["text", "integer", "decimal", "number", "boolean", "date", "timestamp"] = Field(
         description="The type that the column has in raw. `decimal` is exact, `number` is binary floating point. A"
-        " value that can't be read as this type sets its row aside."
+        " row with a value that can't be read as this type is rejected."
     )
     format: str | None = Field(
         default=None,
-        description="How dates and timestamps are written, in strptime's signs, such as `%d/%m/%Y`. Without it ISO"
+        description="How dates and timestamps are written, as a strptime format such as `%d/%m/%Y`. Without it ISO"
         " 8601.",
     )
     decimal: str = Field(default=".", description="The decimal sign of numbers.")
     thousands: str | None = Field(
         default=None,
-        description="The sign between thousands, such as a blank in `1 234,50`. Without it none is allowed.",
+        description="The thousands separator, such as a blank in `1 234,50`. Without it none is allowed.",
     )
 
 
 class FeedOptions(Strict):
     """How the files of a feed are written."""
 
-    delimiter: str = Field(default=",", description='CSV: the one sign between fields, such as `;` or a tab (`"\\t"`).')
+    delimiter: str = Field(
+        default=",", description='CSV: the one character between fields, such as `;` or a tab (`"\\t"`).'
+    )
     encoding: str = Field(
         default="utf-8",
         description="CSV and JSON lines: the encoding of the text, by a name that Python knows, such as `cp1252` or"
-        " `utf-16`. Bytes that aren't of it refuse the file.",
+        " `utf-16`. A file with bytes that aren't valid in it is refused.",
     )
     null_values: tuple[str, ...] = Field(
         default=("",),
@@ -74,21 +76,23 @@ class FeedOptions(Strict):
     header_row: int = Field(
         default=1,
         ge=1,
-        description="CSV and Excel: the row in which the column names stand, from 1. Rows above are passed over.",
+        description="CSV and Excel: the number of the row with the column names, from 1. Rows above it are ignored.",
     )
 
 
 class CompleteThrough(Strict):
-    """A watermark that the company states: nothing is missing up to and including that day."""
+    """A watermark that the company states: the feed is complete up to and including that day."""
 
     complete_through: date = Field(description="The last day of which nothing is missing.")
 
 
 class Paused(Strict):
-    """Deliveries that stay away for a while, and are expected to come after all."""
+    """A pause in the deliveries: they will come later."""
 
-    since: date = Field(alias="from", description="The first day of which nothing is awaited.")
-    why: str = Field(min_length=10, description="Why nothing comes, and when it will: it is shown with the KPIs.")
+    since: date = Field(alias="from", description="The first day of the pause.")
+    why: str = Field(
+        min_length=10, description="Why nothing is delivered, and when it will be. It is shown with the KPIs."
+    )
 
 
 def stored_name(column: str) -> str:
@@ -103,11 +107,11 @@ def _column(value: Any) -> Any:
 class FeedSpec(Strict):
     """One feed, by its name. Its table is `raw.<name>`; staging selects from it by `{{ source('raw', '<name>') }}`."""
 
-    description: str = Field(description="What a row is, and how deliveries come.")
+    description: str = Field(description="What a row is, and how the files are delivered.")
     path: str = Field(
         description="The files: a path below the source folder (`NYCKELTAL_SOURCE_DIR`) with `*` and `?`, a folder,"
-        " or an fsspec URL. With `*` or `?`, capitals in a file's name don't matter. Names that begin with `.` or `~$`"
-        " are passed over."
+        " or an fsspec URL. With `*` or `?`, upper and lower case in a file's name are the same. Names that begin with"
+        " `.` or `~$` are ignored."
     )
     format: Literal["csv", "parquet", "jsonl", "excel"] = Field(
         description="The files' format. CSV and JSON lines may be compressed by gzip (`.gz`)."
@@ -120,13 +124,13 @@ class FeedSpec(Strict):
     )
     time_column: str | None = Field(
         default=None,
-        description="The declared date or timestamp column that says when a row's event was. Checks count the"
-        " feed's rows by it. Required where `watermark` is `event`.",
+        description="The declared date or timestamp column with the time of a row's event. Checks count the feed's rows"
+        " by it. Required where `watermark` is `event`.",
     )
     grain: Literal["instant", "day", "week", "month"] = Field(
         default="day",
-        description="The span for which a row's time stands: a row dated 1 November covers that day with `day` and"
-        " `instant`, the week from it with `week`, all of November with `month`.",
+        description="The time span that a row covers: a row dated 1 November covers that day with `day` and `instant`,"
+        " the week from that day with `week`, all of November with `month`.",
     )
     cadence: Literal["hourly", "daily", "weekly", "monthly", "yearly", "once"] = Field(
         default="daily", description="How often the source delivers. It is for readers: nothing is computed from it."
@@ -136,24 +140,23 @@ class FeedSpec(Strict):
     )
     watermark: Literal["event", "delivery"] | CompleteThrough = Field(
         default="event",
-        description="How it is known up to which day nothing is missing, today at the latest. `event`: up to the newest"
-        " time in `time_column`, of rows dated no later than their delivery. `delivery`: up to the day before the"
-        " newest file was written. `{complete_through: 2026-10-31}`: up to the day stated. A period that ends later"
-        " is incomplete, and is held.",
+        description="How it is known up to which day the feed is complete; today at the latest. `event`: the newest"
+        " time in `time_column`, among rows dated no later than their delivery. `delivery`: the day before the newest"
+        " file was written. `{complete_through: 2026-10-31}`: the day given here. A period that ends later is"
+        " incomplete and is held.",
     )
     ended: date | None = Field(
         default=None,
-        description="The last day that the feed has rows of, once its last delivery is in: a system that is used no"
-        " more. After that day the feed is complete with what it has brought, so a KPI that reads other feeds beside it"
-        " goes on without it. A KPI has no period that ends after the day on which the last of the feeds ended that"
-        " bring its events: those upstream with a `time_column`, or all where none has one, but for feeds that it only"
-        " looks things up in, through a dimension (`dim_`).",
+        description="The last day of the feed, if its system is no longer used and its last delivery is in. After that"
+        " day the feed counts as complete, so a KPI that also reads other feeds continues without it. A KPI has no"
+        " periods after the last day of all feeds with its events: the feeds upstream with a `time_column` (or all, if"
+        " none has one), except those in which it only looks up values through a dimension (`dim_`).",
     )
     paused: Paused | None = Field(
         default=None,
-        description="Deliveries stay away for a while. The periods that end on that day or later, or a cohort whose"
-        " window does, aren't awaited in any KPI that reads the feed: neither judged nor held. Take it out when"
-        " deliveries come again, and they are judged.",
+        description="A pause in the deliveries. No KPI that reads the feed has periods that end on its first day or"
+        " later (for a cohort: whose window ends then); they are neither judged nor held. Remove this key when"
+        " deliveries continue: the periods are judged then.",
     )
     personal: dict[str, Literal["drop", "hash"]] = Field(
         default_factory=dict,
@@ -186,7 +189,7 @@ class FeedFile(Strict):
     """What one source system delivers."""
 
     system: str = Field(description="The name of the source system.")
-    description: str = Field(default="", description="What the system is, and what holds for all of its feeds.")
+    description: str = Field(default="", description="What the system is, and what is true of all its feeds.")
     feeds: dict[FeedName, FeedSpec] = Field(
         min_length=1,
         description="The feeds, by name: letters a to z, digits and `_`, beginning with a letter; no name that"
@@ -195,7 +198,7 @@ class FeedFile(Strict):
 
 
 class Feed(FeedSpec):
-    """A feed with its name and where it is defined."""
+    """A feed with its name, its system, and the file and line where it is defined."""
 
     name: str
     system: str

@@ -1,6 +1,7 @@
-"""Identities between KPIs: what must hold of their totals in every period, such as a part that isn't above its whole.
+"""Identities between KPIs: equations and inequalities that their totals must satisfy in every period.
 
-The project's are true of every company, and hold where it has adopted the KPIs that they name; a company adds its own.
+For example, a part is at most its whole. The project's identities are true for every company and apply where it has
+adopted all KPIs that they name. A company adds its own.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ NUMBERS = ("obs_value", "numerator", "denominator", "n_obs")
 _TERM = re.compile(r"([+-]?)\s*([a-z][a-z0-9_]*)(?:\.([a-z_]+))?\s*")
 
 
-class Stated(Strict):
+class IdentityEntry(Strict):
     """What must hold between the totals of KPIs in every period, by a name."""
 
     holds: str = Field(
-        description="`<terms> = <terms>` or `<terms> <= <terms>`. Terms are KPIs, added and subtracted;"
-        " `kpi.numerator`, `kpi.denominator` and `kpi.n_obs` are what is behind a value."
+        description="`<terms> = <terms>` or `<terms> <= <terms>`. Terms are KPIs, added or subtracted. `<kpi>` is its"
+        " value; `<kpi>.numerator`, `<kpi>.denominator` and `<kpi>.n_obs` are the numbers behind the value."
     )
     why: str = Field(min_length=10, description="Why it must hold.")
 
@@ -34,11 +35,11 @@ class Stated(Strict):
 class IdentitiesFile(Strict):
     """What must hold between KPIs. Where one fails, all KPIs that it names are held."""
 
-    identities: dict[str, Stated] = Field(description="The identities, by name.")
+    identities: dict[str, IdentityEntry] = Field(description="The identities, by name.")
 
 
 class Term(BaseModel):
-    """A number of a KPI's total, taken `sign` times (1 or -1)."""
+    """A number of a KPI's total, added (`sign` 1) or subtracted (`sign` -1)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,7 +49,7 @@ class Term(BaseModel):
 
 
 class Identity(BaseModel):
-    """The sum of the `left` terms is the sum of the `right` ones, or with `<=` not above it."""
+    """The sum of the `left` terms equals the sum of the `right` terms, or with `<=` is at most that sum."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,30 +62,34 @@ class Identity(BaseModel):
 
     @property
     def kpis(self) -> tuple[str, ...]:
-        """The KPIs that it names, each once."""
+        """The ids of the KPIs that it names, each once."""
         return tuple(dict.fromkeys(term.kpi_id for term in (*self.left, *self.right)))
 
 
 def identities(company: Company, adopted: Sequence[str]) -> tuple[Identity, ...]:
     """The project's identities between KPIs that the company has adopted, and the company's own.
 
-    Raises Problems with file and line for what can't be read, or names a KPI that there isn't.
+    `adopted` are the ids of the adopted KPIs. Raises Problems, with file and line, for an identity that can't be read
+    or that names an unknown KPI.
     """
-    standard = sorted(file.stem for file in DEFINITIONS.glob("*/*.yml"))
-    own = company.path / "kpis" / "identities.yml"
-    found = _read(DEFINITIONS / "identities.yml", standard)
-    found = [one for one in found if set(one.kpis) <= set(adopted)]
-    return tuple(found + (_read(own, adopted) if own.exists() else []))
+    standard_kpis = sorted(file.stem for file in DEFINITIONS.glob("*/*.yml"))
+    company_file = company.path / "kpis" / "identities.yml"
+    applicable = [
+        identity
+        for identity in _read(DEFINITIONS / "identities.yml", standard_kpis)
+        if set(identity.kpis) <= set(adopted)
+    ]
+    return tuple(applicable + (_read(company_file, adopted) if company_file.exists() else []))
 
 
 def _read(file: Path, known: Sequence[str]) -> list[Identity]:
-    stated = yaml_file.load(file, IdentitiesFile).identities
+    entries = yaml_file.load(file, IdentitiesFile).identities
     document = yaml_file.read(file)
-    found: list[Identity] = []
+    identities_read: list[Identity] = []
     findings: list[NyckeltalError] = []
-    for name, entry in stated.items():
+    for name, entry in entries.items():
         try:
-            found.append(_parsed(name, entry, known))
+            identities_read.append(_parsed(name, entry, known))
         except NyckeltalError as error:
             line = yaml_file.line_of(document, ("identities", name, "holds"))
             findings.append(
@@ -99,13 +104,13 @@ def _read(file: Path, known: Sequence[str]) -> list[Identity]:
             )
     if findings:
         raise Problems(findings)
-    return found
+    return identities_read
 
 
-def _parsed(name: str, entry: Stated, known: Sequence[str]) -> Identity:
+def _parsed(name: str, entry: IdentityEntry, known: Sequence[str]) -> Identity:
     sides = re.split(r"(<=|=)", entry.holds)
     if len(sides) != 3:
-        raise NyckeltalError("compares no two sides", found=entry.holds, expected="one = or <=")
+        raise NyckeltalError("doesn't compare two sides", found=entry.holds, expected="one = or <=")
     left, right = (_terms(side, known) for side in (sides[0], sides[2]))
     return Identity(
         name=name, holds=entry.holds, why=entry.why, relation="=" if sides[1] == "=" else "<=", left=left, right=right
@@ -115,12 +120,12 @@ def _parsed(name: str, entry: Stated, known: Sequence[str]) -> Identity:
 def _terms(side: str, known: Sequence[str]) -> tuple[Term, ...]:
     text = side.strip()
     terms: list[Term] = []
-    at = 0
-    while at < len(text) or not terms:
-        match = _TERM.match(text, at)
+    position = 0
+    while position < len(text) or not terms:
+        match = _TERM.match(text, position)
         if match is None or (terms and not match[1]):
             raise NyckeltalError(
-                "is no sum of KPIs", found=text, expected="such as net_revenue - return_rate.numerator"
+                "is not a sum of KPIs", found=text, expected="a sum such as net_revenue - return_rate.numerator"
             )
         sign, kpi_id, number = match[1], match[2], match[3] or "obs_value"
         if kpi_id not in known:
@@ -129,5 +134,5 @@ def _terms(side: str, known: Sequence[str]) -> tuple[Term, ...]:
             hint = did_you_mean(number, NUMBERS)
             raise NyckeltalError(f"a KPI has no '{number}'{hint}", found=text, expected=", ".join(NUMBERS))
         terms.append(Term.model_validate({"kpi_id": kpi_id, "number": number, "sign": -1 if sign == "-" else 1}))
-        at = match.end()
+        position = match.end()
     return tuple(terms)

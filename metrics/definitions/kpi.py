@@ -22,22 +22,23 @@ Entry = TypeVar("Entry", "Definition", "Adoption")
 
 
 class Bounds(Strict):
-    """The values that a KPI can have at all."""
+    """The range of possible values of a KPI."""
 
     lower: float | None = Field(default=None, description="The least value.")
     upper: float | None = Field(default=None, description="The greatest value.")
 
 
 class Dominance(Strict):
-    """The (n,k) rule: when a group's n largest contributors could hold more than the share k, it counts as n persons.
+    """The (n,k) rule: a group counts as n persons if its n largest contributors could have more than the share k of it.
 
-    The n largest hold at most n times the largest share, which is what is held against k. Of such a KPI only the ratio
-    is published, rounded: sums and means of amounts tell how many they are of. It is of the last day of the period, and
-    published only for days between which enough persons came or went. The shares are ratios to the sum of the amounts.
+    The n largest have at most n times the largest share; that product is compared with k. Only the ratio of such a KPI
+    is published, rounded, because sums and means of amounts reveal the number of persons. Its values are those of the
+    last day of the period, and are published only for days between which enough persons joined or left. The shares are
+    ratios to the sum of the amounts.
     """
 
     n: int = Field(ge=1, description="How many contributors; less than `threshold`.")
-    k: float = Field(gt=0, lt=1, description="The share of the group's sum that they may hold.")
+    k: float = Field(gt=0, lt=1, description="The share of the group's sum that they may have.")
     numerator: str = Field(description="The metric of the largest contributor's share of the numerator's sum.")
     denominator: str = Field(description="The metric of the largest contributor's share of the denominator's sum.")
 
@@ -46,13 +47,13 @@ class Persons(Strict):
     """The persons behind a KPI, for disclosure control. Required of a KPI that reads personnel data."""
 
     numerator: str = Field(
-        description="The metric that counts the distinct persons behind the numerator, or the value."
+        description="The metric that counts the distinct persons behind the numerator, or behind the value."
     )
-    denominator: str | None = Field(default=None, description="The same of the denominator.")
+    denominator: str | None = Field(default=None, description="The same for the denominator.")
     nested: bool = Field(
         default=False,
-        description="Whether the numerator's persons are some of the denominator's, so that the rest are protected"
-        " too.",
+        description="Whether the numerator's persons are a part of the denominator's; then the remaining persons are"
+        " protected too.",
     )
     threshold: int = Field(default=5, ge=3, description="The least number of persons behind a published value.")
     dominance: Dominance | None = Field(default=None, description="The rule for amounts, such as pay.")
@@ -65,14 +66,14 @@ class Persons(Strict):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Every metric that it names."""
-        named: tuple[str | None, ...] = (self.numerator, self.denominator)
-        named += (self.dominance.numerator, self.dominance.denominator) if self.dominance else ()
-        return tuple(name for name in named if name)
+        """The names of all metrics that it uses."""
+        metrics: tuple[str | None, ...] = (self.numerator, self.denominator)
+        metrics += (self.dominance.numerator, self.dominance.denominator) if self.dominance else ()
+        return tuple(metric for metric in metrics if metric)
 
 
 class Definition(Strict):
-    """What a KPI means, whoever adopts it. The folder is its domain."""
+    """The standard definition of a KPI, the same for all companies. The folder is its domain."""
 
     kpi: str = Field(
         pattern=r"^[a-z][a-z0-9_]*$", description="Its id in code and tables, which is also the file's name."
@@ -81,34 +82,36 @@ class Definition(Strict):
     description: str = Field(description="What its value is, in a sentence.")
     perspective: PERSPECTIVES = Field(description="The balanced scorecard's perspective, or sustainability.")
     kind: Literal["flow", "stock", "ratio", "distinct", "quantile", "index"] = Field(
-        description="How its values go together: `flow` adds up over time and segments, `stock` over segments only;"
-        " the others over neither."
+        description="How its values combine: `flow` adds up over time and segments, `stock` over segments only; the"
+        " others over neither."
     )
     unit: str = Field(
         description="`currency` (the reporting currency), `fraction` (0 to 1), `ratio`, `count`, `persons`, or any"
         " other unit, such as `hours`."
     )
     direction: Literal["up", "down", "band", "none"] = Field(
-        description="`up`: more is better. `down`: less is. `band`: neither too much nor too little. `none`:"
+        description="`up`: more is better. `down`: less is better. `band`: neither too much nor too little. `none`:"
         " context only."
     )
-    type: Literal["leading", "lagging"] = Field(description="Whether it moves before the results, or is one of them.")
+    type: Literal["leading", "lagging"] = Field(
+        description="`leading`: it changes before the results. `lagging`: it is a result."
+    )
     metric: str = Field(description="The dbt metric that is its value.")
     n_obs: str = Field(description="The dbt metric that counts the observations behind a value.")
     freqs: tuple[Freq, ...] = Field(
         min_length=1,
-        description="The frequencies at which it has a meaning: W week, M month, Q quarter, A calendar year.",
+        description="The frequencies at which it is meaningful: W week, M month, Q quarter, A calendar year.",
     )
     segments: tuple[str, ...] = Field(
         default=(), description="The segments that it can be cut by: entities or dimensions of its metric."
     )
     additive_segments: bool | None = Field(
         default=None,
-        description="Whether the members of a segment add up to the total. Without it, those of a flow or stock do.",
+        description="Whether the members of a segment add up to the total. By default, those of a flow or stock do.",
     )
-    bounds: Bounds = Field(default=Bounds(), description="The values that it can have at all; others are held.")
+    bounds: Bounds = Field(default=Bounds(), description="The range of its possible values; a value outside is held.")
     persons: Persons | None = Field(
-        default=None, description="The persons behind it, of a KPI that reads personnel data."
+        default=None, description="The persons behind it. Required of a KPI that reads personnel data."
     )
     lookback: str | None = Field(
         default=None,
@@ -119,25 +122,25 @@ class Definition(Strict):
     matures_after: str | None = Field(
         default=None,
         pattern=DURATION,
-        description="Of a cohort: how long after the period's end its events count, such as `90 days`. The value"
-        " is provisional until then, and for as many working days more as the calendar's `closes_after` says.",
+        description="For a cohort: how long after the period's end events still count, such as `90 days`. The value is"
+        " provisional until then and for the working days of the calendar's `closes_after`.",
     )
     breaks: tuple[str, ...] = Field(
         default=(),
-        description="The periods (`2026-01`, `2026-Q1`…) with whose first day the data's methodology changed.",
+        description="The periods (`2026-01`, `2026-Q1`…) on whose first day the data's methodology changed.",
     )
     min_n_obs: int | None = Field(
         default=None,
         ge=0,
-        description="The least number of observations of a value whose `obs_status` isn't U, of low reliability."
-        " Without it 30 for ratios and quantiles, 0 for others.",
+        description="The least number of observations behind a reliable value; with fewer, its `obs_status` is U (low"
+        " reliability). By default 30 for ratios and quantiles, 0 for others.",
     )
     gate: GateSettings = Field(default_factory=dict, description="Checks that differ from their defaults, by name.")
     standard: str = Field(description="The standard or source that the definition follows.")
     definition_version: int = Field(
-        ge=1, description="The version of the definition. Raise it with every change by which values may change."
+        ge=1, description="The version of the definition. Raise it with every change that may change values."
     )
-    notes: str = Field(default="", description="What else a reader must know.")
+    notes: str = Field(default="", description="What else a reader has to know.")
 
     @field_validator("breaks", mode="before")
     @classmethod
@@ -154,9 +157,9 @@ class Definition(Strict):
     def reliable_n_obs(self) -> int:
         """The least n_obs of a value that isn't flagged U, low reliability.
 
-        Shares, means and quantiles of fewer than 30 observations are flagged: the least sample size of the NCHS Data
-        Presentation Standards for Proportions (Vital and Health Statistics 2(175), 2017), which suppress them. A sum,
-        a count or a stock is what it is, however small.
+        Shares, means and quantiles of fewer than 30 observations are flagged. 30 is the least sample size of the NCHS
+        Data Presentation Standards for Proportions (Vital and Health Statistics 2(175), 2017), which suppress smaller
+        ones. Sums, counts and stocks are exact, however few observations they have.
         """
         return self.min_n_obs if self.min_n_obs is not None else 30 if self.kind in ("ratio", "quantile") else 0
 
@@ -172,7 +175,7 @@ class Target(Strict):
     value: float | None = Field(default=None, description="The value to reach, in the KPI's unit.")
     freq: Freq | None = Field(
         default=None,
-        description="The frequency that it is meant for. Required of a KPI whose value grows with the period.",
+        description="The frequency that it is for. Required of a KPI whose value grows with the period.",
     )
     none: str | None = Field(default=None, description="The reason why there is no target.")
 
@@ -189,7 +192,7 @@ class Adoption(Strict):
     kpi: str = Field(description="The id of the standard definition, which is also the file's name.")
     owner: str = Field(min_length=3, description="Who answers for it, such as an address.")
     level: Literal["key", "supporting"] = Field(
-        description="Whether the objective is judged by it, or it explains another."
+        description="`key`: the objective is measured by it. `supporting`: it explains another KPI."
     )
     objective: str = Field(description="The key of the objective in `objectives.yml` that it serves.")
     target: Target = Field(description="The value to reach, or why there is none.")
@@ -200,23 +203,23 @@ class Adoption(Strict):
     segments: tuple[str, ...] = Field(default=(), description="The segments by which it is cut.")
     to_date: bool = Field(
         default=True,
-        description="Whether months and quarters have the year to date and the rolling twelve months beside.",
+        description="Whether months and quarters also have the year to date and the rolling twelve months.",
     )
     gate: GateSettings = Field(
         default_factory=dict,
-        description="Checks that differ here from the definition and from their defaults, by name.",
+        description="Checks that differ from the standard definition and from their defaults, by name.",
     )
     definition_version: int | None = Field(
         default=None,
         ge=1,
-        description="A higher version than the standard definition's, after a change of the company's own staging"
-        " or marts by which values may change.",
+        description="A higher version than the standard definition's, after a change of the company's own staging or"
+        " marts that may change values.",
     )
 
 
 @dataclass(frozen=True)
 class Kpi:
-    """An adopted KPI: definition and adoption, and the files in which they stand."""
+    """An adopted KPI: its definition and its adoption, and the files that they are in."""
 
     domain: str
     definition: Definition
@@ -231,29 +234,29 @@ class Kpi:
 
     @property
     def version(self) -> int:
-        """The version of its definition, as it stands in the company."""
+        """The version of its definition in this company: the adoption's, else the standard definition's."""
         return self.adoption.definition_version or self.definition.definition_version
 
     @property
     def whole(self) -> Kpi:
-        """It as if all that the definition allows were adopted."""
-        all_of_it = {"freqs": self.definition.freqs, "segments": self.definition.segments, "to_date": True}
-        return replace(self, adoption=self.adoption.model_copy(update=all_of_it))
+        """The KPI as if all frequencies and segments that the definition allows were adopted."""
+        all_allowed = {"freqs": self.definition.freqs, "segments": self.definition.segments, "to_date": True}
+        return replace(self, adoption=self.adoption.model_copy(update=all_allowed))
 
     @property
     def unsegmented(self) -> Kpi:
-        """It as if no segment were adopted."""
+        """The KPI as if no segment were adopted."""
         return replace(self, adoption=self.adoption.model_copy(update={"segments": ()}))
 
     @property
     def model(self) -> str:
-        """Its dbt model."""
+        """The name of its dbt model."""
         return f"kpi_{self.id}"
 
     def problem(
         self, field: str, problem: str, *, standard: bool = False, expected: str | None = None
     ) -> NyckeltalError:
-        """A finding at a field of its adoption, or of its standard definition."""
+        """An error at a field of its adoption, or with `standard` at a field of its standard definition."""
         file = self.definition_file if standard else self.adoption_file
         line = yaml_file.line_of(yaml_file.read(file), (field,))
         return NyckeltalError(problem, file=file, line=line, field=field, expected=expected)
@@ -299,7 +302,7 @@ def adopted_kpis(company: Company) -> list[Kpi]:
 
 
 def require_adopted(company: Company, kpi_ids: Iterable[str]) -> None:
-    """Raises NyckeltalError for an id of which the company has no file; it reads none of them."""
+    """Raises NyckeltalError for an id that no file of the company's kpis folder is named after. It reads no file."""
     known = [file.stem for file in sorted((company.path / "kpis").glob("*/*.yml"))]
     for kpi_id in kpi_ids:
         if kpi_id not in known:
@@ -332,7 +335,7 @@ def _read_folder(folder: Path, model: type[Entry]) -> tuple[dict[str, tuple[Entr
                 )
             )
         elif entry.kpi in entries:
-            findings.append(NyckeltalError(f"'{entry.kpi}' stands in {entries[entry.kpi][1]} too", file=file, line=1))
+            findings.append(NyckeltalError(f"KPI '{entry.kpi}' is also in {entries[entry.kpi][1]}", file=file, line=1))
         else:
             entries[entry.kpi] = (entry, file)
     return entries, findings

@@ -1,4 +1,4 @@
-"""Which days a KPI's feeds can tell of: up to when values are awaited where feeds ended or are paused. Pure."""
+"""The last day that a KPI's feeds can cover, where feeds have ended or are paused. Pure."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from metrics.definitions.feeds import Feed
 def observable_to(
     feeds: Mapping[str, Feed], upstream: Collection[str], events: Collection[str], matures_after: str | None
 ) -> date | None:
-    """The last day on which a period may end that is awaited; None where none is the last.
+    """The last day on which an observable period may end; None without a limit.
 
-    `upstream` are the names of all feeds that the KPI reads, `events` of those that it doesn't only look things up in.
-    A feed that ended is complete: there are periods until the last of those with events has. A feed that is paused
-    isn't: what is computed from its days on waits for it.
+    `upstream` are the names of all feeds that the KPI reads; `events` are those of them that bring its events, not only
+    values that it looks up. A feed that has ended is complete, so periods are observable until the last of the feeds
+    with events has ended. A paused feed is not complete: a period is observable only if it, and a cohort's window, ends
+    before the pause.
     """
-    bringing = [feeds[name] for name in events if feeds[name].time_column] or [feeds[name] for name in events]
-    last = [] if any(feed.ended is None for feed in bringing) else [feed.ended for feed in bringing if feed.ended]
-    days = [max(last)] if last else []
-    pauses = [paused.since for name in upstream if (paused := feeds[name].paused)]
-    if pauses:
-        day = min(pauses) - timedelta(days=1)
-        while matures_after and later(day, matures_after) >= min(pauses):
+    event_feeds = [feeds[name] for name in events if feeds[name].time_column] or [feeds[name] for name in events]
+    end_days = [feed.ended for feed in event_feeds if feed.ended is not None]
+    last_days = [max(end_days)] if end_days and len(end_days) == len(event_feeds) else []
+    pause_days = [paused.since for name in upstream if (paused := feeds[name].paused)]
+    if pause_days:
+        first_pause = min(pause_days)
+        day = first_pause - timedelta(days=1)
+        while matures_after and later(day, matures_after) >= first_pause:
             day -= timedelta(days=1)
-        days.append(day)
-    return min(days, default=None)
+        last_days.append(day)
+    return min(last_days, default=None)
 
 
 def pauses(feeds: Mapping[str, Feed], upstream: Collection[str]) -> str | None:
-    """Which of those feeds are paused, since when and why, for a reader; None where none is."""
-    told = [
+    """A text that says which of those feeds are paused, since when and why; None where none is paused."""
+    sentences = [
         f"feed {name} is paused from {paused.since} on: {paused.why}"
         for name in upstream
         if (paused := feeds[name].paused)
     ]
-    return "; ".join(told) or None
+    return "; ".join(sentences) or None

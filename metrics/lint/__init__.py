@@ -1,6 +1,7 @@
-"""Lint of KPI definitions: what every rule in `rules/` finds wrong about every KPI.
+"""The lint of KPI definitions: applies every rule in `rules/` to every KPI.
 
-A rule is a module with a docstring that says what must hold, and a function `findings(kpi, company, layer)`.
+A rule is a module with a docstring that says what must hold, and a function `findings(kpi, company, layer)` that yields
+a NyckeltalError for each violation.
 """
 
 from __future__ import annotations
@@ -19,5 +20,5 @@ RULES = tuple(import_module(f"{rules.__name__}.{module.name}") for module in ite
 
 
 def findings(kpis: Iterable[Kpi], company: Company, layer: SemanticLayer) -> list[NyckeltalError]:
-    """What every rule finds wrong about every KPI; all findings are reported at once."""
+    """The violations of all rules by all KPIs."""
     return [finding for kpi in kpis for rule in RULES for finding in rule.findings(kpi, company, layer)]

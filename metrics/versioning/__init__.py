@@ -1,1 +1,1 @@
-"""What a definition's hash covers, and which definitions were reviewed."""
+"""Versions of KPI definitions: what a definition's hash covers, and which definitions were reviewed."""

@@ -1,7 +1,7 @@
-"""What the SQL upstream of KPIs does with raw columns: by which it joins feeds, and which it takes for sizes.
+"""How the SQL upstream of KPIs uses raw columns: which columns join feeds, and which are used as sizes.
 
-A column is followed from its feed through casts, unions and models for as long as a value stays what it is. What can't
-be followed is no key; what may be calculated with is a size.
+A column is followed from its feed through casts, unions and models as long as its values stay the same. A column that
+can't be followed counts as no key. A column that may be calculated with counts as a size.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from metrics.versioning.rendering import MODELS, RAW
 
 
 class Origin(NamedTuple):
-    """The raw column that a value comes from, and whether it was made a text on the way."""
+    """The raw column that a value comes from, and whether it was cast to text on the way."""
 
     feed: str
     column: str
@@ -27,24 +27,24 @@ class Origin(NamedTuple):
 
 
 Origins = frozenset[Origin | None]
-"""Where an expression's values come from, None standing for all that can't be followed."""
+"""The raw columns that an expression's values come from; None stands for a source that can't be followed."""
 
 
 class Uses(NamedTuple):
-    """How some SQL joins feeds, and the raw columns (feed, name) that it takes for sizes."""
+    """The joins between feeds in some SQL, and the raw columns (feed, name) that it uses as sizes."""
 
     joins: frozenset[Join]
     sizes: frozenset[tuple[str, str]]
 
 
 _UNKNOWN: Origins = frozenset({None})
-# What gives its first argument, or one of its values.
+# Expressions whose value is their first argument, or one of its values.
 _PASSES = (
     exp.Paren, exp.Alias, exp.Trim, exp.Lower, exp.Upper,
     exp.AnyValue, exp.First, exp.Last, exp.ArgMin, exp.ArgMax, exp.IgnoreNulls,
 )  # fmt: skip
-# What only asks whether values are the same, counts or orders them, or writes them out.
-_TAKES_FOR_LABELS = (
+# Expressions that only compare values for equality, count them, order them, or concatenate them as text.
+_USES_AS_LABEL = (
     exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is, exp.In, exp.Count, exp.Group, exp.GroupingSets,
     exp.Ordered, exp.DPipe, exp.Concat, exp.ConcatWs,
 )  # fmt: skip
@@ -55,41 +55,44 @@ class ColumnUses:
 
     def __init__(self, lineage: Lineage) -> None:
         self._lineage = lineage
-        self._of_models: dict[str, Uses] = {}
+        self._uses_by_model: dict[str, Uses] = {}
         self._origins: dict[tuple[str, str], Origins] = {}
 
     def of(self, generated: Mapping[str, str]) -> Uses:
-        """The uses by generated models and by all upstream of them; `generated` as `Lineage.parts` takes it."""
+        """The uses in generated models and in all models upstream of them; `generated` as for `Lineage.parts`."""
         models = self._lineage.needed(generated)
-        for model in models.keys() - self._of_models.keys():
-            self._of_models[model] = self._uses(self._lineage.select(model), self._lineage.reads(model))
-        found = [self._of_models[model] for model in models]
-        found += [
-            self._uses(select, [(MODELS, model) for model in reads])
-            for select, reads in self._lineage.generated_selects(generated).values()
+        for model in models.keys() - self._uses_by_model.keys():
+            self._uses_by_model[model] = self._select_uses(self._lineage.select(model), self._lineage.reads(model))
+        all_uses = [self._uses_by_model[model] for model in models]
+        all_uses += [
+            self._select_uses(select, [(MODELS, model) for model in models_read])
+            for select, models_read in self._lineage.generated_selects(generated).values()
         ]
-        tested = {
+        tested_joins = {
             join
-            for one, other in self._lineage.relationships
-            if one[0] in models and other[0] in models
-            for join in _joins(self._of_column(*one), self._of_column(*other))
+            for child, parent in self._lineage.relationships
+            if child[0] in models and parent[0] in models
+            for join in _joins(self._column_origins(*child), self._column_origins(*parent))
         }
         return Uses(
-            frozenset(tested).union(*(uses.joins for uses in found)),
-            frozenset[tuple[str, str]]().union(*(uses.sizes for uses in found)),
+            frozenset(tested_joins).union(*(uses.joins for uses in all_uses)),
+            frozenset[tuple[str, str]]().union(*(uses.sizes for uses in all_uses)),
         )
 
-    def _uses(self, select: Select | None, reads: Iterable[tuple[str, str]]) -> Uses:
-        """What one select does. One that can't be taken apart may calculate with all that it reads."""
+    def _select_uses(self, select: Select | None, tables: Iterable[tuple[str, str]]) -> Uses:
+        """The uses in one select. One that can't be analysed counts as calculating with all columns of `tables`."""
         try:
             if select is None:
                 raise NotPruned
             _ = select.reads
         except NotPruned:
-            read = {
-                origin for table in reads for name in self._lineage.columns(table) for origin in self._of(table, name)
+            origins = {
+                origin
+                for table in tables
+                for name in self._lineage.columns(table)
+                for origin in self._table_origins(table, name)
             }
-            return Uses(frozenset(), _sizes(read))
+            return Uses(frozenset(), _sizes(origins))
         joins, sizes = set[Join](), set[tuple[str, str]]()
         for scope in select.scopes:
             for left, right in _equalities(scope):
@@ -100,10 +103,12 @@ class ColumnUses:
         return Uses(frozenset(joins), frozenset(sizes))
 
     def _values(self, expression: exp.Expr | None, scope: Scope) -> Origins:
-        """Where the values of an expression come from; a constant comes from nowhere."""
+        """The origins of an expression's values; a constant has none."""
         if isinstance(expression, exp.Cast):
-            found = self._values(expression.this, scope)
-            return frozenset(one and one._replace(is_text=one.is_text or _to_text(expression)) for one in found)
+            return frozenset(
+                origin and origin._replace(is_text=origin.is_text or _is_text_cast(expression))
+                for origin in self._values(expression.this, scope)
+            )
         if isinstance(expression, (*_PASSES, exp.Min, exp.Max)):
             return self._values(expression.this, scope)
         if isinstance(expression, exp.Case | exp.If):
@@ -117,55 +122,60 @@ class ColumnUses:
         if isinstance(expression, exp.Column):
             source = scope.sources.get(expression.table)
             if isinstance(source, Scope):
-                return self._of_output(source, expression.name)
+                return self._output_origins(source, expression.name)
             if isinstance(source, exp.Table):
-                return self._of((source.db, source.name), expression.name)
+                return self._table_origins((source.db, source.name), expression.name)
         return _UNKNOWN
 
     def _values_of(self, expressions: Iterable[exp.Expr | None], scope: Scope) -> Origins:
-        return frozenset[Origin | None]().union(*(self._values(one, scope) for one in expressions if one))
+        return frozenset[Origin | None]().union(
+            *(self._values(expression, scope) for expression in expressions if expression)
+        )
 
-    def _of_output(self, scope: Scope, name: str) -> Origins:
-        """Where a column of a select, or of a union of selects, comes from."""
+    def _output_origins(self, scope: Scope, name: str) -> Origins:
+        """The origins of a column of a select, or of a union of selects."""
         select = scope.expression
         if isinstance(select, exp.Union):
             left, right = scope.set_operation_scopes
-            other = name if select.args.get("by_name") else select.right.named_selects[select.named_selects.index(name)]
-            return self._of_output(left, name) | self._of_output(right, other)
-        found = [one for one in select.selects if one.alias_or_name == name] if isinstance(select, exp.Select) else []
-        return self._values(found[0], scope) if len(found) == 1 else _UNKNOWN
+            by_name = select.args.get("by_name")
+            right_name = name if by_name else select.right.named_selects[select.named_selects.index(name)]
+            return self._output_origins(left, name) | self._output_origins(right, right_name)
+        projections = select.selects if isinstance(select, exp.Select) else []
+        named = [projection for projection in projections if projection.alias_or_name == name]
+        return self._values(named[0], scope) if len(named) == 1 else _UNKNOWN
 
-    def _of(self, table: tuple[str, str], name: str) -> Origins:
-        schema, of = table
+    def _table_origins(self, table: tuple[str, str], column: str) -> Origins:
+        """The origins of a column of a raw table or a model, given as (schema, name)."""
+        schema, name = table
         if schema == RAW:
-            return frozenset({Origin(of, self._lineage.raw_column(of, name), is_text=False)})
-        return self._of_column(of, name) if schema == MODELS and of in self._lineage.models else _UNKNOWN
+            return frozenset({Origin(name, self._lineage.raw_column(name, column), is_text=False)})
+        return self._column_origins(name, column) if schema == MODELS and name in self._lineage.models else _UNKNOWN
 
-    def _of_column(self, model: str, name: str) -> Origins:
-        """Where a column of a model of the manifest comes from."""
-        if (model, name) not in self._origins:
+    def _column_origins(self, model: str, column: str) -> Origins:
+        """The origins of a column of a model of the manifest."""
+        if (model, column) not in self._origins:
             select = self._lineage.select(model)
-            self._origins[model, name] = self._of_output(select.scopes[-1], name) if select else _UNKNOWN
-        return self._origins[model, name]
+            self._origins[model, column] = self._output_origins(select.scopes[-1], column) if select else _UNKNOWN
+        return self._origins[model, column]
 
 
-def _joins(one: Origins, other: Origins) -> Iterator[Join]:
-    """The joins that an equality of such values makes: those of two feeds, each way.
+def _joins(left: Origins, right: Origins) -> Iterator[Join]:
+    """The joins between two feeds that follow from the equality of two expressions, in both directions.
 
-    Where one side may be of several columns, as of a union, each of them looks up the other one; but a key that
-    isn't found in one of several may be in another, so that in those none is looked up.
+    Where a side may come from several columns, as after a union, each of these columns refers to the other side. There
+    is no join in the other direction: a key that is missing in one of several columns may be in another.
     """
-    for side, looked_in in ((one, other), (other, one)):
-        if len(looked_in) == 1 and (to := next(iter(looked_in))):
+    for keys, targets in ((left, right), (right, left)):
+        if len(targets) == 1 and (target := next(iter(targets))):
             yield from (
-                Join(origin.feed, origin.column, to.feed, to.column)
-                for origin in side
-                if origin and origin.feed != to.feed
+                Join(key.feed, key.column, target.feed, target.column)
+                for key in keys
+                if key and key.feed != target.feed
             )
 
 
 def _equalities(scope: Scope) -> Iterator[tuple[exp.Expr, exp.Expr]]:
-    """The pairs of expressions that are equal in every row which a select joins."""
+    """The pairs of expressions that are equal in every row of a select: those of its join conditions and its WHERE."""
     select = scope.expression
     if not isinstance(select, exp.Select):
         return
@@ -177,34 +187,37 @@ def _equalities(scope: Scope) -> Iterator[tuple[exp.Expr, exp.Expr]]:
 
 
 def _sizes(origins: Iterable[Origin | None]) -> frozenset[tuple[str, str]]:
-    """The raw columns of those that weren't made a text."""
-    return frozenset((one.feed, one.column) for one in origins if one and not one.is_text)
+    """The raw columns (feed, name) among the origins, without those that were cast to text."""
+    return frozenset((origin.feed, origin.column) for origin in origins if origin and not origin.is_text)
 
 
 def _may_be_size(column: exp.Column) -> bool:
-    """Whether what is done with it there may need a size. What hands it on says nothing: those that read that do."""
+    """Whether the place of a column in its select may use its value as a size.
+
+    A column that a select only passes on is no size there: the selects that read it decide.
+    """
     node: exp.Expr = column
     while node.parent:
-        around, place = node.parent, node.arg_key
-        if isinstance(around, exp.Cast):
-            if _to_text(around):
+        parent, place = node.parent, node.arg_key
+        if isinstance(parent, exp.Cast):
+            if _is_text_cast(parent):
                 return False
-        elif isinstance(around, exp.ArgMin | exp.ArgMax) and place == "expression":
+        elif isinstance(parent, exp.ArgMin | exp.ArgMax) and place == "expression":
             return False
         elif not (
-            (isinstance(around, _PASSES) and place == "this")
-            or (isinstance(around, exp.If) and place in ("true", "false"))
-            or (isinstance(around, exp.Case) and place in ("ifs", "default"))
-            or isinstance(around, exp.Tuple | exp.Distinct | exp.Coalesce)
+            (isinstance(parent, _PASSES) and place == "this")
+            or (isinstance(parent, exp.If) and place in ("true", "false"))
+            or (isinstance(parent, exp.Case) and place in ("ifs", "default"))
+            or isinstance(parent, exp.Tuple | exp.Distinct | exp.Coalesce)
         ):
             break
-        node = around
+        node = parent
     return not (
-        isinstance(around, _TAKES_FOR_LABELS)
-        or (isinstance(around, exp.Select) and place == "expressions")
-        or (isinstance(around, exp.Window) and place == "partition_by")
+        isinstance(parent, _USES_AS_LABEL)
+        or (isinstance(parent, exp.Select) and place == "expressions")
+        or (isinstance(parent, exp.Window) and place == "partition_by")
     )
 
 
-def _to_text(cast: exp.Cast) -> bool:
+def _is_text_cast(cast: exp.Cast) -> bool:
     return cast.is_type(*exp.DataType.TEXT_TYPES)

@@ -1,8 +1,8 @@
-"""What lies upstream of a KPI, read from dbt's manifest: feeds, input entities, and the SQL that its hash covers.
+"""What is upstream of a KPI, from dbt's manifest: feeds, input entities, and the SQL that its definition hash covers.
 
-A definition's hash covers what its values depend on besides data: the SQL compiled for it, and of each model upstream
-what the columns need that are read in the end. A model that can't be taken apart for certain counts as a whole, and so
-does all that is upstream of it.
+A definition's hash covers what its values depend on besides data: the SQL compiled for it, and the part of each model
+upstream that computes the columns it reads. A model that can't be pruned for certain counts as a whole, and so does
+everything upstream of it.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from metrics.versioning.rendering import MODELS, RAW, NotRendered, rendered, unr
 PROTECTED_DOMAIN = "people"
 _BUILT = ("model", "seed", "snapshot")
 _REF = re.compile(r"ref\('(\w+)'\)")
-Read = frozenset[str] | None  # the columns that are read of a model; None where it counts as a whole
-Reads = Mapping[tuple[str, str], Read]  # by database schema (MODELS or RAW) and name
+Read = frozenset[str] | None  # the columns that are read from a model; None where it counts as a whole
+Reads = Mapping[tuple[str, str], Read]  # by schema (MODELS or RAW) and name of the table
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """Everything that dbt builds before some models. Names are sorted.
+    """The feeds and input entities upstream of some models. Names are sorted.
 
-    `event_feeds` are the feeds that aren't only looked up in: they are upstream also without what lies behind a
-    dimension (a model named dim_...).
+    `event_feeds` are the feeds that bring events: those that are upstream not only through a dimension (a model named
+    dim_...), in which rows are looked up.
     """
 
     feeds: tuple[str, ...]
@@ -47,10 +47,10 @@ class Upstream:
 
 
 class Lineage:
-    """The parents of each node of a dbt manifest, and what a definition depends on of their code.
+    """The parents of each node of a dbt manifest, and the parts of their code that a definition depends on.
 
-    `raw_columns` are the columns of each feed's raw table, as far as they are declared. `whole` has the models that
-    were found to count as a whole so far, each with the statement that is the reason.
+    `raw_columns` are the declared columns of each feed's raw table. `whole` collects the models that count as a whole,
+    each with the statement that is the reason; it is filled as models are analysed.
     """
 
     def __init__(self, manifest_file: Path, raw_columns: Mapping[str, Iterable[str]] | None = None) -> None:
@@ -70,9 +70,9 @@ class Lineage:
         return {node["name"]: key for key, node in self.nodes.items() if node["resource_type"] == "model"}
 
     def upstream(self, models: tuple[str, ...]) -> Upstream:
-        """What those models are built from, themselves included.
+        """The feeds and entities that those models are built from; the models themselves may be entities.
 
-        An entity is one with an input contract; it is missing when its staging is `not_supplied()`.
+        An entity is a staging model with an input contract. It is missing when its staging is `not_supplied()`.
         """
         start = [self.models[name] for name in models]
         found = self.closure(start)
@@ -94,35 +94,38 @@ class Lineage:
         )
 
     def closure(self, start: list[str], without: Collection[str] = ()) -> set[str]:
-        """Those nodes and everything upstream of them, as unique ids; without some, and what only those need."""
-        found: set[str] = set()
-        waiting = list(start)
-        while waiting:
-            key = waiting.pop()
-            if key not in found and key not in without:
-                found.add(key)
-                waiting += self.parents.get(key, [])
-        return found
+        """The unique ids of those nodes and of everything upstream of them.
+
+        Nodes in `without` are left out, and so is what is upstream only of these.
+        """
+        visited: set[str] = set()
+        unvisited = list(start)
+        while unvisited:
+            key = unvisited.pop()
+            if key not in visited and key not in without:
+                visited.add(key)
+                unvisited += self.parents.get(key, [])
+        return visited
 
     def parts(self, generated: Mapping[str, str]) -> dict[str, str]:
-        """The code that the rows of generated models depend on, by model: all of theirs, and what they need upstream.
+        """The code that the rows of generated models depend on, by model: their own, and the parts needed upstream.
 
-        `generated` has the code of each by its name, every one after those that it reads.
+        `generated` has the code of each generated model by its name, each after those that it reads.
         """
         parts = {name: unrendered(self._node(code), self.macros) for name, code in generated.items()}
-        return parts | {name: self._part(name, read)[0] for name, read in self.needed(generated).items()}
+        return parts | {name: self._part(name, columns)[0] for name, columns in self.needed(generated).items()}
 
     def feed_columns(self, generated: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """The raw columns that the rows of generated models depend on, by feed; sorted.
 
-        A feed is there without columns where only its rows count. Of a model that counts as a whole, all declared
-        columns do that its feeds have.
+        A feed has no columns where only its rows matter. For a model that counts as a whole, all declared columns of
+        its feeds count.
         """
         wanted: dict[str, Read] = {}
-        for name, read in self.needed(generated).items():
-            for (schema, table), columns in self._part(name, read)[1].items():
+        for name, model_columns in self.needed(generated).items():
+            for (schema, table), columns in self._part(name, model_columns)[1].items():
                 if schema == RAW:
-                    _want(wanted, table, columns)
+                    _add_columns(wanted, table, columns)
         return {
             feed: tuple(
                 sorted(
@@ -135,7 +138,7 @@ class Lineage:
         }
 
     def raw_column(self, feed: str, column: str) -> str:
-        """A raw column's name as it is declared, from what DuckDB takes for the same."""
+        """The declared name of a raw column, whose case may differ in SQL."""
         return self._declared.get(feed, {}).get(column, column)
 
     def columns(self, table: tuple[str, str]) -> tuple[str, ...]:
@@ -144,18 +147,21 @@ class Lineage:
         return self._raw.get(name, ()) if schema == RAW else self._columns(name)
 
     def needed(self, generated: Mapping[str, str]) -> dict[str, Read]:
-        """The manifest's models that generated ones depend on, each before what it reads, and what is read of each."""
+        """The manifest's models that generated models depend on, with the columns read from each.
+
+        A model comes before the models that it reads.
+        """
         wanted = self._wanted(generated)
         needed: dict[str, Read] = {}
         for name in self._consumers_first(list(wanted)):
             if name in wanted:
                 needed[name] = wanted[name]
                 for model, columns in _models_read(self._part(name, wanted[name])[1]).items():
-                    _want(wanted, model, columns)
+                    _add_columns(wanted, model, columns)
         return needed
 
     def select(self, name: str) -> Select | None:
-        """The model as a select that can be taken apart, None where it can't."""
+        """The model as a select that can be pruned; None where it can't."""
         if name not in self._selects:
             node = self.nodes[self._built[name]]
             try:
@@ -175,32 +181,37 @@ class Lineage:
 
     @cached_property
     def relationships(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
-        """The columns of models that dbt's tests `relationships` tie to columns of others, each as (model, column)."""
-        found = []
+        """The pairs of columns that dbt tests `relationships` tie: (model, column) of the tested and the referenced."""
+        pairs = []
         for node in self.nodes.values():
             test = node.get("test_metadata") or {}
-            given = test.get("kwargs", {})
-            to = _REF.fullmatch(str(given.get("to")))
-            if test.get("name") == "relationships" and to and node.get("attached_node") in self.nodes:
+            arguments = test.get("kwargs", {})
+            target = _REF.fullmatch(str(arguments.get("to")))
+            if test.get("name") == "relationships" and target and node.get("attached_node") in self.nodes:
                 model = self.nodes[node["attached_node"]]["name"]
-                found.append(((model, given["column_name"].lower()), (to.group(1), given["field"].lower())))
-        return found
+                referenced = (target.group(1), arguments["field"].lower())
+                pairs.append(((model, arguments["column_name"].lower()), referenced))
+        return pairs
 
     def generated_selects(self, generated: Mapping[str, str]) -> dict[str, tuple[Select | None, list[str]]]:
-        """The generated models that read the manifest's: each as a select, None where it can't be taken apart, and
-        which of those it reads.
+        """The generated models that read models of the manifest, by name: the select, and the models that it reads.
+
+        The select is None where it can't be pruned.
         """
         selects: dict[str, tuple[Select | None, list[str]]] = {}
         for name, code in generated.items():
             refs = _REF.findall(code)
             models = [ref for ref in refs if ref not in generated and ref in self._built]
             if models:
-                others = {ref: select.columns for ref in refs if ref in selects and (select := selects[ref][0])}
-                schema = {ref: self._columns(ref) if ref in models else others.get(ref, ()) for ref in refs}
+                generated_columns = {
+                    ref: select.columns for ref in refs if ref in selects and (select := selects[ref][0])
+                }
+                schema = {ref: self._columns(ref) if ref in models else generated_columns.get(ref, ()) for ref in refs}
                 selects[name] = self._select_of(code, {MODELS: schema, RAW: self._raw}), models
         return selects
 
     def _select_of(self, code: str, schema: Schema) -> Select | None:
+        """Generated code as a select that can be pruned; None where it can't. Cached."""
         key = code, json.dumps(schema)
         if key not in self._generated:
             try:
@@ -210,25 +221,25 @@ class Lineage:
         return self._generated[key]
 
     def _wanted(self, generated: Mapping[str, str]) -> dict[str, Read]:
-        """What generated models read of the manifest's."""
+        """The columns that generated models read from models of the manifest, by model."""
         wanted: dict[str, Read] = {}
         for select, models in self.generated_selects(generated).values():
             try:
                 reads = _models_read(select.reads) if select else dict.fromkeys(models)
             except NotPruned:
                 reads = dict.fromkeys(models)
-            for model, read in reads.items():
+            for model, columns in reads.items():
                 if model in models:
-                    _want(wanted, model, read)
+                    _add_columns(wanted, model, columns)
         return wanted
 
     def _node(self, code: str) -> dict[str, Any]:
-        """Generated code as a node of the manifest."""
-        called = [key for key in self._own_macros if self.macros[key]["name"] + "(" in code]
-        return {"raw_code": code, "config": {"materialized": "table"}, "depends_on": {"macros": called}}
+        """Generated code in the form of a node of the manifest."""
+        called_macros = [key for key in self._own_macros if self.macros[key]["name"] + "(" in code]
+        return {"raw_code": code, "config": {"materialized": "table"}, "depends_on": {"macros": called_macros}}
 
     def _part(self, name: str, read: Read) -> tuple[str, Reads]:
-        """The part of a model's code that the columns need, and what it reads of other models and of raw tables."""
+        """The part of a model's code that computes the columns in `read`, and the columns that this part reads."""
         if (name, read) not in self._parts:
             self._parts[name, read] = self._whole(name)
             if read is not None and (select := self.select(name)) is not None:
@@ -243,6 +254,7 @@ class Lineage:
         return self._parts[name, read]
 
     def _whole(self, name: str) -> tuple[str, Reads]:
+        """The same for a model that counts as a whole: all its code, and all columns of everything that it reads."""
         key = self._built[name]
         models = [(MODELS, self.nodes[parent]["name"]) for parent in self.parents[key] if parent in self.nodes]
         feeds = [(RAW, parent.rsplit(".", 1)[1]) for parent in self.parents[key] if parent.startswith("source.")]
@@ -270,17 +282,17 @@ class Lineage:
 
     def _consumers_first(self, names: list[str]) -> list[str]:
         """Those models and all upstream of them, each before what it reads."""
-        done: dict[str, None] = {}
+        parents_first: dict[str, None] = {}
 
         def visit(key: str) -> None:
-            if key in self.nodes and key not in done:
+            if key in self.nodes and key not in parents_first:
                 for parent in self.parents.get(key, []):
                     visit(parent)
-                done[key] = None
+                parents_first[key] = None
 
         for name in sorted(names):
             visit(self._built[name])
-        return [self.nodes[key]["name"] for key in reversed(done)]
+        return [self.nodes[key]["name"] for key in reversed(parents_first)]
 
 
 def definition_hash(parts: Mapping[str, str]) -> str:
@@ -297,13 +309,14 @@ def _models_read(reads: Reads) -> dict[str, Read]:
     return {table: columns for (schema, table), columns in reads.items() if schema == MODELS}
 
 
-def _want(wanted: dict[str, Read], model: str, columns: Read) -> None:
-    known = wanted.get(model, frozenset())
-    wanted[model] = None if known is None or columns is None else known | columns
+def _add_columns(wanted: dict[str, Read], table: str, columns: Read) -> None:
+    """Adds columns to those that are read from a table; None, the whole table, stays None."""
+    columns_before = wanted.get(table, frozenset())
+    wanted[table] = None if columns_before is None or columns is None else columns_before | columns
 
 
 def _feeds(nodes: Iterable[str]) -> tuple[str, ...]:
-    """The sources among nodes, by their names."""
+    """The names of the sources among the nodes; sorted."""
     return tuple(sorted(key.rsplit(".", 1)[1] for key in nodes if key.startswith("source.")))
 
 

@@ -1,7 +1,7 @@
-"""A select without what some of its columns don't need, and the columns of other tables that they do need.
+"""Prunes a select to some of its columns: removes what they don't need, and lists the columns of tables that they read.
 
-What is left gives those columns the same rows: filters, joins, groupings and everything that they read stay. A select
-whose columns can't be told for certain isn't taken apart, so that nothing is ever left out that could change a value.
+The pruned select gives these columns the same rows: filters, joins, groupings and everything that they read stay. A
+select whose columns can't be resolved for certain isn't pruned, so that nothing is removed that could change a value.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 DIALECT = "duckdb"
-_STYLES = re.compile(r"\x1b\[[0-9;]*m")  # by which sqlglot underlines a place
-Schema = Mapping[str, Mapping[str, Collection[str]]]  # the columns of a table, by database schema and name, in order
+_STYLES = re.compile(r"\x1b\[[0-9;]*m")  # escapes with which sqlglot underlines a place in its messages
+Schema = Mapping[str, Mapping[str, Collection[str]]]  # the columns of each table, in order, by schema and name
 
 
 class NotPruned(Exception):
-    """The select can't be taken apart safely; its text is the statement that stops it, or why."""
+    """The select can't be pruned safely. The text is the statement that prevents it, or the reason."""
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What is left of a select: its SQL in one canonical form, and by (schema, table) the columns that it reads.
+    """A pruned select: its SQL in a canonical form, and the columns that it reads, by (schema, table).
 
-    A table is there without columns where only its rows count.
+    The columns of a table are empty where only its rows matter.
     """
 
     sql: str
@@ -40,12 +40,12 @@ class Pruned:
 
 
 class Select:
-    """A query of which parts are asked for, its names resolved once."""
+    """A query that can be pruned to some of its columns. Its names are resolved once."""
 
     def __init__(self, sql: str, schema: Schema, unordered: str) -> None:
-        """Takes SQL in DuckDB's dialect, and the columns of the tables that it reads.
+        """Parses SQL in DuckDB's dialect; `schema` has the columns of the tables that it reads.
 
-        `unordered` is the database schema of tables that may have more columns, in whatever order. Raises NotPruned.
+        `unordered` is the database schema of tables that may have further columns, in any order. Raises NotPruned.
         """
         try:
             tree = parse_one(sql, dialect=DIALECT)
@@ -58,27 +58,31 @@ class Select:
                 if (known := {table: dict.fromkeys(names, "") for table, names in tables.items() if names})
             }
             self._tree = qualify(tree, dialect=DIALECT, schema=columns)
-        except SqlglotError as error:  # a column or a star of a table whose columns aren't known, or of two tables
+        except SqlglotError as error:  # a column or star of a table with unknown columns, or an ambiguous column
             raise NotPruned(_in_one_line(str(error))) from None
         self.columns = tuple(self._tree.named_selects)
 
     @cached_property
     def scopes(self) -> list[Scope]:
-        """The selects in it, each after those that it reads; itself last."""
+        """The scopes of the query and of the selects in it, each after those that it reads; the query itself last."""
         return traverse_scope(self._tree)
 
     @property
     def reads(self) -> Mapping[tuple[str, str], frozenset[str]]:
-        """What the whole of it reads: by (schema, table) the columns. Raises NotPruned."""
+        """The columns that the whole query reads, by (schema, table). Raises NotPruned."""
         return _reads(self._tree)
 
     def only(self, columns: Collection[str]) -> Pruned:
-        """What those of its columns need. Raises NotPruned when it hasn't got one of them, or one twice."""
+        """The query pruned to those columns. Raises NotPruned when one of them is missing, or any column is there
+        twice.
+
+        The canonical SQL selects from a subquery named "asked": definition hashes cover that name.
+        """
         if not set(columns) <= set(self.columns) or len(set(self.columns)) < len(self.columns):
             raise NotPruned("a column that is read of it is missing from the select, or is there twice")
-        asked = [exp.column(name, table="asked", quoted=True).as_(name, quoted=True) for name in sorted(columns)]
+        projections = [exp.column(name, table="asked", quoted=True).as_(name, quoted=True) for name in sorted(columns)]
         whole = exp.Subquery(this=self._tree.copy(), alias=exp.TableAlias(this=exp.to_identifier("asked", quoted=True)))
-        tree = exp.select(*(asked or [exp.Literal.number(1).as_("row")])).from_(whole)
+        tree = exp.select(*(projections or [exp.Literal.number(1).as_("row")])).from_(whole)
         try:
             tree = pushdown_projections(tree)
             reads = _reads(tree)
@@ -89,7 +93,7 @@ class Select:
 
 
 def _refuse_unclear(tree: exp.Expr, unordered: str) -> None:
-    """Refuses what says which columns it means by something else than their names."""
+    """Raises NotPruned for SQL that refers to columns by something else than their names."""
     takes_all = any(
         isinstance(source.this, exp.Table) and source.this.db == unordered
         for select in tree.find_all(exp.Select)
@@ -104,26 +108,26 @@ def _refuse_unclear(tree: exp.Expr, unordered: str) -> None:
             or (isinstance(node, exp.Star) and not _is_projection(node))
         ):
             raise NotPruned(_quoted(node))
-        if takes_all and isinstance(node, exp.Select) and node.is_star and _counts_columns(node):
+        if takes_all and isinstance(node, exp.Select) and node.is_star and _depends_on_columns(node):
             raise NotPruned(_quoted(node))
 
 
-def _counts_columns(select: exp.Select) -> bool:
-    """Whether the rows depend on which columns the select has, or on their order."""
+def _depends_on_columns(select: exp.Select) -> bool:
+    """Whether the rows of a query depend on which columns the select has, or on their order."""
     if select.args.get("distinct") or is_implicit_group_by_all(select):
         return True
-    around = select.parent
-    while isinstance(around, exp.Subquery | exp.SetOperation):
-        if isinstance(around, exp.SetOperation) and (
-            not isinstance(around, exp.Union) or around.args.get("distinct") or not around.args.get("by_name")
+    parent = select.parent
+    while isinstance(parent, exp.Subquery | exp.SetOperation):
+        if isinstance(parent, exp.SetOperation) and (
+            not isinstance(parent, exp.Union) or parent.args.get("distinct") or not parent.args.get("by_name")
         ):
             return True
-        around = around.parent
+        parent = parent.parent
     return False
 
 
 def _quoted(node: exp.Expr) -> str:
-    """The statement in one short line, with the table that a pivot is of."""
+    """The statement in one short line; a pivot or a star together with its parent."""
     whole = node.parent if isinstance(node, exp.Pivot | exp.Star) and node.parent else node
     return _in_one_line(whole.sql(dialect=DIALECT, comments=False))
 
@@ -138,6 +142,7 @@ def _is_projection(star: exp.Star) -> bool:
 
 
 def _reads(tree: exp.Expr) -> dict[tuple[str, str], frozenset[str]]:
+    """The columns that a qualified query reads, by (schema, table). Raises NotPruned."""
     reads: dict[tuple[str, str], set[str]] = {}
     for scope in traverse_scope(tree):
         for _, source in scope.references:
@@ -147,26 +152,27 @@ def _reads(tree: exp.Expr) -> dict[tuple[str, str], frozenset[str]]:
             raise NotPruned(f"a row of {scope.table_columns[0].name} as one value")
         outside = {id(column) for column in scope.external_columns}  # the scope around it has them too
         for column in scope.columns:
-            found = scope.sources.get(column.table)
-            if found is None and id(column) not in outside:
+            column_source = scope.sources.get(column.table)
+            if column_source is None and id(column) not in outside:
                 raise NotPruned(f"{_quoted(column)}, of no table")
-            if isinstance(found, exp.Table) and found.db:
-                reads.setdefault((found.db, found.name), set()).add(column.name)
+            if isinstance(column_source, exp.Table) and column_source.db:
+                reads.setdefault((column_source.db, column_source.name), set()).add(column.name)
     return {table: frozenset(columns) for table, columns in reads.items()}
 
 
 def _put_in_order(tree: exp.Expr) -> None:
-    """Sorts the columns of every select in which their order says nothing."""
+    """Sorts the columns of every select in which their order has no meaning."""
     for scope in traverse_scope(tree):
         select = scope.expression
         if isinstance(select, exp.Select) and not scope.is_set_operation and not _by_position(scope):
-            select.set("expressions", sorted(select.selects, key=lambda one: one.alias_or_name))
+            select.set("expressions", sorted(select.selects, key=lambda projection: projection.alias_or_name))
 
 
 def _by_position(scope: Scope) -> bool:
-    ordered = [part for name in ("order", "group") if (part := scope.expression.args.get(name))]
+    """Whether something refers to the select's columns by their position, as in `group by 1`."""
+    clauses = [clause for name in ("order", "group") if (clause := scope.expression.args.get(name))]
     return bool(scope.outer_columns) or any(
-        isinstance(one, exp.Literal) or (isinstance(one, exp.Ordered) and isinstance(one.this, exp.Literal))
-        for part in ordered
-        for one in part.expressions
+        isinstance(key, exp.Literal) or (isinstance(key, exp.Ordered) and isinstance(key.this, exp.Literal))
+        for clause in clauses
+        for key in clause.expressions
     )

@@ -1,7 +1,7 @@
-"""A dbt model's code as SQL that depends on the code alone: not on a run, a target, an environment or a warehouse.
+"""Renders a dbt model's code to SQL that depends on the code alone: not on a run, target, environment or warehouse.
 
-`dbt compile` renders for one run, whose moment and tables then stand in the text. Here the clock stands still and
-references are plain names; a model that asks for more (`is_incremental()`, `this`, `var()`, a query) isn't rendered.
+The SQL of `dbt compile` contains the time and the tables of one run. Here the time is a constant and references are
+plain names. A model that needs more of dbt (`is_incremental()`, `this`, `var()`, a query) isn't rendered.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from jinja2 import Environment, StrictUndefined, TemplateError
 from sqlglot import Dialect
 from sqlglot.errors import SqlglotError
 
-MODELS, RAW = "models", "raw"  # the schemas under which references and sources stand in rendered SQL
+MODELS, RAW = "models", "raw"  # the schemas of references and sources in rendered SQL
 _NO_MOMENT = datetime(1, 1, 1)
-# What dbt may be told of a model without its rows being other ones.
+# The settings of a model's config() that don't change its rows.
 _HARMLESS = {"materialized", "schema", "alias", "tags", "meta", "on_error", "docs", "group", "access"}
-_REBUILT = {"table", "view", "ephemeral"}
+_STATELESS = {"table", "view", "ephemeral"}  # the materializations that don't depend on earlier runs
 _ENVIRONMENT = Environment(undefined=StrictUndefined, extensions=["jinja2.ext.do"])
 _TOKENIZER = Dialect.get_or_raise("duckdb")
 
 
 class NotRendered(Exception):
-    """The code's SQL isn't known without a run of dbt; its text says what asks for one."""
+    """The SQL can't be known without a run of dbt. The text says what in the code needs one."""
 
 
 def rendered(node: Mapping[str, Any], macros: Mapping[str, Any]) -> str:
-    """The SQL of a model's node of dbt's manifest; `macros` are the manifest's.
+    """The SQL of a model, given as its node of dbt's manifest; `macros` are the manifest's.
 
-    Tables are `"models"."<model>"` and `"raw"."<feed>"`. Raises NotRendered.
+    Its tables are `"models"."<model>"` and `"raw"."<feed>"`. Raises NotRendered.
     """
     config = node["config"]
-    if node.get("language", "sql") != "sql" or config["materialized"] not in _REBUILT:
+    if node.get("language", "sql") != "sql" or config["materialized"] not in _STATELESS:
         raise NotRendered(f"{node.get('language', 'sql')} materialized as {config['materialized']}")
     if hooks := _hooks(node):
         raise NotRendered(f"the hook {hooks[0]}")
@@ -53,29 +53,29 @@ def rendered(node: Mapping[str, Any], macros: Mapping[str, Any]) -> str:
 
 
 def unrendered(node: Mapping[str, Any], macros: Mapping[str, Any]) -> str:
-    """All of the code that a node's rows depend on: its own, the project's macros that it calls, and its hooks."""
-    own = node.get("raw_code") or node["checksum"]["checksum"]  # of a seed, its rows
-    texts = [own, *(macros[name]["macro_sql"] for name in called_macros(node, macros)), *_hooks(node)]
+    """All code that a node's rows depend on: its own, that of the macros it calls (not dbt's own), and its hooks."""
+    code = node.get("raw_code") or node["checksum"]["checksum"]  # a seed has no code: the checksum of its rows
+    texts = [code, *(macros[name]["macro_sql"] for name in called_macros(node, macros)), *_hooks(node)]
     return "\n".join([str(node["config"]["materialized"]), *map(normalised, texts)])
 
 
 def called_macros(node: Mapping[str, Any], macros: Mapping[str, Any]) -> list[str]:
-    """The macros that a node calls, and those that these call, but for dbt's own: names of the manifest, sorted."""
-    found: set[str] = set()
-    waiting = list(node["depends_on"]["macros"])
-    while waiting:
-        name = waiting.pop()
-        if name not in found and name in macros and not macros[name]["package_name"].startswith("dbt"):
-            found.add(name)
-            waiting += macros[name]["depends_on"]["macros"]
-    return sorted(found)
+    """The macros that a node calls, directly or through other macros, without dbt's own: manifest keys, sorted."""
+    called: set[str] = set()
+    unvisited = list(node["depends_on"]["macros"])
+    while unvisited:
+        name = unvisited.pop()
+        if name not in called and name in macros and not macros[name]["package_name"].startswith("dbt"):
+            called.add(name)
+            unvisited += macros[name]["depends_on"]["macros"]
+    return sorted(called)
 
 
 def normalised(code: str) -> str:
-    """SQL or a template of it as its tokens, one space between them: without comments, whatever its spacing."""
+    """The tokens of SQL or of an SQL template, as a text that is independent of comments and spacing."""
     try:
         tokens = _TOKENIZER.tokenize(code)
-    except SqlglotError:  # no SQL: as it stands
+    except SqlglotError:  # not SQL: unchanged
         return code
     return " ".join(f"{token.token_type.name} {token.text!r}" for token in tokens)
 
@@ -94,9 +94,9 @@ def _source(_: str, feed: str) -> str:
     return f'"{RAW}"."{feed}"'
 
 
-def _config(**stated: Any) -> str:
-    if not set(stated) <= _HARMLESS:
-        raise NotRendered(f"config of {', '.join(sorted(set(stated) - _HARMLESS))}")
+def _config(**settings: Any) -> str:
+    if not set(settings) <= _HARMLESS:
+        raise NotRendered(f"config of {', '.join(sorted(set(settings) - _HARMLESS))}")
     return ""
 
 

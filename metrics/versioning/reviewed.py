@@ -1,7 +1,7 @@
-"""The reviewed definitions of a company's KPIs, `definitions.yml`: what each version was, and which changes were none.
+"""The reviewed definitions of a company's KPIs, in `definitions.yml`: the hash of each version and of each refactoring.
 
-A definition that is another one than the newest reviewed needs a higher version, or an entry by which somebody says
-that its values stay equal, a refactoring. The file is written here, and never by hand.
+A definition whose hash isn't reviewed needs a higher version, or a refactoring: an entry by which a person says that
+its values stay equal. The file is written here, and never by hand.
 """
 
 from __future__ import annotations
@@ -28,22 +28,24 @@ _TITLE = """\
 
 
 class Reviewed(Strict):
-    """One definition of a KPI."""
+    """One reviewed definition of a KPI."""
 
     version: int = Field(description="Its version.")
     hash: str = Field(description="The hash of all code that its values depend on.")
     refactoring: str | None = Field(
         default=None, description="The reason why its values equal those of the definition before it."
     )
-    by: str | None = Field(default=None, description="Who said so; recorded, not authenticated.")
-    on: date | None = Field(default=None, description="The day on which it was said.")
-    parts: dict[str, str] = Field(default_factory=dict, description="Of the newest one, the hash of each model's part.")
+    by: str | None = Field(default=None, description="Who recorded the refactoring; not authenticated.")
+    on: date | None = Field(default=None, description="The day on which it was recorded.")
+    parts: dict[str, str] = Field(
+        default_factory=dict, description="Only of the newest definition: the hash of each model's part."
+    )
 
 
 class DefinitionsFile(Strict):
     """The reviewed definitions of each KPI. Written by `kpi compile` and `kpi refactored`; never by hand."""
 
-    definitions: dict[str, tuple[Reviewed, ...]] = Field(description="By KPI its definitions, oldest first.")
+    definitions: dict[str, tuple[Reviewed, ...]] = Field(description="The definitions of each KPI, oldest first.")
 
 
 Record = Mapping[str, tuple[Reviewed, ...]]
@@ -51,7 +53,7 @@ Record = Mapping[str, tuple[Reviewed, ...]]
 
 @dataclass(frozen=True)
 class Current:
-    """A KPI's definition as it stands: its hash, and the hash of each model's part."""
+    """A KPI's current definition: its hash, and the hash of each model's part."""
 
     kpi: Kpi
     hash: str
@@ -59,56 +61,61 @@ class Current:
 
 
 def path(company: Company) -> Path:
-    """Where the company's record lies."""
+    """The path of the company's `definitions.yml`."""
     return company.path / "definitions.yml"
 
 
 def read(company: Company) -> Record:
-    """The reviewed definitions by KPI, oldest first; none where nothing was compiled yet. Raises NyckeltalError."""
+    """The reviewed definitions by KPI, oldest first; empty before the first compilation. Raises NyckeltalError."""
     file = path(company)
     return yaml_file.load(file, DefinitionsFile).definitions if file.exists() else {}
 
 
 def findings(record: Record, currents: Sequence[Current]) -> list[NyckeltalError]:
-    """The definitions that nobody reviewed."""
-    return [problem for one in currents if (problem := _problem(record.get(one.kpi.id, ()), one)) is not None]
+    """An error for each definition that isn't reviewed."""
+    problems = (_problem(record.get(current.kpi.id, ()), current) for current in currents)
+    return [problem for problem in problems if problem is not None]
 
 
 def with_new(record: Record, currents: Sequence[Current]) -> Record:
-    """The record with new KPIs and new versions; of KPIs that are adopted no more it is kept."""
-    added = {one.kpi.id: Reviewed(version=one.kpi.version, hash=one.hash, parts=dict(one.parts)) for one in currents}
-    known = {kpi_id: entries[-1].version for kpi_id, entries in record.items()}
-    new = {kpi_id: entry for kpi_id, entry in added.items() if entry.version > known.get(kpi_id, 0)}
+    """The record with an entry for each new KPI and new version. Entries of KPIs that are no longer adopted stay."""
+    entries = {
+        current.kpi.id: Reviewed(version=current.kpi.version, hash=current.hash, parts=dict(current.parts))
+        for current in currents
+    }
+    newest_versions = {kpi_id: reviewed[-1].version for kpi_id, reviewed in record.items()}
+    new = {kpi_id: entry for kpi_id, entry in entries.items() if entry.version > newest_versions.get(kpi_id, 0)}
     return _appended(record, new)
 
 
 def with_refactorings(
     record: Record, currents: Sequence[Current], kpi_ids: Collection[str], reason: str, by: str, on: date
 ) -> Record:
-    """The record with an entry for each of those KPIs, by which its definition gives the values of the one before.
+    """The record with a refactoring for each of those KPIs: its definition gives the same values as the one before.
 
-    Raises NyckeltalError for a KPI whose definition needs no such entry.
+    Raises NyckeltalError for a KPI whose definition is already reviewed.
     """
     new = {}
-    for one in currents:
-        if one.kpi.id in kpi_ids:
-            if not is_changed(record.get(one.kpi.id, ()), one):
-                raise NyckeltalError(f"the definition of {one.kpi.id} is a reviewed one; there is nothing to record")
-            new[one.kpi.id] = Reviewed(
-                version=one.kpi.version, hash=one.hash, refactoring=reason, by=by, on=on, parts=dict(one.parts)
+    for current in currents:
+        kpi = current.kpi
+        if kpi.id in kpi_ids:
+            if not is_changed(record.get(kpi.id, ()), current):
+                raise NyckeltalError(f"the definition of {kpi.id} is already reviewed; there is nothing to record")
+            new[kpi.id] = Reviewed(
+                version=kpi.version, hash=current.hash, refactoring=reason, by=by, on=on, parts=dict(current.parts)
             )
     return _appended(record, new)
 
 
 def is_changed(entries: Sequence[Reviewed], current: Current) -> bool:
-    """Whether the definition is none that was reviewed under its version, the newest one."""
+    """Whether the definition has the newest reviewed version, but a hash that wasn't reviewed under it."""
     newest = entries[-1] if entries else None
-    known = {entry.hash for entry in entries if entry.version == current.kpi.version}
-    return newest is not None and newest.version == current.kpi.version and current.hash not in known
+    reviewed_hashes = {entry.hash for entry in entries if entry.version == current.kpi.version}
+    return newest is not None and newest.version == current.kpi.version and current.hash not in reviewed_hashes
 
 
 def text(record: Record) -> str:
-    """The file's text."""
+    """The text of the file `definitions.yml`."""
     lines = [f"{_TITLE}definitions:"]
     for kpi_id, entries in sorted(record.items()):
         lines.append(f"  {kpi_id}:")
@@ -116,8 +123,8 @@ def text(record: Record) -> str:
             newest = entry is entries[-1]
             facts = entry.model_dump(mode="json", exclude_none=True, exclude=None if newest else {"parts"})
             parts = facts.pop("parts", {})
-            stated = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items()]
-            lines += [f"    {'-' if not n else ' '} {fact}" for n, fact in enumerate(stated)]
+            fields = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items()]
+            lines += [f"    {'-' if not number else ' '} {field}" for number, field in enumerate(fields)]
             if parts:
                 lines += ["      parts:", *(f'        {name}: "{part}"' for name, part in sorted(parts.items()))]
     return "\n".join(lines) + "\n"
@@ -130,16 +137,19 @@ def _appended(record: Record, new: Mapping[str, Reviewed]) -> Record:
 
 
 def _problem(entries: Sequence[Reviewed], current: Current) -> NyckeltalError | None:
+    """Why a definition isn't reviewed, and what to do; None when it is, or its KPI is new."""
     if not entries:
         return None
     newest, kpi = entries[-1], current.kpi
     if kpi.version < newest.version:
-        return _at(kpi, f"was {newest.version} in a reviewed definition", kpi.version, f"{newest.version} or more")
+        return _version_problem(
+            kpi, f"was {newest.version} in a reviewed definition", kpi.version, f"{newest.version} or more"
+        )
     if not is_changed(entries, current):
         return None
     names = sorted({*newest.parts, *current.parts})
     changed = [name for name in names if newest.parts.get(name) != current.parts.get(name)]
-    return _at(
+    return _version_problem(
         kpi,
         f"{kpi.id} changed in {', '.join(changed)} (hash {newest.hash} became {current.hash})",
         kpi.version,
@@ -148,16 +158,17 @@ def _problem(entries: Sequence[Reviewed], current: Current) -> NyckeltalError | 
     )
 
 
-def _at(kpi: Kpi, problem: str, found: int, expected: str) -> NyckeltalError:
+def _version_problem(kpi: Kpi, problem: str, version: int, expected: str) -> NyckeltalError:
+    """An error at the `definition_version` of the KPI's adoption."""
     field = "definition_version"
     line = yaml_file.line_of(yaml_file.read(kpi.adoption_file), (field,)) or 1
-    return NyckeltalError(problem, file=kpi.adoption_file, line=line, field=field, found=found, expected=expected)
+    return NyckeltalError(problem, file=kpi.adoption_file, line=line, field=field, found=version, expected=expected)
 
 
 def review(company: Company, currents: Sequence[Current]) -> Record:
     """The company's reviewed definitions, with new KPIs and new versions.
 
-    Raises Problems for definitions that changed under the same version, and which nobody called a refactoring.
+    Raises Problems for definitions that changed under the same version without a recorded refactoring.
     """
     record = read(company)
     if problems := findings(record, currents):
@@ -166,25 +177,25 @@ def review(company: Company, currents: Sequence[Current]) -> Record:
 
 
 def unreviewed(company: Company, currents: Sequence[Current]) -> list[str]:
-    """The KPIs whose definition changed under the same version, and which nobody called a refactoring."""
+    """The ids of the KPIs whose definition changed under the same version without a recorded refactoring."""
     record = read(company)
-    return [one.kpi.id for one in currents if is_changed(record.get(one.kpi.id, ()), one)]
+    return [current.kpi.id for current in currents if is_changed(record.get(current.kpi.id, ()), current)]
 
 
 def record_refactoring(
     company: Company, currents: Sequence[Current], kpi_ids: Sequence[str] | None, reason: str, by: str
 ) -> list[str]:
-    """Writes down that the changed definitions of those KPIs (None for every changed one) give the same values.
+    """Records that the changed definitions of those KPIs (None for every changed one) give the same values.
 
-    Returns their ids. Raises NyckeltalError for a KPI that isn't adopted, or whose definition isn't changed, and
-    Problems when roles.yml doesn't name the person for the domain of one.
+    `by` is the person who says so. Returns the ids of the KPIs. Raises NyckeltalError for a KPI that isn't adopted or
+    whose definition isn't changed, and Problems when roles.yml doesn't name the person for the domain of a KPI.
     """
     record = read(company)
-    by_id = {one.kpi.id: one for one in currents}
+    by_id = {current.kpi.id: current for current in currents}
     for kpi_id in kpi_ids or ():
         if kpi_id not in by_id:
             raise NyckeltalError(f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, list(by_id))}")
-    changed = [kpi_id for kpi_id, one in by_id.items() if is_changed(record.get(kpi_id, ()), one)]
+    changed = [kpi_id for kpi_id, current in by_id.items() if is_changed(record.get(kpi_id, ()), current)]
     chosen = changed if kpi_ids is None else list(kpi_ids)
     person = _refactorer(company, [by_id[kpi_id].kpi for kpi_id in chosen], by)
     today = clock.today(company.time_zone)
@@ -194,14 +205,17 @@ def record_refactoring(
 
 
 def _refactorer(company: Company, kpis: Sequence[Kpi], by: str) -> str:
-    """The person's name as the company spells it. Raises Problems when the person may not say it of a KPI's domain."""
+    """The person's name as roles.yml spells it.
+
+    Raises Problems when the person may not record a refactoring for the domain of one of the KPIs.
+    """
     file, person = company.path / "roles.yml", by
     problems = []
     for domain in dict.fromkeys(kpi.domain for kpi in kpis):
         allowed = company.roles.refactorers(domain)
-        named = among(by, allowed)
-        person = named or person
-        if named is None:
+        spelt_name = among(by, allowed)
+        person = spelt_name or person
+        if spelt_name is None:
             expected = " or ".join(allowed) or f"names under `refactors` or `decides`, by domain ({domain})"
             problem = f"may not record a refactoring for {domain}"
             problems.append(NyckeltalError(problem, file=file, field="by", found=by, expected=expected))

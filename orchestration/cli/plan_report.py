@@ -46,7 +46,7 @@ def company_plan(console: Console, planned: CompanyPlan) -> None:
     print_with_notes(console, columns, rows, title=title)
     measures = sum(len(rollup.measures) for rollup in planned.rollups)
     scans = sum(rollup.window is None for rollup in planned.rollups)
-    recounted = sum(bool(rollup.recounted) for rollup in planned.rollups)
+    recounted = sum(bool(rollup.non_additive) for rollup in planned.rollups)
     queries = sum(len(one.plan.kpi.adoption.freqs) * (1 + len(one.plan.kpi.adoption.segments)) for one in planned.kpis)
     console.print(
         f"{len(planned.kpis)} KPIs, {queries} combinations of KPI, frequency and segment, {measures} measures: "
@@ -114,7 +114,7 @@ def _rows_of(measure: MeasureQuery) -> str:
 
 def _how(measure: MeasureQuery) -> str:
     way = _HOW[measure.measure_class].format(
-        roll_up=(measure.roll_up or "").lower(), day="first" if measure.first_day else "last"
+        roll_up=(measure.roll_up or "").lower(), day="first" if measure.uses_first_day else "last"
     )
     if measure.cohort:
         return f"{way}, each conversion on the day of its {measure.cohort.events.metric}"
@@ -122,4 +122,4 @@ def _how(measure: MeasureQuery) -> str:
         return way
     window = measure.window
     extent = f"the {window.length}s" if window.length else f"the {window.since}" if window.since else "all days"
-    return f"{measure.days_of}, {way}: over {extent} {_TAKEN[window.taken]}"
+    return f"{measure.daily_measure}, {way}: over {extent} {_TAKEN[window.period_agg]}"

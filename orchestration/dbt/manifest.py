@@ -1,6 +1,6 @@
-"""What a run needs of the project's files: dbt's manifest, and compiled files that are what the definitions say.
+"""Prepares what a run needs: an up-to-date dbt manifest, and compiled files that match the definitions.
 
-Both are made, or looked at, again only when a file that they are made from has changed.
+Stamps in dbt's target folder save the work as long as the files that each depends on haven't changed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from metrics.core.deployment import PROJECT
 from metrics.definitions.company import Company
 from orchestration.dbt import project
 
-_MADE_FROM = (".json", ".py", ".sql", ".yml")
+_INPUT_SUFFIXES = (".json", ".py", ".sql", ".yml")
 
 
 def prepared_manifest(company: Company) -> Path:
-    """The path of an up-to-date `manifest.json` for that company.
+    """The path of the company's `manifest.json`, parsed anew if the project's files have changed.
 
     Raises NyckeltalError when dbt can't parse the project.
     """
@@ -30,15 +30,16 @@ def prepared_manifest(company: Company) -> Path:
 
 
 def require_compiled(company: Company) -> None:
-    """Raises NyckeltalError unless every compiled file is what the definitions and models say, and those are reviewed.
+    """Raises NyckeltalError unless all compiled files match the definitions and models, and all definitions are
+    reviewed.
 
-    So no value is published under a hash of which its SQL isn't.
+    So a value is never published under the hash of another definition than the one that computed it.
     """
     stamp = project.target_dir(company) / "compiled.stamp"
     folders = (company.path / name for name in ("compiled", "feeds", "kpis", "models"))
     current = _fingerprint(project.DBT_PROJECT, PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
     if not _is_stamped(stamp, current):
-        from metrics import compiled_folder  # MetricFlow takes a second to import
+        from metrics import compiled_folder  # imported here because it imports MetricFlow, which takes a second
         from orchestration.dbt.planning import planned
 
         compiled_folder.require_current(company, compiled_folder.compile_company(company, planned(company)))
@@ -50,8 +51,8 @@ def _is_stamped(stamp: Path, current: str) -> bool:
 
 
 def _fingerprint(*roots: Path) -> str:
-    """Of the files of those folders, and of those that are files, when they were written and how large they are."""
-    found = {path for root in roots for path in (root, *root.rglob("*"))}
-    files = sorted(path for path in found if path.suffix in _MADE_FROM and path.is_file())
+    """A hash of the paths, modification times and sizes of the input files among the roots and below them."""
+    paths = {path for root in roots for path in (root, *root.rglob("*"))}
+    files = sorted(path for path in paths if path.suffix in _INPUT_SUFFIXES and path.is_file())
     described = "\n".join(f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in files)
     return hashlib.sha256(described.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The plan of a company's KPIs, from dbt's parse of its staging, marts and metrics."""
+"""Makes the plan of a company's KPIs from dbt's parse of its staging, marts and metrics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from metrics.company_plan import CompanyPlan, plan_company
-from metrics.compiled_folder import before_kpis
+from metrics.compiled_folder import staging_files
 from metrics.compiler.semantic_layer import Engine
 from metrics.core.private_files import private_files
 from metrics.definitions.company import Company
@@ -15,9 +15,9 @@ from orchestration.dbt import project
 
 
 def planned(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
-    """The plan of everything that the company has adopted; MetricFlow's renderer for the engine writes the measures.
+    """The plan of all KPIs that the company has adopted, with SQL for `engine`.
 
-    Raises Problems for definitions that aren't right, NyckeltalError when dbt can't parse the project.
+    Raises Problems for definitions with mistakes, and NyckeltalError when dbt can't parse the project.
     """
     kpis = adopted_kpis(company)
     return plan_company(company, kpis, _parse_without_kpis(company), engine)
@@ -25,10 +25,13 @@ def planned(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
 
 @private_files()
 def _parse_without_kpis(company: Company) -> Path:
-    """Parses with only the compiled files that staging and marts need: stale KPI models mustn't stand in the way."""
+    """Parses the project with only those compiled files that staging and marts need; returns dbt's target folder.
+
+    Compiled KPI models are left out: outdated ones could make the parse fail.
+    """
     scratch = project.workspace(company) / "compile"
     shutil.rmtree(scratch / "compiled", ignore_errors=True)
-    for name, text in before_kpis(company).items():
+    for name, text in staging_files(company).items():
         path = scratch / "compiled" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

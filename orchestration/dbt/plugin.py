@@ -1,6 +1,7 @@
-"""A plugin of dbt-duckdb, named in `profiles.yml`: what DuckDB says of a failed model, without the values that it read.
+"""A plugin of dbt-duckdb, named in `profiles.yml`: removes values of rows from the errors of failed models.
 
-dbt prints, logs and stores the text of every error, and Dagster keeps it; DuckDB quotes the cell that it can't convert.
+dbt prints, logs and stores the text of every error, and Dagster keeps it. DuckDB's text quotes the cell that it can't
+convert.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from metrics.core.errors import without_values
 
 
 def described(error: duckdb.Error, sql: str) -> str:
-    """The error without values, and the line of the model's SQL at which DuckDB stopped, where it says so."""
+    """The text of the error without values, with the line of the model's SQL where DuckDB stopped, if it is known."""
     text = without_values(error, own_sql=True)
     line, _, excerpt = str(error).rpartition("\nLINE ")[2].partition(": ")
     excerpt = excerpt.splitlines()[0].strip().strip(".") if excerpt else ""
-    # What follows such a mark may also be a part of a value that imitates it.
+    # "LINE 1: …" may also be part of a quoted value, so the excerpt counts only if it is in the model's SQL.
     if line.isdigit() and excerpt and excerpt in sql:
         text += f", in line {line} of the SQL that ran: {excerpt}"
     if text.startswith(type(error).__name__ + ":"):
@@ -32,7 +33,7 @@ def described(error: duckdb.Error, sql: str) -> str:
 
 @contextmanager
 def _exception_handler(manager: Any, sql: str, connection_name: str = "master") -> Iterator[None]:
-    """In place of the adapter's: the same, for errors whose text may hold a value."""
+    """Replaces the adapter's handler: rolls back and raises dbt's error as it does, but with a text without values."""
     try:
         yield
         return
@@ -43,8 +44,8 @@ def _exception_handler(manager: Any, sql: str, connection_name: str = "master") 
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb has no types
-    """Made before the first statement is sent."""
+    """dbt-duckdb creates the plugin before it sends the first statement."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """dbt-duckdb offers no place for this but the method that it calls on an error."""
+        """Replaces the adapter's exception handler, because dbt-duckdb has no setting for it."""
         DuckDBConnectionManager.exception_handler = _exception_handler

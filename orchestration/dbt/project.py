@@ -1,4 +1,4 @@
-"""dbt as a tool: the environment that points it at a company, parsing and building in this process."""
+"""Runs dbt in this process, to parse and to build, and gives the environment that points it at a company."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ _SHARED = ("dbt_project.yml", "profiles.yml", "macros", "models")
 
 
 def workspace(company: Company) -> Path:
-    """Where dbt works for that company; one folder each, so that neither stales the other."""
+    """The folder in which dbt works for that company. Each company has its own; they share no files."""
     return data_dir() / "dbt" / company.path.name
 
 
 def target_dir(company: Company) -> Path:
-    """Where dbt writes that company's manifest and logs."""
+    """The folder in which dbt writes that company's manifest and logs."""
     return workspace(company) / "target"
 
 
 def project_dir(company: Company, compiled: Path | None = None, folder: Path | None = None) -> Path:
-    """A folder of links that joins `dbt_project/` and a company folder, so that every model path is below it.
+    """Makes a folder of links to `dbt_project/` and the company folder, so that every model path is below it.
 
-    dbt writes the SQL that it ran to the target folder joined with the model's path; for a company reached by an
-    absolute path, or by one that measures the project, that would be the model's own file.
-    `compiled` stands in for the company's compiled folder.
+    dbt writes the SQL that it ran to the target folder joined with the model's path. For a company with an absolute
+    path, or a path that leaves the project folder, that would be the model's own file. `compiled` replaces the
+    company's compiled folder; `folder` is where the links are made.
     """
     folder = folder or workspace(company) / "project"
     folder.mkdir(parents=True, exist_ok=True)
     links = {name: DBT_PROJECT / name for name in _SHARED}
     links |= {"company": company.path, "compiled": compiled or company.path / "compiled"}
-    for name, goal in links.items():
+    for name, linked_path in links.items():
         link = folder / name
-        if not link.is_symlink() or link.readlink() != goal:
+        if not link.is_symlink() or link.readlink() != linked_path:
             link.unlink(missing_ok=True)
-            link.symlink_to(goal, target_is_directory=goal.is_dir())
+            link.symlink_to(linked_path, target_is_directory=linked_path.is_dir())
     return folder
 
 
 def environment(company: Company) -> dict[str, str]:
-    """The variables under which the command `dbt` means this company and this deployment."""
+    """The environment variables that point the command `dbt` at this company and this deployment."""
     project = str(project_dir(company))
     return {
         "NYCKELTAL_DATA_DIR": str(data_dir()),
@@ -65,10 +65,10 @@ def environment(company: Company) -> dict[str, str]:
 def parse(company: Company, *, compiled: Path | None = None) -> Path:
     """Parses the project for that company and returns the folder with `manifest.json` and `semantic_manifest.json`.
 
-    `compiled` stands in for the company's compiled folder; the parse then has a workspace of its own beside it.
-    Raises NyckeltalError with dbt's words when the project doesn't parse.
+    `compiled` replaces the company's compiled folder; the parse then has its own workspace beside that folder.
+    Raises NyckeltalError, with dbt's message, when the project doesn't parse.
     """
-    # dbt takes a second to import, and most commands need no parse.
+    # Imported here because dbt takes a second to import, and most commands don't parse.
     from dbt.cli.main import dbtRunner
 
     variables = environment(company)
@@ -91,15 +91,15 @@ def parse(company: Company, *, compiled: Path | None = None) -> Path:
 def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], None]) -> dict[str, Any]:
     """Runs a dbt command on the prepared manifest and returns its `run_results.json`, failed nodes included.
 
-    `on_event` is called with every event that dbt fires. dbt prints its log, and has let go of the warehouse at the
-    end. Raises NyckeltalError when dbt itself fails.
+    `on_event` is called with every event that dbt fires. dbt prints its log. At the end its connections to the
+    warehouse are closed. Raises NyckeltalError when dbt itself fails.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
 
     target = target_dir(company)
-    # What dbt keeps for its partial parsing is the manifest itself; even a partial parse takes much longer.
+    # The file for dbt's partial parsing is the manifest itself. To read it is much faster than a partial parse.
     manifest = Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes())
     with building(company):
         flags = ["--log-level-file", "none", "--no-use-colors"]
@@ -113,9 +113,9 @@ def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], 
 
 @contextmanager
 def building(company: Company) -> Iterator[None]:
-    """The environment of a build: that of `dbt`, and in NYCKELTAL_TODAY the company's day.
+    """Sets the environment of a build: that of `dbt`, and in NYCKELTAL_TODAY the company's current date.
 
-    The day is of this build only, as a process that lives on, such as Dagster's, sees others.
+    The date is set for this build only, because a long-lived process, such as Dagster's, builds on several days.
     """
     with _environ(environment(company) | {"NYCKELTAL_TODAY": clock.today(company.time_zone).isoformat()}):
         yield
@@ -123,10 +123,10 @@ def building(company: Company) -> Iterator[None]:
 
 @contextmanager
 def _environ(variables: dict[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
+    environ_before = dict(os.environ)
     os.environ.update(variables)
     try:
         yield
     finally:
         os.environ.clear()
-        os.environ.update(before)
+        os.environ.update(environ_before)

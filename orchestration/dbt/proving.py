@@ -1,6 +1,6 @@
-"""Proving refactorings around dbt's builds: the reference is kept before one, and compared after it.
+"""Proves refactorings around dbt's builds: stores the candidates before a build, and compares them after it.
 
-What is compared, and what follows from it: `data_quality/refactorings.py`.
+The comparison itself is in `data_quality/release/refactorings.py`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from orchestration.dbt.manifest import require_compiled
 
 
 def before_newer_rows(company: Company, catalog: Catalog, manifest: Path) -> None:
-    """Builds what was refactored from the rows that are in raw, so that it can be compared, before newer ones come.
+    """Builds the refactored KPIs from the rows that are in raw already, before newer rows make a comparison impossible.
 
-    Raises NyckeltalError when the compiled files aren't what the definitions say, or dbt fails. A model that fails
-    raises nothing: the KPIs behind it stay unproved.
+    Raises NyckeltalError when the compiled files don't match the definitions, or dbt itself fails. A failed model is no
+    error here: its KPIs stay unproved.
     """
     if not deployment.warehouse_path().exists():
         return
@@ -37,18 +37,18 @@ def before_newer_rows(company: Company, catalog: Catalog, manifest: Path) -> Non
 
 
 def before_build(catalog: Catalog) -> list[CatalogKpi]:
-    """Keeps the candidates that a build is to be compared with; the KPIs that have such."""
+    """Stores the candidates that the next build is compared with, and returns the KPIs that have some."""
     with warehouse.connect() as connection:
         return refactorings.keep_reference(connection, catalog, Ledger.find(deployment.ledger_path()))
 
 
 def after_build(catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any]) -> None:
-    """Compares what was built with what was kept before it: KPIs of which this build made all that is upstream."""
-    done = {result["unique_id"] for result in run_results["results"] if result["status"] == "success"}
-    built = [kpi.kpi_id for kpi in catalog.kpis if kpi.supplied and _models(kpi, lineage) <= done]
+    """Compares a build with the candidates stored before it, for KPIs of which it built all models upstream."""
+    succeeded = {result["unique_id"] for result in run_results["results"] if result["status"] == "success"}
+    built_kpis = [kpi.kpi_id for kpi in catalog.kpis if kpi.supplied and _upstream_models(kpi, lineage) <= succeeded]
     with warehouse.connect() as connection:
-        refactorings.compare(connection, catalog, Ledger.find(deployment.ledger_path()), built)
+        refactorings.compare(connection, catalog, Ledger.find(deployment.ledger_path()), built_kpis)
 
 
-def _models(kpi: CatalogKpi, lineage: Lineage) -> set[str]:
+def _upstream_models(kpi: CatalogKpi, lineage: Lineage) -> set[str]:
     return {key for key in lineage.closure([lineage.models[kpi.model]]) if key.startswith("model.")}

@@ -1,1 +1,1 @@
-"""The lint rules: each module is one, named after what must hold, and is found by itself."""
+"""The lint rules. Each module here is one rule, named after what must hold; `metrics.lint` finds it by itself."""

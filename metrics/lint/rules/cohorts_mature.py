@@ -1,4 +1,7 @@
-"""A KPI of a cohort is provisional until the window of its last day has closed: its definition says how long."""
+"""The definition of a KPI with a conversion metric states in `matures_after` at least the metric's conversion window.
+
+Until the window of the period's last day has closed, its value is provisional.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,21 @@ from metrics.definitions.kpi import Kpi
 def findings(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[NyckeltalError]:
     definition = kpi.definition
     if definition.metric not in layer.metrics:
-        return  # metric_exists says so
+        return  # metric_exists reports it
     for metric in conversion_metrics(definition.metric, layer):
         window = metric.type_params.conversion_type_params.window
         if window is None:
             yield kpi.problem(
-                "metric", f"conversion metric '{metric.name}' has no window, so that no value is final", standard=True
+                "metric",
+                f"conversion metric '{metric.name}' has no window, so its values never become final; state a window",
+                standard=True,
             )
             continue
         length = f"{window.count} {window.granularity}" + ("s" if window.count > 1 else "")
-        stated = definition.matures_after
-        if stated is None or days_in(stated) < days_in(length):
+        matures_after = definition.matures_after
+        if matures_after is None or days_in(matures_after) < days_in(length):
             yield kpi.problem(
-                "metric" if stated is None else "matures_after",
+                "metric" if matures_after is None else "matures_after",
                 f"conversions of '{metric.name}' count for {length} after their event; until then values aren't final",
                 standard=True,
                 expected=f"matures_after: {length}, or more",

@@ -1,4 +1,4 @@
-"""Every metric that a definition names is one of the semantic layer's, and can be compiled."""
+"""Every metric that a definition names exists in the semantic layer and can be compiled."""
 
 from __future__ import annotations
 

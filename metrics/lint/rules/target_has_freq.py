@@ -1,4 +1,4 @@
-"""The target of a sum or count says for which frequency it is meant."""
+"""The target of a sum or count states the frequency that it is meant for, if the KPI has several."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ def findings(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError
     target = adoption.target
     depends_on_freq = kpi.definition.adds_up and kpi.definition.kind != "stock" and len(adoption.freqs) > 1
     if depends_on_freq and target.value is not None and target.freq is None:
-        yield kpi.problem("target", "a weekly sum and a yearly one have no target in common: state its `freq`")
+        yield kpi.problem(
+            "target", "its value grows with the period, so one target can't be for all frequencies: state its `freq`"
+        )
     if adoption.target.freq is not None and adoption.target.freq not in adoption.freqs:
-        yield kpi.problem("target", f"is for frequency {adoption.target.freq}, which isn't adopted")
+        yield kpi.problem(
+            "target",
+            f"is for frequency {adoption.target.freq}, which isn't adopted",
+            expected=f"one of {', '.join(adoption.freqs)}",
+        )

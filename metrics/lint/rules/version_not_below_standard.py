@@ -1,4 +1,4 @@
-"""An adoption's version counts the standard definition's changes and the company's own."""
+"""The version of an adoption is at least that of its standard definition: it counts the changes of both."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from metrics.definitions.kpi import Kpi
 
 
 def findings(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:
-    own, standard = kpi.adoption.definition_version, kpi.definition.definition_version
-    if own is not None and own < standard:
+    adoption_version, standard_version = kpi.adoption.definition_version, kpi.definition.definition_version
+    if adoption_version is not None and adoption_version < standard_version:
         yield kpi.problem(
-            "definition_version", f"is below the standard definition's, {standard}", expected="none, or more"
+            "definition_version",
+            f"{adoption_version} is below the standard definition's version, {standard_version}",
+            expected=f"no definition_version, or one above {standard_version}",
         )

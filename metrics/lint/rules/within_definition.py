@@ -1,4 +1,4 @@
-"""An adoption takes frequencies and segments from those that the definition allows."""
+"""The frequencies and segments of an adoption are among those that the definition allows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from metrics.definitions.kpi import Kpi
 def findings(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:
     for field in ("freqs", "segments"):
         allowed = getattr(kpi.definition, field)
-        for one in getattr(kpi.adoption, field):
-            if one not in allowed:
+        for name in getattr(kpi.adoption, field):
+            if name not in allowed:
                 yield kpi.problem(
-                    field, f"the definition has no '{one}'{did_you_mean(one, allowed)}", expected=", ".join(allowed)
+                    field, f"the definition has no '{name}'{did_you_mean(name, allowed)}", expected=", ".join(allowed)
                 )
