@@ -334,7 +334,7 @@ def test_what_can_not_be_decided_is_told_and_nothing_recorded(warehouse: Warehou
     refused(warehouse, "needs a reason", reason=" \n")
     refused(warehouse, "no KPI 'revenu' is adopted .did you mean 'revenue'", kpi_id="revenu")
     refused(warehouse, "there is no such period", period="January")
-    refused(warehouse, "a release needs the period", period=None)
+    refused(warehouse, "'release' needs a period", period=None)
     refused(warehouse, "is not published weekly", period="2026-W04")
     refused(warehouse, "hasn't ended", period="2026-03")
     refused(warehouse, "nothing is held for revenue 2026-02$", period="2026-02")
@@ -352,7 +352,7 @@ def test_what_can_not_be_decided_is_told_and_nothing_recorded(warehouse: Warehou
 
 def test_on_a_ledger_that_is_ahead_or_not_sound_nothing_is_decided(warehouse: Warehouse) -> None:
     warehouse.now("2026-03-04T06:00:00")
-    refused(warehouse, "clock stands before the newest release")
+    refused(warehouse, "clock is before the newest release")
     warehouse.judge(*SPAN)  # an older warehouse, put back
     warehouse.now("2026-03-06T06:00:00")
     refused(warehouse, "the ledger holds a newer verdict on revenue 2026-01")
@@ -374,7 +374,7 @@ def test_of_a_protected_kpi_nothing_but_names_and_outcomes(warehouse: Warehouse)
     assert (one.published_value, one.candidate_value, one.change) == (None, None, None)
     assert not any(figure in str(one.checks) for figure in ("33", "44", "77"))
     facts = {"kpi_id": "staff", "by": "chro@example.com"}
-    refused(warehouse, "may hold no figure", reason="77 persons are right", **facts)
+    refused(warehouse, "must not contain figures", reason="77 persons are right", **facts)
     assert decide(warehouse, reason="a merger", **facts).published
     told = "select reason, checks from kpi.decisions where kpi_id = 'staff'"
     assert warehouse.published(told) == [("a merger", "bounds")]
@@ -386,7 +386,7 @@ def test_a_release_that_fails_says_that_the_decision_is_recorded(
     def full(*_: Any) -> None:
         raise NyckeltalError("the disk is full")
 
-    with monkeypatch.context() as patch, pytest.raises(NyckeltalError, match="is recorded, and isn't published yet"):
+    with monkeypatch.context() as patch, pytest.raises(NyckeltalError, match="is recorded, but not published yet"):
         patch.setattr(release, "release", full)
         decide(warehouse)
     assert recorded() == [("release", CFO)]

@@ -169,7 +169,7 @@ def test_what_could_not_be_compared_on_the_same_rows_is_held(warehouse: Warehous
     else:
         done = again(warehouse, {})
     assert checks(done) == UNPROVED
-    assert "could not be compared with the one before it on the same rows. Run once by" in done.held[0].reason
+    assert "could not be compared with the one before it on the same rows. Run once with" in done.held[0].reason
 
 
 def test_where_nothing_was_published_nothing_is_to_be_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,7 +135,7 @@ def test_what_looks_back_on_a_restated_period_waits_for_it(
     assert (waits in held) == is_held
     if is_held:
         assert held[waits].reason == (
-            f"base_restated: it looks back on revenue {restated}, whose value isn't the published one any more"
+            f"base_restated: it is computed from revenue {restated}, whose changed value is held"
         )
         assert "2026-02" not in ledger.totals("growth")
         ledger.decide(held[base])
