@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from data_quality.ledger.store import OBSERVATIONS, SCHEMAS, VERDICTS, ConcurrentRelease, Ledger
+from data_quality.ledger.schemas import OBSERVATIONS, SCHEMAS, VERDICTS
+from data_quality.ledger.store import ConcurrentRelease, Ledger
 
 DAY = date(2026, 3, 5)
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)

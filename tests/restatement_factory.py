@@ -13,7 +13,7 @@ from data_quality.gate.candidates import COLUMNS, Build, Candidate, Loaded
 from data_quality.gate.checks.registry import NAMES
 from data_quality.gate.keys import Planned
 from data_quality.gate.verdict import CheckResult, Verdict, answer
-from data_quality.ledger.store import OBSERVATIONS, VERDICTS
+from data_quality.ledger.schemas import OBSERVATIONS, VERDICTS
 from data_quality.release import eligibility
 from data_quality.release.eligibility import Eligibility, Held
 from data_quality.release.snapshot import FeedState, ReleaseSnapshot

@@ -359,7 +359,7 @@ def test_on_a_ledger_that_is_ahead_or_not_sound_nothing_is_decided(warehouse: Wa
     warehouse.judge(*SPAN)
     (part,) = (Path(deployment.ledger_path()) / "verdicts").glob("*.parquet")
     part.unlink()
-    refused(warehouse, "isn't as it was released")
+    refused(warehouse, "differs from what was released")
 
 
 def test_of_a_protected_kpi_nothing_but_names_and_outcomes(warehouse: Warehouse) -> None:

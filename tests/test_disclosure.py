@@ -13,7 +13,7 @@ from warehouse_factory import kpi
 
 from data_quality.disclosure import thresholds
 from data_quality.disclosure.control import controlled
-from data_quality.ledger.store import OBSERVATIONS
+from data_quality.ledger.schemas import OBSERVATIONS
 from metrics.core.periods import parse
 from metrics.definitions.catalog import CatalogKpi, PersonCount
 from tests.disclosure_attack import Form, attack

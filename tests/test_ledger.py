@@ -15,16 +15,9 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_quality.ledger.store import (
-    RELEASES,
-    SCHEMAS,
-    VERDICTS,
-    ConcurrentRelease,
-    Ledger,
-    canonical,
-    content_hash,
-    row_hash,
-)
+from data_quality.ledger.manifest import canonical, content_hash, row_hash
+from data_quality.ledger.schemas import RELEASES, SCHEMAS, VERDICTS
+from data_quality.ledger.store import ConcurrentRelease, Ledger
 from data_quality.ledger.verify import verify
 from data_quality.release import vintages
 from data_quality.release.vintages import ELIGIBLE, INCOMING
@@ -160,12 +153,12 @@ def test_of_many_writers_at_once_one_commits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("no folder", "there is no ledger here, .*; if there was one, restore it from a backup"),
-        ("another folder", "there is no ledger here"),
-        ("a file", "can't be opened|there is no ledger here"),
+        ("no folder", "there is no ledger in the place .*; if there was one, restore it from a backup"),
+        ("another folder", "there is no ledger in the place"),
+        ("a file", "can't be opened|there is no ledger in the place"),
         ("half a log", "can't be opened"),
         ("a table lost", r"lacks a table that it had \(observations\)"),
-        ("another table", "is no table of a ledger"),
+        ("another table", "isn't a table of a ledger"),
     ],
 )
 def test_what_is_no_ledger_is_said_in_one_line_and_left_alone(tmp_path: Path, damage: str, message: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from data_quality.ledger.store import SCHEMAS, Ledger
+from data_quality.ledger.schemas import SCHEMAS
+from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError

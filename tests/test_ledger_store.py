@@ -68,7 +68,7 @@ def root(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 
 def test_releases_are_appended_compacted_and_verified(root: str) -> None:
-    with pytest.raises(NyckeltalError, match="there is no ledger here"):
+    with pytest.raises(NyckeltalError, match="there is no ledger in the place"):
         Ledger.open(root, make=False)
     released(root)
     result = verify(Ledger.open(root, make=False))

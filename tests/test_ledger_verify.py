@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_quality.ledger import compact
-from data_quality.ledger.store import SCHEMAS, Ledger
+from data_quality.ledger.schemas import SCHEMAS
+from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from metrics.core.errors import NyckeltalError
 from orchestration.cli import app
@@ -228,11 +229,11 @@ def test_the_command_says_what_it_found_by_its_status(
     assert (status, finding["sequence"], finding["table"], finding["fault"]) == (1, 1, "observations", "missing")
     for command in ("compact", "rebuild"):
         status, text = kpi(monkeypatch, capsys, command)
-        assert status == 2 and "isn't as it was released" in text and "Traceback" not in text
+        assert status == 2 and "differs from what was released" in text and "Traceback" not in text
     monkeypatch.setenv("NYCKELTAL_LEDGER", str(tmp_path / "nothing"))
     for command in ("verify", "compact", "rebuild"):
         status, text = kpi(monkeypatch, capsys, command)
-        assert status == 2 and "there is no ledger here" in text and not (tmp_path / "nothing").exists()
+        assert status == 2 and "there is no ledger in the place" in text and not (tmp_path / "nothing").exists()
 
 
 def test_compaction_changes_no_row(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +288,7 @@ def test_a_release_is_made_though_its_ledger_cannot_be_gathered(
     ledger = Ledger.open(root)
     Path(ledger.tables["observations"].file_uris()[0]).unlink()
     compact.gather(ledger)
-    assert "the ledger isn't compacted this time" in caplog.text
+    assert "the ledger was not compacted this time" in caplog.text
 
 
 def test_compactions_at_once_double_no_row(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

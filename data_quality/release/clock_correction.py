@@ -11,7 +11,8 @@ from typing import Any
 
 from data_quality import warehouse
 from data_quality.ledger.lock import releasing
-from data_quality.ledger.store import OBSERVATIONS, VERDICTS, Ledger
+from data_quality.ledger.schemas import OBSERVATIONS, VERDICTS
+from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from data_quality.release import readiness
 from metrics.core import clock, deployment

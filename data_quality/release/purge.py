@@ -19,7 +19,9 @@ from deltalake import CommitProperties, Transaction
 
 from data_quality.ledger import tables
 from data_quality.ledger.lock import releasing
-from data_quality.ledger.store import SCHEMAS, TRANSACTION, Ledger, lines, row_hash, sealed, sealed_lines
+from data_quality.ledger.manifest import lines, row_hash, sealed, sealed_lines
+from data_quality.ledger.schemas import SCHEMAS
+from data_quality.ledger.store import TRANSACTION, Ledger
 from data_quality.ledger.verify import Purge, PurgedRow, verify
 from data_quality.release import readiness
 from metrics.core import clock

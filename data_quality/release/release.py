@@ -18,7 +18,8 @@ from data_quality.gate import verdict
 from data_quality.gate.checks.registry import NAMES
 from data_quality.ledger import compact
 from data_quality.ledger.lock import releasing
-from data_quality.ledger.store import VERDICTS, ConcurrentRelease, Ledger
+from data_quality.ledger.schemas import VERDICTS
+from data_quality.ledger.store import ConcurrentRelease, Ledger
 from data_quality.release import eligibility, readiness, snapshot
 from data_quality.release.eligibility import Eligibility, Held
 from data_quality.release.snapshot import ReleaseSnapshot
