@@ -117,8 +117,8 @@ def hidden(released: list[dict[str, Any]]) -> set[tuple[str, str]]:
 )
 def test_numerator_denominator_and_complement_need_the_threshold(numerator: int, denominator: int, small: bool) -> None:
     cell = row(RATE, "2026-01", "_T", "_T", numerator, denominator)
-    assert bool(thresholds.needs(cell, RATE)) is small
-    assert thresholds.counted(cell, RATE)
+    assert bool(thresholds.protection_levels(cell, RATE)) is small
+    assert thresholds.is_counted(cell, RATE)
 
 
 @pytest.mark.parametrize("fault", [{"disclosure_threshold": 0}, {"person_counts": ()}])

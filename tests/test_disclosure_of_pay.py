@@ -272,7 +272,7 @@ def test_nothing_is_published_of_whom_nothing_is_known() -> None:
 def test_a_mart_that_is_missing_is_an_error_and_hides_nothing() -> None:
     company = Company(STAFF)
     company.connection.execute("drop table people")
-    with pytest.raises(NyckeltalError, match=f"{GAP.kpi_id}: who is behind its figures can't be read.* people "):
+    with pytest.raises(NyckeltalError, match=f"{GAP.kpi_id}: the persons behind its figures can't be read.* people "):
         _ = company.histories
 
 
