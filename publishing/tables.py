@@ -217,7 +217,8 @@ COLUMN_COMMENTS = {
     "change_previous": "Change on previous_value: relative (0.05 is 5 %), for fractions the difference",
     "year_ago_value": "The value of the same period a year ago (for weeks: of the same ISO week number)",
     "change_year_ago": "Change on year_ago_value: relative (0.05 is 5 %), for fractions the difference",
-    "year_to_date": "The KPI over the year up to the period's end; for months and quarters of KPIs that aren't measured on one day",
+    "year_to_date": "The KPI over the year up to the period's end; for months and quarters, unless the"
+    " KPI is measured on one day",
     "year_to_date_year_ago": "year_to_date of the same period a year ago",
     "rolling_12_months": "The KPI over the twelve months up to the period's end; for months and quarters",
     "rolling_12_months_year_ago": "rolling_12_months of the same period a year ago",
