@@ -72,8 +72,8 @@ class MemoryLedger:
     def totals(self, kpi_id: str = "revenue", column: str = "obs_value") -> dict[str, float]:
         """The published totals by period."""
         return {
-            period: row[column] for (one, period, segment, _), row in self.published().items()
-            if (one, segment) == (kpi_id, "_T")
+            period: row[column] for (row_kpi_id, period, segment, _), row in self.published().items()
+            if (row_kpi_id, segment) == (kpi_id, "_T")
         }  # fmt: skip
 
 
@@ -85,10 +85,10 @@ def rows_of(entry: CatalogKpi, values: Values, period: Period, last: date) -> li
     members = sorted({member for month in values.values() for member in month})
     for segment, member in [("_T", "_T"), *(("country", member) for member in members)]:
 
-        def total(first: date, *, of: str = member) -> float:
-            months = [one for one in MONTHS if first <= one.start and one.end <= period.end]
+        def total(first: date, *, place: str = member) -> float:
+            months = [month for month in MONTHS if first <= month.start and month.end <= period.end]
             return sum(
-                value for one in months for name, value in values.get(one.code, {}).items() if of in ("_T", name)
+                value for month in months for name, value in values.get(month.code, {}).items() if place in ("_T", name)
             )
 
         of_year = total(period.end.replace(month=1, day=1))
@@ -121,21 +121,29 @@ def offer_of(
             for period in periods_between(freq, entry.observable_from or FIRST, today):
                 if period.end >= today or not entry.observes(period):
                     continue
-                item = Planned(entry, period, True)
+                planned_key = Planned(entry, period, True)
                 rows = rows_of(entry, (others or {}).get(entry.kpi_id, values), period, today)
                 hashed = str(hash(str(rows)))
-                planned[item.key], candidates[item.key] = item, Candidate(hashed, "batch", entry.definition_hash)
+                planned[planned_key.key], candidates[planned_key.key] = (
+                    planned_key,
+                    Candidate(hashed, "batch", entry.definition_hash),
+                )
                 table += rows
-                if item.key in unjudged:
+                if planned_key.key in unjudged:
                     continue
                 checks = tuple(
                     CheckResult(
-                        name, "critical", "fail" if name == "bounds" and item.key in failing else "pass", 0, 0, ""
+                        name,
+                        "critical",
+                        "fail" if name == "bounds" and planned_key.key in failing else "pass",
+                        0,
+                        0,
+                        "",
                     )
                     for name in NAMES
                 )
-                verdicts[item.key] = Verdict(
-                    *item.key, period.start, period.end, answer(checks, NAMES), checks, hashed,
+                verdicts[planned_key.key] = Verdict(
+                    *planned_key.key, period.start, period.end, answer(checks, NAMES), checks, hashed,
                     entry.definition_hash, "batch", datetime(2025, 1, 1, tzinfo=UTC), False,
                 )  # fmt: skip
         tables[entry.kpi_id] = pa.Table.from_pylist(table, schema=CANDIDATES)
@@ -156,4 +164,4 @@ def release(
     """Publish what may be published; what is held, by key."""
     eligible = eligibility.assess(offer, ledger, catalog_of(entries), today)  # type: ignore[arg-type]
     ledger.append(eligible, today)
-    return {one.key: one for one in eligible.held}
+    return {held.key: held for held in eligible.held}

@@ -37,20 +37,20 @@ STAFF = kpi(
 )
 
 
-def rows(one: CatalogKpi, code: str, counts: dict[str, int], segment: str = "department") -> list[dict[str, Any]]:
+def rows(entry: CatalogKpi, code: str, counts: dict[str, int], segment: str = "department") -> list[dict[str, Any]]:
     """A period's rows of a KPI that counts persons: its members and the total."""
     return [
-        row(one, code, "_T", "_T", sum(counts.values())),
-        *(row(one, code, segment, member, count) for member, count in counts.items()),
+        row(entry, code, "_T", "_T", sum(counts.values())),
+        *(row(entry, code, segment, member, count) for member, count in counts.items()),
     ]
 
 
 def row(
-    one: CatalogKpi, code: str, segment: str, member: str, numerator: int, denominator: int | None = None
+    entry: CatalogKpi, code: str, segment: str, member: str, numerator: int, denominator: int | None = None
 ) -> dict[str, Any]:
     period = parse(code)
     return {
-        "kpi_id": one.kpi_id,
+        "kpi_id": entry.kpi_id,
         "freq": period.freq,
         "time_period": code,
         "period_start": period.start,
@@ -86,7 +86,7 @@ def release(
     return controlled(
         given_rows,
         keys,
-        {one.kpi_id: one for one in kpis},
+        {entry.kpi_id: entry for entry in kpis},
         ledger() if before is None else before,
         TODAY,
         histories or {},
@@ -239,11 +239,11 @@ def test_months_that_come_one_by_one_do_not_tell_of_each_other() -> None:
     releases: list[list[dict[str, Any]]] = []
     for number, (code, counts) in enumerate(zip(MONTHS, months, strict=True), start=1):
         table += rows(LEAVERS, code, counts)
-        quarter = rows(LEAVERS, "2026-Q1", {m: sum(one[m] for one in months[:number]) for m in "abc"})
+        quarter = rows(LEAVERS, "2026-Q1", {m: sum(month[m] for month in months[:number]) for m in "abc"})
         now = [*table, *(quarter if number == 3 else [])]
         releases.append(release(now, LEAVERS, before=ledger(*releases)))
     table += quarter
-    public = [r for one in releases for r in one]
+    public = [r for released in releases for r in released]
     assert leaks(table, public) == set()
 
 
@@ -253,11 +253,13 @@ def form(r: dict[str, Any]) -> Form:
 
 def leaks(table: list[dict[str, Any]], released: list[dict[str, Any]]) -> set[tuple[str, str]]:
     """The small cells of a table of counts that the attacker gets to know, or nearly."""
-    told = {form(r): float(r["obs_value"]) for r in released if r["obs_value"] is not None}
+    published = {form(r): float(r["obs_value"]) for r in released if r["obs_value"] is not None}
     small = {form(r): r for r in table if 0 < r["n_persons_numerator"] < 5}
-    found = attack(told, [one for one in small if one not in told], {form(r)[0] for r in table})
-    near = {one.form for one in found if one.highest - one.lowest < 5 - 1e-6} | (small.keys() & told.keys())
-    return {(small[one]["time_period"], small[one]["member"]) for one in near}
+    hidden_forms = [cell_form for cell_form in small if cell_form not in published]
+    intervals = attack(published, hidden_forms, {form(r)[0] for r in table})
+    narrow = {interval.form for interval in intervals if interval.highest - interval.lowest < 5 - 1e-6}
+    leaked = narrow | (small.keys() & published.keys())
+    return {(small[cell_form]["time_period"], small[cell_form]["member"]) for cell_form in leaked}
 
 
 def numbers(size: int) -> st.SearchStrategy[list[int]]:
@@ -268,9 +270,9 @@ def numbers(size: int) -> st.SearchStrategy[list[int]]:
 @given(st.integers(min_value=1, max_value=4).flatmap(lambda size: st.lists(numbers(size), min_size=3, max_size=3)))
 def test_no_table_of_months_and_their_quarter_leaks(counts: list[list[int]]) -> None:
     members = "abcd"[: len(counts[0])]
-    months = [dict(zip(members, one, strict=True)) for one in counts]
-    table = [r for code, one in zip(MONTHS, months, strict=True) for r in rows(LEAVERS, code, one)]
-    table += rows(LEAVERS, "2026-Q1", {m: sum(one[m] for one in months) for m in members})
+    months = [dict(zip(members, month_counts, strict=True)) for month_counts in counts]
+    table = [r for code, month_counts in zip(MONTHS, months, strict=True) for r in rows(LEAVERS, code, month_counts)]
+    table += rows(LEAVERS, "2026-Q1", {m: sum(month_counts[m] for month_counts in months) for m in members})
     released = release(table, LEAVERS)
     assert leaks(table, released) == set()
     if not any(0 < r["n_persons_numerator"] < 5 for r in table):

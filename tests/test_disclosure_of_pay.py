@@ -171,11 +171,11 @@ def test_those_who_came_and_went_together_give_nobody_else_away() -> None:
     assert of_total(company.release(*MONTHS)) == ["2026-02", "2026-03", "2026-04"]
 
 
-@pytest.mark.parametrize(("left", "published"), [(1, False), (9, False), (10, True)])
-def test_the_total_less_the_members_does_not_tell_of_a_few(left: int, published: bool) -> None:
+@pytest.mark.parametrize(("leavers", "published"), [(1, False), (9, False), (10, True)])
+def test_the_total_less_the_members_does_not_tell_of_a_few(leavers: int, published: bool) -> None:
     """Eleven of SE and some of NO leave: the total less SE would tell of these."""
     rest = (Group(12, country="NO"), Group(12, country="NO", sex="M"))
-    company = Company((*STAFF, *rest, Group(11, months=(0,)), Group(left, months=(0,), country="NO")))
+    company = Company((*STAFF, *rest, Group(11, months=(0,)), Group(leavers, months=(0,), country="NO")))
     released = company.release("2026-01", "2026-02")
     assert of_total(released) == ["2026-01", "2026-02"]
     assert hidden(released) == (set() if published else {("2026-01", "NO"), ("2026-01", "SE")})
@@ -224,15 +224,15 @@ def test_a_rise_of_one_persons_pay_is_not_published() -> None:
 def test_of_whom_all_is_public_the_rest_is_still_published() -> None:
     """An earlier version told of one who joined. A later month tells no more of that one."""
     company = Company((*STAFF, Group(1, months=(1, 2, 3)), Group(12, months=(2, 3)), Group(1, months=(3,))))
-    told = [row for row in company.rows("2026-01", "2026-02") if row["segment"] == "_T"]
-    before = ledger([{**row, "conf_status": "F"} for row in told])
+    totals = [row for row in company.rows("2026-01", "2026-02") if row["segment"] == "_T"]
+    before = ledger([{**row, "conf_status": "F"} for row in totals])
     assert of_total(company.release("2026-03", "2026-04", before=before)) == ["2026-04"]
 
 
 def test_members_leave_room_for_later_totals() -> None:
     """Of a woman with much of the pay, figures tell nearly as much as is allowed: a total may, a member may not."""
-    others = (Group(40, country="NO"), Group(40, country="NO", sex="M"))
-    assert hidden(Company((*STAFF, *others, Group(1, pay=680))).release("2026-01")) == {("2026-01", "SE")}
+    norway = (Group(40, country="NO"), Group(40, country="NO", sex="M"))
+    assert hidden(Company((*STAFF, *norway, Group(1, pay=680))).release("2026-01")) == {("2026-01", "SE")}
     of_one_country = Company((*STAFF, Group(1, pay=900))).release("2026-01")
     assert hidden(of_one_country) == set()  # the member's figure is the total's
 

@@ -48,7 +48,11 @@ def test_releases_are_numbered_and_chained(tmp_path: Path) -> None:
     assert [row["sequence"] for row in ledger.releases] == [1, 2, 3]
     assert [row["previous_hash"] for row in ledger.releases] == [None, *map(row_hash, ledger.releases[:2])]
     for row in ledger.releases:
-        rows = [one for one in ledger.observations.to_pylist() if one["release_id"] == row["release_id"]]
+        rows = [
+            observation_row
+            for observation_row in ledger.observations.to_pylist()
+            if observation_row["release_id"] == row["release_id"]
+        ]
         assert hashed(rows, [], row["catalog"]) == row["content_hash"]
         rows[0]["obs_value"] += 1
         assert hashed(rows, [], row["catalog"]) != row["content_hash"]
@@ -127,8 +131,8 @@ def test_an_older_ledger_gets_the_columns_that_were_added_since(
     first_format(root)
     later = SCHEMAS["observations"].append(pa.field("note", pa.string()))
     monkeypatch.setitem(SCHEMAS, "observations", later)
-    read = Ledger.open(root, make=False)
-    assert verify(read).findings == ()
+    unchanged = Ledger.open(root, make=False)
+    assert verify(unchanged).findings == ()
     assert "note" not in [field.name for field in DeltaTable(f"{root}/observations").schema().fields]
     opened = Ledger.open(root)
     assert [field.name for field in opened.tables["observations"].schema().fields] == later.names
@@ -215,13 +219,13 @@ def select(
     cells = [{k: v for k, v in row.items() if k in INCOMING.names} for row in incoming]
     before = table([{"published_at": NOON, "realtime_start": DAY, "release_id": "r", **row} for row in committed])
     before = before.append_column("sequence", pa.array(range(1, len(committed) + 1), pa.int64()))
-    found: pa.Table = vintages.select(
+    new_vintages: pa.Table = vintages.select(
         pa.Table.from_pylist(cells, schema=INCOMING),
         pa.Table.from_pylist([facts], schema=ELIGIBLE),
         before,
         today=today,
     )
-    return list(found.to_pylist())
+    return list(new_vintages.to_pylist())
 
 
 def test_a_first_vintage_has_no_revision_type() -> None:
@@ -265,8 +269,8 @@ def test_a_new_version_breaks_the_series_only_where_the_period_before_keeps_the_
     (new,) = select([observation(obs_value=11.0)], [recomputed, marked], definition_version=2)
     assert (new["obs_status"], new["revision_type"]) == ("A", None)
     # Another member's, frequency's or KPI's periods are other series.
-    for other in ({"segment": "country", "member": "SE"}, {"freq": "W"}, {"kpi_id": "other"}):
-        assert select([observation()], [{**december, **other}], definition_version=2)[0]["obs_status"] == "A"
+    for difference in ({"segment": "country", "member": "SE"}, {"freq": "W"}, {"kpi_id": "other"}):
+        assert select([observation()], [{**december, **difference}], definition_version=2)[0]["obs_status"] == "A"
 
 
 def test_what_changes_a_closed_period() -> None:
@@ -347,7 +351,7 @@ def test_the_latest_vintage_is_always_within_tolerance_of_the_last_value(values:
             before is None if value is None else before is not None and math.isclose(before, value, rel_tol=1e-9)
         )
         assert len(new) == (0 if same else 1)
-        committed += [observation(**one) for one in new]
+        committed += [observation(**vintage) for vintage in new]
         latest = committed[-1]["obs_value"]
         assert latest == value or value is None or math.isclose(latest, value, rel_tol=1e-9)
 

@@ -73,15 +73,17 @@ def test_releases_are_appended_compacted_and_verified(root: str) -> None:
     released(root)
     result = verify(Ledger.open(root, make=False))
     assert (result.releases, result.findings, result.leftovers["observations"]) == (3, (), 1)
-    done = {one.table: (one.files_before, one.files_after) for one in compact.compact(root)}
-    assert done == {"observations": (4, 1), "verdicts": (3, 1), "decisions": (2, 1), "releases": (3, 1)}
+    file_counts = {
+        compacted.table: (compacted.files_before, compacted.files_after) for compacted in compact.compact(root)
+    }
+    assert file_counts == {"observations": (4, 1), "verdicts": (3, 1), "decisions": (2, 1), "releases": (3, 1)}
     assert append(Ledger.open(root), observation(obs_value=12.0))["sequence"] == 4
     assert verify(Ledger.open(root)).findings == ()
 
     delta = DeltaTable(f"{root}/observations")
     rows = delta.to_pyarrow_table()
     write_deltalake(delta, rows.filter(rows.column("release_id").to_numpy() != "interrupted")[:1], mode="append")
-    assert [one.fault for one in verify(Ledger.open(root)).findings] == ["added"]
+    assert [compacted.fault for compacted in verify(Ledger.open(root)).findings] == ["added"]
 
 
 def test_of_two_writers_one_commits_a_sequence(root: str) -> None:
@@ -129,17 +131,17 @@ def test_what_is_lost_of_a_ledger_is_refused(root: str, endpoint: str, lost: str
     released(root)
     store = boto3.client("s3", endpoint_url=endpoint)
     prefix = root.removeprefix("s3://ledger/")
-    kept = []
-    for found in store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]:
-        if fnmatch(found["Key"], f"{prefix}/{lost}/*"):
-            store.delete_object(Bucket="ledger", Key=found["Key"])
+    remaining = []
+    for stored in store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]:
+        if fnmatch(stored["Key"], f"{prefix}/{lost}/*"):
+            store.delete_object(Bucket="ledger", Key=stored["Key"])
         else:
-            kept.append(found["Key"])
+            remaining.append(stored["Key"])
     for make in (True, False):
         with pytest.raises(NyckeltalError, match="lacks a table that it had"):
             Ledger.open(root, make=make)
-    left = store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]
-    assert [found["Key"] for found in left] == kept
+    after = store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]
+    assert [stored["Key"] for stored in after] == remaining
 
 
 def test_a_bucket_that_is_not_there_is_said(root: str) -> None:

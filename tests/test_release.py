@@ -25,10 +25,10 @@ GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """Two months, judged."""
     with pytest.MonkeyPatch.context() as patch:
-        found = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
-        found.add(kpi(), GOOD)
-        found.judge(*SPAN)
-        yield found
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
+        warehouse.add(kpi(), GOOD)
+        warehouse.judge(*SPAN)
+        yield warehouse
 
 
 @pytest.fixture
@@ -42,20 +42,23 @@ def ledger() -> Ledger:
 
 def counts() -> tuple[int, int, int]:
     """Rows that count in releases, observations and verdicts."""
-    found = ledger()
-    return len(found.releases), found.observations.num_rows, found.verdicts.num_rows
+    opened = ledger()
+    return len(opened.releases), opened.observations.num_rows, opened.verdicts.num_rows
 
 
-def reasons(done: release.Release) -> set[str]:
-    return {one.reason for one in done.held}
+def reasons(outcome: release.Release) -> set[str]:
+    return {held.reason for held in outcome.held}
 
 
 def test_publishing_appends_what_passed_and_renders_the_file(warehouse: Warehouse) -> None:
     warehouse.add(kpi("other"), {"2026-01": cells(1, SE=1), "2026-02": cells(-5, SE=-5)})
     warehouse.judge(*SPAN)
-    done = warehouse.publish(*SPAN)
-    assert (done.published, done.appended_observations, done.unchanged, done.sequence) == (3, 8, 0, 1)
-    assert [(one.kpi_id, one.time_period, one.checks) for one in done.held] == [("other", "2026-02", ("bounds",))]
+    outcome = warehouse.publish(*SPAN)
+    assert (outcome.published, outcome.appended_observations) == (3, 8)
+    assert (outcome.unchanged, outcome.sequence) == (0, 1)
+    assert [(held.kpi_id, held.time_period, held.checks) for held in outcome.held] == [
+        ("other", "2026-02", ("bounds",))
+    ]
     assert counts() == (1, 8, 4)
     assert warehouse.published(
         "select time_period, obs_value, previous_value, round(change_previous, 6), target, target_attained, obs_status"
@@ -83,17 +86,17 @@ def test_the_same_again_appends_nothing(warehouse: Warehouse) -> None:
 
 def test_without_a_verdict_nothing_is_published(warehouse: Warehouse) -> None:
     warehouse.sql("drop table kpi.verdicts")
-    done = warehouse.publish(*SPAN)
-    assert (done.published, done.release_id) == (0, None)
-    assert reasons(done) == {"was not judged"}
+    outcome = warehouse.publish(*SPAN)
+    assert (outcome.published, outcome.release_id) == (0, None)
+    assert reasons(outcome) == {"was not judged"}
     assert not deployment.published_path().exists()
 
 
 def refuse(warehouse: Warehouse, reason: str) -> None:
     """Publishing refuses both months for that reason, and leaves no observation."""
-    done = warehouse.publish(*SPAN)
-    assert done.published == done.appended_observations == 0
-    assert all(reason in one.reason for one in done.held) and len(done.held) == 2
+    outcome = warehouse.publish(*SPAN)
+    assert outcome.published == outcome.appended_observations == 0
+    assert all(reason in held.reason for held in outcome.held) and len(outcome.held) == 2
     assert ledger().observations.num_rows == 0
 
 
@@ -121,8 +124,8 @@ def test_a_definition_changed_after_the_verdict_is_not_published(warehouse: Ware
 
 def test_a_forged_verdict_counts_for_nothing(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), {month: cells(-5, SE=-5) for month in GOOD})
-    found = warehouse.judge(*SPAN)["revenue", "2026-01"]
-    assert found.verdict == "hold"
+    verdict = warehouse.judge(*SPAN)["revenue", "2026-01"]
+    assert verdict.verdict == "hold"
     warehouse.sql("update kpi.verdicts set verdict = 'publish'")
     refuse(warehouse, "was not judged")
     warehouse.judge(*SPAN)
@@ -145,17 +148,17 @@ def test_a_sealed_verdict_on_another_hash_or_with_a_failing_check_counts_for_not
     warehouse.add(kpi(), {month: cells(-5, SE=-5) for month in GOOD})
     held = list(warehouse.judge(*SPAN).values())
     for forged in (
-        [replace(one, verdict="publish") for one in held],
-        [replace(one, verdict="publish", checks=()) for one in held],
+        [replace(judged, verdict="publish") for judged in held],
+        [replace(judged, verdict="publish", checks=()) for judged in held],
         [
-            replace(one, candidate_hash="other", checks=tuple(replace(c, outcome="pass") for c in one.checks))
-            for one in held
+            replace(judged, candidate_hash="other", checks=tuple(replace(c, outcome="pass") for c in judged.checks))
+            for judged in held
         ],
     ):
         with duckdb.connect(str(warehouse.path)) as connection:
             verdict.store(connection, forged)
-        done = warehouse.publish(*SPAN)
-        assert done.published == 0 and len(done.held) == 2
+        outcome = warehouse.publish(*SPAN)
+        assert outcome.published == 0 and len(outcome.held) == 2
 
 
 def hold_january(warehouse: Warehouse) -> str:
@@ -185,8 +188,8 @@ def test_a_decision_on_the_hash_that_names_every_failing_check_publishes(warehou
     assert warehouse.publish(*SPAN).published == 1
     warehouse.now("2026-03-05T07:00:00")
     decide(hashed)
-    done = warehouse.publish(*SPAN)
-    assert (done.published, done.appended_observations) == (2, 3)
+    outcome = warehouse.publish(*SPAN)
+    assert (outcome.published, outcome.appended_observations) == (2, 3)
     rows = ledger().observations.to_pylist()
     assert {bool(row["decision_id"]) for row in rows if row["time_period"] == "2026-01"} == {True}
     assert {bool(row["decision_id"]) for row in rows if row["time_period"] == "2026-02"} == {False}
@@ -200,8 +203,8 @@ def test_a_later_rejection_revokes_a_release_and_holds_what_passes(warehouse: Wa
     decide(hashed)
     warehouse.now("2026-03-05T07:00:00")
     decide(hashed, "reject", ())
-    done = warehouse.publish(*SPAN)
-    assert done.published == 1 and reasons(done) == {"was rejected: credits"}
+    outcome = warehouse.publish(*SPAN)
+    assert outcome.published == 1 and reasons(outcome) == {"was rejected: credits"}
 
 
 def test_a_revision_appends_only_what_changed_and_as_of_shows_both(warehouse: Warehouse) -> None:
@@ -211,8 +214,8 @@ def test_a_revision_appends_only_what_changed_and_as_of_shows_both(warehouse: Wa
     warehouse.batch = "batch2"
     warehouse.add(kpi(), {**GOOD, "2026-02": cells(120, SE=90, NO=30)})
     warehouse.judge(*SPAN)
-    done = warehouse.publish(*SPAN)
-    assert (done.appended_observations, done.unchanged) == (2, 4)
+    outcome = warehouse.publish(*SPAN)
+    assert (outcome.appended_observations, outcome.unchanged) == (2, 4)
     total = "where segment = '_T' and time_period = '2026-02'"
     columns = "obs_value, realtime_start, realtime_end, revision_type, obs_status"
     history = f"select {columns} from kpi.vintages {total} order by sequence"
@@ -262,8 +265,8 @@ def test_a_clock_before_the_last_release_is_refused(warehouse: Warehouse) -> Non
 def test_a_changed_catalogue_is_a_release_of_its_own(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
     warehouse.kpis = [kpi(target=200.0)]
-    done = warehouse.publish(*SPAN)
-    assert (done.sequence, done.appended_observations, done.appended_verdicts) == (2, 0, 0)
+    outcome = warehouse.publish(*SPAN)
+    assert (outcome.sequence, outcome.appended_observations, outcome.appended_verdicts) == (2, 0, 0)
     assert warehouse.published("select bool_or(target_attained) from kpi.observations") == [(False,)]
 
 

@@ -30,16 +30,19 @@ def key(code: str) -> Key:
 @pytest.fixture
 def ledger() -> MemoryLedger:
     """January to May are published."""
-    made = MemoryLedger()
-    held = release(made, offer_of(months("2025-05"), date(2025, 6, 12)), date(2025, 6, 12))
-    assert not held and made.totals()["2025-Q1"] == 450
-    return made
+    memory = MemoryLedger()
+    held = release(memory, offer_of(months("2025-05"), date(2025, 6, 12)), date(2025, 6, 12))
+    assert not held and memory.totals()["2025-Q1"] == 450
+    return memory
 
 
 def test_a_quarter_waits_for_its_restated_month_and_follows_it(ledger: MemoryLedger) -> None:
     restated = offer_of(months("2025-06", m04=7), JULY)
     held = release(ledger, restated, JULY)
-    assert {one.time_period: one.checks for one in held.values()} == {"2025-04": ("closed_period",), "2025-Q2": ()}
+    assert {held_key.time_period: held_key.checks for held_key in held.values()} == {
+        "2025-04": ("closed_period",),
+        "2025-Q2": (),
+    }
     assert held[key("2025-Q2")].reason == (
         "reconciliation: its published parts would not add up to it: 2025-04 would stay as published"
     )
@@ -54,7 +57,7 @@ def test_a_closed_quarter_changes_by_the_decision_on_its_month(ledger: MemoryLed
     later = date(2025, 9, 1)
     restated = offer_of(months("2025-08", m04=7), later)
     held = release(ledger, restated, later)
-    assert {one.time_period: one.checks for one in held.values()} == {
+    assert {held_key.time_period: held_key.checks for held_key in held.values()} == {
         "2025-04": ("closed_period",),
         "2025-Q2": ("closed_period",),
     }
@@ -70,7 +73,7 @@ def test_a_month_that_was_never_published_takes_its_quarter_with_it(ledger: Memo
     later = date(2025, 9, 1)
     restated = offer_of(months("2025-08", m06=7), later, failing=[key("2025-06")])
     held = release(ledger, restated, later)
-    assert {one.time_period: one.checks for one in held.values()} == {
+    assert {held_key.time_period: held_key.checks for held_key in held.values()} == {
         "2025-06": ("bounds",),
         "2025-Q2": ("closed_period",),
     }
@@ -84,7 +87,10 @@ def test_a_month_waits_for_its_quarter_that_can_not_change(ledger: MemoryLedger)
     day = JULY + timedelta(days=1)
     restated = offer_of(months("2025-06", m06=7), day, failing=[key("2025-Q2")])
     held = release(ledger, restated, day)
-    assert {one.time_period: one.checks for one in held.values()} == {"2025-06": (), "2025-Q2": ("bounds",)}
+    assert {held_key.time_period: held_key.checks for held_key in held.values()} == {
+        "2025-06": (),
+        "2025-Q2": ("bounds",),
+    }
     assert held[key("2025-06")].reason == (
         "reconciliation: it is a part of the value of 2025-Q2, which would stay as published"
     )
@@ -145,7 +151,7 @@ def test_what_looks_back_on_a_restated_period_waits_for_it(
 
 def contradictions(ledger: MemoryLedger) -> list[tuple[str, str, str]]:
     """The published quarters, years and sums to date that aren't the sum of their months: period, column, member."""
-    published, found = ledger.published(), []
+    published, contradicting = ledger.published(), []
     by_month = {(period, member): row["obs_value"] for (_, period, _, member), row in published.items()}
     for (_, period, _, member), row in published.items():
         whole = parse(period)
@@ -159,8 +165,8 @@ def contradictions(ledger: MemoryLedger) -> list[tuple[str, str, str]]:
         ):
             values = [by_month.get((part.code, member)) for part in parts]
             if row[column] is not None and values and None not in values and sum(values) != row[column]:  # type: ignore[arg-type]
-                found.append((period, column, member))
-    return found
+                contradicting.append((period, column, member))
+    return contradicting
 
 
 CODES = [month.code for month in MONTHS]
@@ -194,14 +200,14 @@ def test_whatever_is_released_in_whatever_order_published_figures_add_up(steps: 
         held = release(ledger, offer, today)
         assert not contradictions(ledger)
         for code, decision in step["decisions"].items():
-            if (one := held.get(key(code))) and one.candidate_hash:
-                ledger.decide(one, decision)
+            if (held_key := held.get(key(code))) and held_key.candidate_hash:
+                ledger.decide(held_key, decision)
         release(ledger, offer, today)
         assert not contradictions(ledger)
     # Once everything is judged and what is held is released, all is published as it is.
     offer = offer_of(values, today)
-    for one in release(ledger, offer, today).values():
-        ledger.decide(one)
+    for held_key in release(ledger, offer, today).values():
+        ledger.decide(held_key)
     assert not release(ledger, offer, today) and not contradictions(ledger)
     candidates = offer.rows["revenue"].to_pylist()
     assert {(row["time_period"], row["member"]): row["obs_value"] for row in candidates} == {

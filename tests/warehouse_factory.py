@@ -182,7 +182,7 @@ class Warehouse:
 
     def add(self, entry: CatalogKpi, values: dict[str, list[dict[str, Any]]] | None = None) -> None:
         """Add or replace a KPI, its table (rows by period code), and the record of its build in the current batch."""
-        self.kpis = [*(one for one in self.kpis if one.kpi_id != entry.kpi_id), entry]
+        self.kpis = [*(known for known in self.kpis if known.kpi_id != entry.kpi_id), entry]
         rows = []
         for code, members in (values or {}).items():
             period = parse(code)
@@ -214,26 +214,26 @@ class Warehouse:
     def judge(self, first: str, last: str) -> dict[tuple[str, str], Verdict]:
         """The verdicts of the periods that end in [first, last], by KPI and period code."""
         verdicts = judge.judge(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
-        return {(one.kpi_id, one.time_period): one for one in verdicts}
+        return {(verdict.kpi_id, verdict.time_period): verdict for verdict in verdicts}
 
     def publish(self, first: str, last: str) -> Release:
         """Publish the periods that end in [first, last]."""
-        done = release.publish(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
+        published = release.publish(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
         publishing.publish()
-        return done
+        return published
 
     def decide(self, decision: Any, kpi_id: str, *periods: str, **facts: Any) -> Decided:
         """What `kpi release`, `reject` and `review` do: decide, and render what follows."""
         publishing.publish()
-        done = decisions.decide(self.company, self.catalog, decision, kpi_id, *periods, **facts)
+        decided = decisions.decide(self.company, self.catalog, decision, kpi_id, *periods, **facts)
         publishing.publish()
-        return done
+        return decided
 
     def settle(self, decision: Any, incident_id: str, **facts: Any) -> Decided:
         """The same of an incident."""
-        done = decisions.settle(self.company, self.catalog, decision, incident_id, **facts)
+        decided = decisions.settle(self.company, self.catalog, decision, incident_id, **facts)
         publishing.publish()
-        return done
+        return decided
 
     def published(self, query: str) -> list[Any]:
         """Query the published file."""
@@ -272,10 +272,10 @@ def failing(verdict: Verdict) -> set[str]:
 
 def levels(verdict: Verdict) -> dict[str, str]:
     """The checks that failed, and whether each holds or flags."""
-    return {one.check: "hold" if one.severity == "critical" else "flag" for one in verdict.failing}
+    return {result.check: "hold" if result.severity == "critical" else "flag" for result in verdict.failing}
 
 
 def months(first: str, last: str, value: Callable[[int], float]) -> dict[str, list[dict[str, Any]]]:
     """Rows for every month of [first, last]: total and two countries, from a function of the month's number."""
-    found: list[Period] = periods_between("M", parse(first).start, parse(last).end)
-    return {p.code: cells(value(n), SE=value(n) * 0.75, NO=value(n) * 0.25) for n, p in enumerate(found)}
+    periods: list[Period] = periods_between("M", parse(first).start, parse(last).end)
+    return {p.code: cells(value(n), SE=value(n) * 0.75, NO=value(n) * 0.25) for n, p in enumerate(periods)}
