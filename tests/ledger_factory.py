@@ -1,4 +1,4 @@
-"""Rows and releases of a tiny ledger; for tests of the ledger."""
+"""Rows and releases of a tiny ledger, for tests of the ledger."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def append(
 def released(root: str) -> Ledger:
     """Three releases: January by country; January's revision with a decision; February with a verdict.
 
-    Beside them a decision that no release covers, and a row of an interrupted release.
+    It also has a decision that no release covers, and a row of an interrupted release.
     """
     january = [observation(segment="country", member=member, obs_value=value) for member, value in COUNTRIES.items()]
     append(Ledger.open(root), observation(), *january, verdicts=[verdict()])
@@ -96,7 +96,7 @@ def released(root: str) -> Ledger:
 
 
 def race(writers: list[Ledger]) -> list[bool]:
-    """Let every writer append a release at the same moment; which of them committed it."""
+    """Let every writer append a release at the same time; whether each of them committed it."""
     start = Barrier(len(writers))
 
     def write(number: int) -> bool:

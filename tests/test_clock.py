@@ -1,4 +1,4 @@
-"""A wrong clock is refused before anything is brought in; from a release made with it ahead there is a way back."""
+"""A wrong clock is an error before anything is ingested; a release made with the clock ahead can be corrected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)
 
 @pytest.fixture
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    """Two months, published on 5 March: January has closed, February is open until the tenth."""
+    """A warehouse with two months published on 5 March: January is closed, February is open until 10 March."""
     published = warehouse_factory.make(tmp_path, monkeypatch)
     published.add(kpi(), GOOD)
     published.judge(*SPAN)
@@ -36,7 +36,7 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
 
 
 def again(warehouse: Warehouse, moment: str, delivered: str, total: float = 110) -> None:
-    """Newer rows come, February has that value, and is published."""
+    """Ingest newer rows that give February this value, and publish."""
     warehouse.now(moment)
     warehouse.feed("orders", newest_delivery=datetime.fromisoformat(delivered).replace(tzinfo=UTC))
     warehouse.batch = f"batch of {moment}"
@@ -55,7 +55,7 @@ def again(warehouse: Warehouse, moment: str, delivered: str, total: float = 110)
         ("2026-06-01T06:00:00", "2026-03-04", None),
     ],
 )
-def test_the_clock_is_held_against_releases_and_deliveries(
+def test_the_clock_is_compared_with_releases_and_deliveries(
     warehouse: Warehouse, moment: str, newest_delivery: str | None, refused: str | None
 ) -> None:
     warehouse.now(moment)
@@ -76,13 +76,13 @@ def test_a_review_may_come_long_after_the_newest_release(warehouse: Warehouse) -
     assert decided.release.sequence == 2
 
 
-def test_an_archive_may_be_taken_in_years_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_may_be_ingested_years_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = warehouse_factory.make(tmp_path, monkeypatch)
     archive.now("2031-03-05T06:00:00")
     readiness.require(archive.company, datetime(2018, 1, 1, tzinfo=UTC))
 
 
-def test_what_was_released_with_the_clock_ahead_is_dated_by_the_release_that_says_so(warehouse: Warehouse) -> None:
+def test_a_release_made_with_the_clock_ahead_gets_the_time_of_the_recording_release(warehouse: Warehouse) -> None:
     again(warehouse, YEAR_AHEAD, delivered="2027-03-01")  # the sources' clock stood ahead, too: February is final
     warehouse.sql("create table raw._files (feed varchar, loaded_at timestamptz)")
     warehouse.sql(
@@ -123,7 +123,7 @@ def test_what_was_released_with_the_clock_ahead_is_dated_by_the_release_that_say
     assert warehouse.published(as_of) == [(110.0,)]
 
 
-def test_a_decision_made_with_the_clock_ahead_is_dated_by_the_release_that_says_so(warehouse: Warehouse) -> None:
+def test_a_decision_made_with_the_clock_ahead_gets_the_time_of_the_recording_release(warehouse: Warehouse) -> None:
     again(warehouse, YEAR_AHEAD, delivered="2027-03-01")
     facts = {"reason": "still what we steer by", "by": "cfo@example.com"}
     ahead = warehouse.decide("review", kpi().kpi_id, **facts).decision_ids[0]
@@ -139,7 +139,7 @@ def test_a_decision_made_with_the_clock_ahead_is_dated_by_the_release_that_says_
     assert verify(ledger).findings == ()
 
 
-def test_who_may_set_the_clock_back_stands_in_roles(warehouse: Warehouse) -> None:
+def test_roles_say_who_may_set_the_clock_back(warehouse: Warehouse) -> None:
     again(warehouse, YEAR_AHEAD, delivered="2027-03-01")
     warehouse.now("2026-03-06T06:00:00")
     for facts, message in (({"by": "nobody"}, "may not set the clock back"), ({"reason": " "}, "needs a reason")):

@@ -1,4 +1,4 @@
-"""Open periods revise by themselves, closed ones by decision; which revision it is, and where a series breaks."""
+"""Open periods are revised without a decision, closed ones by decision; revision types and series breaks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AFTER_CLOSE = "2026-03-11T06:00:00"  # February closed on the tenth
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """Two months, judged."""
+    """A warehouse with two judged months."""
     with pytest.MonkeyPatch.context() as patch:
         warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
         warehouse.add(kpi(), GOOD)
@@ -45,7 +45,7 @@ def reasons(outcome: release.Release) -> set[str]:
 
 
 def again(warehouse: Warehouse, moment: str, february: list[dict[str, Any]], **facts: Any) -> release.Release:
-    """Publish once more at a moment, with other rows for February; a fact may be of the KPI."""
+    """Publish again at a moment with these rows for February; `facts` are fields of the KPI."""
     warehouse.now(moment)
     warehouse.batch = f"batch of {moment}"
     warehouse.add(kpi(**facts), {**GOOD, "2026-02": february})
@@ -54,13 +54,13 @@ def again(warehouse: Warehouse, moment: str, february: list[dict[str, Any]], **f
 
 
 def newest(warehouse: Warehouse, columns: str = "obs_value, obs_status, revision_type") -> Any:
-    """February's total as it is published."""
+    """February's published total."""
     query = f"select {columns} from kpi.vintages where time_period = '2026-02' and segment = '_T' order by sequence"
     return warehouse.published(query)[-1]
 
 
 def release_february(warehouse: Warehouse, *checks: str, hashed: str | None = None) -> None:
-    """A decision to release February's candidate as it is, or another one."""
+    """Record a decision that releases February's candidate, or the one with this hash."""
     (candidate_hash,) = warehouse.sql("select candidate_hash from kpi.verdicts where time_period = '2026-02'")[0]
     facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": hashed or candidate_hash, "checks": checks}
     ledger().decide("revenue", "release", reason="booked late", decided_by="cfo", **facts)
@@ -103,7 +103,7 @@ def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Wareho
     assert reasons(outcome) == {"closed_period: the period closed on 2026-03-10; its value changed (120 → 130)"}
 
 
-def test_of_a_restated_month_and_its_quarter_all_tell_and_one_decision_releases_both(warehouse: Warehouse) -> None:
+def test_a_restated_month_and_its_quarter_are_held_and_one_decision_releases_both(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
     warehouse.now("2026-04-03T06:00:00")
     warehouse.batch = "batch2"
@@ -163,7 +163,7 @@ def test_members_and_counts_are_changes_too(warehouse: Warehouse, february: list
     }
 
 
-def test_what_is_no_change_of_a_closed_period(warehouse: Warehouse) -> None:
+def test_which_differences_do_not_change_a_closed_period(warehouse: Warehouse) -> None:
     warehouse.publish("2026-01-01", "2026-01-31")
     assert not again(warehouse, AFTER_CLOSE, cells(120, SE=90, NO=30)).held  # February's first publication
     wobble = cells(120 * (1 + 1e-12), SE=90, NO=30)
@@ -186,7 +186,7 @@ def test_a_history_that_is_recomputed_has_no_break_and_one_that_is_not_has(wareh
     assert warehouse.published(statuses) == [("2026-01", 50.0, "A"), ("2026-02", 60.0, "A")]
 
 
-def test_of_protected_kpis_no_figure_is_told(warehouse: Warehouse) -> None:
+def test_no_figure_of_a_protected_kpi_is_shown(warehouse: Warehouse) -> None:
     staff = kpi("staff", protected=True, unit="persons", kind="stock", domain="people")
 
     def people(se: int, no: int) -> list[dict[str, Any]]:
@@ -205,8 +205,8 @@ def test_of_protected_kpis_no_figure_is_told(warehouse: Warehouse) -> None:
     assert "closed_period" in text and not any(figure in text for figure in ("33", "35", "77", "79"))
 
 
-def test_a_past_that_comes_out_otherwise_holds_the_new_period_too(warehouse: Warehouse) -> None:
-    """A price list that is overwritten changes every month; a row that comes late changes one."""
+def test_a_restated_history_holds_the_new_period_too(warehouse: Warehouse) -> None:
+    """An overwritten price list changes every month; a late row changes one."""
     past = {f"2025-{month:02}": cells(100.0 + month, SE=75.0 + month, NO=25) for month in range(1, 13)}
     warehouse.now("2026-03-11T06:00:00")
     warehouse.add(kpi(), {**past, **GOOD})

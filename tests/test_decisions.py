@@ -1,4 +1,4 @@
-"""Decisions: who may take them, on what, and that they count for nothing else."""
+"""Decisions: who may decide, on what, and that a decision counts only for that."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ JANUARY = ("2026-01", "revenue")
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """February was published; January, now closed, is out of bounds and waits."""
+    """A warehouse with February published, and January, which is closed by now, held as out of bounds."""
     with pytest.MonkeyPatch.context() as patch:
         warehouse = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
         warehouse.add(kpi(), {**GOOD, "2026-01": NEGATIVE})
@@ -55,7 +55,7 @@ def warehouse(released: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def rebuilt(warehouse: Warehouse, january: list[dict[str, Any]], **facts: Any) -> None:
-    """Build and judge once more, with other rows for January; a fact may be of the KPI."""
+    """Build and judge again with these rows for January; `facts` are fields of the KPI."""
     warehouse.batch = f"after {warehouse.batch}"
     warehouse.add(kpi(**facts), {**GOOD, "2026-01": january})
     warehouse.judge(*SPAN)
@@ -93,7 +93,7 @@ def refused(warehouse: Warehouse, message: str, decision: Any = "release", **fac
 
 @contextmanager
 def interrupted() -> Iterator[None]:
-    """The process ends after the decision was recorded, before its release."""
+    """The process ends after the decision is recorded and before its release."""
 
     def crash(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -103,7 +103,7 @@ def interrupted() -> Iterator[None]:
         yield
 
 
-def test_what_waits_is_told_with_its_evidence(warehouse: Warehouse) -> None:
+def test_a_pending_key_is_listed_with_its_evidence(warehouse: Warehouse) -> None:
     (pending,) = held(warehouse)
     assert (pending.kpi_id, pending.time_period, pending.state) == ("revenue", "2026-01", "decide")
     assert [(check.check, check.figure, check.limit) for check in pending.checks] == [("bounds", 3.0, 0.0)]
@@ -144,7 +144,7 @@ def test_a_rejected_value_stays_out_though_its_checks_pass(warehouse: Warehouse)
     assert not warehouse.publish(*SPAN).held  # another value is judged anew
 
 
-def test_on_other_content_a_decision_counts_for_nothing(warehouse: Warehouse) -> None:
+def test_a_decision_does_not_count_for_another_candidate(warehouse: Warehouse) -> None:
     decide(warehouse)
     rebuilt(warehouse, cells(-101, SE=-75, NO=-26))
     assert [pending.checks for pending in warehouse.publish(*SPAN).held] == [("bounds", "closed_period")]
@@ -157,7 +157,7 @@ def test_on_other_content_a_decision_counts_for_nothing(warehouse: Warehouse) ->
     assert january(warehouse)[-1] == (-101.0, "C", "credits of December")
 
 
-def test_when_another_check_fails_too_a_decision_counts_for_nothing(warehouse: Warehouse) -> None:
+def test_a_decision_does_not_count_when_another_check_fails_too(warehouse: Warehouse) -> None:
     decide(warehouse)
     verdict = "select decision from kpi.verdicts where time_period = '2026-01'"
     warehouse.feed("orders", outstanding="a file could not be read")
@@ -202,7 +202,7 @@ def test_the_newer_decision_counts(warehouse: Warehouse) -> None:
     assert decide(warehouse).published and january(warehouse)[-1][0] == -50.0
 
 
-# Decisions on January in the order in which they were made: what, on this candidate or another, naming which checks.
+# Decisions on January in the order of their making: the decision, whether it is on this candidate, and its checks.
 MADE = st.lists(
     st.tuples(
         st.sampled_from(["release", "reject", "review"]),
@@ -214,8 +214,8 @@ MADE = st.lists(
 
 
 @pytest.fixture(scope="module")
-def offered(released: Warehouse) -> tuple[ReleaseSnapshot, Ledger]:
-    """What the warehouse offers, and the ledger."""
+def assessed(released: Warehouse) -> tuple[ReleaseSnapshot, Ledger]:
+    """The release snapshot of the warehouse, and the ledger."""
     with connect() as connection:
         release_snapshot = snapshot.read(connection, released.catalog, date(2026, 1, 1), date(2026, 2, 28))
     return release_snapshot, Ledger.open(deployment.ledger_path())
@@ -224,10 +224,10 @@ def offered(released: Warehouse) -> tuple[ReleaseSnapshot, Ledger]:
 @given(made_decisions=MADE)
 @settings(max_examples=60, deadline=None)
 def test_only_the_newest_decision_on_this_very_candidate_counts(
-    released: Warehouse, offered: tuple[ReleaseSnapshot, Ledger], made_decisions: list[tuple[str, bool, set[str]]]
+    released: Warehouse, assessed: tuple[ReleaseSnapshot, Ledger], made_decisions: list[tuple[str, bool, set[str]]]
 ) -> None:
     facts = {"kpi_id": "revenue", "freq": "M", "time_period": "2026-01", "reason": "r"}
-    hashed = offered[0].loaded.candidates["revenue", "M", "2026-01"].candidate_hash
+    hashed = assessed[0].loaded.candidates["revenue", "M", "2026-01"].candidate_hash
     rows = [
         {
             **facts,
@@ -240,7 +240,7 @@ def test_only_the_newest_decision_on_this_very_candidate_counts(
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Ledger, "decisions", lambda _: rows)
-        eligible = eligibility.assess(*offered, released.catalog, date(2026, 3, 5))
+        eligible = eligibility.assess(*assessed, released.catalog, date(2026, 3, 5))
     counting = [(decision, checks) for decision, on_this, checks in made_decisions if on_this and decision != "review"]
     lets_through = bool(counting) and counting[-1][0] == "release" and "bounds" in counting[-1][1]
     assert {key[2] for key in eligible.eligible} == ({"2026-01", "2026-02"} if lets_through else {"2026-02"})
@@ -277,7 +277,7 @@ def test_a_crash_between_decision_and_release_is_completed_by_the_same_decision_
     assert verify(Ledger.open(deployment.ledger_path())).unsealed_decisions == 0
 
 
-def test_an_interrupted_decision_on_another_candidate_is_made_anew(warehouse: Warehouse) -> None:
+def test_an_interrupted_decision_on_another_candidate_is_recorded_again(warehouse: Warehouse) -> None:
     with interrupted():
         decide(warehouse)
     rebuilt(warehouse, cells(-50, SE=-50))
@@ -299,7 +299,7 @@ def test_a_crash_between_release_and_publication_is_completed_by_the_same_decisi
     assert january(warehouse) == [(-100.0, None, None)]
 
 
-def test_of_two_people_at_once_one_decides_and_the_other_is_told(warehouse: Warehouse) -> None:
+def test_only_one_of_two_concurrent_decisions_is_recorded(warehouse: Warehouse) -> None:
     start = Barrier(2)
 
     def decide_at_once(by: str) -> str:
@@ -330,7 +330,7 @@ def test_who_may_decide(warehouse: Warehouse) -> None:
     assert (roles.deciders("people"), roles.deciders("finance")) == (("chro",), ("ceo",))
 
 
-def test_what_can_not_be_decided_is_told_and_nothing_recorded(warehouse: Warehouse) -> None:
+def test_an_impossible_decision_is_an_error_and_not_recorded(warehouse: Warehouse) -> None:
     refused(warehouse, "needs a reason", reason=" \n")
     refused(warehouse, "no KPI 'revenu' is adopted .did you mean 'revenue'", kpi_id="revenu")
     refused(warehouse, "there is no such period", period="January")
@@ -351,7 +351,7 @@ def test_what_can_not_be_decided_is_told_and_nothing_recorded(warehouse: Warehou
     assert [pending.time_period for pending in held(warehouse)] == ["2026-01"]
 
 
-def test_on_a_ledger_that_is_ahead_or_not_sound_nothing_is_decided(warehouse: Warehouse) -> None:
+def test_nothing_is_decided_on_a_damaged_ledger_or_one_that_is_ahead(warehouse: Warehouse) -> None:
     warehouse.now("2026-03-04T06:00:00")
     refused(warehouse, "clock is before the newest release")
     warehouse.judge(*SPAN)  # an older warehouse, put back
@@ -363,7 +363,7 @@ def test_on_a_ledger_that_is_ahead_or_not_sound_nothing_is_decided(warehouse: Wa
     refused(warehouse, "differs from what was released")
 
 
-def test_of_a_protected_kpi_nothing_but_names_and_outcomes(warehouse: Warehouse) -> None:
+def test_a_pending_protected_kpi_shows_only_names_and_outcomes(warehouse: Warehouse) -> None:
     def people(se: int, no: int) -> list[dict[str, Any]]:
         return [{**row, "n_persons_numerator": int(row["obs_value"])} for row in cells(se + no, SE=se, NO=no)]
 

@@ -1,4 +1,4 @@
-"""Disclosure control on small tables: what is hidden, and that no hidden number of persons can be worked out."""
+"""Disclosure control on small tables: which cells are suppressed, and that no suppressed number can be computed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STAFF = kpi(
 
 
 def rows(entry: CatalogKpi, code: str, counts: dict[str, int], segment: str = "department") -> list[dict[str, Any]]:
-    """A period's rows of a KPI that counts persons: its members and the total."""
+    """The rows of one period of a KPI that counts persons: its members and the total."""
     return [
         row(entry, code, "_T", "_T", sum(counts.values())),
         *(row(entry, code, segment, member, count) for member, count in counts.items()),
@@ -81,7 +81,7 @@ def release(
     only: str | None = None,
     histories: dict[str, pa.Table] | None = None,
 ) -> list[dict[str, Any]]:
-    """What is released of some rows, beside a ledger."""
+    """The disclosed rows of a release of these rows, given the ledger's observations."""
     keys = {(r["kpi_id"], r["freq"], r["time_period"]) for r in given_rows if only in (None, r["time_period"])}
     return controlled(
         given_rows,
@@ -107,7 +107,7 @@ def ledger(*releases: list[dict[str, Any]], version: int = 1) -> pa.Table:
 
 
 def hidden(released: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    """The hidden cells, by period and member."""
+    """The suppressed cells, as (period, member)."""
     return {(r["time_period"], r["member"]) for r in released if r["conf_status"] != "F"}
 
 
@@ -122,7 +122,7 @@ def test_numerator_denominator_and_complement_need_the_threshold(numerator: int,
 
 
 @pytest.mark.parametrize("fault", [{"disclosure_threshold": 0}, {"person_counts": ()}])
-def test_what_was_not_counted_is_hidden_whole(fault: dict[str, Any]) -> None:
+def test_a_key_with_uncounted_persons_is_suppressed_as_a_whole(fault: dict[str, Any]) -> None:
     unsure = STAFF.model_copy(update=fault)
     assert len(hidden(release(rows(unsure, "2026-01", {"a": 50, "b": 60}), unsure))) == 3
     lacking = rows(STAFF, "2026-01", {"a": 50, "b": 60})
@@ -130,27 +130,27 @@ def test_what_was_not_counted_is_hidden_whole(fault: dict[str, Any]) -> None:
     assert len(hidden(release(lacking, STAFF))) == 3
 
 
-def test_nothing_is_hidden_where_everything_is_large() -> None:
+def test_nothing_is_suppressed_when_no_cell_is_sensitive() -> None:
     assert hidden(release(rows(STAFF, "2026-01", {"a": 5, "b": 60, "none": 0}), STAFF)) == set()
 
 
-def test_a_small_member_takes_the_cheapest_other_one_with_it() -> None:
+def test_secondary_suppression_takes_the_cheapest_other_member() -> None:
     released = release(rows(STAFF, "2026-01", {"a": 3, "b": 40, "c": 10}), STAFF)
     assert hidden(released) == {("2026-01", "a"), ("2026-01", "c")}
     (cell,) = (r for r in released if r["member"] == "a")
     assert [cell[name] for name in ("obs_value", "n_obs", "n_persons_numerator")] == [None] * 3
 
 
-def test_two_small_members_whose_sum_is_small_take_a_third_with_them() -> None:
+def test_two_small_members_with_a_small_sum_need_a_third_one_suppressed() -> None:
     assert len(hidden(release(rows(STAFF, "2026-01", {"a": 1, "b": 2, "c": 40, "d": 10}), STAFF))) == 3
 
 
-def test_without_other_members_the_total_is_hidden() -> None:
+def test_without_other_members_the_total_is_suppressed() -> None:
     assert hidden(release(rows(STAFF, "2026-01", {"a": 3}), STAFF)) == {("2026-01", "a"), ("2026-01", "_T")}
 
 
-def test_a_quarter_does_not_tell_a_hidden_month() -> None:
-    """The months' members are safe in each month; the quarter less the other months would tell of one."""
+def test_a_quarter_does_not_reveal_a_suppressed_month() -> None:
+    """The members are safe in each month; the quarter minus the other months would reveal one cell."""
     months = [{"a": 3, "b": 7, "c": 9}, {"a": 10, "b": 20, "c": 30}, {"a": 11, "b": 21, "c": 31}]
     table = [r for code, counts in zip(MONTHS, months, strict=True) for r in rows(LEAVERS, code, counts)]
     table += rows(LEAVERS, "2026-Q1", {member: sum(m[member] for m in months) for member in "abc"})
@@ -161,8 +161,8 @@ def test_a_quarter_does_not_tell_a_hidden_month() -> None:
     assert leaks(table, only_the_month) == {("2026-01", "a")}
 
 
-def test_a_related_kpi_does_not_tell_what_another_hides() -> None:
-    """Of member a, 4 are there: its rate's denominator would tell, and so would that of the member hidden with it."""
+def test_a_related_kpi_does_not_reveal_what_another_suppresses() -> None:
+    """Member a has 4 persons: the denominator of its rate, or of the member suppressed with it, would reveal that."""
     counts = {"a": 4, "b": 30, "c": 50}
     rates = [row(RATE, "2026-01", "_T", "_T", 30, 85)]
     rates += [row(RATE, "2026-01", "department", member, 0, n + (member == "a")) for member, n in counts.items()]
@@ -173,7 +173,7 @@ def test_a_related_kpi_does_not_tell_what_another_hides() -> None:
     assert {m for _, m in hidden([r for r in released if r["kpi_id"] == "rate"])} == {"a", "b"}
 
 
-def test_what_was_hidden_stays_hidden() -> None:
+def test_a_suppressed_cell_stays_suppressed() -> None:
     first = release(rows(STAFF, "2026-01", {"a": 3, "b": 40, "c": 10}), STAFF)
     later = release(rows(STAFF, "2026-01", {"a": 30, "b": 40, "c": 60}), STAFF, before=ledger(first))
     assert hidden(later) == {("2026-01", "a"), ("2026-01", "c")}
@@ -186,7 +186,7 @@ def test_a_published_value_does_not_change_by_a_few_persons() -> None:
 
 
 def test_one_person_who_was_ill_all_month_does_not_change_the_published_rate() -> None:
-    """A late sick note of 20 days: as many as seven average absentees have, and still one person's."""
+    """A late sick note of 20 days: as many days as seven average absentees have, but of one person."""
     first = release([days_lost("2026-01", 60)], RATE)
     later = release([days_lost("2026-01", 80)], RATE, before=ledger(first))
     assert [r["numerator"] for r in later] == [60]
@@ -200,7 +200,7 @@ def test_a_small_change_of_the_numerator_does_not_come_with_a_large_one_of_the_d
     assert (later["numerator"], later["denominator"]) == (60, 2000)
 
 
-def test_a_quarter_does_not_tell_what_its_published_months_keep_back() -> None:
+def test_a_quarter_does_not_reveal_an_unpublished_change_of_its_months() -> None:
     months = [days_lost(code, 60) for code in MONTHS]
     first = release(months, RATE)
     later = [*months[:2], days_lost("2026-03", 80)]
@@ -212,28 +212,28 @@ def test_a_quarter_does_not_tell_what_its_published_months_keep_back() -> None:
     assert again[-1]["numerator"] == 180
 
 
-def test_a_leaver_booked_late_does_not_show_in_the_quarter() -> None:
+def test_a_leaver_booked_late_does_not_change_the_quarter() -> None:
     months = [row(LEAVERS, code, "_T", "_T", 10) for code in MONTHS]
     first = release(months, LEAVERS)
     later = [*months[:2], row(LEAVERS, "2026-03", "_T", "_T", 11), row(LEAVERS, "2026-Q1", "_T", "_T", 31)]
     assert [r["obs_value"] for r in release(later, LEAVERS, before=ledger(first))] == [10, 10, 10, 30]
 
 
-def test_of_a_newer_definition_a_value_that_differs_by_a_few_persons_is_hidden() -> None:
+def test_a_small_change_by_a_newer_definition_is_suppressed() -> None:
     first = release(rows(STAFF, "2026-01", {"a": 30, "b": 40, "c": 50}), STAFF)
     newer = STAFF.model_copy(update={"definition_version": 2})
     later = release(rows(newer, "2026-01", {"a": 31, "b": 60, "c": 50}), newer, before=ledger(first))
     assert hidden(later) == {("2026-01", "a")}
 
 
-def test_a_cell_that_falls_under_the_threshold_takes_the_new_values_of_its_time_with_it() -> None:
-    """All others are known for good, so that nothing can protect it any more; no more is told."""
+def test_new_values_are_suppressed_when_published_ones_reveal_a_small_cell() -> None:
+    """All other cells are published already, so that nothing can protect it; new values are suppressed."""
     first = release(rows(STAFF, "2026-01", {"a": 30, "b": 40}), STAFF)
     later = release(rows(STAFF, "2026-01", {"a": 3, "b": 40}), STAFF, before=ledger(first))
     assert ("2026-01", "a") in hidden(later)
 
 
-def test_months_that_come_one_by_one_do_not_tell_of_each_other() -> None:
+def test_months_released_one_by_one_do_not_reveal_each_other() -> None:
     months = [{"a": 3, "b": 7, "c": 9}, {"a": 10, "b": 20, "c": 30}, {"a": 11, "b": 21, "c": 31}]
     table: list[dict[str, Any]] = []
     releases: list[list[dict[str, Any]]] = []
@@ -252,7 +252,7 @@ def form(r: dict[str, Any]) -> Form:
 
 
 def leaks(table: list[dict[str, Any]], released: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    """The small cells of a table of counts that the attacker gets to know, or nearly."""
+    """The small cells of a table of counts that the attacker can compute, exactly or to within 5 persons."""
     published = {form(r): float(r["obs_value"]) for r in released if r["obs_value"] is not None}
     small = {form(r): r for r in table if 0 < r["n_persons_numerator"] < 5}
     hidden_forms = [cell_form for cell_form in small if cell_form not in published]

@@ -1,4 +1,4 @@
-"""The attack on what the sample company published: no number about too few persons can be worked out from it."""
+"""An attack on the sample company's published values: no number about too few persons can be computed from them."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_nothing_about_too_few_persons_can_be_worked_out(
     assert leaks(warehouse, cells(published, "kpi.observations"), cells(published, "kpi.vintages")) == []
 
 
-def test_without_the_cells_that_protect_others_small_ones_are_found(warehouse: duckdb.DuckDBPyConnection) -> None:
-    """The same attack where only the small cells themselves are left out."""
+def test_without_secondary_suppression_the_attack_finds_small_cells(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """The same attack, with only primary suppression."""
     tables = [f"kpi.kpi_{kpi_id}" for kpi_id in PROTECTED]
     rows = [row for table in tables for row in cells(warehouse, table) if row["freq"] != "S"]
     counted = "select kpi_id, time_period, segment, member from {} where n_persons_numerator between 1 and 4"
@@ -77,8 +77,8 @@ def test_if_all_months_were_published_pays_would_be_found(warehouse: duckdb.Duck
     assert min(pay_attack.estimated(figures).values()) < 0.3
 
 
-def test_other_columns_tell_no_more_than_the_values(published: duckdb.DuckDBPyConnection) -> None:
-    """Sums to date, persons, and what is derived from a value that is hidden, are empty."""
+def test_other_columns_reveal_no_more_than_the_values(published: duckdb.DuckDBPyConnection) -> None:
+    """Sums to date, numbers of persons, and columns derived from a suppressed value are empty."""
     of_protected = f"kpi_id in {PROTECTED}"
     columns = "numerator, denominator, n_obs, target_attained, change_previous, change_year_ago"
     values = ", ".join(f"{column}::double" for column in columns.split(", "))
@@ -139,7 +139,7 @@ def test_no_figure_of_a_hidden_cell_is_in_any_file(
 
 
 def test_verdicts_of_protected_kpis_hold_no_figure(published: duckdb.DuckDBPyConnection) -> None:
-    """Their reasons hold no number but the dates of feeds and periods."""
+    """Their reasons contain no numbers except the dates of feeds and periods."""
     verdicts = published.execute(
         f"select distinct reason, checks from kpi.verdicts where kpi_id in {PROTECTED}"
     ).fetchall()
@@ -162,7 +162,7 @@ def test_a_kpi_that_mixes_people_with_other_data_is_protected(deployment: Deploy
 
 
 @pytest.mark.parametrize(("highest", "count"), [(42.0, 12), (43.0, 2)])
-def test_a_group_that_two_may_dominate_counts_as_two(deployment: Deployment, highest: float, count: int) -> None:
+def test_a_group_that_two_can_dominate_counts_as_two(deployment: Deployment, highest: float, count: int) -> None:
     layer = SemanticLayer(project.target_dir(deployment.company) / "semantic_manifest.json")
     (pay_gap,) = (adopted for adopted in adopted_kpis(deployment.company) if adopted.id == "gender_pay_gap")
     persons = plan(pay_gap, layer).n_persons_numerator

@@ -1,4 +1,4 @@
-"""Purging a text from the ledger: it is gone from every file, the rest is as it was, and the chain says so."""
+"""Purging a text from the ledger: it is gone from every file, all else is unchanged, and a release records it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_text_is_purged_and_the_chain_says_so(warehouse: Warehouse, tmp_path: 
     assert decision["reason"].startswith("asked [purged ") and decision["decided_by"] == "cfo@example.com"
 
 
-def test_what_is_purged_is_gone_from_the_published_file_and_releases_go_on(warehouse: Warehouse) -> None:
+def test_a_purged_text_is_gone_from_the_published_file_and_releases_continue(warehouse: Warehouse) -> None:
     old = Path(deployment.ledger_path())
     new = old.with_name("ledger.purged")
     warehouse.monkeypatch.setattr("metrics.definitions.company.Company.load", lambda *_: warehouse.company)
@@ -132,7 +132,7 @@ def test_what_is_purged_is_gone_from_the_published_file_and_releases_go_on(wareh
         ([EMAIL], {"reason": f"{EMAIL} asked"}, "reason: is published"),
     ],
 )
-def test_what_is_refused_writes_nothing(
+def test_a_refused_purge_writes_nothing(
     warehouse: Warehouse, tmp_path: Path, texts: list[str], stated: dict[str, str], problem: str
 ) -> None:
     with pytest.raises(NyckeltalError, match=problem) as raised:
@@ -140,7 +140,7 @@ def test_what_is_refused_writes_nothing(
     assert EMAIL not in str(raised.value) and not (tmp_path / "new").exists()
 
 
-def test_a_purge_is_never_written_over_something(warehouse: Warehouse) -> None:
+def test_a_purge_never_overwrites_files(warehouse: Warehouse) -> None:
     root = deployment.ledger_path()
     with pytest.raises(NyckeltalError, match="there are files already"):
         purge.purge(root, root, [EMAIL], warehouse.company, **STATED)

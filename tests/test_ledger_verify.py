@@ -1,4 +1,4 @@
-"""What `kpi ledger verify` finds: every row that isn't as it was released, by its name; and compaction beside it."""
+"""`kpi ledger verify` names every row that differs from what was released; compaction changes no row."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def root(template: str, tmp_path: Path) -> str:
 
 
 def rewrite(root: str, name: str, change: Callable[[list[Row]], list[Row]]) -> None:
-    """Write a table anew with other rows; nothing in its files tells what was there."""
+    """Replace a table by one with other rows, without a trace of the earlier ones in its files."""
     rows = DeltaTable(f"{root}/{name}").to_pyarrow_table().to_pylist()
     committed = DeltaTable(f"{root}/{name}").transaction_version("ledger")
     shutil.rmtree(f"{root}/{name}")
@@ -74,7 +74,7 @@ def test_a_ledger_as_it_was_released_has_no_findings(root: str) -> None:
 
 
 def altered(value: Any) -> Any:
-    """Another value of the same type."""
+    """A different value of the same type."""
     if isinstance(value, str):
         return f"{value}x"
     if isinstance(value, datetime | date):
@@ -123,7 +123,7 @@ def test_a_row_moved_to_another_release_or_key_is_missing_there_and_added_here(r
     assert findings(root) == [(1, "observations", key, "missing"), (3, "observations", key, "added")]
 
 
-def test_the_order_of_rows_and_files_is_no_fault(root: str) -> None:
+def test_the_order_of_rows_and_files_does_not_matter(root: str) -> None:
     for name in SCHEMAS:
         rewrite(root, name, lambda rows: rows[::-1])
     assert findings(root) == []
@@ -206,7 +206,7 @@ def _first(root: str) -> str:
 
 
 def kpi(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    """The exit status of the command, and what it wrote."""
+    """The exit status and the output of the command."""
     monkeypatch.setattr(sys, "argv", ["kpi", "ledger", *arguments])
     with pytest.raises(SystemExit) as ended:
         app.main()
@@ -214,7 +214,7 @@ def kpi(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *ar
     return int(ended.value.code or 0), printed.out + printed.err
 
 
-def test_the_command_says_what_it_found_by_its_status(
+def test_the_status_of_the_command_shows_whether_there_are_findings(
     root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NYCKELTAL_LEDGER", root)
@@ -269,7 +269,7 @@ def test_compaction_leaves_a_damaged_ledger_alone(root: str, tmp_path: Path, mon
     assert sorted(Path(root).rglob("*")) == before
 
 
-def test_releases_gather_small_files_and_change_or_delete_nothing(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_releases_compact_small_files_and_change_or_delete_nothing(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compact, "MOST_FILES", 5)
     most = 0
     for number in range(12):
@@ -285,7 +285,7 @@ def test_releases_gather_small_files_and_change_or_delete_nothing(root: str, mon
     assert values[-12:] == [float(number) for number in range(12)]
 
 
-def test_a_release_is_made_though_its_ledger_cannot_be_gathered(
+def test_a_release_succeeds_although_compaction_fails(
     root: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(compact, "MOST_FILES", 1)
@@ -295,7 +295,7 @@ def test_a_release_is_made_though_its_ledger_cannot_be_gathered(
     assert "the ledger was not compacted this time" in caplog.text
 
 
-def test_compactions_at_once_double_no_row(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_compactions_double_no_row(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compact, "MOST_FILES", 1)
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
     for number in range(3):

@@ -1,4 +1,4 @@
-"""The published file: what stands in it, that crashes leave it whole, and no small cell of a protected KPI."""
+"""The published file: its content, that crashes leave it whole, and no small cell of a protected KPI."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """Two months, judged; January is published."""
+    """A warehouse with two judged months, and January published."""
     with pytest.MonkeyPatch.context() as patch:
         warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
         warehouse.add(kpi(), GOOD)
@@ -54,7 +54,7 @@ def ledger() -> Ledger:
 
 
 def counts() -> tuple[int, int, int]:
-    """Rows that count in releases, observations and verdicts."""
+    """The number of releases, committed observations and committed verdicts."""
     opened = ledger()
     return len(opened.releases), opened.observations.num_rows, opened.verdicts.num_rows
 
@@ -157,7 +157,7 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
 
 
 def crash_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    """Let publishing fall over just before or after a step."""
+    """Make publishing crash just before or after a step."""
     write, build, replace = Ledger._write, duckdb_file.build, Path.replace
 
     def crash(*_: object, **__: object) -> None:
@@ -211,7 +211,7 @@ def test_a_lost_or_damaged_published_file_is_rendered_again(warehouse: Warehouse
 
 
 def whole(path: Path) -> dict[str, Any]:
-    """All that a reader finds in the file: rows of every table and view, columns and comments, the macro."""
+    """The whole content of the file: rows of every table and view, columns and comments, the macro."""
     with duckdb.connect(str(path), read_only=True) as connection:
 
         def rows(query: str) -> list[Any]:
@@ -271,7 +271,7 @@ def test_a_file_is_rebuilt_under_the_release_lock(warehouse: Warehouse) -> None:
     assert path.stat().st_mtime_ns > written
 
 
-def test_a_catalogue_of_another_version_is_said_and_the_file_stands(warehouse: Warehouse) -> None:
+def test_a_catalogue_of_another_version_is_an_error_and_the_file_stays(warehouse: Warehouse) -> None:
     before = whole(deployment.published_path())
     append(ledger(), observation())
     with pytest.raises(NyckeltalError, match="catalogue is of another version"):
@@ -282,7 +282,7 @@ def test_a_catalogue_of_another_version_is_said_and_the_file_stands(warehouse: W
     assert len(whole(deployment.published_path())["releases"]) == 3
 
 
-def test_a_run_brings_a_missing_file_back_and_removes_the_one_in_the_former_place(warehouse: Warehouse) -> None:
+def test_a_run_restores_a_missing_file_and_removes_the_one_in_the_former_place(warehouse: Warehouse) -> None:
     path, former = deployment.published_path(), deployment.former_published_path()
     before = whole(path)
     path.replace(former)

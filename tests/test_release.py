@@ -1,4 +1,4 @@
-"""Publishing: nothing gets round the gate, nothing is lost in a crash, nothing is published twice."""
+"""The release: nothing bypasses the gate, and nothing is published twice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """Two months, judged."""
+    """A warehouse with two judged months."""
     with pytest.MonkeyPatch.context() as patch:
         warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
         warehouse.add(kpi(), GOOD)
@@ -41,7 +41,7 @@ def ledger() -> Ledger:
 
 
 def counts() -> tuple[int, int, int]:
-    """Rows that count in releases, observations and verdicts."""
+    """The number of releases, committed observations and committed verdicts."""
     opened = ledger()
     return len(opened.releases), opened.observations.num_rows, opened.verdicts.num_rows
 
@@ -93,14 +93,14 @@ def test_without_a_verdict_nothing_is_published(warehouse: Warehouse) -> None:
 
 
 def refuse(warehouse: Warehouse, reason: str) -> None:
-    """Publishing refuses both months for that reason, and leaves no observation."""
+    """Publish, and check that both months are held for the reason and no observation is appended."""
     outcome = warehouse.publish(*SPAN)
     assert outcome.published == outcome.appended_observations == 0
     assert all(reason in held.reason for held in outcome.held) and len(outcome.held) == 2
     assert ledger().observations.num_rows == 0
 
 
-def test_a_verdict_of_an_older_batch_counts_for_nothing(warehouse: Warehouse) -> None:
+def test_a_verdict_of_an_older_batch_does_not_count(warehouse: Warehouse) -> None:
     warehouse.batch = "batch2"
     warehouse.add(kpi(), GOOD)
     refuse(warehouse, "newest batch")
@@ -122,7 +122,7 @@ def test_a_definition_changed_after_the_verdict_is_not_published(warehouse: Ware
     refuse(warehouse, "another definition")
 
 
-def test_a_forged_verdict_counts_for_nothing(warehouse: Warehouse) -> None:
+def test_a_forged_verdict_does_not_count(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), {month: cells(-5, SE=-5) for month in GOOD})
     verdict = warehouse.judge(*SPAN)["revenue", "2026-01"]
     assert verdict.verdict == "hold"
@@ -139,8 +139,8 @@ def test_a_forged_verdict_counts_for_nothing(warehouse: Warehouse) -> None:
     refuse(warehouse, "values outside")
 
 
-def test_a_sealed_verdict_on_another_hash_or_with_a_failing_check_counts_for_nothing(warehouse: Warehouse) -> None:
-    """Even one who has the key can't publish what fails: the answer is worked out anew from the checks."""
+def test_a_sealed_verdict_on_another_hash_or_with_a_failing_check_does_not_count(warehouse: Warehouse) -> None:
+    """Even with the secret key a failing value can't be published: the verdict is computed again from the checks."""
     from dataclasses import replace
 
     from data_quality.gate import verdict
@@ -162,7 +162,7 @@ def test_a_sealed_verdict_on_another_hash_or_with_a_failing_check_counts_for_not
 
 
 def hold_january(warehouse: Warehouse) -> str:
-    """Make January implausible in its bounds; gives its candidate hash."""
+    """Give January a value out of bounds, and judge; the hash of its candidate."""
     warehouse.add(kpi(), {**GOOD, "2026-01": cells(-100, SE=-75, NO=-25)})
     return str(warehouse.judge(*SPAN)["revenue", "2026-01"].candidate_hash)
 
@@ -241,7 +241,7 @@ def test_a_revision_appends_only_what_changed_and_as_of_shows_both(warehouse: Wa
     assert warehouse.published(history)[-1][1:] == (date(2026, 3, 20), date(9999, 12, 31), None, "A")
 
 
-def test_of_a_day_the_last_release_counts(warehouse: Warehouse) -> None:
+def test_the_last_release_of_a_day_counts(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
     warehouse.now("2026-03-05T09:00:00")
     warehouse.feed("orders", newest_delivery=datetime(2026, 3, 5, 8, tzinfo=UTC))
@@ -270,7 +270,7 @@ def test_a_changed_catalogue_is_a_release_of_its_own(warehouse: Warehouse) -> No
     assert warehouse.published("select bool_or(target_attained) from kpi.observations") == [(False,)]
 
 
-def test_a_release_made_elsewhere_meanwhile_is_followed_by_ours(warehouse: Warehouse) -> None:
+def test_a_concurrent_release_from_elsewhere_is_followed_by_ours(warehouse: Warehouse) -> None:
     warehouse.publish("2026-01-01", "2026-01-31")
     select: Callable[..., Any] = vintages.select
     raced: list[bool] = []
@@ -294,7 +294,7 @@ def test_a_release_made_elsewhere_meanwhile_is_followed_by_ours(warehouse: Wareh
     assert counts() == (3, 6, 2)
 
 
-def test_a_warehouse_in_use_or_missing_is_told(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_a_missing_data_folder_or_warehouse_is_an_error(warehouse: Warehouse, tmp_path: Path) -> None:
     warehouse.monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path / "elsewhere"))
     with pytest.raises(NyckeltalError, match="no data folder"):
         warehouse.publish(*SPAN)

@@ -150,14 +150,14 @@ def _decide(
             with warehouse.connect() as connection:
                 # The whole history, as periods computed from the decided ones are released with them.
                 release_snapshot = snapshot.read(connection, catalog, *history(catalog))
-            eligible = eligibility.assess(release_snapshot, ledger, catalog, clock.today(company.time_zone))
+            assessment = eligibility.assess(release_snapshot, ledger, catalog, clock.today(company.time_zone))
             if incident_id:  # keys that were built again since they were judged are left to the next run
-                undecidable = {held.key for held in eligible.held if held.candidate_hash is None}
+                undecidable = {held.key for held in assessment.held if held.candidate_hash is None}
                 keys = [key for key in keys if key not in undecidable] or keys
             for key in keys:
                 key_columns = dict(zip(("kpi_id", "freq", "time_period"), key, strict=True))
                 unreleased = _unreleased(ledger, {**columns, **key_columns})
-                subjects.append(_subject(decision, key, release_snapshot, eligible, ledger, catalog, unreleased))
+                subjects.append(_subject(decision, key, release_snapshot, assessment, ledger, catalog, unreleased))
         else:
             release_snapshot = ReleaseSnapshot({}, Loaded({}, {}, {}), {}, {}, {})
             ids = _unreleased(ledger, columns)[-1:]
@@ -265,7 +265,7 @@ def _subject(
     decision: Decision,
     key: Key,
     release_snapshot: ReleaseSnapshot,
-    eligible: Eligibility,
+    assessment: Eligibility,
     ledger: Ledger,
     catalog: Catalog,
     unreleased: Sequence[str],
@@ -280,8 +280,8 @@ def _subject(
         kpi = catalog.kpi(key[0])
         why = "it hasn't ended" if kpi.observes(parse(key[2])) else f"its feeds cover it {kpi.observable_days}"
         raise NyckeltalError(f"{name} can't be judged: {why}", field="period")
-    held = next((held for held in eligible.held if held.key == key), None)
-    candidate_hash = held.candidate_hash if held else eligible.eligible[key]["candidate_hash"]
+    held = next((held for held in assessment.held if held.key == key), None)
+    candidate_hash = held.candidate_hash if held else assessment.eligible[key]["candidate_hash"]
     standing = queries.newest_decisions(ledger).get((*key, candidate_hash)) if candidate_hash else None
     past = (
         f": {standing['decided_by']} did on {standing['decided_at']:%Y-%m-%d} ({standing['reason']})"
@@ -306,7 +306,7 @@ def _subject(
     if standing and standing["decision_id"] in unreleased and (held is None or decision == "reject"):
         return _Subject(Held(*key, "", tuple(standing["checks"]), candidate_hash), recorded=standing["decision_id"])
     if held is None:
-        new = eligible.new.filter(_is_key(key))
+        new = assessment.new.filter(_is_key(key))
         if decision == "reject" and new.num_rows:
             return _Subject(Held(*key, "", failing, candidate_hash), standing)
         if standing and new.num_rows:

@@ -89,16 +89,16 @@ def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False)
         release_snapshot = snapshot.read(connection, catalog, *history(catalog))
         _require_secret_key(connection, release_snapshot)
     ledger = Ledger.open(deployment.ledger_path(), make=False)
-    eligible = eligibility.assess(release_snapshot, ledger, catalog, clock.today(company.time_zone))
+    assessment = eligibility.assess(release_snapshot, ledger, catalog, clock.today(company.time_zone))
     decisions = queries.newest_decisions(ledger)
     published, candidates = _published_totals(ledger), _candidate_totals(release_snapshot)
     pending = []
-    for held in (*eligible.held, *(_flagged(release_snapshot, eligible, ledger) if flagged else ())):
+    for held in (*assessment.held, *(_flagged(release_snapshot, assessment, ledger) if flagged else ())):
         if held.stands or held.key not in release_snapshot.verdicts:
             continue
         kpi = release_snapshot.planned[held.key].kpi
         failing = release_snapshot.verdicts[held.key].failing
-        failing += eligible.comparison_failures.get(held.key, ())
+        failing += assessment.comparison_failures.get(held.key, ())
         standing = decisions.get((*held.key, held.candidate_hash)) if held.candidate_hash else None
         published_value = None if kpi.protected else published.get(held.key)
         candidate_value = None if kpi.protected else candidates.get(held.key)
@@ -107,7 +107,7 @@ def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False)
                 kpi_id=held.kpi_id,
                 freq=held.freq,
                 time_period=held.time_period,
-                state=_state(held, standing) if held.key not in eligible.eligible else "flagged",
+                state=_state(held, standing) if held.key not in assessment.eligible else "flagged",
                 reason=held.reason,
                 checks=failing,
                 published_value=published_value,
@@ -121,12 +121,12 @@ def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False)
     return pending
 
 
-def _flagged(release_snapshot: ReleaseSnapshot, eligible: Eligibility, ledger: Ledger) -> list[Held]:
+def _flagged(release_snapshot: ReleaseSnapshot, assessment: Eligibility, ledger: Ledger) -> list[Held]:
     """The eligible keys with a warning that nobody acknowledged, and that needed no decision."""
     acknowledgements = [row for row in ledger.decisions() if row["decision"] == "acknowledge"]
     return [
         Held(*key, "is flagged", tuple(result.check for result in verdict.failing), row["candidate_hash"])
-        for key, row in eligible.eligible.items()
+        for key, row in assessment.eligible.items()
         if (verdict := release_snapshot.verdicts[key]).failing
         and row["decision_id"] is None
         and not any(_covers(acknowledgement, verdict) for acknowledgement in acknowledgements)

@@ -100,16 +100,16 @@ def _release(release_snapshot: ReleaseSnapshot, company: Company, catalog: Catal
     ledger = Ledger.open(deployment.ledger_path())
     now, today = clock.now(), clock.today(company.time_zone)
     newest = ledger.newest
-    eligible = eligibility.assess(release_snapshot, ledger, catalog, today)
-    verdicts = _new_verdicts(ledger, release_snapshot, eligible)
+    assessment = eligibility.assess(release_snapshot, ledger, catalog, today)
+    verdicts = _new_verdicts(ledger, release_snapshot, assessment)
     catalog_text = catalog.definitions_json
     row = None
-    has_content = eligible.new.num_rows or verdicts.num_rows or ledger.unsealed_decisions()
+    has_content = assessment.new.num_rows or verdicts.num_rows or ledger.unsealed_decisions()
     if has_content or (newest and newest["catalog"] != catalog_text):
         judged_batches = {batch_id for batch_id in verdicts.column("batch_id").to_pylist() if batch_id}
         batches = sorted(judged_batches | _batches(release_snapshot))
         row = ledger.append(
-            eligible.new,
+            assessment.new,
             verdicts,
             realtime_start=today,
             published_at=now,
@@ -121,11 +121,11 @@ def _release(release_snapshot: ReleaseSnapshot, company: Company, catalog: Catal
         release_id=row["release_id"] if row else None,
         sequence=row["sequence"] if row else newest["sequence"] if newest else 0,
         realtime_start=today,
-        published=len(eligible.eligible),
-        appended_observations=eligible.new.num_rows,
-        unchanged=eligible.incoming.num_rows - eligible.new.num_rows,
+        published=len(assessment.eligible),
+        appended_observations=assessment.new.num_rows,
+        unchanged=assessment.incoming.num_rows - assessment.new.num_rows,
         appended_verdicts=verdicts.num_rows,
-        held=tuple(held for held in eligible.held if not held.stands),
+        held=tuple(held for held in assessment.held if not held.stands),
     )
 
 
@@ -134,14 +134,14 @@ def _batches(release_snapshot: ReleaseSnapshot) -> set[str]:
     return {build.batch_id for build in builds if build is not None and build.batch_id}
 
 
-def _new_verdicts(ledger: Ledger, release_snapshot: ReleaseSnapshot, eligible: Eligibility) -> pa.Table:
+def _new_verdicts(ledger: Ledger, release_snapshot: ReleaseSnapshot, assessment: Eligibility) -> pa.Table:
     """The verdicts on the present candidates that differ from the ledger's newest verdict on their key.
 
     The columns are those of VERDICTS without release_id. The failures in the comparison with published values are added
     to the checks of a held key, and its verdict is "hold".
     """
-    failures, rows = eligible.comparison_failures, []
-    standing = {held.key for held in eligible.held if held.stands}
+    failures, rows = assessment.comparison_failures, []
+    standing = {held.key for held in assessment.held if held.stands}
     for key in release_snapshot.planned:
         judged, candidate = release_snapshot.verdicts.get(key), release_snapshot.loaded.candidates.get(key)
         candidate_hash = candidate.candidate_hash if candidate else None
