@@ -1,7 +1,6 @@
 """The baseline: the history that existed when a company started with a KPI. Later periods are compared with it.
 
-Nothing in the baseline is held for being unusual, because there is nothing to compare it with. Only checks of
-computation hold it.
+The baseline is taken as given: none of its values is held for being unusual. Only checks of computation hold it.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def assess(release_snapshot: ReleaseSnapshot, ledger: Ledger, catalog: Catalog, 
     }
 
     # Disclosure control, series breaks and revision types depend on all keys that will be published. So compare, refuse
-    # what must not change, and repeat until no key is refused: refusing one can make another ineligible. The first
+    # what must not change, and repeat until the eligible keys stay the same: one refusal can cause another. The first
     # round includes held keys that were published before, so that a decision can name everything that fails.
     eligible = {key: row for key, row in rows.items() if key in published or _passes(release_snapshot.verdicts[key])}
     unproved = refactorings.unproved(catalog, ledger, release_snapshot.refactorings)
@@ -126,6 +126,7 @@ def assess(release_snapshot: ReleaseSnapshot, ledger: Ledger, catalog: Catalog, 
     }
     additive = [kpi.kpi_id for kpi in catalog.kpis if kpi.kind == "flow"]
     differing: set[Key] = set()  # published keys whose value is another one now
+    refused: dict[Key, Held] = {}
     compared = None
     while eligible != compared:
         compared = eligible
@@ -145,25 +146,7 @@ def assess(release_snapshot: ReleaseSnapshot, ledger: Ledger, catalog: Catalog, 
         for key, result in new_failures:
             if result.check not in {known.check for known in failures.get(key, ())}:
                 failures[key] = (*failures.get(key, ()), result)
-        eligible, refused = {}, {}
-        for key, row in sorted(rows.items(), key=lambda entry: FREQS.index(entry[0][1])):  # months before quarters
-            decision = decisions.get((*key, row["candidate_hash"]))
-            key_failures = failures.get(key, ())
-            is_changed = any(result.check in (CLOSED_PERIOD, UNEXPLAINED) for result in key_failures)
-            decided_part = _decided_part(release_snapshot.planned[key], eligible) if is_changed else None
-            if decided_part is not None:
-                row = {**row, **{name: decided_part[name] for name in ("decision_id", "decision_reason")}}
-                key_failures = tuple(
-                    result for result in key_failures if result.check not in (CLOSED_PERIOD, UNEXPLAINED)
-                )
-            refusal = _refusal(release_snapshot.verdicts[key], row["candidate_hash"], key_failures, decision)
-            if refusal is not None:
-                refused[key] = refusal
-            elif decision and (release_snapshot.verdicts[key].failing or key in failures):
-                decision_columns = {"decision_id": decision["decision_id"], "decision_reason": decision["reason"]}
-                eligible[key] = {**row, **decision_columns}
-            else:
-                eligible[key] = row
+        eligible, refused = _select(rows, release_snapshot, failures, decisions)
     held = without_evidence | refused
     return Eligibility(
         eligible=eligible,
@@ -172,6 +155,35 @@ def assess(release_snapshot: ReleaseSnapshot, ledger: Ledger, catalog: Catalog, 
         incoming=incoming,
         new=new,
     )
+
+
+def _select(
+    rows: Mapping[Key, dict[str, Any]],
+    release_snapshot: ReleaseSnapshot,
+    failures: ComparisonFailures,
+    decisions: Decisions,
+) -> tuple[dict[Key, dict[str, Any]], dict[Key, Held]]:
+    """The eligible rows, with the decisions that released them, and the refused keys, given the failures so far."""
+    eligible: dict[Key, dict[str, Any]] = {}
+    refused: dict[Key, Held] = {}
+    for key, row in sorted(rows.items(), key=lambda entry: FREQS.index(entry[0][1])):  # months before quarters
+        judged = release_snapshot.verdicts[key]
+        decision = decisions.get((*key, row["candidate_hash"]))
+        key_failures = failures.get(key, ())
+        is_changed = any(result.check in (CLOSED_PERIOD, UNEXPLAINED) for result in key_failures)
+        decided_part = _decided_part(release_snapshot.planned[key], eligible) if is_changed else None
+        if decided_part is not None:
+            row = {**row, **{name: decided_part[name] for name in ("decision_id", "decision_reason")}}
+            key_failures = tuple(result for result in key_failures if result.check not in (CLOSED_PERIOD, UNEXPLAINED))
+        refusal = _refusal(judged, row["candidate_hash"], key_failures, decision)
+        if refusal is not None:
+            refused[key] = refusal
+        elif decision and (judged.failing or key in failures):
+            decision_columns = {"decision_id": decision["decision_id"], "decision_reason": decision["reason"]}
+            eligible[key] = {**row, **decision_columns}
+        else:
+            eligible[key] = row
+    return eligible, refused
 
 
 def _decided_part(planned_key: Planned, eligible: dict[Key, dict[str, Any]]) -> dict[str, Any] | None:
