@@ -27,7 +27,8 @@ from rich.console import Console
 from rich.table import Table
 
 from data_quality.ledger import compact, verify
-from data_quality.ledger.store import OBSERVATIONS, VERDICTS, Ledger
+from data_quality.ledger.schemas import OBSERVATIONS, VERDICTS
+from data_quality.ledger.store import Ledger
 from data_quality.release import vintages
 from data_quality.release.vintages import ELIGIBLE, INCOMING
 from metrics.core.deployment import PROJECT

@@ -1,1 +1,1 @@
-"""Whether a candidate may be published (checks, gate, disclosure control), and what was (ledger, release)."""
+"""Whether a candidate may be published (gate, disclosure control), and what was published (ledger, release)."""

@@ -1,8 +1,8 @@
-"""Whether a table of the warehouse still has the rows that ingest or dbt wrote: a value of edited rows isn't published.
+"""Content hashes: whether a table of the warehouse still has the rows that ingest or dbt wrote.
 
-Ingest keeps the content of each file's rows in `raw._files`, a build that of each table it made in `kpi._contents`. A
-content is a hash of rows in any order. Another version of DuckDB may hash otherwise, so that contents of another one
-are compared with nothing.
+A value computed from edited rows isn't published. Ingest stores the content hash of each file's rows in `raw._files`,
+and a build that of each table it made in `kpi._contents`. A content hash doesn't depend on the order of rows. It starts
+with the version of DuckDB, as another version may hash differently; hashes of different versions aren't compared.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ Relation = tuple[str, str]  # schema and table
 def of_files(
     connection: duckdb.DuckDBPyConnection, feed: str, files: Iterable[str] | None = None
 ) -> dict[str | None, str]:
-    """The content of the rows in the feed's raw table, by source file: of those files, or of all."""
+    """The content hash of the feed's rows in raw, by source file; with `files` only of those."""
     relation = ("raw", feed)
     select = f"select _source_file, {_CONTENT} from {_with_hashes(connection, relation)}"
     if files is None:
         return dict(connection.execute(f"{select} group by all").fetchall())
-    some = f"{select} where list_contains(?::varchar[], _source_file) group by all"
-    return dict(connection.execute(some, [list(files)]).fetchall())
+    query = f"{select} where list_contains(?::varchar[], _source_file) group by all"
+    return dict(connection.execute(query, [list(files)]).fetchall())
 
 
 def edited_files(connection: duckdb.DuckDBPyConnection, feed: str) -> list[str]:
-    """The source files whose rows in raw aren't those that ingest wrote; `?` stands for rows of no file it knows."""
+    """The source files whose rows in raw differ from those that ingest wrote; `?` for rows of no known file."""
     if not has_table(connection, "raw", feed) or "content" not in _columns(connection, ("raw", "_files")):
         return []
     known = dict(connection.execute("select source_file, content from raw._files where feed = ?", [feed]).fetchall())
-    now_there = of_files(connection, feed)
-    changed = {file for file, content in known.items() if _differs(content, now_there.get(file))}
-    return sorted(changed | {file or "?" for file in now_there if file not in known})
+    present = of_files(connection, feed)
+    changed = {file for file, content in known.items() if _differs(content, present.get(file))}
+    return sorted(changed | {file or "?" for file in present if file not in known})
 
 
 def record(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:
-    """Keep the content of those tables, which a build has just made. Views have none of their own."""
+    """Store the content hash of tables that a build has just made. Views are skipped."""
     connection.execute("create schema if not exists kpi")
     connection.execute(_TABLE)
     for relation in relations:
@@ -53,7 +53,7 @@ def record(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation])
 
 
 def is_edited(connection: duckdb.DuckDBPyConnection, relation: Relation) -> bool:
-    """Whether the table is there, with other rows than the build that made it wrote."""
+    """Whether the table exists with other rows than its build wrote."""
     if not has_table(connection, "kpi", "_contents") or not _is_table(connection, relation):
         return False
     row = connection.execute("select content from kpi._contents where relation = ?", [".".join(relation)]).fetchone()
@@ -61,12 +61,12 @@ def is_edited(connection: duckdb.DuckDBPyConnection, relation: Relation) -> bool
 
 
 def is_comparable(content: str | None) -> bool:
-    """Whether the content was computed by this version of DuckDB."""
+    """Whether the content hash was computed by this version of DuckDB."""
     return content is not None and content.split()[0] == duckdb.__version__
 
 
-def _differs(known: str | None, now_there: str | None) -> bool:
-    return is_comparable(known) and known != now_there
+def _differs(known: str | None, present: str | None) -> bool:
+    return is_comparable(known) and known != present
 
 
 def _content(connection: duckdb.DuckDBPyConnection, relation: Relation) -> str:
@@ -76,7 +76,8 @@ def _content(connection: duckdb.DuckDBPyConnection, relation: Relation) -> str:
 
 def _with_hashes(connection: duckdb.DuckDBPyConnection, relation: Relation) -> str:
     """The table with a hash of each row, `_hash`, as SQL."""
-    # NULL counts for nothing, as a new column changes no row that lacks it. Sums of such small numbers don't overflow.
+    # A NULL adds nothing, so that a new column doesn't change the hash of older rows. The shift keeps sums of hashes
+    # from overflowing.
     cells = [
         f"if({column} is null, 0, hash({literal(name)}, {column}) >> 24)"
         for name in _columns(connection, relation)

@@ -1,4 +1,4 @@
-"""The deployment's secret key for what is stored in the warehouse; made only where none was used before."""
+"""The deployment's secret key for hashes in the warehouse. It is made only where none was used before."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ _HASHED = "select count(*) from raw._files where json_extract_string(shape, '$.k
 
 
 def require(warehouse: duckdb.DuckDBPyConnection) -> bytes:
-    """The key of `metrics/pseudonym.py`; a new one where neither the warehouse nor the ledger was made with one.
+    """The secret key (`metrics/core/secret_key.py`). A new one is made only if warehouse and ledger were made without.
 
-    Raises NyckeltalError when the key is lost, or is no key.
+    Raises NyckeltalError when the key is lost, or is invalid.
     """
-    found = secret_key.key()
-    if found is not None:
-        return found
+    key = secret_key.key()
+    if key is not None:
+        return key
     if store := _made_with_a_key(warehouse):
         problem = f"the key file is lost, and {store} was made with its key: put the file back from a backup"
-        expected = f"the key there or in {secret_key.VARIABLE}; docs/recovery.md says what to do without a backup"
+        expected = f"the key there or in {secret_key.VARIABLE}; without a backup see docs/recovery.md"
         raise NyckeltalError(problem, file=secret_key.key_path(), expected=expected)
     return secret_key.make()
 
 
 def _made_with_a_key(warehouse: duckdb.DuckDBPyConnection) -> str | None:
-    """The store whose content depends on a key, None where there is none: verdicts are sealed before a release."""
+    """The store whose content depends on a key; None where there is none. Verdicts depend on it before any release."""
     if _has_rows(warehouse, "kpi", "verdicts", "select count(*) from kpi.verdicts"):
         return str(warehouse_path())
     if _has_rows(warehouse, "raw", "_files", _HASHED):

@@ -1,4 +1,4 @@
-"""Opening the warehouse, for the gate and the release. What they read from it stands in `candidates.py`."""
+"""Opening the warehouse, for the gate and the release. Reading candidates from it: `gate/candidates.py`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from metrics.core import deployment
 from metrics.core.errors import NyckeltalError, disk_fault, disk_faults_reported
 from metrics.core.private_files import private_files
 
-REPAIR = (
-    "move it and its .wal away and run `kpi run --history`, which makes it anew from the sources (docs/recovery.md)"
-)
+REPAIR = "move it and its .wal away and run `kpi run --history`, which rebuilds it from the sources (docs/recovery.md)"
 
 _BUSY = ("Could not set lock on file", "different configuration")
 
 
 @contextmanager
 def connect(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse, open for reading and writing unless `read_only`, its times in UTC; closed at the end.
+    """The warehouse, open for writing unless `read_only`, its times in UTC; closed at the end.
 
-    Whoever calls it holds the run's or the release's lock: even a reader keeps a run from opening the warehouse.
+    The caller must hold the run lock or the release lock: even a reader keeps a run from opening the warehouse.
 
     Raises NyckeltalError when there is none yet, another process has it open, it is damaged, or the disk is full.
     """
@@ -35,9 +33,9 @@ def connect(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def opened(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-    """As `connect`, but the warehouse is made where there is none."""
+    """As `connect`, but makes the warehouse where there is none."""
     path = deployment.warehouse_path()
-    with private_files():  # DuckDB makes its write-ahead log anew by itself
+    with private_files():  # also for the write-ahead log, which DuckDB makes by itself
         with disk_faults_reported("the warehouse can't be used", path, repair=REPAIR):
             try:
                 connection = duckdb.connect(str(path), read_only=read_only)
@@ -53,10 +51,10 @@ def opened(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    """Whether the warehouse has that table or view."""
-    found = connection.execute(
+    """Whether the warehouse has the table or view."""
+    row = connection.execute(
         "select count(*) from information_schema.tables"
         " where table_catalog = current_database() and table_schema = ? and table_name = ?",
         [schema, table],
     ).fetchone()
-    return found is not None and found[0] > 0
+    return row is not None and row[0] > 0

@@ -1,6 +1,6 @@
-"""What people read, rendered from the ledger alone: `publish` brings all of it up to the newest release.
+"""What people read, rendered from the ledger alone. `publish` brings all of it up to the newest release.
 
-A publisher is a module here with a function `publish(ledger)`; it is found by itself.
+A publisher is a module of this package with a function `publish(ledger)`. It needs no registration.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from metrics.core import deployment
 
 
 def publish() -> None:
-    """Render what the newest release changed, with every publisher; nothing where nothing was released yet.
+    """Run every publisher, each of which renders what isn't up to date; does nothing before the first release.
 
-    Called after a release. What an interrupted call left undone, the next one does.
+    Called after a release. If a call is interrupted, the next one completes it.
     Raises NyckeltalError when the ledger can't be read, or a publisher can't write.
     """
     from data_quality.ledger.store import Ledger  # Delta takes a third of a second to import

@@ -1,4 +1,4 @@
-"""Rendering the published file from the ledger alone, and swapping it in. What stands in it: `published_tables.py`."""
+"""The published DuckDB file: rendered from the ledger alone, and swapped in atomically. Its tables: `tables.py`."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ _CATALOG_COLUMNS = (
 
 
 class OtherVersion(NyckeltalError):
-    """The newest release was made by another version of the project, so that this one can't render it."""
+    """The newest release was made by another version of the project, which this one can't render."""
 
 
 def publish(ledger: Ledger) -> None:
     """Render this deployment's published file, unless it holds the ledger's newest release already.
 
-    Whoever calls it must hold the release lock.
+    The caller must hold the release lock.
     """
     renew(ledger, deployment.published_path())
 
 
 def renew(ledger: Ledger, path: Path) -> bool:
-    """Render that file unless it holds the ledger's newest release already; says whether it was rendered."""
+    """Render the file unless it holds the ledger's newest release already; whether it was rendered."""
     if ledger.newest is None or holds(path, ledger.newest["release_id"]):
         return False
     build(ledger, path)
@@ -62,18 +62,18 @@ def renew(ledger: Ledger, path: Path) -> bool:
 def restore() -> None:
     """Render this deployment's published file where it is missing and the ledger has releases.
 
-    So a lost file comes back, and an update that moved it finds it, before a run looks up what was published.
+    Called before a run reads published values, so that a lost file, or one that an update moved, is made again.
     """
     if deployment.published_path().exists() or (ledger := Ledger.find(deployment.ledger_path())) is None:
         return
-    with suppress(OtherVersion), releasing():  # the run's own release is of this version
+    with suppress(OtherVersion), releasing():  # in that case the run's own release will be of this version
         publish(ledger)
 
 
 def rebuild(ledger_root: str, path: Path) -> Ledger:
-    """Render the published file anew, whatever it holds, and give back the ledger that it was rendered from.
+    """Render the published file again, whatever it holds; the ledger that it was rendered from.
 
-    It reads the ledger and nothing else. Raises NyckeltalError when the ledger isn't as it was released, or is empty.
+    It reads nothing but the ledger. Raises NyckeltalError when the ledger is damaged or empty.
     """
     make_data_dir()
     with releasing():
@@ -84,23 +84,23 @@ def rebuild(ledger_root: str, path: Path) -> Ledger:
 
 
 def holds(path: Path, release_id: str) -> bool:
-    """Whether that release is the newest one in the published file, and all of the file can be read."""
+    """Whether the release is the newest one in the published file, and the whole file can be read."""
     if not path.exists():
         return False
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
-            found = connection.execute("select release_id from kpi.releases order by sequence desc limit 1").fetchone()
-            if found is None or found[0] != release_id:
+            row = connection.execute("select release_id from kpi.releases order by sequence desc limit 1").fetchone()
+            if row is None or row[0] != release_id:
                 return False
             for table in ("catalog", "objectives", "incidents", *tables.TABLES):
-                connection.execute(f"select max(hash(rows)) from kpi.{table} rows")  # reads, and so checks, every block
+                connection.execute(f"select max(hash(rows)) from kpi.{table} rows")  # reads every block
     except duckdb.Error:
         return False
     return True
 
 
 def build(ledger: Ledger, path: Path) -> None:
-    """Write the file beside the published one, check it, and swap it in; readers keep what they have open.
+    """Write a draft beside the published file, check it, and swap it in; readers keep the file that they have open.
 
     Raises NyckeltalError when the ledger has no release, or the file can't be written.
     """
@@ -109,8 +109,8 @@ def build(ledger: Ledger, path: Path) -> None:
     draft = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     with disk_faults_reported("the published file can't be written", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.chmod(0o755)  # others read it, whatever this process's umask
-        _remove_drafts(path)  # of a run that was interrupted
+        path.parent.chmod(0o755)  # other users can read it, whatever the umask of this process
+        _remove_drafts(path)  # of an interrupted run
         try:
             _write(ledger, draft)
             _check(ledger, draft)
@@ -132,14 +132,14 @@ def _write(ledger: Ledger, draft: Path) -> None:
     try:
         catalog = Catalog.parse(ledger.newest["catalog"])
     except ValidationError as error:
-        problem = f"the newest release's catalogue is not of this version ({error.error_count()} faults)"
-        raise OtherVersion(f"{problem}; `kpi run` releases today's", file=ledger.root) from None
+        problem = f"the newest release's catalogue is of another version of nyckeltal ({error.error_count()} faults)"
+        raise OtherVersion(f"{problem}; `kpi run` releases the present one", file=ledger.root) from None
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        # The oldest storage format, so that BI tools with an older driver can read it.
+        # The oldest storage format, which BI tools with an older driver can read.
         connection.execute(f"attach {literal(str(draft))} as published (storage_version 'v1.0.0')")
         connection.execute("use published")
-        connection.execute("begin")  # one transaction, not one for each of some hundred comments
+        connection.execute("begin")  # one transaction instead of one for each of some hundred comments
         connection.execute("create schema kpi")
         _fill_catalog(connection, catalog)
         sources = {
@@ -160,14 +160,14 @@ def _write(ledger: Ledger, draft: Path) -> None:
         for name in sources:
             connection.unregister(name)
         connection.execute(tables.AS_OF)
-        _comment(connection, catalog)
+        _make_views_and_comments(connection, catalog)
         connection.execute("commit")
         connection.execute("use memory")
         connection.execute("detach published")  # checkpoints and closes the file: no .wal is left
 
 
 def _with_days(verdicts: pa.Table) -> pa.Table:
-    """The verdicts with the first and the last day of their period (`period_start`, `period_end`)."""
+    """The verdicts with the columns `period_start` and `period_end`, the first and last day of their period."""
     codes = verdicts.column("time_period").combine_chunks().dictionary_encode()
     periods = [parse(code) for code in codes.dictionary.to_pylist()]
     starts, ends = (
@@ -197,19 +197,21 @@ def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> No
     }
     schema = pa.schema([(name, types.get(name, pa.string())) for name in (*_CATALOG_COLUMNS, "currency")])
     objectives = [{"objective": key, **objective.model_dump()} for key, objective in catalog.objectives.items()]
-    kept = pa.schema([(name, pa.string()) for name in ("objective", "name", "perspective", "description")])
+    columns = ("objective", "name", "perspective", "description")
+    objectives_schema = pa.schema([(name, pa.string()) for name in columns])
     _fill(connection, "catalog", kpis, schema)
-    _fill(connection, "objectives", objectives, kept)
+    _fill(connection, "objectives", objectives, objectives_schema)
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
-    connection.register("filling", pa.Table.from_pylist(rows, schema=schema))
-    connection.execute(f"create table kpi.{table} as from filling")
-    connection.unregister("filling")
+    """Make the table from the rows."""
+    connection.register("new_rows", pa.Table.from_pylist(rows, schema=schema))
+    connection.execute(f"create table kpi.{table} as from new_rows")
+    connection.unregister("new_rows")
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
-    """The wide views, and a comment on everything."""
+def _make_views_and_comments(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    """Make the wide views, and comment on every table, view and column."""
     for table, comment in tables.TABLE_COMMENTS.items():
         connection.execute(f"comment on table kpi.{table} is {literal(comment)}")
         for column in _columns(connection, table):
@@ -225,16 +227,16 @@ def _comment(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    found = connection.execute(
+    rows = connection.execute(
         "select column_name from duckdb_columns()"
         " where database_name = 'published' and schema_name = 'kpi' and table_name = ? order by column_index",
         [table],
-    )
-    return [name for (name,) in found.fetchall()]
+    ).fetchall()
+    return [name for (name,) in rows]
 
 
 def _check(ledger: Ledger, draft: Path) -> None:
-    """That the file can be opened by a reader and holds what the ledger does."""
+    """Raises NyckeltalError unless the draft can be opened by a reader and holds what the ledger does."""
     assert ledger.newest is not None
     if Path(f"{draft}.wal").exists():
         raise NyckeltalError("the new published file isn't closed", file=draft)
@@ -247,18 +249,18 @@ def _check(ledger: Ledger, draft: Path) -> None:
     }
     with duckdb.connect(str(draft), read_only=True) as connection:
 
-        def one(query: str) -> Any:
+        def value(query: str) -> Any:
             row = connection.execute(query).fetchone()
             return row[0] if row else None
 
-        found = {
-            "release": one("select release_id from kpi.releases order by sequence desc limit 1"),
-            "vintages": one("select count(*) from kpi.vintages"),
-            "observations": one("select count(*) from kpi.observations"),
-            "releases": one("select count(*) from kpi.releases"),
+        written = {
+            "release": value("select release_id from kpi.releases order by sequence desc limit 1"),
+            "vintages": value("select count(*) from kpi.vintages"),
+            "observations": value("select count(*) from kpi.observations"),
+            "releases": value("select count(*) from kpi.releases"),
         }
         for (view,) in connection.execute("select view_name from duckdb_views() where schema_name = 'kpi'").fetchall():
             connection.execute(f"from kpi.{identifier(view)} limit 0")
         connection.execute("from kpi.as_of('2026-01-01') limit 1")
-    if found != expected:
-        raise NyckeltalError("the new published file isn't what the ledger holds", found=found, expected=expected)
+    if written != expected:
+        raise NyckeltalError("the new published file differs from the ledger", found=written, expected=expected)

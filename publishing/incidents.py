@@ -1,4 +1,4 @@
-"""The rows of the published table `incidents`: what is held or flagged now, and what decisions settled."""
+"""The rows of the published table `incidents`: open ones (held or flagged), and those that decisions settled."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ order by all
 def rows(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, decisions: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The table's rows, the open ones first. Needs `kpi.verdicts`; `decisions` are those that releases cover."""
-    unsettled = incidents.find(failures(connection.execute(_OPEN).fetchall(), catalog), catalog)
-    found = [_row(one, "held" if one.is_held else "flagged") for one in unsettled]
+    """The table's rows, open incidents first. `decisions` are those that releases cover; `kpi.verdicts` must exist."""
+    open_incidents = incidents.find(failures(connection.execute(_OPEN).fetchall(), catalog), catalog)
+    table_rows = [_row(incident, "held" if incident.is_held else "flagged") for incident in open_incidents]
     verdicts = connection.execute("select kpi_id, freq, time_period, checks from kpi.verdicts").fetchall()
-    judged = {tuple(key): failing(checks) for *key, checks in verdicts}
-    known = {row["incident_id"] for row in found}
+    failing_checks = {tuple(key): failing(checks) for *key, checks in verdicts}
+    open_ids = {row["incident_id"] for row in table_rows}
     settled: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for decision in decisions:
-        if decision["incident_id"] is not None and decision["incident_id"] not in known:
+        if decision["incident_id"] is not None and decision["incident_id"] not in open_ids:
             settled[decision["incident_id"]].append(decision)
-    for incident_id, made in settled.items():
-        found += _settled_row(incident_id, made, judged, catalog)
-    return found
+    for incident_id, incident_decisions in settled.items():
+        table_rows += _settled_row(incident_id, incident_decisions, failing_checks, catalog)
+    return table_rows
 
 
 def failures(judged: Iterable[tuple[str, str, str, bool, str]], catalog: Catalog) -> list[Failure]:
@@ -70,7 +70,7 @@ def failures(judged: Iterable[tuple[str, str, str, bool, str]], catalog: Catalog
 
 
 def failing(checks: str) -> list[CheckResult]:
-    """The failing ones of the check results in a verdict's JSON text."""
+    """The failing check results in the JSON text of a verdict."""
     return [
         CheckResult(**{**result, "check": present_name(result["check"])})
         for result in json.loads(checks)
@@ -80,37 +80,34 @@ def failing(checks: str) -> list[CheckResult]:
 
 def _settled_row(
     incident_id: str,
-    made: Sequence[Mapping[str, Any]],
-    judged: Mapping[tuple[str, ...], Sequence[CheckResult]],
+    decisions: Sequence[Mapping[str, Any]],
+    failing_checks: Mapping[tuple[str, ...], Sequence[CheckResult]],
     catalog: Catalog,
 ) -> list[dict[str, Any]]:
-    """The row of an incident that the newest of the decisions settled; none when its KPIs are no longer adopted.
+    """The row of a settled incident, by the newest of its decisions; empty when its KPIs are no longer adopted.
 
-    What fails is told as the newest verdicts have it, `judged`, by key; where they don't, by the decisions.
+    `failing_checks` are those of the newest verdicts, by key. A check that no longer fails there is taken from the
+    decision.
     """
     adopted = {kpi.kpi_id for kpi in catalog.kpis}
-    newest = max(made, key=lambda one: one["decided_at"])
+    newest = max(decisions, key=lambda decision: decision["decided_at"])
     held = newest["decision"] != "acknowledge"
-    were = [
-        incidents.failure(
-            catalog,
-            (one["kpi_id"], one["freq"], one["time_period"]),
-            _decided_on(one, judged.get((one["kpi_id"], one["freq"], one["time_period"]), ())),
-            held=held,
-        )
-        for one in made
-        if one["kpi_id"] in adopted
-    ]
-    if not were:
+    settled_failures = []
+    for decision in decisions:
+        if decision["kpi_id"] in adopted:
+            key = decision["kpi_id"], decision["freq"], decision["time_period"]
+            checks = _checks_decided_on(decision, failing_checks.get(key, ()))
+            settled_failures.append(incidents.failure(catalog, key, checks, held=held))
+    if not settled_failures:
         return []
-    facts = {name: newest[name] for name in ("decided_by", "decided_at", "reason")}
-    state = _SETTLED[newest["decision"]]
-    return [_row(incidents.incident(were, catalog), state) | facts | {"incident_id": incident_id}]
+    decision_columns = {name: newest[name] for name in ("decided_by", "decided_at", "reason")}
+    row = _row(incidents.incident(settled_failures, catalog), _SETTLED[newest["decision"]])
+    return [row | decision_columns | {"incident_id": incident_id}]
 
 
-def _decided_on(decision: Mapping[str, Any], judged: Sequence[CheckResult]) -> list[CheckResult]:
-    """What failed of the checks that a decision is on: as judged last where it still does, else their names alone."""
-    by_name = {result.check: result for result in judged}
+def _checks_decided_on(decision: Mapping[str, Any], failing_checks: Sequence[CheckResult]) -> list[CheckResult]:
+    """The checks that a decision names: the newest verdict's result of one that still fails, else the name alone."""
+    by_name = {result.check: result for result in failing_checks}
     names = json.loads(decision["checks"])
     return [by_name.get(name, CheckResult(name, "critical", "fail", None, None, "")) for name in names]
 

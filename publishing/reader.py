@@ -1,4 +1,4 @@
-"""Questions that the commands ask of the published file, and its making where it is missing."""
+"""Queries of the commands on the published file; `restore` makes it where it is missing."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from metrics.definitions.company import Company
 if TYPE_CHECKING:
     from data_quality.release.pending import Pending
 
-# A query can do nothing but read the published file: no other file or address, no extension, no Python object, no
-# spilling to the disk, and no setting that would allow it again.
+# With these settings a query can only read the published file. It can use no other file, network address, extension or
+# Python object, can't spill to disk, and can't change the settings.
 _LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
@@ -30,7 +30,7 @@ _LOCKED: dict[str, str | bool | int | float | list[str]] = {
 
 
 def restore() -> None:
-    """Make the published file from the ledger where it is missing, as after a loss, or an update that moved it.
+    """Make the published file from the ledger if it is missing: lost, or moved by an update.
 
     Raises NyckeltalError when the ledger can't be read, or the file can't be written.
     """
@@ -41,15 +41,13 @@ def restore() -> None:
 
 
 def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The column names and the rows of a query on the published file, opened read-only.
-
-    The query has access to nothing else.
+    """The column names and rows of a query on the published file, opened read-only and without other access.
 
     Raises NyckeltalError when nothing has been published yet, or DuckDB refuses the query.
     """
     path = published_path()
     if not path.exists() and former_published_path().exists():
-        problem = f"the published file now is {path}; `kpi ledger rebuild` makes it from the ledger"
+        problem = f"the published file is now {path}; make it from the ledger with `kpi ledger rebuild`"
         raise NyckeltalError(problem, file=former_published_path())
     if not path.exists():
         raise NyckeltalError("nothing has been published yet; run `kpi run`", file=path)
@@ -59,16 +57,16 @@ def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], lis
             result = connection.execute(sql, parameters or [])
             return [column[0] for column in result.description or []], result.fetchall()
     except duckdb.Error as error:
-        told = " ".join(str(error).split("\n\nLINE")[0].split())
-        raise NyckeltalError(told, file=path) from None
+        problem = " ".join(str(error).split("\n\nLINE")[0].split())
+        raise NyckeltalError(problem, file=path) from None
 
 
 def _require_one_query(statements: Sequence[duckdb.Statement]) -> None:
-    """Raises NyckeltalError unless it is one query; DuckDB makes a PIVOT a query with a CREATE before it."""
+    """Raises NyckeltalError unless it is one query. DuckDB parses a PIVOT as a CREATE and a query."""
     kinds = [statement.type for statement in statements]
-    reading = [kind for kind in kinds if kind in (StatementType.SELECT, StatementType.EXPLAIN)]
-    others = [kind for kind in kinds if kind not in (*reading, StatementType.CREATE)]
-    if others or len(reading) != 1:
+    queries = [kind for kind in kinds if kind in (StatementType.SELECT, StatementType.EXPLAIN)]
+    not_allowed = [kind for kind in kinds if kind not in (*queries, StatementType.CREATE)]
+    if not_allowed or len(queries) != 1:
         raise NyckeltalError("is not one query", field="query", expected="one SELECT, FROM, DESCRIBE, SHOW or EXPLAIN")
 
 
@@ -99,9 +97,9 @@ def series(kpi_id: str, freq: str, segment: str, last: int) -> list[dict[str, An
 
 
 def values_by_month(kpis: Sequence[CatalogKpi]) -> dict[tuple[str, str], float]:
-    """By KPI and month the published total of the KPI's period that ends then; none of protected KPIs.
+    """By (kpi_id, month as 2026-01) the published total of the period that ends in the month; not of protected KPIs.
 
-    The period is a month; of a KPI without months a quarter, and without those a year.
+    The period is a month; for a KPI without months a quarter, and without quarters a year.
     """
     freqs = {
         kpi.kpi_id: next((freq for freq in ("M", "Q", "A") if freq in kpi.freqs), None)
@@ -116,7 +114,7 @@ def values_by_month(kpis: Sequence[CatalogKpi]) -> dict[tuple[str, str], float]:
 
 
 def held() -> list[dict[str, Any]]:
-    """The periods that are held back, and why."""
+    """The held keys with the reason: kpi_id, freq, time_period, judged_at, reason."""
     return query(
         """select v.kpi_id, v.freq, v.time_period, v.judged_at,
                case when v.decision = 'reject' then 'was rejected: ' || d.reason else v.reason end as reason
@@ -126,7 +124,7 @@ def held() -> list[dict[str, Any]]:
 
 
 def incidents() -> list[dict[str, Any]]:
-    """The open incidents: those that hold most come first, and those that only warn last."""
+    """The open incidents: held ones first, those with the most held periods first among them, then flagged ones."""
     return query(
         """from kpi.incidents where state in ('held', 'flagged')
            order by state = 'flagged', periods_held desc, since desc, incident_id"""
@@ -134,9 +132,9 @@ def incidents() -> list[dict[str, Any]]:
 
 
 def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False) -> list[Pending]:
-    """What is held, in the catalogue's order, as the newest release says: without new values and the state of feeds.
+    """The held keys as of the newest release, in the catalogue's order; without candidate values and feed states.
 
-    With `flagged` what was published with a warning that nobody acknowledged comes with it.
+    `flagged` adds the keys that are published with a warning that nobody acknowledged.
     """
     from data_quality.release.pending import Pending, State
     from publishing.incidents import failing as failing_of  # Delta and Arrow take a third of a second
@@ -151,20 +149,20 @@ def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False)
            order by v.time_period""",
         [flagged],
     )
-    found = []
+    pending = []
     for kpi, freq in ((adopted, freq) for adopted in catalog.kpis for freq in adopted.freqs):
         for row in (row for row in rows if (row["kpi_id"], row["freq"]) == (kpi.kpi_id, freq)):
             failing = tuple(failing_of(row["checks"]))
-            said = {name: row[name] for name in ("decision", "decided_by", "decided_at")}
-            standing = said | {"reason": row["decision_reason"]} if row["decision"] else None
-            is_built = all(check.check not in ("built", "candidates_exist") for check in failing)
-            of_held: State = "rejected" if standing else "decide" if is_built else "judge again"
-            found.append(
+            decision = {name: row[name] for name in ("decision", "decided_by", "decided_at")}
+            standing = decision | {"reason": row["decision_reason"]} if row["decision"] else None
+            is_built = all(result.check not in ("built", "candidates_exist") for result in failing)
+            held_state: State = "rejected" if standing else "decide" if is_built else "judge again"
+            pending.append(
                 Pending(
                     kpi_id=kpi.kpi_id,
                     freq=freq,
                     time_period=row["time_period"],
-                    state=of_held if row["held"] else "flagged",
+                    state=held_state if row["held"] else "flagged",
                     reason=row["reason"],
                     checks=failing,
                     published_value=None if kpi.protected else row["obs_value"],
@@ -175,11 +173,11 @@ def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False)
                     standing=standing,
                 )
             )
-    return found
+    return pending
 
 
 def reviews() -> dict[str, datetime]:
-    """By KPI the moment of its last review; of one never reviewed, of its first publication."""
+    """By kpi_id the time of its last review; of its first publication if it was never reviewed."""
     rows = query(
         """select kpi_id, coalesce(max(decided_at), min(published_at)) as reviewed_at from kpi.vintages
            left join (from kpi.decisions where decision = 'review') using (kpi_id) group by kpi_id"""
@@ -191,18 +189,18 @@ def first_provisional() -> date | None:
     """The last day of the earliest period with a provisional value; None without one, or without a published file."""
     if not published_path().exists():
         return None
-    found: date | None = query("select min(period_end) as day from kpi.observations where obs_status = 'P'")[0]["day"]
-    return found
+    day: date | None = query("select min(period_end) as day from kpi.observations where obs_status = 'P'")[0]["day"]
+    return day
 
 
 def first_release() -> date:
     """The day of the first release."""
-    found: date = query("select min(realtime_start) as day from kpi.releases")[0]["day"]
-    return found
+    day: date = query("select min(realtime_start) as day from kpi.releases")[0]["day"]
+    return day
 
 
 def totals_as_of(day: date, freq: str | None, catalog: Catalog) -> list[dict[str, Any]]:
-    """The newest total of each KPI at a frequency, else at its main one, as it stood at the end of a day."""
+    """The newest total of each KPI as of the end of a day, at `freq`, by default the KPI's main frequency."""
     main = {kpi.kpi_id: kpi.main_freq for kpi in catalog.kpis}
     newest = query(
         """select * from kpi.as_of(?::varchar) where segment = '_T' and obs_status not in ('O', 'M')
@@ -213,7 +211,7 @@ def totals_as_of(day: date, freq: str | None, catalog: Catalog) -> list[dict[str
 
 
 def series_as_of(day: date, kpi_id: str, freq: str, last: int) -> list[dict[str, Any]]:
-    """The newest `last` totals of a KPI as they stood at the end of a day, oldest first."""
+    """The newest `last` totals of a KPI as of the end of a day, oldest first."""
     return query(
         """select * from kpi.as_of(?::varchar) where kpi_id = ? and freq = ? and segment = '_T'
            qualify row_number() over (order by period_start desc) <= ? order by period_start""",
@@ -222,7 +220,7 @@ def series_as_of(day: date, kpi_id: str, freq: str, last: int) -> list[dict[str,
 
 
 def vintages(kpi_id: str, freq: str) -> list[dict[str, Any]]:
-    """Every vintage of a KPI's totals, by period and then in the order of their releases."""
+    """Every vintage of a KPI's totals, ordered by period and then by release."""
     return query(
         """select * from kpi.vintages where kpi_id = ? and freq = ? and segment = '_T'
            order by period_start, sequence""",

@@ -1,8 +1,10 @@
-"""What stands in the published file: its tables, views and macro in SQL, and a comment on every table and column.
+"""The content of the published file: its tables, views and macro in SQL, and a comment on every table and column.
 
-The queries read the relations ledger_releases, ledger_observations, ledger_verdicts (with `period_start`) and
-ledger_decisions (rows that count, with `sequence`), release_dates (below), and the tables catalog and objectives, which
-`published.py` fills from the newest release's definitions.
+The queries read these relations, which `duckdb_file.py` provides:
+- ledger_releases, ledger_observations, ledger_verdicts (with period_start and period_end), ledger_decisions: committed
+  rows, with `sequence`;
+- release_dates: of the function below;
+- kpi.catalog, kpi.objectives: the definitions of the newest release.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from metrics.core.periods import FREQ_NAMES, later
 from metrics.core.quoting import identifier, literal
 from metrics.definitions.catalog import Catalog
 
-# A later release of the same day leaves the earlier one an empty interval: of a day, its last release counts.
+# Where a day has several releases, the last one counts: earlier vintages of that day have an empty interval.
 VINTAGES = """
 select
     o.kpi_id, o.freq, o.time_period, o.period_start, o.period_end, o.segment, o.member,
@@ -74,13 +76,13 @@ from compared
 order by kpi_id, freq, segment, member, period_start
 """
 
-# A release decision counts while no other check fails than those it names. The newest on a candidate is the one.
-# What an earlier version of the project, or of the company's feeds, held of a period that isn't observable, or of what
-# isn't adopted any more, waits for nothing.
+# The newest decision on a candidate counts; a release decision only while no check fails that it doesn't name.
+# Held verdicts of periods that aren't observable, or of KPIs and frequencies that are no longer adopted, are left out:
+# earlier versions of the project or of the company's feeds wrote them, and nothing can be decided on them.
 VERDICTS = """
 with judged as (
     select *, list_filter(
-        cast(checks as json[]), lambda one: (one->>'outcome') in ('fail', 'not_evaluated')
+        cast(checks as json[]), lambda result: (result->>'outcome') in ('fail', 'not_evaluated')
     ) as failing
     from ledger_verdicts
     qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1
@@ -101,14 +103,15 @@ select
     j.kpi_id, j.freq, j.time_period, j.verdict,
     (j.verdict = 'hold' and d.decision is distinct from 'release') or d.decision is not distinct from 'reject' as held,
     coalesce(list_aggregate(list_transform(
-        list_filter(failing, lambda one: (one->>'severity') is distinct from 'warning'
-            or (one->>'outcome') = 'not_evaluated' or j.verdict <> 'hold'),
-        lambda one: (one->>'check') || case when (one->>'detail') = '' then '' else ': ' || (one->>'detail') end
+        list_filter(failing, lambda result: (result->>'severity') is distinct from 'warning'
+            or (result->>'outcome') = 'not_evaluated' or j.verdict <> 'hold'),
+        lambda result: (result->>'check')
+            || case when (result->>'detail') = '' then '' else ': ' || (result->>'detail') end
     ), 'string_agg', '; '), '') as reason,
     j.verdict = 'publish_flagged' and exists (
         from acknowledged a
         where a.kpi_id = j.kpi_id and a.freq = j.freq and j.judged_at <= a.decided_at + interval 365 day
-            and list_has_all(a.checks, list_transform(failing, lambda one: one->>'check'))
+            and list_has_all(a.checks, list_transform(failing, lambda result: result->>'check'))
     ) as acknowledged,
     j.checks, d.decision, d.decision_id, j.candidate_hash, j.definition_hash, j.batch_id, j.judged_at, j.release_id
 from judged j
@@ -116,7 +119,7 @@ left join decided d
     on d.kpi_id = j.kpi_id and d.freq = j.freq and d.time_period = j.time_period
     and d.candidate_hash = j.candidate_hash
     and (d.decision = 'reject' or list_has_all(
-        cast(cast(d.checks as json) as varchar[]), list_transform(failing, lambda one: one->>'check')
+        cast(cast(d.checks as json) as varchar[]), list_transform(failing, lambda result: result->>'check')
     ))
 left join kpi.catalog c on c.kpi_id = j.kpi_id
 where not held or (
@@ -135,7 +138,7 @@ from ledger_decisions
 order by number
 """
 
-# As in the ledger's observations, a release isn't later than the one after it.
+# As for the ledger's observations, the time of a release is at most that of every later one.
 RELEASES = """
 select
     release_id, sequence,
@@ -162,7 +165,7 @@ end
 qualify row_number() over (partition by kpi_id, freq, time_period, segment, member order by sequence desc) = 1
 """
 
-# In the order in which they are built; catalog and objectives are there before.
+# In the order in which they are built, after catalog and objectives.
 TABLES = {
     "vintages": VINTAGES,
     "observations": OBSERVATIONS,
@@ -175,15 +178,15 @@ TABLES = {
 TABLE_COMMENTS = {
     "observations": "The newest published value of every KPI, period and segment member: one row for each.",
     "vintages": "Every value as each release published it."
-    " As it stood on a day: that day BETWEEN realtime_start AND realtime_end.",
+    " The vintages as of a day: WHERE <day> BETWEEN realtime_start AND realtime_end.",
     "catalog": "The adopted KPIs as the newest release defines them: one row each.",
-    "objectives": "What the company wants to reach, and its KPIs serve: one row each.",
+    "objectives": "The objectives of the company, which its KPIs serve: one row each.",
     "verdicts": "The gate's newest verdict on every KPI and period. For protected KPIs, check names and outcomes only.",
     "decisions": "What named persons decided on held values, and their reviews of KPIs: one row each. The names are"
     " recorded, not authenticated.",
     "releases": "Every act of publishing: one row each.",
-    "incidents": "What the gate held or flagged, by reason: verdicts that fail for one reason are one incident. One row"
-    " for each that is open or was settled by a decision.",
+    "incidents": "Held and flagged periods, grouped by reason: verdicts that fail for one reason are one incident. One"
+    " row for each incident that is open or was settled by a decision.",
     "calendar": "The release calendar: when each period closes, by domain, from its first published period to a year"
     " after the newest release. One row per domain, freq and period; KPIs that take longer have rows of their own.",
 }
@@ -206,7 +209,7 @@ COLUMN_COMMENTS = {
     "numerator": "The numerator of a ratio, for other KPIs the value itself; NULL for pay, and where suppressed or"
     " missing",
     "denominator": "The denominator of a ratio; NULL for other KPIs, for pay, and where suppressed or missing",
-    "n_obs": "How many source rows the value rests on",
+    "n_obs": "Number of source rows that the value is computed from",
     "target": "The KPI's target, in its unit; on totals, and only at the frequency for which it is stated"
     " (catalog.target_freq; at all of them where that is NULL)",
     "target_attained": "Whether the value reaches the target; NULL without a target, or where the KPI has no direction",
@@ -214,16 +217,17 @@ COLUMN_COMMENTS = {
     "change_previous": "Change on previous_value: relative (0.05 is 5 %), for fractions the difference",
     "year_ago_value": "The value of the same period a year ago (for weeks: of the same ISO week number)",
     "change_year_ago": "Change on year_ago_value: relative (0.05 is 5 %), for fractions the difference",
-    "year_to_date": "The KPI over the year up to the period's end; months and quarters of KPIs that aren't of one day",
+    "year_to_date": "The KPI over the year up to the period's end; for months and quarters, unless the"
+    " KPI is measured on one day",
     "year_to_date_year_ago": "year_to_date of the same period a year ago",
-    "rolling_12_months": "The KPI over the twelve months up to the period's end; months and quarters",
+    "rolling_12_months": "The KPI over the twelve months up to the period's end; for months and quarters",
     "rolling_12_months_year_ago": "rolling_12_months of the same period a year ago",
     "unit": "The unit of the value; fraction is 0-1, currency is the reporting currency",
     "obs_status": "SDMX CL_OBS_STATUS, the first that holds: Q suppressed, O missing, B series break with the period"
     " before, U low reliability (few observations), P provisional until the period closes, A normal",
-    "conf_status": "F free; C confidential: of too few persons, or hidden as it would give such a cell away",
-    "definition_version": "Version of the KPI's definition by which it was computed",
-    "definition_hash": "Hash of the SQL upstream by which it was computed",
+    "conf_status": "F free; C confidential: suppressed, as it counts too few persons or would reveal such a cell",
+    "definition_version": "Version of the KPI's definition that computed it",
+    "definition_hash": "Hash of the upstream SQL that computed it",
     "candidate_hash": "Hash of the candidate's rows; keyed for protected KPIs",
     "release_id": "The release in which it was published; see releases",
     "sequence": "Number of the release, from 1, without gaps",
@@ -233,91 +237,91 @@ COLUMN_COMMENTS = {
     "revision_type": "Why the value differs from the vintage before: R3 methodology, C correction by decision,"
     " R1 newer source data, R2 routine; NULL for a first value, and where only the status changed",
     "revision_reason": "The reason in words",
-    "decision_id": "The decision that let the value through, where one did; see decisions",
-    "decision": "release or reject, where a decision on the candidate stands",
-    "verdicts.decision_id": "That decision; see decisions",
-    "decisions.decision_id": "The decision",
-    "decisions.decision": "release: publish the held candidate; reject: keep it out; acknowledge: its warning is known;"
-    " review: of the KPI itself",
+    "decision_id": "The decision that released the value; NULL where none was needed; see decisions",
+    "decision": "release or reject: the decision that counts for the candidate; NULL where there is none",
+    "verdicts.decision_id": "The decision in the column decision; see decisions",
+    "decisions.decision_id": "Id of the decision",
+    "decisions.decision": "release: publish the held candidate; reject: don't publish it; acknowledge: its warning is"
+    " known; review: the KPI itself was reviewed",
     "decisions.freq": "Frequency of the period decided on; NULL for a review",
     "decisions.time_period": "The period decided on; NULL for a review",
-    "decisions.checks": "The checks that failed and were decided on, with commas between; closed_period is the change"
-    " of a closed period's value, unexplained_change one though nothing newer came, refactoring a definition that isn't"
-    " proved to give the same values, base_restated a change of what the KPI looks back on. A release counts"
-    " while no other one fails",
-    "decisions.reason": "The reason given",
-    "decisions.candidate_hash": "Hash of the candidate decided on (keyed for protected KPIs): on other content the"
-    " decision counts for nothing",
+    "decisions.checks": "The failing checks that the decision is on, separated by commas. closed_period: the value of a"
+    " closed period changes; unexplained_change: a value changes without newer rows; refactoring: a definition isn't"
+    " proved to give the same values; base_restated: an earlier period that the KPI is computed from changes. A release"
+    " decision counts only while no other check fails",
+    "decisions.reason": "The reason stated with the decision",
+    "decisions.candidate_hash": "Hash of the candidate decided on (keyed for protected KPIs); for a candidate with"
+    " another hash the decision doesn't count",
     "decisions.release_id": "The first release that covers the decision; see releases",
-    "decided_by": "Who decided, as the person said; not authenticated",
-    "decided_at": "When it was decided",
-    "name": "Its name",
-    "description": "What it means",
+    "decided_by": "Name of the person who decided, as stated; not authenticated",
+    "decided_at": "Time of the decision",
+    "name": "Name",
+    "description": "Description",
     "domain": "The part of the business",
     "direction": "up: higher is better; down: lower is better; band: neither too high nor too low; none: context",
     "kind": "flow, stock, ratio, distinct, quantile or index",
     "level": "key or supporting",
-    "owner": "Who answers for it",
+    "owner": "The person responsible for the KPI",
     "objective": "The objective it serves; see objectives",
-    "target_freq": "The frequency for which the target is stated; NULL when it holds for all",
+    "target_freq": "The frequency for which the target is stated; NULL when it is for all frequencies",
     "target_note": "Why there is no target",
     "review": "How often the owner reviews it",
-    "freqs": "Its frequencies, with commas between",
-    "segments": "Its segments, with commas between",
-    "metric": "The dbt metric behind it",
+    "freqs": "Its frequencies, separated by commas",
+    "segments": "Its segments, separated by commas",
+    "metric": "The dbt metric that defines its formula",
     "standard": "The standard that it follows",
     "currency": "The company's reporting currency (ISO 4217)",
-    "observable_from": "The first day that its feeds cover, with what it looks back on: no period that begins before it"
-    " has a value; NULL where it isn't supplied",
-    "observable_to": "The last day on which a period may end of which a value is awaited, as its feeds ended or one is"
-    " paused; NULL where they go on",
-    "supplied": "Whether the company supplies the input that it needs",
-    "missing_entities": "The input entities that the company doesn't supply, with commas between",
-    "protected": "Whether it reads personnel data, so that disclosure control holds for it",
-    "disclosure_threshold": "The least number of persons behind a published cell of a protected KPI",
+    "observable_from": "The first day from which its feeds have all data that it needs, earlier data included: a period"
+    " that begins before it has no value; NULL where the KPI isn't supplied",
+    "observable_to": "The last day on which a period with a value can end, as its feeds ended or one is paused; NULL"
+    " where they go on",
+    "supplied": "Whether the company supplies all input entities that it needs",
+    "missing_entities": "The input entities that the company doesn't supply, separated by commas",
+    "protected": "Whether it reads personnel data, so that it is subject to disclosure control",
+    "disclosure_threshold": "The smallest number of persons that a published cell of a protected KPI may count",
     "perspective": "The balanced scorecard's perspective: financial, customer, process, learning; or sustainability",
     "verdict": "publish, publish_flagged or hold",
-    "held": "Whether it is held back: the verdict is hold and no decision releases it, or a decision rejects it",
-    "reason": "The checks that hold it, with what they found; of a flagged one those that warn",
-    "acknowledged": "Whether somebody acknowledged the warning: of this KPI and frequency, in the year before",
-    "incidents.reason": "The reason that was given with the decision; NULL while it is open",
-    "incident_id": "The incident: the KPI and the first period that it is named after, such as net_revenue-2016-07",
-    "incidents.state": "held: somebody has to decide; flagged: published with a warning; released, rejected or"
-    " acknowledged: by the decision named",
+    "held": "Whether it is held: the verdict is hold and no decision releases it, or a decision rejects it",
+    "reason": "The checks that hold it, with their details; for a flagged verdict the checks that warn",
+    "acknowledged": "Whether somebody acknowledged this warning of the KPI and frequency within a year before it",
+    "incidents.reason": "The reason stated with the decision; NULL while the incident is open",
+    "incident_id": "Id of the incident: the KPI and period that it is named after, such as net_revenue-2016-07",
+    "incidents.state": "held: a decision is needed; flagged: published with a warning; released, rejected or"
+    " acknowledged: settled by a decision",
     "title": "What is wrong, in words",
-    "incidents.domain": "The part of the business whose people may decide on it, as roles.yml names them",
-    "since": "First day of the first of its shortest periods",
+    "incidents.domain": "The part of the business; roles.yml names who may decide for it",
+    "since": "First day of the earliest of its shortest periods",
     "until": "Last day of its last period",
-    "incidents.kpis": "Its KPIs, with commas between",
-    "periods_held": "How many of its periods are held, or were when it was decided on",
-    "periods_flagged": "How many of its periods are published with a warning",
-    "new_level_from": "The first day of a new level, where the release says that the KPI has one; else NULL",
-    "decisions.incident_id": "The incident that the decision settled with others; NULL where it is on one period",
+    "incidents.kpis": "Its KPIs, separated by commas",
+    "periods_held": "The number of its periods that are held, or were held when it was decided on",
+    "periods_flagged": "The number of its periods that are published with a warning",
+    "new_level_from": "The first day of the KPI's new level, where the release decision states one; else NULL",
+    "decisions.incident_id": "The incident that the decision settled; NULL for a decision on single periods",
     "checks": "Every check with its outcome, figure and limit (JSON)",
     "batch_id": "The dbt build that computed the candidates",
-    "judged_at": "When the gate judged it",
-    "n_observations": "How many vintages the release appended",
-    "n_verdicts": "How many verdicts the release appended",
-    "content_hash": "SHA-256 of what the release appended and of the definitions in force",
-    "previous_hash": "SHA-256 of the release row before this one",
-    "note": "What a person stated with the release: that the clock had stood ahead at the one before it, so that this"
-    " one's time holds for both, or that a text was purged from the ledger; NULL for others",
-    "closes_on": "Last day on which the period is open: until then values are provisional and revise by themselves,"
-    " after it a changed value is held until someone decides",
+    "judged_at": "Time of the gate's verdict",
+    "n_observations": "Number of vintages that the release appended",
+    "n_verdicts": "Number of verdicts that the release appended",
+    "content_hash": "SHA-256 of what the release appended and of its definitions",
+    "previous_hash": "SHA-256 of the previous release's row in the ledger",
+    "note": "What a person stated with the release: that the clock had been ahead at the release before it, so that"
+    " this one's time counts for both, or that a text was purged from the ledger; NULL for other releases",
+    "closes_on": "Last day on which the period is open. Until then values are provisional and are revised without a"
+    " decision; after it a changed value is held until someone decides",
     "state": "open or closed, on the day of the newest release",
-    "kpis": "The KPIs that are published for it, with commas between",
+    "kpis": "The KPIs that are published for it, separated by commas",
 }
 
 
 def release_dates(catalog: Catalog, observations: pa.Table, day: date) -> pa.Table:
-    """The release calendar on a day: from the first period in `observations` of a domain and freq to a year on.
+    """The release calendar on a day, from the first period in `observations` of a domain and freq to a year ahead.
 
-    Columns: those of the table calendar.
+    Columns: those of the table `calendar`.
     """
     starts = observations.group_by(["kpi_id", "freq"]).aggregate([("period_start", "min")]).to_pylist()
     first = {(row["kpi_id"], row["freq"]): row["period_start_min"] for row in starts}
     dates = catalog.release_dates(first, day, later(day, "1 year"))
-    rows = [{**vars(one), "kpis": ", ".join(one.kpis), "state": one.state(day)} for one in dates]
+    rows = [{**vars(entry), "kpis": ", ".join(entry.kpis), "state": entry.state(day)} for entry in dates]
     days = ("period_start", "period_end", "closes_on")
     names = ("domain", "freq", "time_period", *days, "state", "kpis")
     schema = pa.schema([(name, pa.date32() if name in days else pa.string()) for name in names])
@@ -325,7 +329,7 @@ def release_dates(catalog: Catalog, observations: pa.Table, day: date) -> pa.Tab
 
 
 def wide_views(catalog: Catalog) -> dict[str, tuple[str, str, dict[str, str]]]:
-    """For each domain and freq a view with a column per KPI: by name its SQL, comment and KPI columns' comments."""
+    """For each domain and freq a view with one column per KPI: by its name the SQL, comment and column comments."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for kpi in catalog.kpis:
         if kpi.supplied:

@@ -1,4 +1,4 @@
-"""Rows and releases of a tiny ledger; for tests of the ledger."""
+"""Rows and releases of a tiny ledger, for tests of the ledger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from data_quality.ledger.store import OBSERVATIONS, SCHEMAS, VERDICTS, ConcurrentRelease, Ledger
+from data_quality.ledger.schemas import OBSERVATIONS, SCHEMAS, VERDICTS
+from data_quality.ledger.store import ConcurrentRelease, Ledger
 
 DAY = date(2026, 3, 5)
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
@@ -74,7 +75,7 @@ def append(
 def released(root: str) -> Ledger:
     """Three releases: January by country; January's revision with a decision; February with a verdict.
 
-    Beside them a decision that no release covers, and a row of an interrupted release.
+    It also has a decision that no release covers, and a row of an interrupted release.
     """
     january = [observation(segment="country", member=member, obs_value=value) for member, value in COUNTRIES.items()]
     append(Ledger.open(root), observation(), *january, verdicts=[verdict()])
@@ -95,7 +96,7 @@ def released(root: str) -> Ledger:
 
 
 def race(writers: list[Ledger]) -> list[bool]:
-    """Let every writer append a release at the same moment; which of them committed it."""
+    """Let every writer append a release at the same time; whether each of them committed it."""
     start = Barrier(len(writers))
 
     def write(number: int) -> bool:

@@ -1,4 +1,4 @@
-"""A KPI whose periods add up, its offers and a ledger in memory, so that many releases can be tried quickly."""
+"""An additive KPI, its release snapshots and a ledger in memory, so that many releases can be tried quickly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from data_quality.gate.candidates import COLUMNS, Build, Candidate, Loaded
 from data_quality.gate.checks.registry import NAMES
 from data_quality.gate.keys import Planned
 from data_quality.gate.verdict import CheckResult, Verdict, answer
-from data_quality.ledger.store import OBSERVATIONS, VERDICTS
+from data_quality.ledger.schemas import OBSERVATIONS, VERDICTS
 from data_quality.release import eligibility
 from data_quality.release.eligibility import Eligibility, Held
 from data_quality.release.snapshot import FeedState, ReleaseSnapshot
@@ -32,28 +32,28 @@ Values = dict[str, dict[str, float]]
 
 @dataclass
 class MemoryLedger:
-    """What admission reads of a ledger."""
+    """The part of a ledger that eligibility reads, in memory."""
 
     observations: pa.Table = field(
         default_factory=lambda: OBSERVATIONS.append(pa.field("sequence", pa.int64())).empty_table()
     )
     verdicts: pa.Table = field(default_factory=lambda: VERDICTS.append(pa.field("sequence", pa.int64())).empty_table())
-    made: list[dict[str, Any]] = field(default_factory=list)
+    decision_rows: list[dict[str, Any]] = field(default_factory=list)
     sequence: int = 0
 
     def decisions(self) -> list[dict[str, Any]]:
         """The decisions, oldest first."""
-        return self.made
+        return self.decision_rows
 
     def decide(self, held: Held, decision: str = "release") -> None:
-        """A decision on what is held, by the checks that it names."""
+        """Record a decision on a held key that names its failing checks."""
         names = ("kpi_id", "freq", "time_period", "candidate_hash")
         key = {name: getattr(held, name) for name in names}
-        facts = {"decision_id": f"d{len(self.made)}", "decision": decision, "reason": "so be it"}
-        self.made.append({**key, **facts, "checks": list(held.checks)})
+        facts = {"decision_id": f"d{len(self.decision_rows)}", "decision": decision, "reason": "so be it"}
+        self.decision_rows.append({**key, **facts, "checks": list(held.checks)})
 
     def append(self, eligible: Eligibility, today: date) -> None:
-        """A release of what was eligible."""
+        """Append a release of the eligible keys."""
         self.sequence += 1
         moment = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
         facts = {"release_id": str(self.sequence), "realtime_start": today, "published_at": moment}
@@ -63,7 +63,7 @@ class MemoryLedger:
         )
 
     def published(self) -> dict[tuple[str, str, str, str], dict[str, Any]]:
-        """The newest vintage of each cell: by KPI, period, segment and member."""
+        """The newest vintage of each cell, by kpi_id, time_period, segment and member."""
         newest: dict[tuple[str, str, str, str], dict[str, Any]] = {}
         for row in self.observations.to_pylist():
             newest[row["kpi_id"], row["time_period"], row["segment"], row["member"]] = row
@@ -72,23 +72,23 @@ class MemoryLedger:
     def totals(self, kpi_id: str = "revenue", column: str = "obs_value") -> dict[str, float]:
         """The published totals by period."""
         return {
-            period: row[column] for (one, period, segment, _), row in self.published().items()
-            if (one, segment) == (kpi_id, "_T")
+            period: row[column] for (row_kpi_id, period, segment, _), row in self.published().items()
+            if (row_kpi_id, segment) == (kpi_id, "_T")
         }  # fmt: skip
 
 
 def rows_of(entry: CatalogKpi, values: Values, period: Period, last: date) -> list[dict[str, Any]]:
-    """The candidate's rows of a period, with sums to date, by country and in total."""
+    """The candidate's rows of a period: the total and the members by country, with sums to date."""
     facts = {"kpi_id": entry.kpi_id, "freq": period.freq, "time_period": period.code, "batch_id": "batch"}
     facts |= {"period_start": period.start, "period_end": period.end, "definition_hash": entry.definition_hash}
     rows = []
     members = sorted({member for month in values.values() for member in month})
     for segment, member in [("_T", "_T"), *(("country", member) for member in members)]:
 
-        def total(first: date, *, of: str = member) -> float:
-            months = [one for one in MONTHS if first <= one.start and one.end <= period.end]
+        def total(first: date, *, place: str = member) -> float:
+            months = [month for month in MONTHS if first <= month.start and month.end <= period.end]
             return sum(
-                value for one in months for name, value in values.get(one.code, {}).items() if of in ("_T", name)
+                value for month in months for name, value in values.get(month.code, {}).items() if place in ("_T", name)
             )
 
         of_year = total(period.end.replace(month=1, day=1))
@@ -101,18 +101,19 @@ def rows_of(entry: CatalogKpi, values: Values, period: Period, last: date) -> li
     return rows
 
 
-def offer_of(
+def snapshot_of(
     values: Values,
     today: date,
     entries: Collection[CatalogKpi] = (REVENUE,),
     *,
     failing: Collection[Key] = (),
     unjudged: Collection[Key] = (),
-    others: dict[str, Values] | None = None,
+    other_values: dict[str, Values] | None = None,
 ) -> ReleaseSnapshot:
-    """What a warehouse with those values offers on a day: `failing` are held by a check, `unjudged` have no verdict.
+    """The release snapshot of a warehouse with these values on a day.
 
-    `others` are the values of KPIs other than `values`, by their id.
+    A check holds the keys `failing`; the keys `unjudged` have no verdict. `other_values` are, by kpi_id, the values of
+    KPIs that differ from `values`.
     """
     planned, candidates, verdicts, tables = {}, {}, {}, {}
     for entry in entries:
@@ -121,21 +122,29 @@ def offer_of(
             for period in periods_between(freq, entry.observable_from or FIRST, today):
                 if period.end >= today or not entry.observes(period):
                     continue
-                item = Planned(entry, period, True)
-                rows = rows_of(entry, (others or {}).get(entry.kpi_id, values), period, today)
+                planned_key = Planned(entry, period, True)
+                rows = rows_of(entry, (other_values or {}).get(entry.kpi_id, values), period, today)
                 hashed = str(hash(str(rows)))
-                planned[item.key], candidates[item.key] = item, Candidate(hashed, "batch", entry.definition_hash)
+                planned[planned_key.key], candidates[planned_key.key] = (
+                    planned_key,
+                    Candidate(hashed, "batch", entry.definition_hash),
+                )
                 table += rows
-                if item.key in unjudged:
+                if planned_key.key in unjudged:
                     continue
                 checks = tuple(
                     CheckResult(
-                        name, "critical", "fail" if name == "bounds" and item.key in failing else "pass", 0, 0, ""
+                        name,
+                        "critical",
+                        "fail" if name == "bounds" and planned_key.key in failing else "pass",
+                        0,
+                        0,
+                        "",
                     )
                     for name in NAMES
                 )
-                verdicts[item.key] = Verdict(
-                    *item.key, period.start, period.end, answer(checks, NAMES), checks, hashed,
+                verdicts[planned_key.key] = Verdict(
+                    *planned_key.key, period.start, period.end, answer(checks, NAMES), checks, hashed,
                     entry.definition_hash, "batch", datetime(2025, 1, 1, tzinfo=UTC), False,
                 )  # fmt: skip
         tables[entry.kpi_id] = pa.Table.from_pylist(table, schema=CANDIDATES)
@@ -146,14 +155,14 @@ def offer_of(
 
 
 def catalog_of(entries: Collection[CatalogKpi] = (REVENUE,)) -> Catalog:
-    """A catalogue of those KPIs."""
+    """A catalogue with these KPIs."""
     return Catalog(company="Test", reporting_currency="SEK", calendar=CALENDAR, objectives={}, kpis=tuple(entries))
 
 
 def release(
-    ledger: MemoryLedger, offer: ReleaseSnapshot, today: date, entries: Collection[CatalogKpi] = (REVENUE,)
+    ledger: MemoryLedger, release_snapshot: ReleaseSnapshot, today: date, entries: Collection[CatalogKpi] = (REVENUE,)
 ) -> dict[Key, Held]:
-    """Publish what may be published; what is held, by key."""
-    eligible = eligibility.assess(offer, ledger, catalog_of(entries), today)  # type: ignore[arg-type]
+    """Release the eligible keys; the held ones, by key."""
+    eligible = eligibility.assess(release_snapshot, ledger, catalog_of(entries), today)  # type: ignore[arg-type]
     ledger.append(eligible, today)
-    return {one.key: one for one in eligible.held}
+    return {held.key: held for held in eligible.held}

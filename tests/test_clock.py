@@ -1,4 +1,4 @@
-"""A wrong clock is refused before anything is brought in; from a release made with it ahead there is a way back."""
+"""A wrong clock is an error before anything is ingested; a release made with the clock ahead can be corrected."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)
 
 @pytest.fixture
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    """Two months, published on 5 March: January has closed, February is open until the tenth."""
-    made = warehouse_factory.make(tmp_path, monkeypatch)
-    made.add(kpi(), GOOD)
-    made.judge(*SPAN)
-    made.publish(*SPAN)
-    return made
+    """A warehouse with two months published on 5 March: January is closed, February is open until 10 March."""
+    published = warehouse_factory.make(tmp_path, monkeypatch)
+    published.add(kpi(), GOOD)
+    published.judge(*SPAN)
+    published.publish(*SPAN)
+    return published
 
 
 def again(warehouse: Warehouse, moment: str, delivered: str, total: float = 110) -> None:
-    """Newer rows come, February has that value, and is published."""
+    """Ingest newer rows that give February this value, and publish."""
     warehouse.now(moment)
     warehouse.feed("orders", newest_delivery=datetime.fromisoformat(delivered).replace(tzinfo=UTC))
     warehouse.batch = f"batch of {moment}"
@@ -48,14 +48,14 @@ def again(warehouse: Warehouse, moment: str, delivered: str, total: float = 110)
 @pytest.mark.parametrize(
     ("moment", "newest_delivery", "refused"),
     [
-        ("2026-03-05T05:00:00", "2026-03-04", "stands before the newest release"),
-        (YEAR_AHEAD, "2026-03-04", "stands 365 days after the newest release"),
-        (YEAR_AHEAD, None, "stands 365 days after"),
+        ("2026-03-05T05:00:00", "2026-03-04", "is before the newest release"),
+        (YEAR_AHEAD, "2026-03-04", "is 365 days after the newest release"),
+        (YEAR_AHEAD, None, "is 365 days after"),
         (YEAR_AHEAD, "2027-03-01", None),
         ("2026-06-01T06:00:00", "2026-03-04", None),
     ],
 )
-def test_the_clock_is_held_against_releases_and_deliveries(
+def test_the_clock_is_compared_with_releases_and_deliveries(
     warehouse: Warehouse, moment: str, newest_delivery: str | None, refused: str | None
 ) -> None:
     warehouse.now(moment)
@@ -72,17 +72,17 @@ def test_the_clock_is_held_against_releases_and_deliveries(
 def test_a_review_may_come_long_after_the_newest_release(warehouse: Warehouse) -> None:
     warehouse.now(YEAR_AHEAD)
     facts = {"reason": "still what we steer by", "by": "cfo@example.com"}
-    done = warehouse.decide("review", kpi().kpi_id, **facts)
-    assert done.release.sequence == 2
+    decided = warehouse.decide("review", kpi().kpi_id, **facts)
+    assert decided.release.sequence == 2
 
 
-def test_an_archive_may_be_taken_in_years_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = warehouse_factory.make(tmp_path, monkeypatch)
-    made.now("2031-03-05T06:00:00")
-    readiness.require(made.company, datetime(2018, 1, 1, tzinfo=UTC))
+def test_an_archive_may_be_ingested_years_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = warehouse_factory.make(tmp_path, monkeypatch)
+    archive.now("2031-03-05T06:00:00")
+    readiness.require(archive.company, datetime(2018, 1, 1, tzinfo=UTC))
 
 
-def test_what_was_released_with_the_clock_ahead_is_dated_by_the_release_that_says_so(warehouse: Warehouse) -> None:
+def test_a_release_made_with_the_clock_ahead_gets_the_time_of_the_recording_release(warehouse: Warehouse) -> None:
     again(warehouse, YEAR_AHEAD, delivered="2027-03-01")  # the sources' clock stood ahead, too: February is final
     warehouse.sql("create table raw._files (feed varchar, loaded_at timestamptz)")
     warehouse.sql(
@@ -91,18 +91,18 @@ def test_what_was_released_with_the_clock_ahead_is_dated_by_the_release_that_say
     warehouse.now("2026-03-06T06:00:00")
     with pytest.raises(NyckeltalError, match=r"before the newest release, number 2.*kpi ledger set-clock-back"):
         warehouse.publish(*SPAN)
-    said = {"reason": "the machine's clock was a year ahead", "by": "CFO@example.com"}
-    row = clock_correction.set_back(warehouse.company, **said)
+    statement = {"reason": "the machine's clock was a year ahead", "by": "CFO@example.com"}
+    row = clock_correction.set_back(warehouse.company, **statement)
     publishing.publish()
     ledger = Ledger.open(deployment.ledger_path())
     assert row["sequence"] == 3 and verify(ledger).findings == ()
     with pytest.raises(NyckeltalError, match="nothing to set back"):
-        clock_correction.set_back(warehouse.company, **said)
+        clock_correction.set_back(warehouse.company, **statement)
     assert warehouse.sql("select max(loaded_at)::varchar from raw._files") == [("2026-03-06 06:00:00+00",)]
 
     again(warehouse, "2026-03-07T06:00:00", delivered="2026-03-07T05:00:00", total=120)
     times = "select sequence, published_at::date::varchar, note from kpi.releases order by 1"
-    note = "The clock had stood ahead, at 2027-03-05: the machine's clock was a year ahead (cfo@example.com)"
+    note = "The clock had been ahead, at 2027-03-05: the machine's clock was a year ahead (cfo@example.com)"
     assert warehouse.published(times) == [
         (1, "2026-03-05", None),
         (2, "2026-03-06", None),
@@ -123,7 +123,7 @@ def test_what_was_released_with_the_clock_ahead_is_dated_by_the_release_that_say
     assert warehouse.published(as_of) == [(110.0,)]
 
 
-def test_a_decision_made_with_the_clock_ahead_is_dated_by_the_release_that_says_so(warehouse: Warehouse) -> None:
+def test_a_decision_made_with_the_clock_ahead_gets_the_time_of_the_recording_release(warehouse: Warehouse) -> None:
     again(warehouse, YEAR_AHEAD, delivered="2027-03-01")
     facts = {"reason": "still what we steer by", "by": "cfo@example.com"}
     ahead = warehouse.decide("review", kpi().kpi_id, **facts).decision_ids[0]
@@ -139,11 +139,11 @@ def test_a_decision_made_with_the_clock_ahead_is_dated_by_the_release_that_says_
     assert verify(ledger).findings == ()
 
 
-def test_who_may_set_the_clock_back_stands_in_roles(warehouse: Warehouse) -> None:
+def test_roles_say_who_may_set_the_clock_back(warehouse: Warehouse) -> None:
     again(warehouse, YEAR_AHEAD, delivered="2027-03-01")
     warehouse.now("2026-03-06T06:00:00")
-    for facts, told in (({"by": "nobody"}, "may not set the clock back"), ({"reason": " "}, "needs a reason")):
-        with pytest.raises(NyckeltalError, match=told):
+    for facts, message in (({"by": "nobody"}, "may not set the clock back"), ({"reason": " "}, "needs a reason")):
+        with pytest.raises(NyckeltalError, match=message):
             clock_correction.set_back(warehouse.company, **{"reason": "wrong", "by": "cfo@example.com", **facts})
     assert Ledger.open(deployment.ledger_path()).releases[-1]["sequence"] == 2
 
@@ -155,7 +155,7 @@ def test_a_release_dated_before_the_one_before_it_must_say_why(tmp_path: Path) -
     facts = {"realtime_start": datetime(2026, 1, 1).date(), "published_at": datetime(2026, 1, 1, tzinfo=UTC)}
     rows = (empty("observations")[:0], empty("verdicts")[:0])
     Ledger.open(root).append(*rows, catalog="{}", batch_id=None, **facts)
-    assert [one.fault for one in verify(Ledger.open(root)).findings] == ["reordered"]
+    assert [finding.fault for finding in verify(Ledger.open(root)).findings] == ["reordered"]
 
 
 @pytest.mark.xdist_group("deployment")
@@ -166,7 +166,7 @@ def test_a_run_with_the_clock_ahead_is_refused_before_anything_is_written(
     ahead = max(datetime.fromtimestamp(newest, UTC).year, 2024) + 1
     monkeypatch.setenv("NYCKELTAL_NOW", f"{ahead}-12-31T06:00:00+00:00")
     before = (copied.data / "warehouse.duckdb").read_bytes()
-    done = CliRunner().invoke(app, ["run"], catch_exceptions=True)
-    assert isinstance(done.exception, NyckeltalError)
-    assert "step 'ingest' failed: the clock stands" in str(done.exception)
+    result = CliRunner().invoke(app, ["run"], catch_exceptions=True)
+    assert isinstance(result.exception, NyckeltalError)
+    assert "step 'ingest' failed: the clock is" in str(result.exception)
     assert (copied.data / "warehouse.duckdb").read_bytes() == before

@@ -1,4 +1,4 @@
-"""Open periods revise by themselves, closed ones by decision; which revision it is, and where a series breaks."""
+"""Open periods are revised without a decision, closed ones by decision; revision types and series breaks."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ AFTER_CLOSE = "2026-03-11T06:00:00"  # February closed on the tenth
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """Two months, judged."""
+    """A warehouse with two judged months."""
     with pytest.MonkeyPatch.context() as patch:
-        found = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
-        found.add(kpi(), GOOD)
-        found.judge(*SPAN)
-        yield found
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
+        warehouse.add(kpi(), GOOD)
+        warehouse.judge(*SPAN)
+        yield warehouse
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ def ledger() -> Ledger:
     return Ledger.open(deployment.ledger_path())
 
 
-def reasons(done: release.Release) -> set[str]:
-    return {one.reason for one in done.held}
+def reasons(outcome: release.Release) -> set[str]:
+    return {held.reason for held in outcome.held}
 
 
 def again(warehouse: Warehouse, moment: str, february: list[dict[str, Any]], **facts: Any) -> release.Release:
-    """Publish once more at a moment, with other rows for February; a fact may be of the KPI."""
+    """Publish again at a moment with these rows for February; `facts` are fields of the KPI."""
     warehouse.now(moment)
     warehouse.batch = f"batch of {moment}"
     warehouse.add(kpi(**facts), {**GOOD, "2026-02": february})
@@ -54,35 +54,37 @@ def again(warehouse: Warehouse, moment: str, february: list[dict[str, Any]], **f
 
 
 def newest(warehouse: Warehouse, columns: str = "obs_value, obs_status, revision_type") -> Any:
-    """February's total as it is published."""
+    """February's published total."""
     query = f"select {columns} from kpi.vintages where time_period = '2026-02' and segment = '_T' order by sequence"
     return warehouse.published(query)[-1]
 
 
 def release_february(warehouse: Warehouse, *checks: str, hashed: str | None = None) -> None:
-    """A decision to release February's candidate as it is, or another one."""
-    (found,) = warehouse.sql("select candidate_hash from kpi.verdicts where time_period = '2026-02'")[0]
-    facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": hashed or found, "checks": checks}
+    """Record a decision that releases February's candidate, or the one with this hash."""
+    (candidate_hash,) = warehouse.sql("select candidate_hash from kpi.verdicts where time_period = '2026-02'")[0]
+    facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": hashed or candidate_hash, "checks": checks}
     ledger().decide("revenue", "release", reason="booked late", decided_by="cfo", **facts)
 
 
 def test_late_rows_of_an_open_period_revise_by_themselves(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
     warehouse.feed("orders", newest_delivery=datetime.fromisoformat("2026-03-10T05:00:00+00:00"))
-    done = again(warehouse, "2026-03-10T22:59:00", cells(120, SE=90, NO=30))  # the closing day's last minute
-    assert not done.held and newest(warehouse) == (120.0, "P", "R1")
-    done = again(warehouse, "2026-03-10T23:01:00", cells(120, SE=90, NO=30))
-    assert not done.held and newest(warehouse) == (120.0, "A", None)
+    outcome = again(warehouse, "2026-03-10T22:59:00", cells(120, SE=90, NO=30))  # the closing day's last minute
+    assert not outcome.held and newest(warehouse) == (120.0, "P", "R1")
+    outcome = again(warehouse, "2026-03-10T23:01:00", cells(120, SE=90, NO=30))
+    assert not outcome.held and newest(warehouse) == (120.0, "A", None)
 
 
 def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
-    done = again(warehouse, AFTER_CLOSE, cells(120, SE=90, NO=30))
+    outcome = again(warehouse, AFTER_CLOSE, cells(120, SE=90, NO=30))
     reason = "closed_period: the period closed on 2026-03-10; its value changed (110 → 120)"
-    assert [(one.time_period, one.reason, one.checks) for one in done.held] == [("2026-02", reason, ("closed_period",))]
-    assert done.published == 1 and newest(warehouse) == (110.0, "P", None)
-    told = "select verdict, reason from kpi.verdicts where time_period = '2026-02'"
-    assert warehouse.published(told) == [("hold", reason)]
+    assert [(held.time_period, held.reason, held.checks) for held in outcome.held] == [
+        ("2026-02", reason, ("closed_period",))
+    ]
+    assert outcome.published == 1 and newest(warehouse) == (110.0, "P", None)
+    query = "select verdict, reason from kpi.verdicts where time_period = '2026-02'"
+    assert warehouse.published(query) == [("hold", reason)]
     assert warehouse.publish(*SPAN).release_id is None  # held again, and nothing new to say
 
     release_february(warehouse, "bounds")
@@ -90,18 +92,18 @@ def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Wareho
     assert reasons(warehouse.publish(*SPAN)) == {reason}
     warehouse.now("2026-03-12T06:00:00")
     release_february(warehouse, "closed_period")
-    done = warehouse.publish(*SPAN)
-    assert not done.held and done.appended_observations == 3
+    outcome = warehouse.publish(*SPAN)
+    assert not outcome.held and outcome.appended_observations == 3
     columns = "obs_value, obs_status, revision_type, revision_reason, decision_id is not null"
     assert newest(warehouse, columns) == (120.0, "A", "C", "booked late", True)
-    assert warehouse.published(told) == [("publish", "")]
+    assert warehouse.published(query) == [("publish", "")]
     assert warehouse.publish(*SPAN).release_id is None
     # The decision was on that candidate: the next change needs another.
-    done = again(warehouse, "2026-03-13T06:00:00", cells(130, SE=100, NO=30))
-    assert reasons(done) == {"closed_period: the period closed on 2026-03-10; its value changed (120 → 130)"}
+    outcome = again(warehouse, "2026-03-13T06:00:00", cells(130, SE=100, NO=30))
+    assert reasons(outcome) == {"closed_period: the period closed on 2026-03-10; its value changed (120 → 130)"}
 
 
-def test_of_a_restated_month_and_its_quarter_all_tell_and_one_decision_releases_both(warehouse: Warehouse) -> None:
+def test_a_restated_month_and_its_quarter_are_held_and_one_decision_releases_both(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
     warehouse.now("2026-04-03T06:00:00")
     warehouse.batch = "batch2"
@@ -116,13 +118,15 @@ def test_of_a_restated_month_and_its_quarter_all_tell_and_one_decision_releases_
     }
     held = "select time_period, reason from kpi.verdicts where held"
     assert dict(warehouse.published(held)) == reasons
-    assert {one.time_period: one.reason for one in pending_values(warehouse.company, warehouse.catalog)} == reasons
+    assert {
+        pending.time_period: pending.reason for pending in pending_values(warehouse.company, warehouse.catalog)
+    } == reasons
     (incident,) = open_incidents(warehouse.company, warehouse.catalog)
-    assert {one.period.code for one in incident.held} == set(reasons)
+    assert {pending.period.code for pending in incident.held} == set(reasons)
 
     facts = {"reason": "booked late", "by": "cfo@example.com"}
-    done = warehouse.decide("release", "revenue", "2026-Q1", **facts)
-    assert not done.published and dict(warehouse.published(held)) == reasons
+    decided = warehouse.decide("release", "revenue", "2026-Q1", **facts)
+    assert not decided.published and dict(warehouse.published(held)) == reasons
     assert warehouse.decide("release", "revenue", "2026-02", **facts).published
     assert warehouse.published(held) == []
     totals = "select time_period, obs_value from kpi.observations where segment = '_T' and period_start >= '2026-01-01'"
@@ -131,12 +135,12 @@ def test_of_a_restated_month_and_its_quarter_all_tell_and_one_decision_releases_
 
 def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
-    done = again(warehouse, AFTER_CLOSE, cells(-5, SE=-5))
+    outcome = again(warehouse, AFTER_CLOSE, cells(-5, SE=-5))
     both = [("bounds", "closed_period")]
-    assert [one.checks for one in done.held] == both
+    assert [held.checks for held in outcome.held] == both
     for named in ("bounds", "closed_period"):
         release_february(warehouse, named)
-        assert [one.checks for one in warehouse.publish(*SPAN).held] == both
+        assert [held.checks for held in warehouse.publish(*SPAN).held] == both
     warehouse.now("2026-03-12T06:00:00")
     release_february(warehouse, "bounds", "closed_period")
     assert not warehouse.publish(*SPAN).held
@@ -144,7 +148,7 @@ def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Wa
 
 
 @pytest.mark.parametrize(
-    ("february", "told"),
+    ("february", "change"),
     [
         (cells(110, SE=80, NO=20, DK=10), "its value changed (country DK: none → 10)"),
         (cells(110, SE=110), "its value changed (country NO: 30 → none)"),
@@ -152,21 +156,21 @@ def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Wa
         ([{**row, "n_obs": 11} for row in GOOD["2026-02"]], "the rows behind its value changed"),
     ],
 )
-def test_members_and_counts_are_changes_too(warehouse: Warehouse, february: list[dict[str, Any]], told: str) -> None:
+def test_members_and_counts_are_changes_too(warehouse: Warehouse, february: list[dict[str, Any]], change: str) -> None:
     warehouse.publish(*SPAN)
     assert reasons(again(warehouse, AFTER_CLOSE, february)) == {
-        f"closed_period: the period closed on 2026-03-10; {told}"
+        f"closed_period: the period closed on 2026-03-10; {change}"
     }
 
 
-def test_what_is_no_change_of_a_closed_period(warehouse: Warehouse) -> None:
+def test_which_differences_do_not_change_a_closed_period(warehouse: Warehouse) -> None:
     warehouse.publish("2026-01-01", "2026-01-31")
     assert not again(warehouse, AFTER_CLOSE, cells(120, SE=90, NO=30)).held  # February's first publication
     wobble = cells(120 * (1 + 1e-12), SE=90, NO=30)
-    done = again(warehouse, "2026-03-12T06:00:00", wobble)
-    assert (done.held, done.appended_observations) == ((), 0)
-    done = again(warehouse, "2026-03-13T06:00:00", cells(60, SE=60), definition_version=2, definition_hash="def2")
-    assert not done.held and newest(warehouse) == (60.0, "A", "R3")
+    outcome = again(warehouse, "2026-03-12T06:00:00", wobble)
+    assert (outcome.held, outcome.appended_observations) == ((), 0)
+    outcome = again(warehouse, "2026-03-13T06:00:00", cells(60, SE=60), definition_version=2, definition_hash="def2")
+    assert not outcome.held and newest(warehouse) == (60.0, "A", "R3")
 
 
 def test_a_history_that_is_recomputed_has_no_break_and_one_that_is_not_has(warehouse: Warehouse) -> None:
@@ -182,7 +186,7 @@ def test_a_history_that_is_recomputed_has_no_break_and_one_that_is_not_has(wareh
     assert warehouse.published(statuses) == [("2026-01", 50.0, "A"), ("2026-02", 60.0, "A")]
 
 
-def test_of_protected_kpis_no_figure_is_told(warehouse: Warehouse) -> None:
+def test_no_figure_of_a_protected_kpi_is_shown(warehouse: Warehouse) -> None:
     staff = kpi("staff", protected=True, unit="persons", kind="stock", domain="people")
 
     def people(se: int, no: int) -> list[dict[str, Any]]:
@@ -193,16 +197,16 @@ def test_of_protected_kpis_no_figure_is_told(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
     warehouse.add(staff, {"2026-01": people(43, 44)})
     warehouse.judge(*SPAN)
-    held = [one for one in warehouse.publish(*SPAN).held if one.checks == ("closed_period",)]
-    assert [one.reason for one in held] == ["closed_period: the period closed on 2026-02-10; its value changed"]
+    held = [key for key in warehouse.publish(*SPAN).held if key.checks == ("closed_period",)]
+    assert [key.reason for key in held] == ["closed_period: the period closed on 2026-02-10; its value changed"]
     (text,) = warehouse.published("select checks from kpi.verdicts where kpi_id = 'staff' and time_period = '2026-01'")[
         0
     ]
     assert "closed_period" in text and not any(figure in text for figure in ("33", "35", "77", "79"))
 
 
-def test_a_past_that_comes_out_otherwise_holds_the_new_period_too(warehouse: Warehouse) -> None:
-    """A price list that is overwritten changes every month; a row that comes late changes one."""
+def test_a_restated_history_holds_the_new_period_too(warehouse: Warehouse) -> None:
+    """An overwritten price list changes every month; a late row changes one."""
     past = {f"2025-{month:02}": cells(100.0 + month, SE=75.0 + month, NO=25) for month in range(1, 13)}
     warehouse.now("2026-03-11T06:00:00")
     warehouse.add(kpi(), {**past, **GOOD})
@@ -213,8 +217,8 @@ def test_a_past_that_comes_out_otherwise_holds_the_new_period_too(warehouse: War
         warehouse.now("2026-04-03T06:00:00")
         warehouse.batch = f"with {len(changed)} changed"
         warehouse.add(kpi(), {**past, **GOOD, **changed, "2026-03": cells(112, SE=82, NO=30)})
-        found = warehouse.judge("2026-03-01", "2026-03-31")["revenue", "2026-03"]
-        return {result.check for result in found.holding}
+        verdict = warehouse.judge("2026-03-01", "2026-03-31")["revenue", "2026-03"]
+        return {result.check for result in verdict.holding}
 
     lower = {code: cells(99.0 + int(code[-2:]), SE=74.0 + int(code[-2:]), NO=25) for code in past}
     moved = {code: cells(100.0 + int(code[-2:]), SE=70.0 + int(code[-2:]), NO=30) for code in past}

@@ -108,7 +108,7 @@ def test_held_shows_first_what_a_person_can_act_on(run: Any) -> None:
     assert (states["2026-W08"], states["2026-01"]) == ("decide", "decide") and "2025-12" not in states
     assert states.keys() == {one["time_period"] for one in json.loads(run("status", "--json")[1])["held"]}
     status, told = run("release", "revenue", "2025-12", "--reason", "it is right")
-    assert status == 2 and "2025-12 is no period to judge: its feeds cover it from 2025-12-15" in told
+    assert status == 2 and "2025-12 can't be judged: its feeds cover it from 2025-12-15" in told
 
 
 def test_show_and_status_say_what_is_held(run: Any) -> None:

@@ -1,4 +1,4 @@
-"""Decisions: who may take them, on what, and that they count for nothing else."""
+"""Decisions: who may decide, on what, and that a decision counts only for that."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ JANUARY = ("2026-01", "revenue")
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """February was published; January, now closed, is out of bounds and waits."""
+    """A warehouse with February published, and January, which is closed by now, held as out of bounds."""
     with pytest.MonkeyPatch.context() as patch:
-        found = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
-        found.add(kpi(), {**GOOD, "2026-01": NEGATIVE})
-        found.judge(*SPAN)
-        found.publish(*SPAN)
-        yield found
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
+        warehouse.add(kpi(), {**GOOD, "2026-01": NEGATIVE})
+        warehouse.judge(*SPAN)
+        warehouse.publish(*SPAN)
+        yield warehouse
 
 
 @pytest.fixture
 def warehouse(released: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    found = warehouse_factory.copy(released, tmp_path, monkeypatch)
-    found.now("2026-03-06T06:00:00")
-    return found
+    copied = warehouse_factory.copy(released, tmp_path, monkeypatch)
+    copied.now("2026-03-06T06:00:00")
+    return copied
 
 
 def rebuilt(warehouse: Warehouse, january: list[dict[str, Any]], **facts: Any) -> None:
-    """Build and judge once more, with other rows for January; a fact may be of the KPI."""
+    """Build and judge again with these rows for January; `facts` are fields of the KPI."""
     warehouse.batch = f"after {warehouse.batch}"
     warehouse.add(kpi(**facts), {**GOOD, "2026-01": january})
     warehouse.judge(*SPAN)
@@ -84,16 +84,16 @@ def recorded() -> list[tuple[str, str]]:
     return [(row["decision"], row["decided_by"]) for row in Ledger.open(deployment.ledger_path()).decisions()]
 
 
-def refused(warehouse: Warehouse, told: str, decision: Any = "release", **facts: Any) -> None:
+def refused(warehouse: Warehouse, message: str, decision: Any = "release", **facts: Any) -> None:
     before = recorded()
-    with pytest.raises(NyckeltalError, match=told):
+    with pytest.raises(NyckeltalError, match=message):
         decide(warehouse, decision, **facts)
     assert recorded() == before
 
 
 @contextmanager
 def interrupted() -> Iterator[None]:
-    """The process ends after the decision was recorded, before its release."""
+    """The process ends after the decision is recorded and before its release."""
 
     def crash(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -103,21 +103,21 @@ def interrupted() -> Iterator[None]:
         yield
 
 
-def test_what_waits_is_told_with_its_evidence(warehouse: Warehouse) -> None:
-    (one,) = held(warehouse)
-    assert (one.kpi_id, one.time_period, one.state) == ("revenue", "2026-01", "decide")
-    assert [(check.check, check.figure, check.limit) for check in one.checks] == [("bounds", 3.0, 0.0)]
-    assert (one.published_value, one.candidate_value, one.change) == (None, -100.0, None)
-    assert [(feed.feed, str(feed.watermark)) for feed in one.feeds] == [("orders", "2026-12-31")]
-    assert one.deciders == (CFO, "controller") and one.standing is None
+def test_a_pending_key_is_listed_with_its_evidence(warehouse: Warehouse) -> None:
+    (pending,) = held(warehouse)
+    assert (pending.kpi_id, pending.time_period, pending.state) == ("revenue", "2026-01", "decide")
+    assert [(check.check, check.figure, check.limit) for check in pending.checks] == [("bounds", 3.0, 0.0)]
+    assert (pending.published_value, pending.candidate_value, pending.change) == (None, -100.0, None)
+    assert [(feed.feed, str(feed.watermark)) for feed in pending.feeds] == [("orders", "2026-12-31")]
+    assert pending.deciders == (CFO, "controller") and pending.standing is None
 
 
 def test_a_released_value_is_published_at_once_and_says_who_and_why(warehouse: Warehouse) -> None:
-    done = decide(warehouse, by="CFO@Example.com ", reason="credits of\n  December")
-    assert done.published and done.checks == ("bounds",) and done.release.sequence == 2
+    decided = decide(warehouse, by="CFO@Example.com ", reason="credits of\n  December")
+    assert decided.published and decided.checks == ("bounds",) and decided.release.sequence == 2
     assert january(warehouse) == [(-100.0, None, None)]  # a first value is no revision
     assert warehouse.published("select distinct decision_id from kpi.vintages where time_period = '2026-01'") == [
-        (done.decision_ids[0],)
+        (decided.decision_ids[0],)
     ]
     assert warehouse.published(
         "select kpi_id, freq, time_period, decision, checks, reason, decided_by, sequence from kpi.decisions"
@@ -133,76 +133,76 @@ def test_a_released_value_is_published_at_once_and_says_who_and_why(warehouse: W
 
 
 def test_a_rejected_value_stays_out_though_its_checks_pass(warehouse: Warehouse) -> None:
-    done = decide(warehouse, "reject")
-    assert not done.published and done.release.sequence == 2  # which covers the decision
+    decided = decide(warehouse, "reject")
+    assert not decided.published and decided.release.sequence == 2  # which covers the decision
     rebuilt(warehouse, NEGATIVE, lower_bound=None)
-    assert [(one.state, one.checks) for one in held(warehouse)] == [("rejected", ())]
-    assert {one.reason for one in warehouse.publish(*SPAN).held} == {"was rejected: credits of December"}
+    assert [(pending.state, pending.checks) for pending in held(warehouse)] == [("rejected", ())]
+    assert {pending.reason for pending in warehouse.publish(*SPAN).held} == {"was rejected: credits of December"}
     assert not january(warehouse)
     assert warehouse.published("select decision from kpi.verdicts where time_period = '2026-01'") == [("reject",)]
     rebuilt(warehouse, GOOD["2026-01"])
     assert not warehouse.publish(*SPAN).held  # another value is judged anew
 
 
-def test_on_other_content_a_decision_counts_for_nothing(warehouse: Warehouse) -> None:
+def test_a_decision_does_not_count_for_another_candidate(warehouse: Warehouse) -> None:
     decide(warehouse)
     rebuilt(warehouse, cells(-101, SE=-75, NO=-26))
-    assert [one.checks for one in warehouse.publish(*SPAN).held] == [("bounds", "closed_period")]
+    assert [pending.checks for pending in warehouse.publish(*SPAN).held] == [("bounds", "closed_period")]
     assert january(warehouse)[-1][0] == -100.0
-    (one,) = held(warehouse)
-    assert (one.published_value, one.candidate_value, one.change) == (-100.0, -101.0, -0.01)
-    assert one.standing is None
+    (pending,) = held(warehouse)
+    assert (pending.published_value, pending.candidate_value, pending.change) == (-100.0, -101.0, -0.01)
+    assert pending.standing is None
     assert warehouse.published("select decision from kpi.verdicts where time_period = '2026-01'") == [(None,)]
     assert decide(warehouse).checks == ("bounds", "closed_period")
     assert january(warehouse)[-1] == (-101.0, "C", "credits of December")
 
 
-def test_when_another_check_fails_too_a_decision_counts_for_nothing(warehouse: Warehouse) -> None:
+def test_a_decision_does_not_count_when_another_check_fails_too(warehouse: Warehouse) -> None:
     decide(warehouse)
     verdict = "select decision from kpi.verdicts where time_period = '2026-01'"
     warehouse.feed("orders", outstanding="a file could not be read")
     rebuilt(warehouse, NEGATIVE)
-    one = next(one for one in held(warehouse) if one.time_period == "2026-01")
-    assert {check.check for check in one.checks} == {"bounds", "complete"}
-    assert one.state == "decide" and one.standing and one.standing["decision"] == "release"
-    assert [one.time_period for one in warehouse.publish(*SPAN).held] == ["2026-01", "2026-02"]
+    pending = next(pending for pending in held(warehouse) if pending.time_period == "2026-01")
+    assert {check.check for check in pending.checks} == {"bounds", "complete"}
+    assert pending.state == "decide" and pending.standing and pending.standing["decision"] == "release"
+    assert [pending.time_period for pending in warehouse.publish(*SPAN).held] == ["2026-01", "2026-02"]
     assert warehouse.published(verdict) == [(None,)]
-    done = decide(warehouse)
-    assert set(done.checks) == {"bounds", "complete"}
-    assert done.overrides and done.overrides["checks"] == ["bounds"]
+    decided = decide(warehouse)
+    assert set(decided.checks) == {"bounds", "complete"}
+    assert decided.overrides and decided.overrides["checks"] == ["bounds"]
     assert warehouse.published(verdict) == [("release",)]
-    assert [one.time_period for one in warehouse.publish(*SPAN).held] == ["2026-02"]
+    assert [pending.time_period for pending in warehouse.publish(*SPAN).held] == ["2026-02"]
 
 
 def test_a_closed_periods_change_is_released_by_decision(warehouse: Warehouse) -> None:
     rebuilt(warehouse, GOOD["2026-01"])
     warehouse.publish(*SPAN)
     rebuilt(warehouse, cells(120, SE=95, NO=25))
-    (one,) = held(warehouse)
-    assert [check.check for check in one.checks] == ["closed_period"] and "100 → 120" in one.checks[0].detail
-    assert (one.published_value, one.candidate_value, one.change) == (100.0, 120.0, 0.2)
+    (pending,) = held(warehouse)
+    assert [check.check for check in pending.checks] == ["closed_period"] and "100 → 120" in pending.checks[0].detail
+    assert (pending.published_value, pending.candidate_value, pending.change) == (100.0, 120.0, 0.2)
     assert decide(warehouse).published
     assert january(warehouse) == [(100.0, None, None), (120.0, "C", "credits of December")]
 
 
 def test_the_newer_decision_counts(warehouse: Warehouse) -> None:
     decide(warehouse, "reject")
-    done = decide(warehouse, by="controller")
-    assert done.published and done.overrides and done.overrides["decision"] == "reject"
+    decided = decide(warehouse, by="controller")
+    assert decided.published and decided.overrides and decided.overrides["decision"] == "reject"
     rebuilt(warehouse, cells(-50, SE=-50))
     with interrupted():
         decide(warehouse)
-    told = (
+    message = (
         "was released already: cfo@example.com did .*the same command again, or `kpi run --period 2026-01`, publishes"
     )
-    refused(warehouse, told, by="controller")
+    refused(warehouse, message, by="controller")
     assert not decide(warehouse, "reject", by="controller").published
-    assert [one.reason for one in warehouse.publish(*SPAN).held] == ["was rejected: credits of December"]
+    assert [pending.reason for pending in warehouse.publish(*SPAN).held] == ["was rejected: credits of December"]
     assert january(warehouse)[-1][0] == -100.0
     assert decide(warehouse).published and january(warehouse)[-1][0] == -50.0
 
 
-# Decisions on January in the order in which they were made: what, on this candidate or another, naming which checks.
+# Decisions on January in the order of their making: the decision, whether it is on this candidate, and its checks.
 MADE = st.lists(
     st.tuples(
         st.sampled_from(["release", "reject", "review"]),
@@ -214,20 +214,20 @@ MADE = st.lists(
 
 
 @pytest.fixture(scope="module")
-def offered(released: Warehouse) -> tuple[ReleaseSnapshot, Ledger]:
-    """What the warehouse offers, and the ledger."""
+def assessed(released: Warehouse) -> tuple[ReleaseSnapshot, Ledger]:
+    """The release snapshot of the warehouse, and the ledger."""
     with connect() as connection:
-        found = snapshot.read(connection, released.catalog, date(2026, 1, 1), date(2026, 2, 28))
-    return found, Ledger.open(deployment.ledger_path())
+        release_snapshot = snapshot.read(connection, released.catalog, date(2026, 1, 1), date(2026, 2, 28))
+    return release_snapshot, Ledger.open(deployment.ledger_path())
 
 
-@given(made=MADE)
+@given(made_decisions=MADE)
 @settings(max_examples=60, deadline=None)
 def test_only_the_newest_decision_on_this_very_candidate_counts(
-    released: Warehouse, offered: tuple[ReleaseSnapshot, Ledger], made: list[tuple[str, bool, set[str]]]
+    released: Warehouse, assessed: tuple[ReleaseSnapshot, Ledger], made_decisions: list[tuple[str, bool, set[str]]]
 ) -> None:
     facts = {"kpi_id": "revenue", "freq": "M", "time_period": "2026-01", "reason": "r"}
-    hashed = offered[0].loaded.candidates["revenue", "M", "2026-01"].candidate_hash
+    hashed = assessed[0].loaded.candidates["revenue", "M", "2026-01"].candidate_hash
     rows = [
         {
             **facts,
@@ -236,15 +236,15 @@ def test_only_the_newest_decision_on_this_very_candidate_counts(
             "decision": decision,
             "checks": sorted(checks),
         }
-        for number, (decision, on_this, checks) in enumerate(made)
+        for number, (decision, on_this, checks) in enumerate(made_decisions)
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Ledger, "decisions", lambda _: rows)
-        found = eligibility.assess(*offered, released.catalog, date(2026, 3, 5))
-    counting = [(decision, checks) for decision, on_this, checks in made if on_this and decision != "review"]
+        eligible = eligibility.assess(*assessed, released.catalog, date(2026, 3, 5))
+    counting = [(decision, checks) for decision, on_this, checks in made_decisions if on_this and decision != "review"]
     lets_through = bool(counting) and counting[-1][0] == "release" and "bounds" in counting[-1][1]
-    assert {key[2] for key in found.eligible} == ({"2026-01", "2026-02"} if lets_through else {"2026-02"})
-    assert [one.time_period for one in found.held] == ([] if lets_through else ["2026-01"])
+    assert {key[2] for key in eligible.eligible} == ({"2026-01", "2026-02"} if lets_through else {"2026-02"})
+    assert [pending.time_period for pending in eligible.held] == ([] if lets_through else ["2026-01"])
 
 
 def test_a_crash_between_decision_and_release_is_completed_by_the_next_run(warehouse: Warehouse) -> None:
@@ -253,9 +253,9 @@ def test_a_crash_between_decision_and_release_is_completed_by_the_next_run(wareh
     assert recorded() == [("release", CFO)] and not january(warehouse)
     assert verify(Ledger.open(deployment.ledger_path())).unsealed_decisions == 1
     assert warehouse.published("select count(*) from kpi.decisions") == [(0,)]
-    done = warehouse.publish(*SPAN)
-    assert not done.held and january(warehouse) == [(-100.0, None, None)]
-    assert warehouse.published("select sequence from kpi.decisions") == [(done.sequence,)]
+    completed = warehouse.publish(*SPAN)
+    assert not completed.held and january(warehouse) == [(-100.0, None, None)]
+    assert warehouse.published("select sequence from kpi.decisions") == [(completed.sequence,)]
     assert warehouse.publish(*SPAN).release_id is None
 
 
@@ -266,18 +266,18 @@ def test_a_crash_between_decision_and_release_is_completed_by_the_same_decision_
     with interrupted():
         decide(warehouse, decision, period)
     assert warehouse.published("select count(*) from kpi.decisions") == [(0,)]
-    done = decide(warehouse, decision, period)
+    decided = decide(warehouse, decision, period)
     assert recorded() == [(decision, CFO)]
-    assert (done.published, done.overrides) == (decision == "release", None)
+    assert (decided.published, decided.overrides) == (decision == "release", None)
     assert january(warehouse) == ([(-100.0, None, None)] if decision == "release" else [])
     columns = "decision_id, decision, checks, sequence"
     assert warehouse.published(f"select {columns} from kpi.decisions") == [
-        (done.decision_ids[0], decision, ", ".join(done.checks), done.release.sequence)
+        (decided.decision_ids[0], decision, ", ".join(decided.checks), decided.release.sequence)
     ]
     assert verify(Ledger.open(deployment.ledger_path())).unsealed_decisions == 0
 
 
-def test_an_interrupted_decision_on_another_candidate_is_made_anew(warehouse: Warehouse) -> None:
+def test_an_interrupted_decision_on_another_candidate_is_recorded_again(warehouse: Warehouse) -> None:
     with interrupted():
         decide(warehouse)
     rebuilt(warehouse, cells(-50, SE=-50))
@@ -299,10 +299,10 @@ def test_a_crash_between_release_and_publication_is_completed_by_the_same_decisi
     assert january(warehouse) == [(-100.0, None, None)]
 
 
-def test_of_two_people_at_once_one_decides_and_the_other_is_told(warehouse: Warehouse) -> None:
+def test_only_one_of_two_concurrent_decisions_is_recorded(warehouse: Warehouse) -> None:
     start = Barrier(2)
 
-    def one(by: str) -> str:
+    def decide_at_once(by: str) -> str:
         start.wait()
         try:
             return decide(warehouse, by=by).decided_by
@@ -310,10 +310,10 @@ def test_of_two_people_at_once_one_decides_and_the_other_is_told(warehouse: Ware
             return str(error)
 
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(one, [CFO, "controller"]))
-    winner = next(name for name in found if name in (CFO, "controller"))
-    (told,) = [text for text in found if text != winner]
-    assert told.startswith(f"nothing is held for revenue 2026-01; it was released: {winner} did on 2026-03-06")
+        answers = list(pool.map(decide_at_once, [CFO, "controller"]))
+    winner = next(name for name in answers if name in (CFO, "controller"))
+    (refusal,) = [text for text in answers if text != winner]
+    assert refusal.startswith(f"nothing is held for revenue 2026-01; it was released: {winner} did on 2026-03-06")
     assert recorded() == [("release", winner)] and january(warehouse) == [(-100.0, None, None)]
 
 
@@ -330,11 +330,11 @@ def test_who_may_decide(warehouse: Warehouse) -> None:
     assert (roles.deciders("people"), roles.deciders("finance")) == (("chro",), ("ceo",))
 
 
-def test_what_can_not_be_decided_is_told_and_nothing_recorded(warehouse: Warehouse) -> None:
+def test_an_impossible_decision_is_an_error_and_not_recorded(warehouse: Warehouse) -> None:
     refused(warehouse, "needs a reason", reason=" \n")
     refused(warehouse, "no KPI 'revenu' is adopted .did you mean 'revenue'", kpi_id="revenu")
     refused(warehouse, "there is no such period", period="January")
-    refused(warehouse, "a release needs the period", period=None)
+    refused(warehouse, "'release' needs a period", period=None)
     refused(warehouse, "is not published weekly", period="2026-W04")
     refused(warehouse, "hasn't ended", period="2026-03")
     refused(warehouse, "nothing is held for revenue 2026-02$", period="2026-02")
@@ -345,39 +345,42 @@ def test_what_can_not_be_decided_is_told_and_nothing_recorded(warehouse: Warehou
     warehouse.add(kpi(), {**GOOD, "2026-01": cells(-1, SE=-1)})
     refused(warehouse, "can't be decided on: the candidate is not the one that was judged; `kpi run --period 2026-01`")
     # February was built anew as well, and is as it was published.
-    assert [(one.time_period, one.state) for one in held(warehouse)] == [("2026-01", "judge again")]
+    assert [(pending.time_period, pending.state) for pending in held(warehouse)] == [("2026-01", "judge again")]
     warehouse.add(kpi(), {**GOOD, "2026-01": cells(-1, SE=-1), "2026-02": cells(1, SE=1)})
-    assert [one.time_period for one in held(warehouse)] == ["2026-01"]  # no verdict holds February; a run judges it
+    # No verdict holds February; a run judges it.
+    assert [pending.time_period for pending in held(warehouse)] == ["2026-01"]
 
 
-def test_on_a_ledger_that_is_ahead_or_not_sound_nothing_is_decided(warehouse: Warehouse) -> None:
+def test_nothing_is_decided_on_a_damaged_ledger_or_one_that_is_ahead(warehouse: Warehouse) -> None:
     warehouse.now("2026-03-04T06:00:00")
-    refused(warehouse, "clock stands before the newest release")
+    refused(warehouse, "clock is before the newest release")
     warehouse.judge(*SPAN)  # an older warehouse, put back
     warehouse.now("2026-03-06T06:00:00")
     refused(warehouse, "the ledger holds a newer verdict on revenue 2026-01")
     warehouse.judge(*SPAN)
     (part,) = (Path(deployment.ledger_path()) / "verdicts").glob("*.parquet")
     part.unlink()
-    refused(warehouse, "isn't as it was released")
+    refused(warehouse, "differs from what was released")
 
 
-def test_of_a_protected_kpi_nothing_but_names_and_outcomes(warehouse: Warehouse) -> None:
+def test_a_pending_protected_kpi_shows_only_names_and_outcomes(warehouse: Warehouse) -> None:
     def people(se: int, no: int) -> list[dict[str, Any]]:
         return [{**row, "n_persons_numerator": int(row["obs_value"])} for row in cells(se + no, SE=se, NO=no)]
 
     staff = kpi("staff", protected=True, unit="persons", kind="stock", domain="people", upper_bound=50.0)
     warehouse.add(staff, {"2026-01": people(33, 44)})
     warehouse.judge(*SPAN)
-    (one,) = [one for one in held(warehouse) if one.kpi_id == "staff" and one.time_period == "2026-01"]
-    assert one.state == "decide" and [check.check for check in one.checks] == ["bounds"]
-    assert (one.published_value, one.candidate_value, one.change) == (None, None, None)
-    assert not any(figure in str(one.checks) for figure in ("33", "44", "77"))
+    (pending,) = [
+        pending for pending in held(warehouse) if pending.kpi_id == "staff" and pending.time_period == "2026-01"
+    ]
+    assert pending.state == "decide" and [check.check for check in pending.checks] == ["bounds"]
+    assert (pending.published_value, pending.candidate_value, pending.change) == (None, None, None)
+    assert not any(figure in str(pending.checks) for figure in ("33", "44", "77"))
     facts = {"kpi_id": "staff", "by": "chro@example.com"}
-    refused(warehouse, "may hold no figure", reason="77 persons are right", **facts)
+    refused(warehouse, "must not contain figures", reason="77 persons are right", **facts)
     assert decide(warehouse, reason="a merger", **facts).published
-    told = "select reason, checks from kpi.decisions where kpi_id = 'staff'"
-    assert warehouse.published(told) == [("a merger", "bounds")]
+    query = "select reason, checks from kpi.decisions where kpi_id = 'staff'"
+    assert warehouse.published(query) == [("a merger", "bounds")]
 
 
 def test_a_release_that_fails_says_that_the_decision_is_recorded(
@@ -386,7 +389,7 @@ def test_a_release_that_fails_says_that_the_decision_is_recorded(
     def full(*_: Any) -> None:
         raise NyckeltalError("the disk is full")
 
-    with monkeypatch.context() as patch, pytest.raises(NyckeltalError, match="is recorded, and isn't published yet"):
+    with monkeypatch.context() as patch, pytest.raises(NyckeltalError, match="is recorded, but not published yet"):
         patch.setattr(release, "release", full)
         decide(warehouse)
     assert recorded() == [("release", CFO)]
@@ -398,8 +401,8 @@ def test_a_review_is_recorded_by_the_owner_or_who_decides(warehouse: Warehouse) 
     refused(warehouse, "may not review revenue", "review", period=None, by="chro@example.com")
     owned = kpi(owner="owner@example.com")
     warehouse.kpis = [owned]
-    done = decide(warehouse, "review", None, by="owner@example.com", reason="target raised")
-    assert not done.keys and not done.published
-    told = "select decision, time_period, checks, reason, decided_by from kpi.decisions"
-    assert warehouse.published(told) == [("review", None, "", "target raised", "owner@example.com")]
-    assert [one.state for one in held(warehouse)] == ["decide"]  # it says nothing on held values
+    decided = decide(warehouse, "review", None, by="owner@example.com", reason="target raised")
+    assert not decided.keys and not decided.published
+    query = "select decision, time_period, checks, reason, decided_by from kpi.decisions"
+    assert warehouse.published(query) == [("review", None, "", "target raised", "owner@example.com")]
+    assert [pending.state for pending in held(warehouse)] == ["decide"]  # it says nothing on held values

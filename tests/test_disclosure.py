@@ -1,4 +1,4 @@
-"""Disclosure control on small tables: what is hidden, and that no hidden number of persons can be worked out."""
+"""Disclosure control on small tables: which cells are suppressed, and that no suppressed number can be computed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from warehouse_factory import kpi
 
 from data_quality.disclosure import thresholds
 from data_quality.disclosure.control import controlled
-from data_quality.ledger.store import OBSERVATIONS
+from data_quality.ledger.schemas import OBSERVATIONS
 from metrics.core.periods import parse
 from metrics.definitions.catalog import CatalogKpi, PersonCount
 from tests.disclosure_attack import Form, attack
@@ -37,20 +37,20 @@ STAFF = kpi(
 )
 
 
-def rows(one: CatalogKpi, code: str, counts: dict[str, int], segment: str = "department") -> list[dict[str, Any]]:
-    """A period's rows of a KPI that counts persons: its members and the total."""
+def rows(entry: CatalogKpi, code: str, counts: dict[str, int], segment: str = "department") -> list[dict[str, Any]]:
+    """The rows of one period of a KPI that counts persons: its members and the total."""
     return [
-        row(one, code, "_T", "_T", sum(counts.values())),
-        *(row(one, code, segment, member, count) for member, count in counts.items()),
+        row(entry, code, "_T", "_T", sum(counts.values())),
+        *(row(entry, code, segment, member, count) for member, count in counts.items()),
     ]
 
 
 def row(
-    one: CatalogKpi, code: str, segment: str, member: str, numerator: int, denominator: int | None = None
+    entry: CatalogKpi, code: str, segment: str, member: str, numerator: int, denominator: int | None = None
 ) -> dict[str, Any]:
     period = parse(code)
     return {
-        "kpi_id": one.kpi_id,
+        "kpi_id": entry.kpi_id,
         "freq": period.freq,
         "time_period": code,
         "period_start": period.start,
@@ -81,12 +81,12 @@ def release(
     only: str | None = None,
     histories: dict[str, pa.Table] | None = None,
 ) -> list[dict[str, Any]]:
-    """What is released of some rows, beside a ledger."""
+    """The disclosed rows of a release of these rows, given the ledger's observations."""
     keys = {(r["kpi_id"], r["freq"], r["time_period"]) for r in given_rows if only in (None, r["time_period"])}
     return controlled(
         given_rows,
         keys,
-        {one.kpi_id: one for one in kpis},
+        {entry.kpi_id: entry for entry in kpis},
         ledger() if before is None else before,
         TODAY,
         histories or {},
@@ -107,7 +107,7 @@ def ledger(*releases: list[dict[str, Any]], version: int = 1) -> pa.Table:
 
 
 def hidden(released: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    """The hidden cells, by period and member."""
+    """The suppressed cells, as (period, member)."""
     return {(r["time_period"], r["member"]) for r in released if r["conf_status"] != "F"}
 
 
@@ -117,12 +117,12 @@ def hidden(released: list[dict[str, Any]]) -> set[tuple[str, str]]:
 )
 def test_numerator_denominator_and_complement_need_the_threshold(numerator: int, denominator: int, small: bool) -> None:
     cell = row(RATE, "2026-01", "_T", "_T", numerator, denominator)
-    assert bool(thresholds.needs(cell, RATE)) is small
-    assert thresholds.counted(cell, RATE)
+    assert bool(thresholds.protection_levels(cell, RATE)) is small
+    assert thresholds.is_counted(cell, RATE)
 
 
 @pytest.mark.parametrize("fault", [{"disclosure_threshold": 0}, {"person_counts": ()}])
-def test_what_was_not_counted_is_hidden_whole(fault: dict[str, Any]) -> None:
+def test_a_key_with_uncounted_persons_is_suppressed_as_a_whole(fault: dict[str, Any]) -> None:
     unsure = STAFF.model_copy(update=fault)
     assert len(hidden(release(rows(unsure, "2026-01", {"a": 50, "b": 60}), unsure))) == 3
     lacking = rows(STAFF, "2026-01", {"a": 50, "b": 60})
@@ -130,27 +130,27 @@ def test_what_was_not_counted_is_hidden_whole(fault: dict[str, Any]) -> None:
     assert len(hidden(release(lacking, STAFF))) == 3
 
 
-def test_nothing_is_hidden_where_everything_is_large() -> None:
+def test_nothing_is_suppressed_when_no_cell_is_sensitive() -> None:
     assert hidden(release(rows(STAFF, "2026-01", {"a": 5, "b": 60, "none": 0}), STAFF)) == set()
 
 
-def test_a_small_member_takes_the_cheapest_other_one_with_it() -> None:
+def test_secondary_suppression_takes_the_cheapest_other_member() -> None:
     released = release(rows(STAFF, "2026-01", {"a": 3, "b": 40, "c": 10}), STAFF)
     assert hidden(released) == {("2026-01", "a"), ("2026-01", "c")}
     (cell,) = (r for r in released if r["member"] == "a")
     assert [cell[name] for name in ("obs_value", "n_obs", "n_persons_numerator")] == [None] * 3
 
 
-def test_two_small_members_whose_sum_is_small_take_a_third_with_them() -> None:
+def test_two_small_members_with_a_small_sum_need_a_third_one_suppressed() -> None:
     assert len(hidden(release(rows(STAFF, "2026-01", {"a": 1, "b": 2, "c": 40, "d": 10}), STAFF))) == 3
 
 
-def test_without_other_members_the_total_is_hidden() -> None:
+def test_without_other_members_the_total_is_suppressed() -> None:
     assert hidden(release(rows(STAFF, "2026-01", {"a": 3}), STAFF)) == {("2026-01", "a"), ("2026-01", "_T")}
 
 
-def test_a_quarter_does_not_tell_a_hidden_month() -> None:
-    """The months' members are safe in each month; the quarter less the other months would tell of one."""
+def test_a_quarter_does_not_reveal_a_suppressed_month() -> None:
+    """The members are safe in each month; the quarter minus the other months would reveal one cell."""
     months = [{"a": 3, "b": 7, "c": 9}, {"a": 10, "b": 20, "c": 30}, {"a": 11, "b": 21, "c": 31}]
     table = [r for code, counts in zip(MONTHS, months, strict=True) for r in rows(LEAVERS, code, counts)]
     table += rows(LEAVERS, "2026-Q1", {member: sum(m[member] for m in months) for member in "abc"})
@@ -161,8 +161,8 @@ def test_a_quarter_does_not_tell_a_hidden_month() -> None:
     assert leaks(table, only_the_month) == {("2026-01", "a")}
 
 
-def test_a_related_kpi_does_not_tell_what_another_hides() -> None:
-    """Of member a, 4 are there: its rate's denominator would tell, and so would that of the member hidden with it."""
+def test_a_related_kpi_does_not_reveal_what_another_suppresses() -> None:
+    """Member a has 4 persons: the denominator of its rate, or of the member suppressed with it, would reveal that."""
     counts = {"a": 4, "b": 30, "c": 50}
     rates = [row(RATE, "2026-01", "_T", "_T", 30, 85)]
     rates += [row(RATE, "2026-01", "department", member, 0, n + (member == "a")) for member, n in counts.items()]
@@ -173,7 +173,7 @@ def test_a_related_kpi_does_not_tell_what_another_hides() -> None:
     assert {m for _, m in hidden([r for r in released if r["kpi_id"] == "rate"])} == {"a", "b"}
 
 
-def test_what_was_hidden_stays_hidden() -> None:
+def test_a_suppressed_cell_stays_suppressed() -> None:
     first = release(rows(STAFF, "2026-01", {"a": 3, "b": 40, "c": 10}), STAFF)
     later = release(rows(STAFF, "2026-01", {"a": 30, "b": 40, "c": 60}), STAFF, before=ledger(first))
     assert hidden(later) == {("2026-01", "a"), ("2026-01", "c")}
@@ -186,7 +186,7 @@ def test_a_published_value_does_not_change_by_a_few_persons() -> None:
 
 
 def test_one_person_who_was_ill_all_month_does_not_change_the_published_rate() -> None:
-    """A late sick note of 20 days: as many as seven average absentees have, and still one person's."""
+    """A late sick note of 20 days: as many days as seven average absentees have, but of one person."""
     first = release([days_lost("2026-01", 60)], RATE)
     later = release([days_lost("2026-01", 80)], RATE, before=ledger(first))
     assert [r["numerator"] for r in later] == [60]
@@ -200,7 +200,7 @@ def test_a_small_change_of_the_numerator_does_not_come_with_a_large_one_of_the_d
     assert (later["numerator"], later["denominator"]) == (60, 2000)
 
 
-def test_a_quarter_does_not_tell_what_its_published_months_keep_back() -> None:
+def test_a_quarter_does_not_reveal_an_unpublished_change_of_its_months() -> None:
     months = [days_lost(code, 60) for code in MONTHS]
     first = release(months, RATE)
     later = [*months[:2], days_lost("2026-03", 80)]
@@ -212,38 +212,38 @@ def test_a_quarter_does_not_tell_what_its_published_months_keep_back() -> None:
     assert again[-1]["numerator"] == 180
 
 
-def test_a_leaver_booked_late_does_not_show_in_the_quarter() -> None:
+def test_a_leaver_booked_late_does_not_change_the_quarter() -> None:
     months = [row(LEAVERS, code, "_T", "_T", 10) for code in MONTHS]
     first = release(months, LEAVERS)
     later = [*months[:2], row(LEAVERS, "2026-03", "_T", "_T", 11), row(LEAVERS, "2026-Q1", "_T", "_T", 31)]
     assert [r["obs_value"] for r in release(later, LEAVERS, before=ledger(first))] == [10, 10, 10, 30]
 
 
-def test_of_a_newer_definition_a_value_that_differs_by_a_few_persons_is_hidden() -> None:
+def test_a_small_change_by_a_newer_definition_is_suppressed() -> None:
     first = release(rows(STAFF, "2026-01", {"a": 30, "b": 40, "c": 50}), STAFF)
     newer = STAFF.model_copy(update={"definition_version": 2})
     later = release(rows(newer, "2026-01", {"a": 31, "b": 60, "c": 50}), newer, before=ledger(first))
     assert hidden(later) == {("2026-01", "a")}
 
 
-def test_a_cell_that_falls_under_the_threshold_takes_the_new_values_of_its_time_with_it() -> None:
-    """All others are known for good, so that nothing can protect it any more; no more is told."""
+def test_new_values_are_suppressed_when_published_ones_reveal_a_small_cell() -> None:
+    """All other cells are published already, so that nothing can protect it; new values are suppressed."""
     first = release(rows(STAFF, "2026-01", {"a": 30, "b": 40}), STAFF)
     later = release(rows(STAFF, "2026-01", {"a": 3, "b": 40}), STAFF, before=ledger(first))
     assert ("2026-01", "a") in hidden(later)
 
 
-def test_months_that_come_one_by_one_do_not_tell_of_each_other() -> None:
+def test_months_released_one_by_one_do_not_reveal_each_other() -> None:
     months = [{"a": 3, "b": 7, "c": 9}, {"a": 10, "b": 20, "c": 30}, {"a": 11, "b": 21, "c": 31}]
     table: list[dict[str, Any]] = []
     releases: list[list[dict[str, Any]]] = []
     for number, (code, counts) in enumerate(zip(MONTHS, months, strict=True), start=1):
         table += rows(LEAVERS, code, counts)
-        quarter = rows(LEAVERS, "2026-Q1", {m: sum(one[m] for one in months[:number]) for m in "abc"})
+        quarter = rows(LEAVERS, "2026-Q1", {m: sum(month[m] for month in months[:number]) for m in "abc"})
         now = [*table, *(quarter if number == 3 else [])]
         releases.append(release(now, LEAVERS, before=ledger(*releases)))
     table += quarter
-    public = [r for one in releases for r in one]
+    public = [r for released in releases for r in released]
     assert leaks(table, public) == set()
 
 
@@ -252,12 +252,14 @@ def form(r: dict[str, Any]) -> Form:
 
 
 def leaks(table: list[dict[str, Any]], released: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    """The small cells of a table of counts that the attacker gets to know, or nearly."""
-    told = {form(r): float(r["obs_value"]) for r in released if r["obs_value"] is not None}
+    """The small cells of a table of counts that the attacker can compute, exactly or to within 5 persons."""
+    published = {form(r): float(r["obs_value"]) for r in released if r["obs_value"] is not None}
     small = {form(r): r for r in table if 0 < r["n_persons_numerator"] < 5}
-    found = attack(told, [one for one in small if one not in told], {form(r)[0] for r in table})
-    near = {one.form for one in found if one.highest - one.lowest < 5 - 1e-6} | (small.keys() & told.keys())
-    return {(small[one]["time_period"], small[one]["member"]) for one in near}
+    hidden_forms = [cell_form for cell_form in small if cell_form not in published]
+    intervals = attack(published, hidden_forms, {form(r)[0] for r in table})
+    narrow = {interval.form for interval in intervals if interval.highest - interval.lowest < 5 - 1e-6}
+    leaked = narrow | (small.keys() & published.keys())
+    return {(small[cell_form]["time_period"], small[cell_form]["member"]) for cell_form in leaked}
 
 
 def numbers(size: int) -> st.SearchStrategy[list[int]]:
@@ -268,9 +270,9 @@ def numbers(size: int) -> st.SearchStrategy[list[int]]:
 @given(st.integers(min_value=1, max_value=4).flatmap(lambda size: st.lists(numbers(size), min_size=3, max_size=3)))
 def test_no_table_of_months_and_their_quarter_leaks(counts: list[list[int]]) -> None:
     members = "abcd"[: len(counts[0])]
-    months = [dict(zip(members, one, strict=True)) for one in counts]
-    table = [r for code, one in zip(MONTHS, months, strict=True) for r in rows(LEAVERS, code, one)]
-    table += rows(LEAVERS, "2026-Q1", {m: sum(one[m] for one in months) for m in members})
+    months = [dict(zip(members, month_counts, strict=True)) for month_counts in counts]
+    table = [r for code, month_counts in zip(MONTHS, months, strict=True) for r in rows(LEAVERS, code, month_counts)]
+    table += rows(LEAVERS, "2026-Q1", {m: sum(month_counts[m] for month_counts in months) for m in members})
     released = release(table, LEAVERS)
     assert leaks(table, released) == set()
     if not any(0 < r["n_persons_numerator"] < 5 for r in table):

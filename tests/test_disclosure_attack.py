@@ -1,4 +1,4 @@
-"""The attack on what the sample company published: no number about too few persons can be worked out from it."""
+"""An attack on the sample company's published values: no number about too few persons can be computed from them."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ def test_nothing_about_too_few_persons_can_be_worked_out(
     assert leaks(warehouse, cells(published, "kpi.observations"), cells(published, "kpi.vintages")) == []
 
 
-def test_without_the_cells_that_protect_others_small_ones_are_found(warehouse: duckdb.DuckDBPyConnection) -> None:
-    """The same attack where only the small cells themselves are left out."""
+def test_without_secondary_suppression_the_attack_finds_small_cells(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """The same attack, with only primary suppression."""
     tables = [f"kpi.kpi_{kpi_id}" for kpi_id in PROTECTED]
     rows = [row for table in tables for row in cells(warehouse, table) if row["freq"] != "S"]
     counted = "select kpi_id, time_period, segment, member from {} where n_persons_numerator between 1 and 4"
     small = {cell for table in tables for cell in warehouse.execute(counted.format(table)).fetchall()}
     assert small
     public = [row for row in rows if (row["kpi_id"], row["time_period"], row["segment"], row["member"]) not in small]
-    found = leaks(warehouse, rows, public)
-    assert any(line.startswith("leavers") for line in found)
-    assert any(line.startswith("absence_days") for line in found)
+    leaked = leaks(warehouse, rows, public)
+    assert any(line.startswith("leavers") for line in leaked)
+    assert any(line.startswith("absence_days") for line in leaked)
 
 
 def test_nobodys_pay_can_be_worked_out(
@@ -77,14 +77,15 @@ def test_if_all_months_were_published_pays_would_be_found(warehouse: duckdb.Duck
     assert min(pay_attack.estimated(figures).values()) < 0.3
 
 
-def test_other_columns_tell_no_more_than_the_values(published: duckdb.DuckDBPyConnection) -> None:
-    """Sums to date, persons, and what is derived from a value that is hidden, are empty."""
+def test_other_columns_reveal_no_more_than_the_values(published: duckdb.DuckDBPyConnection) -> None:
+    """Sums to date, numbers of persons, and columns derived from a suppressed value are empty."""
     of_protected = f"kpi_id in {PROTECTED}"
-    told = "numerator, denominator, n_obs, target_attained, change_previous, change_year_ago"
+    columns = "numerator, denominator, n_obs, target_attained, change_previous, change_year_ago"
+    values = ", ".join(f"{column}::double" for column in columns.split(", "))
     assert published.execute(
         f"select count(*) from kpi.observations where {of_protected} and (coalesce(year_to_date, year_to_date_year_ago,"
         " rolling_12_months, rolling_12_months_year_ago) is not null"
-        f" or conf_status <> 'F' and coalesce({', '.join(f'{name}::double' for name in told.split(', '))}) is not null)"
+        f" or conf_status <> 'F' and coalesce({values}) is not null)"
     ).fetchall() == [(0,)]
     for column in ("previous_value", "year_ago_value"):
         strangers = published.execute(
@@ -138,12 +139,12 @@ def test_no_figure_of_a_hidden_cell_is_in_any_file(
 
 
 def test_verdicts_of_protected_kpis_hold_no_figure(published: duckdb.DuckDBPyConnection) -> None:
-    """Their reasons hold no number but the dates of feeds and periods."""
-    found = published.execute(
+    """Their reasons contain no numbers except the dates of feeds and periods."""
+    verdicts = published.execute(
         f"select distinct reason, checks from kpi.verdicts where kpi_id in {PROTECTED}"
     ).fetchall()
-    assert found
-    for reason, checks in found:
+    assert verdicts
+    for reason, checks in verdicts:
         assert not re.search(r"\d", re.sub(r"\d{4}-\d{2}-\d{2}", "", reason)), reason
         assert all(check["figure"] is None and check["limit"] is None for check in json.loads(checks))
 
@@ -161,9 +162,9 @@ def test_a_kpi_that_mixes_people_with_other_data_is_protected(deployment: Deploy
 
 
 @pytest.mark.parametrize(("highest", "count"), [(42.0, 12), (43.0, 2)])
-def test_a_group_that_two_may_dominate_counts_as_two(deployment: Deployment, highest: float, count: int) -> None:
+def test_a_group_that_two_can_dominate_counts_as_two(deployment: Deployment, highest: float, count: int) -> None:
     layer = SemanticLayer(project.target_dir(deployment.company) / "semantic_manifest.json")
-    (pay_gap,) = (one for one in adopted_kpis(deployment.company) if one.id == "gender_pay_gap")
+    (pay_gap,) = (adopted for adopted in adopted_kpis(deployment.company) if adopted.id == "gender_pay_gap")
     persons = plan(pay_gap, layer).n_persons_numerator
     assert persons is not None
     leaves = f"select 12 as women, 100.0 as hourly_pay_women, {highest} as highest_hourly_pay_women"
@@ -172,7 +173,7 @@ def test_a_group_that_two_may_dominate_counts_as_two(deployment: Deployment, hig
 
 def test_amounts_of_a_period_cannot_be_protected(deployment: Deployment) -> None:
     layer = SemanticLayer(project.target_dir(deployment.company) / "semantic_manifest.json")
-    (pay_gap,) = (one for one in adopted_kpis(deployment.company) if one.id == "gender_pay_gap")
+    (pay_gap,) = (adopted for adopted in adopted_kpis(deployment.company) if adopted.id == "gender_pay_gap")
     assert pay_gap.definition.persons is not None
     persons = pay_gap.definition.persons.model_copy(update={"numerator": "employees_in_period"})
     definition = pay_gap.definition.model_copy(update={"persons": persons})

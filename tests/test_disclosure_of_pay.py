@@ -1,4 +1,4 @@
-"""What is published of persons' pay: never two figures that tell of a few persons together."""
+"""Disclosure control of persons' pay: no published figures together reveal the pay of a few persons."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ GAP = kpi(
 
 @dataclass(frozen=True)
 class Group:
-    """Some persons of one sex who are alike, and in which of the months they are there."""
+    """Persons of one sex with equal pay, and the months in which they are employed."""
 
     count: int
     months: Iterable[int] = range(4)
@@ -54,7 +54,7 @@ STAFF = (Group(40), Group(40, sex="M"))
 
 @dataclass
 class Company:
-    """Groups of persons: their rows in a mart, the KPI's rows and who is behind these."""
+    """Groups of persons: their rows in a mart, the KPI's rows, and the persons behind these."""
 
     groups: tuple[Group, ...]
 
@@ -132,7 +132,7 @@ class Company:
 
 
 def of_total(released: list[dict[str, Any]]) -> list[str]:
-    """The periods of which the total was published."""
+    """The periods whose total was published."""
     return [row["time_period"] for row in released if row["segment"] == "_T" and row["obs_value"] is not None]
 
 
@@ -152,7 +152,7 @@ def test_the_attack_finds_the_pay_of_one_who_joined() -> None:
     assert min(estimated(figures).values()) > 0.9
 
 
-def test_months_that_come_one_by_one_do_not_tell_of_one_person() -> None:
+def test_months_released_one_by_one_do_not_reveal_one_person() -> None:
     """Months are compared with all earlier ones, not only with the last."""
     company = Company((*STAFF, Group(12, months=(1,)), Group(1, months=(2, 3))))
     releases: list[list[dict[str, Any]]] = []
@@ -161,7 +161,7 @@ def test_months_that_come_one_by_one_do_not_tell_of_one_person() -> None:
     assert [of_total(released) for released in releases] == [["2026-01"], ["2026-02"], [], []]
 
 
-def test_those_who_came_and_went_together_give_nobody_else_away() -> None:
+def test_persons_who_came_and_went_together_do_not_reveal_another_one() -> None:
     """20 come for the summer, one of the staff with them. Any two months differ by ten or more. Yet the rise of the
     second and the fall of the fourth month differ by that one."""
     summer = (Group(20, months=(1, 2)), Group(1, months=(1, 2, 3)), Group(12, months=(2, 3)))
@@ -171,19 +171,19 @@ def test_those_who_came_and_went_together_give_nobody_else_away() -> None:
     assert of_total(company.release(*MONTHS)) == ["2026-02", "2026-03", "2026-04"]
 
 
-@pytest.mark.parametrize(("left", "published"), [(1, False), (9, False), (10, True)])
-def test_the_total_less_the_members_does_not_tell_of_a_few(left: int, published: bool) -> None:
-    """Eleven of SE and some of NO leave: the total less SE would tell of these."""
+@pytest.mark.parametrize(("leavers", "published"), [(1, False), (9, False), (10, True)])
+def test_the_total_less_the_members_does_not_reveal_a_few_persons(leavers: int, published: bool) -> None:
+    """Eleven of SE and some of NO leave: the total minus SE would reveal those of NO."""
     rest = (Group(12, country="NO"), Group(12, country="NO", sex="M"))
-    company = Company((*STAFF, *rest, Group(11, months=(0,)), Group(left, months=(0,), country="NO")))
+    company = Company((*STAFF, *rest, Group(11, months=(0,)), Group(leavers, months=(0,), country="NO")))
     released = company.release("2026-01", "2026-02")
     assert of_total(released) == ["2026-01", "2026-02"]
     assert hidden(released) == (set() if published else {("2026-01", "NO"), ("2026-01", "SE")})
 
 
 @pytest.mark.parametrize("joined", [1, 5])
-def test_the_members_together_do_not_tell_of_a_few(joined: int) -> None:
-    """Five move each way between SE and NO, and a few join: of the two together the figures would tell of these."""
+def test_the_members_together_do_not_reveal_a_few_persons(joined: int) -> None:
+    """Five move each way between SE and NO, and a few join: SE and NO together would reveal those who joined."""
     rest = (Group(20, country="NO"), Group(20, country="NO", sex="M"))
     moves = (Group(5, months=(0,)), Group(5, months=(1,), country="NO"), Group(5, months=(1,)))
     company = Company((*STAFF, *rest, *moves, Group(5, months=(0,), country="NO"), Group(joined, months=(1,))))
@@ -192,7 +192,7 @@ def test_the_members_together_do_not_tell_of_a_few(joined: int) -> None:
     assert len(hidden(company.release("2026-01", "2026-02"))) == 2
 
 
-def test_the_total_and_a_member_do_not_tell_of_one_man() -> None:
+def test_the_total_and_a_member_do_not_reveal_one_man() -> None:
     """Nine women and one man leave SE: the total and SE are two equations in the women's sum and the man's pay."""
     rest = (Group(15, country="NO"), Group(15, country="NO", sex="M"))
     company = Company((*STAFF, *rest, Group(9, months=(0,)), Group(1, months=(0,), sex="M")))
@@ -204,8 +204,8 @@ def test_the_total_and_a_member_do_not_tell_of_one_man() -> None:
     assert min(estimated(company.figures(released)).values()) > 0.7
 
 
-def test_of_an_unchanged_staff_every_month_and_place_is_published() -> None:
-    """A general rise changes nobody's share: the attacker knows it."""
+def test_every_month_and_place_of_an_unchanged_staff_is_published() -> None:
+    """A general rise changes nobody's share, and the attacker knows it."""
     company = Company((*STAFF, Group(15, country="NO"), Group(15, country="NO", sex="M")))
     company.connection.execute("update people set amount = amount * 1.03 where day > '2026-02-28'")
     releases: list[list[dict[str, Any]]] = []
@@ -221,18 +221,18 @@ def test_a_rise_of_one_persons_pay_is_not_published() -> None:
     assert of_total(company.release("2026-02", "2026-03")) == ["2026-03"]
 
 
-def test_of_whom_all_is_public_the_rest_is_still_published() -> None:
-    """An earlier version told of one who joined. A later month tells no more of that one."""
+def test_persons_whose_amounts_are_revealed_already_do_not_stop_later_figures() -> None:
+    """An earlier version revealed the pay of one who joined. A later month reveals no more of it."""
     company = Company((*STAFF, Group(1, months=(1, 2, 3)), Group(12, months=(2, 3)), Group(1, months=(3,))))
-    told = [row for row in company.rows("2026-01", "2026-02") if row["segment"] == "_T"]
-    before = ledger([{**row, "conf_status": "F"} for row in told])
+    totals = [row for row in company.rows("2026-01", "2026-02") if row["segment"] == "_T"]
+    before = ledger([{**row, "conf_status": "F"} for row in totals])
     assert of_total(company.release("2026-03", "2026-04", before=before)) == ["2026-04"]
 
 
 def test_members_leave_room_for_later_totals() -> None:
-    """Of a woman with much of the pay, figures tell nearly as much as is allowed: a total may, a member may not."""
-    others = (Group(40, country="NO"), Group(40, country="NO", sex="M"))
-    assert hidden(Company((*STAFF, *others, Group(1, pay=680))).release("2026-01")) == {("2026-01", "SE")}
+    """A woman with much of the pay: figures reveal nearly the allowed share. A total may be published, a member not."""
+    norway = (Group(40, country="NO"), Group(40, country="NO", sex="M"))
+    assert hidden(Company((*STAFF, *norway, Group(1, pay=680))).release("2026-01")) == {("2026-01", "SE")}
     of_one_country = Company((*STAFF, Group(1, pay=900))).release("2026-01")
     assert hidden(of_one_country) == set()  # the member's figure is the total's
 
@@ -242,13 +242,13 @@ def test_a_few_who_dominate_count_as_few() -> None:
     assert of_total(company.release("2026-01", "2026-02")) == ["2026-01"]
 
 
-def test_years_go_before_quarters_and_these_before_months() -> None:
+def test_years_have_priority_over_quarters_and_quarters_over_months() -> None:
     company = Company((*STAFF, Group(6, months=(2, 3)), Group(6, months=(1, 2, 3)), Group(6, months=(3,))))
     assert of_total(company.release("2026-01", "2026-02", "2026-03", "2026-Q1")) == ["2026-01", "2026-03", "2026-Q1"]
 
 
-def test_a_quarter_shows_what_its_last_month_does() -> None:
-    """One joins late by the books: the published month stays, and the quarter must not tell of the one."""
+def test_a_quarter_shows_the_same_figure_as_its_last_month() -> None:
+    """One joins late in the books: the published month stays, and the quarter must not reveal that person."""
     first = Company(STAFF).release("2026-03")
     company = Company((*STAFF, Group(1)))
     released = company.release("2026-03", "2026-Q1", before=ledger(first))
@@ -256,7 +256,7 @@ def test_a_quarter_shows_what_its_last_month_does() -> None:
 
 
 def test_a_published_figure_is_never_revised() -> None:
-    """One pay was entered a hundred times too high: the correction would tell it."""
+    """One pay was entered a hundred times too high: the correction would reveal it."""
     first = Company((*STAFF, Group(1, pay=10_000))).release("2026-01")
     assert hidden(Company((*STAFF, Group(1))).release("2026-01", before=ledger(first))) == {
         ("2026-01", "_T"),
@@ -264,19 +264,19 @@ def test_a_published_figure_is_never_revised() -> None:
     }
 
 
-def test_nothing_is_published_of_whom_nothing_is_known() -> None:
+def test_nothing_is_published_when_the_persons_are_not_known() -> None:
     company = Company(STAFF)
     assert of_total(release(company.rows("2026-01"), GAP)) == []
 
 
-def test_a_mart_that_is_missing_is_an_error_and_hides_nothing() -> None:
+def test_a_missing_mart_is_an_error_and_suppresses_nothing() -> None:
     company = Company(STAFF)
     company.connection.execute("drop table people")
-    with pytest.raises(NyckeltalError, match=f"{GAP.kpi_id}: who is behind its figures can't be read.* people "):
+    with pytest.raises(NyckeltalError, match=f"{GAP.kpi_id}: the persons behind its figures can't be read.* people "):
         _ = company.histories
 
 
-def test_of_pay_only_the_rounded_ratio_leaves() -> None:
+def test_only_the_rounded_ratio_of_pay_is_published() -> None:
     released = Company(STAFF).release("2026-01")
     for cell in released:
         assert (cell["obs_value"], cell["numerator"], cell["denominator"]) == (round(cell["obs_value"], 6), None, None)
@@ -295,7 +295,7 @@ def test_of_pay_only_the_rounded_ratio_leaves() -> None:
         max_size=6,
     )
 )
-def test_no_company_tells_of_a_few(groups: list[Group]) -> None:
+def test_no_company_reveals_a_few_persons(groups: list[Group]) -> None:
     base = (*STAFF, Group(15, country="NO"), Group(15, country="NO", sex="M"))
     company = Company((*base, *groups))
     quarter = period_of("Q", date(2026, 1, 1)).code

@@ -1,4 +1,4 @@
-"""The Data Docs: what they tell of verdicts, that they need no network, and that they keep figures of persons."""
+"""The pages on verdicts: their content, that they need no network, and show no figures of persons."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
 
 
 def text(page: Path) -> str:
-    """What a reader sees, without tags and styles, blanks as one."""
+    """The visible text, without tags and styles; white space is collapsed."""
     html = re.sub(r"<style>.*?</style>|<[^>]*>", " ", page.read_text(), flags=re.DOTALL)
     return " ".join(unescape(html).split())
 
 
-def test_docs_wait_for_no_run_and_leave_the_warehouse_alone(
+def test_docs_do_not_wait_for_a_run_and_do_not_write_the_warehouse(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse.add(kpi("revenue"), {"2026-01": cells(7, SE=7)})
@@ -45,7 +45,7 @@ def test_docs_wait_for_no_run_and_leave_the_warehouse_alone(
         assert CliRunner().invoke(app, ["docs"]).exit_code == 0
 
 
-def test_pages_tell_what_was_found(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_show_the_findings(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NyckeltalError, match="judged nothing yet"):
         pages.write(warehouse.company, warehouse.catalog)
     staff = {"segment": "_T", "member": "_T", "obs_value": -37.0, "n_persons_numerator": 40}
@@ -55,9 +55,9 @@ def test_pages_tell_what_was_found(warehouse: Warehouse, monkeypatch: pytest.Mon
     monkeypatch.setattr(Catalog, "read", lambda _: warehouse.catalog)
     (warehouse.path.parent / "docs").mkdir()
     (warehouse.path.parent / "docs" / "old.html").write_text("of an earlier time")
-    told = CliRunner().invoke(app, ["docs"])
+    result = CliRunner().invoke(app, ["docs"])
     folder = warehouse.path.parent / "docs"
-    assert told.output == f"Written: {folder / 'index.html'}\n"
+    assert result.output == f"Written: {folder / 'index.html'}\n"
     assert sorted(page.name for page in folder.iterdir()) == ["index.html", "revenue.html", "staff.html"]
     assert folder.stat().st_mode & 0o077 == 0
     assert not re.search(r"https?://|<script", "".join(page.read_text() for page in folder.iterdir()))

@@ -1,4 +1,4 @@
-"""The ledger: what counts, that nothing can be changed, and the choice of vintages."""
+"""The ledger: which rows count, that rows can't be changed, and which cells are new vintages."""
 
 from __future__ import annotations
 
@@ -15,16 +15,9 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_quality.ledger.store import (
-    RELEASES,
-    SCHEMAS,
-    VERDICTS,
-    ConcurrentRelease,
-    Ledger,
-    canonical,
-    content_hash,
-    row_hash,
-)
+from data_quality.ledger.manifest import canonical, content_hash, row_hash
+from data_quality.ledger.schemas import RELEASES, SCHEMAS, VERDICTS
+from data_quality.ledger.store import ConcurrentRelease, Ledger
 from data_quality.ledger.verify import verify
 from data_quality.release import vintages
 from data_quality.release.vintages import ELIGIBLE, INCOMING
@@ -55,13 +48,17 @@ def test_releases_are_numbered_and_chained(tmp_path: Path) -> None:
     assert [row["sequence"] for row in ledger.releases] == [1, 2, 3]
     assert [row["previous_hash"] for row in ledger.releases] == [None, *map(row_hash, ledger.releases[:2])]
     for row in ledger.releases:
-        rows = [one for one in ledger.observations.to_pylist() if one["release_id"] == row["release_id"]]
+        rows = [
+            observation_row
+            for observation_row in ledger.observations.to_pylist()
+            if observation_row["release_id"] == row["release_id"]
+        ]
         assert hashed(rows, [], row["catalog"]) == row["content_hash"]
         rows[0]["obs_value"] += 1
         assert hashed(rows, [], row["catalog"]) != row["content_hash"]
 
 
-def test_of_two_writers_one_commits(tmp_path: Path) -> None:
+def test_only_one_of_two_writers_commits(tmp_path: Path) -> None:
     root = str(tmp_path / "ledger")
     append(Ledger.open(root), observation())
     first, second = Ledger.open(root), Ledger.open(root)
@@ -99,7 +96,7 @@ def test_a_decision_needs_a_name_a_reason_and_its_key(tmp_path: Path) -> None:
     assert [row["decision"] for row in Ledger.open(ledger.root).decisions()] == ["review"]
 
 
-def test_hashes_stay_what_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hashes_of_older_rows_stay_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     observed = {**observation(), "release_id": "r1", "realtime_start": DAY, "published_at": NOON}
     judged = {**verdict(), "release_id": "r1"}
     golden = "eea43e76bd363c35651b56a1dab39d8c7afc5eab495b3123a7a75f8c8fc8b45e"
@@ -116,7 +113,7 @@ def test_hashes_stay_what_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def first_format(root: str) -> None:
-    """A ledger as it was made before there were manifests, with one release."""
+    """A ledger with one release, in the format before manifests."""
     ledger = Ledger.open(root)
     row = append(ledger, observation(), verdicts=[verdict()])
     old = RELEASES.remove(RELEASES.get_field_index("manifest"))
@@ -134,8 +131,8 @@ def test_an_older_ledger_gets_the_columns_that_were_added_since(
     first_format(root)
     later = SCHEMAS["observations"].append(pa.field("note", pa.string()))
     monkeypatch.setitem(SCHEMAS, "observations", later)
-    read = Ledger.open(root, make=False)
-    assert verify(read).findings == ()
+    unchanged = Ledger.open(root, make=False)
+    assert verify(unchanged).findings == ()
     assert "note" not in [field.name for field in DeltaTable(f"{root}/observations").schema().fields]
     opened = Ledger.open(root)
     assert [field.name for field in opened.tables["observations"].schema().fields] == later.names
@@ -149,7 +146,7 @@ def test_an_older_ledger_gets_the_columns_that_were_added_since(
     assert notes == [None, "a note", None]
 
 
-def test_of_many_writers_at_once_one_commits(tmp_path: Path) -> None:
+def test_only_one_of_many_concurrent_writers_commits(tmp_path: Path) -> None:
     root = str(tmp_path / "ledger")
     writers = [Ledger.open(root) for _ in range(4)]
     assert sum(race(writers)) == 1
@@ -160,15 +157,15 @@ def test_of_many_writers_at_once_one_commits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("no folder", "there is no ledger here, .*; if there was one, restore it from a backup"),
-        ("another folder", "there is no ledger here"),
-        ("a file", "can't be opened|there is no ledger here"),
+        ("no folder", "there is no ledger in the place .*; if there was one, restore it from a backup"),
+        ("another folder", "there is no ledger in the place"),
+        ("a file", "can't be opened|there is no ledger in the place"),
         ("half a log", "can't be opened"),
         ("a table lost", r"lacks a table that it had \(observations\)"),
-        ("another table", "is no table of a ledger"),
+        ("another table", "isn't a table of a ledger"),
     ],
 )
-def test_what_is_no_ledger_is_said_in_one_line_and_left_alone(tmp_path: Path, damage: str, message: str) -> None:
+def test_anything_but_a_ledger_is_a_one_line_error_and_not_touched(tmp_path: Path, damage: str, message: str) -> None:
     root = tmp_path / "ledger"
     if damage == "another folder":
         root.mkdir()
@@ -215,20 +212,20 @@ def test_a_ledger_that_cannot_be_written_can_be_read(tmp_path: Path) -> None:
 def select(
     incoming: list[dict[str, Any]], committed: list[dict[str, Any]], today: date = DAY, **eligible: Any
 ) -> list[dict[str, Any]]:
-    """The new vintages when January's cells are eligible beside what was committed."""
+    """The new vintages of January's eligible cells, given the committed observations."""
     facts = {name: observation()[name] for name in ("kpi_id", "freq", "time_period", "period_start", "period_end")}
     facts |= {"closes_on": date(2026, 2, 10), "breaks": False, "min_n_obs": 0}
     facts |= {"candidate_hash": "cand2", "definition_version": 1, "definition_hash": "def1", **eligible}
     cells = [{k: v for k, v in row.items() if k in INCOMING.names} for row in incoming]
     before = table([{"published_at": NOON, "realtime_start": DAY, "release_id": "r", **row} for row in committed])
     before = before.append_column("sequence", pa.array(range(1, len(committed) + 1), pa.int64()))
-    found: pa.Table = vintages.select(
+    new_vintages: pa.Table = vintages.select(
         pa.Table.from_pylist(cells, schema=INCOMING),
         pa.Table.from_pylist([facts], schema=ELIGIBLE),
         before,
         today=today,
     )
-    return list(found.to_pylist())
+    return list(new_vintages.to_pylist())
 
 
 def test_a_first_vintage_has_no_revision_type() -> None:
@@ -272,12 +269,12 @@ def test_a_new_version_breaks_the_series_only_where_the_period_before_keeps_the_
     (new,) = select([observation(obs_value=11.0)], [recomputed, marked], definition_version=2)
     assert (new["obs_status"], new["revision_type"]) == ("A", None)
     # Another member's, frequency's or KPI's periods are other series.
-    for other in ({"segment": "country", "member": "SE"}, {"freq": "W"}, {"kpi_id": "other"}):
-        assert select([observation()], [{**december, **other}], definition_version=2)[0]["obs_status"] == "A"
+    for difference in ({"segment": "country", "member": "SE"}, {"freq": "W"}, {"kpi_id": "other"}):
+        assert select([observation()], [{**december, **difference}], definition_version=2)[0]["obs_status"] == "A"
 
 
-def test_what_changes_a_closed_period() -> None:
-    """Against what was published of it by this version, from the day after its closing day."""
+def test_which_vintages_change_a_closed_period() -> None:
+    """A difference from what this version published counts from the day after the closing day."""
     before = [observation(), observation(segment="country", member="SE", obs_value=4.0)]
     same = [dict(row) for row in before]
 
@@ -354,12 +351,12 @@ def test_the_latest_vintage_is_always_within_tolerance_of_the_last_value(values:
             before is None if value is None else before is not None and math.isclose(before, value, rel_tol=1e-9)
         )
         assert len(new) == (0 if same else 1)
-        committed += [observation(**one) for one in new]
+        committed += [observation(**vintage) for vintage in new]
         latest = committed[-1]["obs_value"]
         assert latest == value or value is None or math.isclose(latest, value, rel_tol=1e-9)
 
 
-def test_decisions_of_before_name_checks_as_they_are_called_now(tmp_path: Path) -> None:
+def test_former_names_of_checks_in_decisions_are_replaced(tmp_path: Path) -> None:
     ledger = Ledger.open(str(tmp_path / "ledger"))
     facts = {"freq": "M", "time_period": "2026-01", "candidate_hash": "c"}
     ledger.decide("revenue", "release", reason="right", decided_by="cfo", checks=("usual_change", "bounds"), **facts)

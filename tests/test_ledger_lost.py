@@ -1,4 +1,4 @@
-"""A ledger of which a part or all is lost is refused, and never begun anew beside what is left of it."""
+"""A partly or completely lost ledger is an error; no new ledger is started beside its remains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from data_quality.ledger.store import SCHEMAS, Ledger
+from data_quality.ledger.schemas import SCHEMAS
+from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
@@ -46,7 +47,7 @@ def test_rows_without_any_log_are_refused(tmp_path: Path) -> None:
         Ledger.open(str(root))
 
 
-def test_what_an_interrupted_start_left_is_completed(tmp_path: Path) -> None:
+def test_an_interrupted_start_is_completed(tmp_path: Path) -> None:
     root = tmp_path / "ledger"
     Ledger.open(str(root))
     shutil.rmtree(root / "releases")
@@ -59,7 +60,7 @@ def test_what_an_interrupted_start_left_is_completed(tmp_path: Path) -> None:
 
 @pytest.fixture
 def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    """One release of January, another one prepared."""
+    """A warehouse with January released and the next release prepared."""
     warehouse = warehouse_factory.make(tmp_path, monkeypatch)
     warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25)})
     warehouse.judge(*SPAN)
@@ -71,7 +72,7 @@ def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wareho
     yield warehouse
 
 
-def test_a_lost_folder_is_not_begun_anew_while_the_published_file_is_there(released: Warehouse, tmp_path: Path) -> None:
+def test_a_lost_ledger_is_not_made_again_while_the_published_file_exists(released: Warehouse, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "ledger")
     before = deployment.published_path().read_bytes()
     with pytest.raises(NyckeltalError, match=r"holds release 1, which the ledger lacks.*kpi ledger rebuild"):
@@ -81,7 +82,7 @@ def test_a_lost_folder_is_not_begun_anew_while_the_published_file_is_there(relea
     assert released.publish(*SPAN).sequence == 1
 
 
-def test_an_older_copy_is_refused_until_it_is_said_that_it_stands(released: Warehouse, tmp_path: Path) -> None:
+def test_an_older_copy_is_refused_until_a_rebuild_accepts_it(released: Warehouse, tmp_path: Path) -> None:
     assert released.publish(*SPAN).sequence == 2
     shutil.rmtree(tmp_path / "ledger")
     shutil.copytree(tmp_path / "backup", tmp_path / "ledger")

@@ -1,4 +1,4 @@
-"""Purging a text from the ledger: it is gone from every file, the rest is as it was, and the chain says so."""
+"""Purging a text from the ledger: it is gone from every file, all else is unchanged, and a release records it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ STATED: dict[str, Any] = {"reason": "an address in a check's detail", "by": "cfo
 def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """Two releases: January, held and decided on; then a verdict, a member and a decision with the address."""
     with pytest.MonkeyPatch.context() as patch:
-        made = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
-        made.add(kpi(), {"2026-01": cells(100, SE=75, NO=25)})
-        made.judge(*SPAN)
-        made.publish(*SPAN)
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
+        warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25)})
+        warehouse.judge(*SPAN)
+        warehouse.publish(*SPAN)
         facts = {"check": "complete", "severity": "critical", "outcome": "fail", "figure": None, "limit": None}
         detail = json.dumps([{**facts, "detail": f"found: A1,{EMAIL},7"}])
         ledger = Ledger.open(deployment.ledger_path())
@@ -45,7 +45,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         assert newest is not None
         append(ledger, member, verdicts=[verdict_row(checks=detail, verdict="hold")], catalog=newest["catalog"])
         publishing.publish()
-        yield made
+        yield warehouse
 
 
 @pytest.fixture
@@ -76,12 +76,16 @@ def test_a_text_is_purged_and_the_chain_says_so(warehouse: Warehouse, tmp_path: 
     (stated,) = result.purges
     assert (stated.sequence, stated.purge.by, stated.purge.reason) == (3, STATED["by"], STATED["reason"])
     assert stated.purge.previous_ledger == verify(before).newest_hash
-    assert {(one.table, one.sequence) for one in stated.purge.rows} == {
+    assert {(row_after.table, row_after.sequence) for row_after in stated.purge.rows} == {
         ("observations", 2), ("verdicts", 2), ("decisions", None),
     }  # fmt: skip
     # All else is as it was.
-    assert [one["release_id"] for one in after.releases[:2]] == [one["release_id"] for one in before.releases]
-    assert [one["published_at"] for one in after.releases[:2]] == [one["published_at"] for one in before.releases]
+    assert [row_after["release_id"] for row_after in after.releases[:2]] == [
+        row_after["release_id"] for row_after in before.releases
+    ]
+    assert [row_after["published_at"] for row_after in after.releases[:2]] == [
+        row_after["published_at"] for row_after in before.releases
+    ]
     untouched = "kpi_id", "freq", "time_period", "obs_value", "realtime_start", "release_id"
     assert sorted(map(str, after.rows("observations").select(untouched).to_pylist())) == sorted(
         map(str, before.rows("observations").select(untouched).to_pylist())
@@ -90,13 +94,13 @@ def test_a_text_is_purged_and_the_chain_says_so(warehouse: Warehouse, tmp_path: 
     assert decision["reason"].startswith("asked [purged ") and decision["decided_by"] == "cfo@example.com"
 
 
-def test_what_is_purged_is_gone_from_the_published_file_and_releases_go_on(warehouse: Warehouse) -> None:
+def test_a_purged_text_is_gone_from_the_published_file_and_releases_continue(warehouse: Warehouse) -> None:
     old = Path(deployment.ledger_path())
     new = old.with_name("ledger.purged")
     warehouse.monkeypatch.setattr("metrics.definitions.company.Company.load", lambda *_: warehouse.company)
     arguments = ["ledger", "purge", "--to", str(new), "--reason", STATED["reason"], "--by", STATED["by"]]
-    done = CliRunner().invoke(app, arguments, input=f"{EMAIL}\n")
-    assert done.exit_code == 0 and "A text was purged from 3 rows" in done.output and EMAIL not in done.output
+    purged = CliRunner().invoke(app, arguments, input=f"{EMAIL}\n")
+    assert purged.exit_code == 0 and "A text was purged from 3 rows" in purged.output and EMAIL not in purged.output
     assert EMAIL.encode() in deployment.published_path().read_bytes()
     shutil.move(old, old.with_name("ledger.old"))
     shutil.move(new, old)
@@ -104,10 +108,11 @@ def test_what_is_purged_is_gone_from_the_published_file_and_releases_go_on(wareh
     shutil.rmtree(old.with_name("ledger.old"))
     assert EMAIL.encode() not in deployment.published_path().read_bytes()
     assert warehouse.published("select count(*) from kpi.releases where note like 'A text was purged%'") == [(1,)]
-    told = CliRunner().invoke(app, ["ledger", "verify"])
-    assert told.exit_code == 0
+    verified = CliRunner().invoke(app, ["ledger", "verify"])
+    assert verified.exit_code == 0
     assert (
-        "Release 3 purged a text from 1 observations, 1 verdicts, 1 decisions; stated by cfo@example.com" in told.output
+        "Release 3 purged a text from 1 observations, 1 verdicts, 1 decisions; stated by cfo@example.com"
+        in verified.output
     )
     warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)})
     warehouse.judge("2026-01-01", "2026-02-28")
@@ -120,22 +125,22 @@ def test_what_is_purged_is_gone_from_the_published_file_and_releases_go_on(wareh
     [
         ([], {}, "too short"),
         (["abc"], {}, "too short"),
-        (["stands nowhere"], {}, "stands nowhere in the ledger"),
-        (["revenue"], {}, r"stands in \w+\.\w+, which can't be purged"),
+        (["not in the ledger"], {}, "is not in the ledger"),
+        (["revenue"], {}, r"is in \w+\.\w+, which can't be purged"),
         ([EMAIL], {"by": "somebody"}, "may not purge"),
         ([EMAIL], {"reason": " "}, "reason: is published"),
         ([EMAIL], {"reason": f"{EMAIL} asked"}, "reason: is published"),
     ],
 )
-def test_what_is_refused_writes_nothing(
+def test_a_refused_purge_writes_nothing(
     warehouse: Warehouse, tmp_path: Path, texts: list[str], stated: dict[str, str], problem: str
 ) -> None:
-    with pytest.raises(NyckeltalError, match=problem) as told:
+    with pytest.raises(NyckeltalError, match=problem) as raised:
         purge.purge(deployment.ledger_path(), str(tmp_path / "new"), texts, warehouse.company, **{**STATED, **stated})
-    assert EMAIL not in str(told.value) and not (tmp_path / "new").exists()
+    assert EMAIL not in str(raised.value) and not (tmp_path / "new").exists()
 
 
-def test_a_purge_is_never_written_over_something(warehouse: Warehouse) -> None:
+def test_a_purge_never_overwrites_files(warehouse: Warehouse) -> None:
     root = deployment.ledger_path()
-    with pytest.raises(NyckeltalError, match="there is something already"):
+    with pytest.raises(NyckeltalError, match="there are files already"):
         purge.purge(root, root, [EMAIL], warehouse.company, **STATED)

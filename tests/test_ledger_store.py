@@ -53,7 +53,7 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def root(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The URL of a ledger that isn't there yet."""
+    """The URL of a ledger that doesn't exist yet."""
     variables = {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ALLOW_HTTP": "true",
@@ -68,23 +68,25 @@ def root(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 
 def test_releases_are_appended_compacted_and_verified(root: str) -> None:
-    with pytest.raises(NyckeltalError, match="there is no ledger here"):
+    with pytest.raises(NyckeltalError, match="there is no ledger in the place"):
         Ledger.open(root, make=False)
     released(root)
     result = verify(Ledger.open(root, make=False))
     assert (result.releases, result.findings, result.leftovers["observations"]) == (3, (), 1)
-    done = {one.table: (one.files_before, one.files_after) for one in compact.compact(root)}
-    assert done == {"observations": (4, 1), "verdicts": (3, 1), "decisions": (2, 1), "releases": (3, 1)}
+    file_counts = {
+        compacted.table: (compacted.files_before, compacted.files_after) for compacted in compact.compact(root)
+    }
+    assert file_counts == {"observations": (4, 1), "verdicts": (3, 1), "decisions": (2, 1), "releases": (3, 1)}
     assert append(Ledger.open(root), observation(obs_value=12.0))["sequence"] == 4
     assert verify(Ledger.open(root)).findings == ()
 
     delta = DeltaTable(f"{root}/observations")
     rows = delta.to_pyarrow_table()
     write_deltalake(delta, rows.filter(rows.column("release_id").to_numpy() != "interrupted")[:1], mode="append")
-    assert [one.fault for one in verify(Ledger.open(root)).findings] == ["added"]
+    assert [compacted.fault for compacted in verify(Ledger.open(root)).findings] == ["added"]
 
 
-def test_of_two_writers_one_commits_a_sequence(root: str) -> None:
+def test_only_one_of_two_writers_commits_a_sequence(root: str) -> None:
     Ledger.open(root)
     for sequence in (1, 2, 3):
         assert sum(race([Ledger.open(root), Ledger.open(root)])) == 1
@@ -114,7 +116,7 @@ def test_a_release_and_the_published_file_are_made_from_it(
     assert not (tmp_path / "ledger").exists()
 
 
-def test_a_store_that_cannot_be_reached_is_said_within_seconds(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_store_is_an_error_within_seconds(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     started = time.perf_counter()
     for make in (True, False):
@@ -125,23 +127,23 @@ def test_a_store_that_cannot_be_reached_is_said_within_seconds(root: str, monkey
 
 
 @pytest.mark.parametrize("lost", ["releases/_delta_log", "observations/_delta_log", "verdicts", "*/_delta_log"])
-def test_what_is_lost_of_a_ledger_is_refused(root: str, endpoint: str, lost: str) -> None:
+def test_a_ledger_with_lost_files_is_refused(root: str, endpoint: str, lost: str) -> None:
     released(root)
     store = boto3.client("s3", endpoint_url=endpoint)
     prefix = root.removeprefix("s3://ledger/")
-    kept = []
-    for found in store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]:
-        if fnmatch(found["Key"], f"{prefix}/{lost}/*"):
-            store.delete_object(Bucket="ledger", Key=found["Key"])
+    remaining = []
+    for stored in store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]:
+        if fnmatch(stored["Key"], f"{prefix}/{lost}/*"):
+            store.delete_object(Bucket="ledger", Key=stored["Key"])
         else:
-            kept.append(found["Key"])
+            remaining.append(stored["Key"])
     for make in (True, False):
         with pytest.raises(NyckeltalError, match="lacks a table that it had"):
             Ledger.open(root, make=make)
-    left = store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]
-    assert [found["Key"] for found in left] == kept
+    after = store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]
+    assert [stored["Key"] for stored in after] == remaining
 
 
-def test_a_bucket_that_is_not_there_is_said(root: str) -> None:
+def test_a_missing_bucket_is_an_error(root: str) -> None:
     with pytest.raises(NyckeltalError, match="can't be"):
         Ledger.open("s3://nosuchbucket/ledger")

@@ -1,4 +1,4 @@
-"""What `kpi ledger verify` finds: every row that isn't as it was released, by its name; and compaction beside it."""
+"""`kpi ledger verify` names every row that differs from what was released; compaction changes no row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_quality.ledger import compact
-from data_quality.ledger.store import SCHEMAS, Ledger
+from data_quality.ledger.schemas import SCHEMAS
+from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from metrics.core.errors import NyckeltalError
 from orchestration.cli import app
@@ -41,7 +42,7 @@ def root(template: str, tmp_path: Path) -> str:
 
 
 def rewrite(root: str, name: str, change: Callable[[list[Row]], list[Row]]) -> None:
-    """Write a table anew with other rows; nothing in its files tells what was there."""
+    """Replace a table by one with other rows, without a trace of the earlier ones in its files."""
     rows = DeltaTable(f"{root}/{name}").to_pyarrow_table().to_pylist()
     committed = DeltaTable(f"{root}/{name}").transaction_version("ledger")
     shutil.rmtree(f"{root}/{name}")
@@ -55,9 +56,9 @@ def rewrite(root: str, name: str, change: Callable[[list[Row]], list[Row]]) -> N
     )
 
 
-def found(root: str) -> list[tuple[int | None, str, str | None, str]]:
+def findings(root: str) -> list[tuple[int | None, str, str | None, str]]:
     result = verify(Ledger.open(root, make=False))
-    return [(one.sequence, one.table, one.key, one.fault) for one in result.findings]
+    return [(finding.sequence, finding.table, finding.key, finding.fault) for finding in result.findings]
 
 
 def sequence_of(root: str, release_id: str) -> int:
@@ -72,8 +73,8 @@ def test_a_ledger_as_it_was_released_has_no_findings(root: str) -> None:
     assert result.leftovers == {"observations": 1, "verdicts": 0}
 
 
-def other(value: Any) -> Any:
-    """Another value of the same type."""
+def altered(value: Any) -> Any:
+    """A different value of the same type."""
     if isinstance(value, str):
         return f"{value}x"
     if isinstance(value, datetime | date):
@@ -101,12 +102,14 @@ def test_any_row_that_is_altered_lost_or_doubled_is_named(template: str, tmp_pat
     def change(before: list[Row]) -> list[Row]:
         if fault == "added":
             return [*before, row]
-        return [one for one in before if one != row] + ([{**row, column: other(row[column])}] * (fault == "altered"))
+        return [entry for entry in before if entry != row] + (
+            [{**row, column: altered(row[column])}] * (fault == "altered")
+        )
 
     rewrite(root, name, change)
     keys = [row[key] for key in KEY_COLUMNS[1:] if key in row]
     expected = (sequence_of(root, row["release_id"]), name, "/".join(keys), fault)
-    assert [one for one in found(root) if one[1] != "decisions"] == [expected]
+    assert [entry for entry in findings(root) if entry[1] != "decisions"] == [expected]
 
 
 def test_a_row_moved_to_another_release_or_key_is_missing_there_and_added_here(root: str) -> None:
@@ -117,13 +120,13 @@ def test_a_row_moved_to_another_release_or_key_is_missing_there_and_added_here(r
 
     rewrite(root, "observations", move)
     key = "revenue/M/2026-01/country/SE"
-    assert found(root) == [(1, "observations", key, "missing"), (3, "observations", key, "added")]
+    assert findings(root) == [(1, "observations", key, "missing"), (3, "observations", key, "added")]
 
 
-def test_the_order_of_rows_and_files_is_no_fault(root: str) -> None:
+def test_the_order_of_rows_and_files_does_not_matter(root: str) -> None:
     for name in SCHEMAS:
         rewrite(root, name, lambda rows: rows[::-1])
-    assert found(root) == []
+    assert findings(root) == []
 
 
 def test_delta_operations_that_undo_append_only_are_found(root: str) -> None:
@@ -131,7 +134,7 @@ def test_delta_operations_that_undo_append_only_are_found(root: str) -> None:
         delta = DeltaTable(f"{root}/{name}")
         delta.alter.set_table_properties({"delta.appendOnly": "false"})
         delta.delete(condition)
-    assert found(root) == [
+    assert findings(root) == [
         (None, "observations", None, "unprotected"),
         (None, "releases", None, "unprotected"),
         (1, "observations", "revenue/M/2026-01/country/NO", "missing"),
@@ -143,20 +146,20 @@ def test_delta_operations_that_undo_append_only_are_found(root: str) -> None:
 @pytest.mark.parametrize("column", [name for name in SCHEMAS["releases"].names if name not in ("sequence", "manifest")])
 def test_an_altered_release_row_is_named(root: str, sequence: int, column: str) -> None:
     def change(rows: list[Row]) -> list[Row]:
-        return [{**row, column: other(row[column] or "")} if row["sequence"] == sequence else row for row in rows]
+        return [{**row, column: altered(row[column] or "")} if row["sequence"] == sequence else row for row in rows]
 
     rewrite(root, "releases", change)
-    assert (sequence, "releases", str(sequence), "altered") in found(root)
+    assert (sequence, "releases", str(sequence), "altered") in findings(root)
     # A moment after that of the next release is found as out of order, too.
     if column not in ("release_id", "published_at", "n_observations", "n_verdicts", "content_hash", "catalog"):
-        assert len(found(root)) == 1
+        assert len(findings(root)) == 1
 
 
 def test_releases_that_changed_places_or_are_lost_are_named(root: str) -> None:
     rewrite(root, "releases", lambda rows: [{**row, "sequence": {2: 3, 3: 2}.get(row["sequence"], 1)} for row in rows])
-    assert found(root) == [(2, "releases", "2", "reordered"), (3, "releases", "3", "reordered")]
+    assert findings(root) == [(2, "releases", "2", "reordered"), (3, "releases", "3", "reordered")]
     rewrite(root, "releases", lambda rows: [row for row in rows if row["sequence"] != 2])
-    assert (2, "releases", "2", "missing") in found(root)
+    assert (2, "releases", "2", "missing") in findings(root)
 
 
 def test_an_altered_manifest_blames_the_release_and_not_its_rows(root: str) -> None:
@@ -164,16 +167,16 @@ def test_an_altered_manifest_blames_the_release_and_not_its_rows(root: str) -> N
         return [{**row, "manifest": row["manifest"].replace("SE", "FI")} for row in rows]
 
     rewrite(root, "releases", change)
-    assert set(found(root)) == {(1, "releases", "1", "altered")}
+    assert set(findings(root)) == {(1, "releases", "1", "altered")}
 
 
 def test_decisions_that_a_release_covers_are_verified(root: str) -> None:
     ledger = Ledger.open(root)
     covered = next(row for row in ledger.decisions() if row["decision"] == "release")["decision_id"]
     rewrite(root, "decisions", lambda rows: [{**row, "decided_by": "someone else"} for row in rows])
-    assert found(root) == [(2, "decisions", covered, "altered")]
+    assert findings(root) == [(2, "decisions", covered, "altered")]
     rewrite(root, "decisions", lambda rows: [row for row in rows if row["decision_id"] != covered])
-    assert found(root) == [(2, "decisions", covered, "missing")]
+    assert findings(root) == [(2, "decisions", covered, "missing")]
 
 
 def test_damaged_files_are_named_with_the_rows_that_were_in_them(root: str) -> None:
@@ -185,17 +188,17 @@ def test_damaged_files_are_named_with_the_rows_that_were_in_them(root: str) -> N
     files["2026-02"].unlink()
     lost = [(None, "observations", files["2026-02"].name, "unreadable")]
     lost.append((3, "observations", "revenue/M/2026-02/_T/_T", "missing"))
-    assert found(root) == lost
+    assert findings(root) == lost
     files["2026-02"].write_bytes(b"no parquet")
-    assert found(root) == lost
+    assert findings(root) == lost
 
 
 def test_a_release_without_a_manifest_is_verified_as_a_whole(root: str) -> None:
     rewrite(root, "releases", lambda rows: [{**row, "manifest": None} for row in rows if row["sequence"] == 1])
     rewrite(root, "observations", lambda rows: [row for row in rows if row["member"] != "NO"])
-    assert (1, "observations", None, "missing") in found(root)
+    assert (1, "observations", None, "missing") in findings(root)
     rewrite(root, "observations", lambda rows: [*rows, {**rows[0], "release_id": _first(root), "member": "FI"}])
-    assert (1, "releases", "1", "altered") in found(root)
+    assert (1, "releases", "1", "altered") in findings(root)
 
 
 def _first(root: str) -> str:
@@ -203,7 +206,7 @@ def _first(root: str) -> str:
 
 
 def kpi(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    """The exit status of the command, and what it wrote."""
+    """The exit status and the output of the command."""
     monkeypatch.setattr(sys, "argv", ["kpi", "ledger", *arguments])
     with pytest.raises(SystemExit) as ended:
         app.main()
@@ -211,7 +214,7 @@ def kpi(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *ar
     return int(ended.value.code or 0), printed.out + printed.err
 
 
-def test_the_command_says_what_it_found_by_its_status(
+def test_the_status_of_the_command_shows_whether_there_are_findings(
     root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NYCKELTAL_LEDGER", root)
@@ -228,11 +231,11 @@ def test_the_command_says_what_it_found_by_its_status(
     assert (status, finding["sequence"], finding["table"], finding["fault"]) == (1, 1, "observations", "missing")
     for command in ("compact", "rebuild"):
         status, text = kpi(monkeypatch, capsys, command)
-        assert status == 2 and "isn't as it was released" in text and "Traceback" not in text
+        assert status == 2 and "differs from what was released" in text and "Traceback" not in text
     monkeypatch.setenv("NYCKELTAL_LEDGER", str(tmp_path / "nothing"))
     for command in ("verify", "compact", "rebuild"):
         status, text = kpi(monkeypatch, capsys, command)
-        assert status == 2 and "there is no ledger here" in text and not (tmp_path / "nothing").exists()
+        assert status == 2 and "there is no ledger in the place" in text and not (tmp_path / "nothing").exists()
 
 
 def test_compaction_changes_no_row(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,17 +244,19 @@ def test_compaction_changes_no_row(root: str, tmp_path: Path, monkeypatch: pytes
         append(Ledger.open(root), observation(obs_value=float(number)), verdicts=[verdict(batch_id=str(number))])
     stale = Ledger.open(root)
     before = {name: stale.rows(name).sort_by([(c, "ascending") for c in SCHEMAS[name].names]) for name in SCHEMAS}
-    done = {one.table: (one.files_before, one.files_after) for one in compact.compact(root)}
-    assert done == {"observations": (14, 1), "verdicts": (13, 1), "decisions": (2, 1), "releases": (13, 1)}
+    file_counts = {
+        compacted.table: (compacted.files_before, compacted.files_after) for compacted in compact.compact(root)
+    }
+    assert file_counts == {"observations": (14, 1), "verdicts": (13, 1), "decisions": (2, 1), "releases": (13, 1)}
     ledger = Ledger.open(root)
     for name in SCHEMAS:
         assert ledger.rows(name).sort_by([(c, "ascending") for c in SCHEMAS[name].names]).equals(before[name])
         assert list(Path(root, name, "_delta_log").glob("*.checkpoint.parquet"))
-    assert found(root) == []
+    assert findings(root) == []
     assert stale.observations.num_rows == 16  # who had opened it before reads on
     append(stale, observation(obs_value=99.0))  # and a release that was under way is made
     assert sum(race([Ledger.open(root), Ledger.open(root)])) == 1
-    assert found(root) == []
+    assert findings(root) == []
     assert [row["sequence"] for row in Ledger.open(root).releases] == list(range(1, 16))
 
 
@@ -264,7 +269,7 @@ def test_compaction_leaves_a_damaged_ledger_alone(root: str, tmp_path: Path, mon
     assert sorted(Path(root).rglob("*")) == before
 
 
-def test_releases_gather_small_files_and_change_or_delete_nothing(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_releases_compact_small_files_and_change_or_delete_nothing(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compact, "MOST_FILES", 5)
     most = 0
     for number in range(12):
@@ -275,22 +280,22 @@ def test_releases_gather_small_files_and_change_or_delete_nothing(root: str, mon
         assert files <= set(Path(root).rglob("*.parquet"))
         most = max(most, *(len(table.file_uris()) for table in Ledger.open(root).tables.values()))
     assert most == 5
-    assert found(root) == []
+    assert findings(root) == []
     values = Ledger.open(root).observations.sort_by("sequence").column("obs_value").to_pylist()
     assert values[-12:] == [float(number) for number in range(12)]
 
 
-def test_a_release_is_made_though_its_ledger_cannot_be_gathered(
+def test_a_release_succeeds_although_compaction_fails(
     root: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(compact, "MOST_FILES", 1)
     ledger = Ledger.open(root)
     Path(ledger.tables["observations"].file_uris()[0]).unlink()
     compact.gather(ledger)
-    assert "the ledger isn't compacted this time" in caplog.text
+    assert "the ledger was not compacted this time" in caplog.text
 
 
-def test_compactions_at_once_double_no_row(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_compactions_double_no_row(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compact, "MOST_FILES", 1)
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
     for number in range(3):
@@ -299,7 +304,7 @@ def test_compactions_at_once_double_no_row(root: str, tmp_path: Path, monkeypatc
         with ThreadPoolExecutor(4) as pool:
             under_way = [pool.submit(compact.gather, ledger) for ledger in ledgers[1:]]
             under_way.append(pool.submit(compact.compact, root))
-            for one in under_way:
-                one.result()
+            for future in under_way:
+                future.result()
         compact.gather(ledgers[0])  # which saw the files as they were before
-        assert found(root) == []
+        assert findings(root) == []

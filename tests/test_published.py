@@ -1,4 +1,4 @@
-"""The published file: what stands in it, that crashes leave it whole, and no small cell of a protected KPI."""
+"""The published file: its content, that crashes leave it whole, and no small cell of a protected KPI."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """Two months, judged; January is published."""
+    """A warehouse with two judged months, and January published."""
     with pytest.MonkeyPatch.context() as patch:
-        found = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
-        found.add(kpi(), GOOD)
-        found.judge(*SPAN)
-        found.publish("2026-01-01", "2026-01-31")
-        yield found
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
+        warehouse.add(kpi(), GOOD)
+        warehouse.judge(*SPAN)
+        warehouse.publish("2026-01-01", "2026-01-31")
+        yield warehouse
 
 
 @pytest.fixture
@@ -54,9 +54,9 @@ def ledger() -> Ledger:
 
 
 def counts() -> tuple[int, int, int]:
-    """Rows that count in releases, observations and verdicts."""
-    found = ledger()
-    return len(found.releases), found.observations.num_rows, found.verdicts.num_rows
+    """The number of releases, committed observations and committed verdicts."""
+    opened = ledger()
+    return len(opened.releases), opened.observations.num_rows, opened.verdicts.num_rows
 
 
 def test_the_published_file_is_readable_by_all_and_everything_in_it_has_a_comment(warehouse: Warehouse) -> None:
@@ -100,8 +100,8 @@ def test_the_reason_of_a_hold_names_the_checks_that_hold_and_no_warning(warehous
     parts = kpi("parts", gate={"parts_add_up": {"flag": 0, "hold": "never"}})
     warehouse.add(parts, {"2026-01": cells(-5, SE=-4), "2026-02": cells(5, SE=4)})
     verdicts = warehouse.judge(*SPAN)
-    assert {one.check for one in verdicts["parts", "2026-01"].failing} >= {"bounds", "parts_add_up"}
-    (held,) = [one for one in warehouse.publish(*SPAN).held if one.kpi_id == "parts"]
+    assert {entry.check for entry in verdicts["parts", "2026-01"].failing} >= {"bounds", "parts_add_up"}
+    (held,) = [entry for entry in warehouse.publish(*SPAN).held if entry.kpi_id == "parts"]
     reasons = dict(warehouse.published("select time_period, reason from kpi.verdicts where kpi_id = 'parts'"))
     assert held.reason == reasons["2026-01"] and held.reason.startswith("bounds: 2 values outside")
     assert "parts_add_up" not in held.reason
@@ -146,7 +146,7 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
 
     warehouse.add(staff, {"2026-01": people(8, 10), "2026-02": people(30, 10)})  # grown, but hidden for ever
     hashed = warehouse.judge(*SPAN)["staff", "2026-01"].candidate_hash
-    assert {one.checks for one in warehouse.publish(*SPAN).held if one.kpi_id == "staff"} == {("closed_period",)}
+    assert {key.checks for key in warehouse.publish(*SPAN).held if key.kpi_id == "staff"} == {("closed_period",)}
     decided = {"freq": "M", "time_period": "2026-01", "candidate_hash": hashed, "checks": ["closed_period"]}
     ledger().decide("staff", "release", reason="hired back", decided_by="chro", **decided)
     warehouse.publish(*SPAN)
@@ -157,7 +157,7 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
 
 
 def crash_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    """Let publishing fall over just before or after a step."""
+    """Make publishing crash just before or after a step."""
     write, build, replace = Ledger._write, duckdb_file.build, Path.replace
 
     def crash(*_: object, **__: object) -> None:
@@ -170,7 +170,7 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
         if step == f"after {name}":
             crash()
 
-    def half_a_build(found: Ledger, path: Path) -> None:
+    def half_a_build(opened: Ledger, path: Path) -> None:
         (path.parent / f".{path.name}.half").write_bytes(b"half a file")
         crash()
 
@@ -190,9 +190,9 @@ def test_a_crash_loses_nothing_and_the_next_run_completes_it(warehouse: Warehous
         with pytest.raises(KeyboardInterrupt):
             warehouse.publish(*SPAN)
     assert warehouse.published("from kpi.vintages order by all") == published_before
-    done = warehouse.publish(*SPAN)
+    outcome = warehouse.publish(*SPAN)
     committed = step in ("after releases", "in the build", "before the swap")
-    assert done.appended_observations == (0 if committed else 3)
+    assert outcome.appended_observations == (0 if committed else 3)
     assert counts() == (2, 6, 2)
     assert warehouse.published("select count(*), count(distinct (time_period, member)) from kpi.vintages") == [(6, 6)]
     assert [path.name for path in deployment.published_path().parent.iterdir()] == ["published.duckdb"]
@@ -211,23 +211,23 @@ def test_a_lost_or_damaged_published_file_is_rendered_again(warehouse: Warehouse
 
 
 def whole(path: Path) -> dict[str, Any]:
-    """All that a reader finds in the file: rows of every table and view, columns and comments, the macro."""
+    """The whole content of the file: rows of every table and view, columns and comments, the macro."""
     with duckdb.connect(str(path), read_only=True) as connection:
 
         def rows(query: str) -> list[Any]:
             return connection.execute(query).fetchall()
 
         columns = "table_name, column_name, data_type, comment"
-        found = {"columns": rows(f"select {columns} from duckdb_columns() where schema_name = 'kpi' order by all")}
+        content = {"columns": rows(f"select {columns} from duckdb_columns() where schema_name = 'kpi' order by all")}
         for (table,) in rows("select distinct table_name from duckdb_columns() where schema_name = 'kpi'"):
-            found[table] = rows(f"from kpi.{table}")
+            content[table] = rows(f"from kpi.{table}")
         for kind in ("table", "view"):
-            found[kind] = rows(
+            content[kind] = rows(
                 f"select {kind}_name, comment from duckdb_{kind}s() where schema_name = 'kpi' order by 1"
             )
-        found["as_of"] = rows("from kpi.as_of('2026-03-05') order by all")
-        found["macro"] = rows("select macro_definition, comment from duckdb_functions() where schema_name = 'kpi'")
-        return found
+        content["as_of"] = rows("from kpi.as_of('2026-03-05') order by all")
+        content["macro"] = rows("select macro_definition, comment from duckdb_functions() where schema_name = 'kpi'")
+        return content
 
 
 def test_a_rebuilt_file_equals_the_one_that_it_replaces(
@@ -271,10 +271,10 @@ def test_a_file_is_rebuilt_under_the_release_lock(warehouse: Warehouse) -> None:
     assert path.stat().st_mtime_ns > written
 
 
-def test_a_catalogue_of_another_version_is_said_and_the_file_stands(warehouse: Warehouse) -> None:
+def test_a_catalogue_of_another_version_is_an_error_and_the_file_stays(warehouse: Warehouse) -> None:
     before = whole(deployment.published_path())
     append(ledger(), observation())
-    with pytest.raises(NyckeltalError, match="catalogue is not of this version"):
+    with pytest.raises(NyckeltalError, match="catalogue is of another version"):
         duckdb_file.rebuild(deployment.ledger_path(), deployment.published_path())
     assert whole(deployment.published_path()) == before
     warehouse.now("2026-03-05 13:00")
@@ -282,14 +282,14 @@ def test_a_catalogue_of_another_version_is_said_and_the_file_stands(warehouse: W
     assert len(whole(deployment.published_path())["releases"]) == 3
 
 
-def test_a_run_brings_a_missing_file_back_and_removes_the_one_in_the_former_place(warehouse: Warehouse) -> None:
+def test_a_run_restores_a_missing_file_and_removes_the_one_in_the_former_place(warehouse: Warehouse) -> None:
     path, former = deployment.published_path(), deployment.former_published_path()
     before = whole(path)
     path.replace(former)
     path.parent.rmdir()
-    with pytest.raises(NyckeltalError, match="kpi ledger rebuild") as told:
+    with pytest.raises(NyckeltalError, match="kpi ledger rebuild") as raised:
         lookups.newest_totals(warehouse.catalog)
-    assert str(path) in str(told.value)
+    assert str(path) in str(raised.value)
     with umask(0o077):
         lookups.restore()
     assert whole(path) == before and not former.exists()

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import publishing
-from data_quality.ledger.store import VERDICTS, Ledger
+from data_quality.ledger.schemas import VERDICTS
+from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from metrics.core import deployment
 from metrics.core.deployment import PROJECT

@@ -1,4 +1,4 @@
-"""Another hash of the same version must give the same on the same rows; both series of a new version stay readable."""
+"""Another hash of the same version must give equal values on the same rows; a new version keeps the old series."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """Two months, published on 5 March: January has closed, February is open until the tenth."""
+    """A warehouse with two months published on 5 March: January is closed, February is open until 10 March."""
     with pytest.MonkeyPatch.context() as patch:
-        found = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
-        found.add(kpi(), GOOD)
-        built_at(found, "2026-03-05T06:00:00")
-        found.judge(*SPAN)
-        found.publish(*SPAN)
-        yield found
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
+        warehouse.add(kpi(), GOOD)
+        built_at(warehouse, "2026-03-05T06:00:00")
+        warehouse.judge(*SPAN)
+        warehouse.publish(*SPAN)
+        yield warehouse
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def warehouse(released: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def built_at(warehouse: Warehouse, moment: str) -> None:
-    """The newest batch was built at that moment (ISO; UTC)."""
+    """Set the time of the newest batch (ISO; UTC)."""
     warehouse.sql(
         "update kpi._builds set built_at = ?::timestamptz where batch_id = ?", f"{moment}+00", warehouse.batch
     )
 
 
 def build(warehouse: Warehouse, values: dict[str, Any], moment: str, **facts: Any) -> None:
-    """Build the KPI with other values, by a definition of hash def2 unless the facts say otherwise, as a run does."""
+    """Build the KPI with these values as a run does; its definition hash is def2 unless `facts` has another one."""
     warehouse.now(moment)
     warehouse.batch = f"batch of {moment}"
     entry = kpi(**{"definition_hash": "def2", **facts})
@@ -60,20 +60,20 @@ def build(warehouse: Warehouse, values: dict[str, Any], moment: str, **facts: An
 
 
 def again(warehouse: Warehouse, values: dict[str, Any], moment: str = "2026-03-06T06:00:00", **facts: Any) -> Release:
-    """Build so, judge and publish."""
+    """Build, judge and publish."""
     build(warehouse, values, moment, **facts)
     warehouse.judge(*SPAN)
     return warehouse.publish(*SPAN)
 
 
 def bring_in(warehouse: Warehouse, moment: str) -> None:
-    """A file of the feed orders, taken in at that moment (ISO; UTC)."""
+    """Add a file of the feed orders, ingested at that moment (ISO; UTC)."""
     warehouse.sql("create table if not exists raw._files (feed varchar, loaded_at timestamptz, shape varchar)")
     warehouse.sql("insert into raw._files values ('orders', ?::timestamptz, null)", f"{moment}+00")
 
 
-def checks(done: Release) -> dict[str, tuple[str, ...]]:
-    return {one.time_period: one.checks for one in done.held}
+def checks(outcome: Release) -> dict[str, tuple[str, ...]]:
+    return {held.time_period: held.checks for held in outcome.held}
 
 
 FEBRUARY = {"2026-02": cells(111, SE=81, NO=30)}
@@ -83,9 +83,9 @@ VALUES = "select time_period, obs_value from kpi.observations where segment = '_
 UNPROVED = {"2026-01": ("refactoring",), "2026-02": ("refactoring",)}
 
 
-def test_equal_values_prove_it_and_newer_rows_are_published_by_it(warehouse: Warehouse) -> None:
-    done = again(warehouse, {"2026-02": cells(110 * (1 + 1e-12), SE=80, NO=30)})
-    assert (done.held, done.appended_observations, done.published) == ((), 0, 2)
+def test_equal_values_prove_a_refactoring_and_newer_rows_are_published(warehouse: Warehouse) -> None:
+    outcome = again(warehouse, {"2026-02": cells(110 * (1 + 1e-12), SE=80, NO=30)})
+    assert (outcome.held, outcome.appended_observations, outcome.published) == ((), 0, 2)
     bring_in(warehouse, "2026-03-07T06:00:00")
     assert not again(warehouse, LATER, "2026-03-07T06:01:00").held
     assert warehouse.published(VALUES) == [("2026-01", 100.0), ("2026-02", 120.0)]
@@ -94,14 +94,14 @@ def test_equal_values_prove_it_and_newer_rows_are_published_by_it(warehouse: War
     assert not again(warehouse, LATER, "2026-03-08T06:00:00").held
 
 
-def test_a_contradiction_anywhere_holds_all_of_it_whatever_rows_come(warehouse: Warehouse) -> None:
-    """Amounts are 3 % higher by the new definition. The same day newer rows come, and a new period with them."""
+def test_a_difference_in_any_period_holds_the_whole_kpi_whatever_rows_come(warehouse: Warehouse) -> None:
+    """The new definition gives 3 % higher amounts. On the same day newer rows arrive, with a new period."""
     build(warehouse, {"2026-01": RAISED["2026-01"]}, "2026-03-06T06:00:00")  # from the rows of the build before
     bring_in(warehouse, "2026-03-06T06:00:01")
     warehouse.feed("orders", newest_delivery=datetime.fromisoformat("2026-03-06T05:00:00+00:00"))
-    done = again(warehouse, LATER, "2026-03-06T06:00:02")
-    assert checks(done) == UNPROVED
-    assert done.held[0].reason == (
+    outcome = again(warehouse, LATER, "2026-03-06T06:00:02")
+    assert checks(outcome) == UNPROVED
+    assert outcome.held[0].reason == (
         "refactoring: definition def2 was recorded as a refactoring; computed from the same rows, "
         "1 of 2 periods differ (2026-01: 100 → 103). Restore the definition before it, or raise definition_version"
     )
@@ -117,15 +117,15 @@ def test_a_contradiction_anywhere_holds_all_of_it_whatever_rows_come(warehouse: 
     assert warehouse.published(VALUES) == [("2026-01", 100.0), ("2026-02", 120.0)]
 
 
-def test_a_decision_lets_one_candidate_through_and_proves_nothing(warehouse: Warehouse) -> None:
-    done = again(warehouse, FEBRUARY)
-    assert {key: set(names) for key, names in checks(done).items()} == {
+def test_a_decision_releases_one_candidate_and_proves_nothing(warehouse: Warehouse) -> None:
+    outcome = again(warehouse, FEBRUARY)
+    assert {key: set(names) for key, names in checks(outcome).items()} == {
         "2026-01": {"refactoring"},
         "2026-02": {"refactoring", "unexplained_change"},
     }
     assert warehouse.published("select distinct verdict from kpi.verdicts") == [("hold",)]
     assert warehouse.publish(*SPAN).release_id is None  # held again, and nothing new to say
-    held = next(one for one in done.held if one.time_period == "2026-02")
+    held = next(key for key in outcome.held if key.time_period == "2026-02")
     facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": held.candidate_hash, "checks": held.checks}
     Ledger.open(deployment.ledger_path()).decide("revenue", "release", reason="rounding", decided_by="cfo", **facts)
     assert checks(warehouse.publish(*SPAN)) == {"2026-01": ("refactoring",)}
@@ -135,7 +135,7 @@ def test_a_decision_lets_one_candidate_through_and_proves_nothing(warehouse: War
 
 
 @pytest.mark.parametrize(
-    ("february", "told"),
+    ("february", "difference"),
     [
         (cells(110, SE=81, NO=29), "1 of 2 periods differ (2026-02 country "),
         (cells(110, SE=80, NO=20, DK=10), "1 of 2 periods differ (2026-02 country "),
@@ -143,13 +143,15 @@ def test_a_decision_lets_one_candidate_through_and_proves_nothing(warehouse: War
         ([{**row, "n_obs": 11} for row in GOOD["2026-02"]], "1 of 2 periods differ (2026-02: 110 → 110)"),
     ],
 )
-def test_members_and_counts_must_be_equal_too(warehouse: Warehouse, february: list[dict[str, Any]], told: str) -> None:
-    done = again(warehouse, {"2026-02": february})
-    assert set(checks(done)) == {"2026-01", "2026-02"} and told in done.held[0].reason
+def test_members_and_counts_must_be_equal_too(
+    warehouse: Warehouse, february: list[dict[str, Any]], difference: str
+) -> None:
+    outcome = again(warehouse, {"2026-02": february})
+    assert set(checks(outcome)) == {"2026-01", "2026-02"} and difference in outcome.held[0].reason
 
 
 @pytest.mark.parametrize("lost", ["newer rows", "a warehouse built anew", "a build of a part", "a forged record"])
-def test_what_could_not_be_compared_on_the_same_rows_is_held(warehouse: Warehouse, lost: str) -> None:
+def test_a_refactoring_that_could_not_be_compared_on_the_same_rows_is_held(warehouse: Warehouse, lost: str) -> None:
     if lost == "newer rows":
         bring_in(warehouse, "2026-03-06T05:00:00")
     elif lost == "a warehouse built anew":
@@ -165,14 +167,14 @@ def test_what_could_not_be_compared_on_the_same_rows_is_held(warehouse: Warehous
             row = "insert into kpi._refactorings values ('revenue', 'def1', 'def2', null, now(), 'x')"
             connection.execute(row if lost == "a forged record" else "select 1")
         warehouse.judge(*SPAN)
-        done = warehouse.publish(*SPAN)
+        outcome = warehouse.publish(*SPAN)
     else:
-        done = again(warehouse, {})
-    assert checks(done) == UNPROVED
-    assert "could not be compared with the one before it on the same rows. Run once by" in done.held[0].reason
+        outcome = again(warehouse, {})
+    assert checks(outcome) == UNPROVED
+    assert "could not be compared with the one before it on the same rows. Run once with" in outcome.held[0].reason
 
 
-def test_where_nothing_was_published_nothing_is_to_be_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kpi_without_published_values_needs_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     young = warehouse_factory.make(tmp_path, monkeypatch)
     young.add(kpi(), GOOD)
     built_at(young, "2026-03-05T06:00:00")
@@ -187,9 +189,9 @@ def test_periods_that_had_not_ended_are_not_compared(warehouse: Warehouse) -> No
     assert not again(warehouse, {"2026-03": cells(6, SE=6)}, "2026-03-07T06:00:00").held
 
 
-def test_of_protected_kpis_no_figure_is_told(warehouse: Warehouse) -> None:
+def test_no_figure_of_a_protected_kpi_is_shown(warehouse: Warehouse) -> None:
     people = {"kpi_id": "staff", "protected": True, "unit": "persons", "kind": "stock", "domain": "people"}
-    reference, other = kpi(**people), kpi(**people, definition_hash="def2")
+    reference, refactored = kpi(**people), kpi(**people, definition_hash="def2")
 
     def counted(n: int) -> dict[str, Any]:
         rows = cells(n, SE=n - 44, NO=44)
@@ -199,60 +201,63 @@ def test_of_protected_kpis_no_figure_is_told(warehouse: Warehouse) -> None:
     built_at(warehouse, "2026-03-05T06:00:00")
     warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)
-    catalog = warehouse.catalog.model_copy(update={"kpis": (other,)})
+    catalog = warehouse.catalog.model_copy(update={"kpis": (refactored,)})
     with connect() as connection:
         refactorings.keep_reference(connection, catalog, Ledger.find(deployment.ledger_path()))
-    warehouse.add(other, counted(79))
+    warehouse.add(refactored, counted(79))
     with connect() as connection:
-        (found,) = refactorings.compare(connection, catalog, Ledger.find(deployment.ledger_path()), ["staff"])
-    assert found.difference == "1 of 1 periods differ"
+        (comparison,) = refactorings.compare(connection, catalog, Ledger.find(deployment.ledger_path()), ["staff"])
+    assert comparison.difference == "1 of 1 periods differ"
 
 
 @pytest.mark.parametrize("explained", ["a delivery", "a load", None])
-def test_a_value_that_nothing_newer_explains_is_held(warehouse: Warehouse, explained: str | None) -> None:
-    """As when a row of the warehouse is edited: neither the definition nor a delivery is another one."""
+def test_a_changed_value_without_newer_rows_is_held(warehouse: Warehouse, explained: str | None) -> None:
+    """For example when a row of the warehouse was edited: definition and deliveries are the same."""
     if explained == "a delivery":
         warehouse.feed("orders", newest_delivery=datetime.fromisoformat("2026-03-06T05:00:00+00:00"))
     if explained == "a load":  # a file that is older than the release, and came later
         bring_in(warehouse, "2026-03-06T05:00:00")
-    done = again(warehouse, FEBRUARY, definition_hash="def1")
+    outcome = again(warehouse, FEBRUARY, definition_hash="def1")
     if explained:
-        assert not done.held
+        assert not outcome.held
         query = "select revision_type from kpi.vintages where time_period = '2026-02' and obs_value = 111"
         assert warehouse.published(query) == [("R1",)]
         return
-    assert checks(done) == {"2026-02": ("unexplained_change",)}
-    assert done.held[0].reason == (
+    assert checks(outcome) == {"2026-02": ("unexplained_change",)}
+    assert outcome.held[0].reason == (
         "unexplained_change: its value changed (110 → 111), though neither its definition nor any row upstream is newer"
     )
-    facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": done.held[0].candidate_hash}
+    facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": outcome.held[0].candidate_hash}
     ledger = Ledger.open(deployment.ledger_path())
     ledger.decide("revenue", "release", reason="r", decided_by="cfo", checks=["unexplained_change"], **facts)
     assert not warehouse.publish(*SPAN).held
 
 
-def test_a_segment_that_is_newly_adopted_is_no_change(warehouse: Warehouse) -> None:
-    """No hash and no version changes, and the history gets its rows, also where it has closed."""
+def test_a_newly_adopted_segment_is_not_a_change(warehouse: Warehouse) -> None:
+    """Hash and version don't change, and the history gets rows of the segment, closed periods included."""
     channel = {"segment": "channel", "member": "web", "n_obs": 5}
     values = {code: [*rows, {**channel, "obs_value": rows[0]["obs_value"]}] for code, rows in GOOD.items()}
-    done = again(warehouse, values, definition_hash="def1", segments=("country", "channel"))
-    assert (done.held, done.appended_observations) == ((), 2)
-    found = "select time_period, obs_status from kpi.observations where segment = 'channel' order by 1"
-    assert warehouse.published(found) == [("2026-01", "A"), ("2026-02", "P")]
+    outcome = again(warehouse, values, definition_hash="def1", segments=("country", "channel"))
+    assert (outcome.held, outcome.appended_observations) == ((), 2)
+    query = "select time_period, obs_status from kpi.observations where segment = 'channel' order by 1"
+    assert warehouse.published(query) == [("2026-01", "A"), ("2026-02", "P")]
     values["2026-01"] = [*values["2026-01"], {**channel, "member": "shop", "obs_value": 0.0}]
-    done = again(warehouse, values, "2026-03-07T06:00:00", definition_hash="def1", segments=("country", "channel"))
-    assert checks(done) == {"2026-01": ("closed_period",)}
+    outcome = again(warehouse, values, "2026-03-07T06:00:00", definition_hash="def1", segments=("country", "channel"))
+    assert checks(outcome) == {"2026-01": ("closed_period",)}
 
 
 def test_owner_and_target_change_no_value(warehouse: Warehouse) -> None:
-    done = again(warehouse, {}, definition_hash="def1", owner="ceo@example.com", target=7.0)
-    assert (done.held, done.appended_observations) == ((), 0) and done.release_id  # the catalogue is news
+    outcome = again(warehouse, {}, definition_hash="def1", owner="ceo@example.com", target=7.0)
+    assert (outcome.held, outcome.appended_observations) == (
+        (),
+        0,
+    ) and outcome.release_id  # the catalogue is news
     assert warehouse.published("select distinct owner from kpi.catalog") == [("ceo@example.com",)]
 
 
 def test_a_higher_version_recomputes_the_history_and_both_series_stay_readable(warehouse: Warehouse) -> None:
-    done = again(warehouse, {"2026-01": cells(50, SE=50), "2026-02": GOOD["2026-02"]}, definition_version=2)
-    assert not done.held
+    outcome = again(warehouse, {"2026-01": cells(50, SE=50), "2026-02": GOOD["2026-02"]}, definition_version=2)
+    assert not outcome.held
     series = (
         "select definition_version, time_period, obs_value, revision_type from kpi.vintages"
         " where segment = '_T' and definition_version = {} order by time_period"

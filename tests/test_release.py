@@ -1,4 +1,4 @@
-"""Publishing: nothing gets round the gate, nothing is lost in a crash, nothing is published twice."""
+"""The release: nothing bypasses the gate, and nothing is published twice."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """Two months, judged."""
+    """A warehouse with two judged months."""
     with pytest.MonkeyPatch.context() as patch:
-        found = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
-        found.add(kpi(), GOOD)
-        found.judge(*SPAN)
-        yield found
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
+        warehouse.add(kpi(), GOOD)
+        warehouse.judge(*SPAN)
+        yield warehouse
 
 
 @pytest.fixture
@@ -41,21 +41,24 @@ def ledger() -> Ledger:
 
 
 def counts() -> tuple[int, int, int]:
-    """Rows that count in releases, observations and verdicts."""
-    found = ledger()
-    return len(found.releases), found.observations.num_rows, found.verdicts.num_rows
+    """The number of releases, committed observations and committed verdicts."""
+    opened = ledger()
+    return len(opened.releases), opened.observations.num_rows, opened.verdicts.num_rows
 
 
-def reasons(done: release.Release) -> set[str]:
-    return {one.reason for one in done.held}
+def reasons(outcome: release.Release) -> set[str]:
+    return {held.reason for held in outcome.held}
 
 
 def test_publishing_appends_what_passed_and_renders_the_file(warehouse: Warehouse) -> None:
     warehouse.add(kpi("other"), {"2026-01": cells(1, SE=1), "2026-02": cells(-5, SE=-5)})
     warehouse.judge(*SPAN)
-    done = warehouse.publish(*SPAN)
-    assert (done.published, done.appended_observations, done.unchanged, done.sequence) == (3, 8, 0, 1)
-    assert [(one.kpi_id, one.time_period, one.checks) for one in done.held] == [("other", "2026-02", ("bounds",))]
+    outcome = warehouse.publish(*SPAN)
+    assert (outcome.published, outcome.appended_observations) == (3, 8)
+    assert (outcome.unchanged, outcome.sequence) == (0, 1)
+    assert [(held.kpi_id, held.time_period, held.checks) for held in outcome.held] == [
+        ("other", "2026-02", ("bounds",))
+    ]
     assert counts() == (1, 8, 4)
     assert warehouse.published(
         "select time_period, obs_value, previous_value, round(change_previous, 6), target, target_attained, obs_status"
@@ -83,21 +86,21 @@ def test_the_same_again_appends_nothing(warehouse: Warehouse) -> None:
 
 def test_without_a_verdict_nothing_is_published(warehouse: Warehouse) -> None:
     warehouse.sql("drop table kpi.verdicts")
-    done = warehouse.publish(*SPAN)
-    assert (done.published, done.release_id) == (0, None)
-    assert reasons(done) == {"was not judged"}
+    outcome = warehouse.publish(*SPAN)
+    assert (outcome.published, outcome.release_id) == (0, None)
+    assert reasons(outcome) == {"was not judged"}
     assert not deployment.published_path().exists()
 
 
 def refuse(warehouse: Warehouse, reason: str) -> None:
-    """Publishing refuses both months for that reason, and leaves no observation."""
-    done = warehouse.publish(*SPAN)
-    assert done.published == done.appended_observations == 0
-    assert all(reason in one.reason for one in done.held) and len(done.held) == 2
+    """Publish, and check that both months are held for the reason and no observation is appended."""
+    outcome = warehouse.publish(*SPAN)
+    assert outcome.published == outcome.appended_observations == 0
+    assert all(reason in held.reason for held in outcome.held) and len(outcome.held) == 2
     assert ledger().observations.num_rows == 0
 
 
-def test_a_verdict_of_an_older_batch_counts_for_nothing(warehouse: Warehouse) -> None:
+def test_a_verdict_of_an_older_batch_does_not_count(warehouse: Warehouse) -> None:
     warehouse.batch = "batch2"
     warehouse.add(kpi(), GOOD)
     refuse(warehouse, "newest batch")
@@ -119,10 +122,10 @@ def test_a_definition_changed_after_the_verdict_is_not_published(warehouse: Ware
     refuse(warehouse, "another definition")
 
 
-def test_a_forged_verdict_counts_for_nothing(warehouse: Warehouse) -> None:
+def test_a_forged_verdict_does_not_count(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), {month: cells(-5, SE=-5) for month in GOOD})
-    found = warehouse.judge(*SPAN)["revenue", "2026-01"]
-    assert found.verdict == "hold"
+    verdict = warehouse.judge(*SPAN)["revenue", "2026-01"]
+    assert verdict.verdict == "hold"
     warehouse.sql("update kpi.verdicts set verdict = 'publish'")
     refuse(warehouse, "was not judged")
     warehouse.judge(*SPAN)
@@ -136,8 +139,8 @@ def test_a_forged_verdict_counts_for_nothing(warehouse: Warehouse) -> None:
     refuse(warehouse, "values outside")
 
 
-def test_a_sealed_verdict_on_another_hash_or_with_a_failing_check_counts_for_nothing(warehouse: Warehouse) -> None:
-    """Even one who has the key can't publish what fails: the answer is worked out anew from the checks."""
+def test_a_sealed_verdict_on_another_hash_or_with_a_failing_check_does_not_count(warehouse: Warehouse) -> None:
+    """Even with the secret key a failing value can't be published: the verdict is computed again from the checks."""
     from dataclasses import replace
 
     from data_quality.gate import verdict
@@ -145,21 +148,21 @@ def test_a_sealed_verdict_on_another_hash_or_with_a_failing_check_counts_for_not
     warehouse.add(kpi(), {month: cells(-5, SE=-5) for month in GOOD})
     held = list(warehouse.judge(*SPAN).values())
     for forged in (
-        [replace(one, verdict="publish") for one in held],
-        [replace(one, verdict="publish", checks=()) for one in held],
+        [replace(judged, verdict="publish") for judged in held],
+        [replace(judged, verdict="publish", checks=()) for judged in held],
         [
-            replace(one, candidate_hash="other", checks=tuple(replace(c, outcome="pass") for c in one.checks))
-            for one in held
+            replace(judged, candidate_hash="other", checks=tuple(replace(c, outcome="pass") for c in judged.checks))
+            for judged in held
         ],
     ):
         with duckdb.connect(str(warehouse.path)) as connection:
             verdict.store(connection, forged)
-        done = warehouse.publish(*SPAN)
-        assert done.published == 0 and len(done.held) == 2
+        outcome = warehouse.publish(*SPAN)
+        assert outcome.published == 0 and len(outcome.held) == 2
 
 
 def hold_january(warehouse: Warehouse) -> str:
-    """Make January implausible in its bounds; gives its candidate hash."""
+    """Give January a value out of bounds, and judge; the hash of its candidate."""
     warehouse.add(kpi(), {**GOOD, "2026-01": cells(-100, SE=-75, NO=-25)})
     return str(warehouse.judge(*SPAN)["revenue", "2026-01"].candidate_hash)
 
@@ -185,8 +188,8 @@ def test_a_decision_on_the_hash_that_names_every_failing_check_publishes(warehou
     assert warehouse.publish(*SPAN).published == 1
     warehouse.now("2026-03-05T07:00:00")
     decide(hashed)
-    done = warehouse.publish(*SPAN)
-    assert (done.published, done.appended_observations) == (2, 3)
+    outcome = warehouse.publish(*SPAN)
+    assert (outcome.published, outcome.appended_observations) == (2, 3)
     rows = ledger().observations.to_pylist()
     assert {bool(row["decision_id"]) for row in rows if row["time_period"] == "2026-01"} == {True}
     assert {bool(row["decision_id"]) for row in rows if row["time_period"] == "2026-02"} == {False}
@@ -200,8 +203,8 @@ def test_a_later_rejection_revokes_a_release_and_holds_what_passes(warehouse: Wa
     decide(hashed)
     warehouse.now("2026-03-05T07:00:00")
     decide(hashed, "reject", ())
-    done = warehouse.publish(*SPAN)
-    assert done.published == 1 and reasons(done) == {"was rejected: credits"}
+    outcome = warehouse.publish(*SPAN)
+    assert outcome.published == 1 and reasons(outcome) == {"was rejected: credits"}
 
 
 def test_a_revision_appends_only_what_changed_and_as_of_shows_both(warehouse: Warehouse) -> None:
@@ -211,8 +214,8 @@ def test_a_revision_appends_only_what_changed_and_as_of_shows_both(warehouse: Wa
     warehouse.batch = "batch2"
     warehouse.add(kpi(), {**GOOD, "2026-02": cells(120, SE=90, NO=30)})
     warehouse.judge(*SPAN)
-    done = warehouse.publish(*SPAN)
-    assert (done.appended_observations, done.unchanged) == (2, 4)
+    outcome = warehouse.publish(*SPAN)
+    assert (outcome.appended_observations, outcome.unchanged) == (2, 4)
     total = "where segment = '_T' and time_period = '2026-02'"
     columns = "obs_value, realtime_start, realtime_end, revision_type, obs_status"
     history = f"select {columns} from kpi.vintages {total} order by sequence"
@@ -238,7 +241,7 @@ def test_a_revision_appends_only_what_changed_and_as_of_shows_both(warehouse: Wa
     assert warehouse.published(history)[-1][1:] == (date(2026, 3, 20), date(9999, 12, 31), None, "A")
 
 
-def test_of_a_day_the_last_release_counts(warehouse: Warehouse) -> None:
+def test_the_last_release_of_a_day_counts(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
     warehouse.now("2026-03-05T09:00:00")
     warehouse.feed("orders", newest_delivery=datetime(2026, 3, 5, 8, tzinfo=UTC))
@@ -262,12 +265,12 @@ def test_a_clock_before_the_last_release_is_refused(warehouse: Warehouse) -> Non
 def test_a_changed_catalogue_is_a_release_of_its_own(warehouse: Warehouse) -> None:
     warehouse.publish(*SPAN)
     warehouse.kpis = [kpi(target=200.0)]
-    done = warehouse.publish(*SPAN)
-    assert (done.sequence, done.appended_observations, done.appended_verdicts) == (2, 0, 0)
+    outcome = warehouse.publish(*SPAN)
+    assert (outcome.sequence, outcome.appended_observations, outcome.appended_verdicts) == (2, 0, 0)
     assert warehouse.published("select bool_or(target_attained) from kpi.observations") == [(False,)]
 
 
-def test_a_release_made_elsewhere_meanwhile_is_followed_by_ours(warehouse: Warehouse) -> None:
+def test_a_concurrent_release_from_elsewhere_is_followed_by_ours(warehouse: Warehouse) -> None:
     warehouse.publish("2026-01-01", "2026-01-31")
     select: Callable[..., Any] = vintages.select
     raced: list[bool] = []
@@ -291,7 +294,7 @@ def test_a_release_made_elsewhere_meanwhile_is_followed_by_ours(warehouse: Wareh
     assert counts() == (3, 6, 2)
 
 
-def test_a_warehouse_in_use_or_missing_is_told(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_a_missing_data_folder_or_warehouse_is_an_error(warehouse: Warehouse, tmp_path: Path) -> None:
     warehouse.monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path / "elsewhere"))
     with pytest.raises(NyckeltalError, match="no data folder"):
         warehouse.publish(*SPAN)

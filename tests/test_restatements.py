@@ -1,4 +1,4 @@
-"""Published figures never contradict each other: what a restated month keeps back, and what follows its release."""
+"""Published figures never contradict each other: what a restated month holds, and what its release makes eligible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from metrics.core.periods import parse, periods_between
 from metrics.definitions.catalog import Key
-from tests.restatement_factory import MONTHS, REVENUE, MemoryLedger, Values, offer_of, release
+from tests.restatement_factory import MONTHS, REVENUE, MemoryLedger, Values, release, snapshot_of
 from tests.warehouse_factory import kpi
 
 JULY = date(2025, 7, 3)
@@ -18,7 +18,7 @@ JULY = date(2025, 7, 3)
 
 
 def months(last: str, **changed: float) -> Values:
-    """Every month up to the last has 100 of SE and 50 of NO; `m04=7` gives April 7 more of SE."""
+    """Values of every month up to the last: SE 100, NO 50; `m04=7` adds 7 to SE in April."""
     codes = [month.code for month in MONTHS if month.code <= last]
     return {code: {"SE": 100.0 + changed.get(f"m{code[-2:]}", 0), "NO": 50.0} for code in codes}
 
@@ -29,17 +29,20 @@ def key(code: str) -> Key:
 
 @pytest.fixture
 def ledger() -> MemoryLedger:
-    """January to May are published."""
-    made = MemoryLedger()
-    held = release(made, offer_of(months("2025-05"), date(2025, 6, 12)), date(2025, 6, 12))
-    assert not held and made.totals()["2025-Q1"] == 450
-    return made
+    """A ledger with January to May published."""
+    memory = MemoryLedger()
+    held = release(memory, snapshot_of(months("2025-05"), date(2025, 6, 12)), date(2025, 6, 12))
+    assert not held and memory.totals()["2025-Q1"] == 450
+    return memory
 
 
 def test_a_quarter_waits_for_its_restated_month_and_follows_it(ledger: MemoryLedger) -> None:
-    restated = offer_of(months("2025-06", m04=7), JULY)
+    restated = snapshot_of(months("2025-06", m04=7), JULY)
     held = release(ledger, restated, JULY)
-    assert {one.time_period: one.checks for one in held.values()} == {"2025-04": ("closed_period",), "2025-Q2": ()}
+    assert {held_key.time_period: held_key.checks for held_key in held.values()} == {
+        "2025-04": ("closed_period",),
+        "2025-Q2": (),
+    }
     assert held[key("2025-Q2")].reason == (
         "reconciliation: its published parts would not add up to it: 2025-04 would stay as published"
     )
@@ -50,11 +53,11 @@ def test_a_quarter_waits_for_its_restated_month_and_follows_it(ledger: MemoryLed
 
 
 def test_a_closed_quarter_changes_by_the_decision_on_its_month(ledger: MemoryLedger) -> None:
-    release(ledger, offer_of(months("2025-06"), JULY), JULY)
+    release(ledger, snapshot_of(months("2025-06"), JULY), JULY)
     later = date(2025, 9, 1)
-    restated = offer_of(months("2025-08", m04=7), later)
+    restated = snapshot_of(months("2025-08", m04=7), later)
     held = release(ledger, restated, later)
-    assert {one.time_period: one.checks for one in held.values()} == {
+    assert {held_key.time_period: held_key.checks for held_key in held.values()} == {
         "2025-04": ("closed_period",),
         "2025-Q2": ("closed_period",),
     }
@@ -65,12 +68,12 @@ def test_a_closed_quarter_changes_by_the_decision_on_its_month(ledger: MemoryLed
 
 
 def test_a_month_that_was_never_published_takes_its_quarter_with_it(ledger: MemoryLedger) -> None:
-    release(ledger, offer_of(months("2025-06"), JULY, failing=[key("2025-06")]), JULY)
+    release(ledger, snapshot_of(months("2025-06"), JULY, failing=[key("2025-06")]), JULY)
     assert ledger.totals()["2025-Q2"] == 450 and "2025-06" not in ledger.totals()
     later = date(2025, 9, 1)
-    restated = offer_of(months("2025-08", m06=7), later, failing=[key("2025-06")])
+    restated = snapshot_of(months("2025-08", m06=7), later, failing=[key("2025-06")])
     held = release(ledger, restated, later)
-    assert {one.time_period: one.checks for one in held.values()} == {
+    assert {held_key.time_period: held_key.checks for held_key in held.values()} == {
         "2025-06": ("bounds",),
         "2025-Q2": ("closed_period",),
     }
@@ -80,11 +83,14 @@ def test_a_month_that_was_never_published_takes_its_quarter_with_it(ledger: Memo
 
 
 def test_a_month_waits_for_its_quarter_that_can_not_change(ledger: MemoryLedger) -> None:
-    release(ledger, offer_of(months("2025-06"), JULY), JULY)
+    release(ledger, snapshot_of(months("2025-06"), JULY), JULY)
     day = JULY + timedelta(days=1)
-    restated = offer_of(months("2025-06", m06=7), day, failing=[key("2025-Q2")])
+    restated = snapshot_of(months("2025-06", m06=7), day, failing=[key("2025-Q2")])
     held = release(ledger, restated, day)
-    assert {one.time_period: one.checks for one in held.values()} == {"2025-06": (), "2025-Q2": ("bounds",)}
+    assert {held_key.time_period: held_key.checks for held_key in held.values()} == {
+        "2025-06": (),
+        "2025-Q2": ("bounds",),
+    }
     assert held[key("2025-06")].reason == (
         "reconciliation: it is a part of the value of 2025-Q2, which would stay as published"
     )
@@ -95,7 +101,7 @@ def test_a_month_waits_for_its_quarter_that_can_not_change(ledger: MemoryLedger)
 
 
 def test_a_sum_to_date_is_that_of_the_published_months(ledger: MemoryLedger) -> None:
-    restated = offer_of(months("2025-06", m04=7), JULY)
+    restated = snapshot_of(months("2025-06", m04=7), JULY)
     held = release(ledger, restated, JULY)
     to_date = ledger.totals(column="year_to_date")
     assert (to_date["2025-04"], to_date["2025-05"], to_date["2025-06"]) == (600, 750, None)
@@ -118,34 +124,34 @@ GROWTH = kpi("growth", kind="ratio", unit="fraction", covers=("revenue",), obser
         ({"window": "3 months", "compared_with": ()}, "2025-02", False),
     ],
 )
-def test_what_looks_back_on_a_restated_period_waits_for_it(
+def test_a_kpi_computed_from_a_restated_period_is_held_with_it(
     facts: dict[str, tuple[str, ...]], restated: str, is_held: bool
 ) -> None:
     growth = GROWTH.model_copy(update=facts)
     entries, ledger, values = (REVENUE, growth), MemoryLedger(), months("2026-02")
     grown = {"growth": {"2026-01": {"SE": 0.2}, "2026-02": {"SE": 0.25}}}
     first, then = date(2026, 2, 12), date(2026, 3, 12)
-    release(ledger, offer_of(values, first, entries, others=grown), first, entries)
+    release(ledger, snapshot_of(values, first, entries, other_values=grown), first, entries)
     values[restated] = {"SE": 80.0, "NO": 50.0}
     grown["growth"]["2026-02"] = {"SE": 0.3}
-    offer = offer_of(values, then, entries, others=grown)
-    held = release(ledger, offer, then, entries)
+    release_snapshot = snapshot_of(values, then, entries, other_values=grown)
+    held = release(ledger, release_snapshot, then, entries)
     base, waits = ("revenue", "M", restated), ("growth", "M", "2026-02")
     assert held[base].checks == ("closed_period",)
     assert (waits in held) == is_held
     if is_held:
         assert held[waits].reason == (
-            f"base_restated: it looks back on revenue {restated}, whose value isn't the published one any more"
+            f"base_restated: it is computed from revenue {restated}, whose changed value is held"
         )
         assert "2026-02" not in ledger.totals("growth")
         ledger.decide(held[base])
-        assert not release(ledger, offer, then, entries).keys() & {base, waits}
+        assert not release(ledger, release_snapshot, then, entries).keys() & {base, waits}
     assert ledger.totals("growth")["2026-02"] == 0.3
 
 
 def contradictions(ledger: MemoryLedger) -> list[tuple[str, str, str]]:
     """The published quarters, years and sums to date that aren't the sum of their months: period, column, member."""
-    published, found = ledger.published(), []
+    published, contradicting = ledger.published(), []
     by_month = {(period, member): row["obs_value"] for (_, period, _, member), row in published.items()}
     for (_, period, _, member), row in published.items():
         whole = parse(period)
@@ -159,8 +165,8 @@ def contradictions(ledger: MemoryLedger) -> list[tuple[str, str, str]]:
         ):
             values = [by_month.get((part.code, member)) for part in parts]
             if row[column] is not None and values and None not in values and sum(values) != row[column]:  # type: ignore[arg-type]
-                found.append((period, column, member))
-    return found
+                contradicting.append((period, column, member))
+    return contradicting
 
 
 CODES = [month.code for month in MONTHS]
@@ -190,20 +196,20 @@ def test_whatever_is_released_in_whatever_order_published_figures_add_up(steps: 
             if code in values:
                 values[code] = {**values[code], "SE": values[code]["SE"] + more}
         keys = {name: [key(code) for code in step[name]] for name in ("failing", "unjudged")}
-        offer = offer_of(values, today, **keys)
-        held = release(ledger, offer, today)
+        release_snapshot = snapshot_of(values, today, **keys)
+        held = release(ledger, release_snapshot, today)
         assert not contradictions(ledger)
         for code, decision in step["decisions"].items():
-            if (one := held.get(key(code))) and one.candidate_hash:
-                ledger.decide(one, decision)
-        release(ledger, offer, today)
+            if (held_key := held.get(key(code))) and held_key.candidate_hash:
+                ledger.decide(held_key, decision)
+        release(ledger, release_snapshot, today)
         assert not contradictions(ledger)
     # Once everything is judged and what is held is released, all is published as it is.
-    offer = offer_of(values, today)
-    for one in release(ledger, offer, today).values():
-        ledger.decide(one)
-    assert not release(ledger, offer, today) and not contradictions(ledger)
-    candidates = offer.rows["revenue"].to_pylist()
+    release_snapshot = snapshot_of(values, today)
+    for held_key in release(ledger, release_snapshot, today).values():
+        ledger.decide(held_key)
+    assert not release(ledger, release_snapshot, today) and not contradictions(ledger)
+    candidates = release_snapshot.rows["revenue"].to_pylist()
     assert {(row["time_period"], row["member"]): row["obs_value"] for row in candidates} == {
         (period, member): row["obs_value"] for (_, period, _, member), row in ledger.published().items()
     }

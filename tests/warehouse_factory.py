@@ -1,4 +1,4 @@
-"""A tiny warehouse with KPI tables, feeds and builds, a catalogue to fit, and a clock; for tests of the gate on."""
+"""A tiny warehouse with KPI tables, feeds, builds, catalogue and clock; for tests from the gate to publishing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OBSERVABLE_FROM = date(2023, 1, 1)
 # January 2026 closes on 10 February, February on 10 March.
 CALENDAR = Calendar(time_zone="Europe/Stockholm", country="SE", closes_after={"default": 7})
 OPEN_FOR_YEARS = CALENDAR.model_copy(update={"closes_after": {"default": 1000}})
-"""A calendar by which nothing has closed, so that no period is of the baseline: every check holds."""
+"""A calendar in which no period has closed, so that no period is in the baseline and every check can hold."""
 ROLES = Roles(decides={"finance": ("cfo@example.com", "controller"), "people": ("chro@example.com",)})
 DDL = """
 create schema raw;
@@ -51,7 +51,7 @@ select ?, coalesce(max(built_at), timestamptz '2026-01-01 00:00:00+00') + interv
 
 
 def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
-    """A monthly additive KPI that reads the feed orders, but for the facts given."""
+    """A monthly additive KPI that reads the feed orders; `facts` replace its fields."""
     entry: dict[str, Any] = {
         "kpi_id": kpi_id,
         "name": kpi_id.title(),
@@ -105,7 +105,7 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
 
 
 def orders_feed(**columns: str) -> Feed:
-    """The feed orders, of those columns and types and since 2025; its time is ordered_at."""
+    """The feed orders since 2025, with these columns and types; its time column is ordered_at."""
     return Feed.model_validate(
         {
             "name": "orders",
@@ -123,14 +123,14 @@ def orders_feed(**columns: str) -> Feed:
 
 
 def cells(total: float, **members: float) -> list[dict[str, Any]]:
-    """Rows of one period: the total and its members by country."""
+    """The rows of one period: the total, and the members by country."""
     rows = [{"segment": "_T", "member": "_T", "obs_value": total, "n_obs": 1_000_000}]
     return rows + [{"segment": "country", "member": m, "obs_value": v, "n_obs": 500_000} for m, v in members.items()]
 
 
 @dataclass
 class Warehouse:
-    """The warehouse of a test; every change of it opens the file, and closes it."""
+    """The warehouse of a test; every method opens the file and closes it."""
 
     path: Path
     monkeypatch: pytest.MonkeyPatch
@@ -141,7 +141,7 @@ class Warehouse:
 
     @property
     def company(self) -> Company:
-        """A company of that calendar."""
+        """A company with this calendar."""
         objectives = {"growth": Objective(name="Growth", perspective="financial")}
         return Company(self.path.parent, "Test", "SEK", self.calendar, objectives, self.feeds, ROLES)
 
@@ -167,7 +167,7 @@ class Warehouse:
             return connection.execute(query, list(parameters)).fetchall()
 
     def feed(self, name: str, **facts: Any) -> None:
-        """Describe a feed, anew."""
+        """Set the state of a feed in raw._feeds; `facts` replace its columns."""
         row = {
             "feed": name,
             "history_from": HISTORY_FROM,
@@ -181,8 +181,8 @@ class Warehouse:
         self.sql(f"insert into raw._feeds ({', '.join(row)}) values ({marks})", *row.values())
 
     def add(self, entry: CatalogKpi, values: dict[str, list[dict[str, Any]]] | None = None) -> None:
-        """Add or replace a KPI, its table (rows by period code), and the record of its build in the current batch."""
-        self.kpis = [*(one for one in self.kpis if one.kpi_id != entry.kpi_id), entry]
+        """Add or replace a KPI and its table (rows by period code), and record its build in the current batch."""
+        self.kpis = [*(known for known in self.kpis if known.kpi_id != entry.kpi_id), entry]
         rows = []
         for code, members in (values or {}).items():
             period = parse(code)
@@ -214,26 +214,26 @@ class Warehouse:
     def judge(self, first: str, last: str) -> dict[tuple[str, str], Verdict]:
         """The verdicts of the periods that end in [first, last], by KPI and period code."""
         verdicts = judge.judge(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
-        return {(one.kpi_id, one.time_period): one for one in verdicts}
+        return {(verdict.kpi_id, verdict.time_period): verdict for verdict in verdicts}
 
     def publish(self, first: str, last: str) -> Release:
         """Publish the periods that end in [first, last]."""
-        done = release.publish(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
+        published = release.publish(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
         publishing.publish()
-        return done
+        return published
 
     def decide(self, decision: Any, kpi_id: str, *periods: str, **facts: Any) -> Decided:
-        """What `kpi release`, `reject` and `review` do: decide, and render what follows."""
+        """Decide and publish, as `kpi release`, `reject` and `review` do."""
         publishing.publish()
-        done = decisions.decide(self.company, self.catalog, decision, kpi_id, *periods, **facts)
+        decided = decisions.decide(self.company, self.catalog, decision, kpi_id, *periods, **facts)
         publishing.publish()
-        return done
+        return decided
 
     def settle(self, decision: Any, incident_id: str, **facts: Any) -> Decided:
-        """The same of an incident."""
-        done = decisions.settle(self.company, self.catalog, decision, incident_id, **facts)
+        """Decide on an incident and publish."""
+        decided = decisions.settle(self.company, self.catalog, decision, incident_id, **facts)
         publishing.publish()
-        return done
+        return decided
 
     def published(self, query: str) -> list[Any]:
         """Query the published file."""
@@ -251,7 +251,7 @@ def make(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
 
 
 def copy(template: Warehouse, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    """The template's whole data folder, copied: cheaper than to make, judge and publish again."""
+    """A copy of the template's whole data folder, which is faster than to make, judge and publish again."""
     shutil.copytree(template.path.parent, folder, dirs_exist_ok=True)
     point_at(folder, monkeypatch)
     facts = (list(template.kpis), template.batch, template.feeds, template.calendar)
@@ -272,10 +272,10 @@ def failing(verdict: Verdict) -> set[str]:
 
 def levels(verdict: Verdict) -> dict[str, str]:
     """The checks that failed, and whether each holds or flags."""
-    return {one.check: "hold" if one.severity == "critical" else "flag" for one in verdict.failing}
+    return {result.check: "hold" if result.severity == "critical" else "flag" for result in verdict.failing}
 
 
 def months(first: str, last: str, value: Callable[[int], float]) -> dict[str, list[dict[str, Any]]]:
     """Rows for every month of [first, last]: total and two countries, from a function of the month's number."""
-    found: list[Period] = periods_between("M", parse(first).start, parse(last).end)
-    return {p.code: cells(value(n), SE=value(n) * 0.75, NO=value(n) * 0.25) for n, p in enumerate(found)}
+    periods: list[Period] = periods_between("M", parse(first).start, parse(last).end)
+    return {p.code: cells(value(n), SE=value(n) * 0.75, NO=value(n) * 0.25) for n, p in enumerate(periods)}

@@ -1,7 +1,10 @@
-"""Disclosure control: what may be told of protected KPIs without telling it of too few persons.
+"""Statistical disclosure control of protected KPIs: no published value reveals a number or amount of too few persons.
 
-`rules.py` says which cells are of too few persons, `system.py` what published cells tell of each other,
-`suppression.py` which further cells must be hidden. `histories.py` and `differences.py` say which figures of persons'
-amounts may stand beside all others, `sums.py` keeps longer periods to what was published of their parts.
-`control.py` applies all of it to what is about to be released.
+- `thresholds.py`: primary suppression of counts, the threshold rule for single cells;
+- `system.py`: the linear system of published cells, from which an attacker could compute suppressed ones;
+- `suppression.py`: secondary suppression, so that no suppressed number can be computed;
+- `histories.py`, `differences.py`: KPIs of persons' amounts, such as pay: differencing, dominance and prior-posterior
+  rules;
+- `sums.py`: longer periods as sums of their published parts;
+- `control.py`: applies all of these to the cells that are about to be released.
 """

@@ -1,4 +1,8 @@
-"""Disclosure control of what is about to be released: all protected KPIs together, beside what is public already."""
+"""Disclosure control of the cells about to be released: all protected KPIs together, given what is published already.
+
+Primary suppression, then KPIs of persons' amounts, then secondary suppression. A suppressed cell stays suppressed in
+every later release.
+"""
 
 from __future__ import annotations
 
@@ -12,160 +16,175 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_quality.disclosure import thresholds
-from data_quality.disclosure.differences import too_close
+from data_quality.disclosure.differences import disclosive
 from data_quality.disclosure.histories import HISTORIES, Figure
-from data_quality.disclosure.sums import of_published_parts
+from data_quality.disclosure.sums import sums_of_published_parts
 from data_quality.disclosure.system import TOTAL, Cell, System, cell_of, systems
 from data_quality.disclosure.thresholds import Row
 from metrics.core.periods import PART_OF_WEEK
 from metrics.definitions.catalog import CatalogKpi, Key
 
-# What a cell is worth beside its persons: a year's value more than the months', as fewer values stand in for it.
-_WORTH = {"W": 1, "M": 2, "Q": 4, "A": 8}
-_WORTH_OF_TOTAL = 10
-_Figure = tuple[str, Figure]  # of a KPI of persons' amounts: what all its periods that end on one day show
+# The weight of a cell in the cost of suppressing it: longer periods weigh more, as fewer values can replace them.
+_WEIGHT = {"W": 1, "M": 2, "Q": 4, "A": 8}
+_WEIGHT_OF_TOTAL = 10
+# For KPIs of persons' amounts: kpi_id and figure. All periods that end on the figure's day show the same figure.
+_KpiFigure = tuple[str, Figure]
 
 
 @dataclass
-class _Public:
-    """What the ledger holds of protected KPIs: each cell's newest value, and the cells that were ever hidden.
+class _Published:
+    """What the ledger holds of protected KPIs.
 
-    The same of the figures of persons' amounts.
+    `values` are the newest rows of published cells, `suppressed` the cells that were ever suppressed. `figures` and
+    `suppressed_figures` are the same for the figures of persons' amounts.
     """
 
     values: dict[Cell, Row] = field(default_factory=dict)
-    hidden: set[Cell] = field(default_factory=set)
-    figures: dict[_Figure, Row] = field(default_factory=dict)
-    hidden_figures: set[_Figure] = field(default_factory=set)
+    suppressed: set[Cell] = field(default_factory=set)
+    figures: dict[_KpiFigure, Row] = field(default_factory=dict)
+    suppressed_figures: set[_KpiFigure] = field(default_factory=set)
 
 
 def controlled(
     rows: Collection[Row],
-    admitted: Collection[Key],
+    eligible: Collection[Key],
     kpis: Mapping[str, CatalogKpi],
     committed: pa.Table,
     today: date,
     histories: Mapping[str, pa.Table],
 ) -> list[dict[str, Any]]:
-    """The rows of the admitted keys as they may leave the warehouse, with their `conf_status`: F free, C suppressed.
+    """The rows of the eligible keys after disclosure control, with their `conf_status`: F free, C suppressed.
 
-    `rows` are all candidate rows of all protected KPIs, those of keys that aren't released too; `committed` are the
-    ledger's observations with `sequence`; `histories` say by KPI who is behind which figures of persons' amounts
-    (histories.HISTORIES). Which suppressed cells are of too few persons, and which are hidden to protect those, isn't
-    told: with the threshold known, that alone would often give them away.
-    - What was hidden once stays hidden.
-    - A published value that would change by less than what `disclosure_threshold` persons bring stays as it is: the
-      difference between two vintages would tell of those few. Of a newer definition version it is hidden.
-    - A quarter or year is what its months say as they are published, where one of them stays as it is.
-    - A published figure of persons' amounts never changes: where it would by more than that, it is hidden.
-    - A new figure of persons' amounts is hidden where it would tell of too few persons, or too much of one, beside all
-      other published figures.
-    - What can't be shown to be safe is hidden.
+    `rows` are all candidate rows of all protected KPIs, including keys that aren't released. `committed` are the
+    ledger's observations with `sequence`. `histories` are, by kpi_id, the persons behind the figures of persons'
+    amounts (histories.HISTORIES).
+
+    - A cell that was suppressed once stays suppressed.
+    - A published value that would change by less than the worth of `disclosure_threshold` persons isn't changed,
+      because the difference of the two vintages would reveal those few. With a newer definition version it is
+      suppressed.
+    - A quarter or year is the sum of its published months, if one of these was not changed.
+    - A published figure of persons' amounts never changes: where it would change by more, it is suppressed.
+    - A new figure of persons' amounts is suppressed if it, together with all other published figures, would reveal an
+      amount of too few persons, or too much about one person.
+    - A cell that can't be shown to be safe is suppressed.
+
+    Primary and secondary suppression aren't distinguished in the result: since the threshold is known, the distinction
+    itself would often reveal the number.
     """
-    from data_quality.disclosure.suppression import protect  # scipy takes half a second, and only releases need it
+    from data_quality.disclosure.suppression import protect  # scipy takes half a second to import
 
-    public = _public(committed, kpis)
-    found = systems(rows, kpis, today)
-    first = _each_by_itself(rows, kpis, public, _unsafe(rows, kpis, found, today))
-    released = set(admitted)
-    hidden, costs = set(first.hidden), dict(first.costs)
+    published = _published(committed, kpis)
+    all_systems = systems(rows, kpis, today)
+    primary = _primary_suppression(rows, kpis, published, _uncontrollable(rows, kpis, all_systems, today))
+    released = set(eligible)
+    suppressed, costs = set(primary.suppressed), dict(primary.costs)
 
-    def hide(cells: Collection[Cell]) -> None:
-        hidden.update(cells)
+    def suppress(cells: Collection[Cell]) -> None:
+        suppressed.update(cells)
         for cell in cells:
             costs.pop(cell, None)
 
     amounts = [row for row in rows if kpis[row["kpi_id"]].only_ratio and cell_of(row)[:3] in released]
-    hide(_too_close(amounts, costs, kpis, public, histories))
-    # Where nothing is released that the public hasn't, there is nothing that could be hidden to protect another.
-    for system in found if any(cell[:3] in released for cell in costs) else ():
-        hide(protect(system, public.values.keys(), costs))
-    sums = of_published_parts(rows, costs, first.kept, public.values.keys(), kpis)
-    outgoing = []
+    suppress(_disclosive_amounts(amounts, costs, kpis, published, histories))
+    # Without a new cell in this release there is nothing that could be suppressed to protect another one.
+    for system in all_systems if any(cell[:3] in released for cell in costs) else ():
+        suppress(protect(system, published.values.keys(), costs))
+    sums = sums_of_published_parts(rows, costs, primary.unchanged, published.values.keys(), kpis)
+    disclosed_rows = []
     for row in rows:
         cell = cell_of(row)
         if cell[:3] in released:
             row = sums.get(cell, row)
-            free = thresholds.suppressed(row) if cell in hidden else thresholds.told(row, kpis[cell.kpi_id])
-            free |= {name: first.kept[cell][name] for name in _VALUES if cell in first.kept}
-            outgoing.append({**free, "conf_status": "C" if cell in hidden else "F"})
-    return outgoing
+            kpi, is_suppressed = kpis[cell.kpi_id], cell in suppressed
+            disclosed = thresholds.suppressed(row) if is_suppressed else thresholds.disclosed(row, kpi)
+            disclosed |= {name: primary.unchanged[cell][name] for name in _VALUES if cell in primary.unchanged}
+            disclosed_rows.append({**disclosed, "conf_status": "C" if is_suppressed else "F"})
+    return disclosed_rows
 
 
 @dataclass(frozen=True)
-class _Decided:
-    """What is decided of each cell by itself: hidden, kept as it was published, or free to be hidden at a cost."""
+class _Primary:
+    """The outcome of primary suppression.
 
-    hidden: set[Cell] = field(default_factory=set)
-    kept: dict[Cell, Row] = field(default_factory=dict)
+    `suppressed` are the suppressed cells, `unchanged` the published rows of cells that keep their published value,
+    `costs` the cost of suppressing each new cell for the protection of others.
+    """
+
+    suppressed: set[Cell] = field(default_factory=set)
+    unchanged: dict[Cell, Row] = field(default_factory=dict)
     costs: dict[Cell, float] = field(default_factory=dict)
 
 
-def _each_by_itself(
-    rows: Collection[Row], kpis: Mapping[str, CatalogKpi], public: _Public, unsafe: set[Key]
-) -> _Decided:
-    decided = _Decided()
+def _primary_suppression(
+    rows: Collection[Row], kpis: Mapping[str, CatalogKpi], published: _Published, uncontrollable: set[Key]
+) -> _Primary:
+    primary = _Primary()
     for row in rows:
         kpi, cell = kpis[row["kpi_id"]], cell_of(row)
         figure = _figure_of(row)
-        before = public.values.get(cell) or public.figures.get(figure)
+        before = published.values.get(cell) or published.figures.get(figure)
         if cell.freq == PART_OF_WEEK:
             continue
-        if cell in public.hidden or figure in public.hidden_figures or cell[:3] in unsafe:
-            decided.hidden.add(cell)
-        elif before is not None and thresholds.small_change(row, before, kpi):
+        if cell in published.suppressed or figure in published.suppressed_figures or cell[:3] in uncontrollable:
+            primary.suppressed.add(cell)
+        elif before is not None and thresholds.is_small_change(row, before, kpi):
             if before["definition_version"] == kpi.definition_version:
-                decided.kept[cell] = before
+                primary.unchanged[cell] = before
             else:
-                decided.hidden.add(cell)
-        elif (before is not None and kpi.only_ratio and thresholds.changed(row, before, kpi)) or thresholds.needs(
-            row, kpi
+                primary.suppressed.add(cell)
+        elif (before is not None and kpi.only_ratio and thresholds.is_changed(row, before, kpi)) or (
+            thresholds.protection_levels(row, kpi)
         ):
-            decided.hidden.add(cell)
+            primary.suppressed.add(cell)
         elif before is None:
-            worth = _WORTH[cell.freq] * (_WORTH_OF_TOTAL if (cell.segment, cell.member) == TOTAL else 1)
-            decided.costs[cell] = worth * (1 + thresholds.persons(row))
-    return decided
+            weight = _WEIGHT[cell.freq] * (_WEIGHT_OF_TOTAL if (cell.segment, cell.member) == TOTAL else 1)
+            primary.costs[cell] = weight * (1 + thresholds.persons(row))
+    return primary
 
 
-def _too_close(
+def _disclosive_amounts(
     amounts: Collection[Row],
     costs: Collection[Cell],
     kpis: Mapping[str, CatalogKpi],
-    public: _Public,
+    published: _Published,
     histories: Mapping[str, pa.Table],
 ) -> set[Cell]:
-    """The cells of `costs` whose figures may not be published; `amounts` are the released rows of persons' amounts."""
-    wanted: dict[str, dict[Figure, int]] = defaultdict(dict)
-    cells: dict[_Figure, list[Cell]] = defaultdict(list)
+    """The cells of `costs` whose figures must not be published; `amounts` are the released rows of persons' amounts."""
+    weights: dict[str, dict[Figure, int]] = defaultdict(dict)
+    cells: dict[_KpiFigure, list[Cell]] = defaultdict(list)
     for row in amounts:
         cell = cell_of(row)
         if cell in costs:
             kpi_id, figure = _figure_of(row)
             cells[kpi_id, figure].append(cell)
-            wanted[kpi_id][figure] = max(wanted[kpi_id].get(figure, 0), _WORTH[cell.freq])
-    hidden: set[Cell] = set()
-    for kpi_id, worths in wanted.items():
-        known = [figure for of_kpi, figure in public.figures if of_kpi == kpi_id]
+            weights[kpi_id][figure] = max(weights[kpi_id].get(figure, 0), _WEIGHT[cell.freq])
+    suppressed: set[Cell] = set()
+    for kpi_id, figure_weights in weights.items():
+        known = [figure for published_kpi, figure in published.figures if published_kpi == kpi_id]
         table = histories.get(kpi_id, HISTORIES.empty_table())
-        ranks = {figure: -worth for figure, worth in worths.items()}
-        for figure in too_close(kpis[kpi_id], table, ranks, known):
-            hidden.update(cells[kpi_id, figure])
-    return hidden
+        ranks = {figure: -weight for figure, weight in figure_weights.items()}
+        for figure in disclosive(kpis[kpi_id], table, ranks, known):
+            suppressed.update(cells[kpi_id, figure])
+    return suppressed
 
 
-def _figure_of(row: Row) -> _Figure:
+def _figure_of(row: Row) -> _KpiFigure:
     return row["kpi_id"], ((row["segment"], row["member"]), row["period_end"])
 
 
-def _unsafe(rows: Collection[Row], kpis: Mapping[str, CatalogKpi], found: Collection[System], today: date) -> set[Key]:
-    """The keys with a cell whose persons weren't counted, or of too few persons and in no system that protects it."""
-    protected = {target.cell for system in found for target in system.targets}
+def _uncontrollable(
+    rows: Collection[Row], kpis: Mapping[str, CatalogKpi], all_systems: Collection[System], today: date
+) -> set[Key]:
+    """The keys with a cell whose persons weren't counted, or with a sensitive cell that no system has as a target."""
+    targets = {target.cell for system in all_systems for target in system.targets}
     keys = set()
     for row in rows:
         kpi, cell = kpis[row["kpi_id"]], cell_of(row)
-        ended = row["period_end"] < today
-        if not thresholds.counted(row, kpi) or (ended and cell not in protected and thresholds.needs(row, kpi)):
+        has_ended = row["period_end"] < today
+        if not thresholds.is_counted(row, kpi) or (
+            has_ended and cell not in targets and thresholds.protection_levels(row, kpi)
+        ):
             keys.add(cell[:3])
     return keys
 
@@ -173,18 +192,18 @@ def _unsafe(rows: Collection[Row], kpis: Mapping[str, CatalogKpi], found: Collec
 _VALUES = ("obs_value", "numerator", "denominator", "n_obs")
 
 
-def _public(committed: pa.Table, kpis: Mapping[str, CatalogKpi]) -> _Public:
-    ours = pc.is_in(committed.column("kpi_id"), value_set=pa.array(sorted(kpis), pa.string()))
+def _published(committed: pa.Table, kpis: Mapping[str, CatalogKpi]) -> _Published:
+    is_protected = pc.is_in(committed.column("kpi_id"), value_set=pa.array(sorted(kpis), pa.string()))
     columns = [*Cell._fields, *_VALUES, "period_end", "conf_status", "definition_version", "sequence"]
-    found = _Public()
-    for row in committed.filter(ours).select(columns).sort_by("sequence").to_pylist():
-        cell, figure, amounts = cell_of(row), _figure_of(row), kpis[row["kpi_id"]].only_ratio
+    published = _Published()
+    for row in committed.filter(is_protected).select(columns).sort_by("sequence").to_pylist():
+        cell, figure, is_amount = cell_of(row), _figure_of(row), kpis[row["kpi_id"]].only_ratio
         if row["conf_status"] == "F":
-            found.values[cell] = row
-            if amounts and row["obs_value"] is not None:
-                found.figures[figure] = row
+            published.values[cell] = row
+            if is_amount and row["obs_value"] is not None:
+                published.figures[figure] = row
         else:
-            found.hidden.add(cell)
-            if amounts:
-                found.hidden_figures.add(figure)
-    return found
+            published.suppressed.add(cell)
+            if is_amount:
+                published.suppressed_figures.add(figure)
+    return published

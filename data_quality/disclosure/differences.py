@@ -1,8 +1,12 @@
-"""Which figures of persons' amounts (such as pay) may be published beside all others.
+"""Differencing, dominance and prior-posterior rules for figures of persons' amounts, such as pay.
 
-Colleagues know who works where, and how everybody's amount grew; what they don't know are the amounts. So two figures
-of a place tell of exactly those persons who are behind one of them and not behind the other, and every figure is an
-equation in the amounts of those behind it. Who is behind a figure says `histories.py`.
+The attacker is a colleague, who knows who works where and by how much every amount grew, but not the amounts. So the
+difference of two figures of a place reveals an aggregate of exactly the persons who are behind one of them but not
+behind the other, and every figure is a linear equation in the amounts of the persons behind it. `histories.py` reads
+the persons behind each figure.
+
+Source: Hundepool et al., Handbook on Statistical Disclosure Control (dominance and prior-posterior rules); INSEE's R
+package diffman (differencing).
 """
 
 from __future__ import annotations
@@ -21,133 +25,156 @@ from data_quality.disclosure.system import TOTAL, Place
 from data_quality.disclosure.thresholds import DECIMALS
 from metrics.definitions.catalog import CatalogKpi
 
-# Before the figures, each person's amount is guessed by itself, within this share of it (one standard deviation).
-_GUESS = 0.2
-# The variance that rounding adds to a figure, in units of _GUESS squared.
-_ROUNDING = (10**-DECIMALS / 12**0.5 / _GUESS) ** 2
-# The share of the variance of a person's guess that figures may explain. The sum of two alike persons explains half.
-_MOST = 0.49
-# What figures of members may explain, so that some is left for later totals.
-_MOST_WITH_MEMBERS = 0.45
-# A figure that explains less than this tells nothing new: it is of the same persons with the same amounts.
-_NOTHING = 1e-6
-# What a figure may add of persons of whom public figures explain _MOST already (by other rules, or by rows that were
-# corrected since). If it were nothing, no figure of a place where one of them works could be published again.
-_MORE = 0.01
+# The attacker's prior: the standard deviation of the guess of each person's amount, relative to the amount.
+_PRIOR_DEVIATION = 0.2
+# The variance that rounding adds to a figure, in units of _PRIOR_DEVIATION squared.
+_ROUNDING_VARIANCE = (10**-DECIMALS / 12**0.5 / _PRIOR_DEVIATION) ** 2
+# The largest share of a person's prior variance that figures may explain. The sum of two equal amounts explains half.
+_MAX_EXPLAINED = 0.49
+# The largest share for figures of members, so that later totals have some left.
+_MAX_EXPLAINED_WITH_MEMBERS = 0.45
+# A figure that explains less than this is redundant: it is of the same persons with the same amounts.
+_NEGLIGIBLE = 1e-6
+# What a figure may add for persons of whom published figures explain _MAX_EXPLAINED already (published by other rules,
+# or before rows were corrected). With 0, no figure of a place where one of them works could be published again.
+_ALLOWANCE = 0.01
 
 _Numbers = npt.NDArray[Any]
-_Group = npt.NDArray[np.bool_]  # which of all persons
+_Group = npt.NDArray[np.bool_]  # by person number, whether the person belongs to the group
 
 
-def too_close(
-    kpi: CatalogKpi, table: pa.Table, wanted: Mapping[Figure, int], public: Collection[Figure]
+def disclosive(
+    kpi: CatalogKpi, table: pa.Table, ranks: Mapping[Figure, int], published: Collection[Figure]
 ) -> set[Figure]:
-    """The wanted figures that may not be published beside the public ones and each other.
+    """The new figures that must not be published, given the published ones and the other new ones.
 
-    `table` has the KPI's HISTORIES. `wanted` gives each figure's rank. Totals are decided first, then those of lower
-    rank, then those of later days; each beside what is published by then. A figure may be published when
-    - it differs from each other one of its place by `disclosure_threshold` persons or more, whom a few don't dominate;
-      and so do the members of a segment that are published on both days, taken together, and everybody else;
-    - all figures together leave the guess of each person's amount wide enough (the prior-posterior rule).
+    `table` has the KPI's HISTORIES. `ranks` are the ranks of the new figures. Totals are decided first, then lower
+    ranks, then later days, each given the figures that are published by then. A figure may be published if
+    - (differencing and dominance) it differs from each other figure of its place by `disclosure_threshold` persons or
+      more, of whom a few don't dominate the others. The same holds for the union of the members of a segment that are
+      published on both days, and for everybody else;
+    - (prior-posterior) all figures together leave the attacker's guess of each person's amount wide enough.
     """
     if kpi.contributions is None:
-        return set(wanted)
-    reader = _Reader(table, kpi)
-    for figure in public:
-        reader.read(figure)
-    hidden = set()
-    ours = wanted.keys() - set(public)  # another period may show a public one already
-    for figure in sorted(ours, key=lambda one: (one[0] != TOTAL, wanted[one], -one[1].toordinal(), one[0])):
-        if reader.may_read(figure):
-            reader.read(figure)
+        return set(ranks)
+    attacker = _Attacker(table, kpi)
+    for figure in published:
+        attacker.learn(figure)
+    suppressed = set()
+    new = ranks.keys() - set(published)  # another period may have published the same figure
+    for figure in sorted(
+        new, key=lambda figure: (figure[0] != TOTAL, ranks[figure], -figure[1].toordinal(), figure[0])
+    ):
+        if attacker.may_learn(figure):
+            attacker.learn(figure)
         else:
-            hidden.add(figure)
-    return hidden
+            suppressed.add(figure)
+    return suppressed
 
 
-class _Reader:
-    """What one knows who reads every published figure and guesses the persons' amounts.
+class _Attacker:
+    """What an attacker knows who reads every published figure and guesses the persons' amounts.
 
-    A figure is a ratio of two sums. By how much of it an amount is wrong changes the figure as much as the amount's
-    share of its sum (the sign is the same for all figures of a person, and left out). So a figure is a linear equation
-    in the errors of all guesses, which are taken to be normal. `explained` is the share of each guess's variance that
-    is gone, 0 to 1. `factor` has a row for each figure read: the covariance that is left is I - factor.T @ factor.
+    A figure is a ratio of two sums. A relative error in the guess of one amount changes the figure in proportion to the
+    amount's share of its sum. (The sign is the same for all figures of a person and is left out.) So a figure is a
+    linear equation in the relative errors of all guesses, whose prior is normal and independent.
+
+    - `groups`: by figure, the persons behind it.
+    - `shares`: by figure, the numbers of these persons and their shares of the sum.
+    - `largest`: by person, the largest amount in any figure.
+    - `published`: by day, the places with a published figure.
+    - `explained`: by person, the share of the prior variance that the figures explain, 0 to 1.
+    - `factor`: a row per learned figure (the first `n_learned` rows); the posterior covariance, in units of the prior
+      variance, is I - factor.T @ factor.
     """
 
     def __init__(self, table: pa.Table, kpi: CatalogKpi) -> None:
         self.kpi = kpi
         places = zip(table.column("segment").to_pylist(), table.column("member").to_pylist(), strict=True)
         figures = list(zip(places, table.column("day").to_pylist(), strict=True))
-        people = [behind.values for behind in table.column("people")]
-        persons = [_numbers(behind, "person") for behind in people]
-        n_persons = max((int(numbers.max()) + 1 for numbers in persons), default=0)
-        self.there: dict[Figure, _Group] = {}
+        contributions = [people.values for people in table.column("people")]
+        person_numbers = [_values(people, "person") for people in contributions]
+        n_persons = max((int(numbers.max()) + 1 for numbers in person_numbers), default=0)
+        self.groups: dict[Figure, _Group] = {}
         self.shares: dict[Figure, tuple[_Numbers, _Numbers]] = {}
         self.largest = np.zeros(n_persons)
-        for figure, behind, numbers in zip(figures, people, persons, strict=True):
-            self.there[figure] = np.zeros(n_persons, dtype=bool)
-            self.there[figure][numbers] = True
-            self.shares[figure] = numbers, _numbers(behind, "share")
-            self.largest[numbers] = np.maximum(self.largest[numbers], _numbers(behind, "amount"))
+        for figure, people, numbers in zip(figures, contributions, person_numbers, strict=True):
+            self.groups[figure] = np.zeros(n_persons, dtype=bool)
+            self.groups[figure][numbers] = True
+            self.shares[figure] = numbers, _values(people, "share")
+            self.largest[numbers] = np.maximum(self.largest[numbers], _values(people, "amount"))
         self.published: dict[date, set[Place]] = defaultdict(set)
         self.explained = np.zeros(n_persons)
         self.factor = np.empty((len(figures), n_persons))
-        self.n_read = 0
+        self.n_learned = 0
 
-    def read(self, figure: Figure) -> None:
-        """Take a figure as published."""
+    def learn(self, figure: Figure) -> None:
+        """Add a published figure to what the attacker knows."""
         place, day = figure
         self.published[day].add(place)
-        if figure in self.there:
-            self.factor[self.n_read] = news = self._news(figure)
-            self.n_read += 1
-            self.explained += news**2
+        if figure in self.groups:
+            self.factor[self.n_learned] = row = self._factor_row(figure)
+            self.n_learned += 1
+            self.explained += row**2
 
-    def may_read(self, figure: Figure) -> bool:
-        """Whether a figure may be published beside those that were read. Not where nobody is known to be behind it."""
+    def may_learn(self, figure: Figure) -> bool:
+        """Whether the figure may be published in addition to the learned ones.
+
+        Not if the persons behind it, or behind another figure of its place, aren't known.
+        """
         place, day = figure
-        others = [(place, other) for other, places in self.published.items() if place in places]
-        if not self.there.keys() >= {figure, *others}:
+        figures_of_place = [(place, other_day) for other_day, places in self.published.items() if place in places]
+        if not self.groups.keys() >= {figure, *figures_of_place}:
             return False
-        most = _MOST if place == TOTAL else _MOST_WITH_MEMBERS
-        room = np.where(self.explained < _MOST, np.maximum(most - self.explained, _NOTHING), _MORE)
-        if (self._news(figure) ** 2 > room).any():
+        limit = _MAX_EXPLAINED if place == TOTAL else _MAX_EXPLAINED_WITH_MEMBERS
+        allowed = np.where(self.explained < _MAX_EXPLAINED, np.maximum(limit - self.explained, _NEGLIGIBLE), _ALLOWANCE)
+        if (self._factor_row(figure) ** 2 > allowed).any():
             return False
-        return all(self._enough(changed) for changed in self._differences(place, day))
+        return all(self._is_safe(group) for group in self._differences(place, day))
 
-    def _news(self, figure: Figure) -> _Numbers:
-        """The row that a figure adds to `factor`; its square is what that adds to `explained`."""
+    def _factor_row(self, figure: Figure) -> _Numbers:
+        """The row that the figure adds to `factor`, by person; its square is what it adds to `explained`."""
         persons, shares = self.shares[figure]
-        line = np.zeros_like(self.explained)
-        line[persons] = shares
-        factor = self.factor[: self.n_read]
-        left = line - factor.T @ (factor @ line)
-        return np.asarray(left / np.sqrt(line @ left + _ROUNDING))
+        equation = np.zeros_like(self.explained)
+        equation[persons] = shares
+        factor = self.factor[: self.n_learned]
+        unexplained = equation - factor.T @ (factor @ equation)
+        return np.asarray(unexplained / np.sqrt(equation @ unexplained + _ROUNDING_VARIANCE))
 
     def _differences(self, place: Place, day: date) -> Iterator[_Group]:
-        """The groups of persons of whom a place's figure of a day tells, together with figures of another day."""
-        for other, places in self.published.items():
+        """The groups of persons that the place's figure of the day reveals by differencing with another day.
+
+        They are the persons by whom the place, the union of the published members of a segment, and everybody outside
+        that union differ between the two days.
+        """
+        for other_day, places in self.published.items():
             if place not in places:
                 continue
-            yield self.there[place, day] ^ self.there[place, other]
-            shown = places & {place, *self.published.get(day, ())}
-            shown = {one for one in shown if {(one, day), (one, other)} <= self.there.keys()}
-            for segment in {segment for segment, _ in shown} - {TOTAL[0]}:
-                members = [one for one in shown if one[0] == segment]
-                now, then = (np.any([self.there[one, at] for one in members], axis=0) for at in (day, other))
-                yield now ^ then
-                if TOTAL in shown:
-                    yield (self.there[TOTAL, day] & ~now) ^ (self.there[TOTAL, other] & ~then)
+            yield self.groups[place, day] ^ self.groups[place, other_day]
+            on_both_days = {
+                other_place
+                for other_place in places & {place, *self.published.get(day, ())}
+                if {(other_place, day), (other_place, other_day)} <= self.groups.keys()
+            }
+            for segment in {segment for segment, _ in on_both_days} - {TOTAL[0]}:
+                members = [member for member in on_both_days if member[0] == segment]
+                union, other_union = (
+                    np.any([self.groups[member, group_day] for member in members], axis=0)
+                    for group_day in (day, other_day)
+                )
+                yield union ^ other_union
+                if TOTAL in on_both_days:
+                    yield (self.groups[TOTAL, day] & ~union) ^ (self.groups[TOTAL, other_day] & ~other_union)
 
-    def _enough(self, changed: _Group) -> bool:
-        """Whether a group is nobody, or as many as the threshold of whom a few don't dominate the others."""
-        amounts = self.largest[changed]
+    def _is_safe(self, group: _Group) -> bool:
+        """Whether the group is empty, or has at least the threshold's number of persons and none dominates."""
+        amounts = self.largest[group]
         dominance = self.kpi.contributions
         if not amounts.size or dominance is None:
             return True
-        few = dominance.n * amounts.max() > dominance.k * amounts.sum()
-        return amounts.size >= self.kpi.disclosure_threshold and not few
+        is_dominated = dominance.n * amounts.max() > dominance.k * amounts.sum()
+        return amounts.size >= self.kpi.disclosure_threshold and not is_dominated
 
 
-def _numbers(people: pa.StructArray, name: str) -> _Numbers:
+def _values(people: pa.StructArray, name: str) -> _Numbers:
     return np.asarray(people.field(name))

@@ -1,7 +1,7 @@
-"""Who is behind which figures of a KPI of persons' amounts, read from the marts.
+"""The persons behind each figure of a KPI of persons' amounts (such as pay), read from the marts.
 
-A *figure* is the KPI's value of one place (a segment's member, or the total) on one day; every period that ends on that
-day shows the same one. What the figures of several days tell together stands in `differences.py`.
+A *figure* is the KPI's value for one place (a member of a segment, or the total) on one day. Every period that ends on
+that day shows the same figure. `differences.py` works out what several figures reveal together.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ HISTORIES = pa.schema(
         "people": pa.list_(pa.struct({"person": pa.int64(), "amount": pa.float64(), "share": pa.float64()})),
     }
 )
-"""One row for each figure, with those behind it: a person's number from 0 on, the same in all figures; the amount, and
-the amount as a share of the sum of all in the same role. One person in two roles has two numbers."""
+"""One row per figure with the contributions behind it.
+
+`person` is a number from 0, the same in all figures; someone with two roles (such as numerator and denominator) has two
+numbers. `amount` is the absolute contribution, `share` its share of the sum over all persons of the same role.
+"""
 
 _HISTORIES = """
 with contributions as (
@@ -62,15 +65,16 @@ group by all
 
 
 def read(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi) -> pa.Table:
-    """Who was behind which figures of a KPI of persons' amounts (HISTORIES), for the days of its candidates.
+    """The persons behind each figure of the KPI, with the columns HISTORIES, for the days of its candidates.
 
-    `candidate_rows` is the temporary table of candidates.py.
-    Raises NyckeltalError when there are candidates and the marts behind them can't be read: with nothing known of
-    anybody, their figures would be hidden, and stay so.
+    It reads the temporary table `candidate_rows` of `gate/candidates.py`. It is empty for a KPI without `contributions`
+    or without candidates.
+    Raises NyckeltalError when there are candidates but the marts behind them can't be read. Without the persons their
+    figures would be suppressed, and then for ever.
     """
-    asked = {"kpi_id": kpi.kpi_id}
-    there = "select 1 from candidate_rows where kpi_id = $kpi_id limit 1"
-    if kpi.contributions is None or connection.execute(there, asked).fetchone() is None:
+    parameters = {"kpi_id": kpi.kpi_id}
+    any_candidate = "select 1 from candidate_rows where kpi_id = $kpi_id limit 1"
+    if kpi.contributions is None or connection.execute(any_candidate, parameters).fetchone() is None:
         return HISTORIES.empty_table()
     query = _HISTORIES.format(
         sql=kpi.contributions.sql,
@@ -80,7 +84,8 @@ def read(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi) -> pa.Table:
         + "]",
     )
     try:
-        return connection.execute(query, asked).to_arrow_table().cast(HISTORIES)
+        return connection.execute(query, parameters).to_arrow_table().cast(HISTORIES)
     except duckdb.CatalogException as error:
-        problem = f"who is behind its figures can't be read: {without_values(error, own_sql=True)}; `kpi run` builds it"
+        reason = without_values(error, own_sql=True)
+        problem = f"the persons behind its figures can't be read: {reason}; `kpi run` builds the tables"
         raise NyckeltalError(problem, field=kpi.kpi_id) from None

@@ -1,7 +1,8 @@
-"""Values of longer periods that are made of what was published of their parts.
+"""Longer periods as sums of their published parts, so that a small change of a part isn't revealed by differencing.
 
-A published month that would change by too few persons stays as it is. Its quarter, published later, would tell of
-these persons all the same: it less the months. So it is the sum of the months as they were published.
+A published month that would change by too few persons keeps its published value. If its quarter were published later
+with the changed value, the quarter minus its months would reveal that change. So the quarter is the sum of the
+published months.
 """
 
 from __future__ import annotations
@@ -16,23 +17,25 @@ from data_quality.disclosure.thresholds import Row
 from metrics.definitions.catalog import CatalogKpi
 
 _SHORTER = {"Q": ("M",), "A": ("Q", "M")}
-_ADDED = {"ratio": ("numerator", "denominator", "n_obs"), "simple": ("obs_value", "n_obs")}
+_SUMMED_COLUMNS = {"ratio": ("numerator", "denominator", "n_obs"), "simple": ("obs_value", "n_obs")}
 
 
-def of_published_parts(
+def sums_of_published_parts(
     rows: Collection[Row],
     new: Collection[Cell],
-    kept: Mapping[Cell, Row],
-    public: Set[Cell],
+    unchanged: Mapping[Cell, Row],
+    published: Set[Cell],
     kpis: Mapping[str, CatalogKpi],
 ) -> dict[Cell, dict[str, Any]]:
-    """By new cell, the row that its published parts add up to, where some of them are kept as they were published.
+    """By new cell, the row with the sums of its published parts, if one of these is in `unchanged`.
 
-    What doesn't add up over the candidates' parts, such as an average, stays the candidate's.
+    `rows` are the candidate rows; `unchanged` are, by cell, the published rows of cells that keep their published value
+    although the candidate differs; `published` are all published cells. Columns that aren't the sum of the candidates'
+    parts, such as an average, are taken from the candidate.
     """
     candidates = {cell_of(row): row for row in rows}
     parts: dict[tuple[str, str, str, str], dict[date, Row]] = defaultdict(dict)
-    for cell in public & candidates.keys():
+    for cell in published & candidates.keys():
         part = candidates[cell]
         parts[cell.kpi_id, cell.freq, cell.segment, cell.member][part["period_start"]] = part
     summed: dict[Cell, dict[str, Any]] = {}
@@ -40,15 +43,15 @@ def of_published_parts(
         kpi, row = kpis[cell.kpi_id], candidates[cell]
         for freq in _SHORTER.get(cell.freq, ()) if not kpi.only_ratio else ():
             covering = _covering(row, parts[cell.kpi_id, freq, cell.segment, cell.member])
-            published = [kept.get(cell_of(part), part) for part in covering]
-            if published != covering:
-                summed[cell] = _summed(row, covering, published, _ADDED[kpi.metric_type])
+            published_parts = [unchanged.get(cell_of(part), part) for part in covering]
+            if published_parts != covering:
+                summed[cell] = _summed(row, covering, published_parts, _SUMMED_COLUMNS[kpi.metric_type])
                 break
     return summed
 
 
 def _covering(row: Row, parts: Mapping[date, Row]) -> list[Row]:
-    """The parts that fill the row's period one after the other; none where one is lacking."""
+    """The parts that cover the row's period one after the other; empty where one is missing. `parts` are by start."""
     covering, day = [], row["period_start"]
     while day <= row["period_end"]:
         if day not in parts:
@@ -59,13 +62,16 @@ def _covering(row: Row, parts: Mapping[date, Row]) -> list[Row]:
 
 
 def _summed(
-    row: Row, candidates: Collection[Row], published: Collection[Row], names: Collection[str]
+    row: Row, candidate_parts: Collection[Row], published_parts: Collection[Row], columns: Collection[str]
 ) -> dict[str, Any]:
-    changed = dict(row)
-    for name in names:
-        computed, shown = [part[name] for part in candidates], [part[name] for part in published]
-        if None not in (row[name], *computed, *shown) and abs(sum(computed) - row[name]) <= 1e-9 * abs(row[name]):
-            changed[name] = sum(shown)
-    if "numerator" in names and changed["denominator"]:
-        changed["obs_value"] = changed["numerator"] / changed["denominator"]
-    return changed
+    """The row with the sum of the published parts in each column that is the sum of the candidates' parts."""
+    summed = dict(row)
+    for column in columns:
+        computed, published = [part[column] for part in candidate_parts], [part[column] for part in published_parts]
+        if None in (row[column], *computed, *published):
+            continue
+        if abs(sum(computed) - row[column]) <= 1e-9 * abs(row[column]):
+            summed[column] = sum(published)
+    if "numerator" in columns and summed["denominator"]:
+        summed["obs_value"] = summed["numerator"] / summed["denominator"]
+    return summed

@@ -1,9 +1,9 @@
-"""Which further cells to hide so that no hidden number of persons can be worked out.
+"""Secondary suppression: the further cells to suppress so that no sensitive number of persons can be computed.
 
-A hidden number is safe when there are witnesses for it: other states of the population that fit everything published,
-and in which the number is as much higher, or lower, as is needed. Witnesses come from small integer programs, which
-change as little as possible of what could still be published; what a witness changes is then hidden. Hiding more never
-spoils a witness that was found before, so each stays the proof of its number's safety.
+A sensitive number is safe when it has two witnesses: alternative populations that agree with everything published, in
+which the number is higher by its upper and lower by its lower protection level. Small integer programs find a witness
+that changes as little as possible of what could still be published, and the cells that it changes are suppressed.
+Suppressing more cells never invalidates a witness, so that each remains the proof that its number is safe.
 """
 
 from __future__ import annotations
@@ -19,42 +19,50 @@ from scipy.sparse import csr_array
 from data_quality.disclosure.system import Cell, System, Target
 from metrics.core.periods import PART_OF_WEEK, period_of
 
-Change = npt.NDArray[np.float64]  # of every atom of a system
+Change = npt.NDArray[np.float64]  # of the persons of every atom of a system, by the number of the atom
 
 
 def protect(system: System, known: Collection[Cell], costs: Mapping[Cell, float]) -> set[Cell]:
-    """The cells to hide among those of `costs`, which says what hiding each of them costs.
+    """The cells to suppress among the keys of `costs`, whose values are the cost of suppressing each of them.
 
-    `known` are the cells that the public has, for good; of other ones it has nothing. Where so much is known that a
-    number can't be protected, the cells of `costs` in its time are hidden, so that no more is told of it.
+    `known` are the cells that are published already; no other cell is known to the attacker. Where these reveal so much
+    that a sensitive number can't be protected, all cells of `costs` in its period are suppressed, so that no more is
+    revealed.
     """
     search = _Search(system, known, costs)
     for number, target in enumerate(system.targets):
         first, last = search.days(target.atoms)
         years = {period_of("A", first).start, period_of("A", last).start}
         if target.cell in known or not years & search.years:
-            continue  # is public, or nothing can be told of it now
-        for sign, need in ((1, target.up), (-1, target.down)):
-            if (number, sign) not in search.proved and not search.prove(target, sign * need):
-                search.hide_all(first, last)
-    return search.hidden
+            continue  # it is published already, or this release has no cell in its years
+        for sign, level in ((1, target.upper), (-1, target.lower)):
+            if (number, sign) not in search.proved and not search.prove(target, sign * level):
+                search.suppress_all(first, last)
+    return search.suppressed
 
 
 class _Search:
-    """What is hidden so far, and of which targets it is proved that they can be higher (1) or lower (-1)."""
+    """The state of the search: the cells suppressed so far, and the protection levels that are proved.
+
+    `proved` has (number of the target, sign): 1 for its upper, -1 for its lower protection level.
+    """
 
     def __init__(self, system: System, known: Collection[Cell], costs: Mapping[Cell, float]) -> None:
         self.system, self.known, self.costs = system, known, costs
+        targets, n_atoms = system.targets, len(system.spans)
         self.cells = [cell for cell in sorted(costs) if cell in system.sums]
-        self.told = _matrix([dict.fromkeys(system.sums[cell], 1.0) for cell in self.cells], len(system.spans))
+        self.cell_matrix = _matrix([dict.fromkeys(system.sums[cell], 1.0) for cell in self.cells], n_atoms)
         self.years = {
             period_of("A", day).start for cell in self.cells for atom in system.sums[cell] for day in system.spans[atom]
         }
-        self.aims = _matrix([dict.fromkeys(one.atoms, 1.0) for one in system.targets], len(system.spans))
-        self.needs = {sign: np.array([one.up if sign > 0 else one.down for one in system.targets]) for sign in (1, -1)}
-        self.lowest, self.highest = -np.array(system.persons), np.array(system.room)
+        self.target_matrix = _matrix([dict.fromkeys(target.atoms, 1.0) for target in targets], n_atoms)
+        self.levels = {
+            1: np.array([target.upper for target in targets]),
+            -1: np.array([target.lower for target in targets]),
+        }
+        self.lowest, self.highest = -np.array(system.persons), np.array(system.headroom)
         self.programs: dict[tuple[date, date], _Program] = {}
-        self.hidden: set[Cell] = set()
+        self.suppressed: set[Cell] = set()
         self.proved: set[tuple[int, int]] = set()
 
     def days(self, atoms: tuple[int, ...]) -> tuple[date, date]:
@@ -62,43 +70,45 @@ class _Search:
         return self.system.spans[atoms[0]][0], max(self.system.spans[atom][1] for atom in atoms)
 
     def prove(self, target: Target, amount: int) -> bool:
-        """Hide what must be so that the target could be another by the amount; False when nothing can make it so.
+        """Suppress cells so that the target could differ by the amount; False when no suppression makes that possible.
 
-        The changes that prove it are kept within the year, and those of a week within its quarter where that will do.
+        The witness changes atoms of the target's year only; for a week those of its quarter, if such a witness exists.
         """
         first, last = self.days(target.atoms)
         for freq in ("Q", "A") if target.cell.freq in (PART_OF_WEEK, "W") else ("A",):
             window = period_of(freq, first).start, period_of(freq, last).end
             if window not in self.programs:
                 self.programs[window] = _Program(self.system, self.known, self.costs, *window)
-            change = self.programs[window].witness(target, amount, self.hidden)
+            change = self.programs[window].witness(target, amount, self.suppressed)
             if change is not None:
-                self.hidden |= {self.cells[n] for n in np.flatnonzero(self.told @ change)}
-                self._proves(change)
-                self._proves(-change)
+                self.suppressed |= {self.cells[number] for number in np.flatnonzero(self.cell_matrix @ change)}
+                self._add_proofs(change)
+                self._add_proofs(-change)
                 return True
         return False
 
-    def hide_all(self, first: date, last: date) -> None:
-        """Hide every cell that tells of any of these days."""
+    def suppress_all(self, first: date, last: date) -> None:
+        """Suppress every cell whose atoms overlap these days."""
         for cell in self.cells:
             start, end = self.days(self.system.sums[cell])
             if start <= last and first <= end:
-                self.hidden.add(cell)
+                self.suppressed.add(cell)
 
-    def _proves(self, change: Change) -> None:
-        """Note every target of which the change is a witness, if it is possible at all."""
+    def _add_proofs(self, change: Change) -> None:
+        """Add every protection level for which the change is a witness, if its population is possible at all."""
         if ((change >= self.lowest) & (change <= self.highest)).all():
-            moved = self.aims @ change
-            for sign, need in self.needs.items():
-                self.proved |= {(int(number), sign) for number in np.flatnonzero(sign * moved >= need)}
+            target_changes = self.target_matrix @ change
+            for sign, levels in self.levels.items():
+                proved_numbers = np.flatnonzero(sign * target_changes >= levels)
+                self.proved |= {(int(number), sign) for number in proved_numbers}
 
 
 class _Program:
-    """The changes of the atoms within some days that the public couldn't notice, and what they cost.
+    """The integer program that finds witnesses within a window of days.
 
-    Variables are the change of each atom, and of each cell that may be hidden the size of its change.
-    What lies outside these days stays as it is.
+    Its variables are the change of each atom in the window, and for each cell that may be suppressed the absolute
+    change of its sum. Known cells and equal sums must not change. Atoms outside the window don't change. The objective
+    is the cost of the cells that change.
     """
 
     def __init__(
@@ -106,49 +116,57 @@ class _Program:
     ) -> None:
         self.n_atoms = len(system.spans)
         self.atoms = [n for n, (start, end) in enumerate(system.spans) if first <= start and end <= last]
-        self.column = {atom: number for number, atom in enumerate(self.atoms)}
-        inside = {cell: columns for cell, atoms in system.sums.items() if (columns := self._columns(atoms))}
-        self.open = [cell for cell in inside if cell in costs]
-        self.costs = np.array([costs[cell] for cell in self.open])
-        unmoved = dict.fromkeys(columns for cell, columns in inside.items() if cell in known)
-        ties = [(self._columns(left), self._columns(right)) for left, right in system.ties if left[0] in self.column]
-        rows: list[dict[int, float]] = [dict.fromkeys(columns, 1.0) for columns in unmoved]
-        rows += [dict.fromkeys(left, 1.0) | dict.fromkeys(right, -1.0) for left, right in ties]
+        self.column_of_atom = {atom: column for column, atom in enumerate(self.atoms)}
+        columns_of_cell = {cell: columns for cell, atoms in system.sums.items() if (columns := self._columns(atoms))}
+        self.free_cells = [cell for cell in columns_of_cell if cell in costs]
+        self.costs = np.array([costs[cell] for cell in self.free_cells])
+        unchanged = dict.fromkeys(columns for cell, columns in columns_of_cell.items() if cell in known)
+        equal_sums = [
+            (self._columns(left), self._columns(right))
+            for left, right in system.equal_sums
+            if left[0] in self.column_of_atom
+        ]
+        rows: list[dict[int, float]] = [dict.fromkeys(columns, 1.0) for columns in unchanged]
+        rows += [dict.fromkeys(left, 1.0) | dict.fromkeys(right, -1.0) for left, right in equal_sums]
         n_equal = len(rows)
-        for number, cell in enumerate(self.open, start=len(self.atoms)):
-            rows.append(dict.fromkeys(inside[cell], 1.0) | {number: 1.0})  # >= 0
-            rows.append(dict.fromkeys(inside[cell], -1.0) | {number: 1.0})  # >= 0
-        self.width = len(self.atoms) + len(self.open)
+        for column, cell in enumerate(self.free_cells, start=len(self.atoms)):  # absolute change >= ± change
+            rows.append(dict.fromkeys(columns_of_cell[cell], 1.0) | {column: 1.0})  # >= 0
+            rows.append(dict.fromkeys(columns_of_cell[cell], -1.0) | {column: 1.0})  # >= 0
+        self.n_columns = len(self.atoms) + len(self.free_cells)
         upper = np.concatenate([np.zeros(n_equal), np.full(len(rows) - n_equal, np.inf)])
-        self.rules = LinearConstraint(_matrix(rows, self.width), np.zeros(len(rows)), upper)
+        self.constraint = LinearConstraint(_matrix(rows, self.n_columns), np.zeros(len(rows)), upper)
         self.bounds = Bounds(
-            [-system.persons[atom] for atom in self.atoms] + [0.0] * len(self.open),
-            [system.room[atom] for atom in self.atoms] + [np.inf] * len(self.open),
+            [-system.persons[atom] for atom in self.atoms] + [0.0] * len(self.free_cells),
+            [system.headroom[atom] for atom in self.atoms] + [np.inf] * len(self.free_cells),
         )
 
     def _columns(self, atoms: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(self.column[atom] for atom in atoms if atom in self.column)
+        return tuple(self.column_of_atom[atom] for atom in atoms if atom in self.column_of_atom)
 
-    def witness(self, target: Target, amount: int, hidden: Collection[Cell]) -> Change | None:
-        """A change by which the target's sum is another by the amount, at the least cost; None when there is none."""
-        aim = _matrix([dict.fromkeys(self._columns(target.atoms), 1.0)], self.width)
-        costs = np.where([cell in hidden for cell in self.open], 0, self.costs)
-        constraints = [self.rules, LinearConstraint(aim, amount, amount)]
-        costs = np.concatenate([np.zeros(len(self.atoms)), costs])
-        # Mostly the solution is of whole persons by itself; only where it isn't, that must be asked for.
-        for whole in (0, 1):
-            integrality = np.concatenate([np.full(len(self.atoms), whole), np.zeros(len(self.open))])
-            found = milp(costs, constraints=constraints, bounds=self.bounds, integrality=integrality)
-            if not found.success:
+    def witness(self, target: Target, amount: int, suppressed: Collection[Cell]) -> Change | None:
+        """The cheapest change that changes the target's sum by the amount; None when there is none.
+
+        Changing a cell that is `suppressed` already costs nothing.
+        """
+        target_row = _matrix([dict.fromkeys(self._columns(target.atoms), 1.0)], self.n_columns)
+        cell_costs = np.where([cell in suppressed for cell in self.free_cells], 0, self.costs)
+        constraints = [self.constraint, LinearConstraint(target_row, amount, amount)]
+        costs = np.concatenate([np.zeros(len(self.atoms)), cell_costs])
+        # The linear relaxation mostly has an integer solution; only where it has none, integers are required.
+        for integer in (0, 1):
+            integrality = np.concatenate([np.full(len(self.atoms), integer), np.zeros(len(self.free_cells))])
+            solution = milp(costs, constraints=constraints, bounds=self.bounds, integrality=integrality)
+            if not solution.success:
                 return None
             change = np.zeros(self.n_atoms)
-            change[self.atoms] = np.round(found.x[: len(self.atoms)])
-            if np.abs(found.x[: len(self.atoms)] - change[self.atoms]).max() < 1e-6:
+            change[self.atoms] = np.round(solution.x[: len(self.atoms)])
+            if np.abs(solution.x[: len(self.atoms)] - change[self.atoms]).max() < 1e-6:
                 return change
         return None
 
 
-def _matrix(rows: Sequence[Mapping[int, float]], width: int) -> csr_array:
+def _matrix(rows: Sequence[Mapping[int, float]], n_columns: int) -> csr_array:
+    """The sparse matrix with these rows, each given as its non-zero values by column."""
     entries = [(value, number, column) for number, row in enumerate(rows) for column, value in row.items()]
-    values, at_row, at_column = zip(*entries, strict=True) if entries else ((), (), ())
-    return csr_array((values, (at_row, at_column)), shape=(len(rows), width))
+    values, row_numbers, columns = zip(*entries, strict=True) if entries else ((), (), ())
+    return csr_array((values, (row_numbers, columns)), shape=(len(rows), n_columns))

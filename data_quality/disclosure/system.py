@@ -1,11 +1,12 @@
-"""What published cells of one population tell of each other, as a linear system over its smallest groups of persons.
+"""The linear system of the published cells that count one population of persons: what an attacker can compute.
 
-The unknowns ("atoms") are the persons of one member in one stretch of time: a month, or where weeks are published of
-flows, the part of a week that lies in one month. A published cell tells the sum of its atoms; the members of every
-segment have one total. KPIs that count the same persons share unknowns, so that one tells what the other hides.
+The unknowns ("atoms") are the numbers of persons of one segment member in one span of time. The span is a month, or
+where flows are published by week, the part of a week that lies in one month. A published cell is the sum of its atoms.
+The members of every segment add up to the same total. KPIs that count the same persons share their atoms, because one
+of them can reveal what another one suppresses.
 
-It is safe to take the public to know more than it does. So a published value is taken to tell how many persons are
-behind it, and distinct counts to add up over time and segments.
+The model assumes that the attacker knows more than the public does, which is safe: a published value reveals its number
+of persons, and distinct counts add up over time and over segments.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from data_quality.disclosure.thresholds import Row, counted, needs
+from data_quality.disclosure.thresholds import Row, is_counted, protection_levels
 from metrics.core.periods import PART_OF_WEEK
 from metrics.definitions.catalog import CatalogKpi, PersonCount
 
 Place = tuple[str, str]  # segment and member
 TOTAL: Place = ("_T", "_T")
-GRAINS = (PART_OF_WEEK, "M", "Q", "A", "W")  # the finest first; a week alone is its own grain
+# The frequencies that atoms can have, the finest first. W is used only where nothing else is published.
+GRAINS = (PART_OF_WEEK, "M", "Q", "A", "W")
 
 
 class Cell(NamedTuple):
@@ -38,43 +40,44 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Target:
-    """A sum of atoms that the public must not be able to tell: it must be free to be `up` more and `down` less."""
+    """A sensitive sum of atoms, with its upper and lower protection level (`thresholds.ProtectionLevels`)."""
 
     cell: Cell
     atoms: tuple[int, ...]
-    up: int
-    down: int
+    upper: int
+    lower: int
 
 
 @dataclass(frozen=True)
 class System:
-    """The system of one group of persons.
+    """The system of one population. Atoms are numbered from 0.
 
-    `spans` are the atoms' first and last days; `persons` how many they hold and `room` how many more they can; `ties`
-    are pairs of sums that are equal; `sums` gives the atoms whose sum a cell tells.
+    By atom: `spans` are its first and last day, `persons` its number of persons, `headroom` how many more it can have
+    (infinite where nothing limits it). `equal_sums` are pairs of groups of atoms with equal sums. `sums` are, by
+    published cell, the atoms that it is the sum of. `targets` are the sums to protect, shortest periods first.
     """
 
     name: str
     spans: tuple[tuple[date, date], ...]
     persons: tuple[float, ...]
-    room: tuple[float, ...]
-    ties: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+    headroom: tuple[float, ...]
+    equal_sums: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
     sums: Mapping[Cell, tuple[int, ...]]
     targets: tuple[Target, ...]
 
 
 def systems(rows: Iterable[Row], kpis: Mapping[str, CatalogKpi], today: date) -> list[System]:
-    """The systems of all groups of persons, by name, from the candidate rows of every protected KPI.
+    """The systems of all populations, in the order of their names, from the candidate rows of every protected KPI.
 
-    Targets are the cells whose period has ended before today: of another one nobody knows yet what it will be.
+    Only cells whose period ended before today are targets: the final values of others aren't known yet.
     """
-    groups: dict[str, list[tuple[Row, PersonCount]]] = defaultdict(list)
+    populations: dict[str, list[tuple[Row, PersonCount]]] = defaultdict(list)
     for row in rows:
         kpi = kpis[row["kpi_id"]]
-        if counted(row, kpi):
-            for told in kpi.person_counts:
-                groups[told.group].append((row, told))
-    return [_system(name, groups[name], kpis, today) for name in sorted(groups)]
+        if is_counted(row, kpi):
+            for count in kpi.person_counts:
+                populations[count.group].append((row, count))
+    return [_system(name, populations[name], kpis, today) for name in sorted(populations)]
 
 
 def cell_of(row: Row) -> Cell:
@@ -83,78 +86,84 @@ def cell_of(row: Row) -> Cell:
 
 
 def _system(
-    name: str, tellings: Sequence[tuple[Row, PersonCount]], kpis: Mapping[str, CatalogKpi], today: date
+    name: str, counted_rows: Sequence[tuple[Row, PersonCount]], kpis: Mapping[str, CatalogKpi], today: date
 ) -> System:
-    atoms = _Atoms(tellings, kpis)
+    """The system of a population, from the rows that count it."""
+    atoms = _Atoms(counted_rows, kpis)
     sums: dict[Cell, tuple[int, ...]] = {}
     targets = []
-    for row, told in tellings:
-        cell, found = cell_of(row), atoms.told_by(row, told)
-        if not found:
+    for row, count in counted_rows:
+        cell, cell_atoms = cell_of(row), atoms.of_cell(row, count)
+        if not cell_atoms:
             continue
         if row["freq"] != PART_OF_WEEK:
-            sums[cell] = found
-        for need in needs(row, kpis[row["kpi_id"]]) if row["period_end"] < today else ():
-            if need.role == told.role:
-                targets.append(Target(cell, found, need.up, need.down))
+            sums[cell] = cell_atoms
+        for levels in protection_levels(row, kpis[row["kpi_id"]]) if row["period_end"] < today else ():
+            if levels.role == count.role:
+                targets.append(Target(cell, cell_atoms, levels.upper, levels.lower))
     return System(
         name,
-        tuple(atoms.spans[stretch] for stretch, _ in atoms.keys),
+        tuple(atoms.spans[span] for span, _ in atoms.keys),
         tuple(atoms.persons[key] for key in atoms.keys),
-        tuple(atoms.room.get(key, float("inf")) for key in atoms.keys),
-        tuple(atoms.ties),
+        tuple(atoms.headroom.get(key, float("inf")) for key in atoms.keys),
+        tuple(atoms.equal_sums),
         sums,
-        tuple(sorted(targets, key=lambda one: (GRAINS.index(one.cell.freq), one.cell))),
+        tuple(sorted(targets, key=lambda target: (GRAINS.index(target.cell.freq), target.cell))),
     )
 
 
 class _Atoms:
-    """The smallest groups of persons: of every member in every stretch of time. A total's are those of its members."""
+    """The atoms of a population: one for every member in every span of time, and for the total where it isn't cut.
 
-    def __init__(self, tellings: Sequence[tuple[Row, PersonCount]], kpis: Mapping[str, CatalogKpi]) -> None:
-        stocks = any(told.stock for _, told in tellings)
-        freqs = {row["freq"] for row, _ in tellings} - ({PART_OF_WEEK} if stocks else set())
+    `keys` gives each atom's (number of its span, place). `numbers` gives the atoms of every (span, place); those of a
+    total are the members of one segment.
+    """
+
+    def __init__(self, counted_rows: Sequence[tuple[Row, PersonCount]], kpis: Mapping[str, CatalogKpi]) -> None:
+        stocks = any(count.stock for _, count in counted_rows)
+        freqs = {row["freq"] for row, _ in counted_rows} - ({PART_OF_WEEK} if stocks else set())
         self.grain = next(freq for freq in GRAINS if freq in freqs)
-        of_grain = [(row, told) for row, told in tellings if row["freq"] == self.grain]
-        self.spans = sorted({(row["period_start"], row["period_end"]) for row, _ in of_grain})
+        grain_rows = [(row, count) for row, count in counted_rows if row["freq"] == self.grain]
+        self.spans = sorted({(row["period_start"], row["period_end"]) for row, _ in grain_rows})
         self.starts, self.ends = [start for start, _ in self.spans], [end for _, end in self.spans]
         self.persons: dict[tuple[int, Place], float] = {}
-        self.room: dict[tuple[int, Place], float] = {}
-        for row, told in of_grain:
-            if told.role == "n_obs":
+        self.headroom: dict[tuple[int, Place], float] = {}
+        for row, count in grain_rows:
+            if count.role == "n_obs":
                 continue
             key = bisect_left(self.starts, row["period_start"]), (row["segment"], row["member"])
-            count = float(row[f"n_persons_{told.role}"] or 0)
-            self.persons[key] = min(count, self.persons.get(key, count))
-            if told.role == "numerator" and kpis[row["kpi_id"]].nested_persons:
-                others = float(row["n_persons_denominator"] - row["n_persons_numerator"])
-                self.room[key] = min(others, self.room.get(key, others))
+            n_persons = float(row[f"n_persons_{count.role}"] or 0)
+            self.persons[key] = min(n_persons, self.persons.get(key, n_persons))
+            if count.role == "numerator" and kpis[row["kpi_id"]].nested_persons:
+                complement = float(row["n_persons_denominator"] - row["n_persons_numerator"])
+                self.headroom[key] = min(complement, self.headroom.get(key, complement))
         self.keys: list[tuple[int, Place]] = []
-        self.ties: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
-        self.at: dict[tuple[int, Place], tuple[int, ...]] = {}
+        self.equal_sums: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+        self.numbers: dict[tuple[int, Place], tuple[int, ...]] = {}
         segments: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-        cut = {stretch for stretch, place in self.persons if place != TOTAL}
-        for stretch, place in sorted(self.persons):
-            if place != TOTAL or stretch not in cut:
-                segments[stretch][place[0]].append(len(self.keys))
-                self.at[stretch, place] = (len(self.keys),)
-                self.keys.append((stretch, place))
-        for stretch, by_segment in segments.items():
-            whole, *rest = (tuple(numbers) for numbers in by_segment.values())
-            self.at[stretch, TOTAL] = whole
-            self.ties += [(whole, other) for other in rest]
+        cut_spans = {span for span, place in self.persons if place != TOTAL}
+        for span, place in sorted(self.persons):
+            if place != TOTAL or span not in cut_spans:
+                segments[span][place[0]].append(len(self.keys))
+                self.numbers[span, place] = (len(self.keys),)
+                self.keys.append((span, place))
+        for span, by_segment in segments.items():
+            first_segment, *other_segments = (tuple(numbers) for numbers in by_segment.values())
+            self.numbers[span, TOTAL] = first_segment
+            self.equal_sums += [(first_segment, segment) for segment in other_segments]
 
-    def told_by(self, row: Row, told: PersonCount) -> tuple[int, ...]:
-        """The atoms of the cell's period: of a stock, and of a week within coarser atoms, those of the last day.
+    def of_cell(self, row: Row, count: PersonCount) -> tuple[int, ...]:
+        """The atoms that the cell is the sum of; empty where no atoms express it.
 
-        None at all where the cell tells nothing that atoms can express.
+        For a flow they are those of its whole period. For a stock, and for a week where atoms are coarser than weeks,
+        they are those of the span with its last day.
         """
         last = bisect_right(self.starts, row["period_end"]) - 1
         if row["freq"] == PART_OF_WEEK != self.grain:
-            stretches = range(0)
-        elif told.stock or (row["freq"] == "W" and self.grain not in ("W", PART_OF_WEEK)):
-            stretches = range(last, last + 1) if last >= 0 and self.ends[last] >= row["period_end"] else range(0)
+            spans = range(0)
+        elif count.stock or (row["freq"] == "W" and self.grain not in ("W", PART_OF_WEEK)):
+            spans = range(last, last + 1) if last >= 0 and self.ends[last] >= row["period_end"] else range(0)
         else:
-            stretches = range(bisect_left(self.starts, row["period_start"]), bisect_right(self.ends, row["period_end"]))
+            spans = range(bisect_left(self.starts, row["period_start"]), bisect_right(self.ends, row["period_end"]))
         place = row["segment"], row["member"]
-        return tuple(atom for stretch in stretches for atom in self.at.get((stretch, place), ()))
+        return tuple(atom for span in spans for atom in self.numbers.get((span, place), ()))

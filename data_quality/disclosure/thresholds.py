@@ -1,4 +1,7 @@
-"""The rules on one cell of a protected KPI: how many persons must stand behind it, and how uncertain it must stay."""
+"""Primary suppression: the threshold rule for single cells of a protected KPI, and their protection levels.
+
+The threshold rule: a cell is sensitive when it counts some persons, but fewer than the KPI's `disclosure_threshold`.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +13,29 @@ from metrics.definitions.catalog import CatalogKpi
 
 Row = Mapping[str, Any]
 Role = Literal["numerator", "denominator"]
-# Of a KPI of which only the ratio is told: its further digits would give away sums and counts, as fractions.
+# The decimals of a KPI of which only the ratio is published. With more digits, the sums and counts behind the ratio
+# could be found as a fraction.
 DECIMALS = 6
 
 
 @dataclass(frozen=True)
-class Need:
-    """How far a hidden number of persons must be able to lie above and below the true one, for all the public knows.
+class ProtectionLevels:
+    """The upper and lower protection level of a suppressed number of persons.
 
-    That makes everything possible from nobody to the threshold, or to all of the denominator if these are fewer.
+    An attacker must find all values from `lower` below the true number to `upper` above it possible. They reach from 0
+    to the threshold, or to the denominator where that is smaller.
     """
 
     role: Role
-    up: int
-    down: int
+    upper: int
+    lower: int
 
 
-def counted(row: Row, kpi: CatalogKpi) -> bool:
-    """Whether the persons behind the cell were counted, and it was said how many are enough and of whom it tells."""
+def is_counted(row: Row, kpi: CatalogKpi) -> bool:
+    """Whether the cell can be controlled: its persons were counted, and the KPI has a threshold and person counts.
+
+    With `nested_persons` the numerator's persons must not outnumber the denominator's.
+    """
     numerator, denominator = row["n_persons_numerator"], row["n_persons_denominator"]
     if kpi.disclosure_threshold < 1 or not kpi.person_counts or (numerator is None and denominator is None):
         return False
@@ -36,44 +44,46 @@ def counted(row: Row, kpi: CatalogKpi) -> bool:
     return True
 
 
-def needs(row: Row, kpi: CatalogKpi) -> list[Need]:
-    """What must be protected of a cell: empty when every group of persons behind it is empty or large enough.
+def protection_levels(row: Row, kpi: CatalogKpi) -> list[ProtectionLevels]:
+    """The protection levels of a sensitive cell; empty for a cell that isn't sensitive.
 
-    The groups are the numerator's and the denominator's persons, and where the former are some of the latter
-    (`nested_persons`) the others of them.
+    The cell is sensitive when one of its groups of persons is sensitive: the numerator's, the denominator's, or with
+    `nested_persons` the complement, which are the persons of the denominator who aren't in the numerator.
     """
     threshold = kpi.disclosure_threshold
     numerator, denominator = row["n_persons_numerator"], row["n_persons_denominator"]
-    others = denominator - numerator if kpi.nested_persons else None
-    found = []
+    complement = denominator - numerator if kpi.nested_persons else None
+    levels = []
     if numerator is not None and 0 < numerator < threshold:
-        up = threshold - numerator
-        found.append(Need("numerator", up=up if others is None else min(up, others), down=numerator))
+        upper = threshold - numerator if complement is None else min(threshold - numerator, complement)
+        levels.append(ProtectionLevels("numerator", upper=upper, lower=numerator))
     if denominator is not None and 0 < denominator < threshold:
-        found.append(Need("denominator", up=threshold - denominator, down=denominator))
-    if others is not None and 0 < others < threshold:
-        found.append(Need("numerator", up=others, down=min(threshold - others, numerator)))
-    return found
+        levels.append(ProtectionLevels("denominator", upper=threshold - denominator, lower=denominator))
+    if complement is not None and 0 < complement < threshold:
+        lower = min(threshold - complement, numerator)
+        levels.append(ProtectionLevels("numerator", upper=complement, lower=lower))
+    return levels
 
 
 def persons(row: Row) -> int:
-    """How many persons stand behind the cell at most."""
+    """The larger one of the cell's numbers of persons."""
     return max((row["n_persons_numerator"] or 0), (row["n_persons_denominator"] or 0))
 
 
-def changed(row: Row, published: Row, kpi: CatalogKpi) -> bool:
-    """Whether the cell's value, or what it is a ratio of, differs from its published vintage."""
-    return any(_change(row, published, name) != 0 for name in _parts(row, kpi))
+def is_changed(row: Row, published: Row, kpi: CatalogKpi) -> bool:
+    """Whether a published part of the cell (value, numerator or denominator) differs from its published vintage."""
+    return any(_change(row, published, name) != 0 for name in _amount_per_person(row, kpi))
 
 
-def small_change(row: Row, published: Row, kpi: CatalogKpi) -> bool:
-    """Whether the cell differs from its published vintage in a part by less than what `threshold` persons bring.
+def is_small_change(row: Row, published: Row, kpi: CatalogKpi) -> bool:
+    """Whether a published part of the cell differs from its published vintage by less than `threshold` persons' worth.
 
-    Two vintages that differ tell of those by whom they differ, and nobody counts these. So a person is taken to bring
-    as much as the average one, and where the numerator is a part of the denominator as much as all of its share of
-    that: one who is ill all month has many more than the average days of absence.
+    The difference of two vintages reveals the persons by whom they differ, and those aren't counted. So each is assumed
+    to contribute the average amount per person. Where the numerator is a part of the denominator, a person is assumed
+    to contribute to the numerator as much as to the denominator: someone ill for a whole month has many more days of
+    absence than the average.
     """
-    for name, per_person in _parts(row, kpi).items():
+    for name, per_person in _amount_per_person(row, kpi).items():
         change = _change(row, published, name)
         if change is None:
             return False
@@ -82,24 +92,24 @@ def small_change(row: Row, published: Row, kpi: CatalogKpi) -> bool:
     return False
 
 
-def _parts(row: Row, kpi: CatalogKpi) -> dict[str, float]:
-    """What is published of the cell, and how much of it a person brings; 0 where nobody knows."""
-    if kpi.only_ratio:  # which changes by 1 when everybody does
+def _amount_per_person(row: Row, kpi: CatalogKpi) -> dict[str, float]:
+    """By the name of each published part of the cell, the amount per person; 0 where it isn't known."""
+    if kpi.only_ratio:  # the ratio changes by 1 when all persons change
         return {"obs_value": 1 / persons(row) if persons(row) else 0.0}
     if kpi.metric_type != "ratio":
         return {"obs_value": _per_person(row["obs_value"], persons(row))}
-    parts = {name: _per_person(row[name], row[f"n_persons_{name}"]) for name in ("numerator", "denominator")}
+    amounts = {name: _per_person(row[name], row[f"n_persons_{name}"]) for name in ("numerator", "denominator")}
     if kpi.nested_persons:
-        parts["numerator"] = max(parts.values())
-    return parts
+        amounts["numerator"] = max(amounts.values())
+    return amounts
 
 
-def _per_person(amount: float | None, people: int | None) -> float:
-    return abs(amount) / people if amount and people else 0.0
+def _per_person(amount: float | None, n_persons: int | None) -> float:
+    return abs(amount) / n_persons if amount and n_persons else 0.0
 
 
 def _change(row: Row, published: Row, name: str) -> float | None:
-    """By how much a part differs from the published one; 0 for what computing again makes of a sum."""
+    """The absolute change of a part against the published one; 0 within 1e-9, None where one of them is NULL."""
     now, before = row[name], published[name]
     if now is None or before is None:
         return None
@@ -107,26 +117,26 @@ def _change(row: Row, published: Row, name: str) -> float | None:
     return change if change > 1e-9 * max(abs(now), abs(before)) else 0.0
 
 
-def told(row: Row, kpi: CatalogKpi) -> dict[str, Any]:
-    """The row as it may leave the warehouse when it isn't suppressed.
+def disclosed(row: Row, kpi: CatalogKpi) -> dict[str, Any]:
+    """The row as it is published when it isn't suppressed.
 
-    It has no numbers of persons, nor sums to date, which could be taken apart into hidden months. Of an `only_ratio`
-    KPI it has no numerator and denominator, and a rounded value.
+    Numbers of persons are NULL, and so are sums to date, from whose differences suppressed months could be computed.
+    For an `only_ratio` KPI numerator and denominator are NULL too, and the value is rounded.
     """
-    free = {**row, **dict.fromkeys(_UNSAID)}
+    disclosed_row = {**row, **dict.fromkeys(_NEVER_DISCLOSED)}
     if kpi.only_ratio:
         value = row["obs_value"]
-        free |= {
+        disclosed_row |= {
             "numerator": None,
             "denominator": None,
             "obs_value": None if value is None else round(value, DECIMALS),
         }
-    return free
+    return disclosed_row
 
 
 def suppressed(row: Row) -> dict[str, Any]:
-    """The row without anything that tells its value."""
-    return {**row, **dict.fromkeys((*_UNSAID, "obs_value", "numerator", "denominator", "n_obs"))}
+    """The row of a suppressed cell: without value, numerator, denominator and counts."""
+    return {**row, **dict.fromkeys((*_NEVER_DISCLOSED, "obs_value", "numerator", "denominator", "n_obs"))}
 
 
-_UNSAID = ("n_persons_numerator", "n_persons_denominator", "year_to_date", "rolling_12_months")
+_NEVER_DISCLOSED = ("n_persons_numerator", "n_persons_denominator", "year_to_date", "rolling_12_months")

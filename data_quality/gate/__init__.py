@@ -1,1 +1,1 @@
-"""The judge: which keys there are, their candidates, the checks, verdicts, and incidents."""
+"""The gate: planned keys, their candidates, the checks, verdicts and incidents."""

@@ -1,7 +1,6 @@
-"""The baseline: the history that a company had when it started with a KPI, which later periods are compared with.
+"""The baseline: the history that existed when a company started with a KPI. Later periods are compared with it.
 
-It is not a suspect. What the business was before is what it was, so that nothing in it is held for being unusual; a
-fault of computation holds it all the same.
+The baseline is taken as given: none of its values is held for being unusual. Only checks of computation hold it.
 """
 
 from __future__ import annotations
@@ -17,24 +16,24 @@ from metrics.definitions.catalog import Catalog
 
 
 def find(planned: Sequence[Planned], catalog: Catalog, ledger: Ledger | None, today: date) -> list[bool]:
-    """Of each planned key whether it is of the baseline: its period had closed when its series was judged first.
+    """Whether each planned key is of the baseline: its period had closed when its series was first judged or released.
 
-    A series is a KPI at a frequency by a version of its definition; one that was never judged or released starts today.
+    A series is a KPI at a frequency by a version of its definition. One that was never judged or released starts today.
     """
     released, judged = _first_releases(ledger), _first_verdicts(ledger)
-    found = []
-    for item in planned:
-        kpi, freq = item.kpi, item.period.freq
+    in_baseline = []
+    for planned_key in planned:
+        kpi, freq = planned_key.kpi, planned_key.period.freq
         started = min(
             released.get((kpi.kpi_id, freq, kpi.definition_version), today),
             judged.get((kpi.kpi_id, freq, kpi.definition_hash), today),
         )
-        found.append(catalog.closes_on(kpi, item.period) < started)
-    return found
+        in_baseline.append(catalog.closes_on(kpi, planned_key.period) < started)
+    return in_baseline
 
 
 def _first_releases(ledger: Ledger | None) -> dict[tuple[str, str, int], date]:
-    """The day of the first release of each series."""
+    """The day of the first release, by kpi_id, freq and definition_version."""
     if ledger is None:
         return {}
     columns = ("kpi_id", "freq", "definition_version")
@@ -43,7 +42,7 @@ def _first_releases(ledger: Ledger | None) -> dict[tuple[str, str, int], date]:
 
 
 def _first_verdicts(ledger: Ledger | None) -> dict[tuple[str, str, str], date]:
-    """The day of the first verdict on each series, by the hash of its definition."""
+    """The day of the first verdict, by kpi_id, freq and definition_hash."""
     if ledger is None:
         return {}
     columns = ("kpi_id", "freq", "definition_hash")

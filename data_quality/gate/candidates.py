@@ -1,6 +1,6 @@
-"""The candidates as they are now: read from the KPI tables one by one, with their hash and the build they are of.
+"""The present candidates, read from the KPI tables one by one, with their hash and their build.
 
-One broken KPI table holds its own KPI and no other, so the view `kpi.candidates`, which unites them, isn't read here.
+The view `kpi.candidates`, which unites the tables, isn't read here, so that a broken KPI table holds only its own KPI.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ COLUMNS = {
     "batch_id": "varchar",
 }
 
-# The same text as in the compiled view `kpi.candidates`, so that an analyst can join its hash to a verdict. Ten
-# significant digits: sums of DOUBLE differ between runs in their last ones.
+# The same text as in the compiled view `kpi.candidates`, so that an analyst can join its hash to a verdict. Numbers
+# have ten significant digits, because sums of DOUBLE differ in their last digits from run to run.
 _NUMBERS = ("obs_value", "numerator", "denominator", "year_to_date", "rolling_12_months")
 _COUNTS = ("n_obs", "n_persons_numerator", "n_persons_denominator")
 _ROW_TEXT = "concat_ws('|', segment, member, {numbers}, {counts}, definition_hash)".format(
@@ -63,30 +63,31 @@ group by all
 """
 
 
-_AWAITED = pa.schema(
+_EXPECTED_KEYS = pa.schema(
     [
         *((name, pa.string()) for name in ("kpi_id", "freq", "time_period")),
         *((name, pa.date32()) for name in ("period_start", "period_end")),
     ]
 )
-# A sum of nothing is NULL in SQL.
-_NOTHING_IS = """
+# In SQL a sum over no rows is NULL.
+_FILL_EMPTY_SUMS = """
 update candidate_rows set obs_value = $value, numerator = $value
 where kpi_id = $kpi_id and obs_value is null and n_obs = 0 and $value is not null
 """
-# What is summed up to a period without rows is what it was; the twelve months up to it are other ones.
-_EMPTY_PERIODS = """
+# A period without rows keeps the year to date of the period before it. Its sum over twelve months is computed, as the
+# months that it covers are other ones.
+_ADD_EMPTY_PERIODS = """
 insert into candidate_rows by name
-with there as (from kpi.{model} where kpi_id = $kpi_id and freq <> '{part}'),
-told as (
+with kpi_rows as (from kpi.{model} where kpi_id = $kpi_id and freq <> '{part}'),
+build_facts as (
     select max(definition_hash) as definition_hash, max(batch_id) as batch_id,
         if(count(n_persons_numerator) > 0, 0, null) as n_persons_numerator,
         if(count(n_persons_denominator) > 0, 0, null) as n_persons_denominator,
         count(year_to_date) > 0 as to_date
-    from there
+    from kpi_rows
     having count(distinct (definition_hash, batch_id)) = 1
 ),
-totals as (from there where segment = '_T' and member = '_T')
+totals as (from kpi_rows where segment = '_T' and member = '_T')
 select a.*, '_T' as segment, '_T' as member, $value::double as obs_value, $value::double as numerator, 0 as n_obs,
     if(a.freq in ('M', 'Q') and to_date, coalesce((
         select max_by(year_to_date, period_start) from totals
@@ -97,15 +98,18 @@ select a.*, '_T' as segment, '_T' as member, $value::double as obs_value, $value
         where freq = a.freq and period_start <= a.period_start
             and period_start > a.period_start - interval 12 month
     ), $value), null) as rolling_12_months,
-    told.* exclude (to_date)
-from awaited a cross join told
+    build_facts.* exclude (to_date)
+from expected_keys a cross join build_facts
 where kpi_id = $kpi_id and (kpi_id, freq, time_period) not in (select (kpi_id, freq, time_period) from candidate_rows)
 """
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One key's candidate: its hash (keyed for protected KPIs), and its build and definition where all rows agree."""
+    """One key's candidate: its hash (keyed for protected KPIs), build and definition.
+
+    `batch_id` and `definition_hash` are None where the candidate's rows don't agree on them.
+    """
 
     candidate_hash: str
     batch_id: str | None
@@ -114,7 +118,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Build:
-    """The newest recorded dbt build of a KPI."""
+    """The newest recorded dbt build of a KPI. `reason` says why it isn't `ok`."""
 
     batch_id: str | None
     built_at: datetime
@@ -124,7 +128,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What is in the warehouse, by key and by KPI. `unreadable` says why a KPI's table gave nothing."""
+    """Candidates by key, builds by kpi_id, and by kpi_id why its table could not be read."""
 
     candidates: dict[Key, Candidate]
     builds: dict[str, Build]
@@ -134,11 +138,15 @@ class Loaded:
 def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None = None) -> Loaded:
     """Read the supplied KPIs' tables into temporary tables; with `since` only periods that end on that day or later.
 
-    A KPI's table has no row of a period in which there is nothing. Where the KPI is observable it gets one here, as its
-    `without_rows` says; but not where the whole table is empty, or isn't of one build.
-    Of protected KPIs all rows are read, as they tell of each other.
-    `candidate_rows` has COLUMNS, `candidate_parts` too: the rows of parts of weeks, which are no candidates but what
-    disclosure control has to know. `candidate_keys` has one row per key; `builds` the newest build of each KPI.
+    A KPI's table has no row for a period without source rows. If the KPI is observable then, a row is added here as its
+    `without_rows` says, unless the whole table is empty or isn't of one build.
+    Of protected KPIs all rows are read, because published cells can reveal suppressed cells of other periods and KPIs.
+
+    Temporary tables:
+    - candidate_rows: the candidates' cells, with COLUMNS;
+    - candidate_parts: the rows of parts of weeks, with COLUMNS; not candidates, but input of disclosure control;
+    - candidate_keys: one row per key;
+    - builds: the newest build of each KPI.
     """
     unreadable = _load_rows(connection, catalog, since)
     _add_empty_periods(connection, catalog, since, unreadable)
@@ -171,7 +179,7 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: d
                 " where kpi_id = $kpi_id and coalesce(period_end >= $since, true)",
                 {"kpi_id": kpi.kpi_id, "since": date.min if kpi.protected or since is None else since},
             )
-        except duckdb.Error as error:  # its message may quote values
+        except duckdb.Error as error:  # its message isn't shown, as it may quote values
             unreadable[kpi.kpi_id] = f"table kpi.{kpi.model} can't be read ({type(error).__name__})"
     parts = f"from candidate_rows where freq = '{PART_OF_WEEK}'"
     connection.execute(f"create or replace temp table candidate_parts as {parts}")
@@ -182,28 +190,29 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: d
 def _add_empty_periods(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None, unreadable: Collection[str]
 ) -> None:
-    awaited = [
+    expected_keys = [
         {
-            "kpi_id": item.kpi.kpi_id,
-            "freq": item.period.freq,
-            "time_period": item.period.code,
-            "period_start": item.period.start,
-            "period_end": item.period.end,
+            "kpi_id": planned_key.kpi.kpi_id,
+            "freq": planned_key.period.freq,
+            "time_period": planned_key.period.code,
+            "period_start": planned_key.period.start,
+            "period_end": planned_key.period.end,
         }
-        for item in plan(catalog, *history(catalog))
-        if item.kpi.without_rows and (item.kpi.protected or since is None or item.period.end >= since)
+        for planned_key in plan(catalog, *history(catalog))
+        if planned_key.kpi.without_rows
+        and (planned_key.kpi.protected or since is None or planned_key.period.end >= since)
     ]
-    connection.register("awaited", pa.Table.from_pylist(awaited, _AWAITED))
+    connection.register("expected_keys", pa.Table.from_pylist(expected_keys, _EXPECTED_KEYS))
     for kpi in catalog.kpis:
         if kpi.supplied and kpi.without_rows and kpi.kpi_id not in unreadable:
-            given = {"kpi_id": kpi.kpi_id, "value": 0.0 if kpi.without_rows == "zero" else None}
-            connection.execute(_NOTHING_IS, given)
-            connection.execute(_EMPTY_PERIODS.format(model=identifier(kpi.model), part=PART_OF_WEEK), given)
-    connection.unregister("awaited")
+            parameters = {"kpi_id": kpi.kpi_id, "value": 0.0 if kpi.without_rows == "zero" else None}
+            connection.execute(_FILL_EMPTY_SUMS, parameters)
+            connection.execute(_ADD_EMPTY_PERIODS.format(model=identifier(kpi.model), part=PART_OF_WEEK), parameters)
+    connection.unregister("expected_keys")
 
 
 def _edited_builds(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, Build]:
-    """The builds that are no longer good, as the KPI's table has other rows than they wrote; `builds` says so, too."""
+    """The builds whose table was edited afterwards, marked as not ok here and in the temporary table `builds`."""
     edited = [kpi for kpi in catalog.kpis if kpi.supplied and contents.is_edited(connection, ("kpi", kpi.model))]
     for kpi in edited:
         connection.execute(
@@ -212,11 +221,11 @@ def _edited_builds(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> d
         )
     names = [kpi.kpi_id for kpi in edited]
     rows = connection.execute("from builds where list_contains($names, kpi_id)", {"names": names}).fetchall()
-    return {kpi_id: Build(*facts) for kpi_id, *facts in rows}
+    return {kpi_id: Build(*columns) for kpi_id, *columns in rows}
 
 
 def newest_builds(connection: duckdb.DuckDBPyConnection) -> dict[str, Build]:
-    """The newest build of each KPI in `kpi._builds`, put into the temporary table `builds` too."""
+    """The newest build of each KPI in `kpi._builds`, also written to the temporary table `builds`."""
     connection.execute(
         "create or replace temp table builds"
         " (kpi_id varchar, batch_id varchar, built_at timestamptz, ok boolean, reason varchar)"

@@ -1,6 +1,6 @@
-"""What lies behind an incident, read from the warehouse when somebody looks, and kept nowhere else.
+"""The evidence on an incident: read from the warehouse when somebody asks for it, and stored nowhere else.
 
-Here protected KPIs have figures, too: whoever can open the warehouse can read them there anyway.
+It has figures of protected KPIs too: whoever can open the warehouse can read them there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _TOTAL = """
 select obs_value, numerator, denominator, n_obs from candidate_rows
 where kpi_id = ? and freq = ? and time_period = ? and segment = '_T' and member = '_T'
 """
-# The members whose value changed most on the period before, of the segment in which most of the change lies in one.
+# The three members whose value changed most against the period before, of the segment in which one member has the
+# largest share of the change.
 _MEMBERS = """
 with cells as (
     select segment, member, coalesce(obs_value, 0) as value, time_period = $code as is_now
@@ -56,7 +57,7 @@ where feed = $feed
 
 @dataclass(frozen=True)
 class Total:
-    """The total of a period as it would be published, and what is behind it."""
+    """The total of a period that would be published, and what it is computed from."""
 
     value: float | None
     numerator: float | None
@@ -66,7 +67,7 @@ class Total:
 
 @dataclass(frozen=True)
 class Member:
-    """A member of a segment, its value in the incident's first period and in the period before."""
+    """A member of a segment, with its value in the lead's period (`now`) and in the period before it."""
 
     segment: str
     member: str
@@ -76,7 +77,7 @@ class Member:
 
 @dataclass(frozen=True)
 class FeedRows:
-    """How many rows of a feed lie in the incident's days, and how many in as many days as a rule in the time before."""
+    """The number of rows of a feed in the incident's days, and the usual number: the mean of equal spans before."""
 
     feed: str
     rows: int
@@ -85,9 +86,9 @@ class FeedRows:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the warehouse says of an incident: totals and findings by key, the members that changed most, and rows.
+    """Totals and findings by key, the members that changed most, and the row counts of feeds.
 
-    `findings` are (check, what it found) for each failing check of a key, with figures.
+    `findings` holds (check name, detail with figures) for each failing check of a key.
     """
 
     totals: dict[Key, Total]
@@ -101,10 +102,10 @@ def gather(company: Company, catalog: Catalog, incident: Incident) -> Evidence:
     with warehouse.connect() as connection:
         loaded = candidates.load(connection, catalog)
         totals = {}
-        for one in incident.failures:
-            row = connection.execute(_TOTAL, list(one.key)).fetchone()
+        for failure in incident.failures:
+            row = connection.execute(_TOTAL, list(failure.key)).fetchone()
             if row is not None:
-                totals[one.key] = Total(*row)
+                totals[failure.key] = Total(*row)
         members = _members(connection, incident.lead)
         findings = _findings(connection, company, catalog, incident, loaded)
         feeds = tuple(_feed_rows(connection, incident))
@@ -118,44 +119,52 @@ def _findings(
     incident: Incident,
     loaded: candidates.Loaded,
 ) -> dict[Key, list[tuple[str, str]]]:
-    """What the failing checks find now, in words with figures; of a check that the gate doesn't make, what was told."""
-    keys = {one.key for one in incident.failures}
-    planned = [item for item in plan(catalog, incident.since, incident.until, keys) if item.key in keys]
+    """The details of the failing checks, computed again with figures.
+
+    A check that isn't one of the gate's (`closed_period` and the like) keeps its stored detail.
+    """
+    keys = {failure.key for failure in incident.failures}
+    planned = [
+        planned_key for planned_key in plan(catalog, incident.since, incident.until, keys) if planned_key.key in keys
+    ]
     ledger = Ledger.find(deployment.ledger_path())
     in_baseline = baseline.find(planned, catalog, ledger, clock.today(company.time_zone))
     frame = checks.figures(connection, company, catalog, planned, in_baseline, loaded, ledger)
-    row_of = {item.key: number for number, item in enumerate(planned)}
-    found: dict[Key, list[tuple[str, str]]] = {}
-    for one in incident.failures:
-        told = []
-        for check in one.checks:
-            column = f"{check.check}__detail"
-            detail = str(frame[column][row_of[one.key]]) if one.key in row_of and column in frame else ""
-            told.append((check.check, detail or check.detail))
-        found[one.key] = told
-    return found
+    row_numbers = {planned_key.key: number for number, planned_key in enumerate(planned)}
+    findings: dict[Key, list[tuple[str, str]]] = {}
+    for failure in incident.failures:
+        row_number = row_numbers.get(failure.key)
+        details = findings[failure.key] = []
+        for result in failure.checks:
+            column = f"{result.check}__detail"
+            detail = str(frame[column][row_number]) if row_number is not None and column in frame else ""
+            details.append((result.check, detail or result.detail))
+    return findings
 
 
 def _members(connection: duckdb.DuckDBPyConnection, lead: Failure) -> tuple[Member, ...]:
-    """Nothing for values that aren't sums over their members."""
+    """The members of the lead's KPI that changed most; empty where its members don't add up."""
     if not lead.kpi.additive_segments:
         return ()
     kpi_id, freq, code = lead.key
     before = lead.period.shift(-1).code
-    asked: dict[str, Any] = {"kpi_id": kpi_id, "freq": freq, "code": code, "before": before}
-    return tuple(Member(*row) for row in connection.execute(_MEMBERS, asked).fetchall())
+    parameters: dict[str, Any] = {"kpi_id": kpi_id, "freq": freq, "code": code, "before": before}
+    return tuple(Member(*row) for row in connection.execute(_MEMBERS, parameters).fetchall())
 
 
 def _feed_rows(connection: duckdb.DuckDBPyConnection, incident: Incident) -> Sequence[FeedRows]:
-    """Of the feeds at fault; where none is named, of those that the lead's KPI reads."""
+    """The row counts of the faulty feeds; if no check names one, of the feeds that the lead's KPI reads.
+
+    At most the first 28 days of the incident are counted.
+    """
     if not warehouse.has_table(connection, "gate", "feed_days"):
         return []
-    named = dict.fromkeys(feed for one in incident.failures for feed in sorted(one.faulty_feeds))
+    faulty = dict.fromkeys(feed for failure in incident.failures for feed in sorted(failure.faulty_feeds))
     first, last = incident.since, min(incident.until, incident.since + timedelta(days=27))
-    found = []
-    for feed in named or incident.lead.kpi.feeds:
-        asked = {"feed": feed, "first": first, "last": last, "n_days": (last - first).days + 1}
-        row = connection.execute(_ROWS, asked).fetchone()
+    feed_rows = []
+    for feed in faulty or incident.lead.kpi.feeds:
+        parameters = {"feed": feed, "first": first, "last": last, "n_days": (last - first).days + 1}
+        row = connection.execute(_ROWS, parameters).fetchone()
         if row is not None and (row[0] or row[1]):
-            found.append(FeedRows(feed, row[0], row[1]))
-    return found
+            feed_rows.append(FeedRows(feed, row[0], row[1]))
+    return feed_rows

@@ -1,7 +1,7 @@
 """The Great Expectations suite that judges the gate's frame: one expectation for each limit of a check.
 
-Great Expectations passes an empty frame, a NaN and a condition that matches no row. So nothing counts as passed but
-what it is seen to have evaluated: figures that are missing are sorted out before, and rows are counted after.
+Great Expectations passes an empty frame, a NaN and a condition that matches no row. So a row counts as passed only if
+the result shows that it was evaluated: missing figures are removed before, and evaluated rows are counted after.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from data_quality.gate.verdict import Outcome
 
 
 def judge(frame: pd.DataFrame, limits: Sequence[LimitOf]) -> dict[str, list[Outcome]]:
-    """For the name of each limit the outcome of every row of `checks.frame.figures`, in its order.
+    """By the name of each limit, the outcome of every row of the frame (of `checks.frame.figures`), in its order.
 
-    A row passes when the suite evaluated it and didn't name it as unexpected; a row that it can't be shown to have
-    evaluated is not_evaluated. A limit that is NaN doesn't apply.
+    A row passes when the suite evaluated it and didn't list it as unexpected. A row that wasn't shown to be evaluated
+    is not_evaluated. A limit of NaN doesn't apply.
     """
-    applies = {of.name: _numbers(frame[f"{of.check.name}__applies"]) > 0 for of in limits}
-    applies = {of.name: applies[of.name] & ~np.isnan(_numbers(frame[of.name])) for of in limits}
-    to_judge = {of.name: applies[of.name] & ~np.isnan(_numbers(frame[of.check.name])) for of in limits}
-    results = _validate(frame, [of for of in limits if to_judge[of.name].any()], to_judge)
+    applies = {limit.name: _numbers(frame[f"{limit.check.name}__applies"]) > 0 for limit in limits}
+    applies = {limit.name: applies[limit.name] & ~np.isnan(_numbers(frame[limit.name])) for limit in limits}
+    to_judge = {limit.name: applies[limit.name] & ~np.isnan(_numbers(frame[limit.check.name])) for limit in limits}
+    results = _validate(frame, [limit for limit in limits if to_judge[limit.name].any()], to_judge)
     outcomes: dict[str, list[Outcome]] = {}
-    for of in limits:
-        chosen = to_judge[of.name]
-        failing = _failing_rows(results.get(of.name), chosen)
-        outcomes[of.name] = [
+    for limit in limits:
+        judged_rows = to_judge[limit.name]
+        failing = _failing_keys(results.get(limit.name), judged_rows)
+        outcomes[limit.name] = [
             "not_applicable"
-            if not applies[of.name][row]
+            if not applies[limit.name][row]
             else "not_evaluated"
-            if not chosen[row] or failing is None
+            if not judged_rows[row] or failing is None
             else "fail"
-            if number in failing
+            if key_no in failing
             else "pass"
-            for row, number in enumerate(frame["key_no"])
+            for row, key_no in enumerate(frame["key_no"])
         ]
     return outcomes
 
@@ -50,29 +50,29 @@ def _numbers(column: pd.Series) -> Any:
 
 
 def _validate(frame: pd.DataFrame, limits: Sequence[LimitOf], to_judge: dict[str, Any]) -> dict[str, Any]:
-    """The validation result of each limit's expectation; empty when the suite as a whole raised an error."""
+    """The validation result of each limit's expectation, by the limit's name; empty when the suite raised an error."""
     if not limits:
         return {}
     judged = frame[["key_no"]].copy()
-    for of in limits:
-        # Rows that aren't to be judged have no numbers: a condition on the rows would take far longer.
-        judged[of.name] = frame[of.check.name].astype("float64").where(to_judge[of.name])
-        judged[f"{of.name}__limit"] = frame[of.name].astype("float64").where(to_judge[of.name])
+    for limit in limits:
+        # Rows that must not be judged get NaN: a row condition would take far longer.
+        judged[limit.name] = frame[limit.check.name].astype("float64").where(to_judge[limit.name])
+        judged[f"{limit.name}__limit"] = frame[limit.name].astype("float64").where(to_judge[limit.name])
     try:
-        result = validate("gate", judged, {of.name: of.check.sentence for of in limits}, ["key_no"])
-        return {one.expectation_config.meta["limit"]: one for one in result.results}
-    except Exception as error:  # whatever goes wrong in there, the gate holds instead of falling over
+        result = validate("gate", judged, {limit.name: limit.check.sentence for limit in limits}, ["key_no"])
+        return {validation.expectation_config.meta["limit"]: validation for validation in result.results}
+    except Exception as error:  # any error makes the gate hold, instead of ending the run
         logging.getLogger(__name__).error("the suite could not be validated: %s", type(error).__name__)
         return {}
 
 
 def validate(name: str, frame: pd.DataFrame, sentences: Mapping[str, str], keys: Sequence[str]) -> Any:
-    """Great Expectations' result for the suite of that name on the frame, which has x and x__limit for each x in
-    `sentences`; those say what is expected.
+    """Great Expectations' result for a suite that expects, for each column x of `sentences`, x <= x__limit.
 
-    Rows where both are missing are left out; `keys` are the columns that tell of an unexpected row.
+    `sentences` describe the expectations by column. Rows where both columns are missing are ignored. `keys` are the
+    columns that identify an unexpected row in the result.
     """
-    # Imported here as it takes 5 s, which only who judges has to spend; and without its calls home.
+    # The import takes 5 s, so that it happens only when something is judged. Usage statistics are switched off.
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -100,17 +100,17 @@ def validate(name: str, frame: pd.DataFrame, sentences: Mapping[str, str], keys:
     return batch.validate(suite, result_format=result_format)
 
 
-def _failing_rows(validation: Any, to_judge: Any) -> set[int] | None:
-    """The key_no of the unexpected rows; None when the expectation can't be shown to have evaluated all of `to_judge`.
+def _failing_keys(validation: Any, to_judge: Any) -> set[int] | None:
+    """The key_no of the unexpected rows; None when the result doesn't show that all rows of `to_judge` were evaluated.
 
-    `to_judge` says of each row of the frame whether it was to be judged.
+    `to_judge` is a boolean per row of the frame.
     """
     if validation is None or validation.exception_info.get("raised_exception", True):
-        return None  # an exception is kept per metric, without that entry on top
-    found = validation.result
-    if found.get("element_count") != len(to_judge) or found.get("missing_count") != (~to_judge).sum():
+        return None  # an exception is stored per metric, and then the entry at the top is missing
+    result = validation.result
+    if result.get("element_count") != len(to_judge) or result.get("missing_count") != (~to_judge).sum():
         return None
-    failing = {int(row["key_no"]) for row in found.get("unexpected_index_list") or ()}
-    if len(failing) != found.get("unexpected_count") or validation.success != (not failing):
+    failing = {int(row["key_no"]) for row in result.get("unexpected_index_list") or ()}
+    if len(failing) != result.get("unexpected_count") or validation.success != (not failing):
         return None
     return failing

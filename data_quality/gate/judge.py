@@ -1,4 +1,4 @@
-"""The gate: judges every planned key and keeps its verdict in the warehouse. What publishes is `release.py`."""
+"""The gate: judges every planned key and stores its verdict in the warehouse. `release/release.py` publishes."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ _WORST_FIRST: tuple[Outcome, ...] = ("not_evaluated", "fail", "pass", "not_appli
 def judge(
     company: Company, catalog: Catalog, first: date, last: date, also: Collection[Key] = frozenset()
 ) -> list[Verdict]:
-    """Judge every key whose period ended in [first, last] and before today, and those of `also`; keep the verdicts.
+    """Judge every key whose period ended in [first, last] and before today, and those of `also`; store the verdicts.
 
-    Ordered as the catalogue, then by freq and period. What can't be evaluated is held.
+    The verdicts are in the order of the catalogue, then of freq and period. A key with a check that can't be evaluated
+    is held.
     Raises NyckeltalError when the warehouse isn't there or isn't free, or the ledger can't be read.
     """
     with warehouse.connect() as connection:
@@ -45,24 +46,25 @@ def judge(
         by_check = [_results(check, frame, outcomes, planned) for check in CHECKS]
         judged_at = clock.now()
         verdicts = []
-        for item, *results in zip(planned, *by_check, strict=True):
-            candidate = loaded.candidates.get(item.key)
-            build = loaded.builds.get(item.kpi.kpi_id)
-            found = Verdict(
-                kpi_id=item.kpi.kpi_id,
-                freq=item.period.freq,
-                time_period=item.period.code,
-                period_start=item.period.start,
-                period_end=item.period.end,
+        for planned_key, *results in zip(planned, *by_check, strict=True):
+            kpi, period = planned_key.kpi, planned_key.period
+            candidate = loaded.candidates.get(planned_key.key)
+            build = loaded.builds.get(kpi.kpi_id)
+            judged = Verdict(
+                kpi_id=kpi.kpi_id,
+                freq=period.freq,
+                time_period=period.code,
+                period_start=period.start,
+                period_end=period.end,
                 verdict=verdict.answer(results, NAMES),
                 checks=tuple(results),
                 candidate_hash=candidate.candidate_hash if candidate else None,
-                definition_hash=item.kpi.definition_hash,
+                definition_hash=kpi.definition_hash,
                 batch_id=build.batch_id if build else None,
                 judged_at=judged_at,
-                protected=item.kpi.protected,
+                protected=kpi.protected,
             )
-            verdicts.append(verdict.without_figures(found) if item.kpi.protected else found)
+            verdicts.append(verdict.without_figures(judged) if kpi.protected else judged)
         verdict.store(connection, verdicts)
     return verdicts
 
@@ -70,18 +72,22 @@ def judge(
 def _results(
     check: Check, frame: pd.DataFrame, outcomes: dict[str, list[Outcome]], planned: Sequence[Planned]
 ) -> list[CheckResult]:
-    """The check's result for every planned key: of its two limits the worse outcome, and with it that limit."""
+    """The check's result for every planned key: the worse outcome of its two limits, with the limit that it is for.
+
+    With equal outcomes the limit to hold counts.
+    """
     figures = frame[check.name].to_numpy(dtype="float64", na_value=np.nan).tolist()
     details, feeds = frame[f"{check.name}__detail"].tolist(), frame[f"{check.name}__feed"].tolist()
     limits = {level: frame[f"{check.name}__{level}"].tolist() for level in LEVELS}
-    # The limit to hold comes first: of equals it counts.
-    of_levels = [(level, outcomes.get(f"{check.name}__{level}")) for level in reversed(LEVELS)]
+    by_level = [(level, outcomes.get(f"{check.name}__{level}")) for level in reversed(LEVELS)]
     results = []
-    for row, item in enumerate(planned):
-        found = [(outcome[row], level) for level, outcome in of_levels if outcome is not None]
-        outcome, level = min(found, key=lambda one: _WORST_FIRST.index(one[0]))
+    for row, planned_key in enumerate(planned):
+        row_outcomes = [
+            (level_outcomes[row], level) for level, level_outcomes in by_level if level_outcomes is not None
+        ]
+        outcome, level = min(row_outcomes, key=lambda pair: _WORST_FIRST.index(pair[0]))
         judged = outcome in ("pass", "fail")
-        setting = item.kpi.gate.get(check.name)
+        setting = planned_key.kpi.gate.get(check.name)
         off = setting.off if setting else None
         results.append(
             CheckResult(
@@ -90,18 +96,19 @@ def _results(
                 outcome=outcome,
                 figure=figures[row] if judged and math.isfinite(figures[row]) else None,
                 limit=limits[level][row] if judged else None,
-                detail=visible(f"off: {off}" if off else _detail(check, str(details[row]), outcome, item)),
+                detail=visible(f"off: {off}" if off else _detail(check, str(details[row]), outcome, planned_key)),
                 feed=feeds[row] if outcome == "fail" else None,
             )
         )
     return results
 
 
-def _detail(check: Check, found: str, outcome: Outcome, item: Planned) -> str:
+def _detail(check: Check, detail: str, outcome: Outcome, planned_key: Planned) -> str:
+    """The detail as it is stored: without figures of protected KPIs, and only for checks that didn't pass."""
     if outcome == "not_evaluated":
         return "could not be evaluated"
     if outcome != "fail":
         return ""
-    if item.kpi.protected and check.name != "complete":  # that one speaks of feeds, not of persons
+    if planned_key.kpi.protected and check.name != "complete":  # details of `complete` are about feeds, not persons
         return "fails; figures of a protected KPI stay in the warehouse"
-    return found
+    return detail

@@ -1,4 +1,4 @@
-"""Which keys (KPI, freq, time_period) there are to judge: a key that is planned and has no candidate is held."""
+"""The planned keys (KPI, freq, time_period): those that a run judges. A planned key without a candidate is held."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metrics.definitions.catalog import Catalog, CatalogKpi
 
 @dataclass(frozen=True)
 class Planned:
-    """One key to judge. `is_over` says whether the last day that the value is computed from has passed."""
+    """One key to judge. `is_over`: the last day that its value is computed from has passed."""
 
     kpi: CatalogKpi
     period: Period
@@ -30,8 +30,8 @@ def plan(
 ) -> list[Planned]:
     """Every key of the supplied KPIs whose period ended in [first, last], and those of `also`, by KPI and freq.
 
-    Only periods that ended before today are planned, and only observable ones: a period that begins before the feeds'
-    history does, or before what the KPI looks back on, can't be computed, and is neither judged nor held.
+    Only periods that ended before today and are observable are planned. A period that begins before the history of the
+    feeds, or whose value needs earlier data than that, can't be computed; it is neither judged nor held.
     """
     yesterday = clock.today(catalog.calendar.time_zone) - timedelta(days=1)
     start, end = history(catalog) if also else (first, last)
@@ -42,9 +42,9 @@ def plan(
             continue
         for freq in kpi.freqs:
             for period in periods_between(freq, max(start, kpi.observable_from or start), end):
-                item = Planned(kpi, period, kpi.reaches_to(period) <= yesterday)
-                if kpi.observes(period) and (first <= period.end <= last or item.key in also):
-                    planned.append(item)
+                planned_key = Planned(kpi, period, kpi.reaches_to(period) <= yesterday)
+                if kpi.observes(period) and (first <= period.end <= last or planned_key.key in also):
+                    planned.append(planned_key)
     return planned
 
 

@@ -1,7 +1,7 @@
-"""Verdicts: what the gate found for one key, how outcomes add up to a verdict, and where verdicts are kept.
+"""Verdicts: the gate's answer for one key, how it follows from the checks' outcomes, and where it is stored.
 
-They are kept in the warehouse's table `kpi.verdicts`, each with a seal (a keyed hash of its content), so that a row
-which something else wrote or altered counts for nothing.
+Verdicts are stored in the warehouse's table `kpi.verdicts`. Each has a seal, a keyed hash of its content; a row that
+anything but the gate wrote or altered is ignored.
 """
 
 from __future__ import annotations
@@ -47,11 +47,12 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check of one key.
+    """The result of one check for one key.
 
-    `severity` and `limit` are of the limit that the figure is above, else of the highest that the check has: a failing
-    critical one holds, a failing warning flags. `figure` and `limit` are None for protected KPIs, whose `detail` holds
-    no figure. `feed` is the feed whose rows a failing check finds fault with; None where it judges the result.
+    `limit` is the limit that the figure exceeds, and if it exceeds none, the highest one that the check has.
+    `severity` belongs to that limit: a failing critical check holds, a failing warning flags. `figure` and `limit` are
+    None for protected KPIs, and their `detail` has no figures. `feed` is the feed whose rows fail a check; None for a
+    check of the result.
     """
 
     check: str
@@ -64,7 +65,7 @@ class CheckResult:
 
     @property
     def holds(self) -> bool:
-        """Whether it holds its key when it fails: it is critical, or could not be evaluated."""
+        """Whether it holds its key if it doesn't pass: it is critical, or could not be evaluated."""
         return self.severity == "critical" or self.outcome == "not_evaluated"
 
 
@@ -72,8 +73,8 @@ class CheckResult:
 class Verdict:
     """The gate's answer for one (KPI, freq, time_period).
 
-    `candidate_hash` is None when there was no candidate, `batch_id` when no build of the KPI is recorded. For a
-    protected KPI the hash is keyed, so that nobody can find the values by trying.
+    `candidate_hash` is None when there was no candidate, `batch_id` when no build of the KPI is recorded. The hash of a
+    protected KPI's candidate is keyed, so that its values can't be found by hashing guesses.
     """
 
     kpi_id: str
@@ -111,9 +112,9 @@ class Verdict:
 
 
 def answer(results: Sequence[CheckResult], names: Sequence[str]) -> Answer:
-    """What check results add up to, given the names of all checks.
+    """The verdict that follows from check results; `names` are the names of all checks.
 
-    A check that is missing, unknown, repeated or not evaluated holds; so does a failing critical one.
+    It is hold if a check is missing, unknown, repeated or not evaluated, or if a critical check fails.
     """
     if sorted(result.check for result in results) != sorted(names):
         return "hold"
@@ -127,18 +128,18 @@ def answer(results: Sequence[CheckResult], names: Sequence[str]) -> Answer:
 
 
 def reason(results: Iterable[CheckResult]) -> str:
-    """The names of those checks, each with what it found, in one line."""
+    """The names of the checks, each with its detail, in one line."""
     return "; ".join(f"{result.check}: {result.detail}" if result.detail else result.check for result in results)
 
 
 def without_figures(verdict: Verdict) -> Verdict:
-    """The verdict of a protected KPI as it may leave the gate: outcomes, and no figures."""
+    """The verdict of a protected KPI as it may leave the gate: outcomes without figures."""
     checks = tuple(replace(result, figure=None, limit=None) for result in verdict.checks)
     return replace(verdict, checks=checks)
 
 
 def store(connection: duckdb.DuckDBPyConnection, verdicts: Iterable[Verdict]) -> None:
-    """Put the verdicts into `kpi.verdicts` of the warehouse, each in place of the key's earlier one."""
+    """Write the verdicts to the warehouse's `kpi.verdicts`, each in place of the key's earlier one."""
     key = deployment_key.require(connection)
     rows = [_row(verdict) for verdict in verdicts]
     rows = [{**row, "seal": _seal(row, key)} for row in rows]
@@ -163,20 +164,20 @@ def store(connection: duckdb.DuckDBPyConnection, verdicts: Iterable[Verdict]) ->
 def stored(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> dict[Key, Verdict]:
     """The newest verdict in `kpi.verdicts` on each key whose period ended in [first, last].
 
-    Rows whose seal doesn't fit their content are left out.
+    Rows whose seal doesn't match their content are left out.
     """
     if not has_table(connection, "kpi", "verdicts"):
         return {}
     key = deployment_key.require(connection)
-    found: dict[Key, Verdict] = {}
-    judged = connection.execute("from kpi.verdicts where period_end between ? and ?", [first, last])
-    for row in judged.to_arrow_table().to_pylist():
+    newest: dict[Key, Verdict] = {}
+    rows = connection.execute("from kpi.verdicts where period_end between ? and ?", [first, last])
+    for row in rows.to_arrow_table().to_pylist():
         verdict = _read(row, key)
         if verdict is None:
             continue
-        if verdict.key not in found or found[verdict.key].judged_at < verdict.judged_at:
-            found[verdict.key] = verdict
-    return found
+        if verdict.key not in newest or newest[verdict.key].judged_at < verdict.judged_at:
+            newest[verdict.key] = verdict
+    return newest
 
 
 _FIELDS = tuple(field.name for field in SCHEMA if field.name not in ("checks", "seal"))
@@ -187,12 +188,12 @@ def _row(verdict: Verdict) -> dict[str, Any]:
 
 
 def _read(row: dict[str, Any], key: bytes) -> Verdict | None:
-    """The verdict in a row of the table; None when the gate didn't write the row as it is."""
+    """The verdict in a row of the table; None when its seal doesn't match or it can't be read."""
     try:
         if not hmac.compare_digest(row["seal"], _seal(row, key)):
             return None
-        facts = {**{name: row[name] for name in _FIELDS}, "judged_at": row["judged_at"].astimezone(UTC)}
-        return Verdict(**facts, checks=tuple(CheckResult(**result) for result in json.loads(row["checks"])))
+        fields = {**{name: row[name] for name in _FIELDS}, "judged_at": row["judged_at"].astimezone(UTC)}
+        return Verdict(**fields, checks=tuple(CheckResult(**result) for result in json.loads(row["checks"])))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 

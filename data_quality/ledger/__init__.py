@@ -1,1 +1,1 @@
-"""The append-only ledger: its tables, appending, verifying, compacting. What to append is decided elsewhere."""
+"""The append-only ledger: its tables, append, verify, compact, lock. What to append is decided in `release/`."""

@@ -1,7 +1,7 @@
-"""Compaction: each release leaves a file in every table; they are written together. No row changes.
+"""Compaction: merges the small files that each release leaves in every table. No row changes.
 
-Two compactions at once would both keep their file, and so double rows: Delta's library doesn't see that conflict. In a
-folder a lock keeps them apart; an object store has none, so there only `kpi ledger compact` compacts, on one machine.
+Two compactions at the same time would double the rows: the Delta library doesn't detect that conflict. In a folder a
+lock prevents it. An object store has no lock, so that only `kpi ledger compact` compacts it, from one machine.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from data_quality.ledger import tables
 from data_quality.ledger.lock import releasing
-from data_quality.ledger.store import SCHEMAS, Ledger
+from data_quality.ledger.schemas import SCHEMAS
+from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from metrics.core.errors import NyckeltalError
 
 MOST_FILES = 50
-_LARGE = 4 * 2**20  # bytes; a file of that size isn't written again, so that a ledger's growth costs no more with time
+_LARGE = 4 * 2**20  # bytes; a file of that size isn't rewritten, so that the cost doesn't grow with the ledger
 
 
 @dataclass(frozen=True)
 class Compacted:
-    """A table, and how many files a reader of it opens, before and after."""
+    """A table, and the number of files that a reader of it opens, before and after compaction."""
 
     table: str
     files_before: int
@@ -33,30 +34,30 @@ class Compacted:
 
 
 def gather(ledger: Ledger) -> None:
-    """Write a table's small files together where they are more than MOST_FILES, and a checkpoint of its log.
+    """Merge the small files of each table that has more than MOST_FILES, and write a checkpoint of its log.
 
-    A release does it when all is published. The files that are replaced stay: should the ledger be damaged, they are
-    what can mend it. What can't be done now, as when another process compacts, the next release will do.
+    Called at the end of a release. Replaced files stay: a damaged ledger can be repaired from them. What can't be done
+    now, for example because another process compacts, is left to the next release.
     """
     if "://" in ledger.root or all(len(table.file_uris()) <= MOST_FILES for table in ledger.tables.values()):
         return
     try:
         with _lock(ledger.root).acquire(timeout=0):
-            for table in Ledger.open(ledger.root).tables.values():  # as they are now that nobody else compacts
+            for table in Ledger.open(ledger.root).tables.values():  # opened again, as the lock is held only now
                 if len(table.file_uris()) > MOST_FILES:
                     table.optimize.compact(target_size=_LARGE)
                     table.create_checkpoint()
     except (Timeout, *tables.FAILURES) as error:
         reason = tables.reason(error)
-        logging.getLogger(__name__).warning("the ledger isn't compacted this time: %s", reason)
+        logging.getLogger(__name__).warning("the ledger was not compacted this time: %s", reason)
 
 
 def compact(root: str) -> tuple[Compacted, ...]:
-    """Compact every table, write a checkpoint of its log, and delete files that nothing has named for a week.
+    """Compact every table, write a checkpoint of its log, and delete files that have been unused for a week.
 
-    A file is kept for that week for whoever reads the table as it stood, so that the folder shrinks by a later call.
-    A damaged ledger is left alone, as its old files may be what can mend it. In an object store, nobody else may
-    compact it meanwhile.
+    Unused files stay for a week for readers of the table's older versions, so that only a later call shrinks the
+    folder. A damaged ledger isn't touched, as its old files may be needed to repair it. In an object store, nobody else
+    may compact it at the same time.
     Raises NyckeltalError when the ledger is damaged, or can't be written.
     """
     with releasing():
@@ -78,5 +79,5 @@ def compact(root: str) -> tuple[Compacted, ...]:
 
 
 def _lock(root: str) -> BaseFileLock:
-    """For a ledger in a folder, in that folder: several data folders may share a ledger."""
+    """The lock file of a ledger in a folder. It is in that folder, as several data folders may share a ledger."""
     return FileLock(Path(root) / ".compaction.lock", mode=0o600)

@@ -1,4 +1,4 @@
-"""What checks were called before, as verdicts and decisions of older ledgers still name them."""
+"""Former names of checks, which verdicts and decisions of older ledgers still hold."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ FORMER_CHECKS = {
     "plausible_whole": "part_of_held",
     "usual_whole": "part_of_held",
 }
-"""By the name in ledgers of before 0.2 the present one; of checks that are gone there is none."""
+"""The present name by the name before version 0.2. Checks that were removed are not listed."""
 
 
 def present_name(check: str) -> str:
-    """What the check is called now; a name that isn't known stays."""
+    """The present name of the check; an unlisted name is returned unchanged."""
     return FORMER_CHECKS.get(check, check)

@@ -1,6 +1,6 @@
-"""The release lock: on one machine, what writes the ledger or the published file comes after each other.
+"""The release lock: on one machine, only one process at a time writes the ledger or the published file.
 
-A writer on another machine is refused by the ledger itself.
+A concurrent writer on another machine is refused by the ledger itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from metrics.core.private_files import private_files
 
 @contextmanager
 def releasing() -> Iterator[None]:
-    """Holds the data folder's release lock; waits until whoever holds it is done.
+    """Hold the data folder's release lock, after waiting for another process that holds it.
 
     Raises NyckeltalError when there is no data folder, or it can't be written.
     """

@@ -1,4 +1,4 @@
-"""What the gate and the release both ask of the ledger: the newest decisions, and which keys were published."""
+"""Queries on the ledger that the gate and the release share: the newest decisions and the published keys."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def newest_decisions(ledger: Ledger) -> Decisions:
 
 
 def published_keys(ledger: Ledger) -> set[Key]:
-    """The keys of which a value was ever published."""
-    known = ledger.observations.group_by(["kpi_id", "freq", "time_period"]).aggregate([])
-    return {(row["kpi_id"], row["freq"], row["time_period"]) for row in known.to_pylist()}
+    """The keys that have a published observation, suppressed and missing values included."""
+    keys = ledger.observations.group_by(["kpi_id", "freq", "time_period"]).aggregate([])
+    return {(row["kpi_id"], row["freq"], row["time_period"]) for row in keys.to_pylist()}

@@ -1,6 +1,6 @@
-"""One Delta table of the ledger: found, made, read and written, with errors that a person understands.
+"""One Delta table of the ledger: find, make, read and append, with error messages for people.
 
-A location is a folder or an object-store URL; credentials and endpoint come from the environment.
+A location is a folder or an object-store URL. Credentials and endpoint come from the environment.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pyarrow.fs import FileSelector, PyFileSystem
 
 from metrics.core.errors import NyckeltalError
 
-# A store that can't be reached is told within seconds; by default it is asked for three minutes.
+# An unreachable object store raises an error within seconds. By default the library retries for three minutes.
 _STORE_OPTIONS = {"max_retries": "3", "retry_timeout": "10s", "connect_timeout": "3s"}
-_OF_A_TABLE = re.compile(r"\.parquet$|^\d{20}\.json$")  # not what an interrupted commit leaves
-# Another process that makes the ledger's tables and writes the first release takes a moment; a lost table stays lost.
-LOOKS, BETWEEN_LOOKS = 9, 0.25  # seconds
+_TABLE_FILE = re.compile(r"\.parquet$|^\d{20}\.json$")  # not the temporary files of an interrupted commit
+# A missing table is looked for again, as another process may be making the tables and writing the first release.
+ATTEMPTS, WAIT_SECONDS = 9, 0.25
 FAILURES = (OSError, DeltaError, pa.ArrowException)
 
 
 def find(location: str, schema: pa.Schema) -> DeltaTable | None:
-    """The table at a location, None when there is none. It may lack columns that were added to the schema since.
+    """The table at a location, None when there is none. It may lack nullable columns that were added later.
 
-    Raises NyckeltalError when it can't be opened, or is another table.
+    Raises NyckeltalError when it can't be opened, or isn't a table of this schema.
     """
     try:
         table = DeltaTable(location, storage_options=_options(location))
@@ -37,42 +37,44 @@ def find(location: str, schema: pa.Schema) -> DeltaTable | None:
         return None
     except FAILURES as error:
         raise NyckeltalError(f"the ledger can't be opened: {reason(error)}", file=location) from None
-    lacking = [field.name for field in _lacking(table, schema) if not field.nullable]
-    if lacking:
-        raise NyckeltalError("is no table of a ledger: it lacks columns", file=location, expected=", ".join(lacking))
+    missing = [field.name for field in _missing_fields(table, schema) if not field.nullable]
+    if missing:
+        problem = "isn't a table of a ledger: it lacks columns"
+        raise NyckeltalError(problem, file=location, expected=", ".join(missing))
     return table
 
 
 def location(root: str, name: str) -> str:
-    """Where a table of the ledger lies."""
+    """The location of a table of the ledger at `root`."""
     return f"{root.rstrip('/')}/{name}"
 
 
 def find_all(root: str, schemas: dict[str, pa.Schema]) -> dict[str, DeltaTable | None]:
     """Each table of the ledger, None where there is none. `schemas` are in the order in which tables are made.
 
-    Tables that were made and never written to are what an interrupted start leaves, and no ledger yet.
-    Raises NyckeltalError when some are missing though there was a ledger: made anew, they would erase its history.
+    Tables that were made and never written to are what an interrupted start leaves; they count as no ledger yet.
+    Raises NyckeltalError when some tables are missing although there was a ledger: making them again would erase its
+    history.
     """
     *_, last = schemas
-    for look in range(LOOKS):  # the later ones are for a ledger that another process makes and writes to meanwhile
-        time.sleep(BETWEEN_LOOKS if look else 0)
-        found = {name: find(location(root, name), schemas[name]) for name in reversed(schemas)}
-        lacking = [name for name in schemas if found[name] is None]
-        written = found[last] is not None or any(table and table.version() > 0 for table in found.values())
-        if not lacking or not (written or any(has_files(location(root, name)) for name in lacking)):
+    for attempt in range(ATTEMPTS):
+        time.sleep(WAIT_SECONDS if attempt else 0)
+        existing = {name: find(location(root, name), schemas[name]) for name in reversed(schemas)}
+        missing = [name for name in schemas if existing[name] is None]
+        written = existing[last] is not None or any(table and table.version() > 0 for table in existing.values())
+        if not missing or not (written or any(has_files(location(root, name)) for name in missing)):
             break
-        if look == LOOKS - 1:
+        if attempt == ATTEMPTS - 1:
             raise NyckeltalError(
-                f"the ledger lacks a table that it had ({', '.join(lacking)}): restore it from a backup. Nothing was"
+                f"the ledger lacks a table that it had ({', '.join(missing)}): restore it from a backup. Nothing was"
                 " written",
                 file=root,
             )
-    return found
+    return existing
 
 
 def has_files(place: str) -> bool:
-    """Whether files of a Delta table lie at a location at which no table is found: rows, or a part of its log.
+    """Whether files of a Delta table are at the location: data files or a part of its log.
 
     Raises NyckeltalError when the location can't be listed.
     """
@@ -85,11 +87,11 @@ def has_files(place: str) -> bool:
             names = [file.base_name for file in listed]
     except FAILURES as error:
         raise NyckeltalError(f"the ledger can't be opened: {reason(error)}", file=place) from None
-    return any(_OF_A_TABLE.search(name) for name in names)
+    return any(_TABLE_FILE.search(name) for name in names)
 
 
 def make(location: str, schema: pa.Schema) -> DeltaTable:
-    """Make the table; when another process makes it at the same time, that one is given back.
+    """Make the table; the existing one when another process makes it at the same time.
 
     Raises NyckeltalError when it can't be made.
     """
@@ -111,12 +113,12 @@ def add_columns(table: DeltaTable, schema: pa.Schema) -> DeltaTable:
 
     Raises NyckeltalError when it can't be written.
     """
-    lacking = _lacking(table, schema)
-    if not lacking:
+    missing = _missing_fields(table, schema)
+    if not missing:
         return table
     try:
         with suppress(CommitFailedError):  # another process adds them at the same time
-            table.alter.add_columns(Schema.from_arrow(pa.schema(lacking)).fields)
+            table.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
         return DeltaTable(table.table_uri, storage_options=_options(table.table_uri))
     except FAILURES as error:
         raise NyckeltalError(f"the ledger can't be written: {reason(error)}", file=table.table_uri) from None
@@ -131,7 +133,7 @@ def read(table: DeltaTable, schema: pa.Schema) -> pa.Table:
 
 
 def query(sql: str, schema: pa.Schema, **tables: DeltaTable) -> pa.Table:
-    """What Delta's own engine answers, in the schema's columns; of many small files it reads several at once.
+    """The result of a query by Delta's own engine, in the schema's columns. It reads many small files in parallel.
 
     Raises NyckeltalError when a file is missing or damaged.
     """
@@ -140,7 +142,7 @@ def query(sql: str, schema: pa.Schema, **tables: DeltaTable) -> pa.Table:
         engine = engine.register(name, table)
     try:
         return fitted(pa.table(engine.execute(sql).read_all()), schema)
-    except Exception as error:  # the engine raises no narrower one
+    except Exception as error:  # the engine raises no narrower type
         file = next(iter(tables.values())).table_uri
         raise NyckeltalError(f"the ledger can't be read: {reason(error)}", file=file) from None
 
@@ -169,14 +171,14 @@ def append(table: DeltaTable, rows: pa.Table, commit: CommitProperties | None = 
 
 
 def reason(error: BaseException) -> str:
-    """An error of the Delta library in one line, without colours, drawing characters and its stack."""
+    """An error of the Delta library in one line, without colours, drawing characters and stack trace."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     text = re.split(r"\n\s*0: <unknown>|\nstack backtrace|\nBacktrace", text)[0]
     lines = (line.strip(" \t│↳╰─▶") for line in text.splitlines())
     return ": ".join(line for line in lines if line)[:500] or type(error).__name__
 
 
-def _lacking(table: DeltaTable, schema: pa.Schema) -> list[pa.Field]:
+def _missing_fields(table: DeltaTable, schema: pa.Schema) -> list[pa.Field]:
     names = {field.name for field in table.schema().fields}
     return [field for field in schema if field.name not in names]
 

@@ -1,6 +1,7 @@
-"""Verifying the ledger: that its rows are those that were released, and if not, which ones aren't.
+"""Verification of the ledger: whether its rows are those that were released, and which ones are not.
 
-Content is compared, not files: compaction changes nothing here. Rows of interrupted releases are counted and no fault.
+Content is compared, not files, so that compaction makes no difference. Rows of interrupted releases are counted; they
+are not a fault.
 """
 
 from __future__ import annotations
@@ -18,16 +19,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from data_quality.ledger import tables
-from data_quality.ledger.store import (
-    SCHEMAS,
-    TRANSACTION,
-    Ledger,
-    canonical,
-    content_hash,
-    lines,
-    row_hash,
-    sealed_lines,
-)
+from data_quality.ledger.manifest import canonical, content_hash, lines, row_hash, sealed_lines
+from data_quality.ledger.schemas import SCHEMAS
+from data_quality.ledger.store import TRANSACTION, Ledger
 from metrics.core.errors import NyckeltalError
 
 Fault = Literal["altered", "missing", "added", "reordered", "unreadable", "unprotected"]
@@ -36,10 +30,11 @@ Rows = dict[str, list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Finding:
-    """What isn't as it was released. `sequence` is the release's, `key` the row's; None where none can be named.
+    """A row or file that differs from what was released.
 
-    The key of an observation is kpi_id/freq/time_period/segment/member, of a verdict kpi_id/freq/time_period, of a
-    decision its id, of a release its sequence, of an unreadable file its path in the table.
+    `sequence` is that of its release and `key` names it within `table`; None where they aren't known. The key of an
+    observation is kpi_id/freq/time_period/segment/member, of a verdict kpi_id/freq/time_period, of a decision its id,
+    of a release its sequence, of an unreadable file its path in the table.
     """
 
     sequence: int | None
@@ -51,7 +46,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class PurgedRow:
-    """A row in which a text was replaced: its table, the sequence of its release (of a decision None), its key."""
+    """A row in which a text was replaced: its table, its release's sequence (None for a decision) and its key."""
 
     table: str
     sequence: int | None
@@ -60,9 +55,9 @@ class PurgedRow:
 
 @dataclass(frozen=True)
 class Purge:
-    """What a release says of a purge (its column `purge`): who stated it and why, and the rows.
+    """A purge as the release that records it states it, in its column `purge`: by whom, why, and in which rows.
 
-    `previous_ledger` is the hash of the newest release of the ledger that this one was made from.
+    `previous_ledger` is the hash of the newest release row of the ledger before the purge.
     """
 
     by: str
@@ -73,7 +68,7 @@ class Purge:
 
 @dataclass(frozen=True)
 class PurgeRelease:
-    """A purge, with the sequence and the time of the release that states it."""
+    """A purge, with the sequence and time of the release that records it."""
 
     sequence: int
     published_at: datetime
@@ -82,10 +77,11 @@ class PurgeRelease:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was verified: rows by table, rows of no release by table, decisions that no release covers, and findings.
+    """The result of a verification.
 
-    `purges` says what was replaced in the ledger since its first release, and by whom: see `ledger_purge.py`.
-    `newest_hash` is the hash of the newest release row. Kept elsewhere, it proves the ledger up to that release later.
+    `rows` counts the rows by table, `leftovers` those of interrupted releases by table, `unsealed_decisions` the
+    decisions that no release covers. `purges` are all purges of the ledger (`release/purge.py`). `newest_hash` is the
+    hash of the newest release row: stored in another place, it can prove later that the ledger is unchanged up to it.
     """
 
     releases: int
@@ -99,12 +95,12 @@ class Verification:
     def require_sound(self, root: str) -> None:
         """Raises NyckeltalError when there are findings."""
         if self.findings:
-            problem = f"the ledger isn't as it was released ({len(self.findings)} findings); see `kpi ledger verify`"
-            raise NyckeltalError(problem, file=root)
+            problem = f"the ledger differs from what was released ({len(self.findings)} findings)"
+            raise NyckeltalError(f"{problem}; `kpi ledger verify` lists them", file=root)
 
 
 def verify(ledger: Ledger) -> Verification:
-    """Hold every row against the release that covers it, and every release against the one after it."""
+    """Compare every row with the manifest of its release, and every release row with the hash in the next one."""
     findings: list[Finding] = []
     tables: dict[str, pa.Table] = {}
     for name in SCHEMAS:
@@ -133,21 +129,23 @@ def verify(ledger: Ledger) -> Verification:
         unsealed_decisions=sum(line not in sealed for line in lines("decisions", decisions)),
         newest_hash=row_hash(releases[-1]) if releases else None,
         purges=tuple(_purges(releases)),
-        findings=tuple(sorted(findings, key=lambda one: (one.sequence or 0, order.index(one.table), one.key or ""))),
+        findings=tuple(
+            sorted(findings, key=lambda finding: (finding.sequence or 0, order.index(finding.table), finding.key or ""))
+        ),
     )
 
 
 def _purges(releases: Sequence[dict[str, Any]]) -> Iterator[PurgeRelease]:
     for row in releases:
         if row["purge"]:
-            with suppress(ValueError, KeyError, TypeError):  # an altered row; the chain says so
-                facts = json.loads(row["purge"])
-                purged = tuple(PurgedRow(**one) for one in facts["rows"])
-                yield PurgeRelease(row["sequence"], row["published_at"], Purge(**{**facts, "rows": purged}))
+            with suppress(ValueError, KeyError, TypeError):  # an altered row; `_chain` reports it
+                record = json.loads(row["purge"])
+                purged = tuple(PurgedRow(**purged_row) for purged_row in record["rows"])
+                yield PurgeRelease(row["sequence"], row["published_at"], Purge(**{**record, "rows": purged}))
 
 
 def _read(name: str, table: DeltaTable) -> tuple[pa.Table, list[Finding]]:
-    """The rows that can be read, and what is wrong with the table itself."""
+    """The readable rows of a table, and findings on the table itself."""
     findings = []
     if table.metadata().configuration.get("delta.appendOnly") != "true":
         findings.append(Finding(None, name, None, "unprotected", "delta.appendOnly is off: rows can be changed"))
@@ -155,11 +153,11 @@ def _read(name: str, table: DeltaTable) -> tuple[pa.Table, list[Finding]]:
     try:
         return tables.read(table, schema), findings
     except NyckeltalError as error:
-        whole = Finding(None, name, None, "unreadable", error.problem)
+        unreadable = Finding(None, name, None, "unreadable", error.problem)
     try:
         dataset = table.to_pyarrow_dataset()
     except tables.FAILURES:
-        return schema.empty_table(), [*findings, whole]
+        return schema.empty_table(), [*findings, unreadable]
     parts = []
     for fragment in dataset.get_fragments():
         try:
@@ -170,7 +168,7 @@ def _read(name: str, table: DeltaTable) -> tuple[pa.Table, list[Finding]]:
 
 
 def _chain(releases: list[dict[str, Any]], committed: int) -> Iterator[Finding]:
-    """Sequence and chain. `committed` is the newest sequence that was ever committed, as Delta's log has it."""
+    """Findings on the sequence and the hash chain. `committed` is the newest sequence in Delta's log."""
 
     def finding(sequence: int, fault: Fault, detail: str) -> Finding:
         return Finding(sequence, "releases", str(sequence), fault, detail)
@@ -187,26 +185,28 @@ def _chain(releases: list[dict[str, Any]], committed: int) -> Iterator[Finding]:
 
     faulty = set()
     for row in releases:
-        own = [line for line in sealed_lines(row) if line.startswith("releases ")]
-        if own and own != lines("releases", [row]):
+        release_lines = [line for line in sealed_lines(row) if line.startswith("releases ")]
+        if release_lines and release_lines != lines("releases", [row]):
             faulty.add(row["sequence"])
-            written = own[0].rsplit(" ", 1)[-1]
+            written = release_lines[0].rsplit(" ", 1)[-1]
             if written != str(row["sequence"]):
                 yield finding(row["sequence"], "reordered", f"it was written as release {written}")
             else:
-                yield finding(row["sequence"], "altered", "its row isn't the one that was written")
+                yield finding(row["sequence"], "altered", "its row differs from the one that was written")
     if releases and releases[0]["sequence"] == 1 and releases[0]["previous_hash"] is not None and 1 not in faulty:
-        yield finding(1, "altered", "the first release has none before it, yet a previous_hash")
+        yield finding(1, "altered", "it is the first release, but has a previous_hash")
     for before, row in pairwise(releases):
         adjacent = row["sequence"] == before["sequence"] + 1
         if adjacent and row["previous_hash"] != row_hash(before) and not {before["sequence"], row["sequence"]} & faulty:
-            yield finding(before["sequence"], "altered", f"its hash isn't the one that release {row['sequence']} holds")
+            detail = f"its hash differs from the previous_hash of release {row['sequence']}"
+            yield finding(before["sequence"], "altered", detail)
         if adjacent and row["published_at"] < before["published_at"] and not row["note"]:
-            yield finding(row["sequence"], "reordered", "it is dated before the release before it, and doesn't say why")
+            detail = "its time is before that of the previous release, and it has no note that explains it"
+            yield finding(row["sequence"], "reordered", detail)
 
 
 def _content(release: dict[str, Any], rows: Rows) -> Iterator[Finding]:
-    """The observations and verdicts of one release."""
+    """Findings on the observations and verdicts of one release."""
     sequence = release["sequence"]
     texts = {name: canonical(name, rows[name]) for name in rows}
     intact = (
@@ -218,34 +218,35 @@ def _content(release: dict[str, Any], rows: Rows) -> Iterator[Finding]:
     present = [line for name in rows for line in lines(name, rows[name], texts[name])]
     if intact:
         if release["manifest"] and Counter(sealed) != Counter(present):
-            yield Finding(sequence, "releases", str(sequence), "altered", "its manifest isn't that of its rows")
+            yield Finding(sequence, "releases", str(sequence), "altered", "its manifest doesn't match its rows")
         return
-    named = False
+    is_explained = False
     if release["manifest"]:
         for (table, key), fault in _differences(sealed, present).items():
-            named = True
+            is_explained = True
             yield Finding(sequence, table, key, fault, "")
     else:
         for name in rows:
             surplus = len(rows[name]) - release[f"n_{name}"]
             if surplus:
-                named = True
+                is_explained = True
                 detail = f"{abs(surplus)} rows; the release has no manifest that could name them"
                 yield Finding(sequence, name, None, "added" if surplus > 0 else "missing", detail)
-    if not named:
-        detail = "its content_hash isn't that of its rows and definitions; which of them differs, nothing tells"
+    if not is_explained:
+        detail = "its content_hash doesn't match its rows and definitions; it isn't known which of them differ"
         yield Finding(sequence, "releases", str(sequence), "altered", detail)
 
 
 def _differences(sealed: list[str], present: list[str]) -> dict[tuple[str, str], Fault]:
-    """The faults by table and key."""
-    lost = {_place(line) for line in Counter(sealed) - Counter(present)}
-    gained = {_place(line) for line in Counter(present) - Counter(sealed)}
+    """The faults by table and key, from the manifest lines that were sealed and those of the present rows."""
+    lost = {_table_and_key(line) for line in Counter(sealed) - Counter(present)}
+    gained = {_table_and_key(line) for line in Counter(present) - Counter(sealed)}
     faults: dict[tuple[str, str], Fault] = dict.fromkeys(lost & gained, "altered")
     return faults | dict.fromkeys(lost - gained, "missing") | dict.fromkeys(gained - lost, "added")
 
 
-def _place(line: str) -> tuple[str, str]:
+def _table_and_key(line: str) -> tuple[str, str]:
+    """The table and key that a manifest line names."""
     table, _, key = line.split(" ", 2)
     return table, key
 
@@ -253,14 +254,14 @@ def _place(line: str) -> tuple[str, str]:
 def _decisions(
     decisions: list[dict[str, Any]], releases: list[dict[str, Any]], observations: Rows
 ) -> Iterator[Finding]:
-    """The decisions against the releases that cover them, and those that let a value through against that value."""
+    """Findings on decisions: compared with the releases that cover them and the observations that they released."""
     present = lines("decisions", decisions)
     ids = Counter(row["decision_id"] for row in decisions)
     faulty = set()
     for row in releases:
         for line in sealed_lines(row):
             if line.startswith("decisions ") and line not in present:
-                key = _place(line)[1]
+                _, key = _table_and_key(line)
                 faulty.add(key)
                 yield Finding(row["sequence"], "decisions", key, "altered" if ids[key] else "missing", "")
     for key, count in ids.items():

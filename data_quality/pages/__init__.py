@@ -1,8 +1,8 @@
-"""What Great Expectations says of the gate's newest verdicts, as pages: one for each KPI, and one that lists them.
+"""Pages on the gate's newest verdicts, as Great Expectations evaluates them: one per KPI, and an index.
 
-It judges what is shown; the pages are our own. Its Data Docs load styles and scripts from nine hosts, so that they
-can't be read without a network and tell those hosts who reads, and speak of rows where a reader wants periods. Of
-protected KPIs there are outcomes.
+The pages are our own. Great Expectations' Data Docs load styles and scripts from nine hosts, so that they need a
+network and show those hosts who reads them, and they list rows instead of periods. Pages of protected KPIs have
+outcomes only.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _ANSWERS = {"hold": "released", "publish_flagged": "flagged", "publish": "passed
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A period's newest verdict, whether it is held, released by a decision, flagged or passed, and why it is held."""
+class JudgedPeriod:
+    """A period's newest verdict; `answer` is held, released (by a decision), flagged or passed; `reason` of a hold."""
 
     verdict: Verdict
     answer: str
@@ -49,7 +49,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Page:
-    """A KPI's page: its file, and of how many periods each verdict is."""
+    """A KPI's page: its file name, the number of periods by answer, and the newest judged period."""
 
     kpi: CatalogKpi
     file: str
@@ -58,8 +58,8 @@ class Page:
 
 
 @dataclass(frozen=True)
-class LookedAt:
-    """A check on a KPI's page: what it expects, of how many periods it was made, and what was found where it fails."""
+class CheckSection:
+    """A check on a KPI's page: what it expects, for how many periods it was evaluated, and a line per failing one."""
 
     name: str
     sentence: str
@@ -68,78 +68,86 @@ class LookedAt:
 
 
 def write(company: Company, catalog: Catalog) -> Path:
-    """Write the docs of what was judged last into the data folder's `docs/`, in place of earlier ones; its first page.
+    """Write the pages to the data folder's `docs/`, in place of earlier ones; the path of the index.
 
-    Only the owner of the data folder can read them: they tell of values that were held.
+    Only the owner of the data folder can read them, as they show values that are held.
     Raises NyckeltalError when nothing was judged yet.
     """
-    by_kpi = _judged(company, catalog)
+    by_kpi = _judged_periods(company, catalog)
     if not by_kpi:
-        raise NyckeltalError("the gate has judged nothing yet; `kpi run` does")
-    goal, draft = data_dir() / "docs", data_dir() / "docs.new"
+        raise NyckeltalError("the gate has judged nothing yet; run `kpi run`")
+    folder, draft = data_dir() / "docs", data_dir() / "docs.new"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=stat.S_IRWXU)
     pages = []
     for kpi in catalog.kpis:
-        if judged := by_kpi.get(kpi.kpi_id):
-            newest = judged[0].verdict.time_period
-            page = Page(kpi, f"{kpi.kpi_id}.html", Counter(one.answer for one in judged), newest)
+        if periods := by_kpi.get(kpi.kpi_id):
+            newest = periods[0].verdict.time_period
+            page = Page(kpi, f"{kpi.kpi_id}.html", Counter(period.answer for period in periods), newest)
             pages.append(page)
-            (draft / page.file).write_text(_page(catalog, page, judged), encoding="utf-8")
-    facts = {"pages": pages, "company": catalog.company, "written": clock.now()}
-    (draft / "index.html").write_text(_templates().get_template("index.j2").render(**facts), encoding="utf-8")
-    shutil.rmtree(goal, ignore_errors=True)
-    draft.replace(goal)
-    return goal / "index.html"
+            (draft / page.file).write_text(_page(catalog, page, periods), encoding="utf-8")
+    variables = {"pages": pages, "company": catalog.company, "written": clock.now()}
+    (draft / "index.html").write_text(_templates().get_template("index.j2").render(**variables), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.replace(folder)
+    return folder / "index.html"
 
 
-def _judged(company: Company, catalog: Catalog) -> dict[str, list[Judged]]:
-    """By KPI its judged periods, the newest first: held is what a release would hold, as `kpi held` says."""
+def _judged_periods(company: Company, catalog: Catalog) -> dict[str, list[JudgedPeriod]]:
+    """By kpi_id its judged periods, newest first. Held are those that a release would hold, as `kpi held` shows."""
     with warehouse.connect(read_only=True) as connection:
-        offered = snapshot.read(connection, catalog, *history(catalog))
-    held = {key: "" for key, one in offered.verdicts.items() if one.verdict == "hold"}
+        release_snapshot = snapshot.read(connection, catalog, *history(catalog))
+    planned, verdicts = release_snapshot.planned, release_snapshot.verdicts
+    reasons = {key: "" for key, verdict in verdicts.items() if verdict.verdict == "hold"}
     if ledger := Ledger.find(ledger_path()):
-        eligible = eligibility.assess(offered, ledger, catalog, clock.today(company.time_zone))
-        held = {one.key: one.reason for one in eligible.held if not one.stands}
-    by_kpi: dict[str, list[Judged]] = defaultdict(list)
-    for key in sorted(offered.planned, key=lambda key: (offered.planned[key].period.end, key[1]), reverse=True):
-        if one := offered.verdicts.get(key):
-            answer = "held" if key in held else _ANSWERS[one.verdict]
-            by_kpi[one.kpi_id].append(Judged(one, answer, held.get(key, "")))
+        assessment = eligibility.assess(release_snapshot, ledger, catalog, clock.today(company.time_zone))
+        reasons = {held.key: held.reason for held in assessment.held if not held.stands}
+    by_kpi: dict[str, list[JudgedPeriod]] = defaultdict(list)
+    for key in sorted(planned, key=lambda key: (planned[key].period.end, key[1]), reverse=True):
+        if verdict := verdicts.get(key):
+            answer = "held" if key in reasons else _ANSWERS[verdict.verdict]
+            by_kpi[verdict.kpi_id].append(JudgedPeriod(verdict, answer, reasons.get(key, "")))
     return by_kpi
 
 
-def _page(catalog: Catalog, page: Page, judged: Sequence[Judged]) -> str:
-    frame = _frame(judged)
+def _page(catalog: Catalog, page: Page, periods: Sequence[JudgedPeriod]) -> str:
+    """The HTML of a KPI's page."""
+    frame = _frame(periods)
     sentences = {check.name: check.sentence for check in CHECKS if frame[f"{check.name}__limit"].notna().any()}
-    result = expectations.validate(page.kpi.name, frame, sentences, ["found"])
-    checks = [_looked_at(one, sentences) for one in result.results]
-    judged_at = max(one.verdict.judged_at for one in judged)
-    held = [one for one in judged if one.answer == "held"]
-    checks.sort(key=lambda one: -len(one.failing))
-    facts = {"page": page, "company": catalog.company, "judged_at": judged_at, "held": held, "checks": checks}
-    return _templates().get_template("page.j2").render(**facts)
+    suite_result = expectations.validate(page.kpi.name, frame, sentences, ["finding"])
+    sections = [_check_section(validation, sentences) for validation in suite_result.results]
+    sections.sort(key=lambda section: -len(section.failing))
+    variables = {
+        "page": page,
+        "company": catalog.company,
+        "judged_at": max(period.verdict.judged_at for period in periods),
+        "held": [period for period in periods if period.answer == "held"],
+        "checks": sections,
+    }
+    return _templates().get_template("page.j2").render(**variables)
 
 
-def _looked_at(result: Any, sentences: Mapping[str, str]) -> LookedAt:
-    """What an expectation's result says: which of the periods aren't as expected."""
-    name, found = result.expectation_config.meta["limit"], result.result
-    failing = tuple(str(row["found"]) for row in found.get("unexpected_index_list") or ())
-    return LookedAt(name, sentences[name], found["element_count"] - found["missing_count"], failing)
+def _check_section(validation: Any, sentences: Mapping[str, str]) -> CheckSection:
+    """The section on a check, from the validation result of its expectation."""
+    name, result = validation.expectation_config.meta["limit"], validation.result
+    failing = tuple(str(row["finding"]) for row in result.get("unexpected_index_list") or ())
+    return CheckSection(name, sentences[name], result["element_count"] - result["missing_count"], failing)
 
 
-def _frame(judged: Sequence[Judged]) -> pd.DataFrame:
-    """A row for each verdict: what was found, and of each check its figure and limit, where it applied."""
+def _frame(periods: Sequence[JudgedPeriod]) -> pd.DataFrame:
+    """One row per period: `finding`, a line for people, and for each check its figure and limit, NaN if not applicable.
+
+    The columns of a check are named <check> and <check>__limit.
+    """
     rows = []
-    for one in judged:
-        failing = "; ".join(f"{result.check}{_figures(result)}: {result.detail}" for result in one.verdict.failing)
-        finding = one_line(f"{one.verdict.time_period} {one.answer}: {failing}")
-        row: dict[str, Any] = {"found": finding}
-        for result in one.verdict.checks:
+    for period in periods:
+        failing = "; ".join(f"{result.check}{_figures(result)}: {result.detail}" for result in period.verdict.failing)
+        row: dict[str, Any] = {"finding": one_line(f"{period.verdict.time_period} {period.answer}: {failing}")}
+        for result in period.verdict.checks:
             row[result.check], row[f"{result.check}__limit"] = _figure_and_limit(result)
         rows.append(row)
-    names = [name for check in CHECKS for name in ("found", check.name, f"{check.name}__limit")]
-    return pd.DataFrame(rows, columns=list(dict.fromkeys(names)))
+    names = [name for check in CHECKS for name in (check.name, f"{check.name}__limit")]
+    return pd.DataFrame(rows, columns=["finding", *names])
 
 
 def _figures(result: CheckResult) -> str:
@@ -147,7 +155,10 @@ def _figures(result: CheckResult) -> str:
 
 
 def _figure_and_limit(result: CheckResult) -> tuple[float, float]:
-    """What was held against what. Where no figure may be told, 1 against 0 is a check that fails."""
+    """The figure and the limit of a check; NaN if not applicable.
+
+    Results of protected KPIs have no figure: a failing one is shown as 1 above a limit of 0.
+    """
     if result.outcome == "not_applicable":
         return math.nan, math.nan
     if result.figure is None or result.limit is None:
@@ -157,7 +168,7 @@ def _figure_and_limit(result: CheckResult) -> tuple[float, float]:
 
 @cache
 def _templates() -> Environment:
-    """The pages' templates, in which every text is escaped and shown as it is."""
+    """The templates of the pages. Every text is escaped, and its control characters are written out."""
     return Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,

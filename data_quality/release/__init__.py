@@ -1,1 +1,1 @@
-"""What may be released, decisions, vintages, and the release itself."""
+"""The release: eligibility, decisions, pending incidents, vintages, and the release itself."""

@@ -1,6 +1,7 @@
-"""The way back from releases that were made with the clock ahead: it is recorded, as a release that says so.
+"""Recovery from releases that were made with the clock ahead: a release that records it.
 
-No row of the ledger changes. A release counts as made no later than the one after it, so the new one dates them all.
+No row of the ledger changes. A release counts as made no later than the one after it, so that the time of the recording
+release corrects the times of those before it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from typing import Any
 
 from data_quality import warehouse
 from data_quality.ledger.lock import releasing
-from data_quality.ledger.store import OBSERVATIONS, VERDICTS, Ledger
+from data_quality.ledger.schemas import OBSERVATIONS, VERDICTS
+from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from data_quality.release import readiness
 from metrics.core import clock, deployment
@@ -19,16 +21,16 @@ from metrics.core.quoting import identifier
 from metrics.definitions.company import Company
 from metrics.definitions.roles import among
 
-# When something was done here, by our clock; what sources say of themselves stays.
+# Columns that this machine's clock filled. Times that sources state are not corrected.
 _TIMES = ("_loaded_at", "loaded_at", "built_at", "checked_at")
 
 
 def set_back(company: Company, *, reason: str, by: str) -> dict[str, Any]:
-    """Record that the clock stood ahead at the newest release, so that releases go on from now; the release's row.
+    """Record that the clock was ahead at the newest release, so that releases continue from now; the release's row.
 
-    What the warehouse was given in the meantime gets the present time too.
-    Raises NyckeltalError when the clock isn't behind the newest release, the person isn't named in roles.yml, no reason
-    is given, or the ledger isn't sound.
+    Times in the warehouse that are after now are set to now too.
+    Raises NyckeltalError when the clock isn't before the newest release, the person isn't named in roles.yml, the
+    reason is empty, or the ledger is damaged.
     """
     reason = " ".join(reason.split())
     if not reason:
@@ -47,7 +49,7 @@ def set_back(company: Company, *, reason: str, by: str) -> dict[str, Any]:
         readiness.require_published(ledger)
         newest, now = ledger.newest, clock.now()
         if newest is None or newest["published_at"] <= now:
-            raise NyckeltalError("the clock isn't behind the newest release; there is nothing to set back", file=root)
+            raise NyckeltalError("the clock isn't before the newest release; there is nothing to set back", file=root)
         _correct_warehouse(now)
         return Ledger.open(root).append(
             OBSERVATIONS.empty_table(),
@@ -56,12 +58,12 @@ def set_back(company: Company, *, reason: str, by: str) -> dict[str, Any]:
             published_at=now,
             catalog=newest["catalog"],
             batch_id=None,
-            note=f"The clock had stood ahead, at {newest['published_at']:%Y-%m-%d}: {reason} ({person})",
+            note=f"The clock had been ahead, at {newest['published_at']:%Y-%m-%d}: {reason} ({person})",
         )
 
 
 def _correct_warehouse(now: datetime) -> None:
-    """Times after now become now, so that what comes next is newer."""
+    """Set times after now to now, so that later rows get later times."""
     if not deployment.warehouse_path().exists():
         return
     with warehouse.connect() as connection:

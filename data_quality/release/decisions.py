@@ -1,4 +1,7 @@
-"""Deciding: who may, on what, and the record of it. What waits: `waiting.py`; what that lets in: `admission.py`."""
+"""Decisions: who may decide, on what, and how a decision is recorded.
+
+What is pending is listed by `pending.py`; what a decision makes eligible is worked out by `eligibility.py`.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +41,12 @@ Decision = Literal["release", "reject", "acknowledge", "review"]
 
 @dataclass(frozen=True)
 class Decided:
-    """A recorded decision, the one on the same candidate that it overrides, and the release that came after it.
+    """A recorded decision and the release that followed it.
 
-    `decision_ids` are those of its rows in the ledger, one for each of `keys`, the periods that it is on; a review has
-    no keys. `checks` are those that fail there. `published` says whether all of them were let through. `incident_id` is
-    that of the incident that it settles, where it is on one.
+    `keys` are the periods that it is on (none for a review); `decision_ids` are its rows in the ledger, one per key.
+    `incident_id` is the incident that it settles, None where it is on single periods. `checks` are the checks that fail
+    on its keys. `overrides` is the earlier decision on the same candidate, None where there is none. `published` says
+    whether all of its keys are published now.
     """
 
     decision_ids: tuple[str, ...]
@@ -66,16 +70,18 @@ def decide(
     reason: str,
     by: str,
 ) -> Decided:
-    """Record a decision on the held candidates of periods, or a review of the KPI, and publish what follows from it.
+    """Record a decision on the held candidates of some periods, or a review of the KPI, and make a release.
 
-    A release or reject is bound to the candidate as it is now, and to the checks that fail; so is an acknowledgement of
-    a flagged one. `by` is recorded, not authenticated. A release of the ledger follows at once, so that the decision is
-    covered by it and can be read.
-    Raises NyckeltalError, and records nothing, when the person may not decide, the reason or a period is none, nothing
-    is held of one of them, its verdict is on something else than the present candidate, the same was decided already,
-    or the ledger isn't sound or is ahead of the warehouse or the clock. When the release fails, the error says that the
-    decision is recorded; the next release covers it. So does the same decision again by the same person for the same
-    reason, which isn't recorded twice then.
+    A release, reject or acknowledge decision is bound to the candidate as it is now and to the checks that fail. `by`
+    is recorded, not authenticated. The ledger's release follows at once, so that it covers the decision and readers
+    see it.
+
+    Raises NyckeltalError, and records nothing, when the person may not decide, the reason is empty or a period is
+    invalid, a period holds nothing, its verdict isn't on the present candidate, the same decision was made already, or
+    the ledger is damaged or ahead of the warehouse or of the clock.
+
+    When the release fails, the error says that the decision is recorded, and the next release covers it. Repeating the
+    same decision by the same person for the same reason releases it too, and records it only once.
     """
     kpi = catalog.kpi(kpi_id)
     keys = [(kpi_id, period.freq, period.code) for period in _periods(kpi, decision, periods)]
@@ -92,25 +98,28 @@ def settle(
     by: str,
     as_new_level: bool = False,
 ) -> Decided:
-    """Record one decision on all that an incident holds (or, to acknowledge, flags), and publish what follows from it.
+    """Record one decision on everything that an incident holds (for acknowledge: flags), and make a release.
 
-    Whoever may decide for the KPI that leads the incident may. With `as_new_level` a release says that from the
-    incident's first day on the level of its KPIs is another: earlier periods are no measure of later ones.
+    Whoever may decide for the incident's lead KPI may decide. With `as_new_level` a release decision also states that
+    the incident's KPIs have a new level from its first day on: later periods aren't compared with earlier ones.
     Raises NyckeltalError as `decide` does, and when no incident of that id is open.
     """
     if decision == "review":
         raise NyckeltalError("a review is of a KPI, not of an incident", field="incident", found=incident_id)
     if as_new_level and decision != "release":
-        raise NyckeltalError(f"a new level is released, and no {decision}", field="as_new_level")
-    found = _incident(company, catalog, incident_id)
-    if decision == "acknowledge" and found.is_held:
-        raise NyckeltalError(f"{found.incident_id} is held: it is released or rejected", field="incident")
-    if decision != "acknowledge" and not found.is_held:
-        raise NyckeltalError(f"{found.incident_id} holds nothing: it can be acknowledged", field="incident")
-    keys = [one.key for one in found.held or found.failures]
-    since = found.since if as_new_level else None
-    kpi = found.lead.kpi
-    return _decide(company, catalog, decision, kpi, keys, found.incident_id, since, reason=reason, by=by)
+        problem = f"only a release can state a new level, not '{decision}'"
+        raise NyckeltalError(problem, field="as_new_level")
+    incident = _incident(company, catalog, incident_id)
+    if decision == "acknowledge" and incident.is_held:
+        problem = f"{incident.incident_id} is held: release or reject it"
+        raise NyckeltalError(problem, field="incident")
+    if decision != "acknowledge" and not incident.is_held:
+        problem = f"{incident.incident_id} holds nothing: it can only be acknowledged"
+        raise NyckeltalError(problem, field="incident")
+    keys = [failure.key for failure in incident.held or incident.failures]
+    since = incident.since if as_new_level else None
+    kpi = incident.lead.kpi
+    return _decide(company, catalog, decision, kpi, keys, incident.incident_id, since, reason=reason, by=by)
 
 
 def _decide(
@@ -125,75 +134,77 @@ def _decide(
     reason: str,
     by: str,
 ) -> Decided:
-    """Record the decision on each key, of a review on the KPI alone, and release."""
+    """Record the decision on each key (a review: on the KPI alone), and make a release."""
     reason = " ".join(reason.split())
     _require_reason(kpi, reason)
     by = _decider(company, kpi, decision, by)
     with releasing():
-        Ledger.open(deployment.ledger_path(), make=False)  # refused where there is none
+        Ledger.open(deployment.ledger_path(), make=False)  # raises where there is no ledger
         ledger = Ledger.open(deployment.ledger_path())
         verify(ledger).require_sound(deployment.ledger_path())
         readiness.require_past(company)
-        said = {"kpi_id": kpi.kpi_id, "decision": decision, "reason": reason, "decided_by": by}
-        on: list[_On] = []
+        columns = {"kpi_id": kpi.kpi_id, "decision": decision, "reason": reason, "decided_by": by}
+        subjects: list[_Subject] = []
         ids: list[str] = []
         if keys:
             with warehouse.connect() as connection:
-                offered = snapshot.read(connection, catalog, *history(catalog))  # what follows the keys goes with them
-            found = eligibility.assess(offered, ledger, catalog, clock.today(company.time_zone))
-            if incident_id:  # what was built since it was judged is left to the next run
-                undecidable = {one.key for one in found.held if one.candidate_hash is None}
+                # The whole history, as periods computed from the decided ones are released with them.
+                release_snapshot = snapshot.read(connection, catalog, *history(catalog))
+            assessment = eligibility.assess(release_snapshot, ledger, catalog, clock.today(company.time_zone))
+            if incident_id:  # keys that were built again since they were judged are left to the next run
+                undecidable = {held.key for held in assessment.held if held.candidate_hash is None}
                 keys = [key for key in keys if key not in undecidable] or keys
-            on = []
             for key in keys:
-                kpi_id, freq, time_period = key
-                unreleased = _unreleased(ledger, {**said, "kpi_id": kpi_id, "freq": freq, "time_period": time_period})
-                on.append(_decidable(decision, key, offered, found, ledger, catalog, unreleased))
+                key_columns = dict(zip(("kpi_id", "freq", "time_period"), key, strict=True))
+                unreleased = _unreleased(ledger, {**columns, **key_columns})
+                subjects.append(_subject(decision, key, release_snapshot, assessment, ledger, catalog, unreleased))
         else:
-            offered = ReleaseSnapshot({}, Loaded({}, {}, {}), {}, {}, {})
-            ids = _unreleased(ledger, said)[-1:] or [ledger.decide(kpi.kpi_id, decision, reason=reason, decided_by=by)]
-        for one in on:
-            if one.recorded:
-                ids.append(one.recorded)
+            release_snapshot = ReleaseSnapshot({}, Loaded({}, {}, {}), {}, {}, {})
+            ids = _unreleased(ledger, columns)[-1:]
+            ids = ids or [ledger.decide(kpi.kpi_id, decision, reason=reason, decided_by=by)]
+        for subject in subjects:
+            if subject.recorded:
+                ids.append(subject.recorded)
             else:
-                kpi_id, freq, time_period = one.held.key
-                made = ledger.decide(
+                kpi_id, freq, time_period = subject.held.key
+                decision_id = ledger.decide(
                     kpi_id,
                     decision,
                     reason=reason,
                     decided_by=by,
                     freq=freq,
                     time_period=time_period,
-                    candidate_hash=one.held.candidate_hash,
-                    checks=one.held.checks,
+                    candidate_hash=subject.held.candidate_hash,
+                    checks=subject.held.checks,
                     incident_id=incident_id,
                     new_level_from=new_level_from,
                 )
-                ids.append(made)
+                ids.append(decision_id)
         try:
-            released = release.release(offered, company, catalog)
+            released = release.release(release_snapshot, company, catalog)
         except NyckeltalError as error:
-            raise NyckeltalError(f"the decision is recorded, and isn't published yet: {error}") from None
-    overridden = [one.overrides for one in on if one.overrides]
+            raise NyckeltalError(f"the decision is recorded, but not published yet: {error}") from None
+    overridden = [subject.overrides for subject in subjects if subject.overrides]
     return Decided(
         decision_ids=tuple(ids),
         decision=decision,
         kpi_id=kpi.kpi_id,
         keys=tuple(keys),
         incident_id=incident_id,
-        checks=tuple(sorted({check for one in on for check in one.held.checks})),
+        checks=tuple(sorted({check for subject in subjects for check in subject.held.checks})),
         decided_by=by,
         overrides=overridden[0] if overridden else None,
-        published=bool(keys) and not {one.key for one in released.held} & set(keys),
+        published=bool(keys) and not {held.key for held in released.held} & set(keys),
         release=released,
     )
 
 
 @dataclass(frozen=True)
-class _On:
-    """What a decision is on, and the earlier decision on it.
+class _Subject:
+    """The key that a decision is on, with the candidate and the failing checks.
 
-    `recorded` is the id of this very decision where it is there already, and no release covers it.
+    `overrides` is the earlier decision on that candidate. `recorded` is the id of this same decision if the ledger has
+    it already and no release covers it.
     """
 
     held: Held
@@ -203,73 +214,74 @@ class _On:
 
 def _incident(company: Company, catalog: Catalog, incident_id: str) -> Incident:
     """The open incident of that id. Raises NyckeltalError when there is none."""
-    open_ones = open_incidents(company, catalog)
-    found = incidents.of(incident_id, open_ones)
-    if found is None:
-        known = [one.incident_id for one in open_ones]
+    candidates = open_incidents(company, catalog)
+    incident = incidents.of(incident_id, candidates)
+    if incident is None:
+        known = [candidate.incident_id for candidate in candidates]
         problem = f"no incident '{incident_id}' is open{did_you_mean(incident_id, known)}"
         raise NyckeltalError(problem, expected="one that `kpi held` lists")
-    return found
+    return incident
 
 
 def _periods(kpi: CatalogKpi, decision: Decision, codes: Sequence[str]) -> list[Period]:
     if decision == "review" and codes:
         raise NyckeltalError("a review is of the KPI, not of a period", field="period", found=codes[0])
     if decision != "review" and not codes:
-        raise NyckeltalError(f"a {decision} needs the period", field="period", expected="like 2026-10 or 2026-W48")
-    found = [parse(code) for code in dict.fromkeys(codes)]
-    for period in found:
+        raise NyckeltalError(f"'{decision}' needs a period", field="period", expected="like 2026-10 or 2026-W48")
+    periods = [parse(code) for code in dict.fromkeys(codes)]
+    for period in periods:
         if period.freq not in kpi.freqs:
             published = " or ".join(FREQ_NAMES[freq] for freq in kpi.freqs)
             problem = f"{kpi.kpi_id} is not published {FREQ_NAMES[period.freq]}"
             expected = f"a period of what is published {published}"
             raise NyckeltalError(problem, field="period", found=period.code, expected=expected)
-    return found
+    return periods
 
 
 def _require_reason(kpi: CatalogKpi, reason: str) -> None:
     if not reason:
         raise NyckeltalError("a decision needs a reason", field="reason")
-    if kpi.protected and re.search(r"\d", reason):  # it is published with the decision
-        problem = f"{kpi.kpi_id} reads personnel data: the reason is published, so it may hold no figure"
+    if kpi.protected and re.search(r"\d", reason):  # the reason is published with the decision
+        problem = f"{kpi.kpi_id} reads personnel data: the reason is published, so it must not contain figures"
         raise NyckeltalError(problem, field="reason", expected="words without digits")
 
 
 def _decider(company: Company, kpi: CatalogKpi, decision: Decision, by: str) -> str:
-    """The person's name as the company spells it."""
+    """The person's name as roles.yml spells it. Raises NyckeltalError when the person may not decide."""
     deciders = company.roles.deciders(kpi.domain)
     allowed = deciders + ((kpi.owner,) if decision == "review" else ())
     file = company.path / "roles.yml"
     if not allowed:
         problem = f"nobody may decide for {kpi.domain}" + ("" if file.exists() else ": there is no such file")
         raise NyckeltalError(problem, file=file, expected=f"names under `decides`, by domain ({kpi.domain})")
-    found = among(by, allowed)
-    if found is None:
+    person = among(by, allowed)
+    if person is None:
         problem = f"may not review {kpi.kpi_id}" if decision == "review" else f"may not decide for {kpi.domain}"
         raise NyckeltalError(problem, file=file, field="by", found=by, expected=" or ".join(dict.fromkeys(allowed)))
-    return found
+    return person
 
 
-def _decidable(
+def _subject(
     decision: Decision,
     key: Key,
-    offered: ReleaseSnapshot,
-    found: Eligibility,
+    release_snapshot: ReleaseSnapshot,
+    assessment: Eligibility,
     ledger: Ledger,
     catalog: Catalog,
     unreleased: Sequence[str],
-) -> _On:
-    """What is decided on of a key, and the decision on it that is overridden, or that is this one.
+) -> _Subject:
+    """The subject of a decision on the key. Raises NyckeltalError when this decision can't be made on it now.
 
-    A key that is about to be published, as a release was decided and interrupted, may still be rejected.
+    `unreleased` are the ids of equal decisions that no release covers. A key whose release was decided, but not
+    published as it was interrupted, may still be rejected.
     """
     name = f"{key[0]} {key[2]}"
-    if key not in offered.planned:
+    if key not in release_snapshot.planned:
         kpi = catalog.kpi(key[0])
         why = "it hasn't ended" if kpi.observes(parse(key[2])) else f"its feeds cover it {kpi.observable_days}"
-        raise NyckeltalError(f"{name} is no period to judge: {why}", field="period")
-    held = next((one for one in found.held if one.key == key), None)
-    candidate_hash = held.candidate_hash if held else found.eligible[key]["candidate_hash"]
+        raise NyckeltalError(f"{name} can't be judged: {why}", field="period")
+    held = next((held for held in assessment.held if held.key == key), None)
+    candidate_hash = held.candidate_hash if held else assessment.eligible[key]["candidate_hash"]
     standing = queries.newest_decisions(ledger).get((*key, candidate_hash)) if candidate_hash else None
     past = (
         f": {standing['decided_by']} did on {standing['decided_at']:%Y-%m-%d} ({standing['reason']})"
@@ -277,49 +289,49 @@ def _decidable(
         else ""
     )
     if held and candidate_hash is None:
-        raise NyckeltalError(f"{name} can't be decided on: {held.reason}; `kpi run --period {key[2]}` judges it anew")
-    if _newest_judged(ledger, key) > offered.verdicts[key].judged_at:
+        raise NyckeltalError(f"{name} can't be decided on: {held.reason}; `kpi run --period {key[2]}` judges it again")
+    if _newest_judged(ledger, key) > release_snapshot.verdicts[key].judged_at:
         raise NyckeltalError(f"the ledger holds a newer verdict on {name} than the warehouse", file=ledger.root)
-    failing = tuple(result.check for result in offered.verdicts[key].failing)
+    failing = tuple(result.check for result in release_snapshot.verdicts[key].failing)
     if decision == "acknowledge":
         if held or not failing:
-            raise NyckeltalError(f"{name} {'is held: it is released or rejected' if held else 'is not flagged'}")
+            raise NyckeltalError(f"{name} {'is held: release or reject it' if held else 'is not flagged'}")
         same = (
             row["decision_id"]
             for row in ledger.decisions()
             if row["decision_id"] in unreleased
             and (row["candidate_hash"], set(row["checks"])) == (candidate_hash, set(failing))
         )
-        return _On(Held(*key, "", failing, candidate_hash), recorded=next(same, None))
+        return _Subject(Held(*key, "", failing, candidate_hash), recorded=next(same, None))
     if standing and standing["decision_id"] in unreleased and (held is None or decision == "reject"):
-        return _On(Held(*key, "", tuple(standing["checks"]), candidate_hash), recorded=standing["decision_id"])
+        return _Subject(Held(*key, "", tuple(standing["checks"]), candidate_hash), recorded=standing["decision_id"])
     if held is None:
-        new = found.new.filter(_of(key))
+        new = assessment.new.filter(_is_key(key))
         if decision == "reject" and new.num_rows:
-            return _On(Held(*key, "", failing, candidate_hash), standing)
+            return _Subject(Held(*key, "", failing, candidate_hash), standing)
         if standing and new.num_rows:
             publishes = f"the same command again, or `kpi run --period {key[2]}`, publishes it"
             raise NyckeltalError(f"{name} was released already{past}; {publishes}")
         raise NyckeltalError(f"nothing is held for {name}" + (f"; it was released{past}" if standing else ""))
     if standing and decision == standing["decision"] == "reject":
         raise NyckeltalError(f"{name} was rejected already{past}")
-    return _On(held, standing)
+    return _Subject(held, standing)
 
 
-def _unreleased(ledger: Ledger, said: dict[str, Any]) -> list[str]:
-    """The ids of the decisions that say the same and that no release covers, as the one after them was interrupted."""
+def _unreleased(ledger: Ledger, columns: dict[str, Any]) -> list[str]:
+    """The ids of the decisions with the same values in these columns that no release covers yet."""
     sealed = set(ledger.sealed_decisions().column("decision_id").to_pylist())
-    same = [row for row in ledger.decisions() if all(row[name] == said[name] for name in said)]
+    same = [row for row in ledger.decisions() if all(row[name] == columns[name] for name in columns)]
     return [row["decision_id"] for row in same if row["decision_id"] not in sealed]
 
 
 def _newest_judged(ledger: Ledger, key: Key) -> datetime:
-    """When the newest verdict on the key in the ledger was judged."""
-    moments = ledger.verdicts.filter(_of(key)).column("judged_at").to_pylist()
+    """When the ledger's newest verdict on the key was judged; the smallest datetime where there is none."""
+    moments = ledger.verdicts.filter(_is_key(key)).column("judged_at").to_pylist()
     return max(moments, default=datetime.min.replace(tzinfo=UTC))
 
 
-def _of(key: Key) -> pc.Expression:
-    """The rows of a key."""
+def _is_key(key: Key) -> pc.Expression:
+    """Whether a row of a ledger table is of the key."""
     names = ("kpi_id", "freq", "time_period")
     return reduce(and_, [pc.field(name) == value for name, value in zip(names, key, strict=True)])

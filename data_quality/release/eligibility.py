@@ -1,6 +1,6 @@
-"""Which keys may be published now, and why the others may not: stored verdicts, decisions and closed periods.
+"""Eligibility: which keys may be published now and why the others may not, by verdicts, decisions and closed periods.
 
-It reads, and writes nothing: what a release does with the answer stands in `release.py`.
+This module only reads. `release.py` publishes what is eligible.
 """
 
 from __future__ import annotations
@@ -28,27 +28,31 @@ from data_quality.release.vintages import ELIGIBLE
 from metrics.core.periods import FREQS, earlier, parse, period_of, periods_between
 from metrics.definitions.catalog import Catalog, Key
 
-# What a decision names beside checks and REFACTORING: that a closed period's value changes, and that an open one's does
-# though nothing newer came.
-CLOSED_PERIOD, UNEXPLAINED = "closed_period", "unexplained_change"
-# That published figures of the KPI would contradict each other. No decision lets that through.
+# Failures that only the comparison with published values shows. Decisions name them as they name the gate's checks.
+# The value of a closed period changes.
+CLOSED_PERIOD = "closed_period"
+# The value of an open period changes although no newer rows came.
+UNEXPLAINED = "unexplained_change"
+# Published figures of the KPI would contradict each other. No decision can release this.
 RECONCILIATION = "reconciliation"
-# That the KPI looks back on a period whose value isn't the published one any more, and is held.
+# The KPI is computed from an earlier period whose changed value is held.
 BASE_RESTATED = "base_restated"
-# Checks that fail as something is still to come (the build, the feeds' data), or as the period is a part of another.
+# Checks that fail because something is still to come: the build, or data of the feeds.
 STILL_TO_COME = frozenset(check.name for check in CHECKS if check.fixed)
+# The check that fails because the period is a part of a held one.
 PARTS = frozenset({"part_of_held"})
-Changes = dict[Key, tuple[CheckResult, ...]]  # what shows only beside the published values, as checks that fail
+ComparisonFailures = dict[Key, tuple[CheckResult, ...]]
 
 
 @dataclass(frozen=True)
 class Held:
-    """A key that may not be published, why, and the checks that failed or could not be evaluated.
+    """A key that may not be published, and why.
 
-    `checks` are those that a decision can let through: all but RECONCILIATION.
-    `candidate_hash` is that of the candidate on which a decision may be taken; None where there is none, as the
-    stored evidence isn't on what is in the warehouse now. `stands` says that no verdict holds the key, and that a
-    value of it is published: that one stands until a run judges what is there now.
+    `checks` are the names of the checks that failed or could not be evaluated, without RECONCILIATION: those that a
+    decision can release.
+    `candidate_hash` is the candidate that a decision would be on. It is None where nothing can be decided, because the
+    stored verdict isn't on what the warehouse holds now.
+    `stands`: no verdict holds the key and a value of it is published. That value stays until a run judges the new one.
     """
 
     kpi_id: str
@@ -69,252 +73,289 @@ class Held:
 class Eligibility:
     """What may be published now.
 
-    `eligible` has a row of vintages.ELIGIBLE for each key; `incoming` are their cells after disclosure control and
-    `new` the vintages among them. `changes` says of held keys how they differ from what was published and mustn't.
+    `eligible` has a row of vintages.ELIGIBLE for each key that may be published. `incoming` are the cells of these keys
+    after disclosure control (columns vintages.INCOMING), `new` those of them that are new vintages.
+    `comparison_failures` are, of held keys, the checks that fail in the comparison with published values.
     """
 
     eligible: dict[Key, dict[str, Any]]
     held: tuple[Held, ...]
-    changes: Changes
+    comparison_failures: ComparisonFailures
     incoming: pa.Table
     new: pa.Table
 
 
-def assess(offer: ReleaseSnapshot, ledger: Ledger, catalog: Catalog, today: date) -> Eligibility:
-    """Hold every offered key against its stored verdict, the calendar and the decisions.
+def assess(release_snapshot: ReleaseSnapshot, ledger: Ledger, catalog: Catalog, today: date) -> Eligibility:
+    """Compare every key of the snapshot with its stored verdict, the calendar, the decisions and what is published.
 
-    Nothing but evidence on the candidate as it is now is believed. A release decision lets a key through when it names
-    every check that fails, CLOSED_PERIOD where the value of a closed period would change, UNEXPLAINED where that of an
-    open one would though nothing newer came, and REFACTORING where a definition isn't proved to give the same values as
-    the one before it; a newer reject holds it, whatever the checks say. Months, quarter and year change together or not
-    at all: a quarter or year follows when what changed of its months is let through, and RECONCILIATION keeps back what
-    would contradict what stays published. BASE_RESTATED holds what looks back on a period whose change is held.
+    Only evidence on the candidate as it is now counts.
+
+    A release decision makes a key eligible when it names every check that fails. That includes CLOSED_PERIOD where the
+    value of a closed period would change, UNEXPLAINED where the value of an open period would change without newer
+    rows, and REFACTORING where the definition isn't proved to give the same values as the one before it. A newer reject
+    decision holds the key, whatever the checks say.
+
+    Months, quarter and year change together or not at all. A quarter or year becomes eligible with its changed months.
+    RECONCILIATION holds what would contradict published values that stay. BASE_RESTATED holds a key computed from an
+    earlier period whose change is held.
     """
     committed = ledger.observations
     decisions = newest_decisions(ledger)
     published = published_keys(ledger)
-    flawed = {
-        key: replace(flaw, stands=key in published and let_through(offer.verdicts.get(key), decisions))
-        for key, item in offer.planned.items()
-        if (flaw := flaw_of(item, offer, published)) is not None
+    without_evidence = {
+        key: replace(fault, stands=key in published and is_publishable(release_snapshot.verdicts.get(key), decisions))
+        for key, planned_key in release_snapshot.planned.items()
+        if (fault := evidence_fault(planned_key, release_snapshot, published)) is not None
     }
-    rows = {key: _row(item, offer, catalog) for key, item in offer.planned.items() if key not in flawed}
+    rows = {
+        key: _row(planned_key, release_snapshot, catalog)
+        for key, planned_key in release_snapshot.planned.items()
+        if key not in without_evidence
+    }
 
-    # What changes that mustn't shows in comparison only, so the eligible are compared until none is refused
-    # any more: disclosure control, series breaks and revision types see what will be there. What the gate holds is
-    # compared at first, where it was published before, so that a decision can name all that stands against it.
-    eligible = {key: row for key, row in rows.items() if key in published or _passes(offer.verdicts[key])}
-    unproved = refactorings.unproved(catalog, ledger, offer.refactorings)
-    changes: Changes = {
+    # Disclosure control, series breaks and revision types depend on all keys that will be published. So compare, refuse
+    # what must not change, and repeat until the eligible keys stay the same: one refusal can cause another. The first
+    # round includes held keys that were published before, so that a decision can name everything that fails.
+    eligible = {key: row for key, row in rows.items() if key in published or _passes(release_snapshot.verdicts[key])}
+    unproved = refactorings.unproved(catalog, ledger, release_snapshot.refactorings)
+    # Keys without evidence are included, so that no verdict of theirs enters the ledger as a pass.
+    failures: ComparisonFailures = {
         key: (CheckResult(REFACTORING, "critical", "fail", None, None, unproved[key[0]].reason),)
-        for key in offer.planned  # those without sound evidence, too: no verdict of the ledger is to pass by it
+        for key in release_snapshot.planned
         if key[0] in unproved
     }
     additive = [kpi.kpi_id for kpi in catalog.kpis if kpi.kind == "flow"]
-    differing: set[Key] = set()  # the published keys that have another value now
+    differing: set[Key] = set()  # published keys whose value is another one now
+    refused: dict[Key, Held] = {}
     compared = None
     while eligible != compared:
         compared = eligible
         table = pa.Table.from_pylist(list(compared.values()), schema=ELIGIBLE)
-        cells = disclosed.cells(compared, offer, catalog, committed)
+        cells = disclosed.cells(compared, release_snapshot, catalog, committed)
         incoming, contradictions = reconciliation.reconcile(cells, table, committed, additive)
         new = vintages.select(incoming, table, committed, today=today)
-        moving = _moving(new)
-        differing |= moving & published
-        unpublished = offer.planned.keys() - published - compared.keys()
-        restated = _on_restated(moving, differing - compared.keys(), unpublished, catalog)
-        found = (*_changes(new, catalog), *_fail(RECONCILIATION, contradictions), *_fail(BASE_RESTATED, restated))
-        for key, check in found:
-            if check.check not in {earlier.check for earlier in changes.get(key, ())}:
-                changes[key] = (*changes.get(key, ()), check)
-        eligible, refused = {}, {}
-        for key, row in sorted(rows.items(), key=lambda item: FREQS.index(item[0][1])):  # months before quarters
-            decision = decisions.get((*key, row["candidate_hash"]))
-            against = changes.get(key, ())
-            changed = any(check.check in (CLOSED_PERIOD, UNEXPLAINED) for check in against)
-            followed = _followed(offer.planned[key], eligible) if changed else None
-            if followed is not None:
-                row = {**row, **{name: followed[name] for name in ("decision_id", "decision_reason")}}
-                against = tuple(check for check in against if check.check not in (CLOSED_PERIOD, UNEXPLAINED))
-            refusal = _refusal(offer.verdicts[key], row["candidate_hash"], against, decision)
-            if refusal is not None:
-                refused[key] = refusal
-            elif decision and (offer.verdicts[key].failing or key in changes):
-                by = {"decision_id": decision["decision_id"], "decision_reason": decision["reason"]}
-                eligible[key] = {**row, **by}
-            else:
-                eligible[key] = row
-    held = flawed | refused
+        changing = _changing_keys(new)
+        differing |= changing & published
+        unpublished = release_snapshot.planned.keys() - published - compared.keys()
+        restated = _on_restated(changing, differing - compared.keys(), unpublished, catalog)
+        new_failures = (
+            *_forbidden_changes(new, catalog),
+            *_failing(RECONCILIATION, contradictions),
+            *_failing(BASE_RESTATED, restated),
+        )
+        for key, result in new_failures:
+            if result.check not in {known.check for known in failures.get(key, ())}:
+                failures[key] = (*failures.get(key, ()), result)
+        eligible, refused = _select(rows, release_snapshot, failures, decisions)
+    held = without_evidence | refused
     return Eligibility(
         eligible=eligible,
-        held=tuple(held[key] for key in offer.planned if key in held),
-        changes={key: found for key, found in changes.items() if key in held},
+        held=tuple(held[key] for key in release_snapshot.planned if key in held),
+        comparison_failures={key: results for key, results in failures.items() if key in held},
         incoming=incoming,
         new=new,
     )
 
 
-def _followed(item: Planned, eligible: dict[Key, dict[str, Any]]) -> dict[str, Any] | None:
-    """The eligible part, let through by a decision, that a longer period follows; None where it follows none.
+def _select(
+    rows: Mapping[Key, dict[str, Any]],
+    release_snapshot: ReleaseSnapshot,
+    failures: ComparisonFailures,
+    decisions: Decisions,
+) -> tuple[dict[Key, dict[str, Any]], dict[Key, Held]]:
+    """The eligible rows, with the decisions that released them, and the refused keys, given the failures so far."""
+    eligible: dict[Key, dict[str, Any]] = {}
+    refused: dict[Key, Held] = {}
+    for key, row in sorted(rows.items(), key=lambda entry: FREQS.index(entry[0][1])):  # months before quarters
+        judged = release_snapshot.verdicts[key]
+        decision = decisions.get((*key, row["candidate_hash"]))
+        key_failures = failures.get(key, ())
+        is_changed = any(result.check in (CLOSED_PERIOD, UNEXPLAINED) for result in key_failures)
+        decided_part = _decided_part(release_snapshot.planned[key], eligible) if is_changed else None
+        if decided_part is not None:
+            row = {**row, **{name: decided_part[name] for name in ("decision_id", "decision_reason")}}
+            key_failures = tuple(result for result in key_failures if result.check not in (CLOSED_PERIOD, UNEXPLAINED))
+        refusal = _refusal(judged, row["candidate_hash"], key_failures, decision)
+        if refusal is not None:
+            refused[key] = refusal
+        elif decision and (judged.failing or key in failures):
+            decision_columns = {"decision_id": decision["decision_id"], "decision_reason": decision["reason"]}
+            eligible[key] = {**row, **decision_columns}
+        else:
+            eligible[key] = row
+    return eligible, refused
 
-    A quarter or year of a KPI whose periods add up changes by what its months do, so that a decision on these is one on
-    it, when all of them are let through.
+
+def _decided_part(planned_key: Planned, eligible: dict[Key, dict[str, Any]]) -> dict[str, Any] | None:
+    """The row of the newest part of a quarter or year that a decision released, if every part of it is eligible.
+
+    None where a part isn't eligible, or no decision was needed. An additive KPI's quarter or year changes by what its
+    months change, so that a decision on all of these holds for it too.
     """
-    shorter = {"Q": ("M",), "A": ("M", "Q")}.get(item.period.freq, ())
-    freq = next((freq for freq in shorter if freq in item.kpi.freqs), None)
-    if item.kpi.kind != "flow" or freq is None:
+    kpi, period = planned_key.kpi, planned_key.period
+    shorter = {"Q": ("M",), "A": ("M", "Q")}.get(period.freq, ())
+    freq = next((freq for freq in shorter if freq in kpi.freqs), None)
+    if kpi.kind != "flow" or freq is None:
         return None
-    parts = [(item.kpi.kpi_id, freq, one.code) for one in periods_between(freq, item.period.start, item.period.end)]
+    parts = [(kpi.kpi_id, freq, part.code) for part in periods_between(freq, period.start, period.end)]
     if not all(part in eligible for part in parts):
         return None
     return next((eligible[part] for part in reversed(parts) if eligible[part]["decision_id"]), None)
 
 
-def _moving(new: pa.Table) -> set[Key]:
-    """The keys of which a cell is new or has another value than was published, apart from sums to date."""
+def _changing_keys(new: pa.Table) -> set[Key]:
+    """The keys that have a new cell, or a cell with another value than the published one; sums to date don't count."""
     differs = pc.and_(pc.is_valid(new.column("revision_type")), new.column("period_changed"))
     rows = new.filter(pc.or_(new.column("is_new"), differs))
     return {tuple(row.values()) for row in rows.select(["kpi_id", "freq", "time_period"]).to_pylist()}
 
 
 def _on_restated(
-    moving: set[Key], restated: set[Key], unpublished: Collection[Key], catalog: Catalog
+    changing: set[Key], restated: set[Key], unpublished: Collection[Key], catalog: Catalog
 ) -> dict[Key, str]:
-    """Those of the moving keys that look back on a restated one, of their own KPI or one that it covers, and which.
+    """The changing keys that are computed from a restated or unpublished period, with the message that names it.
 
-    So do those that are compared with a period that may not be published yet.
+    The period may be of their own KPI or of one that it covers.
     """
-    found = {}
-    for key in moving if restated or unpublished else ():
+    messages = {}
+    for key in changing if restated or unpublished else ():
         kpi = catalog.kpi(key[0])
         period, spans = parse(key[2]), kpi.looks_back_on(parse(key[2]))
-        bases = [
+        causes = [
             f"{kpi_id} {code}"
-            for kpi_id, _, code in sorted(restated, key=lambda one: (one[1] != key[1], one))
+            for kpi_id, _, code in sorted(restated, key=lambda other_key: (other_key[1] != key[1], other_key))
             if kpi_id in (key[0], *kpi.covers)
             and any(first <= parse(code).start and parse(code).end <= last for first, last in spans)
         ]
-        told = "whose value isn't the published one any more"
-        if not bases:
+        state = "whose changed value is held"
+        if not causes:
             compared = [period_of(key[1], earlier(period.start, offset)).code for offset in kpi.compared_with]
-            bases = [
+            causes = [
                 f"{kpi_id} {code}"
                 for kpi_id in kpi.covers
                 for code in compared
                 if (kpi_id, key[1], code) in unpublished
             ]
-            told = "which isn't published"
-        if bases:
-            named = ", ".join(bases[:3]) + (f" and {len(bases) - 3} more" if len(bases) > 3 else "")
-            found[key] = f"it looks back on {named}, {told}"
-    return found
+            state = "which isn't published"
+        if causes:
+            named = ", ".join(causes[:3]) + (f" and {len(causes) - 3} more" if len(causes) > 3 else "")
+            messages[key] = f"it is computed from {named}, {state}"
+    return messages
 
 
-def let_through(found: Verdict | None, decisions: Decisions) -> bool:
-    """Whether a verdict, or a decision on what it is on, let its candidate through."""
-    if found is None:
+def is_publishable(judged: Verdict | None, decisions: Decisions) -> bool:
+    """Whether the verdict, or a decision on the candidate that it judged, lets this candidate be published."""
+    if judged is None:
         return False
-    decision = decisions.get((*found.key, found.candidate_hash)) if found.candidate_hash else None
-    return _refusal(found, found.candidate_hash or "", (), decision) is None
+    decision = decisions.get((*judged.key, judged.candidate_hash)) if judged.candidate_hash else None
+    return _refusal(judged, judged.candidate_hash or "", (), decision) is None
 
 
-def flaw_of(item: Planned, offer: ReleaseSnapshot, published: set[Key]) -> Held | None:
-    """Why there is no sound evidence on the key's candidate, so that no decision helps; None when there is."""
-    found: Verdict | None = offer.verdicts.get(item.key)
-    candidate: Candidate | None = offer.loaded.candidates.get(item.key)
-    build: Build | None = offer.loaded.builds.get(item.kpi.kpi_id)
-    if found is None:
-        return Held(*item.key, "was not judged")
-    failing = tuple(result.check for result in found.failing)
+def evidence_fault(planned_key: Planned, release_snapshot: ReleaseSnapshot, published: set[Key]) -> Held | None:
+    """Why the key's verdict isn't sound evidence on its present candidate; None when it is.
+
+    A key with such a fault can't be decided on: a run has to judge it first.
+    """
+    judged: Verdict | None = release_snapshot.verdicts.get(planned_key.key)
+    candidate: Candidate | None = release_snapshot.loaded.candidates.get(planned_key.key)
+    build: Build | None = release_snapshot.loaded.builds.get(planned_key.kpi.kpi_id)
+    if judged is None:
+        return Held(*planned_key.key, "was not judged")
+    failing = tuple(result.check for result in judged.failing)
 
     def held(reason: str) -> Held:
-        return Held(*item.key, reason, failing)
+        return Held(*planned_key.key, reason, failing)
 
     if build is None or not build.ok or candidate is None or build.batch_id is None:
-        return held(verdict.reason(found.holding) or "has no candidate of a build that succeeded")
-    if found.definition_hash != item.kpi.definition_hash or candidate.definition_hash != item.kpi.definition_hash:
+        return held(verdict.reason(judged.holding) or "has no candidate of a build that succeeded")
+    definition_hash = planned_key.kpi.definition_hash
+    if judged.definition_hash != definition_hash or candidate.definition_hash != definition_hash:
         return held("was computed or judged by another definition than the catalogue's")
-    # What is held stays so, and what was published, whichever build of an equal candidate was judged.
-    is_older = found.batch_id != build.batch_id and _passes(found) and item.key not in published
+    # A hold stays valid, and so does a verdict on a published key, if a later build gave an equal candidate.
+    is_older = judged.batch_id != build.batch_id and _passes(judged) and planned_key.key not in published
     if candidate.batch_id != build.batch_id or is_older:
         return held("was not judged in the newest batch")
-    if found.candidate_hash != candidate.candidate_hash:
+    if judged.candidate_hash != candidate.candidate_hash:
         return held("the candidate is not the one that was judged")
-    if (found.period_start, found.period_end) != (item.period.start, item.period.end):
+    if (judged.period_start, judged.period_end) != (planned_key.period.start, planned_key.period.end):
         return held("the verdict is on another period")
-    if sorted(result.check for result in found.checks) != sorted(NAMES):
-        return held(verdict.reason(found.holding) or "was not judged by the checks of today")
+    if sorted(result.check for result in judged.checks) != sorted(NAMES):
+        return held(verdict.reason(judged.holding) or "was not judged by today's checks")
     return None
 
 
-def _passes(found: Verdict) -> bool:
-    """Whether evidence without a flaw lets its key through."""
-    return verdict.answer(found.checks, NAMES) != "hold"
+def _passes(judged: Verdict) -> bool:
+    """Whether the verdict publishes, when it is added up from the results of today's checks."""
+    return verdict.answer(judged.checks, NAMES) != "hold"
 
 
 def _refusal(
-    found: Verdict, candidate_hash: str, changes: tuple[CheckResult, ...], decision: dict[str, Any] | None
+    judged: Verdict, candidate_hash: str, key_failures: tuple[CheckResult, ...], decision: dict[str, Any] | None
 ) -> Held | None:
-    """Why a key with sound evidence may not be published; None when it may."""
-    failing = tuple(result.check for result in (*found.failing, *changes))
+    """Why a key with sound evidence may not be published; None when it may.
+
+    `key_failures` are its failures in the comparison with published values.
+    """
+    failing = tuple(result.check for result in (*judged.failing, *key_failures))
     decidable = tuple(name for name in failing if name != RECONCILIATION)
 
     def held(reason: str) -> Held:
-        return Held(*found.key, reason, decidable, candidate_hash)
+        return Held(*judged.key, reason, decidable, candidate_hash)
 
     if decision and decision["decision"] == "reject":
         return held(f"was rejected: {decision['reason']}")
-    if _passes(found) and not changes:
+    if _passes(judged) and not key_failures:
         return None
     if decision and decision["decision"] == "release" and set(failing) <= set(decision["checks"]) - {RECONCILIATION}:
         return None
-    return held(verdict.reason((*found.holding, *changes)) or verdict.reason(found.failing) or "a check fails")
+    return held(verdict.reason((*judged.holding, *key_failures)) or verdict.reason(judged.failing) or "a check fails")
 
 
-def _row(item: Planned, offer: ReleaseSnapshot, catalog: Catalog) -> dict[str, Any]:
+def _row(planned_key: Planned, release_snapshot: ReleaseSnapshot, catalog: Catalog) -> dict[str, Any]:
     """The key's row of vintages.ELIGIBLE, as it is without a decision."""
-    feeds = [offer.feeds[feed] for feed in item.kpi.feeds if feed in offer.feeds]
-    kpi_id, freq, time_period = item.key
+    kpi, period = planned_key.kpi, planned_key.period
+    feeds = [release_snapshot.feeds[feed] for feed in kpi.feeds if feed in release_snapshot.feeds]
     return {
-        "kpi_id": kpi_id,
-        "freq": freq,
-        "time_period": time_period,
-        "period_start": item.period.start,
-        "period_end": item.period.end,
-        "closes_on": catalog.closes_on(item.kpi, item.period),
-        "candidate_hash": offer.loaded.candidates[item.key].candidate_hash,
-        "definition_version": item.kpi.definition_version,
-        "definition_hash": item.kpi.definition_hash,
+        "kpi_id": kpi.kpi_id,
+        "freq": period.freq,
+        "time_period": period.code,
+        "period_start": period.start,
+        "period_end": period.end,
+        "closes_on": catalog.closes_on(kpi, period),
+        "candidate_hash": release_snapshot.loaded.candidates[planned_key.key].candidate_hash,
+        "definition_version": kpi.definition_version,
+        "definition_hash": kpi.definition_hash,
         "newest_rows": max((moment for feed in feeds for moment in feed.arrivals), default=None),
         "decision_id": None,
         "decision_reason": None,
-        "breaks": item.kpi.breaks_in(item.period),
-        "min_n_obs": item.kpi.min_n_obs,
+        "breaks": kpi.breaks_in(period),
+        "min_n_obs": kpi.min_n_obs,
     }
 
 
-def _fail(check: str, details: Mapping[Key, str]) -> Iterator[tuple[Key, CheckResult]]:
-    """A check that fails and holds, by key, with those details."""
+def _failing(check: str, details: Mapping[Key, str]) -> Iterator[tuple[Key, CheckResult]]:
+    """By key, the failing result of a check that holds, with its detail."""
     for key, detail in details.items():
         yield key, CheckResult(check, "critical", "fail", None, None, detail)
 
 
-def _changes(new: pa.Table, catalog: Catalog) -> Iterator[tuple[Key, CheckResult]]:
-    """The keys whose values differ from what was published and mustn't, and how: the total first."""
+def _forbidden_changes(new: pa.Table, catalog: Catalog) -> Iterator[tuple[Key, CheckResult]]:
+    """CLOSED_PERIOD or UNEXPLAINED for each key with a value that must not differ from the published one."""
     changed: dict[Key, list[dict[str, Any]]] = defaultdict(list)
     for row in new.filter(pc.or_(new.column("changes_closed"), new.column("unexplained"))).to_pylist():
         changed[row["kpi_id"], row["freq"], row["time_period"]].append(row)
     for key, rows in changed.items():
-        row = min(rows, key=lambda one: one["obs_value"] == one["old_value"])  # of equals the total, which comes first
-        how = _how(row, protected=catalog.kpi(key[0]).protected)
-        if row["changes_closed"]:  # closed or open, a period is so with all its cells
-            check, detail = CLOSED_PERIOD, f"the period closed on {row['closes_on']}; {how}"
+        # A cell with another value comes first. The total is the first row, so that it wins among equals.
+        row = min(rows, key=lambda cell: cell["obs_value"] == cell["old_value"])
+        change = _change_text(row, protected=catalog.kpi(key[0]).protected)
+        if row["changes_closed"]:  # all cells of a period are closed, or none
+            yield from _failing(CLOSED_PERIOD, {key: f"the period closed on {row['closes_on']}; {change}"})
         else:
-            check, detail = UNEXPLAINED, f"{how}, though neither its definition nor any row upstream is newer"
-        yield from _fail(check, {key: detail})
+            detail = f"{change}, though neither its definition nor any row upstream is newer"
+            yield from _failing(UNEXPLAINED, {key: detail})
 
 
-def _how(row: dict[str, Any], *, protected: bool) -> str:
+def _change_text(row: dict[str, Any], *, protected: bool) -> str:
     if protected:
         return "its value changed"
     if row["obs_value"] == row["old_value"]:

@@ -1,4 +1,4 @@
-"""What waits for a decision or was only flagged, and the evidence on it. Deciding: `decisions.py`."""
+"""Pending keys: what is held for a decision or flagged, with the evidence. Decisions are made by `decisions.py`."""
 
 from __future__ import annotations
 
@@ -25,19 +25,21 @@ from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog, Key
 from metrics.definitions.company import Company
 
-# What can be done about a key that waits. "decide": somebody may; "rejected": somebody did; "judge again": the evidence
-# isn't on what is there now, and the next run's will be. "flagged": it is published, and a check warns.
+# What can be done about a pending key. "decide": a decision can be made on it. "rejected": a decision rejected it.
+# "judge again": the verdict isn't on the present candidate; the next run judges that. "flagged": it is published with a
+# warning.
 State = Literal["decide", "rejected", "judge again", "flagged"]
 ACKNOWLEDGED_FOR = timedelta(days=365)
-"""For so long an acknowledged warning isn't told again: of the KPI, by its frequency, by the same checks."""
+"""How long an acknowledged warning isn't shown again, for the same KPI, frequency and checks."""
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A key that is held or flagged, and the evidence. Of a protected KPI there are no values or figures.
+    """A key that is held or flagged, and the evidence. Values and figures are None for a protected KPI.
 
-    `checks` are those that fail; `published_value` and `candidate_value` are of the total, `change` is relative, for
-    fractions the difference. `standing` is the newest decision on the candidate, which doesn't let it through.
+    `checks` are the failing ones. `published_value` and `candidate_value` are of the total, in the KPI's unit; `change`
+    is the relative change between them, for fractions the difference. `standing` is the newest decision on the
+    candidate; it doesn't release it.
     """
 
     kpi_id: str
@@ -55,96 +57,102 @@ class Pending:
 
 
 def open_incidents(company: Company, catalog: Catalog) -> list[Incident]:
-    """The incidents of all that is held, or flagged and not acknowledged; worst first. Raises as `waiting` does."""
+    """The incidents of all keys that are held, or flagged and not acknowledged; worst first.
+
+    Raises NyckeltalError as `pending_values` does.
+    """
     return incidents.find(failures(pending_values(company, catalog, flagged=True), catalog), catalog)
 
 
-def failures(found: Sequence[Pending], catalog: Catalog) -> list[incidents.Failure]:
-    """What incidents are made of."""
+def failures(pending: Sequence[Pending], catalog: Catalog) -> list[incidents.Failure]:
+    """The pending keys as the failures that `incidents.find` groups."""
     return [
         incidents.failure(
             catalog,
-            (one.kpi_id, one.freq, one.time_period),
-            one.checks,
-            held=one.state != "flagged",
-            rejected=one.state == "rejected",
+            (key.kpi_id, key.freq, key.time_period),
+            key.checks,
+            held=key.state != "flagged",
+            rejected=key.state == "rejected",
         )
-        for one in found
+        for key in pending
     ]
 
 
 def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False) -> list[Pending]:
     """Every judged key that a release would hold now, in the catalogue's order, with the evidence.
 
-    These are the keys that `kpi.verdicts` calls held, as of the newest release. With `flagged` those that were
-    published with a warning come with them, unless somebody acknowledged it.
+    These are the keys that `kpi.verdicts` shows as held, as of the newest release. `flagged` adds the keys that are
+    published with a warning that nobody acknowledged.
     Raises NyckeltalError when the warehouse or the ledger can't be read.
     """
     with warehouse.connect() as connection:
-        offered = snapshot.read(connection, catalog, *history(catalog))
-        _require_the_key(connection, offered)
+        release_snapshot = snapshot.read(connection, catalog, *history(catalog))
+        _require_secret_key(connection, release_snapshot)
     ledger = Ledger.open(deployment.ledger_path(), make=False)
-    found = eligibility.assess(offered, ledger, catalog, clock.today(company.time_zone))
+    assessment = eligibility.assess(release_snapshot, ledger, catalog, clock.today(company.time_zone))
     decisions = queries.newest_decisions(ledger)
-    published, candidates = _published_totals(ledger), _candidate_totals(offered)
-    result = []
-    for held in (*found.held, *(_flagged(offered, found, ledger) if flagged else ())):
-        if held.stands or held.key not in offered.verdicts:
+    published, candidates = _published_totals(ledger), _candidate_totals(release_snapshot)
+    pending = []
+    for held in (*assessment.held, *(_flagged(release_snapshot, assessment, ledger) if flagged else ())):
+        if held.stands or held.key not in release_snapshot.verdicts:
             continue
-        item, failing = offered.planned[held.key], offered.verdicts[held.key].failing
-        failing += found.changes.get(held.key, ())
+        kpi = release_snapshot.planned[held.key].kpi
+        failing = release_snapshot.verdicts[held.key].failing
+        failing += assessment.comparison_failures.get(held.key, ())
         standing = decisions.get((*held.key, held.candidate_hash)) if held.candidate_hash else None
-        shown = not item.kpi.protected
-        before = published.get(held.key) if shown else None
-        now = candidates.get(held.key) if shown else None
-        result.append(
+        published_value = None if kpi.protected else published.get(held.key)
+        candidate_value = None if kpi.protected else candidates.get(held.key)
+        pending.append(
             Pending(
                 kpi_id=held.kpi_id,
                 freq=held.freq,
                 time_period=held.time_period,
-                state=_state(held, standing) if held.key not in found.eligible else "flagged",
+                state=_state(held, standing) if held.key not in assessment.eligible else "flagged",
                 reason=held.reason,
                 checks=failing,
-                published_value=before,
-                candidate_value=now,
-                change=_change(now, before, item.kpi.unit),
-                feeds=tuple(offered.feeds[feed] for feed in item.kpi.feeds if feed in offered.feeds),
-                deciders=company.roles.deciders(item.kpi.domain),
+                published_value=published_value,
+                candidate_value=candidate_value,
+                change=_change(candidate_value, published_value, kpi.unit),
+                feeds=tuple(release_snapshot.feeds[feed] for feed in kpi.feeds if feed in release_snapshot.feeds),
+                deciders=company.roles.deciders(kpi.domain),
                 standing=standing,
             )
         )
-    return result
+    return pending
 
 
-def _flagged(offered: ReleaseSnapshot, found: Eligibility, ledger: Ledger) -> list[Held]:
-    """The keys that may be published as no check holds them, though one warns, and nobody acknowledged it."""
-    acknowledged = [row for row in ledger.decisions() if row["decision"] == "acknowledge"]
+def _flagged(release_snapshot: ReleaseSnapshot, assessment: Eligibility, ledger: Ledger) -> list[Held]:
+    """The eligible keys with a warning that nobody acknowledged, and that needed no decision."""
+    acknowledgements = [row for row in ledger.decisions() if row["decision"] == "acknowledge"]
     return [
-        Held(*key, "is flagged", tuple(result.check for result in judged.failing), row["candidate_hash"])
-        for key, row in found.eligible.items()
-        if (judged := offered.verdicts[key]).failing
+        Held(*key, "is flagged", tuple(result.check for result in verdict.failing), row["candidate_hash"])
+        for key, row in assessment.eligible.items()
+        if (verdict := release_snapshot.verdicts[key]).failing
         and row["decision_id"] is None
-        and not any(_covers(one, judged) for one in acknowledged)
+        and not any(_covers(acknowledgement, verdict) for acknowledgement in acknowledgements)
     ]
 
 
-def _covers(acknowledged: Mapping[str, Any], judged: Verdict) -> bool:
-    """Whether an acknowledgement is on the verdict's checks of the same KPI and frequency, and not a year old."""
+def _covers(acknowledgement: Mapping[str, Any], verdict: Verdict) -> bool:
+    """Whether the acknowledgement names the verdict's KPI, frequency and failing checks, and isn't a year old."""
     return (
-        (acknowledged["kpi_id"], acknowledged["freq"]) == judged.key[:2]
-        and {result.check for result in judged.failing} <= set(acknowledged["checks"])
-        and judged.judged_at <= acknowledged["decided_at"] + ACKNOWLEDGED_FOR
+        (acknowledgement["kpi_id"], acknowledgement["freq"]) == verdict.key[:2]
+        and {result.check for result in verdict.failing} <= set(acknowledgement["checks"])
+        and verdict.judged_at <= acknowledgement["decided_at"] + ACKNOWLEDGED_FOR
     )
 
 
-def _require_the_key(connection: duckdb.DuckDBPyConnection, offered: ReleaseSnapshot) -> None:
-    """Raises NyckeltalError when no stored verdict fits the secret key, so that nothing would seem to be held."""
-    if offered.verdicts or not warehouse.has_table(connection, "kpi", "verdicts"):
+def _require_secret_key(connection: duckdb.DuckDBPyConnection, release_snapshot: ReleaseSnapshot) -> None:
+    """Raises NyckeltalError when the warehouse has verdicts but none is sealed with the present secret key.
+
+    Without this check nothing would seem to be held.
+    """
+    if release_snapshot.verdicts or not warehouse.has_table(connection, "kpi", "verdicts"):
         return
     row = connection.execute("select count(*) from kpi.verdicts").fetchone()
     if row is not None and row[0]:
         problem = "no verdict in the warehouse was made with this secret key: put the right one back"
-        expected = f"the key file or {secret_key.VARIABLE} as before; with a new key `kpi run --history` judges anew"
+        expected = f"the key file or {secret_key.VARIABLE} as before; with a new key `kpi run --history` judges again"
         raise NyckeltalError(problem, file=secret_key.key_path(), expected=expected)
 
 
@@ -164,19 +172,19 @@ def _published_totals(ledger: Ledger) -> dict[Key, float | None]:
     }
 
 
-def _candidate_totals(offered: ReleaseSnapshot) -> dict[Key, float | None]:
+def _candidate_totals(release_snapshot: ReleaseSnapshot) -> dict[Key, float | None]:
     """The total of each candidate."""
     totals: dict[Key, float | None] = {}
-    for rows in offered.rows.values():
+    for rows in release_snapshot.rows.values():
         columns = ("kpi_id", "freq", "time_period", "obs_value")
         for row in rows.filter(pc.equal(rows.column("segment"), "_T")).select(columns).to_pylist():
             totals[row["kpi_id"], row["freq"], row["time_period"]] = row["obs_value"]
     return totals
 
 
-def _change(value: float | None, before: float | None, unit: str) -> float | None:
-    if value is None or before is None:
+def _change(candidate_value: float | None, published_value: float | None, unit: str) -> float | None:
+    if candidate_value is None or published_value is None:
         return None
     if unit == "fraction":
-        return value - before
-    return (value - before) / abs(before) if before else None
+        return candidate_value - published_value
+    return (candidate_value - published_value) / abs(published_value) if published_value else None

@@ -1,7 +1,8 @@
-"""Purging a text, such as a person's address, from the ledger: a new ledger made from the old one, which isn't changed.
+"""Purging a text, such as a person's address, from the ledger: a copy of the ledger is written without it.
 
-Rows of an append-only table can't be changed, and Delta keeps what was. So every release is written again, elsewhere,
-with the text replaced and the chain of hashes made anew. A last release says who purged, when, why and in which rows.
+Rows of an append-only table can't be changed, and Delta keeps old versions. So every release is written again in
+another place, with the text replaced and the chain of hashes recomputed. A last release records who purged, when, why
+and in which rows. The old ledger isn't changed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from deltalake import CommitProperties, Transaction
 
 from data_quality.ledger import tables
 from data_quality.ledger.lock import releasing
-from data_quality.ledger.store import SCHEMAS, TRANSACTION, Ledger, lines, row_hash, sealed, sealed_lines
+from data_quality.ledger.manifest import lines, row_hash, sealed, sealed_lines
+from data_quality.ledger.schemas import SCHEMAS
+from data_quality.ledger.store import TRANSACTION, Ledger
 from data_quality.ledger.verify import Purge, PurgedRow, verify
 from data_quality.release import readiness
 from metrics.core import clock
@@ -27,7 +30,7 @@ from metrics.definitions.company import Company
 from metrics.definitions.roles import among
 
 SHORTEST = 4  # characters; a shorter text would be part of many others
-# Where a text can stand that came from a source or a person. What is JSON is replaced within its texts.
+# The columns that can hold a text of a source or a person. In JSON columns each string value is replaced on its own.
 _PLAIN = {
     "observations": ("member", "revision_reason"),
     "verdicts": (),
@@ -39,12 +42,12 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 def purge(root: str, target: str, texts: Sequence[str], company: Company, *, reason: str, by: str) -> dict[str, Any]:
-    """Write the ledger at `root` to `target` without the texts; the row of the release that says so.
+    """Write the ledger at `root` to `target` without the texts; the row of the release that records the purge.
 
-    Each text gives way to `[purged …]` wherever it stands, also within others, in the spelling given. Rows of
-    interrupted releases are left behind. The old ledger stays as it is; to delete it is up to the person.
-    Raises NyckeltalError when a text is too short, stands nowhere or in a column that can't be purged, the person isn't
-    named in roles.yml, there is something at `target`, or the old ledger isn't sound.
+    Each text is replaced by `[purged …]` everywhere, also inside longer texts; upper and lower case matter. Rows of
+    interrupted releases aren't copied. The old ledger isn't changed; deleting it is up to the person.
+    Raises NyckeltalError when a text is too short, is not in the ledger or is in a column that can't be purged, the
+    person isn't named in roles.yml, `target` isn't empty, or the old ledger is damaged.
     """
     replacements = {text: f"[purged {secrets.token_hex(4)}]" for text in _required(texts)}
     reason, person = _stated(company, replacements, reason, by)
@@ -55,25 +58,27 @@ def purge(root: str, target: str, texts: Sequence[str], company: Company, *, rea
         if ledger.newest is None:
             raise NyckeltalError("the ledger has no release", file=root)
         if tables.has_files(target) or Ledger.find(target) is not None:
-            raise NyckeltalError("there is something already; a purged ledger is written anew", file=target, field="to")
+            problem = "there are files already; a purged ledger needs an empty place"
+            raise NyckeltalError(problem, file=target, field="to")
         rows = _committed(ledger)
-        purged = [_mark(table, row, replacements, rows) for table in rows for row in rows[table]]
-        touched = tuple(row for row in purged if row is not None)
-        if not touched:
-            raise NyckeltalError("the text stands nowhere in the ledger", file=root)
+        replaced = [_replace_in_row(table, row, replacements, rows) for table in rows for row in rows[table]]
+        purged_rows = tuple(row for row in replaced if row is not None)
+        if not purged_rows:
+            raise NyckeltalError("the text is not in the ledger", file=root)
         _require_gone(rows, replacements)
-        stated = Purge(person, reason, row_hash(ledger.newest), touched)
-        row = _chain(rows, stated, company)
+        purge_record = Purge(person, reason, row_hash(ledger.newest), purged_rows)
+        row = _chain(rows, purge_record, company)
         _write(target, rows)
         verify(Ledger.open(target, make=False)).require_sound(target)
     return row
 
 
 def _required(texts: Sequence[str]) -> list[str]:
+    """The texts, stripped, the longest first. Raises NyckeltalError when one is too short, or there is none."""
     stripped = [text.strip() for text in texts if text.strip()]
     if not stripped or any(len(text) < SHORTEST for text in stripped):
         raise NyckeltalError("the text to purge is too short", expected=f"at least {SHORTEST} characters")
-    return sorted(set(stripped), key=len, reverse=True)  # a text that holds another is replaced as a whole
+    return sorted(set(stripped), key=len, reverse=True)  # a text that contains another one is replaced first
 
 
 def _stated(company: Company, replacements: Mapping[str, str], reason: str, by: str) -> tuple[str, str]:
@@ -86,12 +91,12 @@ def _stated(company: Company, replacements: Mapping[str, str], reason: str, by: 
         file = company.path / "roles.yml"
         raise NyckeltalError("may not purge the ledger", file=file, field="by", found=by, expected=expected)
     if not reason or any(text in reason or text in person for text in replacements):
-        raise NyckeltalError("is published: it may not be empty, nor hold what is purged", field="reason")
+        raise NyckeltalError("is published: it must not be empty or contain what is purged", field="reason")
     return reason, person
 
 
 def _committed(ledger: Ledger) -> Rows:
-    """The rows that count, by table, releases in sequence."""
+    """The rows of committed releases and all decisions, by table; releases in their sequence."""
     rows: Rows = {name: ledger.rows(name).to_pylist() for name in ("observations", "verdicts", "decisions")}
     known = {release["release_id"] for release in ledger.releases}
     for name in ("observations", "verdicts"):
@@ -99,8 +104,8 @@ def _committed(ledger: Ledger) -> Rows:
     return {**rows, "releases": [dict(release) for release in ledger.releases]}
 
 
-def _mark(table: str, row: dict[str, Any], replacements: Mapping[str, str], rows: Rows) -> PurgedRow | None:
-    """Replace the texts in the row, in place; what names the row when something was replaced."""
+def _replace_in_row(table: str, row: dict[str, Any], replacements: Mapping[str, str], rows: Rows) -> PurgedRow | None:
+    """Replace the texts in the row, in place; which row it is if something was replaced, else None."""
     before = dict(row)
     for column in _PLAIN[table]:
         row[column] = _replaced(row[column], replacements)
@@ -117,57 +122,58 @@ def _mark(table: str, row: dict[str, Any], replacements: Mapping[str, str], rows
 
 
 def _replaced(value: Any, replacements: Mapping[str, str]) -> Any:
-    """The value with the texts replaced in every text of it; a key of JSON stays."""
+    """The JSON value with the texts replaced in every string of it; keys of objects are not changed."""
     if isinstance(value, str):
         for text, mark in replacements.items():
             value = value.replace(text, mark)
         return value
     if isinstance(value, list):
-        return [_replaced(one, replacements) for one in value]
+        return [_replaced(element, replacements) for element in value]
     if isinstance(value, dict):
-        return {name: _replaced(one, replacements) for name, one in value.items()}
+        return {name: _replaced(element, replacements) for name, element in value.items()}
     return value
 
 
 def _require_gone(rows: Rows, replacements: Mapping[str, str]) -> None:
+    """Raises NyckeltalError when one of the texts is left in any column."""
     for table, table_rows in rows.items():
         for row in table_rows:
             for column, value in row.items():
-                if column == "manifest" or not isinstance(value, str):  # manifests are made anew
+                if column == "manifest" or not isinstance(value, str):  # manifests are written again
                     continue
                 parts = _texts(json.loads(value)) if column in _JSON[table] else (value,)
                 if any(text in part for part in parts for text in replacements):
-                    raise NyckeltalError(f"the text stands in {table}.{column}, which can't be purged")
+                    raise NyckeltalError(f"the text is in {table}.{column}, which can't be purged")
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text of a JSON value, its keys too."""
+    """Every string of a JSON value, keys of objects included."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
+        for element in value:
+            yield from _texts(element)
     elif isinstance(value, dict):
         yield from value
-        for one in value.values():
-            yield from _texts(one)
+        for element in value.values():
+            yield from _texts(element)
 
 
-def _chain(rows: Rows, stated: Purge, company: Company) -> dict[str, Any]:
-    """Make content hashes, chain and manifests anew, and append the release that states the purge; its row."""
+def _chain(rows: Rows, purge_record: Purge, company: Company) -> dict[str, Any]:
+    """Recompute content hashes, chain and manifests, and append the release that records the purge; its row."""
     decisions = {row["decision_id"]: row for row in rows["decisions"]}
     content = {name: _by_release(rows[name]) for name in ("observations", "verdicts")}
     covered: set[str] = set()
     chain: list[dict[str, Any]] = []
     for release in rows["releases"]:
-        own = {name: content[name].get(release["release_id"], []) for name in content}
+        release_rows = {name: content[name].get(release["release_id"], []) for name in content}
         ids = [line.split(" ", 2)[2] for line in sealed_lines(release) if line.startswith("decisions ")]
         covered.update(ids)
         linked = {**release, "previous_hash": row_hash(chain[-1]) if chain else None}
-        remade = sealed(linked, own, lines("decisions", [decisions[key] for key in ids]))
-        chain.append(remade if release["manifest"] else {**remade, "manifest": None})
+        new_row = sealed(linked, release_rows, lines("decisions", [decisions[key] for key in ids]))
+        chain.append(new_row if release["manifest"] else {**new_row, "manifest": None})
     previous = chain[-1]
-    count = len(stated.rows)
+    count = len(purge_record.rows)
     last: dict[str, Any] = {
         "release_id": secrets.token_hex(16),
         "sequence": previous["sequence"] + 1,
@@ -178,8 +184,8 @@ def _chain(rows: Rows, stated: Purge, company: Company) -> dict[str, Any]:
         "previous_hash": row_hash(previous),
         "catalog": previous["catalog"],
         "batch_id": None,
-        "note": f"A text was purged from {count:,} rows of the ledger: {stated.reason} ({stated.by})",
-        "purge": json.dumps(asdict(stated), ensure_ascii=False),
+        "note": f"A text was purged from {count:,} rows of the ledger: {purge_record.reason} ({purge_record.by})",
+        "purge": json.dumps(asdict(purge_record), ensure_ascii=False),
     }
     uncovered = [row for key, row in decisions.items() if key not in covered]
     last = sealed(last, {"observations": [], "verdicts": []}, lines("decisions", uncovered))
@@ -195,7 +201,7 @@ def _by_release(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]
 
 
 def _write(target: str, rows: Rows) -> None:
-    """The releases come last and all at once: before them there is no ledger."""
+    """Write the tables, the releases last and in one commit: without them there is no ledger."""
     ledger = Ledger.open(target)
     newest = rows["releases"][-1]["sequence"]
     commits = {"releases": CommitProperties(app_transactions=[Transaction(TRANSACTION, newest)])}

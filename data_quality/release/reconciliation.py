@@ -1,6 +1,6 @@
-"""Published months add up to their quarter and year, and to the sums to date: they change together, or not at all.
+"""Reconciliation: published months always add up to their quarter and year, and to the sums to date.
 
-Pure: it compares what a release would leave published. What is kept back for it, `admission.py` says.
+Pure: it works out which keys would contradict each other after a release. `eligibility.py` holds them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import pyarrow as pa
 from data_quality.release.vintages import INCOMING, SAME
 from metrics.definitions.catalog import Key
 
-# Every cell of additive KPIs as the release would leave it, beside what it is now: a member that has no row any more
-# counts 0. Cells that this release doesn't admit stay.
+# Every cell of additive KPIs as it would be after the release, with its present values. A member without a row any more
+# counts 0. Cells of keys that aren't eligible stay as they are.
 _AFTER = """
 create temp table published_after as
 with latest as (
@@ -24,29 +24,30 @@ with latest as (
         partition by kpi_id, freq, time_period, segment, member order by sequence desc
     ) = 1
 ),
-admitted_cells as (
+eligible_cells as (
     select kpi_id, freq, time_period, segment, member,
         coalesce(i.period_start, l.period_start) as period_start, coalesce(i.period_end, l.period_end) as period_end,
         i.obs_value, i.year_to_date, i.rolling_12_months,
         l.year_to_date as old_year_to_date, l.rolling_12_months as old_rolling_12_months,
         coalesce(i.conf_status, l.conf_status) <> 'F' as is_hidden,
-        a.definition_version as version, true as is_admitted,
+        a.definition_version as version, true as is_eligible,
         l.kpi_id is null or not same(i.obs_value, l.obs_value) as changes
     from incoming i
     full join latest l using (kpi_id, freq, time_period, segment, member)
     join eligible a using (kpi_id, freq, time_period)
     semi join additive using (kpi_id)
 )
-from admitted_cells
+from eligible_cells
 union all by name
 select kpi_id, freq, time_period, segment, member, period_start, period_end,
     obs_value, year_to_date, rolling_12_months, year_to_date as old_year_to_date,
     rolling_12_months as old_rolling_12_months, conf_status <> 'F' as is_hidden,
-    definition_version as version, false as is_admitted, false as changes
+    definition_version as version, false as is_eligible, false as changes
 from latest
 anti join eligible using (kpi_id, freq, time_period);
 """
-# What is a sum of shorter periods, each of which is published by the same version of the definition.
+# Every value and sum to date that is a sum of shorter periods, where all of these are published by the same version of
+# the definition. Only those that don't agree with the parts are left.
 _SUMS = """
 create temp table sums as
 with keys as (
@@ -86,7 +87,7 @@ parts as (
         sum(coalesce(p.obs_value, 0)) as expected, sum(abs(coalesce(p.obs_value, 0))) as size,
         bool_or(p.is_hidden) as is_hidden,
         list(p.time_period order by p.time_period) filter (p.changes) as changing,
-        list(p.time_period order by p.time_period) filter (not p.is_admitted) as staying
+        list(p.time_period order by p.time_period) filter (not p.is_eligible) as staying
     from complete c
     join published_after p on p.kpi_id = c.kpi_id and p.segment = c.segment and p.freq = c.part_freq
         and p.period_start >= c.first_day and p.period_end <= c.period_end
@@ -101,7 +102,7 @@ wanted as (
     join published_after a using (kpi_id, freq, time_period, segment)
 )
 select kpi_id, freq, time_period, segment, member, of, part_freq,
-    coalesce(w.is_admitted, false) as is_admitted, coalesce(w.changes, p.any_changes) as changes, changing, staying,
+    coalesce(w.is_eligible, false) as is_eligible, coalesce(w.changes, p.any_changes) as changes, changing, staying,
     case when of <> 'value' and agrees(stated_before, expected, size) then stated_before end as agreeing_before
 from wanted w
 full join parts p using (kpi_id, freq, time_period, segment, member, of, part_freq)
@@ -109,15 +110,18 @@ where not coalesce(w.is_hidden or p.is_hidden, w.is_hidden, p.is_hidden)
     and if(of = 'value', true, stated is not null)
     and not agrees(coalesce(stated, 0), coalesce(expected, 0), coalesce(size, 0));
 """
-# Months and quarters may each lie 1e-9 off their candidates, as they take over what was published.
+# The tolerance is wider than 1e-9: each month and quarter may differ by 1e-9 from its candidate, because it takes over
+# the published value.
 _AGREES = """
 create temp macro agrees(stated, expected, size) as
     abs(stated - expected) <= 1e-8 * greatest(abs(stated), size)
 """
-_WRONG = """
+# One row per contradiction: the whole, what of it is a sum (`of`: value, year_to_date or rolling_12_months), and its
+# parts that change and that stay.
+_CONTRADICTIONS = """
 select distinct kpi_id, freq, time_period, of, part_freq, changes, coalesce(changing, []), coalesce(staying, [])
 from sums
-where if(of = 'value', changes or len(changing) > 0, not is_admitted and len(changing) > 0)
+where if(of = 'value', changes or len(changing) > 0, not is_eligible and len(changing) > 0)
 order by all
 """
 _TO_DATE = {
@@ -128,8 +132,8 @@ _COLUMNS = ", ".join(_TO_DATE.get(name, f"i.{name}") for name in INCOMING.names)
 _INCOMING = f"""
 select {_COLUMNS}
 from incoming i
-left join (from sums where of = 'year_to_date' and is_admitted) y using (kpi_id, freq, time_period, segment, member)
-left join (from sums where of = 'rolling_12_months' and is_admitted) r
+left join (from sums where of = 'year_to_date' and is_eligible) y using (kpi_id, freq, time_period, segment, member)
+left join (from sums where of = 'rolling_12_months' and is_eligible) r
     using (kpi_id, freq, time_period, segment, member)
 """
 
@@ -137,13 +141,16 @@ left join (from sums where of = 'rolling_12_months' and is_admitted) r
 def reconcile(
     incoming: pa.Table, eligible: pa.Table, committed: pa.Table, additive: Collection[str]
 ) -> tuple[pa.Table, dict[Key, str]]:
-    """`incoming` with sums to date that agree with the months published, and by key what stands against publishing it.
+    """`incoming` with sums to date that agree with the published months, and by key the contradiction to be held.
 
-    Where all months of a quarter or year are published by one version of the definition, they add up to it, and so do
-    all quarters to their year. When they wouldn't, what is kept back is the longer period if it would change, else the
-    parts that would: repeat this without them until nothing is. A sum to date that wouldn't agree stays as it was
-    published; where that wouldn't either, it is NULL.
-    `incoming`, `eligible` and `committed` are those of `vintages.select`; `additive` are the KPIs whose periods add up.
+    Where all months of a quarter or year are published by one version of the definition, they must add up to it, and so
+    must the quarters of a year. If they don't, the contradiction is of the longer period where that would change, else
+    of the parts that would change. Call again without these keys until there is no contradiction.
+
+    A sum to date that doesn't agree with the months keeps its published value; where that doesn't agree either, it is
+    NULL.
+    `incoming`, `eligible` and `committed` are as for `vintages.select`; `additive` are the ids of KPIs whose periods
+    add up.
     """
     with duckdb.connect() as connection:
         connection.execute(SAME)
@@ -154,13 +161,16 @@ def reconcile(
         connection.register("additive", pa.table({"kpi_id": pa.array(sorted(additive), pa.string())}))
         connection.execute(_AFTER)
         connection.execute(_SUMS)
-        found: dict[Key, str] = {}
-        for kpi_id, freq, whole, of, part_freq, changes, changing, staying in connection.execute(_WRONG).fetchall():
-            if of == "value" and changes:
-                kept = f": {', '.join(staying)} would stay as published" if staying else ""
-                found.setdefault((kpi_id, freq, whole), f"its published parts would not add up to it{kept}")
-            for part in () if of == "value" and changes else changing:
-                kept = f"{of.replace('_', ' ')} of {whole}"
-                detail = f"it is a part of the {kept}, which would stay as published"
-                found.setdefault((kpi_id, part_freq, part), detail)
-        return connection.execute(_INCOMING).to_arrow_table().cast(INCOMING), found
+        contradictions: dict[Key, str] = {}
+        for kpi_id, freq, whole, measure, part_freq, changes, changing, staying in connection.execute(
+            _CONTRADICTIONS
+        ).fetchall():
+            if measure == "value" and changes:
+                unchanged = f": {', '.join(staying)} would stay as published" if staying else ""
+                detail = f"its published parts would not add up to it{unchanged}"
+                contradictions.setdefault((kpi_id, freq, whole), detail)
+                continue
+            for part in changing:
+                detail = f"it is a part of the {measure.replace('_', ' ')} of {whole}, which would stay as published"
+                contradictions.setdefault((kpi_id, part_freq, part), detail)
+        return connection.execute(_INCOMING).to_arrow_table().cast(INCOMING), contradictions

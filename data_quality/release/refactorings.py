@@ -1,8 +1,9 @@
-"""Whether a definition that was recorded as a refactoring gives the values of the one before it, on the same rows.
+"""Refactorings: proof that a changed definition of the same version gives the same values on the same rows.
 
-Before a KPI is built by another definition of the same version, its candidates are kept as the reference. It is then
-built from the very rows that the reference was computed from, and both are compared. A definition counts as proved when
-that one did and nothing differs, or when it has published values by itself already, as the ledger knows.
+Before a KPI is built by a changed definition of the same version, its candidates are stored as the reference. It is
+then built from the same rows as the reference, and both are compared. A definition counts as proved when its reference
+was computed by a proved one and no value differs, or when the ledger shows that it has published values without a
+decision on the refactoring.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ create table if not exists kpi._refactorings (
     seal varchar
 );
 """
-# Cells of periods that had ended when the reference was built, of segments and frequencies that both have.
+# Compares cells of periods that had ended when the reference was built, for segments and frequencies that both have:
+# the number of periods, the number of differing ones, and an example of a difference.
 _DIFFERENCES = """
 with reference as (
     from kpi._reference where kpi_id = $kpi_id and period_end < $day
@@ -72,7 +74,7 @@ from cells
 
 @dataclass(frozen=True)
 class Refactoring:
-    """A comparison of two definitions on the same rows. `difference` says what differed, None when nothing did."""
+    """A comparison of two definitions on the same rows. `difference` describes what differs, None when nothing does."""
 
     kpi_id: str
     reference_hash: str
@@ -82,40 +84,42 @@ class Refactoring:
 
 @dataclass(frozen=True)
 class Unproved:
-    """Why a KPI's definition isn't proved, and the hashes of those of its version that are."""
+    """Why a KPI's definition isn't proved, and the hashes of the proved definitions of its version."""
 
     reason: str
     proved: frozenset[str]
 
 
 def unproved(catalog: Catalog, ledger: Ledger | None, recorded: Collection[Refactoring]) -> dict[str, Unproved]:
-    """The KPIs whose definition isn't proved.
+    """The KPIs whose definition isn't proved, by kpi_id.
 
-    One of a version of which nothing was published has nothing to be equal to, and needs no proof.
+    A version of which nothing was published needs no proof: there is no published value to be equal to.
     """
-    found = {}
+    unproved_kpis = {}
     for kpi_id, proved in _proved(catalog, ledger, recorded).items():
         definition_hash = catalog.kpi(kpi_id).definition_hash
         if definition_hash in proved:
             continue
         differences = [
-            one.difference for one in recorded
-            if (one.kpi_id, one.definition_hash) == (kpi_id, definition_hash) and one.reference_hash in proved
-        ]  # fmt: skip
-        was = f"definition {definition_hash} was recorded as a refactoring"
+            comparison.difference
+            for comparison in recorded
+            if (comparison.kpi_id, comparison.definition_hash) == (kpi_id, definition_hash)
+            and comparison.reference_hash in proved
+        ]
+        recorded_as = f"definition {definition_hash} was recorded as a refactoring"
         reason = (
-            f"{was}; computed from the same rows, {differences[-1]}. Restore the definition before it, or raise"
+            f"{recorded_as}; computed from the same rows, {differences[-1]}. Restore the definition before it, or raise"
             " definition_version"
             if differences
-            else f"{was}, and could not be compared with the one before it on the same rows. Run once by the definition"
-            " before it and then by this one, or raise definition_version"
+            else f"{recorded_as}, but could not be compared with the one before it on the same rows. Run once with the"
+            " definition before it and then with this one, or raise definition_version"
         )
-        found[kpi_id] = Unproved(reason, frozenset(proved))
-    return found
+        unproved_kpis[kpi_id] = Unproved(reason, frozenset(proved))
+    return unproved_kpis
 
 
 def read(connection: duckdb.DuckDBPyConnection) -> tuple[Refactoring, ...]:
-    """The comparisons that were recorded, oldest first. Rows whose seal doesn't fit them are left out."""
+    """The recorded comparisons, oldest first. Rows whose seal doesn't match their content are left out."""
     if not has_table(connection, "kpi", "_refactorings"):
         return ()
     rows = connection.execute(
@@ -131,10 +135,10 @@ def read(connection: duckdb.DuckDBPyConnection) -> tuple[Refactoring, ...]:
 
 
 def keep_reference(connection: duckdb.DuckDBPyConnection, catalog: Catalog, ledger: Ledger | None) -> list[CatalogKpi]:
-    """Keep the candidates of KPIs that are about to be built by a definition that isn't proved.
+    """Store the candidates of KPIs that are about to be built by an unproved definition; the KPIs with a reference.
 
-    Only those of a proved definition, whole, and with no newer rows since, are a reference. Gives back the KPIs that
-    have one.
+    Candidates are a reference only if one successful build by a proved definition computed all of them, and no newer
+    rows were ingested since.
     """
     open_kpis = unproved(catalog, ledger, read(connection))
     if not open_kpis:
@@ -143,14 +147,17 @@ def keep_reference(connection: duckdb.DuckDBPyConnection, catalog: Catalog, ledg
     for name in candidates.COLUMNS.keys() - _columns(connection, "_reference"):
         connection.execute(f"alter table kpi._reference add column {name} {candidates.COLUMNS[name]}")
     builds = candidates.newest_builds(connection)
-    for kpi_id, state in open_kpis.items():
+    for kpi_id, unproved_kpi in open_kpis.items():
         kpi, build = catalog.kpi(kpi_id), builds.get(kpi_id)
         built = _built_by(connection, kpi)
-        if build is None or not build.ok or built is None or built[1] != build.batch_id or built[0] not in state.proved:
+        if build is None or not build.ok or built is None:
+            continue
+        definition_hash, batch_id = built
+        if batch_id != build.batch_id or definition_hash not in unproved_kpi.proved:
             continue
         if _newer_rows(connection, kpi, build.built_at):
             continue
-        # An earlier version of the project may have built it with fewer columns.
+        # An earlier version of the project may have built the table with fewer columns.
         columns = ", ".join(name for name in candidates.COLUMNS if name in _columns(connection, kpi.model))
         connection.execute("begin")
         connection.execute("delete from kpi._reference where kpi_id = ?", [kpi_id])
@@ -166,20 +173,23 @@ def keep_reference(connection: duckdb.DuckDBPyConnection, catalog: Catalog, ledg
 def compare(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, ledger: Ledger | None, built: Collection[str]
 ) -> list[Refactoring]:
-    """Compare the candidates of KPIs that aren't proved with their reference; keep and give back what came of it.
+    """Compare the candidates of unproved KPIs with their reference; store and return the comparisons.
 
-    `built` are the ids of the KPIs that were just built with all that is upstream of them.
+    `built` are the ids of the KPIs that were just built, together with everything upstream of them.
     """
-    compared = []
-    for kpi_id, state in unproved(catalog, ledger, read(connection)).items():
+    comparisons = []
+    for kpi_id, unproved_kpi in unproved(catalog, ledger, read(connection)).items():
         kpi = catalog.kpi(kpi_id)
         reference = _reference(connection, kpi)
-        by = _built_by(connection, kpi)
-        if kpi_id not in built or reference is None or reference[0] not in state.proved:
+        if kpi_id not in built or reference is None:
             continue
-        if by is None or by[0] != kpi.definition_hash:
+        reference_hash, reference_built_at = reference
+        candidates_built = _built_by(connection, kpi)
+        if reference_hash not in unproved_kpi.proved:
             continue
-        day = reference[1].astimezone(ZoneInfo(catalog.calendar.time_zone)).date()
+        if candidates_built is None or candidates_built[0] != kpi.definition_hash:
+            continue
+        day = reference_built_at.astimezone(ZoneInfo(catalog.calendar.time_zone)).date()
         connection.execute(SAME)
         row = connection.execute(
             _DIFFERENCES.format(table=identifier(kpi.model)), {"kpi_id": kpi_id, "day": day}
@@ -188,33 +198,36 @@ def compare(
             continue
         periods, differing, example = row
         text = f"{differing} of {periods} periods differ" + ("" if kpi.protected else f" ({example})")
-        compared.append(Refactoring(kpi_id, reference[0], kpi.definition_hash, text if differing else None))
-    _store(connection, compared)
-    return compared
+        comparisons.append(Refactoring(kpi_id, reference_hash, kpi.definition_hash, text if differing else None))
+    _store(connection, comparisons)
+    return comparisons
 
 
 def _proved(catalog: Catalog, ledger: Ledger | None, recorded: Iterable[Refactoring]) -> dict[str, set[str]]:
-    """The proved definitions of each KPI of which values of its present version were published."""
+    """By kpi_id, the hashes of the proved definitions, for each KPI with published values of its present version."""
     if ledger is None:
         return {}
     proved = _published_by(catalog, ledger)
-    for one in recorded:  # oldest first: a proved one may be the reference of the next
-        if one.difference is None and one.reference_hash in proved.get(one.kpi_id, ()):
-            proved[one.kpi_id].add(one.definition_hash)
+    for comparison in recorded:  # oldest first: a proved definition may be the reference of the next one
+        if comparison.difference is None and comparison.reference_hash in proved.get(comparison.kpi_id, ()):
+            proved[comparison.kpi_id].add(comparison.definition_hash)
     return proved
 
 
 def _published_by(catalog: Catalog, ledger: Ledger) -> dict[str, set[str]]:
-    """The definitions that published values of the present version by themselves, the first of all in any case."""
+    """By kpi_id, the definitions of the present version that published values without a decision on the refactoring.
+
+    The first definition of the version always counts.
+    """
     versions = {kpi.kpi_id: kpi.definition_version for kpi in catalog.kpis if kpi.supplied}
     groups = ledger.observations.group_by(["kpi_id", "definition_version", "definition_hash", "decision_id"])
     vintages = groups.aggregate([("sequence", "min")]).to_pylist()
-    own = [row for row in vintages if row["definition_version"] == versions.get(row["kpi_id"])]
+    of_version = [row for row in vintages if row["definition_version"] == versions.get(row["kpi_id"])]
     proved: dict[str, set[str]] = defaultdict(set)
-    for row in sorted(own, key=lambda row: row["sequence_min"]):
+    for row in sorted(of_version, key=lambda row: row["sequence_min"]):
         if row["kpi_id"] not in proved or row["decision_id"] is None:
             proved[row["kpi_id"]].add(row["definition_hash"])
-    # Values that stay equal are published no second time; that they may be says a verdict.
+    # Values that stay equal get no new vintage, so that a definition may show in a published verdict only.
     decided = {
         (row["kpi_id"], row["freq"], row["time_period"], row["candidate_hash"])
         for row in ledger.decisions()
@@ -238,7 +251,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
 
 
 def _built_by(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi) -> tuple[str, str] | None:
-    """The definition and the build that all rows of the KPI's table are of; None where there is no such one."""
+    """The definition_hash and batch_id of the KPI's table; None where its rows don't agree on them."""
     if not has_table(connection, "kpi", kpi.model):
         return None
     rows = connection.execute(
@@ -248,7 +261,7 @@ def _built_by(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi) -> tuple[s
 
 
 def _reference(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi) -> tuple[str, Any] | None:
-    """The definition of the KPI's reference and when it was built; None where newer rows came since."""
+    """The definition_hash of the KPI's reference and when it was built; None without one, or if newer rows came."""
     if not has_table(connection, "kpi", "_reference"):
         return None
     row = connection.execute(
@@ -260,7 +273,7 @@ def _reference(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi) -> tuple[
 
 
 def _newer_rows(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi, since: Any) -> bool:
-    """Whether a feed upstream of the KPI brought rows in after that moment."""
+    """Whether rows of a feed upstream of the KPI were ingested after that moment."""
     if not has_table(connection, "raw", "_files"):
         return False
     row = connection.execute(
@@ -270,10 +283,10 @@ def _newer_rows(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi, since: A
     return row is not None and row[0] > 0
 
 
-def _store(connection: duckdb.DuckDBPyConnection, compared: Iterable[Refactoring]) -> None:
+def _store(connection: duckdb.DuckDBPyConnection, comparisons: Iterable[Refactoring]) -> None:
     now = clock.now()
-    for one in compared:
-        row = [*astuple(one), now, _seal(one, deployment_key.require(connection))]
+    for comparison in comparisons:
+        row = [*astuple(comparison), now, _seal(comparison, deployment_key.require(connection))]
         connection.execute("insert into kpi._refactorings values (?, ?, ?, ?, ?, ?)", row)
 
 

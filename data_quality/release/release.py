@@ -1,7 +1,7 @@
-"""Publishing: appends to the ledger what may be published, and renews the published file.
+"""The release: append eligible observations and new verdicts to the ledger.
 
-Whatever started it, publishing reads the stored verdicts itself and holds them against the candidates as they are now;
-what may be published is `admission.py`'s answer.
+Whatever started it, a release reads the stored verdicts itself and compares them with the present candidates.
+`eligibility.py` says what may be published.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from data_quality.gate import verdict
 from data_quality.gate.checks.registry import NAMES
 from data_quality.ledger import compact
 from data_quality.ledger.lock import releasing
-from data_quality.ledger.store import VERDICTS, ConcurrentRelease, Ledger
+from data_quality.ledger.schemas import VERDICTS
+from data_quality.ledger.store import ConcurrentRelease, Ledger
 from data_quality.release import eligibility, readiness, snapshot
 from data_quality.release.eligibility import Eligibility, Held
 from data_quality.release.snapshot import ReleaseSnapshot
@@ -28,8 +29,8 @@ from metrics.definitions.company import Company
 
 ATTEMPTS = 3
 
-# The verdicts that say something else than the key's newest one in the ledger.
-_NEWS = """
+# The verdicts that differ from the key's newest one in the ledger.
+_DIFFERING_VERDICTS = """
 with latest as (
     from committed
     qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1
@@ -45,10 +46,11 @@ order by kpi_id, freq, time_period
 
 @dataclass(frozen=True)
 class Release:
-    """What publishing did. `release_id` is None when there was nothing new, so that no release was made.
+    """What a release did. `release_id` is None when there was nothing new, so that no release was made.
 
     `published` counts the eligible keys, `appended_observations` and `unchanged` their cells, `appended_verdicts` the
-    verdicts that are news to the ledger; `sequence` is that of the ledger's newest release, 0 when there is none.
+    verdicts that differ from the ledger's newest. `sequence` is that of the ledger's newest release, 0 when it has
+    none.
     """
 
     release_id: str | None
@@ -62,50 +64,52 @@ class Release:
 
 
 def publish(company: Company, catalog: Catalog, first: date, last: date) -> Release:
-    """Release the keys whose period ended in [first, last] and that have a passing verdict, or a decision, as they are.
+    """Release the eligible keys whose period ended in [first, last]: those with a passing verdict or a decision.
 
-    A value that changes in a closed period, or though no newer rows came, is held, unless the definition's version is
-    newer or a decision names CLOSED_PERIOD or UNEXPLAINED. So is every value by a definition that isn't proved to give
-    the same as the one before it (`refactorings.py`), unless a decision names REFACTORING.
-    Appends new vintages and verdicts to the ledger; `publishing.publish` renders it afterwards. A decision that no
-    release covers yet makes one. With nothing new it appends nothing.
-    Raises NyckeltalError when the warehouse or the data folder can't be used, or no release could be made now
+    A value that changes in a closed period, or without newer rows, is held, unless the definition has a newer version
+    or a decision names CLOSED_PERIOD or UNEXPLAINED. A value by a definition that isn't proved to give the same values
+    as the one before it (`refactorings.py`) is held, unless a decision names REFACTORING.
+
+    New vintages and verdicts are appended to the ledger; `publishing.publish` renders it afterwards. A decision that no
+    release covers yet is reason enough for a release. With nothing new nothing is appended.
+    Raises NyckeltalError when the warehouse or the data folder can't be used, or no release can be made now
     (`readiness.py`).
     """
-    with releasing():  # releases on one machine come after each other; one from elsewhere the ledger itself refuses
+    with releasing():  # for this machine; the ledger itself refuses a concurrent release from another one
         with warehouse.connect() as connection:
-            offered = snapshot.read(connection, catalog, first, last)
-        deliveries = [feed.newest_delivery for feed in offered.feeds.values() if feed.newest_delivery]
+            release_snapshot = snapshot.read(connection, catalog, first, last)
+        deliveries = [feed.newest_delivery for feed in release_snapshot.feeds.values() if feed.newest_delivery]
         readiness.require(company, max(deliveries, default=None))
-        return release(offered, company, catalog)
+        return release(release_snapshot, company, catalog)
 
 
-def release(offered: ReleaseSnapshot, company: Company, catalog: Catalog) -> Release:
-    """Release what is offered, as `publish` does. Whoever calls it must hold the release lock."""
+def release(release_snapshot: ReleaseSnapshot, company: Company, catalog: Catalog) -> Release:
+    """Release the eligible keys of the snapshot, as `publish` does. The caller must hold the release lock."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _release(offered, company, catalog)
+            return _release(release_snapshot, company, catalog)
         except ConcurrentRelease:
             if attempt == ATTEMPTS:
                 raise
-            logging.getLogger(__name__).info("another release came first; comparing with that one")
+            logging.getLogger(__name__).info("another release was committed first; comparing with that one")
     raise AssertionError("unreachable")
 
 
-def _release(offered: ReleaseSnapshot, company: Company, catalog: Catalog) -> Release:
+def _release(release_snapshot: ReleaseSnapshot, company: Company, catalog: Catalog) -> Release:
     readiness.require_past(company)
     ledger = Ledger.open(deployment.ledger_path())
     now, today = clock.now(), clock.today(company.time_zone)
     newest = ledger.newest
-    found = eligibility.assess(offered, ledger, catalog, today)
-    verdicts = _new_verdicts(ledger, offered, found)
+    assessment = eligibility.assess(release_snapshot, ledger, catalog, today)
+    verdicts = _new_verdicts(ledger, release_snapshot, assessment)
     catalog_text = catalog.definitions_json
     row = None
-    news = found.new.num_rows or verdicts.num_rows or ledger.unsealed_decisions()
-    if news or (newest and newest["catalog"] != catalog_text):
-        batches = sorted({item["batch_id"] for item in verdicts.to_pylist() if item["batch_id"]} | _batches(offered))
+    has_content = assessment.new.num_rows or verdicts.num_rows or ledger.unsealed_decisions()
+    if has_content or (newest and newest["catalog"] != catalog_text):
+        judged_batches = {batch_id for batch_id in verdicts.column("batch_id").to_pylist() if batch_id}
+        batches = sorted(judged_batches | _batches(release_snapshot))
         row = ledger.append(
-            found.new,
+            assessment.new,
             verdicts,
             realtime_start=today,
             published_at=now,
@@ -117,44 +121,46 @@ def _release(offered: ReleaseSnapshot, company: Company, catalog: Catalog) -> Re
         release_id=row["release_id"] if row else None,
         sequence=row["sequence"] if row else newest["sequence"] if newest else 0,
         realtime_start=today,
-        published=len(found.eligible),
-        appended_observations=found.new.num_rows,
-        unchanged=found.incoming.num_rows - found.new.num_rows,
+        published=len(assessment.eligible),
+        appended_observations=assessment.new.num_rows,
+        unchanged=assessment.incoming.num_rows - assessment.new.num_rows,
         appended_verdicts=verdicts.num_rows,
-        held=tuple(one for one in found.held if not one.stands),
+        held=tuple(held for held in assessment.held if not held.stands),
     )
 
 
-def _batches(offer: ReleaseSnapshot) -> set[str]:
-    builds = (offer.loaded.builds.get(kpi_id) for kpi_id in offer.rows)
+def _batches(release_snapshot: ReleaseSnapshot) -> set[str]:
+    builds = (release_snapshot.loaded.builds.get(kpi_id) for kpi_id in release_snapshot.rows)
     return {build.batch_id for build in builds if build is not None and build.batch_id}
 
 
-def _new_verdicts(ledger: Ledger, offer: ReleaseSnapshot, eligible: Eligibility) -> pa.Table:
-    """The verdicts on the candidates as they are now that differ from what the ledger holds of their keys.
+def _new_verdicts(ledger: Ledger, release_snapshot: ReleaseSnapshot, assessment: Eligibility) -> pa.Table:
+    """The verdicts on the present candidates that differ from the ledger's newest verdict on their key.
 
-    For a key that is held as it differs from what was published, that is one more check that fails.
+    The columns are those of VERDICTS without release_id. The failures in the comparison with published values are added
+    to the checks of a held key, and its verdict is "hold".
     """
-    changes, rows = eligible.changes, []
-    stands = {one.key for one in eligible.held if one.stands}
-    for key in offer.planned:
-        found, candidate = offer.verdicts.get(key), offer.loaded.candidates.get(key)
-        if found is None or key in stands or found.candidate_hash != (candidate.candidate_hash if candidate else None):
+    failures, rows = assessment.comparison_failures, []
+    standing = {held.key for held in assessment.held if held.stands}
+    for key in release_snapshot.planned:
+        judged, candidate = release_snapshot.verdicts.get(key), release_snapshot.loaded.candidates.get(key)
+        candidate_hash = candidate.candidate_hash if candidate else None
+        if judged is None or key in standing or judged.candidate_hash != candidate_hash:
             continue
-        answer = verdict.answer(found.checks, NAMES)
-        if key in changes:
-            found, answer = replace(found, checks=(*found.checks, *changes[key])), "hold"
+        answer = verdict.answer(judged.checks, NAMES)
+        if key in failures:
+            judged, answer = replace(judged, checks=(*judged.checks, *failures[key])), "hold"
         rows.append(
             {
-                "kpi_id": found.kpi_id,
-                "freq": found.freq,
-                "time_period": found.time_period,
+                "kpi_id": judged.kpi_id,
+                "freq": judged.freq,
+                "time_period": judged.time_period,
                 "verdict": answer,
-                "checks": found.checks_json,
-                "candidate_hash": found.candidate_hash,
-                "definition_hash": found.definition_hash,
-                "batch_id": found.batch_id,
-                "judged_at": found.judged_at,
+                "checks": judged.checks_json,
+                "candidate_hash": judged.candidate_hash,
+                "definition_hash": judged.definition_hash,
+                "batch_id": judged.batch_id,
+                "judged_at": judged.judged_at,
             }
         )
     stored = pa.Table.from_pylist(rows, schema=pa.schema([field for field in VERDICTS if field.name != "release_id"]))
@@ -162,4 +168,4 @@ def _new_verdicts(ledger: Ledger, offer: ReleaseSnapshot, eligible: Eligibility)
         connection.execute("set TimeZone = 'UTC'")
         connection.register("stored", stored)
         connection.register("committed", ledger.verdicts)
-        return connection.execute(_NEWS).to_arrow_table()
+        return connection.execute(_DIFFERING_VERDICTS).to_arrow_table()

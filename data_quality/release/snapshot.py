@@ -1,4 +1,7 @@
-"""What the warehouse offers for release, read at once: candidates, builds, verdicts, cells and the state of feeds."""
+"""The release snapshot: what a release reads of the warehouse, at one moment.
+
+It holds candidates and their cells, builds, verdicts, and how complete the feeds are.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from data_quality.release import refactorings
 from data_quality.release.refactorings import Refactoring
 from metrics.definitions.catalog import Catalog, Key
 
-# A sum to date is a value only where the input covers the whole time that it adds up.
+# A sum to date is NULL where the feeds don't cover the whole time that it adds up.
 _ROWS = """
 select * replace (
     case when $observable_from::date <= date_trunc('year', period_end) then year_to_date end as year_to_date,
@@ -32,9 +35,9 @@ where kpi_id = $kpi_id
 
 @dataclass(frozen=True)
 class FeedState:
-    """How far a feed has come: it is whole up to and including `watermark`; `outstanding` says what it still lacks.
+    """How far a feed has come. It is complete up to and including `watermark`; `outstanding` says what is missing.
 
-    `newest_load` is when rows of it were brought in last, which may be long after they were delivered.
+    `newest_load` is when rows of it were last ingested, which may be long after they were delivered.
     """
 
     feed: str
@@ -45,20 +48,25 @@ class FeedState:
 
     @property
     def arrivals(self) -> list[datetime]:
-        """When its newest rows were delivered, and brought in, as far as is known."""
+        """When its newest rows were delivered and when they were ingested, as far as is known."""
         return [moment for moment in (self.newest_delivery, self.newest_load) if moment is not None]
 
 
 @dataclass(frozen=True)
 class ReleaseSnapshot:
-    """All that admission and release need of the warehouse, so that it can be closed meanwhile."""
+    """Everything that eligibility and release need of the warehouse, so that it can be closed meanwhile.
+
+    `rows` are the cells by kpi_id, with the columns of candidates.COLUMNS, those of parts of weeks included. They are
+    all rows for protected KPIs, and the loaded ones for others. `histories` are, by kpi_id, the rows of
+    `disclosure.histories` of KPIs that sum amounts of persons.
+    """
 
     planned: dict[Key, Planned]
     loaded: Loaded
     verdicts: dict[Key, Verdict]
-    rows: dict[str, pa.Table]  # by kpi_id, the columns of candidates.COLUMNS; with those of parts of weeks
+    rows: dict[str, pa.Table]
     feeds: dict[str, FeedState]
-    histories: dict[str, pa.Table] = field(default_factory=dict)  # of KPIs of persons' amounts, by kpi_id
+    histories: dict[str, pa.Table] = field(default_factory=dict)
     refactorings: tuple[Refactoring, ...] = ()
 
 
@@ -68,16 +76,16 @@ def read(
     first: date,
     last: date,
 ) -> ReleaseSnapshot:
-    """The offer of the keys whose period ended in [first, last], from an open warehouse."""
-    planned = {item.key: item for item in plan(catalog, first, last)}
+    """The snapshot of the keys whose period ended in [first, last], from an open warehouse."""
+    planned = {planned_key.key: planned_key for planned_key in plan(catalog, first, last)}
     loaded = candidates.load(connection, catalog, since=first)
-    # Of protected KPIs always all, as they tell of each other.
+    # Every protected KPI is read, as its published cells can reveal suppressed cells of other protected KPIs.
     kpis = {kpi.kpi_id: kpi for kpi in catalog.kpis if kpi.protected and kpi.supplied}
-    kpis |= {item.kpi.kpi_id: item.kpi for item in planned.values()}
+    kpis |= {planned_key.kpi.kpi_id: planned_key.kpi for planned_key in planned.values()}
     rows = {}
     for kpi_id, kpi in sorted(kpis.items()):
-        asked = {"kpi_id": kpi_id, "observable_from": kpi.observable_from}
-        rows[kpi_id] = connection.execute(_ROWS, asked).to_arrow_table()
+        parameters = {"kpi_id": kpi_id, "observable_from": kpi.observable_from}
+        rows[kpi_id] = connection.execute(_ROWS, parameters).to_arrow_table()
     feeds: dict[str, FeedState] = {}
     if warehouse.has_table(connection, "raw", "_feeds"):
         query = "select feed, watermark, newest_delivery, outstanding from raw._feeds"
@@ -87,6 +95,8 @@ def read(
             loads = dict(connection.execute(newest).fetchall())
         for name, watermark, delivery, outstanding in connection.execute(query).fetchall():
             feeds[name] = FeedState(name, watermark, delivery, outstanding, loads.get(name))
-    behind = {kpi.kpi_id: histories.read(connection, kpi) for kpi in catalog.kpis if kpi.contributions and kpi.supplied}
+    amounts = {
+        kpi.kpi_id: histories.read(connection, kpi) for kpi in catalog.kpis if kpi.contributions and kpi.supplied
+    }
     verdicts = verdict.stored(connection, first, last)
-    return ReleaseSnapshot(planned, loaded, verdicts, rows, feeds, behind, refactorings.read(connection))
+    return ReleaseSnapshot(planned, loaded, verdicts, rows, feeds, amounts, refactorings.read(connection))

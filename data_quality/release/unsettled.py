@@ -1,4 +1,4 @@
-"""Which keys a run judges besides those of its own months: what is new, has changed, or waits for something."""
+"""Which keys a run judges besides those of its own months: new ones, changed ones, and ones that wait for data."""
 
 from __future__ import annotations
 
@@ -8,52 +8,58 @@ from data_quality.gate.verdict import Verdict
 from data_quality.ledger.queries import newest_decisions, published_keys
 from data_quality.ledger.store import Ledger
 from data_quality.release import snapshot
-from data_quality.release.eligibility import PARTS, STILL_TO_COME, flaw_of, let_through
+from data_quality.release.eligibility import PARTS, STILL_TO_COME, evidence_fault, is_publishable
 from data_quality.release.snapshot import ReleaseSnapshot
 from metrics.core import deployment
 from metrics.definitions.catalog import Catalog, Key
 
 
 def unsettled(catalog: Catalog) -> set[Key]:
-    """The keys of the whole history that a run judges, whichever months it is of.
+    """The keys of the whole history that every run judges, whichever months it is for.
 
     Raises NyckeltalError when the warehouse isn't there or isn't free, or the ledger can't be read.
     """
     with warehouse.connect() as connection:
-        offered = snapshot.read(connection, catalog, *history(catalog))
-    return unsettled_of(offered, Ledger.find(deployment.ledger_path()))
+        release_snapshot = snapshot.read(connection, catalog, *history(catalog))
+    return unsettled_of(release_snapshot, Ledger.find(deployment.ledger_path()))
 
 
-def unsettled_of(offer: ReleaseSnapshot, ledger: Ledger | None) -> set[Key]:
-    """The offered keys that a run judges, whichever months it is of.
+def unsettled_of(release_snapshot: ReleaseSnapshot, ledger: Ledger | None) -> set[Key]:
+    """The keys of the snapshot that every run judges, whichever months it is for.
 
-    They are all keys of a KPI of which nothing is published yet, what was never judged or has changed since, and what
-    is held as something is still to come or as a part of what is held. What is held for its value waits for a person.
-    A KPI that could not be built gives its published periods no other candidate: their verdicts stand. `ledger` is None
-    where there is none yet.
+    - all keys of a KPI of which nothing is published yet;
+    - keys that were never judged, or whose candidate changed since they were judged;
+    - keys that are held because data or a build is still to come, or because they are a part of a held period.
+
+    A key that is held for its value waits for a decision and isn't judged again. Where a KPI could not be built, its
+    published periods have no new candidate and keep their verdicts. `ledger` is None where there is none yet.
     """
     decisions = newest_decisions(ledger) if ledger else {}
     published = published_keys(ledger) if ledger else set()
     with_values = {kpi_id for kpi_id, _, _ in published}
     return {
         key
-        for key, item in offer.planned.items()
-        if item.kpi.kpi_id not in with_values
-        or not _stands_as_judged(item, offer, published)
-        or not (let_through(offer.verdicts[key], decisions) or _is_held_for_its_value(offer.verdicts[key]))
+        for key, planned_key in release_snapshot.planned.items()
+        if planned_key.kpi.kpi_id not in with_values
+        or not _verdict_is_current(planned_key, release_snapshot, published)
+        or not (
+            is_publishable(release_snapshot.verdicts[key], decisions)
+            or _is_held_for_its_value(release_snapshot.verdicts[key])
+        )
     }
 
 
-def _stands_as_judged(item: Planned, offer: ReleaseSnapshot, published: set[Key]) -> bool:
-    """Whether the key was judged, and nothing that its verdict is on has changed since."""
-    build = offer.loaded.builds.get(item.kpi.kpi_id)
+def _verdict_is_current(planned_key: Planned, release_snapshot: ReleaseSnapshot, published: set[Key]) -> bool:
+    """Whether the key was judged, and its candidate, build and definition haven't changed since."""
+    build = release_snapshot.loaded.builds.get(planned_key.kpi.kpi_id)
     is_built = build is not None and build.ok
-    if item.key not in offer.verdicts:
+    if planned_key.key not in release_snapshot.verdicts:
         return False
-    return flaw_of(item, offer, published) is None or (not is_built and item.key in published)
+    fault = evidence_fault(planned_key, release_snapshot, published)
+    return fault is None or (not is_built and planned_key.key in published)
 
 
-def _is_held_for_its_value(found: Verdict) -> bool:
-    """Whether what fails says something of the value, and nothing is still to come."""
-    failing = {result.check for result in found.failing if result.severity == "critical"}
+def _is_held_for_its_value(verdict: Verdict) -> bool:
+    """Whether the failing checks are about the value itself, rather than about data that is still to come."""
+    failing = {result.check for result in verdict.failing if result.severity == "critical"}
     return not failing & STILL_TO_COME and not (failing and failing <= PARTS)

@@ -1,4 +1,4 @@
-"""Which observations are new vintages: a pure comparison of what may be published with what was published last."""
+"""Vintages: which eligible cells are new vintages, by comparison with their latest published vintage. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-# What may be published now: all cells of the eligible keys, after disclosure control.
+# The cells of the eligible keys, after disclosure control.
 INCOMING = pa.schema(
     [
         ("kpi_id", pa.string()),
@@ -28,9 +28,12 @@ INCOMING = pa.schema(
         ("conf_status", pa.string()),
     ]
 )
-# One row per eligible key. closes_on is the last day on which its values are provisional; newest_rows when the newest
-# row of all feeds upstream came, by delivery or load; decision_* where a decision let the key through; breaks where the
-# definition states a series break in the period; min_n_obs is the least n_obs of a reliable value.
+# One row per eligible key.
+# - closes_on: the last day on which its values are provisional.
+# - newest_rows: when the newest row of the feeds upstream was delivered or ingested.
+# - decision_id, decision_reason: the decision that released the key, NULL where none was needed.
+# - breaks: whether the definition states a series break in the period.
+# - min_n_obs: the smallest n_obs of a reliable value.
 ELIGIBLE = pa.schema(
     [
         ("kpi_id", pa.string()),
@@ -50,7 +53,8 @@ ELIGIBLE = pa.schema(
     ]
 )
 
-# Within 1e-9 two values are the same one, and the published one stays: sums of DOUBLE wobble in their last digits.
+# Values within a relative 1e-9 are the same, and the published one stays: sums of DOUBLE differ in their last digits
+# from run to run.
 SAME = """
 create or replace temporary macro same(a, b) as
     coalesce(a = b or abs(a - b) <= 1e-9 * greatest(abs(a), abs(b)), a is null and b is null)
@@ -66,13 +70,13 @@ with latest as (
 now_there as (
     from incoming
     union all by name
-    -- A member that was published and has no row any more has no value any more; what was hidden stays hidden.
+    -- A published member without a row now has no value. Its conf_status stays.
     select kpi_id, freq, time_period, a.period_start, a.period_end, l.segment, l.member, l.conf_status
     from latest l
     join eligible a using (kpi_id, freq, time_period)
     anti join incoming i using (kpi_id, freq, time_period, segment, member)
 ),
--- Every series as this release would leave it, each observation beside the version of the one before it.
+-- Every series as it would be after this release; each observation with the definition version of the one before it.
 series as (
     select kpi_id, freq, time_period, segment, member, lag(version) over (
         partition by kpi_id, freq, segment, member order by period_start
@@ -100,7 +104,7 @@ statuses as (
     join eligible a using (kpi_id, freq, time_period)
     join series s using (kpi_id, freq, time_period, segment, member)
 ),
--- The segments of each key that were published before, by which definition, and when.
+-- The published segments of each key, with their newest definition and publication time.
 known as (
     select
         kpi_id, freq, time_period, segment,
@@ -165,15 +169,15 @@ select *, case
     when not is_new and definition_version <> old_version
         then 'definition version ' || old_version || ' became ' || definition_version || ', same value'
 end as revision_reason,
--- A first publication, another status and a newer definition aren't changes of a closed period, nor is another sum to
--- date: what changed that is an earlier period's value, which was let through or is held by itself.
+-- Not a change of a closed period: a first publication, another status, a newer definition version, and another sum to
+-- date. A sum to date changes with an earlier period's value, which was released or is held on its own.
 coalesce(
     closes_on < $today::date and definition_version <= known_version
         and (is_new or revision_type is not null and period_changed),
     false
 ) as changes_closed,
--- By one version of the definition a value differs only where newer rows came. Of a closed period it is held anyway; a
--- segment that wasn't published has nothing to be equal to.
+-- With one version of the definition a value should change only when newer rows came. Closed periods are covered by
+-- changes_closed; a segment that was never published has no earlier value.
 coalesce(
     closes_on >= $today::date and definition_version = known_version
         and (is_new or revision_type is not null and period_changed)
@@ -186,18 +190,20 @@ order by kpi_id, freq, period_start, segment, member
 
 
 def select(incoming: pa.Table, eligible: pa.Table, committed: pa.Table, *, today: date) -> pa.Table:
-    """The new vintages of the eligible keys, in the columns of the ledger's observations and some more.
+    """The new vintages of the eligible keys, with the columns of the ledger's observations and those below.
 
-    `committed` are the ledger's observations with `sequence`. A cell is a new vintage when it is new, or when its
-    value, counts, status or definition version differ from the latest vintage. Its obs_status is the first that holds:
+    `incoming` has the columns INCOMING, `eligible` the columns ELIGIBLE; `committed` are the ledger's observations with
+    `sequence`. A cell is a new vintage when it is new, or when its value, counts, status or definition version differ
+    from the latest vintage. Its obs_status is the first that applies:
     - Q suppressed; O without a value;
-    - B series break: the definition states one in the period, or the observation before it is of another definition
-      version and stays so. Where the history is recomputed with it, the series is of one kind and has no break;
-    - U low reliability: n_obs is below the definition's least one;
+    - B series break: the definition states one in the period, or the observation before it has another definition
+      version also after this release (where the history is recomputed with it, there is no break);
+    - U low reliability: n_obs is below the definition's min_n_obs;
     - P provisional up to and including the day `closes_on`, A after it.
-    More columns: closes_on, is_new, old_value (the latest vintage's), and changes_closed: whether the period closed
-    before today and the vintage alters what was published of it by this definition version; unexplained: whether it
-    alters that of an open period, and no newer rows came since.
+    Further columns:
+    - closes_on; is_new; old_value, the latest vintage's value; period_changed, whether the period's own values differ;
+    - changes_closed: the period closed before today, and the vintage changes what this definition version published;
+    - unexplained: the vintage changes what this definition version published of an open period, without newer rows.
     """
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")

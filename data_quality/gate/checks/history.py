@@ -17,7 +17,8 @@ from data_quality.gate.candidates import Candidate
 from data_quality.gate.checks.registry import BY_CHANCE, CHECKS
 from data_quality.ledger.former_checks import FORMER_CHECKS
 from data_quality.ledger.queries import newest_decisions
-from data_quality.ledger.store import OBSERVATIONS, VERDICTS, Ledger
+from data_quality.ledger.schemas import OBSERVATIONS, VERDICTS
+from data_quality.ledger.store import Ledger
 from metrics.definitions.catalog import Key
 
 # A period that isn't complete, or isn't there, is held for what is still to come and not for what its values are, and
