@@ -21,7 +21,7 @@ from ingest_company import COLUMNS, IngestCompany
 
 from metrics.core.errors import NyckeltalError
 from orchestration.ingest import record
-from orchestration.ingest.bookkeeping import Bookkeeping
+from orchestration.ingest.raw.bookkeeping import Bookkeeping
 
 HEADER = "order_id,ordered_at,amount\n"
 DAY1 = HEADER + "A1,2026-11-01 10:00:00,10.50\nA2,2026-11-01 11:00:00,20\nA2,2026-11-01 11:00:00,20\n"
@@ -93,8 +93,8 @@ def test_a_faulty_correction_leaves_the_earlier_version_and_says_so(company: Ing
     for _ in range(2):
         report = company.run()["orders"]
         assert report.outstanding == (
-            "orders/1.csv: column 'amount' is missing (the header has 3 columns, of the declared ones 'order_id', "
-            "'ordered_at'); column 3 is spelt nearly like it"
+            "orders/1.csv: column 'amount' is missing (the header has 3 columns; of the declared columns 'order_id', "
+            "'ordered_at'); column 3 has a similar name"
         )
         assert report.rows_total == 3 and report.files_failed == 1
         assert company.sql("SELECT source_file, source_line FROM raw._set_aside") == [("orders/1.csv", None)]
@@ -170,7 +170,7 @@ def test_files_that_rotate_their_names(company: IngestCompany) -> None:
     company.write("orders/copy.csv", DAY2)
     report = company.run()["orders"]
     assert company.sql(FILES) == [("orders/orders.csv", 1, Decimal(5)), ("orders/orders_1.csv", 3, Decimal("50.5"))]
-    assert report.notes == ("orders/copy.csv: same content as orders/orders.csv, set aside",)
+    assert report.notes == ("orders/copy.csv: same content as orders/orders.csv, not loaded",)
     assert report.outstanding is None
     assert company.sql("SELECT source_file, reason FROM raw._set_aside") == [
         ("orders/copy.csv", "same content as orders/orders.csv")
@@ -188,7 +188,7 @@ sys.path.insert(0, {tests!r})
 from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from ingest_company import IngestCompany
 from orchestration.ingest import load
-from orchestration.ingest.bookkeeping import Bookkeeping
+from orchestration.ingest.raw.bookkeeping import Bookkeeping
 def killed(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 copied = DuckDbCopyJob.run
 setattr({owner}, {step!r}, {how})
@@ -250,7 +250,7 @@ def test_a_big_file_that_turns_out_faulty_is_taken_back(
     company: IngestCompany, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestration.ingest.feed_reading.BATCH_ROWS", 100)
-    monkeypatch.setattr("orchestration.ingest.csv_reader.BLOCK_BYTES", 8192)
+    monkeypatch.setattr("orchestration.ingest.readers.csv.BLOCK_BYTES", 8192)
     company.write("orders/1.csv", DAY1)
     rows = "".join(f"Z{number},2026-11-05,1\n" for number in range(2000))
     company.write("orders/big.csv", HEADER + rows + 'X,2026-11-05,"1\nY,2026-11-05,2\n')

@@ -17,7 +17,7 @@ import pytest
 from ingest_company import COLUMNS, IngestCompany
 
 from orchestration.ingest import FeedReport
-from orchestration.ingest.quotes import UNCERTAIN
+from orchestration.ingest.parsing.quotes import UNCERTAIN
 
 HEADER = "order_id,ordered_at,amount\n"
 GOOD = HEADER + "A1,2026-11-01 10:00:00,10\n"
@@ -109,7 +109,7 @@ def _seconds(*years: int) -> pa.Array:
 
 PARQUET: dict[str, Any] = {"format": "parquet"}
 DAYS = pa.array([date(2026, 11, 1)] * 2)
-# feed: (files, what differs from a feed of CSV files, order_ids in raw, lines set aside)
+# feed: (files, what differs from a feed of CSV files, order_ids in raw, rejected lines)
 CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[str | None], list[int]]] = {
     "excel_errors": (
         {"1.xlsx": _workbook([datetime(2026, 11, 1)], ERRORS)},
@@ -213,7 +213,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[str | None],
         ["A4"],
         [2, 3, 4],
     ),
-    "inches_quoted": (  # a properly quoted cell in a swallowed line
+    "inches_quoted": (  # a properly quoted cell in a merged line
         {
             "1.csv": 'order_id,name,ordered_at,amount\nA1,"5 inch,2026-11-01,1\nA2,"x, y",2026-11-01,100\n'
             'A3,"a\n""note""",2026-11-01,1\nA4,"5 inch,2026-11-01,1\nA5,"x",2026-11-01,100\n'
@@ -295,7 +295,7 @@ def test_what_is_said(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> 
         ("column ordered_at: cell D5 holds the error #REF!",)
     ]
     assert company.sql("SELECT note FROM raw.excel_errors ORDER BY _source_line") == [(None,), ("#REF!",)]
-    assert "has errors that can't be read past, such as in B2 (#GETTING_DATA)" in str(
+    assert "has cells with errors, so that it can't be read: B2 (#GETTING_DATA)" in str(
         reports["excel_unreadable"].outstanding
     )
     assert "5.parquet: none of its 2 rows could be read" in str(reports["float_keys"].outstanding)
@@ -303,7 +303,7 @@ def test_what_is_said(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> 
     for feed in ("addresses", "inches_alone"):
         assert f"{feed}/1.csv: {UNCERTAIN}" in reports[feed].notes
     assert not any(UNCERTAIN in note for feed in ("inches", "inches_blanks") for note in reports[feed].notes)
-    assert "passed over, as 'upper_case/*.csv' doesn't match: '3.csv.gz'" in reports["upper_case"].notes
+    assert "not read, because 'upper_case/*.csv' doesn't match: '3.csv.gz'" in reports["upper_case"].notes
     assert company.sql("SELECT ordered_at FROM raw.int96") == [(datetime(9999, 12, 31),)]
     assert company.sql("SELECT am__ount::INTEGER FROM raw.declared_signs") == [(1,)]
     assert [row[0] for row in company.sql("DESCRIBE raw.semicolon")][3:5] == ["a_b_", "_"]

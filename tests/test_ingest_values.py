@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.definitions.feeds import ColumnType, Feed
-from orchestration.ingest import csv_reader, quotes
-from orchestration.ingest.chunk import Chunk
 from orchestration.ingest.column_values import typed
-from orchestration.ingest.csv_reader import read_csv
 from orchestration.ingest.faults import FileFault
-from orchestration.ingest.quotes import swallows_lines, without_swallowing
+from orchestration.ingest.parsing import quotes
+from orchestration.ingest.parsing.chunk import Chunk
+from orchestration.ingest.parsing.quotes import holds_lines, without_merged_rows
+from orchestration.ingest.readers import csv as csv_reader
 
 D = Decimal
 BAD = object()
@@ -100,15 +100,15 @@ def test_many_values_of_several_lines_are_looked_at_by_column(monkeypatch: pytes
     rows = pa.table({"a": notes, "b": ["1"] * len(notes)})
     text = "".join(f'"{note}",1\n' for note in notes).splitlines(keepends=True)
     chunk = Chunk(rows, pa.array(range(2, 6002, 3)))
-    kept, doubtful = without_swallowing(
+    kept, is_uncertain = without_merged_rows(
         chunk, ["a", "b"], feed, lambda first, count: "".join(text[first - 2 : first - 2 + count])
     )
-    assert not doubtful
+    assert not is_uncertain
     assert kept.rows.num_rows == 1000 and len(kept.unread) == 3000 and calls == [2000]
 
 
-def _looks_swallowed(row: tuple[str, ...]) -> bool:
-    return any(swallows_lines(cell, place, ["a", "b\nb", "c"], FEED) for place, cell in enumerate(row))
+def _looks_merged(row: tuple[str, ...]) -> bool:
+    return any(holds_lines(cell, place, ["a", "b\nb", "c"], FEED) for place, cell in enumerate(row))
 
 
 def _read(
@@ -118,7 +118,7 @@ def _read(
     with pytest.MonkeyPatch.context() as patch:
         if monkeyed_block:
             patch.setattr(csv_reader, "BLOCK_BYTES", monkeyed_block)
-        for chunk in read_csv(path, FEED, [], lambda _: None):
+        for chunk in csv_reader.read(path, FEED, [], lambda _: None):
             rows += chunk.rows.to_pylist()
             lines += chunk.lines.to_pylist()
             unread += [(one.line, one.text) for one in chunk.unread]
@@ -126,7 +126,7 @@ def _read(
 
 
 cells = st.text(st.sampled_from(list('ab,;"\n\r é')), max_size=6)
-good = st.tuples(cells, cells, cells).filter(any).filter(lambda row: not _looks_swallowed(row))
+good = st.tuples(cells, cells, cells).filter(any).filter(lambda row: not _looks_merged(row))
 ragged = st.lists(st.sampled_from(["x", "yy"]), min_size=4, max_size=5).map(tuple)
 
 
@@ -197,13 +197,13 @@ def with_stray_quotes(draw: st.DrawFn) -> str:
 @settings(max_examples=400, deadline=None)
 @given(text=with_stray_quotes())
 def test_no_line_is_lost_silently_in_a_quoted_value(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    """Every line is a row or set aside, or the file is refused, or it is said that rows may lack."""
+    """Every line is a row or a rejected row, or the file is refused, or a note says that rows may be missing."""
     path = tmp_path_factory.mktemp("csv") / "f.csv"
     path.write_text(text)
     notes: list[str] = []
     seen: set[int] = set()
     try:
-        for chunk in read_csv(path, TYPED, [], notes.append):
+        for chunk in csv_reader.read(path, TYPED, [], notes.append):
             seen |= set(chunk.lines.to_pylist())
             for one in chunk.unread:
                 seen |= set(range(one.line, one.line + 1 + one.text.rstrip("\n").count("\n")))
@@ -229,7 +229,7 @@ def test_comments_of_several_lines_are_taken_in(
     path = tmp_path_factory.mktemp("csv") / "f.csv"
     path.write_bytes(text.getvalue().encode())
     columns = TYPED.columns | {"comment": ColumnType(type="text")}
-    chunks = list(read_csv(path, TYPED.model_copy(update={"columns": columns}), [], lambda _: None))
+    chunks = list(csv_reader.read(path, TYPED.model_copy(update={"columns": columns}), [], lambda _: None))
     assert [row for chunk in chunks for row in chunk.rows.column("order_id").to_pylist()] == [
         f"A{number}" for number in range(len(rows))
     ]

@@ -1,4 +1,4 @@
-"""Cells of an Excel sheet that hold an error, such as #N/A, which the reader of values takes for empty ones."""
+"""Finds cells of a sheet that hold an error, such as #N/A. calamine, which reads the values, shows them as empty."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VALUE_TYPE = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext
 
 @dataclass(frozen=True)
 class CellError:
-    """What a cell holds in place of a value."""
+    """An error, such as #N/A, that a cell holds instead of a value."""
 
     text: str
 
@@ -26,8 +26,8 @@ class CellError:
         return self.text
 
 
-def place(row: int, column: int) -> str:
-    """The cell's name, such as B2; both numbers begin at 1."""
+def cell_name(row: int, column: int) -> str:
+    """The cell's name, such as B2. `row` and `column` begin at 1."""
     letters = ""
     while column:
         column, letter = divmod(column - 1, 26)
@@ -36,7 +36,7 @@ def place(row: int, column: int) -> str:
 
 
 def errors_can_be_seen(path: Path) -> bool:
-    """Whether errors in the file's cells can be told from empty ones: in .xlsx, .xlsm and .ods they can."""
+    """Whether `errors_of` can find errors in the file: it can in .xlsx, .xlsm and .ods."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as parts:
@@ -45,47 +45,47 @@ def errors_can_be_seen(path: Path) -> bool:
 
 
 def errors_of(path: Path, sheet: str) -> dict[tuple[int, int], str]:
-    """The errors in a sheet of an .xlsx, .xlsm or .ods file by row and column, from 1; other files give none."""
+    """The errors in a sheet of an .xlsx, .xlsm or .ods file, by (row, column) from 1; empty for other formats."""
     if not zipfile.is_zipfile(path):
         return {}
     with zipfile.ZipFile(path) as parts:
         if "content.xml" in parts.namelist():
-            return {place: _named(text) for place, text in _in_open_document(parts, sheet)}
+            return {cell: _known_error(text) for cell, text in _in_open_document(parts, sheet)}
         if not _has_errors(parts):
             return {}
-    from openpyxl import load_workbook  # slow, and most files have no errors
+    from openpyxl import load_workbook  # slow, so only for files with errors
 
     workbook = load_workbook(path, read_only=True, data_only=True)
     try:
-        workbook[sheet].reset_dimensions()  # which the file states, and often wrongly
+        workbook[sheet].reset_dimensions()  # the dimensions that a file states are often wrong
         cells = (cell for row in workbook[sheet].iter_rows() for cell in row if cell.data_type == "e")
-        return {(cell.row, cell.column): _named(str(cell.value)) for cell in cells}
+        return {(cell.row, cell.column): _known_error(str(cell.value)) for cell in cells}
     finally:
         workbook.close()
 
 
-def _named(text: str) -> str:
-    """The error, if it is one of those that Excel knows: a file may have any text there."""
+def _known_error(text: str) -> str:
+    """The text if it is an error that Excel knows, else "an error": a file may have any text there."""
     return text if text in _ERRORS else "an error"
 
 
 def _in_open_document(parts: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple[int, int], str]]:
-    """The errors of a sheet of an .ods file, whose rows and cells say how often they are repeated."""
+    """((row, column), text) of each error in a sheet of an .ods file, in which rows and cells have repeat counts."""
     with parts.open("content.xml") as content:
-        here, row, column = False, 1, 1
+        in_sheet, row, column = False, 1, 1
         for event, element in ElementTree.iterparse(content, events=("start", "end")):
             kind = element.tag.rpartition("}")[2]
-            facts = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
+            attributes = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
             if event == "start" and kind == "table":
-                here, row = facts.get("name") == sheet, 1
+                in_sheet, row = attributes.get("name") == sheet, 1
             elif event == "start" and kind == "table-row":
                 column = 1
             elif event == "end" and kind in ("table-cell", "covered-table-cell"):
-                if here and element.get(_VALUE_TYPE) == "error":
+                if in_sheet and element.get(_VALUE_TYPE) == "error":
                     yield (row, column), "".join(element.itertext())
-                column += int(facts.get("number-columns-repeated", 1))
+                column += int(attributes.get("number-columns-repeated", 1))
             elif event == "end" and kind == "table-row":
-                row += int(facts.get("number-rows-repeated", 1))
+                row += int(attributes.get("number-rows-repeated", 1))
                 element.clear()
 
 
@@ -94,7 +94,7 @@ def _is_sheet(name: str) -> bool:
 
 
 def _has_errors(parts: zipfile.ZipFile) -> bool:
-    """Whether a sheet in the file may hold an error, without taking it apart."""
+    """Whether a sheet in the file may hold an error, by a search in the bytes: quicker than parsing the XML."""
     return any(
         b't="e"' in block or b"t='e'" in block
         for name in parts.namelist()
@@ -104,7 +104,7 @@ def _has_errors(parts: zipfile.ZipFile) -> bool:
 
 
 def _blocks(parts: zipfile.ZipFile, name: str) -> Iterator[bytes]:
-    """The part's content in blocks that overlap a little."""
+    """The part's content in blocks that overlap by 8 bytes, so that no match is lost at the border of two blocks."""
     tail = b""
     with parts.open(name) as content:
         while block := content.read(_BLOCK):

@@ -1,4 +1,4 @@
-"""Opening the warehouse for ingest, which makes it where there is none."""
+"""Opens the warehouse for ingest, and creates it where there is none."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from metrics.core.private_files import make_data_dir
 
 @contextmanager
 def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that holds the warehouse until the block ends, its times in UTC.
+    """A connection to the warehouse until the block ends; its times are in UTC.
 
-    Raises NyckeltalError when another process has it open, it is damaged, or the disk refuses what is written.
+    Raises NyckeltalError when another process has the warehouse open, it is damaged, or the disk can't be written to.
     """
     try:
         make_data_dir()

@@ -1,4 +1,4 @@
-"""Excel sheets as one chunk of text columns; a sheet has at most a million rows."""
+"""Reads a sheet of an Excel or OpenDocument workbook as one chunk of text columns (at most a million rows)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 import pyarrow as pa
 
 from metrics.definitions.feeds import ColumnType, Feed
-from orchestration.ingest.chunk import Chunk, UnreadRow
-from orchestration.ingest.excel_errors import CellError, errors_can_be_seen, errors_of, place
 from orchestration.ingest.faults import FileFault
-from orchestration.ingest.header import as_stored, header_row_hint, required_columns, settled_names
+from orchestration.ingest.parsing.chunk import Chunk, UnreadRow
+from orchestration.ingest.parsing.excel_errors import CellError, cell_name, errors_can_be_seen, errors_of
+from orchestration.ingest.parsing.header import as_stored, header_row_hint, required_columns, settled_names
 
-_EXACT = 2**53
-"""Up to this size every whole number is one that a floating-point number can be."""
+EXTENSIONS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
+_EXACT = 2**53  # up to this size a 64-bit float represents every whole number exactly
 
 
-def read_excel(path: Path, feed: Feed, known: Iterable[str], note: Callable[[str], None]) -> Iterator[Chunk]:
-    """The rows of the sheet below its header; empty rows are none. Cell values become ISO text.
+def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[str], None]) -> Iterator[Chunk]:
+    """The rows of the sheet below its header, without empty rows. Dates and times become ISO text.
 
-    Raises FileFault: no such sheet, an empty one, columns that aren't those of the feed.
+    Raises FileFault for an empty file, a sheet that isn't there, or missing columns.
     """
     from python_calamine import CalamineError, CalamineWorkbook  # a native library that only this format needs
 
@@ -32,40 +32,42 @@ def read_excel(path: Path, feed: Feed, known: Iterable[str], note: Callable[[str
     workbook = CalamineWorkbook.from_path(str(path))
     sheet = feed.options.sheet or workbook.sheet_names[0]
     if sheet not in workbook.sheet_names:
-        near = get_close_matches(sheet, workbook.sheet_names, n=1)
-        hint = f", of which sheet {workbook.sheet_names.index(near[0]) + 1} is spelt nearly like it" if near else ""
-        raise FileFault(f"there is no sheet '{sheet}'; the workbook has {len(workbook.sheet_names)}{hint}")
-    # The name of a sheet that the feed doesn't declare may be anybody's.
+        closest = get_close_matches(sheet, workbook.sheet_names, n=1)
+        place = workbook.sheet_names.index(closest[0]) + 1 if closest else 0
+        hint = f"; the name of sheet {place} is similar" if closest else ""
+        raise FileFault(f"there is no sheet '{sheet}'; sheets in the workbook: {len(workbook.sheet_names)}{hint}")
+    # A sheet's name that the feed doesn't declare may be a person's name, so it isn't shown.
     label = f"sheet '{sheet}'" if feed.options.sheet else "the first sheet"
     if not errors_can_be_seen(path):
-        note("errors in cells, such as #N/A, can't be told from empty cells in this format: deliver .xlsx")
+        note("in this format, cells with an error such as #N/A can't be distinguished from empty cells: deliver .xlsx")
     errors = errors_of(path, sheet)
     try:
         cells = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
     except CalamineError:
         if not errors:
             raise
-        places = ", ".join(f"{place(*cell)} ({error})" for cell, error in list(errors.items())[:3])
-        raise FileFault(f"{label} has errors that can't be read past, such as in {places}") from None
+        places = ", ".join(f"{cell_name(*cell)} ({error})" for cell, error in list(errors.items())[:3])
+        raise FileFault(f"{label} has cells with errors, so that it can't be read: {places}") from None
     for (number, column), error in errors.items():
         cells[number - 1][column - 1] = CellError(error)
-    above = feed.options.header_row
-    found = [str(cell).strip() for cell in cells[above - 1]] if len(cells) >= above else []
-    # Trailing cells without a name count only when there is something below them.
-    width = max((position for row in cells[above:] for position, one in enumerate(row, 1) if one != ""), default=0)
-    while len(found) > width and not found[-1]:
-        found.pop()
-    if not set(required_columns(feed)) <= set(found):
+    header_row = feed.options.header_row
+    header = [str(cell).strip() for cell in cells[header_row - 1]] if len(cells) >= header_row else []
+    # A trailing cell without a name is a column only where a row below has a value in it.
+    filled = (position for row in cells[header_row:] for position, cell in enumerate(row, 1) if cell != "")
+    width = max(filled, default=0)
+    while len(header) > width and not header[-1]:
+        header.pop()
+    if not set(required_columns(feed)) <= set(header):
         try:
-            settled_names(found, feed, (), lambda _: None)
+            settled_names(header, feed, (), lambda _: None)
         except FileFault as fault:
             texts = ([str(cell).strip() for cell in row] for row in cells)
             raise FileFault(f"{label}: {fault}{header_row_hint(texts, feed)}") from None
-    names = settled_names(found, feed, known, note)
+    names = settled_names(header, feed, table_columns, note)
     feed = as_stored(feed)
     nulls = frozenset(feed.options.null_values)
     rows, unread = [], []
-    for number, row in enumerate(cells[above:], start=above + 1):
+    for number, row in enumerate(cells[header_row:], start=header_row + 1):
         if reason := _error_in(row, number, names, feed, nulls):
             text = feed.options.delimiter.join(str(cell) for cell in row)
             unread.append(UnreadRow(number, reason, text))
@@ -80,13 +82,16 @@ def read_excel(path: Path, feed: Feed, known: Iterable[str], note: Callable[[str
 
 
 def _error_in(row: Sequence[Any], number: int, names: Sequence[str], feed: Feed, nulls: frozenset[str]) -> str | None:
-    """Why the row can't be read: the first error in a declared column, unless the feed declares it as a NULL."""
+    """Why the row can't be read, from the first such cell in a declared column; None where it can be.
+
+    An error that the feed declares as a NULL value is none. A key of more digits than a float holds is one.
+    """
     for position, (cell, name) in enumerate(zip(row, names, strict=False), start=1):
         if isinstance(cell, CellError) and name in feed.columns and cell.text not in nulls:
-            return f"column {name}: cell {place(number, position)} holds the error {cell.text}"
+            return f"column {name}: cell {cell_name(number, position)} holds the error {cell.text}"
         if isinstance(cell, float) and abs(cell) > _EXACT and name in feed.columns and _is_key(feed.columns[name]):
-            where = f"column {name}: cell {place(number, position)}"
-            return f"{where} holds a number of so many digits that Excel has rounded it: enter it as text"
+            place = f"column {name}: cell {cell_name(number, position)}"
+            return f"{place} holds a number of so many digits that Excel has rounded it: enter it as text"
     return None
 
 
@@ -95,7 +100,7 @@ def _is_key(declared: ColumnType) -> bool:
 
 
 def _text(cell: Any, declared: ColumnType | None, nulls: frozenset[str]) -> str | None:
-    """A cell as the text that the feed's column type reads, so that typed and typed-in cells come out alike."""
+    """A cell as text in the form that the feed declares: a date cell and a date entered as text give the same text."""
     if isinstance(cell, CellError):
         return None if cell.text in nulls else cell.text
     if isinstance(cell, str):

@@ -1,4 +1,4 @@
-"""A place on disk for the rows that are set aside, until the run commits: there may be as many as there are rows."""
+"""Stores rejected rows on disk until the run commits: there may be too many of them for memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FLUSH_ROWS = 20_000
 
 
 class RejectedRows:
-    """Collects rows into a Parquet file."""
+    """Collects rejected rows in a Parquet file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -29,7 +29,7 @@ class RejectedRows:
         self._writer = pq.ParquetWriter(path, SCHEMA)
 
     def add(self, feed: str, rows: pa.Table) -> None:
-        """`rows` has the columns source_file, source_line, reason and row_text."""
+        """Adds rows of a feed; `rows` has the columns source_file, source_line, reason and row_text."""
         table = rows.append_column("feed", pa.repeat(feed, rows.num_rows)).select(SCHEMA.names).cast(SCHEMA)
         self._waiting.append(table)
         self._waiting_rows += table.num_rows

@@ -1,4 +1,4 @@
-"""The text of a file as a stream of UTF-8 bytes, whatever its encoding and compression. Knows nothing of rows."""
+"""A text file of any encoding, compressed or not, as a stream of UTF-8 bytes. Rows are not parsed here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UT
 
 
 class Lines:
-    """The physical lines of a text file, for a second look at some. It is opened when the first is asked for."""
+    """The physical lines of a text file, for reading some of them again. The file is opened at the first call."""
 
     def __init__(self, path: Path, encoding: str) -> None:
         self._path, self._encoding = path, encoding
@@ -27,13 +27,13 @@ class Lines:
         self._next = 1
 
     def text(self, first: int, count: int) -> str:
-        """That many lines from line `first` on (from 1), which must lie after those that were asked for before."""
+        """`count` lines from line `first` on (the first line is 1), which must come after those of earlier calls."""
         if self._stream is None:
             self._stream = Utf8Stream(self._path, self._encoding)
             self._lines = _lines(self._stream)
-        found = b"".join(islice(self._lines, first - self._next, first - self._next + count))
+        content = b"".join(islice(self._lines, first - self._next, first - self._next + count))
         self._next = first + count
-        return found.decode("utf-8")
+        return content.decode("utf-8")
 
     def close(self) -> None:
         """Closes the file."""
@@ -44,15 +44,15 @@ class Lines:
 def _lines(stream: Utf8Stream) -> Iterator[bytes]:
     rest = b""
     while block := stream.read(BLOCK_BYTES):
-        *whole, rest = (rest + block).splitlines(keepends=True)  # the last may go on in the next block
+        *whole, rest = (rest + block).splitlines(keepends=True)  # the last line may continue in the next block
         yield from whole
     yield rest
 
 
 class Utf8Stream(io.RawIOBase):
-    """A text file's bytes in UTF-8, without byte-order mark; `.gz` files are unpacked.
+    """A text file's content in UTF-8, without byte-order mark; `.gz` files are decompressed.
 
-    Raises FileFault, naming the byte, where the bytes aren't of the declared encoding.
+    Raises FileFault, with the position of the byte, where a byte isn't valid in the declared encoding.
     """
 
     def __init__(self, path: Path, encoding: str) -> None:
@@ -66,7 +66,7 @@ class Utf8Stream(io.RawIOBase):
         )
         self._decoder = codecs.getincrementaldecoder(self._encoding)()
         self._ready = b""
-        self._decoded = 0  # bytes of the file that the decoder was given
+        self._decoded = 0  # number of the file's bytes that went through the decoder
         self._ended = False
         self._last: deque[bytes] = deque(maxlen=3)
         self.fault: FileFault | None = None
@@ -75,21 +75,21 @@ class Utf8Stream(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, and fewer only at the end."""
+        """The next `size` bytes; fewer only at the end of the file."""
         while not self._ended and (size < 0 or len(self._ready) < size):
             self._fill()
         size = len(self._ready) if size < 0 else size
-        taken, self._ready = self._ready[:size], self._ready[size:]
-        return taken
+        result, self._ready = self._ready[:size], self._ready[size:]
+        return result
 
     def peek_text(self, size: int) -> str:
-        """The next `size` bytes, or all if there are fewer, as text; they stay unread."""
+        """The next `size` bytes (fewer at the end) as text; they stay unread."""
         while not self._ended and len(self._ready) < size:
             self._fill()
         return self._ready[:size].decode("utf-8", errors="ignore")
 
     def tail(self) -> bytes:
-        """The last bytes that were read from the file so far, in UTF-8: at least a block's worth."""
+        """The bytes that were read from the file last, in UTF-8: at least one block, if there was one."""
         return b"".join(self._last)
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ class Utf8Stream(io.RawIOBase):
         super().close()
 
     def _fill(self) -> None:
-        # pyarrow may swallow or dress up an exception that crosses it, so the fault is kept as well.
+        # pyarrow may suppress or wrap an exception that passes through it, so `fault` keeps it for the reader.
         try:
             self._ready += self._next_block()
         except FileFault as fault:
@@ -108,7 +108,7 @@ class Utf8Stream(io.RawIOBase):
         try:
             block = self._file.read(BLOCK_BYTES)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise FileFault(f"not a whole gzip file ({type(error).__name__})") from error
+            raise FileFault(f"the gzip file is incomplete or damaged ({type(error).__name__})") from error
         first = self._decoded == 0
         self._ended = not block
         held_back = len(self._decoder.getstate()[0])
@@ -127,9 +127,9 @@ class Utf8Stream(io.RawIOBase):
         return utf8
 
     def _wrong_encoding(self, error: UnicodeDecodeError, offset: int, start: bytes) -> str:
-        at = offset + error.start
+        position = offset + error.start
         value = error.object[error.start]
-        seems = next((f"; it begins like {name}" for mark, name in _MARKS.items() if start.startswith(mark)), "")
-        if not seems and self._encoding == "utf-8":
-            seems = "; it may be cp1252 or latin-1: set options.encoding"
-        return f"byte {at} (0x{value:02x}) is not {self._encoding}, the encoding that the feed declares{seems}"
+        hint = next((f"; it begins like {name}" for mark, name in _MARKS.items() if start.startswith(mark)), "")
+        if not hint and self._encoding == "utf-8":
+            hint = "; it may be cp1252 or latin-1: set options.encoding"
+        return f"byte {position} (0x{value:02x}) is not {self._encoding}, the encoding that the feed declares{hint}"

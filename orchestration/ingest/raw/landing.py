@@ -1,4 +1,4 @@
-"""The dlt pipeline that lands typed batches in the warehouse's raw dataset. Knows no files and no rules of feeds."""
+"""The dlt pipeline that writes typed batches to tables of the raw schema. It knows no files and no feeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 _SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
-    # dlt logs the errors that it raises, and these may quote values. Its warnings are of no use either.
+    # dlt logs the errors that it raises, and these may quote values. Its warnings are not useful here.
     "RUNTIME__LOG_LEVEL": "CRITICAL",
 }
 _ROW_GROUP = 122_880
@@ -22,10 +22,11 @@ _ROW_GROUP = 122_880
 
 @dataclass(frozen=True)
 class Landing:
-    """A feed's batches on their way in.
+    """The batches that are to be written to one feed's table.
 
-    `columns` are the declared ones; `replaces`: rows of these files are in the table already and go as theirs come
-    (dlt's merge by `_source_file`, in one transaction); `creates`: the table isn't there, or is made anew.
+    `columns` are the declared columns that are stored, with their types. `tables` yields the batches. `replaces`: the
+    table has rows of the same files, which the new rows replace (dlt's merge by `_source_file`, in one transaction).
+    `creates`: the table isn't there, or is to be created again.
     """
 
     name: str
@@ -36,18 +37,18 @@ class Landing:
 
 
 def land(connection: duckdb.DuckDBPyConnection, landings: Sequence[Landing], folder: Path) -> None:
-    """Loads the batches; a feed without any gets its (empty) table all the same.
+    """Writes the batches. A feed without batches gets an empty table.
 
-    dlt's working files go to `folder`, which is emptied first: what a run that was cut short left there is not
-    resumed, because the files are read again. Raises what dlt raises.
+    dlt's working files go to `folder`, which is emptied first: an interrupted run is not resumed, because its files are
+    read again. Raises the errors that dlt raises.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    import dlt  # takes a second to import, which a run without news doesn't spend
+    import dlt  # takes a second to import, which a run without new files doesn't need
 
     for creates in (True, False):
-        some = [one for one in landings if one.creates is creates]
-        if not some:
+        same_kind = [landing for landing in landings if landing.creates is creates]
+        if not same_kind:
             continue
         shutil.rmtree(folder, ignore_errors=True)
         _drop_staging(connection)
@@ -57,20 +58,23 @@ def land(connection: duckdb.DuckDBPyConnection, landings: Sequence[Landing], fol
             destination=dlt.destinations.duckdb(connection, naming_convention="direct"),
             dataset_name="raw",
         )
-        resources = [_resource(dlt, one) for one in some]
-        source = dlt.source(_listed, name="feeds")
-        # dlt remembers the columns of a table that is gone; refresh makes it forget them.
+        resources = [_resource(dlt, landing) for landing in same_kind]
+        source = dlt.source(_resources, name="feeds")
+        # dlt remembers the columns of a table that was dropped; refresh makes it forget them.
         refresh = "drop_resources" if creates else None
         pipeline.run(source(resources), loader_file_format="parquet", refresh=refresh)
     _drop_staging(connection)
 
 
 def _drop_staging(connection: duckdb.DuckDBPyConnection) -> None:
-    """Where dlt puts rows before it merges them. Leaving it would keep a copy of them; half of it trips refresh up."""
+    """Drops the schema in which dlt stores rows before it merges them.
+
+    Otherwise a copy of the rows would stay there; and a schema of which only a part is left makes `refresh` fail.
+    """
     connection.execute("DROP SCHEMA IF EXISTS raw_staging CASCADE")
 
 
-def _listed(resources: list[Any]) -> list[Any]:
+def _resources(resources: list[Any]) -> list[Any]:
     return resources
 
 
@@ -81,12 +85,14 @@ def _resource(dlt: Any, landing: Landing) -> Any:
         for table in _aligned(landing.tables()):
             empty = False
             # Undeclared columns of Parquet files may be timestamps too.
-            new = pa.schema([one for one in table.schema if one.name not in hinted and _is_naive(one.type)])
-            hinted.update(new.names)
-            if new.names:
-                yield dlt.mark.with_hints(
-                    table, dlt.mark.make_hints(columns=_hints({one.name: one.type for one in new}))
-                )
+            timestamps = {
+                column.name: column.type
+                for column in table.schema
+                if column.name not in hinted and _is_naive(column.type)
+            }
+            hinted.update(timestamps)
+            if timestamps:
+                yield dlt.mark.with_hints(table, dlt.mark.make_hints(columns=_hints(timestamps)))
             else:
                 yield table
         if empty and landing.creates:
@@ -102,23 +108,23 @@ def _resource(dlt: Any, landing: Landing) -> Any:
 
 
 def _aligned(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in tables of exactly _ROW_GROUP rows, a stretch's last one excepted.
+    """The same rows in tables of exactly _ROW_GROUP rows; only the last table of each schema may be smaller.
 
-    They become row groups of a Parquet file. When these don't fill DuckDB's own, it stores the rows twice: four
-    times slower.
+    The tables become row groups of a Parquet file. Unless these have the size of DuckDB's own row groups, DuckDB stores
+    the rows twice, which takes four times as long.
     """
-    waiting: list[pa.Table] = []
+    pending_tables: list[pa.Table] = []
     for table in tables:
-        if waiting and waiting[0].schema != table.schema:
-            yield pa.concat_tables(waiting)
-            waiting = []
-        waiting.append(table)
-        while (rows := sum(one.num_rows for one in waiting)) >= _ROW_GROUP:
-            together = pa.concat_tables(waiting)
-            yield together.slice(0, _ROW_GROUP)
-            waiting = [together.slice(_ROW_GROUP)] if rows > _ROW_GROUP else []
-    if waiting:
-        yield pa.concat_tables(waiting)
+        if pending_tables and pending_tables[0].schema != table.schema:
+            yield pa.concat_tables(pending_tables)
+            pending_tables = []
+        pending_tables.append(table)
+        while (rows := sum(pending.num_rows for pending in pending_tables)) >= _ROW_GROUP:
+            combined = pa.concat_tables(pending_tables)
+            yield combined.slice(0, _ROW_GROUP)
+            pending_tables = [combined.slice(_ROW_GROUP)] if rows > _ROW_GROUP else []
+    if pending_tables:
+        yield pa.concat_tables(pending_tables)
 
 
 def _is_naive(kind: pa.DataType) -> bool:
@@ -126,7 +132,7 @@ def _is_naive(kind: pa.DataType) -> bool:
 
 
 def _hints(columns: Mapping[str, pa.DataType]) -> dict[str, dict[str, Any]]:
-    """dlt's column hints. Without one, dlt gives a timestamp without time zone a time zone in DuckDB."""
+    """dlt's column hints. Without a hint, dlt stores a timestamp without time zone as one with a time zone."""
     kinds = {
         pa.string(): "text",
         pa.int64(): "bigint",
