@@ -102,7 +102,7 @@ def test_held_shows_first_what_a_person_can_act_on(run: Any) -> None:
     assert "revenue-2026-W08 2026-02-16 – -7.00 SEK" in told and "1 period of revenue" in told
     assert "revenue-2025-12" not in told
     status, told = run("held", "revenue")
-    for part in ("feed orders whole until 2026-12-31", "anna, cfo@example.com (recorded, not authenticated)"):
+    for part in ("feed orders complete until 2026-12-31", "anna, cfo@example.com (recorded, not authenticated)"):
         assert part in told
     states = {one["time_period"]: one["state"] for one in json.loads(run("held", "--json")[1])}
     assert (states["2026-W08"], states["2026-01"]) == ("decide", "decide") and "2025-12" not in states
@@ -113,9 +113,9 @@ def test_held_shows_first_what_a_person_can_act_on(run: Any) -> None:
 
 def test_show_and_status_say_what_is_held(run: Any) -> None:
     status, told = run("show", "revenue")
-    assert status == 0 and "Held back: 2026-01; `kpi held revenue` says why." in told
-    assert "2026-W01 … 2026-W08 (10); `kpi held revenue` says why." in run("show", "revenue", "--freq", "W")[1]
-    assert "Held back: 3 incidents, 11 periods" in run("status")[1]
+    assert status == 0 and "Held: 2026-01; `kpi held revenue` shows why." in told
+    assert "2026-W01 … 2026-W08 (10); `kpi held revenue` shows why." in run("show", "revenue", "--freq", "W")[1]
+    assert "Held: 3 incidents, 11 periods" in run("status")[1]
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["run", "--json"]])

@@ -17,7 +17,7 @@ from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.cli.app import app
-from orchestration.cli.revisions import History, Value, statistics, triangle
+from orchestration.cli.reports.revisions import History, Value, statistics, triangle
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 

@@ -23,8 +23,9 @@ from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
-from orchestration.cli import formats, report, stage_display
+from orchestration.cli import formats, stage_display
 from orchestration.cli.app import app
+from orchestration.cli.reports import published as published_report
 from orchestration.cli.terminal import PlainConsole, console
 from orchestration.run import RunResult
 from tests import warehouse_factory
@@ -79,7 +80,7 @@ def words(text: str) -> str:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_status_cuts_no_number_and_says_first_what_needs_a_person(published: Warehouse, width: int) -> None:
     told = words(printed("status", width=width))
-    assert "Held back" in told.split("newest published values")[0]
+    assert "Held:" in told.split("newest published values")[0]
     for part in ("2026-02 22.0 M SEK +2.5 % ✓ 20.0 M A", "A normal"):
         assert part in told
 
@@ -113,7 +114,7 @@ def test_what_is_not_awaited_is_said_with_its_reason(published: Warehouse, monke
     others = [one for one in published.kpis if one.kpi_id != "growth"]
     monkeypatch.setattr(published, "kpis", [*others, growth])
     told = words(printed("status"))
-    assert "Not awaited: growth, as feed orders is paused from 2026-04-30 on: it moves house" in told
+    assert "Paused: growth, because feed orders is paused from 2026-04-30 on: it moves house" in told
     assert "Growth: its feeds cover it from 2026-04-01 until 2026-04-29 (feed orders is paused" in told
 
 
@@ -127,7 +128,7 @@ def test_the_summary_of_a_run_counts_its_new_values_and_what_it_judged(
     newer = replace(done, release_id="r", sequence=7, appended_observations=1)
     out = io.StringIO()
     result = RunResult(copied.catalog, (), {}, tuple(verdicts.values()), newer, {"gate": 1.0})
-    report.run_summary(PlainConsole(file=out, width=100), copied.company, result, [], [])
+    published_report.run_summary(PlainConsole(file=out, width=100), copied.company, result, [], [])
     assert len(verdicts) == 2 and "Release 7: 1 new value; 2 periods judged. It took" in words(out.getvalue())
 
 

@@ -10,37 +10,35 @@ import typer
 
 from metrics.core import clock
 from metrics.core.errors import NyckeltalError
-from metrics.core.periods import FREQ_NAMES, later
-from metrics.definitions.catalog import Catalog, CatalogKpi
+from metrics.core.periods import later
+from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
-from orchestration.cli import revisions
+from orchestration.cli.options import Freq, Json, Last, published_freq
 from orchestration.cli.terminal import console, print_json
 from orchestration.lock import writing
 from publishing import reader
 
+HELP_ORDER = 4
 app = typer.Typer()
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
-Freq = Annotated[str | None, typer.Option(help="W, M, Q or A; else M, or what there is.")]
-Last = Annotated[int, typer.Option(min=1, help="How many periods, counted back from the newest.")]
 
 
 @app.command()
 def calendar(
-    coming: Annotated[int, typer.Option("--next", min=1, help="How many of them.")] = 20,
+    count: Annotated[int, typer.Option("--next", min=1, help="The number of dates.")] = 20,
     freq: Annotated[str | None, typer.Option(help="Only W, M, Q or A.")] = None,
     as_json: Json = False,
 ) -> None:
-    """The coming release dates: the day on which each period closes, soonest first."""
-    from orchestration.cli import lookup_report
+    """The next release dates: the day on which each period closes, soonest first."""
+    from orchestration.cli.reports import lookup as lookup_report
 
     company = Company.load()
     today = clock.today(company.time_zone)
     if freq is not None:
-        known_freq(freq, None)
+        published_freq(freq, None)
     dates = Catalog.read(company).release_dates({}, today, later(today, "2 years"))
-    dates = [one for one in dates if freq in (None, one.freq)][:coming]
+    dates = [release_date for release_date in dates if freq in (None, release_date.freq)][:count]
     if as_json:
-        print_json([asdict(one) | {"state": one.state(today)} for one in dates])
+        print_json([asdict(release_date) | {"state": release_date.state(today)} for release_date in dates])
         return
     lookup_report.print_calendar(console(), dates, today)
 
@@ -49,59 +47,59 @@ def calendar(
 def as_of(
     day: Annotated[str, typer.Argument(metavar="DAY", help="Such as 2026-10-05.")],
     kpi_id: Annotated[
-        str | None, typer.Argument(metavar="[KPI]", help="One KPI's series, not each one's newest.")
+        str | None, typer.Argument(metavar="[KPI]", help="A KPI, to see its series. Without it, all newest values.")
     ] = None,
     freq: Freq = None,
     last: Last = 12,
     as_json: Json = False,
 ) -> None:
-    """Published totals as they stood at the end of a day."""
-    from orchestration.cli import lookup_report
+    """Published totals as they were at the end of a day."""
+    from orchestration.cli.reports import lookup as lookup_report
 
     company = Company.load()
     catalog = Catalog.read(company)
     kpi = catalog.kpi(kpi_id) if kpi_id is not None else None
     if kpi or freq:
-        freq = known_freq(freq or (kpi.main_freq if kpi else ""), kpi)
-    moment = _past_day(day, clock.today(company.time_zone))
+        freq = published_freq(freq or (kpi.main_freq if kpi else ""), kpi)
+    past_day = _past_day(day, clock.today(company.time_zone))
     if kpi is None:
-        rows = reader.totals_as_of(moment, freq, catalog)
+        rows = reader.totals_as_of(past_day, freq, catalog)
     else:
-        rows = reader.series_as_of(moment, kpi.kpi_id, freq or kpi.main_freq, last)
+        rows = reader.series_as_of(past_day, kpi.kpi_id, freq or kpi.main_freq, last)
     if as_json:
         print_json(rows)
         return
-    lookup_report.print_as_of(console(), catalog, moment, rows, kpi)
+    lookup_report.print_as_of(console(), catalog, past_day, rows, kpi)
 
 
-@app.command(name="revisions")
-def revisions_(
+@app.command()
+def revisions(
     kpi_id: Annotated[str, typer.Argument(metavar="KPI")],
     freq: Freq = None,
     last: Last = 24,
     as_json: Json = False,
 ) -> None:
     """How a KPI's totals were revised: each period's first, second, … value, and the bias of first values."""
-    from orchestration.cli import lookup_report
+    from orchestration.cli.reports import lookup as lookup_report
+    from orchestration.cli.reports import revisions as revision_statistics
 
     catalog = Catalog.read(Company.load())
     kpi = catalog.kpi(kpi_id)
-    freq = known_freq(freq or kpi.main_freq, kpi)
-    histories = revisions.triangle(reader.vintages(kpi_id, freq))[-last:]
-    found = revisions.statistics(histories, kpi.unit)
+    freq = published_freq(freq or kpi.main_freq, kpi)
+    histories = revision_statistics.triangle(reader.vintages(kpi_id, freq))[-last:]
+    statistics = revision_statistics.statistics(histories, kpi.unit)
     if as_json:
-        print_json(
-            {"kpi_id": kpi_id, "freq": freq, "statistics": asdict(found), "periods": list(map(asdict, histories))}
-        )
+        periods = [asdict(history) for history in histories]
+        print_json({"kpi_id": kpi_id, "freq": freq, "statistics": asdict(statistics), "periods": periods})
         return
     terminal = console()
     lookup_report.print_triangle(terminal, catalog, kpi, histories)
-    terminal.print(lookup_report.statistics_line(found), highlight=False)
+    terminal.print(lookup_report.statistics_line(statistics), highlight=False)
 
 
 @app.command()
 def docs() -> None:
-    """Write a page for each KPI on what the gate found (Great Expectations' Data Docs), to open in a browser."""
+    """Write a page for each KPI with the gate's findings (Great Expectations' Data Docs), to open in a browser."""
     from data_quality import pages as data_docs
 
     company = Company.load()
@@ -111,23 +109,10 @@ def docs() -> None:
     console().print(f"Written: {page}", soft_wrap=True, highlight=False)
 
 
-def known_freq(freq: str, kpi: CatalogKpi | None) -> str:
-    """The frequency, when the KPI, or any, is published at it.
-
-    Raises NyckeltalError for any other.
-    """
-    known = kpi.freqs if kpi else tuple(FREQ_NAMES)
-    if freq not in known:
-        subject = f"{kpi.kpi_id} is" if kpi else "KPIs are"
-        problem = f"{subject} not published {FREQ_NAMES.get(freq, 'at such a frequency')}"
-        raise NyckeltalError(problem, field="--freq", found=freq, expected=" or ".join(known))
-    return freq
-
-
 def _past_day(text: str, today: date) -> date:
-    """The day of the text, on which something stood published.
+    """The day in the text, by the end of which something had been published.
 
-    Raises NyckeltalError for anything else.
+    Raises NyckeltalError for any other text.
     """
     try:
         day = date.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""What a person sees of release dates and past values: from rows to tables."""
+"""Prints release dates and past values."""
 
 from __future__ import annotations
 
@@ -11,35 +11,43 @@ from rich.text import Text
 
 from metrics.definitions.catalog import Catalog, CatalogKpi, ReleaseDate
 from orchestration.cli.formats import number, revision_legend, status_legend
-from orchestration.cli.revisions import History, Statistics, Value
+from orchestration.cli.reports.revisions import History, Statistics, Value
 from orchestration.cli.tables import Cell, Column, number_column, print_table
 from orchestration.cli.terminal import styled
 
 
 def print_calendar(console: Console, dates: Sequence[ReleaseDate], today: date) -> None:
-    """A row for each closing date. Until it closes, a period's values are provisional."""
+    """Print a row for each closing date. A period's values are provisional until it closes."""
     columns = [*map(Column, ("closes on", "domain", "period", "ends")), Column("KPIs", wraps=True)]
     rows = [
-        [str(one.closes_on), one.domain, one.time_period, _ends(one.period_end, today), ", ".join(one.kpis)]
-        for one in dates
+        [
+            str(release_date.closes_on),
+            release_date.domain,
+            release_date.time_period,
+            _ends(release_date.period_end, today),
+            ", ".join(release_date.kpis),
+        ]
+        for release_date in dates
     ]
-    caption = "Values are provisional until their period closes; on that day it is still open."
+    caption = "Values are provisional until their period closes, at the end of that day."
     print_table(console, columns, rows, title=f"Closing dates from {today} on", caption=caption)
 
 
 def _ends(day: date, today: date) -> str:
-    wait = (day - today).days
-    return "ended" if wait < 0 else "today" if wait == 0 else f"in {wait} day{'s' * (wait != 1)}"
+    """When a period ends, in words."""
+    days_left = (day - today).days
+    return "ended" if days_left < 0 else "today" if days_left == 0 else f"in {days_left} day{'s' * (days_left != 1)}"
 
 
 def print_as_of(
     console: Console, catalog: Catalog, day: date, rows: Sequence[Mapping[str, Any]], kpi: CatalogKpi | None
 ) -> None:
-    """Totals with the day since which they were the newest ones; of a KPI no longer adopted, without its unit.
+    """Print totals, each with the day since which it had been the newest value.
 
-    Of one KPI (`kpi`) the name stands in the title, else in the first column.
+    With `kpi`, its name is in the title, else names are in the first column. Values of a KPI that is no longer adopted
+    have no unit.
     """
-    adopted = {one.kpi_id: one for one in catalog.kpis}
+    adopted = {adopted_kpi.kpi_id: adopted_kpi for adopted_kpi in catalog.kpis}
     columns = [Column("period"), number_column("value"), *map(Column, ("status", "published on", "version"))]
     lines: list[list[Cell]] = []
     for row in rows:
@@ -64,8 +72,8 @@ def print_as_of(
 
 
 def print_triangle(console: Console, catalog: Catalog, kpi: CatalogKpi, histories: Sequence[History]) -> None:
-    """A row for each period, a column for its first, second, … published value with day and revision type."""
-    count = max((len(one.values) for one in histories), default=1)
+    """Print a row for each period, with columns for its first, second, … published value, day and revision type."""
+    count = max((len(history.values) for history in histories), default=1)
     names = [{1: "first", 2: "second", 3: "third"}.get(place, f"{place}th") for place in range(1, count + 1)]
     lines: list[list[Cell]] = []
     for history in histories:
@@ -83,24 +91,31 @@ def _published_value(catalog: Catalog, kpi: CatalogKpi, value: Value) -> Text:
     return styled(f"{exact}\n", (when, "dim"))
 
 
-def statistics_line(found: Statistics) -> str:
+def statistics_line(statistics: Statistics) -> str:
     """The statistics in words."""
     redefined = (
-        f" A new definition (R3) changed {found.redefined}; that says nothing of their first values, and isn't counted."
-        if found.redefined
+        f" A new definition (R3) changed {statistics.redefined}; this isn't counted, because it is no error of a first"
+        " value."
+        if statistics.redefined
         else ""
     )
-    if found.mean_revision is None or found.mean_absolute_revision is None:
+    if statistics.mean_revision is None or statistics.mean_absolute_revision is None:
         return f"No period has a first and a latest value to compare.{redefined}"
-    revised = f"{found.revised} of {found.periods} periods revised.{redefined}"
-    if not found.revised:
+    revised = f"{statistics.revised} of {statistics.periods} periods revised.{redefined}"
+    if not statistics.revised:
         return revised
-    error = "" if found.standard_error is None else f" ± {_size(found.standard_error, found)} (standard error)"
+    error = (
+        ""
+        if statistics.standard_error is None
+        else f" ± {_size(statistics.standard_error, statistics)} (standard error)"
+    )
+    mean_revision = _size(statistics.mean_revision, statistics, sign="+")
+    mean_absolute_revision = _size(statistics.mean_absolute_revision, statistics)
     return (
-        f"{revised} Mean revision, the bias of first values: {_size(found.mean_revision, found, sign='+')}{error}; "
-        f"mean absolute revision: {_size(found.mean_absolute_revision, found)}."
+        f"{revised} Mean revision, the bias of first values: {mean_revision}{error}; "
+        f"mean absolute revision: {mean_absolute_revision}."
     )
 
 
-def _size(value: float, found: Statistics, sign: str = "") -> str:
-    return f"{value * 100:{sign}.2f} {'%' if found.relative else 'pp'}"
+def _size(value: float, statistics: Statistics, sign: str = "") -> str:
+    return f"{value * 100:{sign}.2f} {'%' if statistics.relative else 'pp'}"

@@ -1,4 +1,4 @@
-"""What `kpi plan` prints: how the catalogue is computed, and how one KPI is."""
+"""What `kpi plan` prints: how all KPIs are computed, and how one KPI is."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from metrics.compiler.rollups import referenced
 from orchestration.cli.tables import Cell, Column, print_record, print_with_notes
 from orchestration.cli.terminal import styled
 
-_HOW = {
+_PERIOD_VALUE = {
     "rolls up": "{roll_up} of its days",
     "stock": "its {day} day with rows",
     "distinct": "counted over all its rows",
-    "quantile": "taken from the rows that counting all in bins measures",
+    "quantile": "found by counting all its rows in bins",
     "average": "computed over all its rows",
 }
-_TAKEN = {
+_WINDOW_END = {
     "first": "up to the period's first day",
     "last": "up to the period's last day",
     "average": "up to each day of the period; the mean of these",
@@ -31,70 +31,72 @@ _TAKEN = {
 
 
 def company_plan(console: Console, planned: CompanyPlan) -> None:
-    """A row for each scan: its fact and day, its cuts, the measures that share it by how they roll up, their KPIs."""
+    """Print a row for each scan: its fact, day and cuts, the measures that share it by how they roll up, their KPIs."""
     rows: list[tuple[list[Cell], Text]] = []
     for rollup in planned.rollups:
         by_way: dict[str, list[str]] = defaultdict(list)
         for measure in rollup.measures:
-            by_way[_how(measure)].append(measure.metric)
+            by_way[_period_value(measure)].append(measure.metric)
         lines = [styled(f"{', '.join(names)}: ", (way, "dim")) for way, names in by_way.items()]
         lines.append(styled(("for ", "dim"), ", ".join(rollup.kpi_ids)))
         cut = ", ".join(name for name, _ in rollup.segments) or "nothing"
         rows.append(([" + ".join(rollup.models), _day(rollup), cut], styled("\n").join(lines)))
     columns = [Column("scan of", wraps=True), Column("by day"), Column("cut by", wraps=True)]
-    title = "What is scanned; below it its measures, what a period's value of each is, and the KPIs"
+    title = "The scans; below each its measures, how a period's value of each is computed, and the KPIs"
     print_with_notes(console, columns, rows, title=title)
     measures = sum(len(rollup.measures) for rollup in planned.rollups)
     scans = sum(rollup.window is None for rollup in planned.rollups)
     recounted = sum(bool(rollup.recounted) for rollup in planned.rollups)
-    queries = sum(len(one.plan.kpi.adoption.freqs) * (1 + len(one.plan.kpi.adoption.segments)) for one in planned.kpis)
+    adoptions = [compiled.plan.kpi.adoption for compiled in planned.kpis]
+    queries = sum(len(adoption.freqs) * (1 + len(adoption.segments)) for adoption in adoptions)
     console.print(
         f"{len(planned.kpis)} KPIs, {queries} combinations of KPI, frequency and segment, {measures} measures: "
-        f"{scans} scans by day, and {recounted} more for what days can't be put together for. "
-        "After the first run, only of days and periods whose rows changed."
+        f"{scans} scans by day, and {recounted} more for non-additive measures, which can't be added up from days. "
+        "After the first run, only days and periods whose rows changed are scanned."
     )
 
 
-def kpi_plan(console: Console, one: KpiPlan, planned: CompanyPlan) -> None:
-    """The arithmetic of a KPI, and each of its measures down to the columns that it reads."""
-    definition, adoption = one.kpi.definition, one.kpi.adoption
-    title = styled((definition.name, "bold"), f" ({one.kpi.id}): metric {definition.metric}")
+def kpi_plan(console: Console, plan: KpiPlan, planned: CompanyPlan) -> None:
+    """Print the formula of a KPI, and each of its measures down to the columns that it reads."""
+    definition, adoption = plan.kpi.definition, plan.kpi.adoption
+    title = styled((definition.name, "bold"), f" ({plan.kpi.id}): metric {definition.metric}")
     console.print(title, highlight=False)
     facts = Table(box=None, show_header=False, pad_edge=False)
-    for name, text in _facts(one):
+    for name, text in _facts(plan):
         facts.add_row(f"  {name}", text)
     facts.add_row("  frequencies", " ".join(adoption.freqs))
     facts.add_row("  cut by", ", ".join(adoption.segments) or "nothing")
-    facts.add_row("  to date", "year to date and rolling 12 months" if one.to_date else "no")
+    facts.add_row("  to date", "year to date and rolling 12 months" if plan.to_date else "no")
     console.print(facts, highlight=False)
-    for rollup, measure in _measures(one, planned):
+    for rollup, measure in _measures(plan, planned):
         fields = [
             ("class", "cumulative" if measure.window else "conversion" if measure.cohort else measure.measure_class),
             ("over the rows of", _rows_of(measure)),
             ("by", _day(rollup)),
             ("aggregate", measure.aggregate.replace("{}", measure.value)),
-            ("a period's value", _how(measure)),
+            ("a period's value", _period_value(measure)),
             ("model", f"rollup_{rollup.name}"),
         ]
         print_record(console, f"measure {measure.metric}", fields)
 
 
-def _facts(one: KpiPlan) -> Iterator[tuple[str, str]]:
-    yield "value", one.value.sql(dialect="duckdb")
-    if one.denominator is not None:
-        yield "numerator", one.numerator.sql(dialect="duckdb")
-        yield "denominator", one.denominator.sql(dialect="duckdb")
-    yield "observations", one.n_obs.sql(dialect="duckdb")
-    for measure in one.offsets:
+def _facts(kpi_plan: KpiPlan) -> Iterator[tuple[str, str]]:
+    """The parts of the KPI's formula: label and SQL."""
+    yield "value", kpi_plan.value.sql(dialect="duckdb")
+    if kpi_plan.denominator is not None:
+        yield "numerator", kpi_plan.numerator.sql(dialect="duckdb")
+        yield "denominator", kpi_plan.denominator.sql(dialect="duckdb")
+    yield "observations", kpi_plan.n_obs.sql(dialect="duckdb")
+    for measure in kpi_plan.offsets:
         yield measure.column, f"{measure.metric} of {measure.offset} before, from the periods computed already"
-    if one.lookback:
-        yield "looks back", one.lookback
+    if kpi_plan.lookback:
+        yield "looks back", kpi_plan.lookback
 
 
-def _measures(one: KpiPlan, planned: CompanyPlan) -> Iterator[tuple[Rollup, MeasureQuery]]:
+def _measures(kpi_plan: KpiPlan, planned: CompanyPlan) -> Iterator[tuple[Rollup, MeasureQuery]]:
     for rollup in planned.rollups:
         for measure in rollup.measures:
-            if measure.metric in one.measures:
+            if measure.metric in kpi_plan.measures:
                 yield rollup, measure
 
 
@@ -106,14 +108,17 @@ def _day(rollup: Rollup) -> str:
 def _rows_of(measure: MeasureQuery) -> str:
     if (cohort := measure.cohort) is None:
         return referenced(measure.source, "{}")
-    keys = " and ".join(key if key == other else f"{key} = {other}" for key, other in cohort.keys)
+    keys = " and ".join(
+        key if key == conversion_key else f"{key} = {conversion_key}" for key, conversion_key in cohort.keys
+    )
     events, conversions = (referenced(query.source, "{}") for query in (cohort.events, cohort.conversions))
-    within = f" up to {cohort.window} later" if cohort.window else " any time later"
-    return f"{conversions}, each with the newest of {events} of the same {keys} to which it is{within}"
+    before = f"at most {cohort.window} before it" if cohort.window else "at any time before it"
+    return f"{conversions}, each with the newest row of {events} with the same {keys}, {before}"
 
 
-def _how(measure: MeasureQuery) -> str:
-    way = _HOW[measure.measure_class].format(
+def _period_value(measure: MeasureQuery) -> str:
+    """How a period's value of the measure is computed, in words."""
+    way = _PERIOD_VALUE[measure.measure_class].format(
         roll_up=(measure.roll_up or "").lower(), day="first" if measure.first_day else "last"
     )
     if measure.cohort:
@@ -122,4 +127,4 @@ def _how(measure: MeasureQuery) -> str:
         return way
     window = measure.window
     extent = f"the {window.length}s" if window.length else f"the {window.since}" if window.since else "all days"
-    return f"{measure.days_of}, {way}: over {extent} {_TAKEN[window.taken]}"
+    return f"{measure.days_of}, {way}: over {extent} {_WINDOW_END[window.taken]}"

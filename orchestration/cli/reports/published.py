@@ -1,7 +1,4 @@
-"""What a person sees of a run, of where things stand, and of the KPIs: from results to tables and lines.
-
-What needs a person comes first.
-"""
+"""Prints the summary of a run, the status, the catalogue and published values. What needs a decision comes first."""
 
 from __future__ import annotations
 
@@ -43,11 +40,11 @@ GATE_WORDS = {
     "released": ("released", "yellow"),
 }
 GATE_LEGEND = {
-    "flagged": "published, though a check warns",
-    "held": "its newest candidate is held, what was published before stands",
+    "flagged": "published, with a warning of a check",
+    "held": "the newest candidate is held; what was published before stays",
     "released": "published by a decision",
 }
-INCIDENTS_SHOWN, KPIS_NAMED = 8, 3  # of the summary; `kpi held` has them all
+INCIDENTS_SHOWN, KPIS_NAMED = 8, 3  # in the summary; `kpi held` shows all
 
 
 def run_summary(
@@ -57,12 +54,12 @@ def run_summary(
     rows: Sequence[Mapping[str, Any]],
     incidents: Sequence[Mapping[str, Any]],
 ) -> None:
-    """After a run: what needs a person, each KPI's newest value, what was published, and how to ask for values."""
+    """Print the result of a run: faults, incidents, each KPI's newest value, the release, and how to query values."""
     command = sys.argv[0] if Path(sys.argv[0]).name == "kpi" else "kpi"
-    refused = {one.key for one in result.release.held}
+    held = {held_value.key for held_value in result.release.held}
     verdicts = {
-        one.key: "released" if one.verdict == "hold" and one.key not in refused else one.verdict
-        for one in result.verdicts
+        verdict.key: "released" if verdict.verdict == "hold" and verdict.key not in held else verdict.verdict
+        for verdict in result.verdicts
     }
     console.print()
     _faults(console, result)
@@ -76,14 +73,14 @@ def run_summary(
             f"period{'s' * (len(result.verdicts) != 1)} judged. It took {duration(sum(result.seconds.values()))}."
         )
     else:
-        console.print(f"Nothing new to publish; release {release.sequence} stands ({release.unchanged:,} values).")
+        console.print(f"Nothing new to publish after release {release.sequence} ({release.unchanged:,} values).")
     for feed in result.feeds:
         for note in feed.notes:
             console.print(styled((f"Feed {feed.feed}: {note}", "dim")))
     console.print("Query the published values (read-only, while runs go on):", style="bold")
     console.print(f'  {command} sql "from kpi.observations limit 10"', soft_wrap=True, highlight=False)
     console.print(f"  BI tools open the DuckDB file {published_path()}", soft_wrap=True, highlight=False)
-    console.print(f"What the checks found, as pages to read: {command} docs", soft_wrap=True, highlight=False)
+    console.print(f"The checks' findings as pages to read: {command} docs", soft_wrap=True, highlight=False)
 
 
 def status(
@@ -95,7 +92,7 @@ def status(
     incidents: Sequence[Mapping[str, Any]],
     overdue: Mapping[str, date],
 ) -> None:
-    """What the gate holds, which reviews are overdue, what isn't awaited, the newest values and release."""
+    """Print held incidents, overdue reviews, paused KPIs, the newest values and the newest release."""
     print_incidents(console, incidents)
     if overdue:
         listed = ", ".join(f"{kpi_id} (since {day})" for kpi_id, day in overdue.items())
@@ -106,8 +103,8 @@ def status(
     for kpi in catalog.kpis:
         if kpi.paused:
             paused[kpi.paused].append(kpi.kpi_id)
-    for why, kpi_ids in paused.items():
-        console.print(styled(("Not awaited:", "yellow"), f" {', '.join(kpi_ids)}, as {why}"), highlight=False)
+    for reason, kpi_ids in paused.items():
+        console.print(styled(("Paused:", "yellow"), f" {', '.join(kpi_ids)}, because {reason}"), highlight=False)
     print_newest(console, company, catalog, rows, {})
     if releases:
         newest = releases[0]
@@ -115,7 +112,7 @@ def status(
 
 
 def print_query(console: Console, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """The rows of any query, as they are; NULL is left empty. Rows that are too wide are printed a line per column."""
+    """Print the rows of a query; NULL is empty. Rows wider than the console are printed with a line per column."""
     cells = [["" if value is None else str(value) for value in row] for row in rows]
     columns = []
     for place, name in enumerate(names):
@@ -132,9 +129,9 @@ def print_query(console: Console, names: Sequence[str], rows: Sequence[Sequence[
 def print_newest(
     console: Console, company: Company, catalog: Catalog, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, str]
 ) -> None:
-    """Each KPI's newest published value, and that of its target's frequency where this is another.
+    """Print each KPI's newest published value, and the newest at its target's frequency where this differs.
 
-    `rows` are the newest published totals of each KPI and frequency; `verdicts` those of a run, by key.
+    `rows` are the newest published totals of each KPI and frequency; `verdicts` are the verdicts of a run, by key.
     """
     columns = [
         Column("KPI", wraps=True),
@@ -188,7 +185,7 @@ def _gate_word(verdict: str) -> Text:
 
 
 def _why_nothing(company: Company, kpi: CatalogKpi, freq: str) -> str:
-    """Why nothing is published of a KPI at a frequency, and from when on something will be."""
+    """Why nothing of the KPI is published at a frequency, and from when on it will be."""
     if not kpi.supplied:
         return _not_supplied(kpi)
     first = _first_period(kpi, freq)
@@ -197,11 +194,11 @@ def _why_nothing(company: Company, kpi: CatalogKpi, freq: str) -> str:
     if first is not None and first.end >= clock.today(company.time_zone):
         looks_back = f" (it looks back {kpi.lookback})" if kpi.lookback else ""
         return f"its first {PERIODS[freq]} is {first.code}, which ends on {first.end}{looks_back}"
-    return f"nothing was let through; `kpi held {kpi.kpi_id}` says why"
+    return f"all values are held; `kpi held {kpi.kpi_id}` shows why"
 
 
 def _first_period(kpi: CatalogKpi, freq: str) -> Period | None:
-    """The first observable period; None where it has no feed."""
+    """The KPI's first observable period; None where it has no feed."""
     if kpi.observable_from is None:
         return None
     period = period_of(freq, kpi.observable_from)
@@ -222,9 +219,9 @@ def print_series(
     segment: str | None,
     held: Sequence[str],
 ) -> None:
-    """The values of one KPI at a frequency: a row per period, for the total or with a column per member.
+    """Print the values of one KPI at a frequency: a row per period, for the total or with a column per member.
 
-    `held` are its periods at that frequency that are held; they are named below.
+    `held` are its held periods at this frequency; they are listed below the table.
     """
     title = f"{kpi.name}, {FREQ_NAMES[freq]}" + ("" if segment else _target_words(catalog, kpi, freq))
     columns, lines = _members(catalog, kpi, rows) if segment else _totals(catalog, kpi, freq, rows)
@@ -235,7 +232,7 @@ def print_series(
         console.print(title, style="bold", highlight=False)
         console.print(f"Nothing is published: {_why_nothing(company, kpi, freq)}.", highlight=False)
     if held:
-        console.print(styled(("Held back:", "red"), f" {_shortened(held)}; `kpi held {kpi.kpi_id}` says why."))
+        console.print(styled(("Held:", "red"), f" {_shortened(held)}; `kpi held {kpi.kpi_id}` shows why."))
     console.print(kpi.description, style="dim", highlight=False)
     console.print(f"Owner {kpi.owner}; definition version {kpi.definition_version}.", style="dim", highlight=False)
 
@@ -257,7 +254,7 @@ def _totals(
 def _members(
     catalog: Catalog, kpi: CatalogKpi, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Column], list[list[Cell]]]:
-    """A value that isn't normal has the letter of its status behind it."""
+    """Columns and rows for the members of a segment. A value that isn't normal is followed by its status letter."""
     members = sorted({row["member"] for row in rows})
     cells: dict[tuple[str, str], Cell] = {}
     for row in rows:
@@ -278,7 +275,10 @@ def _target_words(catalog: Catalog, kpi: CatalogKpi, freq: str) -> str:
 
 
 def overdue_reviews(catalog: Catalog, reviewed: Mapping[str, datetime], time_zone: str) -> dict[str, date]:
-    """By KPI the day by which its owner should have reviewed it, where that day has passed."""
+    """The day by which each KPI should have been reviewed, for KPIs where that day has passed.
+
+    `reviewed` has the time of each KPI's last review.
+    """
     zone, today = ZoneInfo(time_zone), clock.today(time_zone)
     due = {
         kpi.kpi_id: kpi.review_due(reviewed[kpi.kpi_id].astimezone(zone).date())
@@ -295,7 +295,7 @@ def _value(row: Mapping[str, Any], kpi: CatalogKpi, catalog: Catalog) -> Cell:
 
 
 def print_catalog(console: Console, catalog: Catalog) -> None:
-    """The adopted KPIs by domain, and whether their input is supplied."""
+    """Print the adopted KPIs by domain, and whether their input is supplied."""
     rows: list[tuple[list[Cell], Text]] = []
     for kpi in catalog.kpis:
         cut = f"by {', '.join(kpi.segments)}" if kpi.segments else "total only"
@@ -308,35 +308,42 @@ def print_catalog(console: Console, catalog: Catalog) -> None:
 
 
 def print_incidents(console: Console, incidents: Sequence[Mapping[str, Any]]) -> None:
-    """What waits for a decision, a row for each incident that holds something, from rows of `kpi.incidents`."""
-    held = [one for one in incidents if one["state"] == "held"]
+    """Print a row for each incident that holds something; `incidents` are rows of `kpi.incidents`."""
+    held = [incident for incident in incidents if incident["state"] == "held"]
     flagged = len(incidents) - len(held)
     rows: list[tuple[list[Cell], str]] = []
-    for one in held[:INCIDENTS_SHOWN]:
-        kpis = one["kpis"].split(", ")
+    for incident in held[:INCIDENTS_SHOWN]:
+        kpis = incident["kpis"].split(", ")
         named = (
-            one["kpis"]
+            incident["kpis"]
             if len(kpis) <= KPIS_NAMED
             else f"{', '.join(kpis[:KPIS_NAMED])} and {len(kpis) - KPIS_NAMED} more"
         )
-        rows.append(([one["incident_id"], f"{one['since']}", f"{one['periods_held']:,}", named], one["title"]))
+        rows.append(
+            (
+                [incident["incident_id"], f"{incident['since']}", f"{incident['periods_held']:,}", named],
+                incident["title"],
+            )
+        )
     if rows:
-        periods = sum(one["periods_held"] for one in held)
-        title = f"Held back: {len(held):,} incident{'s' * (len(held) != 1)}, {periods:,} period{'s' * (periods != 1)}"
+        periods = sum(incident["periods_held"] for incident in held)
+        title = f"Held: {len(held):,} incident{'s' * (len(held) != 1)}, {periods:,} period{'s' * (periods != 1)}"
         columns = [Column("incident"), Column("since"), number_column("periods"), Column("KPIs", wraps=True)]
         print_with_notes(console, columns, rows, title=title)
         more = len(held) - len(rows)
         rest = f"And {more:,} more. " if more > 0 else ""
         console.print(f"{rest}`kpi held` shows the values and what can be decided.", style="dim", highlight=False)
     else:
-        console.print(styled(("Nothing is held back.", "green")))
+        console.print(styled(("Nothing is held.", "green")))
     if flagged:
-        told = f"{flagged:,} incident{'s' * (flagged != 1)} only warn{'s' * (flagged == 1)}: `kpi held --flags`."
-        console.print(told, style="dim", highlight=False)
+        verb = "is only a warning" if flagged == 1 else "are only warnings"
+        text = f"{flagged:,} incident{'s' * (flagged != 1)} {verb}: `kpi held --flags`."
+        console.print(text, style="dim", highlight=False)
     console.print()
 
 
 def _faults(console: Console, result: RunResult) -> None:
+    """Print the KPIs that could not be built, and the feeds with faulty files or rejected rows."""
     not_built: dict[str, list[str]] = defaultdict(list)
     for kpi_id, reason in result.build_failures.items():
         not_built[reason].append(kpi_id)
@@ -346,7 +353,7 @@ def _faults(console: Console, result: RunResult) -> None:
         if feed.outstanding:
             console.print(styled((f"Feed {feed.feed}:", "red"), f" {feed.outstanding}"))
         if feed.rows_set_aside:
-            rows = f" {feed.rows_set_aside:,} rows set aside (raw._set_aside says why)"
+            rows = f" {feed.rows_set_aside:,} rows rejected (the reasons are in raw._set_aside)"
             console.print(styled((f"Feed {feed.feed}:", "yellow"), rows))
 
 

@@ -1,4 +1,4 @@
-"""How a KPI's values were revised: the revision triangle of its periods, and what it says of the first values."""
+"""How a KPI's values were revised: the values of each period in the order of publication, and statistics on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Value:
-    """A value as it was published: the day, and why it differs from the one before (None for the first)."""
+    """A published value, its day, and the type of the revision that changed the value before it (None: the first)."""
 
     obs_value: float | None
     realtime_start: date
@@ -21,7 +21,7 @@ class Value:
 
 @dataclass(frozen=True)
 class History:
-    """The different values that were published for one period, in their order."""
+    """The different values that were published for one period, in the order of publication."""
 
     time_period: str
     values: tuple[Value, ...]
@@ -29,13 +29,13 @@ class History:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What revisions of the first published values come to, over `periods` periods, of which `revised` were.
+    """Statistics on the revisions of first published values. Of `periods` periods, `revised` were revised.
 
-    A period's revision is its latest value less its first, as a difference in the KPI's unit where that is a fraction,
-    else relative to the size of the first value (0.01 is 1 %). A change of methodology (R3) ends the comparison: it
-    says nothing of the first value; `redefined` is how many periods such a change has. `mean_revision` is the bias of
-    first values, and `standard_error` that of this mean, sample standard deviation over root n, None under two periods.
-    It takes periods as independent of each other.
+    A period's revision is its latest value minus its first: as a difference where the KPI's unit is a fraction, else
+    relative to the size of the first value (`relative`; 0.01 is 1 %). Values after a change of methodology (R3) are not
+    compared, because such a change doesn't mean that the first value was wrong; `redefined` is the number of periods
+    with one. `mean_revision` is the bias of first values. `standard_error` is the standard error of this mean: the
+    sample standard deviation over the square root of n, None under two periods. It assumes independent periods.
     """
 
     periods: int
@@ -48,9 +48,9 @@ class Statistics:
 
 
 def triangle(vintages: Iterable[Mapping[str, Any]]) -> list[History]:
-    """The values of each period, from vintages by period and in their order.
+    """The different values of each period (a "revision triangle"), from vintages sorted by period and publication.
 
-    A vintage that only has another status is no other value; nor has a suppressed one a value.
+    A vintage with another status but the same value is left out, and so is a suppressed one, which has no value.
     """
     histories = []
     for period, rows in groupby(vintages, key=lambda row: row["time_period"]):
@@ -65,21 +65,21 @@ def triangle(vintages: Iterable[Mapping[str, Any]]) -> list[History]:
 
 
 def statistics(histories: Sequence[History], unit: str) -> Statistics:
-    """What the revisions come to. Periods that lack a first or latest value, or have no relative one, don't count."""
+    """The statistics. Periods without a first or latest value, or with a relative change from 0, are left out."""
     relative = unit != "fraction"
     revisions = []
     for history in histories:
-        compared = [history.values[0], *takewhile(lambda one: one.revision_type != "R3", history.values[1:])]
+        compared = [history.values[0], *takewhile(lambda value: value.revision_type != "R3", history.values[1:])]
         first, latest = compared[0].obs_value, compared[-1].obs_value
         if first is not None and latest is not None and (first or not relative):
             revisions.append((latest - first) / abs(first) if relative else latest - first)
     count = len(revisions)
     mean = math.fsum(revisions) / count if count else None
-    spread = math.fsum((one - mean) ** 2 for one in revisions) if mean is not None else 0.0
+    spread = math.fsum((value - mean) ** 2 for value in revisions) if mean is not None else 0.0
     return Statistics(
         periods=count,
-        revised=sum(one != 0 for one in revisions),
-        redefined=sum(any(one.revision_type == "R3" for one in history.values) for history in histories),
+        revised=sum(value != 0 for value in revisions),
+        redefined=sum(any(value.revision_type == "R3" for value in history.values) for history in histories),
         relative=relative,
         mean_revision=mean,
         mean_absolute_revision=math.fsum(map(abs, revisions)) / count if count else None,
