@@ -28,7 +28,7 @@ from tests import hostile, warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
 ALL = pytest.mark.parametrize("text", hostile.TEXTS.values(), ids=hostile.TEXTS.keys())
-PRINTING = sorted({*(PROJECT / "orchestration").rglob("*.py")} - {PROJECT / "orchestration/terminal.py"})
+PRINTING = sorted({*(PROJECT / "orchestration").rglob("*.py")} - {PROJECT / "orchestration/cli/terminal.py"})
 
 
 def obeyed(printed: str) -> list[str]:
