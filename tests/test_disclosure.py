@@ -121,7 +121,7 @@ def test_numerator_denominator_and_complement_need_the_threshold(numerator: int,
     assert thresholds.counted(cell, RATE)
 
 
-@pytest.mark.parametrize("fault", [{"disclosure_threshold": 0}, {"tells": ()}])
+@pytest.mark.parametrize("fault", [{"disclosure_threshold": 0}, {"person_counts": ()}])
 def test_what_was_not_counted_is_hidden_whole(fault: dict[str, Any]) -> None:
     unsure = STAFF.model_copy(update=fault)
     assert len(hidden(release(rows(unsure, "2026-01", {"a": 50, "b": 60}), unsure))) == 3

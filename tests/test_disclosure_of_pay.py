@@ -35,7 +35,7 @@ GAP = kpi(
     disclosure_threshold=10,
     person_counts=(),
     contributions=Contributions(sql=SQL, n=2, k=0.85),
-).model_copy(update={"tells": kpi("headcount", protected=True, kind="stock").tells})
+).model_copy(update={"person_counts": kpi("headcount", protected=True, kind="stock").person_counts})
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
         "disclosure_threshold": 5,
         "nested_persons": False,
         "only_ratio": False,
-        "tells": (PersonCount(role="numerator", group=kpi_id, stock=facts.get("kind") == "stock"),)
+        "person_counts": (PersonCount(role="numerator", group=kpi_id, stock=facts.get("kind") == "stock"),)
         if facts.get("protected")
         else (),
         "contributions": None,
