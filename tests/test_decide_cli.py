@@ -127,7 +127,7 @@ def test_a_run_that_could_not_build_a_kpi_ends_with_status_1(
     results[1] = replace(results[1], build_failures={})
     monkeypatch.setattr("orchestration.run.run", lambda *_: results.pop(0))
     status, told = run(*arguments)
-    assert status == 1 and "1 KPI could not be built (revenue); what was published of them stands." in told
+    assert status == 1 and "1 KPI could not be built (revenue); their published values stay." in told
     assert "stg_orders: it broke" in told
     assert run(*arguments)[0] == 0
 
@@ -171,7 +171,7 @@ def test_of_a_range_of_periods_those_that_are_held_are_decided_on(run: Any) -> N
 
 def test_an_incident_is_named_by_any_of_its_periods_and_settled_by_one_command(run: Any, warehouse: Warehouse) -> None:
     assert "no incident 'revenue-2026-03' is open" in run("release", "revenue-2026-03", "--reason", "right")[1]
-    assert "say which incident, or which periods" in run("release", "revenue", "--reason", "right")[1]
+    assert "name an incident, or periods" in run("release", "revenue", "--reason", "right")[1]
     assert "holds nothing" not in run("held", "revenue-2026-W08")[1]
     status, told = run("release", "revenue-2026-W08", "--reason", "a refund")
     assert status == 0 and "revenue-2026-W08 released by anna (recorded, not authenticated)" in told
@@ -192,7 +192,7 @@ def test_while_a_run_goes_on_what_is_held_can_be_read_and_not_decided_on(run: An
         status, told = run("release", "revenue", "2026-W08", "--reason", "a refund")
         assert status == 2 and "another run is writing to this data folder; try again when it has ended" in told
         status, told = run("held")
-        assert status == 0 and "A run is going on. This is what the newest release says" in told
+        assert status == 0 and "A run is going on. This is the state of the newest release" in told
         assert "revenue-2026-01 2026-01-01 – – – Revenue: a value is outside its bounds: 3 values outside" in told
         assert "anna" in run("held", "revenue")[1]
         during, _ = json.JSONDecoder().raw_decode(run("held", "--json")[1])

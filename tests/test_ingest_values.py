@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.definitions.feeds import ColumnType, Feed
-from orchestration.ingest.column_values import typed
+from orchestration.ingest.column_values import to_declared_type
 from orchestration.ingest.faults import FileFault
 from orchestration.ingest.parsing import quotes
 from orchestration.ingest.parsing.chunk import Chunk
@@ -65,7 +65,7 @@ BAD = object()
 def test_text_to_types(declared: dict[str, Any], values: dict[str, object]) -> None:
     """All together, where the slow parsers have to help, and each by itself, where the quick ones may do."""
     for texts in [list(values), *([text] for text in values)]:
-        column, wrong = typed(pa.chunked_array([pa.array(texts)]), ColumnType(**declared))
+        column, wrong = to_declared_type(pa.chunked_array([pa.array(texts)]), ColumnType(**declared))
         expected = [values[text] for text in texts]
         assert column.to_pylist() == [None if one is BAD else one for one in expected]
         assert [False] * len(texts) if wrong is None else wrong.to_pylist() == [one is BAD for one in expected]
@@ -92,9 +92,9 @@ def test_many_values_of_several_lines_are_looked_at_by_column(monkeypatch: pytes
 
     def counted(column: pa.ChunkedArray, declared: ColumnType) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
         calls.append(len(column))
-        return typed(column, declared)
+        return to_declared_type(column, declared)
 
-    monkeypatch.setattr(quotes, "typed", counted)
+    monkeypatch.setattr(quotes, "to_declared_type", counted)
     feed = FEED.model_copy(update={"columns": {"b": ColumnType(type="integer")}})
     notes = [f"see\nx,{'7' if number % 2 else 'seven'}\nbelow" for number in range(2000)]
     rows = pa.table({"a": notes, "b": ["1"] * len(notes)})

@@ -140,8 +140,8 @@ def test_the_coming_closing_dates(revised: Warehouse) -> None:
         (["as-of", "2026-03-05", "revenu"], r"no KPI 'revenu' is adopted \(did you mean 'revenue'"),
         (["as-of", "2026-03-05", "revenue", "--freq", "W"], "revenue is not published weekly"),
         (["revisions", "revenu"], r"no KPI 'revenu' is adopted \(did you mean 'revenue'"),
-        (["revisions", "revenue", "--freq", "X"], "not published at such a frequency"),
-        (["calendar", "--freq", "X"], "not published at such a frequency"),
+        (["revisions", "revenue", "--freq", "X"], "not published at this frequency"),
+        (["calendar", "--freq", "X"], "not published at this frequency"),
     ],
 )
 def test_wrong_questions_are_told(revised: Warehouse, arguments: list[str], told: str) -> None:

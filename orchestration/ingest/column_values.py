@@ -63,7 +63,7 @@ _SQL = {
 }
 
 
-def described(declared: ColumnType) -> str:
+def type_in_words(declared: ColumnType) -> str:
     """The type in words, for the reason why a row was rejected."""
     label = _LABELS[declared.type]
     if declared.type in _ISO:
@@ -73,7 +73,7 @@ def described(declared: ColumnType) -> str:
     return label + (f" ({', '.join(separators)})" if separators else "")
 
 
-def typed(column: pa.ChunkedArray, declared: ColumnType) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
+def to_declared_type(column: pa.ChunkedArray, declared: ColumnType) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
     """The column in its declared type, and a boolean column: where a value can't be converted (None: nowhere).
 
     Blanks around a value are ignored; a blank value of another type than text is NULL. Timestamps with an offset are
@@ -105,8 +105,8 @@ def beyond_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     return pc.or_(pc.less(numbers, first), pc.greater(numbers, last))
 
 
-def _null_where(column: pa.ChunkedArray, wrong: pa.ChunkedArray | None) -> pa.ChunkedArray:
-    return column if wrong is None else pc.if_else(wrong, pa.scalar(None, column.type), column)
+def _null_where(column: pa.ChunkedArray, is_wrong: pa.ChunkedArray | None) -> pa.ChunkedArray:
+    return column if is_wrong is None else pc.if_else(is_wrong, pa.scalar(None, column.type), column)
 
 
 def _from_text(

@@ -21,14 +21,14 @@ class Retracted(Exception):
     """A file was found faulty after some of its rows had been loaded: the attempt must start again without the file."""
 
 
-def named(names: Sequence[str], limit: int = 12) -> str:
+def quoted_names(names: Sequence[str], limit: int = 12) -> str:
     """The first `limit` names in quotes, and the number of the rest."""
     shown = ", ".join(f"'{name}'" for name in names[:limit])
     rest = len(names) - limit
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def joined(problems: Sequence[str]) -> str | None:
+def problems_in_one_text(problems: Sequence[str]) -> str | None:
     """The first three problems in one text, and the number of the rest; None when there are none."""
     if not problems:
         return None

@@ -11,13 +11,13 @@ import duckdb
 import pyarrow as pa
 
 from metrics.definitions.feeds import Feed
-from orchestration.ingest.column_values import typed
-from orchestration.ingest.faults import FileFault, named
+from orchestration.ingest.column_values import to_declared_type
+from orchestration.ingest.faults import FileFault, quoted_names
 from orchestration.ingest.feed_reading import stored_columns
 from orchestration.ingest.parsing.header import is_storable
 from orchestration.ingest.personal import PseudonymKey
-from orchestration.ingest.raw.bookkeeping import Bookkeeping, KnownFile
-from orchestration.ingest.sources.files import Delivery, NoFiles, SourceFile, compressed_beside, delivery, listed
+from orchestration.ingest.raw.bookkeeping import Bookkeeping, FileRecord
+from orchestration.ingest.sources.files import Delivery, NoFiles, SourceFile, compressed_beside, delivery, feed_files
 
 
 @dataclass
@@ -26,7 +26,8 @@ class FeedPlan:
 
     - `declaration` and `shape` identify the feed's definition: `shape` only the part that can't change while rows are
       loaded.
-    - `known` are the records of its files; `columns` are the columns of the raw table (empty: there is no table).
+    - `file_records` are the records of its files, by name; `columns` are the columns of the raw table (empty: there is
+      no table).
     - `reload`: drop the table and read all files again.
     - `to_read` are the files to read, `unchanged` is the number of files that aren't to be read.
     - `redelivered` are the new records of files that were delivered again with the same content.
@@ -39,12 +40,12 @@ class FeedPlan:
     declaration: str
     shape: str
     key: PseudonymKey | None
-    known: dict[str, KnownFile]
+    file_records: dict[str, FileRecord]
     columns: dict[str, pa.DataType]
     reload: bool = False
     to_read: list[Delivery] = field(default_factory=list)
-    redelivered: list[KnownFile] = field(default_factory=list)
-    removed: list[KnownFile] = field(default_factory=list)
+    redelivered: list[FileRecord] = field(default_factory=list)
+    removed: list[FileRecord] = field(default_factory=list)
     unchanged: int = 0
     problems: dict[str, str] = field(default_factory=dict)
     blocked: list[str] = field(default_factory=list)
@@ -54,12 +55,12 @@ class FeedPlan:
         """The name of each file that has rows in raw, by the sha256 of its content."""
         return {
             record.loaded_sha256: record.source_file
-            for record in self.known.values()
+            for record in self.file_records.values()
             if record.loaded_sha256 and record.rows_loaded
         }
 
 
-def planned(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: Path) -> FeedPlan:
+def plan_feed(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: Path) -> FeedPlan:
     """The plan for a feed. Remote files that are to be read are copied below `copies`."""
     shape = _shape(feed, key)
     plan = FeedPlan(
@@ -67,7 +68,7 @@ def planned(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: Pa
         declaration=_declaration(feed, shape),
         shape=shape,
         key=key,
-        known=books.known_files(feed.name),
+        file_records=books.file_records(feed.name),
         columns=books.table_columns(feed.name),
     )
     if problem := _wrong_declaration(feed):
@@ -75,18 +76,18 @@ def planned(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: Pa
         return plan
     files: list[SourceFile] = []
     try:
-        files = listed(feed)
+        files = feed_files(feed)
     except NoFiles as error:
-        if feed.ended is None or not plan.known:  # the files of a feed that has ended may have been deleted
+        if feed.ended is None or not plan.file_records:  # the files of a feed that has ended may have been deleted
             plan.blocked.append(str(error))
     if not_matched := compressed_beside(feed):
-        plan.notes.append(f"not read, because '{feed.path}' doesn't match: {named(not_matched, 3)}")
+        plan.notes.append(f"not read, because '{feed.path}' doesn't match: {quoted_names(not_matched, 3)}")
     if _needs_reload(plan, files):
         if plan.blocked:
             return plan
-        plan.known, plan.columns, plan.reload = {}, {}, True
+        plan.file_records, plan.columns, plan.reload = {}, {}, True
     elif not plan.columns:
-        plan.known, plan.reload = {}, bool(plan.known)
+        plan.file_records, plan.reload = {}, bool(plan.file_records)
     if not plan.blocked:
         _sort(plan, files, copies)
     return plan
@@ -97,13 +98,13 @@ def _sort(plan: FeedPlan, files: list[SourceFile], copies: Path) -> None:
     duplicates: list[SourceFile] = []
     present = {file.name for file in files}
     for file in files:
-        known = plan.known.get(file.name)
-        as_declared = known is not None and known.declaration == plan.declaration
-        if known and as_declared and (known.size, known.modified) == (file.size, file.modified):
-            if known.same_as:
+        record = plan.file_records.get(file.name)
+        as_declared = record is not None and record.declaration == plan.declaration
+        if record and as_declared and (record.size, record.modified) == (file.size, file.modified):
+            if record.same_as:
                 duplicates.append(file)
-            elif known.problem:
-                plan.problems[file.name] = known.problem
+            elif record.problem:
+                plan.problems[file.name] = record.problem
             else:
                 plan.unchanged += 1
             continue
@@ -112,10 +113,10 @@ def _sort(plan: FeedPlan, files: list[SourceFile], copies: Path) -> None:
         except FileFault as fault:
             plan.problems[file.name] = str(fault)
             continue
-        if known and as_declared and not known.same_as and known.sha256 == new_delivery.sha256:
-            updated_record = replace(known, size=file.size, modified=file.modified)
-            if known.problem:
-                plan.problems[file.name] = known.problem
+        if record and as_declared and not record.same_as and record.sha256 == new_delivery.sha256:
+            updated_record = replace(record, size=file.size, modified=file.modified)
+            if record.problem:
+                plan.problems[file.name] = record.problem
             else:
                 updated_record = replace(updated_record, delivered_at=file.modified)
                 plan.unchanged += 1
@@ -124,9 +125,9 @@ def _sort(plan: FeedPlan, files: list[SourceFile], copies: Path) -> None:
             plan.to_read.append(new_delivery)
     changed = {to_read.name for to_read in plan.to_read}
     for file in duplicates:
-        known = plan.known[file.name]
-        original = plan.known.get(known.same_as or "")
-        if original and original.loaded_sha256 == known.sha256 and original.source_file not in changed:
+        record = plan.file_records[file.name]
+        original = plan.file_records.get(record.same_as or "")
+        if original and original.loaded_sha256 == record.sha256 and original.source_file not in changed:
             plan.unchanged += 1
             continue
         try:
@@ -134,9 +135,11 @@ def _sort(plan: FeedPlan, files: list[SourceFile], copies: Path) -> None:
         except FileFault as fault:
             plan.problems[file.name] = str(fault)
     # Known files come first: of two files with the same content, the new name is the duplicate.
-    plan.to_read.sort(key=lambda to_read: (to_read.name not in plan.known, to_read.name))
+    plan.to_read.sort(key=lambda to_read: (to_read.name not in plan.file_records, to_read.name))
     plan.removed = [
-        record for name, record in plan.known.items() if name not in present and (record.problem or record.same_as)
+        record
+        for name, record in plan.file_records.items()
+        if name not in present and (record.problem or record.same_as)
     ]
 
 
@@ -145,7 +148,7 @@ def _needs_reload(plan: FeedPlan, files: list[SourceFile]) -> bool:
 
     They can't be changed in place, so all files must be read again; `blocked` says so when some are no longer there.
     """
-    loaded = [known_file for known_file in plan.known.values() if known_file.loaded_sha256]
+    loaded = [record for record in plan.file_records.values() if record.loaded_sha256]
     differences = [
         f"column {name} is {plan.columns[name]} there"
         for name, kind in stored_columns(plan.feed).items()
@@ -153,16 +156,16 @@ def _needs_reload(plan: FeedPlan, files: list[SourceFile]) -> bool:
     ]
     if not all(map(is_storable, plan.columns)):
         differences.append("a column's name has characters that can't be stored")
-    if any(known_file.shape != plan.shape for known_file in loaded):
+    if any(record.shape != plan.shape for record in loaded):
         differences.append("personal columns, their key or the format differ")
     if not differences or not plan.columns:
         return False
-    missing_files = sorted({known_file.source_file for known_file in loaded} - {file.name for file in files})
+    missing_files = sorted({record.source_file for record in loaded} - {file.name for file in files})
     if missing_files:
         plan.blocked.append(
             f"the feed's definition changed ({'; '.join(differences)}), and files that were loaded under the old one"
-            f" are no longer there ({named(missing_files, 3)}): put them back, or drop table raw.{plan.feed.name} to"
-            " go on without their rows"
+            f" are no longer there ({quoted_names(missing_files, 3)}): put them back, or drop table"
+            f" raw.{plan.feed.name} to go on without their rows"
         )
     return True
 
@@ -172,7 +175,7 @@ def _wrong_declaration(feed: Feed) -> str | None:
     probe = pa.chunked_array([pa.nulls(1, pa.string())])
     for name, declared in feed.columns.items():
         try:
-            typed(probe, declared)
+            to_declared_type(probe, declared)
         except (FileFault, pa.ArrowException, duckdb.Error) as error:
             return f"column {name}: {error}"
     return None

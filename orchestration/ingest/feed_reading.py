@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metrics.definitions.feeds import ColumnType, Feed
-from orchestration.ingest.column_values import ARROW_TYPES, beyond_calendar, described, typed
+from orchestration.ingest.column_values import ARROW_TYPES, beyond_calendar, to_declared_type, type_in_words
 from orchestration.ingest.faults import FileFault, Retracted
 from orchestration.ingest.parsing.chunk import Chunk
-from orchestration.ingest.parsing.header import as_stored
+from orchestration.ingest.parsing.header import with_raw_names
 from orchestration.ingest.personal import PseudonymKey
 from orchestration.ingest.raw.rejected_rows import RejectedRows
 from orchestration.ingest.readers import reader
-from orchestration.ingest.sources.files import Delivery, faults_of_reading
+from orchestration.ingest.sources.files import Delivery, library_errors_as_faults
 
 BATCH_ROWS = 100_000
 _HASHED = ColumnType(type="text")  # a person's pseudonym must not depend on the type of the file's column
@@ -44,7 +44,7 @@ class Outcome:
 
 def stored_columns(feed: Feed) -> dict[str, pa.DataType]:
     """The declared columns that raw stores, with their types: without dropped columns, and hashed columns as text."""
-    feed = as_stored(feed)
+    feed = with_raw_names(feed)
     return {
         name: pa.string() if feed.personal.get(name) == "hash" else ARROW_TYPES[declared.type]
         for name, declared in feed.columns.items()
@@ -55,9 +55,9 @@ def stored_columns(feed: Feed) -> dict[str, pa.DataType]:
 class FeedReading:
     """Reads each delivery of a feed once. After `tables` is exhausted, `outcomes` has an entry for each file.
 
-    `known` has the columns of the feed's raw table so far (empty: there is no table). `contents` has the name of each
-    loaded file by the sha256 of its content. `faulty` are files that an earlier attempt found faulty, with their
-    problem. `loaded_at` is written to each row.
+    `table_columns` has the columns of the feed's raw table so far (empty: there is no table). `contents` has the name
+    of each loaded file by the sha256 of its content. `faulty` are files that an earlier attempt found faulty, with
+    their problem. `loaded_at` is written to each row.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class FeedReading:
         feed: Feed,
         deliveries: Sequence[Delivery],
         *,
-        known: Mapping[str, pa.DataType],
+        table_columns: Mapping[str, pa.DataType],
         contents: Mapping[str, str],
         faulty: Mapping[str, str],
         key: PseudonymKey | None,
@@ -73,13 +73,13 @@ class FeedReading:
         rejected_rows: RejectedRows,
         progress: Callable[[str], None],
     ) -> None:
-        self.feed = as_stored(feed)
+        self.feed = with_raw_names(feed)
         self._in_files = feed
         self.deliveries = deliveries
         self.outcomes: dict[str, Outcome] = {delivery.name: Outcome() for delivery in deliveries}
         self.retracted: tuple[str, str] | None = None
-        self._types = {**known, **stored_columns(feed)}
-        self._is_new = not known
+        self._types = {**table_columns, **stored_columns(feed)}
+        self._is_new = not table_columns
         self._contents = dict(contents)
         self._content_of = {name: sha256 for sha256, name in contents.items()}
         self._pending: list[tuple[str, Chunk]] = []  # (file name, chunk), not yet yielded
@@ -168,9 +168,9 @@ class FeedReading:
 
     def _chunks(self, delivery: Delivery, outcome: Outcome) -> Iterator[Chunk]:
         table_columns = [] if self._is_new else list(self._types)
-        with faults_of_reading():
-            read = reader(self.feed.format).read
-            for chunk in read(delivery.path, self._in_files, table_columns, outcome.notes.append):
+        with library_errors_as_faults():
+            read_file = reader(self.feed.format).read
+            for chunk in read_file(delivery.path, self._in_files, table_columns, outcome.notes.append):
                 dropped = [name for name, treatment in self.feed.personal.items() if treatment == "drop"]
                 rows = chunk.rows.drop_columns([name for name in dropped if name in chunk.rows.column_names])
                 yield Chunk(self._with_raw_types(rows), chunk.lines, chunk.unread)
@@ -226,8 +226,8 @@ class FeedReading:
             if declared is None and self.feed.personal.get(name) == "hash":
                 declared = _HASHED
             if declared is not None:
-                columns[name], is_unreadable = typed(column, declared)
-                reason_text = f"column {name}: the value is not {described(declared)}"
+                columns[name], is_unreadable = to_declared_type(column, declared)
+                reason_text = f"column {name}: the value is not {type_in_words(declared)}"
             else:
                 columns[name], is_unreadable = column, beyond_calendar(column)
                 reason_text = "a column that isn't declared: the value is not a date of the years 1 to 9999"

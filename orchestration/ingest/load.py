@@ -16,14 +16,14 @@ from metrics.core.deployment import data_dir
 from metrics.core.errors import NyckeltalError, did_you_mean, without_values
 from metrics.definitions.company import Company
 from metrics.definitions.feeds import Feed
-from orchestration.ingest.feed_plan import FeedPlan, planned
+from orchestration.ingest.feed_plan import FeedPlan, plan_feed
 from orchestration.ingest.feed_reading import FeedReading, stored_columns
 from orchestration.ingest.personal import PseudonymKey, pseudonym_key
 from orchestration.ingest.raw.bookkeeping import Bookkeeping
 from orchestration.ingest.raw.connection import warehouse
 from orchestration.ingest.raw.landing import Landing, land
 from orchestration.ingest.raw.rejected_rows import RejectedRows
-from orchestration.ingest.record import FeedLoad, FeedReport, recorded
+from orchestration.ingest.record import FeedLoad, FeedReport, record_ingest
 
 Progress = Callable[[str], None]
 
@@ -42,13 +42,13 @@ def ingest(company: Company, feeds: Sequence[str] | None = None, progress: Progr
     work = data_dir() / "dlt"
     with warehouse() as connection:
         books = Bookkeeping(connection)
-        moment = books.later_than_all(clock.now())
+        moment = books.after_newest_load(clock.now())
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         try:
             run = _Run(company, books, moment, work, report_progress)
             feed_loads = run.land([run.plan(feed) for feed in chosen])
-            return recorded(company, books, feed_loads, moment)
+            return record_ingest(company, books, feed_loads, moment)
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -80,7 +80,7 @@ class _Run:
         notes: list[str] = []
         if self._key is None and "hash" in feed.personal.values():
             self._key = pseudonym_key(self.books.connection, notes.append)
-        plan = planned(feed, self.books, self._key, self.work / "fetched")
+        plan = plan_feed(feed, self.books, self._key, self.work / "fetched")
         plan.notes += notes
         if plan.to_read:
             self.report_progress(f"{feed.name}: {len(plan.to_read)} new or changed files")
@@ -146,7 +146,7 @@ class _Run:
         return FeedReading(
             plan.feed,
             plan.to_read,
-            known=plan.columns,
+            table_columns=plan.columns,
             contents=plan.contents(),
             faulty=self._faulty.get(plan.feed.name, {}),
             key=plan.key,

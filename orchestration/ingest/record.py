@@ -12,10 +12,10 @@ from metrics.core.errors import NyckeltalError
 from metrics.core.text import visible
 from metrics.definitions.company import Company
 from orchestration.ingest.completeness import watermark
-from orchestration.ingest.faults import joined
+from orchestration.ingest.faults import problems_in_one_text
 from orchestration.ingest.feed_plan import FeedPlan
 from orchestration.ingest.feed_reading import FeedReading, Outcome
-from orchestration.ingest.raw.bookkeeping import Bookkeeping, FeedState, KnownFile
+from orchestration.ingest.raw.bookkeeping import Bookkeeping, FeedState, FileRecord
 from orchestration.ingest.sources.files import Delivery
 
 
@@ -57,7 +57,9 @@ class FeedLoad:
     failure: str | None = None
 
 
-def recorded(company: Company, books: Bookkeeping, feed_loads: list[FeedLoad], moment: datetime) -> list[FeedReport]:
+def record_ingest(
+    company: Company, books: Bookkeeping, feed_loads: list[FeedLoad], moment: datetime
+) -> list[FeedReport]:
     """Records the ingest and returns a report for each feed.
 
     Raises NyckeltalError, after recording the other feeds, when rows that were read aren't in raw.
@@ -101,14 +103,14 @@ def _difference(books: Bookkeeping, feed_load: FeedLoad) -> str | None:
         for name, rows in rows_read.items()
         if rows_in_raw.get(name) != rows
     ]
-    return joined(differences)
+    return problems_in_one_text(differences)
 
 
 def _record_files(books: Bookkeeping, feed_load: FeedLoad, moment: datetime) -> None:
     """Records a feed's files and rejected rows, and deletes rows of files that have none any more."""
     plan = feed_load.plan
     name = plan.feed.name
-    file_records: list[KnownFile] = []
+    file_records: list[FileRecord] = []
     rejected_files: dict[str, str] = {}
     for file, outcome in _outcomes(feed_load):
         doubts_from = _doubts_from(books, plan, file) if outcome.problem else None
@@ -149,7 +151,7 @@ def _doubts_from(books: Bookkeeping, plan: FeedPlan, file: Delivery) -> date | N
     The days that the feed covered before the file came were complete without it, except those that the file's earlier
     version has rows of.
     """
-    earlier_version = plan.known.get(file.name)
+    earlier_version = plan.file_records.get(file.name)
     if earlier_version is not None and earlier_version.problem:
         return earlier_version.doubts_from
     known_watermark = books.watermark(plan.feed.name)
@@ -164,10 +166,10 @@ def _doubts_from(books: Bookkeeping, plan: FeedPlan, file: Delivery) -> date | N
 
 def _file_record(
     plan: FeedPlan, file: Delivery, outcome: Outcome, moment: datetime, doubts_from: date | None
-) -> KnownFile:
+) -> FileRecord:
     """The new record of a file that was read."""
     is_loaded = outcome.problem is None and outcome.same_as is None
-    file_record = KnownFile(
+    file_record = FileRecord(
         feed=plan.feed.name,
         source_file=file.name,
         size=file.file.size,
@@ -184,7 +186,7 @@ def _file_record(
         loaded_at=moment if is_loaded else None,
         doubts_from=doubts_from,
     )
-    earlier_version = plan.known.get(file.name)
+    earlier_version = plan.file_records.get(file.name)
     if outcome.problem and earlier_version is not None:
         # The earlier version's rows stay in raw, so the record keeps what describes them.
         return replace(
@@ -206,7 +208,7 @@ def _state(
     """The feed's new row of raw._feeds, and its report."""
     feed = feed_load.plan.feed
     outcomes = _outcomes(feed_load) if failure is None else []
-    files = books.known_files(feed.name).values()
+    files = books.file_records(feed.name).values()
     loaded = [file for file in files if file.loaded_sha256]
     newest_delivery = max((file.delivered_at for file in files if file.delivered_at), default=None)
     rows_total, newest_event, rejected_rows = 0, None, 0
@@ -241,7 +243,7 @@ def _state(
         files=len(loaded),
         rows_total=rows_total,
         rows_set_aside=rejected_rows,
-        outstanding=joined(problem_texts),
+        outstanding=problems_in_one_text(problem_texts),
         outstanding_from=min((day for day in doubtful_days if day), default=None) if is_bounded else None,
     )
     outcomes_loaded = [outcome for _, outcome in outcomes if not outcome.problem and not outcome.same_as]

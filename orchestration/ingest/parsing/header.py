@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
 from metrics.definitions.feeds import Feed, stored_name
-from orchestration.ingest.faults import FileFault, named
+from orchestration.ingest.faults import FileFault, quoted_names
 
 RESERVED = ("_loaded_at", "_source_file", "_source_line")
 LOOK_FOR_HEADER_IN = 10
@@ -25,7 +25,7 @@ def required_columns(feed: Feed) -> list[str]:
     return list(dict.fromkeys([*feed.columns, *feed.personal]))
 
 
-def settled_names(
+def names_in_raw(
     header: Sequence[str], feed: Feed, table_columns: Iterable[str], note: Callable[[str], None]
 ) -> list[str]:
     """The names under which raw stores the columns of `header`, in the file's order.
@@ -87,7 +87,7 @@ def _missing_columns(missing: Sequence[str], header: Sequence[str], required: Se
         header_text += ": does the file have a header row?"
     missing_text = "; ".join(f"column '{name}' is missing" for name in missing)
     if len(missing) > 3:
-        missing_text = f"columns {named(missing, 3)} are missing"
+        missing_text = f"columns {quoted_names(missing, 3)} are missing"
     return "; ".join([f"{missing_text} ({header_text})", *hints])
 
 
@@ -132,7 +132,7 @@ def is_storable(name: str) -> bool:
     return stored_name(name) == name
 
 
-def as_stored(feed: Feed) -> Feed:
+def with_raw_names(feed: Feed) -> Feed:
     """The feed with its column names replaced by those that raw stores."""
     columns = {stored_name(name): declared for name, declared in feed.columns.items()}
     personal = {stored_name(name): treatment for name, treatment in feed.personal.items()}

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metrics.definitions.feeds import Feed
-from orchestration.ingest.column_values import typed
+from orchestration.ingest.column_values import to_declared_type
 from orchestration.ingest.parsing.chunk import Chunk, UnreadRow
 
 REASON = 'a value holds whole lines of the file: is there a quote in it that is not doubled ("")?'
@@ -96,7 +96,7 @@ def _certainty(possible_rows: Sequence[_PossibleRow], feed: Feed) -> np.ndarray:
         filled = [place for place, row in enumerate(rows) if name in row and row[name] not in feed.options.null_values]
         if filled:
             texts = pa.chunked_array([[rows[place][name] for place in filled]], pa.string())
-            values, is_unreadable = typed(texts, declared)
+            values, is_unreadable = to_declared_type(texts, declared)
             confirmed[filled] |= pc.is_valid(values).to_numpy()
             if is_unreadable is not None:
                 fits[filled] &= ~is_unreadable.to_numpy()

@@ -68,7 +68,7 @@ COMMENT ON TABLE raw._feeds IS 'One row per feed: up to which day it is complete
 
 
 @dataclass(frozen=True)
-class KnownFile:
+class FileRecord:
     """A row of raw._files.
 
     `size` (bytes), `modified` and `sha256` describe the newest version seen. `loaded_sha256`, `delivered_at`,
@@ -102,7 +102,7 @@ _ARROW_TYPES = {"int": pa.int64(), "str": pa.string(), "datetime": _TIME, "date"
 _FILE_SCHEMA = pa.schema(
     [
         (field.name, _ARROW_TYPES[field.type.removesuffix(" | None")])
-        for field in fields(KnownFile)
+        for field in fields(FileRecord)
         if isinstance(field.type, str)
     ]
 )
@@ -136,12 +136,12 @@ class Bookkeeping:
         self.connection = connection
         connection.execute(_TABLES)
 
-    def known_files(self, feed: str) -> dict[str, KnownFile]:
+    def file_records(self, feed: str) -> dict[str, FileRecord]:
         """The records of the feed's files, by file name."""
         columns = ", ".join(_FILE_SCHEMA.names)
         rows = self.connection.execute(f"SELECT {columns} FROM raw._files WHERE feed = ?", [feed]).to_arrow_table()
-        known = [KnownFile(**row) for row in rows.cast(_FILE_SCHEMA).to_pylist()]
-        return {known_file.source_file: known_file for known_file in known}
+        records = [FileRecord(**row) for row in rows.cast(_FILE_SCHEMA).to_pylist()]
+        return {record.source_file: record for record in records}
 
     def table_columns(self, feed: str) -> dict[str, pa.DataType]:
         """The source columns of the feed's raw table, with their Arrow types; empty when there is no table."""
@@ -175,12 +175,10 @@ class Bookkeeping:
         self.connection.execute(f"DELETE FROM {table_name(feed)} WHERE _source_file IN (SELECT name FROM _names)")
         self.connection.unregister("_names")
 
-    def record_files(self, feed: str, known_files: Sequence[KnownFile], forgotten: Iterable[str] = ()) -> None:
+    def record_files(self, feed: str, records: Sequence[FileRecord], forgotten: Iterable[str] = ()) -> None:
         """Replaces the records of these files, and deletes those of `forgotten` files."""
-        table = pa.Table.from_pylist([vars(known_file) for known_file in known_files], schema=_FILE_SCHEMA)
-        names = pa.table(
-            {"name": pa.array([*(known_file.source_file for known_file in known_files), *forgotten], pa.string())}
-        )
+        table = pa.Table.from_pylist([vars(record) for record in records], schema=_FILE_SCHEMA)
+        names = pa.table({"name": pa.array([*(record.source_file for record in records), *forgotten], pa.string())})
         self.connection.register("_names", names)
         self.connection.register("_new_files", table)
         self.connection.execute(
@@ -195,16 +193,16 @@ class Bookkeeping:
 
         Other files keep the hash from when they were read, because their rows in raw may have been edited since.
         """
-        known_files = self.known_files(feed)
+        records = self.file_records(feed)
         files_to_record = {
             *files_read,
-            *(name for name, known_file in known_files.items() if not contents.is_comparable(known_file.content)),
+            *(name for name, record in records.items() if not contents.is_comparable(record.content)),
         }
-        files_to_record &= {name for name, known_file in known_files.items() if known_file.rows_loaded}
+        files_to_record &= {name for name, record in records.items() if record.rows_loaded}
         if files_to_record:
             content_hashes = contents.of_files(self.connection, feed, files_to_record)
             self.record_files(
-                feed, [replace(known_files[name], content=content_hashes.get(name)) for name in sorted(files_to_record)]
+                feed, [replace(records[name], content=content_hashes.get(name)) for name in sorted(files_to_record)]
             )
 
     def replace_rejected(
@@ -297,7 +295,7 @@ class Bookkeeping:
         assert total is not None and rejected is not None
         return total[0], total[1], rejected[0]
 
-    def later_than_all(self, now: datetime) -> datetime:
+    def after_newest_load(self, now: datetime) -> datetime:
         """`now`, or the microsecond after the newest load if that is later.
 
         So newer rows have a later `_loaded_at`, also when the clock was set back.

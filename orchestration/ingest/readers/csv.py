@@ -17,10 +17,10 @@ from orchestration.ingest.faults import FileFault
 from orchestration.ingest.parsing.chunk import Chunk, UnreadRow
 from orchestration.ingest.parsing.header import (
     LOOK_FOR_HEADER_IN,
-    as_stored,
     delimiter_hint,
     header_row_hint,
-    settled_names,
+    names_in_raw,
+    with_raw_names,
 )
 from orchestration.ingest.parsing.line_numbers import LineNumbers
 from orchestration.ingest.parsing.quotes import UNCERTAIN, holds_lines, without_merged_rows
@@ -42,10 +42,12 @@ def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[s
     lines = Lines(path, feed.options.encoding)
     try:
         header, lines_before = _header(stream, feed)
-        names = settled_names(header, feed, table_columns, note)
+        names = names_in_raw(header, feed, table_columns, note)
         is_noted = False
         for raw_chunk in _rows(stream, names, feed, lines_before):
-            chunk, is_uncertain = without_merged_rows(_without_blank(raw_chunk), names, as_stored(feed), lines.text)
+            chunk, is_uncertain = without_merged_rows(
+                _without_blank(raw_chunk), names, with_raw_names(feed), lines.text
+            )
             if is_uncertain and not is_noted:
                 note(UNCERTAIN)
                 is_noted = True
@@ -75,7 +77,7 @@ def _header(stream: Utf8Stream, feed: Feed) -> tuple[list[str], int]:
     required = {*feed.columns, *feed.personal}
     if not required <= set(header):
         try:
-            settled_names(header, feed, (), lambda _: None)
+            names_in_raw(header, feed, (), lambda _: None)
         except FileFault as fault:
             first = lines[skipped] if len(lines) > skipped else ""
             rows = standard_csv.reader(iter(lines), delimiter=feed.options.delimiter)

@@ -14,7 +14,7 @@ from metrics.definitions.feeds import ColumnType, Feed
 from orchestration.ingest.faults import FileFault
 from orchestration.ingest.parsing.chunk import Chunk, UnreadRow
 from orchestration.ingest.parsing.excel_errors import CellError, cell_name, errors_can_be_seen, errors_of
-from orchestration.ingest.parsing.header import as_stored, header_row_hint, required_columns, settled_names
+from orchestration.ingest.parsing.header import header_row_hint, names_in_raw, required_columns, with_raw_names
 
 EXTENSIONS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 _EXACT = 2**53  # up to this size a 64-bit float represents every whole number exactly
@@ -59,12 +59,12 @@ def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[s
         header.pop()
     if not set(required_columns(feed)) <= set(header):
         try:
-            settled_names(header, feed, (), lambda _: None)
+            names_in_raw(header, feed, (), lambda _: None)
         except FileFault as fault:
             texts = ([str(cell).strip() for cell in row] for row in cells)
             raise FileFault(f"{label}: {fault}{header_row_hint(texts, feed)}") from None
-    names = settled_names(header, feed, table_columns, note)
-    feed = as_stored(feed)
+    names = names_in_raw(header, feed, table_columns, note)
+    feed = with_raw_names(feed)
     nulls = frozenset(feed.options.null_values)
     rows, unread = [], []
     for number, row in enumerate(cells[header_row:], start=header_row + 1):

@@ -13,7 +13,7 @@ from metrics.definitions.feeds import Feed
 from orchestration.ingest.faults import FileFault
 from orchestration.ingest.parsing.chunk import Chunk, UnreadRow
 from orchestration.ingest.parsing.duckdb_cursor import duckdb_cursor
-from orchestration.ingest.parsing.header import required_columns, settled_names
+from orchestration.ingest.parsing.header import names_in_raw, required_columns
 from orchestration.ingest.parsing.line_numbers import LineNumbers
 from orchestration.ingest.parsing.text_stream import BLOCK_BYTES, Utf8Stream
 
@@ -62,7 +62,7 @@ def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[s
 def _require(feed: Feed, keys_seen: dict[str, None]) -> None:
     """Raises FileFault when a required key is in no object of the file."""
     if missing := [name for name in required_columns(feed) if name not in keys_seen]:
-        settled_names(list(keys_seen), feed, (), lambda _: None)
+        names_in_raw(list(keys_seen), feed, (), lambda _: None)
         raise FileFault(f"no object has the key '{missing[0]}'")
 
 
@@ -113,7 +113,7 @@ def _objects(
     required = required_columns(feed)
     keys = [name for name in required if name in keys_present] + sorted(keys_present - set(required))
     keys_missing = [name for name in required if name not in keys_present]
-    names = settled_names([*keys, *keys_missing], feed, table_columns, note)
+    names = names_in_raw([*keys, *keys_missing], feed, table_columns, note)
     columns: list[pa.ChunkedArray | pa.Array] = []
     if keys:
         pointers = ["/" + key.replace("~", "~0").replace("/", "~1") for key in keys]

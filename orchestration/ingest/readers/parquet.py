@@ -13,7 +13,7 @@ from metrics.definitions.feeds import Feed
 from orchestration.ingest.faults import FileFault
 from orchestration.ingest.parsing.chunk import Chunk
 from orchestration.ingest.parsing.duckdb_cursor import duckdb_cursor
-from orchestration.ingest.parsing.header import as_stored, settled_names
+from orchestration.ingest.parsing.header import names_in_raw, with_raw_names
 
 EXTENSIONS = (".parquet",)
 _CHUNK_ROWS = 100_000
@@ -35,8 +35,8 @@ def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[s
     except (pa.ArrowException, OSError):
         raise FileFault("not a Parquet file, or a damaged one") from None
     with file:
-        names = settled_names(file.schema_arrow.names, feed, table_columns, note)
-        first, declared = 1, as_stored(feed).columns
+        names = names_in_raw(file.schema_arrow.names, feed, table_columns, note)
+        first, declared = 1, with_raw_names(feed).columns
         for batch in file.iter_batches(batch_size=_CHUNK_ROWS):
             columns = [
                 # A declared float keeps its width: the width decides up to which size whole numbers are exact.

@@ -44,7 +44,7 @@ class NoFiles(Exception):
     """A feed whose files can't be found or listed; the text says where they were expected."""
 
 
-def listed(feed: Feed) -> list[SourceFile]:
+def feed_files(feed: Feed) -> list[SourceFile]:
     """The feed's files, in the order of their names. Hidden and temporary files (`.x`, `~$x`) are left out.
 
     Raises NoFiles when no file matches or the folder or store can't be listed.
@@ -68,7 +68,7 @@ def newest_delivery(feeds: Iterable[Feed]) -> datetime | None:
     delivered_at = []
     for feed in feeds:
         with suppress(NoFiles):
-            delivered_at += [file.modified for file in listed(feed)]
+            delivered_at += [file.modified for file in feed_files(feed)]
     return max(delivered_at, default=None)
 
 
@@ -107,7 +107,7 @@ def compressed_beside(feed: Feed) -> list[str]:
     try:
         filesystem, pattern = fsspec.core.url_to_fs(place)
         entries = filesystem.glob(_in_any_case(pattern + ".gz"), detail=True)
-    except Exception:  # `listed` reports the reason
+    except Exception:  # `feed_files` reports the reason
         return []
     return sorted(location.rsplit("/", 1)[-1] for location, info in entries.items() if _is_delivery(location, info))
 
@@ -210,7 +210,7 @@ def delivery(file: SourceFile, folder: Path) -> Delivery:
 
 
 @contextmanager
-def faults_of_reading() -> Iterator[None]:
+def library_errors_as_faults() -> Iterator[None]:
     """Turns an error that a library raises for an unreadable file into a FileFault."""
     try:
         yield
