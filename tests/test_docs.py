@@ -55,9 +55,9 @@ def test_pages_tell_what_was_found(warehouse: Warehouse, monkeypatch: pytest.Mon
     monkeypatch.setattr(Catalog, "read", lambda _: warehouse.catalog)
     (warehouse.path.parent / "docs").mkdir()
     (warehouse.path.parent / "docs" / "old.html").write_text("of an earlier time")
-    told = CliRunner().invoke(app, ["docs"])
+    result = CliRunner().invoke(app, ["docs"])
     folder = warehouse.path.parent / "docs"
-    assert told.output == f"Written: {folder / 'index.html'}\n"
+    assert result.output == f"Written: {folder / 'index.html'}\n"
     assert sorted(page.name for page in folder.iterdir()) == ["index.html", "revenue.html", "staff.html"]
     assert folder.stat().st_mode & 0o077 == 0
     assert not re.search(r"https?://|<script", "".join(page.read_text() for page in folder.iterdir()))

@@ -1,4 +1,4 @@
-"""Every bad input that a feed may bring has one clear outcome, and stops no other feed. One run takes them all in."""
+"""Every kind of faulty input has one clear outcome, and stops no other feed. One run loads them all."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | 
 
 
 @pytest.fixture(scope="module")
-def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IngestCompany, dict[str, FeedReport]]]:
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IngestCompany, dict[str, FeedReport]]]:
     company = IngestCompany(tmp_path_factory.mktemp("company"))
     for name, (files, differs, *_) in CASES.items():
         company.feed(name, **differs)  # type: ignore[arg-type]
@@ -244,21 +244,21 @@ def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IngestC
 
 
 @pytest.mark.parametrize("feed", CASES)
-def test_outcome(taken_in: tuple[IngestCompany, dict[str, FeedReport]], feed: str) -> None:
-    company, reports = taken_in
-    _, _, rows, aside, outstanding, note = CASES[feed]
+def test_outcome(ingested: tuple[IngestCompany, dict[str, FeedReport]], feed: str) -> None:
+    company, reports = ingested
+    _, _, rows, rejected_lines, outstanding, note = CASES[feed]
     report = reports[feed]
     assert (report.outstanding or "") == "" if outstanding is None else outstanding in (report.outstanding or "")
     assert report.rows_loaded == rows == company.sql(f"SELECT count(*) FROM raw.{feed}")[0][0]
-    found = company.sql(f"SELECT source_line FROM raw._set_aside WHERE feed = '{feed}' ORDER BY 1")
-    assert [line for (line,) in found] == aside
+    lines = company.sql(f"SELECT source_line FROM raw._set_aside WHERE feed = '{feed}' ORDER BY 1")
+    assert [line for (line,) in lines] == rejected_lines
     if note is not None:
         assert note in " | ".join(report.notes)
     assert company.sql(f"SELECT outstanding FROM raw._feeds WHERE feed = '{feed}'") == [(report.outstanding,)]
 
 
-def test_values(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
-    company, _ = taken_in
+def test_values(ingested: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
+    company, _ = ingested
     assert company.sql("SELECT order_id, ordered_at, amount::DOUBLE, shipped, _source_line FROM raw.excel") == [
         ("A1", datetime(2026, 11, 1, 10, 30), 10.5, "2026-11-02", 2),
         ("17", datetime(2026, 11, 2), 3.0, "soon", 4),
@@ -275,13 +275,13 @@ def test_values(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
     ]
 
 
-def test_a_second_run_says_the_same(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
-    company, first = taken_in
+def test_a_second_run_reports_the_same(ingested: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
+    company, first = ingested
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(company.data))
         patch.setenv("NYCKELTAL_SOURCE_DIR", str(company.source))
         patch.setenv("NYCKELTAL_PSEUDONYM_KEY", "the key of this company")
-        patch.setattr("orchestration.ingest.load.land", None)  # nothing is new, so nothing may be landed
+        patch.setattr("orchestration.ingest.load.land", None)  # nothing is new, so nothing may be loaded
         second = company.run()
     assert {name: report.outstanding for name, report in second.items()} == {
         name: report.outstanding for name, report in first.items()

@@ -42,7 +42,7 @@ def in_parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(("change", "when"), [(grow, "before"), (rewrite, "after"), (vanish, "after")])
-def test_a_file_that_changes_while_it_is_read_comes_in_with_the_next_run(
+def test_a_file_that_changes_while_it_is_read_is_loaded_by_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_parts: bool, change: Callable[[Path], None], when: str
 ) -> None:
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path / "data"))
@@ -53,12 +53,12 @@ def test_a_file_that_changes_while_it_is_read_comes_in_with_the_next_run(
     company.run()
     file = company.write("orders/1.csv", SECOND, modified=1.1e9)
     company.write("orders/2.csv", HEADER + "B1,2026-11-02 10:00:00,5\n", modified=1.1e9)
-    read = csv_reader.read
+    read_csv = csv_reader.read
 
     def meanwhile(path: Path, *arguments: Any) -> Iterator[Any]:
         if path == file and when == "before":
             change(path)
-        yield from read(path, *arguments)
+        yield from read_csv(path, *arguments)
         if path == file and when == "after":
             change(path)
 

@@ -74,14 +74,14 @@ class FeedReading:
         progress: Callable[[str], None],
     ) -> None:
         self.feed = with_raw_names(feed)
-        self._in_files = feed
+        self._feed_as_declared = feed
         self.deliveries = deliveries
         self.outcomes: dict[str, Outcome] = {delivery.name: Outcome() for delivery in deliveries}
         self.retracted: tuple[str, str] | None = None
         self._types = {**table_columns, **stored_columns(feed)}
         self._is_new = not table_columns
-        self._contents = dict(contents)
-        self._content_of = {name: sha256 for sha256, name in contents.items()}
+        self._file_by_content = dict(contents)
+        self._content_by_file = {name: sha256 for sha256, name in contents.items()}
         self._pending: list[tuple[str, Chunk]] = []  # (file name, chunk), not yet yielded
         self._pending_rows = 0
         self._rows_read = 0
@@ -124,7 +124,7 @@ class FeedReading:
 
     def _same_content(self, delivery: Delivery) -> str | None:
         """The name of another loaded file with the same content."""
-        name = self._contents.get(delivery.sha256)
+        name = self._file_by_content.get(delivery.sha256)
         return name if name != delivery.name else None
 
     def _read_file(self, delivery: Delivery, outcome: Outcome, place: str) -> Iterator[pa.Table]:
@@ -152,14 +152,14 @@ class FeedReading:
             return
         self._forget_content(delivery)
         if row_count:
-            self._contents[delivery.sha256] = delivery.name
-            self._content_of[delivery.name] = delivery.sha256
+            self._file_by_content[delivery.sha256] = delivery.name
+            self._content_by_file[delivery.name] = delivery.sha256
         else:
             outcome.notes.append("no rows")
 
     def _forget_content(self, delivery: Delivery) -> None:
         """Forgets the content of the file's earlier version, which is replaced: no file can be a duplicate of it."""
-        self._contents.pop(self._content_of.pop(delivery.name, ""), None)
+        self._file_by_content.pop(self._content_by_file.pop(delivery.name, ""), None)
 
     def _pending_tables(self) -> Iterator[pa.Table]:
         """The pending chunks as tables of raw."""
@@ -170,7 +170,7 @@ class FeedReading:
         table_columns = [] if self._is_new else list(self._types)
         with library_errors_as_faults():
             read_file = reader(self.feed.format).read
-            for chunk in read_file(delivery.path, self._in_files, table_columns, outcome.notes.append):
+            for chunk in read_file(delivery.path, self._feed_as_declared, table_columns, outcome.notes.append):
                 dropped = [name for name, treatment in self.feed.personal.items() if treatment == "drop"]
                 rows = chunk.rows.drop_columns([name for name in dropped if name in chunk.rows.column_names])
                 yield Chunk(self._with_raw_types(rows), chunk.lines, chunk.unread)

@@ -100,9 +100,9 @@ def _named(name: str, all_incidents: Sequence[Incident]) -> list[Incident]:
     if incident is not None:
         return [incident]
     if "-" in name:
-        known = [incident.incident_id for incident in all_incidents]
+        incident_ids = [incident.incident_id for incident in all_incidents]
         raise NyckeltalError(
-            f"no incident '{name}' is open{did_you_mean(name, known)}", expected="see `kpi held --flags`"
+            f"no incident '{name}' is open{did_you_mean(name, incident_ids)}", expected="see `kpi held --flags`"
         )
     return [incident for incident in all_incidents if name in incident.kpi_ids]
 
