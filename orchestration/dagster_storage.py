@@ -34,8 +34,8 @@ def _refuse_damaged(files: Iterable[Path]) -> None:
     for file in files:
         if _is_damaged(file):
             raise NyckeltalError(
-                "Dagster's record of runs is damaged; it has no published values. Move the file away, together with"
-                f" {file.name}-wal and {file.name}-shm beside it: Dagster then creates a new one",
+                "Dagster's record of runs is damaged; it holds no published value. Move the file away, and those beside"
+                f" it named {file.name}-wal and {file.name}-shm: Dagster then creates a new one",
                 file=file,
             ) from None
 
