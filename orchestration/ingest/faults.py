@@ -10,7 +10,7 @@ _NAMED = 3
 
 
 class FileFault(Exception):
-    """A file of which no row can be loaded.
+    """A file that can't be loaded, with all its rows.
 
     Its text says what is wrong and what was expected, without the file's name. It reaches the ledger and the published
     file, so it quotes nothing from the file except names that the feed declares.

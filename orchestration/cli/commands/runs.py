@@ -25,7 +25,8 @@ app = typer.Typer()
 @app.command()
 def run(
     period: Annotated[
-        str | None, typer.Option(help="Not the open months, but those of this period, such as 2026-10 or 2026-Q3.")
+        str | None,
+        typer.Option(help="Judge the months of this period, such as 2026-10 or 2026-Q3, instead of the open months."),
     ] = None,
     whole_history: Annotated[bool, typer.Option("--history", help="Judge every month again.")] = False,
     as_json: Json = False,

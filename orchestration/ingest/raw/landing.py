@@ -69,7 +69,7 @@ def land(connection: duckdb.DuckDBPyConnection, landings: Sequence[Landing], fol
 def _drop_staging(connection: duckdb.DuckDBPyConnection) -> None:
     """Drops the schema in which dlt stores rows before it merges them.
 
-    Otherwise a copy of the rows would stay there; and a schema of which only a part is left makes `refresh` fail.
+    Otherwise a copy of the rows would stay there. An incomplete schema of an interrupted run makes `refresh` fail.
     """
     connection.execute("DROP SCHEMA IF EXISTS raw_staging CASCADE")
 

@@ -82,9 +82,10 @@ def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[s
 
 
 def _error_in(row: Sequence[Any], number: int, names: Sequence[str], feed: Feed, nulls: frozenset[str]) -> str | None:
-    """Why the row can't be read, from the first such cell in a declared column; None where it can be.
+    """The reason why the row can't be read, from its first faulty cell in a declared column; None: it can be read.
 
-    An error that the feed declares as a NULL value is none. A key of more digits than a float holds is one.
+    A cell is faulty if it has an error, unless the feed declares this text as NULL, or if it is a key with more digits
+    than a float holds.
     """
     for position, (cell, name) in enumerate(zip(row, names, strict=False), start=1):
         if isinstance(cell, CellError) and name in feed.columns and cell.text not in nulls:
