@@ -1,4 +1,4 @@
-"""Dagster's own SQLite files, in DAGSTER_HOME: which of them is damaged."""
+"""Finds damaged files among Dagster's own SQLite files in DAGSTER_HOME."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 
 from metrics.core.errors import NyckeltalError
 
-# Those that all of Dagster needs. The others hold the events of one run each.
+# The files that all of Dagster needs. Each other file has the events of one run.
 SHARED = ("index.db", "history/runs.db", "schedules/schedules.db")
 
 
 def require_sound(home: Path) -> None:
-    """Raises NyckeltalError, with the file's name, when a file that Dagster can't do without is damaged."""
+    """Raises NyckeltalError with the file's name when a file that Dagster always needs is damaged."""
     _refuse_damaged(path for name in SHARED if (path := home / name).exists())
 
 
 @contextmanager
 def damage_named(home: Path) -> Iterator[None]:
-    """Turns what Dagster raises on a damaged file of its own into a NyckeltalError with the file's name."""
+    """Turns an error that Dagster raises because of a damaged file of its own into a NyckeltalError with its name."""
     try:
         yield
     except Exception as error:
-        # A failed step is a NyckeltalError already, and quotes the words of its innermost cause.
+        # The error of a failed step is a NyckeltalError already, with the text of its innermost cause.
         if not isinstance(error, NyckeltalError) or "sqlite3." in str(error):
             _refuse_damaged(sorted(home.rglob("*.db")))
         raise
@@ -35,7 +35,7 @@ def _refuse_damaged(files: Iterable[Path]) -> None:
         if _is_damaged(file):
             raise NyckeltalError(
                 "Dagster's record of runs is damaged; it holds no published value. Move the file away, and those beside"
-                f" it named {file.name}-wal and {file.name}-shm: Dagster begins a new one",
+                f" it named {file.name}-wal and {file.name}-shm: Dagster then creates a new one",
                 file=file,
             ) from None
 
@@ -45,7 +45,7 @@ def _is_damaged(file: Path) -> bool:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
             (answer,) = connection.execute("pragma quick_check(1)").fetchone()
             return bool(answer != "ok")
-    except sqlite3.OperationalError:  # it can't be opened or is locked, which says nothing about its content
+    except sqlite3.OperationalError:  # the file can't be opened or is locked, but may be sound
         return False
     except sqlite3.DatabaseError:
         return True

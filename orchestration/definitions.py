@@ -1,4 +1,4 @@
-"""Dagster's entry point. It assembles, and does nothing else."""
+"""Assembles Dagster's definitions from the other modules, and does nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orchestration.schedules import daily
 
 
 def build_defs(company: Company | None = None, **resources: Any) -> Definitions:
-    """The definitions for a company; `resources` replaces some of its resources.
+    """The definitions for a company; `resources` replaces or adds resources by name.
 
     Raises NyckeltalError for a company folder that isn't right or isn't compiled.
     """
@@ -35,7 +35,7 @@ def build_defs(company: Company | None = None, **resources: Any) -> Definitions:
             publication_assets(company, catalog),
         ],
         jobs=[refresh, decide_job(company)],
-        executor=in_process_executor,  # of what is started from Dagster's pages; the job has its own
+        executor=in_process_executor,  # for assets that are started from Dagster's pages; the jobs have their own
         schedules=[daily(company)],
         resources={"run": RunResources(), **resources},
     )

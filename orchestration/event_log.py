@@ -1,4 +1,4 @@
-"""Dagster's event log in SQLite, with connections that are kept. `dagster.yaml` names it."""
+"""Dagster's event log in SQLite with connections that stay open. `dagster.yaml` names the class."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ BUSY_TIMEOUT_SECONDS = 60
 
 
 class KeptSqliteEventLogStorage(SqliteEventLogStorage):
-    """As its base, which opens a file, builds an engine and syncs the disk anew for each of thousands of events.
+    """The base class with one engine per file that is kept, and fewer syncs of the disk.
 
-    WAL with synchronous NORMAL can lose the last events at a power cut, and no more: none of them is the record of what
-    was published, which is the ledger.
+    The base class opens the file, creates an engine and syncs the disk again for each of thousands of events. WAL with
+    synchronous NORMAL can lose the last events at a power cut, but nothing else. This is acceptable: the record of what
+    was published is the ledger.
     """
 
     _engines: dict[str, Engine]
@@ -28,16 +29,19 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> KeptSqliteEventLogStorage:
-        """As its base, which would make one of its own class."""
+        """The same as in the base class, which would create an object of the base class."""
         return cls(inst_data=inst_data, **config_value)
 
     @property
     def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
-        """Yes: a run over 37 months plans each asset once. Its months in progress aren't shown one by one."""
+        """Yes: a run over 37 months plans each asset once, not once a month.
+
+        Dagster's pages then don't show which month is in progress.
+        """
         return True
 
     def has_table(self, table_name: str) -> bool:
-        """As its base, which opens the file anew to look, several times for each event. A table that is there stays."""
+        """The same as in the base class, which opens the file several times for each event; remembers found tables."""
         tables = self.__dict__.setdefault("_tables", set())
         if table_name not in tables and super().has_table(table_name):
             tables.add(table_name)

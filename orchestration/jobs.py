@@ -1,4 +1,4 @@
-"""The jobs: everything from the source files to the published tables, and deciding on a held value."""
+"""The jobs: `refresh`, from the source files to the published tables, and `decide`, which records a decision."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -31,12 +31,12 @@ from orchestration.lock import writing
 
 REFRESH = "refresh"
 
-# In process: a step of its own process would import dagster, dbt and Great Expectations again.
+# In process: each process of its own would have to import dagster, dbt and Great Expectations again.
 refresh = define_asset_job(
     REFRESH,
     selection=AssetSelection.all(),
-    description="Brings in what the sources delivered and builds the models. Judges the chosen months for all KPIs,"
-    " with everything that is new or changed, and publishes all that may be published. `kpi run` is this job.",
+    description="Loads new source files and builds the models. Judges the chosen months for all KPIs and everything"
+    " that is new or changed, and publishes what may be published. `kpi run` is this job.",
     executor_def=in_process_executor,
 )
 
@@ -45,17 +45,17 @@ class DecisionConfig(Config):
     """One decision, as `kpi release`, `reject`, `acknowledge` and `review` take it."""
 
     decision: Literal["release", "reject", "acknowledge", "review"] = Field(
-        description="release: publish what is held as it is; reject: keep it out; acknowledge: a warning is known;"
-        " review: of the KPI itself."
+        description="release: publish held values as they are; reject: don't publish them; acknowledge: a warning is"
+        " known; review: the KPI itself was reviewed."
     )
     incident: str | None = Field(
-        default=None, description="What is decided on, as `kpi held` names it; empty where a KPI is named."
+        default=None, description="The incident, as `kpi held` names it; empty where a KPI is named."
     )
     as_new_level: bool = Field(
-        default=False, description="Of an incident that is released: from its first day on this is the level."
+        default=False, description="When an incident is released: accept the level from its first day on."
     )
-    kpi: str | None = Field(default=None, description="In place of an incident a KPI's id, such as net_revenue.")
-    period: str | None = Field(default=None, description="And its period, such as 2026-10; empty for a review.")
+    kpi: str | None = Field(default=None, description="Instead of an incident, a KPI's id, such as net_revenue.")
+    period: str | None = Field(default=None, description="The KPI's period, such as 2026-10; empty for a review.")
     reason: str = Field(description="Why. It is published with the decision.")
     by: str = Field(description="Who decides, as roles.yml names them. Recorded, not authenticated.")
 
@@ -68,39 +68,46 @@ def decide_job(company: Company) -> JobDefinition:
     def record_decision(config: DecisionConfig) -> Iterator[AssetCheckEvaluation | Output[None]]:
         try:
             with writing(), values_withheld("decide"):
-                today = Company.load(company.path)  # its roles as they are now, not when Dagster was started
-                catalog = Catalog.read(today)
+                current_company = Company.load(company.path)  # with its present roles, not those when Dagster started
+                catalog = Catalog.read(current_company)
                 if bool(config.incident) == bool(config.kpi) or (config.as_new_level and not config.incident):
                     raise NyckeltalError("name an incident, or a KPI with its period", field="incident")
-                publishing.publish()  # what an interrupted decision left undone
-                said = {"reason": config.reason, "by": config.by}
+                publishing.publish()  # completes what an interrupted decision left
+                statement = {"reason": config.reason, "by": config.by}
                 if config.incident:
-                    done = decisions.settle(
-                        today, catalog, config.decision, config.incident, as_new_level=config.as_new_level, **said
+                    decided = decisions.settle(
+                        current_company,
+                        catalog,
+                        config.decision,
+                        config.incident,
+                        as_new_level=config.as_new_level,
+                        **statement,
                     )
                 else:
                     periods = [config.period] if config.period else []
-                    done = decisions.decide(today, catalog, config.decision, config.kpi or "", *periods, **said)
+                    decided = decisions.decide(
+                        current_company, catalog, config.decision, config.kpi or "", *periods, **statement
+                    )
                 publishing.publish()
         except NyckeltalError as error:
             raise Failure(visible(str(error)), allow_retries=False) from None
         facts: dict[str, Any] = {
-            "decided_on": ", ".join(f"{kpi_id} {code}" for kpi_id, _, code in done.keys) or done.kpi_id,
-            "by": visible(f"{done.decided_by} (recorded, not authenticated)"),
-            "checks": ", ".join(done.checks) or "none",
-            "published": done.published,
-            "release": done.release.sequence,
+            "decided_on": ", ".join(f"{kpi_id} {code}" for kpi_id, _, code in decided.keys) or decided.kpi_id,
+            "by": visible(f"{decided.decided_by} (recorded, not authenticated)"),
+            "checks": ", ".join(decided.checks) or "none",
+            "published": decided.published,
+            "release": decided.release.sequence,
         }
         yield from gate_results([kpi for kpi in catalog.kpis if kpi.supplied])
         yield Output(None, metadata=facts)
 
     @job(
         name="decide",
-        description="Records a decision on a held value, or the review of a KPI, and publishes what follows from it."
-        " What waits: `kpi held`. Fill in the config in the launchpad. roles.yml says who may decide; the name is"
-        " recorded, not authenticated.",
+        description="Records a decision on held values, or the review of a KPI, and publishes what follows from it."
+        " `kpi held` shows what waits for a decision. Fill in the config in the launchpad. roles.yml says who may"
+        " decide; the name is recorded, not authenticated.",
         executor_def=in_process_executor,
-        # What the launchpad begins with: every field, to be filled in.
+        # The launchpad begins with every field, to be filled in.
         config=RunConfig(ops={"record_decision": DecisionConfig(decision="release", incident="", reason="", by="")}),
     )
     def decide() -> None:

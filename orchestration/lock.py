@@ -1,6 +1,6 @@
-"""One writer at a time: every step that writes a store of this deployment does so under this lock.
+"""The lock of the data folder: every step that writes to a store holds it, so there is one writer at a time.
 
-What is written meanwhile is for the owner of the data folder alone, but for the published file.
+Files written under the lock are readable by the folder's owner only, except the published file.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class Busy(NyckeltalError):
 def writing() -> Iterator[None]:
     """Holds the data folder's lock; may be nested within one process.
 
-    Raises Busy when another process holds it, and NyckeltalError when the folder can't be written.
+    Raises Busy when another process holds it, and NyckeltalError when the folder can't be written to.
     """
     folder = data_dir()
     try:
         make_data_dir()
-        if not os.access(folder, os.W_OK):  # the lock's file may be there, and open to writers
+        if not os.access(folder, os.W_OK):  # in a folder that can't be written to, the lock's file may be writable
             raise PermissionError(EACCES, os.strerror(EACCES))
         lock = _lock(folder)
         lock.acquire(timeout=0)
     except Timeout:
         raise Busy("another run is writing to this data folder; try again when it has ended", file=folder) from None
     except OSError as error:
-        raise NyckeltalError(f"the data folder can't be written: {error.strerror}", file=folder) from None
+        raise NyckeltalError(f"the data folder can't be written to: {error.strerror}", file=folder) from None
     try:
         remove_permissions_of_others()
         with private_files():

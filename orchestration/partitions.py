@@ -1,4 +1,4 @@
-"""The months of publication."""
+"""The months that Dagster's partitions stand for, and which of them a run judges."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from publishing import reader
 
 
 def months(company: Company) -> MonthlyPartitionsDefinition:
-    """One partition a month (`2026-10`), from the first feed's history to the running month."""
+    """One partition per month (`2026-10`), from the first month of any feed's history to the present month."""
     first = min(feed.history_from for feed in company.feeds.values())
     return MonthlyPartitionsDefinition(
         start_date=period_of("M", first).code, fmt="%Y-%m", timezone=company.time_zone, end_offset=1
@@ -23,16 +23,16 @@ def months(company: Company) -> MonthlyPartitionsDefinition:
 
 
 def open_months(company: Company) -> tuple[str, str]:
-    """The first and last partition with a period that is open, or closed yesterday, or is still published provisional.
+    """The first and last partition with a period that is open, closed yesterday, or is still published as provisional.
 
-    So a period is told again once more after it has closed, however long no run came. What a run judges beside them,
-    such as the history of a KPI with a new definition, is what `data_quality/release/unsettled.py` finds.
+    So each period is judged once more after it has closed, however long ago the last run was. A run also judges the
+    periods that `data_quality/release/unsettled.py` finds, such as the history of a KPI with a new definition.
     """
     catalog = Catalog.read(company)
     today = clock.today(company.time_zone)
     last = period_of("M", today)
     first = period_of("M", provisional) if (provisional := reader.first_provisional()) else last
-    # No period that ends in a month closes later than the month itself.
+    # No period that ends in a month closes later than the month.
     while any(catalog.closes_on(kpi, first.shift(-1)) >= today - timedelta(days=1) for kpi in catalog.kpis):
         first = first.shift(-1)
     return max(first, period_of("M", history(company)[0])).code, last.code
@@ -51,14 +51,14 @@ def still_open(company: Company) -> tuple[date, date]:
 
 
 def of_period(company: Company, code: str) -> tuple[date, date]:
-    """The first and last day of the months of a period.
+    """The first and last day of the months that a period such as 2026-Q3 lies in.
 
-    Raises NyckeltalError for a code that names no period, or none of the company's history.
+    Raises NyckeltalError for a code that is not a period, or a period outside the company's history.
     """
     first, last = history(company)
-    asked = parse(code)
-    if asked.end < first or asked.start > last:
+    period = parse(code)
+    if period.end < first or period.start > last:
         raise NyckeltalError(
             "lies outside the company's history", field="period", found=code, expected=f"{first:%Y-%m} to {last:%Y-%m}"
         )
-    return max(period_of("M", asked.start).start, first), min(period_of("M", asked.end).end, last)
+    return max(period_of("M", period.start).start, first), min(period_of("M", period.end).end, last)

@@ -1,4 +1,4 @@
-"""What the steps of a run are given."""
+"""The resource that the steps of a run share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from orchestration.stages import Stages
 
 
 class RunResources:
-    """What a run's steps tell its starter: stages, feed reports, verdicts, release."""
+    """What the steps of a run report to the code that started it.
+
+    `build_failures` has the reason for each KPI that could not be built; `feed_reports` (FeedReport), `verdicts`
+    (Verdict) and `release` (Release) are the results of ingest, gate and publication.
+    """
 
     def __init__(self, stages: Stages | None = None) -> None:
         self.stages = stages or Stages()

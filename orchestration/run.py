@@ -1,4 +1,4 @@
-"""The main job in this process: what `kpi run` starts, with its progress and what came of it."""
+"""Runs the job `refresh` in this process, as `kpi run` does, and returns its result."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ from orchestration.dbt import project
 from orchestration.lock import writing
 from orchestration.stages import Stages
 
-_A_MISTAKE = re.compile(r"\A(metrics|data_quality|orchestration)(\.\w+)+: ")
+# How Dagster begins the text of an error of this project, which is a user's mistake.
+_USER_MISTAKE = re.compile(r"\A(metrics|data_quality|orchestration)(\.\w+)+: ")
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did: the feeds' reports, the KPIs that could not be built, the verdicts, the release, the seconds."""
+    """The result of a run.
+
+    `feeds` are its feed reports (FeedReport), `build_failures` the reasons by KPI that could not be built, `verdicts`
+    its verdicts (Verdict), `release` its release (Release), `seconds` the time by stage.
+    """
 
     catalog: Catalog
     feeds: tuple[Any, ...]
@@ -37,7 +42,7 @@ class RunResult:
 
 
 def run(company: Company, first: date, last: date, stages: Stages | None = None) -> RunResult:
-    """Runs the job `refresh` for the periods that end in [first, last], in the months of those days.
+    """Runs the job `refresh` for the periods that end from `first` to `last`; these days are extended to whole months.
 
     Raises NyckeltalError when another run is writing, the company isn't right, or a step fails.
     """
@@ -45,7 +50,7 @@ def run(company: Company, first: date, last: date, stages: Stages | None = None)
     started = time.perf_counter()
     with writing(), disk_faults_reported("the run can't go on", data_dir()):
         with stages.stage("start"):
-            # Dagster and dbt's bridge to it take seconds to import; other commands don't need them.
+            # Dagster and dagster-dbt take seconds to import, and other commands don't need them.
             from dagster import DagsterInstance
 
             from orchestration.assets.publication import months_of
@@ -59,7 +64,7 @@ def run(company: Company, first: date, last: date, stages: Stages | None = None)
             definitions = build_defs(company, run=resources)
             job = definitions.resolve_job_def(REFRESH)
         start, end = months_of(first, last)
-        # dagster-dbt prints dbt's whole log; a person who runs `kpi` reads the summary, and finds the log in a file.
+        # dagster-dbt prints dbt's whole log. It goes to a file; the terminal shows the summary.
         log = project.target_dir(company) / "build.log"
         with damage_named(home):
             with DagsterInstance.get() as instance, log.open("w") as printed, redirect_stdout(printed):
@@ -91,15 +96,18 @@ def dagster_home() -> Path:
 
 
 def _failure(result: Any) -> NyckeltalError:
-    """The innermost reason of the first step that failed: all lines of a user's mistake, else the first one."""
+    """An error with the innermost cause of the first step that failed.
+
+    It has the whole text of a user's mistake, and the first line of any other error.
+    """
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error is not None:
             error = event.step_failure_data.error
             while error.cause is not None:
                 error = error.cause
             reason = error.message.strip()
-            if not _A_MISTAKE.match(reason) and (fault := disk_fault(reason)):
+            if not _USER_MISTAKE.match(reason) and (fault := disk_fault(reason)):
                 return NyckeltalError(f"step '{event.step_key}' can't go on: {fault}", file=data_dir())
-            told = _A_MISTAKE.sub("", reason) if _A_MISTAKE.match(reason) else reason.splitlines()[0]
-            return NyckeltalError(f"step '{event.step_key}' failed: {told}")
+            message = _USER_MISTAKE.sub("", reason) if _USER_MISTAKE.match(reason) else reason.splitlines()[0]
+            return NyckeltalError(f"step '{event.step_key}' failed: {message}")
     return NyckeltalError("the run failed")

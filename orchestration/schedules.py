@@ -1,4 +1,4 @@
-"""When the job starts by itself."""
+"""The schedule of the job."""
 
 from dagster import RunRequest, ScheduleDefinition, ScheduleEvaluationContext, schedule
 
@@ -8,15 +8,15 @@ from orchestration.partitions import open_months
 
 
 def daily(company: Company) -> ScheduleDefinition:
-    """Every morning at six, business time: one run of the job, of the months that aren't final (`open_months`)."""
+    """Every day at six in the morning, in the company's time zone: one run for the open months (`open_months`)."""
 
     @schedule(
         job=refresh,
         cron_schedule="0 6 * * *",
         execution_timezone=company.time_zone,
         name="daily_refresh",
-        description="The job, in a single run: judges all months that aren't final yet, with everything that is new or"
-        " changed, and publishes all that may be published.",
+        description="One run of the job: it judges all months that aren't final yet and everything that is new or"
+        " changed, and publishes what may be published.",
     )
     def daily_refresh(_: ScheduleEvaluationContext) -> RunRequest:
         first, last = open_months(company)

@@ -1,4 +1,4 @@
-"""The stages of a run: which one is under way and how far it is, and the seconds that each one took."""
+"""The stages of a run: the current stage and its progress, and the time that each stage took."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def _silent(_: str) -> None:
 
 @dataclass
 class Stages:
-    """A stopwatch that the steps of a run share; `ended` is called with each stage's name as it ends.
+    """A stopwatch that the steps of a run share; `ended` is called with the name of each stage when it ends.
 
-    `seconds` has the stages that have ended, in the order in which they first did; `failed` those among them that an
-    error ended. Of the stage under way, `current` is the name (empty between stages) and `detail` says how far it is,
-    such as "45 of 120".
+    `seconds` has the time of each stage that has ended, in the order of their first end; `failed` are those that ended
+    with an error. `current` is the name of the current stage (empty between stages), `detail` its progress, such as
+    "45 of 120".
     """
 
     ended: Callable[[str], None] = _silent
@@ -32,9 +32,9 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Times one stage. One that comes again adds to its seconds.
+        """Times one stage. A stage that runs again adds to its seconds.
 
-        An error that is no NyckeltalError leaves it without its text, which may quote a value: Dagster keeps it.
+        An error that is no NyckeltalError is raised without its text: this may quote a value, and Dagster stores it.
         """
         self.current, self.detail, self._began = name, "", time.perf_counter()
         try:
@@ -49,10 +49,10 @@ class Stages:
             self.ended(name)
 
     def spent(self, name: str) -> float:
-        """The seconds that a stage took so far."""
+        """The seconds that a stage has taken so far."""
         running = time.perf_counter() - self._began if name == self.current else 0.0
         return self.seconds.get(name, 0.0) + running
 
     def report(self, detail: str) -> None:
-        """Says how far the stage under way is."""
+        """Sets the progress of the current stage."""
         self.detail = detail

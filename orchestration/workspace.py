@@ -1,4 +1,7 @@
-"""What Dagster's own processes load (`workspace.yaml`): the definitions of the company in `NYCKELTAL_COMPANY`."""
+"""The module that Dagster's own processes load (`workspace.yaml`): the definitions of the company.
+
+The company's folder is in the environment variable `NYCKELTAL_COMPANY`.
+"""
 
 from __future__ import annotations
 
@@ -7,5 +10,5 @@ import os
 from metrics.core.private_files import OTHERS
 from orchestration.definitions import build_defs
 
-os.umask(OTHERS)  # this process is Dagster's own: all that it writes is private, but for the published file
+os.umask(OTHERS)  # this process belongs to Dagster: all files that it writes are private, except the published file
 defs = build_defs()

@@ -1,4 +1,4 @@
-"""A company made of feeds alone, on folders of its own, for the tests of ingest."""
+"""A company that has only feeds, in folders of its own, for the tests of ingest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = {"order_id": "text", "ordered_at": "timestamp", "amount": "decimal"}
 
 
 class IngestCompany:
-    """Write files below `source`, say what the feeds are, run, and look at raw."""
+    """Methods to write source files, declare feeds, run an ingest, and query raw."""
 
     def __init__(self, folder: Path) -> None:
         self.source = folder / "sources"
@@ -27,7 +27,7 @@ class IngestCompany:
         self.feeds: dict[str, Feed] = {}
 
     def feed(self, name: str, path: str | None = None, **facts: Any) -> None:
-        """Adds or replaces a feed; by default one of CSV files in the folder of its name, with COLUMNS."""
+        """Adds or replaces a feed; by default its files are CSV files with COLUMNS in a folder of its name."""
         columns = facts.pop("columns", COLUMNS)
         stated = {
             "name": name,
@@ -67,7 +67,7 @@ class IngestCompany:
         return {report.feed: report for report in ingest(company, names or None)}
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
-        """What the warehouse answers."""
+        """The rows that the query returns from the warehouse."""
         with duckdb.connect(str(self.data / "warehouse.duckdb"), read_only=True) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             return connection.execute(query).fetchall()

@@ -12,7 +12,7 @@ from metrics.company_plan import CompanyPlan
 from metrics.definitions.catalog import Join
 from metrics.versioning.column_uses import ColumnUses, Uses
 from metrics.versioning.lineage import Lineage
-from orchestration.cli import app
+from orchestration.cli.commands import definitions
 
 RAW = {
     "sales": ("SaleNo", "line_no", "customer", "ProductKey", "region", "pieces", "price", "sold_on"),
@@ -203,7 +203,7 @@ def test_a_model_that_counts_as_a_whole_is_named_with_the_statement_that_is_the_
         {"model": "hooked", "file": "models/hooked.sql", "statement": "the hook set x = 1", "feeds": ["products"]},
         {"model": "mart", "file": "models/mart.sql", "statement": pivot, "feeds": ["sales"]},
     ]
-    app._tell_read_whole(read_whole)
-    output = " ".join(capsys.readouterr().out.split())
-    assert f"models/mart.sql: which columns it needs can't be told, because of: {pivot}. Until" in output
-    assert "all columns of sales are watched" in output
+    definitions._print_read_whole(read_whole)
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"models/mart.sql: the columns that it uses can't be determined, because of: {pivot}. Until" in told
+    assert "all columns of sales are checked" in told

@@ -20,7 +20,7 @@ from data_quality.ledger.verify import verify
 from metrics.core import deployment, secret_key
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError, disk_fault
-from orchestration.ingest.raw_connection import warehouse as ingest_warehouse
+from orchestration.ingest.raw.connection import warehouse as ingest_warehouse
 from tests import crash, warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 

@@ -40,17 +40,17 @@ def run_once(folder: Path) -> None:
         instance.all_instigator_state()
 
 
-def damage(file: Path, how: str) -> None:
+def damage(file: Path, fault: str) -> None:
     content = file.read_bytes()
-    file.write_bytes(content[: len(content) // 2] if how == "cut off" else b"no database" + content[11:])
+    file.write_bytes(content[: len(content) // 2] if fault == "cut off" else b"no database" + content[11:])
     for suffix in ("-wal", "-shm"):
         file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize(("name", "how"), zip(SHARED, ["cut off", "overwritten", "cut off"], strict=True))
-def test_a_damaged_file_of_dagster_is_named_and_dagster_begins_anew_without_it(home: Path, name: str, how: str) -> None:
+@pytest.mark.parametrize(("name", "fault"), zip(SHARED, ["cut off", "overwritten", "cut off"], strict=True))
+def test_a_damaged_file_of_dagster_is_reported_and_dagster_creates_a_new_one(home: Path, name: str, fault: str) -> None:
     require_sound(home)
-    damage(home / name, how)
+    damage(home / name, fault)
     with pytest.raises(NyckeltalError, match=rf"{name}: Dagster's record of runs is damaged.* Move the file away"):
         require_sound(home)
     with pytest.raises(NyckeltalError, match=rf"{name}: Dagster's record of runs is damaged.* Move the file away"):
@@ -60,14 +60,16 @@ def test_a_damaged_file_of_dagster_is_named_and_dagster_begins_anew_without_it(h
     require_sound(home)
 
 
-def test_another_error_passes_as_it_is(home: Path) -> None:
+def test_other_errors_are_raised_unchanged(home: Path) -> None:
     damage(home / SHARED[0], "overwritten")
     with pytest.raises(NyckeltalError, match=r"^the clock$"), damage_named(home):
         raise NyckeltalError("the clock")
 
 
-@pytest.mark.parametrize(("code", "status", "said"), [("'no space'", 1, "no space\n"), ("3", 3, ""), ("None", 0, "")])
-def test_the_command_ends_as_the_interpreter_would(code: str, status: int, said: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "status", "message"), [("'no space'", 1, "no space\n"), ("3", 3, ""), ("None", 0, "")]
+)
+def test_the_command_ends_as_the_interpreter_would(code: str, status: int, message: str) -> None:
     program = f"import sys; from orchestration.cli import app; app.main = lambda: sys.exit({code}); app.command()"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (status, said)
+    assert (ended.returncode, ended.stderr) == (status, message)

@@ -44,14 +44,14 @@ def layer(deployment: Deployment) -> SemanticLayer:
 
 
 def test_every_kpi_has_its_february(deployment: Deployment) -> None:
-    found = {
+    values = {
         kpi_id
         for (kpi_id,) in published(
             deployment, "select distinct kpi_id from kpi.observations where time_period = '2024-02'"
         )
     }
     needs_a_year_before = {"revenue_growth_yoy", "new_customers", "repeat_purchase_rate", "cac"}
-    assert found == set(KPI_IDS) - needs_a_year_before
+    assert values == set(KPI_IDS) - needs_a_year_before
     assert not deployment.first_run.build_failures
 
 
@@ -139,7 +139,7 @@ def test_a_second_run_appends_nothing(deployment: Deployment) -> None:
     assert published(deployment, "select count(*), max(sequence) from kpi.vintages") == before
 
 
-def test_dagster_knows_which_months_came_through(deployment: Deployment) -> None:
+def test_dagster_shows_which_months_were_published(deployment: Deployment) -> None:
     from dagster import AssetKey, DagsterInstance
 
     os.environ["DAGSTER_HOME"] = str(deployment.data / "dagster")
@@ -148,7 +148,7 @@ def test_dagster_knows_which_months_came_through(deployment: Deployment) -> None
     assert months == {"2023-11", "2023-12", "2024-01", "2024-02"} - _months_held(deployment, "net_revenue")
 
 
-def test_dagster_has_one_result_of_each_gate_and_it_names_what_is_held(deployment: Deployment) -> None:
+def test_dagster_has_one_gate_result_per_kpi_that_names_the_held_periods(deployment: Deployment) -> None:
     from publishing.reader import held as held_back
 
     held_now = held_back()
@@ -168,11 +168,13 @@ def test_dagster_plots_the_published_months_and_none_of_a_protected_kpi(deployme
             f"""select time_period, obs_value from kpi.observations
                 where kpi_id = '{kpi_id}' and freq = 'M' and segment = '_T'""",
         )
-        told = _materializations(deployment, kpi_id)
-        assert len(values) > 1 and told
-        plotted = {month: facts["value"].value for month, facts in told.items() if "value" in facts}
-        assert plotted == ({month: value for month, value in values if month in told} if is_plotted else {})
-        assert not any(isinstance(fact.value, int | float) for fact in told["2024-02"].values() if not is_plotted)
+        materializations = _materializations(deployment, kpi_id)
+        assert len(values) > 1 and materializations
+        plotted = {month: facts["value"].value for month, facts in materializations.items() if "value" in facts}
+        assert plotted == ({month: value for month, value in values if month in materializations} if is_plotted else {})
+        assert not any(
+            isinstance(fact.value, int | float) for fact in materializations["2024-02"].values() if not is_plotted
+        )
 
 
 def test_a_month_of_one_kpi_can_be_materialised_and_is_published_with_the_others(copied: Deployment) -> None:
@@ -201,7 +203,7 @@ def _materializations(deployment: Deployment, kpi_id: str) -> dict[str, Any]:
     os.environ["DAGSTER_HOME"] = str(deployment.data / "dagster")
     with DagsterInstance.get() as instance:
         records = instance.fetch_materializations(AssetKey(["published", kpi_id]), limit=1000).records
-    return {str(one.partition_key): one.asset_materialization.metadata for one in reversed(records)}
+    return {str(event.partition_key): event.asset_materialization.metadata for event in reversed(records)}
 
 
 def _months_held(deployment: Deployment, kpi_id: str) -> set[str]:
@@ -228,7 +230,7 @@ def test_persons_of_protected_kpis_stay_in_the_warehouse(deployment: Deployment)
     )
 
 
-def test_the_stores_have_their_modes(deployment: Deployment) -> None:
+def test_the_stores_have_their_file_modes(deployment: Deployment) -> None:
     assert deployment.open_to_others == frozenset()
     assert (deployment.data / "warehouse.duckdb").stat().st_mode & 0o777 == 0o600
     assert (deployment.data / "published").stat().st_mode & 0o777 == 0o755
@@ -264,7 +266,7 @@ def test_sql_answers_from_the_published_tables(deployment: Deployment) -> None:
     assert "obs_status" in kpi_command("sql", query).stdout
 
 
-def test_a_data_folder_that_may_not_be_written_is_told_before_anything_is_done(
+def test_a_data_folder_without_write_permission_is_reported_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from metrics.core.errors import NyckeltalError
@@ -278,7 +280,7 @@ def test_a_data_folder_that_may_not_be_written_is_told_before_anything_is_done(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["show", "net_revenu"], "did you mean 'net_revenue'?"),
         (["show", "net_revenue", "--segment", "contry"], "did you mean 'country'?"),
@@ -291,10 +293,10 @@ def test_a_data_folder_that_may_not_be_written_is_told_before_anything_is_done(
         (["sql", "select ["], "syntax error"),
     ],
 )
-def test_wrong_arguments_are_told_in_one_line(deployment: Deployment, arguments: list[str], told: str) -> None:
+def test_wrong_arguments_are_reported_in_one_line(deployment: Deployment, arguments: list[str], message: str) -> None:
     result = kpi_command(*arguments)
     assert result.returncode == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -313,21 +315,21 @@ def test_a_corrected_file_revises_a_closed_month_once_someone_decides(copied: De
     value = f"select obs_value from kpi.observations where {FEBRUARY_REVENUE}"
     before = published(copied, value)
     lines.assign(net_amount=(lines.net_amount * 0.95).round(2)).to_csv(path, index=False)
-    of_january = copied.run(date(2024, 1, 1), date(2024, 1, 31))  # what changed in other months is judged, too
-    held = {one.key: one for one in of_january.release.held}
+    of_january = copied.run(date(2024, 1, 1), date(2024, 1, 31))  # periods of other months that changed are judged, too
+    held = {row.key: row for row in of_january.release.held}
     february = held["net_revenue", "M", "2024-02"]
     assert february.checks == ("closed_period",) and "closed on 2024-03-07" in february.reason
     assert published(copied, value) == before
     assert "2024-02" in _gate_result(copied, "net_revenue").metadata
-    ours = [one for one in held.values() if one.kpi_id == "net_revenue" and "closed_period" in one.checks]
-    assert [one.time_period for one in ours] == ["2024-W08", "2024-02"]
-    for one in ours:
-        arguments = ["release", one.kpi_id, one.time_period, "--reason", "rebate added", "--by", "cfo@nordvik.example"]
+    ours = [row for row in held.values() if row.kpi_id == "net_revenue" and "closed_period" in row.checks]
+    assert [row.time_period for row in ours] == ["2024-W08", "2024-02"]
+    for row in ours:
+        arguments = ["release", row.kpi_id, row.time_period, "--reason", "rebate added", "--by", "cfo@nordvik.example"]
         result = kpi_command(*arguments)
         assert result.returncode == 0 and "recorded, not authenticated" in result.stdout, result.stderr
     after = published(copied, value)
     assert after[0][0] < before[0][0]
-    assert not [one for one in copied.run().release.held if one.kpi_id == "net_revenue" and one in ours]
+    assert not [row for row in copied.run().release.held if row.kpi_id == "net_revenue" and row in ours]
     assert "2024-02" not in _gate_result(copied, "net_revenue").metadata
     vintages = published(
         copied,
@@ -337,7 +339,7 @@ def test_a_corrected_file_revises_a_closed_month_once_someone_decides(copied: De
 
 
 def _gate_result(deployment: Deployment, kpi_id: str) -> Any:
-    """The newest result of a published KPI's gate, as Dagster knows it."""
+    """The newest result of a published KPI's gate in Dagster."""
     from dagster import AssetCheckKey, AssetKey, DagsterInstance
 
     os.environ["DAGSTER_HOME"] = str(deployment.data / "dagster")

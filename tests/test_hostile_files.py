@@ -1,4 +1,4 @@
-"""Hostile and unusual names of files and columns, and values: read as they are, told as text, and they stop nothing."""
+"""Hostile and unusual names of files and columns, and values: read as they are, shown as text, and stopping nothing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_values_and_columns_are_read_as_they_are(company: IngestCompany) -> None
         assert {value for (value,) in company.sql(f'select "{name}" from raw.orders')} == set(TEXTS)
 
 
-def test_files_of_any_name_are_read_or_named(company: IngestCompany) -> None:
+def test_files_of_any_name_are_read_or_reported(company: IngestCompany) -> None:
     company.feed("orders", columns={"id": "text"})
     company.feed("others", columns={"id": "text"})
     company.write("others/1.csv", "id\n1\n")
@@ -57,6 +57,6 @@ def test_files_of_any_name_are_read_or_named(company: IngestCompany) -> None:
     Path(os.fsdecode(file)).write_text("id\nlast\n")
     reports = company.run()
     assert reports["others"].rows_total == 1
-    told = reports["orders"].outstanding or ""
+    outcome = reports["orders"].outstanding or ""
     assert reports["orders"].rows_total in (len(names), len(names) + 1)
-    assert told == visible(told) and all(note == visible(note) for note in reports["orders"].notes)
+    assert outcome == visible(outcome) and all(note == visible(note) for note in reports["orders"].notes)

@@ -1,4 +1,4 @@
-"""Hostile and unusual texts are shown as texts, on the terminal and in pages; nothing of them takes effect."""
+"""Hostile and unusual texts are shown as texts on the terminal and in pages, and have no effect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests import hostile, warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
 ALL = pytest.mark.parametrize("text", hostile.TEXTS.values(), ids=hostile.TEXTS.keys())
-PRINTING = sorted({*(PROJECT / "orchestration").rglob("*.py")} - {PROJECT / "orchestration/terminal.py"})
+PRINTING = sorted({*(PROJECT / "orchestration").rglob("*.py")} - {PROJECT / "orchestration/cli/terminal.py"})
 
 
 def obeyed(printed: str) -> list[str]:
@@ -36,10 +36,10 @@ def obeyed(printed: str) -> list[str]:
     return [sign for sign in printed if sign not in "\n\t" and unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")]
 
 
-def shown(thing: object) -> str:
-    """What the console prints of a thing, where lines are as long as they need be."""
+def shown(renderable: object) -> str:
+    """The output of the console for an object, with lines of any length."""
     stream = io.StringIO()
-    terminal.PlainConsole(file=stream, width=30_000).print(thing)
+    terminal.PlainConsole(file=stream, width=30_000).print(renderable)
     assert not obeyed(stream.getvalue())
     assert not re.search("[\u202a-\u202e\u2066-\u2069]", stream.getvalue())
     return stream.getvalue()
@@ -54,14 +54,14 @@ def test_the_terminal_shows_a_text_as_it_is(text: str) -> None:
     tree = Tree(text)
     tree.add(text)
     lines = re.split("[\n\t]", visible(text))
-    for thing, count in ((text, 1), (terminal.styled(text, (text, "bold")), 2), (table, 5), (tree, 2)):
-        printed = shown(thing)
+    for renderable, count in ((text, 1), (terminal.styled(text, (text, "bold")), 2), (table, 5), (tree, 2)):
+        printed = shown(renderable)
         for line in lines:
             assert printed.count(line.strip()) >= count
 
 
 @ALL
-def test_what_is_under_way_is_shown_as_it_is(text: str) -> None:
+def test_the_progress_of_a_stage_is_shown_as_it_is(text: str) -> None:
     stream = io.StringIO()
     with terminal.PlainConsole(file=stream, width=30_000, force_terminal=True).status(terminal.styled(text)) as status:
         status.update(terminal.styled(text))
@@ -70,7 +70,7 @@ def test_what_is_under_way_is_shown_as_it_is(text: str) -> None:
 
 
 @ALL
-def test_json_says_the_same_and_moves_no_terminal(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_the_same_value_without_control_characters(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     terminal.print_json({text: [text]})
     printed = capsys.readouterr().out
     assert json.loads(printed) == {text: [text]}
@@ -100,7 +100,7 @@ def test_dagsters_markdown_shows_the_text_and_nothing_else(text: str) -> None:
 
 
 @pytest.mark.parametrize("owner", ["a b@c.se", "<img>@x.se", "x@y", "anna", "cfo@example.com", "-a@b.se", "a@b.se\n"])
-def test_every_owner_lets_dagster_load(owner: str) -> None:
+def test_dagster_loads_with_any_owner(owner: str) -> None:
     catalog = Catalog.read(Company.load())
     kpis = tuple(kpi.model_copy(update={"owner": owner}) for kpi in catalog.kpis)
     (spec, *_) = publication_assets(Company.load(), catalog.model_copy(update={"kpis": kpis})).specs
@@ -129,27 +129,27 @@ def test_names_and_reasons_are_shown_as_texts_by_every_command_and_in_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A company, KPI, owner, members, a feed's fault and a reason with hostile names: published, held, decided on."""
-    found = warehouse_factory.make(tmp_path, monkeypatch)
+    warehouse = warehouse_factory.make(tmp_path, monkeypatch)
     texts = [text for text in hostile.TEXTS.values() if "\udcff" not in text]
     everything = " ".join(texts)
-    catalog = found.catalog
+    catalog = warehouse.catalog
 
     def of_hostile_name(warehouse: Warehouse) -> Catalog:
         return catalog.model_copy(update={"company": everything, "kpis": tuple(warehouse.kpis)})
 
     monkeypatch.setattr(Warehouse, "catalog", property(of_hostile_name))
-    monkeypatch.setattr(Catalog, "read", staticmethod(lambda _: found.catalog))
-    monkeypatch.setattr(Company, "load", staticmethod(lambda *_: found.company))
+    monkeypatch.setattr(Catalog, "read", staticmethod(lambda _: warehouse.catalog))
+    monkeypatch.setattr(Company, "load", staticmethod(lambda *_: warehouse.company))
     facts = dict.fromkeys(("name", "description", "owner", "target_note"), everything)
     values = {"2026-01": cells(len(texts), **dict.fromkeys(texts, 1.0))}
-    found.add(kpi(target=None, **facts), values)
-    found.judge("2026-01-01", "2026-02-28")
-    assert found.publish("2026-01-01", "2026-02-28").published
-    found.feed("orders", outstanding=everything, watermark=date(2026, 1, 31))
+    warehouse.add(kpi(target=None, **facts), values)
+    warehouse.judge("2026-01-01", "2026-02-28")
+    assert warehouse.publish("2026-01-01", "2026-02-28").published
+    warehouse.feed("orders", outstanding=everything, watermark=date(2026, 1, 31))
     values["2026-02"] = cells(-len(texts), **dict.fromkeys(texts, -1.0))
-    found.add(kpi(target=None, **facts), values)
-    found.judge("2026-01-01", "2026-02-28")
-    found.publish("2026-01-01", "2026-02-28")
+    warehouse.add(kpi(target=None, **facts), values)
+    warehouse.judge("2026-01-01", "2026-02-28")
+    warehouse.publish("2026-01-01", "2026-02-28")
 
     def run(*arguments: str) -> str:
         monkeypatch.setattr(sys, "argv", ["kpi", *arguments])

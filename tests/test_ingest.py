@@ -1,4 +1,4 @@
-"""Ingest from source files to raw: what arrives twice, corrected, cut short, or under another definition."""
+"""Ingest from source files to raw: repeated and corrected files, interrupted runs, and changed definitions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ingest_company import COLUMNS, IngestCompany
 
 from metrics.core.errors import NyckeltalError
 from orchestration.ingest import record
-from orchestration.ingest.bookkeeping import Bookkeeping
+from orchestration.ingest.raw.bookkeeping import Bookkeeping
 
 HEADER = "order_id,ordered_at,amount\n"
 DAY1 = HEADER + "A1,2026-11-01 10:00:00,10.50\nA2,2026-11-01 11:00:00,20\nA2,2026-11-01 11:00:00,20\n"
@@ -31,17 +31,17 @@ FILES = "SELECT _source_file, count(*), sum(amount) FROM raw.orders GROUP BY 1 O
 
 @pytest.fixture
 def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IngestCompany]:
-    made = IngestCompany(tmp_path)
-    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(made.data))
-    monkeypatch.setenv("NYCKELTAL_SOURCE_DIR", str(made.source))
+    company = IngestCompany(tmp_path)
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(company.data))
+    monkeypatch.setenv("NYCKELTAL_SOURCE_DIR", str(company.source))
     monkeypatch.setenv("NYCKELTAL_NOW", "2026-11-23T06:00:00+00:00")
     monkeypatch.delenv("NYCKELTAL_PSEUDONYM_KEY", raising=False)
-    made.feed("orders")
-    return made
+    company.feed("orders")
+    return company
 
 
 def test_a_day_in_the_life_of_a_feed(company: IngestCompany) -> None:
-    """First delivery, nothing new, a new file, a touched one, a corrected one, an emptied one."""
+    """A first delivery, nothing new, a new file, a touched file, a corrected file, an emptied file."""
     company.write("orders/1.csv", DAY1)
     company.feed("customers", columns={"id": "text", "born": "date"}, path="customers/*.csv")
     first = company.run()
@@ -86,15 +86,15 @@ def test_a_day_in_the_life_of_a_feed(company: IngestCompany) -> None:
     assert not (company.data / "dlt").exists()
 
 
-def test_a_faulty_correction_leaves_the_earlier_version_and_says_so(company: IngestCompany) -> None:
+def test_a_faulty_correction_keeps_the_earlier_version_and_is_reported(company: IngestCompany) -> None:
     company.write("orders/1.csv", DAY1)
     company.run()
     company.write("orders/1.csv", DAY1.replace("amount", "amout"))
     for _ in range(2):
         report = company.run()["orders"]
         assert report.outstanding == (
-            "orders/1.csv: column 'amount' is missing (the header has 3 columns, of the declared ones 'order_id', "
-            "'ordered_at'); column 3 is spelt nearly like it"
+            "orders/1.csv: column 'amount' is missing (the header has 3 columns; of the declared columns 'order_id', "
+            "'ordered_at'); column 3 has a similar name"
         )
         assert report.rows_total == 3 and report.files_failed == 1
         assert company.sql("SELECT source_file, source_line FROM raw._set_aside") == [("orders/1.csv", None)]
@@ -103,7 +103,7 @@ def test_a_faulty_correction_leaves_the_earlier_version_and_says_so(company: Ing
     assert company.sql(FILES) == [("orders/1.csv", 1, Decimal(5))] and company.sql("FROM raw._set_aside") == []
 
 
-def test_a_link_is_what_it_leads_to(company: IngestCompany, tmp_path: Path) -> None:
+def test_a_link_is_read_as_its_target(company: IngestCompany, tmp_path: Path) -> None:
     elsewhere = tmp_path / "exported.csv"
     elsewhere.write_text(DAY1)
     company.write("orders/1.csv", DAY2)
@@ -113,35 +113,35 @@ def test_a_link_is_what_it_leads_to(company: IngestCompany, tmp_path: Path) -> N
     assert "orders/2.csv" in str(company.run()["orders"].outstanding)
 
 
-def test_a_stray_file_may_have_rows_only_of_days_that_were_not_complete_before_it_came(company: IngestCompany) -> None:
-    def doubted() -> object:
+def test_an_unreadable_file_makes_only_days_doubtful_that_were_not_complete_before_it(company: IngestCompany) -> None:
+    def doubtful() -> object:
         company.run()
-        found = company.sql("SELECT outstanding IS NOT NULL, outstanding_from FROM raw._feeds WHERE feed = 'orders'")
-        return found[0]
+        row = company.sql("SELECT outstanding IS NOT NULL, outstanding_from FROM raw._feeds WHERE feed = 'orders'")
+        return row[0]
 
     def day(number: int) -> str:
         return HEADER + f"A{number},2026-11-{number},1\n"
 
     company.write("orders/README.csv", "what these files are\n")
-    assert doubted() == (True, None)  # nothing was complete without it
+    assert doubtful() == (True, None)  # no day was complete before it
     (company.source / "orders" / "README.csv").unlink()
     company.write("orders/1.csv", day(18) + "B,2026-11-19,1\n")
-    assert doubted() == (False, None)
+    assert doubtful() == (False, None)
     stray = company.write("orders/README.csv", "what these files are\n")
-    assert doubted() == (True, date(2026, 11, 20))
+    assert doubtful() == (True, date(2026, 11, 20))
     company.write("orders/2.csv", day(20))
     company.write("orders/README.csv", "what these files are, in other words\n")
     for _ in range(2):
-        assert doubted() == (True, date(2026, 11, 20))  # it stays of the day on which it came
+        assert doubtful() == (True, date(2026, 11, 20))  # its first day stays the day on which it came
     company.write("orders/1.csv", day(18).replace("amount", "amout"))
-    assert doubted() == (True, date(2026, 11, 18))  # a correction may be of all days of what it corrects
+    assert doubtful() == (True, date(2026, 11, 18))  # a correction may have rows of all days of its file
     company.write("orders/1.csv", day(18))
-    assert doubted() == (True, date(2026, 11, 20))
+    assert doubtful() == (True, date(2026, 11, 20))
     stray.unlink()
-    assert doubted() == (False, None)
+    assert doubtful() == (False, None)
 
 
-def test_a_file_that_cannot_be_read_by_a_new_declaration_may_be_of_any_day(company: IngestCompany) -> None:
+def test_a_file_that_a_new_declaration_cannot_read_makes_all_days_doubtful(company: IngestCompany) -> None:
     company.write("orders/1.csv", DAY1)
     company.run()
     company.feed("orders", columns={"order_id": "text", "ordered_at": "timestamp", "amout": "decimal"})
@@ -152,7 +152,7 @@ def test_a_file_that_cannot_be_read_by_a_new_declaration_may_be_of_any_day(compa
     assert company.sql("SELECT outstanding IS NULL, outstanding_from FROM raw._feeds") == [(False, None)]
 
 
-def test_a_file_of_which_no_row_can_be_read_replaces_nothing(company: IngestCompany) -> None:
+def test_a_file_without_a_readable_row_replaces_nothing(company: IngestCompany) -> None:
     company.write("orders/1.csv", DAY1)
     company.run()
     company.write("orders/1.csv", HEADER + "A1,01.11.2026,10\nA2,01.11.2026,10\n")
@@ -162,7 +162,7 @@ def test_a_file_of_which_no_row_can_be_read_replaces_nothing(company: IngestComp
 
 
 def test_files_that_rotate_their_names(company: IngestCompany) -> None:
-    """orders.csv is renamed to orders_1.csv before the next orders.csv comes; a copy under a third name is a double."""
+    """orders.csv is renamed to orders_1.csv before the next one comes; a copy under a third name is a duplicate."""
     company.write("orders/orders.csv", DAY1)
     company.run()
     company.write("orders/orders_1.csv", DAY1)
@@ -170,12 +170,12 @@ def test_files_that_rotate_their_names(company: IngestCompany) -> None:
     company.write("orders/copy.csv", DAY2)
     report = company.run()["orders"]
     assert company.sql(FILES) == [("orders/orders.csv", 1, Decimal(5)), ("orders/orders_1.csv", 3, Decimal("50.5"))]
-    assert report.notes == ("orders/copy.csv: same content as orders/orders.csv, set aside",)
+    assert report.notes == ("orders/copy.csv: same content as orders/orders.csv, not loaded",)
     assert report.outstanding is None
     assert company.sql("SELECT source_file, reason FROM raw._set_aside") == [
         ("orders/copy.csv", "same content as orders/orders.csv")
     ]
-    # The one of which it was the double changes: now it counts.
+    # The file that it was a duplicate of changes, so now it is loaded.
     company.write("orders/orders.csv", HEADER + "C1,2026-11-03 10:00:00,7\n")
     company.run()
     assert [row[0] for row in company.sql(FILES)] == ["orders/copy.csv", "orders/orders.csv", "orders/orders_1.csv"]
@@ -188,10 +188,10 @@ sys.path.insert(0, {tests!r})
 from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from ingest_company import IngestCompany
 from orchestration.ingest import load
-from orchestration.ingest.bookkeeping import Bookkeeping
+from orchestration.ingest.raw.bookkeeping import Bookkeeping
 def killed(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 copied = DuckDbCopyJob.run
-setattr({owner}, {step!r}, {how})
+setattr({owner}, {step!r}, {replacement})
 company = IngestCompany(Path({folder!r}))
 company.feed("orders")
 company.run()
@@ -199,17 +199,17 @@ company.run()
 
 
 @pytest.mark.parametrize(
-    ("owner", "step", "how"),
+    ("owner", "step", "replacement"),
     [
         ("DuckDbCopyJob", "run", "lambda job: (copied(job), killed())"),
-        ("load", "recorded", "killed"),
+        ("load", "record_ingest", "killed"),
         ("Bookkeeping", "record_feeds", "killed"),
     ],
     ids=["in the load", "before the record", "within the record"],
 )
 @pytest.mark.parametrize("earlier", [True, False], ids=["correction", "first"])
 def test_a_killed_run_is_completed_by_the_next(
-    company: IngestCompany, owner: str, step: str, how: str, earlier: bool
+    company: IngestCompany, owner: str, step: str, replacement: str, earlier: bool
 ) -> None:
     if earlier:
         company.write("orders/1.csv", DAY1)
@@ -217,19 +217,23 @@ def test_a_killed_run_is_completed_by_the_next(
     company.write("orders/1.csv", DAY1.replace("10.50", "100"))
     company.write("orders/2.csv", DAY2 + "half")
     tests = str(Path(__file__).parent)
-    script = KILL.format(tests=tests, owner=owner, step=step, how=how, folder=str(company.source.parent))
+    script = KILL.format(
+        tests=tests, owner=owner, step=step, replacement=replacement, folder=str(company.source.parent)
+    )
     killed = subprocess.run([sys.executable, "-c", script], cwd=Path(tests).parent, check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL
-    wanted = [("orders/1.csv", 3, Decimal(140)), ("orders/2.csv", 1, Decimal(5))]
+    expected_rows = [("orders/1.csv", 3, Decimal(140)), ("orders/2.csv", 1, Decimal(5))]
     assert company.sql("SELECT count(*) FROM raw._files") == [(int(earlier),)]
     report = company.run()["orders"]
-    assert company.sql(FILES) == wanted
+    assert company.sql(FILES) == expected_rows
     assert report.rows_loaded == 4 and report.rows_set_aside == 1
     assert company.sql("SELECT source_line, row_text FROM raw._set_aside") == [(3, "half")]
-    assert company.run()["orders"].rows_loaded == 0 and company.sql(FILES) == wanted
+    assert company.run()["orders"].rows_loaded == 0 and company.sql(FILES) == expected_rows
 
 
-def test_rows_that_do_not_land_are_an_error(company: IngestCompany, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_are_read_but_not_stored_are_an_error(
+    company: IngestCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
     company.write("orders/1.csv", DAY1)
     company.feed("other", columns={"order_id": "text"}, path="orders/*.csv")
     with monkeypatch.context() as patch:
@@ -246,11 +250,11 @@ def test_rows_that_do_not_land_are_an_error(company: IngestCompany, monkeypatch:
     assert company.sql("SELECT count(*) FROM raw.orders") == [(3,)]
 
 
-def test_a_big_file_that_turns_out_faulty_is_taken_back(
+def test_a_big_file_found_faulty_after_some_rows_is_removed(
     company: IngestCompany, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestration.ingest.feed_reading.BATCH_ROWS", 100)
-    monkeypatch.setattr("orchestration.ingest.csv_reader.BLOCK_BYTES", 8192)
+    monkeypatch.setattr("orchestration.ingest.readers.csv.BLOCK_BYTES", 8192)
     company.write("orders/1.csv", DAY1)
     rows = "".join(f"Z{number},2026-11-05,1\n" for number in range(2000))
     company.write("orders/big.csv", HEADER + rows + 'X,2026-11-05,"1\nY,2026-11-05,2\n')
@@ -283,7 +287,7 @@ def test_another_definition_reads_everything_again(company: IngestCompany) -> No
     assert company.sql("SELECT reason, row_text FROM raw._set_aside") == [
         ("column amount: the value is not a decimal number", None)
     ]
-    # Rows of files that are gone can't be stored in another way: nothing is lost, and it is said.
+    # Rows of files that are no longer there can't be stored in another way: they stay, and this is reported.
     (company.source / "orders/1.csv").unlink()
     company.feed("orders", columns={**columns, "amount": "number"}, personal={"email": "drop", "customer": "hash"})
     report = company.run()["orders"]
@@ -293,7 +297,7 @@ def test_another_definition_reads_everything_again(company: IngestCompany) -> No
 
 
 def test_pseudonyms(company: IngestCompany, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Equal over feeds, NULL stays NULL, under the key that is set; another key reads everything again."""
+    """Pseudonyms are the same in all feeds, and NULL stays NULL; with another key everything is read again."""
     for name, column in (("orders", "customer"), ("calls", "caller")):
         company.feed(name, columns={column: "text"}, personal={column: "hash", "email": "drop"})
     company.write("orders/1.csv", "customer,n,email\nanna-lisa,1,anna@lisa.se\n,2,\nanna-lisa,3\n")
@@ -346,7 +350,7 @@ def test_watermarks(company: IngestCompany) -> None:
     assert company.sql("SELECT count(*) FROM raw._feeds WHERE feed = 'ahead'") == [(0,)]
 
 
-def test_columns_come_and_go(company: IngestCompany) -> None:
+def test_undeclared_columns_may_appear_and_disappear(company: IngestCompany) -> None:
     company.write("orders/1.csv", DAY1)
     company.run()
     company.write("orders/2.csv", "order_id,ordered_at,amount,channel,a'b\nB1,2026-11-02,5,web,x\n")
@@ -354,8 +358,8 @@ def test_columns_come_and_go(company: IngestCompany) -> None:
     assert "orders/2.csv: new columns that aren't declared: 4, 5" in report.notes
     company.write("orders/3.csv", "amount,order_id,Channel,ordered_at\n5,B1,app,2026-11-03\n")
     company.run()
-    found = company.sql("SELECT channel, count(*) FROM raw.orders GROUP BY 1 ORDER BY 1")
-    assert found == [("app", 1), ("web", 1), (None, 3)]
+    columns = company.sql("SELECT channel, count(*) FROM raw.orders GROUP BY 1 ORDER BY 1")
+    assert columns == [("app", 1), ("web", 1), (None, 3)]
 
 
 def test_a_feed_of_parquet_files(company: IngestCompany) -> None:
@@ -406,14 +410,14 @@ def test_what_stops_a_run(company: IngestCompany, monkeypatch: pytest.MonkeyPatc
     hold = (
         f"import duckdb, time; c = duckdb.connect({str(company.data / 'warehouse.duckdb')!r}); print(1); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-uc", hold], stdout=subprocess.PIPE) as other:
-        assert other.stdout is not None
-        other.stdout.readline()
+    with subprocess.Popen([sys.executable, "-uc", hold], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         try:
             with pytest.raises(NyckeltalError, match="another run is writing to"):
                 company.run()
         finally:
-            other.kill()
+            process.kill()
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(NyckeltalError, match="data folder can't be written to"):
         company.run()

@@ -1,4 +1,4 @@
-"""Inputs that real tools write and that were once read wrong without a word. One run takes them all in."""
+"""Inputs that real tools write and that were once read wrong without a report. One run loads them all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from ingest_company import COLUMNS, IngestCompany
 
 from orchestration.ingest import FeedReport
-from orchestration.ingest.quotes import UNCERTAIN
+from orchestration.ingest.parsing.quotes import UNCERTAIN
 
 HEADER = "order_id,ordered_at,amount\n"
 GOOD = HEADER + "A1,2026-11-01 10:00:00,10\n"
@@ -109,7 +109,7 @@ def _seconds(*years: int) -> pa.Array:
 
 PARQUET: dict[str, Any] = {"format": "parquet"}
 DAYS = pa.array([date(2026, 11, 1)] * 2)
-# feed: (files, what differs from a feed of CSV files, order_ids in raw, lines set aside)
+# feed: (files, what differs from a feed of CSV files, order_ids in raw, rejected lines)
 CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[str | None], list[int]]] = {
     "excel_errors": (
         {"1.xlsx": _workbook([datetime(2026, 11, 1)], ERRORS)},
@@ -213,7 +213,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[str | None],
         ["A4"],
         [2, 3, 4],
     ),
-    "inches_quoted": (  # a properly quoted cell in a swallowed line
+    "inches_quoted": (  # a properly quoted cell in a merged line
         {
             "1.csv": 'order_id,name,ordered_at,amount\nA1,"5 inch,2026-11-01,1\nA2,"x, y",2026-11-01,100\n'
             'A3,"a\n""note""",2026-11-01,1\nA4,"5 inch,2026-11-01,1\nA5,"x",2026-11-01,100\n'
@@ -222,7 +222,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[str | None],
         ["A3"],
         [2, 3, 6, 7],
     ),
-    "inches_alone": (  # one column: what is lost can't be told, so that it is said
+    "inches_alone": (  # one column: lost rows can't be recognized, so a note says that rows may be missing
         {"1.csv": 'order_id\n"5 inch\nA2\n6 inch"\nA4\n'},
         {"columns": {"order_id": "text"}, "watermark": "delivery"},
         ["5 inch\nA2\n6 inch", "A4"],
@@ -260,7 +260,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[str | None],
 
 
 @pytest.fixture(scope="module")
-def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IngestCompany, dict[str, FeedReport]]]:
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IngestCompany, dict[str, FeedReport]]]:
     company = IngestCompany(tmp_path_factory.mktemp("company"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(company.data))
@@ -273,20 +273,20 @@ def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IngestC
 
 
 @pytest.mark.parametrize("feed", CASES)
-def test_outcome(taken_in: tuple[IngestCompany, dict[str, FeedReport]], feed: str) -> None:
-    company, _ = taken_in
-    _, _, ids, aside = CASES[feed]
+def test_outcome(ingested: tuple[IngestCompany, dict[str, FeedReport]], feed: str) -> None:
+    company, _ = ingested
+    _, _, ids, rejected_lines = CASES[feed]
     assert [
         row for (row,) in company.sql(f"SELECT order_id FROM raw.{feed} ORDER BY _source_file, _source_line")
     ] == ids
     lines = company.sql(
         f"SELECT source_line FROM raw._set_aside WHERE feed = '{feed}' AND source_line IS NOT NULL ORDER BY ALL"
     )
-    assert [line for (line,) in lines] == aside
+    assert [line for (line,) in lines] == rejected_lines
 
 
-def test_what_is_said(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
-    company, reports = taken_in
+def test_notes_and_messages(ingested: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
+    company, reports = ingested
     reasons = company.sql("SELECT reason FROM raw._set_aside WHERE feed = 'excel_errors' ORDER BY source_line")
     assert [reason for (reason,) in reasons] == [
         f"column ordered_at: cell B{line} holds the error {error}" for line, error in enumerate(ERRORS, start=3)
@@ -295,7 +295,7 @@ def test_what_is_said(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> 
         ("column ordered_at: cell D5 holds the error #REF!",)
     ]
     assert company.sql("SELECT note FROM raw.excel_errors ORDER BY _source_line") == [(None,), ("#REF!",)]
-    assert "has errors that can't be read past, such as in B2 (#GETTING_DATA)" in str(
+    assert "has cells with errors, so that it can't be read: B2 (#GETTING_DATA)" in str(
         reports["excel_unreadable"].outstanding
     )
     assert "5.parquet: none of its 2 rows could be read" in str(reports["float_keys"].outstanding)
@@ -303,13 +303,13 @@ def test_what_is_said(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> 
     for feed in ("addresses", "inches_alone"):
         assert f"{feed}/1.csv: {UNCERTAIN}" in reports[feed].notes
     assert not any(UNCERTAIN in note for feed in ("inches", "inches_blanks") for note in reports[feed].notes)
-    assert "passed over, as 'upper_case/*.csv' doesn't match: '3.csv.gz'" in reports["upper_case"].notes
+    assert "not read, because 'upper_case/*.csv' doesn't match: '3.csv.gz'" in reports["upper_case"].notes
     assert company.sql("SELECT ordered_at FROM raw.int96") == [(datetime(9999, 12, 31),)]
     assert company.sql("SELECT am__ount::INTEGER FROM raw.declared_signs") == [(1,)]
     assert [row[0] for row in company.sql("DESCRIBE raw.semicolon")][3:5] == ["a_b_", "_"]
 
 
-def test_rows_dated_ahead_prove_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_rows_dated_ahead_move_no_watermark(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A file of 5 February with day and month swapped, one with a row of 2042, and one from another time zone."""
     company = IngestCompany(tmp_path_factory.mktemp("ahead"))
     day = {name: datetime(2026, 2, int(name), 20, tzinfo=UTC).timestamp() for name in ("4", "5", "6")}
@@ -323,7 +323,7 @@ def test_rows_dated_ahead_prove_nothing(tmp_path_factory: pytest.TempPathFactory
             company.write(f"{feed}/5.csv", HEADER + f"B,{late},1\n", day["5"])
         reports = company.run()
         assert {name: report.watermark for name, report in reports.items()} == dict.fromkeys(reports, date(2026, 2, 4))
-        # The same file touched later tells no more than it did; the next day's does.
+        # The same file touched later moves no watermark; the file of the next day does.
         patch.setenv("NYCKELTAL_NOW", "2026-06-01T06:00:00+00:00")
         company.write("swapped/5.csv", HEADER + "B,2026-05-02,1\n", datetime(2026, 5, 30, tzinfo=UTC).timestamp())
         company.write("far/6.csv", HEADER + "C,2026-02-06,1\n", day["6"])

@@ -1,4 +1,4 @@
-"""Every bad input that a feed may bring has one clear outcome, and stops no other feed. One run takes them all in."""
+"""Every kind of faulty input has one clear outcome, and stops no other feed. One run loads them all."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LINES = (
     "[1, 2]\n"
 )
 
-# feed: (files, what differs from a feed of CSV files, rows, lines set aside, outstanding, a note)
+# feed: (files, what differs from a feed of CSV files, rows, rejected lines, outstanding, a note)
 FilesOf = dict[str, str | bytes]
 CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | None, str | None]] = {
     "good": ({"1.csv": GOOD}, {}, 1, [], None, None),
@@ -51,8 +51,8 @@ CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | 
         {},
         1,
         [None],
-        "missing/2.csv: column 'amount' is missing (the header has 3 columns, of the declared ones 'order_id', "
-        "'ordered_at'); column 3 is spelt nearly like it",
+        "missing/2.csv: column 'amount' is missing (the header has 3 columns; of the declared columns 'order_id', "
+        "'ordered_at'); column 3 has a similar name",
         None,
     ),
     "semicolons": (
@@ -78,7 +78,7 @@ CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | 
         1,
         [],
         None,
-        "column 5, which isn't declared, is stored under another name than the file's",
+        "column 5, which isn't declared, is stored under another name than in the file",
     ),
     "repeated_declared": (
         {"1.csv": "order_id,ordered_at,amount,amount\nA1,2026-11-01,1,2\n"},
@@ -105,7 +105,7 @@ CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | 
         None,
     ),
     "fields": ({"1.csv": GOOD + "A2,2026-11-01\nA3,2026-11-01,1,2\nA4,2026-11-01,1\n"}, {}, 2, [3, 4], None, None),
-    "half_line": ({"1.csv": GOOD + "A2,2026-1"}, {}, 1, [3], None, "1 row set aside: line 3, the row has 2 fields"),
+    "half_line": ({"1.csv": GOOD + "A2,2026-1"}, {}, 1, [3], None, "1 row rejected: line 3, the row has 2 fields"),
     "half_quote": ({"1.csv": GOOD + 'A2,2026-11-01,"1'}, {}, 1, [3], None, "a quote is opened and not closed"),
     "open_quote": (
         {"1.csv": GOOD + 'A2,2026-11-01,"1\nA3,2026-11-01,1\nA4,2026-11-01,1\n'},
@@ -146,7 +146,7 @@ CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | 
         {"path": "cut_gzip/*.gz"},
         0,
         [None],
-        "not a whole gzip file",
+        "the gzip file is incomplete or damaged",
         None,
     ),
     "bad_date": (
@@ -155,7 +155,7 @@ CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | 
         1,
         [3, 4],
         None,
-        "2 rows set aside: line 3, column ordered_at: the value is not a timestamp of the years 1 to 9999"
+        "2 rows rejected: line 3, column ordered_at: the value is not a timestamp of the years 1 to 9999"
         " (like 2026-11-23 06:00:00)",
     ),
     "bad_personal": (
@@ -173,7 +173,7 @@ CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | 
         {"columns": {**COLUMNS, "ordered_at": {"type": "timestamp", "format": "%Q"}}},
         0,
         [],
-        "column ordered_at: the format '%Q' that the feed declares isn't one of strptime",
+        "column ordered_at: the format '%Q' that the feed declares is not a format of strptime",
         None,
     ),
     "excel": (
@@ -205,7 +205,7 @@ CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | 
         {"path": "excel_sheet/*.xlsx", "format": "excel", "options": {"sheet": "Orders"}},
         0,
         [None],
-        "there is no sheet 'Orders'; the workbook has 1, of which sheet 1 is spelt nearly like it",
+        "there is no sheet 'Orders'; sheets in the workbook: 1; the name of sheet 1 is similar",
         None,
     ),
     "no_excel": ({"1.xlsx": b"PK nonsense"}, {"path": "no_excel", "format": "excel"}, 0, [None], "can't be read", None),
@@ -215,14 +215,14 @@ CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | 
         2,
         [3, 5],
         None,
-        "2 rows set aside: line 3, the line is not a JSON object",
+        "2 rows rejected: line 3, the line is not a JSON object",
     ),
     "json_missing": (
         {"1.jsonl": '{"order_id": "A1", "amout": 1}\n'},
         {"path": "json_missing/*.jsonl", "format": "jsonl"},
         0,
         [None],
-        "column 'amount' is missing (the header has 2 columns, of the declared ones 'order_id'); column 2 is",
+        "column 'amount' is missing (the header has 2 columns; of the declared columns 'order_id'); column 2 has",
         None,
     ),
     "no_parquet": ({"1.parquet": GOOD}, {"path": "no_parquet", "format": "parquet"}, 0, [None], "not a Parquet", None),
@@ -230,7 +230,7 @@ CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | 
 
 
 @pytest.fixture(scope="module")
-def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IngestCompany, dict[str, FeedReport]]]:
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IngestCompany, dict[str, FeedReport]]]:
     company = IngestCompany(tmp_path_factory.mktemp("company"))
     for name, (files, differs, *_) in CASES.items():
         company.feed(name, **differs)  # type: ignore[arg-type]
@@ -244,21 +244,21 @@ def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IngestC
 
 
 @pytest.mark.parametrize("feed", CASES)
-def test_outcome(taken_in: tuple[IngestCompany, dict[str, FeedReport]], feed: str) -> None:
-    company, reports = taken_in
-    _, _, rows, aside, outstanding, note = CASES[feed]
+def test_outcome(ingested: tuple[IngestCompany, dict[str, FeedReport]], feed: str) -> None:
+    company, reports = ingested
+    _, _, rows, rejected_lines, outstanding, note = CASES[feed]
     report = reports[feed]
     assert (report.outstanding or "") == "" if outstanding is None else outstanding in (report.outstanding or "")
     assert report.rows_loaded == rows == company.sql(f"SELECT count(*) FROM raw.{feed}")[0][0]
-    found = company.sql(f"SELECT source_line FROM raw._set_aside WHERE feed = '{feed}' ORDER BY 1")
-    assert [line for (line,) in found] == aside
+    lines = company.sql(f"SELECT source_line FROM raw._set_aside WHERE feed = '{feed}' ORDER BY 1")
+    assert [line for (line,) in lines] == rejected_lines
     if note is not None:
         assert note in " | ".join(report.notes)
     assert company.sql(f"SELECT outstanding FROM raw._feeds WHERE feed = '{feed}'") == [(report.outstanding,)]
 
 
-def test_values(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
-    company, _ = taken_in
+def test_values(ingested: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
+    company, _ = ingested
     assert company.sql("SELECT order_id, ordered_at, amount::DOUBLE, shipped, _source_line FROM raw.excel") == [
         ("A1", datetime(2026, 11, 1, 10, 30), 10.5, "2026-11-02", 2),
         ("17", datetime(2026, 11, 2), 3.0, "soon", 4),
@@ -275,13 +275,13 @@ def test_values(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
     ]
 
 
-def test_a_second_run_says_the_same(taken_in: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
-    company, first = taken_in
+def test_a_second_run_reports_the_same(ingested: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
+    company, first = ingested
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(company.data))
         patch.setenv("NYCKELTAL_SOURCE_DIR", str(company.source))
         patch.setenv("NYCKELTAL_PSEUDONYM_KEY", "the key of this company")
-        patch.setattr("orchestration.ingest.load.land", None)  # nothing is new, so nothing may be landed
+        patch.setattr("orchestration.ingest.load.land", None)  # nothing is new, so nothing may be loaded
         second = company.run()
     assert {name: report.outstanding for name, report in second.items()} == {
         name: report.outstanding for name, report in first.items()

@@ -1,4 +1,4 @@
-"""Text to types, and rows to line numbers, without a warehouse."""
+"""Conversion of texts to types, and line numbers of rows, without a warehouse."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.definitions.feeds import ColumnType, Feed
-from orchestration.ingest import csv_reader, quotes
-from orchestration.ingest.chunk import Chunk
-from orchestration.ingest.column_values import typed
-from orchestration.ingest.csv_reader import read_csv
+from orchestration.ingest.column_values import to_declared_type
 from orchestration.ingest.faults import FileFault
-from orchestration.ingest.quotes import swallows_lines, without_swallowing
+from orchestration.ingest.parsing import quotes
+from orchestration.ingest.parsing.chunk import Chunk
+from orchestration.ingest.parsing.quotes import holds_lines, without_merged_rows
+from orchestration.ingest.readers import csv as csv_reader
 
 D = Decimal
 BAD = object()
@@ -62,13 +62,13 @@ BAD = object()
         ({"type": "text"}, {" as it is ": " as it is ", "": ""}),
     ],
 )
-def test_text_to_types(declared: dict[str, Any], values: dict[str, object]) -> None:
-    """All together, where the slow parsers have to help, and each by itself, where the quick ones may do."""
+def test_texts_are_converted_to_types(declared: dict[str, Any], values: dict[str, object]) -> None:
+    """All values together, which need the slow parsers, and each by itself, for which the quick ones may suffice."""
     for texts in [list(values), *([text] for text in values)]:
-        column, wrong = typed(pa.chunked_array([pa.array(texts)]), ColumnType(**declared))
+        column, wrong = to_declared_type(pa.chunked_array([pa.array(texts)]), ColumnType(**declared))
         expected = [values[text] for text in texts]
-        assert column.to_pylist() == [None if one is BAD else one for one in expected]
-        assert [False] * len(texts) if wrong is None else wrong.to_pylist() == [one is BAD for one in expected]
+        assert column.to_pylist() == [None if value is BAD else value for value in expected]
+        assert [False] * len(texts) if wrong is None else wrong.to_pylist() == [value is BAD for value in expected]
 
 
 FEED = Feed.model_validate(
@@ -87,28 +87,28 @@ FEED = Feed.model_validate(
 )
 
 
-def test_many_values_of_several_lines_are_looked_at_by_column(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_values_of_several_lines_are_converted_in_one_call_per_column(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
 
     def counted(column: pa.ChunkedArray, declared: ColumnType) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
         calls.append(len(column))
-        return typed(column, declared)
+        return to_declared_type(column, declared)
 
-    monkeypatch.setattr(quotes, "typed", counted)
+    monkeypatch.setattr(quotes, "to_declared_type", counted)
     feed = FEED.model_copy(update={"columns": {"b": ColumnType(type="integer")}})
     notes = [f"see\nx,{'7' if number % 2 else 'seven'}\nbelow" for number in range(2000)]
     rows = pa.table({"a": notes, "b": ["1"] * len(notes)})
     text = "".join(f'"{note}",1\n' for note in notes).splitlines(keepends=True)
     chunk = Chunk(rows, pa.array(range(2, 6002, 3)))
-    kept, doubtful = without_swallowing(
+    checked, is_uncertain = without_merged_rows(
         chunk, ["a", "b"], feed, lambda first, count: "".join(text[first - 2 : first - 2 + count])
     )
-    assert not doubtful
-    assert kept.rows.num_rows == 1000 and len(kept.unread) == 3000 and calls == [2000]
+    assert not is_uncertain
+    assert checked.rows.num_rows == 1000 and len(checked.unread) == 3000 and calls == [2000]
 
 
-def _looks_swallowed(row: tuple[str, ...]) -> bool:
-    return any(swallows_lines(cell, place, ["a", "b\nb", "c"], FEED) for place, cell in enumerate(row))
+def _looks_merged(row: tuple[str, ...]) -> bool:
+    return any(holds_lines(cell, place, ["a", "b\nb", "c"], FEED) for place, cell in enumerate(row))
 
 
 def _read(
@@ -118,15 +118,15 @@ def _read(
     with pytest.MonkeyPatch.context() as patch:
         if monkeyed_block:
             patch.setattr(csv_reader, "BLOCK_BYTES", monkeyed_block)
-        for chunk in read_csv(path, FEED, [], lambda _: None):
+        for chunk in csv_reader.read(path, FEED, [], lambda _: None):
             rows += chunk.rows.to_pylist()
             lines += chunk.lines.to_pylist()
-            unread += [(one.line, one.text) for one in chunk.unread]
+            unread += [(row.line, row.text) for row in chunk.unread]
     return rows, lines, unread
 
 
 cells = st.text(st.sampled_from(list('ab,;"\n\r é')), max_size=6)
-good = st.tuples(cells, cells, cells).filter(any).filter(lambda row: not _looks_swallowed(row))
+good = st.tuples(cells, cells, cells).filter(any).filter(lambda row: not _looks_merged(row))
 ragged = st.lists(st.sampled_from(["x", "yy"]), min_size=4, max_size=5).map(tuple)
 
 
@@ -135,7 +135,7 @@ ragged = st.lists(st.sampled_from(["x", "yy"]), min_size=4, max_size=5).map(tupl
 def test_rows_and_their_lines(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], small_blocks: bool
 ) -> None:
-    """Values with quotes and newlines come back, and every row knows the line on which it begins."""
+    """Values with quotes and newlines are read back, and every row has the line on which it begins."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(["a", "b\nb", "c"])
@@ -150,9 +150,9 @@ def test_rows_and_their_lines(
             text.write("\n")
     path = tmp_path_factory.mktemp("csv") / "f.csv"
     path.write_bytes(text.getvalue().encode())
-    found, lines, unread = _read(path, 512 if small_blocks else None)
+    rows_read, lines, unread = _read(path, 512 if small_blocks else None)
     three = [(line, row) for line, row in expected if len(row) == 3]
-    assert [tuple(one.values()) for one in found] == [tuple(cell or None for cell in row) for _, row in three]
+    assert [tuple(row.values()) for row in rows_read] == [tuple(cell or None for cell in row) for _, row in three]
     assert lines == [line for line, _ in three]
     assert [line for line, _ in unread] == [line for line, row in expected if len(row) != 3]
 
@@ -196,17 +196,17 @@ def with_stray_quotes(draw: st.DrawFn) -> str:
 
 @settings(max_examples=400, deadline=None)
 @given(text=with_stray_quotes())
-def test_no_line_is_lost_silently_in_a_quoted_value(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    """Every line is a row or set aside, or the file is refused, or it is said that rows may lack."""
+def test_no_line_is_lost_without_a_report(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """Every line is a row or a rejected row, or the file is refused, or a note says that rows may be missing."""
     path = tmp_path_factory.mktemp("csv") / "f.csv"
     path.write_text(text)
     notes: list[str] = []
     seen: set[int] = set()
     try:
-        for chunk in read_csv(path, TYPED, [], notes.append):
+        for chunk in csv_reader.read(path, TYPED, [], notes.append):
             seen |= set(chunk.lines.to_pylist())
-            for one in chunk.unread:
-                seen |= set(range(one.line, one.line + 1 + one.text.rstrip("\n").count("\n")))
+            for row in chunk.unread:
+                seen |= set(range(row.line, row.line + 1 + row.text.rstrip("\n").count("\n")))
     except FileFault:
         return
     assert seen == set(range(2, 1 + text.count("\n"))) or notes == [quotes.UNCERTAIN]
@@ -217,7 +217,7 @@ words = st.text(st.sampled_from(list("abc 5,.;:-'\n")), max_size=30)
 
 @settings(max_examples=300, deadline=None)
 @given(rows=st.lists(st.tuples(words, words), min_size=1, max_size=8))
-def test_comments_of_several_lines_are_taken_in(
+def test_comments_of_several_lines_are_loaded(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
 ) -> None:
     """With commas and doubled quotes in them, at either end of the row."""
@@ -229,7 +229,7 @@ def test_comments_of_several_lines_are_taken_in(
     path = tmp_path_factory.mktemp("csv") / "f.csv"
     path.write_bytes(text.getvalue().encode())
     columns = TYPED.columns | {"comment": ColumnType(type="text")}
-    chunks = list(read_csv(path, TYPED.model_copy(update={"columns": columns}), [], lambda _: None))
+    chunks = list(csv_reader.read(path, TYPED.model_copy(update={"columns": columns}), [], lambda _: None))
     assert [row for chunk in chunks for row in chunk.rows.column("order_id").to_pylist()] == [
         f"A{number}" for number in range(len(rows))
     ]

@@ -1,4 +1,4 @@
-"""Past values and dates on the command line: the revision triangle, as-of, the calendar, and wrong questions."""
+"""Past values and dates on the command line: the revision triangle, as-of, the calendar, and wrong arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.cli.app import app
-from orchestration.cli.revisions import History, Value, statistics, triangle
+from orchestration.cli.reports.revisions import History, Value, statistics, triangle
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -31,21 +31,21 @@ def history(period: str, *values: float | None, last_type: str | None = "R2") ->
 
 def test_statistics_by_hand() -> None:
     """Relative revisions +10 %, 0, -5 %, +3 %: mean 2 %, mean size 4.5 %, s² = (64 + 4 + 49 + 1) / 3 in %²."""
-    told = [history("1", 100, 108, 110), history("2", 50), history("3", -200, -210), history("4", 10, 10.3)]
-    found = statistics(told, "currency")
-    assert (found.periods, found.revised, found.relative) == (4, 3, True)
-    assert found.mean_revision == pytest.approx(0.02)
-    assert found.mean_absolute_revision == pytest.approx(0.045)
-    assert found.standard_error == pytest.approx((118 / 3) ** 0.5 / 2 / 100)
+    message = [history("1", 100, 108, 110), history("2", 50), history("3", -200, -210), history("4", 10, 10.3)]
+    computed = statistics(message, "currency")
+    assert (computed.periods, computed.revised, computed.relative) == (4, 3, True)
+    assert computed.mean_revision == pytest.approx(0.02)
+    assert computed.mean_absolute_revision == pytest.approx(0.045)
+    assert computed.standard_error == pytest.approx((118 / 3) ** 0.5 / 2 / 100)
     shares = statistics([history("1", 0.50, 0.52), history("2", 0.0, 0.01)], "fraction")
     assert not shares.relative
     assert shares.mean_revision == pytest.approx(0.015)
     assert shares.standard_error == pytest.approx(0.005)  # s = 0.01 / √2, over √2
 
 
-def test_what_statistics_leave_out() -> None:
+def test_values_that_statistics_leave_out() -> None:
     methodology = history("1", 100, 200, last_type="R3")
-    assert statistics([methodology], "currency").mean_revision == 0  # R3 says nothing of the first value
+    assert statistics([methodology], "currency").mean_revision == 0  # R3 isn't compared with the first value
     nothing = statistics([history("1", 0, 5), history("2", None, 5), history("3", 5, None)], "currency")
     assert (nothing.periods, nothing.mean_revision, nothing.standard_error) == (0, None, None)
     assert statistics([history("1", 100, 110)], "currency").standard_error is None
@@ -53,19 +53,19 @@ def test_what_statistics_leave_out() -> None:
 
 @given(st.lists(st.lists(st.floats(0.1, 1e6), min_size=1, max_size=4), min_size=2, max_size=8))
 def test_the_mean_revision_is_never_larger_than_the_mean_absolute_one(values: list[list[float]]) -> None:
-    found = statistics([history(str(n), *one) for n, one in enumerate(values)], "fraction")
-    assert found.mean_revision is not None and found.mean_absolute_revision is not None
-    assert abs(found.mean_revision) <= found.mean_absolute_revision * (1 + 1e-12)
-    assert found.standard_error is not None and found.standard_error >= 0
+    computed = statistics([history(str(n), *value) for n, value in enumerate(values)], "fraction")
+    assert computed.mean_revision is not None and computed.mean_absolute_revision is not None
+    assert abs(computed.mean_revision) <= computed.mean_absolute_revision * (1 + 1e-12)
+    assert computed.standard_error is not None and computed.standard_error >= 0
 
 
-def test_a_status_is_no_value_and_a_suppressed_one_is_none() -> None:
+def test_another_status_is_no_new_value_and_a_suppressed_value_is_left_out() -> None:
     def row(value: float | None, status: str, kind: str | None = None) -> dict[str, Any]:
         facts = {"obs_value": value, "obs_status": status, "revision_type": kind}
         return {"time_period": "2026-01", "realtime_start": date(2026, 2, 1), **facts}
 
-    (one,) = triangle([row(10, "P"), row(10, "A"), row(12, "A", "C"), row(None, "Q")])
-    assert [(value.obs_value, value.revision_type) for value in one.values] == [(10, None), (12, "C")]
+    (history,) = triangle([row(10, "P"), row(10, "A"), row(12, "A", "C"), row(None, "Q")])
+    assert [(value.obs_value, value.revision_type) for value in history.values] == [(10, None), (12, "C")]
     assert triangle([row(None, "Q")]) == []
 
 
@@ -73,18 +73,18 @@ def test_a_status_is_no_value_and_a_suppressed_one_is_none() -> None:
 def revised(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """Published on 5 March 2026, February revised on the 6th and the 9th; today is the 20th."""
     with pytest.MonkeyPatch.context() as patch:
-        found = warehouse_factory.make(tmp_path_factory.mktemp("revised"), patch)
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("revised"), patch)
         before = {"2025-12": cells(90, SE=90), "2026-01": cells(100, SE=75, NO=25)}
         for day, value in (("05", 110), ("06", 115.5), ("09", 121), ("20", 121)):
-            found.now(f"2026-03-{day}T06:00:00")
-            found.batch = day
-            found.feed("orders", newest_delivery=datetime(2026, 3, int(day), 5, tzinfo=UTC))
-            found.add(kpi(), {**before, "2026-02": cells(value, SE=value)})
-            found.judge(*SPAN)
-            found.publish(*SPAN)
-        patch.setattr(Company, "load", staticmethod(lambda: found.company))
-        patch.setattr(Catalog, "read", staticmethod(lambda _: found.catalog))
-        yield found
+            warehouse.now(f"2026-03-{day}T06:00:00")
+            warehouse.batch = day
+            warehouse.feed("orders", newest_delivery=datetime(2026, 3, int(day), 5, tzinfo=UTC))
+            warehouse.add(kpi(), {**before, "2026-02": cells(value, SE=value)})
+            warehouse.judge(*SPAN)
+            warehouse.publish(*SPAN)
+        patch.setattr(Company, "load", staticmethod(lambda: warehouse.company))
+        patch.setattr(Catalog, "read", staticmethod(lambda _: warehouse.catalog))
+        yield warehouse
 
 
 def answer(*arguments: str) -> Any:
@@ -111,19 +111,19 @@ def test_as_of_a_day(revised: Warehouse, day: str, value: float) -> None:
 
 
 def test_revisions_of_a_kpi(revised: Warehouse) -> None:
-    found = answer("revisions", "revenue")
-    values = found["periods"][2]["values"]
-    assert [(one["obs_value"], one["revision_type"], one["realtime_start"]) for one in values] == [
+    result = answer("revisions", "revenue")
+    values = result["periods"][2]["values"]
+    assert [(period["obs_value"], period["revision_type"], period["realtime_start"]) for period in values] == [
         (110, None, "2026-03-05"), (115.5, "R1", "2026-03-06"), (121, "R1", "2026-03-09")
     ]  # fmt: skip
-    assert found["statistics"]["mean_revision"] == pytest.approx(0.1 / 3)  # 10 % of one period in three
-    assert found["statistics"]["standard_error"] == pytest.approx(0.1 / 3)
-    assert [one["time_period"] for one in answer("revisions", "revenue", "--last", "1")["periods"]] == ["2026-02"]
-    told = printed("revisions", "revenue")
-    assert "1 of 3 periods revised" in told and "+3.33 % ± 3.33 % (standard error)" in told and "third" in told
+    assert result["statistics"]["mean_revision"] == pytest.approx(0.1 / 3)  # 10 % of one period in three
+    assert result["statistics"]["standard_error"] == pytest.approx(0.1 / 3)
+    assert [period["time_period"] for period in answer("revisions", "revenue", "--last", "1")["periods"]] == ["2026-02"]
+    message = printed("revisions", "revenue")
+    assert "1 of 3 periods revised" in message and "+3.33 % ± 3.33 % (standard error)" in message and "third" in message
 
 
-def test_the_coming_closing_dates(revised: Warehouse) -> None:
+def test_the_next_closing_dates(revised: Warehouse) -> None:
     rows = answer("calendar", "--next", "2")
     assert [(row["time_period"], row["closes_on"], row["state"], row["kpis"]) for row in rows] == [
         ("2026-03", "2026-04-13", "open", ["revenue"]), ("2026-04", "2026-05-12", "open", ["revenue"])
@@ -132,7 +132,7 @@ def test_the_coming_closing_dates(revised: Warehouse) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["as-of", "2026-03-21"], "DAY: lies in the future; found '2026-03-21'; expected 2026-03-20 at the latest"),
         (["as-of", "2026-03-04"], "nothing had been published by then; .* expected 2026-03-05 or later"),
@@ -140,12 +140,12 @@ def test_the_coming_closing_dates(revised: Warehouse) -> None:
         (["as-of", "2026-03-05", "revenu"], r"no KPI 'revenu' is adopted \(did you mean 'revenue'"),
         (["as-of", "2026-03-05", "revenue", "--freq", "W"], "revenue is not published weekly"),
         (["revisions", "revenu"], r"no KPI 'revenu' is adopted \(did you mean 'revenue'"),
-        (["revisions", "revenue", "--freq", "X"], "not published at such a frequency"),
-        (["calendar", "--freq", "X"], "not published at such a frequency"),
+        (["revisions", "revenue", "--freq", "X"], "not published at this frequency"),
+        (["calendar", "--freq", "X"], "not published at this frequency"),
     ],
 )
-def test_wrong_questions_are_told(revised: Warehouse, arguments: list[str], told: str) -> None:
-    with pytest.raises(NyckeltalError, match=told):
+def test_wrong_arguments_are_refused_with_a_message(revised: Warehouse, arguments: list[str], message: str) -> None:
+    with pytest.raises(NyckeltalError, match=message):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 

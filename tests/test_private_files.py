@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from metrics.core.deployment import PROJECT, data_dir
-from orchestration.ingest.raw_connection import warehouse
+from orchestration.ingest.raw.connection import warehouse
 from orchestration.lock import writing
 from orchestration.run import dagster_home
 from tests import warehouse_factory

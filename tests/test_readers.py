@@ -68,9 +68,13 @@ def running(script: str, arguments: list[list[str]], stop: Path) -> Iterator[lis
     """Processes that run the script, once all are ready. At the end the file `stop` is made; none may have failed."""
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", script, *one], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", script, *process_arguments],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        for one in arguments
+        for process_arguments in arguments
     ]
     try:
         for process in processes:
@@ -117,8 +121,8 @@ def test_eight_readers_during_fifty_releases_see_whole_releases_only(
     with running(READER, [[str(deployment.published_path()), str(stop), way] for way in ways], stop) as readers:
         for number in range(2, RELEASES + 1):
             release(number, catalog)
-    found = [json.loads(reader.stdout.read()) for reader in readers if reader.stdout]
-    assert all(one["reads"] > 20 and len(one["seen"]) > 3 for one in found), found
+    results = [json.loads(reader.stdout.read()) for reader in readers if reader.stdout]
+    assert all(result["reads"] > 20 and len(result["seen"]) > 3 for result in results), results
     assert verify(Ledger.open(deployment.ledger_path())).findings == ()
 
 
@@ -148,15 +152,15 @@ ROUNDS = 5
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """January and February, judged; nothing is published."""
     with pytest.MonkeyPatch.context() as patch:
-        found = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
-        found.add(kpi(), {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)})
-        found.judge(JANUARY[0], FEBRUARY[1])
-        yield found
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
+        warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)})
+        warehouse.judge(JANUARY[0], FEBRUARY[1])
+        yield warehouse
 
 
 @pytest.mark.parametrize("other_machine", [False, True], ids=["under one lock", "with the ledger alone in common"])
 @pytest.mark.parametrize("spans", [(JANUARY, FEBRUARY), (JANUARY, JANUARY)], ids=["different months", "the same month"])
-def test_of_two_releases_at_once_nothing_is_lost_or_doubled(
+def test_two_releases_at_once_lose_and_duplicate_nothing(
     judged: Warehouse,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""What people see on a terminal of any width: no number is cut, nothing is left out, and words say what is meant."""
+"""The output on a terminal of any width: no number is cut and nothing is left out."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
-from orchestration.cli import formats, report, stage_display
+from orchestration.cli import formats, stage_display
 from orchestration.cli.app import app
+from orchestration.cli.reports import published as published_report
 from orchestration.cli.terminal import PlainConsole, console
 from orchestration.run import RunResult
 from tests import warehouse_factory
@@ -37,34 +38,34 @@ WIDTHS = [80, 100, 160]
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """Published on 5 March 2026, one value by another definition on the 20th; the survey is of years only."""
+    """Published on 5 March 2026, one value again by another definition on the 20th; the survey is yearly only."""
     with pytest.MonkeyPatch.context() as patch:
-        found = warehouse_factory.make(tmp_path_factory.mktemp("screen"), patch)
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("screen"), patch)
         revenue = kpi(name="Revenue booked net of returns", freqs=("M", "Q"), target=20e6, target_freq="M")
         months = {"2025-12": cells(19e6, SE=19e6), "2026-01": cells(21_458_230.0, **COUNTRIES)}
-        found.add(revenue, {**months, "2026-02": cells(21_458_230.0, **COUNTRIES)})
+        warehouse.add(revenue, {**months, "2026-02": cells(21_458_230.0, **COUNTRIES)})
         rate = kpi(
             "turnover", freqs=("M", "A"), target=0.12, target_freq="A", direction="down", unit="fraction", segments=()
         )
-        found.add(rate, {"2025": cells(0.168), "2026-02": cells(0.015)})
-        found.add(
+        warehouse.add(rate, {"2025": cells(0.168), "2026-02": cells(0.015)})
+        warehouse.add(
             kpi("survey", freqs=("A",), unit="count", target=None, segments=()), {"2024": cells(40), "2025": cells(41)}
         )
-        found.add(kpi("growth", lookback="15 months", observable_from=date(2026, 4, 1), segments=()))
-        found.judge(*SPAN)
-        found.publish(*SPAN)
-        found.now("2026-03-20T06:00:00")
+        warehouse.add(kpi("growth", lookback="15 months", observable_from=date(2026, 4, 1), segments=()))
+        warehouse.judge(*SPAN)
+        warehouse.publish(*SPAN)
+        warehouse.now("2026-03-20T06:00:00")
         newer = revenue.model_copy(update={"definition_version": 2, "definition_hash": "def2"})
-        found.add(newer, {**months, "2026-02": cells(22e6, SE=22e6)})
-        found.judge(*SPAN)
-        found.publish(*SPAN)
-        patch.setattr(Company, "load", staticmethod(lambda: found.company))
-        patch.setattr(Catalog, "read", staticmethod(lambda _: found.catalog))
-        yield found
+        warehouse.add(newer, {**months, "2026-02": cells(22e6, SE=22e6)})
+        warehouse.judge(*SPAN)
+        warehouse.publish(*SPAN)
+        patch.setattr(Company, "load", staticmethod(lambda: warehouse.company))
+        patch.setattr(Catalog, "read", staticmethod(lambda _: warehouse.catalog))
+        yield warehouse
 
 
 def printed(*arguments: str, width: int = 80) -> str:
-    """What the command prints at that width; no line is longer, and nothing is cut."""
+    """The output of the command at that width; checks that no line is longer, and nothing is cut."""
     result = CliRunner().invoke(app, [*arguments], env={"COLUMNS": str(width)}, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert max(map(len, result.stdout.splitlines())) <= width
@@ -77,22 +78,22 @@ def words(text: str) -> str:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_status_cuts_no_number_and_says_first_what_needs_a_person(published: Warehouse, width: int) -> None:
-    told = words(printed("status", width=width))
-    assert "Held back" in told.split("newest published values")[0]
+def test_status_cuts_no_number_and_shows_held_incidents_first(published: Warehouse, width: int) -> None:
+    output = words(printed("status", width=width))
+    assert "Held:" in output.split("newest published values")[0]
     for part in ("2026-02 22.0 M SEK +2.5 % ✓ 20.0 M A", "A normal"):
-        assert part in told
+        assert part in output
 
 
 def test_a_target_is_shown_at_its_own_frequency(published: Warehouse) -> None:
-    told = words(printed("status"))
-    assert "Turnover 2026-02 1.5 % – P" in told or "Turnover 2026-02 1.5 % – A" in told
-    assert "2025 16.8 % – ✗ 12.0 % A" in told
+    output = words(printed("status"))
+    assert "Turnover 2026-02 1.5 % – P" in output or "Turnover 2026-02 1.5 % – A" in output
+    assert "2025 16.8 % – ✗ 12.0 % A" in output
     assert "target 12.0 % a year (compared with --freq A)" in words(printed("show", "turnover"))
     assert "✗" in printed("show", "turnover", "--freq", "A") and "✗" not in printed("show", "turnover")
 
 
-def test_a_kpi_of_years_only_is_shown_without_being_asked_for_years(published: Warehouse) -> None:
+def test_a_kpi_published_yearly_only_is_shown_without_the_option_freq(published: Warehouse) -> None:
     assert "Survey 2025 41 +2.5 %" in words(printed("status"))
     assert "2024 40" in words(printed("show", "survey"))
     assert "2025 41" in words(printed("as-of", "2026-03-20", "survey", "--last", "1"))
@@ -101,58 +102,58 @@ def test_a_kpi_of_years_only_is_shown_without_being_asked_for_years(published: W
     assert "0 of 2 periods revised." in words(printed("revisions", "survey"))
 
 
-def test_a_kpi_that_looks_back_says_from_when_it_has_values(published: Warehouse) -> None:
+def test_a_kpi_that_looks_back_shows_from_when_on_it_has_values(published: Warehouse) -> None:
     first = "its first month is 2026-04, which ends on 2026-04-30 (it looks back 15 months)"
     assert f"Growth: {first}" in words(printed("status"))
     assert f"Nothing is published: {first}." in words(printed("show", "growth"))
 
 
-def test_what_is_not_awaited_is_said_with_its_reason(published: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paused_kpis_are_shown_with_the_reason(published: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     paused = {"observable_to": date(2026, 4, 29), "paused": "feed orders is paused from 2026-04-30 on: it moves house"}
     growth = published.catalog.kpi("growth").model_copy(update=paused)
-    others = [one for one in published.kpis if one.kpi_id != "growth"]
-    monkeypatch.setattr(published, "kpis", [*others, growth])
-    told = words(printed("status"))
-    assert "Not awaited: growth, as feed orders is paused from 2026-04-30 on: it moves house" in told
-    assert "Growth: its feeds cover it from 2026-04-01 until 2026-04-29 (feed orders is paused" in told
+    other_kpis = [catalog_kpi for catalog_kpi in published.kpis if catalog_kpi.kpi_id != "growth"]
+    monkeypatch.setattr(published, "kpis", [*other_kpis, growth])
+    output = words(printed("status"))
+    assert "Paused: growth, because feed orders is paused from 2026-04-30 on: it moves house" in output
+    assert "Growth: its feeds cover it from 2026-04-01 until 2026-04-29 (feed orders is paused" in output
 
 
-def test_the_summary_of_a_run_counts_its_new_values_and_what_it_judged(
+def test_the_summary_of_a_run_counts_new_values_and_judged_periods(
     published: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied = warehouse_factory.copy(published, tmp_path, monkeypatch)
     copied.now("2026-03-20T06:00:00")
     verdicts = copied.judge("2026-02-01", "2026-02-28")
-    done = release.publish(copied.company, copied.catalog, *history(copied.catalog))
-    newer = replace(done, release_id="r", sequence=7, appended_observations=1)
+    released = release.publish(copied.company, copied.catalog, *history(copied.catalog))
+    newer = replace(released, release_id="r", sequence=7, appended_observations=1)
     out = io.StringIO()
     result = RunResult(copied.catalog, (), {}, tuple(verdicts.values()), newer, {"gate": 1.0})
-    report.run_summary(PlainConsole(file=out, width=100), copied.company, result, [], [])
+    published_report.run_summary(PlainConsole(file=out, width=100), copied.company, result, [], [])
     assert len(verdicts) == 2 and "Release 7: 1 new value; 2 periods judged. It took" in words(out.getvalue())
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_members_that_do_not_fit_beside_stand_below(published: Warehouse, width: int) -> None:
-    told = printed("show", "revenue", "--segment", "country", width=width)
-    assert len(re.findall(r"2\.1 M SEK", told)) == len(COUNTRIES) and set(COUNTRIES) <= set(told.split())
-    assert "O missing" in told and re.search(r"– O\b", told)  # the countries that the new definition lacks
+def test_members_that_do_not_fit_are_in_a_table_below(published: Warehouse, width: int) -> None:
+    output = printed("show", "revenue", "--segment", "country", width=width)
+    assert len(re.findall(r"2\.1 M SEK", output)) == len(COUNTRIES) and set(COUNTRIES) <= set(output.split())
+    assert "O missing" in output and re.search(r"– O\b", output)  # the countries that the new definition lacks
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_rows_of_a_wide_query_are_printed_with_every_column(published: Warehouse, width: int) -> None:
     query = "from kpi.observations where kpi_id = 'revenue' and is_newest and segment = '_T'"
     (first, *_) = json.loads(CliRunner().invoke(app, ["sql", query, "--json"]).stdout)
-    told = printed("sql", query, width=width)
+    output = printed("sql", query, width=width)
     for name, value in first.items():
-        assert re.search(rf"^{name} +{re.escape('' if value is None else str(value))}", told, re.MULTILINE), name
+        assert re.search(rf"^{name} +{re.escape('' if value is None else str(value))}", output, re.MULTILINE), name
     narrow = printed("sql", "select kpi_id, obs_value from kpi.observations limit 1", width=width)
     assert len(narrow.splitlines()) == 4
 
 
-def test_a_new_definition_is_told_beside_the_statistics_of_revisions(published: Warehouse) -> None:
-    told = words(printed("revisions", "revenue"))
-    assert "22,000,000 SEK" in told and "R3 another methodology" in told
-    assert "0 of 3 periods revised. A new definition (R3) changed 1;" in told
+def test_a_new_definition_is_counted_apart_from_the_statistics_of_revisions(published: Warehouse) -> None:
+    output = words(printed("revisions", "revenue"))
+    assert "22,000,000 SEK" in output and "R3 another methodology" in output
+    assert "0 of 3 periods revised. A new definition (R3) changed 1;" in output
 
 
 @pytest.mark.parametrize("day", ["2026-03-28", "2026-03-30", "2026-03-31", "2026-04-01"])
@@ -178,7 +179,7 @@ def test_the_days_until_a_period_ends(published: Warehouse, monkeypatch: pytest.
         (None, "hours", "–"),
     ],
 )
-def test_numbers_are_short_and_never_nothing(value: float | None, unit: str, text: str) -> None:
+def test_numbers_are_short_and_small_ones_are_not_shown_as_zero(value: float | None, unit: str, text: str) -> None:
     assert formats.number(value, unit, "SEK") == text
     assert value is None or formats.number(21_458_231.4, "count", "SEK", exact=True) == "21,458,231"
 
@@ -191,7 +192,7 @@ def run_stages(terminal: PlainConsole) -> None:
             raise NyckeltalError("no models")
 
 
-def test_the_stages_of_a_run_are_ticked_off_with_their_time() -> None:
+def test_ended_stages_of_a_run_are_shown_with_their_time() -> None:
     on_terminal, in_log = io.StringIO(), io.StringIO()
     run_stages(PlainConsole(file=on_terminal, force_terminal=True, width=80, color_system=None))
     last = on_terminal.getvalue().split("\x1b[2K")[-1]
@@ -200,7 +201,7 @@ def test_the_stages_of_a_run_are_ticked_off_with_their_time() -> None:
     assert in_log.getvalue() == "✓ ingest 0.0 s\n✗ models 0.0 s\n"
 
 
-def test_the_stage_under_way_says_how_far_it_is() -> None:
+def test_the_current_stage_shows_its_progress() -> None:
     terminal = PlainConsole(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
     with stage_display.shown(terminal) as stages, stages.stage("models"):
         stages.report("45 of 120 models and tests")
@@ -210,7 +211,7 @@ def test_the_stage_under_way_says_how_far_it_is() -> None:
         assert "models" in view.file.getvalue() and "45 of 120 models and tests" in view.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_a_log_is_as_wide_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_has_the_width_of_the_variable_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     assert console().width == 120
     monkeypatch.setenv("COLUMNS", "90")
@@ -220,7 +221,7 @@ def test_a_log_is_as_wide_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 HEAVY = {"dagster", "dbt", "metricflow", "great_expectations", "dlt", "pandas", "pyarrow", "scipy"}
 
 
-def test_what_is_looked_up_or_mistyped_needs_no_heavy_library(tmp_path: Path) -> None:
+def test_looking_up_and_mistyped_commands_import_no_heavy_library(tmp_path: Path) -> None:
     commands = [
         "list", "status", "statu", "sql 'select 1'", "show net_revenue", "show net_revenu", "plan net_revenu",
         "held net_revenu", "review net_revenu --reason x", "release net_revenu 2026-10 --reason x",
@@ -239,6 +240,6 @@ for command in {commands!r}:
     assert not {HEAVY!r} & set(sys.modules), command
 """
     variables = {**os.environ, "NYCKELTAL_DATA_DIR": str(tmp_path), "NYCKELTAL_COMPANY": "sample_company"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=variables, cwd=PROJECT)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("did you mean 'net_revenue'") == 8
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=variables, cwd=PROJECT)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("did you mean 'net_revenue'") == 8

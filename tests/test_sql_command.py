@@ -1,4 +1,4 @@
-"""`kpi sql`: it reads the published file and does nothing else, and what it prints as CSV runs nowhere."""
+"""`kpi sql`: it can read the published file only, and its CSV has no text that a spreadsheet would run."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("query", HOSTILE)
-def test_a_query_reaches_nothing_but_the_published_file(secret: Path, query: str) -> None:
+def test_a_query_can_read_the_published_file_only(secret: Path, query: str) -> None:
     leaked = duckdb.sql("select 54321 as amount").to_arrow_table()
     before = sorted(secret.iterdir()), deployment.published_path().read_bytes()
-    with pytest.raises(NyckeltalError) as told:
+    with pytest.raises(NyckeltalError) as output:
         reader.table(query.format(data=secret))
-    assert leaked.num_rows == 1 and "54321" not in str(told.value)
+    assert leaked.num_rows == 1 and "54321" not in str(output.value)
     assert (sorted(secret.iterdir()), deployment.published_path().read_bytes()) == before
     assert list((secret / "published").iterdir()) == [deployment.published_path()]
 
@@ -92,7 +92,7 @@ def test_a_query_may_begin_with_a_comment(secret: Path) -> None:
 FORMULAS = ["=cmd()", "+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "＝1"]
 
 
-def test_csv_passes_no_formula_on_and_leaves_numbers_alone(secret: Path) -> None:
+def test_csv_has_no_formulas_and_unchanged_numbers(secret: Path) -> None:
     texts = ", ".join(f"chr({ord(text[0])}) || '{text[1:]}'" for text in FORMULAS)
     query = f"""select unnest([{texts}]) as "=cmd()", -1 as n, -1.5 as x, 'a=b' as plain"""
     result = CliRunner().invoke(app, ["sql", "--csv", query])

@@ -1,4 +1,4 @@
-"""Raw feeds: one asset each, brought in together by one load."""
+"""The assets of raw: one for each feed; one ingest loads them together."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ CHECK = "delivered_whole"
 
 
 def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefinition:
-    """The company's feeds as assets `raw/<feed>`, each with a check that all it delivered was taken in."""
+    """The company's feeds as assets `raw/<feed>`, each with a check that all its files and rows were loaded."""
     feeds = sorted(company.feeds.values(), key=lambda feed: feed.name)
 
     @multi_asset(
@@ -45,7 +45,7 @@ def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefi
         ],
         check_specs=[
             AssetCheckSpec(
-                CHECK, asset=["raw", feed.name], description="Every file could be read; no row was set aside."
+                CHECK, asset=["raw", feed.name], description="Every file could be read; no row was rejected."
             )
             for feed in feeds
         ],
@@ -56,7 +56,7 @@ def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefi
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         # dlt takes a second to import, and only this step needs it.
         from orchestration.ingest.load import ingest
-        from orchestration.ingest.source_files import newest_delivery
+        from orchestration.ingest.sources.files import newest_delivery
 
         chosen = sorted(key.path[-1] for key in context.selected_asset_keys)
         with run.stages.stage("ingest"), writing():
@@ -86,9 +86,9 @@ def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefi
                 description=plain(
                     report.outstanding
                     or (
-                        f"{report.rows_set_aside:,} rows set aside; raw._set_aside says why"
+                        f"{report.rows_set_aside:,} rows rejected; the reasons are in raw._set_aside"
                         if report.rows_set_aside
-                        else f"{report.files_new:,} new files; all was taken in"
+                        else f"{report.files_new:,} new files; all rows were loaded"
                     )
                 ),
             )

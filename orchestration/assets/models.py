@@ -1,4 +1,4 @@
-"""dbt's models as assets: staging, marts and KPI candidates, built by one dbt invocation."""
+"""The assets of dbt's models: staging, marts and KPI candidates; one call of dbt builds them."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -22,8 +22,9 @@ from orchestration.lock import writing
 from orchestration.markdown import plain
 from orchestration.resources import RunResources
 
-# Dagster skips a step of which one input wasn't put out, so a KPI that was not built would keep all others from being
-# published. Its output is therefore made, with the mark by which Dagster records no materialization for it.
+# Dagster skips a step when one of its inputs has no output, so a KPI that was not built would keep all others from
+# being published. So its output is yielded all the same, with a metadata entry by which Dagster records no
+# materialization.
 NO_EVENT = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 
 UNION = AssetKey(["kpi", "candidates"]).to_python_identifier()
@@ -35,7 +36,7 @@ def candidates_key(kpi: CatalogKpi) -> AssetKey:
 
 
 class _Translator(DagsterDbtTranslator):
-    """Assets are named and grouped by their schema, the stage they belong to; the catalogue describes a KPI's."""
+    """Names and groups assets by the models' schema; the assets of KPIs have the catalogue's description."""
 
     def __init__(self, catalog: Catalog) -> None:
         super().__init__(settings=DagsterDbtTranslatorSettings(enable_asset_checks=True))
@@ -53,7 +54,7 @@ class _Translator(DagsterDbtTranslator):
         return AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
 
     def get_asset_check_spec(self, *arguments: Any, **named: Any) -> AssetCheckSpec | None:
-        """Not blocking: a failed test holds the KPIs behind it, through the gate, and no others."""
+        """Checks don't block: the gate holds the KPIs that depend on a failed test, and no others."""
         spec = super().get_asset_check_spec(*arguments, **named)
         return spec and spec._replace(blocking=False)
 
@@ -82,7 +83,7 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
             builds.prepare_tables(catalog)
             builds.outdate(catalog)
             proving.before_build(catalog)
-            # The gate's library takes seconds to import; DuckDB, at work for dbt, leaves the interpreter free.
+            # The gate's library takes seconds to import; Python has time for it while DuckDB works for dbt.
             Thread(target=import_module, args=["great_expectations"], daemon=True).start()
             edited = builds.edited(lineage)
             # Unit tests are of the code and not of the data: the test suite runs them.
@@ -90,11 +91,11 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
             results = project.build(company, command, keep)
             run.build_failures.update(builds.record(catalog, lineage, results, edited))
             proving.after_build(catalog, lineage, results)
-            # What failed is held by the gate. The view over the others must be there all the same.
+            # The gate holds KPIs that failed. The view that unites the candidates is needed for the others.
             if builds.skipped(results, lineage.models["candidates"]):
                 project.build(company, ["run", "--select", "candidates"], keep)
         with run.stages.stage("report to Dagster"):
-            union: list[Any] = []  # yielded last, as it is built over the KPIs that were not built too
+            union: list[Any] = []  # yielded last, because it depends on all KPIs, also on those that were not built
             missing = set(kpi_outputs & context.selected_output_names)
             for outcome in outcomes:
                 for event in outcome.to_default_asset_events(lineage.manifest, translator, context=context):

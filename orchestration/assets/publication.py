@@ -1,4 +1,4 @@
-"""Published KPIs: one asset each, by month, behind the gate."""
+"""The assets of published KPIs: one for each KPI, partitioned by month, with the gate as its check."""
 
 import re
 from collections import defaultdict
@@ -41,20 +41,19 @@ from orchestration.resources import RunResources
 from publishing import reader
 
 GATE = "gate"
-# What Dagster takes as an owner: another text would keep all of its pages from loading.
+# The texts that Dagster accepts as an owner: with another text none of its pages would load.
 _ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
 TOGETHER = (
-    "All KPIs are published together, as one release, so that no two published figures contradict each other. A run of"
-    " some months judges them for all KPIs, with everything that is new or changed, and publishes all that may be"
-    " published."
+    "All KPIs are published together, as one release, so that no two published figures contradict each other. A run for"
+    " some months judges these for all KPIs and everything that is new or changed, and publishes what may be published."
 )
 
 
 def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
     """Every supplied KPI as an asset `published/<kpi>`, and the gate's verdict as its check.
 
-    A month is materialised when all of the KPI's periods that end in it were let through; a held month stays
-    unmaterialised. The check fails while any period of the KPI is held.
+    A month is materialized when none of the KPI's periods that end in it is held. The check fails while any period of
+    the KPI is held.
     """
     partitions = months(company)
     kpis = {kpi.kpi_id: kpi for kpi in catalog.kpis if kpi.supplied}
@@ -79,18 +78,18 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
             AssetCheckSpec(
                 GATE,
                 asset=_key(kpi_id),
-                description="Fails while any period of the KPI is held back. The periods and the reasons stand below.",
+                description="Fails while any period of the KPI is held. The periods and the reasons are listed below.",
             )
             for kpi_id in kpis
         ],
-        # Dagster refuses to backfill some of a multi-asset's assets otherwise. Each of its outputs may be missing then.
+        # Needed to backfill some of the assets only. Each output may be missing then.
         can_subset=True,
         backfill_policy=BackfillPolicy.single_run(),
     )
     def publish(
         context: AssetExecutionContext, run: ResourceParam[RunResources]
     ) -> Iterator[AssetMaterialization | AssetCheckEvaluation]:
-        if not (context.has_partition_key or context.has_partition_key_range):  # a check that is executed by itself
+        if not (context.has_partition_key or context.has_partition_key_range):  # only the checks are executed
             yield from gate_results(list(kpis.values()))
             return
         keys = context.partition_keys
@@ -115,9 +114,9 @@ def _key(kpi_id: str) -> AssetKey:
 
 
 def gate_results(kpis: Sequence[CatalogKpi]) -> Iterator[AssetCheckEvaluation]:
-    """The result of each KPI's gate: what is held now, whenever it was judged.
+    """The result of each KPI's gate: the periods that are held now, whenever they were judged.
 
-    The published table is its source, so that a protected KPI's reasons have no figures.
+    The reasons come from the published table, where those of protected KPIs have no figures.
     """
     held = reader.held() if published_path().exists() else []
     for kpi in kpis:
@@ -127,7 +126,7 @@ def gate_results(kpis: Sequence[CatalogKpi]) -> Iterator[AssetCheckEvaluation]:
             check_name=GATE,
             passed=not reasons,
             severity=AssetCheckSeverity.ERROR,
-            description=plain(f"held back: {', '.join(reasons)}" if reasons else "nothing is held back"),
+            description=plain(f"held: {', '.join(reasons)}" if reasons else "nothing is held"),
             metadata={
                 "periods_held": len(reasons),
                 **{period: visible("; ".join(dict.fromkeys(reason.split("; ")))) for period, reason in reasons.items()},
@@ -138,9 +137,9 @@ def gate_results(kpis: Sequence[CatalogKpi]) -> Iterator[AssetCheckEvaluation]:
 def _materializations(
     kpis: Sequence[CatalogKpi], verdicts: Sequence[Verdict], released: Release
 ) -> Iterator[AssetMaterialization]:
-    """For every KPI, selected or not, each month that was let through, with its published value.
+    """A materialization for each judged month of each KPI, selected or not, that has no held period, with its value.
 
-    Not as a MaterializeResult, which would mark all of the run's months, held ones too.
+    A MaterializeResult would mark all months of the run, also held ones.
     """
     held_months = {(held.kpi_id, period_of("M", parse(held.time_period).end).code) for held in released.held}
     judged: dict[str, dict[str, list[Verdict]]] = defaultdict(lambda: defaultdict(list))
@@ -152,7 +151,7 @@ def _materializations(
             if (kpi.kpi_id, month) in held_months:
                 continue
             periods = ", ".join(verdict.time_period for verdict in month_verdicts)
-            # Dagster plots every number, so that what isn't to be plotted is a text.
+            # Dagster plots every number, so numbers that are not to be plotted are texts.
             facts: dict[str, Any] = {"periods": periods, "release": str(released.sequence)}
             if (kpi.kpi_id, month) in values:
                 facts["value"] = values[kpi.kpi_id, month]
@@ -160,7 +159,7 @@ def _materializations(
 
 
 def _facts(kpi: CatalogKpi) -> dict[str, Any]:
-    """What the catalogue says of a KPI, for its page."""
+    """The catalogue's facts on a KPI, for its page in Dagster."""
     return {
         "name": visible(kpi.name),
         "unit": kpi.unit,
@@ -176,5 +175,5 @@ def _facts(kpi: CatalogKpi) -> dict[str, Any]:
 
 
 def months_of(first: date, last: date) -> tuple[str, str]:
-    """The first and last partition of a span of days."""
+    """The partitions of the first and the last day."""
     return period_of("M", first).code, period_of("M", last).code

@@ -1,4 +1,4 @@
-"""How a person reads numbers, targets and codes: short, and never cut. The exact numbers are in `--json` and in SQL."""
+"""Numbers, targets and codes as text for people: short, but never cut. `--json` and SQL have the exact numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LARGE = ((1e12, " tn"), (1e9, " bn"), (1e6, " M"))
 
 
 def number(value: float | None, unit: str, currency: str, *, exact: bool = False, with_unit: bool = True) -> str:
-    """A value as a person reads it: 12.3 %, 21.5 M SEK, 712,345 SEK, 3.42 hours; `exact` shows millions in full."""
+    """A value as text: 12.3 %, 21.5 M SEK, 712,345 SEK, 3.42 hours. `exact` shows millions in full."""
     if value is None:
         return "–"
     if unit == "fraction":
@@ -35,7 +35,7 @@ def number(value: float | None, unit: str, currency: str, *, exact: bool = False
 
 
 def change(value: float | None, previous: float | None, unit: str) -> str:
-    """The change on another value: percentage points for a share, per cent for anything else."""
+    """The change from the previous value: in percentage points for a share, else in per cent."""
     if value is None or previous is None:
         return "–"
     if unit == "fraction":
@@ -44,31 +44,31 @@ def change(value: float | None, previous: float | None, unit: str) -> str:
 
 
 def target(kpi: CatalogKpi, currency: str) -> str:
-    """The target and the periods that it is for: 20.0 M SEK a month."""
+    """The target and its frequency: 20.0 M SEK a month."""
     stated = number(kpi.target, kpi.unit, currency)
     return f"{stated} a {PERIODS[kpi.target_freq]}" if kpi.target_freq else stated
 
 
 def attained(kpi: CatalogKpi, value: float | None, freq: str) -> Text:
-    """A mark that says whether the value reaches the target of its frequency; empty where there is none."""
+    """A mark that shows whether the value reaches the target of its frequency; empty where there is no target."""
     reached = kpi.attained(value, freq)
     return styled("" if reached is None else ("✓", "green") if reached else ("✗", "red"))
 
 
 def status_legend(statuses: Iterable[str]) -> str:
-    """What those letters of obs_status mean."""
+    """The meaning of these letters of obs_status."""
     return _legend("Status", STATUSES, statuses)
 
 
 def revision_legend(types: Iterable[str | None]) -> str:
-    """What those revision types mean; empty where there is none."""
+    """The meaning of these revision types; empty where there are none."""
     return _legend("Revised by", REVISIONS, types)
 
 
 def _legend(title: str, meanings: dict[str, str], codes: Iterable[str | None]) -> str:
-    there = set(codes)
-    known = ", ".join(f"{code} {meaning}" for code, meaning in meanings.items() if code in there)
-    return f"{title}: {known}." if known else ""
+    used_codes = set(codes)
+    explained = ", ".join(f"{code} {meaning}" for code, meaning in meanings.items() if code in used_codes)
+    return f"{title}: {explained}." if explained else ""
 
 
 def _plain(value: float, unit: str, exact: bool) -> str:
@@ -80,6 +80,6 @@ def _plain(value: float, unit: str, exact: bool) -> str:
 
 
 def _decimals(value: float, digits: int) -> str:
-    """That many decimals; of a smaller value that isn't 0, its first two digits."""
+    """The value with that many decimals; a smaller value that isn't 0 is shown with its first two digits."""
     rounds_to_nothing = value != 0 and abs(value) < 0.5 * 10**-digits
     return f"{value:.2g}" if rounds_to_nothing else f"{value:,.{digits}f}"

@@ -1,4 +1,4 @@
-"""The stages of a run on the terminal: those that ended ticked off with their time, and how far the present one is."""
+"""Shows the stages of a run on the terminal: those that ended with their time, and the progress of the current one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orchestration.stages import Stages
 
 @contextmanager
 def shown(console: Console) -> Iterator[Stages]:
-    """Stages that a person can watch on a terminal. Elsewhere, such as in a log, each one is a line when it ends."""
+    """Stages shown live on a terminal; elsewhere, such as in a log, each stage gives a line when it ends."""
     if console.is_terminal:
         stages = Stages()
         with Live(_Display(stages), console=console, refresh_per_second=8, redirect_stdout=False):
@@ -31,7 +31,7 @@ def shown(console: Console) -> Iterator[Stages]:
 
 
 def duration(seconds: float) -> str:
-    """A time as a person reads it: 4.2 s, 1 min 12 s."""
+    """A time as text: 4.2 s, 1 min 12 s."""
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
@@ -40,7 +40,7 @@ def _mark(stages: Stages, name: str) -> tuple[str, str]:
 
 
 class _Display:
-    """A line for each stage; drawn anew whenever the terminal is refreshed."""
+    """A table with a line for each stage; Rich calls `__rich__` at every refresh of the terminal."""
 
     def __init__(self, stages: Stages) -> None:
         self._stages = stages

@@ -1,4 +1,4 @@
-"""Tables on a terminal of any width: a number is never cut, and what doesn't fit beside stands below."""
+"""Tables for a terminal of any width: a number is never cut, and columns that don't fit follow in a table below."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 GAP = 2  # between two columns
-_NARROWEST_TEXT = 16  # columns that a text which wraps needs to be readable
+_NARROWEST_TEXT = 16  # the width that a wrapped text needs to be readable, in characters
 Cell = str | Text
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table. One that `wraps` may be narrower than its cells; any other is as wide as the widest."""
+    """A column of a table. A column that `wraps` may be narrower than its cells; any other is as wide as its widest."""
 
     name: str
     justify: Literal["left", "right"] = "left"
@@ -40,7 +40,7 @@ def print_table(
     caption: str = "",
     keys: int = 1,
 ) -> None:
-    """Print the rows. Where they are wider than the console, as several tables, each with the first `keys` columns."""
+    """Print the rows; as several tables, each with the first `keys` columns, where they are wider than the console."""
     widths = [_width(column, [row[place] for row in rows]) for place, column in enumerate(columns)]
     if title:
         console.print(title, style="bold", highlight=False)
@@ -48,8 +48,8 @@ def print_table(
         table = _table()
         for place in block:
             column = columns[place]
-            least = None if column.wraps else widths[place]
-            table.add_column(column.name, justify=column.justify, no_wrap=not column.wraps, min_width=least)
+            min_width = None if column.wraps else widths[place]
+            table.add_column(column.name, justify=column.justify, no_wrap=not column.wraps, min_width=min_width)
         for row in rows:
             table.add_row(*(row[place] for place in block))
         console.print(table)
@@ -61,16 +61,16 @@ def print_table(
 def print_with_notes(
     console: Console, columns: Sequence[Column], rows: Sequence[tuple[Sequence[Cell], RenderableType]], *, title: str
 ) -> None:
-    """Print rows, and below each of them a note that may be long, over the whole width."""
-    full = [_widest(column, [row[place] for row, _ in rows]) for place, column in enumerate(columns)]
-    fixed = sum(width for column, width in zip(columns, full, strict=True) if not column.wraps)
+    """Print rows, and below each row its note, which may be long, over the whole width."""
+    full_widths = [_widest(column, [row[place] for row, _ in rows]) for place, column in enumerate(columns)]
+    fixed = sum(width for column, width in zip(columns, full_widths, strict=True) if not column.wraps)
     room = max(console.width - fixed - GAP * (len(columns) - 1), _NARROWEST_TEXT)
     console.print(title, style="bold", highlight=False)
     for count, (row, note) in enumerate(rows):
         table = _table(header=count == 0)
-        for column, width in zip(columns, full, strict=True):
-            fitting = min(width, room) if column.wraps else width
-            table.add_column(column.name, justify=column.justify, width=fitting, overflow="fold")
+        for column, full_width in zip(columns, full_widths, strict=True):
+            width = min(full_width, room) if column.wraps else full_width
+            table.add_column(column.name, justify=column.justify, width=width, overflow="fold")
         table.add_row(*row)
         console.print(table)
         console.print(Padding(note, (0, 0, 0, 4)), highlight=False)
@@ -78,7 +78,7 @@ def print_with_notes(
 
 
 def print_record(console: Console, title: str, fields: Sequence[tuple[str, Cell]]) -> None:
-    """Print fields as lines of name and value."""
+    """Print fields as lines, each with a name and a value."""
     console.rule(title, align="left", style="dim")
     record = Table.grid(padding=(0, GAP, 0, 0))
     record.add_column(style="dim", no_wrap=True)
@@ -89,7 +89,7 @@ def print_record(console: Console, title: str, fields: Sequence[tuple[str, Cell]
 
 
 def natural_width(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> int:
-    """How wide a table of the rows has to be."""
+    """The width that a table of the rows needs, in characters."""
     widths = [_width(column, [row[place] for row in rows]) for place, column in enumerate(columns)]
     return sum(widths) + GAP * (len(widths) - 1)
 
@@ -99,7 +99,7 @@ def _table(*, header: bool = True) -> Table:
 
 
 def _width(column: Column, cells: Sequence[Cell]) -> int:
-    """How wide the column has to be at the least."""
+    """The least width that the column needs, in characters."""
     widest = _widest(column, cells)
     return min(widest, max(_NARROWEST_TEXT, cell_len(column.name))) if column.wraps else widest
 
@@ -109,15 +109,15 @@ def _widest(column: Column, cells: Sequence[Cell]) -> int:
 
 
 def _blocks(widths: Sequence[int], keys: int, room: int) -> list[list[int]]:
-    """The columns of each table: the first `keys`, and of the others as many as fit beside them."""
-    first = list(range(keys))
-    blocks, used = [first.copy()], sum(widths[:keys]) + GAP * (keys - 1)
-    start = used
+    """The places of the columns of each table: the first `keys` columns, and as many others as fit into `room`."""
+    key_columns = list(range(keys))
+    key_width = sum(widths[:keys]) + GAP * (keys - 1)
+    blocks, used_width = [key_columns.copy()], key_width
     for place in range(keys, len(widths)):
-        needed = widths[place] + GAP
-        if used + needed > room and len(blocks[-1]) > keys:
-            blocks.append(first.copy())
-            used = start
+        width = widths[place] + GAP
+        if used_width + width > room and len(blocks[-1]) > keys:
+            blocks.append(key_columns.copy())
+            used_width = key_width
         blocks[-1].append(place)
-        used += needed
+        used_width += width
     return blocks

@@ -1,6 +1,6 @@
-"""How everything gets to the terminal: one console, text with styles, and JSON.
+"""All output to the terminal goes through here: one console, text with styles, JSON and CSV.
 
-No text is read as Rich's markup, as any can come from data or files: styles are given with `styled` alone.
+No text is read as Rich's markup, because any text can come from data or files: styles are given with `styled` only.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from metrics.core.text import visible
 DONE = ("✓ ", "green")
 FAILED = ("✗ ", "red")
 WIDTH_WITHOUT_TERMINAL = 120
-# What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection"; full-width forms too).
+# A spreadsheet takes a cell that begins like this for a formula (OWASP, "CSV Injection"; full-width forms too).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-# What JSON leaves as it is and a terminal might obey; in JSON these can only be within texts.
+# Characters that JSON doesn't escape and that could control a terminal; in JSON they can only be inside texts.
 _UNSHOWN_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class PlainConsole(Console):
-    """A console that shows a text as it is: no markup, no codes of emoji, control characters written out."""
+    """A console that shows a text as it is: without markup and emoji codes, and with control characters spelt out."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         """The text to show; `options` are Rich's."""
@@ -38,30 +38,30 @@ class PlainConsole(Console):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on the present standard output or error; 120 columns wide where no terminal or COLUMNS sets a width."""
+    """A console on the present standard output or error; 120 characters wide where no terminal or COLUMNS says else."""
     stream = sys.stderr if stderr else sys.stdout
     has_width = stream.isatty() or "COLUMNS" in os.environ
     return PlainConsole(file=stream, width=None if has_width else WIDTH_WITHOUT_TERMINAL)
 
 
 def styled(*parts: str | tuple[str, str] | Text) -> Text:
-    """The parts one after the other; a part with a style is (text, style), such as ("hold", "red")."""
+    """The parts joined into one text; a part with a style is (text, style), such as ("hold", "red")."""
     return Text.assemble(*(_part(part) for part in parts))
 
 
 def print_json(value: Any, default: Callable[[Any], Any] = str) -> None:
-    """Print the value as JSON; `default` gives what stands for an object that JSON doesn't know."""
+    """Print the value as JSON; `default` converts objects that JSON has no form for."""
     text = json.dumps(value, default=default, ensure_ascii=False, indent=1)
     typer.echo(_UNSHOWN_IN_JSON.sub(lambda character: f"\\u{ord(character[0]):04x}", text))
 
 
 def print_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows as CSV, with a header. A text that a spreadsheet would run as a formula gets a `'` before it."""
-    shown = visible if sys.stdout.isatty() else str
+    """Print rows as CSV, with a header. A text that a spreadsheet would take for a formula gets a `'` before it."""
+    as_text = visible if sys.stdout.isatty() else str
     for row in (names, *rows):
         line = io.StringIO(newline="")
-        cells = [shown(_no_formula(value)) if isinstance(value, str) else value for value in row]
-        csv.writer(line).writerow(cells)  # with any other end of line it wouldn't quote a carriage return
+        cells = [as_text(_no_formula(value)) if isinstance(value, str) else value for value in row]
+        csv.writer(line).writerow(cells)  # with another line terminator it would not quote a carriage return
         typer.echo(line.getvalue().removesuffix("\r\n"))
 
 

@@ -1,4 +1,4 @@
-"""Giving columns the types that a feed declares. A value that doesn't parse becomes NULL, and is told of."""
+"""Converts columns to the types that a feed declares. A value that can't be converted becomes NULL and is reported."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metrics.definitions.feeds import ColumnType
-from orchestration.ingest.engine import engine
 from orchestration.ingest.faults import FileFault
+from orchestration.ingest.parsing.duckdb_cursor import duckdb_cursor
 
 DECIMAL = pa.decimal128(28, 8)
 ARROW_TYPES: dict[str, pa.DataType] = {
@@ -33,9 +33,9 @@ DUCKDB_TYPES = {
 }
 _TRUE = ["true", "t", "1", "yes", "y"]
 _FALSE = ["false", "f", "0", "no", "n"]
-# What Python, and so every tool on the way, can hold. Beyond it a single value would stop whole runs.
+# The times that Python, and so every later step, can represent. A single value outside them would stop the run.
 _CALENDAR = (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999))
-# Beyond it a float no longer tells one whole number from the next.
+# From this size on, a float can't represent every whole number.
 _EXACT_FLOATS = {pa.float16(): 2.0**11, pa.float32(): 2.0**24, pa.float64(): 2.0**53}
 _DECIMAL_RANGE = 1e20
 _LABELS = {
@@ -49,8 +49,9 @@ _LABELS = {
 }
 _ISO = {"date": "like 2026-11-23", "timestamp": "like 2026-11-23 06:00:00"}
 _ZONE = r"( ?(Z|[+-]\d\d(:?\d\d)?))?"
-# What Arrow's own parsers refuse, or take too freely, and we accept: slower, so only for columns that need it.
-# DuckDB's DECIMAL over 18 digits parses a hundred times slower than a short one, which is tried first.
+# The accepted forms that Arrow's parsers refuse. These expressions are slower, so they are used only for columns that
+# need them. DuckDB parses a DECIMAL of more than 18 digits a hundred times slower than a shorter one, which is tried
+# first.
 _SQL = {
     "integer": r"CASE WHEN regexp_full_match(v, '[+-]?\d+(\.0*)?') THEN try_cast(v AS BIGINT) END",
     "decimal": "coalesce(try_cast(v AS DECIMAL(18,8))::DECIMAL(28,8), try_cast(v AS DECIMAL(28,8)))",
@@ -62,8 +63,8 @@ _SQL = {
 }
 
 
-def described(declared: ColumnType) -> str:
-    """The type in words, for the reason why a value was set aside."""
+def type_in_words(declared: ColumnType) -> str:
+    """The type in words, for the reason why a row was rejected."""
     label = _LABELS[declared.type]
     if declared.type in _ISO:
         return f"{label} ({_ISO[declared.type] if declared.format is None else 'format ' + declared.format})"
@@ -72,29 +73,29 @@ def described(declared: ColumnType) -> str:
     return label + (f" ({', '.join(separators)})" if separators else "")
 
 
-def typed(column: pa.ChunkedArray, declared: ColumnType) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
-    """The column in its declared type, and where it holds a value that isn't one (None: nowhere).
+def to_declared_type(column: pa.ChunkedArray, declared: ColumnType) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
+    """The column in its declared type, and a boolean column: where a value can't be converted (None: nowhere).
 
-    Blanks around a value are passed over, a blank value of another type than text is NULL. Timestamps with an
-    offset become UTC; all come out without time zone. A whole number is the same text whatever type it has in the
-    file. Raises FileFault for a format that strptime doesn't know.
+    Blanks around a value are ignored; a blank value of another type than text is NULL. Timestamps with an offset are
+    converted to UTC; the result has no time zone. A whole number gives the same text whatever type it has in the file.
+    Raises FileFault for a format that strptime doesn't know.
     """
     target = ARROW_TYPES[declared.type]
     if pa.types.is_string(column.type):
-        given, values = _from_text(column, declared, target)
+        declared_values, values = _from_text(column, declared, target)
     else:
-        given, values = column, _from_native(column, declared, target)
+        declared_values, values = column, _from_native(column, declared, target)
     values = _null_where(values, beyond_calendar(values))
-    if values.null_count == given.null_count:
+    if values.null_count == declared_values.null_count:
         return values, None
-    return values, pc.and_(pc.is_valid(given), pc.is_null(values))
+    return values, pc.and_(pc.is_valid(declared_values), pc.is_null(values))
 
 
 def beyond_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Where a column of dates or timestamps lies outside the years 1 to 9999; None: nowhere, or no such column."""
+    """Where a column of dates or timestamps is outside the years 1 to 9999 (None: nowhere, or another type)."""
     if not pa.types.is_date(column.type) and not pa.types.is_timestamp(column.type):
         return None
-    # Compared as numbers, since Python can't hold what lies outside.
+    # Compared as numbers, because Python can't represent values outside these years.
     numbers = column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64())
     first, last = (pa.scalar(end).cast(pa.timestamp("us")).cast(column.type, safe=False) for end in _CALENDAR)
     first, last = first.cast(numbers.type), last.cast(numbers.type)
@@ -104,14 +105,14 @@ def beyond_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     return pc.or_(pc.less(numbers, first), pc.greater(numbers, last))
 
 
-def _null_where(column: pa.ChunkedArray, wrong: pa.ChunkedArray | None) -> pa.ChunkedArray:
-    return column if wrong is None else pc.if_else(wrong, pa.scalar(None, column.type), column)
+def _null_where(column: pa.ChunkedArray, is_wrong: pa.ChunkedArray | None) -> pa.ChunkedArray:
+    return column if is_wrong is None else pc.if_else(is_wrong, pa.scalar(None, column.type), column)
 
 
 def _from_text(
     column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """The texts, blank ones as NULL, and their values."""
+    """The texts, with NULL for blank ones, and their values in the declared type."""
     if declared.type == "text":
         return column, column
     text = pc.utf8_trim_whitespace(column)
@@ -123,7 +124,7 @@ def _from_text(
 
 
 def _plain_number(text: pa.ChunkedArray, declared: ColumnType) -> pa.ChunkedArray:
-    """Numbers with the declared separators as 1234.5; those that don't follow them become NULL."""
+    """Numbers written with the declared separators in the form 1234.5; a number written otherwise becomes NULL."""
     decimal, thousands = declared.decimal, declared.thousands
     if decimal == "." and thousands is None:
         return text
@@ -138,7 +139,7 @@ def _plain_number(text: pa.ChunkedArray, declared: ColumnType) -> pa.ChunkedArra
 
 
 def _literal(sign: str) -> str:
-    return "".join(f"\\x{{{ord(one):x}}}" for one in sign)
+    return "".join(f"\\x{{{ord(character):x}}}" for character in sign)
 
 
 def _parsed(text: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) -> pa.ChunkedArray:
@@ -155,7 +156,7 @@ def _parsed(text: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) ->
 
 
 def _by_arrow(text: pa.ChunkedArray, kind: str, target: pa.DataType) -> pa.ChunkedArray | None:
-    """Arrow's parsers are the quickest, and all or nothing: None when one value isn't to their taste."""
+    """The values by Arrow's parsers, the quickest; None when there is a value that these refuse or read wrongly."""
     try:
         values = pc.cast(text, target)
     except pa.ArrowInvalid:
@@ -179,23 +180,23 @@ def _by_format(text: pa.ChunkedArray, format_: str, target: pa.DataType) -> pa.C
     try:
         return _by_sql(text, instant + ("::DATE" if target == pa.date32() else ""), {"format": format_}, target)
     except duckdb.Error:
-        raise FileFault(f"the format '{format_}' that the feed declares isn't one of strptime") from None
+        raise FileFault(f"the format '{format_}' that the feed declares is not a format of strptime") from None
 
 
 def _by_sql(text: pa.ChunkedArray, expression: str, parameters: dict[str, str], target: pa.DataType) -> pa.ChunkedArray:
-    cursor = engine()
-    cursor.register("one", pa.table({"v": text}))
-    values = cursor.execute(f"SELECT {expression} AS value FROM one", parameters or None).to_arrow_table()
+    cursor = duckdb_cursor()
+    cursor.register("input", pa.table({"v": text}))
+    values = cursor.execute(f"SELECT {expression} AS value FROM input", parameters or None).to_arrow_table()
     return values.column("value").cast(target)
 
 
 def _from_native(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) -> pa.ChunkedArray:
-    """A column that has a type already in the declared one; NULL where that would lose something."""
+    """A column that has a type of its own, in the declared type; NULL where the conversion would lose something."""
     kind = column.type
     numeric = pa.types.is_integer(kind) or pa.types.is_decimal(kind)
     if pa.types.is_floating(kind) and declared.type in ("text", "integer", "decimal", "number"):
         return _from_floats(column, declared, target)
-    fits = {
+    casts_directly = {
         "integer": numeric,
         "decimal": numeric,
         "number": numeric,
@@ -203,34 +204,34 @@ def _from_native(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataT
         "date": pa.types.is_date(kind),
         "timestamp": pa.types.is_date(kind) or pa.types.is_timestamp(kind),
     }
-    if fits.get(declared.type):
+    if casts_directly.get(declared.type):
         try:
             return column.cast(target)
         except pa.ArrowInvalid:
-            pass  # some value doesn't go in without loss: one by one, as text
+            pass  # a value can't be converted without loss: convert each value by itself, as text
     text = _as_text(column)
     return text if declared.type == "text" else _parsed(text, ColumnType(type=declared.type), target)
 
 
 def _from_floats(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) -> pa.ChunkedArray:
-    """Floats, NULL where they aren't finite or can't be exact in the declared type."""
+    """Floats in the declared type; NULL where they aren't finite or the result wouldn't be exact."""
     exact = _EXACT_FLOATS[column.type]
     column = column.cast(pa.float64())
     if declared.type == "number":
         return _null_where(column.cast(target), pc.invert(pc.is_finite(column)))
     size = pc.abs(column)
     if declared.type == "decimal":
-        good = pc.less(size, _DECIMAL_RANGE)
-        return _null_where(column, pc.invert(good)).cast(target)
-    good = pc.and_(pc.less(size, exact), pc.equal(pc.floor(column), column))
-    return _null_where(column, pc.invert(good)).cast(pa.int64()).cast(target)
+        in_range = pc.less(size, _DECIMAL_RANGE)
+        return _null_where(column, pc.invert(in_range)).cast(target)
+    is_whole = pc.and_(pc.less(size, exact), pc.equal(pc.floor(column), column))
+    return _null_where(column, pc.invert(is_whole)).cast(pa.int64()).cast(target)
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The values as text; a decimal without the noughts at its end, so that 101 and 101.00 are one key."""
+    """The values as text; decimals without zeros at the end, so that 101 and 101.00 give the same key."""
     expression = "v::VARCHAR"
     if pa.types.is_decimal(column.type) and column.type.scale > 0:
         expression = "regexp_replace(v::VARCHAR, '\\.?0*$', '')"
-    cursor = engine()
-    cursor.register("one", pa.table({"v": column}))
-    return cursor.sql(f"SELECT {expression} AS v FROM one").to_arrow_table().column("v")
+    cursor = duckdb_cursor()
+    cursor.register("input", pa.table({"v": column}))
+    return cursor.sql(f"SELECT {expression} AS v FROM input").to_arrow_table().column("v")

@@ -1,4 +1,4 @@
-"""How far a feed is complete: its watermark, the last day known whole."""
+"""The watermark of a feed: the last day for which all its rows are known to be there."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def watermark(
     today: date,
     time_zone: str,
 ) -> date | None:
-    """The last day that the feed is known to cover, or None when nothing arrived.
+    """The last day that the feed is known to cover; None when no file arrived.
 
-    `newest_event` is that of rows dated no later than their delivery: a booking ahead or a wrong date proves nothing
-    of the days between. A delivery covers the days before the one on which it came, in the company's time zone. No
-    feed is complete beyond `today`, whatever the company states or the time is that a file's system wrote on it. One
-    that ended before is complete until then, as nothing of it is awaited.
+    `newest_event` is the newest time of rows that are dated no later than their delivery: a row dated ahead says
+    nothing about the days in between. A delivery covers the days before the day on which it came, in the company's
+    time zone. No feed is complete after `today`, whatever the company states and whatever time a file has. A feed that
+    has ended is complete until `today`, because no more rows are expected.
     """
     if not files:
         return None

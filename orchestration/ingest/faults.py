@@ -1,4 +1,4 @@
-"""What can be wrong with a delivered file. Only the error type and its wording helpers; readers raise it."""
+"""The errors that readers raise for a faulty file, and helpers for their texts."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ _NAMED = 3
 
 
 class FileFault(Exception):
-    """A file that can't be taken in as a whole.
+    """A file that can't be loaded, with all its rows.
 
-    Its text says what is wrong and what was expected, without the file's name. It quotes nothing that stands in the
-    file but what the feed declares too: the text reaches the ledger and the published file.
+    Its text says what is wrong and what was expected, without the file's name. It reaches the ledger and the published
+    file, so it quotes nothing from the file except names that the feed declares.
     """
 
 
 class Retracted(Exception):
-    """A file turned out faulty after some of its rows had been handed on: the attempt must start again without it."""
+    """A file was found faulty after some of its rows had been loaded: the attempt must start again without the file."""
 
 
-def named(names: Sequence[str], limit: int = 12) -> str:
-    """The names, quoted and cut off after `limit`."""
+def quoted_names(names: Sequence[str], limit: int = 12) -> str:
+    """The first `limit` names in quotes, and the number of the rest."""
     shown = ", ".join(f"'{name}'" for name in names[:limit])
     rest = len(names) - limit
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def joined(problems: Sequence[str]) -> str | None:
-    """Several problems in one text, the first few in full; None when there are none."""
+def problems_in_one_text(problems: Sequence[str]) -> str | None:
+    """The first three problems in one text, and the number of the rest; None when there are none."""
     if not problems:
         return None
     rest = len(problems) - _NAMED

@@ -1,4 +1,4 @@
-"""What is to be read of a feed: its files against what raw has of them. Reads no rows and writes nothing."""
+"""Decides which files of a feed are to be read, by comparing the files with raw's records. Reads and writes no rows."""
 
 from __future__ import annotations
 
@@ -11,56 +11,64 @@ import duckdb
 import pyarrow as pa
 
 from metrics.definitions.feeds import Feed
-from orchestration.ingest.bookkeeping import Bookkeeping, KnownFile
-from orchestration.ingest.column_values import typed
-from orchestration.ingest.faults import FileFault, named
+from orchestration.ingest.column_values import to_declared_type
+from orchestration.ingest.faults import FileFault, quoted_names
 from orchestration.ingest.feed_reading import stored_columns
-from orchestration.ingest.header import is_storable
+from orchestration.ingest.parsing.header import is_storable
 from orchestration.ingest.personal import PseudonymKey
-from orchestration.ingest.source_files import Delivery, NoFiles, SourceFile, delivery, listed, passed_over
+from orchestration.ingest.raw.bookkeeping import Bookkeeping, FileRecord
+from orchestration.ingest.sources.files import Delivery, NoFiles, SourceFile, compressed_beside, delivery, feed_files
 
 
 @dataclass
 class FeedPlan:
-    """A feed's files sorted by what is to be done with them.
+    """What an ingest is to do with a feed's files.
 
-    `declaration` and `shape` identify the feed's definition, `shape` only what can't change under loaded rows.
-    `columns` are those of the raw table now (empty: none). `anew`: forget the table and read everything again.
-    `redelivered` are known files that came again with the same content; `gone` are faulty ones that are no longer
-    there; `standing` has the problems of files that stay as they are; `blocked` is why the feed can't be read.
+    - `declaration` and `shape` identify the feed's definition: `shape` only the part that can't change while rows are
+      loaded.
+    - `file_records` are the records of its files, by name; `columns` are the columns of the raw table (empty: there is
+      no table).
+    - `reload`: drop the table and read all files again.
+    - `to_read` are the files to read, `unchanged` is the number of files that aren't to be read.
+    - `redelivered` are the new records of files that were delivered again with the same content.
+    - `removed` are the records of rejected files that are no longer there.
+    - `problems` has the problems of files that aren't read, by file name.
+    - `blocked` says why the feed can't be read; `notes` are messages for its report.
     """
 
     feed: Feed
     declaration: str
     shape: str
     key: PseudonymKey | None
-    known: dict[str, KnownFile]
+    file_records: dict[str, FileRecord]
     columns: dict[str, pa.DataType]
-    anew: bool = False
+    reload: bool = False
     to_read: list[Delivery] = field(default_factory=list)
-    redelivered: list[KnownFile] = field(default_factory=list)
-    gone: list[KnownFile] = field(default_factory=list)
+    redelivered: list[FileRecord] = field(default_factory=list)
+    removed: list[FileRecord] = field(default_factory=list)
     unchanged: int = 0
-    standing: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
     blocked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def contents(self) -> dict[str, str]:
-        """The sha256 of every file that has rows in raw, with the file's name."""
+        """The name of each file that has rows in raw, by the sha256 of its content."""
         return {
-            one.loaded_sha256: one.source_file for one in self.known.values() if one.loaded_sha256 and one.rows_loaded
+            record.loaded_sha256: record.source_file
+            for record in self.file_records.values()
+            if record.loaded_sha256 and record.rows_loaded
         }
 
 
-def planned(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: Path) -> FeedPlan:
-    """The plan for one feed; remote files that are to be read are copied below `copies`."""
+def plan_feed(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: Path) -> FeedPlan:
+    """The plan for a feed. Remote files that are to be read are copied below `copies`."""
     shape = _shape(feed, key)
     plan = FeedPlan(
         feed=feed,
         declaration=_declaration(feed, shape),
         shape=shape,
         key=key,
-        known=books.known_files(feed.name),
+        file_records=books.file_records(feed.name),
         columns=books.table_columns(feed.name),
     )
     if problem := _wrong_declaration(feed):
@@ -68,100 +76,106 @@ def planned(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: Pa
         return plan
     files: list[SourceFile] = []
     try:
-        files = listed(feed)
-    except NoFiles as none:
-        if feed.ended is None or not plan.known:  # what a system that is used no more brought may have been cleared
-            plan.blocked.append(str(none))
-    if missed := passed_over(feed):
-        plan.notes.append(f"passed over, as '{feed.path}' doesn't match: {named(missed, 3)}")
-    if _needs_table_anew(plan, files):
+        files = feed_files(feed)
+    except NoFiles as error:
+        if feed.ended is None or not plan.file_records:  # the files of a feed that has ended may have been deleted
+            plan.blocked.append(str(error))
+    if not_matched := compressed_beside(feed):
+        plan.notes.append(f"not read, because '{feed.path}' doesn't match: {quoted_names(not_matched, 3)}")
+    if _needs_reload(plan, files):
         if plan.blocked:
             return plan
-        plan.known, plan.columns, plan.anew = {}, {}, True
+        plan.file_records, plan.columns, plan.reload = {}, {}, True
     elif not plan.columns:
-        plan.known, plan.anew = {}, bool(plan.known)
+        plan.file_records, plan.reload = {}, bool(plan.file_records)
     if not plan.blocked:
         _sort(plan, files, copies)
     return plan
 
 
 def _sort(plan: FeedPlan, files: list[SourceFile], copies: Path) -> None:
-    same_as_another: list[SourceFile] = []
+    """Puts each file into the plan by what is to be done with it."""
+    duplicates: list[SourceFile] = []
     present = {file.name for file in files}
     for file in files:
-        known = plan.known.get(file.name)
-        as_declared = known is not None and known.declaration == plan.declaration
-        if known and as_declared and (known.size, known.modified) == (file.size, file.modified):
-            if known.same_as:
-                same_as_another.append(file)
-            elif known.problem:
-                plan.standing[file.name] = known.problem
+        record = plan.file_records.get(file.name)
+        as_declared = record is not None and record.declaration == plan.declaration
+        if record and as_declared and (record.size, record.modified) == (file.size, file.modified):
+            if record.same_as:
+                duplicates.append(file)
+            elif record.problem:
+                plan.problems[file.name] = record.problem
             else:
                 plan.unchanged += 1
             continue
         try:
-            read = delivery(file, copies)
+            new_delivery = delivery(file, copies)
         except FileFault as fault:
-            plan.standing[file.name] = str(fault)
+            plan.problems[file.name] = str(fault)
             continue
-        if known and as_declared and not known.same_as and known.sha256 == read.sha256:
-            again = replace(known, size=file.size, modified=file.modified)
-            if known.problem:
-                plan.standing[file.name] = known.problem
+        if record and as_declared and not record.same_as and record.sha256 == new_delivery.sha256:
+            updated_record = replace(record, size=file.size, modified=file.modified)
+            if record.problem:
+                plan.problems[file.name] = record.problem
             else:
-                again = replace(again, delivered_at=file.modified)
+                updated_record = replace(updated_record, delivered_at=file.modified)
                 plan.unchanged += 1
-            plan.redelivered.append(again)
+            plan.redelivered.append(updated_record)
         else:
-            plan.to_read.append(read)
-    changing = {one.name for one in plan.to_read}
-    for file in same_as_another:
-        known = plan.known[file.name]
-        twin = plan.known.get(known.same_as or "")
-        if twin and twin.loaded_sha256 == known.sha256 and twin.source_file not in changing:
+            plan.to_read.append(new_delivery)
+    changed = {to_read.name for to_read in plan.to_read}
+    for file in duplicates:
+        record = plan.file_records[file.name]
+        original = plan.file_records.get(record.same_as or "")
+        if original and original.loaded_sha256 == record.sha256 and original.source_file not in changed:
             plan.unchanged += 1
             continue
         try:
             plan.to_read.append(delivery(file, copies))
         except FileFault as fault:
-            plan.standing[file.name] = str(fault)
-    # Files that are known come first: of two that are the same, it is the new name that is the double.
-    plan.to_read.sort(key=lambda one: (one.name not in plan.known, one.name))
-    plan.gone = [one for name, one in plan.known.items() if name not in present and (one.problem or one.same_as)]
+            plan.problems[file.name] = str(fault)
+    # Known files come first: of two files with the same content, the new name is the duplicate.
+    plan.to_read.sort(key=lambda to_read: (to_read.name not in plan.file_records, to_read.name))
+    plan.removed = [
+        record
+        for name, record in plan.file_records.items()
+        if name not in present and (record.problem or record.same_as)
+    ]
 
 
-def _needs_table_anew(plan: FeedPlan, files: list[SourceFile]) -> bool:
-    """Whether the rows in raw were stored in a way that the feed's definition no longer allows.
+def _needs_reload(plan: FeedPlan, files: list[SourceFile]) -> bool:
+    """Whether the feed's definition no longer allows the way in which its rows in raw were stored.
 
-    They can't be changed in place, so all files are read again; `blocked` says so when some are no longer there.
+    They can't be changed in place, so all files must be read again; `blocked` says so when some are no longer there.
     """
-    loaded = [one for one in plan.known.values() if one.loaded_sha256]
-    other = [
+    loaded = [record for record in plan.file_records.values() if record.loaded_sha256]
+    differences = [
         f"column {name} is {plan.columns[name]} there"
         for name, kind in stored_columns(plan.feed).items()
         if name in plan.columns and plan.columns[name] != kind
     ]
     if not all(map(is_storable, plan.columns)):
-        other.append("a column's name has signs that can't be written")
-    if any(one.shape != plan.shape for one in loaded):
-        other.append("personal columns, their key or the format differ")
-    if not other or not plan.columns:
+        differences.append("a column's name has characters that can't be stored")
+    if any(record.shape != plan.shape for record in loaded):
+        differences.append("personal columns, their key or the format differ")
+    if not differences or not plan.columns:
         return False
-    lost = sorted({one.source_file for one in loaded} - {file.name for file in files})
-    if lost:
+    missing_files = sorted({record.source_file for record in loaded} - {file.name for file in files})
+    if missing_files:
         plan.blocked.append(
-            f"the feed's definition changed ({'; '.join(other)}), and files that were loaded under the old one are no "
-            f"longer there ({named(lost, 3)}): put them back, or drop table raw.{plan.feed.name} to go on without "
-            "their rows"
+            f"the feed's definition changed ({'; '.join(differences)}), and files that were loaded under the old one"
+            f" are no longer there ({quoted_names(missing_files, 3)}): put them back, or drop table"
+            f" raw.{plan.feed.name} to go on without their rows"
         )
     return True
 
 
 def _wrong_declaration(feed: Feed) -> str | None:
+    """The first declared column type that can't be used, such as one with an unknown date format."""
     probe = pa.chunked_array([pa.nulls(1, pa.string())])
     for name, declared in feed.columns.items():
         try:
-            typed(probe, declared)
+            to_declared_type(probe, declared)
         except (FileFault, pa.ArrowException, duckdb.Error) as error:
             return f"column {name}: {error}"
     return None
@@ -169,12 +183,12 @@ def _wrong_declaration(feed: Feed) -> str | None:
 
 def _shape(feed: Feed, key: PseudonymKey | None) -> str:
     hashed = "hash" in feed.personal.values()
-    facts = {
+    shape = {
         "format": feed.format,
         "personal": feed.personal,
         "key": key.fingerprint if key and hashed else None,
     }
-    return json.dumps(facts, sort_keys=True)
+    return json.dumps(shape, sort_keys=True)
 
 
 def _declaration(feed: Feed, shape: str) -> str:

@@ -1,4 +1,4 @@
-"""One feed's files on their way to raw: combined into batches, typed, personal columns handled, counted by file."""
+"""Reads the files of one feed: combines chunks into batches, converts types, handles personal columns, counts rows."""
 
 from __future__ import annotations
 
@@ -12,22 +12,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metrics.definitions.feeds import ColumnType, Feed
-from orchestration.ingest.chunk import Chunk
-from orchestration.ingest.column_values import ARROW_TYPES, beyond_calendar, described, typed
+from orchestration.ingest.column_values import ARROW_TYPES, beyond_calendar, to_declared_type, type_in_words
 from orchestration.ingest.faults import FileFault, Retracted
-from orchestration.ingest.header import as_stored
+from orchestration.ingest.parsing.chunk import Chunk
+from orchestration.ingest.parsing.header import with_raw_names
 from orchestration.ingest.personal import PseudonymKey
-from orchestration.ingest.readers import READERS
-from orchestration.ingest.rejected_rows import RejectedRows
-from orchestration.ingest.source_files import Delivery, faults_of_reading
+from orchestration.ingest.raw.rejected_rows import RejectedRows
+from orchestration.ingest.readers import reader
+from orchestration.ingest.sources.files import Delivery, library_errors_as_faults
 
 BATCH_ROWS = 100_000
-_HASHED = ColumnType(type="text")  # so that a person's pseudonym doesn't depend on the type of a file's column
+_HASHED = ColumnType(type="text")  # a person's pseudonym must not depend on the type of the file's column
 
 
 @dataclass
 class Outcome:
-    """What became of one file: counts of rows, or the problem for which it isn't taken in as a whole."""
+    """The result of reading one file.
+
+    `rows` and `rejected_rows` are counts; `first_reason` says why the first rejected row was rejected. `problem` says
+    why no row of the file is loaded; `same_as` names a loaded file with the same content, for which this one is left
+    out. `notes` are messages for the feed's report.
+    """
 
     rows: int = 0
     rejected_rows: int = 0
@@ -38,8 +43,8 @@ class Outcome:
 
 
 def stored_columns(feed: Feed) -> dict[str, pa.DataType]:
-    """The declared columns that are stored, with their types: dropped ones left out, hashed ones as text."""
-    feed = as_stored(feed)
+    """The declared columns that raw stores, with their types: without dropped columns, and hashed columns as text."""
+    feed = with_raw_names(feed)
     return {
         name: pa.string() if feed.personal.get(name) == "hash" else ARROW_TYPES[declared.type]
         for name, declared in feed.columns.items()
@@ -48,10 +53,11 @@ def stored_columns(feed: Feed) -> dict[str, pa.DataType]:
 
 
 class FeedReading:
-    """Reads deliveries of a feed, once each. After `tables` is exhausted, `outcomes` has one entry per file.
+    """Reads each delivery of a feed once. After `tables` is exhausted, `outcomes` has an entry for each file.
 
-    `known` has the columns of the feed's table so far; `contents` maps the sha256 of every file that gave rows to
-    its name; `faulty` are files found faulty in an earlier attempt, with their problem.
+    `table_columns` has the columns of the feed's raw table so far (empty: there is no table). `contents` has the name
+    of each loaded file by the sha256 of its content. `faulty` are files that an earlier attempt found faulty, with
+    their problem. `loaded_at` is written to each row.
     """
 
     def __init__(
@@ -59,7 +65,7 @@ class FeedReading:
         feed: Feed,
         deliveries: Sequence[Delivery],
         *,
-        known: Mapping[str, pa.DataType],
+        table_columns: Mapping[str, pa.DataType],
         contents: Mapping[str, str],
         faulty: Mapping[str, str],
         key: PseudonymKey | None,
@@ -67,138 +73,152 @@ class FeedReading:
         rejected_rows: RejectedRows,
         progress: Callable[[str], None],
     ) -> None:
-        self.feed = as_stored(feed)
-        self._in_files = feed
+        self.feed = with_raw_names(feed)
+        self._feed_as_declared = feed
         self.deliveries = deliveries
-        self.outcomes: dict[str, Outcome] = {one.name: Outcome() for one in deliveries}
+        self.outcomes: dict[str, Outcome] = {delivery.name: Outcome() for delivery in deliveries}
         self.retracted: tuple[str, str] | None = None
-        self._types = {**known, **stored_columns(feed)}
-        self._is_new = not known
-        self._contents = dict(contents)
-        self._content_of = {name: sha256 for sha256, name in contents.items()}
-        self._waiting: list[tuple[str, Chunk]] = []
-        self._waiting_rows = 0
+        self._types = {**table_columns, **stored_columns(feed)}
+        self._is_new = not table_columns
+        self._file_by_content = dict(contents)
+        self._content_by_file = {name: sha256 for sha256, name in contents.items()}
+        self._pending: list[tuple[str, Chunk]] = []  # (file name, chunk), not yet yielded
+        self._pending_rows = 0
         self._rows_read = 0
         self._faulty = faulty
         self._key = key
         self._loaded_at = pa.scalar(loaded_at, pa.timestamp("us", "UTC"))
-        self._set_aside = rejected_rows
+        self._rejected_rows = rejected_rows
         self._progress = progress
 
     def tables(self) -> Iterator[pa.Table]:
-        """Typed rows of about BATCH_ROWS each, ready for raw.
+        """Tables of about BATCH_ROWS typed rows each, with the columns of raw.
 
-        Raises Retracted, after noting the file in `retracted`, when a file of which rows were handed on is faulty.
+        Raises Retracted, after storing (file name, problem) in `retracted`, when a file turns out to be faulty after
+        rows of it were yielded.
         """
         queue = deque(enumerate(self.deliveries, start=1))
-        put_off = 0
+        postponed = 0
         while queue:
-            number, one = queue.popleft()
-            outcome = self.outcomes[one.name]
-            outcome.problem = self._faulty.get(one.name)
-            outcome.same_as = self._twin(one)
+            number, delivery = queue.popleft()
+            outcome = self.outcomes[delivery.name]
+            outcome.problem = self._faulty.get(delivery.name)
+            outcome.same_as = self._same_content(delivery)
             if outcome.problem is not None:
                 outcome.same_as = None
             elif outcome.same_as is None:
-                put_off = 0
-                yield from self._file(one, outcome, f"file {number} of {len(self.deliveries)}")
+                postponed = 0
+                yield from self._read_file(delivery, outcome, f"file {number} of {len(self.deliveries)}")
             else:
-                self._replaced(one)
-                if put_off < len(queue):
-                    # The twin may itself be replaced by a file still to come: files that rotate their names.
-                    queue.append((number, one))
-                    put_off += 1
-        yield from self._hand_on()
+                self._forget_content(delivery)
+                if postponed < len(queue):
+                    # The loaded file with the same content may itself be replaced by a file that comes later: some
+                    # systems rename their files at each delivery.
+                    queue.append((number, delivery))
+                    postponed += 1
+        yield from self._pending_tables()
         for outcome in self.outcomes.values():
             if outcome.rejected_rows and not outcome.rows:
                 count = f"{outcome.rejected_rows} row{'s' * (outcome.rejected_rows != 1)}"
                 outcome.problem = f"none of its {count} could be read: {outcome.first_reason}"
 
-    def _twin(self, one: Delivery) -> str | None:
-        name = self._contents.get(one.sha256)
-        return name if name != one.name else None
+    def _same_content(self, delivery: Delivery) -> str | None:
+        """The name of another loaded file with the same content."""
+        name = self._file_by_content.get(delivery.sha256)
+        return name if name != delivery.name else None
 
-    def _file(self, one: Delivery, outcome: Outcome, place: str) -> Iterator[pa.Table]:
-        kept, kept_rows, handed_on = len(self._waiting), self._waiting_rows, False
-        found = 0
+    def _read_file(self, delivery: Delivery, outcome: Outcome, place: str) -> Iterator[pa.Table]:
+        """Reads one file; yields tables when enough rows are pending. `place` is for messages: "file 2 of 9"."""
+        chunks_before, rows_before, has_yielded = len(self._pending), self._pending_rows, False
+        row_count = 0
         try:
-            for chunk in self._chunks(one, outcome):
-                self._waiting.append((one.name, chunk))
-                self._waiting_rows += chunk.rows.num_rows
-                found += chunk.rows.num_rows + len(chunk.unread)
-                if self._waiting_rows >= BATCH_ROWS:
-                    yield from self._hand_on()
-                    handed_on = True
+            for chunk in self._chunks(delivery, outcome):
+                self._pending.append((delivery.name, chunk))
+                self._pending_rows += chunk.rows.num_rows
+                row_count += chunk.rows.num_rows + len(chunk.unread)
+                if self._pending_rows >= BATCH_ROWS:
+                    yield from self._pending_tables()
+                    has_yielded = True
                     self._progress(f"{self.feed.name}: {place}, {self._rows_read:,} rows")
-            one.check_unchanged()
+            delivery.check_unchanged()
         except FileFault as fault:
-            if handed_on:
-                self.retracted = (one.name, str(fault))
+            if has_yielded:
+                self.retracted = (delivery.name, str(fault))
                 raise Retracted from fault
-            del self._waiting[kept:]
-            self._waiting_rows = kept_rows
+            del self._pending[chunks_before:]
+            self._pending_rows = rows_before
             outcome.problem = str(fault)
             outcome.notes.clear()
             return
-        self._replaced(one)
-        if found:
-            self._contents[one.sha256] = one.name
-            self._content_of[one.name] = one.sha256
+        self._forget_content(delivery)
+        if row_count:
+            self._file_by_content[delivery.sha256] = delivery.name
+            self._content_by_file[delivery.name] = delivery.sha256
         else:
             outcome.notes.append("no rows")
 
-    def _replaced(self, one: Delivery) -> None:
-        """What the file's earlier version brought goes, so no other file is a double of it any more."""
-        self._contents.pop(self._content_of.pop(one.name, ""), None)
+    def _forget_content(self, delivery: Delivery) -> None:
+        """Forgets the content of the file's earlier version, which is replaced: no file can be a duplicate of it."""
+        self._file_by_content.pop(self._content_by_file.pop(delivery.name, ""), None)
 
-    def _hand_on(self) -> Iterator[pa.Table]:
-        waiting, self._waiting, self._waiting_rows = self._waiting, [], 0
-        yield from self._finished(waiting)
+    def _pending_tables(self) -> Iterator[pa.Table]:
+        """The pending chunks as tables of raw."""
+        chunks, self._pending, self._pending_rows = self._pending, [], 0
+        yield from self._tables_of(chunks)
 
-    def _chunks(self, one: Delivery, outcome: Outcome) -> Iterator[Chunk]:
-        known = [] if self._is_new else list(self._types)
-        with faults_of_reading():
-            for chunk in READERS[self.feed.format](one.path, self._in_files, known, outcome.notes.append):
-                dropped = [name for name, how in self.feed.personal.items() if how == "drop"]
+    def _chunks(self, delivery: Delivery, outcome: Outcome) -> Iterator[Chunk]:
+        table_columns = [] if self._is_new else list(self._types)
+        with library_errors_as_faults():
+            read_file = reader(self.feed.format).read
+            for chunk in read_file(delivery.path, self._feed_as_declared, table_columns, outcome.notes.append):
+                dropped = [name for name, treatment in self.feed.personal.items() if treatment == "drop"]
                 rows = chunk.rows.drop_columns([name for name in dropped if name in chunk.rows.column_names])
-                yield Chunk(self._settled(rows), chunk.lines, chunk.unread)
+                yield Chunk(self._with_raw_types(rows), chunk.lines, chunk.unread)
 
-    def _settled(self, rows: pa.Table) -> pa.Table:
-        """Undeclared columns in the type that they have in raw, which the first file decides."""
+    def _with_raw_types(self, rows: pa.Table) -> pa.Table:
+        """The rows with undeclared columns in the types that they have in raw, which the first file decides.
+
+        Raises FileFault for a column that can't be converted.
+        """
         for position, name in enumerate(rows.column_names):
             if name in self.feed.columns or name in self.feed.personal:
                 continue
             column = rows.column(position)
-            wanted = self._types.setdefault(name, column.type)
-            if column.type != wanted:
+            raw_type = self._types.setdefault(name, column.type)
+            if column.type != raw_type:
                 try:
-                    rows = rows.set_column(position, name, column.cast(wanted))
+                    rows = rows.set_column(position, name, column.cast(raw_type))
                 except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                    place = f"column {position + 1}, which isn't declared,"  # its name may be anything
-                    message = f"{place} is {column.type} here and {wanted} in earlier files: declare its type"
+                    place = f"column {position + 1}, which isn't declared,"  # its name may be a value
+                    message = f"{place} is {column.type} here and {raw_type} in earlier files: declare its type"
                     raise FileFault(message) from None
         return rows
 
-    def _finished(self, waiting: list[tuple[str, Chunk]]) -> Iterator[pa.Table]:
-        for name, chunk in waiting:
+    def _tables_of(self, chunks: list[tuple[str, Chunk]]) -> Iterator[pa.Table]:
+        """The chunks (file name, chunk) as tables of raw, one for each run of chunks with the same columns."""
+        for name, chunk in chunks:
             if chunk.unread:
-                self._put_aside(
+                self._reject(
                     pa.repeat(name, len(chunk.unread)),
                     pa.array([row.line for row in chunk.unread], pa.int64()),
                     pa.array([row.reason for row in chunk.unread], pa.string()),
                     pa.array([row.text for row in chunk.unread], pa.string()),
                 )
-        for _, group in groupby(waiting, key=lambda one: one[1].rows.schema):
-            together = list(group)
-            rows = pa.concat_tables([chunk.rows for _, chunk in together]).combine_chunks()
-            files = pa.concat_arrays([pa.repeat(name, chunk.rows.num_rows) for name, chunk in together])
-            lines = pa.concat_arrays([chunk.lines for _, chunk in together])
+        for _, named_chunks in groupby(chunks, key=lambda named_chunk: named_chunk[1].rows.schema):
+            same_schema = list(named_chunks)
+            rows = pa.concat_tables([chunk.rows for _, chunk in same_schema]).combine_chunks()
+            files = pa.concat_arrays([pa.repeat(name, chunk.rows.num_rows) for name, chunk in same_schema])
+            lines = pa.concat_arrays([chunk.lines for _, chunk in same_schema])
             if rows.num_rows:
                 table = self._typed(rows, files, lines)
                 if table.num_rows:
                     yield table
 
     def _typed(self, rows: pa.Table, files: pa.Array, lines: pa.Array) -> pa.Table:
+        """The rows with declared types, pseudonyms and raw's own columns; rows that can't be converted are rejected.
+
+        `files` and `lines` are the rows' file names and line numbers.
+        """
         columns: dict[str, pa.ChunkedArray] = {}
         reasons: pa.ChunkedArray | None = None
         for name, column in zip(rows.column_names, rows.columns, strict=True):
@@ -206,54 +226,57 @@ class FeedReading:
             if declared is None and self.feed.personal.get(name) == "hash":
                 declared = _HASHED
             if declared is not None:
-                columns[name], wrong = typed(column, declared)
-                what = f"column {name}: the value is not {described(declared)}"
+                columns[name], is_unreadable = to_declared_type(column, declared)
+                reason_text = f"column {name}: the value is not {type_in_words(declared)}"
             else:
-                columns[name], wrong = column, beyond_calendar(column)
-                what = "a column that isn't declared: the value is not a date of the years 1 to 9999"
-            if wrong is not None:
-                # The reason quotes no value: it is shown where the row itself isn't.
-                reason = pc.if_else(wrong, pa.scalar(what), pa.scalar(None, pa.string()))
+                columns[name], is_unreadable = column, beyond_calendar(column)
+                reason_text = "a column that isn't declared: the value is not a date of the years 1 to 9999"
+            if is_unreadable is not None:
+                # The reason quotes no value, because it is shown where the row itself may not be.
+                reason = pc.if_else(is_unreadable, pa.scalar(reason_text), pa.scalar(None, pa.string()))
                 reasons = reason if reasons is None else pc.coalesce(reasons, reason)
         table = pa.table(columns)
         if reasons is not None:
-            wrong = pc.is_valid(reasons)
-            texts = _row_texts(rows.filter(wrong), self.feed.options.delimiter)
-            aside = wrong.combine_chunks()
-            self._put_aside(files.filter(aside), lines.filter(aside), reasons.filter(wrong).combine_chunks(), texts)
-            good = pc.invert(aside)
-            table, files, lines = table.filter(good), files.filter(good), lines.filter(good)
-        for name, how in self.feed.personal.items():
-            if how == "hash" and name in table.column_names and self._key is not None:
-                place = table.column_names.index(name)
-                text = table.column(place).cast(pa.string())
-                table = table.set_column(place, name, self._key.pseudonyms(text))
+            is_unreadable = pc.is_valid(reasons)
+            texts = _row_texts(rows.filter(is_unreadable), self.feed.options.delimiter)
+            is_rejected = is_unreadable.combine_chunks()
+            rejected_reasons = reasons.filter(is_unreadable).combine_chunks()
+            self._reject(files.filter(is_rejected), lines.filter(is_rejected), rejected_reasons, texts)
+            is_accepted = pc.invert(is_rejected)
+            table, files, lines = table.filter(is_accepted), files.filter(is_accepted), lines.filter(is_accepted)
+        for name, treatment in self.feed.personal.items():
+            if treatment == "hash" and name in table.column_names and self._key is not None:
+                position = table.column_names.index(name)
+                text = table.column(position).cast(pa.string())
+                table = table.set_column(position, name, self._key.pseudonyms(text))
         for name, count in _counted(files):
             self.outcomes[name].rows += count
         self._rows_read += len(files)
         table = table.append_column("_loaded_at", pa.repeat(self._loaded_at, table.num_rows))
         return table.append_column("_source_file", files).append_column("_source_line", lines)
 
-    def _put_aside(self, files: pa.Array, lines: pa.Array, reasons: pa.Array, texts: pa.Array) -> None:
+    def _reject(self, files: pa.Array, lines: pa.Array, reasons: pa.Array, texts: pa.Array) -> None:
+        """Stores rejected rows, without their texts where the feed has personal columns, and counts them by file."""
         if self.feed.personal:
             texts = pa.nulls(len(files), pa.string())
         columns = {"source_file": files, "source_line": lines, "reason": reasons, "row_text": texts}
-        aside = pa.table(columns)
-        self._set_aside.add(self.feed.name, aside)
+        rejected = pa.table(columns)
+        self._rejected_rows.add(self.feed.name, rejected)
         for name, count in _counted(files):
             outcome = self.outcomes[name]
             outcome.rejected_rows += count
             if outcome.first_reason is None:
-                first = aside.filter(pc.equal(aside["source_file"], name)).slice(0, 1).to_pylist()[0]
+                first = rejected.filter(pc.equal(rejected["source_file"], name)).slice(0, 1).to_pylist()[0]
                 outcome.first_reason = f"line {first['source_line']}, {first['reason']}"
 
 
 def _counted(names: pa.Array) -> list[tuple[str, int]]:
-    return [(one["values"], one["counts"]) for one in pc.value_counts(names).to_pylist()]
+    """Each name with how often it occurs."""
+    return [(entry["values"], entry["counts"]) for entry in pc.value_counts(names).to_pylist()]
 
 
 def _row_texts(rows: pa.Table, delimiter: str) -> pa.Array:
-    """Rows as CSV text, NULL as nothing."""
+    """Each row as a line of CSV; NULL is an empty field."""
     cells = []
     for column in rows.columns:
         text = pc.fill_null(column.cast(pa.string()), "")

@@ -26,11 +26,11 @@ class PseudonymKey:
 
     @property
     def fingerprint(self) -> str:
-        """Tells one key from another without giving it away."""
+        """Identifies the key without disclosing it: 16 hexadecimal digits."""
         return hmac.digest(self.secret, b"which key is this", "sha256").hex()[:16]
 
     def pseudonyms(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Text values as 32 hexadecimal digits of their HMAC-SHA256; NULL stays NULL, equal values stay equal."""
+        """For each text value the first 32 hexadecimal digits of its HMAC-SHA256; NULL stays NULL."""
         encoded = column.combine_chunks().dictionary_encode()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = pa.concat_arrays(encoded.chunks) if encoded.num_chunks else pa.array([], pa.string())
@@ -40,13 +40,13 @@ class PseudonymKey:
 
 
 def pseudonym_key(connection: duckdb.DuckDBPyConnection, note: Callable[[str], None]) -> PseudonymKey:
-    """The deployment's key, which is made when the warehouse and the ledger were made without one.
+    """The deployment's key; it is created when the warehouse and the ledger were created without one.
 
-    Raises NyckeltalError when the key is lost, or is no key.
+    `note` takes a message about a new key. Raises NyckeltalError when the key is lost or invalid.
     """
-    known = secret_key.key() is not None
-    found = PseudonymKey(deployment_key.require(connection))
-    if not known:
+    key_existed = secret_key.key() is not None
+    key = PseudonymKey(deployment_key.require(connection))
+    if not key_existed:
         path, variable = secret_key.key_path(), secret_key.VARIABLE
-        note(f"{variable} is not set: made the key file {path}; keep it, as pseudonyms depend on it")
-    return found
+        note(f"{variable} is not set: created the key file {path}; keep it, because pseudonyms depend on it")
+    return key

@@ -1,4 +1,4 @@
-"""The end of an ingest: checks that what was read is in raw, and records it for all feeds in one transaction."""
+"""The end of an ingest: checks that the rows that were read are in raw, and records all feeds in one transaction."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from metrics.core import clock
 from metrics.core.errors import NyckeltalError
 from metrics.core.text import visible
 from metrics.definitions.company import Company
-from orchestration.ingest.bookkeeping import Bookkeeping, FeedState, KnownFile
 from orchestration.ingest.completeness import watermark
-from orchestration.ingest.faults import joined
+from orchestration.ingest.faults import problems_in_one_text
 from orchestration.ingest.feed_plan import FeedPlan
 from orchestration.ingest.feed_reading import FeedReading, Outcome
-from orchestration.ingest.source_files import Delivery
+from orchestration.ingest.raw.bookkeeping import Bookkeeping, FeedState, FileRecord
+from orchestration.ingest.sources.files import Delivery
 
 
 @dataclass(frozen=True)
 class FeedReport:
     """What one ingest did for one feed.
 
-    `rows_loaded` and `rows_set_aside` are of this run, `rows_total` and `watermark` (the last day known whole) of the
-    table after it. `files_failed` counts files whose newest version isn't in. `outstanding` says what could not be
-    taken in, None when all is well. `seconds` went into reading this feed's files.
+    `rows_loaded` and `rows_set_aside` (rejected) are of this run; `rows_total` and `watermark` (the last day that the
+    feed is known to cover) are of the table after it. `files_failed` is the number of files whose newest version isn't
+    in raw. `outstanding` says what could not be loaded (None: nothing). `seconds` is the time for reading the files.
     """
 
     feed: str
@@ -42,31 +42,37 @@ class FeedReport:
 
 
 @dataclass
-class Landed:
-    """A plan and what became of it. `failure` says why nothing of the feed could be stored."""
+class FeedLoad:
+    """The loading of one feed: its plan, and its result.
+
+    `planning_seconds` and `reading_seconds` are times spent. `rejected_rows` is the Parquet file with the rejected
+    rows. `failure` says why no row of the feed could be stored.
+    """
 
     plan: FeedPlan
-    seconds: float
+    planning_seconds: float
     reading: FeedReading | None = None
     reading_seconds: float = 0.0
     rejected_rows: Path | None = None
     failure: str | None = None
 
 
-def recorded(company: Company, books: Bookkeeping, feeds: list[Landed], moment: datetime) -> list[FeedReport]:
-    """Records the run and reports it.
+def record_ingest(
+    company: Company, books: Bookkeeping, feed_loads: list[FeedLoad], moment: datetime
+) -> list[FeedReport]:
+    """Records the ingest and returns a report for each feed.
 
     Raises NyckeltalError, after recording the other feeds, when rows that were read aren't in raw.
     """
-    differing = {one.plan.feed.name: text for one in feeds if (text := _difference(books, one))}
+    differing = {load.plan.feed.name: text for load in feed_loads if (text := _difference(books, load))}
     reports, states = [], []
     books.connection.execute("BEGIN")
     try:
-        for one in feeds:
-            feed = one.plan.feed
-            if one.failure is None and feed.name not in differing:
-                _record_files(books, one, moment)
-            state, report = _state(company, books, one, differing.get(feed.name) or one.failure)
+        for feed_load in feed_loads:
+            feed = feed_load.plan.feed
+            if feed_load.failure is None and feed.name not in differing:
+                _record_files(books, feed_load, moment)
+            state, report = _state(company, books, feed_load, differing.get(feed.name) or feed_load.failure)
             states.append(state)
             reports.append(report)
         books.record_feeds(states, company.feeds, moment)
@@ -79,81 +85,91 @@ def recorded(company: Company, books: Bookkeeping, feeds: list[Landed], moment: 
     return reports
 
 
-def _outcomes(one: Landed) -> list[tuple[Delivery, Outcome]]:
-    if one.reading is None or one.failure is not None:
+def _outcomes(feed_load: FeedLoad) -> list[tuple[Delivery, Outcome]]:
+    """Each file that was read, with its outcome; empty where the feed could not be stored."""
+    if feed_load.reading is None or feed_load.failure is not None:
         return []
-    return [(file, one.reading.outcomes[file.name]) for file in one.reading.deliveries]
+    return [(file, feed_load.reading.outcomes[file.name]) for file in feed_load.reading.deliveries]
 
 
-def _difference(books: Bookkeeping, one: Landed) -> str | None:
-    wanted = {file.name: outcome.rows for file, outcome in _outcomes(one) if outcome.rows}
-    if not wanted:
+def _difference(books: Bookkeeping, feed_load: FeedLoad) -> str | None:
+    """A message: the files whose rows in raw are not as many as were read; None where all are."""
+    rows_read = {file.name: outcome.rows for file, outcome in _outcomes(feed_load) if outcome.rows}
+    if not rows_read:
         return None
-    found = books.rows_of(one.plan.feed.name, wanted)
-    wrong = [
-        f"{name}: {rows} rows read, {found.get(name, 0)} in raw"
-        for name, rows in wanted.items()
-        if found.get(name) != rows
+    rows_in_raw = books.rows_of(feed_load.plan.feed.name, rows_read)
+    differences = [
+        f"{name}: {rows} rows read, {rows_in_raw.get(name, 0)} in raw"
+        for name, rows in rows_read.items()
+        if rows_in_raw.get(name) != rows
     ]
-    return joined(wrong)
+    return problems_in_one_text(differences)
 
 
-def _record_files(books: Bookkeeping, one: Landed, moment: datetime) -> None:
-    plan = one.plan
+def _record_files(books: Bookkeeping, feed_load: FeedLoad, moment: datetime) -> None:
+    """Records a feed's files and rejected rows, and deletes rows of files that have none any more."""
+    plan = feed_load.plan
     name = plan.feed.name
-    known: list[KnownFile] = []
-    whole: dict[str, str] = {}
-    for file, outcome in _outcomes(one):
+    file_records: list[FileRecord] = []
+    rejected_files: dict[str, str] = {}
+    for file, outcome in _outcomes(feed_load):
         doubts_from = _doubts_from(books, plan, file) if outcome.problem else None
-        known.append(_known(plan, file, outcome, moment, doubts_from))
+        file_records.append(_file_record(plan, file, outcome, moment, doubts_from))
         if outcome.problem:
-            whole[file.name] = outcome.problem
+            rejected_files[file.name] = outcome.problem
         elif outcome.same_as:
-            whole[file.name] = f"same content as {outcome.same_as}"
-    # Rows of an earlier version go when the new one has none: an emptied file, or one that is another's double.
-    without = [file.name for file, outcome in _outcomes(one) if not outcome.rows and not outcome.problem]
-    if without and books.rows_of(name, without):
-        books.delete_rows(name, without)
-    taken_in = [file.name for file, outcome in _outcomes(one) if not outcome.problem]
-    faulty = [file.name for file, outcome in _outcomes(one) if outcome.problem]
-    forgotten = [gone.source_file for gone in plan.gone if not gone.loaded_sha256]
-    known += [replace(gone, problem=None, same_as=None, doubts_from=None) for gone in plan.gone if gone.loaded_sha256]
-    known += plan.redelivered
-    books.replace_set_aside(
+            rejected_files[file.name] = f"same content as {outcome.same_as}"
+    # An earlier version's rows are deleted when the new version has none: it is empty, or a duplicate of another file.
+    without_rows = [file.name for file, outcome in _outcomes(feed_load) if not outcome.rows and not outcome.problem]
+    if without_rows and books.rows_of(name, without_rows):
+        books.delete_rows(name, without_rows)
+    loaded_files = [file.name for file, outcome in _outcomes(feed_load) if not outcome.problem]
+    faulty = [file.name for file, outcome in _outcomes(feed_load) if outcome.problem]
+    forgotten = [removed.source_file for removed in plan.removed if not removed.loaded_sha256]
+    file_records += [
+        replace(removed, problem=None, same_as=None, doubts_from=None)
+        for removed in plan.removed
+        if removed.loaded_sha256
+    ]
+    file_records += plan.redelivered
+    books.replace_rejected(
         name,
-        rows_of=taken_in,
-        files=[*faulty, *(g.source_file for g in plan.gone)],
-        whole=whole,
-        rows=one.rejected_rows,
+        loaded_files=loaded_files,
+        other_files=[*faulty, *(removed.source_file for removed in plan.removed)],
+        rejected_files=rejected_files,
+        rejected_rows=feed_load.rejected_rows,
         moment=moment,
     )
-    if known or forgotten:
-        books.record_files(name, known, forgotten)
-    books.record_contents(name, taken_in)
+    if file_records or forgotten:
+        books.record_files(name, file_records, forgotten)
+    books.record_contents(name, loaded_files)
 
 
 def _doubts_from(books: Bookkeeping, plan: FeedPlan, file: Delivery) -> date | None:
-    """The first day of which a file that can't be read may have rows; None where it may be any.
+    """The first day that a file that can't be read may have rows of; None: any day.
 
-    The days that the feed was known to cover before the file came were complete without it; but for those of which its
-    earlier version has rows.
+    The days that the feed covered before the file came were complete without it, except those that the file's earlier
+    version has rows of.
     """
-    before = plan.known.get(file.name)
-    if before is not None and before.problem:
-        return before.doubts_from
-    covered = books.watermark(plan.feed.name)
-    if covered is None or plan.anew:
+    earlier_version = plan.file_records.get(file.name)
+    if earlier_version is not None and earlier_version.problem:
+        return earlier_version.doubts_from
+    known_watermark = books.watermark(plan.feed.name)
+    if known_watermark is None or plan.reload:
         return None
-    days = [covered + timedelta(days=1)]
+    days = [known_watermark + timedelta(days=1)]
     time_column = plan.feed.time_column
-    if before is not None and time_column in plan.columns:
+    if earlier_version is not None and time_column in plan.columns:
         days += filter(None, [books.first_day(plan.feed.name, file.name, time_column)])
     return min(days)
 
 
-def _known(plan: FeedPlan, file: Delivery, outcome: Outcome, moment: datetime, doubts_from: date | None) -> KnownFile:
-    taken_in = outcome.problem is None and outcome.same_as is None
-    seen = KnownFile(
+def _file_record(
+    plan: FeedPlan, file: Delivery, outcome: Outcome, moment: datetime, doubts_from: date | None
+) -> FileRecord:
+    """The new record of a file that was read."""
+    is_loaded = outcome.problem is None and outcome.same_as is None
+    file_record = FileRecord(
         feed=plan.feed.name,
         source_file=file.name,
         size=file.file.size,
@@ -161,48 +177,51 @@ def _known(plan: FeedPlan, file: Delivery, outcome: Outcome, moment: datetime, d
         sha256=file.sha256,
         declaration=plan.declaration,
         shape=plan.shape,
-        loaded_sha256=file.sha256 if taken_in else None,
+        loaded_sha256=file.sha256 if is_loaded else None,
         delivered_at=None if outcome.problem else file.file.modified,
         rows_loaded=outcome.rows,
         rows_set_aside=outcome.rejected_rows,
         problem=outcome.problem,
         same_as=outcome.same_as,
-        loaded_at=moment if taken_in else None,
+        loaded_at=moment if is_loaded else None,
         doubts_from=doubts_from,
     )
-    before = plan.known.get(file.name)
-    if outcome.problem and before is not None:
-        # The earlier version's rows stay, and with them what was recorded of them.
+    earlier_version = plan.file_records.get(file.name)
+    if outcome.problem and earlier_version is not None:
+        # The earlier version's rows stay in raw, so the record keeps what describes them.
         return replace(
-            seen,
-            shape=before.shape,
-            loaded_sha256=before.loaded_sha256,
-            delivered_at=before.delivered_at,
-            rows_loaded=before.rows_loaded,
-            rows_set_aside=before.rows_set_aside,
-            loaded_at=before.loaded_at,
-            content=before.content,
+            file_record,
+            shape=earlier_version.shape,
+            loaded_sha256=earlier_version.loaded_sha256,
+            delivered_at=earlier_version.delivered_at,
+            rows_loaded=earlier_version.rows_loaded,
+            rows_set_aside=earlier_version.rows_set_aside,
+            loaded_at=earlier_version.loaded_at,
+            content=earlier_version.content,
         )
-    return replace(seen, rows_loaded=0, rows_set_aside=0) if outcome.problem else seen
+    return replace(file_record, rows_loaded=0, rows_set_aside=0) if outcome.problem else file_record
 
 
-def _state(company: Company, books: Bookkeeping, one: Landed, failure: str | None) -> tuple[FeedState, FeedReport]:
-    feed = one.plan.feed
-    outcomes = _outcomes(one) if failure is None else []
-    files = books.known_files(feed.name).values()
+def _state(
+    company: Company, books: Bookkeeping, feed_load: FeedLoad, failure: str | None
+) -> tuple[FeedState, FeedReport]:
+    """The feed's new row of raw._feeds, and its report."""
+    feed = feed_load.plan.feed
+    outcomes = _outcomes(feed_load) if failure is None else []
+    files = books.file_records(feed.name).values()
     loaded = [file for file in files if file.loaded_sha256]
     newest_delivery = max((file.delivered_at for file in files if file.delivered_at), default=None)
-    rows_total, newest_event, rows_aside = 0, None, 0
+    rows_total, newest_event, rejected_rows = 0, None, 0
     columns = books.table_columns(feed.name)
     if columns:
-        rows_total, newest_event, rows_aside = books.totals(
+        rows_total, newest_event, rejected_rows = books.totals(
             feed.name, feed.time_column if feed.time_column in columns else None, company.time_zone
         )
-    problems = {**one.plan.standing, **{file.name: out.problem for file, out in outcomes if out.problem}}
-    said = [*one.plan.blocked, *(f"{name}: {problem}" for name, problem in problems.items())]
+    problems = feed_load.plan.problems | {file.name: outcome.problem for file, outcome in outcomes if outcome.problem}
+    problem_texts = [*feed_load.plan.blocked, *(f"{name}: {problem}" for name, problem in problems.items())]
     if failure is not None:
-        said.insert(0, f"the feed could not be stored: {failure}")
-    reached = watermark(
+        problem_texts.insert(0, f"the feed could not be stored: {failure}")
+    complete_until = watermark(
         feed,
         newest_event=newest_event,
         newest_delivery=newest_delivery,
@@ -210,53 +229,53 @@ def _state(company: Company, books: Bookkeeping, one: Landed, failure: str | Non
         today=clock.today(company.time_zone),
         time_zone=company.time_zone,
     )
-    # A file that isn't recorded, and a feed that can't be read, may be of any day.
-    doubts = {file.source_file: file.doubts_from for file in files if file.problem}
-    since = [doubts.get(name) for name in problems]
-    is_known = failure is None and not one.plan.blocked and None not in since
+    # A file without a record, and a feed that can't be read, may have rows of any day.
+    doubtful_from = {file.source_file: file.doubts_from for file in files if file.problem}
+    doubtful_days = [doubtful_from.get(name) for name in problems]
+    is_bounded = failure is None and not feed_load.plan.blocked and None not in doubtful_days
     state = FeedState(
         feed=feed.name,
         history_from=feed.history_from,
         grain=feed.grain,
-        watermark=reached,
+        watermark=complete_until,
         newest_event=newest_event,
         newest_delivery=newest_delivery,
         files=len(loaded),
         rows_total=rows_total,
-        rows_set_aside=rows_aside,
-        outstanding=joined(said),
-        outstanding_from=min((day for day in since if day), default=None) if is_known else None,
+        rows_set_aside=rejected_rows,
+        outstanding=problems_in_one_text(problem_texts),
+        outstanding_from=min((day for day in doubtful_days if day), default=None) if is_bounded else None,
     )
-    taken_in = [outcome for _, outcome in outcomes if not outcome.problem and not outcome.same_as]
+    outcomes_loaded = [outcome for _, outcome in outcomes if not outcome.problem and not outcome.same_as]
     report = FeedReport(
         feed=feed.name,
-        rows_loaded=sum(outcome.rows for outcome in taken_in),
-        rows_set_aside=sum(outcome.rejected_rows for outcome in taken_in),
-        files_new=len(taken_in),
-        files_unchanged=one.plan.unchanged + sum(outcome.same_as is not None for _, outcome in outcomes),
+        rows_loaded=sum(outcome.rows for outcome in outcomes_loaded),
+        rows_set_aside=sum(outcome.rejected_rows for outcome in outcomes_loaded),
+        files_new=len(outcomes_loaded),
+        files_unchanged=feed_load.plan.unchanged + sum(outcome.same_as is not None for _, outcome in outcomes),
         files_failed=len(problems),
-        watermark=reached,
+        watermark=complete_until,
         rows_total=rows_total,
-        notes=_notes(one, outcomes),
+        notes=_notes(feed_load, outcomes),
         outstanding=state.outstanding,
-        seconds=round(one.seconds + one.reading_seconds, 3),
+        seconds=round(feed_load.planning_seconds + feed_load.reading_seconds, 3),
     )
     return state, report
 
 
-def _notes(one: Landed, outcomes: list[tuple[Delivery, Outcome]]) -> tuple[str, ...]:
-    """Notes of the feed, and those of its files, each told once with the files that it holds for."""
-    about: dict[str, list[str]] = defaultdict(list)
+def _notes(feed_load: FeedLoad, outcomes: list[tuple[Delivery, Outcome]]) -> tuple[str, ...]:
+    """Notes about the feed, and notes about its files: each note once, with the first file and the number of others."""
+    files_by_note: dict[str, list[str]] = defaultdict(list)
     for file, outcome in outcomes:
         for note in outcome.notes:
-            about[note].append(file.name)
+            files_by_note[note].append(file.name)
         if outcome.same_as:
-            about[f"same content as {outcome.same_as}, set aside"].append(file.name)
+            files_by_note[f"same content as {outcome.same_as}, not loaded"].append(file.name)
         if outcome.rejected_rows and not outcome.problem:
             plural = "s" * (outcome.rejected_rows != 1)
-            about[f"{outcome.rejected_rows} row{plural} set aside: {outcome.first_reason}"].append(file.name)
-    told = [
+            files_by_note[f"{outcome.rejected_rows} row{plural} rejected: {outcome.first_reason}"].append(file.name)
+    file_notes = [
         f"{names[0]}{f' and {len(names) - 1} more files' if len(names) > 1 else ''}: {note}"
-        for note, names in about.items()
+        for note, names in files_by_note.items()
     ]
-    return tuple(map(visible, (*one.plan.notes, *told)))
+    return tuple(map(visible, (*feed_load.plan.notes, *file_notes)))

@@ -1,0 +1,96 @@
+"""The commands that show the catalogue and published values: `kpi list`, `show`, `status` and `sql`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from metrics.core.errors import NyckeltalError, did_you_mean
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from orchestration.cli.options import Freq, Json, Last, published_freq
+from orchestration.cli.terminal import console, print_csv, print_json
+
+HELP_ORDER = 3
+app = typer.Typer()
+
+
+@app.command(name="list")
+def list_(as_json: Json = False) -> None:
+    """The adopted KPIs, by domain."""
+    from orchestration.cli.reports import published
+
+    catalog = Catalog.read(Company.load())
+    if as_json:
+        print_json([kpi.model_dump(mode="json") for kpi in catalog.kpis])
+        return
+    published.print_catalog(console(), catalog)
+
+
+@app.command()
+def show(
+    kpi_id: Annotated[str, typer.Argument(metavar="KPI")],
+    freq: Freq = None,
+    segment: Annotated[str | None, typer.Option(help="Cut by this segment, such as country.")] = None,
+    last: Last = 12,
+    as_json: Json = False,
+) -> None:
+    """The published values of one KPI."""
+    from orchestration.cli.reports import published
+    from publishing import reader
+
+    company = Company.load()
+    catalog = Catalog.read(company)
+    kpi = catalog.kpi(kpi_id)
+    freq = published_freq(freq or kpi.main_freq, kpi)
+    if segment is not None and segment not in kpi.segments:
+        problem = f"{kpi_id} is not cut by that segment{did_you_mean(segment, kpi.segments)}"
+        raise NyckeltalError(problem, field="--segment", found=segment, expected=" or ".join(kpi.segments))
+    rows = reader.series(kpi_id, freq, segment or "_T", last)
+    if as_json:
+        print_json(rows)
+        return
+    held = [row["time_period"] for row in reader.held() if (row["kpi_id"], row["freq"]) == (kpi_id, freq)]
+    published.print_series(console(), company, catalog, kpi, freq, rows, segment, held)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Where things stand: held incidents, overdue reviews, each KPI's newest value, the newest release."""
+    from orchestration.cli.reports import published
+    from publishing import reader
+
+    company = Company.load()
+    catalog = Catalog.read(company)
+    releases = reader.query("select * from kpi.releases order by sequence desc limit 1")
+    rows = reader.newest_totals(catalog)
+    incidents = reader.incidents()
+    overdue = published.overdue_reviews(catalog, reader.reviews(), company.time_zone)
+    if as_json:
+        summary = {"newest": rows, "held": reader.held(), "incidents": incidents, "reviews_overdue": overdue}
+        print_json({"release": releases[0] if releases else None, **summary})
+        return
+    published.status(console(), company, catalog, releases, rows, incidents, overdue)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})  # a query may begin with a comment: `-- revenue`
+def sql(
+    query: Annotated[str, typer.Argument(help='Such as "from kpi.observations limit 10".')],
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with a header.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Query the published tables in SQL, read-only, also while a run is going on."""
+    from orchestration.cli.reports import published
+    from publishing import reader
+
+    if as_csv and as_json:
+        raise NyckeltalError("give --csv or --json, not both")
+    if as_json:
+        print_json(reader.query(query))
+        return
+    names, rows = reader.table(query)
+    if as_csv:
+        print_csv(names, rows)
+        return
+    published.print_query(console(), names, rows)

@@ -1,0 +1,36 @@
+"""Options and arguments that several commands share, and the checks of their values."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from metrics.core.errors import NyckeltalError
+from metrics.core.periods import FREQ_NAMES
+from metrics.definitions.catalog import CatalogKpi
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Freq = Annotated[str | None, typer.Option(help="W, M, Q or A. Without it M, or the frequency that the KPI has.")]
+Last = Annotated[int, typer.Option(min=1, help="The number of periods, counted back from the newest.")]
+Reason = Annotated[str, typer.Option(help="Why. It is published with the decision.")]
+By = Annotated[
+    str | None,
+    typer.Option(help="Who decides, as in roles.yml; else the environment's user. Recorded, not authenticated."),
+]
+StatedBy = Annotated[
+    str, typer.Option(envvar="USER", help="Who states this, as in roles.yml. Recorded, not authenticated.")
+]
+
+
+def published_freq(freq: str, kpi: CatalogKpi | None) -> str:
+    """The frequency `freq`, if the KPI is published at it (None: if any KPI can be).
+
+    Raises NyckeltalError for another frequency.
+    """
+    freqs = kpi.freqs if kpi else tuple(FREQ_NAMES)
+    if freq not in freqs:
+        subject = f"{kpi.kpi_id} is" if kpi else "KPIs are"
+        problem = f"{subject} not published {FREQ_NAMES.get(freq, 'at this frequency')}"
+        raise NyckeltalError(problem, field="--freq", found=freq, expected=" or ".join(freqs))
+    return freq

@@ -1,0 +1,362 @@
+"""Prints the summary of a run, the status, the catalogue and published values. What needs a decision comes first."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.text import Text
+
+from metrics.core import clock
+from metrics.core.deployment import published_path
+from metrics.core.periods import FREQ_NAMES, Period, period_of
+from metrics.definitions.catalog import Catalog, CatalogKpi
+from metrics.definitions.company import Company
+from orchestration.cli.formats import PERIODS, attained, change, number, status_legend, target
+from orchestration.cli.stage_display import duration
+from orchestration.cli.tables import (
+    Cell,
+    Column,
+    natural_width,
+    number_column,
+    print_record,
+    print_table,
+    print_with_notes,
+)
+from orchestration.cli.terminal import styled
+from orchestration.run import RunResult
+
+GATE_WORDS = {
+    "publish": ("", ""),
+    "publish_flagged": ("flagged", "yellow"),
+    "hold": ("held", "red"),
+    "released": ("released", "yellow"),
+}
+GATE_LEGEND = {
+    "flagged": "published, with a warning of a check",
+    "held": "the newest candidate is held; what was published before stays",
+    "released": "published by a decision",
+}
+INCIDENTS_SHOWN, KPIS_NAMED = 8, 3  # in the summary; `kpi held` shows all
+
+
+def run_summary(
+    console: Console,
+    company: Company,
+    result: RunResult,
+    rows: Sequence[Mapping[str, Any]],
+    incidents: Sequence[Mapping[str, Any]],
+) -> None:
+    """Print the result of a run: faults, incidents, each KPI's newest value, the release, and how to query values."""
+    command = sys.argv[0] if Path(sys.argv[0]).name == "kpi" else "kpi"
+    held = {held_value.key for held_value in result.release.held}
+    verdicts = {
+        verdict.key: "released" if verdict.verdict == "hold" and verdict.key not in held else verdict.verdict
+        for verdict in result.verdicts
+    }
+    console.print()
+    _faults(console, result)
+    print_incidents(console, incidents)
+    print_newest(console, company, result.catalog, rows, verdicts)
+    release = result.release
+    if release.release_id:
+        console.print(
+            f"Release {release.sequence}: {release.appended_observations:,} new value"
+            f"{'s' * (release.appended_observations != 1)}; {len(result.verdicts):,} "
+            f"period{'s' * (len(result.verdicts) != 1)} judged. It took {duration(sum(result.seconds.values()))}."
+        )
+    else:
+        console.print(f"Nothing new to publish after release {release.sequence} ({release.unchanged:,} values).")
+    for feed in result.feeds:
+        for note in feed.notes:
+            console.print(styled((f"Feed {feed.feed}: {note}", "dim")))
+    console.print("Query the published values (read-only, while runs go on):", style="bold")
+    console.print(f'  {command} sql "from kpi.observations limit 10"', soft_wrap=True, highlight=False)
+    console.print(f"  BI tools open the DuckDB file {published_path()}", soft_wrap=True, highlight=False)
+    console.print(f"The checks' findings as pages to read: {command} docs", soft_wrap=True, highlight=False)
+
+
+def status(
+    console: Console,
+    company: Company,
+    catalog: Catalog,
+    releases: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+    incidents: Sequence[Mapping[str, Any]],
+    overdue: Mapping[str, date],
+) -> None:
+    """Print held incidents, overdue reviews, paused KPIs, the newest values and the newest release."""
+    print_incidents(console, incidents)
+    if overdue:
+        listed = ", ".join(f"{kpi_id} (since {day})" for kpi_id, day in overdue.items())
+        reminder = styled(("Reviews overdue:", "yellow"), f" {listed}. `kpi review` records a review.")
+        console.print(reminder, highlight=False)
+        console.print()
+    paused: dict[str, list[str]] = defaultdict(list)
+    for kpi in catalog.kpis:
+        if kpi.paused:
+            paused[kpi.paused].append(kpi.kpi_id)
+    for reason, kpi_ids in paused.items():
+        console.print(styled(("Paused:", "yellow"), f" {', '.join(kpi_ids)}, because {reason}"), highlight=False)
+    print_newest(console, company, catalog, rows, {})
+    if releases:
+        newest = releases[0]
+        console.print(f"Release {newest['sequence']} of {newest['published_at']:%Y-%m-%d %H:%M %Z}.")
+
+
+def print_query(console: Console, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print the rows of a query; NULL is empty. Rows wider than the console are printed with a line per column."""
+    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    columns = []
+    for place, name in enumerate(names):
+        is_number = any(isinstance(row[place], int | float | Decimal) for row in rows)
+        columns.append(number_column(name) if is_number else Column(name))
+    if natural_width(columns, cells) <= console.width:
+        print_table(console, columns, cells)
+    else:
+        for count, row in enumerate(cells, 1):
+            print_record(console, f"row {count:,}", list(zip(names, row, strict=True)))
+    console.print(f"{len(rows):,} row{'s' * (len(rows) != 1)}", style="dim", highlight=False)
+
+
+def print_newest(
+    console: Console, company: Company, catalog: Catalog, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, str]
+) -> None:
+    """Print each KPI's newest published value, and the newest at its target's frequency where this differs.
+
+    `rows` are the newest published totals of each KPI and frequency; `verdicts` are the verdicts of a run, by key.
+    """
+    columns = [
+        Column("KPI", wraps=True),
+        Column("period"),
+        number_column("value"),
+        number_column("change"),
+        number_column("target"),
+        Column("status"),
+        *([Column("gate")] if verdicts else []),
+    ]
+    newest = {(row["kpi_id"], row["freq"]): row for row in rows}
+    lines: list[list[Cell]] = []
+    without: list[str] = []
+    for kpi in catalog.kpis:
+        shown = [newest[kpi.kpi_id, freq] for freq in kpi.shown_freqs if (kpi.kpi_id, freq) in newest]
+        for place, row in enumerate(shown):
+            lines.append(_newest_line(catalog, kpi, row, "" if place else kpi.name))
+            if verdicts:
+                lines[-1].append(_gate_word(verdicts.get((kpi.kpi_id, row["freq"], row["time_period"]), "publish")))
+        if not shown:
+            without.append(f"  {kpi.name}: {_why_nothing(company, kpi, kpi.main_freq)}")
+    title = f"{catalog.company}: newest published values"
+    caption = status_legend(str(line[5]) for line in lines)
+    gate = {str(line[6]) for line in lines} if verdicts else set()
+    meanings = "; ".join(f"{word} {meaning}" for word, meaning in GATE_LEGEND.items() if word in gate)
+    print_table(console, columns, lines, title=title, caption=caption + (f"\nGate: {meanings}." if meanings else ""))
+    if without:
+        console.print("Nothing published yet:", style="bold")
+        for line in without:
+            console.print(line, highlight=False)
+    console.print()
+
+
+def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name: str) -> list[Cell]:
+    currency, value, goal = catalog.reporting_currency, row["obs_value"], kpi.target_at(row["freq"])
+    against: Cell = ""
+    if goal is not None:
+        against = styled(attained(kpi, value, row["freq"]), " ", number(goal, kpi.unit, currency, with_unit=False))
+    return [
+        name,
+        row["time_period"],
+        _value(row, kpi, catalog),
+        change(value, row["previous_value"], kpi.unit),
+        against,
+        row["obs_status"],
+    ]
+
+
+def _gate_word(verdict: str) -> Text:
+    return styled(GATE_WORDS.get(verdict, (verdict, "default")))
+
+
+def _why_nothing(company: Company, kpi: CatalogKpi, freq: str) -> str:
+    """Why nothing of the KPI is published at a frequency, and from when on it will be."""
+    if not kpi.supplied:
+        return _not_supplied(kpi)
+    first = _first_period(kpi, freq)
+    if first is not None and not kpi.observes(first):
+        return f"its feeds cover it {kpi.observable_days}: no whole {PERIODS[freq]}"
+    if first is not None and first.end >= clock.today(company.time_zone):
+        looks_back = f" (it looks back {kpi.lookback})" if kpi.lookback else ""
+        return f"its first {PERIODS[freq]} is {first.code}, which ends on {first.end}{looks_back}"
+    return f"all values are held; `kpi held {kpi.kpi_id}` shows why"
+
+
+def _first_period(kpi: CatalogKpi, freq: str) -> Period | None:
+    """The KPI's first observable period; None where it has no feed."""
+    if kpi.observable_from is None:
+        return None
+    period = period_of(freq, kpi.observable_from)
+    return period if period.start >= kpi.observable_from else period.next()
+
+
+def _not_supplied(kpi: CatalogKpi) -> str:
+    return f"not supplied, the company has no {', '.join(kpi.missing_entities)}"
+
+
+def print_series(
+    console: Console,
+    company: Company,
+    catalog: Catalog,
+    kpi: CatalogKpi,
+    freq: str,
+    rows: Sequence[Mapping[str, Any]],
+    segment: str | None,
+    held: Sequence[str],
+) -> None:
+    """Print the values of one KPI at a frequency: a row per period, for the total or with a column per member.
+
+    `held` are its held periods at this frequency; they are listed below the table.
+    """
+    title = f"{kpi.name}, {FREQ_NAMES[freq]}" + ("" if segment else _target_words(catalog, kpi, freq))
+    columns, lines = _members(catalog, kpi, rows) if segment else _totals(catalog, kpi, freq, rows)
+    if lines:
+        legend = status_legend(row["obs_status"] for row in rows)
+        print_table(console, columns, lines, title=title, caption=legend)
+    else:
+        console.print(title, style="bold", highlight=False)
+        console.print(f"Nothing is published: {_why_nothing(company, kpi, freq)}.", highlight=False)
+    if held:
+        console.print(styled(("Held:", "red"), f" {_shortened(held)}; `kpi held {kpi.kpi_id}` shows why."))
+    console.print(kpi.description, style="dim", highlight=False)
+    console.print(f"Owner {kpi.owner}; definition version {kpi.definition_version}.", style="dim", highlight=False)
+
+
+def _totals(
+    catalog: Catalog, kpi: CatalogKpi, freq: str, rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[Column], list[list[Cell]]]:
+    has_target = kpi.target_at(freq) is not None
+    columns = [Column("period"), *map(number_column, ("value", "change", "a year ago"))]
+    columns += [Column("target"), Column("status")] if has_target else [Column("status")]
+    lines: list[list[Cell]] = []
+    for row in rows:
+        changes = [change(row["obs_value"], row[name], kpi.unit) for name in ("previous_value", "year_ago_value")]
+        reached = [attained(kpi, row["obs_value"], freq)] if has_target else []
+        lines.append([row["time_period"], _value(row, kpi, catalog), *changes, *reached, row["obs_status"]])
+    return columns, lines
+
+
+def _members(
+    catalog: Catalog, kpi: CatalogKpi, rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[Column], list[list[Cell]]]:
+    """Columns and rows for the members of a segment. A value that isn't normal is followed by its status letter."""
+    members = sorted({row["member"] for row in rows})
+    cells: dict[tuple[str, str], Cell] = {}
+    for row in rows:
+        marked = row["obs_status"] not in ("A", "Q")
+        letter = f" {row['obs_status']}" if marked else ""
+        cells[row["time_period"], row["member"]] = styled(_value(row, kpi, catalog), (letter, "dim"))
+    columns = [Column("period"), *(number_column("unknown" if member == "_U" else member) for member in members)]
+    periods = dict.fromkeys(row["time_period"] for row in rows)
+    lines: list[list[Cell]] = [[period, *(cells.get((period, member), "") for member in members)] for period in periods]
+    return columns, lines
+
+
+def _target_words(catalog: Catalog, kpi: CatalogKpi, freq: str) -> str:
+    if kpi.target is None:
+        return ""
+    stated = f"; target {target(kpi, catalog.reporting_currency)}"
+    return stated if kpi.target_at(freq) is not None else f"{stated} (compared with --freq {kpi.target_freq})"
+
+
+def overdue_reviews(catalog: Catalog, reviewed: Mapping[str, datetime], time_zone: str) -> dict[str, date]:
+    """The day by which each KPI should have been reviewed, for KPIs where that day has passed.
+
+    `reviewed` has the time of each KPI's last review.
+    """
+    zone, today = ZoneInfo(time_zone), clock.today(time_zone)
+    due = {
+        kpi.kpi_id: kpi.review_due(reviewed[kpi.kpi_id].astimezone(zone).date())
+        for kpi in catalog.kpis
+        if kpi.kpi_id in reviewed
+    }
+    return {kpi_id: day for kpi_id, day in due.items() if day < today}
+
+
+def _value(row: Mapping[str, Any], kpi: CatalogKpi, catalog: Catalog) -> Cell:
+    if row["obs_status"] == "Q":
+        return styled(("suppressed", "dim"))
+    return number(row["obs_value"], kpi.unit, catalog.reporting_currency)
+
+
+def print_catalog(console: Console, catalog: Catalog) -> None:
+    """Print the adopted KPIs by domain, and whether their input is supplied."""
+    rows: list[tuple[list[Cell], Text]] = []
+    for kpi in catalog.kpis:
+        cut = f"by {', '.join(kpi.segments)}" if kpi.segments else "total only"
+        note = [styled((f"{kpi.level}; {kpi.unit}; {cut}; {kpi.owner}", "dim"))]
+        if not kpi.supplied:
+            note.append(styled((f"; {_not_supplied(kpi)}", "yellow")))
+        rows.append(([kpi.kpi_id, kpi.name, kpi.domain, " ".join(kpi.freqs)], styled(*note)))
+    columns = [Column("KPI"), Column("name", wraps=True), Column("domain"), Column("freqs")]
+    print_with_notes(console, columns, rows, title=f"{catalog.company}: {len(catalog.kpis)} KPIs")
+
+
+def print_incidents(console: Console, incidents: Sequence[Mapping[str, Any]]) -> None:
+    """Print a row for each incident that holds something; `incidents` are rows of `kpi.incidents`."""
+    held = [incident for incident in incidents if incident["state"] == "held"]
+    flagged = len(incidents) - len(held)
+    rows: list[tuple[list[Cell], str]] = []
+    for incident in held[:INCIDENTS_SHOWN]:
+        kpis = incident["kpis"].split(", ")
+        named = (
+            incident["kpis"]
+            if len(kpis) <= KPIS_NAMED
+            else f"{', '.join(kpis[:KPIS_NAMED])} and {len(kpis) - KPIS_NAMED} more"
+        )
+        rows.append(
+            (
+                [incident["incident_id"], f"{incident['since']}", f"{incident['periods_held']:,}", named],
+                incident["title"],
+            )
+        )
+    if rows:
+        periods = sum(incident["periods_held"] for incident in held)
+        title = f"Held: {len(held):,} incident{'s' * (len(held) != 1)}, {periods:,} period{'s' * (periods != 1)}"
+        columns = [Column("incident"), Column("since"), number_column("periods"), Column("KPIs", wraps=True)]
+        print_with_notes(console, columns, rows, title=title)
+        more = len(held) - len(rows)
+        rest = f"And {more:,} more. " if more > 0 else ""
+        console.print(f"{rest}`kpi held` shows the values and what can be decided.", style="dim", highlight=False)
+    else:
+        console.print(styled(("Nothing is held.", "green")))
+    if flagged:
+        verb = "is only a warning" if flagged == 1 else "are only warnings"
+        text = f"{flagged:,} incident{'s' * (flagged != 1)} {verb}: `kpi held --flags`."
+        console.print(text, style="dim", highlight=False)
+    console.print()
+
+
+def _faults(console: Console, result: RunResult) -> None:
+    """Print the KPIs that could not be built, and the feeds with faulty files or rejected rows."""
+    not_built: dict[str, list[str]] = defaultdict(list)
+    for kpi_id, reason in result.build_failures.items():
+        not_built[reason].append(kpi_id)
+    for reason, kpi_ids in not_built.items():
+        console.print(styled(("Not built:", "red"), f" {', '.join(kpi_ids)}: {reason}"))
+    for feed in result.feeds:
+        if feed.outstanding:
+            console.print(styled((f"Feed {feed.feed}:", "red"), f" {feed.outstanding}"))
+        if feed.rows_set_aside:
+            rows = f" {feed.rows_set_aside:,} rows rejected (the reasons are in raw._set_aside)"
+            console.print(styled((f"Feed {feed.feed}:", "yellow"), rows))
+
+
+def _shortened(periods: Iterable[str]) -> str:
+    ordered = list(periods)
+    return ", ".join(ordered) if len(ordered) <= 4 else f"{', '.join(ordered[:3])} … {ordered[-1]} ({len(ordered)})"

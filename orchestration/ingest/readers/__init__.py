@@ -1,0 +1,37 @@
+"""The readers of file formats, found by themselves: a feed's `format` is the name of a module in this package.
+
+To add a format, add a module that follows `Reader`; no other file lists the formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from metrics.definitions.feeds import Feed
+from orchestration.ingest.parsing.chunk import Chunk
+
+
+class Reader(Protocol):
+    """What a reader module has.
+
+    `EXTENSIONS` are the endings of the format's file names, in lower case: in a folder, other files are not the feed's.
+    """
+
+    EXTENSIONS: tuple[str, ...]
+
+    def read(
+        self, path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[str], None]
+    ) -> Iterator[Chunk]:
+        """The rows of a local file, in the order of the file.
+
+        `table_columns` are the columns that the feed's raw table has so far (none: there is no table yet). `note` takes
+        messages for the feed's report. Raises FileFault for a file that can't be read as the feed declares.
+        """
+
+
+def reader(file_format: str) -> Reader:
+    """The reader of a format; its module is imported at the first use."""
+    return cast(Reader, import_module(f"{__name__}.{file_format}"))

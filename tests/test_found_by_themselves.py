@@ -1,0 +1,47 @@
+"""Readers and commands are found by their modules: each module has what the finder expects, and none is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import typer
+
+from metrics.definitions.feeds import Feed
+from orchestration.cli import commands
+from orchestration.cli.app import app
+from orchestration.ingest import readers
+from orchestration.ingest.sources.files import feed_files
+from tests.ingest_company import IngestCompany
+
+FORMATS = sorted(path.stem for path in Path(readers.__file__).parent.glob("[a-z]*.py"))
+
+
+def test_a_feed_may_have_each_format_that_has_a_reader() -> None:
+    assert sorted(get_args(Feed.model_fields["format"].annotation)) == FORMATS
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_files_in_a_folder_are_chosen_by_the_extensions_of_the_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
+) -> None:
+    monkeypatch.setenv("NYCKELTAL_SOURCE_DIR", str(tmp_path / "sources"))
+    company = IngestCompany(tmp_path)
+    company.feed("orders", path="orders", format=file_format)
+    extensions = readers.reader(file_format).EXTENSIONS
+    names = sorted(f"orders/{place}{extension}" for place, extension in enumerate(extensions))
+    for name in [*names, "orders/readme.md"]:
+        company.write(name, "")
+    assert [file.name for file in feed_files(company.feeds["orders"])] == names
+
+
+def test_each_command_module_adds_its_commands() -> None:
+    groups = commands.command_groups()
+    modules = [path.stem for path in Path(commands.__file__).parent.glob("[a-z]*.py")]
+    assert len(groups) == len(modules)
+    found = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for group in groups:
+        added = typer.main.get_group(group)
+        name = group.info.name
+        assert {name} <= set(found) if isinstance(name, str) else set(added.commands) <= set(found)
