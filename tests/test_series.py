@@ -23,4 +23,4 @@ def test_a_mean_of_fewer_observations_may_differ_more_and_one_of_as_many_no_more
     assert chance_of_mean(values, many) == 0
     few = np.append(many[:-1], 4)
     assert chance_of_mean(values, few) > 10
-    assert chance_of_mean(values, np.append(few[:-2], [4, 400])) == 0  # that the one before was of few tells nothing
+    assert chance_of_mean(values, np.append(few[:-2], [4, 400])) > 10  # so may one from one of fewer

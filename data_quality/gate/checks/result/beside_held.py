@@ -51,5 +51,9 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 CHECK = Check(
-    figure, "No value that is computed from the same days is held for a fault of its data.", "the data of the same days are at fault", flag=0, stage=3
+    figure,
+    "No value that is computed from the same days is held for a fault of its data.",
+    "the data of the same days are at fault",
+    flag=0,
+    stage=3,
 )
