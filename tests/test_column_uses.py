@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from metrics.compiled import CompanyPlan
+
 from metrics.definitions.catalog import Join
 from metrics.versioning.column_uses import ColumnUses, Uses
 from metrics.versioning.lineage import Lineage

@@ -23,7 +23,7 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
 
 
 def rows(wrong: str) -> dict[str, list[dict[str, Any]]]:
-    """Two years of months, weeks, quarters and years, of which one month is wrong by half, and its members don't add up."""
+    """Two years of months, weeks, quarters and years; one month is wrong by half, and so is the sum of its members."""
     found = months("2025-01", "2026-12", lambda n: 1000.0 + n % 3)
     found[wrong] = cells(1500, SE=1400)
     found |= {f"2026-W{number:02}": cells(230, SE=230) for number in range(1, 15)}
