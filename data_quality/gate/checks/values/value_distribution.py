@@ -95,7 +95,9 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
     to_come = (np.maximum(2 * hours, 0) > 24 * ages[:, None]) & (column.kind == "lag")
     past, shares = is_past(days), weights / weights.sum(axis=1, keepdims=True)
     distance, nearest, usual = unlikeness(past, shares, to_come)
-    by_chance = BY_CHANCE * np.sqrt(usual * (1 - usual) / (n_rows * _freedom(past, rows, weights)))
+    n = n_rows * _freedom(past, rows, weights)
+    rate = np.maximum(usual, np.minimum(1 / n, 0.5))  # where nothing differs as a rule, a row may
+    by_chance = BY_CHANCE * np.sqrt(rate * (1 - rate) / n)
     figure = np.maximum(distance - usual - by_chance, 0)
     whole_year = days - days[0] >= FARTHEST - NEAREST  # before that, a season may be the first of its kind
     for one in np.flatnonzero(~np.isnan(usual) & whole_year & (days >= first)):
