@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from data_quality.gate.checks.values.value_distribution import is_past, unlikeness
+from data_quality.gate.checks.likeness import is_past, unlikeness
 from data_quality.gate.verdict import Verdict
 from tests import warehouse_factory
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, failing, kpi, levels, months, orders_feed
