@@ -203,8 +203,8 @@ def _season(detrended: Numbers, periods: Periods) -> Numbers:
 
 
 def _by_changes(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> Surprise | None:
-    """Against earlier changes: the least surprise of that on the value before, on the last one before those that a
-    person let through (who may have let through a single event), and on a year ago.
+    """Against earlier changes: the least surprise of that on the value before, on the one before that (what was for one
+    period only is over), on the last one before those that a person let through, and on a year ago.
 
     The deviation is at most the change itself. Where most changes are nil, their mean size stands in for the median
     deviation. Until there are enough changes on a year ago, those are held against the scale of the other ones.
@@ -218,7 +218,7 @@ def _by_changes(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> S
     if not np.median(np.abs(earlier - np.median(earlier))):
         usual = max(usual, 1.2533 * float(np.mean(np.abs(earlier))))
     found = []
-    for at in {len(y) - 2, *([calm[-1]] if vouched[-2] and len(calm := np.flatnonzero(~vouched[:-1])) else [])}:
+    for at in {len(y) - 2, len(y) - 3, *([calm[-1]] if len(calm := np.flatnonzero(~vouched[:-1])) else [])}:
         over = math.sqrt(float(periods.number[-1] - periods.number[at]))
         expected = [y[at], y[at] + over * float(np.median(earlier))]
         found.append(_nearest(float(y[-1]), expected, over * max(usual, floor)))
