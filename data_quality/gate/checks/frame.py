@@ -159,16 +159,19 @@ def _tell_failing(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, ch
     """Put into temporary tables what those checks hold.
 
     `failing_keys` has the key_no of keys that they hold, or whose candidate was rejected, and `for_data`: whether
-    their data are at fault, rather than still to come or surprising. `held_periods` has the periods that a check by
-    chance holds, in this run or an earlier one; but for those that were released.
+    their data are at fault, rather than still to come or surprising. `held_periods` has the periods that are complete
+    and that a check by chance holds, in this run or an earlier one; but for those that were released.
     """
     failing = pd.DataFrame({"key_no": frame.index, "held": False, "for_data": False, "held_by_chance": False})
+    to_come = pd.Series(False, index=failing.index)
     for check in checks:
         limit = frame[f"{check.name}__hold"]
         fails = frame[f"{check.name}__applies"] & limit.notna() & ~(frame[check.name] <= limit)
         failing["held"] |= fails
         failing["for_data"] |= fails & (not (check.fixed or check.by_chance))
         failing["held_by_chance"] |= fails & frame[check.name].notna() & check.by_chance
+        to_come |= fails & check.fixed
+    failing["held_by_chance"] &= ~to_come
     connection.register("failing", pa.Table.from_pandas(failing, preserve_index=False))
     connection.execute(_FAILING)
     connection.unregister("failing")

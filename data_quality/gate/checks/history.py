@@ -23,6 +23,7 @@ from metrics.definitions.catalog import Key
 # A period that isn't complete, or isn't there, is held for what is still to come and not for what its values are, and
 # one that is a part of another for that one's.
 _NOT_FOR_DATA = tuple(check.name for check in CHECKS if check.fixed or check.by_chance or check.stage == 3)
+_FIXED = tuple(check.name for check in CHECKS if check.fixed)
 _FORMER = "[" + ", ".join(f"{{'was': '{was}', 'name': '{name}'}}" for was, name in FORMER_CHECKS.items()) + "]"
 # Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
 _HISTORY = f"""
@@ -53,7 +54,9 @@ where severity = 'critical' and check_name not in {_NOT_FOR_DATA};
 create or replace temp table held_by_chance_before as
 select distinct kpi_id, freq, time_period
 from failing_before
-where check_name in {BY_CHANCE} and outcome = 'fail' and severity = 'critical';
+where check_name in {BY_CHANCE} and outcome = 'fail' and severity = 'critical'
+except
+select kpi_id, freq, time_period from failing_before where check_name in {_FIXED};
 create or replace temp table history as
 with published as (
     select
@@ -99,8 +102,8 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidate
 
     `rejected` and `released` have the keys whose candidate was; `held_keys` those that the newest verdict holds or that
     are rejected, but for released ones; `held_before` those that it holds for a fault of the data, and
-    `held_by_chance_before` those that it holds by a check of BY_CHANCE; `new_levels` says since when a KPI's level is
-    another one, by a decision; `history` has the values that count.
+    `held_by_chance_before` complete ones that it holds by a check of BY_CHANCE; `new_levels` says since when a KPI's
+    level is another one, by a decision; `history` has the values that count.
 
     Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,
     n_obs, `vouched`: a decision let it through, and `is_final`: it was published, and its period had closed. Needs the
