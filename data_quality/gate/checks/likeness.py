@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from data_quality.gate.checks.blocks import FARTHEST, FEWEST, NEAREST
+from data_quality.gate.checks.blocks import BY_CHANCE, FARTHEST, FEWEST, NEAREST
 from data_quality.gate.checks.series import Numbers
 
 
@@ -33,6 +33,16 @@ def unlikeness(
     known = past & ~np.isnan(distance)
     usual = np.where(known, distance, -np.inf).max(axis=1)
     return distance, nearest, np.where(known.sum(axis=1) >= FEWEST, usual, np.nan)
+
+
+def beyond_chance(distance: Numbers, usual: Numbers, n_rows: Numbers) -> Numbers:
+    """How far distances go beyond the usual ones and what chance makes of so many rows.
+
+    Where nothing differs as a rule, a row may.
+    """
+    rate = np.maximum(usual, np.minimum(1 / n_rows, 0.5))
+    beyond: Numbers = np.maximum(distance - usual - BY_CHANCE * np.sqrt(rate * (1 - rate) / n_rows), 0)
+    return beyond
 
 
 def freedom(past: NDArray[np.bool_], rows: Numbers, weights: Numbers) -> Numbers:

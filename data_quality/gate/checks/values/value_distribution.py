@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from data_quality.gate.checks.blocks import BY_CHANCE, BY_KEY, FARTHEST, NEAREST, THIN
+from data_quality.gate.checks.blocks import BY_KEY, FARTHEST, NEAREST, THIN
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.likeness import freedom, is_past, unlikeness
+from data_quality.gate.checks.likeness import beyond_chance, freedom, is_past, unlikeness
 from data_quality.gate.checks.series import Numbers
 
 # A missing time may yet come: of a lag, NULL is a class like others. What differs among the rows of one member of the
@@ -95,10 +95,7 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
     to_come = (np.maximum(2 * hours, 0) > 24 * ages[:, None]) & (column.kind == "lag")
     past, shares = is_past(days), weights / weights.sum(axis=1, keepdims=True)
     distance, nearest, usual = unlikeness(past, shares, to_come)
-    n = n_rows * freedom(past, rows, weights)
-    rate = np.maximum(usual, np.minimum(1 / n, 0.5))  # where nothing differs as a rule, a row may
-    by_chance = BY_CHANCE * np.sqrt(rate * (1 - rate) / n)
-    figure = np.maximum(distance - usual - by_chance, 0)
+    figure = beyond_chance(distance, usual, n_rows * freedom(past, rows, weights))
     whole_year = days - days[0] >= FARTHEST - NEAREST  # before that, a season may be the first of its kind
     for one in np.flatnonzero(~np.isnan(usual) & whole_year & (days >= first)):
         told = _told(shares[one], shares[nearest[one]], classes.tolist(), weight) if figure[one] > 0 else ""
