@@ -200,6 +200,15 @@ def test_rows_that_come_again_under_new_ids_hold_where_rows_are_seldom_alike(war
     assert (found.verdict, failing(found)) == ("hold", {"duplicate_rows"})
 
 
+def test_where_rows_are_equal_as_a_rule_up_to_twice_as_many_are_no_news(warehouse: Warehouse) -> None:
+    again = "insert into raw.orders from raw.orders where"
+    warehouse.sql(f"{again} order_id % 100 = 0")
+    warehouse.sql(f"{again} ordered_at >= '2026-02-01' and order_id % 200 = 1")
+    assert not failing(judged(warehouse))
+    warehouse.sql(f"{again} ordered_at >= '2026-02-01' and order_id % 100 = 2")
+    assert failing(judged(warehouse)) == {"duplicate_rows"}
+
+
 def test_rejected_rows_are_of_the_days_of_the_rows_beside_them(warehouse: Warehouse) -> None:
     """A quarter of a week's rows is a small part of what a file of years has."""
     warehouse.sql("update raw.orders set _source_file = 'orders.csv', _source_line = 10 * order_id")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from data_quality.gate.checks.values.value_distribution import is_past, unlikeness
+from data_quality.gate.checks.likeness import beyond_chance, is_past, unlikeness
 from data_quality.gate.verdict import Verdict
 from tests import warehouse_factory
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, failing, kpi, levels, months, orders_feed
@@ -226,6 +226,12 @@ def test_what_differs_is_told_but_of_a_protected_kpi(warehouse: Warehouse) -> No
     assert "feed orders, column country" in told["revenue"] and "one member" in told["revenue"]
     assert not any("Norway" in text for text in told.values())  # a cell that nobody has let through
     assert not any(character.isdigit() for character in told["pay"])
+
+
+def test_one_or_two_odd_rows_of_few_are_chance() -> None:
+    odd = np.array([1, 2, 4]) / np.array([30, 30, 30])
+    found = beyond_chance(odd, np.zeros(3), np.full(3, 30.0))
+    assert found.tolist() == [0, pytest.approx(0, abs=0.002), pytest.approx(2 / 30, abs=0.002)]
 
 
 def test_of_blocks_that_are_all_alike_none_is_unusual() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import numpy as np
 import pytest
 
-from data_quality.gate.checks.series import chance_of_mean, scales
+from data_quality.gate.checks.series import Periods, chance_of_mean, scales, score
 
 
 @pytest.mark.parametrize(("weeks", "scale"), [((40, 41, 42), 0), ((10, 60), 0), ((10, 60, 100), 0.2)])
@@ -23,4 +25,15 @@ def test_a_mean_of_fewer_observations_may_differ_more_and_one_of_as_many_no_more
     assert chance_of_mean(values, many) == 0
     few = np.append(many[:-1], 4)
     assert chance_of_mean(values, few) > 10
-    assert chance_of_mean(values, np.append(few[:-2], [4, 400])) == 0  # that the one before was of few tells nothing
+    assert chance_of_mean(values, np.append(few[:-2], [4, 400])) > 10  # so may one from one of fewer
+
+
+@pytest.mark.parametrize(("last", "is_surprise"), [(100, False), (40, False), (250, True)])
+def test_what_was_for_one_week_only_is_over_in_the_next(last: float, is_surprise: bool) -> None:
+    starts = [date(2026, 1, 5) + timedelta(weeks=week) for week in range(20)]
+    weeks = Periods.of("W", [f"{day:%G-W%V}" for day in starts], starts)
+    values = 100 + np.array([week % 3 for week in range(20)], dtype=float)
+    values[-2:] = 40, last
+    found = score(weeks, values, 0, np.zeros(20, dtype=bool))
+    assert found is not None
+    assert bool(found.figure > 5) is is_surprise

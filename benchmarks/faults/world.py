@@ -42,7 +42,7 @@ LINKED_DAYS = 100
 _SOURCES_OF_A_BASE = (
     *("sample_company", "tests/adventureworks", "tests/ravenstack", "dbt_project", "metrics", "orchestration"),
     *("benchmarks/faults/world.py", "benchmarks/reality/companies.py", "benchmarks/reality/files.py"),
-    *(f"data_quality/{name}.py" for name in ("column_kinds", "column_statistics", "feed_statistics")),
+    "data_quality/gate/profiles",
 )
 
 

@@ -24,6 +24,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+import publishing
 from benchmarks.faults import world
 from benchmarks.faults.world import Project
 from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
@@ -192,6 +193,7 @@ def compared(company: Lived, catalog: Catalog) -> dict[str, int]:
         if catalog.kpi(kpi_id).observes(parse(key[1]))
     }
     query = "select kpi_id, freq, time_period, member, obs_value from kpi.observations"
+    publishing.publish()
     with duckdb.connect(str(published_path()), read_only=True) as connection:
         published = {(kpi_id, *key): value for kpi_id, *key, value in connection.execute(query).fetchall()}
     equal = [key for key, value in expected.items() if _same(published.get(key), value)]

@@ -6,7 +6,7 @@ in a month.
 
 from __future__ import annotations
 
-from data_quality.gate.checks.feed_shares import LOOKS_BACK
+from data_quality.gate.checks.feed_shares import IN_MONTH
 
 # A block is held against those that began so many days before: a year, but for the newest five weeks, as what went
 # wrong in one week must not make the next one usual.
@@ -64,12 +64,13 @@ select
     count(f.key_no) > 0 as applies,
     coalesce(array_to_string(
         (list(
-            f.place || printf('%.1f %%', 100 * f.figure) || f.told || {LOOKS_BACK.format(span="f")}
+            f.place || printf('%.1f %%', 100 * f.figure) || f.told || {IN_MONTH}
             order by f.figure desc
         ) filter (f.figure > 0))[:3], '; '
     ), '') as detail,
     arg_max(f.feed, f.figure) as feed
 from planned p
 left join found f using (key_no)
+left join spans x on x.key_no = f.key_no and x.period_start = f.period_start
 group by p.key_no
 """

@@ -20,7 +20,10 @@ periods as (
     left join feed_sums y on y.feed = k.feed and y.day = least(p.period_start - 366, f.last_day)
 )
 """
-LOOKS_BACK = "if({span}.period_start = p.period_start, '', ', in ' || strftime({span}.period_start, '%Y-%m'))"
+# Of a finding, the month that it is in where that is not the whole period; needs `spans` as `x`.
+IN_MONTH = """
+if(x.period_start = p.period_start and x.period_end = p.period_end, '', strftime(x.period_start, ', in %Y-%m'))
+"""
 NOW = "coalesce(n / nullif(greatest(n_rows, n), 0), 0)"
 BEFORE = "coalesce(n_before / nullif(n_rows_before, 0), 0)"
 
@@ -36,12 +39,13 @@ select
     coalesce(round(max(s.share), 6), 0) as figure,
     count(s.feed) > 0 as applies,
     coalesce(string_agg(
-        'feed ' || s.feed || ': ' || printf('%.1f %%', 100 * s.share) || ' {told}' || {LOOKS_BACK.format(span="s")},
+        'feed ' || s.feed || ': ' || printf('%.1f %%', 100 * s.share) || ' {told}' || {IN_MONTH},
         '; ' order by s.share desc
     ) filter (s.share > 0), '') as detail,
     arg_max(s.feed, s.share) as feed
 from planned p
 left join shares s using (key_no)
+left join spans x on x.key_no = s.key_no and x.period_start = s.period_start
 group by p.key_no
 """
 

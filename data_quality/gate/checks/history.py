@@ -24,6 +24,7 @@ from metrics.definitions.catalog import Key
 # A period that isn't complete, or isn't there, is held for what is still to come and not for what its values are, and
 # one that is a part of another for that one's.
 _NOT_FOR_DATA = tuple(check.name for check in CHECKS if check.fixed or check.by_chance or check.stage == 3)
+_FIXED = tuple(check.name for check in CHECKS if check.fixed)
 _FORMER = "[" + ", ".join(f"{{'was': '{was}', 'name': '{name}'}}" for was, name in FORMER_CHECKS.items()) + "]"
 # Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
 _HISTORY = f"""
@@ -34,6 +35,9 @@ create or replace temp table rejected as select * exclude (decision) from decide
 create or replace temp table released as select * exclude (decision) from decided where decision = 'release';
 create or replace temp table newest_verdicts as
 from verdicts qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1;
+create or replace temp table held_keys as
+from (select kpi_id, freq, time_period from newest_verdicts where verdict = 'hold' union from rejected)
+anti join released using (kpi_id, freq, time_period);
 create or replace temp table failing_before as
 select kpi_id, freq, time_period, coalesce(former.name, one.check) as check_name, one.severity, one.outcome
 from (
@@ -51,7 +55,9 @@ where severity = 'critical' and check_name not in {_NOT_FOR_DATA};
 create or replace temp table held_by_chance_before as
 select distinct kpi_id, freq, time_period
 from failing_before
-where check_name in {BY_CHANCE} and outcome = 'fail' and severity = 'critical';
+where check_name in {BY_CHANCE} and outcome = 'fail' and severity = 'critical'
+except
+select kpi_id, freq, time_period from failing_before where check_name in {_FIXED};
 create or replace temp table history as
 with published as (
     select
@@ -71,11 +77,6 @@ with published as (
     join rules r on r.kpi_id = l.kpi_id and r.definition_version = l.definition_version
     left join candidate_rows c on c.kpi_id = l.kpi_id and c.freq = l.freq and c.time_period = l.time_period
         and c.segment = l.segment and c.member = l.member
-),
-held as (
-    select kpi_id, freq, time_period from newest_verdicts where verdict = 'hold'
-    union all
-    from rejected
 )
 from published
 union all
@@ -85,7 +86,7 @@ from candidate_rows c
 join rules using (kpi_id)
 anti join planned using (kpi_id, freq, time_period)
 anti join published using (kpi_id, freq, time_period)
-anti join held using (kpi_id, freq, time_period)
+anti join held_keys using (kpi_id, freq, time_period)
 """
 _DECIDED = pa.schema([(name, pa.string()) for name in ("kpi_id", "freq", "time_period", "decision")])
 _LET_THROUGH = pa.schema(
@@ -98,10 +99,12 @@ _SEQUENCE = pa.field("sequence", pa.int64())
 
 
 def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidates: Mapping[Key, Candidate]) -> None:
-    """Put the history into the temporary table `history`, the keys whose candidate was rejected or released into
-    `rejected` and `released`, those that an earlier run held for a fault of the data into `held_before`,
-    those that a check of BY_CHANCE held into `held_by_chance_before`, and since when a KPI's level is another one, by
-    a decision, into `new_levels`.
+    """Put what was judged, decided and published before into temporary tables.
+
+    `rejected` and `released` have the keys whose candidate was; `held_keys` those that the newest verdict holds or that
+    are rejected, but for released ones; `held_before` those that it holds for a fault of the data, and
+    `held_by_chance_before` complete ones that it holds by a check of BY_CHANCE; `new_levels` says since when a KPI's
+    level is another one, by a decision; `history` has the values that count.
 
     Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,
     n_obs, `vouched`: a decision let it through, and `is_final`: it was published, and its period had closed. Needs the

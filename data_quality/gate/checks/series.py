@@ -90,16 +90,21 @@ def score(periods: Periods, values: Numbers, by_chance: float, vouched: Flags) -
     """
     if len(values) < 2:
         return None
-    y = values
-    size = float(np.median(np.abs(y[:-1])))
-    if (y[:-1] > 0).all() and y[-1] >= 0:
-        by_chance /= (y[-1] + y[-2]) / 2
-        y, size = np.log(np.append(y[:-1], y[-1] or y[-2] / _NOUGHT)), 1.0
-    floor = max(by_chance, _CALM * size)
-    found = _seasonal(periods, y, floor, vouched) or _by_changes(periods, y, floor, vouched)
-    if found is None or y is values:
-        return found
-    return Surprise(found.figure, math.exp(found.low), math.exp(found.high))
+    logs = _logs(values)
+    if logs is None:
+        floor = max(by_chance, _CALM * float(np.median(np.abs(values[:-1]))))
+        return _seasonal(periods, values, floor, vouched) or _by_changes(periods, values, floor, vouched)
+    floor = max(by_chance / float(values[-2:].mean()), _CALM)
+    found = _seasonal(periods, logs, floor, vouched) or _by_changes(periods, logs, floor, vouched)
+    return found and Surprise(found.figure, math.exp(found.low), math.exp(found.high))
+
+
+def _logs(values: Numbers) -> Numbers | None:
+    """The logarithms of positive values, of which the last may be nought; None of others."""
+    if not ((values[:-1] > 0).all() and values[-1] >= 0):
+        return None
+    logs: Numbers = np.log(np.append(values[:-1], values[-1] or values[-2] / _NOUGHT))
+    return logs
 
 
 def chance(values: Numbers, n_obs: float | None) -> float:
@@ -130,16 +135,20 @@ def chance_of_sum(values: Numbers, n_obs: Numbers) -> float:
 
 
 def chance_of_mean(values: Numbers, n_obs: Numbers) -> float:
-    """By how much more than usual the last mean or quantile may differ as it is of fewer observations: of a quarter as
-    many the values vary twice as much.
+    """By how much more than usual the last mean or quantile may differ from the one before as they are of fewer
+    observations: of a quarter as many they vary twice as much. Positive ones vary in proportion.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        varied = np.abs(np.diff(values)) / np.sqrt(1 / n_obs[1:] + 1 / n_obs[:-1])
-    known = np.isfinite(varied[:-1])
-    if known.sum() < _FEWEST_CHANGES or not n_obs[-1] > 0:
+    if len(values) < _FEWEST_CHANGES:
         return 0.0
-    more = max(1 / float(n_obs[-1]) - 1 / float(np.median(n_obs[:-1][1:][known])), 0.0)
-    return 1.4826 * float(np.median(varied[:-1][known])) * math.sqrt(more)
+    logs = _logs(values)
+    y, size = (values, 1.0) if logs is None else (logs, float(values[-2:].mean()))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        varied = np.abs(np.diff(y)) / np.sqrt(1 / n_obs[1:] + 1 / n_obs[:-1])
+    known = np.isfinite(varied[:-1])
+    if known.sum() < _FEWEST_CHANGES or not (n_obs[-2:] > 0).all():
+        return 0.0
+    more = max(float((1 / n_obs[-2:]).sum()) - 2 / float(np.median(n_obs[:-1][1:][known])), 0.0)
+    return size * 1.4826 * float(np.median(varied[:-1][known])) * math.sqrt(more)
 
 
 def described(periods: Periods, values: Numbers) -> str:
@@ -194,8 +203,8 @@ def _season(detrended: Numbers, periods: Periods) -> Numbers:
 
 
 def _by_changes(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> Surprise | None:
-    """Against earlier changes: the least surprise of that on the value before, on the last one before those that a
-    person let through (who may have let through a single event), and on a year ago.
+    """Against earlier changes: the least surprise of that on the value before, on the one before that (what was for one
+    period only is over), on the last one before those that a person let through, and on a year ago.
 
     The deviation is at most the change itself. Where most changes are nil, their mean size stands in for the median
     deviation. Until there are enough changes on a year ago, those are held against the scale of the other ones.
@@ -209,7 +218,7 @@ def _by_changes(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> S
     if not np.median(np.abs(earlier - np.median(earlier))):
         usual = max(usual, 1.2533 * float(np.mean(np.abs(earlier))))
     found = []
-    for at in {len(y) - 2, *([calm[-1]] if vouched[-2] and len(calm := np.flatnonzero(~vouched[:-1])) else [])}:
+    for at in {len(y) - 2, len(y) - 3, *([calm[-1]] if len(calm := np.flatnonzero(~vouched[:-1])) else [])}:
         over = math.sqrt(float(periods.number[-1] - periods.number[at]))
         expected = [y[at], y[at] + over * float(np.median(earlier))]
         found.append(_nearest(float(y[-1]), expected, over * max(usual, floor)))

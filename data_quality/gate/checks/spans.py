@@ -11,9 +11,21 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from typing import Any
 
+import pyarrow as pa
+
 from data_quality.gate.keys import Planned
 from metrics.core.periods import Period, parse, period_of
 from metrics.definitions.catalog import Key
+
+SPANS = pa.schema(
+    [
+        ("key_no", pa.int64()),
+        ("kpi_id", pa.string()),
+        ("freq", pa.string()),
+        ("period_start", pa.date32()),
+        ("period_end", pa.date32()),
+    ]
+)
 
 
 def spans(

@@ -127,7 +127,7 @@ def _surprise_at(
         if counts:
             by_chance = chance_of_stock(values) if kind == "stock" else chance(values, None)
         elif kind == "flow" or name != "obs_value":
-            by_chance = chance_of_sum(values, n_obs)
+            by_chance = max(chance_of_sum(values, n_obs), chance_of_mean(values, n_obs))
         else:
             by_chance = chance_of_mean(values, n_obs)
     found = score(taken, values, by_chance, vouched[places])

@@ -1,7 +1,7 @@
 """`segment_share`: how far a segment's members have shifted, against the segment's own history.
 
 A member's share is of the value where the members add up to it, else of the observations. One that vanishes, is new or
-is renamed has shifted by all of its share.
+is renamed has shifted by all of its share. The total may be right all the same, so that it isn't held.
 """
 
 from __future__ import annotations
@@ -137,8 +137,7 @@ CHECK = Check(
     figure,
     "Each member of a segment has about the share that it had, in robust standard deviations.",
     "a segment's share is far from the usual one",
-    flag=3.5,
-    hold=5,
+    flag=5,
     stage=2,
     by_chance=True,
 )

@@ -1,7 +1,8 @@
 """`duplicate_rows`: more of a feed's rows than usual equal another row of their day.
 
 In all columns; or in all but their ids, where that is rare: rows that came again under new ones. Where a column names
-each row, two that are equal in all are one row twice. Else some are alike by chance.
+each row, two that are equal in all are one row twice. Else some are alike by chance, and where some are as a rule, up
+to twice as many are no news.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _BY_CHANCE = rows_by_chance(f"n_rows * greatest({BEFORE}, 1 / greatest(n_rows_be
 _SHARES = """
 (with {periods}
 select key_no, period_start, feed,
-    if((n > {by_chance} or {known}) and {now} - {before} > {many}, {now} - {before}, 0) as share
+    if((n > {by_chance} or {known}) and {now} - {before} > greatest({before}, {many}), {now} - {before}, 0) as share
 from periods)
 """
 _NAMED = "feed in (select feed from gate.feed_columns where names_rows and type not similar to 'DATE|TIMESTAMP.*')"

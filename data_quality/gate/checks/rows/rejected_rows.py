@@ -12,22 +12,21 @@ from data_quality.gate.checks.feed_shares import PERIODS, largest
 # with are how the feed is; of a feed without days they are a share of all its rows.
 _FIGURE = largest(
     f"""
-{PERIODS.format(figure="n_duplicates")},
+{PERIODS.format(figure="n_rows")},
 rejected as (
     select p.key_no, p.period_start, k.feed, coalesce(sum(d.n_rejected), 0) as n_rejected
     from spans p
-    join planned j using (key_no)
     join kpi_feeds k on k.kpi_id = p.kpi_id
     left join rejected_days d on d.feed = k.feed and coalesce(
         d.day between p.period_start and p.period_end,
-        d.loaded_at::date >= p.period_start and d.loaded_at > j.company_started
+        d.loaded_at::date >= p.period_start and d.loaded_at > getvariable('company_started')
     )
     group by all
 ),
 wholes as (select feed, sum(n_rows) as n_in_all from gate.feed_days group by feed),
 shares as (
     select key_no, period_start, feed,
-        n_rejected / greatest(n_rejected + coalesce(n_rows, n_in_all, 0), 1) as share
+        n_rejected / greatest(n_rejected + coalesce(n, n_in_all, 0), 1) as share
     from rejected
     left join periods using (key_no, period_start, feed)
     left join wholes using (feed)

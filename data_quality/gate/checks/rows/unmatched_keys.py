@@ -14,7 +14,7 @@ import pandas as pd
 from data_quality.gate.checks.blocks import FARTHEST, FEWEST, NEAREST, THIN
 from data_quality.gate.checks.chance import rows_by_chance
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.feed_shares import LOOKS_BACK
+from data_quality.gate.checks.feed_shares import IN_MONTH
 from metrics.core.quoting import identifier
 from metrics.definitions.feeds import Feed
 
@@ -100,12 +100,13 @@ select
             printf(
                 'feed %s, column %s: %.1f %% of the keys match no earlier row of feed %s, beyond the usual %.1f %%',
                 f.feed, f.column_name, 100 * f.figure, f.other, 100 * f.usual
-            ) || {LOOKS_BACK.format(span="f")} order by f.figure desc
+            ) || {IN_MONTH} order by f.figure desc
         ) filter (f.figure > 0))[:3], '; '
     ), '') as detail,
     arg_max(f.feed, f.figure) as feed
 from planned p
 left join found f using (key_no)
+left join spans x on x.key_no = f.key_no and x.period_start = f.period_start
 group by p.key_no
 """
 

@@ -6,17 +6,17 @@ year's own was from the one most like it, so that neither trend nor season is ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from data_quality.gate.checks.blocks import BY_CHANCE, BY_KEY, FARTHEST, FEWEST, NEAREST, THIN
+from data_quality.gate.checks.blocks import BY_KEY, FARTHEST, NEAREST, THIN
 from data_quality.gate.checks.check import Check
+from data_quality.gate.checks.likeness import beyond_chance, freedom, is_past, unlikeness
 from data_quality.gate.checks.series import Numbers
 
 # A missing time may yet come: of a lag, NULL is a class like others. What differs among the rows of one member of the
@@ -95,27 +95,13 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
     to_come = (np.maximum(2 * hours, 0) > 24 * ages[:, None]) & (column.kind == "lag")
     past, shares = is_past(days), weights / weights.sum(axis=1, keepdims=True)
     distance, nearest, usual = unlikeness(past, shares, to_come)
-    by_chance = BY_CHANCE * np.sqrt(usual * (1 - usual) / (n_rows * _freedom(past, rows, weights)))
-    figure = np.maximum(distance - usual - by_chance, 0)
+    figure = beyond_chance(distance, usual, n_rows * freedom(past, rows, weights))
     whole_year = days - days[0] >= FARTHEST - NEAREST  # before that, a season may be the first of its kind
     for one in np.flatnonzero(~np.isnan(usual) & whole_year & (days >= first)):
-        told = _told(shares[one], shares[nearest[one]], classes, weight) if figure[one] > 0 else ""
+        told = _told(shares[one], shares[nearest[one]], classes.tolist(), weight) if figure[one] > 0 else ""
         if told and not column.is_whole:
             told += f", of what has {named(column.member)} as {column.depends_on}"
         yield int(days[one]), float(n_in_all[one]), float(figure[one] * n_rows[one] / n_in_all[one]), told
-
-
-def _freedom(past: NDArray[np.bool_], rows: Numbers, weights: Numbers) -> Numbers:
-    """Which part of the rows counts as to chance: all of them, but of a sum those with large values count for more.
-
-    As a rule in the past, so that a few values that are far too large are no excuse for themselves.
-    """
-    sizes = weights / np.where(rows > 0, rows, 1)
-    effective = weights.sum(axis=1) ** 2 / (weights * sizes).sum(axis=1) / rows.sum(axis=1)
-    known = past.any(axis=1)
-    effective[known] = np.nanmedian(np.where(past[known], effective, np.nan), axis=1)
-    free: Numbers = np.clip(effective, 0, 1)
-    return free
 
 
 def _size(found: str) -> float:
@@ -125,33 +111,7 @@ def _size(found: str) -> float:
     return 0.0 if found == "0" else np.inf
 
 
-def is_past(days: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Of each block (rows) which ones (columns) it is held against."""
-    ago = days[:, None] - days[None, :]
-    return (ago >= NEAREST) & (ago <= FARTHEST)
-
-
-def unlikeness(
-    past: NDArray[np.bool_], shares: Numbers, to_come: NDArray[np.bool_]
-) -> tuple[Numbers, NDArray[np.int64], Numbers]:
-    """Of each block its distance from the one most like it in the year before, which one that is, and the usual
-    distance: the greatest of the year's own. NaN where the year has too few blocks to tell.
-
-    `past` says of each block which ones it is held against, `shares` are the shares of the classes in each. The
-    distance is the total variation: the share that would have to be of another class for the two to be alike. Classes
-    that a block's rows may not have reached yet, as it is too young, are `to_come` and count as one.
-    """
-    alike = (np.minimum(shares[:, None, :], shares[None, :, :]) * ~to_come[:, None, :]).sum(axis=2)
-    waiting = to_come @ shares.T
-    common = np.where(past, alike + np.minimum(np.diagonal(waiting)[:, None], waiting), -np.inf)
-    nearest = common.argmax(axis=1)
-    distance = np.where(past.any(axis=1), np.maximum(1 - common.max(axis=1), 0), np.nan)
-    known = past & ~np.isnan(distance)
-    usual = np.where(known, distance, -np.inf).max(axis=1)
-    return distance, nearest, np.where(known.sum(axis=1) >= FEWEST, usual, np.nan)
-
-
-def _told(here: Numbers, there: Numbers, classes: NDArray[np.str_], weight: str) -> str:
+def _told(here: Numbers, there: Numbers, classes: Sequence[str], weight: str) -> str:
     """Which class differs most from the most similar block's."""
     most = int(np.abs(here - there).argmax())
     of = "rows" if weight == "n_rows" else "sum"
