@@ -55,8 +55,8 @@ from orchestration.ingest.readers import reader
 path = Path(sys.argv[1])
 feather.write_feather(pa.table({"id": ["a", "b"]}), path)
 feed = Feed.model_validate({
-    "description": "d", "path": "x", "format": "feather", "columns": {"id": "text"}, "history_from": "2026-01-01",
-    "watermark": "delivery",
+    "name": "rows", "system": "recipes", "file": "recipes.yml", "line": 1, "description": "Rows.", "path": str(path),
+    "format": "feather", "columns": {"id": "text"}, "history_from": "2026-01-01", "watermark": "delivery",
 })
 (chunk,) = reader(feed.format).read(path, feed, (), print)
 print(chunk.rows.num_rows)
