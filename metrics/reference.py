@@ -1,4 +1,4 @@
-"""Writes the reference pages in `docs/`: every key of every YAML file from the pydantic models, and the input entities.
+"""The pages in `docs/reference/` on YAML files, every key from the pydantic models, and on the input entities.
 
 Run it as `python -m metrics.reference`. To change the pages, change the models or the input contracts.
 """
@@ -51,7 +51,7 @@ _HEAD = "<!-- Written by `python -m metrics.reference`; change the models or con
 
 def pages() -> dict[str, str]:
     """The reference pages by their path in the project."""
-    return {"docs/reference.md": _files(), "docs/input_entities.md": _entities()}
+    return {"docs/reference/yaml_files.md": _files(), "docs/reference/input_entities.md": _entities()}
 
 
 def _files() -> str:
@@ -60,8 +60,8 @@ def _files() -> str:
         _HEAD,
         "A key that isn't listed is refused, with file, line and the nearest spelling. Keys without a default are"
         " required. Aliases (`*name`) are not supported. `sample_company/` has an example of each file.\n\n"
-        "The files are those of a [company folder](../README.md#the-company-folder); the last one is the project's. The"
-        " columns that staging models must have are in [input entities](input_entities.md).",
+        "The files are those of a [company folder](../explanation/company_folder.md); the last one is the project's."
+        " The columns that staging models must have are in [input entities](input_entities.md).",
     ]
     for name, model in FILES.items():
         parts.append(f"## `{name}`")

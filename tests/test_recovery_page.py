@@ -1,4 +1,4 @@
-"""What `docs/recovery.md` quotes is what the program says."""
+"""What `docs/how-to/recovery.md` quotes is what the program says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from metrics.core.deployment import PROJECT
 
-PAGE = (PROJECT / "docs" / "recovery.md").read_text(encoding="utf-8")
+PAGE = (PROJECT / "docs" / "how-to" / "recovery.md").read_text(encoding="utf-8")
 # Quoted without the file before it; what differs from time to time is left out, as `…`, in brackets or as a number.
 QUOTED = [re.sub(r"^\S+: ", "", quoted) for quoted in re.findall(r"`✗ (.+?)`", PAGE)]
 

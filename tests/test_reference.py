@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from metrics.core.deployment import PROJECT
 from metrics.reference import FILES, models_in, pages
+from orchestration.cli import reference as commands
 
 
 def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -19,12 +20,19 @@ def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
             yield from models(inner)
 
 
-@pytest.mark.parametrize("path", ["docs/reference.md", "docs/input_entities.md"])
+@pytest.mark.parametrize("path", ["docs/reference/yaml_files.md", "docs/reference/input_entities.md"])
 def test_the_pages_are_up_to_date(path: str) -> None:
     """`python -m metrics.reference`, or UPDATE_SNAPSHOTS=1, writes them anew."""
     if os.environ.get("UPDATE_SNAPSHOTS"):
         (PROJECT / path).write_text(pages()[path], encoding="utf-8")
     assert (PROJECT / path).read_text(encoding="utf-8") == pages()[path]
+
+
+def test_the_page_of_commands_is_up_to_date() -> None:
+    """`python -m orchestration.cli.reference`, or UPDATE_SNAPSHOTS=1, writes it anew."""
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        commands.PAGE.write_text(commands.page(), encoding="utf-8")
+    assert commands.PAGE.read_text(encoding="utf-8") == commands.page()
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -1,4 +1,4 @@
-"""The page `docs/checks.md`: every check with its limits, from the checks themselves.
+"""The page `docs/reference/checks.md`: every check with its limits, from the checks themselves.
 
 `python -m data_quality.gate.checks.reference` writes it. What stands there is changed in the check's module.
 """
@@ -11,7 +11,7 @@ from data_quality.gate.checks import computation, result, rows, values
 from data_quality.gate.checks.registry import CHECKS
 from metrics.core.deployment import PROJECT
 
-PAGE = PROJECT / "docs" / "checks.md"
+PAGE = PROJECT / "docs" / "reference" / "checks.md"
 _FAMILIES = {module.__name__.rpartition(".")[2]: module.__doc__ or "" for module in (computation, rows, values, result)}
 _HEAD = """# The checks of the gate
 
@@ -20,8 +20,8 @@ _HEAD = """# The checks of the gate
 Each check computes one figure for each KPI and period. Above the first limit the value is published with a flag, above
 the second one it is held. Where a figure can't be computed, the value is held. How a figure is computed stands in the
 check's module, `data_quality/gate/checks/<family>/<check>.py`. Shares are of a feed's rows in the period, beyond what
-was usual in the year before. Checks of rows and values look at the months that a KPI looks back on, too, where no value
-of these is judged; of a quarter or year they look at the months that weren't published by themselves.
+was usual in the year before. Checks of rows and values also look at the months that a KPI looks back on, where no value
+of these is judged. Of a quarter or year they look at the months that weren't published by themselves.
 
 In the baseline, the history that a company started with, only a fault of computation holds a value. What another check
 would hold is flagged.
