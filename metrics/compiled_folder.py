@@ -35,6 +35,7 @@ def compile_company(company: Company, planned: CompanyPlan) -> dict[str, str]:
     for defined in planned.kpis:
         files[f"kpi/{defined.plan.kpi.model}.sql"] = kpi_sql(defined.plan, planned.rollups, defined.current.hash)
     files["kpi/candidates.sql"] = candidates_sql([defined.plan for defined in planned.kpis])
+    files["kpi/exposures.yml"] = _exposures(planned)
     files["catalog.json"] = catalog_text(company, planned)
     return files
 
@@ -111,7 +112,7 @@ def _sources(company: Company) -> str:
     for feed in sorted(company.feeds.values(), key=lambda feed: feed.name):
         lines += [
             f"      - name: {feed.name}",
-            f"        description: {json.dumps(jinja(visible(feed.description)), ensure_ascii=False)}",
+            f"        description: {_yaml(feed.description)}",
         ]
     return "\n".join(lines) + "\n"
 
@@ -123,3 +124,24 @@ def _company_model(company: Company) -> str:
         f"select\n    {literal(company.reporting_currency)} as reporting_currency,\n"
         f"    {literal(company.time_zone)} as time_zone\n"
     )
+
+
+def _exposures(planned: CompanyPlan) -> str:
+    """dbt's declaration of what is published: an exposure for each KPI, where the lineage in dbt's docs ends."""
+    lines = ["# What is published of each KPI, as dbt exposures. Written by `kpi compile`.", "exposures:"]
+    for defined in planned.kpis:
+        kpi = defined.plan.kpi
+        lines += [
+            f"  - name: published_{kpi.id}",
+            f"    label: {_yaml(kpi.definition.name)}",
+            "    type: dashboard",
+            f"    description: {_yaml(kpi.definition.description)}",
+            f"    owner: {{name: {_yaml(kpi.adoption.owner)}}}",
+            f"    depends_on: [ref('{kpi.model}')]",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(text: str) -> str:
+    """The text as a YAML string in which dbt finds no Jinja."""
+    return json.dumps(jinja(visible(text)), ensure_ascii=False)

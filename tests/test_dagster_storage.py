@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -64,12 +62,3 @@ def test_other_errors_are_raised_unchanged(home: Path) -> None:
     damage(home / SHARED[0], "overwritten")
     with pytest.raises(NyckeltalError, match=r"^the clock$"), damage_named(home):
         raise NyckeltalError("the clock")
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "message"), [("'no space'", 1, "no space\n"), ("3", 3, ""), ("None", 0, "")]
-)
-def test_the_command_ends_as_the_interpreter_would(code: str, status: int, message: str) -> None:
-    program = f"import sys; from orchestration.cli import app; app.main = lambda: sys.exit({code}); app.command()"
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (status, message)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
-import os
 import sys
-from contextlib import suppress
-from typing import NoReturn
 
 import typer
 
@@ -41,26 +36,5 @@ def main() -> None:
         sys.exit(2)
 
 
-def command() -> NoReturn:
-    """The script `kpi`: runs the command in this process, and ends the process."""
-    # Nearly all objects of a command live until its end. Garbage collection would search them for two seconds of a run.
-    gc.disable()
-    status = 0
-    try:
-        main()
-    except SystemExit as end:
-        if isinstance(end.code, int):
-            status = end.code
-        elif end.code is not None:  # the interpreter prints a text and ends with status 1; so does this
-            sys.stderr.write(f"{end.code}\n")
-            status = 1
-    # The interpreter would take two seconds to unload the modules of a run; all output is written by now.
-    atexit._run_exitfuncs()
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(status)
-
-
 if __name__ == "__main__":
-    command()
+    main()
