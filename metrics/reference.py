@@ -1,4 +1,4 @@
-"""The reference pages in `docs/reference/`: every key of every YAML file from the pydantic models, and the input entities.
+"""The reference pages in `docs/reference/`: every key of every YAML file, and the input entities.
 
 `python -m metrics.reference` writes them. What stands there is changed in the models and in the input contracts.
 """
@@ -60,8 +60,8 @@ def _files() -> str:
         _HEAD,
         "A key that isn't listed is refused, with file, line and the nearest spelling. Keys without a default are"
         " required. Aliases (`*name`) are not supported. `sample_company/` has an example of each file.\n\n"
-        "The files are those of a [company folder](../explanation/company_folder.md); the last one is the project's. The"
-        " columns that staging models must have are in [input entities](input_entities.md).",
+        "The files are those of a [company folder](../explanation/company_folder.md); the last one is the project's."
+        " The columns that staging models must have are in [input entities](input_entities.md).",
     ]
     for name, model in FILES.items():
         parts.append(f"## `{name}`")
