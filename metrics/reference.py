@@ -1,4 +1,4 @@
-"""The pages in `docs/reference/` on YAML files, every key from the pydantic models, and on the input entities.
+"""The reference pages in `docs/reference/`: every key of every YAML file, and the input entities.
 
 Run it as `python -m metrics.reference`. To change the pages, change the models or the input contracts.
 """
