@@ -20,8 +20,13 @@ _HEAD = """# The checks of the gate
 Each check computes one figure for each KPI and period. Above the first limit the value is published with a flag, above
 the second one it is held. Where a figure can't be computed, the value is held. How a figure is computed stands in the
 check's module, `data_quality/gate/checks/<family>/<check>.py`. Shares are of a feed's rows in the period, beyond what
+<<<<<<< HEAD
 was usual in the year before. Checks of rows and values also look at the months that a KPI looks back on, where no value
 of these is judged. Of a quarter or year they look at the months that weren't published by themselves.
+=======
+was usual in the year before. Checks of rows and values look at the months that a KPI looks back on, too, where no value
+of these is judged; of a quarter or year they look at the months that weren't published by themselves.
+>>>>>>> w-docs
 
 In the baseline, the history that a company started with, only a fault of computation holds a value. What another check
 would hold is flagged.
