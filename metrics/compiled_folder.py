@@ -13,6 +13,7 @@ from metrics.compiler.rollups import inputs_of, rollup_models
 from metrics.core.errors import NyckeltalError
 from metrics.core.quoting import jinja, literal
 from metrics.core.text import visible
+from metrics.definitions import input_entities
 from metrics.definitions.company import Company
 from metrics.versioning import reviewed
 from metrics.versioning.lineage import Lineage, definition_hash
@@ -87,7 +88,8 @@ def require_current(company: Company, files: dict[str, str]) -> None:
 
 def before_kpis(company: Company) -> dict[str, str]:
     """The compiled files that staging and marts need."""
-    return {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
+    files = {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
+    return files | input_entities.empty_models(company)
 
 
 def _rollup_models(rollup: Rollup, lineage: Lineage) -> dict[str, str]:

@@ -6,7 +6,7 @@ The project's are true of every company, and hold where it has adopted the KPIs 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -65,15 +65,16 @@ class Identity(BaseModel):
         return tuple(dict.fromkeys(term.kpi_id for term in (*self.left, *self.right)))
 
 
-def identities(company: Company, adopted: Sequence[str]) -> tuple[Identity, ...]:
+def identities(company: Company, adopted: Sequence[str], redefined: Collection[str] = ()) -> tuple[Identity, ...]:
     """The project's identities between KPIs that the company has adopted, and the company's own.
 
+    The project's say nothing of `redefined` KPIs, whose standard definition the company has replaced by its own.
     Raises Problems with file and line for what can't be read, or names a KPI that there isn't.
     """
     standard = sorted(file.stem for file in DEFINITIONS.glob("*/*.yml"))
     own = company.path / "kpis" / "identities.yml"
     found = _read(DEFINITIONS / "identities.yml", standard)
-    found = [one for one in found if set(one.kpis) <= set(adopted)]
+    found = [one for one in found if set(one.kpis) <= set(adopted) - set(redefined)]
     return tuple(found + (_read(own, adopted) if own.exists() else []))
 
 

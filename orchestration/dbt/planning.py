@@ -9,8 +9,8 @@ from metrics.company_plan import CompanyPlan, plan_company
 from metrics.compiled_folder import before_kpis
 from metrics.compiler.semantic_layer import Engine
 from metrics.core.private_files import private_files
+from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import adopted_kpis
 from orchestration.dbt import project
 
 
