@@ -24,13 +24,16 @@ def folder(company: Company) -> Path:
     return company.path / "compiled"
 
 
-def compile_company(company: Company, planned: CompanyPlan) -> dict[str, str]:
+def compile_company(company: Company, planned: CompanyPlan, *, released: bool = True) -> dict[str, str]:
     """The text of every compiled file and of the reviewed definitions, by its path from the compiled folder.
 
+    `released`: whether anything was, so that a changed definition must be reviewed.
     Raises what `reviewed.review` raises.
     """
     files = before_kpis(company)
-    files[f"../{reviewed.path(company).name}"] = reviewed.text(reviewed.review(company, planned.currents))
+    files[f"../{reviewed.path(company).name}"] = reviewed.text(
+        reviewed.review(company, planned.currents, released=released)
+    )
     for rollup in planned.rollups:
         files |= {f"rollups/{name}.sql": sql for name, sql in _rollup_models(rollup, planned.lineage).items()}
     for one in planned.kpis:

@@ -154,12 +154,15 @@ def _at(kpi: Kpi, problem: str, found: int, expected: str) -> NyckeltalError:
     return NyckeltalError(problem, file=kpi.adoption_file, line=line, field=field, found=found, expected=expected)
 
 
-def review(company: Company, currents: Sequence[Current]) -> Record:
+def review(company: Company, currents: Sequence[Current], *, released: bool = True) -> Record:
     """The company's reviewed definitions, with new KPIs and new versions.
 
+    While nothing was `released`, a changed definition takes the place of what was recorded: no value depends on that.
     Raises Problems for definitions that changed under the same version, and which nobody called a refactoring.
     """
     record = read(company)
+    if not released:
+        record = {kpi_id: entries for kpi_id, entries in record.items() if kpi_id not in unreviewed(company, currents)}
     if problems := findings(record, currents):
         raise Problems(problems)
     return with_new(record, currents)

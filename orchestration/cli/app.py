@@ -91,10 +91,11 @@ def check(as_json: Json = False) -> None:
     """Check the company's feeds and KPI definitions; report every finding at once."""
     from metrics.versioning import reviewed
     from orchestration.dbt.planning import planned
+    from orchestration.dbt.released import anything_released
 
     company = Company.load()
-    plan = planned(company)
-    reviewed.review(company, plan.currents)
+    plan = planned(company, bound=True)
+    reviewed.review(company, plan.currents, released=anything_released())
     domains = sorted({one.plan.kpi.domain for one in plan.kpis})
     undecided = [domain for domain in domains if not company.roles.deciders(domain)]
     if as_json:
@@ -128,7 +129,9 @@ def compile_(
 ) -> None:
     """Write the company's compiled models and catalogue from its definitions."""
     from metrics import compiled_folder
+    from metrics.versioning import reviewed
     from orchestration.dbt.planning import planned
+    from orchestration.dbt.released import anything_released
 
     company = Company.load()
     if engine not in ("duckdb", "spark"):
@@ -139,8 +142,9 @@ def compile_(
     if engine == "spark":
         _compile_for_spark(company, check_only, out)
         return
-    plan = planned(company)
-    files = compiled_folder.compile_company(company, plan)
+    plan = planned(company, bound=True)
+    changed_definitions = reviewed.unreviewed(company, plan.currents)
+    files = compiled_folder.compile_company(company, plan, released=anything_released())
     if check_only:
         compiled_folder.require_current(company, files)
         console().print(styled(DONE, f"{len(files)} compiled files are up to date."))
@@ -150,6 +154,9 @@ def compile_(
         terminal.print(styled(DONE, f"{len(files)} files compiled, {len(changed)} changed."))
         for name in changed:
             terminal.print(f"  {os.path.normpath(f'compiled/{name}')}", highlight=False)
+        if changed_definitions:
+            listed = ", ".join(changed_definitions)
+            terminal.print(f"  Nothing was released yet, so these changed without a review: {listed}.", highlight=False)
     _tell_read_whole(plan.read_whole)
 
 

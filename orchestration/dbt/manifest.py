@@ -43,8 +43,10 @@ def require_compiled(company: Company) -> None:
     if not _is_stamped(stamp, current):
         from metrics import compiled_folder  # MetricFlow takes a second to import
         from orchestration.dbt.planning import planned
+        from orchestration.dbt.released import anything_released
 
-        compiled_folder.require_current(company, compiled_folder.compile_company(company, planned(company)))
+        files = compiled_folder.compile_company(company, planned(company), released=anything_released())
+        compiled_folder.require_current(company, files)
         stamp.write_text(current)
 
 

@@ -11,16 +11,22 @@ from metrics.compiler.semantic_layer import Engine
 from metrics.core.private_files import private_files
 from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
+from metrics.lint.binding import require_bound
+from metrics.versioning.lineage import Lineage
 from orchestration.dbt import project
 
 
-def planned(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
+def planned(company: Company, engine: Engine = "duckdb", *, bound: bool = False) -> CompanyPlan:
     """The plan of everything that the company has adopted; MetricFlow's renderer for the engine writes the measures.
 
+    With `bound` every column that models, metrics and tests name must be there, before anything else is looked at.
     Raises Problems for definitions that aren't right, NyckeltalError when dbt can't parse the project.
     """
     kpis = adopted_kpis(company)
-    return plan_company(company, kpis, _parse_without_kpis(company), engine)
+    parsed = _parse_without_kpis(company)
+    if bound:
+        require_bound(company, Lineage(parsed / "manifest.json"))
+    return plan_company(company, kpis, parsed, engine)
 
 
 @private_files()
