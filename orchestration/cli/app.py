@@ -21,7 +21,7 @@ from metrics.core.text import storable
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from metrics.definitions.kpi import require_adopted
-from orchestration.cli import decide, ledger, lookup
+from orchestration.cli import decide, ledger, lookup, new
 from orchestration.cli.terminal import DONE, FAILED, console, print_csv, print_json, styled
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.add_typer(lookup.app)
 app.add_typer(decide.app)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(new.app, name="new")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 

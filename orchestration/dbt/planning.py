@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metrics.company_plan import CompanyPlan, plan_company
 from metrics.compiled_folder import before_kpis
-from metrics.compiler.semantic_layer import Engine
+from metrics.compiler.semantic_layer import Engine, SemanticLayer
 from metrics.core.private_files import private_files
 from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
@@ -23,10 +23,19 @@ def planned(company: Company, engine: Engine = "duckdb", *, bound: bool = False)
     Raises Problems for definitions that aren't right, NyckeltalError when dbt can't parse the project.
     """
     kpis = adopted_kpis(company)
-    parsed = _parse_without_kpis(company)
+    folder = _parse_without_kpis(company)
     if bound:
-        require_bound(company, Lineage(parsed / "manifest.json"))
-    return plan_company(company, kpis, parsed, engine)
+        require_bound(company, Lineage(folder / "manifest.json"))
+    return plan_company(company, kpis, folder, engine)
+
+
+def parsed(company: Company) -> tuple[SemanticLayer, Lineage]:
+    """The metrics of the company and the project, and the models that they are made of; whatever KPIs are adopted.
+
+    Raises NyckeltalError when dbt can't parse the project.
+    """
+    folder = _parse_without_kpis(company)
+    return SemanticLayer(folder / "semantic_manifest.json"), Lineage(folder / "manifest.json")
 
 
 @private_files()
