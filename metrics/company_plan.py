@@ -98,7 +98,7 @@ def plan_company(company: Company, kpis: Sequence[Kpi], parsed: Path, engine: En
             problems.append(problem if problem.file else kpi.problem("segments", problem.problem))
     if problems:
         raise Problems(problems)
-    between = identities(company, [kpi.id for kpi in kpis])
+    between = identities(company, [kpi.id for kpi in kpis], {kpi.id for kpi in kpis if kpi.is_own})
     _require_unmixed(between, defined)
     return CompanyPlan(tuple(defined), rollups([kpi.plan for kpi in defined], layer), lineage, between)
 

@@ -13,6 +13,7 @@ from metrics.compiler.rollups import inputs_of, rollup_models
 from metrics.core.errors import NyckeltalError
 from metrics.core.quoting import jinja, literal
 from metrics.core.text import visible
+from metrics.definitions import input_entities
 from metrics.definitions.company import Company
 from metrics.versioning import reviewed
 from metrics.versioning.lineage import Lineage, definition_hash
@@ -23,13 +24,15 @@ def folder(company: Company) -> Path:
     return company.path / "compiled"
 
 
-def compile_company(company: Company, planned: CompanyPlan) -> dict[str, str]:
+def compile_company(company: Company, planned: CompanyPlan, *, released: bool = True) -> dict[str, str]:
     """The texts of all compiled files and of `definitions.yml`, by their paths from the compiled folder.
 
+    `released`: whether anything was, so that a changed definition must be reviewed.
     Raises what `reviewed.review` raises.
     """
     files = staging_files(company)
-    files[f"../{reviewed.path(company).name}"] = reviewed.text(reviewed.review(company, planned.currents))
+    record = reviewed.review(company, planned.currents, released=released)
+    files[f"../{reviewed.path(company).name}"] = reviewed.text(record)
     for rollup in planned.rollups:
         files |= {f"rollups/{name}.sql": sql for name, sql in _rollup_models(rollup, planned.lineage).items()}
     for defined in planned.kpis:
@@ -90,7 +93,8 @@ def require_current(company: Company, files: dict[str, str]) -> None:
 
 def staging_files(company: Company) -> dict[str, str]:
     """The texts of the compiled files that staging and marts need, by their paths from the compiled folder."""
-    return {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
+    files = {"sources.yml": _sources(company), "staging/company.sql": _company_model(company)}
+    return files | input_entities.empty_models(company)
 
 
 def _rollup_models(rollup: Rollup, lineage: Lineage) -> dict[str, str]:

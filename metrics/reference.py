@@ -46,6 +46,15 @@ _PLAIN = {
     NoneType: "nothing",
 }
 _PLURALS = {str: "texts", int: "whole numbers", float: "numbers", date: "days"}
+_OWN_KPIS = """\
+The folder in which the file lies is the KPI's domain, one of the standard ones or the company's own: `calendar.yml` and
+`roles.yml` may name it.
+
+A KPI of the company's own has a whole definition in this file: beside the keys above those of
+[a standard definition](#metricskpisdomainkpiyml), with `freqs`, `segments`, `gate` and `definition_version` written
+once. A file that has a `metric` is read so. Where its id is that of a standard definition, it stands in place of that
+one, and the project's identities say nothing of that KPI any more. Its metric may be one of the project, or of the
+company's own in `models/metrics/*.yml`. `kpi new kpi <id> --metric <metric>` writes such a file to fill in."""
 _HEAD = "<!-- Written by `python -m metrics.reference`; change the models or contracts, not this page. -->"
 
 
@@ -66,6 +75,8 @@ def _files() -> str:
     for name, model in FILES.items():
         parts.append(f"## `{name}`")
         parts += _sections(model, "")
+        if model is Adoption:
+            parts.append(_OWN_KPIS)
         if model is IdentitiesFile:
             parts.append("The project's own are in `metrics/kpis/identities.yml`, in the same form.")
     return "\n\n".join(parts) + "\n"
@@ -149,7 +160,8 @@ def _entities() -> str:
         "# Input entities",
         _HEAD,
         "The tables that a company's staging models fill: `models/staging/stg_<entity>.sql`, one select each. dbt"
-        " enforces the columns, their types and tests. An entity that the company lacks is `{{ not_supplied() }}`.",
+        " enforces the columns, their types and tests. An entity without such a file is empty, and the KPIs that need"
+        " it are not supplied.",
     ]
     folder = PROJECT / "dbt_project" / "models" / "input"
     for file in sorted(folder.glob("*/*.yml")):

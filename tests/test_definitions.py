@@ -12,9 +12,9 @@ from metrics.core import yaml_file
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError, Problems
 from metrics.core.yaml_file import Strict, load
+from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company, CompanyFile
 from metrics.definitions.gate_settings import CheckSetting, GateSettings, merged
-from metrics.definitions.kpi import adopted_kpis
 from orchestration.dbt.planning import planned
 
 

@@ -14,8 +14,9 @@ from metrics.compiled_folder import compile_company, stale, write
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError, Problems
 from metrics.core.yaml_file import load
+from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi, adopted_kpis
+from metrics.definitions.kpi import Kpi
 from metrics.versioning import reviewed
 from metrics.versioning.reviewed import Current, Record, record_refactoring, review
 from orchestration.cli.app import app
@@ -112,6 +113,24 @@ def test_a_changed_staging_of_a_company(tmp_path: Path, monkeypatch: pytest.Monk
     assert record_refactoring(company, planned.currents, None, "none is left", "analytics@nordvik.example") == []
     with pytest.raises(NyckeltalError, match="did you mean 'web_sessions'"):
         record_refactoring(company, planned.currents, ["web_session"], "why", "cmo@nordvik.example")
+
+
+def test_while_nothing_was_released_a_changed_definition_asks_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "sample_company"
+    shutil.copytree(PROJECT / "sample_company", folder, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
+    monkeypatch.setenv("NYCKELTAL_COMPANY", str(folder))
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("NYCKELTAL_LEDGER", raising=False)
+    staging = folder / "models/staging/stg_web_sessions.sql"
+    staging.write_text(staging.read_text().replace("from source", "from source where sessions > 0"))
+    before = reviewed.read(Company.load(folder))
+    told = " ".join(CliRunner().invoke(app, ["compile"], catch_exceptions=False).stdout.split())
+    assert "Nothing was released yet, so these changed without a review: conversion_rate, web_sessions." in told
+    after = reviewed.read(Company.load(folder))
+    assert {kpi_id for kpi_id in before if before[kpi_id] != after[kpi_id]} == {"conversion_rate", "web_sessions"}
+    assert [entry.version for entry in after["web_sessions"]] == [before["web_sessions"][-1].version]
 
 
 def test_an_adoption_is_not_below_its_standard(kpi: Kpi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ class Lived:
 
     `first_run` is the newest month of the first run of the lived months, `last` that of the last one. `kpis` are those
     that are judged, all where it is empty. `new_levels` are months in which owners release what is held as a new level.
-    `expected` has for a KPI of ours the name that `expected.csv` gives it.
+    `expected` has for a KPI of ours the name that `expected.csv` gives it; several may have one name.
     """
 
     name: str
@@ -39,14 +39,14 @@ class Lived:
         """
         if not self.expected:
             return {}
-        ours = {theirs: kpi_id for kpi_id, theirs in self.expected.items()}
         values = {}
         with (REAL_FILES / self.name / "expected.csv").open(encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 told_apart = row["note"] in ("partial", "lcens") or row["freq"] == "ALL" or row["value"] == ""
-                if row["kpi"] in ours and not told_apart:
-                    member = "_T" if row["segment"] == "all" else row["member"]
-                    values[ours[row["kpi"]], row["freq"], row["time_period"], member] = float(row["value"])
+                member = "_T" if row["segment"] == "all" else row["member"]
+                for kpi_id, theirs in self.expected.items():
+                    if theirs == row["kpi"] and not told_apart:
+                        values[kpi_id, row["freq"], row["time_period"], member] = float(row["value"])
         return values
 
 
@@ -93,6 +93,17 @@ COMPANIES = (
             "new_customers": "new_customers",
             "csat": "csat_top2box",
             "incident_resolution_time_p50": "ticket_resolution_hours_median",
+            "mrr": "mrr",
+            "paying_accounts": "active_customers",
+            **{
+                kpi_id + kind: name
+                for kpi_id, name in (
+                    ("net_revenue_retention", "nrr"),
+                    ("gross_revenue_retention", "grr"),
+                    ("logo_churn_rate", "logo_churn_rate"),
+                )
+                for kind in ("", "_quarterly", "_yearly")
+            },
         },
     ),
     Lived(

@@ -190,7 +190,7 @@ def compared(company: Lived, catalog: Catalog) -> dict[str, int]:
     expected = {
         (kpi_id, *key): value
         for (kpi_id, *key), value in company.expected_values().items()
-        if catalog.kpi(kpi_id).observes(parse(key[1]))
+        if key[0] in catalog.kpi(kpi_id).freqs and catalog.kpi(kpi_id).observes(parse(key[1]))
     }
     query = "select kpi_id, freq, time_period, member, obs_value from kpi.observations"
     publishing.publish()

@@ -101,8 +101,9 @@ def _roles(file: Path) -> Roles:
 
 
 def _require_domains(file: Path, field: str, groups: Iterable[str]) -> None:
-    """Raises Problems when one of the field's keys is neither `default` nor a domain of KPIs."""
-    domains = sorted(folder.name for folder in DEFINITIONS.iterdir() if folder.is_dir())
+    """Raises Problems when a key of the field is neither `default` nor a domain, the company's own among them."""
+    folders = (*DEFINITIONS.iterdir(), *(file.parent / "kpis").glob("*"))
+    domains = sorted({folder.name for folder in folders if folder.is_dir()})
     document = yaml_file.read(file)
     findings = [
         NyckeltalError(

@@ -7,7 +7,7 @@ adopted all KPIs that they name. A company adds its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -66,18 +66,19 @@ class Identity(BaseModel):
         return tuple(dict.fromkeys(term.kpi_id for term in (*self.left, *self.right)))
 
 
-def identities(company: Company, adopted: Sequence[str]) -> tuple[Identity, ...]:
+def identities(company: Company, adopted: Sequence[str], redefined: Collection[str] = ()) -> tuple[Identity, ...]:
     """The project's identities between KPIs that the company has adopted, and the company's own.
 
-    `adopted` are the ids of the adopted KPIs. Raises Problems, with file and line, for an identity that can't be read
-    or that names an unknown KPI.
+    `adopted` are the ids of the adopted KPIs. The project's identities don't hold for `redefined` KPIs, whose standard
+    definition the company has replaced by its own. Raises Problems, with file and line, for an identity that can't be
+    read or that names an unknown KPI.
     """
     standard_kpis = sorted(file.stem for file in DEFINITIONS.glob("*/*.yml"))
     company_file = company.path / "kpis" / "identities.yml"
     applicable = [
         identity
         for identity in _read(DEFINITIONS / "identities.yml", standard_kpis)
-        if set(identity.kpis) <= set(adopted)
+        if set(identity.kpis) <= set(adopted) - set(redefined)
     ]
     return tuple(applicable + (_read(company_file, adopted) if company_file.exists() else []))
 

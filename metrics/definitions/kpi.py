@@ -1,8 +1,8 @@
-"""KPI definitions: the project's standard definitions and a company's adoptions, read and joined."""
+"""KPI definitions: what stands in a definition and in an adoption, and the project's standard definitions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -233,6 +233,11 @@ class Kpi:
         return self.definition.kpi
 
     @property
+    def is_own(self) -> bool:
+        """Whether the company defines it itself."""
+        return self.definition_file == self.adoption_file
+
+    @property
     def version(self) -> int:
         """The version of its definition in this company: the adoption's, else the standard definition's."""
         return self.adoption.definition_version or self.definition.definition_version
@@ -267,38 +272,10 @@ def standard_definitions() -> dict[str, tuple[Definition, Path]]:
 
     Raises Problems.
     """
-    definitions, findings = _read_folder(STANDARD_DEFINITIONS, Definition)
+    definitions, findings = read_entries(STANDARD_DEFINITIONS, lambda _: Definition)
     if findings:
         raise Problems(findings)
     return definitions
-
-
-def adopted_kpis(company: Company) -> list[Kpi]:
-    """The company's adopted KPIs, sorted by domain and id.
-
-    Raises Problems: every finding in every file at once.
-    """
-    definitions = standard_definitions()
-    adoptions, findings = _read_folder(company.path / "kpis", Adoption)
-    kpis = []
-    for kpi_id, (adoption, file) in adoptions.items():
-        if kpi_id not in definitions:
-            findings.append(
-                NyckeltalError(
-                    f"there is no standard definition '{kpi_id}'{did_you_mean(kpi_id, list(definitions))}",
-                    file=file,
-                    line=1,
-                    field="kpi",
-                )
-            )
-            continue
-        definition, definition_file = definitions[kpi_id]
-        kpis.append(Kpi(definition_file.parent.name, definition, adoption, definition_file, file))
-    if not adoptions and not findings:
-        findings.append(NyckeltalError("the company has adopted no KPI", file=company.path / "kpis"))
-    if findings:
-        raise Problems(findings)
-    return sorted(kpis, key=lambda kpi: (kpi.domain, kpi.id))
 
 
 def require_adopted(company: Company, kpi_ids: Iterable[str]) -> None:
@@ -311,12 +288,18 @@ def require_adopted(company: Company, kpi_ids: Iterable[str]) -> None:
             )
 
 
-def _read_folder(folder: Path, model: type[Entry]) -> tuple[dict[str, tuple[Entry, Path]], list[NyckeltalError]]:
+def read_entries(
+    folder: Path, model_of: Callable[[Path], type[Entry]]
+) -> tuple[dict[str, tuple[Entry, Path]], list[NyckeltalError]]:
+    """What stands in the files of the folder's domains, by KPI id with its file, and all findings.
+
+    `model_of` gives the model that a file is read as, and may raise NyckeltalError.
+    """
     entries: dict[str, tuple[Entry, Path]] = {}
     findings: list[NyckeltalError] = []
     for file in sorted(folder.glob("*/*.yml")):
         try:
-            entry = yaml_file.load(file, model)
+            entry = yaml_file.load(file, model_of(file))
         except Problems as problems:
             findings += problems.findings
             continue

@@ -90,8 +90,21 @@ class Lineage:
             event_feeds=_feeds(events),
             entities=tuple(sorted(node["name"].removeprefix("stg_") for node in inputs.values())),
             missing_entities=tuple(sorted(missing)),
-            protected=any(node["config"]["meta"]["domain"] == PROTECTED_DOMAIN for node in inputs.values()),
+            protected=bool(found & self._personnel),
         )
+
+    @cached_property
+    def _personnel(self) -> set[str]:
+        """The models with personnel data: those of that domain, and what else reads a feed of theirs."""
+        domains = {
+            key: node["config"].get("meta", {}).get("domain")
+            for key, node in self.nodes.items()
+            if node["resource_type"] == "model"
+        }
+        stated = {key for key, domain in domains.items() if domain == PROTECTED_DOMAIN}
+        feeds = {parent for key in stated for parent in self.parents.get(key, ()) if parent.startswith("source.")}
+        others = {key for key, domain in domains.items() if domain is None and feeds & set(self.parents.get(key, ()))}
+        return stated | others
 
     def closure(self, start: list[str], without: Collection[str] = ()) -> set[str]:
         """The unique ids of those nodes and of everything upstream of them.
@@ -248,10 +261,16 @@ class Lineage:
                 except NotPruned as reason:
                     self.whole[name] = str(reason)
                 else:
-                    declared = self.nodes[self._built[name]]["columns"].items()
-                    types = {column.lower(): facts["data_type"] for column, facts in declared if column.lower() in read}
+                    types = {column: kind for column, kind in self._enforced_types(name).items() if column in read}
                     self._parts[name, read] = f"{json.dumps(types, sort_keys=True)}\n{pruned.sql}", pruned.reads
         return self._parts[name, read]
+
+    def _enforced_types(self, name: str) -> dict[str, str]:
+        """The types that dbt enforces on a model's columns; a column that is only described has none."""
+        node = self.nodes[self._built[name]]
+        if not node["config"].get("contract", {}).get("enforced"):
+            return {}
+        return {column.lower(): facts["data_type"] for column, facts in node["columns"].items()}
 
     def _whole(self, name: str) -> tuple[str, Reads]:
         """The same for a model that counts as a whole: all its code, and all columns of everything that it reads."""

@@ -165,12 +165,15 @@ def _version_problem(kpi: Kpi, problem: str, version: int, expected: str) -> Nyc
     return NyckeltalError(problem, file=kpi.adoption_file, line=line, field=field, found=version, expected=expected)
 
 
-def review(company: Company, currents: Sequence[Current]) -> Record:
+def review(company: Company, currents: Sequence[Current], *, released: bool = True) -> Record:
     """The company's reviewed definitions, with new KPIs and new versions.
 
+    While nothing was `released`, a changed definition replaces the recorded one: no published value depends on it.
     Raises Problems for definitions that changed under the same version without a recorded refactoring.
     """
     record = read(company)
+    if not released:
+        record = {kpi_id: entries for kpi_id, entries in record.items() if kpi_id not in unreviewed(company, currents)}
     if problems := findings(record, currents):
         raise Problems(problems)
     return with_new(record, currents)

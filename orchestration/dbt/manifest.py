@@ -9,6 +9,7 @@ import hashlib
 from pathlib import Path
 
 from metrics.core.deployment import PROJECT
+from metrics.definitions import input_entities
 from metrics.definitions.company import Company
 from orchestration.dbt import project
 
@@ -18,12 +19,14 @@ _INPUT_SUFFIXES = (".json", ".py", ".sql", ".yml")
 def prepared_manifest(company: Company) -> Path:
     """The path of the company's `manifest.json`, parsed anew if the project's files have changed.
 
-    Raises NyckeltalError when dbt can't parse the project.
+    Raises NyckeltalError when dbt can't parse the project, or staging files came or went since `kpi compile`.
     """
     target = project.target_dir(company)
     manifest, stamp = target / "manifest.json", target / "manifest.stamp"
-    current = _fingerprint(project.DBT_PROJECT, company.path / "models", company.path / "compiled")
+    folders = (company.path / name for name in ("models", "macros", "tests", "compiled"))
+    current = _fingerprint(project.DBT_PROJECT, *folders)
     if not (manifest.exists() and _is_stamped(stamp, current)):
+        input_entities.require_current(company)
         project.parse(company)
         stamp.write_text(current)
     return manifest
@@ -36,13 +39,15 @@ def require_compiled(company: Company) -> None:
     So a value is never published under the hash of another definition than the one that computed it.
     """
     stamp = project.target_dir(company) / "compiled.stamp"
-    folders = (company.path / name for name in ("compiled", "feeds", "kpis", "models"))
+    folders = (company.path / name for name in ("compiled", "feeds", "kpis", "macros", "models"))
     current = _fingerprint(project.DBT_PROJECT, PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
     if not _is_stamped(stamp, current):
         from metrics import compiled_folder  # imported here because it imports MetricFlow, which takes a second
         from orchestration.dbt.planning import planned
+        from orchestration.dbt.released import anything_released
 
-        compiled_folder.require_current(company, compiled_folder.compile_company(company, planned(company)))
+        files = compiled_folder.compile_company(company, planned(company), released=anything_released())
+        compiled_folder.require_current(company, files)
         stamp.write_text(current)
 
 

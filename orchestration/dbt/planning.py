@@ -7,20 +7,35 @@ from pathlib import Path
 
 from metrics.company_plan import CompanyPlan, plan_company
 from metrics.compiled_folder import staging_files
-from metrics.compiler.semantic_layer import Engine
+from metrics.compiler.semantic_layer import Engine, SemanticLayer
 from metrics.core.private_files import private_files
+from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import adopted_kpis
+from metrics.lint.binding import require_bound
+from metrics.versioning.lineage import Lineage
 from orchestration.dbt import project
 
 
-def planned(company: Company, engine: Engine = "duckdb") -> CompanyPlan:
+def planned(company: Company, engine: Engine = "duckdb", *, bound: bool = False) -> CompanyPlan:
     """The plan of all KPIs that the company has adopted, with SQL for `engine`.
 
+    With `bound`, every column that models, metrics and tests name must exist; this is checked before anything else.
     Raises Problems for definitions with mistakes, and NyckeltalError when dbt can't parse the project.
     """
     kpis = adopted_kpis(company)
-    return plan_company(company, kpis, _parse_without_kpis(company), engine)
+    folder = _parse_without_kpis(company)
+    if bound:
+        require_bound(company, Lineage(folder / "manifest.json"))
+    return plan_company(company, kpis, folder, engine)
+
+
+def parsed(company: Company) -> tuple[SemanticLayer, Lineage]:
+    """The metrics of the company and the project, and the models that they are made of; whatever KPIs are adopted.
+
+    Raises NyckeltalError when dbt can't parse the project.
+    """
+    folder = _parse_without_kpis(company)
+    return SemanticLayer(folder / "semantic_manifest.json"), Lineage(folder / "manifest.json")
 
 
 @private_files()

@@ -24,10 +24,11 @@ def check(as_json: Json = False) -> None:
     """Check the company's feeds and KPI definitions; report every finding at once."""
     from metrics.versioning import reviewed
     from orchestration.dbt.planning import planned
+    from orchestration.dbt.released import anything_released
 
     company = Company.load()
-    plan = planned(company)
-    reviewed.review(company, plan.currents)
+    plan = planned(company, bound=True)
+    reviewed.review(company, plan.currents, released=anything_released())
     domains = sorted({compiled.plan.kpi.domain for compiled in plan.kpis})
     without_deciders = [domain for domain in domains if not company.roles.deciders(domain)]
     if as_json:
@@ -64,7 +65,9 @@ def compile_(
 ) -> None:
     """Write the company's compiled models and catalogue from its definitions."""
     from metrics import compiled_folder
+    from metrics.versioning import reviewed
     from orchestration.dbt.planning import planned
+    from orchestration.dbt.released import anything_released
 
     company = Company.load()
     if engine not in ("duckdb", "spark"):
@@ -75,8 +78,9 @@ def compile_(
     if engine == "spark":
         _compile_for_spark(company, check_only, out)
         return
-    plan = planned(company)
-    files = compiled_folder.compile_company(company, plan)
+    plan = planned(company, bound=True)
+    changed_definitions = reviewed.unreviewed(company, plan.currents)
+    files = compiled_folder.compile_company(company, plan, released=anything_released())
     if check_only:
         compiled_folder.require_current(company, files)
         console().print(styled(DONE, f"{len(files)} compiled files are up to date."))
@@ -86,6 +90,11 @@ def compile_(
         terminal.print(styled(DONE, f"{len(files)} files compiled, {len(changed)} changed."))
         for name in changed:
             terminal.print(f"  {os.path.normpath(f'compiled/{name}')}", highlight=False)
+        if changed_definitions:
+            kpi_ids = ", ".join(changed_definitions)
+            terminal.print(
+                f"  Nothing was released yet, so these changed without a review: {kpi_ids}.", highlight=False
+            )
     _print_read_whole(plan.read_whole)
 
 

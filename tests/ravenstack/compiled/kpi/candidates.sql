@@ -10,6 +10,28 @@ with observations as (
     select * from {{ ref('kpi_incident_resolution_time_p50') }}
     union all
     select * from {{ ref('kpi_mttr') }}
+    union all
+    select * from {{ ref('kpi_gross_revenue_retention') }}
+    union all
+    select * from {{ ref('kpi_gross_revenue_retention_quarterly') }}
+    union all
+    select * from {{ ref('kpi_gross_revenue_retention_yearly') }}
+    union all
+    select * from {{ ref('kpi_logo_churn_rate') }}
+    union all
+    select * from {{ ref('kpi_logo_churn_rate_quarterly') }}
+    union all
+    select * from {{ ref('kpi_logo_churn_rate_yearly') }}
+    union all
+    select * from {{ ref('kpi_mrr') }}
+    union all
+    select * from {{ ref('kpi_net_revenue_retention') }}
+    union all
+    select * from {{ ref('kpi_net_revenue_retention_quarterly') }}
+    union all
+    select * from {{ ref('kpi_net_revenue_retention_yearly') }}
+    union all
+    select * from {{ ref('kpi_paying_accounts') }}
 
 ),
 

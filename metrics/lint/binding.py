@@ -1,0 +1,298 @@
+"""What dbt would find at its first run: columns that a model, metric or test names and that aren't there.
+
+DuckDB binds each model's SQL to empty tables in memory: those of the feeds as they are declared, and of each model with
+the columns that it gives. No warehouse and no file is opened, and no row is read, so no finding can quote a cell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from metrics.core.deployment import PROJECT
+from metrics.core.errors import NyckeltalError, Problems, did_you_mean
+from metrics.core.quoting import identifier
+from metrics.definitions.company import Company
+from metrics.definitions.feeds import Feed, stored_name
+from metrics.versioning.lineage import Lineage
+from metrics.versioning.rendering import MODELS, RAW, NotRendered, rendered
+
+Types = Mapping[str, str]  # the type of each column, in the order of the table
+_FEED_TYPES = {
+    "text": "varchar", "integer": "bigint", "decimal": "decimal(28,8)", "number": "double", "boolean": "boolean",
+    "date": "date", "timestamp": "timestamp",
+}  # fmt: skip
+_ADDED = {"_loaded_at": "timestamptz", "_source_file": "varchar", "_source_line": "bigint"}
+_NO_COLUMN = (
+    re.compile(r'Referenced column "([^"]+)" not found'),
+    re.compile(r'does not have a column named "([^"]+)"'),
+    re.compile(r'Column "([^"]+)" in (?:REPLACE|EXCLUDE|RENAME|USING)'),
+    re.compile(r'Column with name "?([^"\s]+)"? does not exist'),
+)
+_LINE = re.compile(r"\nLINE (\d+): ")
+
+
+@dataclass(frozen=True)
+class _Unbound:
+    """Why SQL can't be bound: the column that isn't there, None for another reason; and the line of the SQL."""
+
+    column: str | None
+    reason: str
+    line: int | None
+
+
+def require_bound(company: Company, lineage: Lineage) -> None:
+    """Raises Problems: a finding for each model, metric and test that names a column which isn't there.
+
+    Of what reads a wrong model nothing is said, and nothing of SQL that can't be known without a run of dbt.
+    """
+    # Without access to files, SQL that reads some can't be bound, and nothing is said of it.
+    with duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "1"}) as connection:
+        binder = _Binder(company, lineage, connection)
+        findings = [*binder.of_models(), *binder.of_tests(), *binder.of_semantic_models(), *binder.of_metrics()]
+    if findings:
+        raise Problems(findings)
+
+
+class _Binder:
+    """The empty tables, and what is found wrong about what reads them. Models come first: they make the tables."""
+
+    def __init__(self, company: Company, lineage: Lineage, connection: duckdb.DuckDBPyConnection) -> None:
+        self._company = company
+        self._lineage = lineage
+        self._connection = connection
+        self._tables: dict[tuple[str, str], Types] = {}
+        connection.execute(f"create schema {MODELS}; create schema {RAW}")
+        for feed in company.feeds.values():
+            self._make((RAW, feed.name), _columns_of(feed))
+
+    def of_models(self) -> Iterator[NyckeltalError]:
+        for name in self._parents_first():
+            node = self._lineage.nodes[self._lineage.models[name]]
+            promised = self._contract(node)
+            given = self._bound_model(node)
+            if isinstance(given, _Unbound):
+                yield self._of_sql(node, given)
+            elif given is not None and promised is not None:
+                yield from self._unlike_contract(node, given, promised)
+            # What reads a model is bound to what its contract promises, so that one mistake is one finding.
+            if promised is not None:
+                self._make((MODELS, name), promised)
+            elif isinstance(given, dict):
+                self._make((MODELS, name), given)
+
+    def of_tests(self) -> Iterator[NyckeltalError]:
+        for node in self._lineage.nodes.values():
+            if node["resource_type"] != "test":
+                continue
+            if node.get("test_metadata") is None:
+                bound = self._bound_model(node)
+                if isinstance(bound, _Unbound):
+                    yield self._of_sql(node, bound)
+                continue
+            attached = self._lineage.nodes.get(node.get("attached_node") or "")
+            column = node.get("column_name")
+            table = self._tables.get((MODELS, attached["name"])) if attached else None
+            if attached and column and table and column.lower() not in {name.lower() for name in table}:
+                problem = f"a test of the column '{column}', which {attached['name']} doesn't have"
+                file = self._file(node)
+                line = _line_of(column, file, after=attached["name"])
+                yield NyckeltalError(problem + did_you_mean(column, list(table)), file=file, line=line)
+
+    def of_semantic_models(self) -> Iterator[NyckeltalError]:
+        for semantic in self._lineage.manifest["semantic_models"].values():
+            for part in (*semantic["entities"], *semantic["dimensions"], *semantic["measures"]):
+                expression, what = part["expr"] or part["name"], f"'{part['name']}' of {semantic['name']}"
+                yield from self._of_expression(expression, semantic, semantic, part["name"], what)
+
+    def of_metrics(self) -> Iterator[NyckeltalError]:
+        semantic_models = {one["name"]: one for one in self._lineage.manifest["semantic_models"].values()}
+        for metric in self._lineage.manifest["metrics"].values():
+            aggregated = metric["type_params"].get("metric_aggregation_params")
+            if aggregated and aggregated["semantic_model"] in semantic_models:
+                semantic = semantic_models[aggregated["semantic_model"]]
+                expression, what = metric["type_params"]["expr"] or metric["name"], f"the metric '{metric['name']}'"
+                yield from self._of_expression(str(expression), semantic, metric, metric["name"], what)
+
+    def _of_expression(
+        self, expression: str, semantic: Mapping[str, Any], stated: Mapping[str, Any], name: str, what: str
+    ) -> Iterator[NyckeltalError]:
+        """What is wrong about an expression over a semantic model's table, which `stated` has under that name."""
+        model = semantic["node_relation"]["alias"]
+        table = self._tables.get((MODELS, model))
+        bound = self._bound(f"select {expression} from {MODELS}.{identifier(model)}") if table else None
+        if isinstance(bound, _Unbound):
+            file = self._file(stated)
+            problem = f"{what}: {bound.reason}"
+            if bound.column is not None:
+                hint = did_you_mean(bound.column, list(table or ()))
+                problem = f"{what} reads a column '{bound.column}', which {model} doesn't have{hint}"
+            yield NyckeltalError(problem, file=file, line=_line_of(name, file))
+
+    def _of_sql(self, node: Mapping[str, Any], unbound: _Unbound) -> NyckeltalError:
+        file, tables = self._file(node), self._reads(node)
+        problem = unbound.reason
+        if unbound.column is not None:
+            known = sorted({column for table in tables for column in self._tables[table]})
+            read = ", ".join(name for _, name in tables) or node["name"]
+            problem = f"there is no column '{unbound.column}' in {read}{did_you_mean(unbound.column, known)}"
+        lines = self._sql(node).splitlines()
+        excerpt = lines[unbound.line - 1] if unbound.line and unbound.line <= len(lines) else ""
+        return NyckeltalError(problem, file=file, line=_line_with(excerpt, file) or _line_of(unbound.column, file))
+
+    def _unlike_contract(self, node: Mapping[str, Any], given: Types, promised: Types) -> Iterator[NyckeltalError]:
+        file = self._file(node)
+        missing = [column for column in promised if column not in given]
+        extra = [column for column in given if column not in promised]
+        for column in missing:
+            near = get_close_matches(column, extra, n=1)
+            extra = [one for one in extra if one not in near]
+            problem = f"gives no column '{column}', which the contract of {node['name']} has"
+            problem += f" (it gives '{near[0]}')" if near else ""
+            yield NyckeltalError(problem, file=file, line=_line_of(near[0] if near else None, file))
+        for column in extra:
+            problem = f"gives a column '{column}', which the contract of {node['name']} doesn't have"
+            yield NyckeltalError(problem, file=file, line=_line_of(column, file))
+        for column, kind in given.items():
+            if column in promised and promised[column] != kind:
+                yield NyckeltalError(
+                    f"the type of '{column}' is another one than in the contract of {node['name']}",
+                    file=file,
+                    line=_line_of(column, file),
+                    found=kind.lower(),
+                    expected=promised[column].lower(),
+                )
+
+    def _bound_model(self, node: Mapping[str, Any]) -> Types | _Unbound | None:
+        """The columns of a model or test; None where they can't be known, or what it reads has none."""
+        if any(table not in self._tables for table in self._reads(node)):
+            return None
+        try:
+            sql = self._sql(node)
+        except NotRendered:
+            return None
+        bound = self._bound(sql)
+        while isinstance(bound, _Unbound) and bound.column and self._is_undeclared(bound.column, node):
+            bound = self._bound_with(bound.column, node, sql)
+        return bound
+
+    def _is_undeclared(self, column: str, node: Mapping[str, Any]) -> bool:
+        """Whether a feed that the model reads may have the column: nothing that is there is spelt nearly like it.
+
+        Ingest keeps columns that aren't declared, as text.
+        """
+        tables = self._reads(node)
+        known = [name.lower() for table in tables for name in self._tables[table]]
+        return any(schema == RAW for schema, _ in tables) and not get_close_matches(column.lower(), known, n=1)
+
+    def _bound_with(self, column: str, node: Mapping[str, Any], sql: str) -> Types | _Unbound | None:
+        """The columns of a model if one of its feeds has that column, too."""
+        for schema, feed in self._reads(node):
+            if schema == RAW:
+                self._add(feed, column)
+                bound = self._bound(sql)
+                if not (isinstance(bound, _Unbound) and bound.column == column):
+                    return bound
+        return None
+
+    def _add(self, feed: str, column: str) -> None:
+        self._connection.execute(f"alter table {RAW}.{identifier(feed)} add column {identifier(column)} varchar")
+        self._tables[RAW, feed] = {**self._tables[RAW, feed], column: "VARCHAR"}
+
+    def _bound(self, sql: str) -> Types | _Unbound | None:
+        try:
+            rows = self._connection.execute(f"describe ({sql}\n)").fetchall()
+        except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException) as error:
+            text = str(error)
+            if "Table with name" in text:  # of the warehouse, which isn't here
+                return None
+            column = next((match[1] for pattern in _NO_COLUMN if (match := pattern.search(text))), None)
+            line = _LINE.search(text)
+            return _Unbound(column, text.splitlines()[0], int(line[1]) if line else None)
+        except duckdb.Error:
+            return None
+        return {name: kind for name, kind, *_ in rows}
+
+    def _sql(self, node: Mapping[str, Any]) -> str:
+        config = node["config"]
+        if node["resource_type"] == "test":
+            config = {**config, "materialized": "view"}
+        return rendered({**node, "config": config}, self._lineage.macros).rstrip().rstrip(";")
+
+    def _contract(self, node: Mapping[str, Any]) -> Types | None:
+        """The columns that the model's contract promises, their types as DuckDB writes them."""
+        if not node["config"].get("contract", {}).get("enforced"):
+            return None
+        columns = [
+            f"cast(null as {facts['data_type']}) as {identifier(name)}" for name, facts in node["columns"].items()
+        ]
+        bound = self._bound(f"select {', '.join(columns)}")
+        return bound if isinstance(bound, dict) else None
+
+    def _make(self, table: tuple[str, str], columns: Types) -> None:
+        schema, name = table
+        described = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
+        try:
+            self._connection.execute(f"create table {schema}.{identifier(name)} ({described})")
+        except duckdb.Error:  # columns of one name, or a type that SQL can't write: what reads it isn't bound
+            return
+        self._tables[table] = columns
+
+    def _reads(self, node: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The models and feeds that a model or test reads."""
+        keys = node["depends_on"]["nodes"]
+        models = [(MODELS, self._lineage.nodes[key]["name"]) for key in keys if key in self._lineage.nodes]
+        return models + [(RAW, key.rsplit(".", 1)[1]) for key in keys if key.startswith("source.")]
+
+    def _parents_first(self) -> list[str]:
+        """Every model, each after those that it reads."""
+        done: dict[str, None] = {}
+
+        def visit(key: str) -> None:
+            if key in self._lineage.nodes and key not in done:
+                for parent in self._lineage.parents.get(key, ()):
+                    visit(parent)
+                done[key] = None
+
+        for key in sorted(self._lineage.models.values()):
+            visit(key)
+        return [name for key in done if (name := self._lineage.nodes[key]["name"]) in self._lineage.models]
+
+    def _file(self, node: Mapping[str, Any]) -> Path:
+        """The file of a node, where the company or the project has it."""
+        path = Path(node["original_file_path"])
+        if path.parts[0] == "company":
+            return self._company.path.joinpath(*path.parts[1:])
+        return (self._company.path if path.parts[0] == "compiled" else PROJECT / "dbt_project") / path
+
+
+def _columns_of(feed: Feed) -> Types:
+    """The columns that ingest gives the feed's raw table."""
+    columns = {stored_name(name): _FEED_TYPES[column.type] for name, column in feed.columns.items()}
+    columns |= {stored_name(name): "varchar" for name, how in feed.personal.items() if how == "hash"}
+    return {name: kind for name, kind in columns.items() if feed.personal.get(name) != "drop"} | _ADDED
+
+
+def _line_with(excerpt: str, file: Path) -> int | None:
+    """The first line of the file that reads as the excerpt."""
+    text = " ".join(excerpt.split())
+    lines = _lines(file)
+    return next((number for number, line in enumerate(lines, 1) if text and " ".join(line.split()) == text), None)
+
+
+def _line_of(word: str | None, file: Path, after: str | None = None) -> int:
+    """The first line of the file with that word, below the one with the word `after`; 1 where there is none."""
+    lines = _lines(file)
+    start = _line_of(after, file) if after else 1
+    has = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE) if word else None
+    return next((number for number, line in enumerate(lines, 1) if number >= start and has and has.search(line)), 1)
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []

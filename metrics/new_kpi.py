@@ -1,0 +1,180 @@
+"""The text of a new KPI's file, to be filled in: an adoption of a standard definition, or a whole definition.
+
+What the metric tells is derived; what only people know is left empty, and `kpi check` asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from metrics.compiler.plan import unsupported
+from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.core.errors import NyckeltalError, did_you_mean
+from metrics.definitions.adopted import adopted_kpis
+from metrics.definitions.company import Company
+from metrics.definitions.kpi import Definition, standard_definitions
+from metrics.versioning.lineage import Lineage
+
+
+def adoption_text(kpi_id: str, definition: Definition, company: Company) -> str:
+    """A file that adopts a standard definition as a whole."""
+    return (
+        f"kpi: {kpi_id}\n{_adoption(company)}freqs: [{', '.join(definition.freqs)}]\n"
+        f"segments: [{', '.join(definition.segments)}]\n"
+    )
+
+
+def definition_text(kpi_id: str, metric: str, company: Company, layer: SemanticLayer, lineage: Lineage) -> str:
+    """A file with a whole definition of a KPI whose value is that metric.
+
+    Raises NyckeltalError for a metric that there isn't, or that can't be compiled.
+    """
+    if metric not in layer.metrics:
+        raise NyckeltalError(
+            f"there is no metric '{metric}'{did_you_mean(metric, list(layer.metrics))}", field="--metric"
+        )
+    if reason := unsupported(metric, layer):
+        raise NyckeltalError(reason, field="--metric", found=metric)
+    found, kind = layer.metrics[metric], _kind(layer.metrics[metric], layer)
+    unit = "count" if _counts(found) else ""
+    label = found.label if found.label and found.label != metric else metric.replace("_", " ").capitalize()
+    lines = [
+        f"kpi: {kpi_id}",
+        f"name: {json.dumps(label, ensure_ascii=False)}",
+        f"description: {json.dumps(found.description or '', ensure_ascii=False)}",
+        _line("perspective", "", "financial, customer, process, learning or sustainability"),
+        f"kind: {kind}",
+        _line("unit", unit, "currency, fraction, ratio, count, persons or any other, such as hours"),
+        _line("direction", "", "up: more is better; down: less is; band: neither too much nor too little; none"),
+        _line("type", "", "leading or lagging"),
+        f"metric: {metric}",
+        _line("n_obs", _n_obs(metric, layer) or "", "the metric that counts the observations behind a value"),
+        "freqs: [M, Q, A]",
+        _line("segments", "[]", f"of {', '.join(_segments(metric, layer)) or 'which it has none'}"),
+        _line("bounds", "{}", "the values that it can have at all, such as {lower: 0, upper: 1}"),
+    ]
+    if lineage.upstream(_models(metric, layer)).protected:
+        lines.append(_line("persons", "{numerator: }", "the metric that counts the persons: it reads personnel data"))
+    lines += ["standard: the company's own", "definition_version: 1"]
+    return "\n".join(lines) + "\n" + _adoption(company)
+
+
+def derived_domain(metric: str, company: Company, layer: SemanticLayer) -> str | None:
+    """The domain of the KPIs over the same facts, the company's own before the standard ones; None where it isn't one.
+
+    Nothing is asked of the company's own files while one of them isn't right.
+    """
+    models = set(_models(metric, layer))
+    try:
+        own = [(kpi.definition.metric, kpi.domain) for kpi in adopted_kpis(company) if kpi.is_own]
+    except NyckeltalError:
+        own = []
+    standard = [(definition.metric, file.parent.name) for definition, file in standard_definitions().values()]
+    for known in (own, standard):
+        domains = {domain for name, domain in known if name in layer.metrics and models & set(_models(name, layer))}
+        if domains:
+            return domains.pop() if len(domains) == 1 else None
+    return None
+
+
+def _adoption(company: Company) -> str:
+    lines = (
+        _line("owner", "", "who answers for it, such as an address"),
+        _line("level", "", "key: the objective is judged by it; supporting: it explains another"),
+        _line("objective", "", " or ".join(company.objectives)),
+        _line("target", "{none: }", "the reason why there is none, or {value: 0.9, freq: M}"),
+        _line("review", "quarterly", "monthly, quarterly or yearly"),
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _line(key: str, value: str, note: str) -> str:
+    """A line of YAML with a note."""
+    return f"{f'{key}: {value}'.rstrip():<21} # {note}"
+
+
+def _simple(metric: str, layer: SemanticLayer) -> Iterator[Any]:
+    """The simple metrics that a metric is made of."""
+    found = layer.metrics[metric]
+    if found.type.value == "simple":
+        yield found
+    for part in found.input_metrics:
+        yield from _simple(part.name, layer)
+
+
+def _models(metric: str, layer: SemanticLayer) -> tuple[str, ...]:
+    """The dbt models of the facts that a metric is made of."""
+    names = {layer.models[name] for one in _simple(metric, layer) if (name := _semantic_model(one))}
+    return tuple(sorted(names))
+
+
+def _semantic_model(simple: Any) -> str | None:
+    aggregated = simple.type_params.metric_aggregation_params
+    return str(aggregated.semantic_model) if aggregated else None
+
+
+def _aggregation(metric: Any) -> str | None:
+    aggregated = metric.type_params.metric_aggregation_params
+    return str(aggregated.agg.value) if aggregated else None
+
+
+def _kind(metric: Any, layer: SemanticLayer) -> str:
+    """How a metric's values go together, as a definition's `kind` says it."""
+    how = _aggregation(metric)
+    if how is not None:
+        if metric.type_params.metric_aggregation_params.non_additive_dimension:
+            return "stock"
+        kinds = {"count_distinct": "distinct", "median": "quantile", "percentile": "quantile", "average": "ratio"}
+        return kinds.get(how, "index" if how in ("min", "max") else "flow")
+    if metric.type.value in ("ratio", "conversion") or "/" in (metric.type_params.expr or ""):
+        return "ratio"
+    parts = {_kind(layer.metrics[part.name], layer) for part in metric.input_metrics}
+    is_sum = re.fullmatch(r"[\w\s+\-(),]*", metric.type_params.expr or "*") is not None
+    return parts.pop() if len(parts) == 1 and is_sum and parts <= {"flow", "stock"} else "index"
+
+
+def _counts(metric: Any, of_rows: str = "") -> bool:
+    """Whether a simple metric counts rows or things. dbt writes a count as a sum of CASE WHEN … THEN 1 ELSE 0 END."""
+    expression = metric.type_params.expr or ""
+    return _aggregation(metric) == "count_distinct" or (
+        _aggregation(metric) == "sum" and expression.startswith("CASE WHEN ") and f"{of_rows} THEN 1 ELSE" in expression
+    )
+
+
+def _n_obs(metric: str, layer: SemanticLayer) -> str | None:
+    """A metric that counts what is behind a value: a ratio's denominator, itself, or a count of the same rows."""
+    found = layer.metrics[metric]
+    if found.type.value == "ratio":
+        return _n_obs(found.type_params.denominator.name, layer)
+    if _counts(found):
+        return metric
+    facts = next(_simple(metric, layer), None)
+    if facts is None or _semantic_model(facts) is None:
+        return None
+    same = (
+        name
+        for name, other in layer.metrics.items()
+        if other.type.value == "simple" and _counts(other, " IS NOT NULL") and _rows(other) == _rows(facts)
+    )
+    return next(same, None)
+
+
+def _rows(simple: Any) -> tuple[Any, ...]:
+    """Which rows of which day a simple metric is over."""
+    aggregated = simple.type_params.metric_aggregation_params
+    return aggregated.semantic_model, aggregated.agg_time_dimension, aggregated.non_additive_dimension, simple.filter
+
+
+def _segments(metric: str, layer: SemanticLayer) -> list[str]:
+    """By what all facts of a metric can be cut."""
+    names = {_semantic_model(one) for one in _simple(metric, layer)}
+    cuts = [
+        {entity.name for entity in model.entities if entity.type.value != "primary"}
+        | {dimension.name for dimension in model.dimensions if dimension.type.value == "categorical"}
+        for model in layer.manifest.semantic_models
+        if model.name in names
+    ]
+    return sorted(set.intersection(*cuts)) if cuts else []

@@ -1,0 +1,42 @@
+-- Logo churn rate (logo_churn_rate).
+-- Written by `kpi compile`; change the definition, not this file.
+WITH account_periods AS (
+  SELECT freq, span, period_start, segment, member, lost_accounts_monthly, opening_accounts_monthly
+  FROM {{ ref('rollup_account_periods') }}
+  WHERE freq IN ('M') AND span = 'period' AND segment IN ('_T')
+), computed AS (
+  SELECT
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(lost_accounts_monthly AS DOUBLE) / CAST(NULLIF(opening_accounts_monthly, 0) AS DOUBLE) AS obs_value,
+    CAST(lost_accounts_monthly AS DOUBLE) AS numerator,
+    CAST(opening_accounts_monthly AS DOUBLE) AS denominator,
+    CAST(COALESCE(opening_accounts_monthly, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM account_periods
+  WHERE NOT lost_accounts_monthly IS NULL OR NOT opening_accounts_monthly IS NULL
+)
+SELECT
+  'logo_churn_rate' AS kpi_id,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  CAST(NULL AS DOUBLE) AS year_to_date,
+  CAST(NULL AS DOUBLE) AS rolling_12_months,
+  '9171e226d720d7a2' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
+FROM computed AS period
+WHERE period.span = 'period'

@@ -1,0 +1,42 @@
+-- Net revenue retention, quarterly (net_revenue_retention_quarterly).
+-- Written by `kpi compile`; change the definition, not this file.
+WITH account_periods AS (
+  SELECT freq, span, period_start, segment, member, closing_mrr_quarterly, opening_accounts_quarterly, opening_mrr_quarterly
+  FROM {{ ref('rollup_account_periods') }}
+  WHERE freq IN ('Q') AND span = 'period' AND segment IN ('_T')
+), computed AS (
+  SELECT
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(closing_mrr_quarterly AS DOUBLE) / CAST(NULLIF(opening_mrr_quarterly, 0) AS DOUBLE) AS obs_value,
+    CAST(closing_mrr_quarterly AS DOUBLE) AS numerator,
+    CAST(opening_mrr_quarterly AS DOUBLE) AS denominator,
+    CAST(COALESCE(opening_accounts_quarterly, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM account_periods
+  WHERE NOT closing_mrr_quarterly IS NULL OR NOT opening_accounts_quarterly IS NULL OR NOT opening_mrr_quarterly IS NULL
+)
+SELECT
+  'net_revenue_retention_quarterly' AS kpi_id,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  CAST(NULL AS DOUBLE) AS year_to_date,
+  CAST(NULL AS DOUBLE) AS rolling_12_months,
+  '6be756a0264faa11' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
+FROM computed AS period
+WHERE period.span = 'period'

@@ -1,2 +1,0 @@
--- Employees come with a number of absences, without days.
-{{ not_supplied() }}

@@ -1,2 +1,0 @@
--- Invoices name the buyer, but nothing is known of buyers as such.
-{{ not_supplied() }}
