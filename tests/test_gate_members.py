@@ -57,7 +57,7 @@ def test_members_that_vanish_come_up_or_shift(warehouse: Warehouse) -> None:
         "renamed": (in_february(DK=0.0, Denmark=0.08), FLAGGED),
         "new": (in_february(FI=0.1, SE=0.5), FLAGGED),
         "shifted": (in_february(SE=0.4, NO=0.5), FLAGGED),
-        "slightly": (in_february(SE=0.56, NO=0.34), {}),
+        "slightly": (in_february(SE=0.56, NO=0.34), FLAGGED),
         "small_vanished": (in_february(IS=0.0, SE=0.62), {}),
     }
     for name, (shares, _) in cases.items():

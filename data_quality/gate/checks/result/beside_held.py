@@ -2,7 +2,7 @@
 
 What is wrong with a KPI's data is wrong with what is computed from it: with the cost per customer, when it is with the
 number of customers. A cohort is computed from the days until its window has closed, too. A value that is held only as
-it is unlike the past casts no doubt on others, and a month none on its weeks, whose own data were looked at.
+it is unlike the past casts no doubt on others.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import pandas as pd
 
 from data_quality.gate.checks.check import Check
 
-_SHORTEST_FIRST = ["D", "W", "M", "Q", "A"]
-_FIGURE = f"""
+_FIGURE = """
 with held as (
-    select c.kpi_id, c.freq, c.time_period, c.period_start, c.period_end
+    select c.kpi_id, c.time_period, c.period_start, c.period_end
     from candidate_rows c
     left join planned using (kpi_id, freq, time_period)
     left join failing_keys f using (key_no)
@@ -31,7 +30,6 @@ beside as (
     join kpi_covers c using (kpi_id)
     join held h on h.kpi_id = c.covered and h.period_end >= p.period_start
         and h.period_start <= if(h.kpi_id = p.kpi_id, p.period_end, p.reaches_to)
-        and list_position({_SHORTEST_FIRST}, h.freq) <= list_position({_SHORTEST_FIRST}, p.freq)
     group by p.key_no
 )
 select

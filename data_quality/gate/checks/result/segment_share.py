@@ -137,7 +137,7 @@ CHECK = Check(
     figure,
     "Each member of a segment has about the share that it had, in robust standard deviations.",
     "a segment's share is far from the usual one",
-    flag=5,
+    flag=3.5,
     stage=2,
     by_chance=True,
 )
