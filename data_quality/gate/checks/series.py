@@ -151,6 +151,11 @@ def chance_of_mean(values: Numbers, n_obs: Numbers) -> float:
     return size * 1.4826 * float(np.median(varied[:-1][known])) * math.sqrt(more)
 
 
+def plain(number: float) -> str:
+    """A number for a reader: whole from a thousand on, else with four digits that count."""
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:,.4g}"
+
+
 def described(periods: Periods, values: Numbers) -> str:
     """The last value's changes, for a reader."""
     before = "the period before" if len(values) > 1 and periods.gaps[-1] == 1 else "the last one that counts"

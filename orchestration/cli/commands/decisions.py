@@ -102,7 +102,8 @@ def _named(name: str, all_incidents: Sequence[Incident]) -> list[Incident]:
     if "-" in name:
         incident_ids = [incident.incident_id for incident in all_incidents]
         raise NyckeltalError(
-            f"no incident '{name}' is open{did_you_mean(name, incident_ids)}", expected="see `kpi held --flags`"
+            f"no incident '{name}' is open{did_you_mean(name, incident_ids)}",
+            expected="one that `kpi held --flags` lists",
         )
     return [incident for incident in all_incidents if name in incident.kpi_ids]
 

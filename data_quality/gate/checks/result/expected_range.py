@@ -25,6 +25,7 @@ from data_quality.gate.checks.series import (
     chance_of_stock,
     chance_of_sum,
     described,
+    plain,
     score,
 )
 
@@ -133,7 +134,8 @@ def _surprise_at(
     found = score(taken, values, by_chance, vouched[places])
     if found is None:
         return None
-    told = f"{described(taken, values)}; {found.low:,.4g} to {found.high:,.4g} was expected"
+    changes = described(taken, values)
+    told = f"{plain(found.low)} to {plain(found.high)} was expected" + (f"; it is {changes}" if changes else "")
     return found.figure, _BEHIND[name] + told
 
 

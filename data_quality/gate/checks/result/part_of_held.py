@@ -1,6 +1,7 @@
 """`part_of_held`: a week of a held month, or a month of a held quarter; or a month that is mostly held weeks.
 
 A month shows a fault that its noisier weeks hide; weeks show it in a company too young for months to have a past.
+A month that was published and hasn't changed since isn't held for a later one of its quarter.
 """
 
 from __future__ import annotations
@@ -35,11 +36,18 @@ wholes as (
         and s.freq = if(p.freq = 'M', 'W', if(p.freq = 'Q', 'M', if(p.freq = 'A', 'Q', null)))
     group by p.key_no, p.period_start, p.period_end
     having share > 0.5
+),
+unchanged as (
+    select p.key_no
+    from planned p
+    join candidate_rows c using (kpi_id, freq, time_period)
+    join history h using (kpi_id, freq, time_period, segment, member)
+    where p.freq <> 'W' and c.segment = '_T' and c.member = '_T' and c.obs_value = h.obs_value
 )
 select
     key_no,
     coalesce(round(greatest(max(p.share), any_value(w.share)), 6), 0) as figure,
-    any_value(f.key_no) is null as applies,
+    any_value(f.key_no) is null and any_value(u.key_no) is null as applies,
     coalesce(
         'it is a part of ' || string_agg(longer, ' and ' order by p.share desc) || ', which is held',
         'most of it is held: ' || any_value(w.shorter),
@@ -49,6 +57,7 @@ from planned
 left join parts p using (key_no)
 left join wholes w using (key_no)
 left join failing_keys f using (key_no)
+left join unchanged u using (key_no)
 group by key_no
 """
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from data_quality.gate.checks.blocks import BY_KEY, FARTHEST, NEAREST, THIN
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.likeness import beyond_chance, freedom, is_past, unlikeness
-from data_quality.gate.checks.series import Numbers
+from data_quality.gate.checks.series import Numbers, plain
 
 # A missing time may yet come: of a lag, NULL is a class like others. What differs among the rows of one member of the
 # column that sizes depend on is lost among those of all: the whole, and each member by itself.
@@ -116,8 +116,8 @@ def _told(here: Numbers, there: Numbers, classes: Sequence[str], weight: str) ->
     most = int(np.abs(here - there).argmax())
     of = "rows" if weight == "n_rows" else "sum"
     return (
-        f" of the {of} has unusual values; most of all {named(str(classes[most]))}:"
-        f" {here[most]:.1%} where the most similar time had {there[most]:.1%}"
+        f" of the {of} differs from the most similar past week or month: {named(str(classes[most]))} make up"
+        f" {here[most]:.0%}, and were {there[most]:.0%} there"
     )
 
 
@@ -130,7 +130,7 @@ def named(found: str) -> str:
     if found[0] == "@":
         return f"times at {found[1:]} o'clock"
     if found[0] in "+-":
-        return f"numbers of about {found[0].strip('+')}{2.0 ** int(found[1:]):,.4g}"
+        return f"numbers around {found[0].strip('+')}{plain(2.0 ** int(found[1:]))}"
     return {"0": "nought", "null": "no value"}.get(found, "any value")
 
 
