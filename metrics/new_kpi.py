@@ -145,7 +145,10 @@ def _counts(metric: Any, of_rows: str = "") -> bool:
 
 
 def _n_obs(metric: str, layer: SemanticLayer) -> str | None:
-    """A metric that counts what is behind a value: a ratio's denominator, itself, or a count of the same rows."""
+    """The metric that counts the rows behind a value; None if the layer has none.
+
+    It is the metric itself if that is a count, else a count of the same rows. Of a ratio it is that of its denominator.
+    """
     found = layer.metrics[metric]
     if found.type.value == "ratio":
         return _n_obs(found.type_params.denominator.name, layer)

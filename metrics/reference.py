@@ -101,7 +101,7 @@ def _description(model: type[BaseModel]) -> str:
 
 
 def models_in(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str]]:
-    """The models within an annotation, each with the path of keys that leads to it."""
+    """The pydantic models within a type annotation, each with the path of YAML keys that leads to it."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, path
     elif get_origin(annotation) is dict:

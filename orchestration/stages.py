@@ -34,7 +34,7 @@ class Stages:
     def stage(self, name: str) -> Iterator[None]:
         """Times one stage. A stage that runs again adds to its seconds.
 
-        An error that is no NyckeltalError is raised without its text: this may quote a value, and Dagster stores it.
+        Other errors than NyckeltalError lose their message: it may quote a value, and Dagster would store it.
         """
         self.current, self.detail, self._began = name, "", time.perf_counter()
         try:

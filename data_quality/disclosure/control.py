@@ -176,7 +176,11 @@ def _figure_of(row: Row) -> _KpiFigure:
 def _uncontrollable(
     rows: Collection[Row], kpis: Mapping[str, CatalogKpi], all_systems: Collection[System], today: date
 ) -> set[Key]:
-    """The keys with a cell whose persons weren't counted, or with a sensitive cell that no system has as a target."""
+    """The keys that can't be protected, so that they are suppressed as a whole.
+
+    The persons behind a cell weren't counted; or the period has ended, and a sensitive cell is in no system of
+    equations.
+    """
     targets = {target.cell for system in all_systems for target in system.targets}
     keys = set()
     for row in rows:

@@ -167,7 +167,11 @@ class _Attacker:
                     yield (self.groups[TOTAL, day] & ~union) ^ (self.groups[TOTAL, other_day] & ~other_union)
 
     def _is_safe(self, group: _Group) -> bool:
-        """Whether the group is empty, or has at least the threshold's number of persons and none dominates."""
+        """Whether the group is empty, or has enough persons of whom none dominates the sum.
+
+        `self.largest` has the amount of each person of the group. A KPI without amounts of persons has no dominance
+        rule, and its cells are protected by their counts elsewhere.
+        """
         amounts = self.largest[group]
         dominance = self.kpi.contributions
         if not amounts.size or dominance is None:

@@ -18,7 +18,8 @@ from metrics.core.quoting import comment
 def kpi_sql(plan: KpiPlan, rollups: Sequence[Rollup], definition_hash: str) -> str:
     """The SQL of a KPI's dbt model: for each period of each frequency a row per segment member and one for the total.
 
-    Its columns are those of `kpi.candidates` without `candidate_hash`, which covers the rows of all members together.
+    Its columns are those of `kpi.candidates`, apart from `candidate_hash`: that is one hash over all rows of a period,
+    so it is added where the rows are read.
     """
     ctes = _measure_ctes(plan, rollups)
     columns = {

@@ -41,7 +41,10 @@ class SemanticLayer:
         return str(self.manifest.project_configuration.time_spines[0].node_relation.alias)
 
     def group_by_name(self, metric: str, element: str) -> str:
-        """The group-by name, in a query of a simple metric, of an entity or dimension of its own semantic model."""
+        """The name by which a query of a simple metric groups by `element`.
+
+        `element` is an entity or dimension of the metric's own semantic model; other names are not checked.
+        """
         name = self.metrics[metric].type_params.metric_aggregation_params.semantic_model
         model = next(model for model in self.manifest.semantic_models if model.name == name)
         if element in {entity.name for entity in model.entities}:

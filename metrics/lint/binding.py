@@ -170,7 +170,10 @@ class _Binder:
                 )
 
     def _bound_model(self, node: Mapping[str, Any]) -> Types | _Unbound | None:
-        """The columns of a model or test; None where they can't be known, or what it reads has none."""
+        """The columns and types of a model's or test's result, or the first column that can't be found.
+
+        None if its SQL can't be rendered without a run, or the columns of a table that it reads are unknown.
+        """
         if any(table not in self._tables for table in self._reads(node)):
             return None
         try:

@@ -54,6 +54,10 @@ def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefi
     def ingest_feeds(
         context: AssetExecutionContext, run: ResourceParam[RunResources]
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+        """Load the chosen feeds; for each, a materialization with its counts and a check that it is complete.
+
+        Raises NyckeltalError before anything is read when no release could be made now.
+        """
         # dlt takes a second to import, and only this step needs it.
         from orchestration.ingest.load import ingest
         from orchestration.ingest.sources.files import newest_delivery

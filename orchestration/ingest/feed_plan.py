@@ -144,9 +144,10 @@ def _sort(plan: FeedPlan, files: list[SourceFile], copies: Path) -> None:
 
 
 def _needs_reload(plan: FeedPlan, files: list[SourceFile]) -> bool:
-    """Whether the feed's definition no longer allows the way in which its rows in raw were stored.
+    """Whether the rows in raw were stored in a way that doesn't fit the feed's present definition.
 
-    They can't be changed in place, so all files must be read again; `blocked` says so when some are no longer there.
+    Stored rows can't be changed in place, so all files must be read again. Where a file is no longer in the source
+    folder, the reason is appended to `plan.blocked`.
     """
     loaded = [record for record in plan.file_records.values() if record.loaded_sha256]
     differences = [

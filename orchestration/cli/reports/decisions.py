@@ -217,7 +217,7 @@ def decided(console: Console, catalog: Catalog, outcome: Decided, today: date) -
         checks = ", ".join(outcome.checks)
         lines = [
             styled(DONE, f"{name} acknowledged {decider}: {count}."),
-            styled(f"  Of these KPIs and frequencies, warnings of {checks} aren't listed for a year."),
+            styled(f"  Warnings of {checks} on these KPIs and frequencies aren't listed for a year."),
         ]
     elif outcome.decision == "reject":
         lines = [

@@ -185,7 +185,7 @@ def _gate_word(verdict: str) -> Text:
 
 
 def _why_nothing(company: Company, kpi: CatalogKpi, freq: str) -> str:
-    """Why nothing of the KPI is published at a frequency, and from when on it will be."""
+    """Why nothing of the KPI is published at a frequency: no data, too early, or all values held."""
     if not kpi.supplied:
         return _not_supplied(kpi)
     first = _first_period(kpi, freq)
