@@ -22,7 +22,7 @@ def require(warehouse: duckdb.DuckDBPyConnection) -> bytes:
         return key
     if store := _made_with_a_key(warehouse):
         problem = f"the key file is lost, and {store} was made with its key: put the file back from a backup"
-        expected = f"the key there or in {secret_key.VARIABLE}; without a backup see docs/recovery.md"
+        expected = f"the key there or in {secret_key.VARIABLE}; without a backup see docs/how-to/recovery.md"
         raise NyckeltalError(problem, file=secret_key.key_path(), expected=expected)
     return secret_key.make()
 

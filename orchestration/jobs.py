@@ -72,23 +72,22 @@ def decide_job(company: Company) -> JobDefinition:
                 catalog = Catalog.read(current_company)
                 if bool(config.incident) == bool(config.kpi) or (config.as_new_level and not config.incident):
                     raise NyckeltalError("name an incident, or a KPI with its period", field="incident")
-                publishing.publish()  # completes what an interrupted decision left
                 statement = {"reason": config.reason, "by": config.by}
-                if config.incident:
-                    decided = decisions.settle(
-                        current_company,
-                        catalog,
-                        config.decision,
-                        config.incident,
-                        as_new_level=config.as_new_level,
-                        **statement,
-                    )
-                else:
-                    periods = [config.period] if config.period else []
-                    decided = decisions.decide(
-                        current_company, catalog, config.decision, config.kpi or "", *periods, **statement
-                    )
-                publishing.publish()
+                with publishing.published_around("the decision is recorded and released"):
+                    if config.incident:
+                        decided = decisions.settle(
+                            current_company,
+                            catalog,
+                            config.decision,
+                            config.incident,
+                            as_new_level=config.as_new_level,
+                            **statement,
+                        )
+                    else:
+                        periods = [config.period] if config.period else []
+                        decided = decisions.decide(
+                            current_company, catalog, config.decision, config.kpi or "", *periods, **statement
+                        )
         except NyckeltalError as error:
             raise Failure(visible(str(error)), allow_retries=False) from None
         facts: dict[str, Any] = {

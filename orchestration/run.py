@@ -22,7 +22,7 @@ from orchestration.lock import writing
 from orchestration.stages import Stages
 
 # How Dagster begins the text of an error of this project, which is a user's mistake.
-_USER_MISTAKE = re.compile(r"\A(metrics|data_quality|orchestration)(\.\w+)+: ")
+_USER_MISTAKE = re.compile(r"\A(metrics|data_quality|publishing|orchestration)(\.\w+)+: ")
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,26 @@
-"""What people read, rendered from the ledger alone. `publish` brings all of it up to the newest release.
+"""What people read, rendered from the ledger alone: `publish` brings all of it up to the newest release.
 
-A publisher is a module of this package with a function `publish(ledger)`. It needs no registration.
+A publisher is a module here with a function `publish(ledger)`; it is found by itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pkgutil import iter_modules
 
 from data_quality.ledger.lock import releasing
 from metrics.core import deployment
+from metrics.core.errors import NyckeltalError, Problems
 
 
 def publish() -> None:
-    """Run every publisher, each of which renders what isn't up to date; does nothing before the first release.
+    """Render what the newest release changed, with every publisher; nothing where nothing was released yet.
 
-    Called after a release. If a call is interrupted, the next one completes it.
-    Raises NyckeltalError when the ledger can't be read, or a publisher can't write.
+    Called after a release. What an interrupted call left undone, the next one does.
+    Raises NyckeltalError when the ledger can't be read, and Problems with what each failing publisher says; the others
+    have rendered by then.
     """
     from data_quality.ledger.store import Ledger  # Delta takes a third of a second to import
 
@@ -24,6 +28,29 @@ def publish() -> None:
         ledger = Ledger.find(deployment.ledger_path())
         if ledger is None or ledger.newest is None:
             return
-        modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
-        for publisher in (module for module in modules if hasattr(module, "publish")):
-            publisher.publish(ledger)
+        problems = []
+        for module in [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]:
+            render = getattr(module, "publish", None)
+            if render is not None and render.__module__ == module.__name__:
+                try:
+                    render(ledger)
+                except NyckeltalError as error:
+                    problems.append(error)
+        if problems:
+            raise problems[0] if len(problems) == 1 else Problems(problems)
+
+
+@contextmanager
+def published_around(released: str) -> Iterator[None]:
+    """Render what an interrupted release left undone, and after the block what it released.
+
+    `released` says what was done by then: it is part of the error when rendering fails.
+    """
+    publish()
+    yield
+    try:
+        publish()
+    except NyckeltalError as error:
+        raise NyckeltalError(
+            f"{released}, but what people read isn't up to date yet; a run renders it: {error}"
+        ) from None

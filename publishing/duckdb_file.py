@@ -64,10 +64,10 @@ def restore() -> None:
 
     Called before a run reads published values, so that a lost file, or one that an update moved, is made again.
     """
-    if deployment.published_path().exists() or (ledger := Ledger.find(deployment.ledger_path())) is None:
+    if deployment.published_path().exists() or Ledger.find(deployment.ledger_path()) is None:
         return
     with suppress(OtherVersion), releasing():  # in that case the run's own release will be of this version
-        publish(ledger)
+        publish(Ledger.open(deployment.ledger_path(), make=False))  # another process may have released meanwhile
 
 
 def rebuild(ledger_root: str, path: Path) -> Ledger:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import publishing
 from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from data_quality.release import decisions, eligibility, release, snapshot
@@ -296,6 +297,21 @@ def test_a_crash_between_release_and_publication_is_completed_by_the_same_decisi
         decide(warehouse)
     assert not january(warehouse)
     refused(warehouse, "nothing is held for revenue 2026-01; it was released")
+    assert january(warehouse) == [(-100.0, None, None)]
+
+
+def test_what_cannot_be_rendered_after_a_decision_says_that_the_decision_is_recorded(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise NyckeltalError("the published file can't be written")
+
+    message = "the decision is recorded and released, but what people read isn't up to date yet.* can't be written"
+    with monkeypatch.context() as patch, pytest.raises(NyckeltalError, match=message):
+        patch.setattr(duckdb_file, "build", full)
+        decide(warehouse)
+    assert recorded() == [("release", CFO)] and not january(warehouse)
+    publishing.publish()
     assert january(warehouse) == [(-100.0, None, None)]
 
 

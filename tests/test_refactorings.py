@@ -102,7 +102,7 @@ def test_a_difference_in_any_period_holds_the_whole_kpi_whatever_rows_come(wareh
     outcome = again(warehouse, LATER, "2026-03-06T06:00:02")
     assert checks(outcome) == UNPROVED
     assert outcome.held[0].reason == (
-        "refactoring: definition def2 was recorded as a refactoring; computed from the same rows, "
+        "refactoring: definition def2 has the version of the one before it; computed from the same rows, "
         "1 of 2 periods differ (2026-01: 100 → 103). Restore the definition before it, or raise definition_version"
     )
     assert warehouse.published(VALUES) == [("2026-01", 100.0), ("2026-02", 110.0)]

@@ -223,17 +223,14 @@ class Warehouse:
         return published
 
     def decide(self, decision: Any, kpi_id: str, *periods: str, **facts: Any) -> Decided:
-        """Decide and publish, as `kpi release`, `reject` and `review` do."""
-        publishing.publish()
-        decided = decisions.decide(self.company, self.catalog, decision, kpi_id, *periods, **facts)
-        publishing.publish()
-        return decided
+        """What `kpi release`, `reject` and `review` do: decide, and render what follows."""
+        with publishing.published_around("the decision is recorded and released"):
+            return decisions.decide(self.company, self.catalog, decision, kpi_id, *periods, **facts)
 
     def settle(self, decision: Any, incident_id: str, **facts: Any) -> Decided:
-        """Decide on an incident and publish."""
-        decided = decisions.settle(self.company, self.catalog, decision, incident_id, **facts)
-        publishing.publish()
-        return decided
+        """The same of an incident."""
+        with publishing.published_around("the decision is recorded and released"):
+            return decisions.settle(self.company, self.catalog, decision, incident_id, **facts)
 
     def published(self, query: str) -> list[Any]:
         """Query the published file."""

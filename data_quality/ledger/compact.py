@@ -47,8 +47,8 @@ def gather(ledger: Ledger) -> None:
                 if len(table.file_uris()) > MOST_FILES:
                     table.optimize.compact(target_size=_LARGE)
                     table.create_checkpoint()
-    except (Timeout, *tables.FAILURES) as error:
-        reason = tables.reason(error)
+    except (Timeout, NyckeltalError, *tables.FAILURES) as error:
+        reason = str(error) if isinstance(error, NyckeltalError) else tables.reason(error)
         logging.getLogger(__name__).warning("the ledger was not compacted this time: %s", reason)
 
 

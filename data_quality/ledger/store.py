@@ -69,7 +69,7 @@ class Ledger:
         if not make and any(table is None for table in existing.values()):
             problem = (
                 "there is no ledger in the place that NYCKELTAL_LEDGER names; if there was one, restore it from a"
-                " backup (docs/recovery.md), else `kpi run` makes a new one"
+                " backup (docs/how-to/recovery.md), else `kpi run` makes a new one"
             )
             raise NyckeltalError(problem, file=root)
         opened: dict[str, DeltaTable] = {}

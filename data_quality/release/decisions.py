@@ -73,8 +73,8 @@ def decide(
     """Record a decision on the held candidates of some periods, or a review of the KPI, and make a release.
 
     A release, reject or acknowledge decision is bound to the candidate as it is now and to the checks that fail. `by`
-    is recorded, not authenticated. The ledger's release follows at once, so that it covers the decision and readers
-    see it.
+    is recorded, not authenticated. The ledger's release follows at once, so that it covers the decision; the caller
+    renders it (`publishing.published_around`).
 
     Raises NyckeltalError, and records nothing, when the person may not decide, the reason is empty or a period is
     invalid, a period holds nothing, its verdict isn't on the present candidate, the same decision was made already, or

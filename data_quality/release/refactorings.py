@@ -106,7 +106,7 @@ def unproved(catalog: Catalog, ledger: Ledger | None, recorded: Collection[Refac
             if (comparison.kpi_id, comparison.definition_hash) == (kpi_id, definition_hash)
             and comparison.reference_hash in proved
         ]
-        recorded_as = f"definition {definition_hash} was recorded as a refactoring"
+        recorded_as = f"definition {definition_hash} has the version of the one before it"
         reason = (
             f"{recorded_as}; computed from the same rows, {differences[-1]}. Restore the definition before it, or raise"
             " definition_version"

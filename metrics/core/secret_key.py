@@ -1,6 +1,6 @@
 """The secret key of a deployment, for pseudonyms, keyed hashes and seals. It never leaves the machine.
 
-`data_quality/secret.py` decides whether a new key may be made.
+`data_quality/deployment_key.py` decides whether a new key may be made.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class OwnKpi(Adoption, Definition):
 
 
 def adopted_kpis(company: Company) -> list[Kpi]:
-    """The company's KPIs, sorted by domain and id. The folder in which a KPI's file lies is its domain.
+    """The company's KPIs, sorted by domain and id. The folder in which a KPI's definition lies is its domain.
 
     Raises Problems: every finding in every file at once.
     """
@@ -64,7 +64,7 @@ def adopted_kpis(company: Company) -> list[Kpi]:
             kpis.append(Kpi(file.parent.name, entry.definition, entry.adoption, file, file))
         elif kpi_id in standard:
             definition, definition_file = standard[kpi_id]
-            kpis.append(Kpi(file.parent.name, definition, entry, definition_file, file))
+            kpis.append(Kpi(definition_file.parent.name, definition, entry, definition_file, file))
         else:
             findings.append(
                 NyckeltalError(
@@ -83,10 +83,13 @@ def adopted_kpis(company: Company) -> list[Kpi]:
 
 
 def _model_of(file: Path, standard: Collection[str]) -> type[Adoption]:
-    """What a file is to be read as: a whole definition has a metric, or tells more of a KPI that isn't standard."""
+    """The model by which a file is read: OwnKpi for a whole definition, else Adoption.
+
+    A file is a whole definition if it has a metric, or other keys of a definition for a KPI that isn't standard.
+    """
     keys = set(yaml_file.read(file))
-    told = keys & (Definition.model_fields.keys() - Adoption.model_fields.keys())
-    is_own = "metric" in keys or (bool(told) and file.stem not in standard)
+    definition_keys = keys & (Definition.model_fields.keys() - Adoption.model_fields.keys())
+    is_own = "metric" in keys or (bool(definition_keys) and file.stem not in standard)
     return OwnKpi if is_own else Adoption
 
 

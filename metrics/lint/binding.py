@@ -200,13 +200,20 @@ class _Binder:
             if schema == RAW:
                 self._add(feed, column)
                 bound = self._bound(sql)
+                if isinstance(bound, _Unbound) and bound.column is None:
+                    return None  # of an assumed column the type isn't known, so what is made of it isn't either
                 if not (isinstance(bound, _Unbound) and bound.column == column):
                     return bound
+                self._drop(feed, column)
         return None
 
     def _add(self, feed: str, column: str) -> None:
         self._connection.execute(f"alter table {RAW}.{identifier(feed)} add column {identifier(column)} varchar")
         self._tables[RAW, feed] = {**self._tables[RAW, feed], column: "VARCHAR"}
+
+    def _drop(self, feed: str, column: str) -> None:
+        self._connection.execute(f"alter table {RAW}.{identifier(feed)} drop column {identifier(column)}")
+        self._tables[RAW, feed] = {name: kind for name, kind in self._tables[RAW, feed].items() if name != column}
 
     def _bound(self, sql: str) -> Types | _Unbound | None:
         try:

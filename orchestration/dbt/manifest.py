@@ -13,6 +13,7 @@ from metrics.definitions import input_entities
 from metrics.definitions.company import Company
 from orchestration.dbt import project
 
+_CODE = PROJECT / "orchestration" / "dbt"
 _INPUT_SUFFIXES = (".json", ".py", ".sql", ".yml")
 
 
@@ -24,7 +25,7 @@ def prepared_manifest(company: Company) -> Path:
     target = project.target_dir(company)
     manifest, stamp = target / "manifest.json", target / "manifest.stamp"
     folders = (company.path / name for name in ("models", "macros", "tests", "compiled"))
-    current = _fingerprint(project.DBT_PROJECT, *folders)
+    current = _fingerprint(project.DBT_PROJECT, _CODE, *folders)
     if not (manifest.exists() and _is_stamped(stamp, current)):
         input_entities.require_current(company)
         project.parse(company)
@@ -40,7 +41,7 @@ def require_compiled(company: Company) -> None:
     """
     stamp = project.target_dir(company) / "compiled.stamp"
     folders = (company.path / name for name in ("compiled", "feeds", "kpis", "macros", "models"))
-    current = _fingerprint(project.DBT_PROJECT, PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
+    current = _fingerprint(project.DBT_PROJECT, _CODE, PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
     if not _is_stamped(stamp, current):
         from metrics import compiled_folder  # imported here because it imports MetricFlow, which takes a second
         from orchestration.dbt.planning import planned

@@ -190,8 +190,7 @@ def _decide(
     from data_quality.release import decisions
     from orchestration.cli.reports import decisions as decision_report
 
-    with writing():
-        publishing.publish()  # completes what an interrupted decision left
+    with writing(), publishing.published_around("the decision is recorded and released"):
         if is_incident:
             decided = decisions.settle(
                 company, catalog, decision, name, reason=reason, by=by, as_new_level=as_new_level
@@ -200,7 +199,6 @@ def _decide(
             state = "flagged" if decision == "acknowledge" else "decide"
             periods = _periods(company, catalog, name, ranges, state)
             decided = decisions.decide(company, catalog, decision, name, *periods, reason=reason, by=by)
-        publishing.publish()
     if as_json:
         print_json(asdict(decided))
     else:

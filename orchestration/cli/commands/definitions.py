@@ -29,7 +29,7 @@ def check(as_json: Json = False) -> None:
     company = Company.load()
     plan = planned(company, bound=True)
     reviewed.review(company, plan.currents, released=anything_released())
-    domains = sorted({compiled.plan.kpi.domain for compiled in plan.kpis})
+    domains = sorted({defined.plan.kpi.domain for defined in plan.kpis})
     without_deciders = [domain for domain in domains if not company.roles.deciders(domain)]
     if as_json:
         summary = {"company": company.name, "feeds": len(company.feeds), "kpis": len(plan.kpis), "findings": []}

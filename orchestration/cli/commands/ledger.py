@@ -74,8 +74,8 @@ def purge(
     """Write a new ledger without the given texts, one per line; the old ledger stays as it is.
 
     The command asks for the texts, or reads them from standard input, so that no shell history has them.
-    docs/recovery.md says what to do next: put the new ledger in the old one's place, rebuild the published file, delete
-    the old ledger.
+    docs/how-to/purge_a_text.md says what to do next: put the new ledger in the old one's place, rebuild the published
+    file, delete the old ledger.
     """
     from data_quality.release import purge
     from metrics.definitions.company import Company
@@ -105,9 +105,8 @@ def set_clock_back(
     from data_quality.release import clock_correction
     from metrics.definitions.company import Company
 
-    with writing():
+    with writing(), publishing.published_around("the correction is recorded"):
         row = clock_correction.set_back(Company.load(), reason=reason, by=by)
-        publishing.publish()
     text = f"Release {row['sequence']} records it; the clock stands at {row['published_at']:%Y-%m-%d %H:%M} UTC."
     console().print(styled(DONE, text), highlight=False)
 

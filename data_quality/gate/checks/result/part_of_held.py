@@ -42,7 +42,8 @@ unchanged as (
     from planned p
     join candidate_rows c using (kpi_id, freq, time_period)
     join history h using (kpi_id, freq, time_period, segment, member)
-    where p.freq <> 'W' and c.segment = '_T' and c.member = '_T' and c.obs_value = h.obs_value
+    where p.freq <> 'W' and c.segment = '_T' and c.member = '_T'
+        and abs(c.obs_value - h.obs_value) <= 1e-9 * greatest(abs(c.obs_value), abs(h.obs_value))
 )
 select
     key_no,
