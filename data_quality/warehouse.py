@@ -11,7 +11,7 @@ from metrics.core import deployment
 from metrics.core.errors import NyckeltalError, disk_fault, disk_faults_reported
 from metrics.core.private_files import private_files
 
-REPAIR = "move it and its .wal away and run `kpi run --history`, which rebuilds it from the sources (docs/how-to/recovery.md)"
+REPAIR = "move it and its .wal away; `kpi run --history` rebuilds it from the sources (docs/how-to/recovery.md)"
 
 _BUSY = ("Could not set lock on file", "different configuration")
 
