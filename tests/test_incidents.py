@@ -48,7 +48,7 @@ def test_weeks_month_and_quarter_of_a_fault_are_one_incident() -> None:
     codes = ("2026-W27", "2026-W28", "2026-07", "2026-08", "2026-Q3")
     (one,) = incidents.find([failing(REVENUE, code) for code in codes], CATALOG)
     assert (one.incident_id, one.since, one.until) == ("revenue-2026-W27", date(2026, 6, 29), date(2026, 9, 30))
-    assert one.title == "Revenue: it is far from where its past leads one to expect it"
+    assert one.title == "Revenue: the value is far outside the range expected from its past"
 
 
 def test_a_level_that_begins_in_a_month_goes_on_in_the_weeks_after_it() -> None:
