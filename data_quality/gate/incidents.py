@@ -155,7 +155,7 @@ def find(failures: Iterable[Failure], catalog: Catalog) -> list[Incident]:
     return sorted((incident(group, catalog) for group in groups), key=_severity, reverse=True)
 
 
-def of(name: str, incidents: Sequence[Incident]) -> Incident | None:
+def by_id(name: str, incidents: Sequence[Incident]) -> Incident | None:
     """The incident with that id, or else the one with the key that the id names; None if there is none."""
     exact = next((incident for incident in incidents if incident.incident_id == name), None)
     kpi_id, _, code = name.partition("-")
