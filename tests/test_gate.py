@@ -104,7 +104,7 @@ def test_incomplete_inputs_hold_and_a_coarse_grain_is_complete_less_one_grain(wa
 def test_a_feed_that_was_never_taken_in_holds(warehouse: Warehouse) -> None:
     warehouse.add(kpi(feeds=("orders", "rates")), months("2026-02", "2026-02", wave))
     found = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
-    assert [r.detail for r in found.failing] == ["feed rates was never taken in"]
+    assert [r.detail for r in found.failing] == ["feed rates was never ingested"]
 
 
 def test_a_missing_period_holds(warehouse: Warehouse) -> None:

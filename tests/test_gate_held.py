@@ -63,7 +63,7 @@ def test_parts_of_a_held_period_are_held_and_what_else_has_its_days_is_flagged(w
         PARTS_OF_JANUARY, "hold"
     )
     beside, part = verdicts["revenue", "2026-W03"].failing
-    assert beside.detail == "of the same days is held: revenue 2026-01"
+    assert beside.detail == "these values of the same days are held: revenue 2026-01"
     assert part.detail == "it is a part of 2026-01, which is held"
     assert part.figure == pytest.approx(7 / 31, abs=1e-6)
 

@@ -280,7 +280,7 @@ def test_sizes_that_are_unusual_for_a_member_are_seen_though_others_rows_have_th
     (by_hand,) = warehouse.sql(f"select count(*) filter ({few}) / count(*) from raw.orders where {IN_FEBRUARY}")[0]
     assert figure(found, "value_distribution") == pytest.approx(by_hand, rel=0.3)
     details = [one.detail for one in found.failing]
-    assert all("column amount" in one and "of what has one member as country" in one for one in details)
+    assert all("column amount" in one and "among rows with one member of country" in one for one in details)
 
 
 def test_a_member_is_judged_though_hardly_any_rows_are_there_of_all(warehouse: Warehouse) -> None:

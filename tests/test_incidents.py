@@ -48,7 +48,7 @@ def test_weeks_month_and_quarter_of_a_fault_are_one_incident() -> None:
     codes = ("2026-W27", "2026-W28", "2026-07", "2026-08", "2026-Q3")
     (one,) = incidents.find([failing(REVENUE, code) for code in codes], CATALOG)
     assert (one.incident_id, one.since, one.until) == ("revenue-2026-W27", date(2026, 6, 29), date(2026, 9, 30))
-    assert one.title == "Revenue: it is far from where its past leads one to expect it"
+    assert one.title == "Revenue: the value is far outside the range expected from its past"
 
 
 def test_a_level_that_begins_in_a_month_goes_on_in_the_weeks_after_it() -> None:
@@ -116,8 +116,8 @@ def test_what_is_held_comes_before_what_is_flagged_and_any_key_names_an_incident
     flagged = [failing(MARGIN, f"2026-0{month}", held=False) for month in range(1, 6)]
     open_ones = incidents.find([*flagged, failing(TICKETS, "2026-07")], CATALOG)
     assert [one.is_held for one in open_ones] == [True, False]
-    assert incidents.of("margin-2026-03", open_ones) is open_ones[1]
-    assert incidents.of("margin-2026-07", open_ones) is None and incidents.of("margin", open_ones) is None
+    assert incidents.by_id("margin-2026-03", open_ones) is open_ones[1]
+    assert incidents.by_id("margin-2026-07", open_ones) is None and incidents.by_id("margin", open_ones) is None
 
 
 @st.composite
@@ -142,6 +142,6 @@ def test_every_failure_is_in_one_incident_that_its_key_names(given_failures: lis
         one.key for one in given_failures
     )
     for incident in open_ones:
-        assert incidents.of(incident.incident_id, open_ones) is incident
+        assert incidents.by_id(incident.incident_id, open_ones) is incident
         assert len({one.kpi.protected for one in incident.failures}) == 1
         assert incident.lead.held == incident.is_held

@@ -215,7 +215,7 @@ class _Subject:
 def _incident(company: Company, catalog: Catalog, incident_id: str) -> Incident:
     """The open incident of that id. Raises NyckeltalError when there is none."""
     candidates = open_incidents(company, catalog)
-    incident = incidents.of(incident_id, candidates)
+    incident = incidents.by_id(incident_id, candidates)
     if incident is None:
         known = [candidate.incident_id for candidate in candidates]
         problem = f"no incident '{incident_id}' is open{did_you_mean(incident_id, known)}"

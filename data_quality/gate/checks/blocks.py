@@ -1,28 +1,28 @@
-"""The columns that a KPI reads, by blocks, for the checks of their values.
+"""The values of the columns that a KPI reads, counted by block, for the checks of values.
 
-A block is a week, or of any longer period its months, and the whole weeks in it, as what is wrong on a day may be lost
-in a month.
+A block is a week or a month. The figure of a week comes from its block; that of a longer period from its months and
+from the whole weeks in it, as a fault of one day may not show in a month.
 """
 
 from __future__ import annotations
 
 from data_quality.gate.checks.feed_shares import IN_MONTH
 
-# A block is held against those that began so many days before: a year, but for the newest five weeks, as what went
-# wrong in one week must not make the next one usual.
-NEAREST, FARTHEST = 35, 371
-FEWEST = 6
-# A block of less than this part of the rows that blocks have as a rule says nothing, neither of what is usual nor of
-# whether it is.
-THIN = 0.1
-# So many standard deviations of a share of so few rows are chance.
-BY_CHANCE = 2.0
+# The reference period of a block: blocks that began this many days before it. It is a year without the newest five
+# weeks, so that a fault of one week doesn't make the same fault usual in the next.
+MIN_DAYS_BEFORE, MAX_DAYS_BEFORE = 35, 371
+MIN_BLOCKS = 6
+# A block with fewer rows than this part of the median block is ignored, both as a block to judge and as a reference.
+MIN_SHARE_OF_ROWS = 0.1
+# A deviation of a share within this many binomial standard deviations is explained by chance.
+CHANCE_DEVIATIONS = 2.0
 
-# The columns that planned KPIs read, by whole week and month, as far back as what is usual is asked for.
+# The columns that planned KPIs read, by whole week and month, from the reference period of the reference period on.
+# Columns: feed, column_name, kind, depends_on, grain, block (first day), member, class, n_rows, total.
 BLOCKS = f"""
 create or replace temp table column_blocks as
 with span as (
-    select min(date_trunc('month', period_start)::date) - {2 * FARTHEST + 7} as first, max(period_end) as last
+    select min(date_trunc('month', period_start)::date) - {2 * MAX_DAYS_BEFORE + 7} as first, max(period_end) as last
     from spans
 )
 select c.feed, c.column_name, k.kind, k.depends_on, g.grain, date_trunc(g.grain, c.day)::date as block,
@@ -37,10 +37,11 @@ where (c.feed, c.column_name) in (select (feed, column_name) from kpi_inputs)
 group by all
 """
 
-# The figure by key, from `judged`: of each block feed, column_name, member, grain, block, weight, n_rows, figure and
-# told. A period's is the mean of its blocks', of one member a share of all rows.
-BY_KEY = f"""
-looked_at as (
+# CTEs and query that turn figures of blocks into figures of planned keys. They read a CTE `judged` with one row per
+# block: feed, column_name, member, grain, block, weight, n_rows, figure and explanation. The figure of a period is the
+# mean of its blocks, weighted by rows; that of one member is a share of the rows of all members.
+FIGURE_BY_KEY = f"""
+blocks_of_keys as (
     select p.key_no, p.period_start, b.*,
         sum(if(b.member is null, b.n_rows, 0))
             over (partition by p.key_no, p.period_start, feed, column_name, weight, grain) as n_in_all
@@ -50,12 +51,12 @@ looked_at as (
     where b.block >= p.period_start and if(b.grain = 'week', b.block + 6, b.block) <= p.period_end
         and (b.grain = 'week' or p.freq <> 'W') and (b.grain = 'month' or p.freq = 'W' or b.weight <> 'null')
 ),
-found as (
+column_figures as (
     select key_no, period_start, feed, 'feed ' || feed || ', column ' || column_name || ': ' as place,
-        -- Of hardly any rows the whole isn't judged, though a member may be.
+        -- Where the whole has too few rows to be judged, a member of it may still be.
         sum(figure * n_rows) / greatest(any_value(n_in_all), sum(n_rows)) as figure,
-        arg_max(told, figure * n_rows) as told
-    from looked_at
+        arg_max(explanation, figure * n_rows) as explanation
+    from blocks_of_keys
     group by key_no, period_start, feed, column_name, member, weight, grain
 )
 select
@@ -64,13 +65,13 @@ select
     count(f.key_no) > 0 as applies,
     coalesce(array_to_string(
         (list(
-            f.place || printf('%.1f %%', 100 * f.figure) || f.told || {IN_MONTH}
+            f.place || printf('%.1f %%', 100 * f.figure) || f.explanation || {IN_MONTH}
             order by f.figure desc
         ) filter (f.figure > 0))[:3], '; '
     ), '') as detail,
     arg_max(f.feed, f.figure) as feed
 from planned p
-left join found f using (key_no)
+left join column_figures f using (key_no)
 left join spans x on x.key_no = f.key_no and x.period_start = f.period_start
 group by p.key_no
 """

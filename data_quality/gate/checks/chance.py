@@ -1,12 +1,12 @@
-"""How many rows chance makes of something rare: no deviation is more certain than the number of rows allows."""
+"""The number of rows with a rare fault that chance explains, so that few rows alone never hold a value."""
 
 from __future__ import annotations
 
-# The standard deviations of a Poisson count, beside one row. By chance there are more once in 250 times at most, of ten
-# rows as of any other number.
-CERTAIN = 3
+# The limit is the expected count, plus this many standard deviations of a Poisson count, plus one row. Chance exceeds
+# it once in 250 times at most, for ten rows as for any other number (tests/test_few_rows.py).
+_DEVIATIONS = 3
 
 
 def rows_by_chance(expected: str) -> str:
-    """SQL for the most rows that are by chance where so many are expected (SQL, too)."""
-    return f"({expected} + {CERTAIN} * sqrt({expected}) + 1)"
+    """SQL for the largest number of rows that chance explains. `expected` is SQL for the expected number."""
+    return f"({expected} + {_DEVIATIONS} * sqrt({expected}) + 1)"

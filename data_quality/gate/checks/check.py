@@ -1,4 +1,4 @@
-"""What a check of the gate is. Each is a module of a folder beside this one and is found by itself."""
+"""What a check of the gate is. Each check is a module in one of the folders beside this one; `registry.py` finds it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ import pandas as pd
 Level = Literal["flag", "hold"]
 LEVELS: tuple[Level, ...] = ("flag", "hold")
 Figure = Callable[[duckdb.DuckDBPyConnection], pd.DataFrame]
-"""Gives a row for each planned key: key_no, figure (what the limits are for: a key passes when figure <= limit),
-applies, and detail (for a reader; may hold figures). A check of a feed's rows names in `feed` the one at fault.
+"""A function that gives a row for each planned key, with these columns:
 
-It may read the warehouse and the temporary tables of `candidates.py`, `history.py` and `checks/frame.py`. A figure
-that is NULL or NaN where it applies counts as not evaluated, and so does a key without a row.
+- key_no
+- figure: what the limits are compared with; a key passes when figure <= limit
+- applies: whether the check makes sense for the key
+- detail: an explanation for a reader; it may contain figures
+- feed (optional): the feed at fault
+
+It may read the warehouse and the temporary tables of `candidates.py`, `history.py` and `checks/frame.py`. A figure that
+is NULL or NaN where the check applies counts as not evaluated, and so does a key without a row or with several.
 """
 
 
@@ -24,11 +29,11 @@ that is NULL or NaN where it applies counts as not evaluated, and so does a key 
 class Check:
     """A check: one figure, and the limits above which it flags a value or holds it.
 
-    `sentence` says what is true where it passes, `failing` what is wrong where it doesn't, of the feed at fault or else
-    of the KPI. A `fixed` check is what the project promises of every published
-    value, so that a KPI can't set it. Checks of stage 2 know which keys those of stage 1 hold (the table
-    `failing_keys`), and those of stage 3 which periods are held by a check that is `by_chance`: one that tells a change
-    from chance.
+    `sentence` says what is true when a value passes. `failing` says what is wrong when it fails; it continues
+    "Feed <name>: " where the check names a feed, else "<KPI>: ". A `fixed` check is promised of every published value,
+    so a KPI can't change its limits or turn it off. A check `by_chance` is statistical: it separates changes from
+    chance. Stages run in order: checks of stage 2 can read which keys those of stage 1 hold (the table `failing_keys`),
+    and those of stage 3 also which periods a check `by_chance` holds (`held_periods`).
     """
 
     figure: Figure

@@ -1,6 +1,7 @@
-"""What checks know of the planned keys, their KPIs and feeds, from the catalogue: temporary tables for their SQL.
+"""Temporary tables that describe the planned keys, their KPIs and feeds to the SQL of the checks.
 
-They are planned, rules, kpi_feeds, kpi_inputs, kpi_joins, kpi_covers, kpi_segments, identity_terms, ended_feeds, feeds.
+They come from the catalogue: planned, rules (one row per KPI), kpi_feeds, kpi_inputs, kpi_joins, kpi_covers,
+kpi_segments, identity_terms, ended_feeds and feeds.
 """
 
 from __future__ import annotations
@@ -25,60 +26,68 @@ def load(
     planned: Sequence[Planned],
     unreadable: dict[str, str],
 ) -> None:
-    """Put the plan, what the catalogue says of its KPIs, and the state of the feeds into temporary tables.
+    """Create the temporary tables: the planned keys, what the catalogue says of their KPIs, and the state of the feeds.
 
-    `unreadable` are KPIs whose candidates can't be read, with the reason.
+    `unreadable` has the KPIs whose candidates can't be read, with the reason.
     """
     keys = [
         {
             "key_no": number,
-            "kpi_id": item.kpi.kpi_id,
-            "freq": item.period.freq,
-            "time_period": item.period.code,
-            "period_start": item.period.start,
-            "period_end": item.period.end,
-            "reaches_to": item.kpi.reaches_to(item.period),
-            "is_over": item.is_over,
+            "kpi_id": planned_key.kpi.kpi_id,
+            "freq": planned_key.period.freq,
+            "time_period": planned_key.period.code,
+            "period_start": planned_key.period.start,
+            "period_end": planned_key.period.end,
+            "reaches_to": planned_key.kpi.reaches_to(planned_key.period),
+            "is_over": planned_key.is_over,
         }
-        for number, item in enumerate(planned)
+        for number, planned_key in enumerate(planned)
     ]
-    kpis = {item.kpi.kpi_id: item for item in planned}
+    kpis = {planned_key.kpi.kpi_id: planned_key.kpi for planned_key in planned}
     rules = [
         {
-            "kpi_id": item.kpi.kpi_id,
-            "definition_version": item.kpi.definition_version,
-            "definition_hash": item.kpi.definition_hash,
-            "unit": item.kpi.unit,
-            "kind": item.kpi.kind,
-            "lower_bound": item.kpi.lower_bound,
-            "upper_bound": item.kpi.upper_bound,
-            "additive": item.kpi.additive_segments,
-            "null_rule": _null_rule(item.kpi),
-            "lookback": item.kpi.lookback,
-            "observable_from": item.kpi.observable_from,
-            "protected": item.kpi.protected,
-            "unreadable": unreadable.get(item.kpi.kpi_id),
+            "kpi_id": kpi.kpi_id,
+            "definition_version": kpi.definition_version,
+            "definition_hash": kpi.definition_hash,
+            "unit": kpi.unit,
+            "kind": kpi.kind,
+            "lower_bound": kpi.lower_bound,
+            "upper_bound": kpi.upper_bound,
+            "additive": kpi.additive_segments,
+            "null_rule": _null_rule(kpi),
+            "lookback": kpi.lookback,
+            "observable_from": kpi.observable_from,
+            "protected": kpi.protected,
+            "unreadable": unreadable.get(kpi.kpi_id),
         }
-        for item in kpis.values()
+        for kpi in kpis.values()
     ]
     tables: dict[str, tuple[list[dict[str, Any]], pa.Schema]] = {
         "planned": (keys, _PLANNED),
         "rules": (rules, _RULES),
-        "kpi_feeds": ([{"kpi_id": i, "feed": f} for i, item in kpis.items() for f in item.kpi.feeds], _FEEDS),
+        "kpi_feeds": ([{"kpi_id": kpi.kpi_id, "feed": feed} for kpi in kpis.values() for feed in kpi.feeds], _FEEDS),
         "kpi_inputs": (
-            [{"kpi_id": i, "feed": f, "column_name": c} for i, item in kpis.items() for f, c in item.kpi.input_columns],
+            [
+                {"kpi_id": kpi.kpi_id, "feed": feed, "column_name": column}
+                for kpi in kpis.values()
+                for feed, column in kpi.input_columns
+            ],
             _INPUTS,
         ),
-        "kpi_joins": ([_join(i, join) for i, item in kpis.items() for join in item.kpi.joins], _JOINS),
+        "kpi_joins": ([_join(kpi.kpi_id, join) for kpi in kpis.values() for join in kpi.joins], _JOINS),
         "kpi_covers": (
-            [{"kpi_id": i, "covered": c} for i, item in kpis.items() for c in (i, *item.kpi.covers)],
+            [
+                {"kpi_id": kpi.kpi_id, "covered": covered}
+                for kpi in kpis.values()
+                for covered in (kpi.kpi_id, *kpi.covers)
+            ],
             _COVERS,
         ),
         "kpi_segments": (
-            [{"kpi_id": i, "segment": s} for i, item in kpis.items() for s in item.kpi.segments],
+            [{"kpi_id": kpi.kpi_id, "segment": segment} for kpi in kpis.values() for segment in kpi.segments],
             _SEGMENTS,
         ),
-        "identity_terms": ([row for one in catalog.identities for row in _terms(one)], _TERMS),
+        "identity_terms": ([row for identity in catalog.identities for row in _terms(identity)], _TERMS),
         "ended_feeds": ([{"feed": name, "ended": feed.ended} for name, feed in company.feeds.items()], _ENDED),
     }
     for name, (rows, schema) in tables.items():
@@ -96,10 +105,10 @@ def load(
 
 
 def put(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
-    """Put rows into a temporary table, in place of what it had."""
-    connection.register("described", pa.Table.from_pylist(list(rows), schema=schema))
-    connection.execute(f"create or replace temp table {table} as from described")
-    connection.unregister("described")
+    """Create or replace a temporary table with those rows."""
+    connection.register("rows_to_put", pa.Table.from_pylist(list(rows), schema=schema))
+    connection.execute(f"create or replace temp table {table} as from rows_to_put")
+    connection.unregister("rows_to_put")
 
 
 def _join(kpi_id: str, join: Join) -> dict[str, str]:
@@ -114,14 +123,20 @@ def _join(kpi_id: str, join: Join) -> dict[str, str]:
 
 def _terms(identity: Identity) -> list[dict[str, Any]]:
     sides = [(True, term) for term in identity.left] + [(False, term) for term in identity.right]
-    facts = {"identity": identity.name, "holds": identity.holds, "relation": identity.relation, "n_terms": len(sides)}
-    return [facts | {"is_left": is_left} | term.model_dump() for is_left, term in sides]
+    of_identity = {
+        "identity": identity.name,
+        "holds": identity.holds,
+        "relation": identity.relation,
+        "n_terms": len(sides),
+    }
+    return [of_identity | {"is_left": is_left} | term.model_dump() for is_left, term in sides]
 
 
 def _null_rule(kpi: CatalogKpi) -> str:
-    """When a total or a member may lack a value: "no denominator", "no rows" or "never".
+    """When a value may be missing: "no denominator", "no rows", "no rows or member" or "never".
 
-    Where the denominator isn't known, members may, but the total only without rows: "no rows or member".
+    "no rows or member" is for ratios whose denominator isn't known: a member's value may always be missing, the total's
+    only if there are no rows.
     """
     if kpi.metric_type == "ratio":
         return "no denominator"

@@ -1,8 +1,13 @@
-"""Queries of the share of a feed's rows with which something is wrong in a period, for the checks of rows."""
+"""SQL for the share of a feed's rows with a fault in a period, for the checks of rows.
+
+A share is compared with that of the year before the period: only what is beyond it counts.
+"""
 
 from __future__ import annotations
 
-# What holds of a feed in a period, and in the year before it: differences of running sums.
+# CTEs with one row per planned key, span and feed: how many rows it has in the span (n_rows) and in the year before
+# (n_rows_before), and how many of them have the fault that the column {figure} of `feed_sums` counts (n, n_before).
+# They are differences of running sums.
 PERIODS = """
 feed_ends as (select feed, max(day) as last_day from feed_sums group by feed),
 periods as (
@@ -20,17 +25,20 @@ periods as (
     left join feed_sums y on y.feed = k.feed and y.day = least(p.period_start - 366, f.last_day)
 )
 """
-# Of a finding, the month that it is in where that is not the whole period; needs `spans` as `x`.
+# SQL for the end of a detail: the month, where the fault is in one month of a longer period. Needs `spans` as `x`.
 IN_MONTH = """
 if(x.period_start = p.period_start and x.period_end = p.period_end, '', strftime(x.period_start, ', in %Y-%m'))
 """
+# SQL for the share of rows with the fault in the period, and in the year before it.
 NOW = "coalesce(n / nullif(greatest(n_rows, n), 0), 0)"
 BEFORE = "coalesce(n_before / nullif(n_rows_before, 0), 0)"
 
 
-def largest(shares: str, told: str) -> str:
-    """The query of the largest share of a key's feeds. `shares` are CTEs, the last of which is `shares`, with key_no,
-    period_start (of a span), feed and share.
+def largest(shares: str, fault: str) -> str:
+    """SQL for the figure of every planned key: the largest share of its feeds.
+
+    `shares` are CTEs, the last of which is called `shares` and has the columns key_no, period_start (of a span), feed
+    and share. `fault` continues the sentence "1.5 % ...", such as "of the rows could not be read".
     """
     return f"""
 with {shares}
@@ -39,7 +47,7 @@ select
     coalesce(round(max(s.share), 6), 0) as figure,
     count(s.feed) > 0 as applies,
     coalesce(string_agg(
-        'feed ' || s.feed || ': ' || printf('%.1f %%', 100 * s.share) || ' {told}' || {IN_MONTH},
+        'feed ' || s.feed || ': ' || printf('%.1f %%', 100 * s.share) || ' {fault}' || {IN_MONTH},
         '; ' order by s.share desc
     ) filter (s.share > 0), '') as detail,
     arg_max(s.feed, s.share) as feed
@@ -50,15 +58,15 @@ group by p.key_no
 """
 
 
-def share(figure: str, told: str) -> str:
-    """The query of the largest share of `figure`, a column of `feed_sums`, among the rows of a key's feeds.
+def share(figure: str, fault: str) -> str:
+    """SQL for the largest share that rows counted by `figure`, a column of `feed_sums`, have in a key's feeds.
 
-    What was as large a share in the year before is how the feed is, and counts for nothing.
+    Only the part beyond the share of the year before counts. `fault` is that of `largest`.
     """
     return largest(
         f"""
 {PERIODS.format(figure=figure)},
 shares as (select key_no, period_start, feed, greatest({NOW} - {BEFORE}, 0) as share from periods)
 """,
-        told,
+        fault,
     )

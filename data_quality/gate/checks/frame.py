@@ -1,7 +1,8 @@
 """The frame that the gate judges: the figure and the limits of every check, for every planned key.
 
-The checks read the temporary tables of `candidates.py`, `description.py`, `history.py` and `profiles/`, and those made
-here: spans, limits (key_no, check_name, holds_above), and for checks of a later stage failing_keys and held_periods.
+The checks read the temporary tables of `candidates.py`, `description.py`, `history.py` and `profiles/`, and those
+created here: spans, limits (key_no, check_name, holds_above), and for checks of stages 2 and 3 failing_keys and
+held_periods.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from metrics.definitions.gate_settings import Limit
 
 COLUMNS = ("key_no", "figure", "applies", "detail")
 Limits = Mapping[tuple[str, Level], Numbers]
-"""Of every check and level the limit for each planned key, NaN where it has none."""
+"""By check name and level: an array with the limit of each planned key, NaN where it has none."""
 
 _FAILING = """
 create or replace temp table failing_keys as
@@ -61,9 +62,9 @@ where segment = '_T' and member = '_T'
 
 
 def limits(kpi: CatalogKpi, check: Check, *, in_baseline: bool = False) -> tuple[float, float]:
-    """The figures above which the check flags and holds a value of the KPI; NaN where it doesn't.
+    """The limits above which the check flags and holds a value of the KPI (flag, hold); NaN where it never does.
 
-    In the baseline nothing is held but for faults of computation: what would be is flagged.
+    In the baseline only checks of computation hold. What another check would hold is flagged.
     """
     setting = kpi.gate.get(check.name)
     if setting is not None and setting.off is not None:
@@ -76,8 +77,9 @@ def limits(kpi: CatalogKpi, check: Check, *, in_baseline: bool = False) -> tuple
 
 
 def _limit(default: float | None, own: Limit | None) -> float:
-    stated = default if own is None else own
-    return math.nan if stated is None or stated == "never" else float(stated)
+    """The KPI's own limit, else the default of the check."""
+    limit = default if own is None else own
+    return math.nan if limit is None or limit == "never" else float(limit)
 
 
 def figures(
@@ -89,18 +91,20 @@ def figures(
     loaded: Loaded,
     ledger: Ledger | None,
 ) -> pd.DataFrame:
-    """One row per planned key in the plan's order (`key_no`).
+    """The frame that the gate judges: one row per planned key, in their order (`key_no`).
 
-    Columns: key_no, and for each check c: c (its figure), c__applies, c__detail, c__feed, and for each level its limit
-    c__flag and c__hold, NaN where there is none. A check that is off doesn't apply.
-    `in_baseline` says which keys are the history that the company started with; `ledger` is None where there is none
-    yet.
+    Columns: key_no, and for each check c: c (its figure), c__applies, c__detail, c__feed, and its limits c__flag and
+    c__hold, NaN where there is none. A check that is off doesn't apply. `in_baseline` has an element for each planned
+    key: whether it belongs to the history that the company started with. `ledger` is None if nothing was ever judged.
     """
     limits_of_keys: dict[tuple[str, Level], Numbers] = {}
     for check in CHECKS:
-        by_key = [limits(item.kpi, check, in_baseline=old) for item, old in zip(planned, in_baseline, strict=True)]
-        for level, of_level in zip(LEVELS, np.array(by_key, dtype=float).reshape(-1, 2).T, strict=True):
-            limits_of_keys[check.name, level] = of_level
+        flag_and_hold = [
+            limits(planned_key.kpi, check, in_baseline=is_old)
+            for planned_key, is_old in zip(planned, in_baseline, strict=True)
+        ]
+        for level, level_limits in zip(LEVELS, np.array(flag_and_hold, dtype=float).reshape(-1, 2).T, strict=True):
+            limits_of_keys[check.name, level] = level_limits
     description.load(connection, company, catalog, planned, loaded.unreadable)
     history.load(connection, ledger, loaded.candidates)
     held = set(connection.execute("select kpi_id, freq, time_period from held_keys").fetchall())
@@ -108,11 +112,11 @@ def figures(
     description.put(connection, "spans", spans(planned, in_baseline, published, held), SPANS)
     _put_limits(connection, limits_of_keys, len(planned))
     connection.execute("set variable company_started = ?", [_started(ledger)])
-    _look_at_feeds(connection, company, catalog)
+    _update_feed_statistics(connection, company, catalog)
     frame = pd.DataFrame({"key_no": range(len(planned))})
     for stage in (1, 2, 3):
         if stage > 1:
-            _tell_failing(connection, frame, [check for check in CHECKS if check.stage < stage])
+            _record_failing(connection, frame, [check for check in CHECKS if check.stage < stage])
         columns: dict[str, pd.Series] = {}
         for check in (check for check in CHECKS if check.stage == stage):
             columns |= _columns(connection, check, limits_of_keys, len(planned))
@@ -121,13 +125,13 @@ def figures(
 
 
 def _started(ledger: Ledger | None) -> datetime:
-    """When the company judged something first: now, where it hasn't yet."""
+    """When the company first judged a value; now, if it never has."""
     first = pc.min(ledger.verdicts.column("judged_at")).as_py() if ledger else None
     return first or clock.now()
 
 
 def _put_limits(connection: duckdb.DuckDBPyConnection, limits_of_keys: Limits, count: int) -> None:
-    """Put the limits above which checks hold into the temporary table `limits`."""
+    """Put the limits above which checks hold into the temporary table `limits`, without those that are NaN."""
     holding = pd.concat(
         pd.DataFrame(
             {"key_no": range(count), "check_name": check.name, "holds_above": limits_of_keys[check.name, "hold"]}
@@ -142,43 +146,47 @@ def _put_limits(connection: duckdb.DuckDBPyConnection, limits_of_keys: Limits, c
 def _columns(
     connection: duckdb.DuckDBPyConnection, check: Check, limits_of_keys: Limits, count: int
 ) -> dict[str, pd.Series]:
-    """The frame's columns of one check."""
+    """The columns of one check, as `figures` describes them."""
     computed = _figure(check, connection, count)
-    of_levels = {level: limits_of_keys[check.name, level] for level in LEVELS}
-    is_made = ~np.isnan(of_levels["flag"]) | ~np.isnan(of_levels["hold"])
+    limit_by_level = {level: limits_of_keys[check.name, level] for level in LEVELS}
+    is_made = ~np.isnan(limit_by_level["flag"]) | ~np.isnan(limit_by_level["hold"])
     return {
         check.name: computed["figure"],
         f"{check.name}__applies": computed["applies"] & is_made,
         f"{check.name}__detail": computed["detail"],
         f"{check.name}__feed": computed["feed"],
-        **{f"{check.name}__{level}": pd.Series(limit) for level, limit in of_levels.items()},
+        **{f"{check.name}__{level}": pd.Series(limit) for level, limit in limit_by_level.items()},
     }
 
 
-def _tell_failing(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, checks: Sequence[Check]) -> None:
-    """Put into temporary tables what those checks hold.
+def _record_failing(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, checks: Sequence[Check]) -> None:
+    """Put into temporary tables what those checks hold, for the checks of the next stage.
 
-    `failing_keys` has the key_no of keys that they hold, or whose candidate was rejected, and `for_data`: whether
-    their data are at fault, rather than still to come or surprising. `held_periods` has the periods that are complete
-    and that a check by chance holds, in this run or an earlier one; but for those that were released.
+    `failing_keys` has a row for each planned key that they hold or whose candidate was rejected: key_no and for_data,
+    whether it is held for a fault of its data, rather than for data that are still to come or a statistical deviation.
+    `held_periods` has the periods with complete data that a statistical check (`by_chance`) holds, in this run or an
+    earlier one, without those that were released.
     """
     failing = pd.DataFrame({"key_no": frame.index, "held": False, "for_data": False, "held_by_chance": False})
-    to_come = pd.Series(False, index=failing.index)
+    is_to_come = pd.Series(False, index=failing.index)
     for check in checks:
         limit = frame[f"{check.name}__hold"]
         fails = frame[f"{check.name}__applies"] & limit.notna() & ~(frame[check.name] <= limit)
         failing["held"] |= fails
         failing["for_data"] |= fails & (not (check.fixed or check.by_chance))
         failing["held_by_chance"] |= fails & frame[check.name].notna() & check.by_chance
-        to_come |= fails & check.fixed
-    failing["held_by_chance"] &= ~to_come
+        is_to_come |= fails & check.fixed
+    failing["held_by_chance"] &= ~is_to_come
     connection.register("failing", pa.Table.from_pandas(failing, preserve_index=False))
     connection.execute(_FAILING)
     connection.unregister("failing")
 
 
-def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company, catalog: Catalog) -> None:
-    """Statistics that can't be made are missing to the figures that need them, which then have no value."""
+def _update_feed_statistics(connection: duckdb.DuckDBPyConnection, company: Company, catalog: Catalog) -> None:
+    """Bring the statistics of the feeds up to date, and create the temporary tables computed from them.
+
+    After an error the tables are missing. The checks that read them then have no figure, and hold.
+    """
     for table in ("feed_sums", "rejected_days", "column_blocks", "key_days"):
         connection.execute(f"drop table if exists temp.{table}")
     try:
@@ -186,22 +194,22 @@ def _look_at_feeds(connection: duckdb.DuckDBPyConnection, company: Company, cata
         connection.execute(blocks.BLOCKS)
         unmatched_keys.count(connection, company.feeds)
     except duckdb.Error as error:
-        logging.getLogger(__name__).error("the feeds' statistics could not be made: %s", type(error).__name__)
+        logging.getLogger(__name__).error("the statistics of the feeds could not be computed: %s", type(error).__name__)
 
 
 def _figure(check: Check, connection: duckdb.DuckDBPyConnection, count: int) -> pd.DataFrame:
-    """The figure of every key by key_no. One that fails altogether has no value, and so passes nothing."""
+    """The check's figure, applies, detail and feed of each planned key. After an error no key has a figure."""
     try:
-        found = check.figure(connection)
-        table = found[list(COLUMNS)].assign(feed=found.get("feed"))
-    except Exception as error:  # whatever goes wrong, what it would have judged is held; the message may hold values
-        logging.getLogger(__name__).error("the check %s could not be made: %s", check.name, type(error).__name__)
+        computed = check.figure(connection)
+        table = computed[list(COLUMNS)].assign(feed=computed.get("feed"))
+    except Exception as error:  # fails closed: every key is held. The message isn't logged, as it may quote values.
+        logging.getLogger(__name__).error("the check %s could not be computed: %s", check.name, type(error).__name__)
         table = pd.DataFrame({column: [] for column in (*COLUMNS, "feed")})
     table = table.drop_duplicates("key_no", keep=False).set_index("key_no").reindex(range(count))
     return pd.DataFrame(
         {
             "figure": table["figure"].astype("float64"),
-            # A key that the query lost, or gave twice, is one to which the figure applies and that has none.
+            # A key without a row, or with several, counts as one to which the check applies and that has no figure.
             "applies": table["applies"].astype("boolean").fillna(True).astype(bool),
             "detail": table["detail"].astype("object").fillna(""),
             "feed": table["feed"].astype("object").where(table["feed"].notna(), None),

@@ -1,8 +1,8 @@
-"""Which periods count as a KPI's history, for the checks that hold a period against those before it.
+"""Which periods count as a KPI's history, for the checks that compare a period with those before it.
 
-What was published counts, as it was published last. What was held or rejected, and never released, doesn't. A period
-that was never judged counts as it is computed now. Periods that this run judges are left to the checks: they count
-from when they have passed, in the order of time.
+A published period counts, with the values published last. A held or rejected period that was never released doesn't.
+A period that was never judged counts with the values computed now. A period that this run judges counts from when it
+passes; `in_time.py` adds it, in the order of time.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ import duckdb
 import pyarrow as pa
 
 from data_quality.gate.candidates import Candidate
-from data_quality.gate.checks.registry import BY_CHANCE, CHECKS
+from data_quality.gate.checks.registry import CHECKS, STATISTICAL
 from data_quality.ledger.former_checks import FORMER_CHECKS
 from data_quality.ledger.queries import newest_decisions
 from data_quality.ledger.schemas import OBSERVATIONS, VERDICTS
 from data_quality.ledger.store import Ledger
 from metrics.definitions.catalog import Key
 
-# A period that isn't complete, or isn't there, is held for what is still to come and not for what its values are, and
-# one that is a part of another for that one's.
+# Checks that hold a value for another reason than a fault of its data: data or builds that are still to come (`fixed`),
+# a deviation from the past (`by_chance`), or another held period (stage 3).
 _NOT_FOR_DATA = tuple(check.name for check in CHECKS if check.fixed or check.by_chance or check.stage == 3)
 _FIXED = tuple(check.name for check in CHECKS if check.fixed)
 _FORMER = "[" + ", ".join(f"{{'was': '{was}', 'name': '{name}'}}" for was, name in FORMER_CHECKS.items()) + "]"
-# Another version's values are another series. What disclosure control lets nobody see, the warehouse knows.
+# Values of another definition version are another series and don't count. Values that disclosure control suppressed in
+# the ledger are taken from the candidates.
 _HISTORY = f"""
 create or replace temp table new_levels as
 select kpi_id, list(distinct new_level_from order by new_level_from) as since
@@ -39,15 +40,16 @@ create or replace temp table held_keys as
 from (select kpi_id, freq, time_period from newest_verdicts where verdict = 'hold' union from rejected)
 anti join released using (kpi_id, freq, time_period);
 create or replace temp table failing_before as
-select kpi_id, freq, time_period, coalesce(former.name, one.check) as check_name, one.severity, one.outcome
+select kpi_id, freq, time_period, coalesce(former.name, result.check) as check_name,
+    result.severity, result.outcome
 from (
     select kpi_id, freq, time_period,
-        unnest(from_json(checks, '[{{"check": "VARCHAR", "severity": "VARCHAR", "outcome": "VARCHAR"}}]')) as one
+        unnest(from_json(checks, '[{{"check": "VARCHAR", "severity": "VARCHAR", "outcome": "VARCHAR"}}]')) as result
     from newest_verdicts
     where verdict <> 'publish'
 )
-left join (select unnest({_FORMER}, recursive := true)) former on former.was = one.check
-where one.outcome in ('fail', 'not_evaluated');
+left join (select unnest({_FORMER}, recursive := true)) former on former.was = result.check
+where result.outcome in ('fail', 'not_evaluated');
 create or replace temp table held_before as
 select distinct kpi_id, freq, time_period
 from failing_before
@@ -55,7 +57,7 @@ where severity = 'critical' and check_name not in {_NOT_FOR_DATA};
 create or replace temp table held_by_chance_before as
 select distinct kpi_id, freq, time_period
 from failing_before
-where check_name in {BY_CHANCE} and outcome = 'fail' and severity = 'critical'
+where check_name in {STATISTICAL} and outcome = 'fail' and severity = 'critical'
 except
 select kpi_id, freq, time_period from failing_before where check_name in {_FIXED};
 create or replace temp table history as
@@ -66,7 +68,7 @@ with published as (
         coalesce(l.numerator, c.numerator) as numerator,
         coalesce(l.denominator, c.denominator) as denominator,
         coalesce(l.n_obs, c.n_obs) as n_obs,
-        l.decision_id is not null as vouched,
+        l.decision_id is not null as approved,
         l.obs_status <> 'P' as is_final
     from (
         from observations
@@ -81,7 +83,7 @@ with published as (
 from published
 union all
 select c.kpi_id, c.freq, c.time_period, c.period_start, c.segment, c.member,
-    c.obs_value, c.numerator, c.denominator, c.n_obs, false as vouched, false as is_final
+    c.obs_value, c.numerator, c.denominator, c.n_obs, false as approved, false as is_final
 from candidate_rows c
 join rules using (kpi_id)
 anti join planned using (kpi_id, freq, time_period)
@@ -101,14 +103,17 @@ _SEQUENCE = pa.field("sequence", pa.int64())
 def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidates: Mapping[Key, Candidate]) -> None:
     """Put what was judged, decided and published before into temporary tables.
 
-    `rejected` and `released` have the keys whose candidate was; `held_keys` those that the newest verdict holds or that
-    are rejected, but for released ones; `held_before` those that it holds for a fault of the data, and
-    `held_by_chance_before` complete ones that it holds by a check of BY_CHANCE; `new_levels` says since when a KPI's
-    level is another one, by a decision; `history` has the values that count.
+    - `rejected`, `released`: keys whose present candidate was rejected or released by a decision.
+    - `held_keys`: keys that are rejected or that the newest verdict holds, without the released ones.
+    - `held_before`: keys that the newest verdict holds for a fault of the data.
+    - `held_by_chance_before`: keys with complete data that the newest verdict holds by a check `by_chance`.
+    - `new_levels`: for each KPI the days (`since`) from which on, by decisions, it has another level.
+    - `history`: the values that count as history. Columns: kpi_id, freq, time_period, period_start, segment, member,
+      obs_value, numerator, denominator, n_obs, approved (a decision released it), is_final (it was published after its
+      period had closed).
 
-    Columns of `history`: kpi_id, freq, time_period, period_start, segment, member, obs_value, numerator, denominator,
-    n_obs, `vouched`: a decision let it through, and `is_final`: it was published, and its period had closed. Needs the
-    temporary tables of `candidates.py` and of `checks/frame.py`. `ledger` is None where nothing was ever published.
+    Needs the temporary tables of `candidates.py` and of `checks/frame.py`. `ledger` is None if nothing was ever
+    published.
     """
     decided: list[tuple[str, ...]] = []
     let_through: list[dict[str, Any]] = []
@@ -116,20 +121,20 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidate
     if ledger is not None:
         observations, verdicts = ledger.observations, ledger.verdicts
         decisions = newest_decisions(ledger)
-        let_through = [one for one in decisions.values() if one["decision"] == "release"]
+        let_through = [decision for decision in decisions.values() if decision["decision"] == "release"]
         decided = [
-            (*key, made["decision"])
+            (*key, decision["decision"])
             for key, candidate in candidates.items()
-            if (made := decisions.get((*key, candidate.candidate_hash)))
+            if (decision := decisions.get((*key, candidate.candidate_hash)))
         ]
-    given = {
+    tables = {
         "let_through": pa.Table.from_pylist(let_through, _LET_THROUGH),
         "observations": observations,
         "verdicts": verdicts,
-        "decided": pa.Table.from_pylist([dict(zip(_DECIDED.names, one, strict=True)) for one in decided], _DECIDED),
+        "decided": pa.Table.from_pylist([dict(zip(_DECIDED.names, row, strict=True)) for row in decided], _DECIDED),
     }
-    for name, table in given.items():
+    for name, table in tables.items():
         connection.register(name, table)
     connection.execute(_HISTORY)
-    for name in given:
+    for name in tables:
         connection.unregister(name)

@@ -1,6 +1,6 @@
-"""Judging a series in the order of time: what passes counts as history of what comes after it.
+"""Judges a series in the order of time: a period that passes becomes history for the periods after it.
 
-Which earlier periods count from the start says `history.py`; how a period is held against them, the check.
+`history.py` says which earlier periods count from the start. How a period is compared with them is up to the check.
 """
 
 from __future__ import annotations
@@ -9,113 +9,131 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
 import pandas as pd
 
-from data_quality.gate.checks.series import LEVEL_OF, PERIODS_A_YEAR, Numbers, Periods
+from data_quality.gate.checks.series import LEVEL_WINDOW, PERIODS_A_YEAR, Numbers, Periods
 
-_HALF = {"W": 3, "M": 15, "Q": 45, "A": 182}  # days
-Found = tuple[int, float | None, bool, str]
-"""Of a key: key_no, figure, whether it applies, detail."""
+_HALF_A_PERIOD = {"W": 3, "M": 15, "Q": 45, "A": 182}  # days
+
+
+class KeyFigure(NamedTuple):
+    """The figure of one planned key; None where it could not be computed. `detail` is for a reader."""
+
+    key_no: int
+    figure: float | None
+    applies: bool
+    detail: str
 
 
 @dataclass(frozen=True)
-class Place:
-    """A period of a series: `key_no` where it is judged, `doubted` where another check holds it.
+class SeriesPeriod:
+    """A period of a series. `key_no` is that of the planned key, None for a period that isn't judged in this run.
 
-    `vouched` says that a decision let through what counts of it, `holds_above` from which figure on it is held, and
-    `new_levels` since when its KPI had another level, each by a decision.
+    `failing`: another check holds it. `approved`: a decision released the value that counts as its history.
+    `holds_above`: the figure above which the check holds it. `new_levels`: the days from which on, by decisions, its
+    KPI has another level, in the order of time.
     """
 
     time_period: str
     period_start: date
     key_no: int | None
-    doubted: bool
-    vouched: bool
+    failing: bool
+    approved: bool
     holds_above: float
     new_levels: list[date] | None
 
 
-def periods(freq: str, places: Sequence[Place]) -> Periods:
-    """The periods of those places."""
-    return Periods.of(freq, [one.time_period for one in places], [one.period_start for one in places])
+def periods(freq: str, series: Sequence[SeriesPeriod]) -> Periods:
+    """The periods of a series, as arrays."""
+    return Periods.of(freq, [period.time_period for period in series], [period.period_start for period in series])
 
 
-def at_level(freq: str, places: Sequence[Place], at: int, known: Numbers) -> Numbers | None:
-    """What is known before a place (a row for each earlier one), at the level that decisions said had begun by then.
+def at_level(freq: str, series: Sequence[SeriesPeriod], index: int, known: Numbers) -> Numbers | None:
+    """The history of the period at `index` (the rows of `known` before it), moved to the level in force by then.
 
-    Rows of before a level are moved by as much as its first known ones differ from the last ones before it: by a factor
-    where both are positive. None where no row of the newest level is known yet: there is nothing to go by. A period is
-    of a level when its middle is.
+    `known` has a row for each period and a column for each number, NaN where nothing counts as history. For each new
+    level that a decision recorded, the rows before it are moved to it: by the ratio of medians where both are positive,
+    else by their difference. The medians are those of the first known rows of the new level and the last ones of the
+    old. A period is of the new level when its middle is. None where no row of the newest level is known yet: there is
+    nothing to compare with.
     """
-    known = known[:at].copy()
-    middles = [place.period_start + timedelta(days=_HALF[freq]) for place in places[: at + 1]]
-    for since in places[at].new_levels or ():
-        if middles[at] < since:
+    history = known[:index].copy()
+    middles = [period.period_start + timedelta(days=_HALF_A_PERIOD[freq]) for period in series[: index + 1]]
+    for since in series[index].new_levels or ():
+        if middles[index] < since:
             break
-        is_new = np.array([middle >= since for middle in middles[:at]], dtype=bool)
-        for column in known.T:
-            new, old = (column[np.isfinite(column) & chosen] for chosen in (is_new, ~is_new))
+        is_new = np.array([middle >= since for middle in middles[:index]], dtype=bool)
+        for column in history.T:
+            new, old = (column[np.isfinite(column) & side] for side in (is_new, ~is_new))
             if len(old) and not len(new):
                 return None
             if len(old):
-                new_level, old_level = np.median(new[: LEVEL_OF[freq]]), np.median(old[-LEVEL_OF[freq] :])
+                new_level, old_level = np.median(new[: LEVEL_WINDOW[freq]]), np.median(old[-LEVEL_WINDOW[freq] :])
                 by_factor = new_level > 0 and old_level > 0
                 moved = column * (new_level / old_level) if by_factor else column + (new_level - old_level)
                 column[~is_new] = moved[~is_new]
-    return known
+    return history
 
 
 def judged(
-    freq: str, places: Sequence[Place], now: Numbers, known: Numbers, look: Callable[[int], tuple[float, str] | None]
-) -> list[Found]:
-    """What `look` finds at each place that is judged: figure and detail, None without history enough.
+    freq: str,
+    series: Sequence[SeriesPeriod],
+    now: Numbers,
+    known: Numbers,
+    compare: Callable[[int], tuple[float, str] | None],
+) -> list[KeyFigure]:
+    """The figure of each planned period of a series, in the order of time.
 
-    `now` has a row for each place, as the candidate has it, `known` as it counts; the rows that pass are written into
-    `known`, which `look` goes by. What fails for half a year in one run is a new level, and counts from there: the
-    first run finds such levels in a history that nobody has decided on yet.
+    `now` and `known` have a row for each period: the candidate's numbers, and those that count as history. `compare`
+    gives figure and detail of the period at an index by the rows of `known` before it, None where the history is too
+    short. The rows of periods that pass are written into `known`. If half a year of periods (three at least) fails in
+    a row in one run, it counts as a new level from then on: in a first run, nobody has decided yet on the levels in the
+    history.
     """
     lasting = max(PERIODS_A_YEAR[freq] // 2, 3)
-    found: list[Found] = []
+    figures: list[KeyFigure] = []
     failed: list[int] = []
-    for at, place in enumerate(places):
-        if place.key_no is None:
+    for index, period in enumerate(series):
+        if period.key_no is None:
             continue
-        told = look(at)
-        found.append((place.key_no, None, False, "") if told is None else (place.key_no, told[0], True, told[1]))
-        fails = told is not None and told[0] > place.holds_above
-        if fails:
-            failed.append(at)
+        comparison = compare(index)
+        if comparison is None:
+            figures.append(KeyFigure(period.key_no, None, False, ""))
+        else:
+            figures.append(KeyFigure(period.key_no, comparison[0], True, comparison[1]))
+        if comparison is not None and comparison[0] > period.holds_above:
+            failed.append(index)
             if len(failed) == lasting:
                 known[failed], failed = now[failed], []
-        elif not place.doubted:
-            known[at], failed = now[at], []
-    return found
+        elif not period.failing:
+            known[index], failed = now[index], []
+    return figures
 
 
 def figure(
-    connection: duckdb.DuckDBPyConnection, series: Sequence[Any], judge: Callable[[Any], list[Found]]
+    connection: duckdb.DuckDBPyConnection, all_series: Sequence[Any], judge: Callable[[Any], list[KeyFigure]]
 ) -> pd.DataFrame:
-    """The figure of every planned key from what `judge` finds of each series, the largest where there are several.
+    """The figure of every planned key: the largest of those that `judge` gives for its series.
 
-    A series is a list of rows that begin with kpi_id and freq, and have the fields of Place after those.
-    It doesn't apply to keys that no series has.
+    A series is a list of rows that begin with kpi_id and freq, followed by the fields of SeriesPeriod. The figure
+    doesn't apply to keys without a series. Columns: key_no, figure, applies, detail.
     """
     keys = connection.execute("select key_no from planned order by key_no").df()
-    found: list[Found] = []
-    for rows in series:
+    figures: list[KeyFigure] = []
+    for rows in all_series:
         try:
-            found += judge(rows)
-        except Exception as error:  # what goes wrong with one series must hold that one and no other
+            figures += judge(rows)
+        except Exception as error:  # an error in one series holds that series and no other
             kpi_id, freq = rows[0][:2]
             logging.getLogger(__name__).error("%s by %s could not be judged: %s", kpi_id, freq, type(error).__name__)
-            found += [(row[4], None, True, "") for row in rows if row[4] is not None]
-    table = pd.DataFrame(found, columns=["key_no", "figure", "applies", "detail"])
-    # One that could not be judged comes first, then the largest.
-    table = table.assign(lost=table["applies"] & table["figure"].isna())
-    table = table.sort_values(["lost", "figure"], ascending=False, na_position="last").drop_duplicates("key_no")
-    table = keys.merge(table.drop(columns="lost"), how="left", on="key_no")
+            figures += [KeyFigure(row[4], None, True, "") for row in rows if row[4] is not None]
+    table = pd.DataFrame(figures, columns=KeyFigure._fields)
+    # Per key, a series that could not be judged comes first, then the largest figure.
+    table = table.assign(is_missing=table["applies"] & table["figure"].isna())
+    table = table.sort_values(["is_missing", "figure"], ascending=False, na_position="last").drop_duplicates("key_no")
+    table = keys.merge(table.drop(columns="is_missing"), how="left", on="key_no")
     return table.assign(applies=table["applies"].astype("boolean").fillna(False))

@@ -1,6 +1,6 @@
 """The page `docs/reference/checks.md`: every check with its limits, from the checks themselves.
 
-`python -m data_quality.gate.checks.reference` writes it. What stands there is changed in the check's module.
+`python -m data_quality.gate.checks.reference` writes it. To change the page, change the check's module.
 """
 
 from __future__ import annotations
@@ -18,21 +18,19 @@ _HEAD = """# The checks of the gate
 <!-- Written by `python -m data_quality.gate.checks.reference`; change the checks, not this page. -->
 
 Each check computes one figure for each KPI and period. Above the first limit the value is published with a flag, above
-the second one it is held. Where a figure can't be computed, the value is held. How a figure is computed stands in the
-check's module, `data_quality/gate/checks/<family>/<check>.py`. Shares are of a feed's rows in the period, beyond what
-<<<<<<< HEAD
-was usual in the year before. Checks of rows and values also look at the months that a KPI looks back on, where no value
-of these is judged. Of a quarter or year they look at the months that weren't published by themselves.
-=======
-was usual in the year before. Checks of rows and values look at the months that a KPI looks back on, too, where no value
-of these is judged; of a quarter or year they look at the months that weren't published by themselves.
->>>>>>> w-docs
+the second one it is held. Where a figure can't be computed, the value is held. The module of a check,
+`data_quality/gate/checks/<family>/<check>.py`, says how its figure is computed. A share in per cent is the share of a
+feed's rows in the period, beyond the usual share of the year before. A deviation is in robust standard deviations.
 
-In the baseline, the history that a company started with, only a fault of computation holds a value. What another check
-would hold is flagged.
+Checks of rows and values read the days of the period. If the KPI looks back on earlier months, they also read those
+months, unless a value of the KPI, or of a KPI that it is computed from, was published for them or is judged in the same
+run. For a quarter or year they skip the months that were published by themselves.
 
-A KPI sets limits of its own under `gate`, in its definition or its adoption: `flag` and `hold` are figures or `never`,
-`off` is the reason why a check isn't made. `built` and `complete` can't be set.
+In the baseline, which is the history that a company started with, only a failing check of computation holds a value.
+What another check would hold is flagged.
+
+A KPI can set its own limits under `gate`, in its definition or its adoption: `flag` and `hold` are figures or `never`,
+and `off` is the reason why the check is not made. `built` and `complete` can't be changed.
 """
 
 
@@ -47,7 +45,7 @@ def page() -> str:
 
 
 def _limit(limit: float | None) -> str:
-    """A limit as a reader wants it: shares of rows are below one, deviations above."""
+    """A limit for a reader: below one it is a share and shown in per cent, else it is a number of deviations."""
     if limit is None:
         return "–"
     return f"{100 * limit:g} %" if 1e-3 <= limit < 1 else f"{limit:g}"

@@ -11,9 +11,9 @@ from data_quality.gate.checks.check import LEVELS, Check, LimitOf
 CHECKS: tuple[Check, ...] = tuple(
     import_module(f"{family.__name__}.{module.name}").CHECK
     for family in (computation, rows, values, result)
-    for module in sorted(pkgutil.iter_modules(family.__path__), key=lambda found: found.name)
+    for module in sorted(pkgutil.iter_modules(family.__path__), key=lambda module: module.name)
 )
 NAMES = tuple(check.name for check in CHECKS)
-BY_CHANCE = tuple(check.name for check in CHECKS if check.by_chance)
+STATISTICAL = tuple(check.name for check in CHECKS if check.by_chance)
 LIMITS = tuple(LimitOf(check, level) for check in CHECKS for level in LEVELS)
-"""The limits of all checks, those of a check together; a KPI may set one that a check doesn't have by itself."""
+"""The limits of all checks, in the order of CHECKS: a KPI may set a limit for which the check has no default."""

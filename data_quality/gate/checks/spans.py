@@ -1,7 +1,7 @@
-"""The days whose rows a value is computed from, for the checks of rows and values.
+"""The spans of days that the checks of rows and values read for each planned key.
 
-They are its period's, but for the months that were published by themselves, and those that it looks back on where no
-value of these days is judged.
+They are the days of its period, without months that were published by themselves, and the months that it looks back
+on, unless those are judged by a value of their own.
 """
 
 from __future__ import annotations
@@ -31,41 +31,46 @@ SPANS = pa.schema(
 def spans(
     planned: Sequence[Planned], in_baseline: Sequence[bool], published: Collection[Key], held: Collection[Key]
 ) -> list[dict[str, Any]]:
-    """A row for each planned key's period, and for each month that it looks back on and that isn't judged otherwise.
+    """One row per planned key and span: its period, and each month that it looks back on and that no value judges.
 
-    Columns: key_no, kpi_id, freq, period_start, period_end. Of a quarter or year it is a row for each month that wasn't
-    published by itself, or is `held` now: what was judged, or released, once isn't judged again. A month that is looked
-    back on is judged otherwise where the KPI, or one that it covers, has a period in it that was published or is
-    planned: if it changes, or isn't published, that one is held, and admission holds what looks back on it. The
-    baseline isn't a suspect.
+    Columns: key_no, kpi_id, freq, period_start, period_end. `freq` is M for a month of a longer period.
+
+    A quarter or year of a monthly KPI, outside the baseline, has a row for each of its months instead. Months that were
+    published are left out, unless they are `held` now or planned: what was judged or released once isn't judged again.
+    Months of the baseline are left out, too.
+
+    A month that the value looks back on is left out if the KPI, or a KPI that it is computed from, has a published or
+    planned period in it. If that period changes or isn't published, the period itself is held, and eligibility holds
+    what looks back on it. Keys of the baseline have no rows for months that they look back on.
     """
     judged: dict[str, set[date]] = defaultdict(set)
-    for kpi_id, _, code in {*published, *(item.key for item in planned)}:
+    for kpi_id, _, code in {*published, *(planned_key.key for planned_key in planned)}:
         period = parse(code)
         judged[kpi_id].update(month.start for month in _months(period.start, period.end))
-    settled = set(published) - set(held) - {item.key for item in planned}
-    settled |= {item.key for item, is_old in zip(planned, in_baseline, strict=True) if is_old}
+    settled = set(published) - set(held) - {planned_key.key for planned_key in planned}
+    settled |= {planned_key.key for planned_key, is_old in zip(planned, in_baseline, strict=True) if is_old}
     rows = []
-    for key_no, (item, is_old) in enumerate(zip(planned, in_baseline, strict=True)):
-        others = set().union(*(judged[kpi_id] for kpi_id in (item.kpi.kpi_id, *item.kpi.covers)))
-        months = {
+    for key_no, (planned_key, is_old) in enumerate(zip(planned, in_baseline, strict=True)):
+        kpi, planned_period = planned_key.kpi, planned_key.period
+        judged_months = set().union(*(judged[kpi_id] for kpi_id in (kpi.kpi_id, *kpi.covers)))
+        lookback_months = {
             month
-            for first, last in ([] if is_old else item.kpi.looks_back_on(item.period))
+            for first, last in ([] if is_old else kpi.looks_back_on(planned_period))
             for month in _months(first, last)
-            if month.start not in others
+            if month.start not in judged_months
         }
-        own = [item.period]
-        if item.period.freq in ("Q", "A") and "M" in item.kpi.freqs and not is_old:
-            whole = _months(item.period.start, item.period.end)
-            own = [month for month in whole if (item.kpi.kpi_id, "M", month.code) not in settled]
-        for period in (*own, *sorted(months)):
-            facts = {"freq": period.freq, "period_start": period.start, "period_end": period.end}
-            rows.append({"key_no": key_no, "kpi_id": item.kpi.kpi_id, **facts})
+        own = [planned_period]
+        if planned_period.freq in ("Q", "A") and "M" in kpi.freqs and not is_old:
+            months = _months(planned_period.start, planned_period.end)
+            own = [month for month in months if (kpi.kpi_id, "M", month.code) not in settled]
+        for period in (*own, *sorted(lookback_months)):
+            days = {"period_start": period.start, "period_end": period.end}
+            rows.append({"key_no": key_no, "kpi_id": kpi.kpi_id, "freq": period.freq, **days})
     return rows
 
 
 def _months(first: date, last: date) -> Iterator[Period]:
-    """The months of those days."""
+    """The months from that of the first day to that of the last."""
     month = period_of("M", first)
     while month.start <= last:
         yield month

@@ -96,7 +96,7 @@ def _named(name: str, all_incidents: Sequence[Incident]) -> list[Incident]:
     """The incident with that id, or the incidents of the KPI. Raises NyckeltalError for an unknown id."""
     from data_quality.gate import incidents
 
-    incident = incidents.of(name, all_incidents)
+    incident = incidents.by_id(name, all_incidents)
     if incident is not None:
         return [incident]
     if "-" in name:

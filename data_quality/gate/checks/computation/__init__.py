@@ -1,1 +1,1 @@
-"""Was the value computed as it should be? These hold whatever the past was."""
+"""Was the value computed correctly? These checks don't depend on the past, so they also hold in the baseline."""

@@ -1,4 +1,4 @@
-"""`bounds`: a value is no number, or outside the bounds that the definition states."""
+"""`bounds`: the number of values that aren't finite, or that lie outside the bounds of the KPI's definition."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from data_quality.gate.checks.check import Check
 
-# A bound may be missed by the last digits of a floating-point sum.
+# The tolerance is for rounding in floating-point sums.
 _FIGURE = """
 select
     key_no,

@@ -1,4 +1,7 @@
-"""`built`: the newest build has the period's rows, and they are of the definition in force."""
+"""`built`: the number of faults of the rows that the newest build has for the period.
+
+The build must have succeeded and have exactly one total. All rows must come from it and from the definition in force.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 CHECK = Check(
     figure,
-    "The newest build has the period's rows, one of them the total, by the definition in force.",
+    "The newest build computed the period by the definition in force, with exactly one total.",
     "its values could not be computed",
     hold=0,
     fixed=True,

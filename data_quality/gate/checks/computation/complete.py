@@ -1,4 +1,4 @@
-"""`complete`: a feed doesn't cover the period, or what the KPI looks back on."""
+"""`complete`: the number of feeds that don't cover the period and the history that the KPI looks back on."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from data_quality.gate.checks.check import Check
 _FIGURE = """
 select
     key_no,
-    case when count(feed) = 0 then 1 else count(why) end as figure,
+    case when count(feed) = 0 then 1 else count(reason) end as figure,
     true as applies,
-    case when count(feed) = 0 then 'no feed of it is known' else coalesce(string_agg(why, '; ' order by feed), '') end
-        as detail,
-    min(feed) filter (why is not null) as feed
+    case when count(feed) = 0 then 'no feed of it is known'
+        else coalesce(string_agg(reason, '; ' order by feed), '') end as detail,
+    min(feed) filter (reason is not null) as feed
 from (
     select
         p.key_no,
         k.feed,
         case
             when k.feed is null then null
-            when f.feed is null then 'feed ' || k.feed || ' was never taken in'
+            when f.feed is null then 'feed ' || k.feed || ' was never ingested'
             when f.outstanding is not null and coalesce(f.outstanding_from <= p.last_day, true)
-                then 'feed ' || k.feed || ' has deliveries that could not be taken in'
-                || coalesce(', and may be of any day from ' || f.outstanding_from || ' on', '')
+                then 'feed ' || k.feed || ' has deliveries that could not be ingested'
+                || coalesce('; they may hold rows of any day from ' || f.outstanding_from || ' on', '')
                 || case when r.protected then '' else ': ' || f.outstanding end
             when f.watermark is null then 'feed ' || k.feed || ' has no data'
             when f.history_from is null or p.period_start < f.history_from then 'feed ' || k.feed || ' begins '
@@ -36,8 +36,8 @@ from (
                 when 'month' then date_trunc('month', p.last_day)::date
                 else p.last_day
             end then 'feed ' || k.feed || ' reaches ' || f.watermark || ', the period '
-                || if(p.last_day > p.period_end, 'and what it waits for end ', 'ends ') || p.last_day
-        end as why
+                || if(p.last_day > p.period_end, 'needs data until ', 'ends ') || p.last_day
+        end as reason
     from (select *, if(is_over, reaches_to, period_end) as last_day from planned) p
     join rules r using (kpi_id)
     left join kpi_feeds k using (kpi_id)
@@ -55,7 +55,7 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 CHECK = Check(
     figure,
     "Every feed covers the whole period, and the history that the KPI looks back on.",
-    "its data isn't all there yet",
+    "its data is not complete yet",
     hold=0,
     fixed=True,
 )

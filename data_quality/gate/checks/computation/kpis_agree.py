@@ -1,4 +1,4 @@
-"""`kpis_agree`: what must hold between KPIs doesn't. The identities are in `identities.yml`."""
+"""`kpis_agree`: the relative difference between the sides of an identity between KPIs. `identities.yml` has these."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from data_quality.gate.checks.check import Check
 
-# Totals that other checks hold are left out: what is wrong with them must not hold the KPIs beside them.
+# Totals that other checks hold are left out: their fault must not hold the other KPIs of the identity.
 _FIGURE = """
 with totals as (
     select kpi_id, freq, time_period,
@@ -52,5 +52,9 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 CHECK = Check(
-    figure, "What must hold between this KPI and others does.", "it contradicts another KPI", hold=1e-6, stage=2
+    figure,
+    "Every identity between this KPI and others holds, such as revenue minus cost is margin.",
+    "it contradicts another KPI",
+    hold=1e-6,
+    stage=2,
 )

@@ -1,4 +1,4 @@
-"""`missing_results`: a value is missing though there is something to compute it from."""
+"""`missing_results`: the number of values that are missing although there is something to compute them from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ select
         c.kpi_id is not null and c.obs_value is null and not case r.null_rule
             when 'no denominator' then coalesce(c.denominator, 0) = 0
             when 'no rows or member' then c.segment <> '_T' or coalesce(c.n_obs, 0) = 0
-                -- No women, or no men, as ever; where they were lost there was a value before.
+                -- There are no women, or no men, and there never were: the KPI has no value in its history either.
                 or coalesce(c.n_persons_numerator = 0 or c.n_persons_denominator = 0, false) and h.kpi_id is null
             when 'no rows' then coalesce(c.n_obs, 0) = 0
             else false
@@ -38,4 +38,6 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "No value is missing, unless there is nothing to divide by.", "a value is missing", hold=0)
+CHECK = Check(
+    figure, "No value is missing, except where there is nothing to compute it from.", "a value is missing", hold=0
+)

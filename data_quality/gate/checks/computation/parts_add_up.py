@@ -1,4 +1,7 @@
-"""`parts_add_up`: a segment's members don't add up to the total, or the months don't to their quarter or year."""
+"""`parts_add_up`: the relative difference between a total and the sum of its parts.
+
+Parts are the members of a segment, or the months of a quarter or year.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ select
 from sums
 group by key_no
 """
-# Only where the KPI has all the months, each observable as a whole.
+# Only where the KPI has all months of the period, and all are observable.
 _MONTHS = """
 with months as (
     select p.key_no, p.freq, c.obs_value as whole, sum(m.obs_value) as parts, sum(abs(m.obs_value)) as size,
@@ -67,13 +70,13 @@ join ({_MONTHS}) m using (key_no)
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The larger of the two gaps, each as a share of the total."""
+    """The larger of the two relative differences of every planned key."""
     return connection.execute(_LARGER).df()
 
 
 CHECK = Check(
     figure,
-    "Members add up to the total, and months to their quarter and year.",
+    "The members of each segment add up to the total, and months add up to their quarter and year.",
     "its parts don't add up to the total",
     hold=1e-9,
 )

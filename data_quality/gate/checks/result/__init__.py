@@ -1,1 +1,1 @@
-"""Is the result itself where its past leads one to expect it?"""
+"""Is the value itself as its past leads one to expect?"""

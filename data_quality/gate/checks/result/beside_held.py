@@ -1,8 +1,8 @@
-"""`beside_held`: a value that is computed from the same days as one that is held for a fault of its data.
+"""`beside_held`: the number of values of the same days that are held for a fault of their data.
 
-What is wrong with a KPI's data is wrong with what is computed from it: with the cost per customer, when it is with the
-number of customers. A cohort is computed from the days until its window has closed, too. A value that is held only as
-it is unlike the past casts no doubt on others.
+They are values of the KPI itself and of KPIs that it is computed from. A fault in the number of customers is also one
+in the cost per customer. A cohort is computed from the days until its window closes. A value that is held only for a
+deviation from the past (a check `by_chance`) doesn't count.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ select
     coalesce(b.n, 0) as figure,
     f.key_no is null as applies,
     coalesce(
-        'of the same days is held: ' || array_to_string(b.named[:4], ', ') || if(b.n > 4, ', ...', ''), ''
+        'these values of the same days are held: ' || array_to_string(b.named[:4], ', ') || if(b.n > 4, ', ...', ''), ''
     ) as detail
 from planned
 left join beside b using (key_no)
@@ -46,14 +46,14 @@ left join failing_keys f using (key_no)
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """How many such values are held, of every planned key."""
+    """The number of such values, of every planned key."""
     return connection.execute(_FIGURE).df()
 
 
 CHECK = Check(
     figure,
-    "No value that is computed from the same days is held for a fault of its data.",
-    "the data of the same days are at fault",
+    "No value that it is computed from, of the same days, is held for a fault of its data.",
+    "a value computed from the same days is held for a fault of its data",
     flag=0,
     stage=3,
 )

@@ -1,7 +1,8 @@
-"""`expected_range`: how far a total lies from where its own history leads one to expect it.
+"""`expected_range`: the deviation of a total from its expected value, in robust standard deviations (`series.py`).
 
-The value, and the numerator, denominator and number of observations behind it: a ratio hides what is wrong with both.
-Of a cohort that still waits for its window to close only the latter two, as it can't have come up to the earlier ones.
+It is the largest deviation of four numbers: the value and its numerator, denominator and number of observations. A
+ratio alone doesn't show a fault that numerator and denominator share. Of a cohort whose window hasn't closed yet, only
+the denominator and the number of observations are judged: its value and numerator are still growing.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ from data_quality.gate.checks.series import (
     chance_of_mean,
     chance_of_stock,
     chance_of_sum,
-    described,
-    plain,
+    changes_in_words,
+    readable,
     score,
 )
 
-_BEHIND = {
+_NUMBERS = {
     "obs_value": "",
     "numerator": "its numerator: ",
     "denominator": "its denominator: ",
-    "n_obs": "its observations: ",
+    "n_obs": "its number of observations: ",
 }
 
-# One row per period of a series that is judged or counts as history: `now` is the candidate, `known` what counts of it
-# already.
+# One row per period of a series that is judged or counts as history. `now` has the four numbers of the candidate, and
+# `known` those that count as history already. Columns 2 to 8 are the fields of in_time.SeriesPeriod.
 _TOTALS = """
 with candidate as (
     select p.key_no,
@@ -50,7 +51,7 @@ with candidate as (
     where c.segment = '_T' and c.member = '_T' and isfinite(c.obs_value)
 )
 select kpi_id, freq, time_period, coalesce(c.period_start, h.period_start) as period_start,
-    c.key_no, d.key_no is not null as doubted, coalesce(h.vouched, false) as vouched,
+    c.key_no, d.key_no is not null as failing, coalesce(h.approved, false) as approved,
     coalesce(l.holds_above, 'infinity'::double) as holds_above, v.since as new_levels, r.unit, r.kind,
     [c.obs_value, c.numerator, c.denominator, c.n_obs]::double[4] as now,
     [h.obs_value, h.numerator, h.denominator, h.n_obs]::double[4] as known
@@ -67,82 +68,88 @@ order by kpi_id, freq, period_start
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The figure of every planned key: the largest surprise of the four; it applies where there is history enough."""
+    """The figure of every planned key: the largest of the four deviations. It applies if the history is long enough."""
     totals = connection.execute(_TOTALS).fetchall()
     series = [list(rows) for _, rows in groupby(totals, key=lambda row: row[:2])]
     return in_time.figure(connection, series, _judged)
 
 
-def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.Found]:
-    """Judges the totals of one series."""
-    places = [in_time.Place(*row[2:9]) for row in rows]
+def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.KeyFigure]:
+    """The figures of one series, from its rows of _TOTALS."""
+    series = [in_time.SeriesPeriod(*row[2:9]) for row in rows]
     freq, unit, kind = rows[0][1], rows[0][9], rows[0][10]
     now, known = (np.array([row[column] for row in rows], dtype=float) for column in (11, 12))
-    periods = in_time.periods(freq, places)
-    vouched = np.array([place.vouched for place in places])
-    names = _different(now, known)
+    periods = in_time.periods(freq, series)
+    approved = np.array([period.approved for period in series])
+    numbers = _distinct_numbers(now, known)
 
-    def look(at: int) -> tuple[float, str] | None:
-        before = in_time.at_level(freq, places, at, known)
-        if before is None:
+    def compare(index: int) -> tuple[float, str] | None:
+        history = in_time.at_level(freq, series, index, known)
+        if history is None:
             return None
-        found = [_surprise_at(at, column, name, unit, kind, periods, now, before, vouched) for column, name in names]
-        return max((one for one in found if one is not None), key=lambda one: one[0], default=None)
+        deviations = [
+            _deviation(index, column, name, unit, kind, periods, now, history, approved) for column, name in numbers
+        ]
+        return max((each for each in deviations if each is not None), key=lambda each: each[0], default=None)
 
-    return in_time.judged(freq, places, now, known, look)
+    return in_time.judged(freq, series, now, known, compare)
 
 
-def _different(now: Numbers, known: Numbers) -> list[tuple[int, str]]:
-    """The columns to judge, each once: a count of orders may be the value, the numerator and the observations."""
+def _distinct_numbers(now: Numbers, known: Numbers) -> list[tuple[int, str]]:
+    """The columns of `now` and `known` to judge, with their names, without empty ones and ones equal to an earlier one.
+
+    Of a count of orders, for example, the value and the number of observations are equal.
+    """
     both = np.concatenate([now, known])
-    chosen: list[int] = []
+    distinct: list[int] = []
     for column in range(both.shape[1]):
         values = both[:, column]
-        if np.isfinite(values).any() and not any(np.array_equal(values, both[:, o], equal_nan=True) for o in chosen):
-            chosen.append(column)
-    return [(column, list(_BEHIND)[column]) for column in chosen]
+        is_known = any(np.array_equal(values, both[:, earlier], equal_nan=True) for earlier in distinct)
+        if np.isfinite(values).any() and not is_known:
+            distinct.append(column)
+    return [(column, list(_NUMBERS)[column]) for column in distinct]
 
 
-def _surprise_at(
-    at: int,
+def _deviation(
+    index: int,
     column: int,
     name: str,
     unit: str,
     kind: str,
     periods: Periods,
     now: Numbers,
-    known: Numbers,
-    vouched: Flags,
+    history: Numbers,
+    approved: Flags,
 ) -> tuple[float, str] | None:
-    """The surprise of one number of the period at that place, and its changes; None without history enough."""
-    if not np.isfinite(now[at, column]):
+    """The deviation of one number of the period at `index` and a detail; None where the history is too short."""
+    if not np.isfinite(now[index, column]):
         return None
-    counting = np.flatnonzero(np.isfinite(known[:, column]))
-    values = np.append(known[counting, column], now[at, column])
-    places = np.append(counting, at)
-    taken, n_obs = periods.at(places), np.append(known[counting, -1], now[at, -1])
+    with_value = np.flatnonzero(np.isfinite(history[:, column]))
+    values = np.append(history[with_value, column], now[index, column])
+    indices = np.append(with_value, index)
+    periods_with_value, n_obs = periods.at(indices), np.append(history[with_value, -1], now[index, -1])
     if name == "obs_value" and unit == "fraction":
-        by_chance = chance(values, float(np.nan_to_num(now[at, -1])))
-    else:  # whole numbers behind a value count something
-        counts = unit in ("count", "persons") if name == "obs_value" else bool((values == np.floor(values)).all())
-        if counts:
+        by_chance = chance(values, float(np.nan_to_num(now[index, -1])))
+    else:  # a numerator or denominator of whole numbers is a count
+        is_count = unit in ("count", "persons") if name == "obs_value" else bool((values == np.floor(values)).all())
+        if is_count:
             by_chance = chance_of_stock(values) if kind == "stock" else chance(values, None)
         elif kind == "flow" or name != "obs_value":
             by_chance = max(chance_of_sum(values, n_obs), chance_of_mean(values, n_obs))
         else:
             by_chance = chance_of_mean(values, n_obs)
-    found = score(taken, values, by_chance, vouched[places])
-    if found is None:
+    deviation = score(periods_with_value, values, by_chance, approved[indices])
+    if deviation is None:
         return None
-    changes = described(taken, values)
-    told = f"{plain(found.low)} to {plain(found.high)} was expected" + (f"; it is {changes}" if changes else "")
-    return found.figure, _BEHIND[name] + told
+    changes = changes_in_words(periods_with_value, values)
+    expected = f"{readable(deviation.low)} to {readable(deviation.high)} was expected"
+    return deviation.figure, _NUMBERS[name] + expected + (f"; it is {changes}" if changes else "")
 
 
 CHECK = Check(
     figure,
-    "The total is where its trend and season lead one to expect it, in robust standard deviations.",
-    "it is far from where its past leads one to expect it",
+    "The total is within the range expected from its trend and season; the figure is in robust standard deviations.",
+    "the value is far outside the range expected from its past",
     flag=3.5,
     hold=5,
     stage=2,

@@ -1,7 +1,10 @@
-"""`part_of_held`: a week of a held month, or a month of a held quarter; or a month that is mostly held weeks.
+"""`part_of_held`: how much the period overlaps with held periods of the same KPI, as a share of days.
 
-A month shows a fault that its noisier weeks hide; weeks show it in a company too young for months to have a past.
-A month that was published and hasn't changed since isn't held for a later one of its quarter.
+It is the larger of two shares: the part that it makes of a longer held period (a week of a month, a month of a
+quarter), and the part of it that shorter held periods cover (weeks of a month, months of a quarter, quarters of a
+year), if that is more than half. A month can show a fault that is lost in the noise of its weeks. In a young company
+weeks have a history when months don't. A period other than a week that was published and hasn't changed since is never
+held by this check.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import pandas as pd
 
 from data_quality.gate.checks.check import Check
 
-# A stock is of its period's last day: every period that ends on it has the same value, any other has nothing of it.
+# The value of a stock is that of its period's last day, so that all periods that end on that day have the same value.
 _FIGURE = """
 with parts as (
     select p.key_no, l.time_period as longer,
@@ -25,7 +28,7 @@ with parts as (
         l.period_end >= p.period_start and l.period_start <= p.period_end
             and l.freq = if(p.freq = 'W', 'M', if(p.freq = 'M', 'Q', null)))
 ),
--- Of held parts less than half is told of beside it.
+-- If less than half of it is held, `beside_held` flags that.
 wholes as (
     select p.key_no, string_agg(s.time_period, ', ' order by s.time_period) as shorter,
         sum(date_diff('day', greatest(s.period_start, p.period_start), least(s.period_end, p.period_end)) + 1)
@@ -64,14 +67,14 @@ group by key_no
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """How large a part of a held period it is, or how much of it is held, by days, of every planned key."""
+    """The larger of the two shares, of every planned key."""
     return connection.execute(_FIGURE).df()
 
 
 CHECK = Check(
     figure,
-    "It is no good part of a longer period that is held, nor mostly held shorter ones.",
-    "a longer period that it is part of, or most of its weeks, are held",
+    "It is no large part of a longer period that is held, and most of it is not held as shorter periods.",
+    "a longer period that contains it is held, or shorter ones that make up most of it are",
     hold=0.2,
     stage=3,
 )

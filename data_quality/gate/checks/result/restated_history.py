@@ -1,7 +1,7 @@
-"""`restated_history`: the past that was published no longer comes out as it was published.
+"""`restated_history`: the share of the past year's published periods whose candidates now have other values.
 
-A row that came late changes a period or two. A price list, a product range or a staff export that is overwritten
-changes the whole past, and the new period as much: what is computed by it now can't be compared with the past.
+A late row changes a period or two. A price list, product range or staff export that is overwritten changes the whole
+past and the new period alike: the new value can't be compared with the published past.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import pandas as pd
 from data_quality.disclosure.thresholds import DECIMALS
 from data_quality.gate.checks.check import Check
 
-# Of the KPI's final periods of the year before. One that changed may be a row that came late. What is published of
-# people's pay is rounded.
+# The final periods of the KPI in the year before. One changed period isn't counted, as a late row explains it.
+# Published values of protected KPIs are rounded: a difference within rounding is none.
 _FIGURE = f"""
 with cells as (
     select h.kpi_id, h.freq, h.time_period, h.period_start,
@@ -29,7 +29,7 @@ with cells as (
 past as (
     select kpi_id, freq, time_period, period_start, bool_and(is_same) as is_same from cells group by all
 ),
-found as (
+restated as (
     select p.key_no, count(*) as n, count(*) filter (not h.is_same) as n_restated
     from planned p
     join past h on h.kpi_id = p.kpi_id and h.freq = p.freq
@@ -41,23 +41,23 @@ select
     coalesce(greatest(n_restated - 1, 0) / n, 0) as figure,
     true as applies,
     coalesce(
-        n_restated || ' of the ' || n || ' periods of the year before now come out otherwise than they were published',
+        n_restated || ' of the ' || n || ' periods of the year before now have other values than were published',
         ''
     ) as detail
 from planned
-left join found using (key_no)
+left join restated using (key_no)
 """
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The share of the past year's final periods, but for one, whose candidates differ from what was published."""
+    """The share of the past year's final periods that changed, without the first one, of every planned key."""
     return connection.execute(_FIGURE).df()
 
 
 CHECK = Check(
     figure,
-    "The year before still comes out as it was published.",
-    "the past comes out otherwise than it was published",
+    "The periods of the year before still have the values that were published.",
+    "its past now has other values than were published",
     flag=0.1,
     hold=0.3,
 )

@@ -1,7 +1,8 @@
-"""`segment_share`: how far a segment's members have shifted, against the segment's own history.
+"""`segment_share`: the largest deviation of a member's share from its usual share, in robust standard deviations.
 
-A member's share is of the value where the members add up to it, else of the observations. One that vanishes, is new or
-is renamed has shifted by all of its share. The total may be right all the same, so that it isn't held.
+The share is that of the total value where the members add up to it, else that of the observations. A member that
+disappears, is new or is renamed deviates by its whole share. The total may be right all the same, so this check only
+flags.
 """
 
 from __future__ import annotations
@@ -16,40 +17,41 @@ import pandas as pd
 
 from data_quality.gate.checks import in_time
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.series import LEVEL_OF, Flags, Numbers, Periods, scales
+from data_quality.gate.checks.series import LEVEL_WINDOW, Flags, Numbers, Periods, scales
 
-# No scale is less: a shift by less than 5 % of all is never more than 5 of them, as small members come and go.
-_CALM = 0.05 / 5
-# Of few observations, so many more or less in a member are chance, whatever the spread was.
-_A_ROW_OR_TWO = 2
-# So many shifts, at least, tell what is usual, and so many of the latest periods.
-_FEWEST = 8
-_MEMORY = 60
+# The smallest scale: a shift by less than 5 % of the total is never more than 5 deviations. Small members come and go.
+_MIN_SCALE = 0.05 / 5
+# This many observations more or less in a member are chance, whatever the scale.
+_OBSERVATIONS_BY_CHANCE = 2
+# The scale is estimated from this many shifts at least, and this many of the latest periods at most.
+_MIN_SHIFTS = 8
+_MAX_PERIODS = 60
 
-# A row for each member of each segment and period that is judged or counts as history.
+# A row for each member of each segment and period that is judged (`is_now`) or counts as history. Columns 2 to 8 are
+# the fields of in_time.SeriesPeriod.
 _AMOUNTS = """
 with judged as (
-    -- Persons come to a member one by one, and not by the days that are counted of them.
+    -- Where a KPI counts days of persons, the sample size is the number of persons.
     select p.*, coalesce(c.n_persons_denominator, c.n_obs) as n_obs_in_all
     from planned p
     join candidate_rows c using (kpi_id, freq, time_period)
     where c.segment = '_T' and c.member = '_T' and isfinite(c.obs_value)
 ),
 rows as (
-    select j.kpi_id, j.freq, j.time_period, j.period_start, j.key_no, true as is_now, false as vouched,
+    select j.kpi_id, j.freq, j.time_period, j.period_start, j.key_no, true as is_now, false as approved,
         s.segment, c.member, c.obs_value, c.n_obs, j.n_obs_in_all
     from judged j
     join kpi_segments s using (kpi_id)
     left join candidate_rows c on c.kpi_id = j.kpi_id and c.freq = j.freq and c.time_period = j.time_period
         and c.segment = s.segment
     union all
-    select h.kpi_id, h.freq, h.time_period, h.period_start, j.key_no, false as is_now, h.vouched,
+    select h.kpi_id, h.freq, h.time_period, h.period_start, j.key_no, false as is_now, h.approved,
         h.segment, h.member, h.obs_value, h.n_obs, null
     from history h
     join kpi_segments s using (kpi_id, segment)
     left join judged j using (kpi_id, freq, time_period)
 )
-select i.kpi_id, i.freq, i.time_period, i.period_start, i.key_no, d.key_no is not null as doubted, i.vouched,
+select i.kpi_id, i.freq, i.time_period, i.period_start, i.key_no, d.key_no is not null as failing, i.approved,
     coalesce(l.holds_above, 'infinity'::double) as holds_above, v.since as new_levels,
     i.segment, i.is_now, i.member,
     coalesce(if(r.additive, abs(i.obs_value), i.n_obs), 0)::double as amount, i.n_obs_in_all
@@ -65,77 +67,79 @@ order by i.kpi_id, i.freq, i.segment, i.period_start, i.is_now
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The figure of every planned key, of its most shifted member; it applies where there is history enough."""
+    """The figure of every planned key, that of its most shifted member. It applies where the history is long enough."""
     amounts = connection.execute(_AMOUNTS).fetchall()
     series = [list(rows) for _, rows in groupby(amounts, key=lambda row: (row[0], row[1], row[9]))]
     return in_time.figure(connection, series, _judged)
 
 
-def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.Found]:
-    """Judges one segment of one KPI and frequency."""
+def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.KeyFigure]:
+    """The figures of one segment of a KPI and frequency, from its rows of _AMOUNTS."""
     freq, segment = rows[0][1], rows[0][9]
     members = sorted({row[11] for row in rows if row[11] is not None})
-    column = {member: n for n, member in enumerate(members)}
-    by_period = [list(some) for _, some in groupby(rows, key=lambda row: row[2])]
-    places = []
-    now, known = (np.full((len(by_period), len(members)), np.nan) for _ in range(2))
-    counts = np.zeros(len(by_period))
-    for at, some in enumerate(by_period):
-        places.append(in_time.Place(*some[0][2:9]))
-        for table, is_now in ((now, True), (known, False)):
-            found = [row for row in some if row[10] is is_now]
-            if found:
+    column_of = {member: number for number, member in enumerate(members)}
+    rows_by_period = [list(period_rows) for _, period_rows in groupby(rows, key=lambda row: row[2])]
+    series = []
+    now, known = (np.full((len(rows_by_period), len(members)), np.nan) for _ in range(2))
+    n_obs = np.zeros(len(rows_by_period))
+    for index, period_rows in enumerate(rows_by_period):
+        series.append(in_time.SeriesPeriod(*period_rows[0][2:9]))
+        for shares, is_now in ((now, True), (known, False)):
+            member_rows = [row for row in period_rows if row[10] is is_now]
+            if member_rows:
                 amounts = np.zeros(len(members))
-                for row in found:
+                for row in member_rows:
                     if row[11] is not None:
-                        amounts[column[row[11]]] += row[12]
-                table[at] = amounts / (amounts.sum() or 1.0)
-            if found and is_now:
-                counts[at] = found[0][13] or 0
-    periods = in_time.periods(freq, places)
-    vouched = np.array([place.vouched for place in places])
+                        amounts[column_of[row[11]]] += row[12]
+                shares[index] = amounts / (amounts.sum() or 1.0)
+            if member_rows and is_now:
+                n_obs[index] = member_rows[0][13] or 0
+    periods = in_time.periods(freq, series)
+    approved = np.array([period.approved for period in series])
 
-    def look(at: int) -> tuple[float, str] | None:
-        before = in_time.at_level(freq, places, at, known)
-        if before is None:
+    def compare(index: int) -> tuple[float, str] | None:
+        history = in_time.at_level(freq, series, index, known)
+        if history is None:
             return None
-        counting = np.flatnonzero(np.isfinite(before).any(axis=1))
-        if len(counting) < LEVEL_OF[freq] + _FEWEST:
+        with_shares = np.flatnonzero(np.isfinite(history).any(axis=1))
+        if len(with_shares) < LEVEL_WINDOW[freq] + _MIN_SHIFTS:
             return None
-        taken = periods.at(np.append(counting, at))
-        scores, usual = _scores(taken, before[counting], now[at], counts[at], vouched[counting])
+        compared = periods.at(np.append(with_shares, index))
+        scores, usual = _scores(compared, history[with_shares], now[index], n_obs[index], approved[with_shares])
         worst = int(np.argmax(scores))
-        # One that was never there is a cell of the source that nobody has let through yet.
-        name = members[worst] if known[counting, worst].any() else "of a new member"
-        told = f"{segment} {name} has {now[at, worst]:.1%} where {usual[worst]:.1%} is usual"
-        return round(float(scores[worst]), 3), told
+        # A new member isn't named: its name is a cell of the source that nobody has approved yet.
+        name = members[worst] if known[with_shares, worst].any() else "of a new member"
+        detail = f"{segment} {name} has {now[index, worst]:.1%} where {usual[worst]:.1%} is usual"
+        return round(float(scores[worst]), 3), detail
 
-    return in_time.judged(freq, places, now, known, look)
+    return in_time.judged(freq, series, now, known, compare)
 
 
-def _scores(periods: Periods, earlier: Numbers, now: Numbers, count: float, vouched: Flags) -> tuple[Numbers, Numbers]:
-    """Of each member the shift of its share in robust standard deviations, and what is usual of late.
+def _scores(periods: Periods, earlier: Numbers, now: Numbers, n_obs: float, approved: Flags) -> tuple[Numbers, Numbers]:
+    """For each member the deviation of its share in robust standard deviations, and its usual share.
 
-    The nearest of these is what it is held against: the median of late, the year before, and what a person let through.
+    `earlier` has a row for each earlier period and a column for each member, `now` the shares of the period that is
+    judged, `n_obs` its number of observations. The usual share is the median of the latest window. The deviation is
+    that from the nearest of the usual share, the share a year ago, and shares in that window that a person approved.
     """
-    width = LEVEL_OF[periods.freq]
-    late = earlier[-_MEMORY:]
-    levels = np.median(np.lib.stride_tricks.sliding_window_view(late, width, axis=0), axis=-1)
-    errors = late[width:] - levels[:-1]
-    spread = scales(np.abs(errors), width)
-    n = max(count, 1.0)
+    width = LEVEL_WINDOW[periods.freq]
+    latest = earlier[-_MAX_PERIODS:]
+    levels = np.median(np.lib.stride_tricks.sliding_window_view(latest, width, axis=0), axis=-1)
+    errors = latest[width:] - levels[:-1]
+    scale = scales(np.abs(errors), width)
+    n = max(n_obs, 1.0)
     rate = np.clip(levels[-1], min(1 / n, 0.5), 1 - min(1 / n, 0.5))
     by_chance = np.sqrt(rate * (1 - rate) / n)
-    likely = [levels[-1], *earlier[-width:][vouched[-width:]]]
+    expected = [levels[-1], *earlier[-width:][approved[-width:]]]
     if (year_ago := periods.year_ago[-1]) >= 0:
-        likely.append(earlier[year_ago])
-    apart = np.maximum(np.min(np.abs(now - np.array(likely)), axis=0) - _A_ROW_OR_TWO / n, 0)
-    return apart / np.maximum(np.maximum(spread, by_chance), _CALM), levels[-1]
+        expected.append(earlier[year_ago])
+    shift = np.maximum(np.min(np.abs(now - np.array(expected)), axis=0) - _OBSERVATIONS_BY_CHANCE / n, 0)
+    return shift / np.maximum(np.maximum(scale, by_chance), _MIN_SCALE), levels[-1]
 
 
 CHECK = Check(
     figure,
-    "Each member of a segment has about the share that it had, in robust standard deviations.",
+    "Each member of a segment has about its usual share; the figure is in robust standard deviations.",
     "a segment's share is far from the usual one",
     flag=3.5,
     stage=2,

@@ -1,1 +1,1 @@
-"""Did the rows of the feeds come as they used to?"""
+"""Did the feeds deliver their rows as usual?"""

@@ -1,8 +1,10 @@
-"""`duplicate_rows`: more of a feed's rows than usual equal another row of their day.
+"""`duplicate_rows`: the share of a feed's rows that equal another row of their day, beyond the usual share.
 
-In all columns; or in all but their ids, where that is rare: rows that came again under new ones. Where a column names
-each row, two that are equal in all are one row twice. Else some are alike by chance, and where some are as a rule, up
-to twice as many are no news.
+Rows are counted if they are equal in all columns. Rows that are equal in all columns but ids are counted, too, if that
+is rare in the feed: they may have been delivered again under new ids.
+
+In a feed with a column that identifies rows, two equal rows are certainly a duplicate. In other feeds rows can be equal
+by chance: only more rows than chance explains count, and if some are usual, only more than twice as many.
 """
 
 from __future__ import annotations
@@ -14,32 +16,33 @@ from data_quality.gate.checks.chance import rows_by_chance
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.feed_shares import BEFORE, NOW, PERIODS, largest
 
-# What never was may be one in a thousand, also where there were fewer.
-FEWEST_ROWS = 1000
-HOLDS = 0.02
-_BY_CHANCE = rows_by_chance(f"n_rows * greatest({BEFORE}, 1 / greatest(n_rows_before, {FEWEST_ROWS}))")
+# Where no row had an equal one, up to one in a thousand is expected, even if the year before had fewer rows.
+_MIN_ROWS = 1000
+_HOLD = 0.02
+_BY_CHANCE = rows_by_chance(f"n_rows * greatest({BEFORE}, 1 / greatest(n_rows_before, {_MIN_ROWS}))")
 _SHARES = """
 (with {periods}
 select key_no, period_start, feed,
-    if((n > {by_chance} or {known}) and {now} - {before} > greatest({before}, {many}), {now} - {before}, 0) as share
+    if((n > {by_chance} or {is_certain}) and {now} - {before} > greatest({before}, {at_least}),
+        {now} - {before}, 0) as share
 from periods)
 """
-_NAMED = "feed in (select feed from gate.feed_columns where names_rows and type not similar to 'DATE|TIMESTAMP.*')"
-_OF = {"n_duplicates": _NAMED, "n_alike": "false"}
-# Values that are lost or made one make a few more rows alike.
-_MANY = {"n_duplicates": 0, "n_alike": HOLDS}
+_HAS_ROW_ID = "feed in (select feed from gate.feed_columns where names_rows and type not similar to 'DATE|TIMESTAMP.*')"
+_IS_CERTAIN = {"n_duplicates": _HAS_ROW_ID, "n_alike": "false"}
+# The smallest share that counts: when values get lost or are merged, a few more rows are equal in all but ids.
+_AT_LEAST = {"n_duplicates": 0, "n_alike": _HOLD}
 _FIGURE = largest(
     "shares as ("
     + " union all ".join(
         _SHARES.format(
             periods=PERIODS.format(figure=name),
             by_chance=_BY_CHANCE,
-            known=known,
-            many=_MANY[name],
+            is_certain=is_certain,
+            at_least=_AT_LEAST[name],
             now=NOW,
             before=BEFORE,
         )
-        for name, known in _OF.items()
+        for name, is_certain in _IS_CERTAIN.items()
     )
     + ")",
     "of the rows equal another row",
@@ -47,8 +50,14 @@ _FIGURE = largest(
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share of the KPI's feeds, of every planned key."""
+    """The largest share among the KPI's feeds, of every planned key."""
     return connection.execute(_FIGURE).df()
 
 
-CHECK = Check(figure, "No more rows than usual are there twice.", "rows came twice", flag=0.001, hold=HOLDS)
+CHECK = Check(
+    figure,
+    "No more rows than usual are duplicates of another row.",
+    "rows were delivered twice",
+    flag=0.001,
+    hold=_HOLD,
+)

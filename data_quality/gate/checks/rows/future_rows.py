@@ -1,4 +1,4 @@
-"""`future_rows`: rows that are dated after their delivery."""
+"""`future_rows`: the share of rows dated more than a day after their delivery, beyond the usual share."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _FIGURE = share("n_ahead", "of the rows are dated after their delivery")
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share of the KPI's feeds, of every planned key."""
+    """The largest share among the KPI's feeds, of every planned key."""
     return connection.execute(_FIGURE).df()
 
 
 CHECK = Check(
     figure,
-    "No row is dated after its delivery, beyond what is usual.",
+    "No more rows than usual are dated after their delivery.",
     "rows are dated after their delivery",
     flag=0.001,
 )

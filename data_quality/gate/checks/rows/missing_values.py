@@ -1,6 +1,6 @@
-"""`missing_values`: more values than in the past year are missing in a column that the KPI reads, or fewer.
+"""`missing_values`: how far the share of missing values in a column is outside the range of the past year.
 
-Fewer are, where a default was taken for what nobody answered.
+A share below that range counts, too: it means that a default was filled in for values that nobody gave.
 """
 
 from __future__ import annotations
@@ -8,7 +8,13 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
-from data_quality.gate.checks.blocks import BY_KEY, FARTHEST, FEWEST, NEAREST, THIN
+from data_quality.gate.checks.blocks import (
+    FIGURE_BY_KEY,
+    MAX_DAYS_BEFORE,
+    MIN_BLOCKS,
+    MIN_DAYS_BEFORE,
+    MIN_SHARE_OF_ROWS,
+)
 from data_quality.gate.checks.chance import rows_by_chance
 from data_quality.gate.checks.check import Check
 
@@ -22,42 +28,42 @@ with counted as (
     group by all
 ),
 shares as (
-    from counted qualify n_rows >= {THIN} * median(n_rows) over (partition by feed, column_name, grain)
+    from counted qualify n_rows >= {MIN_SHARE_OF_ROWS} * median(n_rows) over (partition by feed, column_name, grain)
 ),
 judged as (
     select *, null as member, 'null' as weight,
         case
-            when share * n_rows > {rows_by_chance("n_rows * greatest(usual, 1 / n_rows_before)")} then share - usual
-            when least < 1 and least * n_rows > {rows_by_chance("n_rows * share")} then least - share
+            when share * n_rows > {rows_by_chance("n_rows * greatest(highest, 1 / n_rows_before)")} then share - highest
+            when lowest < 1 and lowest * n_rows > {rows_by_chance("n_rows * share")} then lowest - share
             else 0
         end as figure,
-        if(share > usual,
-            printf(' of the values are missing, beyond the usual %.1f %%', 100 * usual),
-            printf(' of the values are there that are missing as a rule, %.1f %% at least', 100 * least)
-        ) as told
+        if(share > highest,
+            printf(' of the values are missing, beyond the usual %.1f %%', 100 * highest),
+            printf(' of the values are filled in that are usually missing: %.1f %% or more were', 100 * lowest)
+        ) as explanation
     from (
-        select *, max(share) over past as usual, min(share) over past as least,
+        select *, max(share) over past as highest, min(share) over past as lowest,
             sum(n_rows) over past as n_rows_before, count(*) over past as n_past
         from shares
         window past as (
             partition by feed, column_name, grain order by block
-            range between interval {FARTHEST} day preceding and interval {NEAREST} day preceding
+            range between interval {MAX_DAYS_BEFORE} day preceding and interval {MIN_DAYS_BEFORE} day preceding
         )
     )
-    where n_past >= {FEWEST}
+    where n_past >= {MIN_BLOCKS}
 ),
-{BY_KEY}
+{FIGURE_BY_KEY}
 """
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share of values that are missing, or are not, beyond the usual, of every planned key."""
+    """The largest distance of a share of missing values from the range of the past year, of every planned key."""
     return connection.execute(_FIGURE).df()
 
 
 CHECK = Check(
     figure,
-    "As many values as usual are missing in a column that the KPI reads: no more, and no fewer.",
+    "In every column that the KPI reads, the share of missing values is within the range of the past year.",
     "more or fewer values are missing than usual",
     flag=0.002,
     hold=0.02,

@@ -1,4 +1,4 @@
-"""`rejected_rows`: rows that could not be read as the feed declares them."""
+"""`rejected_rows`: the share of a feed's rows that could not be read as the feed declares them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pandas as pd
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.feed_shares import PERIODS, largest
 
-# Rows of which no day is known may be of any period that had begun when they came, but those that the company started
-# with are how the feed is; of a feed without days they are a share of all its rows.
+# A rejected row without a known day counts in every period that had begun when it was delivered, except if it was
+# delivered before the company judged its first value. In a feed without a time column the share is one of all its rows.
 _FIGURE = largest(
     f"""
 {PERIODS.format(figure="n_rows")},
@@ -23,13 +23,13 @@ rejected as (
     )
     group by all
 ),
-wholes as (select feed, sum(n_rows) as n_in_all from gate.feed_days group by feed),
+feed_rows as (select feed, sum(n_rows) as n_in_all from gate.feed_days group by feed),
 shares as (
     select key_no, period_start, feed,
         n_rejected / greatest(n_rejected + coalesce(n, n_in_all, 0), 1) as share
     from rejected
     left join periods using (key_no, period_start, feed)
-    left join wholes using (feed)
+    left join feed_rows using (feed)
 )
 """,
     "of the rows could not be read",
@@ -37,7 +37,7 @@ shares as (
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share of the KPI's feeds, of every planned key."""
+    """The largest share among the KPI's feeds, of every planned key."""
     return connection.execute(_FIGURE).df()
 
 

@@ -1,4 +1,7 @@
-"""`stale_rows`: a day that says what an earlier one said, where that is unusual: yesterday's export again."""
+"""`stale_rows`: the share of rows on days that repeat a day of the two weeks before, beyond the usual share.
+
+Such a day is often yesterday's export, delivered again.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _FIGURE = share("n_repeated", "of the rows are of days that repeat an earlier da
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share of the KPI's feeds, of every planned key."""
+    """The largest share among the KPI's feeds, of every planned key."""
     return connection.execute(_FIGURE).df()
 
 

@@ -1,4 +1,7 @@
-"""`too_few_rows`: days without rows, or with less than half of those that their weekday has as a rule."""
+"""`too_few_rows`: the share of missing rows, on days with less than half of the rows that the weekday usually has.
+
+`profiles/feed_statistics.py` computes how many are missing (n_lacking).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _FIGURE = share("n_lacking", "of the rows are missing, on days that usually have
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share of the KPI's feeds, of every planned key."""
+    """The largest share among the KPI's feeds, of every planned key."""
     return connection.execute(_FIGURE).df()
 
 

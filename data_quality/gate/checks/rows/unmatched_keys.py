@@ -1,7 +1,8 @@
-"""`unmatched_keys`: do the keys of the feeds upstream still match each other?
+"""`unmatched_keys`: the share of keys in one feed without a match in another feed, beyond the usual share.
 
-Keys are what the KPI's SQL joins feeds by, and what a dbt test `relationships` ties. One is judged where nearly all
-matched in the year before.
+Keys are the columns by which the KPI's SQL joins feeds, and those of dbt tests `relationships`. A week or month is
+compared with the reference period of `blocks.py`: the usual share is the highest of its weeks or months. A pair of
+columns is judged only if nearly all keys matched in the reference period.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from collections.abc import Mapping
 import duckdb
 import pandas as pd
 
-from data_quality.gate.checks.blocks import FARTHEST, FEWEST, NEAREST, THIN
+from data_quality.gate.checks.blocks import MAX_DAYS_BEFORE, MIN_BLOCKS, MIN_DAYS_BEFORE, MIN_SHARE_OF_ROWS
 from data_quality.gate.checks.chance import rows_by_chance
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.feed_shares import IN_MONTH
 from metrics.core.quoting import identifier
 from metrics.definitions.feeds import Feed
 
-# Of the year's weeks or months, half may have no more keys without a match.
-_AS_A_RULE = 0.05
+# The largest median share of unmatched keys in the reference period with which a pair of columns is judged.
+_MAX_USUALLY_UNMATCHED = 0.05
 
 _TABLE = """
 create or replace temp table key_days (
@@ -35,10 +36,11 @@ join duckdb_columns() o on o.database_name = current_database() and o.schema_nam
     and o.table_name = other and o.column_name = other_column
 order by all
 """
-# A match that comes later isn't one: else the newest rows would always have fewer than those of the year before.
+# A match must be there by the day of the key. Otherwise older keys had more time to find one, and the newest rows would
+# always have fewer matches than those of the year before.
 _COUNT = f"""
 insert into key_days
-with span as (select min(date_trunc('month', period_start)::date) - {FARTHEST + 7} as first from spans)
+with span as (select min(date_trunc('month', period_start)::date) - {MAX_DAYS_BEFORE + 7} as first from spans)
 select $feed, $column, $other, $other_column, day, count(*), count(*) filter (since is null or since > day)
 from (
     select {{time}}::date as day, {{column}}::varchar as key
@@ -65,7 +67,9 @@ with counted as (
 ),
 shares as (
     from counted
-    qualify n_rows >= {THIN} * median(n_rows) over (partition by feed, column_name, other, other_column, grain)
+    qualify n_rows >= {MIN_SHARE_OF_ROWS} * median(n_rows) over (
+        partition by feed, column_name, other, other_column, grain
+    )
 ),
 judged as (
     select *,
@@ -73,16 +77,16 @@ judged as (
             as figure
     from (
         select *, max(share) over past as usual, sum(n_rows) over past as n_rows_before,
-            median(share) over past as as_a_rule, count(*) over past as n_past
+            median(share) over past as median_share, count(*) over past as n_past
         from shares
         window past as (
             partition by feed, column_name, other, other_column, grain order by block
-            range between interval {FARTHEST} day preceding and interval {NEAREST} day preceding
+            range between interval {MAX_DAYS_BEFORE} day preceding and interval {MIN_DAYS_BEFORE} day preceding
         )
     )
-    where n_past >= {FEWEST} and as_a_rule <= {_AS_A_RULE}
+    where n_past >= {MIN_BLOCKS} and median_share <= {_MAX_USUALLY_UNMATCHED}
 ),
-found as (
+shares_of_keys as (
     select p.key_no, p.period_start, b.feed, b.column_name, b.other, b.other_column,
         sum(b.figure * b.n_rows) / sum(b.n_rows) as figure, max(b.usual) as usual
     from spans p
@@ -105,45 +109,46 @@ select
     ), '') as detail,
     arg_max(f.feed, f.figure) as feed
 from planned p
-left join found f using (key_no)
+left join shares_of_keys f using (key_no)
 left join spans x on x.key_no = f.key_no and x.period_start = f.period_start
 group by p.key_no
 """
 
 
 def count(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
-    """Put into the temporary table `key_days` how many keys of each day match no row of that day or before.
+    """Create the temporary table `key_days`: how many keys of each day match no row of the other feed by that day.
 
-    Columns: feed, column_name, other and other_column (the feed looked in, and its column), day, n_rows (that have a
-    key), n_unmatched. Needs the statistics of `feed_statistics.py` and the temporary tables of `checks/frame.py`.
+    Columns: feed, column_name, other and other_column (the feed and column in which the key is looked up), day, n_rows
+    (rows with a key), n_unmatched. Feeds without a time column have no rows in it. Needs the statistics of
+    `feed_statistics.py` and the temporary tables of `checks/frame.py`.
     """
     connection.execute(_TABLE)
-    for name, column, other, other_column in connection.execute(_PAIRS).fetchall():
-        time = feeds[name].time_column if name in feeds and other in feeds else None
+    for name, column, other_name, other_column in connection.execute(_PAIRS).fetchall():
+        time = feeds[name].time_column if name in feeds and other_name in feeds else None
         if time is None:
             continue
-        since = feeds[other].time_column
+        since = feeds[other_name].time_column
         connection.execute(
             _COUNT.format(
                 feed=identifier(name),
                 column=identifier(column),
-                other=identifier(other),
+                other=identifier(other_name),
                 other_column=identifier(other_column),
                 time=identifier(time),
                 since=f"min({identifier(since)})::date" if since else "date '-infinity'",
             ),
-            {"feed": name, "column": column, "other": other, "other_column": other_column},
+            {"feed": name, "column": column, "other": other_name, "other_column": other_column},
         )
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share of keys without a match beyond the usual one, of every planned key."""
+    """The largest share of keys without a match, beyond the usual share, of every planned key."""
     return connection.execute(_FIGURE).df()
 
 
 CHECK = Check(
     figure,
-    "No more keys than usual, of those that the KPI joins feeds by, lack their row in the other feed.",
+    "Where the KPI joins feeds, no more keys than usual lack their row in the other feed.",
     "keys have no match in another feed",
     flag=0.002,
     hold=0.02,

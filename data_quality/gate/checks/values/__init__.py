@@ -1,1 +1,1 @@
-"""Are the values in the columns that a KPI reads like those of the past?"""
+"""Are the values in the columns that a KPI reads distributed as in the past?"""

@@ -1,7 +1,10 @@
-"""`value_distribution`: are the values of a column that the KPI reads spread as in the feed's past year?
+"""`value_distribution`: how far the distribution of a column's values is from the most similar one of the past year.
 
-Each week or month is held against the one of the past year that is most like it. What is usual is how far each of the
-year's own was from the one most like it, so that neither trend nor season is news.
+The unit is a block, a week or a month of a feed (see `blocks.py`). A distribution is given by the shares of classes of
+values, such as the members of a column or orders of magnitude (see `profiles/column_statistics.py`). The distance is
+the total variation distance: the share of rows, or of a number's sum, whose class would have to change for the two
+blocks to be equal. The figure is the part of it beyond the usual distance and beyond chance. The usual distance is the
+largest one of the blocks of the past year from their own most similar block, so that trends and seasons are expected.
 """
 
 from __future__ import annotations
@@ -14,13 +17,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from data_quality.gate.checks.blocks import BY_KEY, FARTHEST, NEAREST, THIN
+from data_quality.gate.checks.blocks import FIGURE_BY_KEY, MAX_DAYS_BEFORE, MIN_DAYS_BEFORE, MIN_SHARE_OF_ROWS
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.likeness import beyond_chance, freedom, is_past, unlikeness
-from data_quality.gate.checks.series import Numbers, plain
+from data_quality.gate.checks.series import Numbers, readable
 
-# A missing time may yet come: of a lag, NULL is a class like others. What differs among the rows of one member of the
-# column that sizes depend on is lost among those of all: the whole, and each member by itself.
+# One row per column and grain for all rows together (`is_whole`), and one per member of the column on which its sizes
+# depend: a fault in the rows of one member may not show in the whole. NULL is left out, as `missing_values` judges it,
+# except in a lag: there it is a class, as the time may still come.
 _DISTRIBUTIONS = """
 with counted as (
     select *, sum(n_rows) over (partition by feed, column_name, grain, block) as n_block
@@ -46,97 +50,99 @@ _JUDGED = pa.schema(
         ("day", pa.int32()),
         ("n_rows", pa.float64()),
         ("figure", pa.float64()),
-        ("told", pa.string()),
+        ("explanation", pa.string()),
     ]
 )
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The share of rows, or of a number's sum, that would have to be of another class for a block to be like the
-    year's block most like it; beyond what is usual and what chance makes. Of the rows of one member a share of all
-    rows.
-    """
+    """The figure of every planned key, as described above. Of one member it is a share of the rows of all members."""
     (first,) = connection.execute(
         "select date_diff('day', date '1970-01-01', min(period_start)) from spans"
     ).fetchall()[0]
-    found: dict[str, list[Any]] = {name: [] for name in _JUDGED.names}
+    judged_blocks: dict[str, list[Any]] = {name: [] for name in _JUDGED.names}
     for column in connection.execute(_DISTRIBUTIONS).df().itertuples(index=False):
         for weight in ("n_rows", "total") if column.kind == "number" and column.is_whole else ("n_rows",):
             for block in _judged(column, weight, first):
                 member = None if column.is_whole else column.member
-                place = (column.feed, column.column_name, member, column.grain, weight)
-                for name, value in zip(_JUDGED.names, (*place, *block), strict=True):
-                    found[name].append(value)
-    connection.register("judged_blocks", pa.table(found, schema=_JUDGED))
+                block_key = (column.feed, column.column_name, member, column.grain, weight)
+                for name, value in zip(_JUDGED.names, (*block_key, *block), strict=True):
+                    judged_blocks[name].append(value)
+    connection.register("judged_blocks", pa.table(judged_blocks, schema=_JUDGED))
     try:
         judged = "judged as (select *, date '1970-01-01' + day as block from judged_blocks)"
-        return connection.execute(f"with {judged},{BY_KEY}").df()
+        return connection.execute(f"with {judged},{FIGURE_BY_KEY}").df()
     finally:
         connection.unregister("judged_blocks")
 
 
 def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, float, str]]:
-    """Of each block of a row of _DISTRIBUTIONS that begins from `first` on and can be judged: day, the block's rows
-    with those of other members, figure, told.
+    """The blocks that can be judged and begin on or after the day `first`, from one row of _DISTRIBUTIONS.
+
+    Yields the block's first day, its number of rows of all members, figure and explanation. Days are numbered from
+    1970-01-01. `weight` is "n_rows" for shares of rows, "total" for shares of the column's sum.
     """
-    days, at = np.unique(column.days, return_inverse=True)
-    classes, of = np.unique(column.classes, return_inverse=True)
+    days, day_index = np.unique(column.days, return_inverse=True)
+    classes, class_index = np.unique(column.classes, return_inverse=True)
     rows, weights = np.zeros((2, len(days), len(classes)))
-    np.add.at(rows, (at, of), column.n_rows)
-    np.add.at(weights, (at, of), column.n_rows if weight == "n_rows" else column.total)
+    np.add.at(rows, (day_index, class_index), column.n_rows)
+    np.add.at(weights, (day_index, class_index), column.n_rows if weight == "n_rows" else column.total)
     n_rows, n_in_all = rows.sum(axis=1), np.zeros(len(days))
-    n_in_all[at] = column.n_block
-    there = (weights.sum(axis=1) > 0) & (n_rows >= THIN * np.median(n_rows))
-    if not there.any():
+    n_in_all[day_index] = column.n_block
+    large = (weights.sum(axis=1) > 0) & (n_rows >= MIN_SHARE_OF_ROWS * np.median(n_rows))
+    if not large.any():
         return
-    days, rows, weights, n_rows, n_in_all = days[there], rows[there], weights[there], n_rows[there], n_in_all[there]
+    days, rows, weights, n_rows, n_in_all = days[large], rows[large], weights[large], n_rows[large], n_in_all[large]
     ages = column.watermark - days - (6 if column.grain == "week" else 30)
-    hours = np.array([_size(class_) if column.kind == "lag" else 0 for class_ in classes])
+    hours = np.array([_hours(class_) if column.kind == "lag" else 0 for class_ in classes])
     to_come = (np.maximum(2 * hours, 0) > 24 * ages[:, None]) & (column.kind == "lag")
     past, shares = is_past(days), weights / weights.sum(axis=1, keepdims=True)
     distance, nearest, usual = unlikeness(past, shares, to_come)
     figure = beyond_chance(distance, usual, n_rows * freedom(past, rows, weights))
-    whole_year = days - days[0] >= FARTHEST - NEAREST  # before that, a season may be the first of its kind
-    for one in np.flatnonzero(~np.isnan(usual) & whole_year & (days >= first)):
-        told = _told(shares[one], shares[nearest[one]], classes.tolist(), weight) if figure[one] > 0 else ""
-        if told and not column.is_whole:
-            told += f", of what has {named(column.member)} as {column.depends_on}"
-        yield int(days[one]), float(n_in_all[one]), float(figure[one] * n_rows[one] / n_in_all[one]), told
+    whole_year = days - days[0] >= MAX_DAYS_BEFORE - MIN_DAYS_BEFORE  # else the season may be the first of its kind
+    for block in np.flatnonzero(~np.isnan(usual) & whole_year & (days >= first)):
+        explanation = ""
+        if figure[block] > 0:
+            explanation = _explanation(shares[block], shares[nearest[block]], classes.tolist(), weight)
+            if not column.is_whole:
+                explanation += f", among rows with {named(column.member)} of {column.depends_on}"
+        share_of_all = figure[block] * n_rows[block] / n_in_all[block]
+        yield int(days[block]), float(n_in_all[block]), float(share_of_all), explanation
 
 
-def _size(found: str) -> float:
-    """What a class of lags is about, in hours; infinity where there is none (yet)."""
-    if found[0] in "+-":
-        return (1 if found[0] == "+" else -1) * 2.0 ** int(found[1:])
-    return 0.0 if found == "0" else np.inf
+def _hours(lag_class: str) -> float:
+    """The size of a class of lags, in hours; infinity where the time is missing (yet)."""
+    if lag_class[0] in "+-":
+        return (1 if lag_class[0] == "+" else -1) * 2.0 ** int(lag_class[1:])
+    return 0.0 if lag_class == "0" else np.inf
 
 
-def _told(here: Numbers, there: Numbers, classes: Sequence[str], weight: str) -> str:
-    """Which class differs most from the most similar block's."""
+def _explanation(here: Numbers, there: Numbers, classes: Sequence[str], weight: str) -> str:
+    """Names the class whose share differs most from that in the most similar block; continues "1.5 %"."""
     most = int(np.abs(here - there).argmax())
-    of = "rows" if weight == "n_rows" else "sum"
+    whole = "rows" if weight == "n_rows" else "sum"
     return (
-        f" of the {of} differs from the most similar past week or month: {named(str(classes[most]))} make up"
+        f" of the {whole} differs from the most similar past week or month: {named(str(classes[most]))} make up"
         f" {here[most]:.0%}, and were {there[most]:.0%} there"
     )
 
 
-def named(found: str) -> str:
+def named(value_class: str) -> str:
     """A class in words. A member is a cell of the source, so it isn't named: the words may be published."""
-    if found[0] == "=":
+    if value_class[0] == "=":
         return "one member"
-    if found[0] == "~":
-        return f"text like '{found[1:]}'"
-    if found[0] == "@":
-        return f"times at {found[1:]} o'clock"
-    if found[0] in "+-":
-        return f"numbers around {found[0].strip('+')}{plain(2.0 ** int(found[1:]))}"
-    return {"0": "nought", "null": "no value"}.get(found, "any value")
+    if value_class[0] == "~":
+        return f"text like '{value_class[1:]}'"
+    if value_class[0] == "@":
+        return f"times at {value_class[1:]} o'clock"
+    if value_class[0] in "+-":
+        return f"numbers around {value_class[0].strip('+')}{readable(2.0 ** int(value_class[1:]))}"
+    return {"0": "zero", "null": "no value"}.get(value_class, "any value")
 
 
 CHECK = Check(
     figure,
-    "The values of the columns that the KPI reads are spread as in some week or month of the past year.",
+    "In every column that the KPI reads, the values are distributed as in some week or month of the past year.",
     "values are unlike those of the past year",
     flag=0.005,
     hold=0.05,
