@@ -144,7 +144,7 @@ class Incident:
 
 
 def find(failures: Iterable[Failure], catalog: Catalog) -> list[Incident]:
-    """The failures grouped into incidents, worst first: held before flagged, then by number of key KPIs and failures."""
+    """The failures grouped into incidents, worst first: held before flagged, then by number of key KPIs and size."""
     in_order = sorted(failures, key=lambda failure: (_SHORTEST_FIRST.index(failure.period.freq), failure.period.start))
     causes = [failure for failure in in_order if not failure.is_derived]
     # Flagged and derived failures join a group that they overlap, but never make one group of two.
