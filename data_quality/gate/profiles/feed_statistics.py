@@ -131,8 +131,8 @@ runs as (
         run as (partition by feed, rows_so_far, n_rows = 0),
         a_year as (partition by feed order by day rows between 371 preceding and 1 preceding)
 ),
--- Days without rows within three days of a public holiday count as closed rather than lost. A run of them may be as long
--- as at the previous occurrence of that holiday, where that is known.
+-- Days without rows within three days of a public holiday count as closed rather than lost. A run of them may be as
+-- long as at the previous occurrence of that holiday, where that is known.
 closings as (
     select h.day as holiday, r.feed,
         lag(max(r.days_of_run)) over (partition by r.feed, h.name order by h.day) as longest_run
@@ -168,9 +168,9 @@ select feed, day,
     sum(case when repeats and n_before = 8 and usually_repeats < 0.1 and not is_holiday then n_rows else 0 end)
          over upto as n_repeated
 from (
-    -- Rows are lacking on a day with less than half of the expected rows, if chance doesn't explain that. The limits are
-    -- an expected ten for none at all (a Poisson count with that mean is zero once in e^10 times), and else four standard
-    -- deviations.
+    -- Rows are lacking on a day with less than half of the expected rows, if chance doesn't explain that. A day without
+    -- rows needs more than ten expected ones (a Poisson count with that mean is zero once in e^10 times); any other day
+    -- must be more than four standard deviations below.
     select *,
         if(n_rows < 0.5 * n_expected and not is_closed
             and if(n_rows = 0, n_expected_of_run > 10 * overdispersion,
