@@ -1,1 +1,1 @@
-"""What is counted of feeds and their columns, for the checks of rows and values."""
+"""Statistics of feeds and their columns by day, for the checks of rows and values."""

@@ -1,7 +1,7 @@
-"""How the values of every feed's columns are distributed, by day: the warehouse's table `gate.column_days`.
+"""The distribution of the values of every raw column, by day: the warehouse's table `gate.column_days`.
 
-Every value falls into a class, and a day's rows are counted by class. Kept and brought up to date with
-`feed_statistics.py`: only days whose rows changed are counted again.
+Every value belongs to a class (see the table's comment below), and the rows of each day are counted by class.
+`feed_statistics.py` brings the table up to date: only days whose rows changed are counted again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ create table if not exists gate.column_days (
     total double
 );
 comment on table gate.column_days is
-'Each column''s rows by day, member of the column that its sizes depend on, and class of value, and of numbers the sum
-of their sizes. What is missing with the time that it comes with may yet come and isn''t counted. Classes: null; =x a
-member; ~9a a form of text; 0, +k and -k a number of size 2^k, shared between the two nearest; @h an hour; filled';
+'The rows of each column by day, member of the column on which its sizes depend, and class of value; for numbers also
+the sum of their absolute values (total). A value that is missing together with the time that it comes with may still
+come and is not counted. Classes: null; =x member x; ~9a a form of text; 0, +k and -k a number or lag near 2^k, divided
+between the two nearest powers; odd a number that is not finite; @h an hour of the day; filled any value';
 """
 
 _COUNT = """
@@ -41,8 +42,8 @@ from (
 where value is not null
 group by all
 """
-# A number between two powers of two counts in part for the one and in part for the other: so what moves slowly past a
-# power of two never jumps from one class to the next.
+# A number between two powers of two counts in part for each of the two classes, by its logarithm. So numbers that grow
+# slowly move gradually from one class to the next.
 _MEASURE = """
 insert into gate.column_days
 select $feed, column_name, day, member,
@@ -71,35 +72,38 @@ having n_rows > 0
 """
 
 
-def queries(feed: str, time: str, looked_at: Mapping[str, Column]) -> list[str]:
-    """What counts the values of a feed's columns, on the days of the temporary table `changed_days`; `time` is SQL for
-    a row's. Each is given the parameter `feed`.
+def queries(feed: str, time: str, columns: Mapping[str, Column]) -> list[str]:
+    """The SQL statements that count the values of a feed's columns, on the days of the temporary table `changed_days`.
+
+    `time` is SQL for the time of a row. Each statement needs the parameter `feed`.
     """
-    measured = [name for name, column in looked_at.items() if column.kind in ("number", "lag")]
+    measured = [name for name, column in columns.items() if column.kind in ("number", "lag")]
     return [
         sql.format(
             feed=identifier(feed),
             time=time,
-            values=", ".join(_value(name, looked_at[name], field, time) for name in names),
+            values=", ".join(_value(name, columns[name], field, time) for name in names),
         )
         for sql, field, names in (
             (_MEASURE, "number", measured),
-            (_COUNT, "class", [name for name in looked_at if name not in measured]),
+            (_COUNT, "class", [name for name in columns if name not in measured]),
         )
         if names
     ]
 
 
 def update(connection: duckdb.DuckDBPyConnection, feed: str, counts: Sequence[str]) -> None:
-    """Count the days of the temporary table `changed_days` again, by those queries."""
+    """Count the days of the temporary table `changed_days` again. `counts` are the statements of `queries`."""
     connection.execute("delete from gate.column_days where feed = ? and day in (select day from changed_days)", [feed])
     for query in counts:
         connection.execute(query, {"feed": feed})
 
 
 def _value(name: str, column: Column, field: str, time: str) -> str:
-    """A row's column as SQL: a struct of its name, of a measured one the member that it depends on, and what it is
-    classed by; NULL where it may yet come.
+    """SQL for a struct that describes the value of a column in a row: column_name, member and `field`.
+
+    `member` is that of the column on which its sizes depend. `field` is "number" for numbers and lags (the size), else
+    "class". The struct is NULL for a missing value that may still come.
     """
     value = f"source.{identifier(name)}"
     classed = {

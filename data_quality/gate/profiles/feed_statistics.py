@@ -1,7 +1,7 @@
-"""What the gate's checks know of every feed and day: the warehouse's table `gate.feed_days`, computed once a run.
+"""Statistics of every feed by day: the warehouse's table `gate.feed_days`, brought up to date once a run.
 
-Only days whose rows changed are computed again. Rows of a feed without a time column are all of one day, before any
-history.
+Only days whose rows changed are computed again. All rows of a feed without a time column count as rows of 1970-01-01,
+which is before any history.
 """
 
 from __future__ import annotations
@@ -33,19 +33,20 @@ alter table gate.feed_days add column if not exists n_alike bigint;
 drop table if exists gate.feed_states;
 drop table if exists gate.column_states;
 comment on table gate.feed_days is
-'Each feed''s rows by day, those that equal another row, or do in all but ids (n_alike), those dated after their
-delivery, and a hash of what is not a time or a key: equal for days that say the same';
+'Each feed by day: its rows, those that equal another row of the day (n_duplicates) or equal one in all columns but ids
+(n_alike), those dated after their delivery (n_ahead), and a hash of the columns that are not times or keys, which is
+equal for days with the same content';
 """
-# Days of fewer values than that, times and keys left out, say the same by chance.
-_FEWEST_CELLS = 15
+# Days with fewer values than this, without times and keys, can be equal by chance.
+_MIN_CELLS = 15
 _DAYS = """
 create or replace temp table changed_days as
-with now_there as (
+with present_days as (
     select {time}::date as day, concat_ws(' ', count(*), epoch_us(max(_loaded_at)), hash($how)) as version
     from raw.{feed} as source where isfinite({time}) group by all
 )
 select day, n.version, k.day is not null as known
-from now_there n full join (from gate.feed_days where feed = $feed) k using (day)
+from present_days n full join (from gate.feed_days where feed = $feed) k using (day)
 where n.version is distinct from k.version
 """
 _INSERT = """
@@ -55,15 +56,16 @@ select $feed as feed, day, version, count(*) as n_rows, count(*) - count(distinc
 from (
     select {time}::date as day, hash({columns}) as row_hash,
         if({lacks_facts}, row_hash, hash({facts})) as fact_hash,
-        {time} > _loaded_at + interval 1 day as ahead, {kept}
+        {time} > _loaded_at + interval 1 day as ahead, {content_hash}
     from raw.{feed} as source where isfinite({time})
 )
 join changed_days using (day)
 group by day, version
 """
 
-# One row per feed and day of its history, and running sums, so that what holds of any period is a difference of two.
-# Expected is the median of the same weekday in the eight weeks before; on a public holiday no more than on a Sunday.
+# Running sums by feed and day of its history, so that the sum over any period is a difference of two.
+# The expected number of rows is the median of the same weekday in the eight weeks before; on a public holiday it is at
+# most that of a Sunday.
 _SUMS = """
 create or replace temp table feed_sums as
 with calendar as (
@@ -82,27 +84,27 @@ expecting as (
     select *,
         median(n_rows) over eight_weeks as expected,
         count(*) over eight_weeks as n_before,
-        -- A row that comes again under a new id equals the first in all else; but where that is common, busy days have
-        -- more of them.
+        -- A row that was delivered again under a new id equals the first one in all other columns. Where equal rows are
+        -- common, they don't count, as busy days have more of them.
         if(sum(n_alike) over a_year <= 0.01 * sum(n_rows) over a_year, n_alike, 0) as n_seldom_alike
     from rows_by_day
     window
         eight_weeks as (partition by feed, dayofweek(day) order by day rows between 8 preceding and 1 preceding),
         a_year as (partition by feed order by day rows between 371 preceding and 1 preceding)
 ),
--- The same day as one of the two weeks before: rare, or a feed's habit.
+-- Days with the same content as a day of the two weeks before. It may be rare or usual in the feed.
 repeating as (
     select a.feed, a.day
     from rows_by_day a
     join rows_by_day b on a.feed = b.feed and a.content = b.content and b.day between a.day - 14 and a.day - 1
     group by all
 ),
-wanting as (
+with_expected as (
     select e.*,
         r.day is not null as repeats,
         avg((r.day is not null)::integer) over half_a_year as usually_repeats,
         last_value(case when dayofweek(e.day) = 0 then expected end ignore nulls) over so_far as on_sunday,
-        if(n_before >= 4, if(is_holiday, least(expected, on_sunday), expected), null) as wanted,
+        if(n_before >= 4, if(is_holiday, least(expected, on_sunday), expected), null) as n_expected,
         sum(n_rows) over so_far as rows_so_far
     from expecting e
     left join repeating r using (feed, day)
@@ -112,22 +114,25 @@ wanting as (
             partition by e.feed, dayofweek(e.day) order by e.day rows between 26 preceding and 1 preceding
         )
 ),
--- Days without rows in one run are judged together; `n_missed` of it have rows as a rule. Rows that come several
--- `at_a_time`, as the lines of an order do, vary by so many times what single ones do (the median of their squared
--- deviation over what was expected, which is 0.455 of single ones); but days vary for other reasons, too.
+-- Consecutive days without rows are one run and judged together; `n_missed` of them usually have rows. `overdispersion`
+-- is the variance of the number of rows divided by that of a Poisson count. It is above 1 where rows come several at a
+-- time, as the lines of an order do. It is estimated by the median of the squared deviation over the expected number,
+-- which is 0.455 for a Poisson count, and limited to 20, as days also vary for other reasons.
 runs as (
-    select *, sum(wanted) over run as wanted_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run,
-        if(n_rows = 0, count(*) filter (wanted > 0) over run, 0) as n_missed,
+    select *, sum(n_expected) over run as n_expected_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run,
+        if(n_rows = 0, count(*) filter (n_expected > 0) over run, 0) as n_missed,
         least(
-            greatest(coalesce(median(pow(n_rows - wanted, 2) / nullif(wanted, 0)) over a_year / 0.455, 1), 1), 20
-        ) as at_a_time
-    from wanting
+            greatest(
+                coalesce(median(pow(n_rows - n_expected, 2) / nullif(n_expected, 0)) over a_year / 0.455, 1), 1
+            ), 20
+        ) as overdispersion
+    from with_expected
     window
         run as (partition by feed, rows_so_far, n_rows = 0),
         a_year as (partition by feed order by day rows between 371 preceding and 1 preceding)
 ),
--- Those of a public holiday, and the three before and after it, are more likely closed than lost; but no longer than at
--- the same holiday before, where that is known.
+-- Days without rows within three days of a public holiday count as closed rather than lost. A run of them may be as
+-- long as at the previous occurrence of that holiday, where that is known.
 closings as (
     select h.day as holiday, r.feed,
         lag(max(r.days_of_run)) over (partition by r.feed, h.name order by h.day) as longest_run
@@ -136,12 +141,13 @@ closings as (
     group by h.day, h.name, r.feed
     having count(*) = 7 or h.day > (select max(day) - 7 from runs)
 ),
--- So are three or more that had none in the same weeks of the year before, and no fewer: who closes in July does again.
+-- So do three or more days without rows if there were as many in the same weeks of the year before: who closes in July
+-- does so every year.
 yearly as (
     select distinct r.feed, r.day
     from runs r
     join runs y on y.feed = r.feed and y.day between r.day - 371 and r.day - 357 and y.n_missed >= r.n_missed
-    where r.n_missed >= 3 and y.wanted > 0
+    where r.n_missed >= 3 and y.n_expected > 0
         and not exists (from holidays h where h.day between y.day - 3 and y.day + 3)
 ),
 judged as (
@@ -162,18 +168,21 @@ select feed, day,
     sum(case when repeats and n_before = 8 and usually_repeats < 0.1 and not is_holiday then n_rows else 0 end)
          over upto as n_repeated
 from (
-    -- Less than half, and less than chance makes of so few; that it makes none of ten is one in e^10.
+    -- Rows are lacking on a day with less than half of the expected rows, if chance doesn't explain that. A day without
+    -- rows needs more than ten expected ones (a Poisson count with that mean is zero once in e^10 times); any other day
+    -- must be more than four standard deviations below.
     select *,
-        if(n_rows < 0.5 * wanted and not is_closed
-            and if(n_rows = 0, wanted_of_run > 10 * at_a_time, wanted - n_rows > 4 * sqrt(at_a_time * wanted)),
-            wanted - n_rows, 0) as lacking
+        if(n_rows < 0.5 * n_expected and not is_closed
+            and if(n_rows = 0, n_expected_of_run > 10 * overdispersion,
+                n_expected - n_rows > 4 * sqrt(overdispersion * n_expected)),
+            n_expected - n_rows, 0) as lacking
     from judged
 )
 window upto as (partition by feed order by day)
 """
 
-# A rejected row has no day: it is taken to be of that of the row before it in its file, or of the first one; of no day,
-# which may be any, where its file has no other rows.
+# The day of a rejected row isn't known: that of the row before it in its file is used, or else of the file's first row.
+# It is NULL if the file has no other rows; the row may then be of any day.
 _REJECTED = """
 insert into rejected_days
 with dated as (
@@ -199,18 +208,19 @@ def update(
     labels: Mapping[str, Collection[str]],
     calendar: Calendar,
 ) -> None:
-    """Bring the tables of the schema `gate` up to date, and running sums by feed and day into the temporary table
-    `feed_sums`.
+    """Bring the tables of the schema `gate` up to date; create the temporary tables `feed_sums` and `rejected_days`.
 
-    Columns of `feed_sums`: feed, day, and up to and including that day n_rows, n_duplicates (rows that equal another of
-    their day in all source columns), n_alike (in all but ids, where that was rare in the year before), n_ahead (dated
-    more than a day after their delivery), n_lacking (how many more a missing or thin day should have, but for days
-    without rows that are beside a public holiday, no more in a run than at that holiday before, or where the year
-    before had as many), n_repeated (on days that say the same as one of the two weeks before, where that weekday
-    seldom does).
+    `feed_sums` has running sums by feed and day. Columns: feed, day, and up to and including that day
 
-    Columns of `rejected_days`, another one: feed, day (NULL where nothing tells it), loaded_at, n_rejected.
-    `labels` are those of the catalogue. Needs the temporary table `feeds`.
+    - n_rows,
+    - n_duplicates: rows that equal another row of their day in all source columns,
+    - n_alike: rows that do in all columns but ids, where that was rare in the year before,
+    - n_ahead: rows dated more than a day after their delivery,
+    - n_lacking: rows missing on days with none or too few; days that count as closed lack none,
+    - n_repeated: rows of days with the same content as a day of the two weeks before, where that weekday seldom has.
+
+    `rejected_days` has the columns feed, day (NULL if unknown), loaded_at, n_rejected. `labels` are those of the
+    catalogue. Needs the temporary table `feeds`.
     """
     for tables in (_TABLE, column_kinds.TABLE, column_statistics.TABLE):
         connection.execute(tables)
@@ -221,23 +231,23 @@ def update(
             _update(connection, feed, labels.get(feed.name, ()))
     days = connection.execute("select min(history_from), max(watermark) from feeds").fetchone()
     holidays = _holidays(calendar, *days) if days is not None and None not in days else {}
-    named = {"day": pa.array(list(holidays), pa.date32()), "name": pa.array(list(holidays.values()), pa.string())}
-    connection.register("described", pa.table(named))
-    connection.execute("create or replace temp table holidays as from described")
-    connection.unregister("described")
+    columns = {"day": pa.array(list(holidays), pa.date32()), "name": pa.array(list(holidays.values()), pa.string())}
+    connection.register("holiday_rows", pa.table(columns))
+    connection.execute("create or replace temp table holidays as from holiday_rows")
+    connection.unregister("holiday_rows")
     connection.execute(_SUMS)
-    _look_at_rejected_rows(connection, feeds)
+    _count_rejected_rows(connection, feeds)
 
 
-def _look_at_rejected_rows(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
-    """Put the rows that were rejected, by day, into the temporary table `rejected_days`."""
+def _count_rejected_rows(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
+    """Create the temporary table `rejected_days`: the rejected rows of each feed by day."""
     connection.execute(
         "create or replace temp table rejected_days (feed varchar, day date, loaded_at timestamptz, n_rejected bigint)"
     )
     if not has_table(connection, "raw", "_set_aside"):
         return
-    chosen = "select distinct feed from raw._set_aside where source_line is not null"
-    for (name,) in connection.execute(chosen).fetchall():
+    with_rejected_rows = "select distinct feed from raw._set_aside where source_line is not null"
+    for (name,) in connection.execute(with_rejected_rows).fetchall():
         feed = feeds.get(name)
         if feed is not None and has_table(connection, "raw", name):
             time = identifier(feed.time_column) if feed.time_column else "null::date"
@@ -245,16 +255,18 @@ def _look_at_rejected_rows(connection: duckdb.DuckDBPyConnection, feeds: Mapping
 
 
 def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collection[str]) -> None:
+    """Bring the rows of one feed in `gate.feed_days`, `gate.feed_columns` and `gate.column_days` up to date."""
     time = f"source.{identifier(feed.time_column)}" if feed.time_column else column_kinds.NO_TIME
     columns = column_kinds.columns(connection, feed, labels)
-    # Rows that have no time are of no period, so that nothing is said of their values.
+    # Rows without a time belong to no period, so their values aren't counted.
     counts = column_statistics.queries(feed.name, time, columns) if feed.time_column else []
-    # A time that names rows is none: it tells rows apart all the same.
+    # The columns compared for n_alike: all but ids. A time isn't an id, even if it identifies rows.
     facts = [name for name, column in columns.items() if not column.is_id or column.kind in ("lag", "hour")]
-    names = {"feed": feed.name, "how": repr((columns, counts, facts, _FEWEST_CELLS))}
-    connection.execute(_DAYS.format(time=time, feed=identifier(feed.name)), names)
+    # The version of a day includes how it is counted, so that a change of that counts all days again.
+    parameters = {"feed": feed.name, "how": repr((columns, counts, facts, _MIN_CELLS))}
+    connection.execute(_DAYS.format(time=time, feed=identifier(feed.name)), parameters)
     column_statistics.update(connection, feed.name, counts)
-    # The days' versions come last: a run that ends before counts the days again.
+    # The days' versions are written last: if a run stops before that, the next one counts the days again.
     connection.execute(
         "delete from gate.feed_days where feed = ? and day in (select day from changed_days)", [feed.name]
     )
@@ -263,24 +275,26 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
         for name, column in columns.items()
         if column.kind not in ("lag", "hour") and name != feed.time_column and not column.names_rows
     ]
-    kept = f"hash({', '.join(content)})" if content else "null"
-    said = f"if({len(content)} * count(*) < {_FEWEST_CELLS}, null, sum(content_hash)::varchar || ' ' || count(*))"
+    content_hash = f"hash({', '.join(content)})" if content else "null"
+    content_of_day = (
+        f"if({len(content)} * count(*) < {_MIN_CELLS}, null, sum(content_hash)::varchar || ' ' || count(*))"
+    )
     connection.execute(
         _INSERT.format(
             time=time,
             feed=identifier(feed.name),
             columns=", ".join(map(identifier, columns)),
             facts=", ".join(map(identifier, facts or columns)),
-            # Of rows that lack values many are alike, and of none that came again is that news.
+            # Rows that lack values are often equal to others: they are compared in all columns.
             lacks_facts=" or ".join(f"{identifier(name)} is null" for name in facts) or "false",
-            kept=f"{kept} as content_hash",
-            content=said,
+            content_hash=f"{content_hash} as content_hash",
+            content=content_of_day,
         ),
         {"feed": feed.name},
     )
 
 
 def _holidays(calendar: Calendar, first: date, last: date) -> dict[date, str]:
-    """The weekdays in that span that are no working days, with the name of the holiday."""
+    """The public holidays from `first` to `last` that are on Monday to Friday, with their names."""
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     return {day: calendar.holiday(day) for day in days if day.weekday() < 5 and not calendar.is_working_day(day)}
