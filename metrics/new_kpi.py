@@ -1,6 +1,6 @@
 """The text of a new KPI's file, to be filled in: an adoption of a standard definition, or a whole definition.
 
-What the metric tells is derived; what only people know is left empty, and `kpi check` asks for it.
+What follows from the metric is filled in. What only people know is left empty, and `kpi check` asks for it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from metrics.definitions.kpi import Definition, standard_definitions
 from metrics.versioning.lineage import Lineage
 
 
+def _segment_hint(metric: str, layer: SemanticLayer) -> str:
+    names = ", ".join(_segments(metric, layer))
+    return f"some of {names}" if names else "this metric can't be cut by segments"
+
+
 def adoption_text(kpi_id: str, definition: Definition, company: Company) -> str:
     """A file that adopts a standard definition as a whole."""
     return (
@@ -30,7 +35,7 @@ def adoption_text(kpi_id: str, definition: Definition, company: Company) -> str:
 def definition_text(kpi_id: str, metric: str, company: Company, layer: SemanticLayer, lineage: Lineage) -> str:
     """A file with a whole definition of a KPI whose value is that metric.
 
-    Raises NyckeltalError for a metric that there isn't, or that can't be compiled.
+    Raises NyckeltalError for a metric that doesn't exist or can't be compiled.
     """
     if metric not in layer.metrics:
         raise NyckeltalError(
@@ -53,7 +58,7 @@ def definition_text(kpi_id: str, metric: str, company: Company, layer: SemanticL
         f"metric: {metric}",
         _line("n_obs", _n_obs(metric, layer) or "", "the metric that counts the observations behind a value"),
         "freqs: [M, Q, A]",
-        _line("segments", "[]", f"of {', '.join(_segments(metric, layer)) or 'which it has none'}"),
+        _line("segments", "[]", _segment_hint(metric, layer)),
         _line("bounds", "{}", "the values that it can have at all, such as {lower: 0, upper: 1}"),
     ]
     if lineage.upstream(_models(metric, layer)).protected:

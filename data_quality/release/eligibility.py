@@ -270,7 +270,7 @@ def evidence_fault(planned_key: Planned, release_snapshot: ReleaseSnapshot, publ
         return held(verdict.reason(judged.holding) or "has no candidate of a build that succeeded")
     definition_hash = planned_key.kpi.definition_hash
     if judged.definition_hash != definition_hash or candidate.definition_hash != definition_hash:
-        return held("was computed or judged by another definition than the catalogue's")
+        return held("was computed or judged by another definition than the compiled one; the next run judges it again")
     # A hold stays valid, and so does a verdict on a published key, if a later build gave an equal candidate.
     is_older = judged.batch_id != build.batch_id and _passes(judged) and planned_key.key not in published
     if candidate.batch_id != build.batch_id or is_older:
@@ -278,7 +278,7 @@ def evidence_fault(planned_key: Planned, release_snapshot: ReleaseSnapshot, publ
     if judged.candidate_hash != candidate.candidate_hash:
         return held("the candidate is not the one that was judged")
     if (judged.period_start, judged.period_end) != (planned_key.period.start, planned_key.period.end):
-        return held("the verdict is on another period")
+        return held("was judged with other first and last days; the next run judges it again")
     if sorted(result.check for result in judged.checks) != sorted(NAMES):
         return held(verdict.reason(judged.holding) or "was not judged by today's checks")
     return None

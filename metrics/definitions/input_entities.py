@@ -38,7 +38,7 @@ def require_current(company: Company) -> None:
     there = {file.relative_to(folder).as_posix() for file in folder.glob("staging/stg_*.sql")}
     if differing := sorted(there ^ set(empty_models(company))):
         raise NyckeltalError(
-            f"the company's staging files are other ones than at the last `kpi compile` ({', '.join(differing)});"
+            f"the company's staging files have changed since the last `kpi compile` ({', '.join(differing)});"
             " run it again",
             file=folder,
         )

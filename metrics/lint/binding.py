@@ -1,4 +1,4 @@
-"""What dbt would find at its first run: columns that a model, metric or test names and that aren't there.
+"""Finds what dbt would find at its first run: columns that a model, metric or test names and that don't exist.
 
 DuckDB binds each model's SQL to empty tables in memory: those of the feeds as they are declared, and of each model with
 the columns that it gives. No warehouse and no file is opened, and no row is read, so no finding can quote a cell.
@@ -50,9 +50,9 @@ class _Unbound:
 def require_bound(company: Company, lineage: Lineage) -> None:
     """Raises Problems: a finding for each model, metric and test that names a column which isn't there.
 
-    Of what reads a wrong model nothing is said, and nothing of SQL that can't be known without a run of dbt.
+    Models that read a wrong model aren't checked, nor is SQL that needs a run of dbt to be rendered.
     """
-    # Without access to files, SQL that reads some can't be bound, and nothing is said of it.
+    # SQL that reads files can't be bound, as files are out of reach here, and so isn't checked.
     with duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "1"}) as connection:
         binder = _Binder(company, lineage, connection)
         findings = [*binder.of_models(), *binder.of_tests(), *binder.of_semantic_models(), *binder.of_metrics()]
