@@ -163,7 +163,10 @@ def described(periods: Periods, values: Numbers) -> str:
 
 
 def _seasonal(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> Surprise | None:
-    """Against level and season of the earlier periods, each taken from at least two years; else None."""
+    """Against level and season of the earlier periods, each taken from at least two years; else None.
+
+    What a person let through may come again, and may be over: the level without it counts, too.
+    """
     a_year, width = PERIODS_A_YEAR[periods.freq], LEVEL_OF[periods.freq]
     earlier = y[:-1]
     if a_year == 1 or len(earlier) < _FEWEST_YEARS * a_year:
@@ -177,7 +180,10 @@ def _seasonal(periods: Periods, y: Numbers, floor: float, vouched: Flags) -> Sur
     # The season took some of the noise that it was computed from, and brings some to what it is held against.
     years = len(earlier) / a_year
     scale = _scale(errors, width) * math.sqrt((years + 1) / (years - 1))
-    expected = [levels[-1] + drift * (periods.gaps[-1] - 1), *calm[-width:][vouched[:-1][-width:]]]
+    let_through = vouched[:-1]
+    expected = [levels[-1] + drift * (periods.gaps[-1] - 1), *calm[-width:][let_through[-width:]]]
+    if let_through[-width:].any() and not let_through.all():
+        expected.append(float(np.median(calm[~let_through][-width:])))
     return _nearest(float(y[-1]), [season[-1] + one for one in expected], max(scale, floor))
 
 
