@@ -178,7 +178,7 @@ def test_a_period_that_is_not_complete_doubts_no_other(warehouse: Warehouse) -> 
 
 def test_a_month_that_is_not_complete_holds_none_of_its_weeks(warehouse: Warehouse) -> None:
     warehouse.feed("orders", history_from=date(2025, 1, 1), watermark=date(2026, 4, 20))
-    surprising = rows("2026-04") | {"2026-W15": cells(230, SE=230)}
+    surprising = rows("2025-12") | {"2026-04": cells(1500, SE=1500), "2026-W15": cells(230, SE=230)}
     warehouse.add(kpi(kind="ratio", freqs=("W", "M")), surprising)
     verdicts = warehouse.judge("2026-04-01", "2026-04-30")
     assert {"complete", "expected_range"} <= failing(verdicts["revenue", "2026-04"])

@@ -188,7 +188,7 @@ def _more_orders(files: Files, share: float, days: Span, **changed: str) -> None
         more = rows[some(files, rows, share)]
         chosen.update(more["order_id"])
         new = more["customer_id"].where(files.rng.random(len(more)) < 0.5, _new_ids(more["customer_id"], 0))
-        when = more["ordered_at"].str.replace(r":\d\d$", ":59", regex=True)
+        when = _seconds_later(more["ordered_at"])
         ids = _new_ids(more["order_id"])
         return pd.concat([rows, more.assign(order_id=ids, ordered_at=when, customer_id=new, **changed)])
 
@@ -202,7 +202,7 @@ def _more_orders(files: Files, share: float, days: Span, **changed: str) -> None
             if "net_amount" in rows:  # nobody buys quite the same
                 copies = scaled(copies, "net_amount", pd.Series(files.rng.uniform(0.8, 1.2, len(copies)), copies.index))
             else:
-                copies = copies.assign(delivered_at=copies["delivered_at"].str.replace(r":\d\d$", ":59", regex=True))
+                copies = copies.assign(delivered_at=_seconds_later(copies["delivered_at"]))
             return pd.concat([rows, copies])
 
         files.edit(feed, more, _since(files, days.first))
@@ -218,6 +218,11 @@ def _more_orders(files: Files, share: float, days: Span, **changed: str) -> None
 def _new_ids(ids: pd.Series, place: int = 4) -> pd.Series:
     """Ids of the same form that nobody has: with a nine at a place where none is, after an order's year and month."""
     return ids.str.slice_replace(place, place + 1, "9").where(ids != "", "")
+
+
+def _seconds_later(moments: pd.Series) -> pd.Series:
+    later: pd.Series = (pd.to_datetime(moments) + timedelta(seconds=7)).dt.strftime("%Y-%m-%d %H:%M:%S")
+    return later
 
 
 def _more_advertising(files: Files, factor: float, days: Span) -> None:

@@ -183,7 +183,8 @@ def changes_in_words(periods: Periods, values: Numbers) -> str:
 def _from_season(periods: Periods, y: Numbers, floor: float, approved: Flags) -> Deviation | None:
     """The deviation from level plus season; None with less than two years of history, or for yearly periods.
 
-    `floor` is the smallest scale. Approved values of the latest window are expected, too.
+    `floor` is the smallest scale. Approved values of the latest window are expected, too, and so is the level without
+    approved values: what a person let through may come again, and may be over.
     """
     a_year, width = PERIODS_A_YEAR[periods.freq], LEVEL_WINDOW[periods.freq]
     earlier = y[:-1]
@@ -204,6 +205,8 @@ def _from_season(periods: Periods, y: Numbers, floor: float, approved: Flags) ->
         levels[-1] + drift * (periods.gaps[-1] - 1),
         *deseasoned[-width:][approved[:-1][-width:]],
     ]
+    if approved[:-1][-width:].any() and not approved[:-1].all():
+        expected_levels.append(float(np.median(deseasoned[~approved[:-1]][-width:])))
     return _from_nearest(float(y[-1]), [season[-1] + level for level in expected_levels], max(scale, floor))
 
 
