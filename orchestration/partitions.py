@@ -51,9 +51,10 @@ def still_open(company: Company) -> tuple[date, date]:
 
 
 def of_period(company: Company, code: str) -> tuple[date, date]:
-    """The first and last day of the months that a period such as 2026-Q3 lies in.
+    """The first and last day of the months that a period touches, cut to the company's history.
 
-    Raises NyckeltalError for a code that is not a period, or a period outside the company's history.
+    2026-Q3 gives 1 July to 30 September; a week may touch two months. Raises NyckeltalError for a code that is not a
+    period, or a period that lies wholly outside the history.
     """
     first, last = history(company)
     period = parse(code)

@@ -200,7 +200,10 @@ def first_release() -> date:
 
 
 def totals_as_of(day: date, freq: str | None, catalog: Catalog) -> list[dict[str, Any]]:
-    """The newest total of each KPI as of the end of a day, at `freq`, by default the KPI's main frequency."""
+    """Each KPI's total for its latest period with a value, as published by the end of a day.
+
+    `freq` defaults to the KPI's main frequency.
+    """
     main = {kpi.kpi_id: kpi.main_freq for kpi in catalog.kpis}
     newest = query(
         """select * from kpi.as_of(?::varchar) where segment = '_T' and obs_status not in ('O', 'M')

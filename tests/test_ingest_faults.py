@@ -167,7 +167,7 @@ CASES: dict[str, tuple[FilesOf, dict[str, object], int, list[int | None], str | 
         "line 3, column amount: the value is not a decimal number",
     ),
     "twice": ({"1.csv": GOOD, "2.csv": GOOD}, {}, 1, [None], None, "twice/2.csv: same content as twice/1.csv"),
-    "two_delimiters": ({"1.csv": GOOD}, {"options": {"delimiter": "||"}}, 0, [None], "must be one sign", None),
+    "two_delimiters": ({"1.csv": GOOD}, {"options": {"delimiter": "||"}}, 0, [None], "must be one character", None),
     "bad_format": (
         {"1.csv": GOOD},
         {"columns": {**COLUMNS, "ordered_at": {"type": "timestamp", "format": "%Q"}}},

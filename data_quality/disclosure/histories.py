@@ -65,12 +65,12 @@ group by all
 
 
 def read(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi) -> pa.Table:
-    """The persons behind each figure of the KPI, with the columns HISTORIES, for the days of its candidates.
+    """The persons behind each candidate figure of the KPI, with the columns HISTORIES.
 
-    It reads the temporary table `candidate_rows` of `gate/candidates.py`. It is empty for a KPI without `contributions`
-    or without candidates.
-    Raises NyckeltalError when there are candidates but the marts behind them can't be read. Without the persons their
-    figures would be suppressed, and then for ever.
+    The table is empty for a KPI without `contributions` or without candidates. Needs the temporary table
+    `candidate_rows` of `gate/candidates.py`.
+    Raises NyckeltalError when there are candidates but their marts can't be read: an empty table would suppress the
+    figures, and what was suppressed once stays so.
     """
     parameters = {"kpi_id": kpi.kpi_id}
     any_candidate = "select 1 from candidate_rows where kpi_id = $kpi_id limit 1"

@@ -28,9 +28,9 @@ _WORST_FIRST: tuple[Outcome, ...] = ("not_evaluated", "fail", "pass", "not_appli
 def judge(
     company: Company, catalog: Catalog, first: date, last: date, also: Collection[Key] = frozenset()
 ) -> list[Verdict]:
-    """Judge every key whose period ended in [first, last] and before today, and those of `also`; store the verdicts.
+    """Judge each KPI and period that ended from first to last and before today, and the keys of `also`.
 
-    The verdicts are in the order of the catalogue, then of freq and period. A key with a check that can't be evaluated
+    The verdicts are stored, and given back in the order of the catalogue, then of freq and period. A key with a check that can't be evaluated
     is held.
     Raises NyckeltalError when the warehouse isn't there or isn't free, or the ledger can't be read.
     """

@@ -12,9 +12,10 @@ from data_quality.ledger.schemas import FIRST_FORMAT, KEY_COLUMNS, SCHEMAS, Rows
 
 
 def canonical(name: str, rows: Rows) -> list[str]:
-    """The text of each row that hashes cover: the schema's columns as a JSON object.
+    """The text that is hashed for each row: a JSON object of the schema's columns.
 
-    A column that was added after the first format is left out where it is NULL, so that older hashes stay valid.
+    A column that wasn't in the ledger's first format is left out where it is NULL, so that hashes made before it
+    existed stay valid.
     """
     first, columns = FIRST_FORMAT[name], SCHEMAS[name].names
     texts = []

@@ -73,10 +73,11 @@ def piece_ctes(rollup: Rollup, days: str) -> dict[str, str]:
 
 
 def _piece(rollup: Rollup) -> str:
-    """The SQL of a piece's first day.
+    """The SQL of the first day of the piece in which a day lies.
 
-    Quarters and years consist of whole months, so a piece is a month; with weeks, the part of a week in one month. For
-    windows each day is a piece.
+    A piece is the longest span of days from which all periods of the rollup can be put together: the shortest of month,
+    quarter and year that is asked for (a month for sums to date), and with weeks a week cut at its borders, hence the
+    GREATEST of both first days. For windows each day is a piece.
     """
     if rollup.window is not None:
         return "day"

@@ -67,10 +67,11 @@ _SQL_ERRORS = ("ParserException", "SyntaxException", "BinderException", "Catalog
 
 
 def without_values(error: BaseException, *, own_sql: bool = False) -> str:
-    """The text of an error for use outside the warehouse: only its type if the text may quote a cell of a source.
+    """The text of an error, safe for logs and the terminal: its type alone where the message may hold a source's value.
 
-    Libraries quote the value that they can't convert, and the program's own errors may too (a KeyError). `own_sql` says
-    that the SQL is the text of a model, which contains nothing from a source file.
+    A NyckeltalError is given in full. Of other errors only kinds that can't quote data are; libraries quote the value
+    that they can't convert, and a KeyError its key. With `own_sql` the first line of an SQL error is given, too: then
+    the SQL is a model's text, which holds no data.
     """
     error = getattr(error, "orig", None) or error  # SQLAlchemy wraps the driver's error and quotes the parameters
     name, module = type(error).__name__, type(error).__module__.split(".")[0]

@@ -50,7 +50,10 @@ class CheckSetting(Strict):
         return self
 
     def over(self, standard: CheckSetting) -> CheckSetting:
-        """This setting, with the limits of `standard` where it states none."""
+        """This setting, with each limit that it leaves out taken from `standard`.
+
+        Nothing is taken if this setting or the standard one switches the check off.
+        """
         if self.off is not None or standard.off is not None:
             return self
         return CheckSetting(

@@ -133,7 +133,10 @@ class ColumnUses:
         )
 
     def _output_origins(self, scope: Scope, name: str) -> Origins:
-        """The origins of a column of a select, or of a union of selects."""
+        """The raw columns that an output column of a select is computed from; of a union, those of both sides.
+
+        _UNKNOWN if the select has no column of that name, or several.
+        """
         select = scope.expression
         if isinstance(select, exp.Union):
             left, right = scope.set_operation_scopes

@@ -191,7 +191,7 @@ def _by_sql(text: pa.ChunkedArray, expression: str, parameters: dict[str, str], 
 
 
 def _from_native(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) -> pa.ChunkedArray:
-    """A column that has a type of its own, in the declared type; NULL where the conversion would lose something."""
+    """Converts a column that has a type in the file; NULL where the declared type would lose something."""
     kind = column.type
     numeric = pa.types.is_integer(kind) or pa.types.is_decimal(kind)
     if pa.types.is_floating(kind) and declared.type in ("text", "integer", "decimal", "number"):

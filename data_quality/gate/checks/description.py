@@ -133,10 +133,13 @@ def _terms(identity: Identity) -> list[dict[str, Any]]:
 
 
 def _null_rule(kpi: CatalogKpi) -> str:
-    """When a value may be missing: "no denominator", "no rows", "no rows or member" or "never".
+    """When a value may be missing.
 
-    "no rows or member" is for ratios whose denominator isn't known: a member's value may always be missing, the total's
-    only if there are no rows.
+    - "no denominator": of a ratio with a known denominator, where that is missing or zero.
+    - "no rows or member": of a ratio whose denominator isn't known, such as growth. The value of a segment member may
+      always be missing, the total only without rows.
+    - "no rows": of a quantile, without rows.
+    - "never": of all others.
     """
     if kpi.metric_type == "ratio":
         return "no denominator"

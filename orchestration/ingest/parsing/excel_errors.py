@@ -70,7 +70,7 @@ def _known_error(text: str) -> str:
 
 
 def _in_open_document(parts: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple[int, int], str]]:
-    """((row, column), text) of each error in a sheet of an .ods file, in which rows and cells have repeat counts."""
+    """((row, column), text) of each error in a sheet of an .ods file; of repeated cells the first."""
     with parts.open("content.xml") as content:
         in_sheet, row, column = False, 1, 1
         for event, element in ElementTree.iterparse(content, events=("start", "end")):

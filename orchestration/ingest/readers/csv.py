@@ -32,12 +32,14 @@ _NOT_CLOSED = "a quote is opened and not closed"
 
 
 def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[str], None]) -> Iterator[Chunk]:
-    """The rows of a CSV file. A row with too few or too many fields is an unread row; blank lines are no rows.
+    """The rows of a CSV file, in chunks. Blank lines are skipped.
 
-    Raises FileFault for an empty file, a wrong encoding, missing columns, or a quote that is never closed.
+    A row with too few or too many fields is not loaded but reported as unread. So are rows that a stray quote has
+    merged into one; where that is uncertain, `note` is called once.
+    Raises FileFault for an empty file, a wrong encoding or delimiter, missing columns, or a quote that is never closed.
     """
     if len(feed.options.delimiter) != 1:
-        raise FileFault(f"options.delimiter must be one sign, found '{feed.options.delimiter}'")
+        raise FileFault(f"options.delimiter must be one character, found '{feed.options.delimiter}'")
     stream = Utf8Stream(path, feed.options.encoding)
     lines = Lines(path, feed.options.encoding)
     try:
