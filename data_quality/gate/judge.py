@@ -30,8 +30,8 @@ def judge(
 ) -> list[Verdict]:
     """Judge each KPI and period that ended from first to last and before today, and the keys of `also`.
 
-    The verdicts are stored, and given back in the order of the catalogue, then of freq and period. A key with a check that can't be evaluated
-    is held.
+    The verdicts are stored, and given back in the order of the catalogue, then of freq and period. A key with a check
+    that can't be evaluated is held.
     Raises NyckeltalError when the warehouse isn't there or isn't free, or the ledger can't be read.
     """
     with warehouse.connect() as connection:
