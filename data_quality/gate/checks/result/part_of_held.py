@@ -50,8 +50,8 @@ unchanged as (
 )
 select
     key_no,
-    coalesce(round(greatest(max(p.share), any_value(w.share)), 6), 0) as figure,
-    any_value(f.key_no) is null and any_value(u.key_no) is null as applies,
+    if(any_value(u.key_no) is null, coalesce(round(greatest(max(p.share), any_value(w.share)), 6), 0), 0) as figure,
+    any_value(f.key_no) is null as applies,
     coalesce(
         'it is a part of ' || string_agg(longer, ' and ' order by p.share desc) || ', which is held',
         'most of it is held: ' || any_value(w.shorter),
