@@ -76,7 +76,7 @@ def held(warehouse: Warehouse) -> set[tuple[str, str]]:
     decidable = {(one.kpi_id, one.time_period) for one in pending_values(warehouse.company, warehouse.catalog)}
     assert {(row["kpi_id"], row["time_period"]) for row in reader.held()} == decidable
     assert set(warehouse.published("select kpi_id, time_period from kpi.verdicts where held")) == decidable
-    during = reader.waiting(warehouse.company, warehouse.catalog)
+    during = reader.pending_values(warehouse.company, warehouse.catalog)
     assert {(one.kpi_id, one.time_period) for one in during} == decidable
     return decidable
 
