@@ -162,7 +162,7 @@ def test_one_of_several_changed_definitions_is_recorded_and_the_others_are_named
     output = run("web_sessions")
     assert "Recorded as refactored by analytics@nordvik.example: web_sessions." in output
     assert "Not compiled yet: conversion_rate changed, too; `kpi check` says what to do." in output
-    assert "The next run proves it" in run("conversion_rate")
+    assert "The next run compares the values" in run("conversion_rate")
     company = Company.load(folder)
     assert stale(company, compile_company(company, planned_of(company))) == []
 
@@ -170,7 +170,7 @@ def test_one_of_several_changed_definitions_is_recorded_and_the_others_are_named
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["net_revenue", "--by", "cfo"], "--reason: a refactoring needs a reason, and who reviewed it"),
+        (["net_revenue", "--by", "cfo"], "--reason: a refactoring needs a reason, and the name of who reviewed it"),
         (["net_revenue", "--reason", "why", "--by", " "], "--by: a refactoring needs a reason"),
         (["--reason", "why", "--by", "cfo"], "name the KPIs, or give --all"),
         (["net_revenue", "--all", "--reason", "why", "--by", "cfo"], "name the KPIs, or give --all"),
