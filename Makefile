@@ -31,7 +31,7 @@ clients: $(VENV)/.installed
 	for version in $(CLIENTS); do \
 		test -d .clients/$$version || $(BIN)/uv pip install --quiet --target .clients/$$version duckdb==$$version pytz || exit 1; \
 	done
-	NYCKELTAL_OLD_CLIENTS=.clients $(BIN)/pytest -q tests/test_published_clients.py
+	NYCKELTAL_OLD_CLIENTS=.clients $(BIN)/pytest -q tests/publishing/test_published_clients.py
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # The limit is the expected count, plus this many standard deviations of a Poisson count, plus one row. Chance exceeds
-# it once in 250 times at most, for ten rows as for any other number (tests/test_few_rows.py).
+# it once in 250 times at most, for ten rows as for any other number (tests/data_quality/test_few_rows.py).
 _DEVIATIONS = 3
 
 

@@ -154,8 +154,8 @@ def chance_of_mean(values: Numbers, n_obs: Numbers) -> float:
         return 0.0
     logs = _logs(values)
     y, size = (values, 1.0) if logs is None else (logs, float(values[-2:].mean()))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        standardized = np.abs(np.diff(y)) / np.sqrt(1 / n_obs[1:] + 1 / n_obs[:-1])
+    with_obs = np.where(n_obs > 0, n_obs, np.nan)  # a period without observations tells nothing of the others
+    standardized = np.abs(np.diff(y)) / np.sqrt(1 / with_obs[1:] + 1 / with_obs[:-1])
     is_known = np.isfinite(standardized[:-1])
     if is_known.sum() < _MIN_CHANGES or not (n_obs[-2:] > 0).all():
         return 0.0

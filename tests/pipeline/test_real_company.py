@@ -26,7 +26,7 @@ from orchestration.dbt.planning import planned
 from orchestration.run import RunResult, run
 
 FILES = PROJECT.parent / "shared" / "data" / "real"
-COMPANY = Path(__file__).parent / "real_company"
+COMPANY = PROJECT / "tests/real_company"
 if not FILES.is_dir():
     pytest.skip("the real files aren't here (../shared/data/real beside the project)", allow_module_level=True)
 

@@ -20,7 +20,7 @@ from metrics.definitions.company import Company
 from orchestration.run import RunResult, run
 
 FILES = PROJECT.parent / "shared" / "data" / "real"
-COMPANY = Path(__file__).parent / "ravenstack"
+COMPANY = PROJECT / "tests/ravenstack"
 if not FILES.is_dir():
     pytest.skip("the real files aren't here (../shared/data/real beside the project)", allow_module_level=True)
 pytestmark = pytest.mark.xdist_group("ravenstack")

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from ingest_company import COLUMNS, IngestCompany
 
+from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from orchestration.ingest import record
 from orchestration.ingest.raw.bookkeeping import Bookkeeping
@@ -216,7 +217,7 @@ def test_a_killed_run_is_completed_by_the_next(
         company.run()
     company.write("orders/1.csv", DAY1.replace("10.50", "100"))
     company.write("orders/2.csv", DAY2 + "half")
-    tests = str(Path(__file__).parent)
+    tests = str(PROJECT / "tests")
     script = KILL.format(
         tests=tests, owner=owner, step=step, replacement=replacement, folder=str(company.source.parent)
     )

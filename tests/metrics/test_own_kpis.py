@@ -69,10 +69,10 @@ def test_an_own_definition_stands_in_place_of_a_standard_one(folder: Path) -> No
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("unit: currency\n", "", "mrr.yml:1: unit: is required and isn't there"),
+        ("unit: currency\n", "", "mrr.yml:1: unit: is required but missing"),
         ("direction: up", "directon: up", "directon: unknown key (did you mean 'direction'?)"),
-        ("owner: cfo@ravenstack.example\n", "", "owner: is required and isn't there"),
-        ("metric: mrr\n", "", "metric: is required and isn't there"),
+        ("owner: cfo@ravenstack.example\n", "", "owner: is required but missing"),
+        ("metric: mrr\n", "", "metric: is required but missing"),
     ],
 )
 def test_an_own_definition_has_the_rules_of_a_standard_one(folder: Path, old: str, new: str, told: str) -> None:
@@ -166,7 +166,7 @@ def test_new_kpi_writes_a_definition_to_fill_in_and_overwrites_nothing(folder: P
     assert "did you mean 'mrr'?" in str(new("mrr", "--metric", "mr"))
     assert new("mrr", "--metric", "mrr") is None  # where paying_accounts is
     written = file.read_text()
-    assert "kind: stock\n" in written and "n_obs: paid_subscriptions " in written and "# of plan_tier" in written
+    assert "kind: stock\n" in written and "n_obs: paid_subscriptions " in written and "# some of plan_tier" in written
     told = findings(folder)
     empty = ("perspective", "unit", "direction", "type", "owner", "level", "objective", "target")
     assert [line.split(": ")[1] for line in told.splitlines()] == list(empty)
