@@ -282,7 +282,7 @@ def _tried(
 
 
 def _ended_by_duckdb(outcome: crash.Outcome) -> bool:
-    """DuckDB ends the process itself where it can't truncate a write-ahead log; what is left is checked as after a kill."""
+    """DuckDB ends the process itself where it can't cut off a write-ahead log; what is left counts as after a kill."""
     return outcome.status == -signal.SIGABRT and ".wal" in outcome.said
 
 

@@ -15,8 +15,8 @@ from metrics.definitions.feeds import Feed
 from metrics.definitions.observable import observable_to, pauses
 from orchestration.dbt.planning import planned as planned_of
 from tests import warehouse_factory
-from tests.ingest_company import IngestCompany
 from tests.data_quality.test_gate_feeds import ROWS
+from tests.ingest_company import IngestCompany
 from tests.warehouse_factory import Warehouse, failing, kpi, months, orders_feed
 
 OCTOBER = date(2026, 10, 31)

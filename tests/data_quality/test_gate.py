@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -299,12 +300,22 @@ def test_an_exception_in_great_expectations_counts_as_not_evaluated(monkeypatch:
     assert {one for column in stated for one in column} == {"not_evaluated"}
 
 
-def test_an_exception_in_one_expectation_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    def validate(*_: object) -> dict[str, object]:
-        return {}
+def test_a_figure_that_the_suite_does_not_list_as_evaluated_is_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Great Expectations counts what it looked at: a figure less, a missing one or an uncounted failure is no pass."""
+    real = expectations.validate
 
-    monkeypatch.setattr(expectations, "_validate", validate)
-    assert set(expectations.judge(frame(missing_results=[0.0]), LIMITS)["missing_results__hold"]) == {"not_evaluated"}
+    def altered(**changes: object) -> set[str]:
+        def validate(*arguments: Any) -> Any:
+            suite_result = real(*arguments)
+            suite_result.results[0].result.update(changes)
+            return suite_result
+
+        monkeypatch.setattr(expectations, "validate", validate)
+        return set(expectations.judge(frame(missing_results=[0.0, 1.0]), LIMITS)["missing_results__hold"])
+
+    assert altered() == {"pass", "fail"}
+    for changes in ({"element_count": 1}, {"missing_count": 1}, {"unexpected_count": 0}, {"unexpected_index_list": []}):
+        assert altered(**changes) == {"not_evaluated"}
 
 
 def test_a_verdict_needs_every_check_and_each_once() -> None:
