@@ -7,7 +7,8 @@ with the version of DuckDB, as another version may hash differently; hashes of d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import duckdb
 
@@ -17,6 +18,14 @@ from metrics.core.quoting import identifier, literal
 _TABLE = "create table if not exists kpi._contents (relation varchar, content varchar)"
 _CONTENT = f"concat_ws(' ', '{duckdb.__version__}', count(*), coalesce(sum(_hash), 0))"
 Relation = tuple[str, str]  # schema and table
+
+
+def relation(node: Mapping[str, Any]) -> Relation | None:
+    """The schema and table of a node of dbt's manifest; None for a node without a table."""
+    schema = node.get("schema")
+    return (
+        (schema, node.get("alias") or node["name"]) if schema and node["resource_type"] in ("model", "seed") else None
+    )
 
 
 def of_files(
@@ -29,6 +38,14 @@ def of_files(
         return dict(connection.execute(f"{select} group by all").fetchall())
     query = f"{select} where list_contains(?::varchar[], _source_file) group by all"
     return dict(connection.execute(query, [list(files)]).fetchall())
+
+
+def of_feed(connection: duckdb.DuckDBPyConnection, feed: str) -> list[tuple[str, str]]:
+    """What raw holds of a feed: the content hash of each file's rows, and the columns; empty where it has no table."""
+    if not has_table(connection, "raw", feed):
+        return []
+    columns = [("", ",".join(_columns(connection, ("raw", feed))))]
+    return columns + sorted((file or "", content) for file, content in of_files(connection, feed).items())
 
 
 def edited_files(connection: duckdb.DuckDBPyConnection, feed: str) -> list[str]:

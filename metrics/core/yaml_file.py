@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,14 +72,12 @@ def load(path: Path, model: type[Model]) -> Model:
 
 
 def read(path: Path) -> CommentedMap:
-    """The file's mapping with its line numbers, in ruamel's round-trip types.
+    """The file's mapping with its line numbers, in ruamel's round-trip types. It is shared: don't change it.
 
     Raises NyckeltalError when the file doesn't exist, isn't YAML, or its top level isn't a mapping.
     """
-    parser = YAML(typ="rt")
-    parser.Composer = _PlainComposer
     try:
-        document = parser.load(path)
+        document = _parsed(path.read_bytes())
     except FileNotFoundError:
         raise NyckeltalError("there is no such file", file=path) from None
     except _Refused as error:
@@ -96,6 +95,13 @@ def read(path: Path) -> CommentedMap:
     if not isinstance(document, CommentedMap):
         raise NyckeltalError("the file's top level is not a mapping", file=path, line=1, expected="`key: value` lines")
     return document
+
+
+@lru_cache(maxsize=1000)  # a process reads the same files several times, and a hundred lines take 50 ms
+def _parsed(content: bytes) -> Any:
+    parser = YAML(typ="rt")
+    parser.Composer = _PlainComposer
+    return parser.load(content)
 
 
 def line_of(document: Any, keys: tuple[int | str, ...]) -> int | None:

@@ -13,10 +13,11 @@ from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_contex
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from google.protobuf.json_format import MessageToDict
 
+from metrics.core import clock
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
 from metrics.versioning.lineage import Lineage
-from orchestration.dbt import builds, project, proving
+from orchestration.dbt import builds, changes, project, proving
 from orchestration.dbt.manifest import require_compiled
 from orchestration.lock import writing
 from orchestration.markdown import plain
@@ -69,6 +70,7 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
     def dbt_build(context: AssetExecutionContext, run: ResourceParam[RunResources]) -> Iterator[Any]:
         chosen = get_updated_cli_invocation_params_for_context(context, lineage.manifest, translator)
         indirect = ["--indirect-selection", chosen.indirect_selection] if chosen.indirect_selection else []
+        selection = [*chosen.selection_args, *indirect]
         outcomes: list[DbtCoreCliEventMessage] = []
 
         def keep(event: Any) -> None:
@@ -76,24 +78,32 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
                 message = MessageToDict(event, preserving_proto_field_name=True)
                 outcomes.append(DbtCoreCliEventMessage(message, event_history_metadata={}))
                 total = message["data"].get("total") or message["data"].get("num_models")
-                run.stages.report(f"{len(outcomes)} of {total} models and tests")
+                run.stages.report(f"{message['data']['index']} of {total} models and tests")
 
         with run.stages.stage("models"), writing():
             require_compiled(company)
             builds.prepare_tables(catalog)
             builds.outdate(catalog)
             proving.before_build(catalog)
-            # The gate's library takes seconds to import; Python has time for it while DuckDB works for dbt.
-            Thread(target=import_module, args=["great_expectations"], daemon=True).start()
             edited = builds.edited(lineage)
-            # Unit tests are of the code and not of the data: the test suite runs them.
-            command = ["build", "--exclude-resource-type", "unit_test", *chosen.selection_args, *indirect]
-            results = project.build(company, command, keep)
-            run.build_failures.update(builds.record(catalog, lineage, results, edited))
-            proving.after_build(catalog, lineage, results)
-            # The gate holds KPIs that failed. The view that unites the candidates is needed for the others.
-            if builds.skipped(results, lineage.models["candidates"]):
-                project.build(company, ["run", "--select", "candidates"], keep)
+            fingerprints = changes.fingerprints(lineage, clock.today(company.time_zone))
+            unchanged = changes.up_to_date(lineage, catalog, fingerprints, edited)
+            if unchanged and not context.is_subset:  # whoever chooses some assets wants these built
+                changed = sorted(lineage.nodes[key]["name"] for key in fingerprints.keys() - unchanged)
+                selection = ["--select", *changed, "--indirect-selection", "empty"] if changed else []
+            if selection:
+                # The gate's library takes seconds to import; Python has time for it while DuckDB works for dbt.
+                Thread(target=import_module, args=["great_expectations"], daemon=True).start()
+                changes.forget(fingerprints.keys() - unchanged)
+                # Unit tests are of the code and not of the data: the test suite runs them.
+                command = ["build", "--exclude-resource-type", "unit_test", *selection]
+                results = project.build(company, command, keep)
+                run.build_failures.update(builds.record(catalog, lineage, results, edited, unchanged))
+                changes.record(lineage, fingerprints, unchanged, results)
+                proving.after_build(catalog, lineage, results, unchanged)
+                # The gate holds KPIs that failed. The view that unites the candidates is needed for the others.
+                if builds.skipped(results, lineage.models["candidates"]):
+                    project.build(company, ["run", "--select", "candidates"], keep)
         with run.stages.stage("report to Dagster"):
             union: list[Any] = []  # yielded last, because it depends on all KPIs, also on those that were not built
             missing = set(kpi_outputs & context.selected_output_names)

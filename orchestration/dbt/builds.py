@@ -61,7 +61,7 @@ def edited(lineage: Lineage) -> set[str]:
     edited_models = set()
     with warehouse.connect() as connection:
         for key, node in lineage.nodes.items():
-            relation = _relation(node)
+            relation = contents.relation(node)
             if relation and contents.is_edited(connection, relation):
                 edited_models.add(key)
                 if node["config"]["materialized"] == "incremental":
@@ -72,13 +72,18 @@ def edited(lineage: Lineage) -> set[str]:
 
 
 def record(
-    catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any], edited_models: Collection[str] = frozenset()
+    catalog: Catalog,
+    lineage: Lineage,
+    run_results: Mapping[str, Any],
+    edited_models: Collection[str] = frozenset(),
+    unchanged: Collection[str] = frozenset(),
 ) -> dict[str, str]:
     """Writes a row to `kpi._builds` for each KPI whose state a build changes: up to date, or the reason why not.
 
     - A KPI outside the build keeps its state, unless something upstream of it failed: then it is not up to date.
     - A KPI that was up to date stays so when its own model is built.
-    - A KPI that was never built, failed or is outdated becomes up to date only when all models upstream are built too.
+    - A KPI that was never built, failed or is outdated becomes up to date only when all models upstream are built too,
+      but for the `unchanged` ones, which have nothing new to compute.
     - A KPI is not up to date if it was built from rows that neither ingest nor dbt wrote: those of an edited feed, and
       those of `edited_models` that this build didn't make again.
 
@@ -95,7 +100,7 @@ def record(
     with warehouse.connect() as connection:
         builds_before = candidates.newest_builds(connection)
         edited_feeds = _edited_feeds(connection, catalog)
-        relations = (_relation(lineage.nodes.get(key, {})) for key in sorted(succeeded))
+        relations = (contents.relation(lineage.nodes.get(key, {})) for key in sorted(succeeded))
         contents.record(connection, filter(None, relations))
         for kpi in catalog.kpis:
             upstream = lineage.closure([lineage.models[kpi.model]])
@@ -103,7 +108,7 @@ def record(
             if failure is not None:
                 reasons[kpi.kpi_id] = failure
             elif lineage.models[kpi.model] in selected:
-                unbuilt = _unbuilt(kpi, lineage, upstream, succeeded, builds_before.get(kpi.kpi_id))
+                unbuilt = _unbuilt(kpi, lineage, upstream, succeeded | set(unchanged), builds_before.get(kpi.kpi_id))
                 feed_sentences = [edited_feeds[feed] for feed in kpi.feeds if feed in edited_feeds]
                 stale_models = upstream & set(edited_models) - succeeded
                 reasons[kpi.kpi_id] = unbuilt or _edited_rows(feed_sentences, stale_models)
@@ -114,14 +119,6 @@ def record(
 def skipped(run_results: Mapping[str, Any], model: str) -> bool:
     """Whether the build left out the model because something upstream of it failed."""
     return any(result["unique_id"] == model and result["status"] == "skipped" for result in run_results["results"])
-
-
-def _relation(node: Mapping[str, Any]) -> contents.Relation | None:
-    """The schema and table of a node of the manifest; None for a node without a table."""
-    schema = node.get("schema")
-    return (
-        (schema, node.get("alias") or node["name"]) if schema and node["resource_type"] in ("model", "seed") else None
-    )
 
 
 def _edited_feeds(connection: DuckDBPyConnection, catalog: Catalog) -> dict[str, str]:

@@ -5,7 +5,7 @@ The comparison itself is in `data_quality/release/refactorings.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,16 @@ def before_build(catalog: Catalog) -> list[CatalogKpi]:
         return refactorings.keep_reference(connection, catalog, Ledger.find(deployment.ledger_path()))
 
 
-def after_build(catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any]) -> None:
-    """Compares a build with the candidates stored before it, for KPIs of which it built all models upstream."""
+def after_build(
+    catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any], unchanged: Collection[str] = frozenset()
+) -> None:
+    """Compares a build with the candidates stored before it, for KPIs of which all models upstream are up to date.
+
+    `unchanged` are the nodes that weren't built because they have nothing new to compute.
+    """
     succeeded = {result["unique_id"] for result in run_results["results"] if result["status"] == "success"}
-    built_kpis = [kpi.kpi_id for kpi in catalog.kpis if kpi.supplied and _upstream_models(kpi, lineage) <= succeeded]
+    current = succeeded | set(unchanged)
+    built_kpis = [kpi.kpi_id for kpi in catalog.kpis if kpi.supplied and _upstream_models(kpi, lineage) <= current]
     with warehouse.connect() as connection:
         refactorings.compare(connection, catalog, Ledger.find(deployment.ledger_path()), built_kpis)
 

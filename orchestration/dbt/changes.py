@@ -1,0 +1,100 @@
+"""Which of dbt's nodes a run has to build: those whose code, rows or day are others than at their newest build.
+
+A model, seed or data test has a fingerprint: a hash of its own code and configuration, of all macros, of the day, and
+of what it reads, which are the rows of feeds in raw and the fingerprints of its parents. `kpi._fingerprints` holds
+those of the nodes that were built and passed. A node whose fingerprint stands there has nothing new to compute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from importlib.metadata import version
+from typing import Any
+
+from data_quality import contents, warehouse
+from data_quality.gate import candidates
+from metrics.definitions.catalog import Catalog
+from metrics.versioning.lineage import Lineage
+
+_TABLE = "create table if not exists kpi._fingerprints (unique_id varchar, fingerprint varchar)"
+_KINDS = ("model", "seed", "test")
+# What of a node of the manifest decides on the rows that it has, or on whether a test passes.
+_FACTS = ("raw_code", "config", "schema", "alias", "test_metadata", "column_name")
+
+
+def fingerprints(lineage: Lineage, today: date) -> dict[str, str]:
+    """The fingerprint of each model, seed and data test, by unique id, for the rows that are in raw now."""
+    feeds = sorted(key for keys in lineage.parents.values() for key in keys if key.startswith("source."))
+    with warehouse.connect() as connection:
+        known = {key: _hashed(contents.of_feed(connection, key.rsplit(".", 1)[1])) for key in dict.fromkeys(feeds)}
+    macros = {key: macro["macro_sql"] for key, macro in lineage.macros.items()}
+    common = _hashed([macros, today.isoformat(), version("dbt-core"), version("dbt-duckdb"), version("duckdb")])
+
+    def fingerprint(key: str) -> str:
+        if key not in known:
+            node = lineage.nodes[key]
+            columns = {name: column.get("data_type") for name, column in node.get("columns", {}).items()}
+            facts = [node.get(name) for name in _FACTS]
+            known[key] = _hashed([common, facts, columns, sorted(map(fingerprint, lineage.parents.get(key, [])))])
+        return known[key]
+
+    return {key: fingerprint(key) for key, node in lineage.nodes.items() if node["resource_type"] in _KINDS}
+
+
+def up_to_date(
+    lineage: Lineage, catalog: Catalog, current: Mapping[str, str], edited_models: Collection[str]
+) -> frozenset[str]:
+    """The unique ids of the nodes that have nothing new to compute: they needn't be built.
+
+    Never among them are models whose table is missing or was edited, and KPIs whose newest build wasn't right.
+    """
+    with warehouse.connect() as connection:
+        if not warehouse.has_table(connection, "kpi", "_fingerprints"):
+            return frozenset()
+        built = dict(connection.execute("from kpi._fingerprints").fetchall())
+        present = set(connection.execute("select table_schema, table_name from information_schema.tables").fetchall())
+        builds = candidates.newest_builds(connection)
+    is_right = {lineage.models[kpi.model]: kpi.kpi_id in builds and builds[kpi.kpi_id].ok for kpi in catalog.kpis}
+    return frozenset(
+        key
+        for key, fingerprint in current.items()
+        if built.get(key) == fingerprint
+        and key not in edited_models
+        and is_right.get(key, True)
+        and (lineage.nodes[key]["resource_type"] == "test" or contents.relation(lineage.nodes[key]) in present)
+    )
+
+
+def forget(keys: Iterable[str]) -> None:
+    """Forget the fingerprints of nodes before they are built, so that a build that is stopped leaves none of before."""
+    with warehouse.connect() as connection:
+        connection.execute("create schema if not exists kpi")
+        connection.execute(_TABLE)
+        connection.execute("delete from kpi._fingerprints where list_contains(?::varchar[], unique_id)", [list(keys)])
+
+
+def record(
+    lineage: Lineage, current: Mapping[str, str], unchanged: Collection[str], run_results: Mapping[str, Any]
+) -> None:
+    """Keep the fingerprints of the nodes that a build finished and that read nothing which isn't up to date itself."""
+    succeeded = {result["unique_id"] for result in run_results["results"] if result["status"] in ("success", "pass")}
+    finished: dict[str, bool] = {}
+
+    def is_finished(key: str) -> bool:
+        if key not in finished:
+            parents = (parent for parent in lineage.parents.get(key, []) if parent in lineage.nodes)
+            finished[key] = key in unchanged or (key in succeeded and all(map(is_finished, parents)))
+        return finished[key]
+
+    rows = [[key, current[key]] for key in sorted(succeeded & set(current)) if is_finished(key)]
+    forget(key for key, _ in rows)
+    if rows:
+        with warehouse.connect() as connection:
+            connection.executemany("insert into kpi._fingerprints values (?, ?)", rows)
+
+
+def _hashed(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
