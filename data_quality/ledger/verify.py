@@ -104,7 +104,7 @@ def verify(ledger: Ledger) -> Verification:
     findings: list[Finding] = []
     tables: dict[str, pa.Table] = {}
     for name in SCHEMAS:
-        tables[name], faults = _read(name, ledger.tables[name])
+        tables[name], faults = _readable_rows(name, ledger.tables[name])
         findings += faults
     releases = sorted(tables["releases"].to_pylist(), key=lambda row: (row["sequence"], row["release_id"]))
     committed = ledger.tables["releases"].transaction_version(TRANSACTION) or 0
@@ -144,8 +144,8 @@ def _purges(releases: Sequence[dict[str, Any]]) -> Iterator[PurgeRelease]:
                 yield PurgeRelease(row["sequence"], row["published_at"], Purge(**{**record, "rows": purged}))
 
 
-def _read(name: str, table: DeltaTable) -> tuple[pa.Table, list[Finding]]:
-    """The readable rows of a table, and findings on the table itself."""
+def _readable_rows(name: str, table: DeltaTable) -> tuple[pa.Table, list[Finding]]:
+    """All rows of a table, or where it can't be read as a whole, those of its readable files; and findings on both."""
     findings = []
     if table.metadata().configuration.get("delta.appendOnly") != "true":
         findings.append(Finding(None, name, None, "unprotected", "delta.appendOnly is off: rows can be changed"))
@@ -158,13 +158,14 @@ def _read(name: str, table: DeltaTable) -> tuple[pa.Table, list[Finding]]:
         dataset = table.to_pyarrow_dataset()
     except tables.FAILURES:
         return schema.empty_table(), [*findings, unreadable]
-    parts = []
+    parts, faults = [], []
     for fragment in dataset.get_fragments():
         try:
             parts.append(tables.fitted(fragment.to_table(schema=dataset.schema), schema))
         except tables.FAILURES as error:
-            findings.append(Finding(None, name, fragment.path, "unreadable", tables.reason(error)))
-    return pa.concat_tables(parts) if parts else schema.empty_table(), findings
+            faults.append(Finding(None, name, fragment.path, "unreadable", tables.reason(error)))
+    rows = pa.concat_tables(parts) if parts else schema.empty_table()
+    return rows, [*findings, *(faults or [unreadable])]
 
 
 def _chain(releases: list[dict[str, Any]], committed: int) -> Iterator[Finding]:
