@@ -68,12 +68,12 @@ class CompanyPlan:
         Each has the keys model, file, statement (the SQL that is the reason, or another one) and feeds (those whose
         columns all count as read).
         """
-        nodes = {name: self.lineage.nodes[self.lineage.models[name]] for name in sorted(self.lineage.whole)}
+        nodes = {name: self.lineage.nodes[self.lineage.models[name]] for name in sorted(self.lineage.counted_whole)}
         return [
             {
                 "model": name,
                 "file": node["original_file_path"].removeprefix("company/"),
-                "statement": self.lineage.whole[name],
+                "statement": self.lineage.counted_whole[name],
                 "feeds": list(self.lineage.upstream((name,)).feeds),
             }
             for name, node in nodes.items()

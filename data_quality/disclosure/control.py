@@ -199,6 +199,7 @@ _VALUES = ("obs_value", "numerator", "denominator", "n_obs")
 
 
 def _published(committed: pa.Table, kpis: Mapping[str, CatalogKpi]) -> _Published:
+    """What the committed observations hold of these KPIs. A later release's row replaces an earlier one of its cell."""
     is_protected = pc.is_in(committed.column("kpi_id"), value_set=pa.array(sorted(kpis), pa.string()))
     columns = [*Cell._fields, *_VALUES, "period_end", "conf_status", "definition_version", "sequence"]
     published = _Published()

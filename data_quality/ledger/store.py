@@ -186,7 +186,7 @@ class Ledger:
             raise NyckeltalError("a decision needs a reason and a name")
         if decision != "review" and not (freq and time_period and candidate_hash):
             raise NyckeltalError(f"'{decision}' needs the freq, the time_period and the hash of the candidate")
-        earliest = [row["decided_at"] + timedelta(microseconds=1) for row in self._in_order()]
+        after_others = [row["decided_at"] + timedelta(microseconds=1) for row in self._in_order()]
         row = {
             "decision_id": uuid.uuid4().hex,
             "kpi_id": kpi_id,
@@ -197,7 +197,7 @@ class Ledger:
             "checks": json.dumps(sorted(checks)),
             "reason": reason.strip(),
             "decided_by": decided_by.strip(),
-            "decided_at": max([clock.now(), *earliest]),  # after every other one, as the newest decision counts
+            "decided_at": max([clock.now(), *after_others]),  # the newest decision counts
             "incident_id": incident_id,
             "new_level_from": new_level_from,
         }

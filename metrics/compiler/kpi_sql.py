@@ -115,7 +115,10 @@ def _with_earlier(offsets: Sequence[Measure], measures: str) -> str:
 
 
 def _to_date(span: str) -> str:
-    """The condition that joins a period with its value to date: a month's own, and for a quarter its last month's."""
+    """The condition that joins a period with its value to date: for a month its own, for a quarter its last month's.
+
+    `span`, year_to_date or rolling_12_months, is the value's span and the alias of its table.
+    """
     return (
         f"{span}.span = '{span}'\n"
         f"  AND {span}.period_start = CASE period.freq\n"
