@@ -62,17 +62,18 @@ class CompanyPlan:
         return [defined.current for defined in self.kpis]
 
     @property
-    def read_whole(self) -> list[dict[str, Any]]:
-        """The models that can't be pruned, so that a KPI depends on all their columns.
+    def models_counted_whole(self) -> list[dict[str, Any]]:
+        """The models of which it isn't known which columns they use: a KPI that reads one depends on all of them.
 
-        Each has the keys model, file, statement (the reason) and feeds (those whose columns all count as read).
+        Each has the keys model, file, statement (the SQL that is the reason, or another one) and feeds (those whose
+        columns all count as read).
         """
-        nodes = {name: self.lineage.nodes[self.lineage.models[name]] for name in sorted(self.lineage.whole)}
+        nodes = {name: self.lineage.nodes[self.lineage.models[name]] for name in sorted(self.lineage.counted_whole)}
         return [
             {
                 "model": name,
                 "file": node["original_file_path"].removeprefix("company/"),
-                "statement": self.lineage.whole[name],
+                "statement": self.lineage.counted_whole[name],
                 "feeds": list(self.lineage.upstream((name,)).feeds),
             }
             for name, node in nodes.items()

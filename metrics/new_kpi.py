@@ -33,7 +33,7 @@ def adoption_text(kpi_id: str, definition: Definition, company: Company) -> str:
 
 
 def definition_text(kpi_id: str, metric: str, company: Company, layer: SemanticLayer, lineage: Lineage) -> str:
-    """A file with a whole definition of a KPI whose value is that metric.
+    """The text of a file with a whole definition of a KPI whose value is that metric; a person fills in the rest.
 
     Raises NyckeltalError for a metric that doesn't exist or can't be compiled.
     """
@@ -43,13 +43,13 @@ def definition_text(kpi_id: str, metric: str, company: Company, layer: SemanticL
         )
     if reason := unsupported(metric, layer):
         raise NyckeltalError(reason, field="--metric", found=metric)
-    found, kind = layer.metrics[metric], _kind(layer.metrics[metric], layer)
-    unit = "count" if _counts(found) else ""
-    label = found.label if found.label and found.label != metric else metric.replace("_", " ").capitalize()
+    declared, kind = layer.metrics[metric], _kind(layer.metrics[metric], layer)
+    unit = "count" if _counts(declared) else ""
+    label = declared.label if declared.label and declared.label != metric else metric.replace("_", " ").capitalize()
     lines = [
         f"kpi: {kpi_id}",
         f"name: {json.dumps(label, ensure_ascii=False)}",
-        f"description: {json.dumps(found.description or '', ensure_ascii=False)}",
+        f"description: {json.dumps(declared.description or '', ensure_ascii=False)}",
         _line("perspective", "", "financial, customer, process, learning or sustainability"),
         f"kind: {kind}",
         _line("unit", unit, "currency, fraction, ratio, count, persons or any other, such as hours"),

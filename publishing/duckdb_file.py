@@ -128,6 +128,10 @@ def _remove_drafts(path: Path) -> None:
 
 
 def _write(ledger: Ledger, draft: Path) -> None:
+    """Write all tables, views and comments of the published file to the draft.
+
+    Raises OtherVersion when this version can't read the newest release's catalogue.
+    """
     assert ledger.newest is not None
     try:
         catalog = Catalog.parse(ledger.newest["catalog"])

@@ -113,6 +113,7 @@ def _checks_decided_on(decision: Mapping[str, Any], failing_checks: Sequence[Che
 
 
 def _row(incident: Incident, state: str) -> dict[str, Any]:
+    """The incident's row, without the columns of a decision (decided_by, decided_at, reason)."""
     return {
         "incident_id": incident.incident_id,
         "state": state,

@@ -53,7 +53,9 @@ def controlled(
     today: date,
     histories: Mapping[str, pa.Table],
 ) -> list[dict[str, Any]]:
-    """The rows of the eligible keys after disclosure control, with their `conf_status`: F free, C suppressed.
+    """The rows of the eligible keys after disclosure control, with their `conf_status`: F free, C confidential.
+
+    A confidential cell is suppressed: it is published without value and counts.
 
     `rows` are all candidate rows of all protected KPIs, including keys that aren't released. `committed` are the
     ledger's observations with `sequence`. `histories` are, by kpi_id, the persons behind the figures of persons'
@@ -133,8 +135,8 @@ def _primary_suppression(
                 primary.unchanged[cell] = before
             else:
                 primary.suppressed.add(cell)
-        elif (before is not None and kpi.only_ratio and thresholds.is_changed(row, before, kpi)) or (
-            thresholds.protection_levels(row, kpi)
+        elif thresholds.is_sensitive(row, kpi) or (
+            before is not None and kpi.only_ratio and thresholds.is_changed(row, before, kpi)
         ):
             primary.suppressed.add(cell)
         elif before is None:
@@ -187,7 +189,7 @@ def _uncontrollable(
         kpi, cell = kpis[row["kpi_id"]], cell_of(row)
         has_ended = row["period_end"] < today
         if not thresholds.is_counted(row, kpi) or (
-            has_ended and cell not in targets and thresholds.protection_levels(row, kpi)
+            has_ended and cell not in targets and thresholds.is_sensitive(row, kpi)
         ):
             keys.add(cell[:3])
     return keys
@@ -197,6 +199,7 @@ _VALUES = ("obs_value", "numerator", "denominator", "n_obs")
 
 
 def _published(committed: pa.Table, kpis: Mapping[str, CatalogKpi]) -> _Published:
+    """What the committed observations hold of these KPIs. A later release's row replaces an earlier one of its cell."""
     is_protected = pc.is_in(committed.column("kpi_id"), value_set=pa.array(sorted(kpis), pa.string()))
     columns = [*Cell._fields, *_VALUES, "period_end", "conf_status", "definition_version", "sequence"]
     published = _Published()

@@ -25,7 +25,7 @@ from metrics.definitions.catalog import CatalogKpi, PersonCount
 Place = tuple[str, str]  # segment and member
 TOTAL: Place = ("_T", "_T")
 # The frequencies that atoms can have, the finest first. W is used only where nothing else is published.
-GRAINS = (PART_OF_WEEK, "M", "Q", "A", "W")
+ATOM_FREQS = (PART_OF_WEEK, "M", "Q", "A", "W")
 
 
 class Cell(NamedTuple):
@@ -108,29 +108,30 @@ def _system(
         tuple(atoms.headroom.get(key, float("inf")) for key in atoms.keys),
         tuple(atoms.equal_sums),
         sums,
-        tuple(sorted(targets, key=lambda target: (GRAINS.index(target.cell.freq), target.cell))),
+        tuple(sorted(targets, key=lambda target: (ATOM_FREQS.index(target.cell.freq), target.cell))),
     )
 
 
 class _Atoms:
     """The atoms of a population: one for every member in every span of time, and for the total where it isn't cut.
 
-    `keys` gives each atom's (number of its span, place). `numbers` gives the atoms of every (span, place); those of a
-    total are the members of one segment.
+    `keys` gives each atom's (index of its span in `spans`, place). `atoms_of` gives the atoms of every such key; those
+    of a total are the members of one segment. `persons` and `headroom` are those of `System`, by key; where several
+    KPIs count the same persons, the smallest number.
     """
 
     def __init__(self, counted_rows: Sequence[tuple[Row, PersonCount]], kpis: Mapping[str, CatalogKpi]) -> None:
         stocks = any(count.stock for _, count in counted_rows)
         freqs = {row["freq"] for row, _ in counted_rows} - ({PART_OF_WEEK} if stocks else set())
-        self.grain = next(freq for freq in GRAINS if freq in freqs)
-        grain_rows = [(row, count) for row, count in counted_rows if row["freq"] == self.grain]
-        self.spans = sorted({(row["period_start"], row["period_end"]) for row, _ in grain_rows})
+        self.freq = next(freq for freq in ATOM_FREQS if freq in freqs)
+        atom_rows = [(row, count) for row, count in counted_rows if row["freq"] == self.freq]
+        self.spans = sorted({(row["period_start"], row["period_end"]) for row, _ in atom_rows})
         self.starts, self.ends = [start for start, _ in self.spans], [end for _, end in self.spans]
         self.persons: dict[tuple[int, Place], float] = {}
         self.headroom: dict[tuple[int, Place], float] = {}
-        for row, count in grain_rows:
+        for row, count in atom_rows:
             if count.role == "n_obs":
-                continue
+                continue  # the row has no n_persons_n_obs
             key = bisect_left(self.starts, row["period_start"]), (row["segment"], row["member"])
             n_persons = float(row[f"n_persons_{count.role}"] or 0)
             self.persons[key] = min(n_persons, self.persons.get(key, n_persons))
@@ -139,17 +140,17 @@ class _Atoms:
                 self.headroom[key] = min(complement, self.headroom.get(key, complement))
         self.keys: list[tuple[int, Place]] = []
         self.equal_sums: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
-        self.numbers: dict[tuple[int, Place], tuple[int, ...]] = {}
+        self.atoms_of: dict[tuple[int, Place], tuple[int, ...]] = {}
         segments: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         cut_spans = {span for span, place in self.persons if place != TOTAL}
         for span, place in sorted(self.persons):
             if place != TOTAL or span not in cut_spans:
                 segments[span][place[0]].append(len(self.keys))
-                self.numbers[span, place] = (len(self.keys),)
+                self.atoms_of[span, place] = (len(self.keys),)
                 self.keys.append((span, place))
         for span, by_segment in segments.items():
-            first_segment, *other_segments = (tuple(numbers) for numbers in by_segment.values())
-            self.numbers[span, TOTAL] = first_segment
+            first_segment, *other_segments = (tuple(atoms) for atoms in by_segment.values())
+            self.atoms_of[span, TOTAL] = first_segment
             self.equal_sums += [(first_segment, segment) for segment in other_segments]
 
     def of_cell(self, row: Row, count: PersonCount) -> tuple[int, ...]:
@@ -159,11 +160,11 @@ class _Atoms:
         they are those of the span with its last day.
         """
         last = bisect_right(self.starts, row["period_end"]) - 1
-        if row["freq"] == PART_OF_WEEK != self.grain:
+        if row["freq"] == PART_OF_WEEK != self.freq:
             spans = range(0)
-        elif count.stock or (row["freq"] == "W" and self.grain not in ("W", PART_OF_WEEK)):
+        elif count.stock or (row["freq"] == "W" and self.freq not in ("W", PART_OF_WEEK)):
             spans = range(last, last + 1) if last >= 0 and self.ends[last] >= row["period_end"] else range(0)
         else:
             spans = range(bisect_left(self.starts, row["period_start"]), bisect_right(self.ends, row["period_end"]))
         place = row["segment"], row["member"]
-        return tuple(atom for span in spans for atom in self.numbers.get((span, place), ()))
+        return tuple(atom for span in spans for atom in self.atoms_of.get((span, place), ()))

@@ -23,7 +23,8 @@ class ProtectionLevels:
     """The upper and lower protection level of a suppressed number of persons.
 
     An attacker must find all values from `lower` below the true number to `upper` above it possible. They reach from 0
-    to the threshold, or to the denominator where that is smaller.
+    to the threshold, or to the denominator where that is smaller. For a small complement they are those of the
+    numerator: from the denominator less the threshold, but at least 0, to the denominator.
     """
 
     role: Role
@@ -44,11 +45,16 @@ def is_counted(row: Row, kpi: CatalogKpi) -> bool:
     return True
 
 
-def protection_levels(row: Row, kpi: CatalogKpi) -> list[ProtectionLevels]:
-    """The protection levels of a sensitive cell; empty for a cell that isn't sensitive.
+def is_sensitive(row: Row, kpi: CatalogKpi) -> bool:
+    """Whether one of the cell's groups of persons is smaller than the threshold, and not empty."""
+    return bool(protection_levels(row, kpi))
 
-    The cell is sensitive when one of its groups of persons is sensitive: the numerator's, the denominator's, or with
-    `nested_persons` the complement, which are the persons of the denominator who aren't in the numerator.
+
+def protection_levels(row: Row, kpi: CatalogKpi) -> list[ProtectionLevels]:
+    """The protection levels of each sensitive group of persons of the cell; empty for a cell that isn't sensitive.
+
+    The groups are the numerator's, the denominator's, and with `nested_persons` the complement, which are the persons
+    of the denominator who aren't in the numerator.
     """
     threshold = kpi.disclosure_threshold
     numerator, denominator = row["n_persons_numerator"], row["n_persons_denominator"]
@@ -60,6 +66,7 @@ def protection_levels(row: Row, kpi: CatalogKpi) -> list[ProtectionLevels]:
     if denominator is not None and 0 < denominator < threshold:
         levels.append(ProtectionLevels("denominator", upper=threshold - denominator, lower=denominator))
     if complement is not None and 0 < complement < threshold:
+        # One person less in the complement is one more in the numerator.
         lower = min(threshold - complement, numerator)
         levels.append(ProtectionLevels("numerator", upper=complement, lower=lower))
     return levels

@@ -41,8 +41,9 @@ COLUMNS = {
     "batch_id": "varchar",
 }
 
-# The same text as in the compiled view `kpi.candidates`, so that an analyst can join its hash to a verdict. Numbers
-# have ten significant digits, because sums of DOUBLE differ in their last digits from run to run.
+# The same text as in the compiled view `kpi.candidates`, so that an analyst can join its hash to a verdict; those of
+# protected KPIs are keyed. Numbers have ten significant digits, because sums of DOUBLE differ in their last digits from
+# run to run.
 _NUMBERS = ("obs_value", "numerator", "denominator", "year_to_date", "rolling_12_months")
 _COUNTS = ("n_obs", "n_persons_numerator", "n_persons_denominator")
 _ROW_TEXT = "concat_ws('|', segment, member, {numbers}, {counts}, definition_hash)".format(

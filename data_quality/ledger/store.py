@@ -186,7 +186,7 @@ class Ledger:
             raise NyckeltalError("a decision needs a reason and a name")
         if decision != "review" and not (freq and time_period and candidate_hash):
             raise NyckeltalError(f"'{decision}' needs the freq, the time_period and the hash of the candidate")
-        earliest = [row["decided_at"] + timedelta(microseconds=1) for row in self._in_order()]
+        after_others = [row["decided_at"] + timedelta(microseconds=1) for row in self._in_order()]
         row = {
             "decision_id": uuid.uuid4().hex,
             "kpi_id": kpi_id,
@@ -197,7 +197,7 @@ class Ledger:
             "checks": json.dumps(sorted(checks)),
             "reason": reason.strip(),
             "decided_by": decided_by.strip(),
-            "decided_at": max([clock.now(), *earliest]),  # after every other one, as the newest decision counts
+            "decided_at": max([clock.now(), *after_others]),  # the newest decision counts
             "incident_id": incident_id,
             "new_level_from": new_level_from,
         }
@@ -206,7 +206,8 @@ class Ledger:
 
     def unsealed_decisions(self) -> list[str]:
         """The manifest lines of the decisions that no committed release covers yet."""
-        return [line for line in lines("decisions", self.rows("decisions").to_pylist()) if line not in self._covering]
+        all_lines = lines("decisions", self.rows("decisions").to_pylist())
+        return [line for line in all_lines if line not in self._first_release_of_line]
 
     def sealed_decisions(self) -> pa.Table:
         """The decisions that a release covers, with `release_id` and `sequence` of the first such release.
@@ -223,12 +224,12 @@ class Ledger:
         return pa.Table.from_pylist(numbered, schema=schema)
 
     @cached_property
-    def _covering(self) -> dict[str, dict[str, Any]]:
+    def _first_release_of_line(self) -> dict[str, dict[str, Any]]:
         """By manifest line of a decision, the id, sequence and time of the first release that covers it.
 
-        The time is at most that of every later release.
+        A release whose clock was ahead gets the time of a later one, as in _RELEASE_TIMES.
         """
-        covering: dict[str, dict[str, Any]] = {}
+        first_release: dict[str, dict[str, Any]] = {}
         published_at = None
         for release in reversed(self.releases):
             published_at = min(release["published_at"], published_at or release["published_at"])
@@ -237,8 +238,8 @@ class Ledger:
                 "sequence": release["sequence"],
                 "published_at": published_at,
             }
-            covering |= {line: columns for line in sealed_lines(release) if line.startswith("decisions ")}
-        return covering
+            first_release |= {line: columns for line in sealed_lines(release) if line.startswith("decisions ")}
+        return first_release
 
     def _in_order(self) -> list[dict[str, Any]]:
         """The decisions in the order of their making, with release_id, sequence and published_at of the first release
@@ -247,7 +248,7 @@ class Ledger:
         rows = self.rows("decisions").to_pylist()
         no_release = {"release_id": None, "sequence": None, "published_at": None}
         rows = [
-            {**row, **self._covering.get(line, no_release)}
+            {**row, **self._first_release_of_line.get(line, no_release)}
             for line, row in zip(lines("decisions", rows), rows, strict=True)
         ]
         rows.sort(key=lambda row: (row["decided_at"], row["decision"] == "reject", row["decision_id"]))

@@ -104,7 +104,7 @@ def verify(ledger: Ledger) -> Verification:
     findings: list[Finding] = []
     tables: dict[str, pa.Table] = {}
     for name in SCHEMAS:
-        tables[name], faults = _read(name, ledger.tables[name])
+        tables[name], faults = _readable_rows(name, ledger.tables[name])
         findings += faults
     releases = sorted(tables["releases"].to_pylist(), key=lambda row: (row["sequence"], row["release_id"]))
     committed = ledger.tables["releases"].transaction_version(TRANSACTION) or 0
@@ -144,8 +144,8 @@ def _purges(releases: Sequence[dict[str, Any]]) -> Iterator[PurgeRelease]:
                 yield PurgeRelease(row["sequence"], row["published_at"], Purge(**{**record, "rows": purged}))
 
 
-def _read(name: str, table: DeltaTable) -> tuple[pa.Table, list[Finding]]:
-    """The readable rows of a table, and findings on the table itself."""
+def _readable_rows(name: str, table: DeltaTable) -> tuple[pa.Table, list[Finding]]:
+    """All rows of a table, or where it can't be read as a whole, those of its readable files; and findings on both."""
     findings = []
     if table.metadata().configuration.get("delta.appendOnly") != "true":
         findings.append(Finding(None, name, None, "unprotected", "delta.appendOnly is off: rows can be changed"))
@@ -158,13 +158,14 @@ def _read(name: str, table: DeltaTable) -> tuple[pa.Table, list[Finding]]:
         dataset = table.to_pyarrow_dataset()
     except tables.FAILURES:
         return schema.empty_table(), [*findings, unreadable]
-    parts = []
+    parts, faults = [], []
     for fragment in dataset.get_fragments():
         try:
             parts.append(tables.fitted(fragment.to_table(schema=dataset.schema), schema))
         except tables.FAILURES as error:
-            findings.append(Finding(None, name, fragment.path, "unreadable", tables.reason(error)))
-    return pa.concat_tables(parts) if parts else schema.empty_table(), findings
+            faults.append(Finding(None, name, fragment.path, "unreadable", tables.reason(error)))
+    rows = pa.concat_tables(parts) if parts else schema.empty_table()
+    return rows, [*findings, *(faults or [unreadable])]
 
 
 def _chain(releases: list[dict[str, Any]], committed: int) -> Iterator[Finding]:
@@ -256,28 +257,30 @@ def _decisions(
 ) -> Iterator[Finding]:
     """Findings on decisions: compared with the releases that cover them and the observations that they released."""
     present = lines("decisions", decisions)
-    ids = Counter(row["decision_id"] for row in decisions)
+    id_counts = Counter(row["decision_id"] for row in decisions)
     faulty = set()
     for row in releases:
         for line in sealed_lines(row):
             if line.startswith("decisions ") and line not in present:
-                _, key = _table_and_key(line)
-                faulty.add(key)
-                yield Finding(row["sequence"], "decisions", key, "altered" if ids[key] else "missing", "")
-    for key, count in ids.items():
+                _, decision_id = _table_and_key(line)
+                faulty.add(decision_id)
+                fault: Fault = "altered" if id_counts[decision_id] else "missing"
+                yield Finding(row["sequence"], "decisions", decision_id, fault, "")
+    for decision_id, count in id_counts.items():
         if count > 1:
-            yield Finding(None, "decisions", key, "added", f"{count} decisions have this id")
+            yield Finding(None, "decisions", decision_id, "added", f"{count} decisions have this id")
     by_id = {row["decision_id"]: row for row in decisions}
     for row in releases:
         for vintage in observations.get(row["release_id"], []):
-            key = vintage["decision_id"]
-            if key is None or key in faulty:
+            decision_id = vintage["decision_id"]
+            if decision_id is None or decision_id in faulty:
                 continue
-            decision = by_id.get(key)
+            decision = by_id.get(decision_id)
             if decision is None or any(decision[name] != vintage[name] for name in ("kpi_id", "candidate_hash")):
-                faulty.add(key)
+                faulty.add(decision_id)
                 detail = f"an observation of {vintage['kpi_id']} {vintage['time_period']} was published on it"
-                yield Finding(row["sequence"], "decisions", key, "altered" if decision else "missing", detail)
+                fault = "altered" if decision else "missing"
+                yield Finding(row["sequence"], "decisions", decision_id, fault, detail)
 
 
 def _by_release(rows: list[dict[str, Any]]) -> Rows:

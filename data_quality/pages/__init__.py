@@ -101,7 +101,7 @@ def _judged_periods(company: Company, catalog: Catalog) -> dict[str, list[Judged
     reasons = {key: "" for key, verdict in verdicts.items() if verdict.verdict == "hold"}
     if ledger := Ledger.find(ledger_path()):
         assessment = eligibility.assess(release_snapshot, ledger, catalog, clock.today(company.time_zone))
-        reasons = {held.key: held.reason for held in assessment.held if not held.stands}
+        reasons = {held.key: held.reason for held in assessment.held if not held.published_stays}
     by_kpi: dict[str, list[JudgedPeriod]] = defaultdict(list)
     for key in sorted(planned, key=lambda key: (planned[key].period.end, key[1]), reverse=True):
         if verdict := verdicts.get(key):

@@ -35,12 +35,12 @@ def set_back(company: Company, *, reason: str, by: str) -> dict[str, Any]:
     reason = " ".join(reason.split())
     if not reason:
         raise NyckeltalError("setting the clock back needs a reason", field="--reason")
-    named = tuple(dict.fromkeys(name for names in company.roles.decides.values() for name in names))
-    person = among(by, named)
+    deciders = tuple(dict.fromkeys(name for names in company.roles.decides.values() for name in names))
+    person = among(by, deciders)
     if person is None:
         raise NyckeltalError(
             "may not set the clock back", file=company.path / "roles.yml", field="by", found=by,
-            expected=" or ".join(named) or "names under `decides`",
+            expected=" or ".join(deciders) or "names under `decides`",
         )  # fmt: skip
     with releasing():
         root = deployment.ledger_path()
@@ -50,7 +50,7 @@ def set_back(company: Company, *, reason: str, by: str) -> dict[str, Any]:
         newest, now = ledger.newest, clock.now()
         if newest is None or newest["published_at"] <= now:
             raise NyckeltalError("the clock isn't before the newest release; there is nothing to set back", file=root)
-        _correct_warehouse(now)
+        _set_warehouse_back(now)
         return Ledger.open(root).append(
             OBSERVATIONS.empty_table(),
             VERDICTS.empty_table(),
@@ -62,8 +62,8 @@ def set_back(company: Company, *, reason: str, by: str) -> dict[str, Any]:
         )
 
 
-def _correct_warehouse(now: datetime) -> None:
-    """Set times after now to now, so that later rows get later times."""
+def _set_warehouse_back(now: datetime) -> None:
+    """Set times in the warehouse that are after `now` to it, because rows that come later must have later times."""
     if not deployment.warehouse_path().exists():
         return
     with warehouse.connect() as connection:

@@ -52,7 +52,8 @@ class Held:
     decision can release.
     `candidate_hash` is the candidate that a decision would be on. It is None where nothing can be decided, because the
     stored verdict isn't on what the warehouse holds now.
-    `stands`: no verdict holds the key and a value of it is published. That value stays until a run judges the new one.
+    `published_stays`: no verdict holds the key, and a value of it is published. That value stays until a run judges the
+    new one.
     """
 
     kpi_id: str
@@ -61,7 +62,7 @@ class Held:
     reason: str
     checks: tuple[str, ...] = ()
     candidate_hash: str | None = None
-    stands: bool = False
+    published_stays: bool = False
 
     @property
     def key(self) -> Key:
@@ -103,7 +104,10 @@ def assess(release_snapshot: ReleaseSnapshot, ledger: Ledger, catalog: Catalog, 
     decisions = newest_decisions(ledger)
     published = published_keys(ledger)
     without_evidence = {
-        key: replace(fault, stands=key in published and is_publishable(release_snapshot.verdicts.get(key), decisions))
+        key: replace(
+            fault,
+            published_stays=key in published and is_publishable(release_snapshot.verdicts.get(key), decisions),
+        )
         for key, planned_key in release_snapshot.planned.items()
         if (fault := evidence_fault(planned_key, release_snapshot, published)) is not None
     }
@@ -163,7 +167,10 @@ def _select(
     failures: ComparisonFailures,
     decisions: Decisions,
 ) -> tuple[dict[Key, dict[str, Any]], dict[Key, Held]]:
-    """The eligible rows, with the decisions that released them, and the refused keys, given the failures so far."""
+    """The rows that are eligible with the failures found so far, and the keys that are refused.
+
+    An eligible row that a decision released has its id and reason.
+    """
     eligible: dict[Key, dict[str, Any]] = {}
     refused: dict[Key, Held] = {}
     for key, row in sorted(rows.items(), key=lambda entry: FREQS.index(entry[0][1])):  # months before quarters

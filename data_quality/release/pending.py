@@ -94,7 +94,7 @@ def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False)
     published, candidates = _published_totals(ledger), _candidate_totals(release_snapshot)
     pending = []
     for held in (*assessment.held, *(_flagged(release_snapshot, assessment, ledger) if flagged else ())):
-        if held.stands or held.key not in release_snapshot.verdicts:
+        if held.published_stays or held.key not in release_snapshot.verdicts:
             continue
         kpi = release_snapshot.planned[held.key].kpi
         failing = release_snapshot.verdicts[held.key].failing

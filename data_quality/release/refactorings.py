@@ -149,7 +149,7 @@ def keep_reference(connection: duckdb.DuckDBPyConnection, catalog: Catalog, ledg
     builds = candidates.newest_builds(connection)
     for kpi_id, unproved_kpi in open_kpis.items():
         kpi, build = catalog.kpi(kpi_id), builds.get(kpi_id)
-        built = _built_by(connection, kpi)
+        built = _hash_and_batch(connection, kpi)
         if build is None or not build.ok or built is None:
             continue
         definition_hash, batch_id = built
@@ -184,7 +184,7 @@ def compare(
         if kpi_id not in built or reference is None:
             continue
         reference_hash, reference_built_at = reference
-        candidates_built = _built_by(connection, kpi)
+        candidates_built = _hash_and_batch(connection, kpi)
         if reference_hash not in unproved_kpi.proved:
             continue
         if candidates_built is None or candidates_built[0] != kpi.definition_hash:
@@ -250,7 +250,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
     return {name for (name,) in rows}
 
 
-def _built_by(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi) -> tuple[str, str] | None:
+def _hash_and_batch(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi) -> tuple[str, str] | None:
     """The definition_hash and batch_id of the KPI's table; None where its rows don't agree on them."""
     if not has_table(connection, "kpi", kpi.model):
         return None

@@ -35,11 +35,11 @@ with latest as (
     from committed
     qualify row_number() over (partition by kpi_id, freq, time_period order by sequence desc) = 1
 )
-from stored s
+from judged j
 anti join latest l
-    on s.kpi_id = l.kpi_id and s.freq = l.freq and s.time_period = l.time_period
-    and s.verdict = l.verdict and s.checks = l.checks
-    and s.candidate_hash is not distinct from l.candidate_hash and s.definition_hash = l.definition_hash
+    on j.kpi_id = l.kpi_id and j.freq = l.freq and j.time_period = l.time_period
+    and j.verdict = l.verdict and j.checks = l.checks
+    and j.candidate_hash is not distinct from l.candidate_hash and j.definition_hash = l.definition_hash
 order by kpi_id, freq, time_period
 """
 
@@ -125,7 +125,7 @@ def _release(release_snapshot: ReleaseSnapshot, company: Company, catalog: Catal
         appended_observations=assessment.new.num_rows,
         unchanged=assessment.incoming.num_rows - assessment.new.num_rows,
         appended_verdicts=verdicts.num_rows,
-        held=tuple(held for held in assessment.held if not held.stands),
+        held=tuple(held for held in assessment.held if not held.published_stays),
     )
 
 
@@ -141,11 +141,11 @@ def _new_verdicts(ledger: Ledger, release_snapshot: ReleaseSnapshot, assessment:
     to the checks of a held key, and its verdict is "hold".
     """
     failures, rows = assessment.comparison_failures, []
-    standing = {held.key for held in assessment.held if held.stands}
+    not_judged_anew = {held.key for held in assessment.held if held.published_stays}
     for key in release_snapshot.planned:
         judged, candidate = release_snapshot.verdicts.get(key), release_snapshot.loaded.candidates.get(key)
         candidate_hash = candidate.candidate_hash if candidate else None
-        if judged is None or key in standing or judged.candidate_hash != candidate_hash:
+        if judged is None or key in not_judged_anew or judged.candidate_hash != candidate_hash:
             continue
         answer = verdict.answer(judged.checks, NAMES)
         if key in failures:
@@ -163,9 +163,11 @@ def _new_verdicts(ledger: Ledger, release_snapshot: ReleaseSnapshot, assessment:
                 "judged_at": judged.judged_at,
             }
         )
-    stored = pa.Table.from_pylist(rows, schema=pa.schema([field for field in VERDICTS if field.name != "release_id"]))
+    present_verdicts = pa.Table.from_pylist(
+        rows, schema=pa.schema([field for field in VERDICTS if field.name != "release_id"])
+    )
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        connection.register("stored", stored)
+        connection.register("judged", present_verdicts)
         connection.register("committed", ledger.verdicts)
         return connection.execute(_DIFFERING_VERDICTS).to_arrow_table()

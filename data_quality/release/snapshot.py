@@ -89,14 +89,14 @@ def read(
     feeds: dict[str, FeedState] = {}
     if warehouse.has_table(connection, "raw", "_feeds"):
         query = "select feed, watermark, newest_delivery, outstanding from raw._feeds"
-        loads: dict[str, datetime] = {}
+        newest_loads: dict[str, datetime] = {}
         if warehouse.has_table(connection, "raw", "_files"):
-            newest = "select feed, max(loaded_at) from raw._files where loaded_at is not null group by feed"
-            loads = dict(connection.execute(newest).fetchall())
+            loads_query = "select feed, max(loaded_at) from raw._files where loaded_at is not null group by feed"
+            newest_loads = dict(connection.execute(loads_query).fetchall())
         for name, watermark, delivery, outstanding in connection.execute(query).fetchall():
-            feeds[name] = FeedState(name, watermark, delivery, outstanding, loads.get(name))
-    amounts = {
+            feeds[name] = FeedState(name, watermark, delivery, outstanding, newest_loads.get(name))
+    histories_of_amounts = {
         kpi.kpi_id: histories.read(connection, kpi) for kpi in catalog.kpis if kpi.contributions and kpi.supplied
     }
     verdicts = verdict.stored(connection, first, last)
-    return ReleaseSnapshot(planned, loaded, verdicts, rows, feeds, amounts, refactorings.read(connection))
+    return ReleaseSnapshot(planned, loaded, verdicts, rows, feeds, histories_of_amounts, refactorings.read(connection))

@@ -31,7 +31,8 @@ def more_columns(columns: Sequence[str], margin: str = "  ") -> str:
 def loop_variables(rollup: Rollup) -> str:
     """The Jinja variables `spans` and `members`, over which the SQL of non-additive measures loops.
 
-    One select for each span and segment: all in one would need many times the memory.
+    `spans` are pairs of freq and span, `members` the SQL of a row's member by segment. There is one select for each
+    of both, because a single one for all would need many times the memory.
     """
     spans = [(freq, "period") for freq in rollup.computed_freqs]
     spans += [("M", "year_to_date"), ("M", "rolling_12_months")] if rollup.to_date else []

@@ -19,7 +19,7 @@ def kpi_sql(plan: KpiPlan, rollups: Sequence[Rollup], definition_hash: str) -> s
     """The SQL of a KPI's dbt model: for each period of each frequency a row per segment member and one for the total.
 
     Its columns are those of `kpi.candidates`, apart from `candidate_hash`: that is one hash over all rows of a period,
-    so it is added where the rows are read.
+    so it is added where the rows are read. The gate keys those of protected KPIs.
     """
     ctes = _measure_ctes(plan, rollups)
     columns = {
@@ -115,7 +115,10 @@ def _with_earlier(offsets: Sequence[Measure], measures: str) -> str:
 
 
 def _to_date(span: str) -> str:
-    """The condition that joins a period with its value to date: a month's own, and for a quarter its last month's."""
+    """The condition that joins a period with its value to date: for a month its own, for a quarter its last month's.
+
+    `span`, year_to_date or rolling_12_months, is the value's span and the alias of its table.
+    """
     return (
         f"{span}.span = '{span}'\n"
         f"  AND {span}.period_start = CASE period.freq\n"

@@ -182,8 +182,12 @@ class _AggregateParts(NamedTuple):
 
 
 def _aggregate_parts(aggregate: exp.Expr, day: exp.Expr, dialect: str) -> _AggregateParts:
-    for kind, function in _ROLL_UPS.items():
-        if isinstance(aggregate, kind):
+    """The parts of an aggregate over the rows of each day; `day` is the column by which they are grouped.
+
+    Raises NyckeltalError for an aggregate that can't be compiled.
+    """
+    for aggregate_type, function in _ROLL_UPS.items():
+        if isinstance(aggregate, aggregate_type):
             return _AggregateParts("rolls up", function, f"{function}({{}})", aggregate.this)
     if isinstance(aggregate, exp.Count) and isinstance(aggregate.this, exp.Distinct):
         argument = aggregate.this.expressions[0]

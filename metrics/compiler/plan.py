@@ -234,7 +234,10 @@ def rollups(plans: Sequence[KpiPlan], layer: SemanticLayer) -> tuple[Rollup, ...
 
 
 def _rollup_name(query: MeasureQuery, layer: SemanticLayer) -> str:
-    """The name of the fact, of its time dimension if it isn't the usual one, and of the segment that a join is for."""
+    """The name of a rollup without a window: the cohort's, or <semantic model>[_by_<time dimension>][_of_<segment>].
+
+    The time dimension is named if it isn't the semantic model's usual one, the segment if the source is a join for it.
+    """
     if query.cohort:
         return query.cohort.name
     aggregation = layer.metrics[query.metric].type_params.metric_aggregation_params

@@ -162,7 +162,7 @@ def _periods(rollup: Rollup, inputs: str | None) -> dict[str, str]:
         "days AS": f"""  SELECT day{inputs_column}
   FROM {{{{ ref('rollup_{rollup.days}_daily') }}}}
   WHERE segment = '_T' AND n_rows > 0""",
-        "period_days AS": _period_days(rollup),
+        "period_days AS": _counted_days(rollup),
     }
     if inputs is None:
         return ctes
@@ -269,8 +269,11 @@ def _period_value(measure: MeasureQuery) -> str:
     return f"{measure.roll_up}({measure.daily_measure}) AS {name}"
 
 
-def _period_days(rollup: Rollup) -> str:
-    """The SELECT, from dbt macros, of the days of each period: freq, span, period_start, day."""
+def _counted_days(rollup: Rollup) -> str:
+    """Calls of dbt macros that select the days that count in each period and span: freq, span, period_start, day.
+
+    With a span to date or a window, days before the period count as well.
+    """
     if rollup.window is not None:
         return f"  {window_days(rollup.window, rollup.freqs, rollup.spine)}"
     freqs = ", ".join(f"'{freq}'" for freq in rollup.freqs if freq != PART_OF_WEEK)

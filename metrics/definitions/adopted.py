@@ -56,7 +56,7 @@ def adopted_kpis(company: Company) -> list[Kpi]:
     Raises Problems: every finding in every file at once.
     """
     standard = standard_definitions()
-    entries, findings = read_entries(company.path / "kpis", lambda file: _model_of(file, standard.keys()))
+    entries, findings = read_entries(company.path / "kpis", lambda file: _entry_class(file, standard.keys()))
     findings += _wrong_domains(sorted({file.parent for _, file in entries.values()}))
     kpis = []
     for kpi_id, (entry, file) in entries.items():
@@ -82,10 +82,10 @@ def adopted_kpis(company: Company) -> list[Kpi]:
     return sorted(kpis, key=lambda kpi: (kpi.domain, kpi.id))
 
 
-def _model_of(file: Path, standard: Collection[str]) -> type[Adoption]:
-    """The model by which a file is read: OwnKpi for a whole definition, else Adoption.
+def _entry_class(file: Path, standard: Collection[str]) -> type[Adoption]:
+    """The class of a file's content: OwnKpi for a whole definition, else Adoption.
 
-    A file is a whole definition if it has a metric, or other keys of a definition for a KPI that isn't standard.
+    A whole definition has a metric or, if the KPI isn't standard, any other key that only a definition has.
     """
     keys = set(yaml_file.read(file))
     definition_keys = keys & (Definition.model_fields.keys() - Adoption.model_fields.keys())

@@ -49,8 +49,8 @@ class Upstream:
 class Lineage:
     """The parents of each node of a dbt manifest, and the parts of their code that a definition depends on.
 
-    `raw_columns` are the declared columns of each feed's raw table. `whole` collects the models that count as a whole,
-    each with the statement that is the reason; it is filled as models are analysed.
+    `raw_columns` are the declared columns of each feed's raw table. `counted_whole` has the models that count as a
+    whole, each with the reason: the SQL that can't be pruned, or another one. It is filled as models are analysed.
     """
 
     def __init__(self, manifest_file: Path, raw_columns: Mapping[str, Iterable[str]] | None = None) -> None:
@@ -58,8 +58,8 @@ class Lineage:
         self.nodes: dict[str, Any] = self.manifest["nodes"]
         self.parents: dict[str, list[str]] = self.manifest["parent_map"]
         self.macros: dict[str, Any] = self.manifest["macros"]
-        self._raw = {feed: tuple(columns) for feed, columns in (raw_columns or {}).items()}
-        self.whole: dict[str, str] = {}
+        self._raw_columns = {feed: tuple(columns) for feed, columns in (raw_columns or {}).items()}
+        self.counted_whole: dict[str, str] = {}
         self._selects: dict[str, Select | None] = {}
         self._generated: dict[tuple[str, str], Select | None] = {}
         self._parts: dict[tuple[str, Read], tuple[str, Reads]] = {}
@@ -75,10 +75,10 @@ class Lineage:
         An entity is a staging model with an input contract. It is missing when its staging is `not_supplied()`.
         """
         start = [self.models[name] for name in models]
-        found = self.closure(start)
+        all_upstream = self.closure(start)
         dimensions = {key for name, key in self.models.items() if name.startswith("dim_")}
-        events = self.closure(start, without=dimensions - set(start))
-        inputs = {key: self.nodes[key] for key in found if _is_input(self.nodes.get(key))}
+        not_through_dimensions = self.closure(start, without=dimensions - set(start))
+        inputs = {key: self.nodes[key] for key in all_upstream if _is_input(self.nodes.get(key))}
         missing = [
             node["name"].removeprefix("stg_")
             for node in inputs.values()
@@ -86,25 +86,28 @@ class Lineage:
             and not node["config"]["meta"].get("optional")
         ]
         return Upstream(
-            feeds=_feeds(found),
-            event_feeds=_feeds(events),
+            feeds=_feeds(all_upstream),
+            event_feeds=_feeds(not_through_dimensions),
             entities=tuple(sorted(node["name"].removeprefix("stg_") for node in inputs.values())),
             missing_entities=tuple(sorted(missing)),
-            protected=bool(found & self._personnel),
+            protected=bool(all_upstream & self._personnel_models),
         )
 
     @cached_property
-    def _personnel(self) -> set[str]:
-        """The models with personnel data: those of that domain, and what else reads a feed of theirs."""
+    def _personnel_models(self) -> set[str]:
+        """The unique ids of the models with personnel data.
+
+        They are those of the protected domain, and those without a domain that read the same feeds as one of these.
+        """
         domains = {
             key: node["config"].get("meta", {}).get("domain")
             for key, node in self.nodes.items()
             if node["resource_type"] == "model"
         }
-        stated = {key for key, domain in domains.items() if domain == PROTECTED_DOMAIN}
-        feeds = {parent for key in stated for parent in self.parents.get(key, ()) if parent.startswith("source.")}
+        in_domain = {key for key, domain in domains.items() if domain == PROTECTED_DOMAIN}
+        feeds = {parent for key in in_domain for parent in self.parents.get(key, ()) if parent.startswith("source.")}
         others = {key for key, domain in domains.items() if domain is None and feeds & set(self.parents.get(key, ()))}
-        return stated | others
+        return in_domain | others
 
     def closure(self, start: list[str], without: Collection[str] = ()) -> set[str]:
         """The unique ids of those nodes and of everything upstream of them.
@@ -157,7 +160,7 @@ class Lineage:
     def columns(self, table: tuple[str, str]) -> tuple[str, ...]:
         """The columns of a model or a raw table, in the order of its table; none where they aren't known."""
         schema, name = table
-        return self._raw.get(name, ()) if schema == RAW else self._columns(name)
+        return self._raw_columns.get(name, ()) if schema == RAW else self._columns(name)
 
     def needed(self, generated: Mapping[str, str]) -> dict[str, Read]:
         """The manifest's models that generated models depend on, with the columns read from each.
@@ -181,11 +184,11 @@ class Lineage:
                 sql = rendered(node, self.macros)
                 parents = [self.nodes[key]["name"] for key in self.parents[self._built[name]] if key in self.nodes]
                 schema = {parent: self._columns(parent) for parent in parents}
-                self._selects[name] = Select(sql, {MODELS: schema, RAW: self._raw}, RAW)
+                self._selects[name] = Select(sql, {MODELS: schema, RAW: self._raw_columns}, RAW)
             except (NotRendered, NotPruned) as reason:
                 self._selects[name] = None
                 if name in self.models:
-                    self.whole[name] = str(reason)
+                    self.counted_whole[name] = str(reason)
         return self._selects[name]
 
     def reads(self, name: str) -> list[tuple[str, str]]:
@@ -220,7 +223,7 @@ class Lineage:
                     ref: select.columns for ref in refs if ref in selects and (select := selects[ref][0])
                 }
                 schema = {ref: self._columns(ref) if ref in models else generated_columns.get(ref, ()) for ref in refs}
-                selects[name] = self._select_of(code, {MODELS: schema, RAW: self._raw}), models
+                selects[name] = self._select_of(code, {MODELS: schema, RAW: self._raw_columns}), models
         return selects
 
     def _select_of(self, code: str, schema: Schema) -> Select | None:
@@ -259,7 +262,7 @@ class Lineage:
                 try:
                     pruned = select.only(read)
                 except NotPruned as reason:
-                    self.whole[name] = str(reason)
+                    self.counted_whole[name] = str(reason)
                 else:
                     types = {column: kind for column, kind in self._enforced_types(name).items() if column in read}
                     self._parts[name, read] = f"{json.dumps(types, sort_keys=True)}\n{pruned.sql}", pruned.reads
@@ -289,7 +292,7 @@ class Lineage:
 
     @cached_property
     def _declared(self) -> dict[str, dict[str, str]]:
-        return {feed: {name.lower(): name for name in names} for feed, names in self._raw.items()}
+        return {feed: {name.lower(): name for name in names} for feed, names in self._raw_columns.items()}
 
     @cached_property
     def _own_macros(self) -> list[str]:

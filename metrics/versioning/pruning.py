@@ -142,7 +142,10 @@ def _is_projection(star: exp.Star) -> bool:
 
 
 def _reads(tree: exp.Expr) -> dict[tuple[str, str], frozenset[str]]:
-    """The columns that a qualified query reads, by (schema, table). Raises NotPruned."""
+    """The columns that a query reads, by (schema, table). Its columns are qualified with their tables.
+
+    Raises NotPruned for a column of no table, and for a row that is read as one value.
+    """
     reads: dict[tuple[str, str], set[str]] = {}
     for scope in traverse_scope(tree):
         for _, source in scope.references:

@@ -147,11 +147,11 @@ def _problem(entries: Sequence[Reviewed], current: Current) -> NyckeltalError | 
         )
     if not is_changed(entries, current):
         return None
-    names = sorted({*newest.parts, *current.parts})
-    changed = [name for name in names if newest.parts.get(name) != current.parts.get(name)]
+    models = sorted({*newest.parts, *current.parts})
+    changed_models = [model for model in models if newest.parts.get(model) != current.parts.get(model)]
     return _version_problem(
         kpi,
-        f"{kpi.id} changed in {', '.join(changed)} (hash {newest.hash} became {current.hash})",
+        f"{kpi.id} changed in {', '.join(changed_models)} (hash {newest.hash} became {current.hash})",
         kpi.version,
         f"{kpi.version + 1} where values change (in the standard definition if it is the project's change); "
         f'where they stay equal, run `kpi refactored {kpi.id} --reason "…" --by …`',

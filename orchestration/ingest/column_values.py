@@ -82,13 +82,13 @@ def to_declared_type(column: pa.ChunkedArray, declared: ColumnType) -> tuple[pa.
     """
     target = ARROW_TYPES[declared.type]
     if pa.types.is_string(column.type):
-        declared_values, values = _from_text(column, declared, target)
+        given_values, values = _from_text(column, declared, target)
     else:
-        declared_values, values = column, _from_native(column, declared, target)
+        given_values, values = column, _from_native(column, declared, target)
     values = _null_where(values, beyond_calendar(values))
-    if values.null_count == declared_values.null_count:
+    if values.null_count == given_values.null_count:
         return values, None
-    return values, pc.and_(pc.is_valid(declared_values), pc.is_null(values))
+    return values, pc.and_(pc.is_valid(given_values), pc.is_null(values))
 
 
 def beyond_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -112,7 +112,7 @@ def _null_where(column: pa.ChunkedArray, is_wrong: pa.ChunkedArray | None) -> pa
 def _from_text(
     column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """The texts, with NULL for blank ones, and their values in the declared type."""
+    """The trimmed texts, NULL where blank, and their values in the declared type; a column of text stays as it is."""
     if declared.type == "text":
         return column, column
     text = pc.utf8_trim_whitespace(column)

@@ -13,18 +13,18 @@ def watermark(
     *,
     newest_event: datetime | None,
     newest_delivery: datetime | None,
-    files: int,
+    files_loaded: int,
     today: date,
     time_zone: str,
 ) -> date | None:
-    """The last day that the feed is known to cover; None when no file arrived.
+    """The last day that the feed is known to cover; None when no file was loaded, or no event or delivery shows a day.
 
     `newest_event` is the newest time of rows that are dated no later than their delivery: a row dated ahead says
     nothing about the days in between. A delivery covers the days before the day on which it came, in the company's
     time zone. No feed is complete after `today`, whatever the company states and whatever time a file has. A feed that
     has ended is complete until `today`, because no more rows are expected.
     """
-    if not files:
+    if not files_loaded:
         return None
     if feed.ended is not None and feed.ended < today:
         return today

@@ -164,7 +164,7 @@ class _Run:
             name=feed.name,
             columns=stored_columns(feed),
             tables=lambda: _timed(feed_load),
-            replaces=exists and bool(self.books.rows_of(feed.name, names)),
+            replaces=exists and bool(self.books.row_counts(feed.name, names)),
             creates=not exists,
         )
 

@@ -97,7 +97,7 @@ def _difference(books: Bookkeeping, feed_load: FeedLoad) -> str | None:
     rows_read = {file.name: outcome.rows for file, outcome in _outcomes(feed_load) if outcome.rows}
     if not rows_read:
         return None
-    rows_in_raw = books.rows_of(feed_load.plan.feed.name, rows_read)
+    rows_in_raw = books.row_counts(feed_load.plan.feed.name, rows_read)
     differences = [
         f"{name}: {rows} rows read, {rows_in_raw.get(name, 0)} in raw"
         for name, rows in rows_read.items()
@@ -121,7 +121,7 @@ def _record_files(books: Bookkeeping, feed_load: FeedLoad, moment: datetime) -> 
             rejected_files[file.name] = f"same content as {outcome.same_as}"
     # An earlier version's rows are deleted when the new version has none: it is empty, or a duplicate of another file.
     without_rows = [file.name for file, outcome in _outcomes(feed_load) if not outcome.rows and not outcome.problem]
-    if without_rows and books.rows_of(name, without_rows):
+    if without_rows and books.row_counts(name, without_rows):
         books.delete_rows(name, without_rows)
     loaded_files = [file.name for file, outcome in _outcomes(feed_load) if not outcome.problem]
     faulty = [file.name for file, outcome in _outcomes(feed_load) if outcome.problem]
@@ -221,11 +221,11 @@ def _state(
     problem_texts = [*feed_load.plan.blocked, *(f"{name}: {problem}" for name, problem in problems.items())]
     if failure is not None:
         problem_texts.insert(0, f"the feed could not be stored: {failure}")
-    complete_until = watermark(
+    feed_watermark = watermark(
         feed,
         newest_event=newest_event,
         newest_delivery=newest_delivery,
-        files=len(loaded),
+        files_loaded=len(loaded),
         today=clock.today(company.time_zone),
         time_zone=company.time_zone,
     )
@@ -237,7 +237,7 @@ def _state(
         feed=feed.name,
         history_from=feed.history_from,
         grain=feed.grain,
-        watermark=complete_until,
+        watermark=feed_watermark,
         newest_event=newest_event,
         newest_delivery=newest_delivery,
         files=len(loaded),
@@ -254,7 +254,7 @@ def _state(
         files_new=len(outcomes_loaded),
         files_unchanged=feed_load.plan.unchanged + sum(outcome.same_as is not None for _, outcome in outcomes),
         files_failed=len(problems),
-        watermark=complete_until,
+        watermark=feed_watermark,
         rows_total=rows_total,
         notes=_notes(feed_load, outcomes),
         outstanding=state.outstanding,

@@ -20,6 +20,7 @@ from data_quality.gate.checks import reference
 from data_quality.gate.checks.computation import missing_results
 from data_quality.gate.checks.registry import CHECKS, LIMITS, NAMES
 from data_quality.gate.verdict import CheckResult, Verdict, answer
+from metrics.compiler.kpi_sql import candidates_sql
 from metrics.definitions.gate_settings import CHECK_NAMES, FIXED, CheckSetting
 from tests import warehouse_factory
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, failing, kpi, months
@@ -266,6 +267,19 @@ def test_no_figure_of_a_protected_kpi_is_in_its_verdict(warehouse: Warehouse) ->
     warehouse.monkeypatch.setenv("NYCKELTAL_PSEUDONYM_KEY", "another key of the company")
     again = warehouse.judge("2026-02-28", "2026-02-28")["staff", "2026-02"]
     assert again.candidate_hash != found.candidate_hash
+
+
+def test_a_candidates_hash_is_that_of_the_compiled_view_and_keyed_where_protected(warehouse: Warehouse) -> None:
+    persons = {"n_persons_numerator": 40}
+    warehouse.add(kpi(), {"2026-02": cells(5, SE=4, _U=1)})
+    warehouse.add(kpi("staff", protected=True), {"2026-02": [cell | persons for cell in cells(40, SE=40)]})
+    verdicts = warehouse.judge("2026-02-28", "2026-02-28")
+    _, view = candidates_sql(()).split("hashes as (", 1)
+    rows = "from kpi.kpi_revenue union all by name from kpi.kpi_staff"
+    query = f"select distinct kpi_id, candidate_hash from (with observations as ({rows}), hashes as ({view})"
+    in_view = dict(warehouse.sql(query))
+    assert verdicts["revenue", "2026-02"].candidate_hash == in_view["revenue"]
+    assert verdicts["staff", "2026-02"].candidate_hash != in_view["staff"]
 
 
 def frame(**columns: list[float]) -> pd.DataFrame:

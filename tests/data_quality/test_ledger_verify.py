@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.transaction import AddAction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -191,6 +192,22 @@ def test_damaged_files_are_named_with_the_rows_that_were_in_them(root: str) -> N
     assert findings(root) == lost
     files["2026-02"].write_bytes(b"no parquet")
     assert findings(root) == lost
+
+
+def test_a_table_of_readable_files_that_cannot_be_read_as_a_whole_is_reported(root: str) -> None:
+    table = DeltaTable(f"{root}/observations")
+    file = Path(root, "observations", "without_kpi_id.parquet")
+    (interrupted,) = [
+        rows
+        for rows in map(pq.read_table, Path(root, "observations").glob("*.parquet"))
+        if rows.column("release_id")[0].as_py() == "interrupted"
+    ]
+    pq.write_table(interrupted.drop_columns(["kpi_id"]), file)
+    added = AddAction(file.name, file.stat().st_size, {}, 0, True, "{}")
+    table.create_write_transaction([added], "append", table.schema())
+    with pytest.raises(NyckeltalError, match="kpi_id"):
+        Ledger.open(root, make=False).rows("observations")
+    assert findings(root) == [(None, "observations", None, "unreadable")]
 
 
 def test_a_release_without_a_manifest_is_verified_as_a_whole(root: str) -> None:

@@ -198,12 +198,12 @@ def test_a_model_that_counts_as_a_whole_is_named_with_the_statement_that_is_the_
     refs = ", ".join(f"{{{{ ref('{name}') }}}}" for name in ("mart", "hooked", "stg_products"))
     lineage.parts({"kpi": f"select count(*) as n from {refs}"})
     pivot = 'p AS (PIVOT "raw"."sales" ON region USING SUM(pieces))'
-    read_whole = CompanyPlan((), (), lineage, ()).read_whole
-    assert read_whole == [
+    models = CompanyPlan((), (), lineage, ()).models_counted_whole
+    assert models == [
         {"model": "hooked", "file": "models/hooked.sql", "statement": "the hook set x = 1", "feeds": ["products"]},
         {"model": "mart", "file": "models/mart.sql", "statement": pivot, "feeds": ["sales"]},
     ]
-    definitions._print_read_whole(read_whole)
+    definitions._print_models_counted_whole(models)
     told = " ".join(capsys.readouterr().out.split())
     assert f"models/mart.sql: the columns that it uses can't be determined, because of: {pivot}. Until" in told
     assert "all columns of sales are checked" in told

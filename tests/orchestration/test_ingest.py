@@ -238,10 +238,10 @@ def test_rows_that_are_read_but_not_stored_are_an_error(
     company.write("orders/1.csv", DAY1)
     company.feed("other", columns={"order_id": "text"}, path="orders/*.csv")
     with monkeypatch.context() as patch:
-        lost = Bookkeeping.rows_of
+        lost = Bookkeeping.row_counts
         patch.setattr(
             record.Bookkeeping,
-            "rows_of",
+            "row_counts",
             lambda self, feed, files: {} if feed == "orders" else lost(self, feed, files),
         )
         with pytest.raises(NyckeltalError, match=r"orders: orders/1\.csv: 3 rows read, 0 in raw"):

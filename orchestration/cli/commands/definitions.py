@@ -33,17 +33,17 @@ def check(as_json: Json = False) -> None:
     without_deciders = [domain for domain in domains if not company.roles.deciders(domain)]
     if as_json:
         summary = {"company": company.name, "feeds": len(company.feeds), "kpis": len(plan.kpis), "findings": []}
-        print_json({**summary, "nobody_decides_for": without_deciders, "read_whole": plan.read_whole})
+        print_json({**summary, "nobody_decides_for": without_deciders, "read_whole": plan.models_counted_whole})
         return
     terminal = console()
     terminal.print(styled(DONE, f"{company.name}: {len(company.feeds)} feeds and {len(plan.kpis)} KPIs are right."))
     if without_deciders:
         terminal.print(f"  roles.yml names nobody who may decide on held values of {', '.join(without_deciders)}.")
-    _print_read_whole(plan.read_whole)
+    _print_models_counted_whole(plan.models_counted_whole)
 
 
-def _print_read_whole(models: Sequence[Mapping[str, Any]]) -> None:
-    """Print the models for which it can't be determined which columns they use, with the reason."""
+def _print_models_counted_whole(models: Sequence[Mapping[str, Any]]) -> None:
+    """Print the models of which it isn't known which columns they use, with the reason."""
     for model in models:
         console().print(
             f"  {model['file']}: the columns that it uses can't be determined, because of: {model['statement']}. Until"
@@ -95,7 +95,7 @@ def compile_(
             terminal.print(
                 f"  Nothing was released yet, so these changed without a review: {kpi_ids}.", highlight=False
             )
-    _print_read_whole(plan.read_whole)
+    _print_models_counted_whole(plan.models_counted_whole)
 
 
 def _compile_for_spark(company: Company, check_only: bool, out: Path | None) -> None:

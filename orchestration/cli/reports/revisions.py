@@ -65,7 +65,10 @@ def triangle(vintages: Iterable[Mapping[str, Any]]) -> list[History]:
 
 
 def statistics(histories: Sequence[History], unit: str) -> Statistics:
-    """The statistics. Periods without a first or latest value, or with a relative change from 0, are left out."""
+    """How the latest value of each period, up to a change of methodology (R3), differs from its first one.
+
+    Periods without one of the two, and periods with a relative change from 0, count only in `redefined`.
+    """
     relative = unit != "fraction"
     revisions = []
     for history in histories:

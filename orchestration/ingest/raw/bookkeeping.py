@@ -158,7 +158,7 @@ class Bookkeeping:
             if column.name not in RESERVED
         }
 
-    def rows_of(self, feed: str, files: Iterable[str]) -> dict[str, int]:
+    def row_counts(self, feed: str, files: Iterable[str]) -> dict[str, int]:
         """The number of rows that the feed's raw table has from each of the files; files without rows are left out."""
         self.connection.register("_names", pa.table({"name": pa.array(list(files), pa.string())}))
         query = (
