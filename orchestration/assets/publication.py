@@ -32,6 +32,7 @@ from metrics.core.periods import parse, period_of
 from metrics.core.text import visible
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
+from orchestration import standing
 from orchestration.assets.models import candidates_key
 from orchestration.dbt import builds
 from orchestration.lock import writing
@@ -98,7 +99,12 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
             with run.stages.stage("gate"):
                 readiness.require(company)
                 builds.outdate(catalog)
-                run.verdicts = judge.judge(company, catalog, first, last, also=unsettled(catalog))
+                standing_verdicts = standing.verdicts(company, catalog, first, last)
+                if standing_verdicts is None:
+                    run.verdicts = judge.judge(company, catalog, first, last, also=unsettled(catalog))
+                    standing.record(company, first, last)
+                else:
+                    run.verdicts = standing_verdicts
             with run.stages.stage("publication"):
                 run.release = release.publish(company, catalog, *history(catalog))
                 publishing.publish()

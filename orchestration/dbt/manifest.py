@@ -25,7 +25,7 @@ def prepared_manifest(company: Company) -> Path:
     target = project.target_dir(company)
     manifest, stamp = target / "manifest.json", target / "manifest.stamp"
     folders = (company.path / name for name in ("models", "macros", "tests", "compiled"))
-    current = _fingerprint(project.DBT_PROJECT, _CODE, *folders)
+    current = files_fingerprint(project.DBT_PROJECT, _CODE, *folders)
     if not (manifest.exists() and _is_stamped(stamp, current)):
         input_entities.require_current(company)
         project.parse(company)
@@ -41,7 +41,7 @@ def require_compiled(company: Company) -> None:
     """
     stamp = project.target_dir(company) / "compiled.stamp"
     folders = (company.path / name for name in ("compiled", "feeds", "kpis", "macros", "models"))
-    current = _fingerprint(project.DBT_PROJECT, _CODE, PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
+    current = files_fingerprint(project.DBT_PROJECT, _CODE, PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
     if not _is_stamped(stamp, current):
         from metrics import compiled_folder  # imported here because it imports MetricFlow, which takes a second
         from orchestration.dbt.planning import planned
@@ -56,7 +56,7 @@ def _is_stamped(stamp: Path, current: str) -> bool:
     return stamp.exists() and stamp.read_text() == current
 
 
-def _fingerprint(*roots: Path) -> str:
+def files_fingerprint(*roots: Path) -> str:
     """A hash of the paths, modification times and sizes of the input files among the roots and below them."""
     paths = {path for root in roots for path in (root, *root.rglob("*"))}
     files = sorted(path for path in paths if path.suffix in _INPUT_SUFFIXES and path.is_file())

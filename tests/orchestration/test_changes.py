@@ -1,0 +1,147 @@
+"""Which nodes a run leaves out: only those that a build of everything would leave as they are."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import warehouse_factory as make
+from warehouse_factory import Warehouse
+
+from metrics.versioning.lineage import Lineage
+from orchestration.dbt import changes
+
+PARENTS = {
+    "model.p.stg_orders": ["source.p.raw.orders"],
+    "model.p.stg_staff": ["source.p.raw.staff"],
+    "model.p.fct_orders": ["model.p.stg_orders"],
+    "test.p.fct_orders_unique.1": ["model.p.fct_orders"],
+    "model.p.kpi_revenue": ["model.p.fct_orders"],
+    "model.p.kpi_per_head": ["model.p.fct_orders", "model.p.stg_staff"],
+}
+KPIS = ("revenue", "per_head")
+
+
+@dataclass
+class Project:
+    """A warehouse, and dbt's nodes with their code; `rows` is what each node was last computed from."""
+
+    warehouse: Warehouse
+    code: dict[str, str]
+    today: date = date(2026, 3, 5)
+    rows: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def lineage(self) -> Lineage:
+        nodes = {
+            key: {
+                "name": key.split(".")[2],
+                "resource_type": key.split(".")[0],
+                "schema": "kpi",
+                "raw_code": self.code[key],
+                "config": {},
+            }
+            for key in PARENTS
+        }
+        path = self.warehouse.path.parent / "manifest.json"
+        path.write_text(json.dumps({"nodes": nodes, "parent_map": PARENTS, "macros": {}}))
+        return Lineage(path)
+
+    def value(self, key: str, computed: dict[str, Any]) -> Any:
+        """What a node gives: its code on what it reads, of `computed` and of the feeds."""
+        if key.startswith("source."):
+            return self.warehouse.sql(f"select sum(n) from raw.{key.split('.')[3]}")
+        return (self.code[key], self.today, [self.value_of(parent, computed) for parent in PARENTS[key]])
+
+    def value_of(self, parent: str, computed: dict[str, Any]) -> Any:
+        return self.value(parent, computed) if parent.startswith("source.") else computed[parent]
+
+    def unchanged(self, edited: Collection[str] = ()) -> frozenset[str]:
+        current = changes.fingerprints(self.lineage, self.today)
+        return changes.up_to_date(self.lineage, self.warehouse.catalog, current, edited)
+
+    def run(self, *, failing: Collection[str] = (), stopped_after: int | None = None) -> list[str]:
+        """A run as the main job's; nodes that fail keep others from being built. Gives what was built."""
+        current = changes.fingerprints(self.lineage, self.today)
+        unchanged = changes.up_to_date(self.lineage, self.warehouse.catalog, current, ())
+        changes.forget(current.keys() - unchanged)
+        results: dict[str, str] = {}
+        for key in (key for key in PARENTS if key not in unchanged):
+            if stopped_after == len(results):
+                return list(results)
+            if any(results.get(parent) in ("error", "skipped") for parent in PARENTS[key]):
+                results[key] = "skipped"
+            elif key in failing:
+                results[key] = "fail" if key.startswith("test.") else "error"
+            else:
+                self.rows[key] = self.value(key, self.rows)
+                results[key] = "pass" if key.startswith("test.") else "success"
+        told = {"results": [{"unique_id": key, "status": status} for key, status in results.items()]}
+        changes.record(self.lineage, current, unchanged, told)
+        return [key for key, status in results.items() if status in ("success", "pass")]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    warehouse = make.make(tmp_path, monkeypatch)
+    for kpi_id in KPIS:
+        warehouse.add(make.kpi(kpi_id))
+    for feed in ("orders", "staff"):
+        warehouse.sql(f"create table raw.{feed} as select range as n, 'a.csv' as _source_file from range(4)")
+    for table in ("stg_orders", "stg_staff", "fct_orders"):
+        warehouse.sql(f"create table kpi.{table} (n bigint)")
+    return Project(warehouse, dict.fromkeys(PARENTS, "select 1"))
+
+
+def test_what_has_nothing_new_is_left_out(project: Project) -> None:
+    assert project.run() == list(PARENTS)
+    assert project.run() == []
+    project.warehouse.sql("insert into raw.staff values (9, 'b.csv')")
+    assert project.run() == ["model.p.stg_staff", "model.p.kpi_per_head"]
+    project.code["model.p.fct_orders"] = "select 2"
+    built = project.run()
+    assert built == [key for key in PARENTS if "fct_orders" in key or "kpi" in key]
+    project.today = date(2026, 3, 6)
+    assert project.run() == list(PARENTS)
+
+
+def test_what_failed_or_was_edited_or_lost_is_built_again(project: Project) -> None:
+    test = "test.p.fct_orders_unique.1"
+    project.run(failing=[test])
+    assert project.run(failing=[test]) == []
+    assert project.run() == [test]
+    assert project.unchanged(edited=["model.p.stg_orders"]) == set(PARENTS) - {"model.p.stg_orders"}
+    project.warehouse.built("revenue", ok=False, reason="a test failed")
+    assert project.unchanged() == set(PARENTS) - {"model.p.kpi_revenue"}
+    project.warehouse.sql("drop table kpi.stg_staff")
+    assert "model.p.stg_staff" not in project.unchanged()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_after_any_runs_what_is_left_out_is_what_a_build_of_everything_gives(project: Project, seed: int) -> None:
+    """Feeds and code change back and forth, nodes fail, runs are stopped in the middle."""
+    chance = random.Random(seed)
+    for _ in range(8):
+        change = chance.choice(["rows", "rows of before", "code", "nothing"])
+        feed = chance.choice(["orders", "staff"])
+        if change == "rows":
+            project.warehouse.sql(f"insert into raw.{feed} values (?, 'b.csv')", chance.randrange(2))
+        elif change == "rows of before":
+            project.warehouse.sql(f"delete from raw.{feed} where _source_file = 'b.csv'")
+        elif change == "code":
+            project.code[chance.choice(list(PARENTS))] = f"select {chance.randrange(2)}"
+        expected: dict[str, Any] = {}
+        for key in PARENTS:
+            expected[key] = project.value(key, expected)
+        unchanged = project.unchanged()
+        assert {key: project.rows[key] for key in unchanged} == {key: expected[key] for key in unchanged}
+        project.run(
+            failing=chance.sample(list(PARENTS), chance.choice([0, 0, 1])),
+            stopped_after=chance.choice([None, None, 0, 1, 2, 3]),
+        )
