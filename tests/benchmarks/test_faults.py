@@ -32,7 +32,7 @@ SMALL = Lived(
     "small",
     PROJECT / "sample_company",
     partial(files.simulated, start=date(2024, 9, 1), seed=3, scale=0.1),
-    first_run="2024-09",
+    first_run="2024-11",
     last="2024-12",
 )
 CHOSEN = {
