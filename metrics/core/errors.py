@@ -45,14 +45,16 @@ class NyckeltalError(Exception):
 
 
 class Problems(NyckeltalError):
-    """Several errors, reported together."""
+    """Several errors, reported together, a line each; `advice` says at the end what to do about all of them."""
 
-    def __init__(self, findings: Sequence[NyckeltalError]) -> None:
+    def __init__(self, findings: Sequence[NyckeltalError], *, advice: str | None = None) -> None:
         super().__init__(f"{len(findings)} problems")
         self.findings = tuple(findings)
+        self.advice = advice
 
     def __str__(self) -> str:
-        return "\n".join(str(finding) for finding in self.findings)
+        lines = [str(finding) for finding in self.findings]
+        return "\n".join(lines if self.advice is None else [*lines, self.advice])
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

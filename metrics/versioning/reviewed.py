@@ -48,6 +48,11 @@ class DefinitionsFile(Strict):
     definitions: dict[str, tuple[Reviewed, ...]] = Field(description="The definitions of each KPI, oldest first.")
 
 
+_PARTS_NAMED = 3
+_ADVICE = (
+    "Where values change, raise the definition_version: of the standard definition if the change is the project's."
+    ' Where they stay equal, run `kpi refactored KPI… --reason "…" --by …`.'
+)
 Record = Mapping[str, tuple[Reviewed, ...]]
 
 
@@ -149,13 +154,9 @@ def _problem(entries: Sequence[Reviewed], current: Current) -> NyckeltalError | 
         return None
     names = sorted({*newest.parts, *current.parts})
     changed = [name for name in names if newest.parts.get(name) != current.parts.get(name)]
-    return _version_problem(
-        kpi,
-        f"{kpi.id} changed in {', '.join(changed)} (hash {newest.hash} became {current.hash})",
-        kpi.version,
-        f"{kpi.version + 1} where values change (in the standard definition if it is the project's change); "
-        f'where they stay equal, run `kpi refactored {kpi.id} --reason "…" --by …`',
-    )
+    more = f" and {len(changed) - _PARTS_NAMED} more" if len(changed) > _PARTS_NAMED else ""
+    problem = f"{kpi.id} changed in {', '.join(changed[:_PARTS_NAMED])}{more}"
+    return _version_problem(kpi, problem, kpi.version, f"{kpi.version + 1}, or a refactoring")
 
 
 def _version_problem(kpi: Kpi, problem: str, version: int, expected: str) -> NyckeltalError:
@@ -175,7 +176,7 @@ def review(company: Company, currents: Sequence[Current], *, released: bool = Tr
     if not released:
         record = {kpi_id: entries for kpi_id, entries in record.items() if kpi_id not in unreviewed(company, currents)}
     if problems := findings(record, currents):
-        raise Problems(problems)
+        raise Problems(problems, advice=_ADVICE)
     return with_new(record, currents)
 
 
