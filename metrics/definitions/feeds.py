@@ -137,7 +137,9 @@ class FeedSpec(Strict):
         " the week from that day with `week`, all of November with `month`.",
     )
     cadence: Literal["hourly", "daily", "weekly", "monthly", "yearly", "once"] = Field(
-        default="daily", description="How often the source delivers. It is for readers: nothing is computed from it."
+        default="daily",
+        description="How often the source delivers. Dagster shows the feed as overdue when no run has read it for as"
+        " long and a little longer; nothing else depends on it.",
     )
     history_from: date = Field(
         description="The first day that the feed covers. Periods that begin before it can't be complete."
