@@ -93,7 +93,7 @@ def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefi
                 metadata={
                     "rows_loaded": report.rows_loaded,
                     "rows_total": report.rows_total,
-                    "rows_set_aside": report.rows_set_aside,
+                    "rows_rejected": report.rows_rejected,
                     "files_new": report.files_new,
                     "files_failed": report.files_failed,
                     "complete_through": str(report.watermark or "nothing yet"),
@@ -103,13 +103,13 @@ def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefi
             yield AssetCheckResult(
                 asset_key=key,
                 check_name=CHECK,
-                passed=report.outstanding is None and not report.rows_set_aside,
+                passed=report.outstanding is None and not report.rows_rejected,
                 severity=AssetCheckSeverity.ERROR if report.outstanding else AssetCheckSeverity.WARN,
                 description=plain(
                     report.outstanding
                     or (
-                        f"{report.rows_set_aside:,} rows rejected; the reasons are in raw._set_aside"
-                        if report.rows_set_aside
+                        f"{report.rows_rejected:,} rows rejected; the reasons are in raw._rejected"
+                        if report.rows_rejected
                         else f"{report.files_new:,} new files; all rows were loaded"
                     )
                 ),

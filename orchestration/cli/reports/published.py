@@ -365,8 +365,8 @@ def _faults(console: Console, result: RunResult) -> None:
     for feed in result.feeds:
         if feed.outstanding:
             console.print(styled((f"Feed {feed.feed}:", "red"), f" {feed.outstanding}"))
-        if feed.rows_set_aside:
-            rows = f" {feed.rows_set_aside:,} rows rejected (the reasons are in raw._set_aside)"
+        if feed.rows_rejected:
+            rows = f" {feed.rows_rejected:,} rows rejected (the reasons are in raw._rejected)"
             console.print(styled((f"Feed {feed.feed}:", "yellow"), rows))
 
 
