@@ -25,8 +25,10 @@ def check(as_json: Json = False) -> None:
     from metrics.versioning import reviewed
     from orchestration.dbt.planning import planned
     from orchestration.dbt.released import anything_released
+    from orchestration.ingest.readers import require_known_formats
 
     company = Company.load()
+    require_known_formats(company.feeds.values())
     plan = planned(company, bound=True)
     reviewed.review(company, plan.currents, released=anything_released())
     domains = sorted({defined.plan.kpi.domain for defined in plan.kpis})

@@ -94,11 +94,9 @@ def dev(port: Annotated[int, typer.Option(help="The port of the web page, on thi
     home = dagster_home()
     dagster_storage.require_sound(home)
     os.environ["DAGSTER_HOME"] = str(home)
-    # Dagster prints nothing for some seconds, while it reads the definitions.
-    console().print(f"Starting Dagster's web page and scheduler; open http://127.0.0.1:{port} in about half a minute.")
-    console().print(
-        f"It writes its log here, and keeps its runs in {short_path(home)}. Ctrl-C ends it.", highlight=False
-    )
+    # Dagster is silent for some seconds, while it reads the definitions.
+    console().print(f"Starting Dagster: in half a minute its web page is at http://127.0.0.1:{port}")
+    console().print(f"Its log follows; its runs are kept in {short_path(home)}. Ctrl-C ends it.", soft_wrap=True)
     sys.stdout.flush()  # this process becomes Dagster
     dagster = str(Path(sys.executable).with_name("dagster"))
     arguments = [dagster, "dev", "-w", str(PROJECT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
