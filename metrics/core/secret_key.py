@@ -80,9 +80,7 @@ def _write(path: Path) -> None:
             os.fsync(file.fileno())
         os.link(draft, path)  # unlike a rename, a link never replaces the key that another process made meanwhile
         logging.getLogger(__name__).warning(
-            "%s is not set: made the key file %s; keep it, because pseudonyms and verdicts depend on it",
-            VARIABLE,
-            short_path(path),
+            "made the key file %s; keep it, because pseudonyms depend on it", short_path(path)
         )
     except (FileExistsError, FileNotFoundError):  # another process made the key, and may have removed our draft
         pass
