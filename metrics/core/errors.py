@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from traceback import extract_tb
 
+from metrics.core.text import short_path
+
 
 class NyckeltalError(Exception):
     """A user's mistake or a fault of the system, as one readable line.
@@ -37,7 +39,7 @@ class NyckeltalError(Exception):
         self.expected = expected
 
     def __str__(self) -> str:
-        place = "" if self.file is None else str(self.file) + (f":{self.line}" if self.line else "") + ": "
+        place = "" if self.file is None else short_path(self.file) + (f":{self.line}" if self.line else "") + ": "
         field = "" if self.field is None else f"{self.field}: "
         found_value = "" if self.found is None else f"; found {self.found!r}"
         expected_value = "" if self.expected is None else f"; expected {self.expected}"

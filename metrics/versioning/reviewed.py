@@ -147,23 +147,26 @@ def _problem(entries: Sequence[Reviewed], current: Current) -> NyckeltalError | 
         return None
     newest, kpi = entries[-1], current.kpi
     if kpi.version < newest.version:
-        return _version_problem(
-            kpi, f"was {newest.version} in a reviewed definition", kpi.version, f"{newest.version} or more"
+        return NyckeltalError(
+            f"was {newest.version} in a reviewed definition",
+            file=kpi.adoption_file,
+            line=_version_line(kpi),
+            field="definition_version",
+            found=kpi.version,
+            expected=f"{newest.version} or more",
         )
     if not is_changed(entries, current):
         return None
     names = sorted({*newest.parts, *current.parts})
     changed = [name for name in names if newest.parts.get(name) != current.parts.get(name)]
     more = f" and {len(changed) - _PARTS_NAMED} more" if len(changed) > _PARTS_NAMED else ""
-    problem = f"{kpi.id} changed in {', '.join(changed[:_PARTS_NAMED])}{more}"
-    return _version_problem(kpi, problem, kpi.version, f"{kpi.version + 1}, or a refactoring")
+    problem = f"changed in {', '.join(changed[:_PARTS_NAMED])}{more}; definition_version is still {kpi.version}"
+    return NyckeltalError(problem, file=kpi.adoption_file, line=_version_line(kpi))
 
 
-def _version_problem(kpi: Kpi, problem: str, version: int, expected: str) -> NyckeltalError:
-    """An error at the `definition_version` of the KPI's adoption."""
-    field = "definition_version"
-    line = yaml_file.line_of(yaml_file.read(kpi.adoption_file), (field,)) or 1
-    return NyckeltalError(problem, file=kpi.adoption_file, line=line, field=field, found=version, expected=expected)
+def _version_line(kpi: Kpi) -> int:
+    """The line of `definition_version` in the KPI's adoption; 1 where it has none."""
+    return yaml_file.line_of(yaml_file.read(kpi.adoption_file), ("definition_version",)) or 1
 
 
 def review(company: Company, currents: Sequence[Current], *, released: bool = True) -> Record:
