@@ -48,7 +48,7 @@ class DefinitionsFile(Strict):
     definitions: dict[str, tuple[Reviewed, ...]] = Field(description="The definitions of each KPI, oldest first.")
 
 
-_PARTS_NAMED = 3
+_MODELS_NAMED = 3
 _ADVICE = (
     "Where values change, raise the definition_version: of the standard definition if the change is the project's."
     ' Where they stay equal, run `kpi refactored KPI… --reason "…" --by …`.'
@@ -157,10 +157,10 @@ def _problem(entries: Sequence[Reviewed], current: Current) -> NyckeltalError | 
         )
     if not is_changed(entries, current):
         return None
-    names = sorted({*newest.parts, *current.parts})
-    changed = [name for name in names if newest.parts.get(name) != current.parts.get(name)]
-    more = f" and {len(changed) - _PARTS_NAMED} more" if len(changed) > _PARTS_NAMED else ""
-    problem = f"changed in {', '.join(changed[:_PARTS_NAMED])}{more}; definition_version is still {kpi.version}"
+    models = sorted({*newest.parts, *current.parts})
+    changed_models = [model for model in models if newest.parts.get(model) != current.parts.get(model)]
+    more = f" and {len(changed_models) - _MODELS_NAMED} more" if len(changed_models) > _MODELS_NAMED else ""
+    problem = f"changed in {', '.join(changed_models[:_MODELS_NAMED])}{more}; definition_version is still {kpi.version}"
     return NyckeltalError(problem, file=kpi.adoption_file, line=_version_line(kpi))
 
 
