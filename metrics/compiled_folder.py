@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from metrics.company_plan import CompanyPlan
@@ -39,6 +40,7 @@ def compile_company(company: Company, planned: CompanyPlan, *, released: bool = 
         files[f"kpi/{defined.plan.kpi.model}.sql"] = kpi_sql(defined.plan, planned.rollups, defined.current.hash)
     files["kpi/candidates.sql"] = candidates_sql([defined.plan for defined in planned.kpis])
     files["kpi/exposures.yml"] = _exposures(planned)
+    files["models.yml"] = _model_descriptions(files, planned)
     files["catalog.json"] = catalog_text(company, planned)
     return files
 
@@ -107,7 +109,7 @@ def _rollup_models(rollup: Rollup, lineage: Lineage) -> dict[str, str]:
 def _sources(company: Company) -> str:
     """The dbt sources file that declares the raw tables, so that staging has lineage from its feeds."""
     lines = [
-        "# The company's feeds as dbt sources. Written by `kpi compile`.",
+        "# The company's feeds as dbt sources, and what is in the model `company`. Written by `kpi compile`.",
         "sources:",
         "  - name: raw",
         "    schema: raw",
@@ -118,6 +120,7 @@ def _sources(company: Company) -> str:
             f"      - name: {feed.name}",
             f"        description: {_yaml(feed.description)}",
         ]
+    lines += ["models:", "  - name: company", "    description: The company's own facts, one row."]
     return "\n".join(lines) + "\n"
 
 
@@ -128,6 +131,22 @@ def _company_model(company: Company) -> str:
         f"select\n    {literal(company.reporting_currency)} as reporting_currency,\n"
         f"    {literal(company.time_zone)} as time_zone\n"
     )
+
+
+def _model_descriptions(files: Mapping[str, str], planned: CompanyPlan) -> str:
+    """dbt's descriptions of the compiled models: a KPI's from its definition, of others the first line of their SQL."""
+    described = {
+        Path(name).stem: sql.partition("\n")[0].removeprefix("-- ").partition(" Written by")[0]
+        for name, sql in files.items()
+        if name.startswith(("rollups/", "kpi/")) and name.endswith(".sql")
+    }
+    for defined in planned.kpis:
+        kpi = defined.plan.kpi
+        described[kpi.model] = f"Candidates of {kpi.definition.name}. {kpi.definition.description}"
+    lines = ["# What each compiled model is. Written by `kpi compile`.", "models:"]
+    for name, description in sorted(described.items()):
+        lines += [f"  - name: {name}", f"    description: {_yaml(description)}"]
+    return "\n".join(lines) + "\n"
 
 
 def _exposures(planned: CompanyPlan) -> str:

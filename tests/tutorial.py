@@ -1,7 +1,7 @@
 """The tutorial as a program: its files, its commands, and their outputs on the page.
 
 `python -m tests.tutorial` does the tutorial from its first command to its last in a temporary home folder, which takes
-some four minutes, and writes the outputs on the page anew.
+some four minutes. It writes the outputs on the page anew, and the picture of a command of it that the README shows.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ PAGE = PROJECT / "docs" / "tutorial.md"
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE_NAME = re.compile(r"`([\w/]+\.(?:yml|sql))`")
 _MARK = "=== block "
+_PICTURED = "kpi held net_revenue-2026-04"
 
 
 def blocks(text: str) -> Iterator[tuple[str, str]]:
@@ -37,6 +38,8 @@ def script(text: str) -> str:
     for number, (kind, content) in enumerate(blocks(text)):
         if kind == "bash":
             lines.append(f"echo '{_MARK}{number}'\n{content}")
+            if content.strip() == _PICTURED:
+                lines.append(f"python '{PROJECT}/docs/images/picture.py' held.svg '{_PICTURED}' </dev/null >/dev/null")
         elif kind:
             lines.append(f"cat > {kind} <<'END_OF_FILE'\n{content}END_OF_FILE")
     return "\n".join(lines)

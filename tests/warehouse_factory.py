@@ -39,7 +39,7 @@ create schema kpi;
 create table kpi._builds (batch_id varchar, built_at timestamptz, kpi_id varchar, ok boolean, reason varchar);
 create table raw._feeds (
     feed varchar, history_from date, grain varchar, watermark date, newest_event timestamp, newest_delivery timestamptz,
-    files bigint, rows_total bigint, rows_set_aside bigint, outstanding varchar, checked_at timestamptz,
+    files bigint, rows_total bigint, rows_rejected bigint, outstanding varchar, checked_at timestamptz,
     outstanding_from date
 );
 """

@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from traceback import extract_tb
 
+from metrics.core.text import short_path
+
 
 class NyckeltalError(Exception):
     """A user's mistake or a fault of the system, as one readable line.
@@ -37,7 +39,7 @@ class NyckeltalError(Exception):
         self.expected = expected
 
     def __str__(self) -> str:
-        place = "" if self.file is None else str(self.file) + (f":{self.line}" if self.line else "") + ": "
+        place = "" if self.file is None else short_path(self.file) + (f":{self.line}" if self.line else "") + ": "
         field = "" if self.field is None else f"{self.field}: "
         found_value = "" if self.found is None else f"; found {self.found!r}"
         expected_value = "" if self.expected is None else f"; expected {self.expected}"
@@ -45,14 +47,16 @@ class NyckeltalError(Exception):
 
 
 class Problems(NyckeltalError):
-    """Several errors, reported together."""
+    """Several errors, reported together, a line each; `advice` says at the end what to do about all of them."""
 
-    def __init__(self, findings: Sequence[NyckeltalError]) -> None:
+    def __init__(self, findings: Sequence[NyckeltalError], *, advice: str | None = None) -> None:
         super().__init__(f"{len(findings)} problems")
         self.findings = tuple(findings)
+        self.advice = advice
 
     def __str__(self) -> str:
-        return "\n".join(str(finding) for finding in self.findings)
+        lines = [str(finding) for finding in self.findings]
+        return "\n".join(lines if self.advice is None else [*lines, self.advice])
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from metrics.core.deployment import data_dir
 from metrics.core.errors import NyckeltalError
 from metrics.core.private_files import make_data_dir
+from metrics.core.text import short_path
 
 VARIABLE = "NYCKELTAL_PSEUDONYM_KEY"
 SHORTEST = 16  # bytes
@@ -78,7 +79,9 @@ def _write(path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.link(draft, path)  # unlike a rename, a link never replaces the key that another process made meanwhile
-        logging.getLogger(__name__).warning("made a new key in %s, as %s is not set", path, VARIABLE)
+        logging.getLogger(__name__).warning(
+            "made the key file %s; keep it, because pseudonyms depend on it", short_path(path)
+        )
     except (FileExistsError, FileNotFoundError):  # another process made the key, and may have removed our draft
         pass
     finally:

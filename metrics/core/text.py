@@ -1,8 +1,9 @@
-"""Makes text from outside safe to show: control characters are replaced by escapes such as `\\x1b`."""
+"""Text to show: control characters of text from outside as escapes such as `\\x1b`, and short paths."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 # Control characters except tab and line feed, line and paragraph separators, characters that change the direction of
 # the text, and halves of surrogate pairs, which names of files can contain and no terminal can print.
@@ -24,6 +25,14 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     r"""The visible text with its tabs and line feeds as escapes, too: `\t`, `\n`."""
     return _LINE_BREAKS.sub(_escaped, visible(text))
+
+
+def short_path(path: Path | str) -> str:
+    """The path relative to the working directory if it lies below it, else as it is."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except (ValueError, OSError):  # it lies elsewhere, or the working directory was deleted
+        return str(path)
 
 
 def _escaped(character: re.Match[str]) -> str:

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from metrics.core.deployment import PROJECT
 from metrics.core.yaml_file import Strict
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
@@ -17,9 +16,6 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{device}{digit}" for device in ("com", "lpt") for digit in range(10))}
 # YAML and SQL read these as values, not as names.
 _VALUES = {"null", "true", "false"}
-
-# The formats of files: each reader is a module of that name. Only the names are taken, nothing is imported.
-_FORMATS = tuple(sorted(path.stem for path in (PROJECT / "orchestration" / "ingest" / "readers").glob("[a-z]*.py")))
 
 # Characters that a column's name can't have in raw: dlt replaces them, and splits SQL at a semicolon.
 _UNSTORABLE = str.maketrans(dict.fromkeys("\n\r'\"▶;\0", "_"))
@@ -117,8 +113,9 @@ class FeedSpec(Strict):
         " or an fsspec URL. With `*` or `?`, upper and lower case in a file's name are the same. Names that begin with"
         " `.` or `~$` are ignored."
     )
-    format: Literal[_FORMATS] = Field(  # type: ignore[valid-type]
-        description="The files' format. CSV and JSON lines may be compressed by gzip (`.gz`)."
+    format: str = Field(
+        description="The files' format: `csv`, `excel`, `jsonl`, `parquet`, or another one that has a reader."
+        " CSV and JSON lines may be compressed by gzip (`.gz`)."
     )
     options: FeedOptions = Field(default=FeedOptions(), description="How the files are written.")
     columns: dict[str, Annotated[ColumnType, BeforeValidator(_column)]] = Field(
@@ -137,7 +134,9 @@ class FeedSpec(Strict):
         " the week from that day with `week`, all of November with `month`.",
     )
     cadence: Literal["hourly", "daily", "weekly", "monthly", "yearly", "once"] = Field(
-        default="daily", description="How often the source delivers. It is for readers: nothing is computed from it."
+        default="daily",
+        description="How often the source delivers. Dagster shows the feed as overdue when no run has read it for as"
+        " long and a little longer; nothing else depends on it.",
     )
     history_from: date = Field(
         description="The first day that the feed covers. Periods that begin before it can't be complete."

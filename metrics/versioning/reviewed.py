@@ -48,6 +48,11 @@ class DefinitionsFile(Strict):
     definitions: dict[str, tuple[Reviewed, ...]] = Field(description="The definitions of each KPI, oldest first.")
 
 
+_MODELS_NAMED = 3
+_ADVICE = (
+    "Where values change, raise the definition_version: of the standard definition if the change is the project's."
+    ' Where they stay equal, run `kpi refactored KPI… --reason "…" --by …`.'
+)
 Record = Mapping[str, tuple[Reviewed, ...]]
 
 
@@ -142,27 +147,26 @@ def _problem(entries: Sequence[Reviewed], current: Current) -> NyckeltalError | 
         return None
     newest, kpi = entries[-1], current.kpi
     if kpi.version < newest.version:
-        return _version_problem(
-            kpi, f"was {newest.version} in a reviewed definition", kpi.version, f"{newest.version} or more"
+        return NyckeltalError(
+            f"was {newest.version} in a reviewed definition",
+            file=kpi.adoption_file,
+            line=_version_line(kpi),
+            field="definition_version",
+            found=kpi.version,
+            expected=f"{newest.version} or more",
         )
     if not is_changed(entries, current):
         return None
     models = sorted({*newest.parts, *current.parts})
     changed_models = [model for model in models if newest.parts.get(model) != current.parts.get(model)]
-    return _version_problem(
-        kpi,
-        f"{kpi.id} changed in {', '.join(changed_models)} (hash {newest.hash} became {current.hash})",
-        kpi.version,
-        f"{kpi.version + 1} where values change (in the standard definition if it is the project's change); "
-        f'where they stay equal, run `kpi refactored {kpi.id} --reason "…" --by …`',
-    )
+    more = f" and {len(changed_models) - _MODELS_NAMED} more" if len(changed_models) > _MODELS_NAMED else ""
+    problem = f"changed in {', '.join(changed_models[:_MODELS_NAMED])}{more}; definition_version is still {kpi.version}"
+    return NyckeltalError(problem, file=kpi.adoption_file, line=_version_line(kpi))
 
 
-def _version_problem(kpi: Kpi, problem: str, version: int, expected: str) -> NyckeltalError:
-    """An error at the `definition_version` of the KPI's adoption."""
-    field = "definition_version"
-    line = yaml_file.line_of(yaml_file.read(kpi.adoption_file), (field,)) or 1
-    return NyckeltalError(problem, file=kpi.adoption_file, line=line, field=field, found=version, expected=expected)
+def _version_line(kpi: Kpi) -> int:
+    """The line of `definition_version` in the KPI's adoption; 1 where it has none."""
+    return yaml_file.line_of(yaml_file.read(kpi.adoption_file), ("definition_version",)) or 1
 
 
 def review(company: Company, currents: Sequence[Current], *, released: bool = True) -> Record:
@@ -175,7 +179,7 @@ def review(company: Company, currents: Sequence[Current], *, released: bool = Tr
     if not released:
         record = {kpi_id: entries for kpi_id, entries in record.items() if kpi_id not in unreviewed(company, currents)}
     if problems := findings(record, currents):
-        raise Problems(problems)
+        raise Problems(problems, advice=_ADVICE)
     return with_new(record, currents)
 
 

@@ -1,6 +1,7 @@
 """The assets of raw: one for each feed; one ingest loads them together."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 from dagster import (
@@ -10,6 +11,7 @@ from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
     AssetSpec,
+    FreshnessPolicy,
     MaterializeResult,
     ResourceParam,
     multi_asset,
@@ -19,12 +21,27 @@ from data_quality.release import readiness
 from metrics.core.text import visible
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
+from metrics.definitions.feeds import Feed
 from orchestration.dbt import proving
 from orchestration.lock import writing
 from orchestration.markdown import plain
 from orchestration.resources import RunResources
 
 CHECK = "delivered_whole"
+# Dagster shows a feed as overdue when no run has read it for that long: its cadence, and time for a late run.
+_READ_WITHIN = {
+    "hourly": timedelta(hours=26),  # the schedule runs once a day
+    "daily": timedelta(hours=26),
+    "weekly": timedelta(days=8),
+    "monthly": timedelta(days=32),
+    "yearly": timedelta(days=367),
+}
+
+
+def _freshness(feed: Feed) -> FreshnessPolicy | None:
+    """Within which time a run must read the feed; None where nothing is delivered any more."""
+    window = None if feed.ended else _READ_WITHIN.get(feed.cadence)
+    return FreshnessPolicy.time_window(fail_window=window) if window else None
 
 
 def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefinition:
@@ -39,6 +56,7 @@ def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefi
                 group_name="raw",
                 description=plain(feed.description),
                 kinds={feed.format, "dlt"},
+                freshness_policy=_freshness(feed),
                 metadata={"system": visible(feed.system), "path": visible(feed.path)},
             )
             for feed in feeds
@@ -60,10 +78,12 @@ def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefi
         """
         # dlt takes a second to import, and only this step needs it.
         from orchestration.ingest.load import ingest
+        from orchestration.ingest.readers import require_known_formats
         from orchestration.ingest.sources.files import newest_delivery
 
         chosen = sorted(key.path[-1] for key in context.selected_asset_keys)
         with run.stages.stage("ingest"), writing():
+            require_known_formats(feeds)
             readiness.require(company, newest_delivery(feeds))
             proving.before_newer_rows(company, catalog, manifest)
             reports = ingest(company, chosen, run.stages.report)
@@ -75,7 +95,7 @@ def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefi
                 metadata={
                     "rows_loaded": report.rows_loaded,
                     "rows_total": report.rows_total,
-                    "rows_set_aside": report.rows_set_aside,
+                    "rows_rejected": report.rows_rejected,
                     "files_new": report.files_new,
                     "files_failed": report.files_failed,
                     "complete_through": str(report.watermark or "nothing yet"),
@@ -85,13 +105,13 @@ def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefi
             yield AssetCheckResult(
                 asset_key=key,
                 check_name=CHECK,
-                passed=report.outstanding is None and not report.rows_set_aside,
+                passed=report.outstanding is None and not report.rows_rejected,
                 severity=AssetCheckSeverity.ERROR if report.outstanding else AssetCheckSeverity.WARN,
                 description=plain(
                     report.outstanding
                     or (
-                        f"{report.rows_set_aside:,} rows rejected; the reasons are in raw._set_aside"
-                        if report.rows_set_aside
+                        f"{report.rows_rejected:,} rows rejected; the reasons are in raw._rejected"
+                        if report.rows_rejected
                         else f"{report.files_new:,} new files; all rows were loaded"
                     )
                 ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from rich.text import Text
@@ -32,6 +33,15 @@ def number(value: float | None, unit: str, currency: str, *, exact: bool = False
         return f"{_decimals(value * 100, 1)} %"
     label = {"currency": f" {currency}", "count": "", "ratio": "", "persons": ""}.get(unit, f" {unit}")
     return _plain(value, unit, exact) + (label if with_unit else "")
+
+
+def cell(value: object) -> str:
+    """A value of a query as text, without knowing its unit: 712,345 and 0.1234 of a float; empty for NULL."""
+    if value is None:
+        return ""
+    if not isinstance(value, float) or not math.isfinite(value):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 9999.5 else f"{value:,.4g}"
 
 
 def change(value: float | None, previous: float | None, unit: str) -> str:

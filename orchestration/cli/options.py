@@ -16,10 +16,13 @@ Last = Annotated[int, typer.Option(min=1, help="The number of periods, counted b
 Reason = Annotated[str, typer.Option(help="Why. It is published with the decision.")]
 By = Annotated[
     str | None,
-    typer.Option(help="Who decides, as in roles.yml; else the environment's user. Recorded, not authenticated."),
+    typer.Option(
+        help="Who decides, as roles.yml names them. Without it, the user who runs the command. Recorded, not"
+        " authenticated."
+    ),
 ]
 StatedBy = Annotated[
-    str, typer.Option(envvar="USER", help="Who states this, as in roles.yml. Recorded, not authenticated.")
+    str, typer.Option(envvar="USER", help="Who states this, as roles.yml names them. Recorded, not authenticated.")
 ]
 
 

@@ -77,11 +77,9 @@ class _Run:
 
     def plan(self, feed: Feed) -> FeedLoad:
         began = time.perf_counter()
-        notes: list[str] = []
         if self._key is None and "hash" in feed.personal.values():
-            self._key = pseudonym_key(self.books.connection, notes.append)
+            self._key = pseudonym_key(self.books.connection)
         plan = plan_feed(feed, self.books, self._key, self.work / "fetched")
-        plan.notes += notes
         if plan.to_read:
             self.report_progress(f"{feed.name}: {len(plan.to_read)} new or changed files")
         return FeedLoad(plan, planning_seconds=time.perf_counter() - began)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
 from data_quality import deployment_key
-from metrics.core import secret_key
 
 _HEX_DIGITS = 32
 
@@ -39,14 +37,9 @@ class PseudonymKey:
         return pa.chunked_array([pa.array(hashed, pa.string()).take(encoded.indices)])
 
 
-def pseudonym_key(connection: duckdb.DuckDBPyConnection, note: Callable[[str], None]) -> PseudonymKey:
-    """The deployment's key; it is created when the warehouse and the ledger were created without one.
+def pseudonym_key(connection: duckdb.DuckDBPyConnection) -> PseudonymKey:
+    """The deployment's key; it is made when the warehouse and the ledger were made without one.
 
-    `note` takes a message about a new key. Raises NyckeltalError when the key is lost or invalid.
+    Raises NyckeltalError when the key is lost or invalid.
     """
-    key_existed = secret_key.key() is not None
-    key = PseudonymKey(deployment_key.require(connection))
-    if not key_existed:
-        path, variable = secret_key.key_path(), secret_key.VARIABLE
-        note(f"{variable} is not set: created the key file {path}; keep it, because pseudonyms depend on it")
-    return key
+    return PseudonymKey(deployment_key.require(connection))

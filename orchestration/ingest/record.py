@@ -23,14 +23,14 @@ from orchestration.ingest.sources.files import Delivery
 class FeedReport:
     """What one ingest did for one feed.
 
-    `rows_loaded` and `rows_set_aside` (rejected) are of this run; `rows_total` and `watermark` (the last day that the
+    `rows_loaded` and `rows_rejected` are of this run; `rows_total` and `watermark` (the last day that the
     feed is known to cover) are of the table after it. `files_failed` is the number of files whose newest version isn't
     in raw. `outstanding` says what could not be loaded (None: nothing). `seconds` is the time for reading the files.
     """
 
     feed: str
     rows_loaded: int
-    rows_set_aside: int
+    rows_rejected: int
     files_new: int
     files_unchanged: int
     files_failed: int
@@ -180,7 +180,7 @@ def _file_record(
         loaded_sha256=file.sha256 if is_loaded else None,
         delivered_at=None if outcome.problem else file.file.modified,
         rows_loaded=outcome.rows,
-        rows_set_aside=outcome.rejected_rows,
+        rows_rejected=outcome.rejected_rows,
         problem=outcome.problem,
         same_as=outcome.same_as,
         loaded_at=moment if is_loaded else None,
@@ -195,11 +195,11 @@ def _file_record(
             loaded_sha256=earlier_version.loaded_sha256,
             delivered_at=earlier_version.delivered_at,
             rows_loaded=earlier_version.rows_loaded,
-            rows_set_aside=earlier_version.rows_set_aside,
+            rows_rejected=earlier_version.rows_rejected,
             loaded_at=earlier_version.loaded_at,
             content=earlier_version.content,
         )
-    return replace(file_record, rows_loaded=0, rows_set_aside=0) if outcome.problem else file_record
+    return replace(file_record, rows_loaded=0, rows_rejected=0) if outcome.problem else file_record
 
 
 def _state(
@@ -242,7 +242,7 @@ def _state(
         newest_delivery=newest_delivery,
         files=len(loaded),
         rows_total=rows_total,
-        rows_set_aside=rejected_rows,
+        rows_rejected=rejected_rows,
         outstanding=problems_in_one_text(problem_texts),
         outstanding_from=min((day for day in doubtful_days if day), default=None) if is_bounded else None,
     )
@@ -250,7 +250,7 @@ def _state(
     report = FeedReport(
         feed=feed.name,
         rows_loaded=sum(outcome.rows for outcome in outcomes_loaded),
-        rows_set_aside=sum(outcome.rejected_rows for outcome in outcomes_loaded),
+        rows_rejected=sum(outcome.rejected_rows for outcome in outcomes_loaded),
         files_new=len(outcomes_loaded),
         files_unchanged=feed_load.plan.unchanged + sum(outcome.same_as is not None for _, outcome in outcomes),
         files_failed=len(problems),

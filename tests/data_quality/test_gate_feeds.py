@@ -40,7 +40,7 @@ select order_id + 100000, ordered_at, country, amount, _loaded_at, _source_file,
 from raw.orders where ordered_at::date = '{day}'
 """
 SET_ASIDE = """
-create table raw._set_aside (
+create table raw._rejected (
     feed varchar, source_file varchar, source_line bigint, reason varchar, row_text varchar, loaded_at timestamptz
 )
 """
@@ -91,18 +91,18 @@ def test_a_feed_that_is_as_it_used_to_be_passes_also_over_the_holidays(warehouse
         ),
         (MORE.format(times=6, day="2026-02-11"), None, "publish"),  # what a day has more, the total tells
         (
-            "insert into raw._set_aside select 'orders', 'orders_2026-02.csv', n, 'no number', '', now()"
+            "insert into raw._rejected select 'orders', 'orders_2026-02.csv', n, 'no number', '', now()"
             " from generate_series(1, 30) as lines(n)",
             "rejected_rows",
             "hold",
         ),
         (
-            "insert into raw._set_aside values ('orders', 'orders_2026-02.csv', 7, 'no number', '', now())",
+            "insert into raw._rejected values ('orders', 'orders_2026-02.csv', 7, 'no number', '', now())",
             "rejected_rows",
             "publish_flagged",
         ),
         (
-            "insert into raw._set_aside select 'orders', 'lost.csv', n, 'no number', '', now()"
+            "insert into raw._rejected select 'orders', 'lost.csv', n, 'no number', '', now()"
             " from generate_series(1, 800) as lines(n)",
             "rejected_rows",
             "hold",
@@ -214,7 +214,7 @@ def test_rejected_rows_are_of_the_days_of_the_rows_beside_them(warehouse: Wareho
     warehouse.sql("update raw.orders set _source_file = 'orders.csv', _source_line = 10 * order_id")
     (first,) = warehouse.sql("select min(_source_line) from raw.orders where ordered_at::date = '2026-02-09'")[0]
     warehouse.sql(
-        f"insert into raw._set_aside select 'orders', 'orders.csv', {first} + 1 + 10 * n, 'no number', '', now()"
+        f"insert into raw._rejected select 'orders', 'orders.csv', {first} + 1 + 10 * n, 'no number', '', now()"
         " from generate_series(1, 60) as lines(n)"
     )
     verdicts = warehouse.judge("2025-06-01", "2026-02-28")
@@ -232,10 +232,10 @@ def test_rejected_rows_of_a_feed_without_a_time_are_a_share_of_all_its_rows(ware
         " 'products.csv' as _source_file, n as _source_line from generate_series(1, 200) as numbers(n)"
     )
     warehouse.add(kpi(feeds=("orders", "products")), months("2025-01", "2026-02", lambda n: 1000.0 + n))
-    warehouse.sql("insert into raw._set_aside values ('products', 'products.csv', 7, 'no number', '', now())")
+    warehouse.sql("insert into raw._rejected values ('products', 'products.csv', 7, 'no number', '', now())")
     found = judged(warehouse)
     assert (found.verdict, failing(found)) == ("publish_flagged", {"rejected_rows"})
-    warehouse.sql("update raw._set_aside set loaded_at = '2026-01-15'")  # what came before February is none of it
+    warehouse.sql("update raw._rejected set loaded_at = '2026-01-15'")  # what came before February is none of it
     assert judged(warehouse).verdict == "publish"
 
 

@@ -118,7 +118,7 @@ def test_a_feed_is_validated(folder: Path) -> None:
         ("True", "reserved"),
         ("lpt1", "reserved"),
         ("_feeds", "may not begin with _"),
-        ("_set_aside", "may not begin with _"),
+        ("_rejected", "may not begin with _"),
         ("a.b", "letters a to z, digits and _"),
         ("1st", "begins with a letter"),
         ("a b", "letters"),

@@ -42,7 +42,7 @@ def test_a_key_is_the_same_in_the_file_and_in_the_variable(warehouse: Warehouse)
         secret_key.key_path().write_text(written)
         assert required(warehouse) == KEY.encode()
         with duckdb.connect(str(warehouse.path)) as connection:
-            assert personal.pseudonym_key(connection, print).secret == KEY.encode()
+            assert personal.pseudonym_key(connection).secret == KEY.encode()
 
 
 def test_a_moved_key_leaves_every_seal(warehouse: Warehouse) -> None:

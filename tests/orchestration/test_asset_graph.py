@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey
+from dagster import AssetKey, FreshnessPolicy
 
 from metrics.core.deployment import PROJECT
+from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 
 SNAPSHOT = Path(__file__).parent / "asset_graph.txt"
@@ -31,3 +33,20 @@ def test_the_asset_graph_is_the_reviewed_one(tmp_path: Path, monkeypatch: pytest
     # Dagster asks for all of these to be chosen together, and refuses a backfill of fewer.
     one = AssetKey(["published", "net_revenue"])
     assert {key for key in graph.get(one).execution_set_entity_keys if isinstance(key, AssetKey)} == {one}
+
+
+def test_a_feed_is_overdue_when_it_was_not_read_as_often_as_its_source_delivers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
+    from orchestration.assets.ingest import raw_assets
+
+    company = Company.load(PROJECT / "sample_company")
+    (first, second, third, *_) = company.feeds
+    company.feeds[first] = company.feeds[first].model_copy(update={"cadence": "weekly"})
+    company.feeds[second] = company.feeds[second].model_copy(update={"cadence": "once"})
+    company.feeds[third] = company.feeds[third].model_copy(update={"ended": date(2026, 1, 1)})
+    specs = {spec.key.path[-1]: spec for spec in raw_assets(company, tmp_path, Catalog.read(company)).specs}
+    weekly = specs[first].freshness_policy
+    assert weekly is not None and weekly == FreshnessPolicy.time_window(fail_window=timedelta(days=8))
+    assert specs[second].freshness_policy is specs[third].freshness_policy is None

@@ -35,7 +35,7 @@ def test_values_and_columns_are_read_as_they_are(company: IngestCompany) -> None
     company.feed("orders", columns={"id": "text", **dict.fromkeys(names, "text")})
     company.write("orders/1.csv", written(["id", *names], *(["1", *[text] * len(names)] for text in TEXTS)))
     report = company.run()["orders"]
-    assert (report.outstanding, report.rows_set_aside, report.rows_total) == (None, 0, len(TEXTS))
+    assert (report.outstanding, report.rows_rejected, report.rows_total) == (None, 0, len(TEXTS))
     columns = company.sql(
         "select column_name from duckdb_columns() where schema_name = 'raw' and table_name = 'orders'"
     )

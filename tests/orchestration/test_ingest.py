@@ -14,12 +14,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from ingest_company import COLUMNS, IngestCompany
 
-from metrics.core.deployment import PROJECT
+from metrics.core.deployment import PROJECT, warehouse_path
 from metrics.core.errors import NyckeltalError
 from orchestration.ingest import record
 from orchestration.ingest.raw.bookkeeping import Bookkeeping
@@ -98,10 +99,10 @@ def test_a_faulty_correction_keeps_the_earlier_version_and_is_reported(company: 
             "'ordered_at'); column 3 has a similar name"
         )
         assert report.rows_total == 3 and report.files_failed == 1
-        assert company.sql("SELECT source_file, source_line FROM raw._set_aside") == [("orders/1.csv", None)]
+        assert company.sql("SELECT source_file, source_line FROM raw._rejected") == [("orders/1.csv", None)]
     company.write("orders/1.csv", DAY2)
     assert company.run()["orders"].outstanding is None
-    assert company.sql(FILES) == [("orders/1.csv", 1, Decimal(5))] and company.sql("FROM raw._set_aside") == []
+    assert company.sql(FILES) == [("orders/1.csv", 1, Decimal(5))] and company.sql("FROM raw._rejected") == []
 
 
 def test_a_link_is_read_as_its_target(company: IngestCompany, tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ def test_files_that_rotate_their_names(company: IngestCompany) -> None:
     assert company.sql(FILES) == [("orders/orders.csv", 1, Decimal(5)), ("orders/orders_1.csv", 3, Decimal("50.5"))]
     assert report.notes == ("orders/copy.csv: same content as orders/orders.csv, not loaded",)
     assert report.outstanding is None
-    assert company.sql("SELECT source_file, reason FROM raw._set_aside") == [
+    assert company.sql("SELECT source_file, reason FROM raw._rejected") == [
         ("orders/copy.csv", "same content as orders/orders.csv")
     ]
     # The file that it was a duplicate of changes, so now it is loaded.
@@ -227,8 +228,8 @@ def test_a_killed_run_is_completed_by_the_next(
     assert company.sql("SELECT count(*) FROM raw._files") == [(int(earlier),)]
     report = company.run()["orders"]
     assert company.sql(FILES) == expected_rows
-    assert report.rows_loaded == 4 and report.rows_set_aside == 1
-    assert company.sql("SELECT source_line, row_text FROM raw._set_aside") == [(3, "half")]
+    assert report.rows_loaded == 4 and report.rows_rejected == 1
+    assert company.sql("SELECT source_line, row_text FROM raw._rejected") == [(3, "half")]
     assert company.run()["orders"].rows_loaded == 0 and company.sql(FILES) == expected_rows
 
 
@@ -265,7 +266,22 @@ def test_a_big_file_found_faulty_after_some_rows_is_removed(
     assert report.rows_loaded == 3 and report.files_failed == 1
 
 
-def test_another_definition_reads_everything_again(company: IngestCompany) -> None:
+def test_a_warehouse_with_the_former_names_keeps_its_rejected_rows(company: IngestCompany) -> None:
+    company.write("orders/1.csv", HEADER + "A1,2026-11-01,10\nA2,2026-11-01,ten\n")
+    company.run()
+    rejected = company.sql("FROM raw._rejected")
+    with duckdb.connect(str(warehouse_path())) as connection:
+        connection.execute("ALTER TABLE raw._rejected RENAME TO _set_aside")
+        for table in ("_files", "_feeds"):
+            connection.execute(f"ALTER TABLE raw.{table} RENAME COLUMN rows_rejected TO rows_set_aside")
+    assert (company.run()["orders"].rows_loaded, company.sql("FROM raw._rejected")) == (0, rejected)
+    assert len(rejected) == 1
+    assert (
+        company.sql("SELECT rows_rejected FROM raw._files UNION ALL SELECT rows_rejected FROM raw._feeds") == [(1,)] * 2
+    )
+
+
+def test_another_definition_reads_everything_again(company: IngestCompany, caplog: pytest.LogCaptureFixture) -> None:
     columns = {**COLUMNS, "email": "text", "customer": "integer"}
     head = "order_id,ordered_at,amount,email,customer\n"
     company.feed("orders", columns={"order_id": "text", "ordered_at": "timestamp", "amount": "text"})
@@ -275,8 +291,9 @@ def test_another_definition_reads_everything_again(company: IngestCompany) -> No
     assert company.sql("SELECT DISTINCT typeof(amount) FROM raw.orders") == [("VARCHAR",)]
     company.feed("orders", columns=columns, personal={"email": "drop", "customer": "hash"})
     report = company.run()["orders"]
-    assert (report.outstanding, report.rows_loaded, report.rows_set_aside) == (None, 2, 1)
-    assert any("pseudonym.key" in note for note in report.notes)
+    assert (report.outstanding, report.rows_loaded, report.rows_rejected) == (None, 2, 1)
+    said = [record.getMessage() for record in caplog.records] + list(report.notes)
+    assert sum("pseudonym.key" in text for text in said) == 1
     assert [row[0] for row in company.sql("DESCRIBE raw.orders")][:4] == [
         "order_id",
         "ordered_at",
@@ -285,7 +302,7 @@ def test_another_definition_reads_everything_again(company: IngestCompany) -> No
     ]
     pseudonyms = {row[0] for row in company.sql("SELECT customer FROM raw.orders")}
     assert len(pseudonyms) == 1 and len(pseudonyms.pop()) == 32
-    assert company.sql("SELECT reason, row_text FROM raw._set_aside") == [
+    assert company.sql("SELECT reason, row_text FROM raw._rejected") == [
         ("column amount: the value is not a decimal number", None)
     ]
     # Rows of files that are no longer there can't be stored in another way: they stay, and this is reported.
@@ -306,7 +323,7 @@ def test_pseudonyms(company: IngestCompany, monkeypatch: pytest.MonkeyPatch) -> 
     company.run()
     for stored in company.data.rglob("*"):
         assert stored.is_dir() or not re.search(b"anna.lisa", stored.read_bytes())
-    assert company.sql("SELECT source_line, row_text FROM raw._set_aside") == [(4, None)]
+    assert company.sql("SELECT source_line, row_text FROM raw._rejected") == [(4, None)]
     key_file = company.data / "pseudonym.key"
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     orders = company.sql("SELECT customer FROM raw.orders ORDER BY n")

@@ -280,18 +280,18 @@ def test_outcome(ingested: tuple[IngestCompany, dict[str, FeedReport]], feed: st
         row for (row,) in company.sql(f"SELECT order_id FROM raw.{feed} ORDER BY _source_file, _source_line")
     ] == ids
     lines = company.sql(
-        f"SELECT source_line FROM raw._set_aside WHERE feed = '{feed}' AND source_line IS NOT NULL ORDER BY ALL"
+        f"SELECT source_line FROM raw._rejected WHERE feed = '{feed}' AND source_line IS NOT NULL ORDER BY ALL"
     )
     assert [line for (line,) in lines] == rejected_lines
 
 
 def test_notes_and_messages(ingested: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
     company, reports = ingested
-    reasons = company.sql("SELECT reason FROM raw._set_aside WHERE feed = 'excel_errors' ORDER BY source_line")
+    reasons = company.sql("SELECT reason FROM raw._rejected WHERE feed = 'excel_errors' ORDER BY source_line")
     assert [reason for (reason,) in reasons] == [
         f"column ordered_at: cell B{line} holds the error {error}" for line, error in enumerate(ERRORS, start=3)
     ]
-    assert company.sql("SELECT reason FROM raw._set_aside WHERE feed = 'open_document'") == [
+    assert company.sql("SELECT reason FROM raw._rejected WHERE feed = 'open_document'") == [
         ("column ordered_at: cell D5 holds the error #REF!",)
     ]
     assert company.sql("SELECT note FROM raw.excel_errors ORDER BY _source_line") == [(None,), ("#REF!",)]

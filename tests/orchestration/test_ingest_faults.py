@@ -250,7 +250,7 @@ def test_outcome(ingested: tuple[IngestCompany, dict[str, FeedReport]], feed: st
     report = reports[feed]
     assert (report.outstanding or "") == "" if outstanding is None else outstanding in (report.outstanding or "")
     assert report.rows_loaded == rows == company.sql(f"SELECT count(*) FROM raw.{feed}")[0][0]
-    lines = company.sql(f"SELECT source_line FROM raw._set_aside WHERE feed = '{feed}' ORDER BY 1")
+    lines = company.sql(f"SELECT source_line FROM raw._rejected WHERE feed = '{feed}' ORDER BY 1")
     assert [line for (line,) in lines] == rejected_lines
     if note is not None:
         assert note in " | ".join(report.notes)
@@ -268,7 +268,7 @@ def test_values(ingested: tuple[IngestCompany, dict[str, FeedReport]]) -> None:
         ("A3", datetime(2026, 11, 2, 23), None, None, "true", 4),
     ]
     assert company.sql("SELECT order_id FROM raw.latin1") == [("Å1",)]
-    assert company.sql("SELECT row_text FROM raw._set_aside WHERE feed IN ('bad_date', 'bad_personal') ORDER BY 1") == [
+    assert company.sql("SELECT row_text FROM raw._rejected WHERE feed IN ('bad_date', 'bad_personal') ORDER BY 1") == [
         ("A2,2026-13-01,1",),
         ("A3,2026-11-01,1e",),
         (None,),

@@ -11,20 +11,24 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from data_quality.gate.keys import history
 from data_quality.release import release
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
+from metrics.core.text import short_path
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.cli import formats, stage_display
 from orchestration.cli.app import app
+from orchestration.cli.commands import runs
 from orchestration.cli.reports import published as published_report
 from orchestration.cli.terminal import PlainConsole, console
 from orchestration.run import RunResult
@@ -145,7 +149,7 @@ def test_the_rows_of_a_wide_query_are_printed_with_every_column(published: Wareh
     (first, *_) = json.loads(CliRunner().invoke(app, ["sql", query, "--json"]).stdout)
     output = printed("sql", query, width=width)
     for name, value in first.items():
-        assert re.search(rf"^{name} +{re.escape('' if value is None else str(value))}", output, re.MULTILINE), name
+        assert re.search(rf"^{name} +{re.escape(formats.cell(value))}( |$)", output, re.MULTILINE), name
     narrow = printed("sql", "select kpi_id, obs_value from kpi.observations limit 1", width=width)
     assert len(narrow.splitlines()) == 4
 
@@ -182,6 +186,54 @@ def test_the_days_until_a_period_ends(published: Warehouse, monkeypatch: pytest.
 def test_numbers_are_short_and_small_ones_are_not_shown_as_zero(value: float | None, unit: str, text: str) -> None:
     assert formats.number(value, unit, "SEK") == text
     assert value is None or formats.number(21_458_231.4, "count", "SEK", exact=True) == "21,458,231"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (21_458_231.419999998, "21,458,231"),
+        (3881.2934567890123, "3,881"),
+        (475.6648399999999, "475.7"),
+        (0.12345678901234566, "0.1235"),
+        (0.0, "0"),
+        (1.5e-07, "1.5e-07"),
+        (float("nan"), "nan"),
+        (2026, "2026"),
+        (Decimal("1.230"), "1.230"),
+        (None, ""),
+    ],
+)
+def test_a_query_shows_floating_point_numbers_in_short_and_others_exactly(value: object, text: str) -> None:
+    assert formats.cell(value) == text
+
+
+def test_a_path_below_the_working_directory_is_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert short_path(tmp_path / "data" / "published.duckdb") == "data/published.duckdb"
+    assert short_path(tmp_path.parent / "other") == str(tmp_path.parent / "other")
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / ".venv" / "bin" / "kpi")])
+    assert published_report._command() == ".venv/bin/kpi"
+    monkeypatch.setattr("shutil.which", lambda _: sys.argv[0])
+    assert published_report._command() == "kpi"
+
+
+def test_the_help_lists_commands_from_the_definition_to_the_decision() -> None:
+    commands = list(get_command(app).commands)  # type: ignore[attr-defined]
+    in_order = ["new", "check", "compile", "run", "status", "sql", "held", "release", "revisions", "ledger"]
+    assert [name for name in commands if name in in_order] == in_order
+
+
+def test_dev_says_what_it_starts_before_it_becomes_dagster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", "")  # set anew by the command
+    said: list[str] = []
+    monkeypatch.setattr("os.execv", lambda _, arguments: said.extend([capsys.readouterr().out, *arguments]))
+    before = os.umask(0o022)
+    runs.dev(port=3456)
+    os.umask(before)
+    assert "http://127.0.0.1:3456" in said[0] and "3456" in said[1:]
 
 
 def run_stages(terminal: PlainConsole) -> None:

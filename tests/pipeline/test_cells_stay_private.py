@@ -115,7 +115,7 @@ def test_what_bad_files_hold_is_said_nowhere(copied: Deployment) -> None:
     places = {**said, **dict(_told(copied.data))}
     assert {place for place, text in places.items() if any(word in text.lower() for word in PRIVATE)} == set()
     with duckdb.connect(str(copied.data / "warehouse.duckdb"), read_only=True) as connection:
-        reasons = connection.execute("select distinct feed, reason from raw._set_aside").fetchall()
+        reasons = connection.execute("select distinct feed, reason from raw._rejected").fetchall()
         failed = connection.execute("select distinct reason from kpi._builds where not ok").fetchall()
     assert not [reason for reason in reasons if any(word in str(reason).lower() for word in PRIVATE)]
     # The files were as bad as they were meant to be, and the model failed.

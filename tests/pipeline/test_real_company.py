@@ -193,7 +193,7 @@ def test_everything_is_built(outcome: Outcome) -> None:
 @pytest.mark.parametrize(("feed", "rows"), ROWS.items())
 def test_every_row_is_taken_in(outcome: Outcome, feed: str, rows: int) -> None:
     found = outcome.warehouse.execute(
-        "select rows_total, rows_set_aside, outstanding from raw._feeds where feed = ?", [feed]
+        "select rows_total, rows_rejected, outstanding from raw._feeds where feed = ?", [feed]
     ).fetchone()
     assert found == (rows, 0, None)
 

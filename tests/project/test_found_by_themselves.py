@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from types import SimpleNamespace
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
-from metrics.definitions.feeds import Feed
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.company import Company
 from orchestration.cli import commands
 from orchestration.cli.app import app
 from orchestration.ingest import readers
@@ -18,8 +20,19 @@ from tests.ingest_company import IngestCompany
 FORMATS = sorted(path.stem for path in Path(readers.__file__).parent.glob("[a-z]*.py"))
 
 
-def test_a_feed_may_have_each_format_that_has_a_reader() -> None:
-    assert sorted(get_args(Feed.model_fields["format"].annotation)) == FORMATS
+def test_a_feed_may_have_each_format_that_has_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    company = IngestCompany(tmp_path)
+    for file_format in FORMATS:
+        company.feed(f"{file_format}_rows", format=file_format)
+    readers.require_known_formats(company.feeds.values())
+    company.feed("orders", format="cvs")
+    with pytest.raises(
+        NyckeltalError, match=r"feeds\.orders\.format: there is no such format \(did you mean 'csv'\?\)"
+    ):
+        readers.require_known_formats(company.feeds.values())
+    monkeypatch.setattr(Company, "load", staticmethod(lambda: SimpleNamespace(feeds=company.feeds)))
+    refused = CliRunner().invoke(app, ["check"]).exception
+    assert isinstance(refused, NyckeltalError) and "expected csv or excel or jsonl or parquet" in str(refused)
 
 
 @pytest.mark.parametrize("file_format", FORMATS)

@@ -22,6 +22,9 @@ MAY_IMPORT = {
     "orchestration": {"orchestration", "publishing", "data_quality", "metrics"},
     "sample_company": {"sample_company"},
 }
+READS_FILES_ABOVE = {
+    "metrics/definitions/gate_settings.py": "the names of the checks, so that a misspelt one is reported with its line"
+}
 MODULES = [path for package in MAY_IMPORT for path in sorted((PROJECT / package).rglob("*.py"))]
 
 
@@ -52,6 +55,14 @@ def test_imports_run_one_way(path: Path) -> None:
         allowed = rooms[: rooms.index(room(parts)) + 1]
         within = {name for name in names if name.split(".")[0] == package}
         assert {name for name in within if room(tuple(name.split("."))) not in allowed} == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PROJECT).as_posix())
+def test_no_module_reads_the_files_of_a_package_that_it_may_not_import(path: Path) -> None:
+    package = path.relative_to(PROJECT).parts[0]
+    texts = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+    above = {"orchestration", "publishing", "data_quality"} - MAY_IMPORT[package]
+    assert bool(texts & above) is (path.relative_to(PROJECT).as_posix() in READS_FILES_ABOVE)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PROJECT).as_posix())

@@ -22,7 +22,7 @@ def _words(text: str) -> str:
 
 @pytest.mark.parametrize("quoted", QUOTED)
 def test_a_quoted_message_stands_in_the_sources(quoted: str) -> None:
-    folders = [PROJECT / name for name in ("metrics", "data_quality", "orchestration")]
+    folders = [PROJECT / name for name in ("metrics", "data_quality", "publishing", "orchestration")]
     texts = [path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py")]
     sources = _words("\n".join([*texts, os.strerror(errno.ENOSPC)]))
     fragments = [part for part in re.split(r"[…:;]|\(\w+\)|\S*/\S+|\d+", quoted) if len(part) > 12]

@@ -192,7 +192,7 @@ with dated as (
 first as (select _source_file, arg_min(day, _source_line) as day from dated group by all),
 rejected as (
     select source_file as _source_file, source_line as _source_line, loaded_at
-    from raw._set_aside where feed = $feed and source_line is not null
+    from raw._rejected where feed = $feed and source_line is not null
 )
 select $feed, coalesce(dated.day, first.day), loaded_at, count(*)
 from rejected
@@ -244,9 +244,9 @@ def _count_rejected_rows(connection: duckdb.DuckDBPyConnection, feeds: Mapping[s
     connection.execute(
         "create or replace temp table rejected_days (feed varchar, day date, loaded_at timestamptz, n_rejected bigint)"
     )
-    if not has_table(connection, "raw", "_set_aside"):
+    if not has_table(connection, "raw", "_rejected"):
         return
-    with_rejected_rows = "select distinct feed from raw._set_aside where source_line is not null"
+    with_rejected_rows = "select distinct feed from raw._rejected where source_line is not null"
     for (name,) in connection.execute(with_rejected_rows).fetchall():
         feed = feeds.get(name)
         if feed is not None and has_table(connection, "raw", name):

@@ -1,4 +1,4 @@
-"""The commands on a company's definitions: `kpi check`, `compile`, `refactored` and `plan`."""
+"""The commands on a company's definitions: `kpi check`, `compile`, `plan` and `refactored`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ def check(as_json: Json = False) -> None:
     from metrics.versioning import reviewed
     from orchestration.dbt.planning import planned
     from orchestration.dbt.released import anything_released
+    from orchestration.ingest.readers import require_known_formats
 
     company = Company.load()
+    require_known_formats(company.feeds.values())
     plan = planned(company, bound=True)
     reviewed.review(company, plan.currents, released=anything_released())
     domains = sorted({defined.plan.kpi.domain for defined in plan.kpis})
@@ -112,11 +114,30 @@ def _compile_for_spark(company: Company, check_only: bool, out: Path | None) -> 
 
 
 @app.command()
+def plan(
+    kpi_id: Annotated[str | None, typer.Argument(metavar="[KPI]", help="Explain this KPI down to its columns.")] = None,
+) -> None:
+    """How the KPIs are computed: the scans, the measures that share each scan, and how periods are rolled up."""
+    company = Company.load()
+    if kpi_id is not None:
+        require_adopted(company, [kpi_id])
+    from orchestration.cli.reports import plan as plan_report
+    from orchestration.dbt.planning import planned
+
+    company_plan = planned(company)
+    if kpi_id is None:
+        plan_report.company_plan(console(), company_plan)
+        return
+    (kpi_plan,) = (compiled.plan for compiled in company_plan.kpis if compiled.plan.kpi.id == kpi_id)
+    plan_report.kpi_plan(console(), kpi_plan, company_plan)
+
+
+@app.command()
 def refactored(
     kpi_ids: Annotated[list[str] | None, typer.Argument(metavar="[KPI]…", help="The KPIs; none with --all.")] = None,
     reason: Annotated[str, typer.Option(help="Why every value stays the same.")] = "",
     by: Annotated[
-        str, typer.Option(envvar="USER", help="Who states this, as in roles.yml. Recorded, not authenticated.")
+        str, typer.Option(envvar="USER", help="Who states this, as roles.yml names them. Recorded, not authenticated.")
     ] = "",
     every: Annotated[bool, typer.Option("--all", help="Every KPI whose definition changed.")] = False,
 ) -> None:
@@ -149,22 +170,3 @@ def refactored(
     compiled_folder.write(company, compiled_folder.compile_company(company, plan))
     if recorded:
         terminal.print("  The next run compares the values on the same rows, and holds those that differ.")
-
-
-@app.command()
-def plan(
-    kpi_id: Annotated[str | None, typer.Argument(metavar="[KPI]", help="Explain this KPI down to its columns.")] = None,
-) -> None:
-    """How the KPIs are computed: the scans, the measures that share each scan, and how periods are rolled up."""
-    company = Company.load()
-    if kpi_id is not None:
-        require_adopted(company, [kpi_id])
-    from orchestration.cli.reports import plan as plan_report
-    from orchestration.dbt.planning import planned
-
-    company_plan = planned(company)
-    if kpi_id is None:
-        plan_report.company_plan(console(), company_plan)
-        return
-    (kpi_plan,) = (compiled.plan for compiled in company_plan.kpis if compiled.plan.kpi.id == kpi_id)
-    plan_report.kpi_plan(console(), kpi_plan, company_plan)

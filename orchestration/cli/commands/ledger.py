@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metrics.core.deployment import ledger_path, published_path
+from metrics.core.text import short_path
 from orchestration.cli.options import Json, StatedBy
 from orchestration.cli.tables import Cell, Column, print_with_notes
 from orchestration.cli.terminal import DONE, FAILED, console, print_json, styled
@@ -20,7 +21,7 @@ if TYPE_CHECKING:  # Delta and Arrow take a third of a second to import
     from data_quality.ledger.verify import Verification
 
 FINDINGS_SHOWN = 50
-HELP_ORDER = 6
+HELP_ORDER = 7
 app = typer.Typer(name="ledger", help="Check and maintain the ledger.", no_args_is_help=True)
 
 
@@ -47,7 +48,9 @@ def rebuild() -> None:
 
     path = published_path()
     ledger = duckdb_file.rebuild(ledger_path(), path)
-    console().print(styled(DONE, f"{path} holds the ledger's {len(ledger.releases)} releases."), soft_wrap=True)
+    console().print(
+        styled(DONE, f"{short_path(path)} holds the ledger's {len(ledger.releases)} releases."), soft_wrap=True
+    )
 
 
 @app.command()

@@ -11,6 +11,7 @@ import typer
 from metrics.core import clock
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import later
+from metrics.core.text import short_path
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.cli.options import Freq, Json, Last, published_freq
@@ -18,7 +19,7 @@ from orchestration.cli.terminal import console, print_json
 from orchestration.lock import writing
 from publishing import reader
 
-HELP_ORDER = 4
+HELP_ORDER = 6
 app = typer.Typer()
 
 
@@ -106,7 +107,7 @@ def docs() -> None:
     catalog = Catalog.read(company)
     with writing():  # a run can't open the warehouse while another process reads it
         page = data_docs.write(company, catalog)
-    console().print(f"Written: {page}", soft_wrap=True, highlight=False)
+    console().print(f"Written: {short_path(page)}", soft_wrap=True, highlight=False)
 
 
 def _past_day(text: str, today: date) -> date:

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from metrics.core.errors import NyckeltalError, did_you_mean
+from metrics.core.text import short_path
 from metrics.definitions.company import Company
 from metrics.definitions.kpi import standard_definitions
 from orchestration.cli.terminal import DONE, console, styled
 
+HELP_ORDER = 1
 app = typer.Typer(name="new", help="Write a new file of the company folder, to be filled in.", no_args_is_help=True)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -62,4 +64,6 @@ def kpi(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("x", encoding="utf-8") as written:
         written.write(text)
-    console().print(styled(DONE, f"{path} written. Fill in what is empty, then `kpi check`."), highlight=False)
+    console().print(
+        styled(DONE, f"{short_path(path)} written. Fill in what is empty, then `kpi check`."), highlight=False
+    )

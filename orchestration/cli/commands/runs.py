@@ -14,11 +14,12 @@ from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse
 from metrics.core.private_files import OTHERS, make_data_dir
+from metrics.core.text import short_path
 from metrics.definitions.company import Company
 from orchestration.cli.options import Json
 from orchestration.cli.terminal import FAILED, console, print_json, styled
 
-HELP_ORDER = 1
+HELP_ORDER = 3
 app = typer.Typer()
 
 
@@ -93,6 +94,10 @@ def dev(port: Annotated[int, typer.Option(help="The port of the web page, on thi
     home = dagster_home()
     dagster_storage.require_sound(home)
     os.environ["DAGSTER_HOME"] = str(home)
+    # Dagster is silent for some seconds, while it reads the definitions.
+    console().print(f"Starting Dagster: in half a minute its web page is at http://127.0.0.1:{port}")
+    console().print(f"Its log follows; its runs are kept in {short_path(home)}. Ctrl-C ends it.", soft_wrap=True)
+    sys.stdout.flush()  # this process becomes Dagster
     dagster = str(Path(sys.executable).with_name("dagster"))
     arguments = [dagster, "dev", "-w", str(PROJECT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
     os.execv(dagster, arguments)

@@ -1,4 +1,4 @@
-"""The commands that show the catalogue and published values: `kpi list`, `show`, `status` and `sql`."""
+"""The commands that show the catalogue and published values: `kpi status`, `list`, `show` and `sql`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,27 @@ from metrics.definitions.company import Company
 from orchestration.cli.options import Freq, Json, Last, published_freq
 from orchestration.cli.terminal import console, print_csv, print_json
 
-HELP_ORDER = 3
+HELP_ORDER = 4
 app = typer.Typer()
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Where things stand: held incidents, overdue reviews, each KPI's newest value, the newest release."""
+    from orchestration.cli.reports import published
+    from publishing import reader
+
+    company = Company.load()
+    catalog = Catalog.read(company)
+    releases = reader.query("select * from kpi.releases order by sequence desc limit 1")
+    rows = reader.newest_totals(catalog)
+    incidents = reader.incidents()
+    overdue = published.overdue_reviews(catalog, reader.reviews(), company.time_zone)
+    if as_json:
+        summary = {"newest": rows, "held": reader.held(), "incidents": incidents, "reviews_overdue": overdue}
+        print_json({"release": releases[0] if releases else None, **summary})
+        return
+    published.status(console(), company, catalog, releases, rows, incidents, overdue)
 
 
 @app.command(name="list")
@@ -53,25 +72,6 @@ def show(
         return
     held = [row["time_period"] for row in reader.held() if (row["kpi_id"], row["freq"]) == (kpi_id, freq)]
     published.print_series(console(), company, catalog, kpi, freq, rows, segment, held)
-
-
-@app.command()
-def status(as_json: Json = False) -> None:
-    """Where things stand: held incidents, overdue reviews, each KPI's newest value, the newest release."""
-    from orchestration.cli.reports import published
-    from publishing import reader
-
-    company = Company.load()
-    catalog = Catalog.read(company)
-    releases = reader.query("select * from kpi.releases order by sequence desc limit 1")
-    rows = reader.newest_totals(catalog)
-    incidents = reader.incidents()
-    overdue = published.overdue_reviews(catalog, reader.reviews(), company.time_zone)
-    if as_json:
-        summary = {"newest": rows, "held": reader.held(), "incidents": incidents, "reviews_overdue": overdue}
-        print_json({"release": releases[0] if releases else None, **summary})
-        return
-    published.status(console(), company, catalog, releases, rows, incidents, overdue)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # a query may begin with a comment: `-- revenue`

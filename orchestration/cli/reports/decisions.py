@@ -81,7 +81,7 @@ def print_incidents(
         values = [number(value, kpi.unit, catalog.reporting_currency) for value in (published, candidate)]
         difference = change(candidate, published, kpi.unit)
         row: list[Cell] = [incident.incident_id, f"{incident.since}", *values, difference]
-        rows.append((row, styled(_reason(incident, pending_value), ("\n" + _extent(incident), "dim"))))
+        rows.append((row, styled(_reason(catalog, incident, pending_value), ("\n" + _extent(incident), "dim"))))
     print_with_notes(console, columns, rows, title=title)
 
 
@@ -102,7 +102,9 @@ def evidence(
     `from_warehouse` is the evidence that the warehouse has (None while a run is writing the warehouse).
     """
     pending_value, kpi = by_key[incident.lead.key], incident.lead.kpi
-    facts: list[tuple[str, Cell]] = [("what", incident.title), ("extent", _extent(incident))]
+    total = from_warehouse.totals.get(incident.lead.key) if from_warehouse else None
+    value = total.value if total else pending_value.candidate_value
+    facts: list[tuple[str, Cell]] = [("what", _title(catalog, incident, value)), ("extent", _extent(incident))]
     if not pending_value.checks or pending_value.state == "judge again":
         facts.append(("why", pending_value.reason))
     facts += _findings(incident, from_warehouse)
@@ -179,14 +181,25 @@ def _findings(incident: Incident, from_warehouse: Evidence | None) -> list[tuple
     return list(findings.items())
 
 
-def _reason(incident: Incident, pending_value: Pending) -> str:
+def _reason(catalog: Catalog, incident: Incident, pending_value: Pending) -> str:
     """Why the incident is held; `pending_value` is the value of its lead."""
-    check = incident.lead.main_check
+    check, title = incident.lead.main_check, _title(catalog, incident, pending_value.candidate_value)
     if pending_value.state == "rejected" and pending_value.standing:
-        return f"{incident.title}; {_standing(pending_value.standing)}"
+        return f"{title}; {_standing(pending_value.standing)}"
     if check is None or pending_value.state == "judge again":
-        return f"{incident.title}: {pending_value.reason}"
-    return incident.title + (f": {check.detail}" if check.detail else "")
+        return f"{title}: {pending_value.reason}"
+    return title + (f": {check.detail}" if check.detail else "")
+
+
+def _title(catalog: Catalog, incident: Incident, value: float | None) -> str:
+    """The incident's title after the value of its lead: "Net revenue 2026-04 is 451,311 SEK: the value is …"."""
+    if value is None:
+        return incident.title
+    kpi, period = incident.lead.kpi, incident.lead.period
+    is_about_value = incident.title.startswith(f"{kpi.name}: ")
+    rest = incident.title.removeprefix(f"{kpi.name}")
+    shown = number(value, kpi.unit, catalog.reporting_currency)
+    return f"{kpi.name} {period.code} is {shown}{rest if is_about_value else f'. {rest}'}"
 
 
 def _extent(incident: Incident) -> str:

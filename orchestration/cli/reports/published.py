@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,9 +18,10 @@ from rich.text import Text
 from metrics.core import clock
 from metrics.core.deployment import published_path
 from metrics.core.periods import FREQ_NAMES, Period, period_of
+from metrics.core.text import short_path
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
-from orchestration.cli.formats import PERIODS, attained, change, number, status_legend, target
+from orchestration.cli.formats import PERIODS, attained, cell, change, number, status_legend, target
 from orchestration.cli.stage_display import duration
 from orchestration.cli.tables import (
     Cell,
@@ -55,7 +57,7 @@ def run_summary(
     incidents: Sequence[Mapping[str, Any]],
 ) -> None:
     """Print the result of a run: faults, incidents, each KPI's newest value, the release, and how to query values."""
-    command = sys.argv[0] if Path(sys.argv[0]).name == "kpi" else "kpi"
+    command = _command()
     held = {held_value.key for held_value in result.release.held}
     verdicts = {
         verdict.key: "released" if verdict.verdict == "hold" and verdict.key not in held else verdict.verdict
@@ -79,8 +81,16 @@ def run_summary(
             console.print(styled((f"Feed {feed.feed}: {note}", "dim")))
     console.print("Query the published values (read-only, while runs go on):", style="bold")
     console.print(f'  {command} sql "from kpi.observations limit 10"', soft_wrap=True, highlight=False)
-    console.print(f"  BI tools open the DuckDB file {published_path()}", soft_wrap=True, highlight=False)
+    console.print(f"  BI tools open the DuckDB file {short_path(published_path())}", soft_wrap=True, highlight=False)
     console.print(f"The checks' findings as pages to read: {command} docs", soft_wrap=True, highlight=False)
+
+
+def _command() -> str:
+    """How the reader can call `kpi` from the working directory."""
+    program = sys.argv[0]
+    if Path(program).name != "kpi" or shutil.which("kpi") == program:
+        return "kpi"
+    return short_path(program)
 
 
 def status(
@@ -112,8 +122,11 @@ def status(
 
 
 def print_query(console: Console, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print the rows of a query; NULL is empty. Rows wider than the console are printed with a line per column."""
-    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    """Print the rows of a query: NULL is empty, and floating-point numbers are short.
+
+    Rows wider than the console are printed with a line per column.
+    """
+    cells = [[cell(value) for value in row] for row in rows]
     columns = []
     for place, name in enumerate(names):
         is_number = any(isinstance(row[place], int | float | Decimal) for row in rows)
@@ -352,8 +365,8 @@ def _faults(console: Console, result: RunResult) -> None:
     for feed in result.feeds:
         if feed.outstanding:
             console.print(styled((f"Feed {feed.feed}:", "red"), f" {feed.outstanding}"))
-        if feed.rows_set_aside:
-            rows = f" {feed.rows_set_aside:,} rows rejected (the reasons are in raw._set_aside)"
+        if feed.rows_rejected:
+            rows = f" {feed.rows_rejected:,} rows rejected (the reasons are in raw._rejected)"
             console.print(styled((f"Feed {feed.feed}:", "yellow"), rows))
 
 

@@ -1,4 +1,4 @@
-"""The tables of raw that aren't feeds: `_files` (versions of files), `_set_aside` (rejected rows) and `_feeds`."""
+"""The tables of raw that aren't feeds: `_files` (versions of files), `_rejected` (rejected rows) and `_feeds`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS raw._files (
     loaded_sha256 VARCHAR,
     delivered_at TIMESTAMPTZ,
     rows_loaded BIGINT NOT NULL,
-    rows_set_aside BIGINT NOT NULL,
+    rows_rejected BIGINT NOT NULL,
     problem VARCHAR,
     same_as VARCHAR,
     loaded_at TIMESTAMPTZ,
@@ -38,7 +38,7 @@ ALTER TABLE raw._files ADD COLUMN IF NOT EXISTS doubts_from DATE;
 ALTER TABLE raw._files ADD COLUMN IF NOT EXISTS content VARCHAR;
 COMMENT ON TABLE raw._files IS
 'Per source file, the newest version seen and (loaded_sha256) the version whose rows are in raw';
-CREATE TABLE IF NOT EXISTS raw._set_aside (
+CREATE TABLE IF NOT EXISTS raw._rejected (
     feed VARCHAR NOT NULL,
     source_file VARCHAR NOT NULL,
     source_line BIGINT,
@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS raw._set_aside (
     row_text VARCHAR,
     loaded_at TIMESTAMPTZ NOT NULL
 );
-COMMENT ON TABLE raw._set_aside IS
+COMMENT ON TABLE raw._rejected IS
 'Rejected rows, and whole files (source_line NULL) that could not be loaded, with the reason';
 CREATE TABLE IF NOT EXISTS raw._feeds (
     feed VARCHAR NOT NULL,
@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS raw._feeds (
     newest_delivery TIMESTAMPTZ,
     files BIGINT NOT NULL,
     rows_total BIGINT NOT NULL,
-    rows_set_aside BIGINT NOT NULL,
+    rows_rejected BIGINT NOT NULL,
     outstanding VARCHAR,
     checked_at TIMESTAMPTZ NOT NULL,
     outstanding_from DATE
@@ -72,7 +72,7 @@ class FileRecord:
     """A row of raw._files.
 
     `size` (bytes), `modified` and `sha256` describe the newest version seen. `loaded_sha256`, `delivered_at`,
-    `rows_loaded`, `rows_set_aside` (rejected rows) and `loaded_at` describe the version whose rows are in raw (None:
+    `rows_loaded`, `rows_rejected` and `loaded_at` describe the version whose rows are in raw (None:
     none are). `problem` says why the newest version isn't in raw; `doubts_from` is then the first day that it may have
     rows of (None: any day). `same_as` names the file that was loaded instead, because it has the same content.
     `declaration` and `shape` identify the feed definition by which the file was read.
@@ -89,7 +89,7 @@ class FileRecord:
     loaded_sha256: str | None
     delivered_at: datetime | None
     rows_loaded: int
-    rows_set_aside: int
+    rows_rejected: int
     problem: str | None
     same_as: str | None
     loaded_at: datetime | None
@@ -124,7 +124,7 @@ class FeedState:
     newest_delivery: datetime | None
     files: int
     rows_total: int
-    rows_set_aside: int
+    rows_rejected: int
     outstanding: str | None
     outstanding_from: date | None
 
@@ -134,6 +134,7 @@ class Bookkeeping:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        _rename_former(connection)
         connection.execute(_TABLES)
 
     def file_records(self, feed: str) -> dict[str, FileRecord]:
@@ -229,14 +230,14 @@ class Bookkeeping:
         }
         self.connection.register("_whole_files", pa.table(whole_files))
         self.connection.execute(
-            "DELETE FROM raw._set_aside WHERE feed = ? AND (source_file IN (SELECT name FROM _loaded)"
+            "DELETE FROM raw._rejected WHERE feed = ? AND (source_file IN (SELECT name FROM _loaded)"
             " OR (source_line IS NULL AND source_file IN (SELECT name FROM _others)))",
             [feed],
         )
         if rejected_rows is not None:
             self.connection.execute(
                 """
-                INSERT INTO raw._set_aside
+                INSERT INTO raw._rejected
                 SELECT feed, source_file, source_line, reason, row_text, $moment FROM read_parquet($rows)
                 WHERE feed = $feed AND source_file IN (SELECT name FROM _loaded)
                 ORDER BY source_file, source_line
@@ -244,7 +245,7 @@ class Bookkeeping:
                 {"moment": moment, "rows": str(rejected_rows), "feed": feed},
             )
         self.connection.execute(
-            "INSERT INTO raw._set_aside SELECT $feed, name, NULL, reason, NULL, $moment FROM _whole_files",
+            "INSERT INTO raw._rejected SELECT $feed, name, NULL, reason, NULL, $moment FROM _whole_files",
             {"feed": feed, "moment": moment},
         )
         for name in ("_loaded", "_others", "_whole_files"):
@@ -267,7 +268,7 @@ class Bookkeeping:
     def forget(self, feed: str) -> None:
         """Drops the feed's table and the records of its files, so that all files are read again."""
         self.connection.execute("DELETE FROM raw._files WHERE feed = ?", [feed])
-        self.connection.execute("DELETE FROM raw._set_aside WHERE feed = ?", [feed])
+        self.connection.execute("DELETE FROM raw._rejected WHERE feed = ?", [feed])
         self.connection.execute(f"DROP TABLE IF EXISTS {table_name(feed)}")
 
     def totals(self, feed: str, time_column: str | None, time_zone: str) -> tuple[int, datetime | None, int]:
@@ -290,7 +291,7 @@ class Bookkeeping:
             {"feed": feed, **({"zone": time_zone} if time_column is not None else {})},
         ).fetchone()
         rejected = self.connection.execute(
-            "SELECT count(*) FROM raw._set_aside WHERE feed = ? AND source_line IS NOT NULL", [feed]
+            "SELECT count(*) FROM raw._rejected WHERE feed = ? AND source_line IS NOT NULL", [feed]
         ).fetchone()
         assert total is not None and rejected is not None
         return total[0], total[1], rejected[0]
@@ -315,6 +316,15 @@ class Bookkeeping:
             names = ", ".join(columns)
             values = ", ".join(f"${name}" for name in columns)
             self.connection.execute(f"INSERT INTO raw._feeds ({names}) VALUES ({values})", columns)
+
+
+def _rename_former(connection: duckdb.DuckDBPyConnection) -> None:
+    """Gives the table and the columns with rejected rows their present names in a warehouse of an earlier version."""
+    tables = "SELECT table_name FROM duckdb_columns() WHERE schema_name = 'raw' AND column_name = ?"
+    for (table,) in connection.execute(tables, ["rows_set_aside"]).fetchall():
+        if table in ("_files", "_feeds"):
+            connection.execute(f"ALTER TABLE raw.{table} RENAME COLUMN rows_set_aside TO rows_rejected")
+    connection.execute("ALTER TABLE IF EXISTS raw._set_aside RENAME TO _rejected")
 
 
 def table_name(feed: str) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Protocol, cast
 
+from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.definitions.feeds import Feed
 from orchestration.ingest.parsing.chunk import Chunk
 
@@ -32,6 +34,27 @@ class Reader(Protocol):
         """
 
 
+FORMATS = sorted(module.name for module in iter_modules(__path__))
+
+
+def require_known_formats(feeds: Iterable[Feed]) -> None:
+    """Raises Problems when a feed has a format without a reader."""
+    problems = [
+        NyckeltalError(
+            f"there is no such format{did_you_mean(feed.format, FORMATS)}",
+            file=feed.file,
+            line=feed.line,
+            field=f"feeds.{feed.name}.format",
+            found=feed.format,
+            expected=" or ".join(FORMATS),
+        )
+        for feed in feeds
+        if feed.format not in FORMATS
+    ]
+    if problems:
+        raise Problems(problems)
+
+
 def reader(file_format: str) -> Reader:
-    """The reader of a format; its module is imported at the first use."""
+    """The reader of one of the formats; its module is imported at the first use."""
     return cast(Reader, import_module(f"{__name__}.{file_format}"))
