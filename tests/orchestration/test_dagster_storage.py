@@ -62,3 +62,8 @@ def test_other_errors_are_raised_unchanged(home: Path) -> None:
     damage(home / SHARED[0], "overwritten")
     with pytest.raises(NyckeltalError, match=r"^the clock$"), damage_named(home):
         raise NyckeltalError("the clock")
+
+
+def test_a_run_leaves_no_write_ahead_log(home: Path) -> None:
+    """Each is of 4 MiB, and would stay for ever."""
+    assert list(home.glob("*.db")) and not list(home.glob("*.db-wal"))
