@@ -21,16 +21,18 @@ def catalog_text(company: Company, planned: CompanyPlan) -> str:
         reporting_currency=company.reporting_currency,
         calendar=company.calendar,
         objectives=company.objectives,
-        kpis=tuple(_entry(company, defined, planned.kpis) for defined in planned.kpis),
+        kpis=tuple(_entry(company, defined, planned) for defined in planned.kpis),
         labels=_labels(company, planned.kpis),
         identities=planned.identities,
     )
     return json.dumps(catalog.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
-def _entry(company: Company, defined: DefinedKpi, adopted: Sequence[DefinedKpi]) -> CatalogKpi:
+def _entry(company: Company, defined: DefinedKpi, planned: CompanyPlan) -> CatalogKpi:
     kpi_plan, kpi, upstream = defined.plan, defined.plan.kpi, defined.upstream
-    supplied_kpis = [other_kpi for other_kpi in adopted if other_kpi is not defined and other_kpi.upstream.supplied]
+    supplied_kpis = [
+        other_kpi for other_kpi in planned.kpis if other_kpi is not defined and other_kpi.upstream.supplied
+    ]
     definition, adoption = kpi.definition, kpi.adoption
     persons = definition.persons
     starts = [company.feeds[feed].history_from for feed in upstream.feeds]
@@ -61,6 +63,9 @@ def _entry(company: Company, defined: DefinedKpi, adopted: Sequence[DefinedKpi])
         definition_hash=defined.current.hash,
         model=kpi.model,
         feeds=upstream.feeds,
+        daily_rollups=tuple(
+            sorted({f"rollup_{rollup.days}_daily" for rollup in planned.rollups if kpi.id in rollup.kpi_ids})
+        ),
         inputs=dict(defined.inputs),
         joins=tuple(sorted(defined.uses.joins)),
         covers=tuple(other_kpi.plan.kpi.id for other_kpi in supplied_kpis if defined.covers(other_kpi)),

@@ -151,7 +151,7 @@ def find(failures: Iterable[Failure], catalog: Catalog) -> list[Incident]:
     groups = _grouped([failure for failure in causes if failure.held])
     flagged = _not_joined(groups, [failure for failure in causes if not failure.held])
     groups += _grouped(flagged)
-    groups += [[failure] for failure in _not_joined(groups, [failure for failure in in_order if failure.is_derived])]
+    groups += _grouped(_not_joined(groups, [failure for failure in in_order if failure.is_derived]))
     return sorted((incident(group, catalog) for group in groups), key=_severity, reverse=True)
 
 

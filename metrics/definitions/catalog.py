@@ -66,7 +66,8 @@ class Join:
 class CatalogKpi(BaseModel):
     """One adopted KPI: its standard definition, its adoption, and what follows from the lineage.
 
-    - `feeds`: all feeds upstream. - `inputs`: by feed, the raw columns that its values depend on, those of its adopted
+    - `feeds`: all feeds upstream. - `daily_rollups`: the models with the rows, by day, of the facts that it is computed
+    from. - `inputs`: by feed, the raw columns that its values depend on, those of its adopted
     segments included. - `joins`: the keys that the SQL upstream, or a dbt test `relationships`, looks up in another
     feed. - `covers`: the KPIs whose totals depend only on inputs that its own total depends on too. -
     `observable_from`: the first day from which its feeds cover a period and what the period looks back on; None where
@@ -105,6 +106,7 @@ class CatalogKpi(BaseModel):
     definition_hash: str
     model: str
     feeds: tuple[str, ...]
+    daily_rollups: tuple[str, ...] = ()
     inputs: dict[str, tuple[str, ...]]
     joins: tuple[Join, ...] = ()
     covers: tuple[str, ...]

@@ -127,6 +127,27 @@ def test_a_fault_in_a_feed_is_seen_in_its_period_and_in_no_earlier_one(
 
 
 @pytest.mark.parametrize(
+    ("facts_of_a_day", "checks"),
+    [
+        ("n_rows", set()),
+        ("if(day = '2026-02-11', 15, n_rows)", {"too_few_rows"}),  # staging mends too little
+        ("2 * n_rows", {"too_few_rows"}),  # facts that never are as many as rows tell nothing of their days
+    ],
+)
+def test_a_day_that_staging_mends_lacks_no_rows(warehouse: Warehouse, facts_of_a_day: str, checks: set[str]) -> None:
+    """The day of all orders of 11 February is wrong in the feed, and right in what the KPI reads."""
+    warehouse.add(kpi(daily_rollups=("rollup_orders_daily",)), months("2025-01", "2026-02", lambda n: 1000.0 + n))
+    days = "select ordered_at::date as day, count(*) as n_rows from raw.orders group by all"
+    facts = f"select day, '_T' as segment, {facts_of_a_day} as n_rows from ({days})"
+    warehouse.sql("create schema rollups")
+    warehouse.sql(f"create table rollups.rollup_orders_daily as {facts}")
+    warehouse.sql("update raw.orders set ordered_at = '2026-02-19 12:00' where ordered_at::date = '2026-02-11'")
+    assert failing(judged(warehouse)) == checks
+    warehouse.sql("delete from rollups.rollup_orders_daily where day = '2026-02-11'")
+    assert failing(judged(warehouse)) == {"too_few_rows"}
+
+
+@pytest.mark.parametrize(
     ("until", "checks"), [("2026-02-09", set()), ("2026-02-10", set()), ("2026-02-12", {"too_few_rows"})]
 )
 def test_of_a_feed_of_few_rows_days_that_are_missing_together_are_seen(

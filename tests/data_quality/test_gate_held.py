@@ -185,6 +185,16 @@ def test_a_month_that_is_not_complete_holds_none_of_its_weeks(warehouse: Warehou
     assert not failing(verdicts["revenue", "2026-W15"])
 
 
+def test_a_held_week_flags_a_longer_period_only_within_it(warehouse: Warehouse) -> None:
+    """The last days of W14 are April's; W13 lies within March, and within the quarter."""
+    calm = rows("2025-12") | {"2025-12": cells(1000, SE=1000)}
+    found = calm | {"2026-W14": cells(230, SE=130)}
+    warehouse.add(kpi(kind="ratio", freqs=("W", "M", "Q")), found)
+    assert not flagged(warehouse.judge("2026-03-01", "2026-04-30"))
+    warehouse.add(kpi(kind="ratio", freqs=("W", "M", "Q")), found | {"2026-W13": cells(230, SE=130)})
+    assert flagged(warehouse.judge("2026-03-01", "2026-04-30")) == {"2026-03", "2026-Q1"}
+
+
 def test_kpis_that_cover_a_held_one_are_flagged_cohorts_until_their_window_closes(warehouse: Warehouse) -> None:
     calm = months("2025-01", "2026-12", lambda n: 1000.0 + n % 3)
     warehouse.add(kpi("revenue"), calm | {"2026-03": cells(1500, SE=1400)})

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from data_quality.gate.checks.likeness import beyond_chance, is_past, unlikeness
+from data_quality.gate.checks.likeness import beyond_chance, is_past, lost, unlikeness
 from data_quality.gate.verdict import Verdict
 from tests import warehouse_factory
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, failing, kpi, levels, months, orders_feed
@@ -305,3 +305,14 @@ def test_sizes_of_a_member_are_counted_by_it(warehouse: Warehouse) -> None:
         (f"={country}", size, n, total) for (country, n, total), size in zip(by_hand, ("+10", "+0"), strict=True)
     ]
     assert warehouse.sql("select distinct member from gate.column_days where column_name = 'country'") == [(None,)]
+
+
+def test_a_class_that_every_past_block_had_is_lost_when_it_has_no_row() -> None:
+    """Its smallest share counts, if that is more than ten rows; not one that a past block lacked or that is to come."""
+    past = is_past(np.arange(4) * 40)
+    shares = np.array([[0.5, 0.3, 0.2, 0.0], [0.6, 0.2, 0.1, 0.1], [0.5, 0.25, 0.15, 0.1], [0.95, 0.0, 0.05, 0.0]])
+    to_come = np.zeros(shares.shape, dtype=bool)
+    assert lost(past, shares, to_come, np.full(4, 100.0)).tolist() == [0, 0, 0, 0.2]
+    assert lost(past, shares, to_come, np.full(4, 50.0)).tolist() == [0, 0, 0, 0]
+    to_come[3, 1] = True
+    assert lost(past, shares, to_come, np.full(4, 100.0)).tolist() == [0, 0, 0, 0]

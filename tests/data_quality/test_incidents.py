@@ -112,6 +112,14 @@ def test_what_fails_as_another_is_held_joins_that_and_binds_no_two() -> None:
     ]
 
 
+def test_what_fails_as_another_is_held_is_one_incident_where_that_one_is_no_longer_pending() -> None:
+    weeks = [failing(REVENUE, f"2026-W0{number}", "base_restated") for number in (2, 3, 4)]
+    assert found(*weeks, failing(TICKETS, "2026-W03", "base_restated")) == [
+        ["revenue 2026-W02", "revenue 2026-W03", "revenue 2026-W04"],
+        ["tickets 2026-W03"],
+    ]
+
+
 def test_what_is_held_comes_before_what_is_flagged_and_any_key_names_an_incident() -> None:
     flagged = [failing(MARGIN, f"2026-0{month}", held=False) for month in range(1, 6)]
     open_ones = incidents.find([*flagged, failing(TICKETS, "2026-07")], CATALOG)

@@ -1,7 +1,7 @@
 """Temporary tables that describe the planned keys, their KPIs and feeds to the SQL of the checks.
 
-They come from the catalogue: planned, rules (one row per KPI), kpi_feeds, kpi_inputs, kpi_joins, kpi_covers,
-kpi_segments, identity_terms, ended_feeds and feeds.
+They come from the catalogue: planned, rules (one row per KPI), kpi_feeds, kpi_daily_rollups, kpi_inputs, kpi_joins,
+kpi_covers, kpi_segments, identity_terms, ended_feeds and feeds.
 """
 
 from __future__ import annotations
@@ -66,6 +66,10 @@ def load(
         "planned": (keys, _PLANNED),
         "rules": (rules, _RULES),
         "kpi_feeds": ([{"kpi_id": kpi.kpi_id, "feed": feed} for kpi in kpis.values() for feed in kpi.feeds], _FEEDS),
+        "kpi_daily_rollups": (
+            [{"kpi_id": kpi.kpi_id, "daily_rollup": name} for kpi in kpis.values() for name in kpi.daily_rollups],
+            _DAILY_ROLLUPS,
+        ),
         "kpi_inputs": (
             [
                 {"kpi_id": kpi.kpi_id, "feed": feed, "column_name": column}
@@ -180,6 +184,7 @@ _RULES = pa.schema(
 )
 _ENDED = pa.schema([("feed", _TEXT), ("ended", _DAY)])
 _FEEDS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT)])
+_DAILY_ROLLUPS = pa.schema([("kpi_id", _TEXT), ("daily_rollup", _TEXT)])
 _INPUTS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT), ("column_name", _TEXT)])
 _JOINS = pa.schema([(name, _TEXT) for name in ("kpi_id", "feed", "column_name", "other", "other_column")])
 _COVERS = pa.schema([("kpi_id", _TEXT), ("covered", _TEXT)])

@@ -26,7 +26,7 @@ from data_quality.gate.checks.rows import unmatched_keys
 from data_quality.gate.checks.series import Numbers
 from data_quality.gate.checks.spans import SPANS, spans
 from data_quality.gate.keys import Planned
-from data_quality.gate.profiles import feed_statistics
+from data_quality.gate.profiles import feed_statistics, mended_days
 from data_quality.ledger.queries import published_keys
 from data_quality.ledger.store import Ledger
 from metrics.core import clock
@@ -187,10 +187,11 @@ def _update_feed_statistics(connection: duckdb.DuckDBPyConnection, company: Comp
 
     After an error the tables are missing. The checks that read them then have no figure, and hold.
     """
-    for table in ("feed_sums", "rejected_days", "column_blocks", "key_days"):
+    for table in ("feed_sums", "rejected_days", "mended_days", "column_blocks", "key_days"):
         connection.execute(f"drop table if exists temp.{table}")
     try:
         feed_statistics.update(connection, company.feeds, catalog.labels, company.calendar)
+        mended_days.find(connection)
         connection.execute(blocks.BLOCKS)
         unmatched_keys.count(connection, company.feeds)
     except duckdb.Error as error:

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from data_quality.gate.checks.blocks import CHANCE_DEVIATIONS, MAX_DAYS_BEFORE, MIN_BLOCKS, MIN_DAYS_BEFORE
 from data_quality.gate.checks.series import Numbers
 
+# A Poisson count with this mean is zero once in e^10 times.
+_MIN_LOST = 10
+
 
 def is_past(days: NDArray[np.int64]) -> NDArray[np.bool_]:
     """The array `past` (see above) of blocks that begin on those days."""
@@ -50,6 +53,18 @@ def beyond_chance(distance: Numbers, usual: Numbers, n_rows: Numbers) -> Numbers
     rate = np.maximum(usual, np.minimum(1 / n_rows, 0.5))
     beyond: Numbers = np.maximum(distance - usual - CHANCE_DEVIATIONS * np.sqrt(rate * (1 - rate) / n_rows), 0)
     return beyond
+
+
+def lost(past: NDArray[np.bool_], shares: Numbers, to_come: NDArray[np.bool_], n_rows: Numbers) -> Numbers:
+    """For each block: the largest share, in every block of its reference period, of a class that it has no row of.
+
+    It is the share in the block where the class was smallest. A class isn't counted if that means _MIN_LOST rows or
+    fewer, or if the block's rows can't have reached it yet (`to_come`).
+    """
+    smallest = np.where(past[:, :, None], shares[None, :, :], np.inf).min(axis=1)
+    is_lost = (shares == 0) & ~to_come & np.isfinite(smallest) & (smallest * n_rows[:, None] > _MIN_LOST)
+    share: Numbers = np.where(is_lost, smallest, 0).max(axis=1)
+    return share
 
 
 def freedom(past: NDArray[np.bool_], rows: Numbers, weights: Numbers) -> Numbers:

@@ -2,7 +2,9 @@
 
 They are values of the KPI itself and of KPIs that it is computed from. A fault in the number of customers is also one
 in the cost per customer. A cohort is computed from the days until its window closes. A value that is held only for a
-deviation from the past (a check `by_chance`) doesn't count.
+deviation from the past (a check `by_chance`) doesn't count. A held week counts for a longer period only if it lies
+within it: its fault may be of its other days, such as those after the last delivery. The longer period's own days are
+judged with it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from data_quality.gate.checks.check import Check
 
 _FIGURE = """
 with held as (
-    select c.kpi_id, c.time_period, c.period_start, c.period_end
+    select c.kpi_id, c.freq, c.time_period, c.period_start, c.period_end
     from candidate_rows c
     left join planned using (kpi_id, freq, time_period)
     left join failing_keys f using (key_no)
@@ -30,6 +32,7 @@ beside as (
     join kpi_covers c using (kpi_id)
     join held h on h.kpi_id = c.covered and h.period_end >= p.period_start
         and h.period_start <= if(h.kpi_id = p.kpi_id, p.period_end, p.reaches_to)
+        and (h.freq <> 'W' or p.freq = 'W' or h.period_start >= p.period_start and h.period_end <= p.reaches_to)
     group by p.key_no
 )
 select

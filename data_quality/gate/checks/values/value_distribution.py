@@ -5,6 +5,8 @@ values, such as the members of a column or orders of magnitude (see `profiles/co
 the total variation distance: the share of rows, or of a number's sum, whose class would have to change for the two
 blocks to be equal. The figure is the part of it beyond the usual distance and beyond chance. The usual distance is the
 largest one of the blocks of the past year from their own most similar block, so that trends and seasons are expected.
+A class without a row that every block of the past year had counts with its smallest share there, whatever the usual
+distance.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import pyarrow as pa
 
 from data_quality.gate.checks.blocks import FIGURE_BY_KEY, MAX_DAYS_BEFORE, MIN_DAYS_BEFORE, MIN_SHARE_OF_ROWS
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.likeness import beyond_chance, freedom, is_past, unlikeness
+from data_quality.gate.checks.likeness import beyond_chance, freedom, is_past, lost, unlikeness
 from data_quality.gate.checks.series import Numbers, readable
 
 # One row per column and grain for all rows together (`is_whole`), and one per member of the column on which its sizes
@@ -99,6 +101,7 @@ def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, 
     past, shares = is_past(days), weights / weights.sum(axis=1, keepdims=True)
     distance, nearest, usual = unlikeness(past, shares, to_come)
     figure = beyond_chance(distance, usual, n_rows * freedom(past, rows, weights))
+    figure = np.maximum(figure, lost(past, shares, to_come, n_rows))
     whole_year = days - days[0] >= MAX_DAYS_BEFORE - MIN_DAYS_BEFORE  # else the season may be the first of its kind
     for block in np.flatnonzero(~np.isnan(usual) & whole_year & (days >= first)):
         explanation = ""
