@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlglot import exp, parse_one
 
 from metrics.compiler.cohorts import conversions_measure
+from metrics.compiler.offsets import added
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.definitions.kpi import Persons
 
@@ -39,7 +40,7 @@ class Arithmetic:
         """The expression of any metric; with `offset`, of the period so long before."""
         metric = self.layer.metrics[metric_name]
         if metric.type.value in ("simple", "cumulative"):
-            return self.measure(metric_name, offset)
+            return self._filled(metric_name, offset)
         if metric.type.value == "conversion":
             conversions = self.measure(conversions_measure(metric_name, self.layer), offset)
             base_metric = metric.type_params.conversion_type_params.base_metric
@@ -56,6 +57,14 @@ class Arithmetic:
         measure = Measure(name, offset)
         self.measures.add(measure)
         return exp.column(measure.column)
+
+    def _filled(self, name: str, offset: str) -> exp.Expr:
+        """The column of a simple or cumulative metric; 0 in place of NULL where the metric is declared so."""
+        column = self.measure(name, offset)
+        cumulative = self.layer.metrics[name].type_params.cumulative_type_params
+        if self.layer.fills_with_zero(cumulative.metric.name if cumulative else name):
+            return exp.func("COALESCE", column, exp.Literal.number(0))
+        return column
 
     def persons(self, persons: Persons, role: Literal["numerator", "denominator"]) -> exp.Expr:
         """How many persons count in a group: all of them, or only n where the n largest dominate its sum."""
@@ -76,10 +85,12 @@ class Arithmetic:
         return tree.transform(lambda node: _operand(inputs[node.name]) if _is_input(node, inputs) else node)
 
     def input(self, metric_input: Any, offset: str = "") -> exp.Expr:
-        """The expression of one of MetricFlow's metric inputs; its own offset comes before that of the whole."""
+        """The expression of one of MetricFlow's metric inputs; its own offset is added to that of the whole."""
         window = metric_input.offset_window
         own_offset = f"{window.count} {window.granularity}" if window else ""
-        return self.value(metric_input.name, own_offset or offset)
+        whole_offset = added(own_offset, offset)
+        assert whole_offset is not None, metric_input.name  # `unsupported` refuses it
+        return self.value(metric_input.name, whole_offset)
 
 
 def _ratio(numerator: exp.Expr, denominator: exp.Expr) -> exp.Div:

@@ -1,0 +1,160 @@
+"""Which metrics can be compiled exactly. What can't be is refused, with its name and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from metrics.compiler.input_filters import inputs
+from metrics.compiler.offsets import UNITS, added, is_whole
+from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
+from metrics.core.periods import FREQ_NAMES, FREQS
+
+# The frequencies whose periods are made of whole periods of a fact's grain.
+_FREQS_OF_GRAIN = {"week": ("W",), "month": ("M", "Q", "A"), "quarter": ("Q", "A"), "year": ("A",)}
+_ADDS_UP = ("sum", "sum_boolean", "count", "count_distinct")
+
+
+def unsupported(metric_name: str, layer: SemanticLayer, freqs: Sequence[str] = ()) -> str | None:
+    """Why a metric can't be compiled at those frequencies, and what to write instead; None when it can."""
+    return next(_reasons(metric_name, layer, freqs, ""), None)
+
+
+def is_flow(metric: str, layer: SemanticLayer) -> bool:
+    """Whether a metric is a simple metric that isn't a stock."""
+    aggregation = layer.metrics[metric].type_params.metric_aggregation_params
+    return aggregation is not None and aggregation.non_additive_dimension is None
+
+
+def _reasons(name: str, layer: SemanticLayer, freqs: Sequence[str], offset: str) -> Iterator[str]:
+    """What can't be compiled of a metric, taken so long before its period."""
+    metric = layer.metrics[name]
+    kind = metric.type.value
+    if kind == "simple":
+        yield from _of_simple(metric, layer, freqs)
+    elif kind == "cumulative":
+        yield from _of_cumulative(metric, layer)
+    elif kind == "conversion":
+        yield from _of_conversion(metric, layer)
+    for _, metric_input in inputs(metric):
+        where = f"metric '{name}' takes its input '{metric_input.name}'"
+        if metric_input.offset_to_grain is not None:
+            yield (
+                f"{where} of the start of a {metric_input.offset_to_grain} (offset_to_grain), which can't be compiled;"
+                " use a cumulative metric with grain_to_date"
+            )
+        window = metric_input.offset_window
+        own_offset = f"{window.count} {window.granularity}" if window else ""
+        if window and window.granularity not in UNITS:
+            yield f"{where} of {own_offset} earlier, which can't be compiled; write it in {_listed(UNITS)}s"
+            continue
+        whole_offset = added(own_offset, offset)
+        if whole_offset is None:
+            yield f"{where} of {own_offset} earlier, and that of {offset} earlier: days and months have no sum"
+            continue
+        torn = [freq for freq in freqs if own_offset and not is_whole(whole_offset, freq)]
+        if torn:
+            yield (
+                f"{where} of {whole_offset} earlier, which isn't a whole number of {_names(torn)} periods;"
+                f" leave {_listed(torn)} out of freqs, or change the offset"
+            )
+        if metric_input.name in layer.metrics:
+            yield from _reasons(metric_input.name, layer, freqs, whole_offset)
+
+
+def _of_simple(metric: Any, layer: SemanticLayer, freqs: Sequence[str]) -> Iterator[str]:
+    aggregation = metric.type_params.metric_aggregation_params
+    grain = layer.grain(metric.name)
+    if aggregation.agg_params is not None and aggregation.agg_params.use_approximate_percentile:
+        yield (
+            f"metric '{metric.name}' is an approximate percentile, which differs from run to run; leave"
+            " percentile_type or use_approximate_percentile out: then it is exact"
+        )
+    if grain not in GRAINS.values() and grain not in _SHORTER_THAN_WEEK:
+        yield f"metric '{metric.name}' is over time by {grain}, which can't be compiled"
+    torn = [freq for freq in freqs if freq not in _FREQS_OF_GRAIN.get(grain, FREQS)]
+    if torn:
+        yield (
+            f"metric '{metric.name}' is over facts by {grain}, which don't make {_names(torn)} periods;"
+            f" leave {_listed(torn)} out of freqs"
+        )
+    if stock := aggregation.non_additive_dimension:
+        if stock.name != (time := layer.time_dimension(metric.name)):
+            yield (
+                f"metric '{metric.name}' takes the last {stock.name} by {time}, which can't"
+                " be compiled; both must be one time dimension"
+            )
+        if _is_below_day(grain):
+            yield f"metric '{metric.name}' takes the last {grain} of a period, which can't be compiled; {_BY_DAY}"
+    fill = metric.type_params.fill_nulls_with
+    if fill is not None and (fill != 0 or aggregation.agg.value not in _ADDS_UP):
+        yield (
+            f"metric '{metric.name}' has fill_nulls_with: {fill}, which can't be compiled: only sums and counts may"
+            " have it, and 0; write coalesce() in a derived metric"
+        )
+
+
+def _of_cumulative(metric: Any, layer: SemanticLayer) -> Iterator[str]:
+    parameters = metric.type_params.cumulative_type_params
+    name = parameters.metric.name
+    yield from _of_rows(metric, name, layer)
+    window, since = parameters.window, parameters.grain_to_date
+    unit = window.granularity if window else since
+    if unit is not None and unit not in UNITS:
+        yield f"cumulative metric '{metric.name}' is over {unit}s, which can't be compiled; write {_listed(UNITS)}"
+        return
+    if not is_flow(name, layer):
+        return
+    grain = layer.grain(name)
+    if _is_below_day(grain):
+        yield f"cumulative metric '{metric.name}' is over time by {grain}, which can't be compiled; {_BY_DAY}"
+    elif grain != "day" and parameters.period_agg.value == "average":
+        yield (
+            f"cumulative metric '{metric.name}' is the mean of the days of a period, and its facts are by {grain};"
+            " write period_agg: last"
+        )
+    elif grain != "day" and unit is not None and not _is_made_of(unit, grain):
+        yield f"cumulative metric '{metric.name}' is over {unit}s, and its facts are by {grain}; write {grain}s"
+
+
+def _of_conversion(metric: Any, layer: SemanticLayer) -> Iterator[str]:
+    parameters = metric.type_params.conversion_type_params
+    if (window := parameters.window) is not None and window.granularity not in UNITS:
+        yield (
+            f"conversion metric '{metric.name}' has a window of {window.count} {window.granularity}, which can't be"
+            f" compiled; write it in {_listed(UNITS)}s"
+        )
+    for name in (parameters.base_metric.name, parameters.conversion_metric.name):
+        yield from _of_rows(metric, name, layer)
+        if is_flow(name, layer) and (grain := layer.grain(name)) != "day":
+            yield f"conversion metric '{metric.name}' takes '{name}' by {grain}, which can't be compiled; {_BY_DAY}"
+
+
+def _of_rows(metric: Any, input_name: str, layer: SemanticLayer) -> Iterator[str]:
+    if not is_flow(input_name, layer):
+        yield (
+            f"metric '{metric.name}' is {metric.type.value} and has the input '{input_name}', which can't be compiled;"
+            " its inputs must be simple metrics without non_additive_dimension"
+        )
+
+
+_SHORTER_THAN_WEEK = ("nanosecond", "microsecond", "millisecond", "second", "minute", "hour", "day")
+_BY_DAY = "declare its time dimension with granularity: day"
+
+
+def _is_below_day(grain: str) -> bool:
+    return grain in _SHORTER_THAN_WEEK[:-1]
+
+
+def _is_made_of(unit: str, grain: str) -> bool:
+    """Whether a unit of time is a whole number of a grain's periods."""
+    units = ("month", "quarter", "year")
+    return unit == grain or (unit in units and grain in units and units.index(unit) > units.index(grain))
+
+
+def _names(freqs: Sequence[str]) -> str:
+    return " or ".join(FREQ_NAMES[freq] for freq in freqs)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words)
