@@ -158,7 +158,7 @@ def _n_obs(metric: str, layer: SemanticLayer) -> str | None:
     found = layer.metrics[metric]
     if found.type.value == "ratio":
         return _n_obs(found.type_params.denominator.name, layer)
-    if _counts(found):
+    if _counts(found) and metric in layer.declared:
         return metric
     facts = next(_simple(metric, layer), None)
     if facts is None or _semantic_model(facts) is None:
@@ -166,7 +166,10 @@ def _n_obs(metric: str, layer: SemanticLayer) -> str | None:
     same = (
         name
         for name, other in layer.metrics.items()
-        if other.type.value == "simple" and _counts(other, " IS NOT NULL") and _rows(other) == _rows(facts)
+        if name in layer.declared
+        and other.type.value == "simple"
+        and _counts(other, " IS NOT NULL")
+        and _rows(other) == _rows(facts)
     )
     return next(same, None)
 

@@ -121,6 +121,10 @@ KINDS = (
     Kind("offset of an offset", ("orders_offset_twice",), (), _W),
     Kind("offset of an offset, of months", ("change_of_growth",), (), ("M",)),
     Kind("offset in months of one in weeks", ("month_of_week_ago",), (), ()),
+    Kind("filter by days, with an offset or a window", ("since_march_month_ago", "since_july_month_ago",
+         "since_march_so_far", "since_july_2_months"), (), ()),
+    Kind("filter by another day, with an offset", ("paid_since_july_month_ago",), (), ("M",)),
+    Kind("filter by days of a conversion", ("since_july_rate",), (), FREQS),
     Kind("offset of a custom granularity", ("orders_fiscal_month_ago",), (), ()),
     Kind("offset_to_grain", ("orders_at_start_of_month",), (), ()),
     Kind("cumulative: all, a window, to date, over derived", ("spent_so_far", "spent_2_months", "spent_month_to_date",
@@ -186,7 +190,8 @@ def page(layer: SemanticLayer) -> str:
         outcome = "equal" if kind.differs == "none" else "different"
         result = DIFFERENCES[kind.differs]
         if not kind.freqs:
-            outcome, result = "refused", f"refused: {unsupported(kind.metrics[0], layer, FREQS)}"
+            reasons = dict.fromkeys(str(unsupported(metric, layer, ["M"])) for metric in kind.metrics)
+            outcome, result = "refused", f"refused: {'<br>'.join(reasons)}"
         counts[outcome] += len(kind.metrics)
         names = ", ".join(f"`{name}`" for name in kind.metrics)
         rows.append(f"| {kind.name} | {names} | {' '.join(kind.freqs) or '–'} | {result} |")

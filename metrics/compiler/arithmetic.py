@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlglot import exp, parse_one
 
 from metrics.compiler.cohorts import conversions_measure
-from metrics.compiler.offsets import added
+from metrics.compiler.offsets import added, offset_of
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.definitions.kpi import Persons
 
@@ -86,9 +86,7 @@ class Arithmetic:
 
     def input(self, metric_input: Any, offset: str = "") -> exp.Expr:
         """The expression of one of MetricFlow's metric inputs; its own offset is added to that of the whole."""
-        window = metric_input.offset_window
-        own_offset = f"{window.count} {window.granularity}" if window else ""
-        whole_offset = added(own_offset, offset)
+        whole_offset = added(offset_of(metric_input), offset)
         assert whole_offset is not None, metric_input.name  # `unsupported` refuses it
         return self.value(metric_input.name, whole_offset)
 

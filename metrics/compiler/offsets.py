@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 _DAYS = {"day": 1, "week": 7}
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _MONTHS_OF_PERIOD = {"M": 1, "Q": 3, "A": 12}
 UNITS = (*_DAYS, *_MONTHS)
+
+
+def offset_of(metric_input: Any) -> str:
+    """The offset of one of MetricFlow's metric inputs; empty without one."""
+    window = metric_input.offset_window
+    return f"{window.count} {window.granularity}" if window else ""
 
 
 def added(inner: str, outer: str) -> str | None:
@@ -31,6 +39,11 @@ def days_in(duration: str) -> float:
     """About how many days a duration ("1 year", "90 days") has. For comparing durations only."""
     unit = _unit(duration)
     return _count(duration) * (_DAYS[unit] if unit in _DAYS else {"month": 30.5, "quarter": 91.5, "year": 366.0}[unit])
+
+
+def spoken(duration: str) -> str:
+    """The duration as people write it: "5 days"."""
+    return duration + "s" * (_count(duration) != 1 and not duration.endswith("s"))
 
 
 def _count(duration: str) -> int:

@@ -45,8 +45,10 @@ class SemanticLayer:
     @property
     def time_spine(self) -> str:
         """The dbt model with all days of the calendar, in the column date_day."""
-        spines = self.manifest.project_configuration.time_spines
-        return next(str(spine.node_relation.alias) for spine in spines if _grain(spine.primary_column) == "day")
+        for spine in self.manifest.project_configuration.time_spines:
+            if spine.primary_column.name == "date_day":
+                return str(spine.node_relation.alias)
+        raise NyckeltalError("no time spine of the dbt project has the column date_day")
 
     def grain(self, simple_metric: str) -> str:
         """The granularity of the time dimension by which a simple metric is aggregated, such as "day" or "month"."""

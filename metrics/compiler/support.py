@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from metrics.compiler.input_filters import inputs
-from metrics.compiler.offsets import UNITS, added, is_whole
+from metrics.compiler.offsets import UNITS, added, is_whole, offset_of, spoken
 from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from metrics.core.periods import FREQ_NAMES, FREQS
 
@@ -17,7 +18,7 @@ _ADDS_UP = ("sum", "sum_boolean", "count", "count_distinct")
 
 def unsupported(metric_name: str, layer: SemanticLayer, freqs: Sequence[str] = ()) -> str | None:
     """Why a metric can't be compiled at those frequencies, and what to write instead; None when it can."""
-    return next(_reasons(metric_name, layer, freqs, ""), None)
+    return next(_reasons(metric_name, layer, freqs), None)
 
 
 def is_flow(metric: str, layer: SemanticLayer) -> bool:
@@ -26,40 +27,54 @@ def is_flow(metric: str, layer: SemanticLayer) -> bool:
     return aggregation is not None and aggregation.non_additive_dimension is None
 
 
-def _reasons(name: str, layer: SemanticLayer, freqs: Sequence[str], offset: str) -> Iterator[str]:
-    """What can't be compiled of a metric, taken so long before its period."""
+def _reasons(
+    name: str, layer: SemanticLayer, freqs: Sequence[str], offset: str = "", *, in_window: bool = False
+) -> Iterator[str]:
+    """What can't be compiled of a metric, taken so long before its period, or over a window of days."""
     metric = layer.metrics[name]
     kind = metric.type.value
     if kind == "simple":
         yield from _of_simple(metric, layer, freqs)
+        if (offset or in_window) and _is_filtered_by_day(metric, layer):
+            yield (
+                f"metric '{name}' is filtered by its own day and taken {'over a window' if in_window else 'earlier'}:"
+                " MetricFlow filters the days of the result there, and not those of the rows, which can't be compiled"
+            )
     elif kind == "cumulative":
         yield from _of_cumulative(metric, layer)
     elif kind == "conversion":
         yield from _of_conversion(metric, layer)
     for _, metric_input in inputs(metric):
-        where = f"metric '{name}' takes its input '{metric_input.name}'"
-        if metric_input.offset_to_grain is not None:
-            yield (
-                f"{where} of the start of a {metric_input.offset_to_grain} (offset_to_grain), which can't be compiled;"
-                " use a cumulative metric with grain_to_date"
-            )
-        window = metric_input.offset_window
-        own_offset = f"{window.count} {window.granularity}" if window else ""
-        if window and window.granularity not in UNITS:
-            yield f"{where} of {own_offset} earlier, which can't be compiled; write it in {_listed(UNITS)}s"
-            continue
-        whole_offset = added(own_offset, offset)
-        if whole_offset is None:
-            yield f"{where} of {own_offset} earlier, and that of {offset} earlier: days and months have no sum"
-            continue
-        torn = [freq for freq in freqs if own_offset and not is_whole(whole_offset, freq)]
-        if torn:
-            yield (
-                f"{where} of {whole_offset} earlier, which isn't a whole number of {_names(torn)} periods;"
-                f" leave {_listed(torn)} out of freqs, or change the offset"
-            )
+        for reason in _of_offset(metric_input, freqs, offset):
+            yield f"metric '{name}' takes '{metric_input.name}' {reason}"
+        whole_offset = added(offset_of(metric_input), offset) or ""
         if metric_input.name in layer.metrics:
-            yield from _reasons(metric_input.name, layer, freqs, whole_offset)
+            yield from _reasons(metric_input.name, layer, freqs, whole_offset, in_window=kind == "cumulative")
+
+
+def _of_offset(metric_input: Any, freqs: Sequence[str], outer_offset: str) -> Iterator[str]:
+    """What can't be compiled of an input's offset; the metric that has the input is taken `outer_offset` earlier."""
+    if metric_input.offset_to_grain is not None:
+        yield (
+            f"at the start of the {metric_input.offset_to_grain} (offset_to_grain), which can't be compiled; use a"
+            " cumulative metric with grain_to_date"
+        )
+    own_offset = offset_of(metric_input)
+    if not own_offset:
+        return
+    if metric_input.offset_window.granularity not in UNITS:
+        yield f"{spoken(own_offset)} earlier, which can't be compiled; write {_UNITS}"
+    offset = added(own_offset, outer_offset)
+    if offset is None:
+        yield f"{spoken(own_offset)} earlier, and all that {spoken(outer_offset)} earlier: days and months have no sum"
+        return
+    torn = [freq for freq in freqs if not is_whole(offset, freq)]
+    if torn:
+        is_of_any = any(is_whole(offset, freq) for freq in FREQS)
+        instead = (
+            f"leave {', '.join(torn)} out of freqs" if is_of_any else "write whole weeks, months, quarters or years"
+        )
+        yield f"{spoken(offset)} earlier: no whole number of {_names(torn)} periods; {instead}"
 
 
 def _of_simple(metric: Any, layer: SemanticLayer, freqs: Sequence[str]) -> Iterator[str]:
@@ -76,7 +91,7 @@ def _of_simple(metric: Any, layer: SemanticLayer, freqs: Sequence[str]) -> Itera
     if torn:
         yield (
             f"metric '{metric.name}' is over facts by {grain}, which don't make {_names(torn)} periods;"
-            f" leave {_listed(torn)} out of freqs"
+            f" leave {', '.join(torn)} out of freqs"
         )
     if stock := aggregation.non_additive_dimension:
         if stock.name != (time := layer.time_dimension(metric.name)):
@@ -101,7 +116,7 @@ def _of_cumulative(metric: Any, layer: SemanticLayer) -> Iterator[str]:
     window, since = parameters.window, parameters.grain_to_date
     unit = window.granularity if window else since
     if unit is not None and unit not in UNITS:
-        yield f"cumulative metric '{metric.name}' is over {unit}s, which can't be compiled; write {_listed(UNITS)}"
+        yield f"cumulative metric '{metric.name}' is over {unit}s, which can't be compiled; write {_UNITS}"
         return
     if not is_flow(name, layer):
         return
@@ -122,12 +137,19 @@ def _of_conversion(metric: Any, layer: SemanticLayer) -> Iterator[str]:
     if (window := parameters.window) is not None and window.granularity not in UNITS:
         yield (
             f"conversion metric '{metric.name}' has a window of {window.count} {window.granularity}, which can't be"
-            f" compiled; write it in {_listed(UNITS)}s"
+            f" compiled; write {_UNITS}"
         )
     for name in (parameters.base_metric.name, parameters.conversion_metric.name):
         yield from _of_rows(metric, name, layer)
         if is_flow(name, layer) and (grain := layer.grain(name)) != "day":
             yield f"conversion metric '{metric.name}' takes '{name}' by {grain}, which can't be compiled; {_BY_DAY}"
+
+
+def _is_filtered_by_day(metric: Any, layer: SemanticLayer) -> bool:
+    """Whether a filter of a simple metric is over the time dimension by which it is aggregated."""
+    own_day = re.compile(rf"""['"](metric_time|(\w+__)?{layer.time_dimension(metric.name)})(__\w+)?['"]""")
+    filters = metric.filter.where_filters if metric.filter else ()
+    return any(own_day.search(where_filter.where_sql_template) for where_filter in filters)
 
 
 def _of_rows(metric: Any, input_name: str, layer: SemanticLayer) -> Iterator[str]:
@@ -139,6 +161,7 @@ def _of_rows(metric: Any, input_name: str, layer: SemanticLayer) -> Iterator[str
 
 
 _SHORTER_THAN_WEEK = ("nanosecond", "microsecond", "millisecond", "second", "minute", "hour", "day")
+_UNITS = "days, weeks, months, quarters or years"
 _BY_DAY = "declare its time dimension with granularity: day"
 
 
@@ -154,7 +177,3 @@ def _is_made_of(unit: str, grain: str) -> bool:
 
 def _names(freqs: Sequence[str]) -> str:
     return " or ".join(FREQ_NAMES[freq] for freq in freqs)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import FREQS, Period
 from metrics.definitions.kpi import Kpi
+from metrics.lint.rules import metric_exists
 from tests.engine_factory import kpi_over, values_of
 from tests.kinds_factory import FIRST, KINDS, TODAY, Kind, Values, connect, metricflow_values, page
 
@@ -90,6 +92,18 @@ def test_a_kind_compiles_at_its_frequencies_and_is_refused_at_others(layer: Sema
         reasons = {freq: unsupported(metric, layer, [freq]) for freq in FREQS}
         assert tuple(freq for freq in FREQS if reasons[freq] is None) == kind.freqs, (metric, reasons)
         assert all("metric '" in reason for reason in reasons.values() if reason)
+
+
+def test_a_refusal_names_metric_file_and_line(layer: SemanticLayer, tmp_path: Path) -> None:
+    file = tmp_path / "orders_lag.yml"
+    file.write_text("kpi: orders_lag\nname: Orders\nmetric: orders_5_days_ago\n", encoding="utf-8")
+    kpi = replace(kpi_over("orders_5_days_ago", freqs=["W", "M"], n_obs="orders"), definition_file=file)
+    (finding,) = metric_exists.findings(kpi, None, layer)  # type: ignore[arg-type]
+    assert (finding.file, finding.line, finding.field) == (file, 3, "metric")
+    assert finding.problem == (
+        "metric 'orders_5_days_ago' takes 'orders' 5 days earlier: no whole number of weekly or monthly periods;"
+        " write whole weeks, months, quarters or years"
+    )
 
 
 def test_the_page_of_kinds_is_as_the_compiler_does(layer: SemanticLayer) -> None:
