@@ -117,12 +117,18 @@ def _with_earlier(plan: KpiPlan, measures: str) -> str:
         keys = ", ".join(KEYS)
         starts = {measure.offset: _later(measure, "period_start") for measure in plan.offsets}
         vanished = "".join(
-            f"\n    UNION\n    SELECT {keys.replace('period_start', f'CAST({start} AS DATE) AS period_start')}\n"
-            f"    FROM {measures}\n    WHERE {start} <= {{{{ today() }}}}"
+            f"\n      UNION\n      SELECT freq, span, CAST({start} AS DATE) AS period_start, segment, member\n"
+            f"      FROM {measures}\n      WHERE {start} <= {{{{ today() }}}}"
             for start in starts.values()
         )
-        now = f"(\n    SELECT {keys}\n    FROM {measures}{vanished}\n  ) AS keys\n  LEFT JOIN {measures} USING ({keys})"
-        now = f"(\n  SELECT *\n  FROM {now}\n  ) AS now"
+        now = f"""(
+    SELECT *
+    FROM (
+      SELECT {keys}
+      FROM {measures}{vanished}
+    ) AS keys
+    LEFT JOIN {measures} USING ({keys})
+  ) AS now"""
     return f"  SELECT now.*, {columns}\n  FROM {now}{''.join(joins)}"
 
 
