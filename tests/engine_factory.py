@@ -36,12 +36,17 @@ create table dim_dates as
 
 
 def kpi_over(
-    metric: str, *, segments: Sequence[str] = SEGMENTS, freqs: Sequence[Freq] = FREQS, n_obs: str = "visits"
+    metric: str,
+    *,
+    segments: Sequence[str] = SEGMENTS,
+    freqs: Sequence[Freq] = FREQS,
+    n_obs: str = "visits",
+    freq_dimension: str | None = None,
 ) -> Kpi:
     definition = Definition(
         kpi=metric, name=metric, description="", perspective="process", kind="ratio", unit="count", direction="none",
         type="lagging", metric=metric, n_obs=n_obs, freqs=tuple(freqs), segments=tuple(segments), standard="none",
-        definition_version=1,
+        definition_version=1, freq_dimension=freq_dimension,
     )  # fmt: skip
     adoption = Adoption(
         kpi=metric, owner="owner", level="key", objective="any", target=Target(none="none"), review="monthly",

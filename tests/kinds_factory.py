@@ -57,6 +57,12 @@ create table fct_targets as
     select row_number() over (order by day, n) as target_id, ['a', 'b'][1 + n] as country, day as target_week,
         10 * week(day) + n as amount
     from days where isodow(day) = 1 and n < 2;
+create table fct_openings as
+    select row_number() over () as opening_id, n as customer_id, freq as period_freq,
+        ['a', 'b'][1 + n % 2] as country, day as opening_date, hash(n, freq, day) % 5 = 0 as is_lost
+    from days, (values ('M'), ('Q'), ('A')) as freqs (freq)
+    where (freq = 'M' and day(day) = 1 or freq = 'Q' and day = date_trunc('quarter', day)
+        or freq = 'A' and day = date_trunc('year', day)) and hash(day, n, freq) % 4 > 0;
 create table fct_balances as
     select row_number() over (order by day, n) as balance_id, 1 + n as customer_id, ['a', 'b'][1 + n % 2] as country,
         day as balance_date, day + 1 as booked_date, (hash(n, day) % 1000)::integer as amount
@@ -89,6 +95,7 @@ class Kind:
     differs: Difference = "none"
 
 
+OF_OPENINGS = ("opening_customers", "lost_customers", "churn_rate")  # of the rows of a frequency
 _M, _W = ("M", "Q", "A"), ("W",)
 KINDS = (
     Kind("count, sum, sum of a boolean, minimum, maximum, average", ("orders", "spent", "web_orders", "smallest",
@@ -144,6 +151,8 @@ KINDS = (
     Kind("last or first day of each entity", ("balance_by_customer", "first_balance_by_customer"),
          ("balance__country",)),
     Kind("last day of another time dimension", ("balance_by_booking",), (), ()),
+    Kind("facts by period, a row for each frequency (freq_dimension)", ("opening_customers", "lost_customers",
+         "churn_rate"), ("opening__country",), _M),
     Kind("conversion", ("order_rate", "order_rate_7_days", "orders_of_signups", "order_rate_same_country",
          "filled_order_rate"), ("signup__country",), FREQS, "empty"),
     Kind("conversion with a filter", ("order_rate_of_a",)),
@@ -170,11 +179,13 @@ def metricflow_values(
 ) -> Values:
     """MetricFlow's values by freq, period_start, segment and member."""
     values: Values = {}
+    where = "{{{{ Dimension('opening__period_freq') }}}} = '{}'" if metric in OF_OPENINGS else None
     for freq in freqs:
         for segment in ("_T", *segments):
             cut = [] if segment == "_T" else [segment]
             time = f"metric_time__{GRAINS[freq]}"
-            sql = layer.query_sql([metric], [time, *cut]).replace('"memory"."main".', "")
+            conditions = [where.format(freq)] if where else []
+            sql = layer.query_sql([metric], [time, *cut], conditions).replace('"memory"."main".', "")
             member = f"coalesce({segment}::varchar, '_U')" if cut else "'_T'"
             rows = connection.sql(f"select {time}::date, {member}, {metric}::double from ({sql})").fetchall()
             values |= {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,11 +31,18 @@ class Measure:
 
 
 class Arithmetic:
-    """Builds SQL expressions over measure columns, and collects in `measures` the measures that they use."""
+    """Builds SQL expressions over measure columns, and collects in `measures` the measures that they use.
 
-    def __init__(self, layer: SemanticLayer) -> None:
+    With a `freq_dimension` there is a measure for each of `freqs`, over the rows of that frequency; `freq_of` has the
+    frequency of each column.
+    """
+
+    def __init__(self, layer: SemanticLayer, freq_dimension: str | None = None, freqs: Sequence[str] = ()) -> None:
         self.layer = layer
+        self.freq_dimension = freq_dimension
+        self.freqs = freqs
         self.measures: set[Measure] = set()
+        self.freq_of: dict[str, str] = {}
 
     def value(self, metric_name: str, offset: str = "") -> exp.Expr:
         """The expression of any metric; with `offset`, of the period so long before."""
@@ -52,11 +60,19 @@ class Arithmetic:
             return _ratio(numerator, denominator)
         return self.derived(metric, expression_of(metric), offset)
 
-    def measure(self, name: str, offset: str) -> exp.Column:
-        """The column of a measure."""
-        measure = Measure(name, offset)
-        self.measures.add(measure)
-        return exp.column(measure.column)
+    def measure(self, name: str, offset: str) -> exp.Expr:
+        """The column of a measure; with a `freq_dimension` that of the row's frequency."""
+        if self.freq_dimension is None:
+            measure = Measure(name, offset)
+            self.measures.add(measure)
+            return exp.column(measure.column)
+        by_freq = exp.Case(this=exp.column("freq"))
+        for freq in self.freqs:
+            measure = Measure(self.layer.of_freq(name, self.freq_dimension, freq), offset)
+            self.measures.add(measure)
+            self.freq_of[measure.column] = freq
+            by_freq = by_freq.when(exp.Literal.string(freq), exp.column(measure.column))
+        return by_freq
 
     def _filled(self, name: str, offset: str) -> exp.Expr:
         """The column of a simple or cumulative metric; 0 in place of NULL where the metric is declared so."""

@@ -54,6 +54,16 @@ class _Mover:
         return name
 
 
+def filtered_copy(metric: Any, name: str, condition: str) -> Any:
+    """A copy of a simple metric under another name, with one more filter: a template as MetricFlow has it."""
+    from metricflow_semantic_interfaces.implementations.filters.where_filter import PydanticWhereFilter
+
+    copy = metric.copy(deep=True)
+    copy.name = name
+    copy.filter = _intersection(metric, [*_where_filters(metric), PydanticWhereFilter(where_sql_template=condition)])
+    return copy
+
+
 def inputs(metric: Any) -> Iterator[tuple[str, Any]]:
     """The metrics that a metric is computed from, as MetricFlow's inputs, with their roles; none of a simple metric."""
     parameters = metric.type_params

@@ -39,7 +39,8 @@ def kpi_sql(plan: KpiPlan, rollups: Sequence[Rollup], definition_hash: str) -> s
         measures = "with_earlier"
     computed = ",\n    ".join([*KEYS, *(f"{expression} AS {name}" for name, expression in columns.items())])
     counted = [*plan.measures, *(measure.column for measure in plan.offsets if plan.has_value_of_vanished)]
-    has_value = " OR ".join(f"NOT {measure} IS NULL" for measure in counted)
+    of_freq = {column: f" AND freq = '{freq}'" for column, freq in plan.freq_of.items()}
+    has_value = " OR ".join(f"NOT {column} IS NULL{of_freq.get(column, '')}" for column in counted)
     ctes["computed"] = f"  SELECT\n    {computed}\n  FROM {measures}\n  WHERE {has_value}"
     to_date, joins = "CAST(NULL AS DOUBLE) AS year_to_date,\n  CAST(NULL AS DOUBLE) AS rolling_12_months", ""
     if plan.to_date:

@@ -85,7 +85,8 @@ class KpiPlan:
 
     A KPI is a ratio if its metric is a ratio metric, a conversion rate, or a derived metric whose expression is one
     division. `measures` are the names of the measures, each once; `uses` the measures with their offsets. `windows` has
-    the window of each cumulative measure, by its name.
+    the window of each cumulative measure, by its name. `freq_of` has the frequency of each measure column that is only
+    for one.
     """
 
     kpi: Kpi
@@ -97,6 +98,7 @@ class KpiPlan:
     windows: dict[str, Window]
     to_date: bool
     freqs: tuple[str, ...]
+    freq_of: dict[str, str]
     person_counts: tuple[PersonCount, ...]
     contributions: Contributions | None
     value: exp.Expr
@@ -162,7 +164,7 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
     """The plan of one KPI. Its metrics must exist and be supported: the lint rule metric_exists checks that."""
     definition = kpi.definition
     metric = layer.metrics[definition.metric]
-    arithmetic = Arithmetic(layer)
+    arithmetic = Arithmetic(layer, definition.freq_dimension, kpi.adoption.freqs)
     value = arithmetic.value(definition.metric)
     numerator, denominator = value.copy(), None
     numerator_metric = denominator_metric = None
@@ -199,8 +201,12 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         uses=tuple(sorted(arithmetic.measures)),
         windows={measure: window for measure in measures if (window := window_of(metric_of(measure), layer))},
         # The year up to a month, taken a month earlier, is another span than the year to date less a month.
-        to_date=kpi.adoption.to_date and adds_up and all(is_whole(each.offset, "A") for each in offsets),
+        to_date=kpi.adoption.to_date
+        and adds_up
+        and definition.freq_dimension is None
+        and all(is_whole(each.offset, "A") for each in offsets),
         freqs=freqs,
+        freq_of=arithmetic.freq_of,
         person_counts=person_counts(definition, layer),
         contributions=contributions(definition, kpi.adoption.segments, layer),
         value=value,
@@ -295,6 +301,16 @@ def conversion_metrics(metric_name: str, layer: SemanticLayer) -> Iterator[Any]:
         yield metric
     for _, metric_input in inputs(metric):
         yield from conversion_metrics(metric_input.name, layer)
+
+
+def metrics_over_rows(metric_name: str, layer: SemanticLayer) -> Iterator[str]:
+    """The simple, cumulative and conversion metrics that a metric is computed from; it may be one itself."""
+    metric = layer.metrics[metric_name]
+    if metric.type.value not in ("ratio", "derived"):
+        yield metric_name
+        return
+    for _, metric_input in inputs(metric):
+        yield from metrics_over_rows(metric_input.name, layer)
 
 
 def _daily_measure(measure: str, layer: SemanticLayer) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from metrics.compiler.input_filters import metrics_with_moved_filters
+from metrics.compiler.input_filters import filtered_copy, metrics_with_moved_filters
 from metrics.core.errors import NyckeltalError
 
 Engine = Literal["duckdb", "spark"]
@@ -64,6 +64,23 @@ class SemanticLayer:
     def fills_with_zero(self, simple_metric: str) -> bool:
         """Whether a simple metric is 0 where it has no rows: `fill_nulls_with: 0`."""
         return self.metrics[simple_metric].type_params.fill_nulls_with is not None
+
+    def dimensions(self, simple_metric: str) -> tuple[str, ...]:
+        """The names of the categorical dimensions that a simple metric's own facts have."""
+        model = self._semantic_model(self.metrics[simple_metric].type_params.metric_aggregation_params.semantic_model)
+        names = (dimension.name for dimension in model.dimensions if dimension.type.value == "categorical")
+        return tuple(self.group_by_name(simple_metric, name) for name in names)
+
+    def of_freq(self, simple_metric: str, dimension: str, freq: str) -> str:
+        """The name of the metric over the rows whose dimension holds that frequency alone; it is added to `metrics`."""
+        name = f"{simple_metric}_of_{freq.lower()}"
+        if name in self.declared:
+            raise NyckeltalError(f"there is a metric '{name}': the compiler needs its name", expected="another name")
+        if name not in self.metrics:
+            condition = f"{{{{ Dimension('{dimension}') }}}} = '{freq}'"
+            self.metrics[name] = filtered_copy(self.metrics[simple_metric], name, condition)
+            self.__dict__.pop("_engine", None)  # it is made from `metrics`
+        return name
 
     def group_by_name(self, metric: str, element: str) -> str:
         """The name by which a query of a simple metric groups by `element`.

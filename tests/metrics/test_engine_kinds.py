@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import duckdb
 import pytest
 
 from benchmarks.engine import Engine
 from metrics.compiler.kpi_sql import kpi_sql
+from metrics.compiler.measures import MeasureClass
 from metrics.compiler.plan import plan, rollups
 from metrics.compiler.rollups import inputs_of, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
@@ -22,9 +23,10 @@ from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import FREQS, Period
 from metrics.definitions.kpi import Kpi
-from metrics.lint.rules import metric_exists
+from metrics.lint.rules import freq_dimension_of_facts, metric_exists
+from orchestration.cli.reports.plan import PERIOD_VALUES
 from tests.engine_factory import kpi_over, values_of
-from tests.kinds_factory import FIRST, KINDS, TODAY, Kind, Values, connect, metricflow_values, page
+from tests.kinds_factory import FIRST, KINDS, OF_OPENINGS, TODAY, Kind, Values, connect, metricflow_values, page
 
 PAGE = PROJECT / "docs" / "reference" / "metric_kinds.md"
 
@@ -60,7 +62,9 @@ def _models(kpis: list[Kpi], layer: SemanticLayer, fact_columns: set[str]) -> di
 
 
 def _kpi(metric: str, kind: Kind) -> Kpi:
-    return kpi_over(metric, segments=kind.segments, freqs=kind.freqs, n_obs=metric)  # type: ignore[arg-type]
+    dimension = "opening__period_freq" if metric in OF_OPENINGS else None
+    freqs: Any = kind.freqs
+    return kpi_over(metric, segments=kind.segments, freqs=freqs, n_obs=metric, freq_dimension=dimension)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.freqs], ids=lambda kind: kind.name)
@@ -89,6 +93,8 @@ def _closed(values: Values) -> Values:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_kind_compiles_at_its_frequencies_and_is_refused_at_others(layer: SemanticLayer, kind: Kind) -> None:
     for metric in kind.metrics:
+        if metric in OF_OPENINGS:
+            continue  # the KPI leaves W out
         reasons = {freq: unsupported(metric, layer, [freq]) for freq in FREQS}
         assert tuple(freq for freq in FREQS if reasons[freq] is None) == kind.freqs, (metric, reasons)
         assert all("metric '" in reason for reason in reasons.values() if reason)
@@ -169,6 +175,10 @@ def test_no_year_to_date_of_a_month_ago(layer: SemanticLayer) -> None:
     assert plan(kpi_over("growth_year", segments=(), freqs=["M"], n_obs="orders"), layer).to_date
 
 
+def test_kpi_plan_has_words_for_every_class_of_measure() -> None:
+    assert set(PERIOD_VALUES) == set(get_args(MeasureClass))
+
+
 def test_members_that_vanished_have_a_value_where_the_metric_fills_it(layer: SemanticLayer) -> None:
     """So that members add up: a has orders in February only, b in January only, and March has none."""
     connection = connect()
@@ -223,3 +233,46 @@ def test_incremental_runs_equal_a_rebuild(layer: SemanticLayer, fact_columns: se
     for kpi in kpis:
         assert after[kpi.id] != before[kpi.id], kpi.id
         assert after[kpi.id] == pytest.approx(values_of(connection, kpi.model)), kpi.id
+
+
+_CHURN_BY_HAND = """
+select period_freq, opening_date, '_T', '_T', count(distinct customer_id) filter (is_lost) / count(distinct customer_id)
+from fct_openings where opening_date <= ? group by all
+union all
+select period_freq, opening_date, 'opening__country', country,
+    count(distinct customer_id) filter (is_lost) / count(distinct customer_id)
+from fct_openings where opening_date <= ? group by all
+"""
+
+
+def _churn(**changes: Any) -> Kpi:
+    dimension = changes.pop("freq_dimension", "opening__period_freq")
+    given = {"freqs": ["M", "Q", "A"], "segments": ["opening__country"], "n_obs": "opening_customers"} | changes
+    return kpi_over("churn_rate", freq_dimension=dimension, **given)
+
+
+def test_opening_cohorts_are_one_kpi_for_months_quarters_and_years(layer: SemanticLayer) -> None:
+    """In January 2020 only the quarter has a row of c."""
+    connection = connect()
+    connection.execute("insert into fct_openings values (0, 9, 'Q', 'c', '2020-01-01', true)")
+    _built([_churn()], layer, connection)
+    by_hand = connection.execute(_CHURN_BY_HAND, [TODAY, TODAY]).fetchall()
+    ours = {key: value for key, value in values_of(connection, "kpi_churn_rate").items() if key[1] <= TODAY}
+    assert ours == pytest.approx({tuple(key): value for *key, value in by_hand})
+    rows = "select freq, n_obs, year_to_date from kpi_churn_rate where member = 'c'"
+    assert connection.sql(rows).fetchall() == [("Q", 1, None)]
+
+
+def test_a_freq_dimension_is_not_for_weeks() -> None:
+    with pytest.raises(ValueError, match="freq_dimension is for M, Q and A"):
+        _churn(freqs=["W", "M"])
+
+
+@pytest.mark.parametrize("changes", [{"freq_dimension": "opening__country_code"}, {"n_obs": "spent_so_far"}])
+def test_a_freq_dimension_is_one_of_all_facts(layer: SemanticLayer, tmp_path: Path, changes: dict[str, Any]) -> None:
+    file = tmp_path / "churn_rate.yml"
+    file.write_text("kpi: churn_rate\nfreq_dimension: opening__country_code\n", encoding="utf-8")
+    company: Any = None
+    found = list(freq_dimension_of_facts.findings(replace(_churn(**changes), definition_file=file), company, layer))
+    assert found and all((finding.field, finding.line) == ("freq_dimension", 2) for finding in found)
+    assert not list(freq_dimension_of_facts.findings(_churn(), company, layer))
