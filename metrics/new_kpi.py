@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from metrics.compiler.plan import unsupported
 from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.compiler.support import unsupported
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
@@ -41,8 +41,9 @@ def definition_text(kpi_id: str, metric: str, company: Company, layer: SemanticL
         raise NyckeltalError(
             f"there is no metric '{metric}'{did_you_mean(metric, list(layer.metrics))}", field="--metric"
         )
-    if reason := unsupported(metric, layer):
-        raise NyckeltalError(reason, field="--metric", found=metric)
+    freqs = [freq for freq in ("M", "Q", "A", "W") if unsupported(metric, layer, [freq]) is None]
+    if not freqs:
+        raise NyckeltalError(str(unsupported(metric, layer, ["M"])), field="--metric", found=metric)
     declared, kind = layer.metrics[metric], _kind(layer.metrics[metric], layer)
     unit = "count" if _counts(declared) else ""
     label = declared.label if declared.label and declared.label != metric else metric.replace("_", " ").capitalize()
@@ -57,7 +58,7 @@ def definition_text(kpi_id: str, metric: str, company: Company, layer: SemanticL
         _line("type", "", "leading or lagging"),
         f"metric: {metric}",
         _line("n_obs", _n_obs(metric, layer) or "", "the metric that counts the observations behind a value"),
-        "freqs: [M, Q, A]",
+        f"freqs: [{', '.join([freq for freq in freqs if freq != 'W'] or freqs)}]",
         _line("segments", "[]", _segment_hint(metric, layer)),
         _line("bounds", "{}", "the values that it can have at all, such as {lower: 0, upper: 1}"),
     ]
@@ -157,7 +158,7 @@ def _n_obs(metric: str, layer: SemanticLayer) -> str | None:
     found = layer.metrics[metric]
     if found.type.value == "ratio":
         return _n_obs(found.type_params.denominator.name, layer)
-    if _counts(found):
+    if _counts(found) and metric in layer.declared:
         return metric
     facts = next(_simple(metric, layer), None)
     if facts is None or _semantic_model(facts) is None:
@@ -165,7 +166,10 @@ def _n_obs(metric: str, layer: SemanticLayer) -> str | None:
     same = (
         name
         for name, other in layer.metrics.items()
-        if other.type.value == "simple" and _counts(other, " IS NOT NULL") and _rows(other) == _rows(facts)
+        if name in layer.declared
+        and other.type.value == "simple"
+        and _counts(other, " IS NOT NULL")
+        and _rows(other) == _rows(facts)
     )
     return next(same, None)
 

@@ -14,6 +14,7 @@ import pytest
 
 from metrics.core.deployment import PROJECT
 from metrics.definitions.company import Company
+from orchestration.dbt.dropped_keys import restore_dropped_keys
 from orchestration.run import RunResult, run
 from sample_company.simulator.run import simulate
 from sample_company.simulator.timeline import Span
@@ -65,10 +66,21 @@ def copied(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.fixture(scope="session")
 def engine_manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The semantic manifest of the engine's small project."""
+    return _semantic_manifest("engine_project", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def kinds_manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The semantic manifest of the project with a metric of each kind."""
+    return _semantic_manifest("engine_kinds", tmp_path_factory)
+
+
+def _semantic_manifest(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dbt.cli.main import dbtRunner
 
-    project, target = PROJECT / "tests" / "engine_project", tmp_path_factory.mktemp("engine_project")
+    project, target = PROJECT / "tests" / name, tmp_path_factory.mktemp(name)
     folders = ["--project-dir", str(project), "--profiles-dir", str(project), "--target-path", str(target)]
     result = dbtRunner().invoke(["--quiet", "--log-path", str(target), "parse", *folders])
     assert result.success, result.exception
+    restore_dropped_keys(project, target)
     return target / "semantic_manifest.json"

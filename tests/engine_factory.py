@@ -16,10 +16,10 @@ from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.plan import plan, rollups
 from metrics.compiler.rollups import inputs_of, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
-from metrics.definitions.kpi import Adoption, Definition, Kpi, Target
+from metrics.definitions.kpi import Adoption, Definition, Freq, Kpi, Target
 
 PROJECT = Path(__file__).parent / "engine_project"
-FREQS = ("W", "M", "Q", "A")
+FREQS: tuple[Freq, ...] = ("W", "M", "Q", "A")
 SEGMENTS = ("country", "device", "visitor__tier")
 FACT_COLUMNS = {"visit_id", "visitor_id", "country", "device", "visit_date", "paid_date", "is_sale", "amount"}
 # An example runs every model, so that shrinking one would take minutes.
@@ -31,19 +31,26 @@ create table visitors (visitor_id integer, tier varchar);
 create view fct_visits as from visits;
 create view dim_visitors as from visitors;
 create table dim_dates as
-    select unnest(generate_series(date '2023-01-01', date '2026-12-31', interval 1 day))::date as date_day;
+    select unnest(generate_series(date '2019-12-30', date '2027-12-31', interval 1 day))::date as date_day;
 """
 
 
-def kpi_over(metric: str, *, segments: Sequence[str] = SEGMENTS) -> Kpi:
+def kpi_over(
+    metric: str,
+    *,
+    segments: Sequence[str] = SEGMENTS,
+    freqs: Sequence[Freq] = FREQS,
+    n_obs: str = "visits",
+    freq_dimension: str | None = None,
+) -> Kpi:
     definition = Definition(
         kpi=metric, name=metric, description="", perspective="process", kind="ratio", unit="count", direction="none",
-        type="lagging", metric=metric, n_obs="visits", freqs=FREQS, segments=SEGMENTS, standard="none",
-        definition_version=1,
+        type="lagging", metric=metric, n_obs=n_obs, freqs=tuple(freqs), segments=tuple(segments), standard="none",
+        definition_version=1, freq_dimension=freq_dimension,
     )  # fmt: skip
     adoption = Adoption(
         kpi=metric, owner="owner", level="key", objective="any", target=Target(none="none"), review="monthly",
-        freqs=FREQS, segments=tuple(segments),
+        freqs=tuple(freqs), segments=tuple(segments),
     )  # fmt: skip
     return Kpi("domain", definition, adoption, Path("definition.yml"), Path("adoption.yml"))
 
@@ -67,7 +74,18 @@ def models_of(kpis: Sequence[Kpi], layer: SemanticLayer, change_detection: str =
 Visit = tuple[Any, ...]
 _COLUMNS = "visit_id, visitor_id, country, device, visit_date, paid_date, is_sale, amount"
 _FEW = st.sampled_from([None, "a", "b"])
-DAYS = st.dates(date(2024, 11, 20), date(2026, 2, 10))
+# Days with much between them, so that months and weeks are empty: leap days, week 53, and days after today.
+_RARE_DAYS = st.sampled_from(
+    [
+        *(date(2020, 12, day) for day in (27, 28, 31)),
+        *(date(2021, 1, day) for day in (1, 3, 4)),
+        *(date(2024, 2, day) for day in (28, 29)),
+        date(2024, 3, 1),
+        *(date(2026, 12, day) for day in (28, 31)),
+        *(date(2027, 1, day) for day in (1, 3, 4)),
+    ]
+)
+DAYS = st.one_of(st.dates(date(2024, 11, 20), date(2026, 2, 10)), _RARE_DAYS)
 VISITS = st.tuples(
     st.one_of(st.none(), st.integers(1, 4)),
     _FEW,

@@ -1,6 +1,7 @@
 {% macro window_periods(days, spine, freqs) -%}
     {#- Every period from the first of `days` to the last, whether it has days of its own or not: freq, period_start and
-        last_day. A period that isn't over yet has come as far as the last of `days`. -#}
+        last_day. A period that isn't over yet has come as far as the last of `days` that isn't after today: a row dated
+        ahead moves no window. -#}
     {%- set units = {'W': 'week', 'M': 'month', 'Q': 'quarter', 'A': 'year'} -%}
     select
         freq,
@@ -9,11 +10,11 @@
     from (
         {%- for freq in freqs %}
         {%- if not loop.first %}
-        union
+        union all
         {%- endif %}
-        select '{{ freq }}' as freq, cast(date_trunc('{{ units[freq] }}', spine.date_day) as date) as period_start, reach.newest
+        select distinct '{{ freq }}' as freq, cast(date_trunc('{{ units[freq] }}', spine.date_day) as date) as period_start, reach.newest
         from {{ spine }} as spine
-        inner join (select min(day) as oldest, max(day) as newest from {{ days }}) as reach
+        inner join (select min(day) as oldest, max(day) as newest from {{ days }} where day <= {{ today() }}) as reach
             on spine.date_day between reach.oldest and reach.newest
         {%- endfor %}
     ) as periods

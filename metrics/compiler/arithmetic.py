@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlglot import exp, parse_one
 
 from metrics.compiler.cohorts import conversions_measure
+from metrics.compiler.offsets import added, offset_of
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.definitions.kpi import Persons
 
@@ -29,17 +31,24 @@ class Measure:
 
 
 class Arithmetic:
-    """Builds SQL expressions over measure columns, and collects in `measures` the measures that they use."""
+    """Builds SQL expressions over measure columns, and collects in `measures` the measures that they use.
 
-    def __init__(self, layer: SemanticLayer) -> None:
+    With a `freq_dimension` there is a measure for each of `freqs`, over the rows of that frequency; `freq_of` has the
+    frequency of each column.
+    """
+
+    def __init__(self, layer: SemanticLayer, freq_dimension: str | None = None, freqs: Sequence[str] = ()) -> None:
         self.layer = layer
+        self.freq_dimension = freq_dimension
+        self.freqs = freqs
         self.measures: set[Measure] = set()
+        self.freq_of: dict[str, str] = {}
 
     def value(self, metric_name: str, offset: str = "") -> exp.Expr:
         """The expression of any metric; with `offset`, of the period so long before."""
         metric = self.layer.metrics[metric_name]
         if metric.type.value in ("simple", "cumulative"):
-            return self.measure(metric_name, offset)
+            return self._filled(metric_name, offset)
         if metric.type.value == "conversion":
             conversions = self.measure(conversions_measure(metric_name, self.layer), offset)
             base_metric = metric.type_params.conversion_type_params.base_metric
@@ -51,11 +60,27 @@ class Arithmetic:
             return _ratio(numerator, denominator)
         return self.derived(metric, expression_of(metric), offset)
 
-    def measure(self, name: str, offset: str) -> exp.Column:
-        """The column of a measure."""
-        measure = Measure(name, offset)
-        self.measures.add(measure)
-        return exp.column(measure.column)
+    def measure(self, name: str, offset: str) -> exp.Expr:
+        """The column of a measure; with a `freq_dimension` that of the row's frequency."""
+        if self.freq_dimension is None:
+            measure = Measure(name, offset)
+            self.measures.add(measure)
+            return exp.column(measure.column)
+        by_freq = exp.Case(this=exp.column("freq"))
+        for freq in self.freqs:
+            measure = Measure(self.layer.of_freq(name, self.freq_dimension, freq), offset)
+            self.measures.add(measure)
+            self.freq_of[measure.column] = freq
+            by_freq = by_freq.when(exp.Literal.string(freq), exp.column(measure.column))
+        return by_freq
+
+    def _filled(self, name: str, offset: str) -> exp.Expr:
+        """The column of a simple or cumulative metric; 0 in place of NULL where the metric is declared so."""
+        column = self.measure(name, offset)
+        cumulative = self.layer.metrics[name].type_params.cumulative_type_params
+        if self.layer.fills_with_zero(cumulative.metric.name if cumulative else name):
+            return exp.func("COALESCE", column, exp.Literal.number(0))
+        return column
 
     def persons(self, persons: Persons, role: Literal["numerator", "denominator"]) -> exp.Expr:
         """How many persons count in a group: all of them, or only n where the n largest dominate its sum."""
@@ -76,10 +101,10 @@ class Arithmetic:
         return tree.transform(lambda node: _operand(inputs[node.name]) if _is_input(node, inputs) else node)
 
     def input(self, metric_input: Any, offset: str = "") -> exp.Expr:
-        """The expression of one of MetricFlow's metric inputs; its own offset comes before that of the whole."""
-        window = metric_input.offset_window
-        own_offset = f"{window.count} {window.granularity}" if window else ""
-        return self.value(metric_input.name, own_offset or offset)
+        """The expression of one of MetricFlow's metric inputs; its own offset is added to that of the whole."""
+        whole_offset = added(offset_of(metric_input), offset)
+        assert whole_offset is not None, metric_input.name  # `unsupported` refuses it
+        return self.value(metric_input.name, whole_offset)
 
 
 def _ratio(numerator: exp.Expr, denominator: exp.Expr) -> exp.Div:

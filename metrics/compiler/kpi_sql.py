@@ -35,10 +35,12 @@ def kpi_sql(plan: KpiPlan, rollups: Sequence[Rollup], definition_hash: str) -> s
         if len(ctes) > 1:
             ctes["measures"] = f"  SELECT *\n  FROM {measures}"
             measures = "measures"
-        ctes["with_earlier"] = _with_earlier(plan.offsets, measures)
+        ctes["with_earlier"] = _with_earlier(plan, measures)
         measures = "with_earlier"
     computed = ",\n    ".join([*KEYS, *(f"{expression} AS {name}" for name, expression in columns.items())])
-    has_value = " OR ".join(f"NOT {measure} IS NULL" for measure in plan.measures)
+    counted = [*plan.measures, *(measure.column for measure in plan.offsets if plan.has_value_of_vanished)]
+    of_freq = {column: f" AND freq = '{freq}'" for column, freq in plan.freq_of.items()}
+    has_value = " OR ".join(f"NOT {column} IS NULL{of_freq.get(column, '')}" for column in counted)
     ctes["computed"] = f"  SELECT\n    {computed}\n  FROM {measures}\n  WHERE {has_value}"
     to_date, joins = "CAST(NULL AS DOUBLE) AS year_to_date,\n  CAST(NULL AS DOUBLE) AS rolling_12_months", ""
     if plan.to_date:
@@ -99,19 +101,42 @@ def _measure_ctes(plan: KpiPlan, rollups: Sequence[Rollup]) -> dict[str, str]:
     return ctes
 
 
-def _with_earlier(offsets: Sequence[Measure], measures: str) -> str:
+def _with_earlier(plan: KpiPlan, measures: str) -> str:
     """The measures, joined with their values of earlier periods.
 
-    A left join, because a period without rows of its own has no observation, even where the earlier period has one.
+    A left join, because a period without rows of its own has no observation, even where the earlier period has one;
+    unless the metric has a value there. Then there are also the members that only the earlier period has, up to today.
     """
-    columns = ", ".join(f"{measure.column}.{measure.metric} AS {measure.column}" for measure in offsets)
+    columns = ", ".join(f"{measure.column}.{measure.metric} AS {measure.column}" for measure in plan.offsets)
     joins = []
-    for measure in offsets:
-        count, unit = measure.offset.split()
+    for measure in plan.offsets:
         conditions = [f"{measure.column}.{key} = now.{key}" for key in KEYS if key != "period_start"]
-        conditions.append(f"{measure.column}.period_start + INTERVAL {count} {unit.upper()} = now.period_start")
+        conditions.append(f"{_later(measure, f'{measure.column}.period_start')} = now.period_start")
         joins.append(f"\n  LEFT JOIN {measures} AS {measure.column}\n    ON " + "\n    AND ".join(conditions))
-    return f"  SELECT now.*, {columns}\n  FROM {measures} AS now{''.join(joins)}"
+    now = f"{measures} AS now"
+    if plan.has_value_of_vanished:
+        keys = ", ".join(KEYS)
+        starts = {measure.offset: _later(measure, "period_start") for measure in plan.offsets}
+        vanished = "".join(
+            f"\n      UNION\n      SELECT freq, span, CAST({start} AS DATE) AS period_start, segment, member\n"
+            f"      FROM {measures}\n      WHERE {start} <= {{{{ today() }}}}"
+            for start in starts.values()
+        )
+        now = f"""(
+    SELECT *
+    FROM (
+      SELECT {keys}
+      FROM {measures}{vanished}
+    ) AS keys
+    LEFT JOIN {measures} USING ({keys})
+  ) AS now"""
+    return f"  SELECT now.*, {columns}\n  FROM {now}{''.join(joins)}"
+
+
+def _later(measure: Measure, start: str) -> str:
+    """The SQL of the start of the period that is compared with the one that begins on `start`."""
+    count, unit = measure.offset.split()
+    return f"{start} + INTERVAL {count} {unit.upper()}"
 
 
 def _to_date(span: str) -> str:

@@ -7,7 +7,7 @@ day, the segment members and the value that is aggregated. The measure's class s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -22,8 +22,9 @@ from metrics.core.errors import NyckeltalError
 # What a measure's value for a period is computed from:
 #   rolls up   the values of its days, by a sum, minimum or maximum
 #   stock      the value of one of its days: the last (or first) that has any rows
+#   stock of entities   of each entity, its rows of the last (or first) day on which it has any
 #   distinct, quantile, average   all rows of the period; the values of days can't be combined
-MeasureClass = Literal["rolls up", "stock", "distinct", "quantile", "average"]
+MeasureClass = Literal["rolls up", "stock", "stock of entities", "distinct", "quantile", "average"]
 _ROLL_UPS = {exp.Sum: "SUM", exp.Min: "MIN", exp.Max: "MAX"}
 
 
@@ -35,7 +36,8 @@ class MeasureQuery:
     holds (segment, SQL of its member). `argument` is the SQL of what is aggregated. `filter_sql` is the metric's
     filter, None without one. `value` is the argument, NULL on rows that the filter excludes. `aggregate` is SQL with
     `{}` in the place of the value. `roll_up` is the function that combines the values of days, None where none can.
-    `uses_first_day` is for stocks: whether a period has the value of its first day with rows, not of its last.
+    `uses_first_day` is for stocks: whether a period has the value of its first day with rows, not of its last; and
+    `entities` is the SQL of the keys by which each has its own last day.
     `includes_total` says whether the total may be computed from these rows: the join for a segment may repeat rows, and
     then it may not. A cumulative metric is the query of its input metric, with a `window`; `daily_measure` names that
     input (of other metrics, itself). The source of a conversion metric is the table of a `cohort`.
@@ -56,6 +58,7 @@ class MeasureQuery:
     daily_measure: str
     window: Window | None = None
     cohort: Cohort | None = None
+    entities: tuple[str, ...] = ()
 
     @property
     def row_source(self) -> str:
@@ -113,9 +116,12 @@ def measure_query(
     """
     parameters = layer.metrics[metric].type_params.metric_aggregation_params
     stock = parameters.non_additive_dimension
-    tree = _flattened(layer.daily_sql(metric, segments), layer.dialect, is_stock=stock is not None)
+    entities = stock.window_groupings if stock is not None else ()
+    queried = tuple(dict.fromkeys([*segments, *entities]))
+    tree = _flattened(layer.daily_sql(metric, queried), layer.dialect, is_stock=stock is not None)
     group = tree.args.get("group")
     columns = {projection.alias_or_name: projection.unalias() for projection in tree.selects}
+    _require_cut(metric, queried, columns)
     aggregate = columns.pop(metric, None)
     if group is None or tree.args.get("having") or aggregate is None:
         raise NyckeltalError(
@@ -123,17 +129,19 @@ def measure_query(
         )
     where = tree.args.get("where")
     condition = where.this if where else None
-    parts = _aggregate_parts(aggregate, columns["metric_time__day"], layer.dialect)
+    parts = _aggregate_parts(aggregate, columns["metric_time"], layer.dialect)
     argument = parts.argument
+    if layer.fills_with_zero(metric) and parts.template == "SUM({})":
+        argument = exp.func("COALESCE", argument, exp.Literal.number(0))  # rows without a value make 0, too
 
     def sql(expression: exp.Expr) -> str:
         return expression.sql(dialect=layer.dialect)
 
     return MeasureQuery(
         metric=metric,
-        measure_class="stock" if stock is not None else parts.measure_class,
+        measure_class="stock of entities" if entities else "stock" if stock is not None else parts.measure_class,
         source=" ".join(sql(part) for part in (tree.args["from_"].this, *(tree.args.get("joins") or ()))),
-        day=sql(_day(columns.pop("metric_time__day"))),
+        day=sql(_day(columns.pop("metric_time"))),
         segments=tuple((segment, sql(columns[segment])) for segment in segments),
         argument=sql(argument),
         value=sql(argument) if condition is None else f"CASE WHEN {sql(condition)} THEN {sql(argument)} END",
@@ -143,7 +151,22 @@ def measure_query(
         uses_first_day=stock is not None and stock.window_choice.value == "min",
         includes_total=includes_total,
         daily_measure=metric,
+        entities=tuple(sql(columns[entity]) for entity in entities),
     )
+
+
+def _require_cut(metric: str, segments: Sequence[str], columns: Iterable[str]) -> None:
+    """Raises NyckeltalError for a segment that MetricFlow's query has under another name, such as a time dimension."""
+    for segment in segments:
+        if segment not in columns:
+            resolved = next((column for column in columns if column.startswith(f"{segment}__")), None)
+            problem = f"metric '{metric}' can't be cut by the segment '{segment}'"
+            if resolved is None:
+                raise NyckeltalError(f"{problem}: MetricFlow gives it another name")
+            raise NyckeltalError(
+                f"{problem}, which is a time dimension; MetricFlow has it by {resolved.removeprefix(f'{segment}__')}",
+                expected="an entity or a categorical dimension",
+            )
 
 
 def _flattened(sql: str, dialect: str, *, is_stock: bool) -> exp.Select:
@@ -154,6 +177,7 @@ def _flattened(sql: str, dialect: str, *, is_stock: bool) -> exp.Select:
     if is_stock:
         # MetricFlow joins a stock to the last day of each period. Grouped by day, that join keeps every row.
         tree.set("joins", [])
+    _inline_ctes(tree)
     tree = qualify(tree, dialect=dialect, quote_identifiers=False, identify=False, validate_qualify_columns=False)
     for scope in traverse_scope(tree):
         # Merging needs a table name at every column. In a nested select of one table, columns have none.
@@ -170,6 +194,17 @@ def _flattened(sql: str, dialect: str, *, is_stock: bool) -> exp.Select:
         for column in tree.find_all(exp.Column):
             column.set("table", None)
     return tree
+
+
+def _inline_ctes(tree: exp.Expr) -> None:
+    """Puts each CTE of MetricFlow's query in the places that read it. A filter by another metric reads rows twice."""
+    with_clause = tree.args.get("with_")
+    for cte in list(with_clause.expressions) if with_clause else ():
+        cte.pop()
+        for table in list(tree.find_all(exp.Table)):
+            if table.name == cte.alias and not table.db:
+                table.replace(exp.Subquery(this=cte.this.copy(), alias=exp.TableAlias(this=table.alias_or_name)))
+    tree.set("with_", None)
 
 
 class _AggregateParts(NamedTuple):
@@ -209,7 +244,14 @@ def _aggregate_parts(aggregate: exp.Expr, day: exp.Expr, dialect: str) -> _Aggre
 
 
 def _day(expression: exp.Expr) -> exp.Expr:
-    """A time dimension's column as a date, without MetricFlow's truncation to the day."""
-    while isinstance(expression, exp.DateTrunc | exp.TimestampTrunc):
+    """A time dimension's column as a date, without MetricFlow's truncation to the day or less."""
+    while isinstance(expression, exp.DateTrunc | exp.TimestampTrunc) and _unit(expression) not in _LONGER_THAN_DAY:
         expression = expression.this
     return exp.cast(expression.copy(), "date")
+
+
+_LONGER_THAN_DAY = ("week", "month", "quarter", "year")
+
+
+def _unit(truncation: exp.DateTrunc | exp.TimestampTrunc) -> str:
+    return str(truncation.args["unit"].name).lower()

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metrics.compiler.cuts import EACH_CUT, EACH_SPAN, NEXT_CUT, NEXT_SPAN, member_column, more_columns, piece_ctes
+from metrics.compiler.cuts import (
+    EACH_CUT,
+    EACH_SPAN,
+    NEXT_CUT,
+    NEXT_SPAN,
+    grouping_sets,
+    member_column,
+    more_columns,
+    piece_ctes,
+    segment_and_member,
+)
 from metrics.compiler.measures import MeasureQuery
 from metrics.compiler.plan import Rollup
 from metrics.compiler.quantiles import quantiles
@@ -25,7 +35,8 @@ def non_additive(rollup: Rollup, days: str, *, narrowed: bool) -> tuple[dict[str
     """
     distinct = [measure for measure in rollup.non_additive if measure.measure_class == "distinct"]
     quantile = [measure for measure in rollup.non_additive if measure.measure_class == "quantile" and narrowed]
-    aggregates = [measure for measure in rollup.non_additive if measure not in (*distinct, *quantile)]
+    stocks = [measure for measure in rollup.non_additive if measure.measure_class == "stock of entities"]
+    aggregates = [measure for measure in rollup.non_additive if measure not in (*distinct, *quantile, *stocks)]
     ctes: dict[str, str] = {}
     results = []
     if distinct or quantile:
@@ -46,6 +57,9 @@ def non_additive(rollup: Rollup, days: str, *, narrowed: bool) -> tuple[dict[str
     for measures in measures_by_value.values():
         ctes |= quantiles(rollup, measures)
         results.append(f"by_{measures[0].metric}")
+    for measure in stocks:
+        ctes[f"by_{measure.metric} AS"] = _stock_of_entities(rollup, measure, days)
+        results.append(f"by_{measure.metric}")
     if aggregates:
         ctes["computed AS"] = _aggregates(aggregates, days)
         results.append("computed")
@@ -55,6 +69,41 @@ def non_additive(rollup: Rollup, days: str, *, narrowed: bool) -> tuple[dict[str
 def aggregate_sql(measure: MeasureQuery) -> str:
     """The SQL of the measure's aggregate over its column of `fact`."""
     return measure.aggregate.replace("{}", measure.metric)
+
+
+def entity_columns(measure: MeasureQuery) -> list[str]:
+    """The columns of `fact` with the keys of a stock of entities."""
+    return [f"{measure.metric}_entity_{number}" for number in range(len(measure.entities))]
+
+
+def _stock_of_entities(rollup: Rollup, measure: MeasureQuery, days: str) -> str:
+    """The values per period and member over the rows of each entity's own last (or first) day; rows without one don't
+    count."""
+    entities = entity_columns(measure)
+    conditions = [*(f"NOT {entity} IS NULL" for entity in entities)]
+    conditions += [f"{measure.metric}_counts"] if measure.filter_sql else []
+    cut_columns = segment_and_member(rollup).replace("\n", "\n    ")
+    return f"""  {{% for freq, span in spans if span == 'period' %}}
+  SELECT
+    '{{{{ freq }}}}' AS freq,
+    'period' AS span,
+    period_start,
+    {cut_columns},
+    {aggregate_sql(measure)} AS {measure.metric}
+  FROM (
+    SELECT
+      fact.*,
+      period_start,
+      RANK() OVER (
+        PARTITION BY period_start, {", ".join(entities)} ORDER BY day{"" if measure.uses_first_day else " DESC"}
+      ) AS days_before
+    FROM fact
+    INNER JOIN {days} USING (day)
+    WHERE freq = '{{{{ freq }}}}' AND span = 'period' AND {" AND ".join(conditions)}
+  ) AS ranked
+  WHERE days_before = 1
+  GROUP BY GROUPING SETS ({grouping_sets(rollup, "period_start")})
+{NEXT_SPAN}"""
 
 
 def _coded_rows(rollup: Rollup) -> dict[str, str]:

@@ -16,15 +16,21 @@ from sqlglot import exp
 
 from metrics.compiler.arithmetic import Arithmetic, Measure, expression_of
 from metrics.compiler.cohorts import cohort_query, conversions_measure, metric_of
+from metrics.compiler.input_filters import inputs
 from metrics.compiler.measures import Cohort, MeasureQuery, Window, measure_query
+from metrics.compiler.offsets import days_in, is_whole
 from metrics.compiler.persons import contributions, person_counts
 from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.compiler.support import is_flow
 from metrics.compiler.windows import window_of, window_query
 from metrics.core.periods import FREQS, PART_OF_WEEK, later, period_of
 from metrics.definitions.catalog import Contributions, PersonCount
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpi import Kpi  # Expressions that are NULL where one of their operands is.
 
-_DAYS = {"day": 1.0, "week": 7.0, "month": 30.5, "quarter": 91.5, "year": 366.0}
+_PLAIN = (
+    exp.Column, exp.Identifier, exp.Literal, exp.Paren, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Nullif,
+    exp.Cast, exp.DataType,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,8 @@ class KpiPlan:
 
     A KPI is a ratio if its metric is a ratio metric, a conversion rate, or a derived metric whose expression is one
     division. `measures` are the names of the measures, each once; `uses` the measures with their offsets. `windows` has
-    the window of each cumulative measure, by its name.
+    the window of each cumulative measure, by its name. `freq_of` has the frequency of each measure column that is only
+    for one.
     """
 
     kpi: Kpi
@@ -91,6 +98,7 @@ class KpiPlan:
     windows: dict[str, Window]
     to_date: bool
     freqs: tuple[str, ...]
+    freq_of: dict[str, str]
     person_counts: tuple[PersonCount, ...]
     contributions: Contributions | None
     value: exp.Expr
@@ -104,6 +112,18 @@ class KpiPlan:
     def offsets(self) -> tuple[Measure, ...]:
         """The measures of an earlier period."""
         return tuple(measure for measure in self.uses if measure.offset)
+
+    @property
+    def has_value_of_vanished(self) -> bool:
+        """Whether there is a value where only an earlier period has rows, as of `coalesce(a, 0) - a_year_ago`.
+
+        Plain arithmetic over a measure of the period itself gives NULL there.
+        """
+        own = {measure.column for measure in self.uses if not measure.offset}
+        is_plain = all(isinstance(node, _PLAIN) for node in self.value.walk())
+        return bool(self.offsets) and not (
+            is_plain and any(each.name in own for each in self.value.find_all(exp.Column))
+        )
 
     @property
     def lookback(self) -> str | None:
@@ -144,7 +164,7 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
     """The plan of one KPI. Its metrics must exist and be supported: the lint rule metric_exists checks that."""
     definition = kpi.definition
     metric = layer.metrics[definition.metric]
-    arithmetic = Arithmetic(layer)
+    arithmetic = Arithmetic(layer, definition.freq_dimension, kpi.adoption.freqs)
     value = arithmetic.value(definition.metric)
     numerator, denominator = value.copy(), None
     numerator_metric = denominator_metric = None
@@ -168,6 +188,7 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
     persons_denominator = arithmetic.persons(persons, "denominator") if persons and persons.denominator else None
     measures = tuple(sorted({measure.metric for measure in arithmetic.measures}))
     adds_up = all(_adds_to_date(measure, layer) for measure in measures)
+    offsets = [measure for measure in arithmetic.measures if measure.offset]
     freqs: tuple[str, ...] = kpi.adoption.freqs
     if persons and adds_up and "W" in freqs and len(freqs) > 1:
         freqs += (PART_OF_WEEK,)
@@ -179,8 +200,13 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         measures=measures,
         uses=tuple(sorted(arithmetic.measures)),
         windows={measure: window for measure in measures if (window := window_of(metric_of(measure), layer))},
-        to_date=kpi.adoption.to_date and adds_up,
+        # The year up to a month, taken a month earlier, is another span than the year to date less a month.
+        to_date=kpi.adoption.to_date
+        and adds_up
+        and definition.freq_dimension is None
+        and all(is_whole(each.offset, "A") for each in offsets),
         freqs=freqs,
+        freq_of=arithmetic.freq_of,
         person_counts=person_counts(definition, layer),
         contributions=contributions(definition, kpi.adoption.segments, layer),
         value=value,
@@ -242,13 +268,13 @@ def _rollup_name(query: MeasureQuery, layer: SemanticLayer) -> str:
         return query.cohort.name
     aggregation = layer.metrics[query.metric].type_params.metric_aggregation_params
     name = str(aggregation.semantic_model)
-    if aggregation.agg_time_dimension != layer.usual_time_dimension(name):
-        name += f"_by_{aggregation.agg_time_dimension}"
+    if (time := layer.time_dimension(query.metric)) != layer.usual_time_dimension(name):
+        name += f"_by_{time}"
     return name if query.includes_total else f"{name}_of_{query.segments[0][0]}"
 
 
 def _queries(measure: str, segments: Sequence[str], layer: SemanticLayer) -> list[MeasureQuery]:
-    """The measure's queries: one for the total and all segments that need no join, one for each segment that does."""
+    """The measure's queries: one for the total and all segments without a join, one for the segments of each join."""
     metric = metric_of(measure)
     query_of = {"cumulative": window_query, "conversion": cohort_query}.get(
         layer.metrics[metric].type.value, measure_query
@@ -257,16 +283,12 @@ def _queries(measure: str, segments: Sequence[str], layer: SemanticLayer) -> lis
     own_rows = query_of(metric, (), layer).row_source
     if all_segments.row_source == own_rows:
         return [all_segments]
-    by_segment = {segment: query_of(metric, (segment,), layer, includes_total=False) for segment in segments}
-    unjoined = [segment for segment, query in by_segment.items() if query.row_source == own_rows]
-    joined = [query for segment, query in by_segment.items() if segment not in unjoined]
+    segments_by_rows: dict[str, list[str]] = {}
+    for segment in segments:
+        segments_by_rows.setdefault(query_of(metric, (segment,), layer).row_source, []).append(segment)
+    unjoined = segments_by_rows.pop(own_rows, [])
+    joined = [query_of(metric, same_join, layer, includes_total=False) for same_join in segments_by_rows.values()]
     return [query_of(metric, unjoined, layer), *joined]
-
-
-def days_in(duration: str) -> float:
-    """About how many days a duration ("1 year", "90 days") has. For comparing durations only."""
-    count, unit = duration.split()
-    return int(count) * _DAYS[unit.removesuffix("s")]
 
 
 def _next_start(grain: str, day: date) -> date:
@@ -280,63 +302,18 @@ def conversion_metrics(metric_name: str, layer: SemanticLayer) -> Iterator[Any]:
     metric = layer.metrics[metric_name]
     if metric.type.value == "conversion":
         yield metric
-    for metric_input in _inputs(metric):
+    for _, metric_input in inputs(metric):
         yield from conversion_metrics(metric_input.name, layer)
 
 
-def unsupported(metric_name: str, layer: SemanticLayer) -> str | None:
-    """Why a metric can't be compiled, and what to write instead; None when it can."""
+def metrics_over_rows(metric_name: str, layer: SemanticLayer) -> Iterator[str]:
+    """The simple, cumulative and conversion metrics that a metric is computed from; it may be one itself."""
     metric = layer.metrics[metric_name]
-    kind = metric.type.value
-    over_rows = kind in ("cumulative", "conversion")
-    aggregation = metric.type_params.metric_aggregation_params
-    if aggregation is not None and (stock := aggregation.non_additive_dimension) and stock.window_groupings:
-        groupings = ", ".join(stock.window_groupings)
-        return (
-            f"metric '{metric_name}' takes the last day of each {groupings}, which can't be compiled;"
-            " remove window_groupings, so that it takes the last day of all rows"
-        )
-    if metric.type_params.join_to_timespine:
-        return (
-            f"metric '{metric_name}' has join_to_timespine, which can't be compiled; remove it: a period without rows"
-            " has no observation"
-        )
-    if metric.type_params.fill_nulls_with is not None:
-        return (
-            f"metric '{metric_name}' has fill_nulls_with, which can't be compiled; write coalesce() in a derived"
-            " metric, which also fills what joins leave empty"
-        )
-    if kind != "simple" and metric.filter is not None:
-        return (
-            f"metric '{metric_name}' is {kind} and has a filter, which can't be compiled; put the filter on its simple"
-            " metrics"
-        )
-    for metric_input in _inputs(metric):
-        name = metric_input.name
-        if metric_input.filter is not None or metric_input.offset_to_grain is not None:
-            return (
-                f"metric '{metric_name}' has a filter or offset_to_grain on its input '{name}', which can't be"
-                " compiled; define a metric of its own for that input"
-            )
-        if over_rows and not _is_flow(name, layer):
-            return (
-                f"metric '{metric_name}' is {kind} and has the input '{name}', which can't be compiled; its inputs must"
-                " be simple metrics without non_additive_dimension"
-            )
-        if (reason := unsupported(name, layer)) is not None:
-            return reason
-    return None
-
-
-def _inputs(metric: Any) -> list[Any]:
-    """The metrics that a metric is computed from, as MetricFlow's inputs; none of a simple metric."""
-    parameters = metric.type_params
-    inputs = [parameters.numerator, parameters.denominator, *(parameters.metrics or ())]
-    if cumulative := parameters.cumulative_type_params:
-        inputs.append(cumulative.metric)
-    if conversion := parameters.conversion_type_params:
-        inputs += [conversion.base_metric, conversion.conversion_metric]
-    return [metric_input for metric_input in inputs if metric_input is not None]
+    if metric.type.value not in ("ratio", "derived"):
+        yield metric_name
+        return
+    for _, metric_input in inputs(metric):
+        yield from metrics_over_rows(metric_input.name, layer)
 
 
 def _daily_measure(measure: str, layer: SemanticLayer) -> str:
@@ -345,13 +322,7 @@ def _daily_measure(measure: str, layer: SemanticLayer) -> str:
     return str(cumulative.metric.name) if cumulative else measure
 
 
-def _is_flow(metric: str, layer: SemanticLayer) -> bool:
-    """Whether a metric is a simple metric that isn't a stock."""
-    aggregation = layer.metrics[metric].type_params.metric_aggregation_params
-    return aggregation is not None and aggregation.non_additive_dimension is None
-
-
 def _adds_to_date(measure: str, layer: SemanticLayer) -> bool:
     """Whether a span of several periods, such as the year to date, has a value. Not for stocks or windows."""
     metric = layer.metrics[metric_of(measure)]
-    return metric.type.value == "conversion" or _is_flow(metric.name, layer)
+    return metric.type.value == "conversion" or is_flow(metric.name, layer)

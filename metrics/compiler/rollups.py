@@ -16,7 +16,7 @@ from textwrap import indent
 from metrics.compiler.cohorts import attributed_sql
 from metrics.compiler.cuts import KEYS, grouping_sets, loop_variables, member_column, more_columns, segment_and_member
 from metrics.compiler.measures import Cohort, MeasureQuery
-from metrics.compiler.non_additive import aggregate_sql, non_additive
+from metrics.compiler.non_additive import aggregate_sql, entity_columns, non_additive
 from metrics.compiler.plan import Rollup
 from metrics.compiler.windows import averages_sql, window_days
 from metrics.core.periods import PART_OF_WEEK
@@ -46,7 +46,8 @@ def inputs_of(rollup: Rollup, fact_columns: set[str], code: str) -> str:
     """SQL of an aggregate over the rows of a day that changes when the rows change, or `code`: the hash of the SQL.
 
     A fact with `_loaded_at` promises that a changed row has a newer time, so the newest time and the number of rows are
-    enough. For other facts it is a hash of the rows' content. For a window it is made from the `inputs` of the daily
+    enough. For other facts it is a hash of the rows' content, and also where a filter looks at other rows than its own
+    (a nested select). For a window it is made from the `inputs` of the daily
     model that it reads.
     """
     if rollup.window is not None:
@@ -54,8 +55,9 @@ def inputs_of(rollup: Rollup, fact_columns: set[str], code: str) -> str:
     columns = [member_column(segment) for segment, _ in rollup.segments]
     columns += [measure.metric for measure in rollup.measures]
     columns += [f"{measure.metric}_counts" for measure in rollup.measures if _has_filter_column(measure)]
+    columns += [name for measure in rollup.measures for name in entity_columns(measure)]
     version = f"SUM(CAST(HASH({', '.join(columns)}) AS HUGEINT))"
-    if "_loaded_at" in fact_columns and len(rollup.models) == 1 and not rollup.cohort:
+    if "_loaded_at" in fact_columns and len(rollup.models) == 1 and not rollup.cohort and "SELECT" not in rollup.source:
         version = "EPOCH_US(MAX(_loaded_at))"
     return f"CONCAT_WS(' ', COUNT(*), {version}, '{code}')"
 
@@ -237,6 +239,11 @@ def _fact_rows(rollup: Rollup, measures: Sequence[MeasureQuery], *, loaded_at: b
     columns += [
         f"{measure.filter_sql} AS {measure.metric}_counts" for measure in measures if _has_filter_column(measure)
     ]
+    columns += [
+        f"{sql} AS {name}"
+        for measure in measures
+        for sql, name in zip(measure.entities, entity_columns(measure), strict=True)
+    ]
     if loaded_at:
         columns.append("_loaded_at")
     column_list = ",\n".join(f"    {column}" for column in columns)
@@ -253,7 +260,7 @@ def _has_filter_column(measure: MeasureQuery) -> bool:
 
     Stocks and distinct counts need it: a value of 0 doesn't show whether a group has rows that pass the filter.
     """
-    return measure.filter_sql is not None and measure.measure_class in ("stock", "distinct")
+    return measure.filter_sql is not None and measure.measure_class in ("stock", "stock of entities", "distinct")
 
 
 def _row_count(measure: MeasureQuery) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from metrics.compiler.input_filters import filtered_copy, metrics_with_moved_filters
 from metrics.core.errors import NyckeltalError
 
 Engine = Literal["duckdb", "spark"]
@@ -14,7 +16,11 @@ GRAINS = {"W": "week", "M": "month", "Q": "quarter", "A": "year"}
 
 
 class SemanticLayer:
-    """The metrics of a `semantic_manifest.json`, and MetricFlow's engine over them, which writes SQL for `engine`."""
+    """The metrics of a `semantic_manifest.json`, and MetricFlow's engine over them, which writes SQL for `engine`.
+
+    `metrics` holds them by name, with filters on simple metrics only (see input_filters.py); `declared` are the names
+    of those that the manifest has.
+    """
 
     def __init__(self, manifest_file: Path, engine: Engine = "duckdb") -> None:
         # Imported here because it takes most of a second, and only compiling needs it.
@@ -23,7 +29,8 @@ class SemanticLayer:
         self.manifest = parse_manifest_from_dbt_generated_manifest(manifest_file.read_text(encoding="utf-8"))
         self.dialect = engine
         self._daily: dict[tuple[str, ...], str] = {}
-        self.metrics: dict[str, Any] = {metric.name: metric for metric in self.manifest.metrics}
+        self.metrics: dict[str, Any] = metrics_with_moved_filters(self.manifest.metrics)
+        self.declared = frozenset(metric.name for metric in self.manifest.metrics)
 
     @cached_property
     def models(self) -> dict[str, str]:
@@ -32,43 +39,98 @@ class SemanticLayer:
 
     def usual_time_dimension(self, semantic_model: str) -> str | None:
         """The time dimension by which a semantic model's metrics are aggregated if they name none."""
-        model = next(model for model in self.manifest.semantic_models if model.name == semantic_model)
+        model = self._semantic_model(semantic_model)
         return model.defaults.agg_time_dimension if model.defaults else None
 
     @property
     def time_spine(self) -> str:
         """The dbt model with all days of the calendar, in the column date_day."""
-        return str(self.manifest.project_configuration.time_spines[0].node_relation.alias)
+        for spine in self.manifest.project_configuration.time_spines:
+            if spine.primary_column.name == "date_day":
+                return str(spine.node_relation.alias)
+        raise NyckeltalError("no time spine of the dbt project has the column date_day")
+
+    def grain(self, simple_metric: str) -> str:
+        """The granularity of the time dimension by which a simple metric is aggregated, such as "day" or "month"."""
+        model = self._semantic_model(self.metrics[simple_metric].type_params.metric_aggregation_params.semantic_model)
+        name = self.time_dimension(simple_metric)
+        return next(_grain(dimension.type_params) for dimension in model.dimensions if dimension.name == name)
+
+    def time_dimension(self, simple_metric: str) -> str | None:
+        """The time dimension by which a simple metric is aggregated."""
+        aggregation = self.metrics[simple_metric].type_params.metric_aggregation_params
+        return aggregation.agg_time_dimension or self.usual_time_dimension(aggregation.semantic_model)
+
+    def fills_with_zero(self, simple_metric: str) -> bool:
+        """Whether a simple metric is 0 where it has no rows: `fill_nulls_with: 0`."""
+        return self.metrics[simple_metric].type_params.fill_nulls_with is not None
+
+    def dimensions(self, simple_metric: str) -> tuple[str, ...]:
+        """The names of the categorical dimensions that a simple metric's own facts have."""
+        model = self._semantic_model(self.metrics[simple_metric].type_params.metric_aggregation_params.semantic_model)
+        names = (dimension.name for dimension in model.dimensions if dimension.type.value == "categorical")
+        return tuple(self.group_by_name(simple_metric, name) for name in names)
+
+    def of_freq(self, simple_metric: str, dimension: str, freq: str) -> str:
+        """The name of the metric over the rows whose dimension holds that frequency alone; it is added to `metrics`."""
+        name = f"{simple_metric}_of_{freq.lower()}"
+        if name in self.declared:
+            raise NyckeltalError(f"there is a metric '{name}': the compiler needs its name", expected="another name")
+        if name not in self.metrics:
+            condition = f"{{{{ Dimension('{dimension}') }}}} = '{freq}'"
+            self.metrics[name] = filtered_copy(self.metrics[simple_metric], name, condition)
+            self.__dict__.pop("_engine", None)  # it is made from `metrics`
+        return name
 
     def group_by_name(self, metric: str, element: str) -> str:
         """The name by which a query of a simple metric groups by `element`.
 
         `element` is an entity or dimension of the metric's own semantic model; other names are not checked.
         """
-        name = self.metrics[metric].type_params.metric_aggregation_params.semantic_model
-        model = next(model for model in self.manifest.semantic_models if model.name == name)
+        model = self._semantic_model(self.metrics[metric].type_params.metric_aggregation_params.semantic_model)
         if element in {entity.name for entity in model.entities}:
             return element
         primary = next(entity.name for entity in model.entities if entity.type.value == "primary")
         return f"{primary}__{element}"
 
+    def _semantic_model(self, name: str) -> Any:
+        return next(model for model in self.manifest.semantic_models if model.name == name)
+
     @cached_property
     def _engine(self) -> Any:
+        """MetricFlow over the compiler's metrics, without what fills them: queries are plain aggregates."""
+        manifest = self.manifest.copy(deep=True)
+        manifest.metrics = [metric.copy(deep=True) for metric in self.metrics.values()]
+        for metric in manifest.metrics:
+            metric.type_params.join_to_timespine, metric.type_params.fill_nulls_with = False, None
+        return _engine(manifest, self.dialect)
+
+    @cached_property
+    def _declared_engine(self) -> Any:
         return _engine(self.manifest, self.dialect)
 
     def daily_sql(self, metric: str, segments: Sequence[str]) -> str:
         """MetricFlow's SQL for one simple metric by day and all those segments together. Cached.
 
-        Raises NyckeltalError when the metric can't be cut by them.
+        The column with the day is `metric_time`: of facts by week or longer, the first day of their period. Raises
+        NyckeltalError when the metric can't be cut by the segments.
         """
         query = (metric, *segments)
         if query not in self._daily:
-            self._daily[query] = _explain(self._engine, [metric], ["metric_time__day", *segments], ())
+            grain = self.grain(metric)
+            time = f"metric_time__{grain if grain in GRAINS.values() else 'day'}"
+            sql = _explain(self._engine, [metric], [time, *segments], ())
+            self._daily[query] = re.sub(rf"\b{time}\b", "metric_time", sql)
         return self._daily[query]
 
     def query_sql(self, metrics: Sequence[str], group_by: Sequence[str] = (), where: Sequence[str] = ()) -> str:
-        """MetricFlow's SQL for any metrics, as an analyst would query them."""
-        return _explain(self._engine, metrics, group_by, where)
+        """MetricFlow's SQL for any metrics as they are declared, as an analyst would query them."""
+        return _explain(self._declared_engine, metrics, group_by, where)
+
+
+def _grain(time: Any) -> str:
+    """The granularity of a time dimension's parameters or a time spine's column."""
+    return str(time.time_granularity.value)
 
 
 def _engine(manifest: Any, engine: Engine) -> Any:

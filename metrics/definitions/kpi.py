@@ -105,6 +105,12 @@ class Definition(Strict):
     segments: tuple[str, ...] = Field(
         default=(), description="The segments that it can be cut by: entities or dimensions of its metric."
     )
+    freq_dimension: str | None = Field(
+        default=None,
+        description="For facts with rows per month, per quarter and per year, such as the customers at a period's"
+        " opening: the dimension that holds a row's frequency (M, Q or A). A period is computed from the rows of its"
+        " own frequency, and has no values to date.",
+    )
     additive_segments: bool | None = Field(
         default=None,
         description="Whether the members of a segment add up to the total. By default, those of a flow or stock do.",
@@ -152,6 +158,16 @@ class Definition(Strict):
             except NyckeltalError:
                 raise ValueError(f"'{code}' is no period, such as 2026-10, 2026-Q4, 2026-W48 or 2026") from None
         return codes
+
+    @model_validator(mode="after")
+    def _freq_dimension_fits(self) -> Definition:
+        if self.freq_dimension is None:
+            return self
+        if "W" in self.freqs or self.kind in ("flow", "stock"):
+            raise ValueError("freq_dimension is for M, Q and A, and for a kind that doesn't add up over time")
+        if self.persons:
+            raise ValueError("freq_dimension can't be combined with persons: its counts of persons aren't protected")
+        return self
 
     @property
     def reliable_n_obs(self) -> int:

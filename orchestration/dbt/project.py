@@ -14,6 +14,7 @@ from metrics.core.deployment import PROJECT, data_dir
 from metrics.core.errors import NyckeltalError
 from metrics.core.private_files import private_files
 from metrics.definitions.company import Company
+from orchestration.dbt.dropped_keys import restore_dropped_keys
 
 DBT_PROJECT = PROJECT / "dbt_project"
 _SHARED = ("dbt_project.yml", "profiles.yml", "macros", "models")
@@ -85,6 +86,7 @@ def parse(company: Company, *, compiled: Path | None = None) -> Path:
         result = dbtRunner().invoke(["--quiet", "--log-level", "none", "parse"])
     if not result.success:
         raise NyckeltalError(f"dbt can't parse the project: {result.exception}", file=company.path)
+    restore_dropped_keys(Path(variables["DBT_PROJECT_DIR"]), target)
     return target
 
 

@@ -16,7 +16,8 @@ from benchmarks.engine import Engine
 from metrics.compiler.plan import plan, rollups
 from metrics.compiler.rollups import rollup_models
 from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
-from metrics.definitions.kpi import Kpi
+from metrics.compiler.support import unsupported
+from metrics.definitions.kpi import Freq, Kpi
 from tests.engine_factory import (
     CHANGES,
     FEW_EXAMPLES,
@@ -50,9 +51,9 @@ def metrics(layer: SemanticLayer) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def kpis(metrics: list[str]) -> list[Kpi]:
-    """One KPI for each metric."""
-    return [kpi_over(name) for name in metrics]
+def kpis(metrics: list[str], layer: SemanticLayer) -> list[Kpi]:
+    """One KPI for each metric, at the frequencies at which it can be compiled."""
+    return [kpi_over(name, freqs=_freqs(name, layer)) for name in metrics]
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +67,13 @@ def metricflow(layer: SemanticLayer, metrics: list[str]) -> list[tuple[str, str,
     return [
         (metric, freq, segment, metricflow_query(layer, metric, GRAINS[freq], segment))
         for metric in metrics
-        for freq in FREQS
+        for freq in _freqs(metric, layer)
         for segment in ("_T", *SEGMENTS)
     ]
+
+
+def _freqs(metric: str, layer: SemanticLayer) -> list[Freq]:
+    return [freq for freq in FREQS if unsupported(metric, layer, [freq]) is None]
 
 
 @FEW_EXAMPLES

@@ -17,6 +17,7 @@ from metrics.compiler.plan import plan
 from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from metrics.compiler.windows import window_of
 from metrics.core.periods import Period, period_of
+from metrics.definitions.kpi import Freq
 from tests.engine_factory import (
     CHANGES,
     FEW_EXAMPLES,
@@ -79,15 +80,15 @@ def test_a_period_has_metricflow_s_value_of_its_first_or_last_day_or_their_mean(
 ) -> None:
     connection = connect(visits, visitors)
     Engine(connection, models).run()
-    days = [visit[3] for visit in visits if visit[3] is not None]
+    past_days = [visit[3] for visit in visits if visit[3] is not None and visit[3] <= TODAY]
     expected: dict[str, dict[tuple[Any, ...], float]] = {}
     for metric, segment, query in by_day:
         window = window_of(metric, layer)
         assert window is not None
         values = {(day, member): value for day, member, value in connection.sql(query).fetchall()}
         expected_values = expected.setdefault(metric, {})
-        for period in _periods(days):
-            last = period.end if period.end < TODAY else max(days)
+        for period in _periods(past_days):
+            last = period.end if period.end < TODAY else max(past_days)
             for member in {member for _, member in values}:
                 period_days = _days(period.start, last)
                 used_days = {"first": [period.start], "last": [last]}.get(window.period_agg, period_days)
@@ -213,3 +214,20 @@ def test_a_value_over_a_window_has_none_to_date_and_looks_back(layer: SemanticLa
 def test_the_first_day_on_which_a_period_may_begin(layer: SemanticLayer, metric: str, first: str) -> None:
     """Where the feeds begin on 2025-03-10."""
     assert plan(kpi_over(metric), layer).observable_from(date(2025, 3, 10)) == date.fromisoformat(first)
+
+
+@pytest.mark.parametrize("freqs", [("M",), ("W", "M")])
+def test_a_period_is_there_once_at_any_number_of_frequencies(layer: SemanticLayer, freqs: tuple[Freq, ...]) -> None:
+    connection = connect([(1, "a", None, date(2025, 3, day), None, None, 1) for day in (10, 11, 12)], [])
+    Engine(connection, models_of([kpi_over("spent_28_days", freqs=freqs)], layer)).run()
+    assert values_of(connection, "kpi_spent_28_days")["M", date(2025, 3, 1), "_T", "_T"] == 3
+
+
+def test_a_row_dated_ahead_ends_no_window_and_begins_no_period(layer: SemanticLayer, models: dict[str, str]) -> None:
+    days = [TODAY - timedelta(days=27), TODAY, TODAY + timedelta(days=2), date(2026, 8, 1)]
+    connection = connect([(1, "a", None, day, None, None, 1) for day in days], [])
+    Engine(connection, models).run()
+    values = values_of(connection, "kpi_spent_28_days")
+    assert values["M", date(2026, 2, 1), "_T", "_T"] == 2
+    assert values["W", date(2026, 2, 2), "_T", "_T"] == 2
+    assert max(start for _, start, *_ in values) == date(2026, 2, 2)

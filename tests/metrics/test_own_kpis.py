@@ -18,7 +18,7 @@ from metrics.lint.binding import require_bound
 from orchestration.cli.app import app
 from orchestration.dbt import project
 from orchestration.dbt.manifest import prepared_manifest
-from orchestration.dbt.planning import planned
+from orchestration.dbt.planning import parsed, planned
 
 OWN = PROJECT / "tests/ravenstack"  # whose KPIs of subscriptions are its own
 
@@ -103,6 +103,15 @@ def test_describing_or_testing_an_own_model_changes_no_definition(folder: Path) 
     assert [one.current.hash for one in after.kpis] == [one.current.hash for one in before.kpis]
     tests = [node for node in after.lineage.nodes.values() if node["resource_type"] == "test"]
     assert {"another", "kept_mrr_is_part_of_opening_mrr"} <= {node["name"] for node in tests}
+
+
+def test_a_zero_that_dbt_drops_of_a_metric_is_read(folder: Path) -> None:
+    """dbt leaves fill_nulls_with out of its semantic manifest."""
+    file = folder / "models/marts/fct_account_periods.yml"
+    change(file, "agg: sum_boolean\n", "agg: sum_boolean\n        fill_nulls_with: 0\n")
+    layer, _ = parsed(Company.load(folder))
+    assert layer.fills_with_zero("lost_accounts_monthly")
+    assert not layer.fills_with_zero("opening_accounts_monthly")
 
 
 def test_what_an_own_metric_test_or_macro_misspells_is_found(folder: Path) -> None:

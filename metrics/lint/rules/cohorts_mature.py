@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from metrics.compiler.plan import conversion_metrics, days_in
+from metrics.compiler.offsets import days_in
+from metrics.compiler.plan import conversion_metrics
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.company import Company

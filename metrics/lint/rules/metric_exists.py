@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from metrics.compiler.plan import unsupported
 from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.compiler.support import unsupported
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.definitions.company import Company
 from metrics.definitions.kpi import Kpi
@@ -22,5 +22,5 @@ def findings(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[NyckeltalEr
                 yield kpi.problem(
                     field, f"there is no metric '{name}'{did_you_mean(name, list(layer.metrics))}", standard=True
                 )
-            elif (reason := unsupported(name, layer)) is not None:
+            elif (reason := unsupported(name, layer, definition.freqs)) is not None:
                 yield kpi.problem(field, reason, standard=True)

@@ -10,15 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from metrics.company_plan import CompanyPlan
-from metrics.compiler.measures import MeasureQuery
+from metrics.compiler.measures import MeasureClass, MeasureQuery
 from metrics.compiler.plan import KpiPlan, Rollup
 from metrics.compiler.rollups import referenced
 from orchestration.cli.tables import Cell, Column, print_record, print_with_notes
 from orchestration.cli.terminal import styled
 
-_PERIOD_VALUE = {
+PERIOD_VALUES: dict[MeasureClass, str] = {
     "rolls up": "{roll_up} of its days",
     "stock": "its {day} day with rows",
+    "stock of entities": "over each entity's {day} day with rows",
     "distinct": "counted over all its rows",
     "quantile": "found by counting all its rows in bins",
     "average": "computed over all its rows",
@@ -118,7 +119,7 @@ def _rows_of(measure: MeasureQuery) -> str:
 
 def _period_value(measure: MeasureQuery) -> str:
     """How a period's value of the measure is computed, in words."""
-    way = _PERIOD_VALUE[measure.measure_class].format(
+    way = PERIOD_VALUES[measure.measure_class].format(
         roll_up=(measure.roll_up or "").lower(), day="first" if measure.uses_first_day else "last"
     )
     if measure.cohort:

@@ -1,0 +1,30 @@
+"""A `freq_dimension` is a dimension of all the facts that the KPI is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from metrics.compiler.plan import metrics_over_rows
+from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.compiler.support import is_flow
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.company import Company
+from metrics.definitions.kpi import Kpi
+
+
+def findings(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[NyckeltalError]:
+    definition = kpi.definition
+    if definition.freq_dimension is None:
+        return
+    named = (definition.metric, definition.n_obs)
+    if any(name not in layer.metrics for name in named):
+        return  # metric_exists reports it
+    for metric in sorted({each for name in named for each in metrics_over_rows(name, layer)}):
+        dimensions = layer.dimensions(metric) if is_flow(metric, layer) else ()
+        if definition.freq_dimension not in dimensions:
+            yield kpi.problem(
+                "freq_dimension",
+                f"metric '{metric}' has no rows of a frequency by '{definition.freq_dimension}'",
+                expected=f"a dimension of its facts: {', '.join(dimensions) or 'only sums and counts have one'}",
+                standard=True,
+            )

@@ -1,0 +1,1 @@
+select * from {{ source('given', 'dim_customers') }}
