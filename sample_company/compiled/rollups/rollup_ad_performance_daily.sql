@@ -17,7 +17,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_ad_performance') }} AS ad_performance
   WHERE CAST(ad_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, platform_member, ad_clicks, ad_conversion_value, ad_cost, ad_impressions) AS HUGEINT)), '286b7be3ef0a533f') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, platform_member, ad_clicks, ad_conversion_value, ad_cost, ad_impressions) AS HUGEINT)), '8895cfd3b4c87a35') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -45,7 +45,7 @@ SELECT
   SUM(ad_conversion_value) AS ad_conversion_value,
   SUM(ad_cost) AS ad_cost,
   SUM(ad_impressions) AS ad_impressions,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, platform_member, ad_clicks, ad_conversion_value, ad_cost, ad_impressions) AS HUGEINT)), '286b7be3ef0a533f') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, platform_member, ad_clicks, ad_conversion_value, ad_cost, ad_impressions) AS HUGEINT)), '8895cfd3b4c87a35') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member), (day, platform_member))
