@@ -133,10 +133,11 @@ def test_a_mean_and_a_ratio_are_of_all_rows_and_no_mean_of_days(models: dict[str
 
 
 def test_nothing_to_divide_by_gives_no_value(models: dict[str, str]) -> None:
-    connection = connect([(1, "a", "x", date(2025, 7, 3), None, False, 0)], [])
+    day = date(2025, 7, 3)
+    connection = connect([(1, "a", "x", day, None, True, 5), (2, "a", "x", day, None, True, -5)], [(1, "gold")])
     Engine(connection, models).run()
-    total = "select obs_value, denominator from kpi_gold_share where freq = 'M' and segment = '_T'"
-    assert connection.sql(total).fetchall() == [(None, 0.0)]
+    total = "select obs_value, numerator, denominator from kpi_gold_share where freq = 'M' and segment = '_T'"
+    assert connection.sql(total).fetchall() == [(None, 5.0, 0.0)]
 
 
 def test_only_periods_whose_inputs_changed_are_computed_again(layer: SemanticLayer) -> None:
