@@ -113,12 +113,22 @@ def hidden(released: list[dict[str, Any]]) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("numerator", "denominator", "small"),
-    [(5, 10, False), (0, 10, False), (0, 0, False), (4, 40, True), (10, 12, True), (3, 3, True), (0, 4, True)],
+    [(5, 10, False), (0, 10, False), (0, 0, False), (4, 40, True), (10, 14, True), (3, 3, True), (0, 4, True)],
 )
 def test_numerator_denominator_and_complement_need_the_threshold(numerator: int, denominator: int, small: bool) -> None:
     cell = row(RATE, "2026-01", "_T", "_T", numerator, denominator)
     assert bool(thresholds.protection_levels(cell, RATE)) is small
     assert thresholds.is_counted(cell, RATE)
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "small"), [(5, 5, False), (20, 4, True), (4, 20, True), (20, 0, False)]
+)
+def test_where_the_persons_are_not_nested_each_group_needs_the_threshold(
+    numerator: int, denominator: int, small: bool
+) -> None:
+    apart = RATE.model_copy(update={"nested_persons": False})
+    assert bool(thresholds.protection_levels(row(apart, "2026-01", "_T", "_T", numerator, denominator), apart)) is small
 
 
 @pytest.mark.parametrize("fault", [{"disclosure_threshold": 0}, {"person_counts": ()}])

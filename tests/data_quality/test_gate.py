@@ -88,8 +88,10 @@ def test_incomplete_inputs_hold_and_a_coarse_grain_is_complete_less_one_grain(wa
         "broken": ({"outstanding": "orders/x.csv: no column price"}, "orders/x.csv: no column price"),
         "stray": ({"outstanding": "README.csv", "outstanding_from": date(2026, 2, 28)}, "any day from 2026-02-28 on"),
         "stray_later": ({"outstanding": "README.csv", "outstanding_from": date(2026, 3, 1)}, ""),
+        "day_before": ({"watermark": date(2026, 2, 27)}, "reaches 2026-02-27, the period ends 2026-02-28"),
         "week_before": ({"grain": "week", "watermark": date(2026, 2, 21)}, "reaches 2026-02-21"),
         "month_before": ({"grain": "month", "watermark": date(2026, 1, 31)}, "reaches 2026-01-31"),
+        "same_day": ({"watermark": date(2026, 2, 28)}, ""),
         "same_week": ({"grain": "week", "watermark": date(2026, 2, 22)}, ""),
         "same_month": ({"grain": "month", "watermark": date(2026, 2, 1)}, ""),
     }

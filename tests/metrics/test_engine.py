@@ -127,6 +127,24 @@ def test_a_member_that_vanishes_from_a_day_changes_the_day(layer: SemanticLayer,
     assert connection.sql(total).fetchall() == [(1.0,)]
 
 
+def test_a_mean_and_a_ratio_are_of_all_rows_and_no_mean_of_days(models: dict[str, str]) -> None:
+    first, second = date(2025, 7, 3), date(2025, 7, 4)
+    visits = [(1, "a", "x", first, None, True, 1), (2, "a", "x", first, None, False, 1)]
+    connection = connect([*visits, (3, "a", "x", second, None, True, 10)], [])
+    Engine(connection, models).run()
+    total = "select obs_value from {} where freq = 'M' and segment = '_T'"
+    assert connection.sql(total.format("kpi_mean_amount")).fetchall() == [(4.0,)]
+    assert connection.sql(total.format("kpi_sales_share")).fetchall() == [(pytest.approx(2 / 3),)]
+
+
+def test_nothing_to_divide_by_gives_no_value(models: dict[str, str]) -> None:
+    day = date(2025, 7, 3)
+    connection = connect([(1, "a", "x", day, None, True, 5), (2, "a", "x", day, None, True, -5)], [(1, "gold")])
+    Engine(connection, models).run()
+    total = "select obs_value, numerator, denominator from kpi_gold_share where freq = 'M' and segment = '_T'"
+    assert connection.sql(total).fetchall() == [(None, 5.0, 0.0)]
+
+
 def test_only_periods_whose_inputs_changed_are_computed_again(layer: SemanticLayer) -> None:
     days = [date(2025, 1, 1) + timedelta(days=number) for number in range(400)]
     connection = connect([(1, "a", "b", day, day, True, 1) for day in days], [])

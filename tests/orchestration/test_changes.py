@@ -123,6 +123,14 @@ def test_what_failed_or_was_edited_or_lost_is_built_again(project: Project) -> N
     assert "model.p.stg_staff" not in project.unchanged()
 
 
+def test_what_a_stopped_run_had_begun_is_built_again_though_its_code_is_that_of_before(project: Project) -> None:
+    project.run()
+    project.code["model.p.stg_orders"] = "select 2"
+    assert project.run(stopped_after=1) == ["model.p.stg_orders"]
+    project.code["model.p.stg_orders"] = "select 1"
+    assert project.run() == [key for key in PARENTS if key != "model.p.stg_staff"]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_after_any_runs_what_is_left_out_is_what_a_build_of_everything_gives(project: Project, seed: int) -> None:
     """Feeds and code change back and forth, nodes fail, runs are stopped in the middle."""

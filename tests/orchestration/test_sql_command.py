@@ -46,6 +46,7 @@ HOSTILE = [
     "export database '{data}/out'",
     "insert into kpi.t values (2, '')",
     "create table kpi.u as select 1",
+    "create table kpi.u as select 1; from kpi.u",
     "update kpi.t set n = 2",
     "drop table kpi.t",
     "set enable_external_access = true",

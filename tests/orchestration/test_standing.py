@@ -1,0 +1,65 @@
+"""The gate's verdicts stand only while nothing that it reads has changed since it judged the same months."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from orchestration import standing
+from tests import warehouse_factory
+from tests.warehouse_factory import Warehouse, cells, kpi, months
+
+FIRST, LAST = date(2025, 1, 1), date(2026, 2, 28)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """Fourteen months, of which the last is held; judged, recorded and released."""
+    with pytest.MonkeyPatch.context() as patch:
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
+        warehouse.add(kpi(), months("2025-01", "2026-01", lambda n: 100.0 + n) | {"2026-02": cells(-5, SE=-5)})
+        warehouse.judge(str(FIRST), str(LAST))
+        warehouse.publish(str(FIRST), str(LAST))
+        standing.record(warehouse.company, FIRST, LAST)
+        yield warehouse
+
+
+@pytest.fixture
+def warehouse(judged: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.copy(judged, tmp_path, monkeypatch)
+
+
+def stands(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> bool:
+    return standing.verdicts(warehouse.company, warehouse.catalog, first, last) is not None
+
+
+def decide(warehouse: Warehouse) -> None:
+    warehouse.decide("release", "revenue", "2026-02", reason="a refund", by="cfo@example.com")
+
+
+CHANGES: dict[str, Callable[[Warehouse], object]] = {
+    "a decision": decide,
+    "a load": lambda warehouse: warehouse.sql("update raw._feeds set watermark = watermark + 1"),
+    "a build": lambda warehouse: warehouse.built("revenue"),
+    "a new day": lambda warehouse: warehouse.now("2026-03-06T06:00"),
+    "a file of the company": lambda warehouse: (warehouse.path.parent / "calendar.yml").write_text("country: SE\n"),
+    "a lost verdict": lambda warehouse: warehouse.sql("delete from kpi.verdicts where time_period = '2025-03'"),
+}
+
+
+def test_verdicts_stand_as_they_were_stored_while_nothing_changed(warehouse: Warehouse) -> None:
+    warehouse.sql("update raw._feeds set checked_at = now()")  # an ingest that found nothing new
+    verdicts = standing.verdicts(warehouse.company, warehouse.catalog, FIRST, LAST)
+    assert [verdict.verdict for verdict in verdicts or ()] == [*["publish"] * 13, "hold"]
+    assert not stands(warehouse, last=date(2026, 1, 31))
+    assert not stands(warehouse, first=date(2025, 2, 1))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_verdicts_do_not_stand_after_a_change(warehouse: Warehouse, change: str) -> None:
+    assert stands(warehouse)
+    CHANGES[change](warehouse)
+    assert not stands(warehouse)
