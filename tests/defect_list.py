@@ -426,8 +426,7 @@ DEFECTS = (
         "stopped_build",
         "a run builds again what a stopped run had begun to build",
         "orchestration/dbt/changes.py",
-        '        connection.execute("delete from kpi._fingerprints where list_contains(?::varchar[], unique_id)",'
-        " [list(keys)])\n",
+        "        _forget(connection, begun)\n",
         "",
         "tests/orchestration/test_changes.py::test_what_a_stopped_run_had_begun_is_built_again_though_its_code_is_that_of_before",
     ),

@@ -94,12 +94,12 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
             if selection:
                 # The gate's library takes seconds to import; Python has time for it while DuckDB works for dbt.
                 Thread(target=import_module, args=["great_expectations"], daemon=True).start()
-                changes.forget(fingerprints.keys() - unchanged)
+                begun = changes.begin(fingerprints, unchanged)
                 # Unit tests are of the code and not of the data: the test suite runs them.
                 command = ["build", "--exclude-resource-type", "unit_test", *selection]
                 results = project.build(company, command, keep)
                 run.build_failures.update(builds.record(catalog, lineage, results, edited, unchanged))
-                changes.record(lineage, fingerprints, unchanged, results)
+                changes.record(lineage, begun, results)
                 proving.after_build(catalog, lineage, results, unchanged)
                 # The gate holds KPIs that failed. The view that unites the candidates is needed for the others.
                 if builds.skipped(results, lineage.models["candidates"]):

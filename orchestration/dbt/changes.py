@@ -14,6 +14,8 @@ from datetime import date
 from importlib.metadata import version
 from typing import Any
 
+import duckdb
+
 from data_quality import contents, warehouse
 from data_quality.gate import candidates
 from metrics.definitions.catalog import Catalog
@@ -68,32 +70,40 @@ def up_to_date(
     )
 
 
-def forget(keys: Iterable[str]) -> None:
-    """Forget the fingerprints of nodes before they are built, so that a build that is stopped leaves none of before."""
+def begin(current: Mapping[str, str], unchanged: Collection[str]) -> dict[str, str]:
+    """The fingerprints of the nodes that a build is about to make, by unique id; `record` takes them after it.
+
+    Those that were kept are forgotten, so that a build that is stopped leaves none of before.
+    """
+    begun = {key: fingerprint for key, fingerprint in current.items() if key not in unchanged}
     with warehouse.connect() as connection:
         connection.execute("create schema if not exists kpi")
         connection.execute(_TABLE)
-        connection.execute("delete from kpi._fingerprints where list_contains(?::varchar[], unique_id)", [list(keys)])
+        _forget(connection, begun)
+    return begun
 
 
-def record(
-    lineage: Lineage, current: Mapping[str, str], unchanged: Collection[str], run_results: Mapping[str, Any]
-) -> None:
+def record(lineage: Lineage, begun: Mapping[str, str], run_results: Mapping[str, Any]) -> None:
     """Keep the fingerprints of the nodes that a build finished and that read nothing which isn't up to date itself."""
-    succeeded = {result["unique_id"] for result in run_results["results"] if result["status"] in ("success", "pass")}
+    statuses = {result["unique_id"]: result["status"] for result in run_results["results"]}
+    succeeded = {key for key, status in statuses.items() if status in ("success", "pass")}
     finished: dict[str, bool] = {}
 
     def is_finished(key: str) -> bool:
         if key not in finished:
             parents = (parent for parent in lineage.parents.get(key, []) if parent in lineage.nodes)
-            finished[key] = key in unchanged or (key in succeeded and all(map(is_finished, parents)))
+            finished[key] = key not in begun or (key in succeeded and all(map(is_finished, parents)))
         return finished[key]
 
-    rows = [[key, current[key]] for key in sorted(succeeded & set(current)) if is_finished(key)]
-    forget(key for key, _ in rows)
-    if rows:
-        with warehouse.connect() as connection:
+    rows = [[key, begun[key]] for key in sorted(succeeded & set(begun)) if is_finished(key)]
+    with warehouse.connect() as connection:
+        _forget(connection, statuses.keys() - succeeded)
+        if rows:
             connection.executemany("insert into kpi._fingerprints values (?, ?)", rows)
+
+
+def _forget(connection: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> None:
+    connection.execute("delete from kpi._fingerprints where list_contains(?::varchar[], unique_id)", [list(keys)])
 
 
 def _hashed(facts: Any) -> str:

@@ -70,7 +70,7 @@ class Project:
         """A run as the main job's; nodes that fail keep others from being built. Gives what was built."""
         current = changes.fingerprints(self.lineage, self.today)
         unchanged = changes.up_to_date(self.lineage, self.warehouse.catalog, current, ())
-        changes.forget(current.keys() - unchanged)
+        begun = changes.begin(current, unchanged)
         results: dict[str, str] = {}
         for key in (key for key in PARENTS if key not in unchanged):
             if stopped_after == len(results):
@@ -83,7 +83,7 @@ class Project:
                 self.rows[key] = self.value(key, self.rows)
                 results[key] = "pass" if key.startswith("test.") else "success"
         told = {"results": [{"unique_id": key, "status": status} for key, status in results.items()]}
-        changes.record(self.lineage, current, unchanged, told)
+        changes.record(self.lineage, begun, told)
         return [key for key, status in results.items() if status in ("success", "pass")]
 
 
