@@ -100,7 +100,7 @@ def revisions(
 
 @app.command()
 def docs() -> None:
-    """Write a page for each KPI with the gate's findings (Great Expectations' Data Docs), to open in a browser."""
+    """Write a page for each KPI with the gate's findings, to open in a browser."""
     from data_quality import pages as data_docs
 
     company = Company.load()
