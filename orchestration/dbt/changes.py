@@ -38,7 +38,8 @@ def fingerprints(lineage: Lineage, today: date) -> dict[str, str]:
     def fingerprint(key: str) -> str:
         if key not in known:
             node = lineage.nodes[key]
-            columns = {name: column.get("data_type") for name, column in node.get("columns", {}).items()}
+            declared = node.get("columns", {}).items()
+            columns = {name: [column.get("data_type"), column.get("constraints")] for name, column in declared}
             facts = [node.get(name) for name in _FACTS]
             known[key] = _hashed([common, facts, columns, sorted(map(fingerprint, lineage.parents.get(key, [])))])
         return known[key]
