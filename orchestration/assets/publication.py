@@ -99,15 +99,16 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
             with run.stages.stage("gate"):
                 readiness.require(company)
                 builds.outdate(catalog)
-                standing_verdicts = standing.verdicts(company, catalog, first, last)
+                inputs = standing.inputs(company, first, last)
+                standing_verdicts = standing.verdicts(catalog, first, last, inputs)
                 if standing_verdicts is None:
                     run.verdicts = judge.judge(company, catalog, first, last, also=unsettled(catalog))
-                    standing.record(company, first, last)
                 else:
                     run.verdicts = standing_verdicts
             with run.stages.stage("publication"):
                 run.release = release.publish(company, catalog, *history(catalog))
                 publishing.publish()
+                standing.record(inputs, run.release.sequence)
         with run.stages.stage("report to Dagster"):
             yield from _materializations(list(kpis.values()), run.verdicts, run.release)
             yield from gate_results(list(kpis.values()))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from data_quality.gate.verdict import Verdict
 from orchestration import standing
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi, months
@@ -21,9 +22,10 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     with pytest.MonkeyPatch.context() as patch:
         warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
         warehouse.add(kpi(), months("2025-01", "2026-01", lambda n: 100.0 + n) | {"2026-02": cells(-5, SE=-5)})
+        inputs = standing.inputs(warehouse.company, FIRST, LAST)
         warehouse.judge(str(FIRST), str(LAST))
-        warehouse.publish(str(FIRST), str(LAST))
-        standing.record(warehouse.company, FIRST, LAST)
+        released = warehouse.publish(str(FIRST), str(LAST))
+        standing.record(inputs, released.sequence)
         yield warehouse
 
 
@@ -33,7 +35,23 @@ def warehouse(judged: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def stands(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> bool:
-    return standing.verdicts(warehouse.company, warehouse.catalog, first, last) is not None
+    return standing_verdicts(warehouse, first, last) is not None
+
+
+def standing_verdicts(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> list[Verdict] | None:
+    return standing.verdicts(warehouse.catalog, first, last, standing.inputs(warehouse.company, first, last))
+
+
+def release_elsewhere(warehouse: Warehouse) -> None:
+    """Another machine's release of other values, so that the history differs."""
+    values = months("2025-01", "2026-01", lambda n: 101.0 + n)
+    builds = warehouse.sql("from kpi._builds")
+    warehouse.add(kpi(), values)
+    warehouse.judge(str(FIRST), str(LAST))
+    warehouse.publish(str(FIRST), str(LAST))
+    warehouse.sql("delete from kpi._builds")
+    for row in builds:
+        warehouse.sql("insert into kpi._builds values (?, ?, ?, ?, ?)", *row)
 
 
 def decide(warehouse: Warehouse) -> None:
@@ -42,6 +60,7 @@ def decide(warehouse: Warehouse) -> None:
 
 CHANGES: dict[str, Callable[[Warehouse], object]] = {
     "a decision": decide,
+    "a release": release_elsewhere,
     "a load": lambda warehouse: warehouse.sql("update raw._feeds set watermark = watermark + 1"),
     "a build": lambda warehouse: warehouse.built("revenue"),
     "a new day": lambda warehouse: warehouse.now("2026-03-06T06:00"),
@@ -52,8 +71,7 @@ CHANGES: dict[str, Callable[[Warehouse], object]] = {
 
 def test_verdicts_stand_as_they_were_stored_while_nothing_changed(warehouse: Warehouse) -> None:
     warehouse.sql("update raw._feeds set checked_at = now()")  # an ingest that found nothing new
-    verdicts = standing.verdicts(warehouse.company, warehouse.catalog, FIRST, LAST)
-    assert [verdict.verdict for verdict in verdicts or ()] == [*["publish"] * 13, "hold"]
+    assert [verdict.verdict for verdict in standing_verdicts(warehouse) or ()] == [*["publish"] * 13, "hold"]
     assert not stands(warehouse, last=date(2026, 1, 31))
     assert not stands(warehouse, first=date(2025, 2, 1))
 
