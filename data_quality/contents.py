@@ -69,6 +69,18 @@ def record(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation])
             connection.execute("insert into kpi._contents values (?, ?)", [name, _content(connection, relation)])
 
 
+def known_relations(connection: duckdb.DuckDBPyConnection) -> set[Relation]:
+    """The tables whose content hash a build stored, and the views."""
+    stored = set()
+    if has_table(connection, "kpi", "_contents"):
+        stored = {name for (name,) in connection.execute("select relation from kpi._contents").fetchall()}
+    tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+    views = connection.execute("select schema_name, view_name from duckdb_views() where not internal").fetchall()
+    return {table for table in tables if ".".join(table) in stored} | {
+        view for view in views if ".".join(view) not in stored
+    }
+
+
 def is_edited(connection: duckdb.DuckDBPyConnection, relation: Relation) -> bool:
     """Whether the table exists with other rows than its build wrote."""
     if not has_table(connection, "kpi", "_contents") or not _is_table(connection, relation):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date
 
 from data_quality import warehouse
@@ -16,51 +17,63 @@ from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.dbt.manifest import files_fingerprint
 
-_TABLE = "create table if not exists kpi._judged (inputs varchar, sequence bigint)"
+_TABLE = "create table if not exists kpi._judged (inputs varchar, release_id varchar, verdicts hugeint)"
 # What the gate reads of the warehouse, besides candidates and rows: these change only with a build or a load.
 _STATES = {
     ("raw", "_files"): "from raw._files",
     ("raw", "_feeds"): "select * exclude (checked_at) from raw._feeds",
     ("kpi", "_builds"): "from kpi._builds",
 }
+_VERDICTS = "select coalesce(sum(hash(v)::hugeint >> 24), 0) from kpi.verdicts v"
 
 
-def inputs(company: Company, first: date, last: date) -> str:
-    """A hash of all that verdicts on those periods depend on but releases: days, code, files, loads, builds, decisions.
-
-    Files are those of the company. Taken before the gate judges, `record` keeps it after the release.
-    """
+def files(company: Company) -> str:
+    """A hash of the code and of the company's files, taken when these are read."""
     folders = (company.path / name for name in ("compiled", "feeds", "kpis"))
-    code = files_fingerprint(PROJECT / "data_quality", PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
+    return files_fingerprint(PROJECT / "data_quality", PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
+
+
+def inputs(company: Company, files_read: str, first: date, last: date) -> str:
+    """A hash of all that verdicts on those periods depend on but releases: days, `files`, loads, builds, decisions.
+
+    Taken before the gate judges; `record` keeps it after the release.
+    """
     with warehouse.connect() as connection:
         states = [
             sorted(map(str, connection.execute(query).fetchall()))
             for table, query in _STATES.items()
             if warehouse.has_table(connection, *table)
         ]
-    ledger = Ledger.find(deployment.ledger_path())
+    path = deployment.ledger_path()
+    ledger = Ledger.find(path)
     decisions = ledger.tables["decisions"].version() if ledger else 0
-    described = str([clock.today(company.time_zone), first, last, code, states, decisions])
+    described = str([clock.today(company.time_zone), first, last, files_read, states, path, decisions])
     return hashlib.sha256(described.encode()).hexdigest()
 
 
 def verdicts(catalog: Catalog, first: date, last: date, inputs_now: str) -> list[Verdict] | None:
     """The verdicts on the periods that end from first to last; None where the gate has to judge them again."""
     ledger = Ledger.find(deployment.ledger_path())
-    sequence = ledger.newest["sequence"] if ledger and ledger.newest else 0
+    newest = ledger.newest if ledger else None
     with warehouse.connect() as connection:
-        if not warehouse.has_table(connection, "kpi", "_judged"):
+        if newest is None or not warehouse.has_table(connection, "kpi", "_judged"):
             return None
-        if connection.execute("from kpi._judged").fetchall() != [(inputs_now, sequence)]:
+        (stored_verdicts,) = connection.execute(_VERDICTS).fetchone() or (None,)
+        judged = connection.execute("from kpi._judged").fetchall()
+        if judged != [(inputs_now, newest["release_id"], stored_verdicts)]:
             return None
         known = verdict.stored(connection, first, last)
     keys = [planned.key for planned in plan(catalog, first, last)]
-    return [known[key] for key in keys] if all(key in known for key in keys) else None
+    return [known[key] for key in keys] if keys and all(key in known for key in keys) else None
 
 
-def record(judged_by: str, sequence: int) -> None:
-    """Keeps the inputs by which the gate judged, and the release after it."""
+def record(judged_by: str, sequence: int, judged: Sequence[Verdict]) -> None:
+    """Keeps the inputs by which the gate judged, and the release after it; nothing where a check wasn't evaluated."""
+    ledger = Ledger.find(deployment.ledger_path())
+    releases = {row["sequence"]: row["release_id"] for row in ledger.releases} if ledger else {}
     with warehouse.connect() as connection:
-        connection.execute(_TABLE)
-        connection.execute("delete from kpi._judged")
-        connection.execute("insert into kpi._judged values (?, ?)", [judged_by, sequence])
+        connection.execute("drop table if exists kpi._judged")
+        if not any(result.outcome == "not_evaluated" for each in judged for result in each.checks):
+            connection.execute(_TABLE)
+            insert = f"insert into kpi._judged select ?, ?, ({_VERDICTS})"
+            connection.execute(insert, [judged_by, releases.get(sequence)])

@@ -86,8 +86,8 @@ DEFECTS = (
         "standing_verdicts",
         "the gate's verdicts don't stand after a decision",
         "orchestration/standing.py",
-        "[clock.today(company.time_zone), first, last, code, states, decisions]",
-        "[clock.today(company.time_zone), first, last, code, states]",
+        "first, last, files_read, states, path, decisions]",
+        "first, last, files_read, states, path]",
         "tests/orchestration/test_standing.py::test_verdicts_do_not_stand_after_a_change[a decision]",
     ),
     # The release
@@ -418,8 +418,8 @@ DEFECTS = (
         "same_day",
         "a run leaves out nothing that depends on a new day",
         "orchestration/dbt/changes.py",
-        "_hashed([macros, today.isoformat(), version",
-        "_hashed([macros, version",
+        "_hashed([macros, today.isoformat(), files, version",
+        "_hashed([macros, files, version",
         "tests/orchestration/test_changes.py::test_what_has_nothing_new_is_left_out",
     ),
     Defect(

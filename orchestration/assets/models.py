@@ -1,5 +1,6 @@
 """The assets of dbt's models: staging, marts and KPI candidates; one call of dbt builds them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -88,8 +89,9 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
             edited = builds.edited(lineage)
             fingerprints = changes.fingerprints(lineage, clock.today(company.time_zone))
             unchanged = changes.up_to_date(lineage, catalog, fingerprints, edited)
-            if unchanged and not context.is_subset:  # whoever chooses some assets wants these built
-                changed = sorted(lineage.nodes[key]["name"] for key in fingerprints.keys() - unchanged)
+            changed = sorted(lineage.nodes[key]["name"] for key in fingerprints.keys() - unchanged)
+            # Whoever chooses some assets wants these built. dbt splits a name with spaces or commas.
+            if unchanged and not context.is_subset and all(re.fullmatch(r"\w+", name) for name in changed):
                 selection = ["--select", *changed, "--indirect-selection", "empty"] if changed else []
             if selection:
                 # The gate's library takes seconds to import; Python has time for it while DuckDB works for dbt.

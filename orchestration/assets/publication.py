@@ -57,6 +57,7 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
     the KPI is held.
     """
     partitions = months(company)
+    files_read = standing.files(company)
     kpis = {kpi.kpi_id: kpi for kpi in catalog.kpis if kpi.supplied}
 
     @multi_asset(
@@ -99,7 +100,7 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
             with run.stages.stage("gate"):
                 readiness.require(company)
                 builds.outdate(catalog)
-                inputs = standing.inputs(company, first, last)
+                inputs = standing.inputs(company, files_read, first, last)
                 standing_verdicts = standing.verdicts(catalog, first, last, inputs)
                 if standing_verdicts is None:
                     run.verdicts = judge.judge(company, catalog, first, last, also=unsettled(catalog))
@@ -108,7 +109,7 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
             with run.stages.stage("publication"):
                 run.release = release.publish(company, catalog, *history(catalog))
                 publishing.publish()
-                standing.record(inputs, run.release.sequence)
+                standing.record(inputs, run.release.sequence, run.verdicts)
         with run.stages.stage("report to Dagster"):
             yield from _materializations(list(kpis.values()), run.verdicts, run.release)
             yield from gate_results(list(kpis.values()))

@@ -83,7 +83,7 @@ def record(
     - A KPI outside the build keeps its state, unless something upstream of it failed: then it is not up to date.
     - A KPI that was up to date stays so when its own model is built.
     - A KPI that was never built, failed or is outdated becomes up to date only when all models upstream are built too,
-      but for the `unchanged` ones, which have nothing new to compute.
+      but for the `unchanged` ones that passed their tests, which have nothing new to compute.
     - A KPI is not up to date if it was built from rows that neither ingest nor dbt wrote: those of an edited feed, and
       those of `edited_models` that this build didn't make again.
 
@@ -96,6 +96,7 @@ def record(
     }
     selected = {result["unique_id"] for result in run_results["results"]}
     succeeded = {result["unique_id"] for result in run_results["results"] if result["status"] == "success"}
+    current = succeeded | _tested(unchanged, lineage, run_results)
     reasons: dict[str, str | None] = {}
     with warehouse.connect() as connection:
         builds_before = candidates.newest_builds(connection)
@@ -108,7 +109,7 @@ def record(
             if failure is not None:
                 reasons[kpi.kpi_id] = failure
             elif lineage.models[kpi.model] in selected:
-                unbuilt = _unbuilt(kpi, lineage, upstream, succeeded | set(unchanged), builds_before.get(kpi.kpi_id))
+                unbuilt = _unbuilt(kpi, lineage, upstream, current, builds_before.get(kpi.kpi_id))
                 feed_sentences = [edited_feeds[feed] for feed in kpi.feeds if feed in edited_feeds]
                 stale_models = upstream & set(edited_models) - succeeded
                 reasons[kpi.kpi_id] = unbuilt or _edited_rows(feed_sentences, stale_models)
@@ -147,6 +148,19 @@ def _failure(upstream: set[str], lineage: Lineage, failures: Mapping[str, str]) 
         if failed in upstream or (is_test and any(node in upstream for node in lineage.parents.get(failed, []))):
             return message
     return None
+
+
+def _tested(unchanged: Collection[str], lineage: Lineage, run_results: Mapping[str, Any]) -> set[str]:
+    """The unchanged nodes, without those with a test that neither passed in this build nor is unchanged itself."""
+    results = run_results["results"]
+    passed = {result["unique_id"] for result in results if result["status"] in ("pass", "warn")} | set(unchanged)
+    doubtful = {
+        parent
+        for key, parents in lineage.parents.items()
+        if key.startswith("test.") and key not in passed
+        for parent in parents
+    }
+    return set(unchanged) - doubtful
 
 
 def _unbuilt(

@@ -20,11 +20,13 @@ from data_quality import contents, warehouse
 from data_quality.gate import candidates
 from metrics.definitions.catalog import Catalog
 from metrics.versioning.lineage import Lineage
+from orchestration.dbt.project import DBT_PROJECT
 
 _TABLE = "create table if not exists kpi._fingerprints (unique_id varchar, fingerprint varchar)"
 _KINDS = ("model", "seed", "test")
 # What of a node of the manifest decides on the rows that it has, or on whether a test passes.
-_FACTS = ("raw_code", "config", "schema", "alias", "test_metadata", "column_name")
+_FACTS = ("raw_code", "config", "constraints", "schema", "alias", "test_metadata", "column_name")
+_PROJECT_FILES = ("dbt_project.yml", "profiles.yml")
 
 
 def fingerprints(lineage: Lineage, today: date) -> dict[str, str]:
@@ -33,7 +35,8 @@ def fingerprints(lineage: Lineage, today: date) -> dict[str, str]:
     with warehouse.connect() as connection:
         known = {key: _hashed(contents.of_feed(connection, key.rsplit(".", 1)[1])) for key in dict.fromkeys(feeds)}
     macros = {key: macro["macro_sql"] for key, macro in lineage.macros.items()}
-    common = _hashed([macros, today.isoformat(), version("dbt-core"), version("dbt-duckdb"), version("duckdb")])
+    files = [(DBT_PROJECT / name).read_text(encoding="utf-8") for name in _PROJECT_FILES]
+    common = _hashed([macros, today.isoformat(), files, version("dbt-core"), version("dbt-duckdb"), version("duckdb")])
 
     def fingerprint(key: str) -> str:
         if key not in known:
@@ -52,22 +55,30 @@ def up_to_date(
 ) -> frozenset[str]:
     """The unique ids of the nodes that have nothing new to compute: they needn't be built.
 
-    Never among them are models whose table is missing or was edited, and KPIs whose newest build wasn't right.
+    Never among them are models whose table is missing or was edited, what is downstream of these, and KPIs whose newest
+    build wasn't right.
     """
     with warehouse.connect() as connection:
         if not warehouse.has_table(connection, "kpi", "_fingerprints"):
             return frozenset()
         built = dict(connection.execute("from kpi._fingerprints").fetchall())
-        present = set(connection.execute("select table_schema, table_name from information_schema.tables").fetchall())
+        known_relations = contents.known_relations(connection)
         builds = candidates.newest_builds(connection)
     is_right = {lineage.models[kpi.model]: kpi.kpi_id in builds and builds[kpi.kpi_id].ok for kpi in catalog.kpis}
+    intact: dict[str, bool] = {}
+
+    def is_intact(key: str) -> bool:
+        if key not in intact:
+            node = lineage.nodes[key]
+            is_there = node["resource_type"] == "test" or contents.relation(node) in known_relations
+            parents = (parent for parent in lineage.parents.get(key, []) if parent in lineage.nodes)
+            intact[key] = is_there and key not in edited_models and all(map(is_intact, parents))
+        return intact[key]
+
     return frozenset(
         key
         for key, fingerprint in current.items()
-        if built.get(key) == fingerprint
-        and key not in edited_models
-        and is_right.get(key, True)
-        and (lineage.nodes[key]["resource_type"] == "test" or contents.relation(lineage.nodes[key]) in present)
+        if built.get(key) == fingerprint and is_intact(key) and is_right.get(key, True)
     )
 
 
@@ -87,7 +98,7 @@ def begin(current: Mapping[str, str], unchanged: Collection[str]) -> dict[str, s
 def record(lineage: Lineage, begun: Mapping[str, str], run_results: Mapping[str, Any]) -> None:
     """Keep the fingerprints of the nodes that a build finished and that read nothing which isn't up to date itself."""
     statuses = {result["unique_id"]: result["status"] for result in run_results["results"]}
-    succeeded = {key for key, status in statuses.items() if status in ("success", "pass")}
+    succeeded = {key for key, status in statuses.items() if status in ("success", "pass", "warn")}
     finished: dict[str, bool] = {}
 
     def is_finished(key: str) -> bool:
@@ -101,6 +112,12 @@ def record(lineage: Lineage, begun: Mapping[str, str], run_results: Mapping[str,
         _forget(connection, statuses.keys() - succeeded)
         if rows:
             connection.executemany("insert into kpi._fingerprints values (?, ?)", rows)
+
+
+def forget_all() -> None:
+    """Forget every fingerprint: what a build of chosen models leaves is built again by the next run."""
+    with warehouse.connect() as connection:
+        connection.execute("drop table if exists kpi._fingerprints")
 
 
 def _forget(connection: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from metrics.core import deployment
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
 from metrics.versioning.lineage import Lineage
-from orchestration.dbt import project
+from orchestration.dbt import changes, project
 from orchestration.dbt.manifest import require_compiled
 
 
@@ -31,6 +31,7 @@ def before_newer_rows(company: Company, catalog: Catalog, manifest: Path) -> Non
     kpis = before_build(catalog)
     if kpis:
         require_compiled(company)
+        changes.forget_all()
         selection = [f"+{kpi.model}" for kpi in kpis]
         results = project.build(company, ["run", "--select", *selection], lambda _: None)
         after_build(catalog, Lineage(manifest), results)

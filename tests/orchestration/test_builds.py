@@ -184,3 +184,16 @@ def test_an_edited_incremental_model_is_made_anew(deployment: Deployment) -> Non
     deployment.warehouse.sql("update kpi.fct_orders set amount = amount + 1 where n = 3")
     assert builds.edited(deployment.lineage) == {"model.p.stg_orders", "model.p.fct_orders"}
     assert deployment.warehouse.sql(tables) == [("stg_orders",)]
+
+
+def test_an_unchanged_model_counts_as_built_only_if_its_tests_passed(deployment: Deployment) -> None:
+    """A run in which its test failed leaves the model unchanged; then the KPI alone is built."""
+    test, upstream = "test.p.fct_orders_unique.1", {"model.p.stg_orders", "model.p.fct_orders"}
+    deployment.build("2026-03-05T06:00", REVENUE[:2], failed=[test])
+    built = {
+        "metadata": {"invocation_id": "chosen"},
+        "results": [{"unique_id": "model.p.kpi_revenue", "status": "success"}],
+    }
+    catalog, lineage = deployment.warehouse.catalog, deployment.lineage
+    assert "it broke" in builds.record(catalog, lineage, built, unchanged=upstream)["revenue"]
+    assert builds.record(catalog, lineage, built, unchanged={*upstream, test}) == {}

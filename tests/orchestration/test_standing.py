@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -18,20 +20,24 @@ FIRST, LAST = date(2025, 1, 1), date(2026, 2, 28)
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """Fourteen months, of which the last is held; judged, recorded and released."""
+    """Fourteen months, of which the last is held; judged and released."""
     with pytest.MonkeyPatch.context() as patch:
         warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
         warehouse.add(kpi(), months("2025-01", "2026-01", lambda n: 100.0 + n) | {"2026-02": cells(-5, SE=-5)})
-        inputs = standing.inputs(warehouse.company, FIRST, LAST)
         warehouse.judge(str(FIRST), str(LAST))
-        released = warehouse.publish(str(FIRST), str(LAST))
-        standing.record(inputs, released.sequence)
+        assert warehouse.publish(str(FIRST), str(LAST)).sequence == 1
         yield warehouse
 
 
 @pytest.fixture
 def warehouse(judged: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    return warehouse_factory.copy(judged, tmp_path, monkeypatch)
+    copied = warehouse_factory.copy(judged, tmp_path, monkeypatch)
+    standing.record(inputs_of(copied), 1, [])
+    return copied
+
+
+def inputs_of(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> str:
+    return standing.inputs(warehouse.company, standing.files(warehouse.company), first, last)
 
 
 def stands(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> bool:
@@ -39,7 +45,7 @@ def stands(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> bool
 
 
 def standing_verdicts(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> list[Verdict] | None:
-    return standing.verdicts(warehouse.catalog, first, last, standing.inputs(warehouse.company, first, last))
+    return standing.verdicts(warehouse.catalog, first, last, inputs_of(warehouse, first, last))
 
 
 def release_elsewhere(warehouse: Warehouse) -> None:
@@ -65,6 +71,10 @@ CHANGES: dict[str, Callable[[Warehouse], object]] = {
     "a build": lambda warehouse: warehouse.built("revenue"),
     "a new day": lambda warehouse: warehouse.now("2026-03-06T06:00"),
     "a file of the company": lambda warehouse: (warehouse.path.parent / "calendar.yml").write_text("country: SE\n"),
+    "another ledger": lambda warehouse: warehouse.monkeypatch.setenv(
+        "NYCKELTAL_LEDGER", str(shutil.copytree(warehouse.path.parent / "ledger", warehouse.path.parent / "other"))
+    ),
+    "an edited verdict": lambda warehouse: warehouse.sql("update kpi.verdicts set verdict = 'publish'"),
     "a lost verdict": lambda warehouse: warehouse.sql("delete from kpi.verdicts where time_period = '2025-03'"),
 }
 
@@ -81,3 +91,12 @@ def test_verdicts_do_not_stand_after_a_change(warehouse: Warehouse, change: str)
     assert stands(warehouse)
     CHANGES[change](warehouse)
     assert not stands(warehouse)
+
+
+def test_verdicts_with_a_check_that_was_not_evaluated_do_not_stand(warehouse: Warehouse) -> None:
+    verdicts = standing_verdicts(warehouse) or []
+    broken = replace(verdicts[0], checks=(replace(verdicts[0].checks[0], outcome="not_evaluated"),))
+    standing.record(inputs_of(warehouse), 1, [broken])
+    assert not stands(warehouse)
+    standing.record(inputs_of(warehouse), 1, verdicts)
+    assert stands(warehouse)
