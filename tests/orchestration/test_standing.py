@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from data_quality.gate.verdict import Verdict
+from data_quality.ledger.store import Ledger
 from orchestration import standing
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi, months
@@ -64,8 +65,16 @@ def decide(warehouse: Warehouse) -> None:
     warehouse.decide("release", "revenue", "2026-02", reason="a refund", by="cfo@example.com")
 
 
+def decide_without_release(warehouse: Warehouse) -> None:
+    """Another machine's decision, whose release is still to come."""
+    ledger = Ledger.open(str(warehouse.path.parent / "ledger"), make=False)
+    period = {"freq": "M", "time_period": "2026-02", "candidate_hash": "x", "checks": ["bounds"]}
+    ledger.decide("revenue", "release", reason="a refund", decided_by="cfo@example.com", **period)
+
+
 CHANGES: dict[str, Callable[[Warehouse], object]] = {
     "a decision": decide,
+    "a decision alone": decide_without_release,
     "a release": release_elsewhere,
     "a load": lambda warehouse: warehouse.sql("update raw._feeds set watermark = watermark + 1"),
     "a build": lambda warehouse: warehouse.built("revenue"),
