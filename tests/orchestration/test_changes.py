@@ -90,8 +90,8 @@ class Project:
             else:
                 self.rows[key] = self.value(key, self.rows)
                 results[key] = "pass" if key.startswith("test.") else "success"
-        told = {"results": [{"unique_id": key, "status": status} for key, status in results.items()]}
-        changes.record(self.lineage, begun, told)
+        run_results = {"results": [{"unique_id": key, "status": status} for key, status in results.items()]}
+        changes.record(self.lineage, begun, run_results)
         self.keep_contents()
         return [key for key, status in results.items() if status in ("success", "pass")]
 
