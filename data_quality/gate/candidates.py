@@ -101,7 +101,9 @@ select a.*, '_T' as segment, '_T' as member, $value::double as obs_value, $value
     ), $value), null) as rolling_12_months,
     build_facts.* exclude (to_date)
 from expected_keys a cross join build_facts
-where kpi_id = $kpi_id and (kpi_id, freq, time_period) not in (select (kpi_id, freq, time_period) from candidate_rows)
+where kpi_id = $kpi_id
+    and (not $only_before_first or a.period_end < (select min(period_start) from totals where freq = a.freq))
+    and (kpi_id, freq, time_period) not in (select (kpi_id, freq, time_period) from candidate_rows)
 """
 
 
@@ -140,7 +142,8 @@ def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | 
     """Read the supplied KPIs' tables into temporary tables; with `since` only periods that end on that day or later.
 
     A KPI's table has no row for a period without source rows. If the KPI is observable then, a row is added here as its
-    `without_rows` says, unless the whole table is empty or isn't of one build.
+    `without_rows` says; where that is None, only before the table's first row. No row is added where the whole table is
+    empty or isn't of one build.
     Of protected KPIs all rows are read, because published cells can reveal suppressed cells of other periods and KPIs.
 
     Temporary tables:
@@ -200,15 +203,17 @@ def _add_empty_periods(
             "period_end": planned_key.period.end,
         }
         for planned_key in plan(catalog, *history(catalog))
-        if planned_key.kpi.without_rows
-        and (planned_key.kpi.protected or since is None or planned_key.period.end >= since)
+        if planned_key.kpi.protected or since is None or planned_key.period.end >= since
     ]
     connection.register("expected_keys", pa.Table.from_pylist(expected_keys, _EXPECTED_KEYS))
     for kpi in catalog.kpis:
-        if kpi.supplied and kpi.without_rows and kpi.kpi_id not in unreadable:
+        if kpi.supplied and kpi.kpi_id not in unreadable:
             parameters = {"kpi_id": kpi.kpi_id, "value": 0.0 if kpi.without_rows == "zero" else None}
             connection.execute(_FILL_EMPTY_SUMS, parameters)
-            connection.execute(_ADD_EMPTY_PERIODS.format(model=identifier(kpi.model), part=PART_OF_WEEK), parameters)
+            connection.execute(
+                _ADD_EMPTY_PERIODS.format(model=identifier(kpi.model), part=PART_OF_WEEK),
+                parameters | {"only_before_first": kpi.without_rows is None},
+            )
     connection.unregister("expected_keys")
 
 

@@ -74,7 +74,8 @@ class CatalogKpi(BaseModel):
     the KPI isn't supplied. - `compared_with`: how long before its own period the earlier periods begin that it is
     compared with. - `window`: how long before its period its first rows lie; None where it reads only rows of the
     period. - `without_rows`: its value for a period that its feeds cover but that has no rows; None where that isn't
-    known, as for a stock. - `observable_to`: the last day on which an observable period may end, because feeds ended or
+    known, as for a stock: it has no value before its first row, and a period without rows after it is a fault. -
+    `observable_to`: the last day on which an observable period may end, because feeds ended or
     one is paused (`paused` says which and why); None without a limit.
     """
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from data_quality.release.unsettled import unsettled
 from metrics.core.deployment import PROJECT
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
@@ -103,6 +104,32 @@ def test_what_could_be_there_and_is_not_is_held(warehouse: Warehouse) -> None:
         "of_one": ["missing_results"],
     }
     assert {one.verdict for one in verdicts.values()} == {"hold"}
+
+
+def test_a_stock_has_no_value_before_its_first_row_and_that_is_published(warehouse: Warehouse) -> None:
+    """No run asks anybody about it again."""
+    stock = kpi("stock", kind="stock", freqs=("M",), observable_from=date(2025, 11, 1))
+    warehouse.add(stock, months("2026-01", "2026-02", lambda n: 10.0))
+    verdicts = warehouse.judge("2025-11-01", "2026-02-28")
+    assert {verdict.time_period: verdict.verdict for verdict in verdicts.values()} == dict.fromkeys(
+        ("2025-11", "2025-12", "2026-01", "2026-02"), "publish"
+    )
+    warehouse.publish("2025-11-01", "2026-02-28")
+    query = "select time_period, obs_value, obs_status from kpi.observations where segment = '_T' order by 1"
+    assert warehouse.published(query) == [
+        ("2025-11", None, "O"),
+        ("2025-12", None, "O"),
+        ("2026-01", 10.0, "A"),
+        ("2026-02", 10.0, "P"),
+    ]
+    assert not unsettled(warehouse.catalog)
+
+
+def test_a_stock_without_any_value_is_held(warehouse: Warehouse) -> None:
+    stock = kpi("stock", kind="stock", freqs=("M",), observable_from=date(2025, 11, 1))
+    warehouse.add(stock, {"2026-01": total(n_obs=0), "2026-02": total(n_obs=0)})
+    verdicts = warehouse.judge("2025-11-01", "2026-02-28")
+    assert {verdict.verdict for verdict in verdicts.values()} == {"hold"}
 
 
 def test_only_what_adds_up_from_nothing_is_0() -> None:

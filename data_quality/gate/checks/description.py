@@ -143,13 +143,16 @@ def _null_rule(kpi: CatalogKpi) -> str:
     - "no rows or member": of a ratio whose denominator isn't known, such as growth. The value of a segment member may
       always be missing, the total only without rows.
     - "no rows": of a quantile, without rows.
+    - "before its first": of a stock, in periods before its first value.
     - "never": of all others.
     """
     if kpi.metric_type == "ratio":
         return "no denominator"
     if kpi.kind == "ratio":
         return "no rows or member"
-    return "no rows" if kpi.kind == "quantile" else "never"
+    if kpi.kind == "quantile":
+        return "no rows"
+    return "before its first" if kpi.without_rows is None else "never"
 
 
 _TEXT, _DAY = pa.string(), pa.date32()

@@ -17,6 +17,7 @@ select
                 -- There are no women, or no men, and there never were: the KPI has no value in its history either.
                 or coalesce(c.n_persons_numerator = 0 or c.n_persons_denominator = 0, false) and h.kpi_id is null
             when 'no rows' then coalesce(c.n_obs, 0) = 0
+            when 'before its first' then coalesce(c.period_end < f.first_start, false)
             else false
         end
     ) end as figure,
@@ -28,6 +29,10 @@ from planned p
 join rules r using (kpi_id)
 left join (select distinct kpi_id, freq from history where segment = '_T' and obs_value is not null) h
     on h.kpi_id = p.kpi_id and h.freq = p.freq
+left join (
+    select kpi_id, freq, min(period_start) as first_start from candidate_rows
+    where segment = '_T' and obs_value is not null group by all
+) f on f.kpi_id = p.kpi_id and f.freq = p.freq
 left join candidate_rows c on c.kpi_id = p.kpi_id and c.freq = p.freq and c.time_period = p.time_period
 group by p.key_no
 """

@@ -16,7 +16,8 @@ with sums as (
         p.key_no, r.additive, s.segment,
         sum(c.obs_value) filter (c.segment = s.segment) as parts,
         sum(abs(c.obs_value)) filter (c.segment = s.segment) as size,
-        max(c.obs_value) filter (c.segment = '_T') as total
+        max(c.obs_value) filter (c.segment = '_T') as total,
+        count(c.kpi_id) as n_cells
     from planned p
     join rules r using (kpi_id)
     left join kpi_segments s using (kpi_id)
@@ -27,7 +28,7 @@ select
     key_no,
     round(max(abs(coalesce(parts, 0) - total) / nullif(greatest(abs(total), coalesce(size, 0)), 0))
         filter (total is not null), 12) as relative,
-    case when bool_and(total is not null) then coalesce(relative, 0) end as figure,
+    case when bool_and(total is not null or (n_cells > 0 and parts is null)) then coalesce(relative, 0) end as figure,
     bool_and(additive and segment is not null) as applies,
     'differs from the total: ' || coalesce(string_agg(segment, ', ' order by segment) filter (
         abs(coalesce(parts, 0) - total) > 1e-9 * greatest(abs(total), coalesce(size, 0))), '') as detail
