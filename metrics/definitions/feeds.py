@@ -120,8 +120,9 @@ class FeedSpec(Strict):
     options: FeedOptions = Field(default=FeedOptions(), description="How the files are written.")
     columns: dict[str, Annotated[ColumnType, BeforeValidator(_column)]] = Field(
         min_length=1,
-        description="The columns that the files have, by their names there, with their types. In raw, quotes,"
-        " semicolons and line breaks in a name are `_`.",
+        description="The columns to store, by their names in the files, with their types; others aren't stored. A name"
+        " that stands twice in a header is declared as `x` and `x_2`. In raw, quotes, semicolons and line breaks in a"
+        " name are `_`.",
     )
     time_column: str | None = Field(
         default=None,

@@ -180,40 +180,7 @@ class _Binder:
             sql = self._sql(node)
         except NotRendered:
             return None
-        bound = self._bound(sql)
-        while isinstance(bound, _Unbound) and bound.column and self._is_undeclared(bound.column, node):
-            bound = self._bound_with(bound.column, node, sql)
-        return bound
-
-    def _is_undeclared(self, column: str, node: Mapping[str, Any]) -> bool:
-        """Whether a feed that the model reads may have the column: nothing that is there is spelt nearly like it.
-
-        Ingest keeps columns that aren't declared, as text.
-        """
-        tables = self._reads(node)
-        known = [name.lower() for table in tables for name in self._tables[table]]
-        return any(schema == RAW for schema, _ in tables) and not get_close_matches(column.lower(), known, n=1)
-
-    def _bound_with(self, column: str, node: Mapping[str, Any], sql: str) -> Types | _Unbound | None:
-        """The columns of a model if one of its feeds has that column, too."""
-        for schema, feed in self._reads(node):
-            if schema == RAW:
-                self._add(feed, column)
-                bound = self._bound(sql)
-                if isinstance(bound, _Unbound) and bound.column is None:
-                    return None  # of an assumed column the type isn't known, so what is made of it isn't either
-                if not (isinstance(bound, _Unbound) and bound.column == column):
-                    return bound
-                self._drop(feed, column)
-        return None
-
-    def _add(self, feed: str, column: str) -> None:
-        self._connection.execute(f"alter table {RAW}.{identifier(feed)} add column {identifier(column)} varchar")
-        self._tables[RAW, feed] = {**self._tables[RAW, feed], column: "VARCHAR"}
-
-    def _drop(self, feed: str, column: str) -> None:
-        self._connection.execute(f"alter table {RAW}.{identifier(feed)} drop column {identifier(column)}")
-        self._tables[RAW, feed] = {name: kind for name, kind in self._tables[RAW, feed].items() if name != column}
+        return self._bound(sql)
 
     def _bound(self, sql: str) -> Types | _Unbound | None:
         try:

@@ -14,7 +14,6 @@ from metrics.definitions.feeds import Feed
 from orchestration.ingest.column_values import to_declared_type
 from orchestration.ingest.faults import FileFault, quoted_names
 from orchestration.ingest.feed_reading import stored_columns
-from orchestration.ingest.parsing.header import is_storable
 from orchestration.ingest.personal import PseudonymKey
 from orchestration.ingest.raw.bookkeeping import Bookkeeping, FileRecord
 from orchestration.ingest.sources.files import Delivery, NoFiles, SourceFile, compressed_beside, delivery, feed_files
@@ -155,8 +154,8 @@ def _needs_reload(plan: FeedPlan, files: list[SourceFile]) -> bool:
         for name, kind in stored_columns(plan.feed).items()
         if name in plan.columns and plan.columns[name] != kind
     ]
-    if not all(map(is_storable, plan.columns)):
-        differences.append("a column's name has characters that can't be stored")
+    if undeclared := len(plan.columns.keys() - stored_columns(plan.feed).keys()):
+        differences.append(f"{undeclared} of the columns there aren't declared (declare them to keep them)")
     if any(record.shape != plan.shape for record in loaded):
         differences.append("personal columns, their key or the format differ")
     if not differences or not plan.columns:

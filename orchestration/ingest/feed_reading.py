@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metrics.definitions.feeds import ColumnType, Feed
-from orchestration.ingest.column_values import ARROW_TYPES, beyond_calendar, to_declared_type, type_in_words
+from orchestration.ingest.column_values import ARROW_TYPES, to_declared_type, type_in_words
 from orchestration.ingest.faults import FileFault, Retracted
 from orchestration.ingest.parsing.chunk import Chunk
 from orchestration.ingest.parsing.header import with_raw_names
@@ -43,21 +43,18 @@ class Outcome:
 
 
 def stored_columns(feed: Feed) -> dict[str, pa.DataType]:
-    """The declared columns that raw stores, with their types: without dropped columns, and hashed columns as text."""
+    """The columns that raw stores, with their types: the declared ones without dropped ones; hashed ones are text."""
     feed = with_raw_names(feed)
-    return {
-        name: pa.string() if feed.personal.get(name) == "hash" else ARROW_TYPES[declared.type]
-        for name, declared in feed.columns.items()
-        if feed.personal.get(name) != "drop"
-    }
+    declared = {name: ARROW_TYPES[column.type] for name, column in feed.columns.items()}
+    hashed = {name: pa.string() for name, treatment in feed.personal.items() if treatment == "hash"}
+    return {name: kind for name, kind in (declared | hashed).items() if feed.personal.get(name) != "drop"}
 
 
 class FeedReading:
     """Reads each delivery of a feed once. After `tables` is exhausted, `outcomes` has an entry for each file.
 
-    `table_columns` has the columns of the feed's raw table so far (empty: there is no table). `contents` has the name
-    of each loaded file by the sha256 of its content. `faulty` are files that an earlier attempt found faulty, with
-    their problem. `loaded_at` is written to each row.
+    `contents` has the name of each loaded file by the sha256 of its content. `faulty` are files that an earlier attempt
+    found faulty, with their problem. `loaded_at` is written to each row.
     """
 
     def __init__(
@@ -65,7 +62,6 @@ class FeedReading:
         feed: Feed,
         deliveries: Sequence[Delivery],
         *,
-        table_columns: Mapping[str, pa.DataType],
         contents: Mapping[str, str],
         faulty: Mapping[str, str],
         key: PseudonymKey | None,
@@ -78,8 +74,7 @@ class FeedReading:
         self.deliveries = deliveries
         self.outcomes: dict[str, Outcome] = {delivery.name: Outcome() for delivery in deliveries}
         self.retracted: tuple[str, str] | None = None
-        self._types = {**table_columns, **stored_columns(feed)}
-        self._is_new = not table_columns
+        self._stored = stored_columns(feed)
         self._file_by_content = dict(contents)
         self._content_by_file = {name: sha256 for sha256, name in contents.items()}
         self._pending: list[tuple[str, Chunk]] = []  # (file name, chunk), not yet yielded
@@ -167,32 +162,14 @@ class FeedReading:
         yield from self._tables_of(chunks)
 
     def _chunks(self, delivery: Delivery, outcome: Outcome) -> Iterator[Chunk]:
-        table_columns = [] if self._is_new else list(self._types)
         with library_errors_as_faults():
             read_file = reader(self.feed.format).read
-            for chunk in read_file(delivery.path, self._feed_as_declared, table_columns, outcome.notes.append):
-                dropped = [name for name, treatment in self.feed.personal.items() if treatment == "drop"]
-                rows = chunk.rows.drop_columns([name for name in dropped if name in chunk.rows.column_names])
-                yield Chunk(self._with_raw_types(rows), chunk.lines, chunk.unread)
-
-    def _with_raw_types(self, rows: pa.Table) -> pa.Table:
-        """The rows with undeclared columns in the types that they have in raw, which the first file decides.
-
-        Raises FileFault for a column that can't be converted.
-        """
-        for position, name in enumerate(rows.column_names):
-            if name in self.feed.columns or name in self.feed.personal:
-                continue
-            column = rows.column(position)
-            raw_type = self._types.setdefault(name, column.type)
-            if column.type != raw_type:
-                try:
-                    rows = rows.set_column(position, name, column.cast(raw_type))
-                except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                    place = f"column {position + 1}, which isn't declared,"  # its name may be a value
-                    message = f"{place} is {column.type} here and {raw_type} in earlier files: declare its type"
-                    raise FileFault(message) from None
-        return rows
+            for chunk in read_file(delivery.path, self._feed_as_declared, outcome.notes.append):
+                stored = [name for name in chunk.rows.column_names if name in self._stored]
+                unread = chunk.unread
+                if len(stored) < chunk.rows.num_columns:  # a row that can't be split has values of the others, too
+                    unread = tuple(replace(row, text="") for row in unread)
+                yield Chunk(chunk.rows.select(stored), chunk.lines, unread)
 
     def _tables_of(self, chunks: list[tuple[str, Chunk]]) -> Iterator[pa.Table]:
         """The chunks (file name, chunk) as tables of raw, one for each run of chunks with the same columns."""
@@ -202,7 +179,7 @@ class FeedReading:
                     pa.repeat(name, len(chunk.unread)),
                     pa.array([row.line for row in chunk.unread], pa.int64()),
                     pa.array([row.reason for row in chunk.unread], pa.string()),
-                    pa.array([row.text for row in chunk.unread], pa.string()),
+                    pa.array([row.text or None for row in chunk.unread], pa.string()),
                 )
         for _, named_chunks in groupby(chunks, key=lambda named_chunk: named_chunk[1].rows.schema):
             same_schema = list(named_chunks)
@@ -222,17 +199,11 @@ class FeedReading:
         columns: dict[str, pa.ChunkedArray] = {}
         reasons: pa.ChunkedArray | None = None
         for name, column in zip(rows.column_names, rows.columns, strict=True):
-            declared = self.feed.columns.get(name)
-            if declared is None and self.feed.personal.get(name) == "hash":
-                declared = _HASHED
-            if declared is not None:
-                columns[name], is_unreadable = to_declared_type(column, declared)
-                reason_text = f"column {name}: the value is not {type_in_words(declared)}"
-            else:
-                columns[name], is_unreadable = column, beyond_calendar(column)
-                reason_text = "a column that isn't declared: the value is not a date of the years 1 to 9999"
+            declared = self.feed.columns.get(name, _HASHED)
+            columns[name], is_unreadable = to_declared_type(column, declared)
             if is_unreadable is not None:
                 # The reason quotes no value, because it is shown where the row itself may not be.
+                reason_text = f"column {name}: the value is not {type_in_words(declared)}"
                 reason = pc.if_else(is_unreadable, pa.scalar(reason_text), pa.scalar(None, pa.string()))
                 reasons = reason if reasons is None else pc.coalesce(reasons, reason)
         table = pa.table(columns)

@@ -144,7 +144,6 @@ class _Run:
         return FeedReading(
             plan.feed,
             plan.to_read,
-            table_columns=plan.columns,
             contents=plan.contents(),
             faulty=self._faulty.get(plan.feed.name, {}),
             key=plan.key,

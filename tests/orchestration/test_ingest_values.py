@@ -118,7 +118,7 @@ def _read(
     with pytest.MonkeyPatch.context() as patch:
         if monkeyed_block:
             patch.setattr(csv_reader, "BLOCK_BYTES", monkeyed_block)
-        for chunk in csv_reader.read(path, FEED, [], lambda _: None):
+        for chunk in csv_reader.read(path, FEED, lambda _: None):
             rows += chunk.rows.to_pylist()
             lines += chunk.lines.to_pylist()
             unread += [(row.line, row.text) for row in chunk.unread]
@@ -203,7 +203,7 @@ def test_no_line_is_lost_without_a_report(tmp_path_factory: pytest.TempPathFacto
     notes: list[str] = []
     seen: set[int] = set()
     try:
-        for chunk in csv_reader.read(path, TYPED, [], notes.append):
+        for chunk in csv_reader.read(path, TYPED, notes.append):
             seen |= set(chunk.lines.to_pylist())
             for row in chunk.unread:
                 seen |= set(range(row.line, row.line + 1 + row.text.rstrip("\n").count("\n")))
@@ -229,7 +229,7 @@ def test_comments_of_several_lines_are_loaded(
     path = tmp_path_factory.mktemp("csv") / "f.csv"
     path.write_bytes(text.getvalue().encode())
     columns = TYPED.columns | {"comment": ColumnType(type="text")}
-    chunks = list(csv_reader.read(path, TYPED.model_copy(update={"columns": columns}), [], lambda _: None))
+    chunks = list(csv_reader.read(path, TYPED.model_copy(update={"columns": columns}), lambda _: None))
     assert [row for chunk in chunks for row in chunk.rows.column("order_id").to_pylist()] == [
         f"A{number}" for number in range(len(rows))
     ]

@@ -58,7 +58,7 @@ feed = Feed.model_validate({
     "name": "rows", "system": "recipes", "file": "recipes.yml", "line": 1, "description": "Rows.", "path": str(path),
     "format": "feather", "columns": {"id": "text"}, "history_from": "2026-01-01", "watermark": "delivery",
 })
-(chunk,) = reader(feed.format).read(path, feed, (), print)
+(chunk,) = reader(feed.format).read(path, feed, print)
 print(chunk.rows.num_rows)
 """
 

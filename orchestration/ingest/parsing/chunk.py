@@ -9,7 +9,9 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class UnreadRow:
-    """A row that can't be parsed. `line` begins at 1; `text` is the row as it is written in the file."""
+    """A row that can't be parsed. `line` begins at 1; `text` is the row as it is written in the file,
+    and empty where it may have values that aren't to be stored.
+    """
 
     line: int
     reason: str
@@ -20,7 +22,8 @@ class UnreadRow:
 class Chunk:
     """Consecutive rows, in the order of the file.
 
-    `rows` has the file's columns under the names that raw stores them by: as text, and for Parquet with their types.
+    `rows` has the declared columns under the names that raw stores them by: as text, and for Parquet with their types.
+    It may have others, too, which aren't stored.
     `lines` (int64) is the physical line at which each row begins, from 1; in formats without lines, the row's number.
     `unread` are the rows among them that can't be parsed.
     """

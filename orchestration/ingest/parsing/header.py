@@ -1,4 +1,4 @@
-"""Checks a file's column names against the feed, and decides the names under which raw stores the columns.
+"""Checks a file's column names against the feed, and finds the columns that raw stores: the declared ones.
 
 A file without a header row has values where the names should be. So no message shows a name that the feed doesn't
 declare: such a column is named by its position.
@@ -6,6 +6,7 @@ declare: such a column is named by its position.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
@@ -25,46 +26,49 @@ def required_columns(feed: Feed) -> list[str]:
     return list(dict.fromkeys([*feed.columns, *feed.personal]))
 
 
-def names_in_raw(
-    header: Sequence[str], feed: Feed, table_columns: Iterable[str], note: Callable[[str], None]
-) -> list[str]:
-    """The names under which raw stores the columns of `header`, in the file's order.
+def names_in_raw(header: Sequence[str], feed: Feed, note: Callable[[str], None]) -> list[str]:
+    """A name for each column of `header`, in the file's order: the name in raw, or a made-up one if it isn't declared.
 
-    `table_columns` are the columns that the raw table has so far. `note` takes messages about columns that are stored
-    under another name, and about new columns that aren't declared.
+    Where a name stands twice in the header, the second column is declared as `name_2`, the third as `name_3`.
+    `note` takes messages about columns that are stored under another name.
 
-    Raises FileFault for a required column that is missing or there twice, or whose name differs in case only.
+    Raises FileFault for a required column that is missing, or that is there twice and declared once.
     """
     required = required_columns(feed)
-    missing = [name for name in required if name not in header]
+    numbered = _numbered(header)
+    missing = [name for name in required if name not in numbered]
     if missing:
         raise FileFault(_missing_columns(missing, header, required))
-    declared = {stored_name(name): name for name in required}
-    folded = {name.casefold(): name for name in table_columns}
-    folded.update({name.casefold(): name for name in declared})
-    names: list[str] = []
-    used_names: set[str] = set(RESERVED)
-    for position, header_name in enumerate(header, start=1):
-        name = stored_name(header_name) or f"column_{position}"
-        stored = folded.get(name.casefold(), name)
-        if stored in declared and name.casefold() in used_names:
-            raise FileFault(f"column '{stored}' is there twice; the second is column {position}")
-        if stored in declared and name != stored:
-            raise FileFault(f"column {position} differs from the declared column '{stored}' in case only")
-        number, unique = 2, stored
-        while unique.casefold() in used_names:
-            unique, number = f"{stored}_{number}", number + 1
-        if unique != header_name and unique in declared:
-            note(f"column '{header_name}' is stored as '{unique}'")
-        elif unique != header_name:
-            note(f"column {position}, which isn't declared, is stored under another name than in the file")
-        used_names.add(unique.casefold())
-        names.append(unique)
-    if table_columns:
-        new = [str(position) for position, name in enumerate(names, start=1) if name.casefold() not in folded]
-        if new:
-            note(f"new columns that aren't declared: {_shortened(new)}")
+    names = []
+    for position, (header_name, name) in enumerate(zip(header, numbered, strict=True), start=1):
+        if name in required:
+            names.append(stored_name(name))
+            if names[-1] != header_name:
+                note(f"column '{header_name}' is stored as '{names[-1]}'")
+        elif header_name in required:
+            raise FileFault(
+                f"column '{header_name}' is there twice; the second is column {position}: declare that as '{name}'"
+            )
+        else:
+            names.append(_made_up_name(position, required))
     return names
+
+
+def _numbered(header: Sequence[str]) -> list[str]:
+    """The header's names; where one repeats, each but the first gets a number: x, x_2, x_3."""
+    counts: Counter[str] = Counter()
+    names = []
+    for name in header:
+        counts[name] += 1
+        names.append(f"{name}_{counts[name]}" if counts[name] > 1 else name)
+    return names
+
+
+def _made_up_name(position: int, required: Sequence[str]) -> str:
+    name = f"column_{position}"
+    while name in map(stored_name, required):
+        name += "_"
+    return name
 
 
 def _missing_columns(missing: Sequence[str], header: Sequence[str], required: Sequence[str]) -> str:
@@ -96,12 +100,6 @@ def _visible(name: str) -> str:
     return " ".join("".join(sign for sign in name if sign.isprintable() or sign.isspace()).split())
 
 
-def _shortened(names: Sequence[str], limit: int = 12) -> str:
-    """The first `limit` names, separated by commas, and the number of the rest."""
-    rest = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
-
-
 def delimiter_hint(header_line: str, feed: Feed) -> str:
     """ "; the file seems to be delimited by ';' …" when another delimiter gives the required columns, else empty."""
     required = set(required_columns(feed))
@@ -125,11 +123,6 @@ def header_row_hint(rows: Iterable[Sequence[str]], feed: Feed) -> str:
         if number != feed.options.header_row and required <= set(row):
             return f"; the header seems to be in row {number}: set options.header_row: {number}"
     return ""
-
-
-def is_storable(name: str) -> bool:
-    """Whether raw can have a column of that name."""
-    return stored_name(name) == name
 
 
 def with_raw_names(feed: Feed) -> Feed:

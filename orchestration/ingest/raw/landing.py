@@ -81,20 +81,9 @@ def _resources(resources: list[Any]) -> list[Any]:
 def _resource(dlt: Any, landing: Landing) -> Any:
     def batches() -> Iterator[Any]:
         empty = True
-        hinted = set(landing.columns)
         for table in _aligned(landing.tables()):
             empty = False
-            # Undeclared columns of Parquet files may be timestamps too.
-            timestamps = {
-                column.name: column.type
-                for column in table.schema
-                if column.name not in hinted and _is_naive(column.type)
-            }
-            hinted.update(timestamps)
-            if timestamps:
-                yield dlt.mark.with_hints(table, dlt.mark.make_hints(columns=_hints(timestamps)))
-            else:
-                yield table
+            yield table
         if empty and landing.creates:
             yield _empty(landing)
 

@@ -24,13 +24,11 @@ class Reader(Protocol):
 
     EXTENSIONS: tuple[str, ...]
 
-    def read(
-        self, path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[str], None]
-    ) -> Iterator[Chunk]:
-        """The rows of a local file, in the order of the file.
+    def read(self, path: Path, feed: Feed, note: Callable[[str], None]) -> Iterator[Chunk]:
+        """The rows of a local file, in the order of the file. Columns that the feed doesn't declare may be left out.
 
-        `table_columns` are the columns that the feed's raw table has so far (none: there is no table yet). `note` takes
-        messages for the feed's report. Raises FileFault for a file that can't be read as the feed declares.
+        `note` takes messages for the feed's report.
+        Raises FileFault for a file that can't be read as the feed declares.
         """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv as standard_csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -31,7 +31,7 @@ _HEADER_BYTES = 1 << 20
 _NOT_CLOSED = "a quote is opened and not closed"
 
 
-def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[str], None]) -> Iterator[Chunk]:
+def read(path: Path, feed: Feed, note: Callable[[str], None]) -> Iterator[Chunk]:
     """The rows of a CSV file, in chunks. Blank lines are skipped.
 
     A row with too few or too many fields is not loaded but reported as unread. So are rows that a stray quote has
@@ -44,7 +44,7 @@ def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[s
     lines = Lines(path, feed.options.encoding)
     try:
         header, lines_before = _header(stream, feed)
-        names = names_in_raw(header, feed, table_columns, note)
+        names = names_in_raw(header, feed, note)
         is_noted = False
         for raw_chunk in _rows(stream, names, feed, lines_before):
             chunk, is_uncertain = without_merged_rows(
@@ -79,7 +79,7 @@ def _header(stream: Utf8Stream, feed: Feed) -> tuple[list[str], int]:
     required = {*feed.columns, *feed.personal}
     if not required <= set(header):
         try:
-            names_in_raw(header, feed, (), lambda _: None)
+            names_in_raw(header, feed, lambda _: None)
         except FileFault as fault:
             first = lines[skipped] if len(lines) > skipped else ""
             rows = standard_csv.reader(iter(lines), delimiter=feed.options.delimiter)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,7 +20,7 @@ EXTENSIONS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 _EXACT = 2**53  # up to this size a 64-bit float represents every whole number exactly
 
 
-def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[str], None]) -> Iterator[Chunk]:
+def read(path: Path, feed: Feed, note: Callable[[str], None]) -> Iterator[Chunk]:
     """The rows of the sheet below its header, without empty rows. Dates and times become ISO text.
 
     Raises FileFault for an empty file, a sheet that isn't there, or missing columns.
@@ -59,11 +59,11 @@ def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[s
         header.pop()
     if not set(required_columns(feed)) <= set(header):
         try:
-            names_in_raw(header, feed, (), lambda _: None)
+            names_in_raw(header, feed, lambda _: None)
         except FileFault as fault:
             texts = ([str(cell).strip() for cell in row] for row in cells)
             raise FileFault(f"{label}: {fault}{header_row_hint(texts, feed)}") from None
-    names = names_in_raw(header, feed, table_columns, note)
+    names = names_in_raw(header, feed, note)
     feed = with_raw_names(feed)
     nulls = frozenset(feed.options.null_values)
     rows, unread = [], []

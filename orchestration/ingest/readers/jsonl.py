@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +23,7 @@ _NOT_JSON = "the line is not a JSON object"
 _NO_DELIMITER = "\x1f"
 
 
-def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[str], None]) -> Iterator[Chunk]:
+def read(path: Path, feed: Feed, note: Callable[[str], None]) -> Iterator[Chunk]:
     """The objects of a JSON-lines file; nested values stay JSON text. A line that is no JSON object is an unread row.
 
     A key that only some objects have is NULL in the others.
@@ -43,7 +43,7 @@ def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[s
             raise FileFault("the file is empty (0 bytes)")
         has_objects = False
         for lines, numbers, unread in _lines(stream):
-            chunk, keys = _objects(lines, numbers, unread, feed, list(table_columns), note_once)
+            chunk, keys = _objects(lines, numbers, unread, feed, note_once)
             has_objects = has_objects or chunk.rows.num_rows > 0
             keys_seen.update(dict.fromkeys(keys))
             yield chunk
@@ -62,7 +62,7 @@ def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[s
 def _require(feed: Feed, keys_seen: dict[str, None]) -> None:
     """Raises FileFault when a required key is in no object of the file."""
     if missing := [name for name in required_columns(feed) if name not in keys_seen]:
-        names_in_raw(list(keys_seen), feed, (), lambda _: None)
+        names_in_raw(list(keys_seen), feed, lambda _: None)
         raise FileFault(f"no object has the key '{missing[0]}'")
 
 
@@ -92,28 +92,29 @@ def _objects(
     numbers: pa.Array,
     unread: tuple[UnreadRow, ...],
     feed: Feed,
-    table_columns: list[str],
     note: Callable[[str], None],
 ) -> tuple[Chunk, list[str]]:
-    """The objects in a block of lines as a chunk, and the keys that they have, required ones first."""
+    """The objects in a block of lines, with the declared columns, and all keys that they have, required ones first."""
     is_filled = pc.not_equal(pc.utf8_trim_whitespace(lines), "")
     lines, numbers = lines.filter(is_filled), numbers.filter(is_filled)
     cursor = duckdb_cursor()
     cursor.register("lines", pa.table({"line": lines}))
     query = "SELECT coalesce(json_type(try_cast(line AS JSON)) = 'OBJECT', false) AS is_object FROM lines"
     is_object = cursor.sql(query).to_arrow_table().column("is_object").combine_chunks()
+    required = required_columns(feed)
+    objects = lines.filter(is_object)
+    cursor.register("lines", pa.table({"line": objects}))
+    keys_present = {key for (key,) in cursor.sql("SELECT DISTINCT unnest(json_keys(line)) FROM lines").fetchall()}
     if not pc.all(is_object).as_py():
         is_no_object = pc.invert(is_object)
         bad_lines = zip(numbers.filter(is_no_object).to_pylist(), lines.filter(is_no_object).to_pylist(), strict=True)
-        unread += tuple(UnreadRow(number, _NOT_JSON, line) for number, line in bad_lines)
-        lines, numbers = lines.filter(is_object), numbers.filter(is_object)
-    cursor.register("lines", pa.table({"line": lines}))
-    keys_present = {key for (key,) in cursor.sql("SELECT DISTINCT unnest(json_keys(line)) FROM lines").fetchall()}
+        is_all_declared = keys_present <= set(required)
+        unread += tuple(UnreadRow(number, _NOT_JSON, line if is_all_declared else "") for number, line in bad_lines)
+    lines, numbers = objects, numbers.filter(is_object)
     # A required key that is missing in this chunk is no fault: the keys are checked at the end of the file.
-    required = required_columns(feed)
-    keys = [name for name in required if name in keys_present] + sorted(keys_present - set(required))
+    keys = [name for name in required if name in keys_present]
     keys_missing = [name for name in required if name not in keys_present]
-    names = names_in_raw([*keys, *keys_missing], feed, table_columns, note)
+    names = names_in_raw([*keys, *keys_missing], feed, note)
     columns: list[pa.ChunkedArray | pa.Array] = []
     if keys:
         pointers = ["/" + key.replace("~", "~0").replace("/", "~1") for key in keys]
@@ -122,7 +123,8 @@ def _objects(
         columns = cursor.execute(query, {"pointers": pointers}).to_arrow_table().columns
         columns = [_with_nulls(column, feed.options.null_values) for column in columns]
     columns += [pa.nulls(len(lines), pa.string()) for _ in keys_missing]
-    return Chunk(pa.table(columns, names=names), numbers, unread), keys
+    all_keys = keys + sorted(keys_present - set(required))
+    return Chunk(pa.table(columns, names=names), numbers, unread), all_keys
 
 
 def _with_nulls(column: pa.ChunkedArray, null_values: tuple[str, ...]) -> pa.ChunkedArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +22,7 @@ _UNITS_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _LIMIT_SECONDS = 300_000_000_000
 
 
-def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[str], None]) -> Iterator[Chunk]:
+def read(path: Path, feed: Feed, note: Callable[[str], None]) -> Iterator[Chunk]:
     """The rows of a Parquet file, numbered from 1.
 
     Raises FileFault for an empty file, a file that is not Parquet or is damaged, or missing columns.
@@ -35,15 +35,15 @@ def read(path: Path, feed: Feed, table_columns: Iterable[str], note: Callable[[s
     except (pa.ArrowException, OSError):
         raise FileFault("not a Parquet file, or a damaged one") from None
     with file:
-        names = names_in_raw(file.schema_arrow.names, feed, table_columns, note)
-        first, declared = 1, with_raw_names(feed).columns
+        names = names_in_raw(file.schema_arrow.names, feed, note)
+        first, declared = 1, with_raw_names(feed)
+        places = [place for place, name in enumerate(names) if name in declared.columns or name in declared.personal]
         for batch in file.iter_batches(batch_size=_CHUNK_ROWS):
+            # A float keeps its width: the width decides up to which size whole numbers are exact.
             columns = [
-                # A declared float keeps its width: the width decides up to which size whole numbers are exact.
-                column if name in declared and pa.types.is_floating(column.type) else _plain(column)
-                for name, column in zip(names, batch.columns, strict=True)
+                column if pa.types.is_floating(column.type) else _plain(column) for column in map(batch.column, places)
             ]
-            rows = pa.table(columns, names=names)
+            rows = pa.table(columns, names=[names[place] for place in places])
             yield Chunk(rows, pa.array(range(first, first + batch.num_rows), pa.int64()))
             first += batch.num_rows
 
@@ -57,8 +57,6 @@ def _plain(column: pa.Array) -> pa.Array | pa.ChunkedArray:
         return column.cast(pa.string())
     if pa.types.is_integer(kind) and kind != pa.uint64():
         return column.cast(pa.int64())
-    if pa.types.is_floating(kind):
-        return column.cast(pa.float64())
     if pa.types.is_timestamp(kind):
         return _clamped(column, _LIMIT_SECONDS * _UNITS_PER_SECOND[kind.unit]).cast(
             pa.timestamp("us", "UTC" if kind.tz else None), safe=False
