@@ -180,21 +180,25 @@ def _unbuilt(
     return f"{reason_before}; {len(models - succeeded)} models upstream were not built again"
 
 
-def _newest_load(connection: DuckDBPyConnection) -> list[datetime]:
-    """The time of the newest load, in a list that is empty without loads.
+def _newest_moment(connection: DuckDBPyConnection) -> datetime:
+    """The time of the newest load or build in the warehouse, or now if that is later.
 
-    A build's time is at least that, so that a clock that was set back can't make a build older than its data.
+    A build's time is at least that, so that a clock that was set back can't make it older than its data or than the
+    build before it.
     """
-    if not warehouse.has_table(connection, "raw", "_files"):
-        return []
-    rows = connection.execute("select max(loaded_at) from raw._files having max(loaded_at) is not null").fetchall()
-    return [moment for (moment,) in rows]
+    moments = [clock.now()]
+    for table, column in (("raw._files", "loaded_at"), ("kpi._builds", "built_at")):
+        if warehouse.has_table(connection, *table.split(".")):
+            moments += [
+                moment for (moment,) in connection.execute(f"select max({column}) from {table}").fetchall() if moment
+            ]
+    return max(moments)
 
 
 def _insert(connection: DuckDBPyConnection, batch_id: str | None, reasons: Mapping[str, str | None]) -> None:
     """Adds a row to `kpi._builds` for each KPI; the reason None means that it is up to date."""
     if reasons:
-        built_at = max([clock.now(), *_newest_load(connection)])
+        built_at = _newest_moment(connection)
         connection.executemany(
             "insert into kpi._builds values (?, ?, ?, ?, ?)",
             [[batch_id, built_at, kpi_id, reason is None, reason] for kpi_id, reason in reasons.items()],

@@ -152,6 +152,12 @@ def test_a_kpi_that_was_cut_short_or_never_built_whole_is_held(deployment: Deplo
     assert set(deployment.publish("2026-03-05T06:20")) == {"revenue", "heads"}
 
 
+def test_a_build_after_the_clock_was_set_back_counts_as_the_newest(deployment: Deployment) -> None:
+    told = deployment.build("2026-03-03T06:00", ["fct_orders"], failed=["test.p.fct_orders_unique.1"])
+    assert set(told) == {"revenue"}
+    assert set(deployment.publish("2026-03-05T06:20")) == {"revenue"}
+
+
 EDIT = "update kpi.kpi_revenue set obs_value = obs_value + 1 where time_period = '2026-02'"
 
 
