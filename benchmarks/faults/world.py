@@ -129,7 +129,9 @@ def take_in(project: Project, kpis: Sequence[CatalogKpi]) -> None:
     ingest(project.company)
     builds.prepare_tables(project.catalog)
     builds.outdate(project.catalog)
-    command = ["build", "--exclude-resource-type", "unit_test", "--select", *(f"+{kpi.model}" for kpi in kpis)]
+    # A test that needs a model of other KPIs, too, isn't run, as that model isn't there.
+    options = ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
+    command = ["build", *options, "--select", *(f"+{kpi.model}" for kpi in kpis)]
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         results = dbt_project.build(project.company, command, lambda _: None)
     builds.record(project.catalog, project.lineage, results)
