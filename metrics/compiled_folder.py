@@ -10,7 +10,7 @@ from metrics.company_plan import CompanyPlan
 from metrics.compiled_catalog import catalog_text
 from metrics.compiler.kpi_sql import candidates_sql, kpi_sql
 from metrics.compiler.plan import Rollup
-from metrics.compiler.rollups import inputs_of, rollup_models
+from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.core.errors import NyckeltalError
 from metrics.core.quoting import jinja, literal
 from metrics.core.text import visible
@@ -103,7 +103,7 @@ def _rollup_models(rollup: Rollup, lineage: Lineage) -> dict[str, str]:
     """The SQL of a rollup's incremental models, by model name."""
     fact_columns = set(lineage.nodes[lineage.models[rollup.models[0]]]["columns"])
     code_hash = definition_hash(lineage.parts(rollup_models(rollup)))
-    return rollup_models(rollup, inputs_of(rollup, fact_columns, code_hash))
+    return rollup_models(rollup, day_fingerprint_sql(rollup, fact_columns, code_hash))
 
 
 def _sources(company: Company) -> str:

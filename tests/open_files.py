@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
-from metrics.core.private_files import OTHERS
+from metrics.core.private_files import GROUP_AND_OTHERS_BITS
 
 PUBLIC = ("published", "sources")
 
@@ -23,7 +23,7 @@ def open_to_others(data: Path) -> set[str]:
         for name in (*folders, *files):
             try:
                 path = inside / name
-                if not path.is_symlink() and path.stat().st_mode & OTHERS:
+                if not path.is_symlink() and path.stat().st_mode & GROUP_AND_OTHERS_BITS:
                     found.add(str(path.relative_to(data)))
             except FileNotFoundError:  # it is gone already
                 continue

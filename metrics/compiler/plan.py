@@ -122,7 +122,7 @@ class KpiPlan:
         own = {measure.column for measure in self.uses if not measure.offset}
         is_plain = all(isinstance(node, _PLAIN) for node in self.value.walk())
         return bool(self.offsets) and not (
-            is_plain and any(each.name in own for each in self.value.find_all(exp.Column))
+            is_plain and any(column.name in own for column in self.value.find_all(exp.Column))
         )
 
     @property

@@ -70,7 +70,7 @@ class _Binder:
         self._tables: dict[tuple[str, str], Types] = {}
         connection.execute(f"create schema {MODELS}; create schema {RAW}")
         for feed in company.feeds.values():
-            self._make((RAW, feed.name), _columns_of(feed))
+            self._create_table((RAW, feed.name), _columns_of(feed))
 
     def of_models(self) -> Iterator[NyckeltalError]:
         for name in self._parents_first():
@@ -83,9 +83,9 @@ class _Binder:
                 yield from self._unlike_contract(node, given, promised)
             # What reads a model is bound to what its contract promises, so that one mistake is one finding.
             if promised is not None:
-                self._make((MODELS, name), promised)
+                self._create_table((MODELS, name), promised)
             elif isinstance(given, dict):
-                self._make((MODELS, name), given)
+                self._create_table((MODELS, name), given)
 
     def of_tests(self) -> Iterator[NyckeltalError]:
         for node in self._lineage.nodes.values():
@@ -112,7 +112,10 @@ class _Binder:
                 yield from self._of_expression(expression, semantic, semantic, part["name"], what)
 
     def of_metrics(self) -> Iterator[NyckeltalError]:
-        semantic_models = {one["name"]: one for one in self._lineage.manifest["semantic_models"].values()}
+        semantic_models = {
+            semantic_model["name"]: semantic_model
+            for semantic_model in self._lineage.manifest["semantic_models"].values()
+        }
         for metric in self._lineage.manifest["metrics"].values():
             aggregated = metric["type_params"].get("metric_aggregation_params")
             if aggregated and aggregated["semantic_model"] in semantic_models:
@@ -152,7 +155,7 @@ class _Binder:
         extra = [column for column in given if column not in promised]
         for column in missing:
             near = get_close_matches(column, extra, n=1)
-            extra = [one for one in extra if one not in near]
+            extra = [column_name for column_name in extra if column_name not in near]
             problem = f"gives no column '{column}', which the contract of {node['name']} has"
             problem += f" (it gives '{near[0]}')" if near else ""
             yield NyckeltalError(problem, file=file, line=_line_of(near[0] if near else None, file))
@@ -240,39 +243,42 @@ class _Binder:
         if not node["config"].get("contract", {}).get("enforced"):
             return None
         columns = [
-            f"cast(null as {facts['data_type']}) as {identifier(name)}" for name, facts in node["columns"].items()
+            f"cast(null as {column_info['data_type']}) as {identifier(name)}"
+            for name, column_info in node["columns"].items()
         ]
         bound = self._bound(f"select {', '.join(columns)}")
         return bound if isinstance(bound, dict) else None
 
-    def _make(self, table: tuple[str, str], columns: Types) -> None:
+    def _create_table(self, table: tuple[str, str], columns: Types) -> None:
         schema, name = table
         described = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
         try:
             self._connection.execute(f"create table {schema}.{identifier(name)} ({described})")
-        except duckdb.Error:  # columns of one name, or a type that SQL can't write: what reads it isn't bound
+        except duckdb.Error:  # columns of one name, or a type that SQL can't write: nothing that reads it is checked
             return
         self._tables[table] = columns
 
     def _reads(self, node: Mapping[str, Any]) -> list[tuple[str, str]]:
         """The models and feeds that a model or test reads."""
         keys = node["depends_on"]["nodes"]
-        models = [(MODELS, self._lineage.nodes[key]["name"]) for key in keys if key in self._lineage.nodes]
-        return models + [(RAW, key.rsplit(".", 1)[1]) for key in keys if key.startswith("source.")]
+        models = [
+            (MODELS, self._lineage.nodes[unique_id]["name"]) for unique_id in keys if unique_id in self._lineage.nodes
+        ]
+        return models + [(RAW, unique_id.rsplit(".", 1)[1]) for unique_id in keys if unique_id.startswith("source.")]
 
     def _parents_first(self) -> list[str]:
         """Every model, each after those that it reads."""
         done: dict[str, None] = {}
 
-        def visit(key: str) -> None:
-            if key in self._lineage.nodes and key not in done:
-                for parent in self._lineage.parents.get(key, ()):
+        def visit(unique_id: str) -> None:
+            if unique_id in self._lineage.nodes and unique_id not in done:
+                for parent in self._lineage.parents.get(unique_id, ()):
                     visit(parent)
-                done[key] = None
+                done[unique_id] = None
 
-        for key in sorted(self._lineage.models.values()):
-            visit(key)
-        return [name for key in done if (name := self._lineage.nodes[key]["name"]) in self._lineage.models]
+        for unique_id in sorted(self._lineage.models.values()):
+            visit(unique_id)
+        return [name for unique_id in done if (name := self._lineage.nodes[unique_id]["name"]) in self._lineage.models]
 
     def _file(self, node: Mapping[str, Any]) -> Path:
         """The file of a node, where the company or the project has it."""
@@ -297,11 +303,21 @@ def _line_with(excerpt: str, file: Path) -> int | None:
 
 
 def _line_of(word: str | None, file: Path, after: str | None = None) -> int:
-    """The first line of the file with that word, below the one with the word `after`; 1 where there is none."""
+    """The number of the first line with `word` (as a whole word, in any case); 1 if there is none.
+
+    With `after`, the search begins at the first line with that word, or at the top if there is none.
+    """
     lines = _lines(file)
     start = _line_of(after, file) if after else 1
-    has = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE) if word else None
-    return next((number for number, line in enumerate(lines, 1) if number >= start and has and has.search(line)), 1)
+    word_pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE) if word else None
+    return next(
+        (
+            number
+            for number, line in enumerate(lines, 1)
+            if number >= start and word_pattern and word_pattern.search(line)
+        ),
+        1,
+    )
 
 
 def _lines(file: Path) -> list[str]:

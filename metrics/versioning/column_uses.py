@@ -60,7 +60,7 @@ class ColumnUses:
 
     def of(self, generated: Mapping[str, str]) -> Uses:
         """The uses in generated models and in all models upstream of them; `generated` as for `Lineage.parts`."""
-        models = self._lineage.needed(generated)
+        models = self._lineage.models_read(generated)
         for model in models.keys() - self._uses_by_model.keys():
             self._uses_by_model[model] = self._select_uses(self._lineage.select(model), self._lineage.reads(model))
         all_uses = [self._uses_by_model[model] for model in models]

@@ -19,7 +19,7 @@ from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.core.yaml_file import Strict
 from metrics.definitions.company import Company
 from metrics.definitions.kpi import Kpi
-from metrics.definitions.roles import among
+from metrics.definitions.roles import listed_spelling
 
 _TITLE = """\
 # The reviewed definitions of each KPI, oldest first: the version, the hash of all code that its values depend on, and
@@ -220,7 +220,7 @@ def _refactorer(company: Company, kpis: Sequence[Kpi], by: str) -> str:
     problems = []
     for domain in dict.fromkeys(kpi.domain for kpi in kpis):
         allowed = company.roles.refactorers(domain)
-        spelt_name = among(by, allowed)
+        spelt_name = listed_spelling(by, allowed)
         person = spelt_name or person
         if spelt_name is None:
             expected = " or ".join(allowed) or f"names under `refactors` or `decides`, by domain ({domain})"

@@ -191,7 +191,11 @@ def _by_sql(text: pa.ChunkedArray, expression: str, parameters: dict[str, str], 
 
 
 def _from_native(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) -> pa.ChunkedArray:
-    """Converts a column that has a type in the file; NULL where the declared type would lose something."""
+    """Converts a column that isn't text in the file.
+
+    NULL where a value doesn't fit the declared type, or would give an inexact key (text or integer). Decimals are
+    rounded to 8 places, numbers to the precision of a float, timestamps to microseconds.
+    """
     kind = column.type
     numeric = pa.types.is_integer(kind) or pa.types.is_decimal(kind)
     if pa.types.is_floating(kind) and declared.type in ("text", "integer", "decimal", "number"):
@@ -208,13 +212,16 @@ def _from_native(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataT
         try:
             return column.cast(target)
         except pa.ArrowInvalid:
-            pass  # a value can't be converted without loss: convert each value by itself, as text
+            pass  # a value doesn't fit as it is: convert each value by itself, through text
     text = _as_text(column)
     return text if declared.type == "text" else _parsed(text, ColumnType(type=declared.type), target)
 
 
 def _from_floats(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) -> pa.ChunkedArray:
-    """Floats in the declared type; NULL where they aren't finite or the result wouldn't be exact."""
+    """Floats in the declared type.
+
+    NULL where they aren't finite or are too large; as text and integer also where they aren't exact whole numbers.
+    """
     exact = _EXACT_FLOATS[column.type]
     column = column.cast(pa.float64())
     if declared.type == "number":

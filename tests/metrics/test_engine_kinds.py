@@ -16,7 +16,7 @@ from benchmarks.engine import Engine
 from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.measures import MeasureClass
 from metrics.compiler.plan import plan, rollups
-from metrics.compiler.rollups import inputs_of, rollup_models
+from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.compiler.support import unsupported
 from metrics.core.deployment import PROJECT
@@ -56,7 +56,7 @@ def _models(kpis: list[Kpi], layer: SemanticLayer, fact_columns: set[str]) -> di
     models = {
         name: sql
         for rollup in shared
-        for name, sql in rollup_models(rollup, inputs_of(rollup, fact_columns, "code")).items()
+        for name, sql in rollup_models(rollup, day_fingerprint_sql(rollup, fact_columns, "code")).items()
     }
     return models | {kpi_plan.kpi.model: kpi_sql(kpi_plan, shared, "hash") for kpi_plan in plans}
 

@@ -1,4 +1,4 @@
-"""Past values and dates on the command line: the revision triangle, as-of, the calendar, and wrong arguments."""
+"""Past values and dates on the command line: the revision value_histories, as-of, the calendar, and wrong arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.cli.app import app
-from orchestration.cli.reports.revisions import History, Value, statistics, triangle
+from orchestration.cli.reports.revisions import History, Value, statistics, value_histories
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -64,9 +64,9 @@ def test_another_status_is_no_new_value_and_a_suppressed_value_is_left_out() -> 
         facts = {"obs_value": value, "obs_status": status, "revision_type": kind}
         return {"time_period": "2026-01", "realtime_start": date(2026, 2, 1), **facts}
 
-    (history,) = triangle([row(10, "P"), row(10, "A"), row(12, "A", "C"), row(None, "Q")])
+    (history,) = value_histories([row(10, "P"), row(10, "A"), row(12, "A", "C"), row(None, "Q")])
     assert [(value.obs_value, value.revision_type) for value in history.values] == [(10, None), (12, "C")]
-    assert triangle([row(None, "Q")]) == []
+    assert value_histories([row(None, "Q")]) == []
 
 
 @pytest.fixture(scope="module")

@@ -126,10 +126,10 @@ def plan(
 
     company_plan = planned(company)
     if kpi_id is None:
-        plan_report.company_plan(console(), company_plan)
+        plan_report.print_company_plan(console(), company_plan)
         return
     (kpi_plan,) = (compiled.plan for compiled in company_plan.kpis if compiled.plan.kpi.id == kpi_id)
-    plan_report.kpi_plan(console(), kpi_plan, company_plan)
+    plan_report.print_kpi_plan(console(), kpi_plan, company_plan)
 
 
 @app.command()

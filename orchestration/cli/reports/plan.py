@@ -31,8 +31,11 @@ _WINDOW_END = {
 }
 
 
-def company_plan(console: Console, planned: CompanyPlan) -> None:
-    """Print a row for each scan: its fact, day and cuts, the measures that share it by how they roll up, their KPIs."""
+def print_company_plan(console: Console, planned: CompanyPlan) -> None:
+    """Print a row for each rollup: the models that it reads, its day column and its segments.
+
+    Below it are its measures, grouped by how a period's value is computed, and the KPIs that use it.
+    """
     rows: list[tuple[list[Cell], Text]] = []
     for rollup in planned.rollups:
         by_way: dict[str, list[str]] = defaultdict(list)
@@ -48,7 +51,7 @@ def company_plan(console: Console, planned: CompanyPlan) -> None:
     measures = sum(len(rollup.measures) for rollup in planned.rollups)
     scans = sum(rollup.window is None for rollup in planned.rollups)
     recounted = sum(bool(rollup.non_additive) for rollup in planned.rollups)
-    adoptions = [compiled.plan.kpi.adoption for compiled in planned.kpis]
+    adoptions = [defined_kpi.plan.kpi.adoption for defined_kpi in planned.kpis]
     queries = sum(len(adoption.freqs) * (1 + len(adoption.segments)) for adoption in adoptions)
     console.print(
         f"{len(planned.kpis)} KPIs, {queries} combinations of KPI, frequency and segment, {measures} measures: "
@@ -57,7 +60,7 @@ def company_plan(console: Console, planned: CompanyPlan) -> None:
     )
 
 
-def kpi_plan(console: Console, plan: KpiPlan, planned: CompanyPlan) -> None:
+def print_kpi_plan(console: Console, plan: KpiPlan, planned: CompanyPlan) -> None:
     """Print the formula of a KPI, and each of its measures down to the columns that it reads."""
     definition, adoption = plan.kpi.definition, plan.kpi.adoption
     title = styled((definition.name, "bold"), f" ({plan.kpi.id}): metric {definition.metric}")

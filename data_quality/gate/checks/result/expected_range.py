@@ -90,7 +90,11 @@ def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.KeyFigure]:
         deviations = [
             _deviation(index, column, name, unit, kind, periods, now, history, approved) for column, name in numbers
         ]
-        return max((each for each in deviations if each is not None), key=lambda each: each[0], default=None)
+        return max(
+            (deviation for deviation in deviations if deviation is not None),
+            key=lambda deviation: deviation[0],
+            default=None,
+        )
 
     return in_time.judged(freq, series, now, known, compare)
 
