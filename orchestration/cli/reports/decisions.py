@@ -241,7 +241,7 @@ def decided(console: Console, catalog: Catalog, outcome: Decided, today: date) -
         checks = f", although these fail: {', '.join(outcome.checks)}" if outcome.checks else ""
         lines = [
             styled(DONE, f"{name} released {decider}{checks}."),
-            styled(f"  {count} in release {sequence}: {outcome.release.appended_observations:,} new vintages."),
+            styled(f"  {count} in release {sequence}: {outcome.release.appended_observations:,} new values."),
         ]
     else:
         reasons = "; ".join(f"{held.kpi_id} {held.time_period}: {held.reason}" for held in outcome.release.held)
