@@ -21,7 +21,7 @@ from metrics.definitions.kpi import Kpi
 from metrics.lint import findings
 from metrics.versioning.column_uses import ColumnUses, Uses
 from metrics.versioning.lineage import Lineage, Upstream, definition_hash, hashed
-from metrics.versioning.reviewed import Current
+from metrics.versioning.reviewed import CurrentDefinition
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class DefinedKpi:
 
     plan: KpiPlan
     upstream: Upstream
-    current: Current
+    current_definition: CurrentDefinition
     inputs: Mapping[str, tuple[str, ...]]
     uses: Uses
     total_inputs: Mapping[str, tuple[str, ...]]
@@ -57,9 +57,9 @@ class CompanyPlan:
     identities: tuple[Identity, ...]
 
     @property
-    def currents(self) -> list[Current]:
+    def current_definitions(self) -> list[CurrentDefinition]:
         """The current definitions of the KPIs."""
-        return [defined_kpi.current for defined_kpi in self.kpis]
+        return [defined_kpi.current_definition for defined_kpi in self.kpis]
 
     @property
     def models_counted_whole(self) -> list[dict[str, Any]]:
@@ -146,17 +146,17 @@ def _defined_kpi(kpi_plan: KpiPlan, layer: SemanticLayer, lineage: Lineage, colu
     return DefinedKpi(
         plan=kpi_plan,
         upstream=upstream,
-        current=current_definition(kpi, layer, lineage),
+        current_definition=current_definition(kpi, layer, lineage),
         inputs=lineage.feed_columns(generated),
         uses=column_uses.of(generated),
         total_inputs=lineage.feed_columns(_generated(plan(kpi.unsegmented, layer), layer)),
     )
 
 
-def current_definition(kpi: Kpi, layer: SemanticLayer, lineage: Lineage) -> Current:
+def current_definition(kpi: Kpi, layer: SemanticLayer, lineage: Lineage) -> CurrentDefinition:
     """The KPI's current definition. Its hash is independent of other KPIs and of what the company has adopted of it."""
     parts = lineage.parts(_generated(plan(kpi.whole, layer), layer))
-    return Current(kpi, definition_hash(parts), {name: hashed(code)[:8] for name, code in parts.items()})
+    return CurrentDefinition(kpi, definition_hash(parts), {name: hashed(code)[:8] for name, code in parts.items()})
 
 
 def _generated(kpi_plan: KpiPlan, layer: SemanticLayer) -> dict[str, str]:

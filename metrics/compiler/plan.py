@@ -204,7 +204,7 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         to_date=kpi.adoption.to_date
         and adds_up
         and definition.freq_dimension is None
-        and all(is_whole(each.offset, "A") for each in offsets),
+        and all(is_whole(measure.offset, "A") for measure in offsets),
         freqs=freqs,
         freq_of=arithmetic.freq_of,
         person_counts=person_counts(definition, layer),

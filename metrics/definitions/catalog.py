@@ -274,8 +274,10 @@ class Catalog(BaseModel):
         for kpi in self.kpis:
             if kpi.kpi_id == kpi_id:
                 return kpi
-        known = [kpi.kpi_id for kpi in self.kpis]
-        raise NyckeltalError(f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, known)}", expected=", ".join(known))
+        kpi_ids = [kpi.kpi_id for kpi in self.kpis]
+        raise NyckeltalError(
+            f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, kpi_ids)}", expected=", ".join(kpi_ids)
+        )
 
     @staticmethod
     def path(company: Company) -> Path:

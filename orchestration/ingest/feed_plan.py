@@ -152,8 +152,8 @@ def _needs_reload(plan: FeedPlan, files: list[SourceFile]) -> bool:
     loaded = [record for record in plan.file_records.values() if record.loaded_sha256]
     differences = [
         f"column {name} is {plan.columns[name]} there"
-        for name, kind in stored_columns(plan.feed).items()
-        if name in plan.columns and plan.columns[name] != kind
+        for name, sql_type in stored_columns(plan.feed).items()
+        if name in plan.columns and plan.columns[name] != sql_type
     ]
     if not all(map(is_storable, plan.columns)):
         differences.append("a column's name has characters that can't be stored")

@@ -134,12 +134,15 @@ def _explanation(
 
     Of a longer period, the weeks are judged together (see `blocks.py`), so the week is named.
     """
-    most = int(np.abs(here - there).argmax())
-    extent = "whole weeks" if grain == "week" else "the month"
-    place = f"in the week of {date(1970, 1, 1) + timedelta(first_day)}, " if grain == "week" else ""
+    changed_most = int(np.abs(here - there).argmax())
+    name = class_in_words(str(classes[changed_most]))
+    counted = "rows" if share_of == "n_rows" else "sum"
+    extent, place = "the month", ""
+    if grain == "week":
+        extent, place = "whole weeks", f"in the week of {date(1970, 1, 1) + timedelta(first_day)}, "
     return (
-        f" of the {'rows' if share_of == 'n_rows' else 'sum'} of {extent} differs from the most similar past {grain}:"
-        f" {place}{class_in_words(str(classes[most]))} make up {here[most]:.0%}, and were {there[most]:.0%} there"
+        f" of the {counted} of {extent} differs from the most similar past {grain}: {place}{name} make up"
+        f" {here[changed_most]:.0%}, and were {there[changed_most]:.0%} there"
     )
 
 
