@@ -331,7 +331,7 @@ def test_a_class_that_every_past_block_had_is_lost_when_it_has_no_row() -> None:
     ],
 )
 def test_the_evidence_says_what_is_compared_and_gives_round_sizes(share_of: str, grain: str, evidence: str) -> None:
-    here, there, classes = np.array([0.15, 0.85]), np.array([1.0, 0.0]), ["+7", "+18"]
+    here, there, classes = np.array([0.1, 0.05, 0.85]), np.array([0.5, 0.5, 0.0]), ["+7", "+8", "+18"]
     first_day = (date(2026, 4, 13) - date(1970, 1, 1)).days
     explanation = value_distribution._explanation(here, there, classes, share_of, grain, first_day)
     assert explanation == f" of the {evidence} of about 260,000 make up 85%, and were 0% there"
