@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.facts import SEGMENTS
 from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.plan import plan, rollups
-from metrics.compiler.rollups import inputs_of, rollup_models
+from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.kpi import Adoption, Definition, Freq, Kpi, Target
@@ -35,7 +35,11 @@ def compiled(layer: SemanticLayer) -> dict[str, str]:
     """The engine's base and KPI models, by name. Without values to date, which the others don't compute."""
     plans = [plan(_kpi(metric), layer) for metric in sorted(layer.metrics)]
     shared = rollups(plans, layer)
-    models = {name: sql for base in shared for name, sql in rollup_models(base, inputs_of(base, _COLUMNS, "")).items()}
+    models = {
+        name: sql
+        for base in shared
+        for name, sql in rollup_models(base, day_fingerprint_sql(base, _COLUMNS, "")).items()
+    }
     return models | {one.kpi.model: kpi_sql(one, shared, "") for one in plans}
 
 

@@ -52,10 +52,10 @@ def edited_files(connection: duckdb.DuckDBPyConnection, feed: str) -> list[str]:
     """The source files whose rows in raw differ from those that ingest wrote; `?` for rows of no known file."""
     if not has_table(connection, "raw", feed) or "content" not in _columns(connection, ("raw", "_files")):
         return []
-    known = dict(connection.execute("select source_file, content from raw._files where feed = ?", [feed]).fetchall())
+    ingested = dict(connection.execute("select source_file, content from raw._files where feed = ?", [feed]).fetchall())
     present = of_files(connection, feed)
-    changed = {file for file, content in known.items() if _differs(content, present.get(file))}
-    return sorted(changed | {file or "?" for file in present if file not in known})
+    changed = {file for file, content in ingested.items() if _differs(content, present.get(file))}
+    return sorted(changed | {file or "?" for file in present if file not in ingested})
 
 
 def record(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:
@@ -94,8 +94,8 @@ def is_comparable(content: str | None) -> bool:
     return content is not None and content.split()[0] == duckdb.__version__
 
 
-def _differs(known: str | None, present: str | None) -> bool:
-    return is_comparable(known) and known != present
+def _differs(stored: str | None, present: str | None) -> bool:
+    return is_comparable(stored) and stored != present
 
 
 def _content(connection: duckdb.DuckDBPyConnection, relation: Relation) -> str:

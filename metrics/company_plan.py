@@ -21,7 +21,7 @@ from metrics.definitions.kpi import Kpi
 from metrics.lint import findings
 from metrics.versioning.column_uses import ColumnUses, Uses
 from metrics.versioning.lineage import Lineage, Upstream, definition_hash, hashed
-from metrics.versioning.reviewed import Current
+from metrics.versioning.reviewed import CurrentDefinition
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class DefinedKpi:
 
     plan: KpiPlan
     upstream: Upstream
-    current: Current
+    current_definition: CurrentDefinition
     inputs: Mapping[str, tuple[str, ...]]
     uses: Uses
     total_inputs: Mapping[str, tuple[str, ...]]
@@ -57,9 +57,9 @@ class CompanyPlan:
     identities: tuple[Identity, ...]
 
     @property
-    def currents(self) -> list[Current]:
+    def current_definitions(self) -> list[CurrentDefinition]:
         """The current definitions of the KPIs."""
-        return [defined.current for defined in self.kpis]
+        return [defined_kpi.current_definition for defined_kpi in self.kpis]
 
     @property
     def models_counted_whole(self) -> list[dict[str, Any]]:
@@ -80,40 +80,45 @@ class CompanyPlan:
         ]
 
 
-def plan_company(company: Company, kpis: Sequence[Kpi], parsed: Path, engine: Engine = "duckdb") -> CompanyPlan:
+def plan_company(company: Company, kpis: Sequence[Kpi], parse_folder: Path, engine: Engine = "duckdb") -> CompanyPlan:
     """The plan of the KPIs that the company has adopted.
 
-    `parsed` is the folder with dbt's `manifest.json` and `semantic_manifest.json` of its staging, marts and metrics.
+    `parse_folder` has dbt's `manifest.json` and `semantic_manifest.json` of its staging, marts and metrics.
     Raises Problems for definitions with mistakes.
     """
-    layer = SemanticLayer(parsed / "semantic_manifest.json", engine)
-    lineage = Lineage(parsed / "manifest.json", raw_columns(company))
-    uses = ColumnUses(lineage)
+    layer = SemanticLayer(parse_folder / "semantic_manifest.json", engine)
+    lineage = Lineage(parse_folder / "manifest.json", raw_columns(company))
+    column_uses = ColumnUses(lineage)
     if problems := findings(kpis, company, layer):
         raise Problems(problems)
-    defined = []
+    defined_kpis = []
     for kpi in kpis:
         try:
-            defined.append(_defined(plan(kpi, layer), layer, lineage, uses))
-        except NyckeltalError as problem:
-            problems.append(problem if problem.file else kpi.problem("segments", problem.problem))
+            defined_kpis.append(_defined_kpi(plan(kpi, layer), layer, lineage, column_uses))
+        except NyckeltalError as error:
+            problems.append(error if error.file else kpi.problem("segments", error.problem))
     if problems:
         raise Problems(problems)
-    between = identities(company, [kpi.id for kpi in kpis], {kpi.id for kpi in kpis if kpi.is_own})
-    _require_unmixed(between, defined)
-    return CompanyPlan(tuple(defined), rollups([kpi.plan for kpi in defined], layer), lineage, between)
+    company_identities = identities(company, [kpi.id for kpi in kpis], {kpi.id for kpi in kpis if kpi.is_own})
+    _require_unmixed(company_identities, defined_kpis)
+    return CompanyPlan(
+        tuple(defined_kpis),
+        rollups([defined_kpi.plan for defined_kpi in defined_kpis], layer),
+        lineage,
+        company_identities,
+    )
 
 
-def _require_unmixed(between: Sequence[Identity], defined: Sequence[DefinedKpi]) -> None:
+def _require_unmixed(company_identities: Sequence[Identity], defined_kpis: Sequence[DefinedKpi]) -> None:
     """Raises Problems for identities of protected KPIs with others: their failure would reveal the protected values."""
-    protected = {kpi.plan.kpi.id for kpi in defined if kpi.upstream.protected}
+    protected = {defined_kpi.plan.kpi.id for defined_kpi in defined_kpis if defined_kpi.upstream.protected}
     problems = [
         NyckeltalError(
             f"the identity '{identity.name}' ties KPIs that read personnel data to others",
             found=identity.holds,
             expected="only KPIs that read personnel data, or none",
         )
-        for identity in between
+        for identity in company_identities
         if protected & set(identity.kpis) and not protected >= set(identity.kpis)
     ]
     if problems:
@@ -122,11 +127,16 @@ def _require_unmixed(between: Sequence[Identity], defined: Sequence[DefinedKpi])
 
 def raw_columns(company: Company) -> dict[str, tuple[str, ...]]:
     """The declared columns of each feed's raw table: the feed's own, and those that ingest adds."""
-    added = ("_loaded_at", "_source_file", "_source_line")
-    return {name: (*feed.columns, *feed.personal, *added) for name, feed in company.feeds.items()}
+    columns_from_ingest = ("_loaded_at", "_source_file", "_source_line")
+    return {name: (*feed.columns, *feed.personal, *columns_from_ingest) for name, feed in company.feeds.items()}
 
 
-def _defined(kpi_plan: KpiPlan, layer: SemanticLayer, lineage: Lineage, uses: ColumnUses) -> DefinedKpi:
+def _defined_kpi(kpi_plan: KpiPlan, layer: SemanticLayer, lineage: Lineage, column_uses: ColumnUses) -> DefinedKpi:
+    """The KPI with its plan, its current definition and what it reads.
+
+    Raises NyckeltalError when it reads personnel data and its definition has no `persons`, which says how to count the
+    persons behind a value.
+    """
     kpi = kpi_plan.kpi
     models = {model for rollup in rollups([kpi_plan], layer) for model in rollup.models}
     upstream = lineage.upstream(tuple(sorted(models)))
@@ -136,17 +146,17 @@ def _defined(kpi_plan: KpiPlan, layer: SemanticLayer, lineage: Lineage, uses: Co
     return DefinedKpi(
         plan=kpi_plan,
         upstream=upstream,
-        current=current_definition(kpi, layer, lineage),
+        current_definition=current_definition(kpi, layer, lineage),
         inputs=lineage.feed_columns(generated),
-        uses=uses.of(generated),
+        uses=column_uses.of(generated),
         total_inputs=lineage.feed_columns(_generated(plan(kpi.unsegmented, layer), layer)),
     )
 
 
-def current_definition(kpi: Kpi, layer: SemanticLayer, lineage: Lineage) -> Current:
+def current_definition(kpi: Kpi, layer: SemanticLayer, lineage: Lineage) -> CurrentDefinition:
     """The KPI's current definition. Its hash is independent of other KPIs and of what the company has adopted of it."""
     parts = lineage.parts(_generated(plan(kpi.whole, layer), layer))
-    return Current(kpi, definition_hash(parts), {name: hashed(code)[:8] for name, code in parts.items()})
+    return CurrentDefinition(kpi, definition_hash(parts), {name: hashed(code)[:8] for name, code in parts.items()})
 
 
 def _generated(kpi_plan: KpiPlan, layer: SemanticLayer) -> dict[str, str]:

@@ -21,17 +21,17 @@ def catalog_text(company: Company, planned: CompanyPlan) -> str:
         reporting_currency=company.reporting_currency,
         calendar=company.calendar,
         objectives=company.objectives,
-        kpis=tuple(_entry(company, defined, planned) for defined in planned.kpis),
+        kpis=tuple(_entry(company, defined_kpi, planned) for defined_kpi in planned.kpis),
         labels=_labels(company, planned.kpis),
         identities=planned.identities,
     )
     return json.dumps(catalog.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
-def _entry(company: Company, defined: DefinedKpi, planned: CompanyPlan) -> CatalogKpi:
-    kpi_plan, kpi, upstream = defined.plan, defined.plan.kpi, defined.upstream
+def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> CatalogKpi:
+    kpi_plan, kpi, upstream = defined_kpi.plan, defined_kpi.plan.kpi, defined_kpi.upstream
     supplied_kpis = [
-        other_kpi for other_kpi in planned.kpis if other_kpi is not defined and other_kpi.upstream.supplied
+        other_kpi for other_kpi in planned.kpis if other_kpi is not defined_kpi and other_kpi.upstream.supplied
     ]
     definition, adoption = kpi.definition, kpi.adoption
     persons = definition.persons
@@ -60,15 +60,15 @@ def _entry(company: Company, defined: DefinedKpi, planned: CompanyPlan) -> Catal
         numerator_metric=kpi_plan.numerator_metric,
         denominator_metric=kpi_plan.denominator_metric,
         definition_version=kpi.version,
-        definition_hash=defined.current.hash,
+        definition_hash=defined_kpi.current_definition.hash,
         model=kpi.model,
         feeds=upstream.feeds,
         daily_rollups=tuple(
             sorted({f"rollup_{rollup.days}_daily" for rollup in planned.rollups if kpi.id in rollup.kpi_ids})
         ),
-        inputs=dict(defined.inputs),
-        joins=tuple(sorted(defined.uses.joins)),
-        covers=tuple(other_kpi.plan.kpi.id for other_kpi in supplied_kpis if defined.covers(other_kpi)),
+        inputs=dict(defined_kpi.inputs),
+        joins=tuple(sorted(defined_kpi.uses.joins)),
+        covers=tuple(other_kpi.plan.kpi.id for other_kpi in supplied_kpis if defined_kpi.covers(other_kpi)),
         entities=upstream.entities,
         supplied=upstream.supplied,
         missing_entities=upstream.missing_entities,
@@ -109,10 +109,10 @@ def _without_rows(kpi_plan: KpiPlan) -> Literal["zero", "no value"] | None:
 def _labels(company: Company, adopted: Sequence[DefinedKpi]) -> dict[str, tuple[str, ...]]:
     """The numeric columns, by feed, that KPIs join by, or that they read but don't use as a size."""
     columns_read = {
-        (feed, column) for defined in adopted for feed, columns in defined.inputs.items() for column in columns
+        (feed, column) for defined_kpi in adopted for feed, columns in defined_kpi.inputs.items() for column in columns
     }
-    keys = {(join.feed, join.column) for defined in adopted for join in defined.uses.joins}
-    labels = (columns_read - {size for defined in adopted for size in defined.uses.sizes}) | keys
+    keys = {(join.feed, join.column) for defined_kpi in adopted for join in defined_kpi.uses.joins}
+    labels = (columns_read - {size for defined_kpi in adopted for size in defined_kpi.uses.sizes}) | keys
     numeric = {
         name: [column for column, spec in feed.columns.items() if spec.type in ("integer", "decimal", "number")]
         for name, feed in sorted(company.feeds.items())

@@ -10,7 +10,7 @@ from metrics.company_plan import CompanyPlan
 from metrics.compiled_catalog import catalog_text
 from metrics.compiler.kpi_sql import candidates_sql, kpi_sql
 from metrics.compiler.plan import Rollup
-from metrics.compiler.rollups import inputs_of, rollup_models
+from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.core.errors import NyckeltalError
 from metrics.core.quoting import jinja, literal
 from metrics.core.text import visible
@@ -32,13 +32,15 @@ def compile_company(company: Company, planned: CompanyPlan, *, released: bool = 
     Raises what `reviewed.review` raises.
     """
     files = staging_files(company)
-    record = reviewed.review(company, planned.currents, released=released)
+    record = reviewed.review(company, planned.current_definitions, released=released)
     files[f"../{reviewed.path(company).name}"] = reviewed.text(record)
     for rollup in planned.rollups:
         files |= {f"rollups/{name}.sql": sql for name, sql in _rollup_models(rollup, planned.lineage).items()}
-    for defined in planned.kpis:
-        files[f"kpi/{defined.plan.kpi.model}.sql"] = kpi_sql(defined.plan, planned.rollups, defined.current.hash)
-    files["kpi/candidates.sql"] = candidates_sql([defined.plan for defined in planned.kpis])
+    for defined_kpi in planned.kpis:
+        files[f"kpi/{defined_kpi.plan.kpi.model}.sql"] = kpi_sql(
+            defined_kpi.plan, planned.rollups, defined_kpi.current_definition.hash
+        )
+    files["kpi/candidates.sql"] = candidates_sql([defined_kpi.plan for defined_kpi in planned.kpis])
     files["kpi/exposures.yml"] = _exposures(planned)
     files["models.yml"] = _model_descriptions(files, planned)
     files["catalog.json"] = catalog_text(company, planned)
@@ -49,7 +51,8 @@ def whole_tables(planned: CompanyPlan) -> dict[str, str]:
     """The SQL of the rollup and KPI models without incremental loading, by file name, for the plan's engine."""
     models = {name: sql for rollup in planned.rollups for name, sql in rollup_models(rollup).items()}
     models |= {
-        defined.plan.kpi.model: kpi_sql(defined.plan, planned.rollups, defined.current.hash) for defined in planned.kpis
+        defined_kpi.plan.kpi.model: kpi_sql(defined_kpi.plan, planned.rollups, defined_kpi.current_definition.hash)
+        for defined_kpi in planned.kpis
     }
     return {f"{name}.sql": sql for name, sql in models.items()}
 
@@ -103,7 +106,7 @@ def _rollup_models(rollup: Rollup, lineage: Lineage) -> dict[str, str]:
     """The SQL of a rollup's incremental models, by model name."""
     fact_columns = set(lineage.nodes[lineage.models[rollup.models[0]]]["columns"])
     code_hash = definition_hash(lineage.parts(rollup_models(rollup)))
-    return rollup_models(rollup, inputs_of(rollup, fact_columns, code_hash))
+    return rollup_models(rollup, day_fingerprint_sql(rollup, fact_columns, code_hash))
 
 
 def _sources(company: Company) -> str:
@@ -140,8 +143,8 @@ def _model_descriptions(files: Mapping[str, str], planned: CompanyPlan) -> str:
         for name, sql in files.items()
         if name.startswith(("rollups/", "kpi/")) and name.endswith(".sql")
     }
-    for defined in planned.kpis:
-        kpi = defined.plan.kpi
+    for defined_kpi in planned.kpis:
+        kpi = defined_kpi.plan.kpi
         described[kpi.model] = f"Candidates of {kpi.definition.name}. {kpi.definition.description}"
     lines = ["# What each compiled model is. Written by `kpi compile`.", "models:"]
     for name, description in sorted(described.items()):
@@ -152,8 +155,8 @@ def _model_descriptions(files: Mapping[str, str], planned: CompanyPlan) -> str:
 def _exposures(planned: CompanyPlan) -> str:
     """dbt's declaration of what is published: an exposure for each KPI, where the lineage in dbt's docs ends."""
     lines = ["# What is published of each KPI, as dbt exposures. Written by `kpi compile`.", "exposures:"]
-    for defined in planned.kpis:
-        kpi = defined.plan.kpi
+    for defined_kpi in planned.kpis:
+        kpi = defined_kpi.plan.kpi
         lines += [
             f"  - name: published_{kpi.id}",
             f"    label: {_yaml(kpi.definition.name)}",

@@ -44,13 +44,17 @@ def definition_text(kpi_id: str, metric: str, company: Company, layer: SemanticL
     freqs = [freq for freq in ("M", "Q", "A", "W") if unsupported(metric, layer, [freq]) is None]
     if not freqs:
         raise NyckeltalError(str(unsupported(metric, layer, ["M"])), field="--metric", found=metric)
-    declared, kind = layer.metrics[metric], _kind(layer.metrics[metric], layer)
-    unit = "count" if _counts(declared) else ""
-    label = declared.label if declared.label and declared.label != metric else metric.replace("_", " ").capitalize()
+    declared_metric, kind = layer.metrics[metric], _kind(layer.metrics[metric], layer)
+    unit = "count" if _counts(declared_metric) else ""
+    label = (
+        declared_metric.label
+        if declared_metric.label and declared_metric.label != metric
+        else metric.replace("_", " ").capitalize()
+    )
     lines = [
         f"kpi: {kpi_id}",
         f"name: {json.dumps(label, ensure_ascii=False)}",
-        f"description: {json.dumps(declared.description or '', ensure_ascii=False)}",
+        f"description: {json.dumps(declared_metric.description or '', ensure_ascii=False)}",
         _line("perspective", "", "financial, customer, process, learning or sustainability"),
         f"kind: {kind}",
         _line("unit", unit, "currency, fraction, ratio, count, persons or any other, such as hours"),
@@ -75,12 +79,14 @@ def derived_domain(metric: str, company: Company, layer: SemanticLayer) -> str |
     """
     models = set(_models(metric, layer))
     try:
-        own = [(kpi.definition.metric, kpi.domain) for kpi in adopted_kpis(company) if kpi.is_own]
+        own_domains = [(kpi.definition.metric, kpi.domain) for kpi in adopted_kpis(company) if kpi.is_own]
     except NyckeltalError:
-        own = []
-    standard = [(definition.metric, file.parent.name) for definition, file in standard_definitions().values()]
-    for known in (own, standard):
-        domains = {domain for name, domain in known if name in layer.metrics and models & set(_models(name, layer))}
+        own_domains = []
+    standard_domains = [(definition.metric, file.parent.name) for definition, file in standard_definitions().values()]
+    for metric_domains in (own_domains, standard_domains):
+        domains = {
+            domain for name, domain in metric_domains if name in layer.metrics and models & set(_models(name, layer))
+        }
         if domains:
             return domains.pop() if len(domains) == 1 else None
     return None
@@ -104,37 +110,37 @@ def _line(key: str, value: str, note: str) -> str:
 
 def _simple(metric: str, layer: SemanticLayer) -> Iterator[Any]:
     """The simple metrics that a metric is made of."""
-    found = layer.metrics[metric]
-    if found.type.value == "simple":
-        yield found
-    for part in found.input_metrics:
+    metric_object = layer.metrics[metric]
+    if metric_object.type.value == "simple":
+        yield metric_object
+    for part in metric_object.input_metrics:
         yield from _simple(part.name, layer)
 
 
 def _models(metric: str, layer: SemanticLayer) -> tuple[str, ...]:
     """The dbt models of the facts that a metric is made of."""
-    names = {layer.models[name] for one in _simple(metric, layer) if (name := _semantic_model(one))}
+    names = {layer.models[name] for simple_metric in _simple(metric, layer) if (name := _semantic_model(simple_metric))}
     return tuple(sorted(names))
 
 
-def _semantic_model(simple: Any) -> str | None:
-    aggregated = simple.type_params.metric_aggregation_params
-    return str(aggregated.semantic_model) if aggregated else None
+def _semantic_model(simple_metric: Any) -> str | None:
+    aggregation_params = simple_metric.type_params.metric_aggregation_params
+    return str(aggregation_params.semantic_model) if aggregation_params else None
 
 
 def _aggregation(metric: Any) -> str | None:
-    aggregated = metric.type_params.metric_aggregation_params
-    return str(aggregated.agg.value) if aggregated else None
+    aggregation_params = metric.type_params.metric_aggregation_params
+    return str(aggregation_params.agg.value) if aggregation_params else None
 
 
 def _kind(metric: Any, layer: SemanticLayer) -> str:
     """How a metric's values go together, as a definition's `kind` says it."""
-    how = _aggregation(metric)
-    if how is not None:
+    aggregation = _aggregation(metric)
+    if aggregation is not None:
         if metric.type_params.metric_aggregation_params.non_additive_dimension:
             return "stock"
         kinds = {"count_distinct": "distinct", "median": "quantile", "percentile": "quantile", "average": "ratio"}
-        return kinds.get(how, "index" if how in ("min", "max") else "flow")
+        return kinds.get(aggregation, "index" if aggregation in ("min", "max") else "flow")
     if metric.type.value in ("ratio", "conversion") or "/" in (metric.type_params.expr or ""):
         return "ratio"
     parts = {_kind(layer.metrics[part.name], layer) for part in metric.input_metrics}
@@ -142,11 +148,13 @@ def _kind(metric: Any, layer: SemanticLayer) -> str:
     return parts.pop() if len(parts) == 1 and is_sum and parts <= {"flow", "stock"} else "index"
 
 
-def _counts(metric: Any, of_rows: str = "") -> bool:
+def _counts(metric: Any, condition_end: str = "") -> bool:
     """Whether a simple metric counts rows or things. dbt writes a count as a sum of CASE WHEN … THEN 1 ELSE 0 END."""
     expression = metric.type_params.expr or ""
     return _aggregation(metric) == "count_distinct" or (
-        _aggregation(metric) == "sum" and expression.startswith("CASE WHEN ") and f"{of_rows} THEN 1 ELSE" in expression
+        _aggregation(metric) == "sum"
+        and expression.startswith("CASE WHEN ")
+        and f"{condition_end} THEN 1 ELSE" in expression
     )
 
 
@@ -155,38 +163,43 @@ def _n_obs(metric: str, layer: SemanticLayer) -> str | None:
 
     It is the metric itself if that is a count, else a count of the same rows. Of a ratio it is that of its denominator.
     """
-    found = layer.metrics[metric]
-    if found.type.value == "ratio":
-        return _n_obs(found.type_params.denominator.name, layer)
-    if _counts(found) and metric in layer.declared:
+    metric_object = layer.metrics[metric]
+    if metric_object.type.value == "ratio":
+        return _n_obs(metric_object.type_params.denominator.name, layer)
+    if _counts(metric_object) and metric in layer.declared:
         return metric
-    facts = next(_simple(metric, layer), None)
-    if facts is None or _semantic_model(facts) is None:
+    first_simple_metric = next(_simple(metric, layer), None)
+    if first_simple_metric is None or _semantic_model(first_simple_metric) is None:
         return None
-    same = (
+    counts_of_same_rows = (
         name
-        for name, other in layer.metrics.items()
+        for name, other_metric in layer.metrics.items()
         if name in layer.declared
-        and other.type.value == "simple"
-        and _counts(other, " IS NOT NULL")
-        and _rows(other) == _rows(facts)
+        and other_metric.type.value == "simple"
+        and _counts(other_metric, " IS NOT NULL")
+        and _rows(other_metric) == _rows(first_simple_metric)
     )
-    return next(same, None)
+    return next(counts_of_same_rows, None)
 
 
-def _rows(simple: Any) -> tuple[Any, ...]:
+def _rows(simple_metric: Any) -> tuple[Any, ...]:
     """Which rows of which day a simple metric is over."""
-    aggregated = simple.type_params.metric_aggregation_params
-    return aggregated.semantic_model, aggregated.agg_time_dimension, aggregated.non_additive_dimension, simple.filter
+    aggregation_params = simple_metric.type_params.metric_aggregation_params
+    return (
+        aggregation_params.semantic_model,
+        aggregation_params.agg_time_dimension,
+        aggregation_params.non_additive_dimension,
+        simple_metric.filter,
+    )
 
 
 def _segments(metric: str, layer: SemanticLayer) -> list[str]:
     """By what all facts of a metric can be cut."""
-    names = {_semantic_model(one) for one in _simple(metric, layer)}
-    cuts = [
+    semantic_models = {_semantic_model(simple_metric) for simple_metric in _simple(metric, layer)}
+    segments_by_model = [
         {entity.name for entity in model.entities if entity.type.value != "primary"}
         | {dimension.name for dimension in model.dimensions if dimension.type.value == "categorical"}
         for model in layer.manifest.semantic_models
-        if model.name in names
+        if model.name in semantic_models
     ]
-    return sorted(set.intersection(*cuts)) if cuts else []
+    return sorted(set.intersection(*segments_by_model)) if segments_by_model else []

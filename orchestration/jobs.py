@@ -72,33 +72,34 @@ def decide_job(company: Company) -> JobDefinition:
                 catalog = Catalog.read(current_company)
                 if bool(config.incident) == bool(config.kpi) or (config.as_new_level and not config.incident):
                     raise NyckeltalError("name an incident, or a KPI with its period", field="incident")
-                statement = {"reason": config.reason, "by": config.by}
+                reason_and_name = {"reason": config.reason, "by": config.by}
                 with publishing.published_around("the decision is recorded and released"):
                     if config.incident:
-                        decided = decisions.settle(
+                        recorded_decision = decisions.settle(
                             current_company,
                             catalog,
                             config.decision,
                             config.incident,
                             as_new_level=config.as_new_level,
-                            **statement,
+                            **reason_and_name,
                         )
                     else:
                         periods = [config.period] if config.period else []
-                        decided = decisions.decide(
-                            current_company, catalog, config.decision, config.kpi or "", *periods, **statement
+                        recorded_decision = decisions.decide(
+                            current_company, catalog, config.decision, config.kpi or "", *periods, **reason_and_name
                         )
         except NyckeltalError as error:
             raise Failure(visible(str(error)), allow_retries=False) from None
-        facts: dict[str, Any] = {
-            "decided_on": ", ".join(f"{kpi_id} {code}" for kpi_id, _, code in decided.keys) or decided.kpi_id,
-            "by": visible(f"{decided.decided_by} (recorded, not authenticated)"),
-            "checks": ", ".join(decided.checks) or "none",
-            "published": decided.published,
-            "release": decided.release.sequence,
+        metadata: dict[str, Any] = {
+            "decided_on": ", ".join(f"{kpi_id} {code}" for kpi_id, _, code in recorded_decision.keys)
+            or recorded_decision.kpi_id,
+            "by": visible(f"{recorded_decision.decided_by} (recorded, not authenticated)"),
+            "checks": ", ".join(recorded_decision.checks) or "none",
+            "published": recorded_decision.published,
+            "release": recorded_decision.release.sequence,
         }
         yield from gate_results([kpi for kpi in catalog.kpis if kpi.supplied])
-        yield Output(None, metadata=facts)
+        yield Output(None, metadata=metadata)
 
     @job(
         name="decide",

@@ -62,9 +62,9 @@ def verdicts(catalog: Catalog, first: date, last: date, inputs_now: str) -> list
         judged = connection.execute("from kpi._judged").fetchall()
         if judged != [(inputs_now, newest["release_id"], stored_verdicts)]:
             return None
-        known = verdict.stored(connection, first, last)
+        stored = verdict.stored(connection, first, last)
     keys = [planned.key for planned in plan(catalog, first, last)]
-    return [known[key] for key in keys] if keys and all(key in known for key in keys) else None
+    return [stored[key] for key in keys] if keys and all(key in stored for key in keys) else None
 
 
 def record(judged_by: str, sequence: int, judged: Sequence[Verdict]) -> None:
@@ -73,7 +73,7 @@ def record(judged_by: str, sequence: int, judged: Sequence[Verdict]) -> None:
     releases = {row["sequence"]: row["release_id"] for row in ledger.releases} if ledger else {}
     with warehouse.connect() as connection:
         connection.execute("drop table if exists kpi._judged")
-        if not any(result.outcome == "not_evaluated" for each in judged for result in each.checks):
+        if not any(result.outcome == "not_evaluated" for judged_verdict in judged for result in judged_verdict.checks):
             connection.execute(_TABLE)
             insert = f"insert into kpi._judged select ?, ?, ({_VERDICTS})"
             connection.execute(insert, [judged_by, releases.get(sequence)])

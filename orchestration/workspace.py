@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 
-from metrics.core.private_files import OTHERS
+from metrics.core.private_files import GROUP_AND_OTHERS_BITS
 from orchestration.definitions import build_defs
 
-os.umask(OTHERS)  # this process belongs to Dagster: all files that it writes are private, except the published file
+os.umask(
+    GROUP_AND_OTHERS_BITS
+)  # this process belongs to Dagster: all files that it writes are private, except the published file
 defs = build_defs()

@@ -29,7 +29,7 @@ def publish() -> None:
         if ledger is None or ledger.newest is None:
             return
         problems = []
-        for module in [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]:
+        for module in [import_module(f"{__name__}.{module_info.name}") for module_info in iter_modules(__path__)]:
             render = getattr(module, "publish", None)
             if render is not None and render.__module__ == module.__name__:
                 try:

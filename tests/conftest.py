@@ -48,9 +48,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         for name in ("NYCKELTAL_COMPANY", "NYCKELTAL_SOURCE_DIR", "NYCKELTAL_LEDGER"):
             os.environ.pop(name, None)
         company = Company.load(PROJECT / "sample_company")
-        with watched(data) as found:
+        with watched(data) as files_open_to_others:
             result = run(company, FIRST, LAST)
-        yield Deployment(company, data, result, frozenset(found))
+        yield Deployment(company, data, result, frozenset(files_open_to_others))
 
 
 @pytest.fixture

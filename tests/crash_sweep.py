@@ -50,36 +50,36 @@ def _people(*counts: int) -> list[dict[str, Any]]:
     ]
 
 
-def _warehouse(data: Path, *, made: bool = True) -> Warehouse:
+def _warehouse(data: Path, *, complete: bool = True) -> Warehouse:
     """The warehouse in the data folder."""
     patch = pytest.MonkeyPatch()
-    if not made:
+    if not complete:
         return warehouse_factory.make(data, patch)
     warehouse_factory.point_at(data, patch)
     return Warehouse(data / "warehouse.duckdb", patch, list(KPIS))
 
 
 def _built(data: Path) -> Warehouse:
-    found = _warehouse(data, made=False)
-    found.add(KPIS[0], FIRST)
-    found.add(KPIS[1], {"2026-01": _people(3, 10, 20), "2026-02": _people(30, 10, 20)})
-    return found
+    warehouse = _warehouse(data, complete=False)
+    warehouse.add(KPIS[0], FIRST)
+    warehouse.add(KPIS[1], {"2026-01": _people(3, 10, 20), "2026-02": _people(30, 10, 20)})
+    return warehouse
 
 
 def _judged(data: Path) -> Warehouse:
-    found = _built(data)
-    found.judge(*SPAN)
-    return found
+    warehouse = _built(data)
+    warehouse.judge(*SPAN)
+    return warehouse
 
 
 def _revised(data: Path) -> None:
     """A release, then other values that are judged and not yet released."""
-    found = _judged(data)
-    found.publish(*SPAN)
-    found.now("2026-03-06 06:00")
-    found.feed("orders", newest_delivery=datetime(2026, 3, 6, tzinfo=UTC))
-    found.add(KPIS[0], LATER)
-    found.judge(*SPAN)
+    warehouse = _judged(data)
+    warehouse.publish(*SPAN)
+    warehouse.now("2026-03-06 06:00")
+    warehouse.feed("orders", newest_delivery=datetime(2026, 3, 6, tzinfo=UTC))
+    warehouse.add(KPIS[0], LATER)
+    warehouse.judge(*SPAN)
 
 
 def _judge(data: Path) -> None:
@@ -87,9 +87,9 @@ def _judge(data: Path) -> None:
 
 
 def _publish(data: Path) -> None:
-    found = _warehouse(data)
-    found.now("2026-03-06 07:00")
-    found.publish(*SPAN)
+    warehouse = _warehouse(data)
+    warehouse.now("2026-03-06 07:00")
+    warehouse.publish(*SPAN)
 
 
 def _released(data: Path) -> None:
@@ -110,22 +110,22 @@ def _rebuild(data: Path) -> None:
 def _orders(data: Path) -> IngestCompany:
     patch = pytest.MonkeyPatch()
     warehouse_factory.point_at(data, patch)
-    found = IngestCompany(data.parent)
-    found.feed("orders")
-    found.feed("returns")
-    return found
+    company = IngestCompany(data.parent)
+    company.feed("orders")
+    company.feed("returns")
+    return company
 
 
 def _delivered(data: Path) -> None:
     """A first delivery is in; a correction of it, another file and another feed's first one wait."""
     data.mkdir(exist_ok=True)
-    found = _orders(data)
-    found.source = data / "sources"
-    found.write("orders/1.csv", HEADER + "A1,2026-11-01 10:00:00,10\nA2,2026-11-01 11:00:00,20\n", modified=1e9)
-    found.run()
-    found.write("orders/1.csv", HEADER + "A1,2026-11-01 10:00:00,11\nA2,2026-11-01 11:00:00,20\n", modified=1.1e9)
-    found.write("orders/2.csv", HEADER + "B1,2026-11-02 10:00:00,5\nhalf", modified=1.1e9)
-    found.write("returns/1.csv", HEADER + "R1,2026-11-02 10:00:00,1\n", modified=1.1e9)
+    company = _orders(data)
+    company.source = data / "sources"
+    company.write("orders/1.csv", HEADER + "A1,2026-11-01 10:00:00,10\nA2,2026-11-01 11:00:00,20\n", modified=1e9)
+    company.run()
+    company.write("orders/1.csv", HEADER + "A1,2026-11-01 10:00:00,11\nA2,2026-11-01 11:00:00,20\n", modified=1.1e9)
+    company.write("orders/2.csv", HEADER + "B1,2026-11-02 10:00:00,5\nhalf", modified=1.1e9)
+    company.write("returns/1.csv", HEADER + "R1,2026-11-02 10:00:00,1\n", modified=1.1e9)
 
 
 def _ingest(data: Path) -> None:
@@ -157,15 +157,15 @@ _NOT_COMPARED = {
 
 def _content(path: Path, schemas: tuple[str, ...]) -> dict[str, list[str]]:
     """Every row of a DuckDB file, without what differs between two equal runs."""
-    found = {}
+    rows_by_table = {}
     with duckdb.connect(str(path), read_only=True) as connection:
         tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
         for schema, table in tables:
             if schema in schemas and not table.startswith("_dlt"):
                 rows = connection.execute(f'from {schema}."{table}"').to_arrow_table()
-                kept = rows.select([name for name in rows.column_names if name not in _NOT_COMPARED])
-                found[f"{schema}.{table}"] = sorted(map(str, kept.to_pylist()))
-    return found
+                compared_rows = rows.select([name for name in rows.column_names if name not in _NOT_COMPARED])
+                rows_by_table[f"{schema}.{table}"] = sorted(map(str, compared_rows.to_pylist()))
+    return rows_by_table
 
 
 def _published(data: Path) -> dict[str, list[str]]:
@@ -175,18 +175,18 @@ def _published(data: Path) -> dict[str, list[str]]:
 
 def _state(data: Path) -> dict[str, Any]:
     """All that is stored: the published file, the warehouse, the ledger's rows that count, the files."""
-    found: dict[str, Any] = {"published": _published(data)}
-    found["warehouse"] = _content(data / "warehouse.duckdb", ("raw", "kpi"))
+    state: dict[str, Any] = {"published": _published(data)}
+    state["warehouse"] = _content(data / "warehouse.duckdb", ("raw", "kpi"))
     if (data / "ledger").exists():
         ledger = Ledger.open(str(data / "ledger"), make=False)
         if findings := verify(ledger).findings:
             raise AssertionError(f"the ledger doesn't verify: {findings}")
         for name, rows in (("observations", ledger.observations), ("verdicts", ledger.verdicts)):
-            kept = rows.select([column for column in rows.column_names if column not in _NOT_COMPARED])
-            found[name] = sorted(map(str, kept.to_pylist()))
-        found["releases"] = [row["sequence"] for row in ledger.releases]
-    found["files"] = sorted(path.name for path in data.iterdir() if path.name not in ("sources", "release.lock"))
-    return found
+            compared_rows = rows.select([column for column in rows.column_names if column not in _NOT_COMPARED])
+            state[name] = sorted(map(str, compared_rows.to_pylist()))
+        state["releases"] = [row["sequence"] for row in ledger.releases]
+    state["files"] = sorted(path.name for path in data.iterdir() if path.name not in ("sources", "release.lock"))
+    return state
 
 
 def _write_state(data: Path, to: Path) -> None:
@@ -205,13 +205,13 @@ def _require_readable(data: Path, before: dict[str, Any], after: dict[str, Any])
 
 def _require_completed(scenario: Scenario, data: Path, after: dict[str, Any]) -> None:
     scenario.act(data)
-    found = json.loads(json.dumps(_state(data)))
+    state = json.loads(json.dumps(_state(data)))
     for name in after:
-        if found.get(name) != after[name]:
-            raise AssertionError(f"{name} differs\nfound    {found.get(name)}\nexpected {after[name]}")
+        if state.get(name) != after[name]:
+            raise AssertionError(f"{name} differs\nfound    {state.get(name)}\nexpected {after[name]}")
 
 
-def sweep(scenario: Scenario, most: int | None = None) -> tuple[dict[str, int], list[str]]:
+def sweep(scenario: Scenario, max_steps: int | None = None) -> tuple[dict[str, int], list[str]]:
     """How many steps were tried for each fault, and what was wrong at which: all steps, or at most so many.
 
     Those few are spread over the first, second and last step of every stretch of equal ones.
@@ -236,7 +236,7 @@ def sweep(scenario: Scenario, most: int | None = None) -> tuple[dict[str, int], 
         after = state()
         tried, wrong = {}, []
         for fault in get_args(Fault):
-            chosen = _chosen(undisturbed.steps, most)
+            chosen = _chosen(undisturbed.steps, max_steps)
             tried[fault] = len(chosen)
             for number in chosen:
                 afresh()
@@ -250,12 +250,12 @@ def _require(outcome: crash.Outcome) -> crash.Outcome:
     return outcome
 
 
-def _chosen(steps: Sequence[Step], most: int | None) -> list[int]:
-    if most is None:
+def _chosen(steps: Sequence[Step], max_steps: int | None) -> list[int]:
+    if max_steps is None:
         return list(range(len(steps)))
     # dlt's working files are thrown away by every run, so one of them is as good as another.
     edges = list(crash.edges([Step("", "dlt") if step.file.startswith("dlt/") else step for step in steps]))
-    count = min(most, len(edges))
+    count = min(max_steps, len(edges))
     return sorted({edges[round((index + 0.5) * len(edges) / count - 0.5)] for index in range(count)})
 
 
@@ -297,7 +297,7 @@ def main() -> None:
         tried, wrong = sweep(SCENARIOS[name], arguments.most)
         outcomes[name] = {"tried": tried, "wrong": wrong}
     sys.stdout.write(json.dumps(outcomes, indent=1) + "\n")
-    sys.exit(any(one["wrong"] for one in outcomes.values()))
+    sys.exit(any(outcome["wrong"] for outcome in outcomes.values()))
 
 
 if __name__ == "__main__":

@@ -40,10 +40,10 @@ def status_of(tests: Sequence[str], folder: Path) -> int | None:
     environment |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     try:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=_PATIENCE_SECONDS)
+        process = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=_PATIENCE_SECONDS)
     except subprocess.TimeoutExpired:
         return None
-    return done.returncode
+    return process.returncode
 
 
 def outcome(defect: Defect, folder: Path) -> str:
@@ -79,15 +79,15 @@ def main() -> None:
         status = status_of(list(dict.fromkeys(defect.test for defect in chosen)), folder)
         if status != 0:
             sys.exit(f"the tests don't pass without a defect either: pytest ended with status {status}")
-        found = 0
+        n_found = 0
         for defect in chosen:
             began = time.perf_counter()
             said = outcome(defect, folder)
-            found += said == "found"
+            n_found += said == "found"
             sys.stdout.write(f"{defect.name} ({defect.promise}): {said}, {time.perf_counter() - began:.0f} s\n")
             sys.stdout.flush()
-    sys.stdout.write(f"{found} of {len(chosen)} defects were found\n")
-    sys.exit(found < len(chosen))
+    sys.stdout.write(f"{n_found} of {len(chosen)} defects were found\n")
+    sys.exit(n_found < len(chosen))
 
 
 if __name__ == "__main__":

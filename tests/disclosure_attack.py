@@ -25,8 +25,8 @@ Form = tuple[Place, date, date]  # the sum over a member's days, both ends inclu
 
 
 @dataclass(frozen=True)
-class Found:
-    """A sum that the attacker looked for: between which values it lies, equal when it is determined."""
+class Bounds:
+    """A sum that the attacker sought: between which values it lies; they are equal when it is determined."""
 
     form: Form
     lowest: float
@@ -39,23 +39,23 @@ def equations(quantity: str, rows: Iterable[Mapping[str, Any]]) -> dict[Form, fl
     `staff` is how many there are at all, which everything that is told per head, or day, of a member tells nearly.
     A stock is told of its last day.
     """
-    told: dict[Form, float] = {}
+    disclosed: dict[Form, float] = {}
     for row in rows:
         if row["obs_value"] is None:
             continue
-        kpi, column = _TOLD_BY[quantity]
+        kpi, column = _DISCLOSED_BY[quantity]
         place = row["segment"], row["member"]
         whole = place, row["period_start"], row["period_end"]
         last = place, row["period_end"], row["period_end"]
         if quantity == "staff":
             if row["kpi_id"] in ("headcount", "turnover_rate", "absence_rate") and row["freq"] == "M":
-                told[whole] = 1.0
+                disclosed[whole] = 1.0
         elif row["kpi_id"] == kpi and row[column] is not None:
-            told[last if quantity == "headcount" else whole] = row[column]
-    return told
+            disclosed[last if quantity == "headcount" else whole] = row[column]
+    return disclosed
 
 
-_TOLD_BY = {
+_DISCLOSED_BY = {
     "leavers": ("turnover_rate", "numerator"),
     "absence_days": ("absence_rate", "numerator"),
     "contracted_days": ("absence_rate", "denominator"),
@@ -65,19 +65,19 @@ _TOLD_BY = {
 
 
 def attack(
-    told: Mapping[Form, float], wanted: Iterable[Form], known: Iterable[Place], *, intervals: bool = True
-) -> list[Found]:
-    """How far each wanted sum lies open, given all that was told. A stretch that can't be expressed isn't found.
+    disclosed: Mapping[Form, float], sought: Iterable[Form], all_places: Iterable[Place], *, intervals: bool = True
+) -> list[Bounds]:
+    """Between which values each sought sum lies, given all that was disclosed. What can't be expressed isn't returned.
 
-    `known` are the members that there are: a hidden cell is there to be seen. Without `intervals` only determined
+    `all_places` are the members that there are: a hidden cell is there to be seen. Without `intervals` only determined
     sums are returned.
     """
-    wanted = list(wanted)
-    forms = [*told, *wanted]
+    sought = list(sought)
+    forms = [*disclosed, *sought]
     cuts = sorted({start for _, start, _ in forms} | {end + timedelta(days=1) for _, _, end in forms})
     stretches = {start: n for n, (start, _) in enumerate(pairwise(cuts))}
     members: dict[str, set[str]] = defaultdict(set)
-    for segment, member in known:
+    for segment, member in all_places:
         members[segment].add(member)
     places = [(segment, member) for segment in sorted(members) for member in sorted(members[segment])]
     column = {(place, n): len(stretches) * i + n for i, place in enumerate(places) for n in range(len(stretches))}
@@ -87,47 +87,49 @@ def attack(
         last = end + timedelta(days=1)
         return {column[place, n]: 1.0 for cut, n in stretches.items() if start <= cut < last}
 
-    lines = [(coefficients(form), value) for form, value in told.items()]
+    lines = [(coefficients(form), value) for form, value in disclosed.items()]
     for n in range(len(stretches)):
         for segment in members:
             if segment != "_T" and ("_T", "_T") in places:
                 parts = {column[(segment, member), n]: 1.0 for member in members[segment]}
                 lines.append((parts | {column[("_T", "_T"), n]: -1.0}, 0.0))
-    found = []
-    for columns, some in _components(lines, [(form, coefficients(form)) for form in wanted]):
-        found += _solve(columns, some[0], some[1], intervals)
-    return found
+    bounds = []
+    for columns, part in _components(lines, [(form, coefficients(form)) for form in sought]):
+        bounds += _solve(columns, part[0], part[1], intervals)
+    return bounds
 
 
 Line = tuple[dict[int, float], float]
-Wanted = tuple[Form, dict[int, float]]
+SoughtForm = tuple[Form, dict[int, float]]
 
 
-def _components(lines: list[Line], wanted: list[Wanted]) -> Iterable[tuple[list[int], tuple[list[Line], list[Wanted]]]]:
+def _components(
+    lines: list[Line], sought: list[SoughtForm]
+) -> Iterable[tuple[list[int], tuple[list[Line], list[SoughtForm]]]]:
     """The parts of the system that share no unknown."""
     parent: dict[int, int] = {}
 
-    def root(one: int) -> int:
-        while parent.setdefault(one, one) != one:
-            parent[one] = parent[parent[one]]
-            one = parent[one]
-        return one
+    def root(unknown: int) -> int:
+        while parent.setdefault(unknown, unknown) != unknown:
+            parent[unknown] = parent[parent[unknown]]
+            unknown = parent[unknown]
+        return unknown
 
-    for coefficients in [line for line, _ in lines] + [line for _, line in wanted]:
-        first, *others = coefficients
-        for other in others:
-            parent[root(other)] = root(first)
-    parts: dict[int, tuple[list[Line], list[Wanted]]] = defaultdict(lambda: ([], []))
+    for coefficients in [line for line, _ in lines] + [line for _, line in sought]:
+        first, *further_unknowns = coefficients
+        for unknown in further_unknowns:
+            parent[root(unknown)] = root(first)
+    parts: dict[int, tuple[list[Line], list[SoughtForm]]] = defaultdict(lambda: ([], []))
     for line in lines:
         parts[root(next(iter(line[0])))][0].append(line)
-    for one in wanted:
-        parts[root(next(iter(one[1])))][1].append(one)
+    for sought_form in sought:
+        parts[root(next(iter(sought_form[1])))][1].append(sought_form)
     for part in parts.values():
         if part[1]:
             yield sorted({c for line in (*(x for x, _ in part[0]), *(x for _, x in part[1])) for c in line}), part
 
 
-def _solve(columns: list[int], lines: list[Line], wanted: list[Wanted], intervals: bool) -> list[Found]:
+def _solve(columns: list[int], lines: list[Line], sought: list[SoughtForm], intervals: bool) -> list[Bounds]:
     at = {column: n for n, column in enumerate(columns)}
 
     def dense(coefficients: dict[int, float]) -> Any:
@@ -139,32 +141,32 @@ def _solve(columns: list[int], lines: list[Line], wanted: list[Wanted], interval
     values = np.array([value for _, value in lines])
     # A form is determined when it lies in the row space.
     left, sizes, basis = np.linalg.svd(matrix, full_matrices=False)
-    kept = sizes > 1e-9 * max(sizes, default=1.0)
-    basis = basis[kept]
-    solution = basis.T @ ((left.T[kept] @ values) / sizes[kept])
+    is_large = sizes > 1e-9 * max(sizes, default=1.0)
+    basis = basis[is_large]
+    solution = basis.T @ ((left.T[is_large] @ values) / sizes[is_large])
     sparse = csr_array(matrix)
-    found = []
-    for form, coefficients in wanted:
+    bounds = []
+    for form, coefficients in sought:
         aim = dense(coefficients)
         if np.linalg.norm(aim - basis.T @ (basis @ aim)) < 1e-7:
             value = float(solution @ aim)
-            found.append(Found(form, value, value))
+            bounds.append(Bounds(form, value, value))
         elif intervals:
             ends = []
             for sign in (1.0, -1.0):
                 best = linprog(sign * aim, A_eq=sparse, b_eq=values, bounds=(0, None), method="highs")
                 ends.append(sign * best.fun if best.status == 0 else -sign * np.inf)
-            found.append(Found(form, *ends))
-    return found
+            bounds.append(Bounds(form, *ends))
+    return bounds
 
 
 def cells(connection: Any, table: str) -> list[dict[str, Any]]:
     """The rows of the people KPIs in a table of cells."""
-    found = connection.execute(
+    result = connection.execute(
         "select kpi_id, freq, time_period, period_start, period_end, segment, member, obs_value, numerator, denominator"
         f" from {table} where kpi_id in ('headcount', 'turnover_rate', 'absence_rate', 'gender_pay_gap')"
     )
-    return list(found.to_arrow_table().to_pylist())
+    return list(result.to_arrow_table().to_pylist())
 
 
 PERSONS = {
@@ -202,18 +204,18 @@ def persons(warehouse: Any, quantity: str, forms: Iterable[Form]) -> dict[Form, 
 
 def stretches(quantity: str, rows: Iterable[Mapping[str, Any]]) -> set[Form]:
     """The sums that are worth an attacker's while: the cells of the tables, and the parts of weeks between them."""
-    kpi = {"staff": "headcount"}.get(quantity, _TOLD_BY[quantity][0])
-    found = set()
+    kpi = {"staff": "headcount"}.get(quantity, _DISCLOSED_BY[quantity][0])
+    forms = set()
     for row in rows:
         if row["kpi_id"] != kpi or (quantity == "staff" and row["freq"] != "M"):
             continue
         place, first, last = (row["segment"], row["member"]), row["period_start"], row["period_end"]
-        found.add((place, last if quantity == "headcount" else first, last))
+        forms.add((place, last if quantity == "headcount" else first, last))
         if row["freq"] == "W" and quantity != "headcount":
             cut = date(last.year, last.month, 1)
             if first < cut:
-                found |= {(place, first, cut - timedelta(days=1)), (place, cut, last)}
-    return found
+                forms |= {(place, first, cut - timedelta(days=1)), (place, cut, last)}
+    return forms
 
 
 def leaks(
@@ -224,14 +226,16 @@ def leaks(
     `rows` are all cells of the tables, `public` those of which something was told. A sum is known nearly when it can
     lie in fewer places than the threshold.
     """
-    found = []
+    leaked = []
     for quantity in PERSONS:
-        told = equations(quantity, public)
-        count = persons(warehouse, quantity, stretches(quantity, rows) | told.keys())
+        disclosed = equations(quantity, public)
+        count = persons(warehouse, quantity, stretches(quantity, rows) | disclosed.keys())
         small = {form for form, n in count.items() if 0 < n < threshold}
-        found += [f"{quantity} {form} was published: {count[form]}" for form in small & told.keys()]
-        known = {form[0] for form in count}
-        for one in attack(told, sorted(small - told.keys()), known, intervals=quantity != "staff"):
-            if one.highest - one.lowest < threshold - 1e-6:
-                found.append(f"{quantity} {one.form} is {one.lowest:g} to {one.highest:g}, of {count[one.form]}")
-    return found
+        leaked += [f"{quantity} {form} was published: {count[form]}" for form in small & disclosed.keys()]
+        places = {form[0] for form in count}
+        for bounds in attack(disclosed, sorted(small - disclosed.keys()), places, intervals=quantity != "staff"):
+            if bounds.highest - bounds.lowest < threshold - 1e-6:
+                leaked.append(
+                    f"{quantity} {bounds.form} is {bounds.lowest:g} to {bounds.highest:g}, of {count[bounds.form]}"
+                )
+    return leaked

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from benchmarks.engine import Engine
 from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.plan import plan, rollups
-from metrics.compiler.rollups import inputs_of, rollup_models
+from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.definitions.kpi import Adoption, Definition, Freq, Kpi, Target
 
@@ -66,7 +66,7 @@ def models_of(kpis: Sequence[Kpi], layer: SemanticLayer, change_detection: str =
     models = {
         name: sql
         for rollup in shared
-        for name, sql in rollup_models(rollup, inputs_of(rollup, columns, "code")).items()
+        for name, sql in rollup_models(rollup, day_fingerprint_sql(rollup, columns, "code")).items()
     }
     return models | {kpi_plan.kpi.model: kpi_sql(kpi_plan, shared, "hash") for kpi_plan in plans}
 

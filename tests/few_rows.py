@@ -57,8 +57,8 @@ def fill(warehouse: Warehouse, seed: int, rows_a_week: float, *, with_id: bool =
             "create table raw.orders as select *, ordered_at + interval 6 hour as _loaded_at,"
             " 'orders_' || ordered_at::date || '.csv' as _source_file from rows"
         )
-    for kpi_id, facts in KPIS.items():
-        entry = kpi(kpi_id, freqs=("W", "M"), observable_from=FIRST, inputs={"orders": tuple(columns)}, **facts)
+    for kpi_id, fields in KPIS.items():
+        entry = kpi(kpi_id, freqs=("W", "M"), observable_from=FIRST, inputs={"orders": tuple(columns)}, **fields)
         warehouse.add(entry, _values(entry, rows, on))
 
 

@@ -26,9 +26,9 @@ class IngestCompany:
         self.source.mkdir(parents=True, exist_ok=True)
         self.feeds: dict[str, Feed] = {}
 
-    def feed(self, name: str, path: str | None = None, **facts: Any) -> None:
+    def feed(self, name: str, path: str | None = None, **fields: Any) -> None:
         """Adds or replaces a feed; by default its files are CSV files with COLUMNS in a folder of its name."""
-        columns = facts.pop("columns", COLUMNS)
+        columns = fields.pop("columns", COLUMNS)
         stated = {
             "name": name,
             "system": "test",
@@ -41,7 +41,7 @@ class IngestCompany:
             "time_column": "ordered_at" if "ordered_at" in columns else None,
             "watermark": "event" if "ordered_at" in columns else "delivery",
             "history_from": date(2026, 1, 1),
-            **facts,
+            **fields,
         }
         self.feeds[name] = Feed.model_validate(stated)
 

@@ -18,7 +18,7 @@ NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 COUNTRIES = {"SE": 6.0, "NO": 3.0, "DK/FO": 1.0}
 
 
-def observation(**facts: Any) -> dict[str, Any]:
+def observation(**columns: Any) -> dict[str, Any]:
     """A vintage of January's total."""
     return {
         "kpi_id": "revenue",
@@ -34,7 +34,7 @@ def observation(**facts: Any) -> dict[str, Any]:
         "definition_version": 1,
         "definition_hash": "def1",
         "candidate_hash": "cand1",
-        **facts,
+        **columns,
     }
 
 
@@ -42,7 +42,7 @@ def table(rows: list[dict[str, Any]], schema: pa.Schema = OBSERVATIONS) -> pa.Ta
     return pa.Table.from_pylist(rows, schema=pa.schema([field.with_nullable(True) for field in schema]))
 
 
-def verdict(**facts: Any) -> dict[str, Any]:
+def verdict(**columns: Any) -> dict[str, Any]:
     """A passing verdict on January."""
     return {
         "kpi_id": "revenue",
@@ -54,7 +54,7 @@ def verdict(**facts: Any) -> dict[str, Any]:
         "definition_hash": "def1",
         "batch_id": "b",
         "judged_at": NOON,
-        **facts,
+        **columns,
     }
 
 

@@ -101,9 +101,9 @@ def _of_one(person: tuple[str, str], before: Pay, after: Pay, gap: float, other_
         return relative * sum(1 for of_sex, _ in pays if of_sex == sex)
 
     holder = after if person in after else before
-    others = [pay for (of_sex, _), pay in holder.items() if of_sex != sex]
+    others_pay = [pay for (of_sex, _), pay in holder.items() if of_sex != sex]
     pay = abs(total(after, other_gap) - total(before, gap))
-    return pay, holder[person] / (sum(others) / len(others))
+    return pay, holder[person] / (sum(others_pay) / len(others_pay))
 
 
 def estimated(figures: Figures) -> dict[tuple[str, str], float]:

@@ -49,15 +49,15 @@ class MemoryLedger:
         """Record a decision on a held key that names its failing checks."""
         names = ("kpi_id", "freq", "time_period", "candidate_hash")
         key = {name: getattr(held, name) for name in names}
-        facts = {"decision_id": f"d{len(self.decision_rows)}", "decision": decision, "reason": "so be it"}
-        self.decision_rows.append({**key, **facts, "checks": list(held.checks)})
+        fields = {"decision_id": f"d{len(self.decision_rows)}", "decision": decision, "reason": "so be it"}
+        self.decision_rows.append({**key, **fields, "checks": list(held.checks)})
 
     def append(self, eligible: Eligibility, today: date) -> None:
         """Append a release of the eligible keys."""
         self.sequence += 1
         moment = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
-        facts = {"release_id": str(self.sequence), "realtime_start": today, "published_at": moment}
-        rows = [{**row, **facts, "sequence": self.sequence} for row in eligible.new.to_pylist()]
+        fields = {"release_id": str(self.sequence), "realtime_start": today, "published_at": moment}
+        rows = [{**row, **fields, "sequence": self.sequence} for row in eligible.new.to_pylist()]
         self.observations = pa.concat_tables(
             [self.observations, pa.Table.from_pylist(rows, schema=self.observations.schema)]
         )
@@ -79,8 +79,8 @@ class MemoryLedger:
 
 def rows_of(entry: CatalogKpi, values: Values, period: Period, last: date) -> list[dict[str, Any]]:
     """The candidate's rows of a period: the total and the members by country, with sums to date."""
-    facts = {"kpi_id": entry.kpi_id, "freq": period.freq, "time_period": period.code, "batch_id": "batch"}
-    facts |= {"period_start": period.start, "period_end": period.end, "definition_hash": entry.definition_hash}
+    key = {"kpi_id": entry.kpi_id, "freq": period.freq, "time_period": period.code, "batch_id": "batch"}
+    key |= {"period_start": period.start, "period_end": period.end, "definition_hash": entry.definition_hash}
     rows = []
     members = sorted({member for month in values.values() for member in month})
     for segment, member in [("_T", "_T"), *(("country", member) for member in members)]:
@@ -97,7 +97,7 @@ def rows_of(entry: CatalogKpi, values: Values, period: Period, last: date) -> li
         row = {"segment": segment, "member": member, "obs_value": total(period.start), "n_obs": 10}
         row["year_to_date"] = of_year if to_date else None
         row["rolling_12_months"] = total(lastly.shift(-11).start) if to_date and lastly >= MONTHS[11] else None
-        rows.append({**facts, **row})
+        rows.append({**key, **row})
     return rows
 
 

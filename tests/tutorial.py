@@ -25,23 +25,23 @@ _PICTURED = "kpi held net_revenue-2026-04"
 def blocks(text: str) -> Iterator[tuple[str, str]]:
     """The page's blocks in order: (file name, content), ("bash", commands) or ("", output of the commands before)."""
     for block in _BLOCK.finditer(text):
-        kind, content = block.groups()
-        if kind in ("yaml", "sql"):
+        name, content = block.groups()
+        if name in ("yaml", "sql"):
             paragraph = text[: block.start()].rstrip().rpartition("\n\n")[2]
-            kind = _FILE_NAME.findall(paragraph)[-1]
-        yield kind, content
+            name = _FILE_NAME.findall(paragraph)[-1]
+        yield name, content
 
 
 def script(text: str) -> str:
     """A shell script that does what the page says; it prints a mark before each block of commands."""
     lines = [f"cd '{PROJECT}'"]
-    for number, (kind, content) in enumerate(blocks(text)):
-        if kind == "bash":
+    for number, (name, content) in enumerate(blocks(text)):
+        if name == "bash":
             lines.append(f"echo '{_MARK}{number}'\n{content}")
             if content.strip() == _PICTURED:
                 lines.append(f"python '{PROJECT}/docs/images/picture.py' held.svg '{_PICTURED}' </dev/null >/dev/null")
-        elif kind:
-            lines.append(f"cat > {kind} <<'END_OF_FILE'\n{content}END_OF_FILE")
+        elif name:
+            lines.append(f"cat > {name} <<'END_OF_FILE'\n{content}END_OF_FILE")
     return "\n".join(lines)
 
 
@@ -68,12 +68,12 @@ def with_outputs(text: str, printed: str, home: str) -> str:
 def main() -> None:
     text = PAGE.read_text(encoding="utf-8")
     with TemporaryDirectory() as home:
-        others = {name: value for name, value in os.environ.items() if not name.startswith("NYCKELTAL_")}
-        done = subprocess.run(
-            ["bash", "-c", script(text)], env={**others, "HOME": home, "COLUMNS": "100"}, stdout=subprocess.PIPE,
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("NYCKELTAL_")}
+        process = subprocess.run(
+            ["bash", "-c", script(text)], env={**environment, "HOME": home, "COLUMNS": "100"}, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, check=True,
         )  # fmt: skip
-        PAGE.write_text(with_outputs(text, done.stdout, str(Path(home))), encoding="utf-8")
+        PAGE.write_text(with_outputs(text, process.stdout, str(Path(home))), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -50,8 +50,8 @@ select ?, coalesce(max(built_at), timestamptz '2026-01-01 00:00:00+00') + interv
 """
 
 
-def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
-    """A monthly additive KPI that reads the feed orders; `facts` replace its fields."""
+def kpi(kpi_id: str = "revenue", **fields: Any) -> CatalogKpi:
+    """A monthly additive KPI that reads the feed orders; `fields` replace its fields."""
     entry: dict[str, Any] = {
         "kpi_id": kpi_id,
         "name": kpi_id.title(),
@@ -88,8 +88,8 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
         "disclosure_threshold": 5,
         "nested_persons": False,
         "only_ratio": False,
-        "person_counts": (PersonCount(role="numerator", group=kpi_id, stock=facts.get("kind") == "stock"),)
-        if facts.get("protected")
+        "person_counts": (PersonCount(role="numerator", group=kpi_id, stock=fields.get("kind") == "stock"),)
+        if fields.get("protected")
         else (),
         "contributions": None,
         "lookback": None,
@@ -101,7 +101,7 @@ def kpi(kpi_id: str = "revenue", **facts: Any) -> CatalogKpi:
         "upper_bound": None,
         "gate": {},
     }
-    return CatalogKpi(**{**entry, **facts})
+    return CatalogKpi(**{**entry, **fields})
 
 
 def orders_feed(**columns: str) -> Feed:
@@ -166,15 +166,15 @@ class Warehouse:
             connection.execute("set TimeZone = 'UTC'")
             return connection.execute(query, list(parameters)).fetchall()
 
-    def feed(self, name: str, **facts: Any) -> None:
-        """Set the state of a feed in raw._feeds; `facts` replace its columns."""
+    def feed(self, name: str, **fields: Any) -> None:
+        """Set the state of a feed in raw._feeds; `fields` replace its columns."""
         row = {
             "feed": name,
             "history_from": HISTORY_FROM,
             "grain": "day",
             "watermark": date(2026, 12, 31),
             "newest_delivery": datetime(2026, 1, 1, tzinfo=UTC),
-            **facts,
+            **fields,
         }
         self.sql("delete from raw._feeds where feed = ?", name)
         marks = ", ".join("?" * len(row))
@@ -182,7 +182,7 @@ class Warehouse:
 
     def add(self, entry: CatalogKpi, values: dict[str, list[dict[str, Any]]] | None = None) -> None:
         """Add or replace a KPI and its table (rows by period code), and record its build in the current batch."""
-        self.kpis = [*(known for known in self.kpis if known.kpi_id != entry.kpi_id), entry]
+        self.kpis = [*(other_kpi for other_kpi in self.kpis if other_kpi.kpi_id != entry.kpi_id), entry]
         rows = []
         for code, members in (values or {}).items():
             period = parse(code)
@@ -198,7 +198,7 @@ class Warehouse:
                     **member,
                 }
                 rows.append([row.get(name) for name in COLUMNS])
-        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+        columns = ", ".join(f"{name} {sql_type}" for name, sql_type in COLUMNS.items())
         with duckdb.connect(str(self.path)) as connection:
             connection.execute("begin")
             connection.execute(f"create or replace table kpi.{entry.model} ({columns})")
@@ -222,15 +222,15 @@ class Warehouse:
         publishing.publish()
         return published
 
-    def decide(self, decision: Any, kpi_id: str, *periods: str, **facts: Any) -> Decided:
+    def decide(self, decision: Any, kpi_id: str, *periods: str, **reason_and_name: Any) -> Decided:
         """What `kpi release`, `reject` and `review` do: decide, and render what follows."""
         with publishing.published_around("the decision is recorded and released"):
-            return decisions.decide(self.company, self.catalog, decision, kpi_id, *periods, **facts)
+            return decisions.decide(self.company, self.catalog, decision, kpi_id, *periods, **reason_and_name)
 
-    def settle(self, decision: Any, incident_id: str, **facts: Any) -> Decided:
+    def settle(self, decision: Any, incident_id: str, **options: Any) -> Decided:
         """The same of an incident."""
         with publishing.published_around("the decision is recorded and released"):
-            return decisions.settle(self.company, self.catalog, decision, incident_id, **facts)
+            return decisions.settle(self.company, self.catalog, decision, incident_id, **options)
 
     def published(self, query: str) -> list[Any]:
         """Query the published file."""
@@ -251,8 +251,8 @@ def copy(template: Warehouse, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """A copy of the template's whole data folder, which is faster than to make, judge and publish again."""
     shutil.copytree(template.path.parent, folder, dirs_exist_ok=True)
     point_at(folder, monkeypatch)
-    facts = (list(template.kpis), template.batch, template.feeds, template.calendar)
-    return Warehouse(folder / "warehouse.duckdb", monkeypatch, *facts)
+    state = (list(template.kpis), template.batch, template.feeds, template.calendar)
+    return Warehouse(folder / "warehouse.duckdb", monkeypatch, *state)
 
 
 def point_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

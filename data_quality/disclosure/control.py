@@ -163,10 +163,10 @@ def _disclosive_amounts(
             weights[kpi_id][figure] = max(weights[kpi_id].get(figure, 0), _WEIGHT[cell.freq])
     suppressed: set[Cell] = set()
     for kpi_id, figure_weights in weights.items():
-        known = [figure for published_kpi, figure in published.figures if published_kpi == kpi_id]
+        published_figures = [figure for published_kpi, figure in published.figures if published_kpi == kpi_id]
         table = histories.get(kpi_id, HISTORIES.empty_table())
         ranks = {figure: -weight for figure, weight in figure_weights.items()}
-        for figure in disclosive(kpis[kpi_id], table, ranks, known):
+        for figure in disclosive(kpis[kpi_id], table, ranks, published_figures):
             suppressed.update(cells[kpi_id, figure])
     return suppressed
 

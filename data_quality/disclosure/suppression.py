@@ -22,18 +22,18 @@ from metrics.core.periods import PART_OF_WEEK, period_of
 Change = npt.NDArray[np.float64]  # of the persons of every atom of a system, by the number of the atom
 
 
-def protect(system: System, known: Collection[Cell], costs: Mapping[Cell, float]) -> set[Cell]:
+def protect(system: System, published_cells: Collection[Cell], costs: Mapping[Cell, float]) -> set[Cell]:
     """The cells to suppress among the keys of `costs`, whose values are the cost of suppressing each of them.
 
-    `known` are the cells that are published already; no other cell is known to the attacker. Where these reveal so much
-    that a sensitive number can't be protected, all cells of `costs` in its period are suppressed, so that no more is
-    revealed.
+    `published_cells` are those that are published already; no other cell is known to the attacker. Where these reveal
+    so much that a sensitive number can't be protected, all cells of `costs` in its period are suppressed, so that no
+    more is revealed.
     """
-    search = _Search(system, known, costs)
+    search = _Search(system, published_cells, costs)
     for number, target in enumerate(system.targets):
         first, last = search.days(target.atoms)
         years = {period_of("A", first).start, period_of("A", last).start}
-        if target.cell in known or not years & search.years:
+        if target.cell in published_cells or not years & search.years:
             continue  # it is published already, or this release has no cell in its years
         for sign, level in ((1, target.upper), (-1, target.lower)):
             if (number, sign) not in search.proved and not search.prove(target, sign * level):
@@ -47,8 +47,8 @@ class _Search:
     `proved` has (number of the target, sign): 1 for its upper, -1 for its lower protection level.
     """
 
-    def __init__(self, system: System, known: Collection[Cell], costs: Mapping[Cell, float]) -> None:
-        self.system, self.known, self.costs = system, known, costs
+    def __init__(self, system: System, published_cells: Collection[Cell], costs: Mapping[Cell, float]) -> None:
+        self.system, self.published_cells, self.costs = system, published_cells, costs
         targets, n_atoms = system.targets, len(system.spans)
         self.cells = [cell for cell in sorted(costs) if cell in system.sums]
         self.cell_matrix = _matrix([dict.fromkeys(system.sums[cell], 1.0) for cell in self.cells], n_atoms)
@@ -78,7 +78,7 @@ class _Search:
         for freq in ("Q", "A") if target.cell.freq in (PART_OF_WEEK, "W") else ("A",):
             window = period_of(freq, first).start, period_of(freq, last).end
             if window not in self.programs:
-                self.programs[window] = _Program(self.system, self.known, self.costs, *window)
+                self.programs[window] = _Program(self.system, self.published_cells, self.costs, *window)
             change = self.programs[window].witness(target, amount, self.suppressed)
             if change is not None:
                 self.suppressed |= {self.cells[number] for number in np.flatnonzero(self.cell_matrix @ change)}
@@ -112,7 +112,7 @@ class _Program:
     """
 
     def __init__(
-        self, system: System, known: Collection[Cell], costs: Mapping[Cell, float], first: date, last: date
+        self, system: System, published_cells: Collection[Cell], costs: Mapping[Cell, float], first: date, last: date
     ) -> None:
         self.n_atoms = len(system.spans)
         self.atoms = [n for n, (start, end) in enumerate(system.spans) if first <= start and end <= last]
@@ -120,7 +120,7 @@ class _Program:
         columns_of_cell = {cell: columns for cell, atoms in system.sums.items() if (columns := self._columns(atoms))}
         self.free_cells = [cell for cell in columns_of_cell if cell in costs]
         self.costs = np.array([costs[cell] for cell in self.free_cells])
-        unchanged = dict.fromkeys(columns for cell, columns in columns_of_cell.items() if cell in known)
+        unchanged = dict.fromkeys(columns for cell, columns in columns_of_cell.items() if cell in published_cells)
         equal_sums = [
             (self._columns(left), self._columns(right))
             for left, right in system.equal_sums

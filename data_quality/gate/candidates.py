@@ -167,9 +167,9 @@ def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | 
 
 
 def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None) -> dict[str, str]:
-    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    columns = ", ".join(f"{name} {sql_type}" for name, sql_type in COLUMNS.items())
     connection.execute(f"create or replace temp table candidate_rows ({columns})")
-    casts = ", ".join(f"{name}::{kind}" for name, kind in COLUMNS.items())
+    casts = ", ".join(f"{name}::{sql_type}" for name, sql_type in COLUMNS.items())
     unreadable = {}
     for kpi in catalog.kpis:
         if not kpi.supplied:

@@ -200,19 +200,24 @@ def _not_joined(groups: Sequence[list[Failure]], failures: Sequence[Failure]) ->
 
 
 def _runs(failures: Sequence[Failure]) -> list[list[Failure]]:
-    """Failures of one frequency, in the order of time, grouped into runs with one reason and without a gap."""
-    ended: list[list[Failure]] = []
-    running: list[list[Failure]] = []
+    """Groups failures of one frequency, sorted by time.
+
+    A failure joins every run with a failure that it continues (see `_continues`), so that runs may become one.
+    """
+    closed_runs: list[list[Failure]] = []
+    open_runs: list[list[Failure]] = []
     for failure in failures:
-        touching: list[list[Failure]] = []
-        apart: list[list[Failure]] = []
-        for run in running:
+        runs_to_join: list[list[Failure]] = []
+        other_open_runs: list[list[Failure]] = []
+        for run in open_runs:
             if max(earlier.days[1] for earlier in run) < failure.days[0] - 1:
-                ended.append(run)
+                closed_runs.append(run)
             else:
-                (touching if any(_continues(earlier, failure) for earlier in reversed(run)) else apart).append(run)
-        running = [*apart, [*chain.from_iterable(touching), failure]]
-    return ended + running
+                (
+                    runs_to_join if any(_continues(earlier, failure) for earlier in reversed(run)) else other_open_runs
+                ).append(run)
+        open_runs = [*other_open_runs, [*chain.from_iterable(runs_to_join), failure]]
+    return closed_runs + open_runs
 
 
 def _continues(earlier: Failure, later: Failure) -> bool:
@@ -220,9 +225,9 @@ def _continues(earlier: Failure, later: Failure) -> bool:
 
     Of two adjacent periods, either both or neither must fail for a faulty feed.
     """
-    apart = later.days[0] - earlier.days[1]
+    days_between = later.days[0] - earlier.days[1]
     same_kind = bool(earlier.faulty_feeds) == bool(later.faulty_feeds)
-    return (apart <= 0 or (apart == 1 and same_kind)) and _may_share_reason(earlier, later)
+    return (days_between <= 0 or (days_between == 1 and same_kind)) and _may_share_reason(earlier, later)
 
 
 def _overlap(group: Sequence[Failure], run: Sequence[Failure]) -> bool:

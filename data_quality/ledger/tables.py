@@ -109,7 +109,7 @@ def make(location: str, schema: pa.Schema) -> DeltaTable:
 
 
 def add_columns(table: DeltaTable, schema: pa.Schema) -> DeltaTable:
-    """The table with the columns that were added to the schema since it was made; NULL in its rows.
+    """Adds to a ledger table the columns that its schema has gained since (NULL in its rows); returns it reopened.
 
     Raises NyckeltalError when it can't be written.
     """

@@ -19,7 +19,7 @@ from metrics.core import clock, deployment
 from metrics.core.errors import NyckeltalError
 from metrics.core.quoting import identifier
 from metrics.definitions.company import Company
-from metrics.definitions.roles import among
+from metrics.definitions.roles import listed_spelling
 
 # Columns that this machine's clock filled. Times that sources state are not corrected.
 _TIMES = ("_loaded_at", "loaded_at", "built_at", "checked_at")
@@ -36,7 +36,7 @@ def set_back(company: Company, *, reason: str, by: str) -> dict[str, Any]:
     if not reason:
         raise NyckeltalError("setting the clock back needs a reason", field="--reason")
     deciders = tuple(dict.fromkeys(name for names in company.roles.decides.values() for name in names))
-    person = among(by, deciders)
+    person = listed_spelling(by, deciders)
     if person is None:
         raise NyckeltalError(
             "may not set the clock back", file=company.path / "roles.yml", field="by", found=by,

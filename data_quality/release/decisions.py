@@ -34,7 +34,7 @@ from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import FREQ_NAMES, Period, parse
 from metrics.definitions.catalog import Catalog, CatalogKpi, Key
 from metrics.definitions.company import Company
-from metrics.definitions.roles import among
+from metrics.definitions.roles import listed_spelling
 
 Decision = Literal["release", "reject", "acknowledge", "review"]
 
@@ -254,7 +254,7 @@ def _decider(company: Company, kpi: CatalogKpi, decision: Decision, by: str) -> 
     if not allowed:
         problem = f"nobody may decide for {kpi.domain}" + ("" if file.exists() else ": there is no such file")
         raise NyckeltalError(problem, file=file, expected=f"names under `decides`, by domain ({kpi.domain})")
-    person = among(by, allowed)
+    person = listed_spelling(by, allowed)
     if person is None:
         problem = f"may not review {kpi.kpi_id}" if decision == "review" else f"may not decide for {kpi.domain}"
         raise NyckeltalError(problem, file=file, field="by", found=by, expected=" or ".join(dict.fromkeys(allowed)))

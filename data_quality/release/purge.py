@@ -27,7 +27,7 @@ from data_quality.release import readiness
 from metrics.core import clock
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.company import Company
-from metrics.definitions.roles import among
+from metrics.definitions.roles import listed_spelling
 
 SHORTEST = 4  # characters; a shorter text would be part of many others
 # The columns that can hold a text of a source or a person. In JSON columns each string value is replaced on its own.
@@ -85,7 +85,7 @@ def _stated(company: Company, replacements: Mapping[str, str], reason: str, by: 
     """The reason and the person's name, as they are published."""
     reason = " ".join(reason.split())
     named = tuple(dict.fromkeys(name for names in company.roles.decides.values() for name in names))
-    person = among(by, named)
+    person = listed_spelling(by, named)
     if person is None:
         expected = " or ".join(named) or "names under `decides`"
         file = company.path / "roles.yml"

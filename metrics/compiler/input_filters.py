@@ -69,20 +69,24 @@ def inputs(metric: Any) -> Iterator[tuple[str, Any]]:
     parameters = metric.type_params
     roles = [("numerator", parameters.numerator), ("denominator", parameters.denominator)]
     roles += [(metric_input.alias or metric_input.name, metric_input) for metric_input in parameters.metrics or ()]
-    if cumulative := parameters.cumulative_type_params:
-        roles.append(("input", cumulative.metric))
-    if conversion := parameters.conversion_type_params:
-        roles += [("base", conversion.base_metric), ("conversion", conversion.conversion_metric)]
+    if cumulative_params := parameters.cumulative_type_params:
+        roles.append(("input", cumulative_params.metric))
+    if conversion_params := parameters.conversion_type_params:
+        roles += [("base", conversion_params.base_metric), ("conversion", conversion_params.conversion_metric)]
     yield from ((role, metric_input) for role, metric_input in roles if metric_input is not None)
 
 
-def _where_filters(filtered: Any) -> list[Any]:
-    return list(filtered.filter.where_filters) if filtered.filter is not None else []
+def _where_filters(metric_or_input: Any) -> list[Any]:
+    return list(metric_or_input.filter.where_filters) if metric_or_input.filter is not None else []
 
 
 def _intersection(metric: Any, filters: list[Any]) -> Any:
     """The filters, all of which must hold; equal ones once."""
     from metricflow_semantic_interfaces.implementations.filters.where_filter import PydanticWhereFilterIntersection
 
-    unique = {where_filter.where_sql_template: where_filter for where_filter in filters}
-    return PydanticWhereFilterIntersection(where_filters=list(unique.values())) if unique else metric.filter
+    filter_by_template = {where_filter.where_sql_template: where_filter for where_filter in filters}
+    return (
+        PydanticWhereFilterIntersection(where_filters=list(filter_by_template.values()))
+        if filter_by_template
+        else metric.filter
+    )

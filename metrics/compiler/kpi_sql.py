@@ -152,11 +152,11 @@ def _to_date(span: str) -> str:
     )
 
 
-def _sql(expression: exp.Expr | None, kind: str) -> str:
+def _sql(expression: exp.Expr | None, sql_type: str) -> str:
     if expression is None:
-        return f"CAST(NULL AS {kind})"
+        return f"CAST(NULL AS {sql_type})"
     sql = expression.sql(dialect="duckdb")
-    return sql if isinstance(expression, exp.Div) and kind == "DOUBLE" else f"CAST({sql} AS {kind})"
+    return sql if isinstance(expression, exp.Div) and sql_type == "DOUBLE" else f"CAST({sql} AS {sql_type})"
 
 
 def _count(expression: exp.Expr | None) -> str:

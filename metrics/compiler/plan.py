@@ -122,7 +122,7 @@ class KpiPlan:
         own = {measure.column for measure in self.uses if not measure.offset}
         is_plain = all(isinstance(node, _PLAIN) for node in self.value.walk())
         return bool(self.offsets) and not (
-            is_plain and any(each.name in own for each in self.value.find_all(exp.Column))
+            is_plain and any(column.name in own for column in self.value.find_all(exp.Column))
         )
 
     @property
@@ -204,7 +204,7 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         to_date=kpi.adoption.to_date
         and adds_up
         and definition.freq_dimension is None
-        and all(is_whole(each.offset, "A") for each in offsets),
+        and all(is_whole(measure.offset, "A") for measure in offsets),
         freqs=freqs,
         freq_of=arithmetic.freq_of,
         person_counts=person_counts(definition, layer),

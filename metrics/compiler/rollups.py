@@ -3,8 +3,8 @@
 A rollup has two models. `rollup_<fact>_daily` holds the measures that roll up, by day; it scans the fact once.
 `rollup_<fact>` holds every measure by period: combined from its days, or computed from all rows of the period where
 days can't be combined (distinct counts, quantiles, averages). KPIs read only this model. Both models are incremental:
-their column `inputs` identifies what a row was computed from, and only rows whose inputs have changed are computed
-again.
+their column `inputs` is a fingerprint of what a row was computed from, and only rows whose fingerprint has changed are
+computed again.
 """
 
 from __future__ import annotations
@@ -24,31 +24,32 @@ from metrics.core.periods import PART_OF_WEEK
 _REF = re.compile(r'"?__ref__(\w+)__"?')
 
 
-def rollup_models(rollup: Rollup, inputs: str | None = None) -> dict[str, str]:
+def rollup_models(rollup: Rollup, fingerprint_sql: str | None = None) -> dict[str, str]:
     """The SQL of a rollup's models, by model name.
 
-    With `inputs`, the aggregate that `inputs_of` gives, they are incremental; without it each run writes whole tables.
+    With `fingerprint_sql`, as the function `day_fingerprint_sql` gives it, they are incremental. Without it each run
+    writes whole tables.
     """
     models = {}
     if rollup.cohort:
-        models[rollup.cohort.model] = _attributed_model(rollup, rollup.cohort, incremental=inputs is not None)
+        models[rollup.cohort.model] = _attributed_model(rollup, rollup.cohort, incremental=fingerprint_sql is not None)
     if rollup.window is None:
-        models[f"rollup_{rollup.name}_daily"] = _daily_model(rollup, inputs)
+        models[f"rollup_{rollup.name}_daily"] = _daily_model(rollup, fingerprint_sql)
     if rollup.window is not None and rollup.window.period_agg == "average":
-        models[f"rollup_{rollup.name}_by_day"] = _measures_model(rollup, inputs)
+        models[f"rollup_{rollup.name}_by_day"] = _measures_model(rollup, fingerprint_sql)
         models[f"rollup_{rollup.name}"] = _averages_model(rollup)
     else:
-        models[f"rollup_{rollup.name}"] = _measures_model(rollup, inputs)
+        models[f"rollup_{rollup.name}"] = _measures_model(rollup, fingerprint_sql)
     return models
 
 
-def inputs_of(rollup: Rollup, fact_columns: set[str], code: str) -> str:
-    """SQL of an aggregate over the rows of a day that changes when the rows change, or `code`: the hash of the SQL.
+def day_fingerprint_sql(rollup: Rollup, fact_columns: set[str], code: str) -> str:
+    """SQL of the fingerprint of a day's rows: it changes when the rows change, or `code`, the hash of the SQL.
 
-    A fact with `_loaded_at` promises that a changed row has a newer time, so the newest time and the number of rows are
-    enough. For other facts it is a hash of the rows' content, and also where a filter looks at other rows than its own
-    (a nested select). For a window it is made from the `inputs` of the daily
-    model that it reads.
+    It is an aggregate over the rows. A fact with `_loaded_at` promises that a changed row has a newer time, so the
+    newest time and the number of rows are enough. In all other cases (several models, a cohort, a filter that looks at
+    other rows than its own by a nested select, no `_loaded_at`) it hashes the rows' content. For a window it is made
+    from the column `inputs` of the daily model that it reads.
     """
     if rollup.window is not None:
         return f"CONCAT_WS(' ', day, inputs, '{code}')"
@@ -73,7 +74,7 @@ def full_outer_join(names: Iterable[str]) -> str:
     return first + "".join(f"\n  FULL OUTER JOIN {name} USING ({', '.join(KEYS)})" for name in following)
 
 
-def _daily_model(rollup: Rollup, inputs: str | None) -> str:
+def _daily_model(rollup: Rollup, fingerprint_sql: str | None) -> str:
     """The daily model: a row per day and segment member, with the number of rows and the measures that roll up."""
     row_counts = [
         f"{_row_count(measure)} AS {measure.metric}_rows"
@@ -85,11 +86,11 @@ def _daily_model(rollup: Rollup, inputs: str | None) -> str:
         *(f"{aggregate_sql(measure)} AS {measure.metric}" for measure in rollup.rolled_up),
         *row_counts,
     ]
-    fact = _fact_rows(rollup, rollup.measures, loaded_at="_loaded_at" in (inputs or ""))
+    fact = _fact_rows(rollup, rollup.measures, loaded_at="_loaded_at" in (fingerprint_sql or ""))
     select = f"SELECT\n  day,\n{indent(segment_and_member(rollup), '  ')}"
     grouped = f"GROUP BY GROUPING SETS ({grouping_sets(rollup, 'day')})"
-    if inputs is None:
-        return f"""{_title(rollup, "Days of")}
+    if fingerprint_sql is None:
+        return f"""{_header_comment(rollup, "Days of")}
 WITH fact AS (
 {fact}
 )
@@ -97,12 +98,12 @@ WITH fact AS (
 FROM fact
 {grouped}
 """
-    return f"""{_title(rollup, "Days of")}
+    return f"""{_header_comment(rollup, "Days of")}
 {_incremental("'day'")}
 WITH fact AS NOT MATERIALIZED (
 {fact}
 ){{% if is_incremental() %}}, inputs AS (
-  SELECT day, {inputs} AS inputs
+  SELECT day, {fingerprint_sql} AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -111,7 +112,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM inputs
   ANTI JOIN (SELECT day, inputs FROM {{{{ this }}}} WHERE segment = '_T') AS kept USING (day, inputs)
 ){{% endif %}}
-{select}{more_columns([*columns, f"{inputs} AS inputs"])}
+{select}{more_columns([*columns, f"{fingerprint_sql} AS inputs"])}
 FROM fact
 {{% if is_incremental() %}}SEMI JOIN changed USING (day)
 {{% endif %}}{grouped}
@@ -123,25 +124,27 @@ FROM {{{{ this }}}} ANTI JOIN inputs USING (day)
 """
 
 
-def _measures_model(rollup: Rollup, inputs: str | None) -> str:
+def _measures_model(rollup: Rollup, fingerprint_sql: str | None) -> str:
     """The model of all measures: a row per period, span (the period itself or one to date) and segment member."""
-    days = "period_days" if inputs is None else "changed_days"
-    ctes = _periods(rollup, inputs)
+    days = "period_days" if fingerprint_sql is None else "changed_days"
+    ctes = _period_ctes(rollup, fingerprint_sql)
     result_ctes = []
     if rollup.rolled_up:
         ctes |= _rolled_up(rollup, days)
         result_ctes.append("rolled_up")
     if rollup.non_additive:
-        ctes["fact AS" if inputs is None else "fact AS NOT MATERIALIZED"] = _fact_rows(rollup, rollup.non_additive)
-        non_additive_ctes, non_additive_results = non_additive(rollup, days, narrowed=inputs is not None)
+        ctes["fact AS" if fingerprint_sql is None else "fact AS NOT MATERIALIZED"] = _fact_rows(
+            rollup, rollup.non_additive
+        )
+        non_additive_ctes, non_additive_results = non_additive(rollup, days, narrowed=fingerprint_sql is not None)
         ctes |= non_additive_ctes
         result_ctes += non_additive_results
-    head = [_title(rollup, "Every measure of")]
-    head += [_incremental("['freq', 'span', 'period_start']")] if inputs is not None else []
+    head = [_header_comment(rollup, "Every measure of")]
+    head += [_incremental("['freq', 'span', 'period_start']")] if fingerprint_sql is not None else []
     head += [loop_variables(rollup)] if rollup.non_additive else []
     cte_list = ", ".join(f"{opening} (\n{sql}\n)" for opening, sql in ctes.items())
     select = f"{chr(10).join(head)}\nWITH {cte_list}\nSELECT *\nFROM {full_outer_join(result_ctes)}\n"
-    if inputs is None:
+    if fingerprint_sql is None:
         return select
     return f"""{select}INNER JOIN changed USING (freq, span, period_start)
 {{% if is_incremental() %}}UNION ALL BY NAME
@@ -152,21 +155,22 @@ FROM {{{{ this }}}} ANTI JOIN inputs USING (freq, span, period_start)
 """
 
 
-def _periods(rollup: Rollup, inputs: str | None) -> dict[str, str]:
-    """The CTEs with the days of each period and, given `inputs`, with the days of the periods that have changed.
+def _period_ctes(rollup: Rollup, fingerprint_sql: str | None) -> dict[str, str]:
+    """The CTEs that list the days of each period: their SQL, by the opening of the CTE ("days AS").
 
-    The keys of the result are the openings of the CTEs ("days AS"), the values their SQL.
+    With `fingerprint_sql` there are also CTEs with only the periods whose fingerprint (the column `inputs`) has
+    changed. It makes the fingerprints of the days of a window; without a window the daily model has them already.
     """
     inputs_column = ""
-    if inputs is not None:
-        inputs_column = ", inputs" if rollup.window is None else f", {inputs} AS inputs"
+    if fingerprint_sql is not None:
+        inputs_column = ", inputs" if rollup.window is None else f", {fingerprint_sql} AS inputs"
     ctes = {
         "days AS": f"""  SELECT day{inputs_column}
   FROM {{{{ ref('rollup_{rollup.days}_daily') }}}}
   WHERE segment = '_T' AND n_rows > 0""",
         "period_days AS": _counted_days(rollup),
     }
-    if inputs is None:
+    if fingerprint_sql is None:
         return ctes
     without_unchanged = (
         "{% if is_incremental() %} ANTI JOIN {{ this }} USING (freq, span, period_start, inputs){% endif %}"
@@ -224,10 +228,10 @@ def _incremental(unique_key: str) -> str:
 ) }}}}"""
 
 
-def _title(rollup: Rollup, content: str) -> str:
-    """The comment at the top of a model: its content, the rollup, and the KPIs that use it."""
+def _header_comment(rollup: Rollup, opening: str) -> str:
+    """The comment at the top of a model: `opening` and the rollup's name, its KPIs, and that the file is generated."""
     return (
-        f"-- {content} {rollup.name}, for {', '.join(rollup.kpi_ids)}.\n"
+        f"-- {opening} {rollup.name}, for {', '.join(rollup.kpi_ids)}.\n"
         "-- Written by `kpi compile`; change the definitions, not this file."
     )
 
@@ -290,14 +294,14 @@ def _counted_days(rollup: Rollup) -> str:
 
 def _attributed_model(rollup: Rollup, cohort: Cohort, *, incremental: bool) -> str:
     """The model of conversions attributed to their events (see cohorts.py)."""
-    title = _title(rollup, "Each conversion with the event that led to it, for")
+    header = _header_comment(rollup, "Each conversion with the event that led to it, for")
     config = f"\n{_incremental(repr('day'))}" if incremental else ""
     sql = attributed_sql(cohort, [name for name, _ in rollup.segments], incremental=incremental)
-    return f"{title}{config}\n{referenced(sql)}"
+    return f"{header}{config}\n{referenced(sql)}"
 
 
 def _averages_model(rollup: Rollup) -> str:
     """The model of cumulative metrics whose value is the average over a period's days (see windows.py)."""
     daily, by_day = f"rollup_{rollup.days}_daily", f"rollup_{rollup.name}_by_day"
     averages = averages_sql(daily, by_day, rollup.measures, rollup.freqs, rollup.spine)
-    return f"{_title(rollup, 'Every measure of')}\n{averages}"
+    return f"{_header_comment(rollup, 'Every measure of')}\n{averages}"

@@ -59,9 +59,9 @@ class Problems(NyckeltalError):
         return "\n".join(lines if self.advice is None else [*lines, self.advice])
 
 
-def did_you_mean(word: str, known: Sequence[str]) -> str:
+def did_you_mean(word: str, spellings: Sequence[str]) -> str:
     """ " (did you mean 'owner'?)" when a known word has a similar spelling, else an empty text."""
-    matches = get_close_matches(word, known, n=1)
+    matches = get_close_matches(word, spellings, n=1)
     return f" (did you mean '{matches[0]}'?)" if matches else ""
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from metrics.core.deployment import data_dir, published_path, source_dir
 
-OTHERS = 0o077  # the permission bits of the group and of all other users
+GROUP_AND_OTHERS_BITS = 0o077  # the permission bits of the group and of all other users
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def private_files() -> Iterator[None]:
     It sets the umask of the process, because DuckDB, dbt, dlt, Delta and Dagster open their files themselves.
     """
     make_data_dir()
-    previous_umask = os.umask(OTHERS)
+    previous_umask = os.umask(GROUP_AND_OTHERS_BITS)
     try:
         yield
     finally:
@@ -39,10 +39,10 @@ def remove_permissions_of_others() -> None:
     The folders with the published file and with the sources stay as they are: the first is for everyone, and the second
     belongs to those who deliver the files.
     """
-    unchanged = (published_path(), source_dir())
+    excluded_paths = (published_path(), source_dir())
     for entry in data_dir().iterdir():
-        if not entry.is_symlink() and not any(path.is_relative_to(entry) for path in unchanged):
+        if not entry.is_symlink() and not any(path.is_relative_to(entry) for path in excluded_paths):
             with suppress(OSError):  # a temporary file that is gone, another owner's file, a read-only disk
                 mode = entry.stat().st_mode
-                if mode & OTHERS:
-                    entry.chmod(mode & 0o7777 & ~OTHERS)
+                if mode & GROUP_AND_OTHERS_BITS:
+                    entry.chmod(mode & 0o7777 & ~GROUP_AND_OTHERS_BITS)

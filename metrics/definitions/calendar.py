@@ -50,9 +50,9 @@ class Calendar(Strict):
     @field_validator("country")
     @classmethod
     def _known_country(cls, value: str) -> str:
-        known = holidays.list_supported_countries(include_aliases=False)
-        if value not in known:
-            hint = did_you_mean(value.upper(), list(known))
+        countries = holidays.list_supported_countries(include_aliases=False)
+        if value not in countries:
+            hint = did_you_mean(value.upper(), list(countries))
             raise ValueError(f"is no country whose holidays are known{hint}; write its ISO 3166-1 code, such as SE")
         return value
 
@@ -68,9 +68,9 @@ class Calendar(Strict):
     @field_validator("subdivision")
     @classmethod
     def _known_subdivision(cls, value: str | None, info: ValidationInfo) -> str | None:
-        known = holidays.list_supported_countries(include_aliases=False).get(info.data.get("country", ""))
-        if value is not None and known is not None and value not in known:
-            listed = f"one of {', '.join(known)}" if known else "none"
+        subdivisions = holidays.list_supported_countries(include_aliases=False).get(info.data.get("country", ""))
+        if value is not None and subdivisions is not None and value not in subdivisions:
+            listed = f"one of {', '.join(subdivisions)}" if subdivisions else "none"
             raise ValueError(f"is no subdivision of the country; expected {listed}")
         return value
 

@@ -238,11 +238,12 @@ class Catalog(BaseModel):
         """
         return self.calendar.closes_on(kpi.reaches_to(period), kpi.domain)
 
-    def release_dates(self, first: Mapping[tuple[str, str], date], day: date, last: date) -> list[ReleaseDate]:
-        """The closing dates, soonest first, of the periods that are open on `day` and end by `last`.
+    def release_dates(self, list_from: Mapping[tuple[str, str], date], day: date, last: date) -> list[ReleaseDate]:
+        """The release calendar of the supplied KPIs, the soonest closing date first.
 
-        `first` has, by (kpi_id, freq), the day from which closed periods are listed too. Supplied KPIs of a domain that
-        close together share one ReleaseDate.
+        It has every period that hasn't closed by `day` and ends by `last`, future ones too. `list_from` has, by
+        (kpi_id, freq), a day from which periods that have closed are listed as well. KPIs of one domain that close on
+        the same days share a row.
         """
         groups: dict[tuple[str, str | None, str], list[str]] = defaultdict(list)
         for kpi in self.kpis:
@@ -250,7 +251,7 @@ class Catalog(BaseModel):
                 groups[kpi.domain, kpi.matures_after, freq].append(kpi.kpi_id)
         dates = []
         for (domain, _, freq), kpi_ids in groups.items():
-            since = min((first[kpi_id, freq] for kpi_id in kpi_ids if (kpi_id, freq) in first), default=day)
+            since = min((list_from[kpi_id, freq] for kpi_id in kpi_ids if (kpi_id, freq) in list_from), default=day)
             period = period_of(freq, min(since, day))
             kpi = self.kpi(kpi_ids[0])
             while self.closes_on(kpi, period.shift(-1)) >= day:
@@ -274,8 +275,10 @@ class Catalog(BaseModel):
         for kpi in self.kpis:
             if kpi.kpi_id == kpi_id:
                 return kpi
-        known = [kpi.kpi_id for kpi in self.kpis]
-        raise NyckeltalError(f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, known)}", expected=", ".join(known))
+        kpi_ids = [kpi.kpi_id for kpi in self.kpis]
+        raise NyckeltalError(
+            f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, kpi_ids)}", expected=", ".join(kpi_ids)
+        )
 
     @staticmethod
     def path(company: Company) -> Path:

@@ -72,12 +72,12 @@ class Company:
         folder = Path(path or os.environ.get("NYCKELTAL_COMPANY") or PROJECT / "sample_company").resolve()
         if not folder.is_dir():
             raise NyckeltalError("there is no such company folder", file=folder)
-        facts = yaml_file.load(folder / "company.yml", CompanyFile)
+        company_file = yaml_file.load(folder / "company.yml", CompanyFile)
         objectives = yaml_file.load(folder / "objectives.yml", ObjectivesFile)
         return Company(
             path=folder,
-            name=facts.name,
-            reporting_currency=facts.reporting_currency,
+            name=company_file.name,
+            reporting_currency=company_file.reporting_currency,
             calendar=_calendar(folder / "calendar.yml"),
             objectives=objectives.objectives,
             feeds=_feeds(folder / "feeds"),

@@ -83,14 +83,14 @@ def identities(company: Company, adopted: Sequence[str], redefined: Collection[s
     return tuple(applicable + (_read(company_file, adopted) if company_file.exists() else []))
 
 
-def _read(file: Path, known: Sequence[str]) -> list[Identity]:
+def _read(file: Path, kpi_ids: Sequence[str]) -> list[Identity]:
     entries = yaml_file.load(file, IdentitiesFile).identities
     document = yaml_file.read(file)
     identities_read: list[Identity] = []
     findings: list[NyckeltalError] = []
     for name, entry in entries.items():
         try:
-            identities_read.append(_parsed(name, entry, known))
+            identities_read.append(_parsed(name, entry, kpi_ids))
         except NyckeltalError as error:
             line = yaml_file.line_of(document, ("identities", name, "holds"))
             findings.append(
@@ -108,17 +108,17 @@ def _read(file: Path, known: Sequence[str]) -> list[Identity]:
     return identities_read
 
 
-def _parsed(name: str, entry: IdentityEntry, known: Sequence[str]) -> Identity:
+def _parsed(name: str, entry: IdentityEntry, kpi_ids: Sequence[str]) -> Identity:
     sides = re.split(r"(<=|=)", entry.holds)
     if len(sides) != 3:
         raise NyckeltalError("doesn't compare two sides", found=entry.holds, expected="one = or <=")
-    left, right = (_terms(side, known) for side in (sides[0], sides[2]))
+    left, right = (_terms(side, kpi_ids) for side in (sides[0], sides[2]))
     return Identity(
         name=name, holds=entry.holds, why=entry.why, relation="=" if sides[1] == "=" else "<=", left=left, right=right
     )
 
 
-def _terms(side: str, known: Sequence[str]) -> tuple[Term, ...]:
+def _terms(side: str, kpi_ids: Sequence[str]) -> tuple[Term, ...]:
     text = side.strip()
     terms: list[Term] = []
     position = 0
@@ -129,8 +129,8 @@ def _terms(side: str, known: Sequence[str]) -> tuple[Term, ...]:
                 "is not a sum of KPIs", found=text, expected="a sum such as net_revenue - return_rate.numerator"
             )
         sign, kpi_id, number = match[1], match[2], match[3] or "obs_value"
-        if kpi_id not in known:
-            raise NyckeltalError(f"there is no KPI '{kpi_id}'{did_you_mean(kpi_id, known)}", found=text)
+        if kpi_id not in kpi_ids:
+            raise NyckeltalError(f"there is no KPI '{kpi_id}'{did_you_mean(kpi_id, kpi_ids)}", found=text)
         if number not in NUMBERS:
             hint = did_you_mean(number, NUMBERS)
             raise NyckeltalError(f"a KPI has no '{number}'{hint}", found=text, expected=", ".join(NUMBERS))

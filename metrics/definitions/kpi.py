@@ -296,12 +296,11 @@ def standard_definitions() -> dict[str, tuple[Definition, Path]]:
 
 def require_adopted(company: Company, kpi_ids: Iterable[str]) -> None:
     """Raises NyckeltalError for an id that no file of the company's kpis folder is named after. It reads no file."""
-    known = [file.stem for file in sorted((company.path / "kpis").glob("*/*.yml"))]
+    adopted_ids = [file.stem for file in sorted((company.path / "kpis").glob("*/*.yml"))]
     for kpi_id in kpi_ids:
-        if kpi_id not in known:
-            raise NyckeltalError(
-                f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, known)}", expected=", ".join(known)
-            )
+        if kpi_id not in adopted_ids:
+            hint = did_you_mean(kpi_id, adopted_ids)
+            raise NyckeltalError(f"no KPI '{kpi_id}' is adopted{hint}", expected=", ".join(adopted_ids))
 
 
 def read_entries(

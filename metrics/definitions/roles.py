@@ -27,10 +27,14 @@ class Roles(Strict):
 
     @field_validator("decides", "refactors")
     @classmethod
-    def _names_somebody(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        if empty := [group for group, names in value.items() if not names or not all(name.strip() for name in names)]:
-            raise ValueError(f"{', '.join(empty)} has no name; leave out a domain in which nobody may do this")
-        return value
+    def _names_somebody(cls, names_by_domain: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if domains_without_names := [
+            domain for domain, names in names_by_domain.items() if not names or not all(name.strip() for name in names)
+        ]:
+            raise ValueError(
+                f"{', '.join(domains_without_names)} has no name; leave out a domain in which nobody may do this"
+            )
+        return names_by_domain
 
     def deciders(self, domain: str) -> tuple[str, ...]:
         """The people who may decide on the KPIs of a domain."""
@@ -42,7 +46,7 @@ class Roles(Strict):
         return tuple(dict.fromkeys((*refactorers, *self.deciders(domain))))
 
 
-def among(name: str, names: tuple[str, ...]) -> str | None:
+def listed_spelling(name: str, names: tuple[str, ...]) -> str | None:
     """The spelling of `name` in `names`, whatever its case; None when it isn't there."""
     spellings = {listed_name.strip().casefold(): listed_name.strip() for listed_name in names}
     return spellings.get(name.strip().casefold())

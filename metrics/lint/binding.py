@@ -70,22 +70,22 @@ class _Binder:
         self._tables: dict[tuple[str, str], Types] = {}
         connection.execute(f"create schema {MODELS}; create schema {RAW}")
         for feed in company.feeds.values():
-            self._make((RAW, feed.name), _columns_of(feed))
+            self._create_table((RAW, feed.name), _columns_of(feed))
 
     def of_models(self) -> Iterator[NyckeltalError]:
         for name in self._parents_first():
             node = self._lineage.nodes[self._lineage.models[name]]
-            promised = self._contract(node)
-            given = self._bound_model(node)
-            if isinstance(given, _Unbound):
-                yield self._of_sql(node, given)
-            elif given is not None and promised is not None:
-                yield from self._unlike_contract(node, given, promised)
+            contract_columns = self._contract(node)
+            actual = self._bound_model(node)
+            if isinstance(actual, _Unbound):
+                yield self._of_sql(node, actual)
+            elif actual is not None and contract_columns is not None:
+                yield from self._unlike_contract(node, actual, contract_columns)
             # What reads a model is bound to what its contract promises, so that one mistake is one finding.
-            if promised is not None:
-                self._make((MODELS, name), promised)
-            elif isinstance(given, dict):
-                self._make((MODELS, name), given)
+            if contract_columns is not None:
+                self._create_table((MODELS, name), contract_columns)
+            elif isinstance(actual, dict):
+                self._create_table((MODELS, name), actual)
 
     def of_tests(self) -> Iterator[NyckeltalError]:
         for node in self._lineage.nodes.values():
@@ -108,20 +108,23 @@ class _Binder:
     def of_semantic_models(self) -> Iterator[NyckeltalError]:
         for semantic in self._lineage.manifest["semantic_models"].values():
             for part in (*semantic["entities"], *semantic["dimensions"], *semantic["measures"]):
-                expression, what = part["expr"] or part["name"], f"'{part['name']}' of {semantic['name']}"
-                yield from self._of_expression(expression, semantic, semantic, part["name"], what)
+                expression, label = part["expr"] or part["name"], f"'{part['name']}' of {semantic['name']}"
+                yield from self._of_expression(expression, semantic, semantic, part["name"], label)
 
     def of_metrics(self) -> Iterator[NyckeltalError]:
-        semantic_models = {one["name"]: one for one in self._lineage.manifest["semantic_models"].values()}
+        semantic_models = {
+            semantic_model["name"]: semantic_model
+            for semantic_model in self._lineage.manifest["semantic_models"].values()
+        }
         for metric in self._lineage.manifest["metrics"].values():
             aggregated = metric["type_params"].get("metric_aggregation_params")
             if aggregated and aggregated["semantic_model"] in semantic_models:
                 semantic = semantic_models[aggregated["semantic_model"]]
-                expression, what = metric["type_params"]["expr"] or metric["name"], f"the metric '{metric['name']}'"
-                yield from self._of_expression(str(expression), semantic, metric, metric["name"], what)
+                expression, label = metric["type_params"]["expr"] or metric["name"], f"the metric '{metric['name']}'"
+                yield from self._of_expression(str(expression), semantic, metric, metric["name"], label)
 
     def _of_expression(
-        self, expression: str, semantic: Mapping[str, Any], stated: Mapping[str, Any], name: str, what: str
+        self, expression: str, semantic: Mapping[str, Any], stated: Mapping[str, Any], name: str, label: str
     ) -> Iterator[NyckeltalError]:
         """What is wrong about an expression over a semantic model's table, which `stated` has under that name."""
         model = semantic["node_relation"]["alias"]
@@ -129,44 +132,46 @@ class _Binder:
         bound = self._bound(f"select {expression} from {MODELS}.{identifier(model)}") if table else None
         if isinstance(bound, _Unbound):
             file = self._file(stated)
-            problem = f"{what}: {bound.reason}"
+            problem = f"{label}: {bound.reason}"
             if bound.column is not None:
                 hint = did_you_mean(bound.column, list(table or ()))
-                problem = f"{what} reads a column '{bound.column}', which {model} doesn't have{hint}"
+                problem = f"{label} reads a column '{bound.column}', which {model} doesn't have{hint}"
             yield NyckeltalError(problem, file=file, line=_line_of(name, file))
 
     def _of_sql(self, node: Mapping[str, Any], unbound: _Unbound) -> NyckeltalError:
         file, tables = self._file(node), self._reads(node)
         problem = unbound.reason
         if unbound.column is not None:
-            known = sorted({column for table in tables for column in self._tables[table]})
+            column_names = sorted({column for table in tables for column in self._tables[table]})
             read = ", ".join(name for _, name in tables) or node["name"]
-            problem = f"there is no column '{unbound.column}' in {read}{did_you_mean(unbound.column, known)}"
+            problem = f"there is no column '{unbound.column}' in {read}{did_you_mean(unbound.column, column_names)}"
         lines = self._sql(node).splitlines()
         excerpt = lines[unbound.line - 1] if unbound.line and unbound.line <= len(lines) else ""
         return NyckeltalError(problem, file=file, line=_line_with(excerpt, file) or _line_of(unbound.column, file))
 
-    def _unlike_contract(self, node: Mapping[str, Any], given: Types, promised: Types) -> Iterator[NyckeltalError]:
+    def _unlike_contract(
+        self, node: Mapping[str, Any], actual: Types, contract_columns: Types
+    ) -> Iterator[NyckeltalError]:
         file = self._file(node)
-        missing = [column for column in promised if column not in given]
-        extra = [column for column in given if column not in promised]
+        missing = [column for column in contract_columns if column not in actual]
+        extra = [column for column in actual if column not in contract_columns]
         for column in missing:
             near = get_close_matches(column, extra, n=1)
-            extra = [one for one in extra if one not in near]
+            extra = [column_name for column_name in extra if column_name not in near]
             problem = f"gives no column '{column}', which the contract of {node['name']} has"
             problem += f" (it gives '{near[0]}')" if near else ""
             yield NyckeltalError(problem, file=file, line=_line_of(near[0] if near else None, file))
         for column in extra:
             problem = f"gives a column '{column}', which the contract of {node['name']} doesn't have"
             yield NyckeltalError(problem, file=file, line=_line_of(column, file))
-        for column, kind in given.items():
-            if column in promised and promised[column] != kind:
+        for column, data_type in actual.items():
+            if column in contract_columns and contract_columns[column] != data_type:
                 yield NyckeltalError(
                     f"the type of '{column}' is another one than in the contract of {node['name']}",
                     file=file,
                     line=_line_of(column, file),
-                    found=kind.lower(),
-                    expected=promised[column].lower(),
+                    found=data_type.lower(),
+                    expected=contract_columns[column].lower(),
                 )
 
     def _bound_model(self, node: Mapping[str, Any]) -> Types | _Unbound | None:
@@ -194,7 +199,7 @@ class _Binder:
             return _Unbound(column, text.splitlines()[0], int(line[1]) if line else None)
         except duckdb.Error:
             return None
-        return {name: kind for name, kind, *_ in rows}
+        return {name: data_type for name, data_type, *_ in rows}
 
     def _sql(self, node: Mapping[str, Any]) -> str:
         config = node["config"]
@@ -207,39 +212,44 @@ class _Binder:
         if not node["config"].get("contract", {}).get("enforced"):
             return None
         columns = [
-            f"cast(null as {facts['data_type']}) as {identifier(name)}" for name, facts in node["columns"].items()
+            f"cast(null as {column_info['data_type']}) as {identifier(name)}"
+            for name, column_info in node["columns"].items()
         ]
         bound = self._bound(f"select {', '.join(columns)}")
         return bound if isinstance(bound, dict) else None
 
-    def _make(self, table: tuple[str, str], columns: Types) -> None:
+    def _create_table(self, table: tuple[str, str], columns: Types) -> None:
         schema, name = table
-        described = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
+        described = ", ".join(f"{identifier(column)} {data_type}" for column, data_type in columns.items())
         try:
             self._connection.execute(f"create table {schema}.{identifier(name)} ({described})")
-        except duckdb.Error:  # columns of one name, or a type that SQL can't write: what reads it isn't bound
+        except duckdb.Error:  # columns of one name, or a type that SQL can't write: nothing that reads it is checked
             return
         self._tables[table] = columns
 
     def _reads(self, node: Mapping[str, Any]) -> list[tuple[str, str]]:
         """The models and feeds that a model or test reads."""
         keys = node["depends_on"]["nodes"]
-        models = [(MODELS, self._lineage.nodes[key]["name"]) for key in keys if key in self._lineage.nodes]
-        return models + [(RAW, key.rsplit(".", 1)[1]) for key in keys if key.startswith("source.")]
+        models = [
+            (MODELS, self._lineage.nodes[unique_id]["name"]) for unique_id in keys if unique_id in self._lineage.nodes
+        ]
+        return models + [(RAW, unique_id.rsplit(".", 1)[1]) for unique_id in keys if unique_id.startswith("source.")]
 
     def _parents_first(self) -> list[str]:
         """Every model, each after those that it reads."""
-        done: dict[str, None] = {}
+        visited: dict[str, None] = {}
 
-        def visit(key: str) -> None:
-            if key in self._lineage.nodes and key not in done:
-                for parent in self._lineage.parents.get(key, ()):
+        def visit(unique_id: str) -> None:
+            if unique_id in self._lineage.nodes and unique_id not in visited:
+                for parent in self._lineage.parents.get(unique_id, ()):
                     visit(parent)
-                done[key] = None
+                visited[unique_id] = None
 
-        for key in sorted(self._lineage.models.values()):
-            visit(key)
-        return [name for key in done if (name := self._lineage.nodes[key]["name"]) in self._lineage.models]
+        for unique_id in sorted(self._lineage.models.values()):
+            visit(unique_id)
+        return [
+            name for unique_id in visited if (name := self._lineage.nodes[unique_id]["name"]) in self._lineage.models
+        ]
 
     def _file(self, node: Mapping[str, Any]) -> Path:
         """The file of a node, where the company or the project has it."""
@@ -252,8 +262,8 @@ class _Binder:
 def _columns_of(feed: Feed) -> Types:
     """The columns that ingest gives the feed's raw table."""
     columns = {stored_name(name): _FEED_TYPES[column.type] for name, column in feed.columns.items()}
-    columns |= {stored_name(name): "varchar" for name, how in feed.personal.items() if how == "hash"}
-    return {name: kind for name, kind in columns.items() if feed.personal.get(name) != "drop"} | _ADDED
+    columns |= {stored_name(name): "varchar" for name, treatment in feed.personal.items() if treatment == "hash"}
+    return {name: data_type for name, data_type in columns.items() if feed.personal.get(name) != "drop"} | _ADDED
 
 
 def _line_with(excerpt: str, file: Path) -> int | None:
@@ -264,11 +274,21 @@ def _line_with(excerpt: str, file: Path) -> int | None:
 
 
 def _line_of(word: str | None, file: Path, after: str | None = None) -> int:
-    """The first line of the file with that word, below the one with the word `after`; 1 where there is none."""
+    """The number of the first line with `word` (as a whole word, in any case); 1 if there is none.
+
+    With `after`, the search begins at the first line with that word, or at the top if there is none.
+    """
     lines = _lines(file)
     start = _line_of(after, file) if after else 1
-    has = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE) if word else None
-    return next((number for number, line in enumerate(lines, 1) if number >= start and has and has.search(line)), 1)
+    word_pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE) if word else None
+    return next(
+        (
+            number
+            for number, line in enumerate(lines, 1)
+            if number >= start and word_pattern and word_pattern.search(line)
+        ),
+        1,
+    )
 
 
 def _lines(file: Path) -> list[str]:

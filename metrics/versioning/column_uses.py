@@ -60,7 +60,7 @@ class ColumnUses:
 
     def of(self, generated: Mapping[str, str]) -> Uses:
         """The uses in generated models and in all models upstream of them; `generated` as for `Lineage.parts`."""
-        models = self._lineage.needed(generated)
+        models = self._lineage.models_read(generated)
         for model in models.keys() - self._uses_by_model.keys():
             self._uses_by_model[model] = self._select_uses(self._lineage.select(model), self._lineage.reads(model))
         all_uses = [self._uses_by_model[model] for model in models]
@@ -144,8 +144,8 @@ class ColumnUses:
             right_name = name if by_name else select.right.named_selects[select.named_selects.index(name)]
             return self._output_origins(left, name) | self._output_origins(right, right_name)
         projections = select.selects if isinstance(select, exp.Select) else []
-        named = [projection for projection in projections if projection.alias_or_name == name]
-        return self._values(named[0], scope) if len(named) == 1 else _UNKNOWN
+        matching = [projection for projection in projections if projection.alias_or_name == name]
+        return self._values(matching[0], scope) if len(matching) == 1 else _UNKNOWN
 
     def _table_origins(self, table: tuple[str, str], column: str) -> Origins:
         """The origins of a column of a raw table or a model, given as (schema, name)."""

@@ -67,7 +67,7 @@ class Lineage:
     @cached_property
     def models(self) -> dict[str, str]:
         """The unique id of each model, by its name."""
-        return {node["name"]: key for key, node in self.nodes.items() if node["resource_type"] == "model"}
+        return {node["name"]: unique_id for unique_id, node in self.nodes.items() if node["resource_type"] == "model"}
 
     def upstream(self, models: tuple[str, ...]) -> Upstream:
         """The feeds and entities that those models are built from; the models themselves may be entities.
@@ -76,19 +76,21 @@ class Lineage:
         """
         start = [self.models[name] for name in models]
         all_upstream = self.closure(start)
-        dimensions = {key for name, key in self.models.items() if name.startswith("dim_")}
+        dimensions = {unique_id for name, unique_id in self.models.items() if name.startswith("dim_")}
         not_through_dimensions = self.closure(start, without=dimensions - set(start))
-        inputs = {key: self.nodes[key] for key in all_upstream if _is_input(self.nodes.get(key))}
+        entities = {
+            unique_id: self.nodes[unique_id] for unique_id in all_upstream if _is_entity(self.nodes.get(unique_id))
+        }
         missing = [
             node["name"].removeprefix("stg_")
-            for node in inputs.values()
+            for node in entities.values()
             if "macro.nyckeltal.not_supplied" in node["depends_on"]["macros"]
             and not node["config"]["meta"].get("optional")
         ]
         return Upstream(
             feeds=_feeds(all_upstream),
             event_feeds=_feeds(not_through_dimensions),
-            entities=tuple(sorted(node["name"].removeprefix("stg_") for node in inputs.values())),
+            entities=tuple(sorted(node["name"].removeprefix("stg_") for node in entities.values())),
             missing_entities=tuple(sorted(missing)),
             protected=bool(all_upstream & self._personnel_models),
         )
@@ -100,14 +102,23 @@ class Lineage:
         They are those of the protected domain, and those without a domain that read the same feeds as one of these.
         """
         domains = {
-            key: node["config"].get("meta", {}).get("domain")
-            for key, node in self.nodes.items()
+            unique_id: node["config"].get("meta", {}).get("domain")
+            for unique_id, node in self.nodes.items()
             if node["resource_type"] == "model"
         }
-        in_domain = {key for key, domain in domains.items() if domain == PROTECTED_DOMAIN}
-        feeds = {parent for key in in_domain for parent in self.parents.get(key, ()) if parent.startswith("source.")}
-        others = {key for key, domain in domains.items() if domain is None and feeds & set(self.parents.get(key, ()))}
-        return in_domain | others
+        in_domain = {unique_id for unique_id, domain in domains.items() if domain == PROTECTED_DOMAIN}
+        feeds = {
+            parent
+            for unique_id in in_domain
+            for parent in self.parents.get(unique_id, ())
+            if parent.startswith("source.")
+        }
+        models_without_domain = {
+            unique_id
+            for unique_id, domain in domains.items()
+            if domain is None and feeds & set(self.parents.get(unique_id, ()))
+        }
+        return in_domain | models_without_domain
 
     def closure(self, start: list[str], without: Collection[str] = ()) -> set[str]:
         """The unique ids of those nodes and of everything upstream of them.
@@ -117,10 +128,10 @@ class Lineage:
         visited: set[str] = set()
         unvisited = list(start)
         while unvisited:
-            key = unvisited.pop()
-            if key not in visited and key not in without:
-                visited.add(key)
-                unvisited += self.parents.get(key, [])
+            unique_id = unvisited.pop()
+            if unique_id not in visited and unique_id not in without:
+                visited.add(unique_id)
+                unvisited += self.parents.get(unique_id, [])
         return visited
 
     def parts(self, generated: Mapping[str, str]) -> dict[str, str]:
@@ -129,7 +140,7 @@ class Lineage:
         `generated` has the code of each generated model by its name, each after those that it reads.
         """
         parts = {name: unrendered(self._node(code), self.macros) for name, code in generated.items()}
-        return parts | {name: self._part(name, columns)[0] for name, columns in self.needed(generated).items()}
+        return parts | {name: self._part(name, columns)[0] for name, columns in self.models_read(generated).items()}
 
     def feed_columns(self, generated: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """The raw columns that the rows of generated models depend on, by feed; sorted.
@@ -137,11 +148,11 @@ class Lineage:
         A feed has no columns where only its rows matter. For a model that counts as a whole, all declared columns of
         its feeds count.
         """
-        wanted: dict[str, Read] = {}
-        for name, model_columns in self.needed(generated).items():
+        columns_wanted: dict[str, Read] = {}
+        for name, model_columns in self.models_read(generated).items():
             for (schema, table), columns in self._part(name, model_columns)[1].items():
                 if schema == RAW:
-                    _add_columns(wanted, table, columns)
+                    _add_columns(columns_wanted, table, columns)
         return {
             feed: tuple(
                 sorted(
@@ -150,7 +161,7 @@ class Lineage:
                     else (self.raw_column(feed, column) for column in columns)
                 )
             )
-            for feed, columns in sorted(wanted.items())
+            for feed, columns in sorted(columns_wanted.items())
         }
 
     def raw_column(self, feed: str, column: str) -> str:
@@ -162,19 +173,19 @@ class Lineage:
         schema, name = table
         return self._raw_columns.get(name, ()) if schema == RAW else self._columns(name)
 
-    def needed(self, generated: Mapping[str, str]) -> dict[str, Read]:
-        """The manifest's models that generated models depend on, with the columns read from each.
+    def models_read(self, generated: Mapping[str, str]) -> dict[str, Read]:
+        """The manifest's models, seeds and snapshots that generated models depend on, with the columns read from each.
 
-        A model comes before the models that it reads.
+        None means all of its columns. A model comes before those that it reads.
         """
-        wanted = self._wanted(generated)
-        needed: dict[str, Read] = {}
-        for name in self._consumers_first(list(wanted)):
-            if name in wanted:
-                needed[name] = wanted[name]
-                for model, columns in _models_read(self._part(name, wanted[name])[1]).items():
-                    _add_columns(wanted, model, columns)
-        return needed
+        columns_wanted = self._columns_wanted(generated)
+        columns_read: dict[str, Read] = {}
+        for name in self._consumers_first(list(columns_wanted)):
+            if name in columns_wanted:
+                columns_read[name] = columns_wanted[name]
+                for model, columns in _reads_of_models(self._part(name, columns_wanted[name])[1]).items():
+                    _add_columns(columns_wanted, model, columns)
+        return columns_read
 
     def select(self, name: str) -> Select | None:
         """The model as a select that can be pruned; None where it can't."""
@@ -182,13 +193,17 @@ class Lineage:
             node = self.nodes[self._built[name]]
             try:
                 sql = rendered(node, self.macros)
-                parents = [self.nodes[key]["name"] for key in self.parents[self._built[name]] if key in self.nodes]
+                parents = [
+                    self.nodes[unique_id]["name"]
+                    for unique_id in self.parents[self._built[name]]
+                    if unique_id in self.nodes
+                ]
                 schema = {parent: self._columns(parent) for parent in parents}
                 self._selects[name] = Select(sql, {MODELS: schema, RAW: self._raw_columns}, RAW)
-            except (NotRendered, NotPruned) as reason:
+            except (NotRendered, NotPruned) as error:
                 self._selects[name] = None
                 if name in self.models:
-                    self.counted_whole[name] = str(reason)
+                    self.counted_whole[name] = str(error)
         return self._selects[name]
 
     def reads(self, name: str) -> list[tuple[str, str]]:
@@ -202,10 +217,10 @@ class Lineage:
         for node in self.nodes.values():
             test = node.get("test_metadata") or {}
             arguments = test.get("kwargs", {})
-            target = _REF.fullmatch(str(arguments.get("to")))
-            if test.get("name") == "relationships" and target and node.get("attached_node") in self.nodes:
+            ref_match = _REF.fullmatch(str(arguments.get("to")))
+            if test.get("name") == "relationships" and ref_match and node.get("attached_node") in self.nodes:
                 model = self.nodes[node["attached_node"]]["name"]
-                referenced = (target.group(1), arguments["field"].lower())
+                referenced = (ref_match.group(1), arguments["field"].lower())
                 pairs.append(((model, arguments["column_name"].lower()), referenced))
         return pairs
 
@@ -228,30 +243,30 @@ class Lineage:
 
     def _select_of(self, code: str, schema: Schema) -> Select | None:
         """Generated code as a select that can be pruned; None where it can't. Cached."""
-        key = code, json.dumps(schema)
-        if key not in self._generated:
+        cache_key = code, json.dumps(schema)
+        if cache_key not in self._generated:
             try:
-                self._generated[key] = Select(rendered(self._node(code), self.macros), schema, RAW)
+                self._generated[cache_key] = Select(rendered(self._node(code), self.macros), schema, RAW)
             except (NotRendered, NotPruned):
-                self._generated[key] = None
-        return self._generated[key]
+                self._generated[cache_key] = None
+        return self._generated[cache_key]
 
-    def _wanted(self, generated: Mapping[str, str]) -> dict[str, Read]:
+    def _columns_wanted(self, generated: Mapping[str, str]) -> dict[str, Read]:
         """The columns that generated models read from models of the manifest, by model."""
-        wanted: dict[str, Read] = {}
+        columns_wanted: dict[str, Read] = {}
         for select, models in self.generated_selects(generated).values():
             try:
-                reads = _models_read(select.reads) if select else dict.fromkeys(models)
+                reads = _reads_of_models(select.reads) if select else dict.fromkeys(models)
             except NotPruned:
                 reads = dict.fromkeys(models)
             for model, columns in reads.items():
                 if model in models:
-                    _add_columns(wanted, model, columns)
-        return wanted
+                    _add_columns(columns_wanted, model, columns)
+        return columns_wanted
 
     def _node(self, code: str) -> dict[str, Any]:
         """Generated code in the form of a node of the manifest."""
-        called_macros = [key for key in self._own_macros if self.macros[key]["name"] + "(" in code]
+        called_macros = [unique_id for unique_id in self._own_macros if self.macros[unique_id]["name"] + "(" in code]
         return {"raw_code": code, "config": {"materialized": "table"}, "depends_on": {"macros": called_macros}}
 
     def _part(self, name: str, read: Read) -> tuple[str, Reads]:
@@ -261,10 +276,12 @@ class Lineage:
             if read is not None and (select := self.select(name)) is not None:
                 try:
                     pruned = select.only(read)
-                except NotPruned as reason:
-                    self.counted_whole[name] = str(reason)
+                except NotPruned as error:
+                    self.counted_whole[name] = str(error)
                 else:
-                    types = {column: kind for column, kind in self._enforced_types(name).items() if column in read}
+                    types = {
+                        column: data_type for column, data_type in self._enforced_types(name).items() if column in read
+                    }
                     self._parts[name, read] = f"{json.dumps(types, sort_keys=True)}\n{pruned.sql}", pruned.reads
         return self._parts[name, read]
 
@@ -273,14 +290,14 @@ class Lineage:
         node = self.nodes[self._built[name]]
         if not node["config"].get("contract", {}).get("enforced"):
             return {}
-        return {column.lower(): facts["data_type"] for column, facts in node["columns"].items()}
+        return {column.lower(): column_info["data_type"] for column, column_info in node["columns"].items()}
 
     def _whole(self, name: str) -> tuple[str, Reads]:
         """The same for a model that counts as a whole: all its code, and all columns of everything that it reads."""
-        key = self._built[name]
-        models = [(MODELS, self.nodes[parent]["name"]) for parent in self.parents[key] if parent in self.nodes]
-        feeds = [(RAW, parent.rsplit(".", 1)[1]) for parent in self.parents[key] if parent.startswith("source.")]
-        return unrendered(self.nodes[key], self.macros), dict.fromkeys(models + feeds)
+        unique_id = self._built[name]
+        models = [(MODELS, self.nodes[parent]["name"]) for parent in self.parents[unique_id] if parent in self.nodes]
+        feeds = [(RAW, parent.rsplit(".", 1)[1]) for parent in self.parents[unique_id] if parent.startswith("source.")]
+        return unrendered(self.nodes[unique_id], self.macros), dict.fromkeys(models + feeds)
 
     def _columns(self, name: str) -> tuple[str, ...]:
         """A model's columns, in the order of its table; none where they aren't known."""
@@ -296,25 +313,25 @@ class Lineage:
 
     @cached_property
     def _own_macros(self) -> list[str]:
-        return [key for key, macro in self.macros.items() if not macro["package_name"].startswith("dbt")]
+        return [unique_id for unique_id, macro in self.macros.items() if not macro["package_name"].startswith("dbt")]
 
     @cached_property
     def _built(self) -> dict[str, str]:
-        return {node["name"]: key for key, node in self.nodes.items() if node["resource_type"] in _BUILT}
+        return {node["name"]: unique_id for unique_id, node in self.nodes.items() if node["resource_type"] in _BUILT}
 
     def _consumers_first(self, names: list[str]) -> list[str]:
         """Those models and all upstream of them, each before what it reads."""
         parents_first: dict[str, None] = {}
 
-        def visit(key: str) -> None:
-            if key in self.nodes and key not in parents_first:
-                for parent in self.parents.get(key, []):
+        def visit(unique_id: str) -> None:
+            if unique_id in self.nodes and unique_id not in parents_first:
+                for parent in self.parents.get(unique_id, []):
                     visit(parent)
-                parents_first[key] = None
+                parents_first[unique_id] = None
 
         for name in sorted(names):
             visit(self._built[name])
-        return [self.nodes[key]["name"] for key in reversed(parents_first)]
+        return [self.nodes[unique_id]["name"] for unique_id in reversed(parents_first)]
 
 
 def definition_hash(parts: Mapping[str, str]) -> str:
@@ -327,22 +344,22 @@ def hashed(code: str) -> str:
     return hashlib.sha256(code.encode()).hexdigest()[:16]
 
 
-def _models_read(reads: Reads) -> dict[str, Read]:
+def _reads_of_models(reads: Reads) -> dict[str, Read]:
     return {table: columns for (schema, table), columns in reads.items() if schema == MODELS}
 
 
-def _add_columns(wanted: dict[str, Read], table: str, columns: Read) -> None:
+def _add_columns(columns_by_table: dict[str, Read], table: str, columns: Read) -> None:
     """Adds columns to those that are read from a table; None, the whole table, stays None."""
-    columns_before = wanted.get(table, frozenset())
-    wanted[table] = None if columns_before is None or columns is None else columns_before | columns
+    columns_before = columns_by_table.get(table, frozenset())
+    columns_by_table[table] = None if columns_before is None or columns is None else columns_before | columns
 
 
 def _feeds(nodes: Iterable[str]) -> tuple[str, ...]:
     """The names of the sources among the nodes; sorted."""
-    return tuple(sorted(key.rsplit(".", 1)[1] for key in nodes if key.startswith("source.")))
+    return tuple(sorted(unique_id.rsplit(".", 1)[1] for unique_id in nodes if unique_id.startswith("source.")))
 
 
-def _is_input(node: Any) -> bool:
+def _is_entity(node: Any) -> bool:
     return (
         bool(node)
         and node["resource_type"] == "model"

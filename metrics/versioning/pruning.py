@@ -53,9 +53,9 @@ class Select:
                 raise NotPruned(_quoted(tree))
             _refuse_unclear(tree, unordered)
             columns: dict[str, object] = {
-                db: known
+                db: known_columns
                 for db, tables in schema.items()
-                if (known := {table: dict.fromkeys(names, "") for table, names in tables.items() if names})
+                if (known_columns := {table: dict.fromkeys(names, "") for table, names in tables.items() if names})
             }
             self._tree = qualify(tree, dialect=DIALECT, schema=columns)
         except SqlglotError as error:  # a column or star of a table with unknown columns, or an ambiguous column

@@ -81,7 +81,7 @@ def normalised(code: str) -> str:
 
 
 def _hooks(node: Mapping[str, Any]) -> list[str]:
-    return [str(hook["sql"]) for kind in ("pre-hook", "post-hook") for hook in node["config"].get(kind) or ()]
+    return [str(hook["sql"]) for hook_name in ("pre-hook", "post-hook") for hook in node["config"].get(hook_name) or ()]
 
 
 def _ref(*names: str, **version: Any) -> str:

@@ -19,7 +19,7 @@ from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.core.yaml_file import Strict
 from metrics.definitions.company import Company
 from metrics.definitions.kpi import Kpi
-from metrics.definitions.roles import among
+from metrics.definitions.roles import listed_spelling
 
 _TITLE = """\
 # The reviewed definitions of each KPI, oldest first: the version, the hash of all code that its values depend on, and
@@ -57,7 +57,7 @@ Record = Mapping[str, tuple[Reviewed, ...]]
 
 
 @dataclass(frozen=True)
-class Current:
+class CurrentDefinition:
     """A KPI's current definition: its hash, and the hash of each model's part."""
 
     kpi: Kpi
@@ -76,17 +76,17 @@ def read(company: Company) -> Record:
     return yaml_file.load(file, DefinitionsFile).definitions if file.exists() else {}
 
 
-def findings(record: Record, currents: Sequence[Current]) -> list[NyckeltalError]:
+def findings(record: Record, current_definitions: Sequence[CurrentDefinition]) -> list[NyckeltalError]:
     """An error for each definition that isn't reviewed."""
-    problems = (_problem(record.get(current.kpi.id, ()), current) for current in currents)
+    problems = (_problem(record.get(current.kpi.id, ()), current) for current in current_definitions)
     return [problem for problem in problems if problem is not None]
 
 
-def with_new(record: Record, currents: Sequence[Current]) -> Record:
+def with_new(record: Record, current_definitions: Sequence[CurrentDefinition]) -> Record:
     """The record with an entry for each new KPI and new version. Entries of KPIs that are no longer adopted stay."""
     entries = {
         current.kpi.id: Reviewed(version=current.kpi.version, hash=current.hash, parts=dict(current.parts))
-        for current in currents
+        for current in current_definitions
     }
     newest_versions = {kpi_id: reviewed[-1].version for kpi_id, reviewed in record.items()}
     new = {kpi_id: entry for kpi_id, entry in entries.items() if entry.version > newest_versions.get(kpi_id, 0)}
@@ -94,14 +94,19 @@ def with_new(record: Record, currents: Sequence[Current]) -> Record:
 
 
 def with_refactorings(
-    record: Record, currents: Sequence[Current], kpi_ids: Collection[str], reason: str, by: str, on: date
+    record: Record,
+    current_definitions: Sequence[CurrentDefinition],
+    kpi_ids: Collection[str],
+    reason: str,
+    by: str,
+    on: date,
 ) -> Record:
     """The record with a refactoring for each of those KPIs: its definition gives the same values as the one before.
 
     Raises NyckeltalError for a KPI whose definition is already reviewed.
     """
     new = {}
-    for current in currents:
+    for current in current_definitions:
         kpi = current.kpi
         if kpi.id in kpi_ids:
             if not is_changed(record.get(kpi.id, ()), current):
@@ -112,7 +117,7 @@ def with_refactorings(
     return _appended(record, new)
 
 
-def is_changed(entries: Sequence[Reviewed], current: Current) -> bool:
+def is_changed(entries: Sequence[Reviewed], current: CurrentDefinition) -> bool:
     """Whether the definition has the newest reviewed version, but a hash that wasn't reviewed under it."""
     newest = entries[-1] if entries else None
     reviewed_hashes = {entry.hash for entry in entries if entry.version == current.kpi.version}
@@ -126,9 +131,9 @@ def text(record: Record) -> str:
         lines.append(f"  {kpi_id}:")
         for entry in entries:
             newest = entry is entries[-1]
-            facts = entry.model_dump(mode="json", exclude_none=True, exclude=None if newest else {"parts"})
-            parts = facts.pop("parts", {})
-            fields = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items()]
+            values = entry.model_dump(mode="json", exclude_none=True, exclude=None if newest else {"parts"})
+            parts = values.pop("parts", {})
+            fields = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()]
             lines += [f"    {'-' if not number else ' '} {field}" for number, field in enumerate(fields)]
             if parts:
                 lines += ["      parts:", *(f'        {name}: "{part}"' for name, part in sorted(parts.items()))]
@@ -141,7 +146,7 @@ def _appended(record: Record, new: Mapping[str, Reviewed]) -> Record:
     }
 
 
-def _problem(entries: Sequence[Reviewed], current: Current) -> NyckeltalError | None:
+def _problem(entries: Sequence[Reviewed], current: CurrentDefinition) -> NyckeltalError | None:
     """Why a definition isn't reviewed, and what to do; None when it is, or its KPI is new."""
     if not entries:
         return None
@@ -169,7 +174,7 @@ def _version_line(kpi: Kpi) -> int:
     return yaml_file.line_of(yaml_file.read(kpi.adoption_file), ("definition_version",)) or 1
 
 
-def review(company: Company, currents: Sequence[Current], *, released: bool = True) -> Record:
+def review(company: Company, current_definitions: Sequence[CurrentDefinition], *, released: bool = True) -> Record:
     """The company's reviewed definitions, with new KPIs and new versions.
 
     While nothing was `released`, a changed definition replaces the recorded one: no published value depends on it.
@@ -177,20 +182,28 @@ def review(company: Company, currents: Sequence[Current], *, released: bool = Tr
     """
     record = read(company)
     if not released:
-        record = {kpi_id: entries for kpi_id, entries in record.items() if kpi_id not in unreviewed(company, currents)}
-    if problems := findings(record, currents):
+        record = {
+            kpi_id: entries
+            for kpi_id, entries in record.items()
+            if kpi_id not in unreviewed(company, current_definitions)
+        }
+    if problems := findings(record, current_definitions):
         raise Problems(problems, advice=_ADVICE)
-    return with_new(record, currents)
+    return with_new(record, current_definitions)
 
 
-def unreviewed(company: Company, currents: Sequence[Current]) -> list[str]:
+def unreviewed(company: Company, current_definitions: Sequence[CurrentDefinition]) -> list[str]:
     """The ids of the KPIs whose definition changed under the same version without a recorded refactoring."""
     record = read(company)
-    return [current.kpi.id for current in currents if is_changed(record.get(current.kpi.id, ()), current)]
+    return [current.kpi.id for current in current_definitions if is_changed(record.get(current.kpi.id, ()), current)]
 
 
 def record_refactoring(
-    company: Company, currents: Sequence[Current], kpi_ids: Sequence[str] | None, reason: str, by: str
+    company: Company,
+    current_definitions: Sequence[CurrentDefinition],
+    kpi_ids: Sequence[str] | None,
+    reason: str,
+    by: str,
 ) -> list[str]:
     """Records that the changed definitions of those KPIs (None for every changed one) give the same values.
 
@@ -198,7 +211,7 @@ def record_refactoring(
     whose definition isn't changed, and Problems when roles.yml doesn't name the person for the domain of a KPI.
     """
     record = read(company)
-    by_id = {current.kpi.id: current for current in currents}
+    by_id = {current.kpi.id: current for current in current_definitions}
     for kpi_id in kpi_ids or ():
         if kpi_id not in by_id:
             raise NyckeltalError(f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, list(by_id))}")
@@ -206,7 +219,7 @@ def record_refactoring(
     chosen = changed if kpi_ids is None else list(kpi_ids)
     person = _refactorer(company, [by_id[kpi_id].kpi for kpi_id in chosen], by)
     today = clock.today(company.time_zone)
-    entries = with_refactorings(record, currents, chosen, reason, person, today)
+    entries = with_refactorings(record, current_definitions, chosen, reason, person, today)
     path(company).write_text(text(entries), encoding="utf-8")
     return chosen
 
@@ -220,7 +233,7 @@ def _refactorer(company: Company, kpis: Sequence[Kpi], by: str) -> str:
     problems = []
     for domain in dict.fromkeys(kpi.domain for kpi in kpis):
         allowed = company.roles.refactorers(domain)
-        spelt_name = among(by, allowed)
+        spelt_name = listed_spelling(by, allowed)
         person = spelt_name or person
         if spelt_name is None:
             expected = " or ".join(allowed) or f"names under `refactors` or `decides`, by domain ({domain})"

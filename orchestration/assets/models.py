@@ -55,9 +55,9 @@ class _Translator(DagsterDbtTranslator):
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
         return AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
 
-    def get_asset_check_spec(self, *arguments: Any, **named: Any) -> AssetCheckSpec | None:
+    def get_asset_check_spec(self, *arguments: Any, **options: Any) -> AssetCheckSpec | None:
         """Checks don't block: the gate holds the KPIs that depend on a failed test, and no others."""
-        spec = super().get_asset_check_spec(*arguments, **named)
+        spec = super().get_asset_check_spec(*arguments, **options)
         return spec and spec._replace(blocking=False)
 
 

@@ -160,10 +160,10 @@ def _materializations(
                 continue
             periods = ", ".join(verdict.time_period for verdict in month_verdicts)
             # Dagster plots every number, so numbers that are not to be plotted are texts.
-            facts: dict[str, Any] = {"periods": periods, "release": str(released.sequence)}
+            metadata: dict[str, Any] = {"periods": periods, "release": str(released.sequence)}
             if (kpi.kpi_id, month) in values:
-                facts["value"] = values[kpi.kpi_id, month]
-            yield AssetMaterialization(_key(kpi.kpi_id), partition=month, metadata=facts)
+                metadata["value"] = values[kpi.kpi_id, month]
+            yield AssetMaterialization(_key(kpi.kpi_id), partition=month, metadata=metadata)
 
 
 def _facts(kpi: CatalogKpi) -> dict[str, Any]:

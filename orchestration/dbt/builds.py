@@ -17,7 +17,7 @@ from metrics.core.quoting import identifier
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.versioning.lineage import Lineage
 
-_KPI_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in candidates.COLUMNS.items())
+_KPI_COLUMNS = ", ".join(f"{name} {sql_type}" for name, sql_type in candidates.COLUMNS.items())
 
 
 def prepare_tables(catalog: Catalog) -> None:

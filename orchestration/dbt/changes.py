@@ -25,29 +25,40 @@ from orchestration.dbt.project import DBT_PROJECT
 _TABLE = "create table if not exists kpi._fingerprints (unique_id varchar, fingerprint varchar)"
 _KINDS = ("model", "seed", "test")
 # What of a node of the manifest decides on the rows that it has, or on whether a test passes.
-_FACTS = ("raw_code", "config", "constraints", "schema", "alias", "test_metadata", "column_name")
+_FIELDS = ("raw_code", "config", "constraints", "schema", "alias", "test_metadata", "column_name")
 _PROJECT_FILES = ("dbt_project.yml", "profiles.yml")
 
 
 def fingerprints(lineage: Lineage, today: date) -> dict[str, str]:
     """The fingerprint of each model, seed and data test, by unique id, for the rows that are in raw now."""
-    feeds = sorted(key for keys in lineage.parents.values() for key in keys if key.startswith("source."))
+    feeds = sorted(
+        unique_id for keys in lineage.parents.values() for unique_id in keys if unique_id.startswith("source.")
+    )
     with warehouse.connect() as connection:
-        known = {key: _hashed(contents.of_feed(connection, key.rsplit(".", 1)[1])) for key in dict.fromkeys(feeds)}
-    macros = {key: macro["macro_sql"] for key, macro in lineage.macros.items()}
+        known_fingerprints = {
+            unique_id: _hashed(contents.of_feed(connection, unique_id.rsplit(".", 1)[1]))
+            for unique_id in dict.fromkeys(feeds)
+        }
+    macros = {unique_id: macro["macro_sql"] for unique_id, macro in lineage.macros.items()}
     files = [(DBT_PROJECT / name).read_text(encoding="utf-8") for name in _PROJECT_FILES]
     common = _hashed([macros, today.isoformat(), files, version("dbt-core"), version("dbt-duckdb"), version("duckdb")])
 
-    def fingerprint(key: str) -> str:
-        if key not in known:
-            node = lineage.nodes[key]
+    def fingerprint(unique_id: str) -> str:
+        if unique_id not in known_fingerprints:
+            node = lineage.nodes[unique_id]
             declared = node.get("columns", {}).items()
             columns = {name: [column.get("data_type"), column.get("constraints")] for name, column in declared}
-            facts = [node.get(name) for name in _FACTS]
-            known[key] = _hashed([common, facts, columns, sorted(map(fingerprint, lineage.parents.get(key, [])))])
-        return known[key]
+            fields = [node.get(name) for name in _FIELDS]
+            known_fingerprints[unique_id] = _hashed(
+                [common, fields, columns, sorted(map(fingerprint, lineage.parents.get(unique_id, [])))]
+            )
+        return known_fingerprints[unique_id]
 
-    return {key: fingerprint(key) for key, node in lineage.nodes.items() if node["resource_type"] in _KINDS}
+    return {
+        unique_id: fingerprint(unique_id)
+        for unique_id, node in lineage.nodes.items()
+        if node["resource_type"] in _KINDS
+    }
 
 
 def up_to_date(
@@ -67,18 +78,18 @@ def up_to_date(
     is_right = {lineage.models[kpi.model]: kpi.kpi_id in builds and builds[kpi.kpi_id].ok for kpi in catalog.kpis}
     intact: dict[str, bool] = {}
 
-    def is_intact(key: str) -> bool:
-        if key not in intact:
-            node = lineage.nodes[key]
+    def is_intact(unique_id: str) -> bool:
+        if unique_id not in intact:
+            node = lineage.nodes[unique_id]
             is_there = node["resource_type"] == "test" or contents.relation(node) in known_relations
-            parents = (parent for parent in lineage.parents.get(key, []) if parent in lineage.nodes)
-            intact[key] = is_there and key not in edited_models and all(map(is_intact, parents))
-        return intact[key]
+            parents = (parent for parent in lineage.parents.get(unique_id, []) if parent in lineage.nodes)
+            intact[unique_id] = is_there and unique_id not in edited_models and all(map(is_intact, parents))
+        return intact[unique_id]
 
     return frozenset(
-        key
-        for key, fingerprint in current.items()
-        if built.get(key) == fingerprint and is_intact(key) and is_right.get(key, True)
+        unique_id
+        for unique_id, fingerprint in current.items()
+        if built.get(unique_id) == fingerprint and is_intact(unique_id) and is_right.get(unique_id, True)
     )
 
 
@@ -87,7 +98,7 @@ def begin(current: Mapping[str, str], unchanged: Collection[str]) -> dict[str, s
 
     Those that were kept are forgotten, so that a build that is stopped leaves none of before.
     """
-    begun = {key: fingerprint for key, fingerprint in current.items() if key not in unchanged}
+    begun = {unique_id: fingerprint for unique_id, fingerprint in current.items() if unique_id not in unchanged}
     with warehouse.connect() as connection:
         connection.execute("create schema if not exists kpi")
         connection.execute(_TABLE)
@@ -98,16 +109,16 @@ def begin(current: Mapping[str, str], unchanged: Collection[str]) -> dict[str, s
 def record(lineage: Lineage, begun: Mapping[str, str], run_results: Mapping[str, Any]) -> None:
     """Keep the fingerprints of the nodes that a build finished and that read nothing which isn't up to date itself."""
     statuses = {result["unique_id"]: result["status"] for result in run_results["results"]}
-    succeeded = {key for key, status in statuses.items() if status in ("success", "pass", "warn")}
+    succeeded = {unique_id for unique_id, status in statuses.items() if status in ("success", "pass", "warn")}
     finished: dict[str, bool] = {}
 
-    def is_finished(key: str) -> bool:
-        if key not in finished:
-            parents = (parent for parent in lineage.parents.get(key, []) if parent in lineage.nodes)
-            finished[key] = key not in begun or (key in succeeded and all(map(is_finished, parents)))
-        return finished[key]
+    def is_finished(unique_id: str) -> bool:
+        if unique_id not in finished:
+            parents = (parent for parent in lineage.parents.get(unique_id, []) if parent in lineage.nodes)
+            finished[unique_id] = unique_id not in begun or (unique_id in succeeded and all(map(is_finished, parents)))
+        return finished[unique_id]
 
-    rows = [[key, begun[key]] for key in sorted(succeeded & set(begun)) if is_finished(key)]
+    rows = [[unique_id, begun[unique_id]] for unique_id in sorted(succeeded & set(begun)) if is_finished(unique_id)]
     with warehouse.connect() as connection:
         _forget(connection, statuses.keys() - succeeded)
         if rows:
@@ -124,5 +135,5 @@ def _forget(connection: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> None:
     connection.execute("delete from kpi._fingerprints where list_contains(?::varchar[], unique_id)", [list(keys)])
 
 
-def _hashed(facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+def _hashed(parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

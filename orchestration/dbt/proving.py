@@ -33,8 +33,8 @@ def before_newer_rows(company: Company, catalog: Catalog, manifest: Path) -> Non
         require_compiled(company)
         changes.forget_all()
         selection = [f"+{kpi.model}" for kpi in kpis]
-        results = project.build(company, ["run", "--select", *selection], lambda _: None)
-        after_build(catalog, Lineage(manifest), results)
+        run_results = project.build(company, ["run", "--select", *selection], lambda _: None)
+        after_build(catalog, Lineage(manifest), run_results)
 
 
 def before_build(catalog: Catalog) -> list[CatalogKpi]:
@@ -44,18 +44,20 @@ def before_build(catalog: Catalog) -> list[CatalogKpi]:
 
 
 def after_build(
-    catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any], unchanged: Collection[str] = frozenset()
+    catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any], unchanged_nodes: Collection[str] = frozenset()
 ) -> None:
     """Compares a build with the candidates stored before it, for KPIs of which all models upstream are up to date.
 
-    `unchanged` are the nodes that weren't built because they have nothing new to compute.
+    `unchanged_nodes` are the nodes that weren't built because they have nothing new to compute.
     """
-    succeeded = {result["unique_id"] for result in run_results["results"] if result["status"] == "success"}
-    current = succeeded | set(unchanged)
-    built_kpis = [kpi.kpi_id for kpi in catalog.kpis if kpi.supplied and _upstream_models(kpi, lineage) <= current]
+    built_nodes = {result["unique_id"] for result in run_results["results"] if result["status"] == "success"}
+    up_to_date_nodes = built_nodes | set(unchanged_nodes)
+    built_kpis = [
+        kpi.kpi_id for kpi in catalog.kpis if kpi.supplied and _upstream_models(kpi, lineage) <= up_to_date_nodes
+    ]
     with warehouse.connect() as connection:
         refactorings.compare(connection, catalog, Ledger.find(deployment.ledger_path()), built_kpis)
 
 
 def _upstream_models(kpi: CatalogKpi, lineage: Lineage) -> set[str]:
-    return {key for key in lineage.closure([lineage.models[kpi.model]]) if key.startswith("model.")}
+    return {unique_id for unique_id in lineage.closure([lineage.models[kpi.model]]) if unique_id.startswith("model.")}

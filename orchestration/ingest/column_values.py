@@ -155,20 +155,20 @@ def _parsed(text: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) ->
     return _by_sql(text, _SQL[declared.type], {}, target)
 
 
-def _by_arrow(text: pa.ChunkedArray, kind: str, target: pa.DataType) -> pa.ChunkedArray | None:
+def _by_arrow(text: pa.ChunkedArray, declared_type: str, target: pa.DataType) -> pa.ChunkedArray | None:
     """The values by Arrow's parsers, the quickest; None when there is a value that these refuse or read wrongly."""
     try:
         values = pc.cast(text, target)
     except pa.ArrowInvalid:
-        if kind != "timestamp":
+        if declared_type != "timestamp":
             return None
         try:
             return pc.cast(pc.cast(text, pa.timestamp("us", "UTC")), target)
         except pa.ArrowInvalid:
             return None
-    if kind == "integer" and pc.any(pc.match_substring(text, "x", ignore_case=True)).as_py():
+    if declared_type == "integer" and pc.any(pc.match_substring(text, "x", ignore_case=True)).as_py():
         return None  # Arrow reads 0x1F as a number
-    if kind == "number" and not pc.all(pc.is_finite(values)).as_py() and values.null_count < len(values):
+    if declared_type == "number" and not pc.all(pc.is_finite(values)).as_py() and values.null_count < len(values):
         return None
     return values
 
@@ -191,30 +191,37 @@ def _by_sql(text: pa.ChunkedArray, expression: str, parameters: dict[str, str], 
 
 
 def _from_native(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) -> pa.ChunkedArray:
-    """Converts a column that has a type in the file; NULL where the declared type would lose something."""
-    kind = column.type
-    numeric = pa.types.is_integer(kind) or pa.types.is_decimal(kind)
-    if pa.types.is_floating(kind) and declared.type in ("text", "integer", "decimal", "number"):
+    """Converts a column that isn't text in the file.
+
+    NULL where a value doesn't fit the declared type, or would give an inexact key (text or integer). Decimals are
+    rounded to 8 places, numbers to the precision of a float, timestamps to microseconds.
+    """
+    file_type = column.type
+    numeric = pa.types.is_integer(file_type) or pa.types.is_decimal(file_type)
+    if pa.types.is_floating(file_type) and declared.type in ("text", "integer", "decimal", "number"):
         return _from_floats(column, declared, target)
     casts_directly = {
         "integer": numeric,
         "decimal": numeric,
         "number": numeric,
-        "boolean": pa.types.is_boolean(kind),
-        "date": pa.types.is_date(kind),
-        "timestamp": pa.types.is_date(kind) or pa.types.is_timestamp(kind),
+        "boolean": pa.types.is_boolean(file_type),
+        "date": pa.types.is_date(file_type),
+        "timestamp": pa.types.is_date(file_type) or pa.types.is_timestamp(file_type),
     }
     if casts_directly.get(declared.type):
         try:
             return column.cast(target)
         except pa.ArrowInvalid:
-            pass  # a value can't be converted without loss: convert each value by itself, as text
+            pass  # a value doesn't fit as it is: convert each value by itself, through text
     text = _as_text(column)
     return text if declared.type == "text" else _parsed(text, ColumnType(type=declared.type), target)
 
 
 def _from_floats(column: pa.ChunkedArray, declared: ColumnType, target: pa.DataType) -> pa.ChunkedArray:
-    """Floats in the declared type; NULL where they aren't finite or the result wouldn't be exact."""
+    """Floats in the declared type.
+
+    NULL where they aren't finite or are too large; as text and integer also where they aren't exact whole numbers.
+    """
     exact = _EXACT_FLOATS[column.type]
     column = column.cast(pa.float64())
     if declared.type == "number":

@@ -151,8 +151,8 @@ def _needs_reload(plan: FeedPlan, files: list[SourceFile]) -> bool:
     loaded = [record for record in plan.file_records.values() if record.loaded_sha256]
     differences = [
         f"column {name} is {plan.columns[name]} there"
-        for name, kind in stored_columns(plan.feed).items()
-        if name in plan.columns and plan.columns[name] != kind
+        for name, sql_type in stored_columns(plan.feed).items()
+        if name in plan.columns and plan.columns[name] != sql_type
     ]
     if undeclared := len(plan.columns.keys() - stored_columns(plan.feed).keys()):
         differences.append(f"{undeclared} of the columns there aren't declared (declare them to keep them)")

@@ -50,14 +50,14 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The result of each chosen fault, by kind; they are tried in as few worlds as may be."""
     base = world.base(tmp_path_factory.mktemp("faults"), SMALL, MONTH)
     faults = faults_of(KINDS.values(), SAMPLE, [MONTH])
-    faults = [one for one in faults if (one.kind.name, one.feed, one.size) in CHOSEN]
+    faults = [fault for fault in faults if (fault.kind.name, fault.feed, fault.size) in CHOSEN]
     with world.deployment(base.before, base.now, base.sources):
         kpis_of = world.Project.load(base.company_folder).kpis_of
     return {row["kind"]: row for trial in packed(faults, {MONTH: base}, kpis_of) for row in tried(trial)}
 
 
 def _monthly(row: dict[str, Any], kpi: str, period: str = MONTH.code) -> dict[str, Any]:
-    return next(one for one in row["totals"] if (one["kpi_id"], one["period"]) == (kpi, period))
+    return next(total for total in row["totals"] if (total["kpi_id"], total["period"]) == (kpi, period))
 
 
 def test_every_fault_was_tried(rows: dict[str, dict[str, Any]]) -> None:
@@ -76,37 +76,37 @@ def test_a_move_is_measured_against_the_world_without_the_fault(rows: dict[str, 
 
 
 def test_a_kpi_moves_by_its_own_fault_only(rows: dict[str, dict[str, Any]]) -> None:
-    assert {one["kpi_id"] for one in rows["missing_feed"]["totals"]} == {"energy_use"}
-    assert {one["kpi_id"] for one in rows["late_after_close"]["totals"]} == {"cpl", "lead_to_customer_rate"}
+    assert {total["kpi_id"] for total in rows["missing_feed"]["totals"]} == {"energy_use"}
+    assert {total["kpi_id"] for total in rows["late_after_close"]["totals"]} == {"cpl", "lead_to_customer_rate"}
 
 
 def test_what_cannot_be_complete_is_held(rows: dict[str, dict[str, Any]]) -> None:
     for kind, kpi in (("missing_feed", "energy_use"), ("dropped_column", "web_sessions")):
-        found = _monthly(rows[kind], kpi)
-        assert (found["outcome"], "complete" in found["checks"]) == ("held", True)
+        total = _monthly(rows[kind], kpi)
+        assert (total["outcome"], "complete" in total["checks"]) == ("held", True)
 
 
 def test_a_closed_period_is_held(rows: dict[str, dict[str, Any]]) -> None:
-    found = _monthly(rows["late_after_close"], "cpl", MONTH.shift(-2).code)
-    assert found["moved_pct"] == pytest.approx(100 / 3, abs=3)  # half as many leads again for the same cost
-    assert (found["outcome"], found["checks"][-1]) == ("held", "closed_period")
+    total = _monthly(rows["late_after_close"], "cpl", MONTH.shift(-2).code)
+    assert total["moved_pct"] == pytest.approx(100 / 3, abs=3)  # half as many leads again for the same cost
+    assert (total["outcome"], total["checks"][-1]) == ("held", "closed_period")
 
 
 def test_the_report_counts_every_total_that_moved(rows: dict[str, dict[str, Any]]) -> None:
-    found = report.results(list(rows.values()), {}, 1)
-    moved = [one for row in rows.values() for one in row["totals"] if one["moved_pct"] >= report.MATERIAL]
-    totals = found["totals"][SAMPLE]
-    assert totals == found["totals"]["all"]
+    results = report.results(list(rows.values()), {}, 1)
+    moved = [total for row in rows.values() for total in row["totals"] if total["moved_pct"] >= report.MATERIAL]
+    totals = results["totals"][SAMPLE]
+    assert totals == results["totals"]["all"]
     assert totals["moved_5"] == len(moved)
-    assert totals["moved_5_held"] + totals["moved_5_flagged"] == len(moved) - len(found["got_through"])
-    assert {one["kind"] for one in found["cases"]} == set(rows)
-    assert all(one["kind"] in report.markdown(found) for one in found["got_through"])
+    assert totals["moved_5_held"] + totals["moved_5_flagged"] == len(moved) - len(results["got_through"])
+    assert {row["kind"] for row in results["cases"]} == set(rows)
+    assert all(row["kind"] in report.markdown(results) for row in results["got_through"])
 
 
 def test_a_check_is_told_what_it_alone_did() -> None:
     def moved(outcome: str, checks: list[str], holding: list[str]) -> dict[str, Any]:
-        named = {"kpi_id": "k", "period": "2024-12", "moved_pct": 9.0}
-        return {**named, "outcome": outcome, "checks": checks, "holding": holding}
+        keys = {"kpi_id": "k", "period": "2024-12", "moved_pct": 9.0}
+        return {**keys, "outcome": outcome, "checks": checks, "holding": holding}
 
     totals = [
         moved("held", ["bounds", "expected_range"], ["bounds"]),
@@ -116,8 +116,8 @@ def test_a_check_is_told_what_it_alone_did() -> None:
     fault = {"company": SAMPLE, "kind": "k", "size": "s", "feed": "f", "month": "2024-12"}
     row = {**fault, "totals": totals, "cell": None, "held_unmoved": 0, "failure": None, "gate_seconds": 1.0}
     clean = {"ravenstack": {f"{how}_by": {"bounds": 2} for how in ("held", "held_alone", "flagged", "flagged_alone")}}
-    found = {one["check"]: one for one in report.results([row], clean, 1)["checks"]}
-    bounds, expected = found["bounds"], found["expected_range"]
+    by_check = {row["check"]: row for row in report.results([row], clean, 1)["checks"]}
+    bounds, expected = by_check["bounds"], by_check["expected_range"]
     assert (bounds["held"], bounds["held_alone"], bounds["caught_alone"]) == (2, 1, 0)
     assert (expected["held"], expected["held_alone"], expected["caught_alone"]) == (1, 0, 1)
     assert (expected["flagged"], expected["flagged_alone"]) == (1, 1)
@@ -152,7 +152,7 @@ def test_other_keys_have_the_form_of_keys() -> None:
 @pytest.mark.skipif(not REAL_FILES.is_dir(), reason="the real files aren't there")
 @pytest.mark.parametrize("company", ["adventureworks", "ravenstack"])
 def test_every_fault_of_a_real_company_alters_its_files(company: str, tmp_path: Path) -> None:
-    lived = next(one for one in COMPANIES if one.name == company)
+    lived = next(lived_company for lived_company in COMPANIES if lived_company.name == company)
     month = parse(run.MONTHS[company][0])
     world.deliver(lived, tmp_path / "as_it_is", month)
     for kind in KINDS.values():
@@ -174,6 +174,6 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_flag_that_stands_without_the_fault_catches_nothing() -> None:
     flagged, more = measure.Outcome("flagged", ("few",)), measure.Outcome("flagged", ("few", "odd"))
-    key, other = ("k", "M", "2024-12"), ("k", "M", "2024-11")
-    found = measure.beyond({key: flagged, other: more}, {key: flagged, other: flagged})
-    assert (found[key].answer, found[other].answer) == ("published", "flagged")
+    key, other_key = ("k", "M", "2024-12"), ("k", "M", "2024-11")
+    outcomes = measure.beyond({key: flagged, other_key: more}, {key: flagged, other_key: flagged})
+    assert (outcomes[key].answer, outcomes[other_key].answer) == ("published", "flagged")

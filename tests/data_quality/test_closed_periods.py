@@ -44,11 +44,11 @@ def reasons(outcome: release.Release) -> set[str]:
     return {held.reason for held in outcome.held}
 
 
-def again(warehouse: Warehouse, moment: str, february: list[dict[str, Any]], **facts: Any) -> release.Release:
-    """Publish again at a moment with these rows for February; `facts` are fields of the KPI."""
+def again(warehouse: Warehouse, moment: str, february: list[dict[str, Any]], **kpi_fields: Any) -> release.Release:
+    """Publish again at a moment with these rows for February; `kpi_fields` are fields of the KPI."""
     warehouse.now(moment)
     warehouse.batch = f"batch of {moment}"
-    warehouse.add(kpi(**facts), {**GOOD, "2026-02": february})
+    warehouse.add(kpi(**kpi_fields), {**GOOD, "2026-02": february})
     warehouse.judge(*SPAN)
     return warehouse.publish(*SPAN)
 
@@ -62,8 +62,8 @@ def newest(warehouse: Warehouse, columns: str = "obs_value, obs_status, revision
 def release_february(warehouse: Warehouse, *checks: str, hashed: str | None = None) -> None:
     """Record a decision that releases February's candidate, or the one with this hash."""
     (candidate_hash,) = warehouse.sql("select candidate_hash from kpi.verdicts where time_period = '2026-02'")[0]
-    facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": hashed or candidate_hash, "checks": checks}
-    ledger().decide("revenue", "release", reason="booked late", decided_by="cfo", **facts)
+    fields = {"freq": "M", "time_period": "2026-02", "candidate_hash": hashed or candidate_hash, "checks": checks}
+    ledger().decide("revenue", "release", reason="booked late", decided_by="cfo", **fields)
 
 
 def test_late_rows_of_an_open_period_revise_by_themselves(warehouse: Warehouse) -> None:
@@ -124,10 +124,10 @@ def test_a_restated_month_and_its_quarter_are_held_and_one_decision_releases_bot
     (incident,) = open_incidents(warehouse.company, warehouse.catalog)
     assert {pending.period.code for pending in incident.held} == set(reasons)
 
-    facts = {"reason": "booked late", "by": "cfo@example.com"}
-    decided = warehouse.decide("release", "revenue", "2026-Q1", **facts)
+    reason_and_name = {"reason": "booked late", "by": "cfo@example.com"}
+    decided = warehouse.decide("release", "revenue", "2026-Q1", **reason_and_name)
     assert not decided.published and dict(warehouse.published(held)) == reasons
-    assert warehouse.decide("release", "revenue", "2026-02", **facts).published
+    assert warehouse.decide("release", "revenue", "2026-02", **reason_and_name).published
     assert warehouse.published(held) == []
     totals = "select time_period, obs_value from kpi.observations where segment = '_T' and period_start >= '2026-01-01'"
     assert dict(warehouse.published(totals)) == {"2026-01": 100, "2026-02": 120, "2026-03": 130, "2026-Q1": 350}
@@ -138,8 +138,8 @@ def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Wa
     outcome = again(warehouse, AFTER_CLOSE, cells(-5, SE=-5))
     both = [("bounds", "closed_period")]
     assert [held.checks for held in outcome.held] == both
-    for named in ("bounds", "closed_period"):
-        release_february(warehouse, named)
+    for check_name in ("bounds", "closed_period"):
+        release_february(warehouse, check_name)
         assert [held.checks for held in warehouse.publish(*SPAN).held] == both
     warehouse.now("2026-03-12T06:00:00")
     release_february(warehouse, "bounds", "closed_period")

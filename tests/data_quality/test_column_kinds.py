@@ -33,11 +33,11 @@ from (
 
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as made:
-        made.execute("create schema raw")
-        made.execute(ROWS)
-        made.execute(column_kinds.TABLE)
-        yield made
+    with duckdb.connect() as new_connection:
+        new_connection.execute("create schema raw")
+        new_connection.execute(ROWS)
+        new_connection.execute(column_kinds.TABLE)
+        yield new_connection
 
 
 FEED = orders_feed(country="text", agent="text", amount="number", answered_at="timestamp", status="text")
@@ -45,20 +45,20 @@ FEED = orders_feed(country="text", agent="text", amount="number", answered_at="t
 
 def depends_on(connection: duckdb.DuckDBPyConnection, personal: dict[str, str]) -> dict[str, str | None]:
     decided = columns(connection, FEED.model_copy(update={"personal": personal}), ())
-    return {name: one.depends_on for name, one in decided.items()}
+    return {name: column.depends_on for name, column in decided.items()}
 
 
 def test_sizes_depend_on_what_tells_most_of_them(connection: duckdb.DuckDBPyConnection) -> None:
-    found = depends_on(connection, {"agent": "hash"})
-    assert found["amount"] == "country"
-    assert {name for name, one in found.items() if one} == {"amount", "answered_at"}
+    dependencies = depends_on(connection, {"agent": "hash"})
+    assert dependencies["amount"] == "country"
+    assert {name for name, column in dependencies.items() if column} == {"amount", "answered_at"}
 
 
 def test_no_size_depends_on_a_status_that_tells_whether_a_time_is_there(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("alter table raw.orders drop country")
     assert connection.execute("select avg((answered_at is null)::integer) from raw.orders").fetchone() == (0.02,)
-    found = depends_on(connection, {"agent": "hash"})
-    assert found["answered_at"] is None and found["amount"] is None
+    dependencies = depends_on(connection, {"agent": "hash"})
+    assert dependencies["answered_at"] is None and dependencies["amount"] is None
 
 
 def test_nothing_is_told_by_person(connection: duckdb.DuckDBPyConnection) -> None:
@@ -81,8 +81,8 @@ def test_a_number_that_no_kpi_takes_for_a_size_is_none(connection: duckdb.DuckDB
     connection.execute("update raw.orders set order_no = 1000 + rowid // 3, line_no = 1 + rowid % 3")
 
     def kinds(labels: set[str]) -> dict[str, str]:
-        found = {name: one.kind for name, one in columns(connection, FEED, labels).items()}
-        return {name: found[name] for name in ("order_no", "line_no", "amount")}
+        kind_by_column = {name: column.kind for name, column in columns(connection, FEED, labels).items()}
+        return {name: kind_by_column[name] for name in ("order_no", "line_no", "amount")}
 
     sizes = {"order_no": "number", "line_no": "number", "amount": "number"}
     assert kinds(set()) == sizes
@@ -91,6 +91,6 @@ def test_a_number_that_no_kpi_takes_for_a_size_is_none(connection: duckdb.DuckDB
 
 
 def test_information_is_that_of_two_classings_less_what_chance_has() -> None:
-    one, n = np.array([0, 1, 0, 1]), np.array([25, 25, 25, 25])
-    assert column_kinds._information(one, one, n) == pytest.approx(log(2) - 1 / 200)
-    assert column_kinds._information(one, np.array([0, 0, 1, 1]), n) == pytest.approx(-1 / 200)
+    classes, n = np.array([0, 1, 0, 1]), np.array([25, 25, 25, 25])
+    assert column_kinds._information(classes, classes, n) == pytest.approx(log(2) - 1 / 200)
+    assert column_kinds._information(classes, np.array([0, 0, 1, 1]), n) == pytest.approx(-1 / 200)

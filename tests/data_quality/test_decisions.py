@@ -55,18 +55,18 @@ def warehouse(released: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     return copied
 
 
-def rebuilt(warehouse: Warehouse, january: list[dict[str, Any]], **facts: Any) -> None:
-    """Build and judge again with these rows for January; `facts` are fields of the KPI."""
+def rebuilt(warehouse: Warehouse, january: list[dict[str, Any]], **kpi_fields: Any) -> None:
+    """Build and judge again with these rows for January; `kpi_fields` are fields of the KPI."""
     warehouse.batch = f"after {warehouse.batch}"
-    warehouse.add(kpi(**facts), {**GOOD, "2026-01": january})
+    warehouse.add(kpi(**kpi_fields), {**GOOD, "2026-01": january})
     warehouse.judge(*SPAN)
 
 
-def decide(warehouse: Warehouse, decision: Any = "release", period: str | None = "2026-01", **facts: Any) -> Decided:
-    facts = {"kpi_id": "revenue", "reason": "credits of December", "by": CFO, **facts}
-    kpi_id = facts.pop("kpi_id")
+def decide(warehouse: Warehouse, decision: Any = "release", period: str | None = "2026-01", **options: Any) -> Decided:
+    options = {"kpi_id": "revenue", "reason": "credits of December", "by": CFO, **options}
+    kpi_id = options.pop("kpi_id")
     periods = [period] if period else []
-    return warehouse.decide(decision, kpi_id, *periods, **facts)
+    return warehouse.decide(decision, kpi_id, *periods, **options)
 
 
 def held(warehouse: Warehouse) -> list[Pending]:
@@ -85,10 +85,10 @@ def recorded() -> list[tuple[str, str]]:
     return [(row["decision"], row["decided_by"]) for row in Ledger.open(deployment.ledger_path()).decisions()]
 
 
-def refused(warehouse: Warehouse, message: str, decision: Any = "release", **facts: Any) -> None:
+def refused(warehouse: Warehouse, message: str, decision: Any = "release", **options: Any) -> None:
     before = recorded()
     with pytest.raises(NyckeltalError, match=message):
-        decide(warehouse, decision, **facts)
+        decide(warehouse, decision, **options)
     assert recorded() == before
 
 
@@ -227,11 +227,11 @@ def assessed(released: Warehouse) -> tuple[ReleaseSnapshot, Ledger]:
 def test_only_the_newest_decision_on_this_very_candidate_counts(
     released: Warehouse, assessed: tuple[ReleaseSnapshot, Ledger], made_decisions: list[tuple[str, bool, set[str]]]
 ) -> None:
-    facts = {"kpi_id": "revenue", "freq": "M", "time_period": "2026-01", "reason": "r"}
+    fields = {"kpi_id": "revenue", "freq": "M", "time_period": "2026-01", "reason": "r"}
     hashed = assessed[0].loaded.candidates["revenue", "M", "2026-01"].candidate_hash
     rows = [
         {
-            **facts,
+            **fields,
             "decision_id": str(number),
             "candidate_hash": hashed if on_this else "another",
             "decision": decision,
@@ -392,9 +392,9 @@ def test_a_pending_protected_kpi_shows_only_names_and_outcomes(warehouse: Wareho
     assert pending.state == "decide" and [check.check for check in pending.checks] == ["bounds"]
     assert (pending.published_value, pending.candidate_value, pending.change) == (None, None, None)
     assert not any(figure in str(pending.checks) for figure in ("33", "44", "77"))
-    facts = {"kpi_id": "staff", "by": "chro@example.com"}
-    refused(warehouse, "must not contain figures", reason="77 persons are right", **facts)
-    assert decide(warehouse, reason="a merger", **facts).published
+    kpi_and_name = {"kpi_id": "staff", "by": "chro@example.com"}
+    refused(warehouse, "must not contain figures", reason="77 persons are right", **kpi_and_name)
+    assert decide(warehouse, reason="a merger", **kpi_and_name).published
     query = "select reason, checks from kpi.decisions where kpi_id = 'staff'"
     assert warehouse.published(query) == [("a merger", "bounds")]
 

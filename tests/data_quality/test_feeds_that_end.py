@@ -22,9 +22,9 @@ from tests.warehouse_factory import Warehouse, failing, kpi, months, orders_feed
 OCTOBER = date(2026, 10, 31)
 
 
-def feed(**facts: Any) -> Feed:
+def feed(**fields: Any) -> Feed:
     stated = orders_feed(campaign="text").model_dump(exclude={"paused"})
-    return Feed.model_validate({**stated, **facts})
+    return Feed.model_validate({**stated, **fields})
 
 
 def test_a_kpi_ends_when_the_last_feed_with_its_events_has() -> None:
@@ -51,13 +51,13 @@ def test_what_waits_for_a_paused_feed_is_not_observable() -> None:
     assert observable_to(feeds, ["google", "leads"], ["leads"], "1 month") == date(2026, 8, 29)
     assert observable_to(feeds, ["google", "meta"], ["meta"], None) == date(2026, 3, 31)
     assert observable_to(feeds, ["leads"], ["leads"], None) is None
-    told = pauses(feeds, ["google", "leads"])
-    assert told is not None and told.startswith("feed google is paused from 2026-09-30 on: the platform is moved")
+    reason = pauses(feeds, ["google", "leads"])
+    assert reason is not None and reason.startswith("feed google is paused from 2026-09-30 on: the platform is moved")
     assert pauses(feeds, ["leads"]) is None
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "fields",
     [
         {"ended": "2024-12-31"},
         {"paused": {"from": "2024-12-31", "why": "the platform is moved"}},
@@ -66,14 +66,14 @@ def test_what_waits_for_a_paused_feed_is_not_observable() -> None:
         {"paused": {"from": "2026-12-31", "why": "moved"}},
     ],
 )
-def test_what_does_not_fit_together_is_refused(facts: dict[str, Any]) -> None:
+def test_what_does_not_fit_together_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"history_from|isn't paused|paused\.why"):
-        feed(**facts)
+        feed(**fields)
 
 
 def test_what_a_kpi_only_looks_up_in_brings_no_events() -> None:
     planned = planned_of(Company.load(PROJECT / "sample_company"))
-    upstream = {one.plan.kpi.id: one.upstream for one in planned.kpis}
+    upstream = {defined_kpi.plan.kpi.id: defined_kpi.upstream for defined_kpi in planned.kpis}
     assert upstream["ctr"].event_feeds == ("google_ads", "linkedin_ads", "meta_ads")
     assert set(upstream["ctr"].feeds) - set(upstream["ctr"].event_feeds) == {"exchange_rates"}
     assert "customers" in upstream["new_customers"].event_feeds  # a dimension that it counts the rows of
@@ -99,16 +99,16 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
 
 def test_a_kpi_goes_on_without_a_feed_that_ended(warehouse: Warehouse) -> None:
     missing = warehouse.judge("2026-01-01", "2026-02-28")
-    assert {one.verdict for one in missing.values()} == {"hold"}
+    assert {verdict.verdict for verdict in missing.values()} == {"hold"}
     ended = warehouse.feeds["orders"].model_copy(update={"ended": date(2026, 1, 14)})
     warehouse.feeds["orders"] = ended
     verdicts = warehouse.judge("2025-06-01", "2026-02-28")
-    assert {one.time_period: one.failing for one in verdicts.values() if one.failing} == {}
+    assert {verdict.time_period: verdict.failing for verdict in verdicts.values() if verdict.failing} == {}
     # What its rows say of its last days is still looked at, and of those days only.
     warehouse.sql("delete from raw.orders where ordered_at::date > '2026-01-08'")
     verdicts = warehouse.judge("2026-01-01", "2026-02-28")
-    found = {period: failing(one) for (_, period), one in verdicts.items()}
-    assert found == {"2026-01": {"too_few_rows", "unmatched_keys"}, "2026-02": set()}
+    failing_checks = {period: failing(verdict) for (_, period), verdict in verdicts.items()}
+    assert failing_checks == {"2026-01": {"too_few_rows", "unmatched_keys"}, "2026-02": set()}
 
 
 def test_no_period_after_the_last_observable_day_is_judged_or_listed(warehouse: Warehouse) -> None:

@@ -25,7 +25,11 @@ def test_hardly_any_value_of_random_rows_is_held(
     warehouse = warehouse_factory.make(tmp_path, monkeypatch)
     few_rows.fill(warehouse, seed, rows_a_week, with_id=with_id)
     verdicts = warehouse.judge("2025-03-01", "2026-02-28")
-    held = {key: [check.check for check in one.holding] for key, one in verdicts.items() if one.verdict == "hold"}
+    held = {
+        key: [check.check for check in verdict.holding]
+        for key, verdict in verdicts.items()
+        if verdict.verdict == "hold"
+    }
     assert len(held) <= 0.005 * len(verdicts), held
 
 
@@ -34,16 +38,16 @@ def test_chance_makes_as_many_rows_of_any_number_once_in_hundreds_of_times() -> 
     with duckdb.connect() as connection:
         for n in (*range(1, 11), 30, 100, 300):
             for share in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5):
-                (most,) = connection.execute(f"select {rows_by_chance(f'{n * share}::double')}").fetchall()[0]
-                more = range(math.floor(most) + 1, n + 1)
+                (by_chance,) = connection.execute(f"select {rows_by_chance(f'{n * share}::double')}").fetchall()[0]
+                more = range(math.floor(by_chance) + 1, n + 1)
                 tail = sum(math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in more)
                 assert tail < 1 / 250, (n, share)
 
 
 def test_many_rows_of_few_are_no_chance() -> None:
     with duckdb.connect() as connection:
-        (most,) = connection.execute(f"select {rows_by_chance('0.02')}").fetchall()[0]
-    assert 1 < most < 2  # of twenty rows where one in a thousand is usual, two are news
+        (by_chance,) = connection.execute(f"select {rows_by_chance('0.02')}").fetchall()[0]
+    assert 1 < by_chance < 2  # of twenty rows where one in a thousand is usual, two are news
 
 
 def test_a_member_that_comes_up_in_one_row_of_ten_is_no_news_and_in_eight_it_is() -> None:

@@ -44,8 +44,8 @@ def test_good_values_are_published(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), months("2024-01", "2026-02", wave))
     verdicts = warehouse.judge("2024-01-01", "2026-03-31")
     assert len(verdicts) == 26
-    assert {one.verdict for one in verdicts.values()} == {"publish"}
-    assert all(sorted(r.check for r in one.checks) == sorted(NAMES) for one in verdicts.values())
+    assert {verdict.verdict for verdict in verdicts.values()} == {"publish"}
+    assert all(sorted(result.check for result in verdict.checks) == sorted(NAMES) for verdict in verdicts.values())
     assert outcome(verdicts["revenue", "2024-05"], "expected_range") == "not_applicable"
     assert outcome(verdicts["revenue", "2026-02"], "expected_range") == "pass"
 
@@ -73,7 +73,7 @@ def test_of_kpis_whose_feeds_begin_at_different_days_each_has_its_own_first_peri
     warehouse.add(kpi("too_late", observable_from=date(2027, 1, 1)), {})
     warehouse.add(kpi("no_feed", feeds=(), observable_from=None), {})
     planned = keys.plan(warehouse.catalog, date(2024, 2, 1), date(2024, 4, 30), also={("early", "M", "2024-01")})
-    assert [(item.kpi.kpi_id, item.period.code) for item in planned] == [
+    assert [(key.kpi.kpi_id, key.period.code) for key in planned] == [
         *(("early", f"2024-0{month}") for month in (1, 2, 3, 4)),
         ("late", "2024-04"),
         *(("no_feed", f"2024-0{month}") for month in (2, 3, 4)),  # and held: no feed of it is known
@@ -95,20 +95,20 @@ def test_incomplete_inputs_hold_and_a_coarse_grain_is_complete_less_one_grain(wa
         "same_week": ({"grain": "week", "watermark": date(2026, 2, 22)}, ""),
         "same_month": ({"grain": "month", "watermark": date(2026, 2, 1)}, ""),
     }
-    for name, (facts, _) in cases.items():
-        warehouse.feed(name, **facts)
+    for name, (feed_fields, _) in cases.items():
+        warehouse.feed(name, **feed_fields)
         warehouse.add(kpi(name, feeds=("orders", name)), months("2026-02", "2026-02", wave))
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
     for name, (_, detail) in cases.items():
-        found = verdicts[name, "2026-02"]
-        assert (found.verdict, failing(found)) == (("hold", {"complete"}) if detail else ("publish", set()))
-        assert not detail or detail in found.failing[0].detail
+        verdict = verdicts[name, "2026-02"]
+        assert (verdict.verdict, failing(verdict)) == (("hold", {"complete"}) if detail else ("publish", set()))
+        assert not detail or detail in verdict.failing[0].detail
 
 
 def test_a_feed_that_was_never_taken_in_holds(warehouse: Warehouse) -> None:
     warehouse.add(kpi(feeds=("orders", "rates")), months("2026-02", "2026-02", wave))
-    found = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
-    assert [r.detail for r in found.failing] == ["feed rates was never ingested"]
+    verdict = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
+    assert [result.detail for result in verdict.failing] == ["feed rates was never ingested"]
 
 
 def test_a_missing_period_holds(warehouse: Warehouse) -> None:
@@ -130,7 +130,7 @@ def test_an_empty_table_a_lost_one_and_a_broken_one_hold_only_their_own_kpi(ware
     warehouse.sql("drop table kpi.kpi_lost")
     warehouse.sql("create or replace table kpi.kpi_broken as select 'broken' as kpi_id")
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    assert {name: one.verdict for (name, _), one in verdicts.items()} == {
+    assert {name: verdict.verdict for (name, _), verdict in verdicts.items()} == {
         "good": "publish",
         "empty": "hold",
         "lost": "hold",
@@ -151,8 +151,8 @@ def test_an_older_batch_a_failed_build_and_another_definition_hold(warehouse: Wa
     warehouse.built("stale")
     warehouse.built("failed", ok=False, reason="division by zero")
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    details = {name: one.failing[0].detail for (name, _), one in verdicts.items()}
-    assert {one.failing[0].check for one in verdicts.values()} == {"built"}
+    details = {name: verdict.failing[0].detail for (name, _), verdict in verdicts.items()}
+    assert {verdict.failing[0].check for verdict in verdicts.values()} == {"built"}
     assert "older build" in details["stale"]
     assert "division by zero" in details["failed"]
     assert "another definition" in details["changed"]
@@ -197,7 +197,7 @@ def test_values_outside_their_bounds_and_no_numbers_hold(warehouse: Warehouse) -
         share = kpi(f"share{number}", unit="fraction", additive_segments=False, upper_bound=1.0)
         warehouse.add(share, {"2026-02": cells(0.5, SE=value)})
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    assert [failing(one) for one in verdicts.values()] == [{"bounds"}] * 4
+    assert [failing(verdict) for verdict in verdicts.values()] == [{"bounds"}] * 4
 
 
 def test_segments_that_do_not_add_up_hold(warehouse: Warehouse) -> None:
@@ -205,7 +205,7 @@ def test_segments_that_do_not_add_up_hold(warehouse: Warehouse) -> None:
     warehouse.add(kpi("none"), {"2026-02": cells(100)})
     warehouse.add(kpi("rounding"), {"2026-02": cells(0.3, SE=0.1, NO=0.2)})
     warehouse.add(kpi("zero"), {"2026-02": cells(0, SE=0)})
-    verdicts = {name: one for (name, _), one in warehouse.judge("2026-02-28", "2026-02-28").items()}
+    verdicts = {name: verdict for (name, _), verdict in warehouse.judge("2026-02-28", "2026-02-28").items()}
     assert failing(verdicts["lacks"]) == failing(verdicts["none"]) == {"parts_add_up"}
     assert verdicts["rounding"].verdict == verdicts["zero"].verdict == "publish"
 
@@ -218,9 +218,9 @@ def test_an_implausible_change_holds_and_is_judged_by_earlier_periods_only(wareh
     tolerant = {"expected_range": CheckSetting(off="promised by nobody")}
     warehouse.add(kpi("tolerant", gate=tolerant), rows)
     verdicts = warehouse.judge("2024-01-01", "2026-02-28")
-    held = {name: failing(one) for name, one in verdicts.items() if one.verdict == "hold"}
+    held = {name: failing(verdict) for name, verdict in verdicts.items() if verdict.verdict == "hold"}
     assert held == {(f"revenue{number}", "2025-11"): {"expected_range"} for number in range(3)}
-    off = next(one for one in verdicts["tolerant", "2025-11"].checks if one.check == "expected_range")
+    off = next(result for result in verdicts["tolerant", "2025-11"].checks if result.check == "expected_range")
     assert (off.outcome, off.detail) == ("not_applicable", "off: promised by nobody")
 
 
@@ -229,19 +229,22 @@ def test_limits_of_its_own_flag_what_would_hold(warehouse: Warehouse) -> None:
     for name, settings in (("strict", {}), ("lenient", gate)):
         warehouse.add(kpi(name, gate=settings), {"2026-02": cells(-1, SE=-1)})
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    assert {name: one.verdict for (name, _), one in verdicts.items()} == {
+    assert {name: verdict.verdict for (name, _), verdict in verdicts.items()} == {
         "strict": "hold",
         "lenient": "publish_flagged",
     }
     released = warehouse.publish("2026-02-28", "2026-02-28")
-    assert [one.kpi_id for one in released.held] == ["strict"]
+    assert [verdict.kpi_id for verdict in released.held] == ["strict"]
 
 
 def test_a_change_under_five_percent_never_holds(warehouse: Warehouse) -> None:
     warehouse.add(kpi("under"), months("2024-01", "2026-02", lambda n: 1049.0 if n == 25 else 1000.0))
     warehouse.add(kpi("over"), months("2024-01", "2026-02", lambda n: 1051.0 if n == 25 else 1000.0))
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    assert {name: one.verdict for (name, _), one in verdicts.items()} == {"under": "publish_flagged", "over": "hold"}
+    assert {name: verdict.verdict for (name, _), verdict in verdicts.items()} == {
+        "under": "publish_flagged",
+        "over": "hold",
+    }
 
 
 def test_a_rate_of_few_events_does_not_alarm_when_one_happens(warehouse: Warehouse) -> None:
@@ -253,22 +256,22 @@ def test_a_rate_of_few_events_does_not_alarm_when_one_happens(warehouse: Warehou
     }
     warehouse.add(rate, rows)
     verdicts = warehouse.judge("2024-01-01", "2026-02-28")
-    assert [period for (_, period), one in verdicts.items() if one.verdict == "hold"] == ["2026-02"]
+    assert [period for (_, period), verdict in verdicts.items() if verdict.verdict == "hold"] == ["2026-02"]
 
 
 def test_no_figure_of_a_protected_kpi_is_in_its_verdict(warehouse: Warehouse) -> None:
     person = {"n_persons_numerator": 40, "protected": True}
     rows = {"2026-02": [{"segment": "_T", "member": "_T", "obs_value": -37.0, **person}]}
     warehouse.add(kpi("staff", protected=True, additive_segments=False), rows)
-    found = warehouse.judge("2026-02-28", "2026-02-28")["staff", "2026-02"]
-    assert failing(found) == {"bounds"}
-    assert all(one.figure is None and one.limit is None for one in found.checks)
-    assert "37" not in found.checks_json
+    verdict = warehouse.judge("2026-02-28", "2026-02-28")["staff", "2026-02"]
+    assert failing(verdict) == {"bounds"}
+    assert all(result.figure is None and result.limit is None for result in verdict.checks)
+    assert "37" not in verdict.checks_json
     plain = warehouse.sql("select sha256('x')")[0][0]
-    assert len(found.candidate_hash or "") == len(plain)
+    assert len(verdict.candidate_hash or "") == len(plain)
     warehouse.monkeypatch.setenv("NYCKELTAL_PSEUDONYM_KEY", "another key of the company")
     again = warehouse.judge("2026-02-28", "2026-02-28")["staff", "2026-02"]
-    assert again.candidate_hash != found.candidate_hash
+    assert again.candidate_hash != verdict.candidate_hash
 
 
 def test_a_candidates_hash_is_that_of_the_compiled_view_and_keyed_where_protected(warehouse: Warehouse) -> None:
@@ -313,7 +316,7 @@ def test_an_exception_in_great_expectations_counts_as_not_evaluated(monkeypatch:
     monkeypatch.setattr(PandasExecutionEngine, "resolve_metrics", fail)
     outcomes = expectations.judge(frame(missing_results=[0.0, 0.0]), LIMITS)
     stated = [outcomes[of.name] for of in LIMITS if of.check.limit(of.level) is not None]
-    assert {one for column in stated for one in column} == {"not_evaluated"}
+    assert {outcome for column in stated for outcome in column} == {"not_evaluated"}
 
 
 def test_a_figure_that_the_suite_does_not_list_as_evaluated_is_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,11 +343,11 @@ def test_a_verdict_needs_every_check_and_each_once() -> None:
     assert answer(passed[1:], NAMES) == "hold"
     assert answer([*passed, passed[0]], NAMES) == "hold"
     failed = CheckResult("missing_results", "critical", "fail", 1.0, 0.0, "")
-    others = [result for result in passed if result.check != "missing_results"]
-    assert answer([failed, *others], NAMES) == "hold"
-    assert answer([replace(failed, severity="warning"), *others], NAMES) == "publish_flagged"
+    other_results = [result for result in passed if result.check != "missing_results"]
+    assert answer([failed, *other_results], NAMES) == "hold"
+    assert answer([replace(failed, severity="warning"), *other_results], NAMES) == "publish_flagged"
     strange = replace(failed, severity="warning", outcome="maybe")  # type: ignore[arg-type]
-    assert answer([strange, *others], NAMES) == "hold"
+    assert answer([strange, *other_results], NAMES) == "hold"
 
 
 def test_a_key_that_a_query_lost_or_gave_twice_and_a_query_that_fails_are_not_evaluated(
@@ -365,7 +368,7 @@ def test_a_key_that_a_query_lost_or_gave_twice_and_a_query_that_fails_are_not_ev
         changed = replace(missing_results.CHECK, figure=compute)
         warehouse.monkeypatch.setattr(checks, "CHECKS", [changed if c.name == changed.name else c for c in CHECKS])
         verdicts = warehouse.judge("2026-01-01", "2026-02-28")
-        assert [one.verdict for one in verdicts.values()] == held
+        assert [verdict.verdict for verdict in verdicts.values()] == held
         assert outcome(verdicts["revenue", "2026-02"], "missing_results") == "not_evaluated"
 
 
@@ -392,7 +395,7 @@ def launched(n: int) -> float:
 def test_in_the_baseline_a_level_is_flagged_at_most_and_is_a_level(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), months("2024-01", "2026-02", launched))
     verdicts = warehouse.judge("2024-01-01", "2026-02-28")
-    assert {one.verdict for one in verdicts.values()} == {"publish", "publish_flagged"}
+    assert {verdict.verdict for verdict in verdicts.values()} == {"publish", "publish_flagged"}
     assert verdicts["revenue", "2025-08"].verdict == "publish_flagged"
     assert verdicts["revenue", "2026-02"].verdict == "publish"  # open, and judged against the level that is there
 
@@ -401,8 +404,8 @@ def test_in_the_baseline_a_fault_of_computation_holds(warehouse: Warehouse) -> N
     rows = months("2024-01", "2026-02", wave)
     rows["2025-06"][0]["obs_value"] = -1.0
     warehouse.add(kpi(), rows)
-    found = warehouse.judge("2024-01-01", "2026-02-28")["revenue", "2025-06"]
-    assert found.verdict == "hold" and failing(found) >= {"bounds"}
+    verdict = warehouse.judge("2024-01-01", "2026-02-28")["revenue", "2025-06"]
+    assert verdict.verdict == "hold" and failing(verdict) >= {"bounds"}
 
 
 def test_what_closes_after_the_first_release_is_no_baseline_also_when_it_is_judged_late(warehouse: Warehouse) -> None:
@@ -436,4 +439,4 @@ def test_a_definition_of_a_newer_version_starts_with_its_history(warehouse: Ware
     newer = kpi(definition_version=2, definition_hash="def2")
     warehouse.add(newer, months("2024-01", "2026-02", launched))
     verdicts = warehouse.judge("2024-01-01", "2026-01-31")
-    assert not [code for (_, code), one in verdicts.items() if one.verdict == "hold"]
+    assert not [code for (_, code), verdict in verdicts.items() if verdict.verdict == "hold"]

@@ -71,7 +71,7 @@ def judged(warehouse: Warehouse, period: str = "2026-02") -> Verdict:
 def test_a_feed_that_is_as_it_used_to_be_passes_also_over_the_holidays(warehouse: Warehouse) -> None:
     warehouse.sql("delete from raw.orders where ordered_at::date = '2025-12-25' and order_id % 4 > 0")
     verdicts = warehouse.judge("2025-06-01", "2026-02-28")
-    assert {one.verdict for one in verdicts.values()} == {"publish"}
+    assert {verdict.verdict for verdict in verdicts.values()} == {"publish"}
     not_made = {result.check for result in verdicts["revenue", "2026-02"].checks if result.outcome != "pass"}
     # This KPI and its feed stand alone, and months only are too few to tell of members.
     assert not_made == {"kpis_agree", "segment_share", "unmatched_keys"}
@@ -119,11 +119,11 @@ def test_a_fault_in_a_feed_is_seen_in_its_period_and_in_no_earlier_one(
 ) -> None:
     warehouse.sql(fault)
     verdicts = warehouse.judge("2025-06-01", "2026-02-28")
-    found = verdicts["revenue", "2026-02"]
-    assert failing(found) == ({check} if check else set())
-    assert found.verdict == verdict
+    february = verdicts["revenue", "2026-02"]
+    assert failing(february) == ({check} if check else set())
+    assert february.verdict == verdict
     if "lost.csv" not in fault:
-        assert {one.verdict for key, one in verdicts.items() if key[1] != "2026-02"} == {"publish"}
+        assert {verdict.verdict for key, verdict in verdicts.items() if key[1] != "2026-02"} == {"publish"}
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_a_day_that_staging_mends_lacks_no_rows(warehouse: Warehouse, facts_of_a
     """The day of all orders of 11 February is wrong in the feed, and right in what the KPI reads."""
     warehouse.add(kpi(daily_rollups=("rollup_orders_daily",)), months("2025-01", "2026-02", lambda n: 1000.0 + n))
     days = "select ordered_at::date as day, count(*) as n_rows from raw.orders group by all"
-    facts = f"select day, '_T' as segment, {facts_of_a_day} as n_rows from ({days})"
+    rows_by_day = f"select day, '_T' as segment, {facts_of_a_day} as n_rows from ({days})"
     warehouse.sql("create schema rollups")
-    warehouse.sql(f"create table rollups.rollup_orders_daily as {facts}")
+    warehouse.sql(f"create table rollups.rollup_orders_daily as {rows_by_day}")
     warehouse.sql("update raw.orders set ordered_at = '2026-02-19 12:00' where ordered_at::date = '2026-02-11'")
     assert failing(judged(warehouse)) == checks
     warehouse.sql("delete from rollups.rollup_orders_daily where day = '2026-02-11'")
@@ -158,7 +158,7 @@ def test_of_a_feed_of_few_rows_days_that_are_missing_together_are_seen(
     warehouse.sql(f"delete from raw.orders where ordered_at::date between '2026-02-09' and '{until}'")
     verdicts = warehouse.judge("2025-06-01", "2026-02-28")
     assert failing(verdicts["revenue", "2026-02"]) == checks
-    assert {one.verdict for key, one in verdicts.items() if key[1] != "2026-02"} == {"publish"}
+    assert {verdict.verdict for key, verdict in verdicts.items() if key[1] != "2026-02"} == {"publish"}
 
 
 def test_rows_that_come_several_at_a_time_vary_more(warehouse: Warehouse) -> None:
@@ -217,8 +217,8 @@ def test_rows_that_come_again_under_new_ids_hold_where_rows_are_seldom_alike(war
     warehouse.sql(
         "update raw.orders set amount = (order_id % 100000) % 5000, _loaded_at = _loaded_at + interval 1 second"
     )
-    found = judged(warehouse)
-    assert (found.verdict, failing(found)) == ("hold", {"duplicate_rows"})
+    verdict = judged(warehouse)
+    assert (verdict.verdict, failing(verdict)) == ("hold", {"duplicate_rows"})
 
 
 def test_where_rows_are_equal_as_a_rule_up_to_twice_as_many_are_no_news(warehouse: Warehouse) -> None:
@@ -239,14 +239,14 @@ def test_rejected_rows_are_of_the_days_of_the_rows_beside_them(warehouse: Wareho
         " from generate_series(1, 60) as lines(n)"
     )
     verdicts = warehouse.judge("2025-06-01", "2026-02-28")
-    assert {key[1] for key, one in verdicts.items() if "rejected_rows" in failing(one)} == {"2026-02"}
+    assert {key[1] for key, verdict in verdicts.items() if "rejected_rows" in failing(verdict)} == {"2026-02"}
     assert verdicts["revenue", "2026-02"].verdict == "hold"
 
 
 def test_rejected_rows_of_a_feed_without_a_time_are_a_share_of_all_its_rows(warehouse: Warehouse) -> None:
-    facts = {"name": "products", "path": "products.csv", "columns": {"product": "text"}, "history_from": "2025-01-01"}
-    told = {"system": "shop", "file": "shop.yml", "line": 1, "description": "", "format": "csv"}
-    warehouse.feeds["products"] = Feed.model_validate({**facts, **told, "watermark": "delivery"})
+    fields = {"name": "products", "path": "products.csv", "columns": {"product": "text"}, "history_from": "2025-01-01"}
+    other_fields = {"system": "shop", "file": "shop.yml", "line": 1, "description": "", "format": "csv"}
+    warehouse.feeds["products"] = Feed.model_validate({**fields, **other_fields, "watermark": "delivery"})
     warehouse.feed("products", history_from=date(2025, 1, 1), watermark=date(2026, 2, 28))
     warehouse.sql(
         "create table raw.products as select 'P' || n as product, timestamptz '2026-03-01 00:00:00+00' as _loaded_at,"
@@ -254,8 +254,8 @@ def test_rejected_rows_of_a_feed_without_a_time_are_a_share_of_all_its_rows(ware
     )
     warehouse.add(kpi(feeds=("orders", "products")), months("2025-01", "2026-02", lambda n: 1000.0 + n))
     warehouse.sql("insert into raw._rejected values ('products', 'products.csv', 7, 'no number', '', now())")
-    found = judged(warehouse)
-    assert (found.verdict, failing(found)) == ("publish_flagged", {"rejected_rows"})
+    verdict = judged(warehouse)
+    assert (verdict.verdict, failing(verdict)) == ("publish_flagged", {"rejected_rows"})
     warehouse.sql("update raw._rejected set loaded_at = '2026-01-15'")  # what came before February is none of it
     assert judged(warehouse).verdict == "publish"
 
@@ -283,16 +283,18 @@ def test_only_days_whose_rows_changed_are_looked_at_again(warehouse: Warehouse) 
     warehouse.sql("update gate.feed_days set n_duplicates = 400 where day in ('2026-02-10', '2026-02-11')")
     warehouse.sql("delete from raw.orders where ordered_at::date = '2026-02-11' and order_id % 40 = 0")
     judged(warehouse)
-    found = warehouse.sql("select n_duplicates from gate.feed_days where day between '2026-02-10' and '2026-02-11'")
-    assert found == [(400,), (0,)]
+    duplicates_by_day = warehouse.sql(
+        "select n_duplicates from gate.feed_days where day between '2026-02-10' and '2026-02-11'"
+    )
+    assert duplicates_by_day == [(400,), (0,)]
 
 
 def test_statistics_that_cannot_be_made_hold(warehouse: Warehouse) -> None:
     warehouse.sql("create schema gate")
     warehouse.sql("create table gate.feed_days (feed varchar)")
-    found = judged(warehouse)
-    assert found.verdict == "hold"
-    assert {result.check for result in found.checks if result.outcome == "not_evaluated"} >= {
+    verdict = judged(warehouse)
+    assert verdict.verdict == "hold"
+    assert {result.check for result in verdict.checks if result.outcome == "not_evaluated"} >= {
         "too_few_rows",
         "stale_rows",
     }

@@ -15,19 +15,23 @@ from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, failing, k
 
 @pytest.fixture
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    found = warehouse_factory.make(tmp_path, monkeypatch)
-    found.feed("orders", history_from=date(2025, 1, 1), watermark=date(2026, 12, 31))
-    found.now("2027-01-05T07:00:00")
-    found.calendar = OPEN_FOR_YEARS
-    return found
+    new_warehouse = warehouse_factory.make(tmp_path, monkeypatch)
+    new_warehouse.feed("orders", history_from=date(2025, 1, 1), watermark=date(2026, 12, 31))
+    new_warehouse.now("2027-01-05T07:00:00")
+    new_warehouse.calendar = OPEN_FOR_YEARS
+    return new_warehouse
 
 
 def rows(wrong: str) -> dict[str, list[dict[str, Any]]]:
     """Two years of months, weeks, quarters and years; one month is wrong by half, and so is the sum of its members."""
-    found = months("2025-01", "2026-12", lambda n: 1000.0 + n % 3)
-    found[wrong] = cells(1500, SE=1400)
-    found |= {f"2026-W{number:02}": cells(230, SE=230) for number in range(1, 15)}
-    return found | {"2026-Q1": cells(3500, SE=3500), "2026-Q2": cells(3000, SE=3000), "2026": cells(12500, SE=12500)}
+    rows_by_period = months("2025-01", "2026-12", lambda n: 1000.0 + n % 3)
+    rows_by_period[wrong] = cells(1500, SE=1400)
+    rows_by_period |= {f"2026-W{number:02}": cells(230, SE=230) for number in range(1, 15)}
+    return rows_by_period | {
+        "2026-Q1": cells(3500, SE=3500),
+        "2026-Q2": cells(3000, SE=3000),
+        "2026": cells(12500, SE=12500),
+    }
 
 
 def of_all_freqs(warehouse: Warehouse) -> None:
@@ -39,8 +43,8 @@ def flagged(verdicts: dict[tuple[str, str], Verdict], check: str = "beside_held"
     several = len({kpi_id for kpi_id, _ in verdicts}) > 1
     return {
         f"{kpi_id} {period}" if several else period
-        for (kpi_id, period), found in verdicts.items()
-        if check in {one.check for one in found.failing}
+        for (kpi_id, period), verdict in verdicts.items()
+        if check in {result.check for result in verdict.failing}
     }
 
 
@@ -55,7 +59,7 @@ PARTS_OF_JANUARY = {"2026-W02", "2026-W03", "2026-W04"}
 def test_parts_of_a_held_period_are_held_and_what_else_has_its_days_is_flagged(warehouse: Warehouse) -> None:
     of_all_freqs(warehouse)
     verdicts = warehouse.judge("2026-01-01", "2026-12-31")
-    assert "expected_range" in {one.check for one in verdicts["revenue", "2026-01"].failing}
+    assert "expected_range" in {result.check for result in verdicts["revenue", "2026-01"].failing}
     assert flagged(verdicts) == SHARING_DAYS_WITH_JANUARY
     assert flagged(verdicts, "part_of_held") == PARTS_OF_JANUARY
     answers = {period: verdicts["revenue", period].verdict for period in SHARING_DAYS_WITH_JANUARY}
@@ -77,8 +81,8 @@ def test_a_month_that_is_mostly_held_weeks_is_held(warehouse: Warehouse) -> None
     warehouse.add(kpi(freqs=("W", "M"), observable_from=date(2025, 5, 1)), {**figures, **wrong})
     verdicts = warehouse.judge("2025-05-01", "2025-12-31")
     assert flagged(verdicts, "part_of_held") == {"2025-11"}
-    (found,) = verdicts["revenue", "2025-11"].holding
-    assert found.detail == "most of it is held: 2025-W45, 2025-W46, 2025-W47"
+    (result,) = verdicts["revenue", "2025-11"].holding
+    assert result.detail == "most of it is held: 2025-W45, 2025-W46, 2025-W47"
     two = {week: wrong[week] for week in ("2025-W45", "2025-W46")}
     warehouse.add(kpi(freqs=("W", "M"), observable_from=date(2025, 5, 1)), {**figures, **two})
     assert not flagged(warehouse.judge("2025-05-01", "2025-12-31"), "part_of_held")
@@ -87,10 +91,10 @@ def test_a_month_that_is_mostly_held_weeks_is_held(warehouse: Warehouse) -> None
 def test_what_is_held_as_a_part_holds_no_third_one(warehouse: Warehouse) -> None:
     """February is held for the first quarter, and not its weeks for it, in this run or in a later one."""
     warehouse.feed("orders", history_from=date(2023, 1, 1), watermark=date(2026, 12, 31))
-    found = rows("2025-12") | {"2026-Q1": cells(6000, SE=6000)}
+    rows_by_period = rows("2025-12") | {"2026-Q1": cells(6000, SE=6000)}
     for year in (2023, 2024, 2025):
-        found |= {f"{year}-Q{number}": cells(3000, SE=3000) for number in range(1, 5)}
-    warehouse.add(kpi(kind="ratio", freqs=("W", "M", "Q")), found)
+        rows_by_period |= {f"{year}-Q{number}": cells(3000, SE=3000) for number in range(1, 5)}
+    warehouse.add(kpi(kind="ratio", freqs=("W", "M", "Q")), rows_by_period)
     verdicts = warehouse.judge("2026-01-01", "2026-03-31")
     assert "expected_range" in failing(verdicts["revenue", "2026-Q1"])
     assert failing(verdicts["revenue", "2026-02"]) == {"part_of_held"}
@@ -117,9 +121,9 @@ def test_a_month_that_was_published_and_has_not_changed_is_not_held_for_its_quar
 
 def test_what_is_held_for_another_reason_holds_none_of_its_parts(warehouse: Warehouse) -> None:
     """Nothing is known yet of what is usual in March; but it is out of bounds."""
-    found = {f"2025-W{number:02}": cells(230, SE=230) for number in range(1, 20)}
-    found |= months("2025-01", "2026-12", lambda n: 1000.0 + n % 3) | {"2025-03": cells(1500, SE=1500)}
-    warehouse.add(kpi(kind="ratio", freqs=("W", "M"), upper_bound=1200.0), found)
+    rows_by_period = {f"2025-W{number:02}": cells(230, SE=230) for number in range(1, 20)}
+    rows_by_period |= months("2025-01", "2026-12", lambda n: 1000.0 + n % 3) | {"2025-03": cells(1500, SE=1500)}
+    warehouse.add(kpi(kind="ratio", freqs=("W", "M"), upper_bound=1200.0), rows_by_period)
     verdicts = warehouse.judge("2025-01-01", "2025-04-30")
     assert failing(verdicts["revenue", "2025-03"]) == {"bounds"}
     assert failing(verdicts["revenue", "2025-W11"]) == {"beside_held"}
@@ -128,13 +132,13 @@ def test_what_is_held_for_another_reason_holds_none_of_its_parts(warehouse: Ware
 def test_of_a_stock_the_periods_that_end_on_the_same_day_are_one(warehouse: Warehouse) -> None:
     """The first quarter is held: of a stock that is its last day, and March's too, and not February's; or March is."""
     warehouse.feed("orders", history_from=date(2023, 1, 1), watermark=date(2026, 12, 31))
-    found = months("2025-01", "2026-12", lambda n: 1000.0 + n % 3) | {"2026-Q1": cells(6000, SE=6000)}
+    rows_by_period = months("2025-01", "2026-12", lambda n: 1000.0 + n % 3) | {"2026-Q1": cells(6000, SE=6000)}
     for year in (2023, 2024, 2025):
-        found |= {f"{year}-Q{number}": cells(3000, SE=3000) for number in range(1, 5)}
-    warehouse.add(kpi(kind="stock", freqs=("M", "Q")), found)
+        rows_by_period |= {f"{year}-Q{number}": cells(3000, SE=3000) for number in range(1, 5)}
+    warehouse.add(kpi(kind="stock", freqs=("M", "Q")), rows_by_period)
     assert flagged(warehouse.judge("2026-01-01", "2026-03-31"), "part_of_held") == {"2026-03"}
-    found |= {"2026-Q1": cells(3000, SE=3000), "2026-03": cells(1500, SE=1500)}
-    warehouse.add(kpi(kind="stock", freqs=("M", "Q")), found)
+    rows_by_period |= {"2026-Q1": cells(3000, SE=3000), "2026-03": cells(1500, SE=1500)}
+    warehouse.add(kpi(kind="stock", freqs=("M", "Q")), rows_by_period)
     assert flagged(warehouse.judge("2026-01-01", "2026-03-31"), "part_of_held") == {"2026-Q1"}
 
 
@@ -188,10 +192,10 @@ def test_a_month_that_is_not_complete_holds_none_of_its_weeks(warehouse: Warehou
 def test_a_held_week_flags_a_longer_period_only_within_it(warehouse: Warehouse) -> None:
     """The last days of W14 are April's; W13 lies within March, and within the quarter."""
     calm = rows("2025-12") | {"2025-12": cells(1000, SE=1000)}
-    found = calm | {"2026-W14": cells(230, SE=130)}
-    warehouse.add(kpi(kind="ratio", freqs=("W", "M", "Q")), found)
+    rows_by_period = calm | {"2026-W14": cells(230, SE=130)}
+    warehouse.add(kpi(kind="ratio", freqs=("W", "M", "Q")), rows_by_period)
     assert not flagged(warehouse.judge("2026-03-01", "2026-04-30"))
-    warehouse.add(kpi(kind="ratio", freqs=("W", "M", "Q")), found | {"2026-W13": cells(230, SE=130)})
+    warehouse.add(kpi(kind="ratio", freqs=("W", "M", "Q")), rows_by_period | {"2026-W13": cells(230, SE=130)})
     assert flagged(warehouse.judge("2026-03-01", "2026-04-30")) == {"2026-03", "2026-Q1"}
 
 

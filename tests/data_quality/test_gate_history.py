@@ -21,9 +21,9 @@ from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, kpi, month
 
 @pytest.fixture
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    made = warehouse_factory.make(tmp_path, monkeypatch)
-    made.calendar = OPEN_FOR_YEARS
-    return made
+    new_warehouse = warehouse_factory.make(tmp_path, monkeypatch)
+    new_warehouse.calendar = OPEN_FOR_YEARS
+    return new_warehouse
 
 
 def calm(n: int) -> float:
@@ -42,8 +42,8 @@ def growing(n: int) -> float:
 
 def surprise_at_the_end(values: list[float], *, counted: bool) -> float:
     """The surprise of the last of some months' values."""
-    found = [parse("2025-01").shift(n) for n in range(len(values))]
-    periods = Periods.of("M", [one.code for one in found], [one.start for one in found])
+    months_of_values = [parse("2025-01").shift(n) for n in range(len(values))]
+    periods = Periods.of("M", [month.code for month in months_of_values], [month.start for month in months_of_values])
     y = np.array(values)
     score = series.score(periods, y, series.chance(y, None) if counted else 0.0, np.zeros(len(y), dtype=bool))
     assert score is not None
@@ -53,13 +53,13 @@ def surprise_at_the_end(values: list[float], *, counted: bool) -> float:
 
 def held(warehouse: Warehouse, first: str, last: str) -> list[str]:
     """Judges and publishes month by month; the months that were held."""
-    found = []
+    held_periods = []
     for code in months(first, last, calm):
         end = parse(code).end.isoformat()
-        (one,) = warehouse.judge(end, end).values()
+        (verdict,) = warehouse.judge(end, end).values()
         warehouse.publish(end, end)
-        found += [one.time_period] if one.verdict == "hold" else []
-    return found
+        held_periods += [verdict.time_period] if verdict.verdict == "hold" else []
+    return held_periods
 
 
 def test_a_fault_that_lasts_is_held_as_long_as_nobody_releases_it(warehouse: Warehouse) -> None:
@@ -67,7 +67,7 @@ def test_a_fault_that_lasts_is_held_as_long_as_nobody_releases_it(warehouse: War
     warehouse.add(kpi(), months("2025-01", "2026-02", raised_from(11)))
     wrong = ["2025-12", "2026-01", "2026-02"]
     in_one_run = warehouse.judge("2025-01-01", "2026-02-28")
-    assert [period for (_, period), one in in_one_run.items() if one.verdict == "hold"] == wrong
+    assert [period for (_, period), verdict in in_one_run.items() if verdict.verdict == "hold"] == wrong
     warehouse.now("2026-03-05T07:00:00")
     warehouse.judge("2025-01-01", "2025-11-30")
     warehouse.publish("2025-01-01", "2025-11-30")
@@ -85,8 +85,8 @@ def test_what_a_person_released_may_come_again(warehouse: Warehouse) -> None:
 
 
 def settled(warehouse: Warehouse, incident_id: str, *, as_new_level: bool = False) -> None:
-    facts: dict[str, Any] = {"reason": "it is so", "by": "controller", "as_new_level": as_new_level}
-    warehouse.settle("release", incident_id, **facts)
+    arguments: dict[str, Any] = {"reason": "it is so", "by": "controller", "as_new_level": as_new_level}
+    warehouse.settle("release", incident_id, **arguments)
 
 
 @pytest.mark.parametrize("years", [1, 3])
@@ -108,7 +108,7 @@ def test_a_level_that_was_released_as_one_holds_neither_later_nor_earlier_period
     ]
     assert held(warehouse, "2025-11", "2026-02") == []
     again = warehouse.judge(f"{first}-01", "2025-09-30")
-    assert {one.verdict for one in again.values()} <= {"publish", "publish_flagged"}
+    assert {verdict.verdict for verdict in again.values()} <= {"publish", "publish_flagged"}
     fell = months(first, "2026-02", lambda n: calm(n) * (1 if n < at or n == at + 4 else 3 + 0.02 * (n - at)))
     warehouse.add(kpi(definition_hash="def1"), fell)
     assert held(warehouse, "2026-02", "2026-02") == ["2026-02"]
@@ -130,15 +130,15 @@ def test_what_was_rejected_is_no_history(warehouse: Warehouse) -> None:
     warehouse.judge("2026-01-31", "2026-01-31")
     warehouse.decide("reject", "revenue", "2026-01", reason="no", by="controller")
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    (told,) = (one for one in verdicts["revenue", "2026-02"].checks if one.check == "expected_range")
-    assert told.figure and told.figure > 5
+    (result,) = (result for result in verdicts["revenue", "2026-02"].checks if result.check == "expected_range")
+    assert result.figure and result.figure > 5
 
 
 def test_a_level_that_lasts_half_a_year_in_one_run_is_a_new_one(warehouse: Warehouse) -> None:
     """Nobody has decided on anything in the first run over a history, in which such levels are."""
     warehouse.add(kpi(), months("2024-01", "2026-02", raised_from(14)))
     verdicts = warehouse.judge("2024-01-01", "2026-02-28")
-    wrong = [period for (_, period), one in verdicts.items() if one.verdict == "hold"]
+    wrong = [period for (_, period), verdict in verdicts.items() if verdict.verdict == "hold"]
     assert wrong == ["2025-03", "2025-04", "2025-05", "2025-06", "2025-07", "2025-08"]
 
 
@@ -155,20 +155,20 @@ def test_a_month_that_another_check_holds_is_no_history_of_the_next(warehouse: W
     rows["2026-01"][1]["obs_value"] = 5.0  # the members don't add up
     warehouse.add(kpi(), rows)
     verdicts = warehouse.judge("2025-01-01", "2026-02-28")
-    assert [period for (_, period), one in verdicts.items() if one.verdict == "hold"] == ["2026-01", "2026-02"]
+    assert [period for (_, period), verdict in verdicts.items() if verdict.verdict == "hold"] == ["2026-01", "2026-02"]
 
 
 def test_what_a_ratio_hides_shows_in_its_numerator_and_denominator(warehouse: Warehouse) -> None:
     ratio = kpi(unit="fraction", kind="ratio", metric_type="ratio", additive_segments=False, segments=())
-    lost = months("2025-01", "2026-02", lambda n: calm(n) * (0.7 if n == 13 else 1))
+    totals = months("2025-01", "2026-02", lambda n: calm(n) * (0.7 if n == 13 else 1))
     rows = {
-        code: [{**cells(0.5)[0], "numerator": one["obs_value"] / 2, "denominator": one["obs_value"], "n_obs": None}]
-        for code, (one, *_) in lost.items()
+        code: [{**cells(0.5)[0], "numerator": total["obs_value"] / 2, "denominator": total["obs_value"], "n_obs": None}]
+        for code, (total, *_) in totals.items()
     }
     warehouse.add(ratio, rows)
-    found = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
-    assert found.verdict == "hold"
-    detail = found.failing[0].detail
+    verdict = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
+    assert verdict.verdict == "hold"
+    detail = verdict.failing[0].detail
     assert detail.startswith("its numerator: ") and "expected; it is -29.3 %" in detail
 
 
@@ -186,16 +186,16 @@ def test_a_cohort_is_held_against_earlier_ones_once_its_window_has_closed(wareho
         warehouse.now(now)
         return warehouse.judge("2025-01-01", "2026-02-28")["revenue", "2026-02"]
 
-    found = judged_at("2026-03-05T07:00:00", date(2026, 3, 4))
-    assert found.verdict == "publish"
-    found = judged_at("2026-03-05T07:00:00", date(2026, 3, 4), denominator=3000, n_obs=3000)
-    assert found.verdict == "hold" and found.failing[0].detail.startswith("its denominator: ")
-    assert "expected; it is +50" in found.failing[0].detail
-    found = judged_at("2026-05-05T07:00:00", date(2026, 5, 4))
-    assert "expected_range" in {one.check for one in found.failing}
-    found = judged_at("2026-05-05T07:00:00", date(2026, 4, 28))
-    assert found.failing[0].check == "complete"
-    assert found.failing[0].detail.endswith("reaches 2026-04-28, the period needs data until 2026-04-29")
+    verdict = judged_at("2026-03-05T07:00:00", date(2026, 3, 4))
+    assert verdict.verdict == "publish"
+    verdict = judged_at("2026-03-05T07:00:00", date(2026, 3, 4), denominator=3000, n_obs=3000)
+    assert verdict.verdict == "hold" and verdict.failing[0].detail.startswith("its denominator: ")
+    assert "expected; it is +50" in verdict.failing[0].detail
+    verdict = judged_at("2026-05-05T07:00:00", date(2026, 5, 4))
+    assert "expected_range" in {result.check for result in verdict.failing}
+    verdict = judged_at("2026-05-05T07:00:00", date(2026, 4, 28))
+    assert verdict.failing[0].check == "complete"
+    assert verdict.failing[0].detail.endswith("reaches 2026-04-28, the period needs data until 2026-04-29")
 
 
 def test_a_series_that_cannot_be_judged_holds_its_own_kpi_alone(
@@ -212,8 +212,8 @@ def test_a_series_that_cannot_be_judged_holds_its_own_kpi_alone(
     for name in ("good", "broken"):
         warehouse.add(kpi(name), months("2025-01", "2026-02", calm))
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    assert {name: one.verdict for (name, _), one in verdicts.items()} == {"good": "publish", "broken": "hold"}
-    assert {one.detail for one in verdicts["broken", "2026-02"].failing} == {"could not be evaluated"}
+    assert {name: verdict.verdict for (name, _), verdict in verdicts.items()} == {"good": "publish", "broken": "hold"}
+    assert {result.detail for result in verdicts["broken", "2026-02"].failing} == {"could not be evaluated"}
 
 
 def test_nought_after_values_that_never_were_is_a_surprise_unless_chance_may_bring_it() -> None:
@@ -235,6 +235,6 @@ def test_few_of_a_stock_come_and_go_where_a_flow_is_counted_anew(
     counts = {code: cells(float(250 + n % 2)) for n, code in enumerate(months("2025-01", "2026-01", calm))}
     entry = kpi(kind=kind, unit="count", segments=(), additive_segments=False)
     warehouse.add(entry, {**counts, "2026-02": cells(float(last))})
-    found = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
-    assert found.verdict == verdict
-    assert {one.check for one in found.failing} <= {"expected_range"}
+    february = warehouse.judge("2026-02-28", "2026-02-28")["revenue", "2026-02"]
+    assert february.verdict == verdict
+    assert {result.check for result in february.failing} <= {"expected_range"}

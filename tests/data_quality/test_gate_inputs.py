@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from data_quality.gate.checks.likeness import beyond_chance, is_past, lost, unlikeness
+from data_quality.gate.checks.likeness import beyond_chance, is_past, largest_lost_share, unlikeness
+from data_quality.gate.checks.values import value_distribution
 from data_quality.gate.verdict import Verdict
 from tests import warehouse_factory
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, failing, kpi, levels, months, orders_feed
@@ -69,10 +70,10 @@ def figure(verdict: Verdict, check: str) -> float | None:
 
 
 def test_values_as_they_used_to_be_pass_and_what_is_still_to_come_is_not_missing(warehouse: Warehouse) -> None:
-    found = warehouse.sql(f"select count(*) filter (paid_at is null) from raw.orders where {IN_FEBRUARY}")
-    assert found[0][0] > 50
+    unpaid = warehouse.sql(f"select count(*) filter (paid_at is null) from raw.orders where {IN_FEBRUARY}")
+    assert unpaid[0][0] > 50
     verdicts = judged(warehouse)
-    assert {one.verdict for one in verdicts.values()} == {"publish"}
+    assert {verdict.verdict for verdict in verdicts.values()} == {"publish"}
     assert figure(verdicts["revenue", "2026-02"], "value_distribution") is not None
 
 
@@ -99,11 +100,11 @@ def test_values_unlike_those_of_the_year_before_are_seen_in_their_month(
 ) -> None:
     warehouse.sql(f"update raw.orders set {fault}")
     verdicts = judged(warehouse)
-    found = verdicts["revenue", "2026-02"]
-    assert levels(found) == expected
+    verdict = verdicts["revenue", "2026-02"]
+    assert levels(verdict) == expected
     worst = max(expected.values(), default=None)
-    assert found.verdict == {None: "publish", "flag": "publish_flagged", "hold": "hold"}[worst]
-    assert {one.verdict for key, one in verdicts.items() if key[1] != "2026-02"} == {"publish"}
+    assert verdict.verdict == {None: "publish", "flag": "publish_flagged", "hold": "hold"}[worst]
+    assert {verdict.verdict for key, verdict in verdicts.items() if key[1] != "2026-02"} == {"publish"}
     if "ordered_at =" not in fault:
         assert verdicts["orders_placed", "2026-02"].verdict == "publish"
 
@@ -113,7 +114,7 @@ def test_times_that_should_have_come_by_now_are_seen(warehouse: Warehouse, fault
     warehouse.sql(f"update raw.orders set {fault} where ordered_at >= '2026-01-01' and ordered_at < '2026-02-01'")
     verdicts = judged(warehouse)
     assert failing(verdicts["revenue", "2026-01"]) == set(UNLIKE)
-    assert {one.verdict for key, one in verdicts.items() if key != ("revenue", "2026-01")} == {"publish"}
+    assert {verdict.verdict for key, verdict in verdicts.items() if key != ("revenue", "2026-01")} == {"publish"}
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_what_a_kpi_looks_back_on_is_looked_at_where_no_value_of_it_is_judged(
     growth = kpi("growth", inputs={"orders": READ}, compared_with=("1 month",))
     warehouse.add(growth, months("2025-01", "2026-02", lambda n: 1000.0 + n))
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    (failed,) = [one for one in verdicts["growth", "2026-02"].holding if one.check == check]
+    (failed,) = [result for result in verdicts["growth", "2026-02"].holding if result.check == check]
     assert detail in failed.detail and failed.detail.endswith(", in 2026-01")
     assert check not in failing(verdicts["revenue", "2026-02"])
     verdicts = judged(warehouse)
@@ -150,8 +151,8 @@ def test_a_second_bad_month_is_not_made_usual_by_the_first(warehouse: Warehouse)
 def test_the_figures_are_those_of_a_count_by_hand(warehouse: Warehouse) -> None:
     warehouse.sql(f"update raw.orders set amount = null where {A_DAY}")
     warehouse.sql(f"update raw.orders set country = 'DK' where {IN_FEBRUARY} and day(ordered_at) > 14")
-    found = judged(warehouse)["revenue", "2026-02"]
-    assert figure(found, "missing_values") == pytest.approx(40 / (28 * 40), abs=1e-6)
+    verdict = judged(warehouse)["revenue", "2026-02"]
+    assert figure(verdict, "missing_values") == pytest.approx(40 / (28 * 40), abs=1e-6)
 
     by_month = dict(
         warehouse.sql(
@@ -163,12 +164,12 @@ def test_the_figures_are_those_of_a_count_by_hand(warehouse: Warehouse) -> None:
 
     def distance(month: int) -> float:
         here = by_month[month]
-        earlier = [by_month[other] for other in range(max(month - 12, 1), month - 1)]
-        return min(sum(abs(here[one] - other[one]) for one in here) / 2 for other in earlier)
+        earlier = [by_month[past_month] for past_month in range(max(month - 12, 1), month - 1)]
+        return min(sum(abs(here[value_class] - shares[value_class]) for value_class in here) / 2 for shares in earlier)
 
     usual = max(distance(month) for month in range(3, 13))
     unlike = distance(14) - usual - 2 * (usual * (1 - usual) / (28 * 40)) ** 0.5
-    assert figure(found, "value_distribution") == pytest.approx(unlike, abs=1e-6)
+    assert figure(verdict, "value_distribution") == pytest.approx(unlike, abs=1e-6)
 
 
 def test_days_are_counted_by_class_and_numbers_between_two_powers_of_two_for_both(warehouse: Warehouse) -> None:
@@ -178,17 +179,17 @@ def test_days_are_counted_by_class_and_numbers_between_two_powers_of_two_for_bot
         f"select count(*) filter (country = 'SE'), count(*) filter (country = 'NO') from raw.orders where {A_DAY}"
     )[0]
     judged(warehouse)
-    found = {
-        (column, kind): (n_rows, total)
-        for column, kind, n_rows, total in warehouse.sql(
+    counts = {
+        (column, value_class): (n_rows, total)
+        for column, value_class, n_rows, total in warehouse.sql(
             "select column_name, class, n_rows, total from gate.column_days where day = '2026-02-11'"
         )
     }
     upper = np.log2(3) - 1
-    assert found["amount", "+2"] == pytest.approx((n_se * upper, 3 * n_se * upper))
-    assert found["amount", "+1"] == pytest.approx((n_se * (1 - upper), 3 * n_se * (1 - upper)))
-    assert found["amount", "-4"] == (n_no, 16 * n_no)
-    assert {key: n_rows for key, (n_rows, _) in found.items() if key[0] not in ("amount", "comment", "paid_at")} == {
+    assert counts["amount", "+2"] == pytest.approx((n_se * upper, 3 * n_se * upper))
+    assert counts["amount", "+1"] == pytest.approx((n_se * (1 - upper), 3 * n_se * (1 - upper)))
+    assert counts["amount", "-4"] == (n_no, 16 * n_no)
+    assert {key: n_rows for key, (n_rows, _) in counts.items() if key[0] not in ("amount", "comment", "paid_at")} == {
         ("country", "=SE"): n_se,
         ("country", "=NO"): n_no,
         ("ordered_at", "@12"): 40,
@@ -204,16 +205,16 @@ def test_only_days_whose_rows_changed_are_counted_again(warehouse: Warehouse) ->
     warehouse.sql(f"delete from raw.orders where {A_DAY} and country = 'NO'")
     (left,) = warehouse.sql(f"select count(*) from raw.orders where {A_DAY}")[0]
     judged(warehouse)
-    found = warehouse.sql(f"select day(day), class, n_rows from gate.column_days where {where} order by all")
-    assert found == [(10, "=NO", 7), (10, "=SE", 7), (11, "=SE", left)]
+    counts = warehouse.sql(f"select day(day), class, n_rows from gate.column_days where {where} order by all")
+    assert counts == [(10, "=NO", 7), (10, "=SE", 7), (11, "=SE", left)]
 
 
 def test_a_new_column_of_a_feed_is_counted_over_all_days(warehouse: Warehouse) -> None:
     judged(warehouse)
     warehouse.sql("alter table raw.orders add column channel varchar default 'web'")
     judged(warehouse)
-    found = warehouse.sql("select count(*), sum(n_rows) from gate.column_days where column_name = 'channel'")
-    assert found == warehouse.sql("select count(distinct ordered_at::date), count(*) from raw.orders")
+    counts = warehouse.sql("select count(*), sum(n_rows) from gate.column_days where column_name = 'channel'")
+    assert counts == warehouse.sql("select count(distinct ordered_at::date), count(*) from raw.orders")
 
 
 def test_what_differs_is_told_but_of_a_protected_kpi(warehouse: Warehouse) -> None:
@@ -222,16 +223,16 @@ def test_what_differs_is_told_but_of_a_protected_kpi(warehouse: Warehouse) -> No
     )
     warehouse.sql(f"update raw.orders set country = 'Norway' where {IN_FEBRUARY} and country = 'NO'")
     verdicts = judged(warehouse)
-    told = {key: next(one.detail for one in verdicts[key, "2026-02"].failing) for key in ("revenue", "pay")}
-    assert "feed orders, column country" in told["revenue"] and "one member" in told["revenue"]
-    assert not any("Norway" in text for text in told.values())  # a cell that nobody has let through
-    assert not any(character.isdigit() for character in told["pay"])
+    details = {key: next(result.detail for result in verdicts[key, "2026-02"].failing) for key in ("revenue", "pay")}
+    assert "feed orders, column country" in details["revenue"] and "one member" in details["revenue"]
+    assert not any("Norway" in text for text in details.values())  # a cell that nobody has let through
+    assert not any(character.isdigit() for character in details["pay"])
 
 
 def test_one_or_two_odd_rows_of_few_are_chance() -> None:
     odd = np.array([1, 2, 4]) / np.array([30, 30, 30])
-    found = beyond_chance(odd, np.zeros(3), np.full(3, 30.0))
-    assert found.tolist() == [0, pytest.approx(0, abs=0.002), pytest.approx(2 / 30, abs=0.002)]
+    figures = beyond_chance(odd, np.zeros(3), np.full(3, 30.0))
+    assert figures.tolist() == [0, pytest.approx(0, abs=0.002), pytest.approx(2 / 30, abs=0.002)]
 
 
 def test_of_blocks_that_are_all_alike_none_is_unusual() -> None:
@@ -250,14 +251,14 @@ def test_a_block_as_one_of_the_year_is_never_unusual_and_no_distance_leaves_its_
 ) -> None:
     shares = weights / weights.sum(axis=1, keepdims=True)
     days = np.arange(len(shares)) * step
-    told = np.zeros(shares.shape, dtype=bool)
+    nothing_to_come = np.zeros(shares.shape, dtype=bool)
     shares[-1] = shares[-3]
-    distance, nearest, usual = unlikeness(is_past(days), shares, told)
+    distance, nearest, usual = unlikeness(is_past(days), shares, nothing_to_come)
     assert distance[-1] == pytest.approx(0, abs=1e-12)
     assert np.nanmin(distance) >= -1e-12 and np.nanmax(distance) <= 1
     past = days[-1] - days[nearest[-1]]
     assert 35 <= past <= 371
-    everything_to_come, _, _ = unlikeness(is_past(days), shares, ~told)
+    everything_to_come, _, _ = unlikeness(is_past(days), shares, ~nothing_to_come)
     assert np.nanmax(everything_to_come) == pytest.approx(0, abs=1e-12)
     assert np.isnan(usual[:6]).all()
 
@@ -274,13 +275,13 @@ def test_sizes_that_are_unusual_for_a_member_are_seen_though_others_rows_have_th
         f"amount = amount / 64 where {few}",
     ):
         warehouse.sql(f"update raw.orders set {change}")
-    found = judged(warehouse)["revenue", "2026-02"]
-    assert failing(found) == checks
+    verdict = judged(warehouse)["revenue", "2026-02"]
+    assert failing(verdict) == checks
     assert warehouse.sql("select depends_on from gate.feed_columns where column_name = 'amount'") == [("country",)]
     (by_hand,) = warehouse.sql(f"select count(*) filter ({few}) / count(*) from raw.orders where {IN_FEBRUARY}")[0]
-    assert figure(found, "value_distribution") == pytest.approx(by_hand, rel=0.3)
-    details = [one.detail for one in found.failing]
-    assert all("column amount" in one and "among rows with one member of country" in one for one in details)
+    assert figure(verdict, "value_distribution") == pytest.approx(by_hand, rel=0.3)
+    details = [result.detail for result in verdict.failing]
+    assert all("column amount" in detail and "among rows with one member of country" in detail for detail in details)
 
 
 def test_a_member_is_judged_though_hardly_any_rows_are_there_of_all(warehouse: Warehouse) -> None:
@@ -289,8 +290,8 @@ def test_a_member_is_judged_though_hardly_any_rows_are_there_of_all(warehouse: W
     warehouse.sql("update raw.orders set amount = amount * 64 where country = 'NO'")
     warehouse.sql("delete from raw.orders where country = 'SE' and ordered_at between '2026-02-09' and '2026-02-16'")
     warehouse.add(kpi("weekly", freqs=("W",), inputs={"orders": ("amount",)}), {"2026-W07": cells(230, SE=230)})
-    found = warehouse.judge("2026-02-09", "2026-02-15")["weekly", "2026-W07"]
-    assert figure(found, "value_distribution") == 0
+    verdict = warehouse.judge("2026-02-09", "2026-02-15")["weekly", "2026-W07"]
+    assert figure(verdict, "value_distribution") == 0
 
 
 def test_sizes_of_a_member_are_counted_by_it(warehouse: Warehouse) -> None:
@@ -312,7 +313,25 @@ def test_a_class_that_every_past_block_had_is_lost_when_it_has_no_row() -> None:
     past = is_past(np.arange(4) * 40)
     shares = np.array([[0.5, 0.3, 0.2, 0.0], [0.6, 0.2, 0.1, 0.1], [0.5, 0.25, 0.15, 0.1], [0.95, 0.0, 0.05, 0.0]])
     to_come = np.zeros(shares.shape, dtype=bool)
-    assert lost(past, shares, to_come, np.full(4, 100.0)).tolist() == [0, 0, 0, 0.2]
-    assert lost(past, shares, to_come, np.full(4, 50.0)).tolist() == [0, 0, 0, 0]
+    assert largest_lost_share(past, shares, to_come, np.full(4, 100.0)).tolist() == [0, 0, 0, 0.2]
+    assert largest_lost_share(past, shares, to_come, np.full(4, 50.0)).tolist() == [0, 0, 0, 0]
     to_come[3, 1] = True
-    assert lost(past, shares, to_come, np.full(4, 100.0)).tolist() == [0, 0, 0, 0]
+    assert largest_lost_share(past, shares, to_come, np.full(4, 100.0)).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("share_of", "grain", "evidence"),
+    [
+        ("total", "month", "sum of the month differs from the most similar past month: numbers"),
+        (
+            "n_rows",
+            "week",
+            "rows of whole weeks differs from the most similar past week: in the week of 2026-04-13, numbers",
+        ),
+    ],
+)
+def test_the_evidence_says_what_is_compared_and_gives_round_sizes(share_of: str, grain: str, evidence: str) -> None:
+    here, there, classes = np.array([0.1, 0.05, 0.85]), np.array([0.5, 0.5, 0.0]), ["+7", "+8", "+18"]
+    first_day = (date(2026, 4, 13) - date(1970, 1, 1)).days
+    explanation = value_distribution._explanation(here, there, classes, share_of, grain, first_day)
+    assert explanation == f" of the {evidence} of about 260,000 make up 85%, and were 0% there"

@@ -20,9 +20,9 @@ FLAGGED = {"segment_share": "flag"}
 
 @pytest.fixture
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    made = warehouse_factory.make(tmp_path, monkeypatch)
-    made.calendar = OPEN_FOR_YEARS
-    return made
+    new_warehouse = warehouse_factory.make(tmp_path, monkeypatch)
+    new_warehouse.calendar = OPEN_FOR_YEARS
+    return new_warehouse
 
 
 def divided(shares: Callable[[int], Shares], last: str = "2026-02") -> dict[str, list[dict[str, Any]]]:
@@ -40,7 +40,7 @@ def divided(shares: Callable[[int], Shares], last: str = "2026-02") -> dict[str,
     return rows
 
 
-def found(verdicts: dict[tuple[str, str], Verdict]) -> dict[str, dict[str, str]]:
+def failing_members(verdicts: dict[tuple[str, str], Verdict]) -> dict[str, dict[str, str]]:
     """What failed in February 2026, by KPI."""
     return {name: levels(verdict) for (name, _), verdict in verdicts.items()}
 
@@ -64,12 +64,12 @@ def test_members_that_vanish_come_up_or_shift(warehouse: Warehouse) -> None:
         warehouse.add(kpi(name), divided(shares))
         warehouse.add(kpi(f"{name}_ratio", additive_segments=False), divided(shares))
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
-    assert found(verdicts) == {
-        each: failing for name, (_, failing) in cases.items() for each in (name, f"{name}_ratio")
+    assert failing_members(verdicts) == {
+        kpi_id: failing for name, (_, failing) in cases.items() for kpi_id in (name, f"{name}_ratio")
     }
-    (told,) = verdicts["renamed", "2026-02"].failing
+    (result,) = verdicts["renamed", "2026-02"].failing
     gone, new = "country DK has 0.0% where 8.0% is usual", "country of a new member has 8.0% where 0.0% is usual"
-    assert told.detail in (gone, new)
+    assert result.detail in (gone, new)
 
 
 def test_a_season_is_no_shift(warehouse: Warehouse) -> None:
@@ -77,7 +77,7 @@ def test_a_season_is_no_shift(warehouse: Warehouse) -> None:
         return {**USUAL, "SE": 0.4, "NO": 0.5} if n % 12 in (10, 11, 0) else USUAL
 
     warehouse.add(kpi(), divided(winter, "2026-01"))
-    assert found(warehouse.judge("2026-01-31", "2026-01-31"))["revenue"] == {}
+    assert failing_members(warehouse.judge("2026-01-31", "2026-01-31"))["revenue"] == {}
 
 
 def test_few_observations_shift_by_chance(warehouse: Warehouse) -> None:
@@ -85,14 +85,14 @@ def test_few_observations_shift_by_chance(warehouse: Warehouse) -> None:
     for cell in rows["2026-02"]:
         cell["n_obs"] = 2
     warehouse.add(kpi(), rows)
-    assert "segment_share" not in found(warehouse.judge("2026-02-28", "2026-02-28"))["revenue"]
+    assert "segment_share" not in failing_members(warehouse.judge("2026-02-28", "2026-02-28"))["revenue"]
 
 
 def test_a_segment_without_rows_has_lost_all_its_members(warehouse: Warehouse) -> None:
     rows = divided(in_february())
     rows["2026-02"] = rows["2026-02"][:1]
     warehouse.add(kpi(additive_segments=False), rows)
-    assert found(warehouse.judge("2026-02-28", "2026-02-28"))["revenue"] == FLAGGED
+    assert failing_members(warehouse.judge("2026-02-28", "2026-02-28"))["revenue"] == FLAGGED
 
 
 def test_a_new_division_is_flagged_until_it_is_the_usual_one(warehouse: Warehouse) -> None:

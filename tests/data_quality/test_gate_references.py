@@ -82,9 +82,9 @@ def judged(warehouse: Warehouse) -> dict[tuple[str, str], Verdict]:
 
 def test_keys_that_match_pass_and_a_kpi_of_one_feed_has_none_to_match(warehouse: Warehouse) -> None:
     verdicts = judged(warehouse)
-    assert {one.verdict for one in verdicts.values()} == {"publish"}
+    assert {verdict.verdict for verdict in verdicts.values()} == {"publish"}
     outcomes = {
-        kpi_id: {one.outcome for one in verdicts[kpi_id, "2026-02"].checks if one.check == "unmatched_keys"}
+        kpi_id: {result.outcome for result in verdicts[kpi_id, "2026-02"].checks if result.check == "unmatched_keys"}
         for kpi_id in ("new_customers", "revenue")
     }
     assert outcomes == {"new_customers": {"pass"}, "revenue": {"not_applicable"}}
@@ -106,10 +106,10 @@ def test_keys_without_a_match_are_seen_in_their_period_by_what_reads_both_feeds(
 ) -> None:
     warehouse.sql(fault)
     verdicts = judged(warehouse)
-    found = levels(verdicts["new_customers", "2026-02"])
-    assert {name: found[name] for name in found if name in HELD} == expected
+    check_levels = levels(verdicts["new_customers", "2026-02"])
+    assert {name: check_levels[name] for name in check_levels if name in HELD} == expected
     assert "unmatched_keys" not in failing(verdicts["revenue", "2026-02"])
-    assert {one.verdict for key, one in verdicts.items() if key[1] != "2026-02"} == {"publish"}
+    assert {verdict.verdict for key, verdict in verdicts.items() if key[1] != "2026-02"} == {"publish"}
 
 
 def test_the_share_is_that_of_a_count_by_hand_and_told(warehouse: Warehouse) -> None:
@@ -118,10 +118,12 @@ def test_the_share_is_that_of_a_count_by_hand_and_told(warehouse: Warehouse) -> 
         "select avg((customer_id not in (select customer_id from raw.customers))::integer) from raw.orders"
         " where ordered_at >= '2026-02-01'"
     )
-    found = next(one for one in judged(warehouse)["new_customers", "2026-02"].checks if one.check == "unmatched_keys")
-    assert found.figure == pytest.approx(share, abs=1e-6)
-    told = "of the keys match no earlier row of feed customers, beyond the usual 0.0 %"
-    assert found.detail == f"feed orders, column customer_id: {100 * share:.1f} % {told}"
+    result = next(
+        result for result in judged(warehouse)["new_customers", "2026-02"].checks if result.check == "unmatched_keys"
+    )
+    assert result.figure == pytest.approx(share, abs=1e-6)
+    explanation = "of the keys match no earlier row of feed customers, beyond the usual 0.0 %"
+    assert result.detail == f"feed orders, column customer_id: {100 * share:.1f} % {explanation}"
 
 
 def test_a_feed_without_a_time_column_is_looked_in_as_it_is(warehouse: Warehouse) -> None:

@@ -115,8 +115,8 @@ def test_a_kpi_that_is_held_anyhow_holds_no_other(
     """Neither a KPI with a fault of its own, nor one with incomplete data."""
     warehouse.feed("late", watermark=date(2026, 2, 9))
     warehouse.add(kpi("web_sessions"), {"2026-02": cells(1000, SE=1000)})
-    for facts in ({"feeds": ("late",)}, {"upper_bound": 10.0}):
-        warehouse.add(kpi("net_revenue", **facts), {"2026-02": cells(400, SE=400)})
+    for kpi_fields in ({"feeds": ("late",)}, {"upper_bound": 10.0}):
+        warehouse.add(kpi("net_revenue", **kpi_fields), {"2026-02": cells(400, SE=400)})
         verdicts = judged(warehouse, company, "web_sessions = net_revenue", monkeypatch)
         assert verdicts["net_revenue"].verdict == "hold"
         assert verdicts["web_sessions"].verdict == "publish"

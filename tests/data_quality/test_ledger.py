@@ -213,15 +213,15 @@ def select(
     incoming: list[dict[str, Any]], committed: list[dict[str, Any]], today: date = DAY, **eligible: Any
 ) -> list[dict[str, Any]]:
     """The new vintages of January's eligible cells, given the committed observations."""
-    facts = {name: observation()[name] for name in ("kpi_id", "freq", "time_period", "period_start", "period_end")}
-    facts |= {"closes_on": date(2026, 2, 10), "breaks": False, "min_n_obs": 0}
-    facts |= {"candidate_hash": "cand2", "definition_version": 1, "definition_hash": "def1", **eligible}
+    fields = {name: observation()[name] for name in ("kpi_id", "freq", "time_period", "period_start", "period_end")}
+    fields |= {"closes_on": date(2026, 2, 10), "breaks": False, "min_n_obs": 0}
+    fields |= {"candidate_hash": "cand2", "definition_version": 1, "definition_hash": "def1", **eligible}
     cells = [{k: v for k, v in row.items() if k in INCOMING.names} for row in incoming]
     before = table([{"published_at": NOON, "realtime_start": DAY, "release_id": "r", **row} for row in committed])
     before = before.append_column("sequence", pa.array(range(1, len(committed) + 1), pa.int64()))
     new_vintages: pa.Table = vintages.select(
         pa.Table.from_pylist(cells, schema=INCOMING),
-        pa.Table.from_pylist([facts], schema=ELIGIBLE),
+        pa.Table.from_pylist([fields], schema=ELIGIBLE),
         before,
         today=today,
     )
@@ -250,12 +250,12 @@ def test_few_observations_are_of_low_reliability_whether_open_or_closed() -> Non
 
 
 def test_statuses_have_their_precedence() -> None:
-    facts = {"breaks": True, "min_n_obs": 30, "closes_on": DAY}
-    assert select([observation(n_obs=1, conf_status="C", obs_value=None)], [], **facts)[0]["obs_status"] == "Q"
-    assert select([observation(n_obs=1, obs_value=None)], [], **facts)[0]["obs_status"] == "O"
-    assert select([observation(n_obs=1)], [], **facts)[0]["obs_status"] == "B"
-    assert select([observation(n_obs=1)], [], **{**facts, "breaks": False})[0]["obs_status"] == "U"
-    assert select([observation(n_obs=30)], [], **{**facts, "breaks": False})[0]["obs_status"] == "P"
+    fields = {"breaks": True, "min_n_obs": 30, "closes_on": DAY}
+    assert select([observation(n_obs=1, conf_status="C", obs_value=None)], [], **fields)[0]["obs_status"] == "Q"
+    assert select([observation(n_obs=1, obs_value=None)], [], **fields)[0]["obs_status"] == "O"
+    assert select([observation(n_obs=1)], [], **fields)[0]["obs_status"] == "B"
+    assert select([observation(n_obs=1)], [], **{**fields, "breaks": False})[0]["obs_status"] == "U"
+    assert select([observation(n_obs=30)], [], **{**fields, "breaks": False})[0]["obs_status"] == "P"
 
 
 def test_a_new_version_breaks_the_series_only_where_the_period_before_keeps_the_old_one() -> None:
@@ -276,25 +276,26 @@ def test_a_new_version_breaks_the_series_only_where_the_period_before_keeps_the_
 def test_which_vintages_change_a_closed_period() -> None:
     """A difference from what this version published counts from the day after the closing day."""
     before = [observation(), observation(segment="country", member="SE", obs_value=4.0)]
-    same = [dict(row) for row in before]
+    total, member = unchanged = [dict(row) for row in before]
+    revised = [{**total, "obs_value": 11.0}, member]
+    with_new_member = [*unchanged, {**member, "member": "NO"}]
 
-    def changes(rows: list[dict[str, Any]], committed: list[dict[str, Any]] = before, **facts: Any) -> set[str]:
-        return {row["member"] for row in select(rows, committed, **facts) if row["changes_closed"]}
+    def changes(rows: list[dict[str, Any]], committed: list[dict[str, Any]] = before, **eligible: Any) -> set[str]:
+        return {row["member"] for row in select(rows, committed, **eligible) if row["changes_closed"]}
 
-    assert changes([{**same[0], "obs_value": 11.0}, same[1]]) == {"_T"}
-    assert changes([{**same[0], "obs_value": 11.0}, same[1]], today=date(2026, 2, 10)) == set()
-    assert changes([{**same[0], "obs_value": 11.0}, same[1]], today=date(2026, 2, 11)) == {"_T"}
-    assert changes([same[0]]) == {"SE"}  # vanished
-    assert changes([*same, {**same[1], "member": "NO"}]) == {"NO"}  # appeared
-    assert changes(same, []) == set()  # a first publication
-    assert changes(same, [{**row, "obs_status": "P"} for row in before]) == set()
-    assert changes([{**same[0], "obs_value": 11.0}, same[1]], definition_version=2) == set()
-    assert changes([*same, {**same[1], "member": "NO"}], definition_version=2) == set()
+    assert changes(revised) == {"_T"}
+    assert changes(revised, today=date(2026, 2, 10)) == set()
+    assert changes(revised, today=date(2026, 2, 11)) == {"_T"}
+    assert changes([total]) == {"SE"}  # vanished
+    assert changes(with_new_member) == {"NO"}  # appeared
+    assert changes(unchanged, []) == set()  # a first publication
+    assert changes(unchanged, [{**row, "obs_status": "P"} for row in before]) == set()
+    assert changes(revised, definition_version=2) == set()
+    assert changes(with_new_member, definition_version=2) == set()
     newer = [{**row, "definition_version": 3} for row in before]
-    assert changes([{**same[0], "obs_value": 11.0}, same[1]], newer, definition_version=2) == {"_T"}  # rolled back
-    assert (
-        changes([{**same[0], "obs_value": None, "conf_status": "D"}, same[1]]) == set()
-    )  # suppression may always come
+    assert changes(revised, newer, definition_version=2) == {"_T"}  # rolled back
+    suppressed = {**total, "obs_value": None, "conf_status": "D"}
+    assert changes([suppressed, member]) == set()  # suppression may always come
 
 
 def test_equal_values_append_nothing_and_wobbling_digits_count_as_equal() -> None:
@@ -305,7 +306,7 @@ def test_equal_values_append_nothing_and_wobbling_digits_count_as_equal() -> Non
 
 
 @pytest.mark.parametrize(
-    ("eligible", "kind"),
+    ("eligible", "revision_type"),
     [
         ({}, "R2"),
         ({"newest_rows": datetime(2026, 3, 5, 11, tzinfo=UTC)}, "R2"),
@@ -314,9 +315,9 @@ def test_equal_values_append_nothing_and_wobbling_digits_count_as_equal() -> Non
         ({"definition_version": 2, "decision_id": "d"}, "R3"),
     ],
 )
-def test_a_changed_value_is_a_revision(eligible: dict[str, Any], kind: str) -> None:
+def test_a_changed_value_is_a_revision(eligible: dict[str, Any], revision_type: str) -> None:
     (new,) = select([observation(obs_value=11.0)], [observation()], **eligible)
-    assert new["revision_type"] == kind
+    assert new["revision_type"] == revision_type
 
 
 def test_a_new_version_with_the_same_value_is_a_vintage_and_no_revision() -> None:
@@ -347,10 +348,10 @@ def test_the_latest_vintage_is_always_within_tolerance_of_the_last_value(values:
     for value in values:
         before = committed[-1]["obs_value"] if committed else None
         new = select([observation(obs_value=value)], committed)
-        same = bool(committed) and (
+        is_unchanged = bool(committed) and (
             before is None if value is None else before is not None and math.isclose(before, value, rel_tol=1e-9)
         )
-        assert len(new) == (0 if same else 1)
+        assert len(new) == (0 if is_unchanged else 1)
         committed += [observation(**vintage) for vintage in new]
         latest = committed[-1]["obs_value"]
         assert latest == value or value is None or math.isclose(latest, value, rel_tol=1e-9)
@@ -358,7 +359,7 @@ def test_the_latest_vintage_is_always_within_tolerance_of_the_last_value(values:
 
 def test_former_names_of_checks_in_decisions_are_replaced(tmp_path: Path) -> None:
     ledger = Ledger.open(str(tmp_path / "ledger"))
-    facts = {"freq": "M", "time_period": "2026-01", "candidate_hash": "c"}
-    ledger.decide("revenue", "release", reason="right", decided_by="cfo", checks=("usual_change", "bounds"), **facts)
+    fields = {"freq": "M", "time_period": "2026-01", "candidate_hash": "c"}
+    ledger.decide("revenue", "release", reason="right", decided_by="cfo", checks=("usual_change", "bounds"), **fields)
     (decision,) = ledger.decisions()
     assert decision["checks"] == ["bounds", "expected_range"]

@@ -36,8 +36,8 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25)})
         warehouse.judge(*SPAN)
         warehouse.publish(*SPAN)
-        facts = {"check": "complete", "severity": "critical", "outcome": "fail", "figure": None, "limit": None}
-        detail = json.dumps([{**facts, "detail": f"found: A1,{EMAIL},7"}])
+        fields = {"check": "complete", "severity": "critical", "outcome": "fail", "figure": None, "limit": None}
+        detail = json.dumps([{**fields, "detail": f"found: A1,{EMAIL},7"}])
         ledger = Ledger.open(deployment.ledger_path())
         ledger.decide("revenue", "review", reason=f"asked {EMAIL} about it", decided_by="cfo@example.com")
         member = observation(kpi_id="revenue", time_period="2026-02", segment="country", member=EMAIL)

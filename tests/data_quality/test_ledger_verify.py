@@ -288,15 +288,15 @@ def test_compaction_leaves_a_damaged_ledger_alone(root: str, tmp_path: Path, mon
 
 def test_releases_compact_small_files_and_change_or_delete_nothing(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compact, "MOST_FILES", 5)
-    most = 0
+    max_files = 0
     for number in range(12):
         ledger = Ledger.open(root)
         append(ledger, observation(obs_value=float(number)), verdicts=[verdict(batch_id=str(number))])
         files = set(Path(root).rglob("*.parquet"))
         compact.gather(ledger)
         assert files <= set(Path(root).rglob("*.parquet"))
-        most = max(most, *(len(table.file_uris()) for table in Ledger.open(root).tables.values()))
-    assert most == 5
+        max_files = max(max_files, *(len(table.file_uris()) for table in Ledger.open(root).tables.values()))
+    assert max_files == 5
     assert findings(root) == []
     values = Ledger.open(root).observations.sort_by("sequence").column("obs_value").to_pylist()
     assert values[-12:] == [float(number) for number in range(12)]

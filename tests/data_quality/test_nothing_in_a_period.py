@@ -30,8 +30,8 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     return warehouse_factory.make(tmp_path, monkeypatch)
 
 
-def total(**facts: float | None) -> list[dict[str, Any]]:
-    return [{"segment": "_T", "member": "_T", **facts}]
+def total(**columns: float | None) -> list[dict[str, Any]]:
+    return [{"segment": "_T", "member": "_T", **columns}]
 
 
 def without(period: str, rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
@@ -53,9 +53,9 @@ def test_a_sum_of_no_rows_among_others_is_0_too(warehouse: Warehouse) -> None:
     """Another metric has rows in the period, so that its row is there, with a sum of nothing."""
     rows = months("2026-01", "2026-01", lambda n: 40.0)
     empty = {"n_obs": 0, "obs_value": None, "numerator": None}
-    warehouse.add(kpi(without_rows="zero"), {**rows, "2026-02": [one | empty for one in cells(1, SE=1)]})
+    warehouse.add(kpi(without_rows="zero"), {**rows, "2026-02": [row | empty for row in cells(1, SE=1)]})
     warehouse.add(
-        kpi("lost", without_rows="zero"), {**rows, "2026-02": [one | {"obs_value": None} for one in cells(1)]}
+        kpi("lost", without_rows="zero"), {**rows, "2026-02": [row | {"obs_value": None} for row in cells(1)]}
     )
     verdicts = warehouse.judge("2026-01-31", "2026-02-28")
     assert verdicts["revenue", "2026-02"].verdict == "publish"
@@ -71,9 +71,9 @@ def test_nothing_to_divide_by_is_published_as_no_value_and_flags_nothing_beside_
         kpi("beside", covers=("opening", "no_rows"), segments=()), months("2026-01", "2026-02", lambda n: 1.0)
     )
     verdicts = warehouse.judge("2026-01-31", "2026-02-28")
-    assert {one.kpi_id: one.verdict for one in verdicts.values() if one.time_period == "2026-02"} == dict.fromkeys(
-        ("opening", "no_rows", "beside"), "publish"
-    )
+    assert {
+        verdict.kpi_id: verdict.verdict for verdict in verdicts.values() if verdict.time_period == "2026-02"
+    } == dict.fromkeys(("opening", "no_rows", "beside"), "publish")
     warehouse.publish("2026-01-31", "2026-02-28")
     query = (
         "select kpi_id, obs_value, obs_status from kpi.vintages where time_period = '2026-02' and kpi_id <> 'beside'"
@@ -94,7 +94,8 @@ def test_what_could_be_there_and_is_not_is_held(warehouse: Warehouse) -> None:
     warehouse.add(kpi("of_one", **of_one), {"2026-01": share, "2026-02": total(n_obs=4)})
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
     assert {
-        one.kpi_id: [check.check for check in one.failing if check.outcome == "fail"] for one in verdicts.values()
+        verdict.kpi_id: [check.check for check in verdict.failing if check.outcome == "fail"]
+        for verdict in verdicts.values()
     } == {
         "not_covered": ["complete"],
         "stock": ["built"],
@@ -103,7 +104,7 @@ def test_what_could_be_there_and_is_not_is_held(warehouse: Warehouse) -> None:
         "divides": ["missing_results"],
         "of_one": ["missing_results"],
     }
-    assert {one.verdict for one in verdicts.values()} == {"hold"}
+    assert {verdict.verdict for verdict in verdicts.values()} == {"hold"}
 
 
 def test_a_stock_has_no_value_before_its_first_row_and_that_is_published(warehouse: Warehouse) -> None:
@@ -134,8 +135,10 @@ def test_a_stock_without_any_value_is_held(warehouse: Warehouse) -> None:
 
 def test_only_what_adds_up_from_nothing_is_0() -> None:
     catalog = Catalog.read(Company.load(PROJECT / "sample_company"))
-    found = {one.kpi_id: one.without_rows for one in catalog.kpis}
-    assert {found[name] for name in ("net_revenue", "web_sessions", "new_customers")} == {"zero"}
-    assert {found[name] for name in ("cac", "mttr", "turnover_rate", "incident_resolution_time_p50")} == {"no value"}
+    without_rows = {kpi.kpi_id: kpi.without_rows for kpi in catalog.kpis}
+    assert {without_rows[name] for name in ("net_revenue", "web_sessions", "new_customers")} == {"zero"}
+    assert {without_rows[name] for name in ("cac", "mttr", "turnover_rate", "incident_resolution_time_p50")} == {
+        "no value"
+    }
     # A stock that nobody counted, and what is compared with another year's rows.
-    assert {found[name] for name in ("headcount", "revenue_growth_yoy")} == {None}
+    assert {without_rows[name] for name in ("headcount", "revenue_growth_yoy")} == {None}

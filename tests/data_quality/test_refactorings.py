@@ -45,11 +45,11 @@ def built_at(warehouse: Warehouse, moment: str) -> None:
     )
 
 
-def build(warehouse: Warehouse, values: dict[str, Any], moment: str, **facts: Any) -> None:
-    """Build the KPI with these values as a run does; its definition hash is def2 unless `facts` has another one."""
+def build(warehouse: Warehouse, values: dict[str, Any], moment: str, **fields: Any) -> None:
+    """Build the KPI with these values as a run does; its definition hash is def2 unless `fields` has another."""
     warehouse.now(moment)
     warehouse.batch = f"batch of {moment}"
-    entry = kpi(**{"definition_hash": "def2", **facts})
+    entry = kpi(**{"definition_hash": "def2", **fields})
     catalog = warehouse.catalog.model_copy(update={"kpis": (entry,)})
     with connect() as connection:
         refactorings.keep_reference(connection, catalog, Ledger.find(deployment.ledger_path()))
@@ -59,9 +59,9 @@ def build(warehouse: Warehouse, values: dict[str, Any], moment: str, **facts: An
         refactorings.compare(connection, catalog, Ledger.find(deployment.ledger_path()), ["revenue"])
 
 
-def again(warehouse: Warehouse, values: dict[str, Any], moment: str = "2026-03-06T06:00:00", **facts: Any) -> Release:
+def again(warehouse: Warehouse, values: dict[str, Any], moment: str = "2026-03-06T06:00:00", **fields: Any) -> Release:
     """Build, judge and publish."""
-    build(warehouse, values, moment, **facts)
+    build(warehouse, values, moment, **fields)
     warehouse.judge(*SPAN)
     return warehouse.publish(*SPAN)
 
@@ -126,8 +126,8 @@ def test_a_decision_releases_one_candidate_and_proves_nothing(warehouse: Warehou
     assert warehouse.published("select distinct verdict from kpi.verdicts") == [("hold",)]
     assert warehouse.publish(*SPAN).release_id is None  # held again, and nothing new to say
     held = next(key for key in outcome.held if key.time_period == "2026-02")
-    facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": held.candidate_hash, "checks": held.checks}
-    Ledger.open(deployment.ledger_path()).decide("revenue", "release", reason="rounding", decided_by="cfo", **facts)
+    fields = {"freq": "M", "time_period": "2026-02", "candidate_hash": held.candidate_hash, "checks": held.checks}
+    Ledger.open(deployment.ledger_path()).decide("revenue", "release", reason="rounding", decided_by="cfo", **fields)
     assert checks(warehouse.publish(*SPAN)) == {"2026-01": ("refactoring",)}
     assert warehouse.published(VALUES) == [("2026-01", 100.0), ("2026-02", 111.0)]
     bring_in(warehouse, "2026-03-07T06:00:00")
@@ -227,9 +227,9 @@ def test_a_changed_value_without_newer_rows_is_held(warehouse: Warehouse, explai
     assert outcome.held[0].reason == (
         "unexplained_change: its value changed (110 → 111), though neither its definition nor any row upstream is newer"
     )
-    facts = {"freq": "M", "time_period": "2026-02", "candidate_hash": outcome.held[0].candidate_hash}
+    fields = {"freq": "M", "time_period": "2026-02", "candidate_hash": outcome.held[0].candidate_hash}
     ledger = Ledger.open(deployment.ledger_path())
-    ledger.decide("revenue", "release", reason="r", decided_by="cfo", checks=["unexplained_change"], **facts)
+    ledger.decide("revenue", "release", reason="r", decided_by="cfo", checks=["unexplained_change"], **fields)
     assert not warehouse.publish(*SPAN).held
 
 

@@ -275,7 +275,7 @@ def test_a_concurrent_release_from_elsewhere_is_followed_by_ours(warehouse: Ware
     select: Callable[..., Any] = vintages.select
     raced: list[bool] = []
 
-    def race(*arguments: Any, **named: Any) -> Any:
+    def race(*arguments: Any, **options: Any) -> Any:
         if not raced:
             raced.append(True)
             nothing = ledger()
@@ -287,7 +287,7 @@ def test_a_concurrent_release_from_elsewhere_is_followed_by_ours(warehouse: Ware
                 catalog=warehouse.catalog.definitions_json,
                 batch_id=None,
             )
-        return select(*arguments, **named)
+        return select(*arguments, **options)
 
     warehouse.monkeypatch.setattr(vintages, "select", race)
     assert warehouse.publish(*SPAN).sequence == 3

@@ -115,7 +115,7 @@ GROWTH = kpi("growth", kind="ratio", unit="fraction", covers=("revenue",), obser
 
 
 @pytest.mark.parametrize(
-    ("facts", "restated", "is_held"),
+    ("changes", "restated", "is_held"),
     [
         ({"compared_with": ("1 year",)}, "2025-02", True),
         ({"compared_with": ("1 year",)}, "2025-03", False),
@@ -125,9 +125,9 @@ GROWTH = kpi("growth", kind="ratio", unit="fraction", covers=("revenue",), obser
     ],
 )
 def test_a_kpi_computed_from_a_restated_period_is_held_with_it(
-    facts: dict[str, tuple[str, ...]], restated: str, is_held: bool
+    changes: dict[str, tuple[str, ...]], restated: str, is_held: bool
 ) -> None:
-    growth = GROWTH.model_copy(update=facts)
+    growth = GROWTH.model_copy(update=changes)
     entries, ledger, values = (REVENUE, growth), MemoryLedger(), months("2026-02")
     grown = {"growth": {"2026-01": {"SE": 0.2}, "2026-02": {"SE": 0.25}}}
     first, then = date(2026, 2, 12), date(2026, 3, 12)

@@ -34,9 +34,9 @@ def test_what_was_for_one_week_only_is_over_in_the_next(last: float, is_surprise
     weeks = Periods.of("W", [f"{day:%G-W%V}" for day in starts], starts)
     values = 100 + np.array([week % 3 for week in range(20)], dtype=float)
     values[-2:] = 40, last
-    found = score(weeks, values, 0, np.zeros(20, dtype=bool))
-    assert found is not None
-    assert bool(found.figure > 5) is is_surprise
+    deviation = score(weeks, values, 0, np.zeros(20, dtype=bool))
+    assert deviation is not None
+    assert bool(deviation.figure > 5) is is_surprise
 
 
 def test_after_weeks_that_a_person_let_through_the_level_of_before_is_no_surprise() -> None:
@@ -46,6 +46,6 @@ def test_after_weeks_that_a_person_let_through_the_level_of_before_is_no_surpris
     values[-5:-1] *= 1.6
     nobody, let_through = np.zeros(113, dtype=bool), np.zeros(113, dtype=bool)
     let_through[-5:-1] = True
-    without, found = score(weeks, values, 0, nobody), score(weeks, values, 0, let_through)
-    assert without is not None and found is not None
-    assert found.figure < 3.5 < without.figure
+    without_release, after_release = score(weeks, values, 0, nobody), score(weeks, values, 0, let_through)
+    assert without_release is not None and after_release is not None
+    assert after_release.figure < 3.5 < without_release.figure

@@ -31,5 +31,5 @@ def test_a_month_that_was_published_and_is_held_now_is_looked_at_in_its_quarter(
 
 
 def test_months_of_the_baseline_are_no_suspects_in_a_quarter_that_goes_on_after_it() -> None:
-    found = looked_at("2026-07", "2026-08", "2026-Q3", baseline=("2026-07",), published=[], held=[])
-    assert found == ["2026-08", "2026-09"]
+    judged_months = looked_at("2026-07", "2026-08", "2026-Q3", baseline=("2026-07",), published=[], held=[])
+    assert judged_months == ["2026-08", "2026-09"]

@@ -61,7 +61,7 @@ def test_what_is_right_is_bound_in_a_second_or_two(parsed: tuple[Path, Lineage])
 
 
 @pytest.mark.parametrize(
-    ("model", "old", "new", "told"),
+    ("model", "old", "new", "problem"),
     [
         ("stg_web_sessions", "sessions as", "sesions as", "no column 'sesions' in sessions (did you mean 'sessions'?)"),
         ("stg_web_sessions", "as sessions", "as sesions", "gives no column 'sessions', which the contract of"),
@@ -72,10 +72,10 @@ def test_what_is_right_is_bound_in_a_second_or_two(parsed: tuple[Path, Lineage])
     ],
 )
 def test_a_mistake_in_a_model_is_one_finding_at_its_file(
-    findings: Change, model: str, old: str, new: str, told: str
+    findings: Change, model: str, old: str, new: str, problem: str
 ) -> None:
-    found = findings(model, old, new)
-    assert len(found) == 1 and f"{model}.sql" in found[0] and told in found[0]
+    messages = findings(model, old, new)
+    assert len(messages) == 1 and f"{model}.sql" in messages[0] and problem in messages[0]
 
 
 def test_a_column_that_a_feed_may_have_without_declaring_it_is_no_finding(findings: Change) -> None:

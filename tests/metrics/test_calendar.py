@@ -23,8 +23,8 @@ from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
 
-def sweden(days: int, **facts: Any) -> Calendar:
-    return Calendar(time_zone="Europe/Stockholm", country="SE", closes_after={"default": days, "finance": 5}, **facts)
+def sweden(days: int, **fields: Any) -> Calendar:
+    return Calendar(time_zone="Europe/Stockholm", country="SE", closes_after={"default": days, "finance": 5}, **fields)
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_a_mistake_in_a_calendar_is_reported(tmp_path: Path, old: str, new: str,
 def test_a_definition_s_breaks_are_periods() -> None:
     from metrics.definitions.kpi import Definition, standard_definitions
 
-    facts = standard_definitions()["web_sessions"][0].model_dump(exclude_none=True)
-    definition = Definition.model_validate({**facts, "breaks": ["2026-02", 2025]})
+    fields = standard_definitions()["web_sessions"][0].model_dump(exclude_none=True)
+    definition = Definition.model_validate({**fields, "breaks": ["2026-02", 2025]})
     assert definition.breaks == ("2026-02", "2025")
     with pytest.raises(ValidationError, match="'2026-13' is no period"):
-        Definition.model_validate({**facts, "breaks": ["2026-13"]})
+        Definition.model_validate({**fields, "breaks": ["2026-13"]})
     entry = kpi(breaks=("2026-02",))
     # The first of February lies in these; the quarter has both methods in it.
     broken = {code for code in ("2026-01", "2026-02", "2026-W05", "2026-W06", "2026-Q1", "2026-Q2", "2026")

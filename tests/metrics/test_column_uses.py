@@ -204,6 +204,6 @@ def test_a_model_that_counts_as_a_whole_is_named_with_the_statement_that_is_the_
         {"model": "mart", "file": "models/mart.sql", "statement": pivot, "feeds": ["sales"]},
     ]
     definitions._print_models_counted_whole(models)
-    told = " ".join(capsys.readouterr().out.split())
-    assert f"models/mart.sql: the columns that it uses can't be determined, because of: {pivot}. Until" in told
-    assert "all columns of sales are checked" in told
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"models/mart.sql: the columns that it uses can't be determined, because of: {pivot}. Until" in printed
+    assert "all columns of sales are checked" in printed

@@ -16,7 +16,7 @@ from benchmarks.engine import Engine
 from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.measures import MeasureClass
 from metrics.compiler.plan import plan, rollups
-from metrics.compiler.rollups import inputs_of, rollup_models
+from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.compiler.support import unsupported
 from metrics.core.deployment import PROJECT
@@ -56,7 +56,7 @@ def _models(kpis: list[Kpi], layer: SemanticLayer, fact_columns: set[str]) -> di
     models = {
         name: sql
         for rollup in shared
-        for name, sql in rollup_models(rollup, inputs_of(rollup, fact_columns, "code")).items()
+        for name, sql in rollup_models(rollup, day_fingerprint_sql(rollup, fact_columns, "code")).items()
     }
     return models | {kpi_plan.kpi.model: kpi_sql(kpi_plan, shared, "hash") for kpi_plan in plans}
 
@@ -247,8 +247,8 @@ from fct_openings where opening_date <= ? group by all
 
 def _churn(**changes: Any) -> Kpi:
     dimension = changes.pop("freq_dimension", "opening__period_freq")
-    given = {"freqs": ["M", "Q", "A"], "segments": ["opening__country"], "n_obs": "opening_customers"} | changes
-    return kpi_over("churn_rate", freq_dimension=dimension, **given)
+    fields = {"freqs": ["M", "Q", "A"], "segments": ["opening__country"], "n_obs": "opening_customers"} | changes
+    return kpi_over("churn_rate", freq_dimension=dimension, **fields)
 
 
 def test_opening_cohorts_are_one_kpi_for_months_quarters_and_years(layer: SemanticLayer) -> None:
@@ -273,6 +273,6 @@ def test_a_freq_dimension_is_one_of_all_facts(layer: SemanticLayer, tmp_path: Pa
     file = tmp_path / "churn_rate.yml"
     file.write_text("kpi: churn_rate\nfreq_dimension: opening__country_code\n", encoding="utf-8")
     company: Any = None
-    found = list(freq_dimension_of_facts.findings(replace(_churn(**changes), definition_file=file), company, layer))
-    assert found and all((finding.field, finding.line) == ("freq_dimension", 2) for finding in found)
+    problems = list(freq_dimension_of_facts.findings(replace(_churn(**changes), definition_file=file), company, layer))
+    assert problems and all((finding.field, finding.line) == ("freq_dimension", 2) for finding in problems)
     assert not list(freq_dimension_of_facts.findings(_churn(), company, layer))

@@ -68,10 +68,10 @@ def _assert_equal(
     return sum(map(len, theirs.values()))
 
 
-def _visits(amounts: Iterable[Any], kind: str) -> duckdb.DuckDBPyConnection:
+def _visits(amounts: Iterable[Any], sql_type: str) -> duckdb.DuckDBPyConnection:
     """Visits with those amounts, spread over days and members in turn."""
     connection = connect([], [(1, "gold"), (2, None)])
-    connection.execute(f"alter table visits alter amount set data type {kind}")
+    connection.execute(f"alter table visits alter amount set data type {sql_type}")
     connection.execute("create or replace view fct_visits as from visits")
     start = date(2025, 6, 16)
     insert(
@@ -94,14 +94,14 @@ _AMOUNTS = {
 }
 
 
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("sql_type", TYPES)
 @settings(FEW_EXAMPLES, max_examples=4)
 @given(data=st.data())
 def test_quantiles_of_any_values(
-    models: dict[str, str], metricflow: list[tuple[str, str, str, str]], kind: str, data: st.DataObject
+    models: dict[str, str], metricflow: list[tuple[str, str, str, str]], sql_type: str, data: st.DataObject
 ) -> None:
-    amounts = data.draw(st.lists(st.none() | _AMOUNTS[kind], max_size=80))
-    _assert_equal(_visits(amounts, kind), models, metricflow)
+    amounts = data.draw(st.lists(st.none() | _AMOUNTS[sql_type], max_size=80))
+    _assert_equal(_visits(amounts, sql_type), models, metricflow)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_an_own_definition_stands_in_place_of_a_standard_one(folder: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "problem"),
     [
         ("unit: currency\n", "", "mrr.yml:1: unit: is required but missing"),
         ("direction: up", "directon: up", "directon: unknown key (did you mean 'direction'?)"),
@@ -75,9 +75,9 @@ def test_an_own_definition_stands_in_place_of_a_standard_one(folder: Path) -> No
         ("metric: mrr\n", "", "metric: is required but missing"),
     ],
 )
-def test_an_own_definition_has_the_rules_of_a_standard_one(folder: Path, old: str, new: str, told: str) -> None:
+def test_an_own_definition_has_the_rules_of_a_standard_one(folder: Path, old: str, new: str, problem: str) -> None:
     change(folder / "kpis/subscriptions/mrr.yml", old, new)
-    assert told in findings(folder)
+    assert problem in findings(folder)
 
 
 def test_a_file_that_is_neither_an_adoption_nor_a_definition(folder: Path) -> None:
@@ -100,7 +100,9 @@ def test_describing_or_testing_an_own_model_changes_no_definition(folder: Path) 
     change(mart, "description: Account.", "description: Who pays.\n        data_tests: [not_null]")
     (folder / "tests/another.sql").write_text("select 1 from {{ ref('stg_subscriptions') }} where mrr_amount < 0")
     after = planned(Company.load(folder))
-    assert [one.current.hash for one in after.kpis] == [one.current.hash for one in before.kpis]
+    assert [defined_kpi.current_definition.hash for defined_kpi in after.kpis] == [
+        defined_kpi.current_definition.hash for defined_kpi in before.kpis
+    ]
     tests = [node for node in after.lineage.nodes.values() if node["resource_type"] == "test"]
     assert {"another", "kept_mrr_is_part_of_opening_mrr"} <= {node["name"] for node in tests}
 
@@ -124,13 +126,13 @@ def test_what_an_own_metric_test_or_macro_misspells_is_found(folder: Path) -> No
     )
     with pytest.raises(Problems) as raised:
         require_bound(company, lineage)
-    told = [str(finding) for finding in raised.value.findings]
-    assert len(told) == 2
-    assert "kept_mrr_is_part_of_opening_mrr.sql" in told[0] and "did you mean 'account_id'?" in told[0]
+    messages = [str(finding) for finding in raised.value.findings]
+    assert len(messages) == 2
+    assert "kept_mrr_is_part_of_opening_mrr.sql" in messages[0] and "did you mean 'account_id'?" in messages[0]
     line = (folder / "models/marts/fct_account_periods.yml").read_text().splitlines().index(
         "      - name: kept_mrr_monthly"
     ) + 1
-    assert f"fct_account_periods.yml:{line}: the metric 'kept_mrr_monthly' reads a column 'kept_mr'" in told[1]
+    assert f"fct_account_periods.yml:{line}: the metric 'kept_mrr_monthly' reads a column 'kept_mr'" in messages[1]
     macro = lineage.macros["macro.nyckeltal.active_on"]
     macro["macro_sql"] = macro["macro_sql"].replace(".end_date", ".ends_date", 1)
     with pytest.raises(Problems, match=r"did you mean 'end_date'\?"):
@@ -176,9 +178,9 @@ def test_new_kpi_writes_a_definition_to_fill_in_and_overwrites_nothing(folder: P
     assert new("mrr", "--metric", "mrr") is None  # where paying_accounts is
     written = file.read_text()
     assert "kind: stock\n" in written and "n_obs: paid_subscriptions " in written and "# some of plan_tier" in written
-    told = findings(folder)
+    printed = findings(folder)
     empty = ("perspective", "unit", "direction", "type", "owner", "level", "objective", "target")
-    assert [line.split(": ")[1] for line in told.splitlines()] == list(empty)
+    assert [line.split(": ")[1] for line in printed.splitlines()] == list(empty)
     assert "stays as it is" in str(new("mrr", "--metric", "mrr", "--domain", "growth"))
     assert file.read_text() == written
     assert new("resolved", "--metric", "incidents_resolved") is None  # of the domain of KPIs of the same facts

@@ -47,7 +47,7 @@ def test_every_key_has_a_meaning(file: str) -> None:
 
 def test_every_file_of_the_sample_company_is_of_a_listed_kind() -> None:
     company = PROJECT / "sample_company"
-    kinds = [name.replace("<system>", "*").replace("<domain>", "*").replace("<kpi>", "*") for name in FILES]
+    patterns = [name.replace("<system>", "*").replace("<domain>", "*").replace("<kpi>", "*") for name in FILES]
     for file in company.rglob("*.yml"):
         place = file.relative_to(company)
-        assert place.parts[0] in ("compiled", "models") or any(place.match(kind) for kind in kinds), place
+        assert place.parts[0] in ("compiled", "models") or any(place.match(pattern) for pattern in patterns), place

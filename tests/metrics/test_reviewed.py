@@ -19,7 +19,7 @@ from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
 from metrics.definitions.kpi import Kpi
 from metrics.versioning import reviewed
-from metrics.versioning.reviewed import Current, Record, record_refactoring, review
+from metrics.versioning.reviewed import CurrentDefinition, Record, record_refactoring, review
 from orchestration.cli.app import app
 from orchestration.dbt.planning import planned as planned_of
 
@@ -31,13 +31,13 @@ def kpi() -> Kpi:
     return next(kpi for kpi in adopted_kpis(Company.load(PROJECT / "sample_company")) if kpi.id == "net_revenue")
 
 
-def current(kpi: Kpi, hashed: str, version: int | None = None) -> list[Current]:
+def current(kpi: Kpi, hashed: str, version: int | None = None) -> list[CurrentDefinition]:
     raised = replace(kpi, adoption=kpi.adoption.model_copy(update={"definition_version": version}))
-    return [Current(raised, hashed, {"fct": hashed[:2], "stg": "same"})]
+    return [CurrentDefinition(raised, hashed, {"fct": hashed[:2], "stg": "same"})]
 
 
-def problems_of(record: Record, currents: list[Current]) -> str:
-    return "\n".join(str(finding) for finding in reviewed.findings(record, currents))
+def problems_of(record: Record, current_definitions: list[CurrentDefinition]) -> str:
+    return "\n".join(str(finding) for finding in reviewed.findings(record, current_definitions))
 
 
 def test_a_new_kpi_and_a_new_version_are_recorded_and_a_changed_one_is_reported(kpi: Kpi) -> None:
@@ -94,24 +94,27 @@ def test_a_changed_staging_of_a_company(tmp_path: Path, monkeypatch: pytest.Monk
 
     for name in ("cfo@nordvik.example", "nobody@nowhere"):
         with pytest.raises(Problems, match="may not record a refactoring for marketing") as refused:
-            record_refactoring(company, planned.currents, None, "no such rows", name)
+            record_refactoring(company, planned.current_definitions, None, "no such rows", name)
         assert f"found '{name}'; expected analytics@nordvik.example or cmo@nordvik.example" in str(refused.value)
     assert (folder / "definitions.yml").read_text() == before
-    assert record_refactoring(company, planned.currents, ["web_sessions"], "no such rows", "CMO@nordvik.example") == [
-        "web_sessions"
-    ]
+    assert record_refactoring(
+        company, planned.current_definitions, ["web_sessions"], "no such rows", "CMO@nordvik.example"
+    ) == ["web_sessions"]
     adoption = folder / "kpis/marketing/conversion_rate.yml"
     adoption.write_text(f"{adoption.read_text()}definition_version: 2\n")
     company = Company.load(folder)
     planned = planned_of(company)
-    assert {kpi_id: entries[-1].version for kpi_id, entries in review(company, planned.currents).items()}[
+    assert {kpi_id: entries[-1].version for kpi_id, entries in review(company, planned.current_definitions).items()}[
         "conversion_rate"
     ] == 2
     files = compile_company(company, planned)
     assert "../definitions.yml" in write(company, files) and stale(company, files) == []
-    assert record_refactoring(company, planned.currents, None, "none is left", "analytics@nordvik.example") == []
+    assert (
+        record_refactoring(company, planned.current_definitions, None, "none is left", "analytics@nordvik.example")
+        == []
+    )
     with pytest.raises(NyckeltalError, match="did you mean 'web_sessions'"):
-        record_refactoring(company, planned.currents, ["web_session"], "why", "cmo@nordvik.example")
+        record_refactoring(company, planned.current_definitions, ["web_session"], "why", "cmo@nordvik.example")
 
 
 def test_while_nothing_was_released_a_changed_definition_asks_for_nothing(
@@ -125,8 +128,8 @@ def test_while_nothing_was_released_a_changed_definition_asks_for_nothing(
     staging = folder / "models/staging/stg_web_sessions.sql"
     staging.write_text(staging.read_text().replace("from source", "from source where sessions > 0"))
     before = reviewed.read(Company.load(folder))
-    told = " ".join(CliRunner().invoke(app, ["compile"], catch_exceptions=False).stdout.split())
-    assert "Nothing was released yet, so these changed without a review: conversion_rate, web_sessions." in told
+    printed = " ".join(CliRunner().invoke(app, ["compile"], catch_exceptions=False).stdout.split())
+    assert "Nothing was released yet, so these changed without a review: conversion_rate, web_sessions." in printed
     after = reviewed.read(Company.load(folder))
     assert {kpi_id for kpi_id in before if before[kpi_id] != after[kpi_id]} == {"conversion_rate", "web_sessions"}
     assert [entry.version for entry in after["web_sessions"]] == [before["web_sessions"][-1].version]
@@ -159,7 +162,7 @@ def test_one_of_several_changed_definitions_is_recorded_and_the_others_are_named
         return " ".join(CliRunner().invoke(app, arguments, catch_exceptions=False).stdout.split())
 
     with pytest.raises(Problems) as refused:
-        reviewed.review(Company.load(folder), planned_of(Company.load(folder)).currents)
+        reviewed.review(Company.load(folder), planned_of(Company.load(folder)).current_definitions)
     *findings, advice = str(refused.value).splitlines()
     changed = [re.findall(r"(\w+)\.yml:\d+: changed in stg_web_sessions", line) for line in findings]
     assert changed == [["conversion_rate"], ["web_sessions"]]

@@ -32,11 +32,11 @@ def required(warehouse: Warehouse) -> bytes:
 
 
 def test_a_key_is_the_same_in_the_file_and_in_the_variable(warehouse: Warehouse) -> None:
-    made = required(warehouse)
+    key = required(warehouse)
     assert stat.S_IMODE(secret_key.key_path().stat().st_mode) == 0o600
     warehouse.monkeypatch.setenv(secret_key.VARIABLE, secret_key.key_path().read_text())
     secret_key.key_path().unlink()
-    assert required(warehouse) == made and not secret_key.key_path().exists()
+    assert required(warehouse) == key and not secret_key.key_path().exists()
     warehouse.monkeypatch.delenv(secret_key.VARIABLE)
     for written in (KEY, f"{KEY}\n", f"\ufeff{KEY}\r\n"[1:], f"  {KEY}\t\n\n"):
         secret_key.key_path().write_text(written)
@@ -57,9 +57,9 @@ def test_a_moved_key_leaves_every_seal(warehouse: Warehouse) -> None:
 @pytest.mark.parametrize("content", ["", "\n", " \t\r\n", "changeme", "0123456789abcde\n"])
 def test_an_empty_blank_or_short_key_is_refused(warehouse: Warehouse, content: str) -> None:
     secret_key.key_path().write_text(content)
-    with pytest.raises(NyckeltalError, match=r"pseudonym\.key: the key is (empty|too short)") as told:
+    with pytest.raises(NyckeltalError, match=r"pseudonym\.key: the key is (empty|too short)") as raised:
         required(warehouse)
-    assert not content.strip() or content.strip() not in str(told.value)
+    assert not content.strip() or content.strip() not in str(raised.value)
     warehouse.monkeypatch.setenv(secret_key.VARIABLE, content)
     with pytest.raises(NyckeltalError, match=f"{secret_key.VARIABLE}: the key is (empty|too short)"):
         required(warehouse)
@@ -79,7 +79,7 @@ def test_another_key_is_told_rather_than_that_nothing_is_held(warehouse: Warehou
     warehouse.add(kpi(), {"2026-01": cells(-100, SE=-75, NO=-25)})
     warehouse.judge(*SPAN)
     warehouse.publish(*SPAN)
-    assert [one.time_period for one in pending_values(warehouse.company, warehouse.catalog)] == ["2026-01"]
+    assert [pending.time_period for pending in pending_values(warehouse.company, warehouse.catalog)] == ["2026-01"]
     warehouse.monkeypatch.setenv(secret_key.VARIABLE, "another key, as long as it should be")
     with pytest.raises(NyckeltalError, match="no verdict in the warehouse was made with this secret key"):
         pending_values(warehouse.company, warehouse.catalog)

@@ -22,7 +22,7 @@ def test_the_asset_graph_is_the_reviewed_one(tmp_path: Path, monkeypatch: pytest
 
     graph = build_defs(Company.load(PROJECT / "sample_company")).resolve_asset_graph()
     lines = []
-    for key in sorted(graph.get_all_asset_keys(), key=lambda one: one.to_user_string()):
+    for key in sorted(graph.get_all_asset_keys(), key=lambda asset_key: asset_key.to_user_string()):
         node = graph.get(key)
         parents = ", ".join(sorted(parent.to_user_string() for parent in node.parent_keys))
         lines.append(f"{node.group_name}: {key.to_user_string()} <- {parents}")
@@ -31,8 +31,8 @@ def test_the_asset_graph_is_the_reviewed_one(tmp_path: Path, monkeypatch: pytest
         SNAPSHOT.write_text(text)
     assert text == SNAPSHOT.read_text()
     # Dagster asks for all of these to be chosen together, and refuses a backfill of fewer.
-    one = AssetKey(["published", "net_revenue"])
-    assert {key for key in graph.get(one).execution_set_entity_keys if isinstance(key, AssetKey)} == {one}
+    asset_key = AssetKey(["published", "net_revenue"])
+    assert {key for key in graph.get(asset_key).execution_set_entity_keys if isinstance(key, AssetKey)} == {asset_key}
 
 
 def test_a_feed_is_overdue_when_it_was_not_read_as_often_as_its_source_delivers(

@@ -56,8 +56,8 @@ class Deployment:
         self.warehouse.batch = f"build of {moment}"
         for name in set(models) & {"kpi_revenue", "kpi_heads"}:
             self.warehouse.sql(f"update kpi.{name} set batch_id = ?", self.warehouse.batch)
-        found = {"metadata": {"invocation_id": self.warehouse.batch}, "results": results}
-        return builds.record(self.warehouse.catalog, self.lineage, found, edited)
+        run_results = {"metadata": {"invocation_id": self.warehouse.batch}, "results": results}
+        return builds.record(self.warehouse.catalog, self.lineage, run_results, edited)
 
     def publish(self, moment: str) -> dict[str, str]:
         """January and February are judged and published; gives why a KPI's February is held."""
@@ -65,13 +65,13 @@ class Deployment:
         builds.outdate(self.warehouse.catalog)
         self.warehouse.judge("2026-01-01", "2026-02-28")
         held = self.warehouse.publish("2026-01-01", "2026-02-28").held
-        return {one.kpi_id: one.reason for one in held if one.time_period == "2026-02"}
+        return {verdict.kpi_id: verdict.reason for verdict in held if verdict.time_period == "2026-02"}
 
 
-def node(kind: str, name: str) -> dict[str, Any]:
+def node(resource_type: str, name: str) -> dict[str, Any]:
     """A node of the manifest; all models are in one schema."""
     materialized = "incremental" if name in INCREMENTAL else "table"
-    return {"name": name, "resource_type": kind, "schema": "kpi", "config": {"materialized": materialized}}
+    return {"name": name, "resource_type": resource_type, "schema": "kpi", "config": {"materialized": materialized}}
 
 
 @pytest.fixture
@@ -89,11 +89,11 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     for table in ("stg_orders", "fct_orders", "stg_staff"):
         warehouse.sql(f"create table kpi.{table} as select range as n, range * 2.5 as amount from range(5)")
     manifest.write_text(json.dumps({"nodes": nodes, "parent_map": PARENTS, "macros": {}}))
-    made = Deployment(warehouse, Lineage(manifest))
-    made.data("orders", "2026-03-04T11:00")
-    made.data("staff", "2026-03-04T11:00")
-    assert made.build("2026-03-04T12:00", [*REVENUE, *HEADS]) == {}
-    return made
+    new_deployment = Deployment(warehouse, Lineage(manifest))
+    new_deployment.data("orders", "2026-03-04T11:00")
+    new_deployment.data("staff", "2026-03-04T11:00")
+    assert new_deployment.build("2026-03-04T12:00", [*REVENUE, *HEADS]) == {}
+    return new_deployment
 
 
 def test_a_build_of_one_kpi_leaves_the_others_as_they_were(deployment: Deployment) -> None:
@@ -125,8 +125,8 @@ def test_an_outdated_kpi_needs_a_build_of_all_that_is_upstream(deployment: Deplo
 
 
 def test_a_failed_test_upstream_holds_the_kpi_until_all_of_it_is_built(deployment: Deployment) -> None:
-    told = deployment.build("2026-03-05T06:00", ["fct_orders"], failed=["test.p.fct_orders_unique.1"])
-    assert told == {"revenue": "fct_orders_unique: it broke"}
+    reasons = deployment.build("2026-03-05T06:00", ["fct_orders"], failed=["test.p.fct_orders_unique.1"])
+    assert reasons == {"revenue": "fct_orders_unique: it broke"}
     assert "it broke" in deployment.publish("2026-03-05T06:10")["revenue"]
     assert "it broke" in deployment.build("2026-03-05T06:20", ["kpi_revenue"])["revenue"]
     assert deployment.build("2026-03-05T06:30", REVENUE) == {}
@@ -134,15 +134,15 @@ def test_a_failed_test_upstream_holds_the_kpi_until_all_of_it_is_built(deploymen
 
 
 def test_a_failed_model_upstream_holds_the_kpi_that_was_skipped_for_it(deployment: Deployment) -> None:
-    told = deployment.build("2026-03-05T06:00", HEADS, failed=["model.p.stg_orders"], skipped=REVENUE[1:])
-    assert told == {"revenue": "stg_orders: it broke"}
+    reasons = deployment.build("2026-03-05T06:00", HEADS, failed=["model.p.stg_orders"], skipped=REVENUE[1:])
+    assert reasons == {"revenue": "stg_orders: it broke"}
     assert list(deployment.publish("2026-03-05T07:00")) == ["revenue"]
 
 
 def test_a_failed_model_holds_no_kpi_that_only_shares_what_is_upstream(deployment: Deployment) -> None:
     deployment.lineage.parents["model.p.fct_orders"].append("model.p.stg_staff")
-    told = deployment.build("2026-03-05T06:00", HEADS, failed=["model.p.fct_orders"], skipped=["kpi_revenue"])
-    assert set(told) == {"revenue"}
+    reasons = deployment.build("2026-03-05T06:00", HEADS, failed=["model.p.fct_orders"], skipped=["kpi_revenue"])
+    assert set(reasons) == {"revenue"}
 
 
 def test_a_kpi_that_was_cut_short_or_never_built_whole_is_held(deployment: Deployment) -> None:
@@ -176,8 +176,8 @@ def test_a_value_that_was_edited_after_the_build_is_held_though_newer_rows_came(
 @pytest.mark.parametrize("model", ["stg_orders", "fct_orders"])
 def test_a_kpi_is_not_built_from_a_model_that_was_edited(deployment: Deployment, model: str) -> None:
     deployment.warehouse.sql(f"update kpi.{model} set amount = amount + 1 where n = 3")
-    told = deployment.build("2026-03-05T06:10", ["kpi_revenue"])
-    assert told == {"revenue": f"{model}: other rows than dbt wrote; build it again"}
+    reasons = deployment.build("2026-03-05T06:10", ["kpi_revenue"])
+    assert reasons == {"revenue": f"{model}: other rows than dbt wrote; build it again"}
     assert list(deployment.publish("2026-03-05T07:00")) == ["revenue"]
     assert deployment.build("2026-03-05T07:10", REVENUE) == {}
     assert deployment.publish("2026-03-05T08:00") == {}

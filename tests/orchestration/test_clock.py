@@ -71,8 +71,8 @@ def test_the_clock_is_compared_with_releases_and_deliveries(
 
 def test_a_review_may_come_long_after_the_newest_release(warehouse: Warehouse) -> None:
     warehouse.now(YEAR_AHEAD)
-    facts = {"reason": "still what we steer by", "by": "cfo@example.com"}
-    decided = warehouse.decide("review", kpi().kpi_id, **facts)
+    reason_and_name = {"reason": "still what we steer by", "by": "cfo@example.com"}
+    decided = warehouse.decide("review", kpi().kpi_id, **reason_and_name)
     assert decided.release.sequence == 2
 
 
@@ -125,13 +125,13 @@ def test_a_release_made_with_the_clock_ahead_gets_the_time_of_the_recording_rele
 
 def test_a_decision_made_with_the_clock_ahead_gets_the_time_of_the_recording_release(warehouse: Warehouse) -> None:
     again(warehouse, YEAR_AHEAD, delivered="2027-03-01")
-    facts = {"reason": "still what we steer by", "by": "cfo@example.com"}
-    ahead = warehouse.decide("review", kpi().kpi_id, **facts).decision_ids[0]
+    reason_and_name = {"reason": "still what we steer by", "by": "cfo@example.com"}
+    ahead = warehouse.decide("review", kpi().kpi_id, **reason_and_name).decision_ids[0]
     warehouse.now("2026-03-06T06:00:00")
     clock_correction.set_back(warehouse.company, reason="a year ahead", by="cfo@example.com")
     publishing.publish()
     warehouse.now("2026-03-07T06:00:00")
-    after = warehouse.decide("review", kpi().kpi_id, **facts).decision_ids[0]
+    after = warehouse.decide("review", kpi().kpi_id, **reason_and_name).decision_ids[0]
     days = [(ahead, "2026-03-06"), (after, "2026-03-07")]
     ledger = Ledger.open(deployment.ledger_path())
     assert [(row["decision_id"], f"{row['decided_at']:%Y-%m-%d}") for row in ledger.decisions()] == days
@@ -142,9 +142,9 @@ def test_a_decision_made_with_the_clock_ahead_gets_the_time_of_the_recording_rel
 def test_roles_say_who_may_set_the_clock_back(warehouse: Warehouse) -> None:
     again(warehouse, YEAR_AHEAD, delivered="2027-03-01")
     warehouse.now("2026-03-06T06:00:00")
-    for facts, message in (({"by": "nobody"}, "may not set the clock back"), ({"reason": " "}, "needs a reason")):
+    for change, message in (({"by": "nobody"}, "may not set the clock back"), ({"reason": " "}, "needs a reason")):
         with pytest.raises(NyckeltalError, match=message):
-            clock_correction.set_back(warehouse.company, **{"reason": "wrong", "by": "cfo@example.com", **facts})
+            clock_correction.set_back(warehouse.company, **{"reason": "wrong", "by": "cfo@example.com", **change})
     assert Ledger.open(deployment.ledger_path()).releases[-1]["sequence"] == 2
 
 
@@ -152,9 +152,9 @@ def test_a_release_dated_before_the_one_before_it_must_say_why(tmp_path: Path) -
     root = str(tmp_path / "ledger")
     append(Ledger.open(root), observation())
     empty = Ledger.open(root).rows
-    facts = {"realtime_start": datetime(2026, 1, 1).date(), "published_at": datetime(2026, 1, 1, tzinfo=UTC)}
+    dates = {"realtime_start": datetime(2026, 1, 1).date(), "published_at": datetime(2026, 1, 1, tzinfo=UTC)}
     rows = (empty("observations")[:0], empty("verdicts")[:0])
-    Ledger.open(root).append(*rows, catalog="{}", batch_id=None, **facts)
+    Ledger.open(root).append(*rows, catalog="{}", batch_id=None, **dates)
     assert [finding.fault for finding in verify(Ledger.open(root)).findings] == ["reordered"]
 
 

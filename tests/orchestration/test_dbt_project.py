@@ -26,8 +26,8 @@ WITHOUT_UNIT_TEST = {
 
 @pytest.fixture(scope="module")
 def manifest(deployment: Deployment) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((project.target_dir(deployment.company) / "manifest.json").read_text())
-    return found
+    content: dict[str, Any] = json.loads((project.target_dir(deployment.company) / "manifest.json").read_text())
+    return content
 
 
 def marts(manifest: dict[str, Any]) -> list[dict[str, Any]]:

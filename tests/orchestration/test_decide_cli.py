@@ -204,7 +204,9 @@ def test_during_a_run_held_incidents_can_be_read_but_not_decided_on(run: Any) ->
         holder.communicate(b"\n")
     after = json.loads(run("held", "--json")[1])
     unknown = {"candidate_value": None, "change": None, "feeds": []}
-    assert during == [{**row, **unknown, "reason": seen["reason"]} for row, seen in zip(after, during, strict=True)]
+    assert during == [
+        {**row, **unknown, "reason": earlier_row["reason"]} for row, earlier_row in zip(after, during, strict=True)
+    ]
 
 
 def test_a_review_and_when_the_next_one_is_due(run: Any, warehouse: Warehouse) -> None:

@@ -21,17 +21,17 @@ TODAY = f"{HEADER}A9,2026-03-05,10\n"
 @pytest.fixture
 def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IngestCompany:
     """Orders of two months, and products without a time column, taken in."""
-    made = IngestCompany(tmp_path)
-    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(made.data))
-    monkeypatch.setenv("NYCKELTAL_SOURCE_DIR", str(made.source))
+    ingest_company = IngestCompany(tmp_path)
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(ingest_company.data))
+    monkeypatch.setenv("NYCKELTAL_SOURCE_DIR", str(ingest_company.source))
     monkeypatch.setenv("NYCKELTAL_NOW", "2026-03-05T06:00:00+00:00")
-    made.feed("orders")
-    made.feed("products", columns={"product_id": "text", "price": "decimal"})
-    made.write("orders/1.csv", JANUARY)
-    made.write("orders/2.csv", FEBRUARY)
-    made.write("products/all.csv", "product_id,price\np1,5\np2,6\n")
-    made.run()
-    return made
+    ingest_company.feed("orders")
+    ingest_company.feed("products", columns={"product_id": "text", "price": "decimal"})
+    ingest_company.write("orders/1.csv", JANUARY)
+    ingest_company.write("orders/2.csv", FEBRUARY)
+    ingest_company.write("products/all.csv", "product_id,price\np1,5\np2,6\n")
+    ingest_company.run()
+    return ingest_company
 
 
 def edited(company: IngestCompany, feed: str = "orders") -> list[str]:
@@ -146,5 +146,5 @@ def test_contents_are_equal_where_rows_are_in_whatever_order(
         connection.execute("delete from t")
         if second:
             connection.executemany("insert into t values (?, ?)", second)
-        same = sorted(first, key=str) == sorted(second, key=str)
-        assert contents.is_edited(connection, ("main", "t")) is not same
+        equal = sorted(first, key=str) == sorted(second, key=str)
+        assert contents.is_edited(connection, ("main", "t")) is not equal

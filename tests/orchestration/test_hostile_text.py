@@ -140,14 +140,14 @@ def test_names_and_reasons_are_shown_as_texts_by_every_command_and_in_pages(
     monkeypatch.setattr(Warehouse, "catalog", property(of_hostile_name))
     monkeypatch.setattr(Catalog, "read", staticmethod(lambda _: warehouse.catalog))
     monkeypatch.setattr(Company, "load", staticmethod(lambda *_: warehouse.company))
-    facts = dict.fromkeys(("name", "description", "owner", "target_note"), everything)
+    kpi_texts = dict.fromkeys(("name", "description", "owner", "target_note"), everything)
     values = {"2026-01": cells(len(texts), **dict.fromkeys(texts, 1.0))}
-    warehouse.add(kpi(target=None, **facts), values)
+    warehouse.add(kpi(target=None, **kpi_texts), values)
     warehouse.judge("2026-01-01", "2026-02-28")
     assert warehouse.publish("2026-01-01", "2026-02-28").published
     warehouse.feed("orders", outstanding=everything, watermark=date(2026, 1, 31))
     values["2026-02"] = cells(-len(texts), **dict.fromkeys(texts, -1.0))
-    warehouse.add(kpi(target=None, **facts), values)
+    warehouse.add(kpi(target=None, **kpi_texts), values)
     warehouse.judge("2026-01-01", "2026-02-28")
     warehouse.publish("2026-01-01", "2026-02-28")
 

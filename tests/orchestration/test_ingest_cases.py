@@ -69,11 +69,11 @@ def _open_document() -> bytes:
     def row(*cells: str, repeated: int = 1) -> str:
         return f'<table:table-row table:number-rows-repeated="{repeated}">{"".join(cells)}</table:table-row>'
 
-    def cell(text: str, kind: str = "string") -> str:
-        facts = f'office:value-type="string" office:string-value="" calcext:value-type="{kind}"'
-        return (
-            f"<table:table-cell {facts if kind == 'error' else facts[:26]}><text:p>{text}</text:p></table:table-cell>"
-        )
+    def cell(text: str, value_type: str = "string") -> str:
+        attributes = f'office:value-type="string" office:string-value="" calcext:value-type="{value_type}"'
+        if value_type != "error":
+            attributes = attributes[:26]
+        return f"<table:table-cell {attributes}><text:p>{text}</text:p></table:table-cell>"
 
     spaces = {
         "office": "urn:oasis:names:tc:opendocument:xmlns:office:1.0",

@@ -201,15 +201,15 @@ def test_no_line_is_lost_without_a_report(tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.mktemp("csv") / "f.csv"
     path.write_text(text)
     notes: list[str] = []
-    seen: set[int] = set()
+    reported_lines: set[int] = set()
     try:
         for chunk in csv_reader.read(path, TYPED, notes.append):
-            seen |= set(chunk.lines.to_pylist())
+            reported_lines |= set(chunk.lines.to_pylist())
             for row in chunk.unread:
-                seen |= set(range(row.line, row.line + 1 + row.text.rstrip("\n").count("\n")))
+                reported_lines |= set(range(row.line, row.line + 1 + row.text.rstrip("\n").count("\n")))
     except FileFault:
         return
-    assert seen == set(range(2, 1 + text.count("\n"))) or notes == [quotes.UNCERTAIN]
+    assert reported_lines == set(range(2, 1 + text.count("\n"))) or notes == [quotes.UNCERTAIN]
 
 
 words = st.text(st.sampled_from(list("abc 5,.;:-'\n")), max_size=30)

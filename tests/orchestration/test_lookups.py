@@ -1,4 +1,4 @@
-"""Past values and dates on the command line: the revision triangle, as-of, the calendar, and wrong arguments."""
+"""Past values and dates on the command line: the revision value_histories, as-of, the calendar, and wrong arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.cli.app import app
-from orchestration.cli.reports.revisions import History, Value, statistics, triangle
+from orchestration.cli.reports.revisions import History, Value, statistics, value_histories
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -25,8 +25,13 @@ SPAN = ("2025-12-01", "2026-02-28")
 
 
 def history(period: str, *values: float | None, last_type: str | None = "R2") -> History:
-    kinds = [None, *["R2"] * (len(values) - 2), last_type][: len(values)]
-    return History(period, tuple(Value(v, date(2026, 1, 1), kind) for v, kind in zip(values, kinds, strict=True)))
+    revision_types = [None, *["R2"] * (len(values) - 2), last_type][: len(values)]
+    return History(
+        period,
+        tuple(
+            Value(v, date(2026, 1, 1), revision_type) for v, revision_type in zip(values, revision_types, strict=True)
+        ),
+    )
 
 
 def test_statistics_by_hand() -> None:
@@ -60,13 +65,13 @@ def test_the_mean_revision_is_never_larger_than_the_mean_absolute_one(values: li
 
 
 def test_another_status_is_no_new_value_and_a_suppressed_value_is_left_out() -> None:
-    def row(value: float | None, status: str, kind: str | None = None) -> dict[str, Any]:
-        facts = {"obs_value": value, "obs_status": status, "revision_type": kind}
-        return {"time_period": "2026-01", "realtime_start": date(2026, 2, 1), **facts}
+    def row(value: float | None, status: str, revision_type: str | None = None) -> dict[str, Any]:
+        columns = {"obs_value": value, "obs_status": status, "revision_type": revision_type}
+        return {"time_period": "2026-01", "realtime_start": date(2026, 2, 1), **columns}
 
-    (history,) = triangle([row(10, "P"), row(10, "A"), row(12, "A", "C"), row(None, "Q")])
+    (history,) = value_histories([row(10, "P"), row(10, "A"), row(12, "A", "C"), row(None, "Q")])
     assert [(value.obs_value, value.revision_type) for value in history.values] == [(10, None), (12, "C")]
-    assert triangle([row(None, "Q")]) == []
+    assert value_histories([row(None, "Q")]) == []
 
 
 @pytest.fixture(scope="module")

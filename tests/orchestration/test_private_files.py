@@ -41,11 +41,11 @@ def test_a_gate_and_a_release_write_private_files_and_a_public_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.mkdir()
-    made = warehouse_factory.make(folder, monkeypatch)
-    made.path.chmod(0o600)
-    made.add(kpi(), {"2026-01": cells(100, SE=75, NO=25)})
-    made.judge("2026-01-01", "2026-01-31")
-    made.publish("2026-01-01", "2026-01-31")
+    warehouse = warehouse_factory.make(folder, monkeypatch)
+    warehouse.path.chmod(0o600)
+    warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25)})
+    warehouse.judge("2026-01-01", "2026-01-31")
+    warehouse.publish("2026-01-01", "2026-01-31")
     assert open_to_others(folder) == set()
     assert mode(folder / "published") == 0o755 and mode(folder / "published" / "published.duckdb") == 0o644
 

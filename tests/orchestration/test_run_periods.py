@@ -37,10 +37,10 @@ REVENUE = kpi(observable_from=date(2025, 11, 1))
 def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """Four months, on 5 March; December is out of bounds and held, the others are published. All but one are closed."""
     with pytest.MonkeyPatch.context() as patch:
-        made = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
-        made.add(REVENUE, NEGATIVE)
-        run(made)
-        yield made
+        new_warehouse = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
+        new_warehouse.add(REVENUE, NEGATIVE)
+        run(new_warehouse)
+        yield new_warehouse
 
 
 @pytest.fixture
@@ -54,15 +54,15 @@ def run(warehouse: Warehouse) -> tuple[list[str], Release]:
     """What a plain run does: it judges the open month, February, and publishes. The periods judged, and the release."""
     company, catalog = warehouse.company, warehouse.catalog
     judged = judge.judge(company, catalog, date(2026, 2, 1), date(2026, 2, 28), also=unsettled(catalog))
-    done = release.publish(company, catalog, *history(catalog))
+    new_release = release.publish(company, catalog, *history(catalog))
     publishing.publish()
-    return [one.time_period for one in judged], done
+    return [verdict.time_period for verdict in judged], new_release
 
 
-def built(warehouse: Warehouse, values: dict[str, list[dict[str, Any]]], **facts: Any) -> None:
+def built(warehouse: Warehouse, values: dict[str, list[dict[str, Any]]], **kpi_fields: Any) -> None:
     """A newer build of everything."""
     warehouse.batch = f"after {warehouse.batch}"
-    warehouse.add(kpi(observable_from=date(2025, 11, 1), **facts), values)
+    warehouse.add(kpi(observable_from=date(2025, 11, 1), **kpi_fields), values)
 
 
 def values(warehouse: Warehouse, kpi_id: str = "revenue") -> dict[str, float]:
@@ -73,11 +73,13 @@ def values(warehouse: Warehouse, kpi_id: str = "revenue") -> dict[str, float]:
 
 def held(warehouse: Warehouse) -> set[tuple[str, str]]:
     """What is held (KPI, period), as `kpi held`, during a run too, `kpi status` and `kpi.verdicts` each say it."""
-    decidable = {(one.kpi_id, one.time_period) for one in pending_values(warehouse.company, warehouse.catalog)}
+    decidable = {
+        (pending.kpi_id, pending.time_period) for pending in pending_values(warehouse.company, warehouse.catalog)
+    }
     assert {(row["kpi_id"], row["time_period"]) for row in reader.held()} == decidable
     assert set(warehouse.published("select kpi_id, time_period from kpi.verdicts where held")) == decidable
     during = reader.pending_values(warehouse.company, warehouse.catalog)
-    assert {(one.kpi_id, one.time_period) for one in during} == decidable
+    assert {(pending.kpi_id, pending.time_period) for pending in during} == decidable
     return decidable
 
 
@@ -95,11 +97,11 @@ def test_until_something_is_published_the_history_is_judged(tmp_path: Path, monk
     warehouse = warehouse_factory.make(tmp_path, monkeypatch)
     warehouse.add(REVENUE, {})
     warehouse.built("revenue", ok=False, reason="fct_orders: syntax error")
-    judged, done = run(warehouse)
-    assert judged == list(GOOD) and done.published == 0 and len(done.held) == 4
+    judged, new_release = run(warehouse)
+    assert judged == list(GOOD) and new_release.published == 0 and len(new_release.held) == 4
     built(warehouse, GOOD)
-    judged, done = run(warehouse)
-    assert judged == list(GOOD) and not done.held
+    judged, new_release = run(warehouse)
+    assert judged == list(GOOD) and not new_release.held
     assert values(warehouse) == {NOVEMBER: 90, DECEMBER: 95, JANUARY: 100, FEBRUARY: 110}
 
 
@@ -117,25 +119,27 @@ def test_a_feed_that_was_not_whole_holds_the_history_until_it_is(
 
 def test_the_history_of_a_newly_adopted_kpi_is_judged_by_the_next_run(warehouse: Warehouse) -> None:
     warehouse.add(kpi("visits", observable_from=date(2025, 12, 1)), GOOD)
-    judged, done = run(warehouse)
+    judged, new_release = run(warehouse)
     assert judged == [FEBRUARY, DECEMBER, JANUARY, FEBRUARY]  # of revenue the open month
     assert values(warehouse, "visits") == {DECEMBER: 95, JANUARY: 100, FEBRUARY: 110}
-    assert [(one.kpi_id, one.time_period) for one in done.held] == [("revenue", DECEMBER)]
+    assert [(verdict.kpi_id, verdict.time_period) for verdict in new_release.held] == [("revenue", DECEMBER)]
 
 
 @pytest.mark.parametrize(
-    "facts", [{"definition_version": 2, "definition_hash": "def2"}, {"segments": ("country", "channel")}]
+    "kpi_fields", [{"definition_version": 2, "definition_hash": "def2"}, {"segments": ("country", "channel")}]
 )
 def test_a_kpi_defined_or_cut_otherwise_is_judged_in_its_history_and_what_is_held_of_others_is_not(
-    warehouse: Warehouse, facts: dict[str, Any]
+    warehouse: Warehouse, kpi_fields: dict[str, Any]
 ) -> None:
     warehouse.add(kpi("visits", observable_from=date(2025, 12, 1)), GOOD)
     run(warehouse)
     built(warehouse, NEGATIVE)
     assert run(warehouse)[0] == [FEBRUARY, FEBRUARY]
-    channels = [{"segment": "channel", "member": "web", "obs_value": 1.0, "n_obs": 1}] if "segments" in facts else []
+    channels = (
+        [{"segment": "channel", "member": "web", "obs_value": 1.0, "n_obs": 1}] if "segments" in kpi_fields else []
+    )
     warehouse.add(
-        kpi("visits", observable_from=date(2025, 12, 1), **facts), {code: GOOD[code] + channels for code in GOOD}
+        kpi("visits", observable_from=date(2025, 12, 1), **kpi_fields), {code: GOOD[code] + channels for code in GOOD}
     )
     assert run(warehouse)[0] == [FEBRUARY, DECEMBER, JANUARY, FEBRUARY]  # of revenue the open month
     assert ("revenue", DECEMBER) in held(warehouse)
@@ -145,12 +149,12 @@ def test_what_is_held_stays_decidable_and_listed_while_its_candidate_is_the_same
     built(warehouse, NEGATIVE)
     (before,) = pending_values(warehouse.company, warehouse.catalog)  # built, and not judged again
     assert (before.time_period, before.state) == (DECEMBER, "decide")
-    assert [one.time_period for one in run(warehouse)[1].held] == [DECEMBER]
+    assert [verdict.time_period for verdict in run(warehouse)[1].held] == [DECEMBER]
     assert held(warehouse) == {("revenue", DECEMBER)}
     warehouse.batch = "third"
     warehouse.add(REVENUE, NEGATIVE)
-    facts = {"reason": "credits", "by": "cfo@example.com"}
-    assert warehouse.decide("release", "revenue", DECEMBER, **facts).published
+    reason_and_name = {"reason": "credits", "by": "cfo@example.com"}
+    assert warehouse.decide("release", "revenue", DECEMBER, **reason_and_name).published
     assert values(warehouse)[DECEMBER] == -95 and not held(warehouse) and not pages(warehouse)
     assert not run(warehouse)[1].held and run(warehouse)[0] == [FEBRUARY]
 
@@ -164,13 +168,13 @@ def test_a_run_judges_nothing_that_it_let_through_as_it_is(warehouse: Warehouse)
 def test_a_closed_period_that_was_recomputed_otherwise_is_judged_and_held(warehouse: Warehouse) -> None:
     built(warehouse, {**NEGATIVE, NOVEMBER: cells(91, SE=71, NO=20)})
     assert held(warehouse) == {("revenue", DECEMBER)}  # no verdict says otherwise yet
-    judged, done = run(warehouse)
+    judged, new_release = run(warehouse)
     assert judged == [NOVEMBER, FEBRUARY]
-    assert [one.checks for one in done.held] == [("closed_period",), ("bounds",)]
+    assert [verdict.checks for verdict in new_release.held] == [("closed_period",), ("bounds",)]
     assert values(warehouse)[NOVEMBER] == 90
     assert held(warehouse) == pages(warehouse) == {("revenue", NOVEMBER), ("revenue", DECEMBER)}
     built(warehouse, {**NEGATIVE, NOVEMBER: cells(91, SE=71, NO=20)})
-    assert [one.state for one in pending_values(warehouse.company, warehouse.catalog)] == ["decide", "decide"]
+    assert [pending.state for pending in pending_values(warehouse.company, warehouse.catalog)] == ["decide", "decide"]
 
 
 def test_what_was_judged_and_not_released_as_the_run_was_interrupted_is_judged_by_the_next(
@@ -196,8 +200,8 @@ def test_a_kpi_that_cannot_be_built_keeps_what_is_published_and_only_open_period
 
 
 def test_rejected_values_are_held_and_periods_before_the_data_are_not(warehouse: Warehouse) -> None:
-    facts = {"reason": "a mistake", "by": "cfo@example.com"}
-    warehouse.decide("reject", "revenue", DECEMBER, **facts)
+    reason_and_name = {"reason": "a mistake", "by": "cfo@example.com"}
+    warehouse.decide("reject", "revenue", DECEMBER, **reason_and_name)
     built(warehouse, NEGATIVE, lower_bound=None)  # its checks pass
     run(warehouse)
     assert held(warehouse) == {("revenue", DECEMBER)}

@@ -107,11 +107,11 @@ def test_what_bad_files_hold_is_said_nowhere(copied: Deployment) -> None:
     environment = os.environ | {"COLUMNS": "200", "NYCKELTAL_NOW": "2024-03-13T06:00:00+00:00"}
     said = {}
     for command in (["run"], ["status"], ["held"], ["docs"]):
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "orchestration.cli.app", *command], env=environment, capture_output=True, text=True
         )
-        said["kpi " + " ".join(command)] = done.stdout + done.stderr
-        assert "Traceback" not in done.stderr, done.stderr
+        said["kpi " + " ".join(command)] = process.stdout + process.stderr
+        assert "Traceback" not in process.stderr, process.stderr
     places = {**said, **dict(_told(copied.data))}
     assert {place for place, text in places.items() if any(word in text.lower() for word in PRIVATE)} == set()
     with duckdb.connect(str(copied.data / "warehouse.duckdb"), read_only=True) as connection:
@@ -139,8 +139,8 @@ def test_an_error_of_duckdb_is_told_without_values() -> None:
             "select error(v) from t",
             "create table u (v varchar primary key); insert into u from t; insert into u from t",
         ):
-            told = error(sql)
-            assert "Zebedeus" not in told and "secret" not in told and "is not shown" in told
+            message = error(sql)
+            assert "Zebedeus" not in message and "secret" not in message and "is not shown" in message
         assert 'Referenced column "w" not found' in error("select w from t")
         assert "in line 1 of the SQL that ran: select cast(v as integer)" in error("select cast(v as integer) from t")
 

@@ -33,9 +33,9 @@ SCENARIOS = ("ingest", "gate", "first release", "release", "compact", "rebuild")
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_stopped_anywhere_nothing_is_lost_and_the_next_run_completes_it(scenario: str) -> None:
     command = [sys.executable, "-m", "tests.crash_sweep", scenario, "--most", "2"]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=600)
-    assert done.stdout, done.stderr
-    outcome = json.loads(done.stdout)[scenario]
+    process = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=600)
+    assert process.stdout, process.stderr
+    outcome = json.loads(process.stdout)[scenario]
     assert outcome["wrong"] == []
     assert min(outcome["tried"].values()) == 2
 
@@ -44,11 +44,11 @@ def test_stopped_anywhere_nothing_is_lost_and_the_next_run_completes_it(scenario
 def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """One month, published."""
     with pytest.MonkeyPatch.context() as patch:
-        found = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
-        found.add(kpi(), {"2026-01": cells(100, SE=75, NO=25)})
-        found.judge(*SPAN)
-        found.publish(*SPAN)
-        yield found
+        new_warehouse = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
+        new_warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25)})
+        new_warehouse.judge(*SPAN)
+        new_warehouse.publish(*SPAN)
+        yield new_warehouse
 
 
 @pytest.fixture
@@ -74,10 +74,12 @@ def test_half_a_published_file_is_rendered_again(warehouse: Warehouse, part: flo
 def test_half_a_warehouse_is_told_and_holds_up_no_reader(warehouse: Warehouse, part: float) -> None:
     whole = warehouse.published("from kpi.vintages")
     half(warehouse.path, part)
-    told = r"warehouse\.duckdb: the warehouse can't be used: the file is (cut off|damaged); move it and its \.wal away"
-    with pytest.raises(NyckeltalError, match=told):
+    message = (
+        r"warehouse\.duckdb: the warehouse can't be used: the file is (cut off|damaged); move it and its \.wal away"
+    )
+    with pytest.raises(NyckeltalError, match=message):
         warehouse.judge(*SPAN)
-    with pytest.raises(NyckeltalError, match=told), ingest_warehouse() as connection:
+    with pytest.raises(NyckeltalError, match=message), ingest_warehouse() as connection:
         connection.execute("checkpoint")
         for (table,) in connection.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall():
             connection.execute(f"from {table}").fetchall()
@@ -132,5 +134,5 @@ def test_a_damaged_log_of_the_warehouse_is_told(warehouse: Warehouse) -> None:
     ],
 )
 def test_a_fault_of_the_disk_is_told_in_a_line(error: Exception, fault: str | None) -> None:
-    told = disk_fault(error)
-    assert told is None if fault is None else (told or "").startswith(fault)
+    reason = disk_fault(error)
+    assert reason is None if fault is None else (reason or "").startswith(fault)

@@ -59,7 +59,9 @@ def test_a_new_version_revises_the_history_and_a_refactoring_is_proved_on_the_ro
     company = Company.load(folder)
     planned = planned_of(company)
     for kpi_id in ("conversion_rate", "csat"):  # the first isn't
-        record_refactoring(company, planned.currents, [kpi_id], "gives the same", "analytics@nordvik.example")
+        record_refactoring(
+            company, planned.current_definitions, [kpi_id], "gives the same", "analytics@nordvik.example"
+        )
     write(company, compile_company(company, planned))
     first, last = partitions.still_open(company)
     assert first > partitions.history(company)[0]
@@ -90,9 +92,9 @@ def test_a_new_version_revises_the_history_and_a_refactoring_is_proved_on_the_ro
         f" where {months} order by 1, 2",
     )
     assert [row[:3] for row in vintages] == [
-        (month, version, kind)
+        (month, version, revision_type)
         for month in ("2023-12", "2024-01", "2024-02")
-        for version, kind in ((1, None), (2, "R3"))
+        for version, revision_type in ((1, None), (2, "R3"))
     ]
     old, new = vintages[0::2], vintages[1::2]
     assert all(after[3] > earlier[3] for earlier, after in zip(old, new, strict=True))

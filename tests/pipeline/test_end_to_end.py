@@ -170,7 +170,9 @@ def test_dagster_plots_the_published_months_and_none_of_a_protected_kpi(deployme
         )
         materializations = _materializations(deployment, kpi_id)
         assert len(values) > 1 and materializations
-        plotted = {month: facts["value"].value for month, facts in materializations.items() if "value" in facts}
+        plotted = {
+            month: metadata["value"].value for month, metadata in materializations.items() if "value" in metadata
+        }
         assert plotted == ({month: value for month, value in values if month in materializations} if is_plotted else {})
         assert not any(
             isinstance(fact.value, int | float) for fact in materializations["2024-02"].values() if not is_plotted

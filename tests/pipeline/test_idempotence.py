@@ -30,11 +30,11 @@ SPAN = ("2025-01-01", "2026-02-28")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """Fourteen months of fractions, whose sums as DOUBLE depend on their order; published."""
     with pytest.MonkeyPatch.context() as patch:
-        found = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
-        found.add(kpi(), warehouse_factory.months("2025-01", "2026-02", lambda n: 100 + n / 7))
-        found.judge(*SPAN)
-        found.publish(*SPAN)
-        yield found
+        new_warehouse = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
+        new_warehouse.add(kpi(), warehouse_factory.months("2025-01", "2026-02", lambda n: 100 + n / 7))
+        new_warehouse.judge(*SPAN)
+        new_warehouse.publish(*SPAN)
+        yield new_warehouse
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -74,7 +74,7 @@ def test_files_in_any_order_of_delivery_make_one_table_and_come_in_once(
 ) -> None:
     chance = random.Random(seed)
     monkeypatch.setenv("NYCKELTAL_NOW", "2026-02-01T06:00:00+00:00")
-    found = []
+    stored_tables = []
     for name in ("at once", "one by one"):
         folder = tmp_path / name
         monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(folder / "data"))
@@ -88,14 +88,14 @@ def test_files_in_any_order_of_delivery_make_one_table_and_come_in_once(
             for file in part:
                 into.write(file, FILES[file], modified=1.7e9 + chance.randrange(10**6))
             into.run()
-        found.append(into.sql(STORED))
-        stored, known = found[-1], into.sql(KNOWN)
+        stored_tables.append(into.sql(STORED))
+        stored, known_days = stored_tables[-1], into.sql(KNOWN)
         for file in names:  # touched, and copied anew
             into.write(file, FILES[file], modified=1.8e9 + chance.randrange(10**6))
         report = into.run()["orders"]
         assert (report.rows_loaded, report.files_new, report.outstanding) == (0, 0, None)
-        assert (into.sql(STORED), into.sql(KNOWN)) == (stored, known)
-    assert found[0] == found[1] and len(found[0]) == 54
+        assert (into.sql(STORED), into.sql(KNOWN)) == (stored, known_days)
+    assert stored_tables[0] == stored_tables[1] and len(stored_tables[0]) == 54
 
 
 numbers = st.one_of(st.none(), st.floats(min_value=-1e12, max_value=1e12))
@@ -109,10 +109,10 @@ CLOSES = {"closes_on": date(2026, 4, 10), "breaks": False, "min_n_obs": 0}
 def _selected(rows: list[dict[str, Any]], committed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     incoming = [{name: row[name] for name in INCOMING.names if name in row} for row in rows]
     keys = {row["time_period"]: {name: row[name] for name in ELIGIBLE.names if name in row} for row in rows}
-    known = table(committed).append_column("sequence", pa.array([1] * len(committed), pa.int64()))
+    with_sequence = table(committed).append_column("sequence", pa.array([1] * len(committed), pa.int64()))
     eligible = pa.Table.from_pylist([{**key, **FACTS, **CLOSES} for key in keys.values()], schema=ELIGIBLE)
-    found = vintages.select(pa.Table.from_pylist(incoming, schema=INCOMING), eligible, known, today=DAY)
-    return list(found.to_pylist())
+    selected = vintages.select(pa.Table.from_pylist(incoming, schema=INCOMING), eligible, with_sequence, today=DAY)
+    return list(selected.to_pylist())
 
 
 @settings(deadline=None, max_examples=25)
@@ -125,8 +125,8 @@ def test_what_was_released_once_is_not_selected_again(
     for (code, member), value in values.items():
         period = parse(code)
         segment = "_T" if member == "_T" else "country"
-        facts = {"time_period": code, "period_start": period.start, "period_end": period.end, "obs_value": value}
-        rows.append(observation(segment=segment, member=member, **facts))
+        fields = {"time_period": code, "period_start": period.start, "period_end": period.end, "obs_value": value}
+        rows.append(observation(segment=segment, member=member, **fields))
     first = _selected(rows, [])
     assert len(first) == len(rows)
     committed = [{**row, "release_id": "r", "realtime_start": DAY, "published_at": NOON} for row in first]

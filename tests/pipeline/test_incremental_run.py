@@ -75,9 +75,9 @@ def test_a_warehouse_made_anew_by_another_number_of_threads_appends_nothing(
         os.utime(path, (moment, moment))
     connect = duckdb.connect
 
-    def connect_with(*arguments: Any, **named: Any) -> duckdb.DuckDBPyConnection:
-        connection = connect(*arguments, **named)
-        if "config" not in named:  # those that read the published file are locked
+    def connect_with(*arguments: Any, **options: Any) -> duckdb.DuckDBPyConnection:
+        connection = connect(*arguments, **options)
+        if "config" not in options:  # those that read the published file are locked
             connection.execute("set threads = 4")
         return connection
 
@@ -102,11 +102,11 @@ def _kpi_rows(company: Company, data: Path) -> dict[str, set[tuple[Any, ...]]]:
     rows = {}
     with duckdb.connect(str(data / "warehouse.duckdb"), read_only=True) as connection:
         for kpi in Catalog.read(company).kpis:
-            found = connection.execute(
+            result = connection.execute(
                 f"""select freq, time_period, segment, member, printf('%.9e', obs_value), n_obs,
                 printf('%.9e', year_to_date), printf('%.9e', rolling_12_months) from kpi.{kpi.model}"""
             )
-            rows[kpi.kpi_id] = set(found.fetchall())
+            rows[kpi.kpi_id] = set(result.fetchall())
     return rows
 
 

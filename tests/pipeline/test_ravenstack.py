@@ -23,7 +23,7 @@ COMPANY = PROJECT / "tests/ravenstack"
 if not FILES.is_dir():
     pytest.skip("the real files aren't here (../shared/data/real beside the project)", allow_module_level=True)
 pytestmark = pytest.mark.xdist_group("ravenstack")
-(EXPECTED,) = (one.expected_values() for one in COMPANIES if one.name == "ravenstack")
+(EXPECTED,) = (company.expected_values() for company in COMPANIES if company.name == "ravenstack")
 Values = dict[tuple[str, str, str, str], float]
 
 
@@ -48,7 +48,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunResul
                 warehouse.execute(f"{query}candidates").fetchall(),
                 published.execute(f"{query}observations").fetchall(),
             )
-        candidates, observations = ({(*key,): value for *key, value in found} for found in rows)
+        candidates, observations = ({(*key,): value for *key, value in totals} for totals in rows)
         yield result, candidates, observations
 
 

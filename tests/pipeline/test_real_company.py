@@ -192,19 +192,19 @@ def test_everything_is_built(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize(("feed", "rows"), ROWS.items())
 def test_every_row_is_taken_in(outcome: Outcome, feed: str, rows: int) -> None:
-    found = outcome.warehouse.execute(
+    counts = outcome.warehouse.execute(
         "select rows_total, rows_rejected, outstanding from raw._feeds where feed = ?", [feed]
     ).fetchone()
-    assert found == (rows, 0, None)
+    assert counts == (rows, 0, None)
 
 
 @pytest.mark.parametrize(("kpi_id", "time_period", "value"), PUBLISHED)
 def test_published_value(outcome: Outcome, kpi_id: str, time_period: str, value: str) -> None:
-    found = outcome.published.execute(
+    values = outcome.published.execute(
         "select obs_value, obs_status from kpi.observations where kpi_id = ? and time_period = ? and segment = '_T'",
         [kpi_id, time_period],
     ).fetchall()
-    assert found == [(as_printed(value), "A")]
+    assert values == [(as_printed(value), "A")]
 
 
 @pytest.mark.parametrize(("metric", "where", "value"), QUERIED)
@@ -219,16 +219,16 @@ def test_repeat_customers_share_of_revenue(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize(("expression", "relation", "value"), COUNTED)
 def test_counted(outcome: Outcome, expression: str, relation: str, value: str) -> None:
-    found = outcome.warehouse.execute(f"select {expression} from {relation}").fetchone()
-    assert found is not None
-    assert float(found[0]) == as_printed(value)
+    counted = outcome.warehouse.execute(f"select {expression} from {relation}").fetchone()
+    assert counted is not None
+    assert float(counted[0]) == as_printed(value)
 
 
 def test_the_last_energy_interval_begins_before_midnight(outcome: Outcome) -> None:
-    found = outcome.warehouse.execute(
+    ends = outcome.warehouse.execute(
         "select min(interval_start)::varchar, max(interval_start)::varchar from staging.stg_energy_readings"
     ).fetchone()
-    assert found == ("2018-01-01 00:00:00", "2018-12-31 23:45:00")
+    assert ends == ("2018-01-01 00:00:00", "2018-12-31 23:45:00")
 
 
 @pytest.mark.parametrize("kpi_id", ["new_customers", "repeat_purchase_rate"])
@@ -277,9 +277,9 @@ def test_the_first_period_that_the_files_cover_is_judged(outcome: Outcome) -> No
 
 
 def test_missing_domains_are_not_supplied(outcome: Outcome) -> None:
-    found = outcome.published.execute("select kpi_id from kpi.catalog where not supplied").fetchall()
+    not_supplied = outcome.published.execute("select kpi_id from kpi.catalog where not supplied").fetchall()
     judged = outcome.published.execute("select distinct kpi_id from kpi.verdicts").fetchall()
-    assert {kpi_id for (kpi_id,) in found} == NOT_SUPPLIED
+    assert {kpi_id for (kpi_id,) in not_supplied} == NOT_SUPPLIED
     assert not NOT_SUPPLIED & {kpi_id for (kpi_id,) in judged}
 
 

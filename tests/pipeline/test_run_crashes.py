@@ -46,8 +46,8 @@ def published(data: Path) -> list[str]:
     """Every vintage in the published file, without what differs between two equal runs."""
     with duckdb.connect(str(data / "published" / "published.duckdb"), read_only=True) as connection:
         rows = connection.execute("from kpi.vintages").to_arrow_table()
-    kept = rows.select([name for name in rows.column_names if name not in _BY_RUN])
-    return sorted(map(str, kept.to_pylist()))
+    compared_rows = rows.select([name for name in rows.column_names if name not in _BY_RUN])
+    return sorted(map(str, compared_rows.to_pylist()))
 
 
 def test_killed_in_dbt_and_at_both_sides_of_the_commit_the_next_run_completes(
@@ -80,6 +80,6 @@ def test_killed_in_dbt_and_at_both_sides_of_the_commit_the_next_run_completes(
 
     assert kpi_run().wait() == 0
     assert published(copied.data) == published(undisturbed) != before
-    found = verify(Ledger.open(str(ledger), make=False))
-    assert (found.findings, found.releases) == ((), 2)
+    verified = verify(Ledger.open(str(ledger), make=False))
+    assert (verified.findings, verified.releases) == ((), 2)
     assert not list(copied.data.glob(".published*"))

@@ -53,8 +53,8 @@ def test_each_command_module_adds_its_commands() -> None:
     groups = commands.command_groups()
     modules = [path.stem for path in Path(commands.__file__).parent.glob("[a-z]*.py")]
     assert len(groups) == len(modules)
-    found = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    all_commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     for group in groups:
         added = typer.main.get_group(group)
         name = group.info.name
-        assert {name} <= set(found) if isinstance(name, str) else set(added.commands) <= set(found)
+        assert {name} <= set(all_commands) if isinstance(name, str) else set(added.commands) <= set(all_commands)

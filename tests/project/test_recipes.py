@@ -79,8 +79,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def python(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Python in the copy, whose packages go before the installed ones."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith("NYCKELTAL_")}
-    environment = {**others, "NYCKELTAL_DATA_DIR": str(copy / "data"), "PYTHONPATH": str(copy)}
+    environment_without_ours = {name: value for name, value in os.environ.items() if not name.startswith("NYCKELTAL_")}
+    environment = {**environment_without_ours, "NYCKELTAL_DATA_DIR": str(copy / "data"), "PYTHONPATH": str(copy)}
     return subprocess.run([sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True)
 
 
@@ -94,24 +94,24 @@ def adopt(copy: Path, domain: str, kpi: str, *, owner: str = "coo@nordvik.exampl
 
 
 def test_check_lint_rule_and_command_are_found(copy: Path) -> None:
-    done = python(copy, "-c", FOUND)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert "negative_total" in found["checks"]
-    assert "metrics.lint.rules.owner_is_an_address" in found["rules"]
-    assert "owners" in found["commands"] or not (PROJECT / COMMANDS).is_dir()
+    process = python(copy, "-c", FOUND)
+    assert process.returncode == 0, process.stderr
+    names = json.loads(process.stdout)
+    assert "negative_total" in names["checks"]
+    assert "metrics.lint.rules.owner_is_an_address" in names["rules"]
+    assert "owners" in names["commands"] or not (PROJECT / COMMANDS).is_dir()
 
 
 def test_a_publisher_is_called(copy: Path) -> None:
-    done = python(copy, "-c", PUBLISH)
-    assert done.returncode == 0, done.stderr
+    process = python(copy, "-c", PUBLISH)
+    assert process.returncode == 0, process.stderr
     assert (copy / "data" / "published" / "vintages.parquet").exists()
 
 
 @pytest.mark.skipif(not (PROJECT / "orchestration/ingest/readers").is_dir(), reason="readers are a list yet")
 def test_a_reader_reads(copy: Path) -> None:
-    done = python(copy, "-c", READ, str(copy / "rows.feather"))
-    assert (done.stdout, done.returncode) == ("2\n", 0), done.stderr
+    process = python(copy, "-c", READ, str(copy / "rows.feather"))
+    assert (process.stdout, process.returncode) == ("2\n", 0), process.stderr
 
 
 def test_kpis_on_an_old_and_a_new_entity_are_planned_and_linted(copy: Path) -> None:
@@ -119,11 +119,13 @@ def test_kpis_on_an_old_and_a_new_entity_are_planned_and_linted(copy: Path) -> N
     staging.write_text("{{ not_supplied() }}\n", encoding="utf-8")
     adopt(copy, "customer", "orders_placed")
     wrong = adopt(copy, "marketing", "newsletter_recipients", owner="the boss")
-    done = python(copy, "-m", "orchestration.cli.app", "check")
-    assert done.returncode == 2, done.stderr
-    assert f"{wrong.relative_to(copy)}:2: owner: is no address; expected one such as cfo@nordvik.example" in done.stderr
+    process = python(copy, "-m", "orchestration.cli.app", "check")
+    assert process.returncode == 2, process.stderr
+    assert (
+        f"{wrong.relative_to(copy)}:2: owner: is no address; expected one such as cfo@nordvik.example" in process.stderr
+    )
     adopt(copy, "marketing", "newsletter_recipients")
-    done = python(copy, "-m", "orchestration.cli.app", "compile")
-    assert done.returncode == 0, done.stderr
-    assert "compiled/kpi/kpi_orders_placed.sql" in done.stdout
-    assert "compiled/rollups/rollup_newsletters.sql" in done.stdout
+    process = python(copy, "-m", "orchestration.cli.app", "compile")
+    assert process.returncode == 0, process.stderr
+    assert "compiled/kpi/kpi_orders_placed.sql" in process.stdout
+    assert "compiled/rollups/rollup_newsletters.sql" in process.stdout

@@ -33,11 +33,11 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_this_version_reads_every_row_and_comment(file: Path) -> None:
-    found: Any = read_published.read(str(file))
-    assert found["rows"]["vintages"][0] == 6 and found["as_of"]["'2026-03-05'"][0] == 3
-    assert found["as_of"]["'2026-03-04'"][0] == 0
+    content: Any = read_published.read(str(file))
+    assert content["rows"]["vintages"][0] == 6 and content["as_of"]["'2026-03-05'"][0] == 3
+    assert content["as_of"]["'2026-03-04'"][0] == 0
     for kind in ("columns", "tables", "views", "macro"):
-        assert found[kind] and all(row[-1] for row in found[kind])
+        assert content[kind] and all(row[-1] for row in content[kind])
 
 
 @pytest.mark.skipif(not CLIENTS, reason="needs NYCKELTAL_OLD_CLIENTS: see `make clients`")
@@ -51,9 +51,9 @@ def test_other_versions_read_the_same(file: Path, client: Path) -> None:
         check=False,
     )
     assert read.returncode == 0, read.stderr
-    found = json.loads(read.stdout)
-    assert found.pop("version") == client.name
+    content = json.loads(read.stdout)
+    assert content.pop("version") == client.name
     expected = json.loads(json.dumps(read_published.read(str(file))))
     del expected["version"]
-    assert found == expected
+    assert content == expected
     assert not Path(f"{file}.wal").exists()

@@ -68,9 +68,9 @@ def test_the_same_arguments_give_the_same_bytes_and_times(sources: Path, tmp_pat
 
 
 def test_another_seed_gives_other_data(sources: Path, tmp_path: Path) -> None:
-    other = _hashes(_simulate(tmp_path, seed=2))
-    assert other.keys() == _hashes(sources).keys()
-    assert other["shop/orders/orders_2024-10-01.csv"] != _hashes(sources)["shop/orders/orders_2024-10-01.csv"]
+    of_another_seed = _hashes(_simulate(tmp_path, seed=2))
+    assert of_another_seed.keys() == _hashes(sources).keys()
+    assert of_another_seed["shop/orders/orders_2024-10-01.csv"] != _hashes(sources)["shop/orders/orders_2024-10-01.csv"]
 
 
 def test_a_later_last_day_adds_files_and_leaves_whole_ones_alone(sources: Path, tmp_path: Path) -> None:

@@ -38,18 +38,18 @@ group by all
 """
 
 # CTEs and query that turn figures of blocks into figures of planned keys. They read a CTE `judged` with one row per
-# block: feed, column_name, member, grain, block, weight, n_rows, figure and explanation. The figure of a period is the
-# mean of its blocks, weighted by rows; that of one member is a share of the rows of all members.
+# block: feed, column_name, member, grain, block, share_of, n_rows, figure and explanation. The figure of a period is
+# the mean of its blocks, weighted by rows; that of one member is a share of the rows of all members.
 FIGURE_BY_KEY = f"""
 blocks_of_keys as (
     select p.key_no, p.period_start, b.*,
         sum(if(b.member is null, b.n_rows, 0))
-            over (partition by p.key_no, p.period_start, feed, column_name, weight, grain) as n_in_all
+            over (partition by p.key_no, p.period_start, feed, column_name, share_of, grain) as n_in_all
     from spans p
     join kpi_inputs i using (kpi_id)
     join judged b using (feed, column_name)
     where b.block >= p.period_start and if(b.grain = 'week', b.block + 6, b.block) <= p.period_end
-        and (b.grain = 'week' or p.freq <> 'W') and (b.grain = 'month' or p.freq = 'W' or b.weight <> 'null')
+        and (b.grain = 'week' or p.freq <> 'W') and (b.grain = 'month' or p.freq = 'W' or b.share_of <> 'null')
 ),
 column_figures as (
     select key_no, period_start, feed, 'feed ' || feed || ', column ' || column_name || ': ' as place,
@@ -57,7 +57,7 @@ column_figures as (
         sum(figure * n_rows) / greatest(any_value(n_in_all), sum(n_rows)) as figure,
         arg_max(explanation, figure * n_rows) as explanation
     from blocks_of_keys
-    group by key_no, period_start, feed, column_name, member, weight, grain
+    group by key_no, period_start, feed, column_name, member, share_of, grain
 )
 select
     p.key_no,

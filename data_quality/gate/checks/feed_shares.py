@@ -6,23 +6,25 @@ A share is compared with that of the year before the period: only what is beyond
 from __future__ import annotations
 
 # CTEs with one row per planned key, span and feed: how many rows it has in the span (n_rows) and in the year before
-# (n_rows_before), and how many of them have the fault that the column {figure} of `feed_sums` counts (n, n_before).
-# They are differences of running sums.
+# (n_rows_before), and how many of them have the fault that the column {fault_column} of `feed_sums` counts (n_faulty,
+# n_faulty_before). They are differences of running sums.
 PERIODS = """
 feed_ends as (select feed, max(day) as last_day from feed_sums group by feed),
 periods as (
     select
         p.key_no, p.period_start, k.feed,
-        e.n_rows - coalesce(s.n_rows, 0) as n_rows,
-        e.{figure} - coalesce(s.{figure}, 0) as n,
-        coalesce(s.n_rows, 0) - coalesce(y.n_rows, 0) as n_rows_before,
-        coalesce(s.{figure}, 0) - coalesce(y.{figure}, 0) as n_before
+        at_end.n_rows - coalesce(before_start.n_rows, 0) as n_rows,
+        at_end.{fault_column} - coalesce(before_start.{fault_column}, 0) as n_faulty,
+        coalesce(before_start.n_rows, 0) - coalesce(year_before.n_rows, 0) as n_rows_before,
+        coalesce(before_start.{fault_column}, 0) - coalesce(year_before.{fault_column}, 0) as n_faulty_before
     from spans p
     join kpi_feeds k using (kpi_id)
     join feed_ends f using (feed)
-    join feed_sums e on e.feed = k.feed and e.day = least(p.period_end, f.last_day)
-    left join feed_sums s on s.feed = k.feed and s.day = least(p.period_start - 1, f.last_day)
-    left join feed_sums y on y.feed = k.feed and y.day = least(p.period_start - 366, f.last_day)
+    join feed_sums at_end on at_end.feed = k.feed and at_end.day = least(p.period_end, f.last_day)
+    left join feed_sums before_start
+        on before_start.feed = k.feed and before_start.day = least(p.period_start - 1, f.last_day)
+    left join feed_sums year_before
+        on year_before.feed = k.feed and year_before.day = least(p.period_start - 366, f.last_day)
 )
 """
 # SQL for the end of a detail: the month, where the fault is in one month of a longer period. Needs `spans` as `x`.
@@ -30,11 +32,11 @@ IN_MONTH = """
 if(x.period_start = p.period_start and x.period_end = p.period_end, '', strftime(x.period_start, ', in %Y-%m'))
 """
 # SQL for the share of rows with the fault in the period, and in the year before it.
-NOW = "coalesce(n / nullif(greatest(n_rows, n), 0), 0)"
-BEFORE = "coalesce(n_before / nullif(n_rows_before, 0), 0)"
+SHARE_IN_PERIOD = "coalesce(n_faulty / nullif(greatest(n_rows, n_faulty), 0), 0)"
+SHARE_BEFORE = "coalesce(n_faulty_before / nullif(n_rows_before, 0), 0)"
 
 
-def largest(shares: str, fault: str) -> str:
+def largest_share_sql(shares: str, fault: str) -> str:
     """SQL for the figure of every planned key: the largest share of its feeds.
 
     `shares` are CTEs, the last of which is called `shares` and has the columns key_no, period_start (of a span), feed
@@ -58,15 +60,15 @@ group by p.key_no
 """
 
 
-def share(figure: str, fault: str) -> str:
-    """SQL for the largest share that rows counted by `figure`, a column of `feed_sums`, have in a key's feeds.
+def share_beyond_usual_sql(fault_column: str, fault: str) -> str:
+    """SQL for the largest share that rows counted by `fault_column`, a column of `feed_sums`, have in a key's feeds.
 
-    Only the part beyond the share of the year before counts. `fault` is that of `largest`.
+    Only the part beyond the share of the year before counts. `fault` is that of `largest_share_sql`.
     """
-    return largest(
+    return largest_share_sql(
         f"""
-{PERIODS.format(figure=figure)},
-shares as (select key_no, period_start, feed, greatest({NOW} - {BEFORE}, 0) as share from periods)
+{PERIODS.format(fault_column=fault_column)},
+shares as (select key_no, period_start, feed, greatest({SHARE_IN_PERIOD} - {SHARE_BEFORE}, 0) as share from periods)
 """,
         fault,
     )

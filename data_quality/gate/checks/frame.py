@@ -193,7 +193,7 @@ def _update_feed_statistics(connection: duckdb.DuckDBPyConnection, company: Comp
         feed_statistics.update(connection, company.feeds, catalog.labels, company.calendar)
         mended_days.find(connection)
         connection.execute(blocks.BLOCKS)
-        unmatched_keys.count(connection, company.feeds)
+        unmatched_keys.create_key_days(connection, company.feeds)
     except duckdb.Error as error:
         logging.getLogger(__name__).error("the statistics of the feeds could not be computed: %s", type(error).__name__)
 

@@ -52,16 +52,16 @@ def periods(freq: str, series: Sequence[SeriesPeriod]) -> Periods:
     return Periods.of(freq, [period.time_period for period in series], [period.period_start for period in series])
 
 
-def at_level(freq: str, series: Sequence[SeriesPeriod], index: int, known: Numbers) -> Numbers | None:
-    """The history of the period at `index` (the rows of `known` before it), moved to the level in force by then.
+def at_level(freq: str, series: Sequence[SeriesPeriod], index: int, historical: Numbers) -> Numbers | None:
+    """The history of the period at `index` (the rows of `historical` before it), moved to the level in force by then.
 
-    `known` has a row for each period and a column for each number, NaN where nothing counts as history. For each new
-    level that a decision recorded, the rows before it are moved to it: by the ratio of medians where both are positive,
-    else by their difference. The medians are those of the first known rows of the new level and the last ones of the
-    old. A period is of the new level when its middle is. None where no row of the newest level is known yet: there is
-    nothing to compare with.
+    `historical` has a row for each period and a column for each number, NaN where nothing counts as history. For each
+    new level that a decision recorded, the rows before it are moved to it: by the ratio of medians where both are
+    positive, else by their difference. The medians are those of the first rows of the new level that count as history,
+    and of the last ones of the old. A period is of the new level when its middle is. None where no row of the newest
+    level counts as history yet: there is nothing to compare with.
     """
-    history = known[:index].copy()
+    history = historical[:index].copy()
     middles = [period.period_start + timedelta(days=_HALF_A_PERIOD[freq]) for period in series[: index + 1]]
     for since in series[index].new_levels or ():
         if middles[index] < since:
@@ -83,16 +83,16 @@ def judged(
     freq: str,
     series: Sequence[SeriesPeriod],
     now: Numbers,
-    known: Numbers,
+    historical: Numbers,
     compare: Callable[[int], tuple[float, str] | None],
 ) -> list[KeyFigure]:
     """The figure of each planned period of a series, in the order of time.
 
-    `now` and `known` have a row for each period: the candidate's numbers, and those that count as history. `compare`
-    gives figure and detail of the period at an index by the rows of `known` before it, None where the history is too
-    short. The rows of periods that pass are written into `known`. If half a year of periods (three at least) fails in
-    a row in one run, it counts as a new level from then on: in a first run, nobody has decided yet on the levels in the
-    history.
+    `now` and `historical` have a row for each period: the candidate's numbers, and those that count as history.
+    `compare` gives figure and detail of the period at an index by the rows of `historical` before it, None where the
+    history is too short. The rows of periods that pass are written into `historical`. If half a year of periods (three
+    at least) fails in a row in one run, it counts as a new level from then on: in a first run, nobody has decided yet
+    on the levels in the history.
     """
     lasting = max(PERIODS_A_YEAR[freq] // 2, 3)
     figures: list[KeyFigure] = []
@@ -108,9 +108,9 @@ def judged(
         if comparison is not None and comparison[0] > period.holds_above:
             failed.append(index)
             if len(failed) == lasting:
-                known[failed], failed = now[failed], []
+                historical[failed], failed = now[failed], []
         elif not period.failing:
-            known[index], failed = now[index], []
+            historical[index], failed = now[index], []
     return figures
 
 

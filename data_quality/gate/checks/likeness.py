@@ -55,7 +55,9 @@ def beyond_chance(distance: Numbers, usual: Numbers, n_rows: Numbers) -> Numbers
     return beyond
 
 
-def lost(past: NDArray[np.bool_], shares: Numbers, to_come: NDArray[np.bool_], n_rows: Numbers) -> Numbers:
+def largest_lost_share(
+    past: NDArray[np.bool_], shares: Numbers, to_come: NDArray[np.bool_], n_rows: Numbers
+) -> Numbers:
     """For each block: the largest share, in every block of its reference period, of a class that it has no row of.
 
     It is the share in the block where the class was smallest. A class isn't counted if that means _MIN_LOST rows or
@@ -67,7 +69,7 @@ def lost(past: NDArray[np.bool_], shares: Numbers, to_come: NDArray[np.bool_], n
     return share
 
 
-def freedom(past: NDArray[np.bool_], rows: Numbers, weights: Numbers) -> Numbers:
+def effective_fraction(past: NDArray[np.bool_], rows: Numbers, weights: Numbers) -> Numbers:
     """The effective sample size of each block as a fraction of its rows, from 0 to 1.
 
     `rows` and `weights` have a row for each block and a column for each class. Of a sum, rows with large values weigh

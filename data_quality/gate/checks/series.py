@@ -70,9 +70,9 @@ class Periods:
     @property
     def year_ago(self) -> Indices:
         """For each period the index of the same period a year ago, -1 where it is missing."""
-        wanted, codes = (self.year - 1) * 100 + self.phase, self.year * 100 + self.phase
-        index = np.searchsorted(codes, wanted)
-        return np.where(codes[np.minimum(index, len(codes) - 1)] == wanted, index, -1)
+        codes_a_year_ago, codes = (self.year - 1) * 100 + self.phase, self.year * 100 + self.phase
+        index = np.searchsorted(codes, codes_a_year_ago)
+        return np.where(codes[np.minimum(index, len(codes) - 1)] == codes_a_year_ago, index, -1)
 
 
 @dataclass(frozen=True)

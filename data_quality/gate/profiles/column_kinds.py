@@ -79,7 +79,7 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
     """
     described = connection.execute(f"describe raw.{identifier(feed.name)}").fetchall()
     types = {name: data_type for name, data_type, *_ in described if not name.startswith("_")}
-    known = connection.execute(
+    stored = connection.execute(
         "select column_name, type, kind, names_rows, comes_with, depends_on, is_id, n_rows from gate.feed_columns"
         " where feed = ?",
         [feed.name],
@@ -87,7 +87,7 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
     (n_rows,) = connection.execute(f"select count(*) from raw.{identifier(feed.name)}").fetchall()[0]
     unchanged = {
         name: Column(kind, names_rows, comes_with, depends_on, is_id)
-        for name, data_type, kind, names_rows, comes_with, depends_on, is_id, before in known
+        for name, data_type, kind, names_rows, comes_with, depends_on, is_id, before in stored
         if types.get(name) == data_type
         and before < 2 * n_rows < 4 * before
         and (kind == "number") == _is_quantity(name, data_type, labels)
@@ -98,10 +98,10 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
         for name, column in unchanged.items()
         if {column.comes_with, column.depends_on} <= {None, *unchanged} and column.depends_on not in feed.personal
     }
-    if still_valid.keys() == types.keys() == {name for name, *_ in known}:
+    if still_valid.keys() == types.keys() == {name for name, *_ in stored}:
         return still_valid
     decided = {**_decided(connection, feed, types, labels), **still_valid}
-    n_rows_then = {name: before for name, *_, before in known if name in still_valid}
+    n_rows_then = {name: before for name, *_, before in stored if name in still_valid}
     connection.execute("delete from gate.feed_columns where feed = ?", [feed.name])
     connection.executemany(
         "insert into gate.feed_columns"

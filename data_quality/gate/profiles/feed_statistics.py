@@ -55,7 +55,7 @@ select $feed as feed, day, version, count(*) as n_rows, count(*) - count(distinc
     count(*) - count(distinct fact_hash) as n_alike, count(*) filter (ahead) as n_ahead, {content} as content
 from (
     select {time}::date as day, hash({columns}) as row_hash,
-        if({lacks_facts}, row_hash, hash({facts})) as fact_hash,
+        if({lacks_value}, row_hash, hash({compared_columns})) as fact_hash,
         {time} > _loaded_at + interval 1 day as ahead, {content_hash}
     from raw.{feed} as source where isfinite({time})
 )
@@ -261,9 +261,9 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
     # Rows without a time belong to no period, so their values aren't counted.
     counts = column_statistics.queries(feed.name, time, columns) if feed.time_column else []
     # The columns compared for n_alike: all but ids. A time isn't an id, even if it identifies rows.
-    facts = [name for name, column in columns.items() if not column.is_id or column.kind in ("lag", "hour")]
+    compared_columns = [name for name, column in columns.items() if not column.is_id or column.kind in ("lag", "hour")]
     # The version of a day includes how it is counted, so that a change of that counts all days again.
-    parameters = {"feed": feed.name, "how": repr((columns, counts, facts, _MIN_CELLS))}
+    parameters = {"feed": feed.name, "how": repr((columns, counts, compared_columns, _MIN_CELLS))}
     connection.execute(_DAYS.format(time=time, feed=identifier(feed.name)), parameters)
     column_statistics.update(connection, feed.name, counts)
     # The days' versions are written last: if a run stops before that, the next one counts the days again.
@@ -284,9 +284,9 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
             time=time,
             feed=identifier(feed.name),
             columns=", ".join(map(identifier, columns)),
-            facts=", ".join(map(identifier, facts or columns)),
+            compared_columns=", ".join(map(identifier, compared_columns or columns)),
             # Rows that lack values are often equal to others: they are compared in all columns.
-            lacks_facts=" or ".join(f"{identifier(name)} is null" for name in facts) or "false",
+            lacks_value=" or ".join(f"{identifier(name)} is null" for name in compared_columns) or "false",
             content_hash=f"{content_hash} as content_hash",
             content=content_of_day,
         ),

@@ -16,10 +16,10 @@ def findings(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[NyckeltalEr
     definition = kpi.definition
     if definition.freq_dimension is None:
         return
-    named = (definition.metric, definition.n_obs)
-    if any(name not in layer.metrics for name in named):
+    named_metrics = (definition.metric, definition.n_obs)
+    if any(name not in layer.metrics for name in named_metrics):
         return  # metric_exists reports it
-    for metric in sorted({each for name in named for each in metrics_over_rows(name, layer)}):
+    for metric in sorted({row_metric for name in named_metrics for row_metric in metrics_over_rows(name, layer)}):
         dimensions = layer.dimensions(metric) if is_flow(metric, layer) else ()
         if definition.freq_dimension not in dimensions:
             yield kpi.problem(

@@ -13,10 +13,10 @@ from metrics.definitions.kpi import Kpi
 
 def findings(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[NyckeltalError]:
     definition = kpi.definition
-    named = {"metric": [definition.metric], "n_obs": [definition.n_obs], "persons": []}
+    metrics_by_field = {"metric": [definition.metric], "n_obs": [definition.n_obs], "persons": []}
     if definition.persons:
-        named["persons"] = list(definition.persons.metrics)
-    for field, names in named.items():
+        metrics_by_field["persons"] = list(definition.persons.metrics)
+    for field, names in metrics_by_field.items():
         for name in names:
             if name not in layer.metrics:
                 yield kpi.problem(

@@ -60,39 +60,47 @@ def held(
     from orchestration.cli.reports import decisions as decision_report
     from publishing import reader
 
-    named: list[Incident] | None = None
+    named_incidents: list[Incident] | None = None
     named_evidence: list[Evidence | None] = []
     try:
         with writing():
             pending_values = pending.pending_values(company, catalog, flagged=True)
             all_incidents = incidents.find(pending.failures(pending_values, catalog), catalog)
             if name is not None:
-                named = _named(name, all_incidents)
+                named_incidents = _incidents_named(name, all_incidents)
                 if not as_json:
-                    named_evidence = [evidence.gather(company, catalog, incident) for incident in named]
+                    named_evidence = [evidence.gather(company, catalog, incident) for incident in named_incidents]
     except Busy:
         pending_values = reader.pending_values(company, catalog, flagged=True)
         all_incidents = incidents.find(pending.failures(pending_values, catalog), catalog)
         if name is not None:
-            named = _named(name, all_incidents)
-            named_evidence = [None] * len(named)
+            named_incidents = _incidents_named(name, all_incidents)
+            named_evidence = [None] * len(named_incidents)
         console(stderr=True).print(f"A run is going on. {decision_report.AS_RELEASED}", soft_wrap=True)
     by_key = {(value.kpi_id, value.freq, value.time_period): value for value in pending_values}
-    shown = named if named is not None else [incident for incident in all_incidents if flags or incident.is_held]
+    shown = (
+        named_incidents
+        if named_incidents is not None
+        else [incident for incident in all_incidents if flags or incident.is_held]
+    )
     if as_json:
         incident_ids = {failure.key: incident.incident_id for incident in shown for failure in incident.failures}
-        keys = [key for key in by_key if key in incident_ids and (flags or named or by_key[key].state != "flagged")]
+        keys = [
+            key
+            for key in by_key
+            if key in incident_ids and (flags or named_incidents or by_key[key].state != "flagged")
+        ]
         print_json([asdict(by_key[key]) | {"incident_id": incident_ids[key]} for key in keys])
-    elif named is not None:
-        for incident, its_evidence in zip(named, named_evidence, strict=True):
+    elif named_incidents is not None:
+        for incident, its_evidence in zip(named_incidents, named_evidence, strict=True):
             decision_report.evidence(console(), catalog, incident, by_key, its_evidence)
-        if not named:
+        if not named_incidents:
             decision_report.nothing(console(), name or "")
     else:
         decision_report.overview(console(), catalog, shown, by_key, not_shown=len(all_incidents) - len(shown))
 
 
-def _named(name: str, all_incidents: Sequence[Incident]) -> list[Incident]:
+def _incidents_named(name: str, all_incidents: Sequence[Incident]) -> list[Incident]:
     """The incident with that id, or the incidents of the KPI. Raises NyckeltalError for an unknown id."""
     from data_quality.gate import incidents
 

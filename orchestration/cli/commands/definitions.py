@@ -30,8 +30,8 @@ def check(as_json: Json = False) -> None:
     company = Company.load()
     require_known_formats(company.feeds.values())
     plan = planned(company, bound=True)
-    reviewed.review(company, plan.currents, released=anything_released())
-    domains = sorted({defined.plan.kpi.domain for defined in plan.kpis})
+    reviewed.review(company, plan.current_definitions, released=anything_released())
+    domains = sorted({defined_kpi.plan.kpi.domain for defined_kpi in plan.kpis})
     without_deciders = [domain for domain in domains if not company.roles.deciders(domain)]
     if as_json:
         summary = {"company": company.name, "feeds": len(company.feeds), "kpis": len(plan.kpis), "findings": []}
@@ -81,7 +81,7 @@ def compile_(
         _compile_for_spark(company, check_only, out)
         return
     plan = planned(company, bound=True)
-    changed_definitions = reviewed.unreviewed(company, plan.currents)
+    changed_definitions = reviewed.unreviewed(company, plan.current_definitions)
     files = compiled_folder.compile_company(company, plan, released=anything_released())
     if check_only:
         compiled_folder.require_current(company, files)
@@ -126,10 +126,10 @@ def plan(
 
     company_plan = planned(company)
     if kpi_id is None:
-        plan_report.company_plan(console(), company_plan)
+        plan_report.print_company_plan(console(), company_plan)
         return
-    (kpi_plan,) = (compiled.plan for compiled in company_plan.kpis if compiled.plan.kpi.id == kpi_id)
-    plan_report.kpi_plan(console(), kpi_plan, company_plan)
+    (kpi_plan,) = (defined_kpi.plan for defined_kpi in company_plan.kpis if defined_kpi.plan.kpi.id == kpi_id)
+    plan_report.print_kpi_plan(console(), kpi_plan, company_plan)
 
 
 @app.command()
@@ -159,11 +159,11 @@ def refactored(
 
     plan = planned(company)
     recorded = reviewed.record_refactoring(
-        company, plan.currents, None if every else kpi_ids, reason.strip(), by.strip()
+        company, plan.current_definitions, None if every else kpi_ids, reason.strip(), by.strip()
     )
     terminal = console()
     terminal.print(styled(DONE, f"Recorded as refactored by {by}: {', '.join(recorded) or 'none'}."))
-    if unreviewed := reviewed.unreviewed(company, plan.currents):
+    if unreviewed := reviewed.unreviewed(company, plan.current_definitions):
         kpis = ", ".join(unreviewed)
         terminal.print(f"  Not compiled yet: {kpis} changed, too; `kpi check` says what to do.", highlight=False)
         return

@@ -87,7 +87,7 @@ def revisions(
     catalog = Catalog.read(Company.load())
     kpi = catalog.kpi(kpi_id)
     freq = published_freq(freq or kpi.main_freq, kpi)
-    histories = revision_statistics.triangle(reader.vintages(kpi_id, freq))[-last:]
+    histories = revision_statistics.value_histories(reader.vintages(kpi_id, freq))[-last:]
     statistics = revision_statistics.statistics(histories, kpi.unit)
     if as_json:
         periods = [asdict(history) for history in histories]

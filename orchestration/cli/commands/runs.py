@@ -13,7 +13,7 @@ import typer
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse
-from metrics.core.private_files import OTHERS, make_data_dir
+from metrics.core.private_files import GROUP_AND_OTHERS_BITS, make_data_dir
 from metrics.core.text import short_path
 from metrics.definitions.company import Company
 from orchestration.cli.options import Json
@@ -90,7 +90,7 @@ def dev(port: Annotated[int, typer.Option(help="The port of the web page, on thi
 
     Company.load()
     make_data_dir()
-    os.umask(OTHERS)  # for all processes that Dagster starts
+    os.umask(GROUP_AND_OTHERS_BITS)  # for all processes that Dagster starts
     home = dagster_home()
     dagster_storage.require_sound(home)
     os.environ["DAGSTER_HOME"] = str(home)

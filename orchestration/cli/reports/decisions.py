@@ -104,40 +104,40 @@ def evidence(
     pending_value, kpi = by_key[incident.lead.key], incident.lead.kpi
     total = from_warehouse.totals.get(incident.lead.key) if from_warehouse else None
     value = total.value if total else pending_value.candidate_value
-    facts: list[tuple[str, Cell]] = [("what", _title(catalog, incident, value)), ("extent", _extent(incident))]
+    fields: list[tuple[str, Cell]] = [("what", _title(catalog, incident, value)), ("extent", _extent(incident))]
     if not pending_value.checks or pending_value.state == "judge again":
-        facts.append(("why", pending_value.reason))
-    facts += _findings(incident, from_warehouse)
+        fields.append(("why", pending_value.reason))
+    fields += _findings(incident, from_warehouse)
     for member in from_warehouse.members if from_warehouse else ():
         before, now = (number(value, kpi.unit, catalog.reporting_currency) for value in (member.before, member.now))
-        facts.append((member.segment, f"{member.member}: {now}, {before} in the {PERIODS[pending_value.freq]} before"))
+        fields.append((member.segment, f"{member.member}: {now}, {before} in the {PERIODS[pending_value.freq]} before"))
     for feed in from_warehouse.feeds if from_warehouse else ():
         usual = f"; {feed.usual_rows:,.0f} in as many days before" if feed.usual_rows is not None else ""
-        facts.append(("rows", f"feed {feed.feed}: {feed.rows:,} since {incident.since}{usual}"))
-    facts += _feeds(pending_value.feeds)
+        fields.append(("rows", f"feed {feed.feed}: {feed.rows:,} since {incident.since}{usual}"))
+    fields += _feeds(pending_value.feeds)
     if pending_value.standing:
-        facts.append(("decided", _standing(pending_value.standing)))
+        fields.append(("decided", _standing(pending_value.standing)))
     names = ", ".join(pending_value.deciders) or f"nobody: roles.yml names none for {kpi.domain}"
-    facts.append(("may decide", f"{names} ({NOT_AUTHENTICATED})"))
-    print_record(console, f"{incident.incident_id} {STATES[_state(incident, by_key)]}", facts)
+    fields.append(("may decide", f"{names} ({NOT_AUTHENTICATED})"))
+    print_record(console, f"{incident.incident_id} {STATES[_state(incident, by_key)]}", fields)
     _print_values(console, catalog, incident, by_key, from_warehouse)
 
 
 def _feeds(feeds: Sequence[FeedState]) -> list[tuple[str, Cell]]:
     """Up to which day the feeds are complete: a line for all feeds with the same day, and one for each faulty feed."""
-    facts: list[tuple[str, Cell]] = []
+    fields: list[tuple[str, Cell]] = []
     complete_until: dict[str, list[FeedState]] = defaultdict(list)
     for feed in feeds:
         if feed.outstanding:
-            facts.append(("feed", f"{feed.feed} {_complete(feed)}; {feed.outstanding}"))
+            fields.append(("feed", f"{feed.feed} {_complete(feed)}; {feed.outstanding}"))
         else:
             complete_until[_complete(feed)].append(feed)
     for completeness, same_day_feeds in complete_until.items():
         newest = max((feed.newest_delivery for feed in same_day_feeds if feed.newest_delivery), default=None)
         delivery = f", newest delivery {newest:%Y-%m-%d %H:%M}" if newest else ""
-        named = ", ".join(feed.feed for feed in same_day_feeds)
-        facts.append(("feeds" if len(same_day_feeds) > 1 else "feed", f"{named} {completeness}{delivery}"))
-    return facts
+        feed_names = ", ".join(feed.feed for feed in same_day_feeds)
+        fields.append(("feeds" if len(same_day_feeds) > 1 else "feed", f"{feed_names} {completeness}{delivery}"))
+    return fields
 
 
 def _complete(feed: FeedState) -> str:
@@ -241,7 +241,7 @@ def decided(console: Console, catalog: Catalog, outcome: Decided, today: date) -
         checks = f", although these fail: {', '.join(outcome.checks)}" if outcome.checks else ""
         lines = [
             styled(DONE, f"{name} released {decider}{checks}."),
-            styled(f"  {count} in release {sequence}: {outcome.release.appended_observations:,} new vintages."),
+            styled(f"  {count} in release {sequence}: {outcome.release.appended_observations:,} new values."),
         ]
     else:
         reasons = "; ".join(f"{held.kpi_id} {held.time_period}: {held.reason}" for held in outcome.release.held)

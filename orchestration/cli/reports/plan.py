@@ -31,14 +31,17 @@ _WINDOW_END = {
 }
 
 
-def company_plan(console: Console, planned: CompanyPlan) -> None:
-    """Print a row for each scan: its fact, day and cuts, the measures that share it by how they roll up, their KPIs."""
+def print_company_plan(console: Console, planned: CompanyPlan) -> None:
+    """Print a row for each rollup: the models that it reads, its day column and its segments.
+
+    Below it are its measures, grouped by how a period's value is computed, and the KPIs that use it.
+    """
     rows: list[tuple[list[Cell], Text]] = []
     for rollup in planned.rollups:
-        by_way: dict[str, list[str]] = defaultdict(list)
+        by_computation: dict[str, list[str]] = defaultdict(list)
         for measure in rollup.measures:
-            by_way[_period_value(measure)].append(measure.metric)
-        lines = [styled(f"{', '.join(names)}: ", (way, "dim")) for way, names in by_way.items()]
+            by_computation[_period_value(measure)].append(measure.metric)
+        lines = [styled(f"{', '.join(names)}: ", (computation, "dim")) for computation, names in by_computation.items()]
         lines.append(styled(("for ", "dim"), ", ".join(rollup.kpi_ids)))
         cut = ", ".join(name for name, _ in rollup.segments) or "nothing"
         rows.append(([" + ".join(rollup.models), _day(rollup), cut], styled("\n").join(lines)))
@@ -48,7 +51,7 @@ def company_plan(console: Console, planned: CompanyPlan) -> None:
     measures = sum(len(rollup.measures) for rollup in planned.rollups)
     scans = sum(rollup.window is None for rollup in planned.rollups)
     recounted = sum(bool(rollup.non_additive) for rollup in planned.rollups)
-    adoptions = [compiled.plan.kpi.adoption for compiled in planned.kpis]
+    adoptions = [defined_kpi.plan.kpi.adoption for defined_kpi in planned.kpis]
     queries = sum(len(adoption.freqs) * (1 + len(adoption.segments)) for adoption in adoptions)
     console.print(
         f"{len(planned.kpis)} KPIs, {queries} combinations of KPI, frequency and segment, {measures} measures: "
@@ -57,18 +60,18 @@ def company_plan(console: Console, planned: CompanyPlan) -> None:
     )
 
 
-def kpi_plan(console: Console, plan: KpiPlan, planned: CompanyPlan) -> None:
+def print_kpi_plan(console: Console, plan: KpiPlan, planned: CompanyPlan) -> None:
     """Print the formula of a KPI, and each of its measures down to the columns that it reads."""
     definition, adoption = plan.kpi.definition, plan.kpi.adoption
     title = styled((definition.name, "bold"), f" ({plan.kpi.id}): metric {definition.metric}")
     console.print(title, highlight=False)
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    for name, text in _facts(plan):
-        facts.add_row(f"  {name}", text)
-    facts.add_row("  frequencies", " ".join(adoption.freqs))
-    facts.add_row("  cut by", ", ".join(adoption.segments) or "nothing")
-    facts.add_row("  to date", "year to date and rolling 12 months" if plan.to_date else "no")
-    console.print(facts, highlight=False)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, text in _formula_parts(plan):
+        table.add_row(f"  {name}", text)
+    table.add_row("  frequencies", " ".join(adoption.freqs))
+    table.add_row("  cut by", ", ".join(adoption.segments) or "nothing")
+    table.add_row("  to date", "year to date and rolling 12 months" if plan.to_date else "no")
+    console.print(table, highlight=False)
     for rollup, measure in _measures(plan, planned):
         fields = [
             ("class", "cumulative" if measure.window else "conversion" if measure.cohort else measure.measure_class),
@@ -81,7 +84,7 @@ def kpi_plan(console: Console, plan: KpiPlan, planned: CompanyPlan) -> None:
         print_record(console, f"measure {measure.metric}", fields)
 
 
-def _facts(kpi_plan: KpiPlan) -> Iterator[tuple[str, str]]:
+def _formula_parts(kpi_plan: KpiPlan) -> Iterator[tuple[str, str]]:
     """The parts of the KPI's formula: label and SQL."""
     yield "value", kpi_plan.value.sql(dialect="duckdb")
     if kpi_plan.denominator is not None:
@@ -119,13 +122,13 @@ def _rows_of(measure: MeasureQuery) -> str:
 
 def _period_value(measure: MeasureQuery) -> str:
     """How a period's value of the measure is computed, in words."""
-    way = PERIOD_VALUES[measure.measure_class].format(
+    words = PERIOD_VALUES[measure.measure_class].format(
         roll_up=(measure.roll_up or "").lower(), day="first" if measure.uses_first_day else "last"
     )
     if measure.cohort:
-        return f"{way}, each conversion on the day of its {measure.cohort.events.metric}"
+        return f"{words}, each conversion on the day of its {measure.cohort.events.metric}"
     if measure.window is None:
-        return way
+        return words
     window = measure.window
     extent = f"the {window.length}s" if window.length else f"the {window.since}" if window.since else "all days"
-    return f"{measure.daily_measure}, {way}: over {extent} {_WINDOW_END[window.period_agg]}"
+    return f"{measure.daily_measure}, {words}: over {extent} {_WINDOW_END[window.period_agg]}"

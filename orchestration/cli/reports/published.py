@@ -327,14 +327,14 @@ def print_incidents(console: Console, incidents: Sequence[Mapping[str, Any]]) ->
     rows: list[tuple[list[Cell], str]] = []
     for incident in held[:INCIDENTS_SHOWN]:
         kpis = incident["kpis"].split(", ")
-        named = (
+        kpi_names = (
             incident["kpis"]
             if len(kpis) <= KPIS_NAMED
             else f"{', '.join(kpis[:KPIS_NAMED])} and {len(kpis) - KPIS_NAMED} more"
         )
         rows.append(
             (
-                [incident["incident_id"], f"{incident['since']}", f"{incident['periods_held']:,}", named],
+                [incident["incident_id"], f"{incident['since']}", f"{incident['periods_held']:,}", kpi_names],
                 incident["title"],
             )
         )

@@ -21,7 +21,7 @@ class Value:
 
 @dataclass(frozen=True)
 class History:
-    """The different values that were published for one period, in the order of publication."""
+    """The values published for one period that differ from the one published before, in the order of publication."""
 
     time_period: str
     values: tuple[Value, ...]
@@ -47,10 +47,11 @@ class Statistics:
     standard_error: float | None
 
 
-def triangle(vintages: Iterable[Mapping[str, Any]]) -> list[History]:
-    """The different values of each period (a "revision triangle"), from vintages sorted by period and publication.
+def value_histories(vintages: Iterable[Mapping[str, Any]]) -> list[History]:
+    """For each period, every published value that differs from the one published before it (a "revision triangle").
 
-    A vintage with another status but the same value is left out, and so is a suppressed one, which has no value.
+    `vintages` are sorted by period and publication. Suppressed ones, and those where only the status changed, are left
+    out.
     """
     histories = []
     for period, rows in groupby(vintages, key=lambda row: row["time_period"]):

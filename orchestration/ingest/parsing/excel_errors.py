@@ -74,17 +74,17 @@ def _in_open_document(parts: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tupl
     with parts.open("content.xml") as content:
         in_sheet, row, column = False, 1, 1
         for event, element in ElementTree.iterparse(content, events=("start", "end")):
-            kind = element.tag.rpartition("}")[2]
+            tag = element.tag.rpartition("}")[2]
             attributes = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
-            if event == "start" and kind == "table":
+            if event == "start" and tag == "table":
                 in_sheet, row = attributes.get("name") == sheet, 1
-            elif event == "start" and kind == "table-row":
+            elif event == "start" and tag == "table-row":
                 column = 1
-            elif event == "end" and kind in ("table-cell", "covered-table-cell"):
+            elif event == "end" and tag in ("table-cell", "covered-table-cell"):
                 if in_sheet and element.get(_VALUE_TYPE) == "error":
                     yield (row, column), "".join(element.itertext())
                 column += int(attributes.get("number-columns-repeated", 1))
-            elif event == "end" and kind == "table-row":
+            elif event == "end" and tag == "table-row":
                 row += int(attributes.get("number-rows-repeated", 1))
                 element.clear()
 

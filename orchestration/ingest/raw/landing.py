@@ -116,8 +116,8 @@ def _aligned(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(pending_tables)
 
 
-def _is_naive(kind: pa.DataType) -> bool:
-    return pa.types.is_timestamp(kind) and kind.tz is None
+def _is_naive(data_type: pa.DataType) -> bool:
+    return pa.types.is_timestamp(data_type) and data_type.tz is None
 
 
 def _hints(columns: Mapping[str, pa.DataType]) -> dict[str, dict[str, Any]]:
@@ -130,13 +130,13 @@ def _hints(columns: Mapping[str, pa.DataType]) -> dict[str, dict[str, Any]]:
         pa.date32(): "date",
     }
     hints: dict[str, dict[str, Any]] = {}
-    for name, kind in columns.items():
-        if _is_naive(kind):
+    for name, data_type in columns.items():
+        if _is_naive(data_type):
             hints[name] = {"data_type": "timestamp", "timezone": False}
-        elif pa.types.is_decimal(kind):
-            hints[name] = {"data_type": "decimal", "precision": kind.precision, "scale": kind.scale}
+        elif pa.types.is_decimal(data_type):
+            hints[name] = {"data_type": "decimal", "precision": data_type.precision, "scale": data_type.scale}
         else:
-            hints[name] = {"data_type": kinds[kind]}
+            hints[name] = {"data_type": kinds[data_type]}
     return hints
 
 

@@ -81,22 +81,29 @@ def read(path: Path, feed: Feed, note: Callable[[str], None]) -> Iterator[Chunk]
     yield Chunk(pa.table(arrays, names=names), pa.array([number for number, _ in rows], pa.int64()), tuple(unread))
 
 
-def _error_in(row: Sequence[Any], number: int, names: Sequence[str], feed: Feed, nulls: frozenset[str]) -> str | None:
+def _error_in(
+    row: Sequence[Any], row_number: int, names: Sequence[str], feed: Feed, nulls: frozenset[str]
+) -> str | None:
     """The reason why the row can't be read, from its first faulty cell in a declared column; None: it can be read.
 
-    A cell is faulty if it has an error, unless the feed declares this text as NULL, or if it is a key with more digits
-    than a float holds.
+    A cell is faulty if it has an error, unless the feed declares this text as NULL, or if it is a number above 2^53 in
+    a text or integer column, as Excel has rounded it.
     """
     for position, (cell, name) in enumerate(zip(row, names, strict=False), start=1):
         if isinstance(cell, CellError) and name in feed.columns and cell.text not in nulls:
-            return f"column {name}: cell {cell_name(number, position)} holds the error {cell.text}"
-        if isinstance(cell, float) and abs(cell) > _EXACT and name in feed.columns and _is_key(feed.columns[name]):
-            place = f"column {name}: cell {cell_name(number, position)}"
+            return f"column {name}: cell {cell_name(row_number, position)} holds the error {cell.text}"
+        if (
+            isinstance(cell, float)
+            and abs(cell) > _EXACT
+            and name in feed.columns
+            and _must_be_exact(feed.columns[name])
+        ):
+            place = f"column {name}: cell {cell_name(row_number, position)}"
             return f"{place} holds a number of so many digits that Excel has rounded it: enter it as text"
     return None
 
 
-def _is_key(declared: ColumnType) -> bool:
+def _must_be_exact(declared: ColumnType) -> bool:
     return declared.type in ("text", "integer")
 
 

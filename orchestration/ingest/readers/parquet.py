@@ -50,25 +50,30 @@ def read(path: Path, feed: Feed, note: Callable[[str], None]) -> Iterator[Chunk]
 
 def _plain(column: pa.Array) -> pa.Array | pa.ChunkedArray:
     """The column in one of a few types, so that files whose columns differ only in width fit into one table."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
+    data_type = column.type
+    if pa.types.is_dictionary(data_type):
         return _plain(column.dictionary_decode())
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind):
+    if pa.types.is_large_string(data_type) or pa.types.is_string_view(data_type) or pa.types.is_null(data_type):
         return column.cast(pa.string())
-    if pa.types.is_integer(kind) and kind != pa.uint64():
+    if pa.types.is_integer(data_type) and data_type != pa.uint64():
         return column.cast(pa.int64())
-    if pa.types.is_timestamp(kind):
-        return _clamped(column, _LIMIT_SECONDS * _UNITS_PER_SECOND[kind.unit]).cast(
-            pa.timestamp("us", "UTC" if kind.tz else None), safe=False
+    if pa.types.is_timestamp(data_type):
+        return _clamped(column, _LIMIT_SECONDS * _UNITS_PER_SECOND[data_type.unit]).cast(
+            pa.timestamp("us", "UTC" if data_type.tz else None), safe=False
         )
-    if pa.types.is_date(kind):
+    if pa.types.is_date(data_type):
         milliseconds = _LIMIT_SECONDS * 1000
-        return column if kind == pa.date32() else _clamped(column, milliseconds).cast(pa.date32(), safe=False)
-    if pa.types.is_string(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal128(kind) or kind == pa.int64():
+        return column if data_type == pa.date32() else _clamped(column, milliseconds).cast(pa.date32(), safe=False)
+    if (
+        pa.types.is_string(data_type)
+        or pa.types.is_boolean(data_type)
+        or pa.types.is_decimal128(data_type)
+        or data_type == pa.int64()
+    ):
         return column
     cursor = duckdb_cursor()
     cursor.register("input", pa.table({"value": column}))
-    expression = "to_json(value)::VARCHAR" if pa.types.is_nested(kind) else "value::VARCHAR"
+    expression = "to_json(value)::VARCHAR" if pa.types.is_nested(data_type) else "value::VARCHAR"
     return cursor.sql(f"SELECT CASE WHEN value IS NOT NULL THEN {expression} END AS v FROM input").to_arrow_table()[0]
 
 

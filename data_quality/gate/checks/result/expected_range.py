@@ -38,7 +38,7 @@ _NUMBERS = {
 }
 
 # One row per period of a series that is judged or counts as history. `now` has the four numbers of the candidate, and
-# `known` those that count as history already. Columns 2 to 8 are the fields of in_time.SeriesPeriod.
+# `historical` those that count as history already. Columns 2 to 8 are the fields of in_time.SeriesPeriod.
 _TOTALS = """
 with candidate as (
     select p.key_no,
@@ -54,7 +54,7 @@ select kpi_id, freq, time_period, coalesce(c.period_start, h.period_start) as pe
     c.key_no, d.key_no is not null as failing, coalesce(h.approved, false) as approved,
     coalesce(l.holds_above, 'infinity'::double) as holds_above, v.since as new_levels, r.unit, r.kind,
     [c.obs_value, c.numerator, c.denominator, c.n_obs]::double[4] as now,
-    [h.obs_value, h.numerator, h.denominator, h.n_obs]::double[4] as known
+    [h.obs_value, h.numerator, h.denominator, h.n_obs]::double[4] as historical
 from candidate c
 full join (from history where segment = '_T' and member = '_T' and isfinite(obs_value)) h
     using (kpi_id, freq, time_period)
@@ -78,34 +78,38 @@ def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.KeyFigure]:
     """The figures of one series, from its rows of _TOTALS."""
     series = [in_time.SeriesPeriod(*row[2:9]) for row in rows]
     freq, unit, kind = rows[0][1], rows[0][9], rows[0][10]
-    now, known = (np.array([row[column] for row in rows], dtype=float) for column in (11, 12))
+    now, historical = (np.array([row[column] for row in rows], dtype=float) for column in (11, 12))
     periods = in_time.periods(freq, series)
     approved = np.array([period.approved for period in series])
-    numbers = _distinct_numbers(now, known)
+    numbers = _distinct_numbers(now, historical)
 
     def compare(index: int) -> tuple[float, str] | None:
-        history = in_time.at_level(freq, series, index, known)
+        history = in_time.at_level(freq, series, index, historical)
         if history is None:
             return None
         deviations = [
             _deviation(index, column, name, unit, kind, periods, now, history, approved) for column, name in numbers
         ]
-        return max((each for each in deviations if each is not None), key=lambda each: each[0], default=None)
+        return max(
+            (deviation for deviation in deviations if deviation is not None),
+            key=lambda deviation: deviation[0],
+            default=None,
+        )
 
-    return in_time.judged(freq, series, now, known, compare)
+    return in_time.judged(freq, series, now, historical, compare)
 
 
-def _distinct_numbers(now: Numbers, known: Numbers) -> list[tuple[int, str]]:
-    """The columns of `now` and `known` to judge, with their names, without empty ones and ones equal to an earlier one.
+def _distinct_numbers(now: Numbers, historical: Numbers) -> list[tuple[int, str]]:
+    """The columns of `now` and `historical` to judge, with their names. Empty ones and repeated ones are left out.
 
     Of a count of orders, for example, the value and the number of observations are equal.
     """
-    both = np.concatenate([now, known])
+    both = np.concatenate([now, historical])
     distinct: list[int] = []
     for column in range(both.shape[1]):
         values = both[:, column]
-        is_known = any(np.array_equal(values, both[:, earlier], equal_nan=True) for earlier in distinct)
-        if np.isfinite(values).any() and not is_known:
+        is_duplicate = any(np.array_equal(values, both[:, earlier], equal_nan=True) for earlier in distinct)
+        if np.isfinite(values).any() and not is_duplicate:
             distinct.append(column)
     return [(column, list(_NUMBERS)[column]) for column in distinct]
 

@@ -80,11 +80,11 @@ def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.KeyFigure]:
     column_of = {member: number for number, member in enumerate(members)}
     rows_by_period = [list(period_rows) for _, period_rows in groupby(rows, key=lambda row: row[2])]
     series = []
-    now, known = (np.full((len(rows_by_period), len(members)), np.nan) for _ in range(2))
+    now, historical = (np.full((len(rows_by_period), len(members)), np.nan) for _ in range(2))
     n_obs = np.zeros(len(rows_by_period))
     for index, period_rows in enumerate(rows_by_period):
         series.append(in_time.SeriesPeriod(*period_rows[0][2:9]))
-        for shares, is_now in ((now, True), (known, False)):
+        for shares, is_now in ((now, True), (historical, False)):
             member_rows = [row for row in period_rows if row[10] is is_now]
             if member_rows:
                 amounts = np.zeros(len(members))
@@ -98,7 +98,7 @@ def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.KeyFigure]:
     approved = np.array([period.approved for period in series])
 
     def compare(index: int) -> tuple[float, str] | None:
-        history = in_time.at_level(freq, series, index, known)
+        history = in_time.at_level(freq, series, index, historical)
         if history is None:
             return None
         with_shares = np.flatnonzero(np.isfinite(history).any(axis=1))
@@ -108,11 +108,11 @@ def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.KeyFigure]:
         scores, usual = _scores(compared, history[with_shares], now[index], n_obs[index], approved[with_shares])
         worst = int(np.argmax(scores))
         # A new member isn't named: its name is a cell of the source that nobody has approved yet.
-        name = members[worst] if known[with_shares, worst].any() else "of a new member"
+        name = members[worst] if historical[with_shares, worst].any() else "of a new member"
         detail = f"{segment} {name} has {now[index, worst]:.1%} where {usual[worst]:.1%} is usual"
         return round(float(scores[worst]), 3), detail
 
-    return in_time.judged(freq, series, now, known, compare)
+    return in_time.judged(freq, series, now, historical, compare)
 
 
 def _scores(periods: Periods, earlier: Numbers, now: Numbers, n_obs: float, approved: Flags) -> tuple[Numbers, Numbers]:

@@ -14,33 +14,34 @@ import pandas as pd
 
 from data_quality.gate.checks.chance import rows_by_chance
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.feed_shares import BEFORE, NOW, PERIODS, largest
+from data_quality.gate.checks.feed_shares import PERIODS, SHARE_BEFORE, SHARE_IN_PERIOD, largest_share_sql
 
 # Where no row had an equal one, up to one in a thousand is expected, even if the year before had fewer rows.
 _MIN_ROWS = 1000
 _HOLD = 0.02
-_BY_CHANCE = rows_by_chance(f"n_rows * greatest({BEFORE}, 1 / greatest(n_rows_before, {_MIN_ROWS}))")
+_BY_CHANCE = rows_by_chance(f"n_rows * greatest({SHARE_BEFORE}, 1 / greatest(n_rows_before, {_MIN_ROWS}))")
 _SHARES = """
 (with {periods}
 select key_no, period_start, feed,
-    if((n > {by_chance} or {is_certain}) and {now} - {before} > greatest({before}, {at_least}),
-        {now} - {before}, 0) as share
+    if((n_faulty > {by_chance} or {is_certain})
+            and {share_in_period} - {share_before} > greatest({share_before}, {at_least}),
+        {share_in_period} - {share_before}, 0) as share
 from periods)
 """
 _HAS_ROW_ID = "feed in (select feed from gate.feed_columns where names_rows and type not similar to 'DATE|TIMESTAMP.*')"
 _IS_CERTAIN = {"n_duplicates": _HAS_ROW_ID, "n_alike": "false"}
 # The smallest share that counts: when values get lost or are merged, a few more rows are equal in all but ids.
 _AT_LEAST = {"n_duplicates": 0, "n_alike": _HOLD}
-_FIGURE = largest(
+_FIGURE = largest_share_sql(
     "shares as ("
     + " union all ".join(
         _SHARES.format(
-            periods=PERIODS.format(figure=name),
+            periods=PERIODS.format(fault_column=name),
             by_chance=_BY_CHANCE,
             is_certain=is_certain,
             at_least=_AT_LEAST[name],
-            now=NOW,
-            before=BEFORE,
+            share_in_period=SHARE_IN_PERIOD,
+            share_before=SHARE_BEFORE,
         )
         for name, is_certain in _IS_CERTAIN.items()
     )

@@ -6,9 +6,9 @@ import duckdb
 import pandas as pd
 
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.feed_shares import share
+from data_quality.gate.checks.feed_shares import share_beyond_usual_sql
 
-_FIGURE = share("n_ahead", "of the rows are dated after their delivery")
+_FIGURE = share_beyond_usual_sql("n_ahead", "of the rows are dated after their delivery")
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:

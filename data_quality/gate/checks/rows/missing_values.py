@@ -31,7 +31,7 @@ shares as (
     from counted qualify n_rows >= {MIN_SHARE_OF_ROWS} * median(n_rows) over (partition by feed, column_name, grain)
 ),
 judged as (
-    select *, null as member, 'null' as weight,
+    select *, null as member, 'null' as share_of,
         case
             when share * n_rows > {rows_by_chance("n_rows * greatest(highest, 1 / n_rows_before)")} then share - highest
             when lowest < 1 and lowest * n_rows > {rows_by_chance("n_rows * share")} then lowest - share

@@ -6,13 +6,13 @@ import duckdb
 import pandas as pd
 
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.feed_shares import PERIODS, largest
+from data_quality.gate.checks.feed_shares import PERIODS, largest_share_sql
 
 # A rejected row without a known day counts in every period that had begun when it was delivered, except if it was
 # delivered before the company judged its first value. In a feed without a time column the share is one of all its rows.
-_FIGURE = largest(
+_FIGURE = largest_share_sql(
     f"""
-{PERIODS.format(figure="n_rows")},
+{PERIODS.format(fault_column="n_rows")},
 rejected as (
     select p.key_no, p.period_start, k.feed, coalesce(sum(d.n_rejected), 0) as n_rejected
     from spans p
@@ -26,7 +26,7 @@ rejected as (
 feed_rows as (select feed, sum(n_rows) as n_in_all from gate.feed_days group by feed),
 shares as (
     select key_no, period_start, feed,
-        n_rejected / greatest(n_rejected + coalesce(n, n_in_all, 0), 1) as share
+        n_rejected / greatest(n_rejected + coalesce(n_faulty, n_in_all, 0), 1) as share
     from rejected
     left join periods using (key_no, period_start, feed)
     left join feed_rows using (feed)

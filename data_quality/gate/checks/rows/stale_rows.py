@@ -9,9 +9,9 @@ import duckdb
 import pandas as pd
 
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.feed_shares import share
+from data_quality.gate.checks.feed_shares import share_beyond_usual_sql
 
-_FIGURE = share("n_repeated", "of the rows are of days that repeat an earlier day")
+_FIGURE = share_beyond_usual_sql("n_repeated", "of the rows are of days that repeat an earlier day")
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:

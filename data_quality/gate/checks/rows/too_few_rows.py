@@ -10,11 +10,11 @@ import duckdb
 import pandas as pd
 
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.feed_shares import BEFORE, NOW, PERIODS, largest
+from data_quality.gate.checks.feed_shares import PERIODS, SHARE_BEFORE, SHARE_IN_PERIOD, largest_share_sql
 
-_FIGURE = largest(
+_FIGURE = largest_share_sql(
     f"""
-{PERIODS.format(figure="n_lacking")},
+{PERIODS.format(fault_column="n_lacking")},
 lacking_days as (
     select feed, day, n_lacking - coalesce(lag(n_lacking) over (partition by feed order by day), 0) as n_lacking
     from feed_sums
@@ -28,9 +28,14 @@ mended as (
     group by all
 ),
 lacking as (
-    select * replace (n - coalesce(n_mended, 0) as n) from periods left join mended using (key_no, period_start, feed)
+    select * replace (n_faulty - coalesce(n_mended, 0) as n_faulty)
+    from periods
+    left join mended using (key_no, period_start, feed)
 ),
-shares as (select key_no, period_start, feed, greatest(round({NOW} - {BEFORE}, 6), 0) as share from lacking)
+shares as (
+    select key_no, period_start, feed, greatest(round({SHARE_IN_PERIOD} - {SHARE_BEFORE}, 6), 0) as share
+    from lacking
+)
 """,
     "of the rows are missing, on days that usually have more",
 )

@@ -115,12 +115,14 @@ group by p.key_no
 """
 
 
-def count(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
-    """Create the temporary table `key_days`: how many keys of each day match no row of the other feed by that day.
+def create_key_days(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
+    """Create the temporary table `key_days`.
 
-    Columns: feed, column_name, other and other_column (the feed and column in which the key is looked up), day, n_rows
-    (rows with a key), n_unmatched. Feeds without a time column have no rows in it. Needs the statistics of
-    `feed_statistics.py` and the temporary tables of `checks/frame.py`.
+    For each day it has the number of rows with a key (n_rows), and of those whose key wasn't yet in the other feed on
+    that day (n_unmatched). If the other feed has no time column, any row of it counts as a match. Columns: feed,
+    column_name, other and other_column (the feed and column in which the key is looked up), day, n_rows, n_unmatched.
+    Feeds without a time column have no rows in it. Needs the statistics of `feed_statistics.py` and the temporary
+    tables of `checks/frame.py`.
     """
     connection.execute(_TABLE)
     for name, column, other_name, other_column in connection.execute(_PAIRS).fetchall():

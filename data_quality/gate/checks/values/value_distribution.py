@@ -12,6 +12,7 @@ distance.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -21,7 +22,7 @@ import pyarrow as pa
 
 from data_quality.gate.checks.blocks import FIGURE_BY_KEY, MAX_DAYS_BEFORE, MIN_DAYS_BEFORE, MIN_SHARE_OF_ROWS
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.likeness import beyond_chance, freedom, is_past, lost, unlikeness
+from data_quality.gate.checks.likeness import beyond_chance, effective_fraction, is_past, largest_lost_share, unlikeness
 from data_quality.gate.checks.series import Numbers, readable
 
 # One row per column and grain for all rows together (`is_whole`), and one per member of the column on which its sizes
@@ -48,7 +49,7 @@ _JUDGED = pa.schema(
         ("column_name", pa.string()),
         ("member", pa.string()),
         ("grain", pa.string()),
-        ("weight", pa.string()),
+        ("share_of", pa.string()),
         ("day", pa.int32()),
         ("n_rows", pa.float64()),
         ("figure", pa.float64()),
@@ -64,10 +65,10 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     ).fetchall()[0]
     judged_blocks: dict[str, list[Any]] = {name: [] for name in _JUDGED.names}
     for column in connection.execute(_DISTRIBUTIONS).df().itertuples(index=False):
-        for weight in ("n_rows", "total") if column.kind == "number" and column.is_whole else ("n_rows",):
-            for block in _judged(column, weight, first):
+        for share_of in ("n_rows", "total") if column.kind == "number" and column.is_whole else ("n_rows",):
+            for block in _judged_blocks(column, share_of, first):
                 member = None if column.is_whole else column.member
-                block_key = (column.feed, column.column_name, member, column.grain, weight)
+                block_key = (column.feed, column.column_name, member, column.grain, share_of)
                 for name, value in zip(_JUDGED.names, (*block_key, *block), strict=True):
                     judged_blocks[name].append(value)
     connection.register("judged_blocks", pa.table(judged_blocks, schema=_JUDGED))
@@ -78,39 +79,45 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         connection.unregister("judged_blocks")
 
 
-def _judged(column: Any, weight: str, first: int) -> Iterator[tuple[int, float, float, str]]:
-    """The blocks that can be judged and begin on or after the day `first`, from one row of _DISTRIBUTIONS.
+def _judged_blocks(column: Any, share_of: str, first: int) -> Iterator[tuple[int, float, float, str]]:
+    """Compares each week or month ("block") of one column with the most similar one of its past year.
 
-    Yields the block's first day, its number of rows of all members, figure and explanation. Days are numbered from
-    1970-01-01. `weight` is "n_rows" for shares of rows, "total" for shares of the column's sum.
+    `column` is a row of _DISTRIBUTIONS: the whole column, or its rows of one member. Shares are those of the rows
+    (`share_of` "n_rows") or of the column's sum ("total"). Yields for each block from the day `first` on: its first
+    day, the number of rows of the whole column in it, the figure (as a share of the whole column) and the explanation.
+    Blocks with too few rows or too little past are left out. Days are numbered from 1970-01-01.
     """
-    days, day_index = np.unique(column.days, return_inverse=True)
+    first_days, day_index = np.unique(column.days, return_inverse=True)
     classes, class_index = np.unique(column.classes, return_inverse=True)
-    rows, weights = np.zeros((2, len(days), len(classes)))
+    rows, weights = np.zeros((2, len(first_days), len(classes)))
     np.add.at(rows, (day_index, class_index), column.n_rows)
-    np.add.at(weights, (day_index, class_index), column.n_rows if weight == "n_rows" else column.total)
-    n_rows, n_in_all = rows.sum(axis=1), np.zeros(len(days))
+    np.add.at(weights, (day_index, class_index), column.n_rows if share_of == "n_rows" else column.total)
+    n_rows, n_in_all = rows.sum(axis=1), np.zeros(len(first_days))
     n_in_all[day_index] = column.n_block
     large = (weights.sum(axis=1) > 0) & (n_rows >= MIN_SHARE_OF_ROWS * np.median(n_rows))
     if not large.any():
         return
-    days, rows, weights, n_rows, n_in_all = days[large], rows[large], weights[large], n_rows[large], n_in_all[large]
-    ages = column.watermark - days - (6 if column.grain == "week" else 30)
-    hours = np.array([_hours(class_) if column.kind == "lag" else 0 for class_ in classes])
-    to_come = (np.maximum(2 * hours, 0) > 24 * ages[:, None]) & (column.kind == "lag")
-    past, shares = is_past(days), weights / weights.sum(axis=1, keepdims=True)
+    first_days, rows, weights = first_days[large], rows[large], weights[large]
+    n_rows, n_in_all = n_rows[large], n_in_all[large]
+    days_since_end = column.watermark - first_days - (6 if column.grain == "week" else 30)
+    hours = np.array([_hours(value_class) if column.kind == "lag" else 0 for value_class in classes])
+    to_come = (np.maximum(2 * hours, 0) > 24 * days_since_end[:, None]) & (column.kind == "lag")
+    past, shares = is_past(first_days), weights / weights.sum(axis=1, keepdims=True)
     distance, nearest, usual = unlikeness(past, shares, to_come)
-    figure = beyond_chance(distance, usual, n_rows * freedom(past, rows, weights))
-    figure = np.maximum(figure, lost(past, shares, to_come, n_rows))
-    whole_year = days - days[0] >= MAX_DAYS_BEFORE - MIN_DAYS_BEFORE  # else the season may be the first of its kind
-    for block in np.flatnonzero(~np.isnan(usual) & whole_year & (days >= first)):
+    figures = beyond_chance(distance, usual, n_rows * effective_fraction(past, rows, weights))
+    figures = np.maximum(figures, largest_lost_share(past, shares, to_come, n_rows))
+    # Without a whole year before it, the block's season may be the first of its kind.
+    whole_year = first_days - first_days[0] >= MAX_DAYS_BEFORE - MIN_DAYS_BEFORE
+    for block in np.flatnonzero(~np.isnan(usual) & whole_year & (first_days >= first)):
         explanation = ""
-        if figure[block] > 0:
-            explanation = _explanation(shares[block], shares[nearest[block]], classes.tolist(), weight)
+        if figures[block] > 0:
+            explanation = _explanation(
+                shares[block], shares[nearest[block]], classes.tolist(), share_of, column.grain, int(first_days[block])
+            )
             if not column.is_whole:
-                explanation += f", among rows with {named(column.member)} of {column.depends_on}"
-        share_of_all = figure[block] * n_rows[block] / n_in_all[block]
-        yield int(days[block]), float(n_in_all[block]), float(share_of_all), explanation
+                explanation += f", among rows with {class_in_words(column.member)} of {column.depends_on}"
+        share_of_all = figures[block] * n_rows[block] / n_in_all[block]
+        yield int(first_days[block]), float(n_in_all[block]), float(share_of_all), explanation
 
 
 def _hours(lag_class: str) -> float:
@@ -120,17 +127,26 @@ def _hours(lag_class: str) -> float:
     return 0.0 if lag_class == "0" else np.inf
 
 
-def _explanation(here: Numbers, there: Numbers, classes: Sequence[str], weight: str) -> str:
-    """Names the class whose share differs most from that in the most similar block; continues "1.5 %"."""
-    most = int(np.abs(here - there).argmax())
-    whole = "rows" if weight == "n_rows" else "sum"
+def _explanation(
+    here: Numbers, there: Numbers, classes: Sequence[str], share_of: str, grain: str, first_day: int
+) -> str:
+    """Names the class whose share differs most from that in the most similar block; continues "1.5 %".
+
+    Of a longer period, the weeks are judged together (see `blocks.py`), so the week is named.
+    """
+    changed_most = int(np.abs(here - there).argmax())
+    name = class_in_words(str(classes[changed_most]))
+    counted = "rows" if share_of == "n_rows" else "sum"
+    extent, place = "the month", ""
+    if grain == "week":
+        extent, place = "whole weeks", f"in the week of {date(1970, 1, 1) + timedelta(first_day)}, "
     return (
-        f" of the {whole} differs from the most similar past week or month: {named(str(classes[most]))} make up"
-        f" {here[most]:.0%}, and were {there[most]:.0%} there"
+        f" of the {counted} of {extent} differs from the most similar past {grain}: {place}{name} make up"
+        f" {here[changed_most]:.0%}, and were {there[changed_most]:.0%} there"
     )
 
 
-def named(value_class: str) -> str:
+def class_in_words(value_class: str) -> str:
     """A class in words. A member is a cell of the source, so it isn't named: the words may be published."""
     if value_class[0] == "=":
         return "one member"
@@ -139,7 +155,8 @@ def named(value_class: str) -> str:
     if value_class[0] == "@":
         return f"times at {value_class[1:]} o'clock"
     if value_class[0] in "+-":
-        return f"numbers around {value_class[0].strip('+')}{readable(2.0 ** int(value_class[1:]))}"
+        size = float(f"{2.0 ** int(value_class[1:]):.2g}")  # classes are powers of two, so the number isn't exact
+        return f"numbers of about {value_class[0].strip('+')}{readable(size)}"
     return {"0": "zero", "null": "no value"}.get(value_class, "any value")
 
 
