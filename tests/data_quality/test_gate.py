@@ -170,14 +170,23 @@ def test_totals_that_are_missing_repeated_or_null_hold(warehouse: Warehouse) -> 
     assert failing(verdicts["null", month]) == {"missing_results"}
 
 
+@pytest.mark.parametrize("metric_type", ["simple", "ratio"])
 @pytest.mark.parametrize(("n_women", "n_men", "checks"), [(0, 4, set()), (3, 0, set()), (3, 4, {"missing_results"})])
-def test_what_compares_persons_may_have_no_value_where_there_are_none_of_some(
-    warehouse: Warehouse, n_women: int, n_men: int, checks: set[str]
+def test_what_compares_persons_may_have_no_value_where_there_are_none_of_some_yet(
+    warehouse: Warehouse, metric_type: str, n_women: int, n_men: int, checks: set[str]
 ) -> None:
+    """Without women at first there is no value; once there was one, they may be lost. A member may always have none."""
+    gap = kpi("pay_gap", kind="ratio", metric_type=metric_type, additive_segments=False)
+    total = {"segment": "_T", "member": "_T", "n_obs": 7, "denominator": 100.0}
     persons = {"n_persons_numerator": n_women, "n_persons_denominator": n_men}
-    gap = kpi("pay_gap", kind="ratio", metric_type="simple", additive_segments=False)
-    warehouse.add(gap, {"2026-02": [{"segment": "_T", "member": "_T", "n_obs": 7, **persons}]})
-    assert failing(warehouse.judge("2026-02-28", "2026-02-28")["pay_gap", "2026-02"]) == checks
+    both = {"obs_value": 0.1, "numerator": 10.0, "n_persons_numerator": 3, "n_persons_denominator": 4}
+    member = {"segment": "country", "member": "SE", "n_obs": 2, "denominator": 50.0, "n_persons_numerator": 0}
+    rows = {"2025-12": [total | persons], "2026-01": [total | both, member], "2026-02": [total | persons]}
+    warehouse.add(gap, rows)
+    verdicts = warehouse.judge("2025-12-31", "2026-02-28")
+    assert failing(verdicts["pay_gap", "2025-12"]) & {"missing_results"} == checks
+    assert failing(verdicts["pay_gap", "2026-01"]) == set()
+    assert "missing_results" in failing(verdicts["pay_gap", "2026-02"])
 
 
 def test_a_ratio_member_may_lack_a_value_only_where_there_is_nothing_to_divide_by(warehouse: Warehouse) -> None:

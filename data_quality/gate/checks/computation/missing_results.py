@@ -14,12 +14,15 @@ select
         c.kpi_id is not null and c.obs_value is null and not case r.null_rule
             when 'no denominator' then coalesce(c.denominator, 0) = 0
             when 'no rows or member' then c.segment <> '_T' or coalesce(c.n_obs, 0) = 0
-                -- There are no women, or no men, and there never were: the KPI has no value in its history either.
-                or coalesce(c.n_persons_numerator = 0 or c.n_persons_denominator = 0, false) and h.kpi_id is null
             when 'no rows' then coalesce(c.n_obs, 0) = 0
             when 'before its first' then coalesce(c.period_end < f.first_start, false)
             else false
         end
+        -- There are no women, or no men: in a member, or in all and before the first value of all.
+        and not (
+            coalesce(c.n_persons_numerator = 0 or c.n_persons_denominator = 0, false)
+            and (c.segment <> '_T' or coalesce(c.period_end < f.first_start, h.kpi_id is null))
+        )
     ) end as figure,
     true as applies,
     case when count(*) filter (c.segment = '_T' and c.obs_value is null) > 0 then 'the total has no value'
