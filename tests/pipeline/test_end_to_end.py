@@ -40,7 +40,7 @@ def warehouse(deployment: Deployment, sql: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture(scope="module")
 def layer(deployment: Deployment) -> SemanticLayer:
-    return SemanticLayer(project.target_dir(deployment.company) / "semantic_manifest.json")
+    return SemanticLayer.read(project.target_dir(deployment.company) / "semantic_manifest.json")
 
 
 def test_every_kpi_has_its_february(deployment: Deployment) -> None:
