@@ -28,6 +28,14 @@ FIRST, LAST = date(2023, 11, 1), date(2024, 2, 29)
 NOW = "2024-03-12T06:00:00+00:00"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several workers share the tests file by file, so that what a file's tests share is made once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def shared_parse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Gives each new data folder dbt's file for partial parsing of the first one, of whichever worker.
