@@ -126,7 +126,8 @@ def test_after_a_single_event_that_was_released_a_usual_month_is_usual(warehouse
 def test_what_was_rejected_is_no_history(warehouse: Warehouse) -> None:
     """Though it passed every check, as the one after it would then."""
     warehouse.add(kpi(), months("2025-01", "2026-02", growing))
-    assert held(warehouse, "2025-01", "2025-12") == []
+    warehouse.judge("2025-01-01", "2025-12-31")
+    assert not warehouse.release("2025-01-01", "2025-12-31").held
     warehouse.judge("2026-01-31", "2026-01-31")
     warehouse.decide("reject", "revenue", "2026-01", reason="no", by="controller")
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
