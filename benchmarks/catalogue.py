@@ -28,7 +28,7 @@ def semantic_layer(target: Path) -> SemanticLayer:
     result = dbtRunner().invoke(["--quiet", "--log-path", str(target), "parse", *folders])
     if not result.success:
         raise NyckeltalError(f"dbt can't parse the project: {result.exception}", file=PROJECT)
-    return SemanticLayer(target / "semantic_manifest.json")
+    return SemanticLayer.read(target / "semantic_manifest.json")
 
 
 def compiled(layer: SemanticLayer) -> dict[str, str]:

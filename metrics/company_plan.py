@@ -86,7 +86,7 @@ def plan_company(company: Company, kpis: Sequence[Kpi], parse_folder: Path, engi
     `parse_folder` has dbt's `manifest.json` and `semantic_manifest.json` of its staging, marts and metrics.
     Raises Problems for definitions with mistakes.
     """
-    layer = SemanticLayer(parse_folder / "semantic_manifest.json", engine)
+    layer = SemanticLayer.read(parse_folder / "semantic_manifest.json", engine)
     lineage = Lineage(parse_folder / "manifest.json", raw_columns(company))
     column_uses = ColumnUses(lineage)
     if problems := findings(kpis, company, layer):
@@ -138,29 +138,34 @@ def _defined_kpi(kpi_plan: KpiPlan, layer: SemanticLayer, lineage: Lineage, colu
     persons behind a value.
     """
     kpi = kpi_plan.kpi
-    models = {model for rollup in rollups([kpi_plan], layer) for model in rollup.models}
+    own_rollups = rollups([kpi_plan], layer)
+    models = {model for rollup in own_rollups for model in rollup.models}
     upstream = lineage.upstream(tuple(sorted(models)))
     if upstream.protected and kpi.definition.persons is None:
         raise kpi.problem("persons", "the KPI reads personal data, so it needs the persons behind it", standard=True)
-    generated = _generated(kpi_plan, layer)
+    generated = _generated(kpi_plan, own_rollups)
     return DefinedKpi(
         plan=kpi_plan,
         upstream=upstream,
         current_definition=current_definition(kpi, layer, lineage),
         inputs=lineage.feed_columns(generated),
         uses=column_uses.of(generated),
-        total_inputs=lineage.feed_columns(_generated(plan(kpi.unsegmented, layer), layer)),
+        total_inputs=lineage.feed_columns(_generated_alone(plan(kpi.unsegmented, layer), layer)),
     )
 
 
 def current_definition(kpi: Kpi, layer: SemanticLayer, lineage: Lineage) -> CurrentDefinition:
     """The KPI's current definition. Its hash is independent of other KPIs and of what the company has adopted of it."""
-    parts = lineage.parts(_generated(plan(kpi.whole, layer), layer))
+    parts = lineage.parts(_generated_alone(plan(kpi.whole, layer), layer))
     return CurrentDefinition(kpi, definition_hash(parts), {name: hashed(code)[:8] for name, code in parts.items()})
 
 
-def _generated(kpi_plan: KpiPlan, layer: SemanticLayer) -> dict[str, str]:
+def _generated_alone(kpi_plan: KpiPlan, layer: SemanticLayer) -> dict[str, str]:
     """The SQL of the models that would compute the KPI alone, without other KPIs in its rollups; by model name."""
-    own_rollups = rollups([kpi_plan], layer)
+    return _generated(kpi_plan, rollups([kpi_plan], layer))
+
+
+def _generated(kpi_plan: KpiPlan, own_rollups: Sequence[Rollup]) -> dict[str, str]:
+    """The SQL of the models that compute the KPI from those rollups, by model name."""
     models = {name: sql for rollup in own_rollups for name, sql in rollup_models(rollup).items()}
     return {**models, kpi_plan.kpi.model: kpi_sql(kpi_plan, own_rollups, "")}

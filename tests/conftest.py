@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
+import duckdb
 import pytest
 
 from metrics.core.deployment import PROJECT
+from metrics.core.private_files import private_files
 from metrics.definitions.company import Company
+from orchestration.dbt import project
 from orchestration.dbt.dropped_keys import restore_dropped_keys
 from orchestration.run import RunResult, run
 from sample_company.simulator.run import simulate
@@ -22,6 +26,58 @@ from tests.open_files import watched
 
 FIRST, LAST = date(2023, 11, 1), date(2024, 2, 29)
 NOW = "2024-03-12T06:00:00+00:00"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several workers share the tests file by file, so that what a file's tests share is made once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_parse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Gives each new data folder dbt's file for partial parsing of the first one, of whichever worker.
+
+    dbt itself finds by hashes which files of the project differ, and parses these.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    parse = project.parse
+
+    @private_files()
+    def parse_with_shared_file(company: Company, *, compiled: Path | None = None) -> Path:
+        target = compiled.parent / "target" if compiled else project.target_dir(company)
+        own = target / "partial_parse.msgpack"
+        shared = folder / f"{company.name}{' without KPIs' if compiled else ''}.msgpack"
+        if shared.exists() and not own.exists():
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(shared, own)
+        parse(company, compiled=compiled)
+        if not shared.exists():
+            draft = shared.with_suffix(f".{os.getpid()}")
+            shutil.copyfile(own, draft)
+            draft.replace(shared)
+        return target
+
+    with patch.object(project, "parse", parse_with_shared_file):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """DuckDB works in one thread: of a test's few rows, a pool of threads takes a fifth of the time, and gives none."""
+    connect = duckdb.connect
+
+    def connect_with_one(*arguments: Any, **options: Any) -> duckdb.DuckDBPyConnection:
+        connection = connect(*arguments, **options)
+        if "config" not in options:  # those that have one read the published file and are locked
+            connection.execute("set threads = 1")
+        return connection
+
+    with patch.object(duckdb, "connect", connect_with_one):
+        yield
 
 
 @dataclass(frozen=True)
@@ -78,9 +134,9 @@ def kinds_manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _semantic_manifest(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dbt.cli.main import dbtRunner
 
-    project, target = PROJECT / "tests" / name, tmp_path_factory.mktemp(name)
-    folders = ["--project-dir", str(project), "--profiles-dir", str(project), "--target-path", str(target)]
+    folder, target = PROJECT / "tests" / name, tmp_path_factory.mktemp(name)
+    folders = ["--project-dir", str(folder), "--profiles-dir", str(folder), "--target-path", str(target)]
     result = dbtRunner().invoke(["--quiet", "--log-path", str(target), "parse", *folders])
     assert result.success, result.exception
-    restore_dropped_keys(project, target)
+    restore_dropped_keys(folder, target)
     return target / "semantic_manifest.json"

@@ -138,6 +138,7 @@ class Warehouse:
     batch: str = "batch1"
     feeds: dict[str, Feed] = field(default_factory=dict)
     calendar: Calendar = CALENDAR
+    unrendered: bool = False
 
     @property
     def company(self) -> Company:
@@ -218,9 +219,19 @@ class Warehouse:
 
     def publish(self, first: str, last: str) -> Release:
         """Publish the periods that end in [first, last]."""
-        published = release.publish(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
-        publishing.publish()
+        published = self.release(first, last)
+        self.render()
         return published
+
+    def release(self, first: str, last: str) -> Release:
+        """The same, but what people read is rendered only when `published` is asked, as that takes half of the time."""
+        self.unrendered = True
+        return release.publish(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
+
+    def render(self) -> None:
+        """Render what people read."""
+        publishing.publish()
+        self.unrendered = False
 
     def decide(self, decision: Any, kpi_id: str, *periods: str, **reason_and_name: Any) -> Decided:
         """What `kpi release`, `reject` and `review` do: decide, and render what follows."""
@@ -234,6 +245,8 @@ class Warehouse:
 
     def published(self, query: str) -> list[Any]:
         """Query the published file."""
+        if self.unrendered:
+            self.render()
         with duckdb.connect(str(self.path.parent / "published" / "published.duckdb"), read_only=True) as connection:
             return connection.execute(query).fetchall()
 

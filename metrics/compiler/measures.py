@@ -109,11 +109,19 @@ class Cohort:
 def measure_query(
     metric: str, segments: Sequence[str], layer: SemanticLayer, *, includes_total: bool = True
 ) -> MeasureQuery:
-    """The parts of a simple metric's query by day and `segments`.
+    """The parts of a simple metric's query by day and `segments`. Cached in the layer.
 
     Raises NyckeltalError when MetricFlow can't cut the metric by a segment, or when its query isn't an aggregate by
     day.
     """
+    key = metric, tuple(segments), includes_total
+    if key not in layer.measure_queries:
+        layer.measure_queries[key] = _measure_query(*key, layer)
+    query: MeasureQuery = layer.measure_queries[key]
+    return query
+
+
+def _measure_query(metric: str, segments: Sequence[str], includes_total: bool, layer: SemanticLayer) -> MeasureQuery:
     parameters = layer.metrics[metric].type_params.metric_aggregation_params
     stock = parameters.non_additive_dimension
     entities = stock.window_groupings if stock is not None else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,18 +19,24 @@ class SemanticLayer:
     """The metrics of a `semantic_manifest.json`, and MetricFlow's engine over them, which writes SQL for `engine`.
 
     `metrics` holds them by name, with filters on simple metrics only (see input_filters.py); `declared` are the names
-    of those that the manifest has.
+    of those that the manifest has. `measure_queries` is the cache of measures.py.
     """
 
-    def __init__(self, manifest_file: Path, engine: Engine = "duckdb") -> None:
+    def __init__(self, manifest_text: str, engine: Engine = "duckdb") -> None:
         # Imported here because it takes most of a second, and only compiling needs it.
         from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
 
-        self.manifest = parse_manifest_from_dbt_generated_manifest(manifest_file.read_text(encoding="utf-8"))
+        self.manifest = parse_manifest_from_dbt_generated_manifest(manifest_text)
         self.dialect = engine
         self._daily: dict[tuple[str, ...], str] = {}
+        self.measure_queries: dict[tuple[str, tuple[str, ...], bool], Any] = {}
         self.metrics: dict[str, Any] = metrics_with_moved_filters(self.manifest.metrics)
         self.declared = frozenset(metric.name for metric in self.manifest.metrics)
+
+    @classmethod
+    def read(cls, manifest_file: Path, engine: Engine = "duckdb") -> SemanticLayer:
+        """The layer of a file. Of an unchanged text it is the same as before, with the SQL that it has cached."""
+        return _layer(manifest_file.read_text(encoding="utf-8"), engine)
 
     @cached_property
     def models(self) -> dict[str, str]:
@@ -126,6 +132,11 @@ class SemanticLayer:
     def query_sql(self, metrics: Sequence[str], group_by: Sequence[str] = (), where: Sequence[str] = ()) -> str:
         """MetricFlow's SQL for any metrics as they are declared, as an analyst would query them."""
         return _explain(self._declared_engine, metrics, group_by, where)
+
+
+@lru_cache(maxsize=2)
+def _layer(manifest_text: str, engine: Engine) -> SemanticLayer:
+    return SemanticLayer(manifest_text, engine)
 
 
 def _grain(time: Any) -> str:

@@ -35,7 +35,7 @@ def parsed(company: Company) -> tuple[SemanticLayer, Lineage]:
     Raises NyckeltalError when dbt can't parse the project.
     """
     folder = _parse_without_kpis(company)
-    return SemanticLayer(folder / "semantic_manifest.json"), Lineage(folder / "manifest.json")
+    return SemanticLayer.read(folder / "semantic_manifest.json"), Lineage(folder / "manifest.json")
 
 
 @private_files()

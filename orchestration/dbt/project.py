@@ -72,7 +72,9 @@ def parse(company: Company, *, compiled: Path | None = None) -> Path:
     # Imported here because dbt takes a second to import, and most commands don't parse.
     from dbt.cli.main import dbtRunner
 
-    variables = environment(company)
+    # Parsing doesn't open the warehouse. With the same path everywhere, dbt's file for partial parsing stays valid when
+    # the data folder is moved.
+    variables = environment(company) | {"NYCKELTAL_DATA_DIR": "."}
     target = target_dir(company)
     if compiled is not None:
         project = project_dir(company, compiled, compiled.parent / "project")

@@ -50,7 +50,7 @@ def again(warehouse: Warehouse, moment: str, february: list[dict[str, Any]], **k
     warehouse.batch = f"batch of {moment}"
     warehouse.add(kpi(**kpi_fields), {**GOOD, "2026-02": february})
     warehouse.judge(*SPAN)
-    return warehouse.publish(*SPAN)
+    return warehouse.release(*SPAN)
 
 
 def newest(warehouse: Warehouse, columns: str = "obs_value, obs_status, revision_type") -> Any:
@@ -67,7 +67,7 @@ def release_february(warehouse: Warehouse, *checks: str, hashed: str | None = No
 
 
 def test_late_rows_of_an_open_period_revise_by_themselves(warehouse: Warehouse) -> None:
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     warehouse.feed("orders", newest_delivery=datetime.fromisoformat("2026-03-10T05:00:00+00:00"))
     outcome = again(warehouse, "2026-03-10T22:59:00", cells(120, SE=90, NO=30))  # the closing day's last minute
     assert not outcome.held and newest(warehouse) == (120.0, "P", "R1")
@@ -76,7 +76,7 @@ def test_late_rows_of_an_open_period_revise_by_themselves(warehouse: Warehouse) 
 
 
 def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Warehouse) -> None:
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     outcome = again(warehouse, AFTER_CLOSE, cells(120, SE=90, NO=30))
     reason = "closed_period: the period closed on 2026-03-10; its value changed (110 → 120)"
     assert [(held.time_period, held.reason, held.checks) for held in outcome.held] == [
@@ -85,33 +85,33 @@ def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Wareho
     assert outcome.published == 1 and newest(warehouse) == (110.0, "P", None)
     query = "select verdict, reason from kpi.verdicts where time_period = '2026-02'"
     assert warehouse.published(query) == [("hold", reason)]
-    assert warehouse.publish(*SPAN).release_id is None  # held again, and nothing new to say
+    assert warehouse.release(*SPAN).release_id is None  # held again, and nothing new to say
 
     release_february(warehouse, "bounds")
     release_february(warehouse, "closed_period", hashed="another")
-    assert reasons(warehouse.publish(*SPAN)) == {reason}
+    assert reasons(warehouse.release(*SPAN)) == {reason}
     warehouse.now("2026-03-12T06:00:00")
     release_february(warehouse, "closed_period")
-    outcome = warehouse.publish(*SPAN)
+    outcome = warehouse.release(*SPAN)
     assert not outcome.held and outcome.appended_observations == 3
     columns = "obs_value, obs_status, revision_type, revision_reason, decision_id is not null"
     assert newest(warehouse, columns) == (120.0, "A", "C", "booked late", True)
     assert warehouse.published(query) == [("publish", "")]
-    assert warehouse.publish(*SPAN).release_id is None
+    assert warehouse.release(*SPAN).release_id is None
     # The decision was on that candidate: the next change needs another.
     outcome = again(warehouse, "2026-03-13T06:00:00", cells(130, SE=100, NO=30))
     assert reasons(outcome) == {"closed_period: the period closed on 2026-03-10; its value changed (120 → 130)"}
 
 
 def test_a_restated_month_and_its_quarter_are_held_and_one_decision_releases_both(warehouse: Warehouse) -> None:
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     warehouse.now("2026-04-03T06:00:00")
     warehouse.batch = "batch2"
     months = {**GOOD, "2026-02": cells(120, SE=90, NO=30), "2026-03": cells(130, SE=100, NO=30)}
     entry = kpi(freqs=("M", "Q"), observable_from=date(2026, 1, 1))
     warehouse.add(entry, {**months, "2026-Q1": cells(350, SE=265, NO=85)})
     warehouse.judge("2026-01-01", "2026-03-31")
-    warehouse.publish("2026-01-01", "2026-03-31")
+    warehouse.release("2026-01-01", "2026-03-31")
     reasons = {
         "2026-02": "closed_period: the period closed on 2026-03-10; its value changed (110 → 120)",
         "2026-Q1": "reconciliation: its published parts would not add up to it: 2026-02 would stay as published",
@@ -134,16 +134,16 @@ def test_a_restated_month_and_its_quarter_are_held_and_one_decision_releases_bot
 
 
 def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Warehouse) -> None:
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     outcome = again(warehouse, AFTER_CLOSE, cells(-5, SE=-5))
     both = [("bounds", "closed_period")]
     assert [held.checks for held in outcome.held] == both
     for check_name in ("bounds", "closed_period"):
         release_february(warehouse, check_name)
-        assert [held.checks for held in warehouse.publish(*SPAN).held] == both
+        assert [held.checks for held in warehouse.release(*SPAN).held] == both
     warehouse.now("2026-03-12T06:00:00")
     release_february(warehouse, "bounds", "closed_period")
-    assert not warehouse.publish(*SPAN).held
+    assert not warehouse.release(*SPAN).held
     assert newest(warehouse) == (-5.0, "A", "C")
 
 
@@ -157,14 +157,14 @@ def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Wa
     ],
 )
 def test_members_and_counts_are_changes_too(warehouse: Warehouse, february: list[dict[str, Any]], change: str) -> None:
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     assert reasons(again(warehouse, AFTER_CLOSE, february)) == {
         f"closed_period: the period closed on 2026-03-10; {change}"
     }
 
 
 def test_which_differences_do_not_change_a_closed_period(warehouse: Warehouse) -> None:
-    warehouse.publish("2026-01-01", "2026-01-31")
+    warehouse.release("2026-01-01", "2026-01-31")
     assert not again(warehouse, AFTER_CLOSE, cells(120, SE=90, NO=30)).held  # February's first publication
     wobble = cells(120 * (1 + 1e-12), SE=90, NO=30)
     outcome = again(warehouse, "2026-03-12T06:00:00", wobble)
@@ -174,15 +174,15 @@ def test_which_differences_do_not_change_a_closed_period(warehouse: Warehouse) -
 
 
 def test_a_history_that_is_recomputed_has_no_break_and_one_that_is_not_has(warehouse: Warehouse) -> None:
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     warehouse.now(AFTER_CLOSE)
     second = kpi(definition_version=2, definition_hash="def2")
     warehouse.add(second, {"2026-01": cells(50, SE=50), "2026-02": cells(60, SE=60)})
     warehouse.judge(*SPAN)
     statuses = "select time_period, obs_value, obs_status from kpi.observations where segment = '_T' order by 1"
-    warehouse.publish("2026-02-01", "2026-02-28")
+    warehouse.release("2026-02-01", "2026-02-28")
     assert warehouse.published(statuses) == [("2026-01", 100.0, "A"), ("2026-02", 60.0, "B")]
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     assert warehouse.published(statuses) == [("2026-01", 50.0, "A"), ("2026-02", 60.0, "A")]
 
 
@@ -194,10 +194,10 @@ def test_no_figure_of_a_protected_kpi_is_shown(warehouse: Warehouse) -> None:
 
     warehouse.add(staff, {"2026-01": people(33, 44)})
     warehouse.judge(*SPAN)
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     warehouse.add(staff, {"2026-01": people(43, 44)})
     warehouse.judge(*SPAN)
-    held = [key for key in warehouse.publish(*SPAN).held if key.checks == ("closed_period",)]
+    held = [key for key in warehouse.release(*SPAN).held if key.checks == ("closed_period",)]
     assert [key.reason for key in held] == ["closed_period: the period closed on 2026-02-10; its value changed"]
     (text,) = warehouse.published("select checks from kpi.verdicts where kpi_id = 'staff' and time_period = '2026-01'")[
         0
@@ -211,7 +211,7 @@ def test_a_restated_history_holds_the_new_period_too(warehouse: Warehouse) -> No
     warehouse.now("2026-03-11T06:00:00")
     warehouse.add(kpi(), {**past, **GOOD})
     warehouse.judge("2025-01-01", "2026-02-28")
-    warehouse.publish("2025-01-01", "2026-02-28")
+    warehouse.release("2025-01-01", "2026-02-28")
 
     def march(changed: dict[str, Any]) -> set[str]:
         warehouse.now("2026-04-03T06:00:00")

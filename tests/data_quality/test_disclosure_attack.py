@@ -164,7 +164,7 @@ def test_a_kpi_that_mixes_people_with_other_data_is_protected(deployment: Deploy
 
 @pytest.mark.parametrize(("highest", "count"), [(42.0, 12), (43.0, 2)])
 def test_a_group_that_two_can_dominate_counts_as_two(deployment: Deployment, highest: float, count: int) -> None:
-    layer = SemanticLayer(project.target_dir(deployment.company) / "semantic_manifest.json")
+    layer = SemanticLayer.read(project.target_dir(deployment.company) / "semantic_manifest.json")
     (pay_gap,) = (adopted for adopted in adopted_kpis(deployment.company) if adopted.id == "gender_pay_gap")
     persons = plan(pay_gap, layer).n_persons_numerator
     assert persons is not None
@@ -173,7 +173,7 @@ def test_a_group_that_two_can_dominate_counts_as_two(deployment: Deployment, hig
 
 
 def test_amounts_of_a_period_cannot_be_protected(deployment: Deployment) -> None:
-    layer = SemanticLayer(project.target_dir(deployment.company) / "semantic_manifest.json")
+    layer = SemanticLayer.read(project.target_dir(deployment.company) / "semantic_manifest.json")
     (pay_gap,) = (adopted for adopted in adopted_kpis(deployment.company) if adopted.id == "gender_pay_gap")
     assert pay_gap.definition.persons is not None
     persons = pay_gap.definition.persons.model_copy(update={"numerator": "employees_in_period"})

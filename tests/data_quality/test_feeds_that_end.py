@@ -114,7 +114,7 @@ def test_a_kpi_goes_on_without_a_feed_that_ended(warehouse: Warehouse) -> None:
 def test_no_period_after_the_last_observable_day_is_judged_or_listed(warehouse: Warehouse) -> None:
     warehouse.feed("web", history_from=date(2025, 1, 1), watermark=date(2026, 1, 14))
     warehouse.judge("2026-01-01", "2026-02-28")
-    warehouse.publish("2026-01-01", "2026-02-28")
+    warehouse.release("2026-01-01", "2026-02-28")
     held = "select time_period from kpi.verdicts where held order by all"
     assert warehouse.published(held) == [("2026-01",), ("2026-02",)]
     entry = warehouse.kpis[0].model_copy(
@@ -123,7 +123,7 @@ def test_no_period_after_the_last_observable_day_is_judged_or_listed(warehouse: 
     warehouse.kpis = [entry]
     assert warehouse.judge("2026-01-01", "2026-02-28") == {}
     assert set(warehouse.judge("2025-12-01", "2026-02-28")) == {("revenue", "2025-12")}
-    warehouse.publish("2025-12-01", "2026-02-28")
+    warehouse.release("2025-12-01", "2026-02-28")
     assert warehouse.published(held) == []
     assert entry.observable_days == f"from 2023-01-01 until 2026-01-14 ({entry.paused})"
 

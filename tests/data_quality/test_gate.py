@@ -242,7 +242,7 @@ def test_limits_of_its_own_flag_what_would_hold(warehouse: Warehouse) -> None:
         "strict": "hold",
         "lenient": "publish_flagged",
     }
-    released = warehouse.publish("2026-02-28", "2026-02-28")
+    released = warehouse.release("2026-02-28", "2026-02-28")
     assert [verdict.kpi_id for verdict in released.held] == ["strict"]
 
 
@@ -422,7 +422,7 @@ def test_what_closes_after_the_first_release_is_no_baseline_also_when_it_is_judg
     warehouse.add(kpi(), rows)
     warehouse.now("2026-02-05T06:00:00")
     warehouse.judge("2024-01-01", "2025-12-31")
-    warehouse.publish("2024-01-01", "2025-12-31")
+    warehouse.release("2024-01-01", "2025-12-31")
     warehouse.now("2026-06-05T06:00:00")
     warehouse.add(kpi(), rows | {code: cells(100 * 1000.0, SE=100 * 1000.0) for code in ("2026-01", "2026-02")})
     verdicts = warehouse.judge("2024-01-01", "2026-02-28")
@@ -436,7 +436,7 @@ def test_what_was_held_before_its_series_was_released_stays_held_when_it_closes(
     warehouse.kpis = [young.model_copy(update={"gate": {"bounds": CheckSetting(hold="never", flag=0)}})]
     warehouse.now("2026-02-05T06:00:00")
     assert warehouse.judge("2026-01-31", "2026-01-31")["revenue", "2026-01"].verdict == "hold"
-    warehouse.publish("2026-01-31", "2026-01-31")
+    warehouse.release("2026-01-31", "2026-01-31")
     warehouse.now("2026-02-15T06:00:00")
     assert warehouse.judge("2026-01-31", "2026-01-31")["revenue", "2026-01"].verdict == "hold"
 
@@ -444,7 +444,7 @@ def test_what_was_held_before_its_series_was_released_stays_held_when_it_closes(
 def test_a_definition_of_a_newer_version_starts_with_its_history(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), months("2024-01", "2026-02", wave))
     warehouse.judge("2024-01-01", "2025-12-31")
-    warehouse.publish("2024-01-01", "2025-12-31")
+    warehouse.release("2024-01-01", "2025-12-31")
     newer = kpi(definition_version=2, definition_hash="def2")
     warehouse.add(newer, months("2024-01", "2026-02", launched))
     verdicts = warehouse.judge("2024-01-01", "2026-01-31")

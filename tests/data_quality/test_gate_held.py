@@ -99,7 +99,7 @@ def test_what_is_held_as_a_part_holds_no_third_one(warehouse: Warehouse) -> None
     assert "expected_range" in failing(verdicts["revenue", "2026-Q1"])
     assert failing(verdicts["revenue", "2026-02"]) == {"part_of_held"}
     assert not failing(verdicts["revenue", "2026-W07"])
-    warehouse.publish("2026-01-01", "2026-03-31")
+    warehouse.release("2026-01-01", "2026-03-31")
     later = warehouse.judge("2026-02-01", "2026-02-15")
     assert not failing(later["revenue", "2026-W07"])
 
@@ -111,7 +111,7 @@ def test_a_month_that_was_published_and_has_not_changed_is_not_held_for_its_quar
         values |= {f"{year}-Q{number}": cells(3000, SE=3000) for number in range(1, 5)}
     warehouse.add(kpi(kind="ratio", freqs=("M", "Q")), values)
     warehouse.judge("2026-01-01", "2026-02-28")
-    warehouse.publish("2026-01-01", "2026-02-28")
+    warehouse.release("2026-01-01", "2026-02-28")
     warehouse.batch = "later"
     warehouse.add(kpi(kind="ratio", freqs=("M", "Q")), values | {"2026-Q1": cells(6000, SE=6000)})
     verdicts = warehouse.judge("2026-01-01", "2026-03-31")
@@ -146,7 +146,7 @@ def test_what_an_earlier_run_held_counts_until_it_is_released(warehouse: Warehou
     of_all_freqs(warehouse)
     warehouse.now("2026-04-03T07:00:00")
     warehouse.judge("2025-01-01", "2026-01-31")
-    warehouse.publish("2025-01-01", "2026-01-31")
+    warehouse.release("2025-01-01", "2026-01-31")
     assert "2026-Q1" in flagged(warehouse.judge("2026-03-01", "2026-03-31"))
     assert flagged(warehouse.judge("2026-01-10", "2026-01-20"), "part_of_held") == {"2026-W02", "2026-W03"}
     decide(warehouse, "release", "2026-01")
@@ -158,7 +158,7 @@ def test_what_an_earlier_run_held_counts_until_it_is_released(warehouse: Warehou
 def test_what_was_rejected_counts_though_it_passes_every_check(warehouse: Warehouse) -> None:
     warehouse.add(kpi(kind="ratio", freqs=("M", "Q")), rows("2025-12"))
     warehouse.judge("2025-06-01", "2026-01-31")
-    warehouse.publish("2025-06-01", "2026-01-31")
+    warehouse.release("2025-06-01", "2026-01-31")
     warehouse.judge("2026-02-28", "2026-02-28")
     decide(warehouse, "reject", "2026-02")
     assert flagged(warehouse.judge("2026-02-01", "2026-06-30")) == {"2026-Q1"}

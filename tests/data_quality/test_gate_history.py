@@ -57,7 +57,7 @@ def held(warehouse: Warehouse, first: str, last: str) -> list[str]:
     for code in months(first, last, calm):
         end = parse(code).end.isoformat()
         (verdict,) = warehouse.judge(end, end).values()
-        warehouse.publish(end, end)
+        warehouse.release(end, end)
         held_periods += [verdict.time_period] if verdict.verdict == "hold" else []
     return held_periods
 
@@ -70,7 +70,7 @@ def test_a_fault_that_lasts_is_held_as_long_as_nobody_releases_it(warehouse: War
     assert [period for (_, period), verdict in in_one_run.items() if verdict.verdict == "hold"] == wrong
     warehouse.now("2026-03-05T07:00:00")
     warehouse.judge("2025-01-01", "2025-11-30")
-    warehouse.publish("2025-01-01", "2025-11-30")
+    warehouse.release("2025-01-01", "2025-11-30")
     assert held(warehouse, "2025-12", "2026-02") == wrong
 
 
@@ -78,7 +78,7 @@ def test_what_a_person_released_may_come_again(warehouse: Warehouse) -> None:
     warehouse.feed("orders", history_from=date(2023, 1, 1))
     warehouse.add(kpi(), months("2023-01", "2026-02", lambda n: calm(n) * (1.5 if n >= 36 else 1)))
     warehouse.judge("2023-01-01", "2026-01-31")
-    warehouse.publish("2023-01-01", "2026-01-31")
+    warehouse.release("2023-01-01", "2026-01-31")
     assert held(warehouse, "2026-02", "2026-02") == ["2026-02"]
     warehouse.decide("release", "revenue", "2026-01", reason="a big order", by="controller")
     assert held(warehouse, "2026-02", "2026-02") == []
@@ -100,7 +100,7 @@ def test_a_level_that_was_released_as_one_holds_neither_later_nor_earlier_period
     tripled = months(first, "2026-02", lambda n: calm(n) * (1 if n < at else 3 + 0.02 * (n - at)))
     warehouse.add(kpi(), tripled)
     warehouse.judge(f"{first}-01", "2025-09-30")
-    warehouse.publish(f"{first}-01", "2025-09-30")
+    warehouse.release(f"{first}-01", "2025-09-30")
     assert held(warehouse, "2025-10", "2025-10") == ["2025-10"]
     settled(warehouse, "revenue-2025-10", as_new_level=True)
     assert warehouse.published("select incident_id, new_level_from from kpi.decisions") == [
@@ -117,7 +117,7 @@ def test_a_level_that_was_released_as_one_holds_neither_later_nor_earlier_period
 def test_after_a_single_event_that_was_released_a_usual_month_is_usual(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), months("2025-01", "2026-02", lambda n: calm(n) * (2 if n == 12 else 1)))
     warehouse.judge("2025-01-01", "2025-12-31")
-    warehouse.publish("2025-01-01", "2025-12-31")
+    warehouse.release("2025-01-01", "2025-12-31")
     assert held(warehouse, "2026-01", "2026-01") == ["2026-01"]
     settled(warehouse, "revenue-2026-01")
     assert held(warehouse, "2026-02", "2026-02") == []
@@ -126,7 +126,8 @@ def test_after_a_single_event_that_was_released_a_usual_month_is_usual(warehouse
 def test_what_was_rejected_is_no_history(warehouse: Warehouse) -> None:
     """Though it passed every check, as the one after it would then."""
     warehouse.add(kpi(), months("2025-01", "2026-02", growing))
-    assert held(warehouse, "2025-01", "2025-12") == []
+    warehouse.judge("2025-01-01", "2025-12-31")
+    assert not warehouse.release("2025-01-01", "2025-12-31").held
     warehouse.judge("2026-01-31", "2026-01-31")
     warehouse.decide("reject", "revenue", "2026-01", reason="no", by="controller")
     verdicts = warehouse.judge("2026-02-28", "2026-02-28")
@@ -145,7 +146,7 @@ def test_a_level_that_lasts_half_a_year_in_one_run_is_a_new_one(warehouse: Wareh
 def test_the_published_value_counts_and_not_what_the_candidate_became(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), months("2025-01", "2026-01", calm))
     warehouse.judge("2025-01-01", "2026-01-31")
-    warehouse.publish("2025-01-01", "2026-01-31")
+    warehouse.release("2025-01-01", "2026-01-31")
     warehouse.add(kpi(), months("2025-01", "2026-02", raised_from(0, 100.0)))
     assert held(warehouse, "2026-02", "2026-02") == ["2026-02"]
 

@@ -43,7 +43,7 @@ def test_a_sum_without_rows_is_0_and_is_published(warehouse: Warehouse) -> None:
     rows["2026-01"][0] |= {"year_to_date": 40.0, "rolling_12_months": 80.0}
     warehouse.add(kpi(without_rows="zero", observable_from=date(2025, 1, 1)), rows)
     assert warehouse.judge(*SPAN)["revenue", "2026-02"].verdict == "publish"
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     of_february = "from kpi.vintages where time_period = '2026-02'"
     values = "select segment, obs_value, numerator, n_obs, year_to_date, rolling_12_months, obs_status "
     assert warehouse.published(values + of_february) == [("_T", 0.0, 0.0, 0, 40.0, 80.0, "P")]
@@ -74,7 +74,7 @@ def test_nothing_to_divide_by_is_published_as_no_value_and_flags_nothing_beside_
     assert {
         verdict.kpi_id: verdict.verdict for verdict in verdicts.values() if verdict.time_period == "2026-02"
     } == dict.fromkeys(("opening", "no_rows", "beside"), "publish")
-    warehouse.publish("2026-01-31", "2026-02-28")
+    warehouse.release("2026-01-31", "2026-02-28")
     query = (
         "select kpi_id, obs_value, obs_status from kpi.vintages where time_period = '2026-02' and kpi_id <> 'beside'"
     )

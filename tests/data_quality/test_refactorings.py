@@ -63,7 +63,7 @@ def again(warehouse: Warehouse, values: dict[str, Any], moment: str = "2026-03-0
     """Build, judge and publish."""
     build(warehouse, values, moment, **fields)
     warehouse.judge(*SPAN)
-    return warehouse.publish(*SPAN)
+    return warehouse.release(*SPAN)
 
 
 def bring_in(warehouse: Warehouse, moment: str) -> None:
@@ -124,11 +124,11 @@ def test_a_decision_releases_one_candidate_and_proves_nothing(warehouse: Warehou
         "2026-02": {"refactoring", "unexplained_change"},
     }
     assert warehouse.published("select distinct verdict from kpi.verdicts") == [("hold",)]
-    assert warehouse.publish(*SPAN).release_id is None  # held again, and nothing new to say
+    assert warehouse.release(*SPAN).release_id is None  # held again, and nothing new to say
     held = next(key for key in outcome.held if key.time_period == "2026-02")
     fields = {"freq": "M", "time_period": "2026-02", "candidate_hash": held.candidate_hash, "checks": held.checks}
     Ledger.open(deployment.ledger_path()).decide("revenue", "release", reason="rounding", decided_by="cfo", **fields)
-    assert checks(warehouse.publish(*SPAN)) == {"2026-01": ("refactoring",)}
+    assert checks(warehouse.release(*SPAN)) == {"2026-01": ("refactoring",)}
     assert warehouse.published(VALUES) == [("2026-01", 100.0), ("2026-02", 111.0)]
     bring_in(warehouse, "2026-03-07T06:00:00")
     assert checks(again(warehouse, LATER, "2026-03-07T06:00:01")) == UNPROVED
@@ -167,7 +167,7 @@ def test_a_refactoring_that_could_not_be_compared_on_the_same_rows_is_held(wareh
             row = "insert into kpi._refactorings values ('revenue', 'def1', 'def2', null, now(), 'x')"
             connection.execute(row if lost == "a forged record" else "select 1")
         warehouse.judge(*SPAN)
-        outcome = warehouse.publish(*SPAN)
+        outcome = warehouse.release(*SPAN)
     else:
         outcome = again(warehouse, {})
     assert checks(outcome) == UNPROVED
@@ -200,7 +200,7 @@ def test_no_figure_of_a_protected_kpi_is_shown(warehouse: Warehouse) -> None:
     warehouse.add(reference, counted(77))
     built_at(warehouse, "2026-03-05T06:00:00")
     warehouse.judge(*SPAN)
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     catalog = warehouse.catalog.model_copy(update={"kpis": (refactored,)})
     with connect() as connection:
         refactorings.keep_reference(connection, catalog, Ledger.find(deployment.ledger_path()))
@@ -230,7 +230,7 @@ def test_a_changed_value_without_newer_rows_is_held(warehouse: Warehouse, explai
     fields = {"freq": "M", "time_period": "2026-02", "candidate_hash": outcome.held[0].candidate_hash}
     ledger = Ledger.open(deployment.ledger_path())
     ledger.decide("revenue", "release", reason="r", decided_by="cfo", checks=["unexplained_change"], **fields)
-    assert not warehouse.publish(*SPAN).held
+    assert not warehouse.release(*SPAN).held
 
 
 def test_a_newly_adopted_segment_is_not_a_change(warehouse: Warehouse) -> None:

@@ -81,7 +81,7 @@ def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definition
         company = Company.load(PROJECT / "sample_company")
         planned = {defined.plan.kpi.id: defined for defined in planned_of(company).kpis}
         target = project.workspace(company) / "compile" / "target"
-        layer = SemanticLayer(target / "semantic_manifest.json")
+        layer = SemanticLayer.read(target / "semantic_manifest.json")
         yield Definitions(company, planned, layer, (target / "manifest.json").read_text(), folder)
 
 

@@ -40,7 +40,7 @@ from tests.engine_factory import (
 
 @pytest.fixture(scope="module")
 def layer(engine_manifest: Path) -> SemanticLayer:
-    return SemanticLayer(engine_manifest)
+    return SemanticLayer.read(engine_manifest)
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +250,7 @@ def test_a_stock_and_a_week_have_no_value_to_date(models: dict[str, str]) -> Non
 
 
 def test_spark_s_sql_has_the_same_measures_and_no_approximation(layer: SemanticLayer, engine_manifest: Path) -> None:
-    spark = SemanticLayer(engine_manifest, "spark")
+    spark = SemanticLayer.read(engine_manifest, "spark")
     # MetricFlow writes no discrete percentile for Spark.
     kpis = [kpi_over(name) for name in sorted(layer.metrics) if name != "low_amount"]
     ours = rollups([plan(kpi, layer) for kpi in kpis], layer)

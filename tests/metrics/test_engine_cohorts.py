@@ -38,7 +38,7 @@ METRICS = {"paid_rate": "visits", "payers_of_sales": "sale_visits", "paid_alike"
 
 @pytest.fixture(scope="module")
 def layer(engine_manifest: Path) -> SemanticLayer:
-    return SemanticLayer(engine_manifest)
+    return SemanticLayer.read(engine_manifest)
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ PAGE = PROJECT / "docs" / "reference" / "metric_kinds.md"
 
 @pytest.fixture(scope="module")
 def layer(kinds_manifest: Path) -> SemanticLayer:
-    return SemanticLayer(kinds_manifest)
+    return SemanticLayer.read(kinds_manifest)
 
 
 @pytest.fixture(autouse=True)

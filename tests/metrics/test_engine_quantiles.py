@@ -34,7 +34,7 @@ TYPES = ("double", "integer", "bigint", "decimal(9, 2)", "decimal(38, 6)")
 
 @pytest.fixture(scope="module")
 def layer(engine_manifest: Path) -> SemanticLayer:
-    return SemanticLayer(engine_manifest)
+    return SemanticLayer.read(engine_manifest)
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ TODAY = date(2026, 2, 5)
 
 @pytest.fixture(scope="module")
 def layer(engine_manifest: Path) -> SemanticLayer:
-    return SemanticLayer(engine_manifest)
+    return SemanticLayer.read(engine_manifest)
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def test_a_moved_key_leaves_every_seal(warehouse: Warehouse) -> None:
     text = secret_key.key_path().read_text()
     secret_key.key_path().unlink()
     warehouse.monkeypatch.setenv(secret_key.VARIABLE, text.strip())
-    assert warehouse.publish(*SPAN).published == 1
+    assert warehouse.release(*SPAN).published == 1
 
 
 @pytest.mark.parametrize("content", ["", "\n", " \t\r\n", "changeme", "0123456789abcde\n"])
@@ -78,7 +78,7 @@ def test_no_new_key_is_made_while_verdicts_were_sealed_with_the_lost_one(warehou
 def test_another_key_is_told_rather_than_that_nothing_is_held(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), {"2026-01": cells(-100, SE=-75, NO=-25)})
     warehouse.judge(*SPAN)
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     assert [pending.time_period for pending in pending_values(warehouse.company, warehouse.catalog)] == ["2026-01"]
     warehouse.monkeypatch.setenv(secret_key.VARIABLE, "another key, as long as it should be")
     with pytest.raises(NyckeltalError, match="no verdict in the warehouse was made with this secret key"):

@@ -64,7 +64,7 @@ class Deployment:
         self.warehouse.now(moment)
         builds.outdate(self.warehouse.catalog)
         self.warehouse.judge("2026-01-01", "2026-02-28")
-        held = self.warehouse.publish("2026-01-01", "2026-02-28").held
+        held = self.warehouse.release("2026-01-01", "2026-02-28").held
         return {verdict.kpi_id: verdict.reason for verdict in held if verdict.time_period == "2026-02"}
 
 

@@ -19,6 +19,7 @@ from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from metrics.core.deployment import PROJECT
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from orchestration.dbt import project
+from tests.command_line import kpi_command
 
 pytestmark = pytest.mark.xdist_group("deployment")
 FEBRUARY_REVENUE = "kpi_id = 'net_revenue' and time_period = '2024-02' and segment = '_T'"
@@ -40,7 +41,7 @@ def warehouse(deployment: Deployment, sql: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture(scope="module")
 def layer(deployment: Deployment) -> SemanticLayer:
-    return SemanticLayer(project.target_dir(deployment.company) / "semantic_manifest.json")
+    return SemanticLayer.read(project.target_dir(deployment.company) / "semantic_manifest.json")
 
 
 def test_every_kpi_has_its_february(deployment: Deployment) -> None:
@@ -94,28 +95,30 @@ def test_headcount_is_what_plain_sql_over_the_spells_gives(deployment: Deploymen
 def test_candidates_equal_direct_metricflow_queries(deployment: Deployment, layer: SemanticLayer, kpi_id: str) -> None:
     kpi = Catalog.read(deployment.company).kpi(kpi_id)
     compared = 0
-    for freq in kpi.freqs:
-        for segment in ("_T", *kpi.segments):
-            ours = _candidates(deployment, kpi, freq, segment)
-            theirs = _metricflow(deployment, layer, kpi, freq, segment)
-            assert ours.keys() == theirs.keys(), f"{freq} {segment}"
-            for key, value in theirs.items():
-                assert ours[key] == pytest.approx(value, rel=1e-9, abs=1e-12), f"{freq} {segment} {key}"
-            compared += len(theirs)
+    with duckdb.connect(str(deployment.data / "warehouse.duckdb"), read_only=True) as connection:
+        for freq in kpi.freqs:
+            for segment in ("_T", *kpi.segments):
+                ours = _candidates(connection, kpi, freq, segment)
+                theirs = _metricflow(connection, layer, kpi, freq, segment)
+                assert ours.keys() == theirs.keys(), f"{freq} {segment}"
+                for key, value in theirs.items():
+                    assert ours[key] == pytest.approx(value, rel=1e-9, abs=1e-12), f"{freq} {segment} {key}"
+                compared += len(theirs)
     assert compared > 0 or kpi.lookback
 
 
-def _candidates(deployment: Deployment, kpi: CatalogKpi, freq: str, segment: str) -> dict[tuple[Any, str], float]:
-    rows = warehouse(
-        deployment,
+def _candidates(
+    connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi, freq: str, segment: str
+) -> dict[tuple[Any, str], float]:
+    rows = connection.execute(
         f"""select period_start, member, obs_value from kpi.candidates
-            where kpi_id = '{kpi.kpi_id}' and freq = '{freq}' and segment = '{segment}' and obs_value is not null""",
-    )
+            where kpi_id = '{kpi.kpi_id}' and freq = '{freq}' and segment = '{segment}' and obs_value is not null"""
+    ).fetchall()
     return {(start, member): value for start, member, value in rows}
 
 
 def _metricflow(
-    deployment: Deployment, layer: SemanticLayer, kpi: CatalogKpi, freq: str, segment: str
+    connection: duckdb.DuckDBPyConnection, layer: SemanticLayer, kpi: CatalogKpi, freq: str, segment: str
 ) -> dict[tuple[Any, str], float]:
     cut = [] if segment == "_T" else [segment]
     sql = layer.query_sql([kpi.metric], [f"metric_time__{GRAINS[freq]}", *cut])
@@ -123,11 +126,10 @@ def _metricflow(
     # MetricFlow has no conversion rate where nothing converted.
     is_conversion = layer.metrics[kpi.metric].type.value == "conversion"
     value = f"coalesce({kpi.metric}, 0)" if is_conversion else kpi.metric
-    rows = warehouse(
-        deployment,
+    rows = connection.execute(
         f"""select cast(metric_time__{GRAINS[freq]} as date), {member}, cast({value} as double) from ({sql})
-            where {value} is not null and metric_time__{GRAINS[freq]} is not null""",
-    )
+            where {value} is not null and metric_time__{GRAINS[freq]} is not null"""
+    ).fetchall()
     return {(start, member): value for start, member, value in rows}
 
 
@@ -245,11 +247,6 @@ def test_a_run_leaves_the_company_folder_alone(deployment: Deployment) -> None:
     assert "source('raw', 'orders')" in text and "create" not in text.lower().split("created")[0]
 
 
-def kpi_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = Path(sys.executable).with_name("kpi")
-    return subprocess.run([str(command), *arguments], capture_output=True, text=True, check=False)
-
-
 def test_show_prints_the_published_series(deployment: Deployment) -> None:
     shown = kpi_command("show", "net_revenue", "--segment", "country", "--last", "2", "--json")
     assert shown.returncode == 0, shown.stderr
@@ -305,8 +302,9 @@ def test_wrong_arguments_are_reported_in_one_line(deployment: Deployment, argume
 def test_a_run_while_another_one_writes_is_refused(deployment: Deployment) -> None:
     from orchestration.lock import writing
 
+    command = [str(Path(sys.executable).with_name("kpi")), "run"]
     with writing():
-        result = kpi_command("run")
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert "another run is writing" in result.stderr
 

@@ -33,7 +33,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         new_warehouse = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
         new_warehouse.add(kpi(), warehouse_factory.months("2025-01", "2026-02", lambda n: 100 + n / 7))
         new_warehouse.judge(*SPAN)
-        new_warehouse.publish(*SPAN)
+        new_warehouse.release(*SPAN)
         yield new_warehouse
 
 
@@ -53,7 +53,7 @@ def test_rows_in_another_order_and_other_last_digits_append_nothing(
             row["obs_value"] *= 1 + chance.choice((-1, 0, 1)) * 2**-52
     warehouse.add(kpi(), dict(rows))
     warehouse.judge(*SPAN)
-    again = warehouse.publish(*SPAN)
+    again = warehouse.release(*SPAN)
     assert (again.release_id, again.published, again.unchanged) == (None, 14, 42)
     assert len(Ledger.open(deployment.ledger_path()).releases) == 1
 

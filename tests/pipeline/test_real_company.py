@@ -167,7 +167,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
         patch.delenv("NYCKELTAL_LEDGER", raising=False)
         company = Company.load()
         result = run(company, first=date(2006, 1, 1), last=date(2020, 8, 31))
-        layer = SemanticLayer(project.target_dir(company) / "semantic_manifest.json")
+        layer = SemanticLayer.read(project.target_dir(company) / "semantic_manifest.json")
         with (
             duckdb.connect(str(published_path()), read_only=True) as published,
             duckdb.connect(str(warehouse_path()), read_only=True) as warehouse,
