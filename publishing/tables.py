@@ -155,6 +155,50 @@ from release_dates
 order by domain, freq, period_start, kpis
 """
 
+# `flagged` and `held` count what someone has to look at: warnings that nobody acknowledged, and periods that wait for a
+# decision.
+SCORECARD = """
+with newest as (
+    select o.*
+    from kpi.observations o
+    join kpi.catalog c using (kpi_id)
+    where o.is_newest and o.segment = '_T' and o.freq = coalesce(c.target_freq, list_filter(
+        ['M', 'Q', 'A', 'W'], lambda freq: list_contains(string_split(c.freqs, ', '), freq)
+    )[1])
+),
+waiting as (
+    select
+        kpi_id,
+        count(*) filter (held and decision is distinct from 'reject') as held,
+        count(*) filter (verdict = 'publish_flagged' and decision is null and not acknowledged) as flagged
+    from kpi.verdicts
+    group by kpi_id
+)
+select
+    c.kpi_id, c.name, c.domain, coalesce(b.name, c.objective) as objective, c.level, c.owner, c.direction, c.unit,
+    n.freq, n.time_period, n.period_start, n.period_end, n.obs_value, n.target,
+    case
+        when not c.supplied then 'not supplied'
+        when n.kpi_id is null then 'nothing published'
+        when n.obs_status = 'Q' then 'suppressed'
+        when n.target is null then 'no target'
+        when n.target_attained then 'on target'
+        when not n.target_attained then 'off target'
+        else 'not compared'
+    end as status,
+    d.state = 'open' as provisional,
+    n.change_previous, n.change_year_ago, n.rolling_12_months, n.rolling_12_months_year_ago, n.obs_status,
+    coalesce(w.held, 0) as held, coalesce(w.flagged, 0) as flagged
+from kpi.catalog c
+left join newest n on n.kpi_id = c.kpi_id
+left join kpi.calendar d
+    on d.domain = c.domain and d.freq = n.freq and d.time_period = n.time_period
+    and list_contains(string_split(d.kpis, ', '), c.kpi_id)
+left join waiting w on w.kpi_id = c.kpi_id
+left join kpi.objectives b on b.objective = c.objective
+order by c.domain, c.kpi_id
+"""
+
 AS_OF = """
 create macro kpi.as_of(moment) as table
 select * from kpi.vintages
@@ -173,9 +217,12 @@ TABLES = {
     "decisions": DECISIONS,
     "releases": RELEASES,
     "calendar": CALENDAR,
+    "scorecard": SCORECARD,
 }
 
 TABLE_COMMENTS = {
+    "scorecard": "Where each adopted KPI stands: its newest published total at the frequency of its target. One row per"
+    " KPI.",
     "observations": "The newest published value of every KPI, period and segment member: one row for each.",
     "vintages": "Every value as each release published it."
     " The vintages as of a day: WHERE <day> BETWEEN realtime_start AND realtime_end.",
@@ -222,6 +269,12 @@ COLUMN_COMMENTS = {
     "year_to_date_year_ago": "year_to_date of the same period a year ago",
     "rolling_12_months": "The KPI over the twelve months up to the period's end; for months and quarters",
     "rolling_12_months_year_ago": "rolling_12_months of the same period a year ago",
+    "status": "on target, off target or no target; not compared: the KPI has no direction; suppressed; nothing"
+    " published; not supplied: the company has no data for it",
+    "provisional": "Whether the period is still open, so that the value may be revised without a decision",
+    "scorecard.objective": "Name of the objective that it serves",
+    "scorecard.held": "Number of its periods, at any frequency, that wait for a decision",
+    "flagged": "Number of its periods, at any frequency, that are published with a warning that nobody acknowledged",
     "unit": "The unit of the value; fraction is 0-1, currency is the reporting currency",
     "obs_status": "SDMX CL_OBS_STATUS, the first that holds: Q suppressed, O missing, B series break with the period"
     " before, U low reliability (few observations), P provisional until the period closes, A normal",

@@ -96,6 +96,23 @@ def test_the_newest_period_is_marked_and_a_target_is_compared_at_its_own_frequen
     ]
 
 
+def test_the_scorecard_has_a_row_per_kpi_at_the_frequency_of_its_target(warehouse: Warehouse) -> None:
+    yearly = kpi("margin", freqs=("M", "A"), target_freq="A", target=90.0, kind="ratio", additive_segments=False)
+    warehouse.add(yearly, {"2025": cells(80), "2025-12": cells(79), "2026-01": cells(95), "2026-02": cells(96)})
+    context = kpi("context", target=None, direction="none")
+    warehouse.add(context, {"2025-12": cells(4, SE=4), "2026-01": cells(5, SE=5), "2026-02": cells(-5, SE=-5)})
+    warehouse.add(kpi("absent", supplied=False), {})
+    warehouse.judge("2025-12-31", SPAN[1])
+    warehouse.publish("2025-12-31", SPAN[1])
+    columns = "kpi_id, time_period, obs_value, target, status, provisional, held, objective"
+    assert warehouse.published(f"select {columns} from kpi.scorecard") == [
+        ("absent", None, None, None, "not supplied", None, 0, "Growth"),
+        ("context", "2026-01", 5.0, None, "no target", False, 1, "Growth"),
+        ("margin", "2025", 80.0, 90.0, "off target", False, 0, "Growth"),
+        ("revenue", "2026-02", 110.0, 100.0, "on target", True, 1, "Growth"),
+    ]
+
+
 def test_the_reason_of_a_hold_names_the_checks_that_hold_and_no_warning(warehouse: Warehouse) -> None:
     parts = kpi("parts", gate={"parts_add_up": {"flag": 0, "hold": "never"}})
     warehouse.add(parts, {"2026-01": cells(-5, SE=-4), "2026-02": cells(5, SE=4)})
