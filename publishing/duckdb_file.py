@@ -122,22 +122,25 @@ def build(ledger: Ledger, path: Path) -> None:
             _remove_drafts(path)
 
 
+def newest_catalog(ledger: Ledger) -> Catalog:
+    """The catalogue of the newest release. Raises OtherVersion when this version of the project can't read it."""
+    assert ledger.newest is not None
+    try:
+        return Catalog.parse(ledger.newest["catalog"])
+    except ValidationError as error:
+        problem = f"the newest release's catalogue is of another version of nyckeltal ({error.error_count()} faults)"
+        raise OtherVersion(f"{problem}; `kpi run` releases the present one", file=ledger.root) from None
+
+
 def _remove_drafts(path: Path) -> None:
     for draft in path.parent.glob(f".{path.name}.*"):
         draft.unlink()
 
 
 def _write(ledger: Ledger, draft: Path) -> None:
-    """Write all tables, views and comments of the published file to the draft.
-
-    Raises OtherVersion when this version can't read the newest release's catalogue.
-    """
+    """Write all tables, views and comments of the published file to the draft."""
     assert ledger.newest is not None
-    try:
-        catalog = Catalog.parse(ledger.newest["catalog"])
-    except ValidationError as error:
-        problem = f"the newest release's catalogue is of another version of nyckeltal ({error.error_count()} faults)"
-        raise OtherVersion(f"{problem}; `kpi run` releases the present one", file=ledger.root) from None
+    catalog = newest_catalog(ledger)
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         # The oldest storage format, which BI tools with an older driver can read.

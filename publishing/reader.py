@@ -87,6 +87,11 @@ def newest_totals(catalog: Catalog) -> list[dict[str, Any]]:
     return [row for row in newest if (row["kpi_id"], row["freq"]) in shown]
 
 
+def scorecard() -> list[dict[str, Any]]:
+    """A row for each adopted KPI: its newest published total at the frequency of its target, and its status."""
+    return query("from kpi.scorecard order by domain, kpi_id")
+
+
 def series(kpi_id: str, freq: str, segment: str, last: int) -> list[dict[str, Any]]:
     """The newest `last` periods of a KPI for every member of a segment (`_T` the total), oldest first."""
     return query(

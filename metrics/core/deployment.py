@@ -36,6 +36,11 @@ def published_path() -> Path:
     return data_dir() / "published" / "published.duckdb"
 
 
+def site_path() -> Path:
+    """The first page of the site that people read in a browser."""
+    return published_path().parent / "site" / "index.html"
+
+
 def former_published_path() -> Path:
     """The path of the published file in earlier versions of the project; the next rendering removes that file."""
     return data_dir() / "published.duckdb"
