@@ -34,6 +34,11 @@ class Point:
     marks: tuple[str, ...] = ()
     first_value: float | None = None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether a value of it waits for a decision; an earlier one may be published."""
+        return "held" in self.marks or self.state == "held"
+
 
 @dataclass(frozen=True)
 class _Scale:
@@ -110,7 +115,7 @@ def line_chart(
     for place, point in enumerate(points):
         if "break" in point.marks:
             parts.append(f'<path class="break" d="M{x(place) - step / 2} 4V{bottom}"/>')
-        if point.state in ("held", "suppressed"):
+        if point.state == "suppressed" or point.is_held:
             parts.append(_cross(x(place), bottom - 7, 4 if height > 150 else 2.5, point))
     parts.append(_line(points, x, y))
     for place, point in enumerate(points):
@@ -172,7 +177,9 @@ def _dot(x: float, y: float, point: Point, radius: float, more: str = "") -> str
 
 def _cross(x: float, y: float, arm: float, point: Point) -> str:
     arms = f"M{x - arm} {y - arm}l{2 * arm} {2 * arm}m0 {-2 * arm}l{-2 * arm} {2 * arm}"
-    return f'<path class="cross {point.state}" d="{arms}"><title>{_text(point.label)}</title></path>'
+    return (
+        f'<path class="cross{" held" if point.is_held else ""}" d="{arms}"><title>{_text(point.label)}</title></path>'
+    )
 
 
 def _time_axis(points: Sequence[Point], x: _Scale, bottom: float, width: int) -> list[str]:

@@ -143,7 +143,7 @@ class Decision(NamedTuple):
 
 
 class ReleaseRow(NamedTuple):
-    """A row of `kpi.releases`, with the number of first values and of revised ones."""
+    """A row of `kpi.releases`, with the number of values that it revised; None where it published none."""
 
     release_id: str
     sequence: int
@@ -152,8 +152,7 @@ class ReleaseRow(NamedTuple):
     n_observations: int
     n_verdicts: int
     note: str | None
-    n_first: int
-    n_revised: int
+    n_revised: int | None
 
 
 class Closing(NamedTuple):
@@ -200,20 +199,11 @@ qualify row_number() over (partition by kpi_id, freq order by period_start desc)
 order by kpi_id, freq, period_start, sequence
 """
 _RELEASES = """
-select r.release_id, r.sequence, r.realtime_start, r.published_at, r.n_observations, r.n_verdicts, r.note,
-    coalesce(v.n_first, 0), coalesce(v.n_revised, 0)
-from kpi.releases r
+select {columns} from kpi.releases
 left join (
-    select release_id, count(*) filter (is_first) as n_first, count(*) filter (revision_type is not null) as n_revised
-    from (
-        select release_id, revision_type, row_number() over (
-            partition by kpi_id, freq, time_period, segment, member order by sequence
-        ) = 1 as is_first
-        from kpi.vintages
-    )
-    group by release_id
-) v using (release_id)
-order by r.sequence desc
+    select release_id, count(revision_type) as n_revised from kpi.vintages group by release_id
+) using (release_id)
+order by sequence desc
 """
 _FINDINGS = "select {columns} from kpi.verdicts where held or verdict <> 'publish' order by kpi_id, time_period desc"
 _INCIDENTS = "select {columns} from kpi.incidents order by state = 'flagged', periods_held desc, since desc"

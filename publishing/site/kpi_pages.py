@@ -12,7 +12,7 @@ from metrics.definitions.catalog import CatalogKpi
 from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
 from publishing.site.content import Cell, Finding, Total, Vintage
 from publishing.site.scorecard import Scorecard
-from publishing.site.texts import Note
+from publishing.site.texts import FREQ_TITLES, Note
 
 _MEMBERS_SHOWN = 12
 
@@ -37,6 +37,7 @@ class KpiPages(Scorecard):
             "decisions": [
                 found for found in self.content.decisions if found.kpi_id == kpi.kpi_id and found.incident_id is None
             ],
+            "freq_titles": FREQ_TITLES,
             "here": "",
         }
 
@@ -53,7 +54,7 @@ class KpiPages(Scorecard):
             gap = total.obs_value - total.target
             if kpi.unit != "fraction":
                 gap /= abs(total.target)
-            words = "{gap} above the target of {target}." if gap > 0 else "{gap} below the target of {target}."
+            words = "{gap} above the target of {target}." if gap >= 0 else "{gap} below the target of {target}."
             size = self.language.change(abs(gap), kpi.unit).lstrip("+")
             sentences.append(
                 t(words, gap=size, target=f"{self.value(kpi, kpi.target)} {self.freq_words(kpi.target_freq)}".strip())
@@ -82,6 +83,8 @@ class KpiPages(Scorecard):
         failed = [check for check in evaluated if check["outcome"] != "pass"]
         if evaluated and not failed:
             notes.append(Note("quiet", t("All {count} checks that apply passed.", count=len(evaluated))))
+        elif failed and total is not None and (name := self.released_by(kpi, total)):
+            notes.append(Note("flagged", t("A check held it, and {name} released it; see below.", name=name)))
         elif failed:
             text = "{failed} of {count} checks gave a warning; see the checks below."
             notes.append(Note("flagged", t(text, failed=len(failed), count=len(evaluated))))
@@ -95,10 +98,19 @@ class KpiPages(Scorecard):
             notes.append(Note("review", t("Its review is due since {day}.", day=self.language.day(due))))
         return notes
 
+    def released_by(self, kpi: CatalogKpi, total: Total) -> str | None:
+        """Who released the held value of the total's period; None where it wasn't held."""
+        key = kpi.kpi_id, total.freq, total.time_period
+        found = self.content.findings.get(kpi.kpi_id, [])
+        if any((row.kpi_id, row.freq, row.time_period) == key and row.state == "released" for row in found):
+            rows = (row for row in self.content.decisions if (row.kpi_id, row.freq, row.time_period) == key)
+            return next((row.decided_by for row in rows if row.decision == "release"), None)
+        return None
+
     def chart(self, kpi: CatalogKpi, freq: str, width: int, height: int) -> Markup:
         """The chart of the totals at a frequency."""
         points = self.points(kpi, freq)
-        title = f"{kpi.name}, {self.by_freq(freq)}"
+        title = f"{kpi.name}, {self.language.t(FREQ_TITLES[freq])}"
         return line_chart(
             points,
             kpi.target_at(freq),

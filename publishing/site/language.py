@@ -63,7 +63,8 @@ class Language:
             return NOTHING
         if unit == "fraction":
             return f"{self.decimal(value * 100, 1)}{_NO_BREAK}%"
-        label = {"currency": currency, "count": "", "ratio": "", "persons": ""}.get(unit, self.t(unit))
+        known = {"currency": currency, "count": "", "ratio": "", "persons": ""}
+        label = known[unit] if unit in known else self.t(unit)
         text = self._sized(value, whole=unit in ("count", "persons"))
         return f"{text}{_NO_BREAK}{label}" if label and with_unit else text
 

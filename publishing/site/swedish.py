@@ -29,7 +29,7 @@ _PAGES = {
     "KPIs": "nyckeltal",
     "KPIs that are computed from it": "Nyckeltal som beräknas av det",
     "Model": "Modell",
-    "New": "Nya",
+    "Values": "Värden",
     "Newest closed month:": "Senast stängda månad:",
     "No published value has changed after its period had closed.": "Inget publicerat värde har ändrats efter att dess"
     " period stängts.",
@@ -84,6 +84,7 @@ _PAGES = {
     "24 months": "24 månader",
 }
 _SENTENCES = {
+    "A check held it, and {name} released it; see below.": "En kontroll höll det, och {name} släppte det; se nedan.",
     "All {count} checks that apply passed.": "Alla {count} tillämpliga kontroller godkändes.",
     "Can it be trusted?": "Går det att lita på?",
     "Change on a year ago": "Förändring mot ett år sedan",
@@ -202,10 +203,9 @@ _WORDS = {
     "hours": "timmar",
     "days": "dagar",
     "minutes": "minuter",
-    "new value": "nytt värde",
-    "new values": "nya värden",
-    "revised value": "reviderat värde",
-    "revised values": "reviderade värden",
+    "value published": "värde publicerat",
+    "values published": "värden publicerade",
+    "{count} of them revised": "{count} av dem reviderade",
     "period held": "period hålls",
     "periods held": "perioder hålls",
     "period suppressed": "dold period",

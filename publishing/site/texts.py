@@ -13,7 +13,7 @@ from publishing.site.content import Content, Total
 from publishing.site.language import NOTHING, Language
 
 _FREQ_WORDS = {"W": "a week", "M": "a month", "Q": "a quarter", "A": "a year"}
-_FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year"}
+FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year"}
 
 
 class Change(NamedTuple):
@@ -125,7 +125,3 @@ class Texts:
                 label = f"{self.language.period(finding.time_period)}: {self.language.t('held')}"
                 points.append(Point(finding.period, None, label, "held"))
         return with_gaps(sorted(points, key=lambda point: point.period))
-
-    def by_freq(self, freq: str) -> str:
-        """The words by month, by quarter…"""
-        return self.language.t(_FREQ_TITLES[freq])
