@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +41,11 @@ def restore() -> None:
         duckdb_file.restore()
 
 
-def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The column names and rows of a query on the published file, opened read-only and without other access.
+@contextmanager
+def opened() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the published file, read-only and without other access; all its queries see one release.
 
-    Raises NyckeltalError when nothing has been published yet, or DuckDB refuses the query.
+    Raises NyckeltalError when nothing has been published yet, or DuckDB refuses a query.
     """
     path = published_path()
     if not path.exists() and former_published_path().exists():
@@ -53,12 +55,18 @@ def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], lis
         raise NyckeltalError("nothing has been published yet; run `kpi run`", file=path)
     try:
         with duckdb.connect(str(path), read_only=True, config=_LOCKED) as connection:
-            _require_one_query(connection.extract_statements(sql))
-            result = connection.execute(sql, parameters or [])
-            return [column[0] for column in result.description or []], result.fetchall()
+            yield connection
     except duckdb.Error as error:
         problem = " ".join(str(error).split("\n\nLINE")[0].split())
         raise NyckeltalError(problem, file=path) from None
+
+
+def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The column names and rows of a query on the published file. Raises NyckeltalError as `opened` does."""
+    with opened() as connection:
+        _require_one_query(connection.extract_statements(sql))
+        result = connection.execute(sql, parameters or [])
+        return [column[0] for column in result.description or []], result.fetchall()
 
 
 def _require_one_query(statements: Sequence[duckdb.Statement]) -> None:
