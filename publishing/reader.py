@@ -78,6 +78,13 @@ def _require_one_query(statements: Sequence[duckdb.Statement]) -> None:
         raise NyckeltalError("is not one query", field="query", expected="one SELECT, FROM, DESCRIBE, SHOW or EXPLAIN")
 
 
+def newest_release(connection: duckdb.DuckDBPyConnection) -> str:
+    """The id of the newest release in the published file."""
+    row = connection.execute("select release_id from kpi.releases order by sequence desc limit 1").fetchone()
+    assert row is not None  # a file is published with a release
+    return str(row[0])
+
+
 def query(sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
     """The rows of `table`, as dictionaries."""
     names, rows = table(sql, parameters)

@@ -41,6 +41,11 @@ def site_path() -> Path:
     return published_path().parent / "site" / "index.html"
 
 
+def parquet_path() -> Path:
+    """The folder of the published tables as Parquet files."""
+    return published_path().parent / "parquet"
+
+
 def former_published_path() -> Path:
     """The path of the published file in earlier versions of the project; the next rendering removes that file."""
     return data_dir() / "published.duckdb"
