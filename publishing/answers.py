@@ -24,7 +24,7 @@ Answer = dict[str, Any]
 
 _VALUES = """
 select
-    o.*, c.name, c.currency, c.kind, r.sequence, d.closes_on, d.state, v.held, v.verdict, v.acknowledged, v.decision,
+    o.*, c.currency, r.sequence, d.closes_on, d.state, v.held, v.verdict, v.acknowledged, v.decision,
     v.reason as finding
 from kpi.observations o
 join kpi.releases r using (release_id)
@@ -41,7 +41,7 @@ join kpi.scorecard s using (kpi_id, freq, time_period)
 where n.segment = '_T' order by n.kpi_id
 """
 _VINTAGES = """
-select realtime_start, sequence, obs_value, obs_status, definition_version, revision_type, revision_reason
+select realtime_start, sequence, obs_value, revised_from, obs_status, definition_version, revision_type, revision_reason
 from kpi.vintages
 where kpi_id = ? and freq = ? and time_period = ? and segment = ? and member = ?
 order by sequence
@@ -54,7 +54,7 @@ left join kpi.objectives b on b.objective = c.objective
 order by c.domain, c.kpi_id
 """
 _OF_MEMBER = "where o.kpi_id = ? and o.freq = ? and o.segment = ? and o.member = ?"
-_LISTS = ("freqs", "segments", "missing_entities")
+_LISTS = ("freqs", "segments", "feeds", "entities", "missing_entities")
 _UNITS = {"fraction": "fraction: 0.05 is 5 %", "count": "number"}
 
 
@@ -237,8 +237,6 @@ def _unit(row: Mapping[str, Any]) -> str:
 
 def _value(row: Mapping[str, Any]) -> Answer:
     """A value with all that must be said with it. `row` is of _VALUES."""
-    status = STATUSES[row["obs_status"]]
-    is_provisional = row["state"] == "open"
     facts = {
         "kpi_id": row["kpi_id"],
         "name": row["name"],
@@ -247,8 +245,8 @@ def _value(row: Mapping[str, Any]) -> Answer:
         "member": row["member"],
         "value": row["obs_value"],
         "unit": _unit(row),
-        "status": status,
-        "provisional_until": row["closes_on"] if is_provisional else None,
+        "status": row["status"],
+        "provisional_until": row["closes_on"] if row["state"] == "open" else None,
         "target": row["target"],
         "target_attained": row["target_attained"],
         "change_on_period_before": row["change_previous"],
@@ -294,6 +292,7 @@ def _vintage(row: Mapping[str, Any]) -> Answer:
         "published_on": row["realtime_start"],
         "release": row["sequence"],
         "value": row["obs_value"],
+        "revised_from": row["revised_from"],
         "status": STATUSES[row["obs_status"]],
         "definition_version": row["definition_version"],
         "revised_by": REVISIONS.get(row["revision_type"] or ""),

@@ -46,12 +46,8 @@ where c.domain = ?
 order by o.kpi_id, o.segment <> '_T', o.segment, o.member, o.period_start
 """
 _REVISED = """
-with compared as (
-    select *, lag(obs_value) over (partition by kpi_id, freq, time_period order by sequence) as previous
-    from kpi.vintages where segment = '_T'
-)
-select kpi_id, time_period, previous, obs_value, revision_type, revision_reason, realtime_start
-from compared where revision_type is not null
+select kpi_id, time_period, revised_from, obs_value, revision_type, revision_reason, realtime_start
+from kpi.vintages where segment = '_T' and revision_type is not null
 order by sequence desc, kpi_id, period_start limit 500
 """
 _SWEDISH = {
@@ -215,7 +211,7 @@ class _Sheet:
             for row in (row for row in revised if row["kpi_id"] in kpis):
                 kpi = kpis[row["kpi_id"]]
                 reason = ": ".join(filter(None, (t(REVISIONS[row["revision_type"]]), row["revision_reason"])))
-                numbers = [(row[name], _format(kpi["unit"])) for name in ("previous", "obs_value")]
+                numbers = [(row[name], _format(kpi["unit"])) for name in ("revised_from", "obs_value")]
                 texts = [(text, None) for text in (kpi["name"], reason, row["time_period"])]
                 self.cells([*texts, *numbers, (row["revision_type"], None), (row["realtime_start"], _DAY)])
         if incidents:

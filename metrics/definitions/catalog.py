@@ -139,6 +139,11 @@ class CatalogKpi(BaseModel):
         return [(feed, column) for feed, columns in self.inputs.items() for column in columns]
 
     @property
+    def formula(self) -> str:
+        """Its metric; of a ratio, "numerator / denominator" with their metrics."""
+        return f"{self.numerator_metric} / {self.denominator_metric}" if self.numerator_metric else self.metric
+
+    @property
     def main_freq(self) -> str:
         """The frequency to show where none is chosen: M, else the next longer one, else W."""
         return next(freq for freq in ("M", "Q", "A", "W") if freq in self.freqs)

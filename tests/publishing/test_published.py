@@ -76,6 +76,16 @@ def test_the_published_file_is_readable_by_all_and_everything_in_it_has_a_commen
         ("2026-01", "NO", 25.0),
         ("2026-02", "NO", 30.0),
     ]
+    statuses = "select member, revenue_status from kpi.finance_monthly where time_period = '2026-02' order by 1"
+    assert warehouse.published(statuses) == [("NO", "provisional"), ("SE", "provisional"), ("_T", "provisional")]
+    totals = "select kpi_id, name, domain, time_period, obs_value, status from kpi.totals_monthly"
+    assert warehouse.published(totals) == [
+        ("revenue", "Revenue", "finance", "2026-01", 100.0, "normal"),
+        ("revenue", "Revenue", "finance", "2026-02", 110.0, "provisional"),
+    ]
+    assert warehouse.published("select formula, feeds, entities, model from kpi.catalog") == [
+        ("revenue", "orders", "orders", "kpi_revenue")
+    ]
     assert warehouse.published("select time_period, closes_on from kpi.calendar")[1] == ("2026-02", date(2026, 3, 10))
     assert warehouse.published("select objective, name from kpi.objectives") == [("growth", "Growth")]
 
@@ -154,6 +164,13 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
     assert warehouse.published(f"{values} where kpi_id = 'staff' and time_period = '2026-02' and member = 'SE'") == [
         ("SE", 30.0, 30, "P", "F", None, None)
     ]
+    wide = "select member, staff, staff_status from kpi.people_monthly where time_period = '2026-01' order by 1"
+    assert warehouse.published(wide) == [
+        ("DK", 20.0, "normal"),
+        ("NO", None, "suppressed"),
+        ("SE", None, "suppressed"),
+        ("_T", 33.0, "normal"),
+    ]
     rows = [row for row in ledger().observations.to_pylist() if row["kpi_id"] == "staff"]
     assert all(row["n_persons_numerator"] is None and row["n_persons_denominator"] is None for row in rows)
     for row in ledger().verdicts.to_pylist():
@@ -168,6 +185,8 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
     warehouse.publish(*SPAN)
     totals = f"{values} where kpi_id = 'staff' and time_period = '2026-01' and member = '_T'"
     assert warehouse.published(totals)[0][1] == 38.0
+    revised = "select revised_from, obs_value from kpi.vintages where revision_type is not null and member = '_T'"
+    assert warehouse.published(revised) == [(33.0, 38.0)]
     hidden = f"{values} where kpi_id = 'staff' and time_period = '2026-01' and member in ('SE', 'NO')"
     assert {row[1] for row in warehouse.published(hidden)} == {None}
 
@@ -227,6 +246,25 @@ def test_a_lost_or_damaged_published_file_is_rendered_again(warehouse: Warehouse
         assert warehouse.published("from kpi.observations order by all") == good
 
 
+def test_a_kpi_named_like_a_status_column_keeps_its_column(warehouse: Warehouse) -> None:
+    warehouse.add(kpi("revenue_status"), {"2026-01": cells(7, SE=7), "2026-02": cells(8, SE=8)})
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    columns = "revenue, revenue_status, revenue_status_status"
+    totals = warehouse.published(f"select {columns} from kpi.finance_monthly where segment = '_T'")
+    assert totals[0] == (100, 7, "normal")
+
+
+def test_a_file_of_an_earlier_version_is_rendered_again(warehouse: Warehouse) -> None:
+    path = deployment.published_path()
+    with duckdb.connect(str(path)) as connection:
+        for view in ("finance_monthly", "totals_monthly"):
+            connection.execute(f"drop view kpi.{view}")
+        connection.execute("alter table kpi.observations drop column status")
+    warehouse.publish("2026-01-01", "2026-01-31")
+    assert warehouse.published("select distinct status from kpi.observations") == [("normal",)]
+
+
 def whole(path: Path) -> dict[str, Any]:
     """The whole content of the file: rows of every table and view, columns and comments, the macro."""
     with duckdb.connect(str(path), read_only=True) as connection:
@@ -255,7 +293,7 @@ def test_a_rebuilt_file_equals_the_one_that_it_replaces(
     warehouse.publish(*SPAN)
     path = deployment.published_path()
     before = whole(path)
-    assert len(before["vintages"]) > 6 and len(before["view"]) == 2
+    assert len(before["vintages"]) > 6 and len(before["view"]) == 3
     warehouse.path.unlink()
     monkeypatch.setenv("NYCKELTAL_COMPANY", str(path.parent / "no such company"))
     monkeypatch.setattr(Catalog, "read", lambda *_: pytest.fail("the company's compiled folder was read"))
