@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -141,7 +142,12 @@ class CatalogKpi(BaseModel):
     @property
     def formula(self) -> str:
         """Its metric; of a ratio, "numerator / denominator" with their metrics."""
-        return f"{self.numerator_metric} / {self.denominator_metric}" if self.numerator_metric else self.metric
+        if self.numerator_metric is None or self.denominator_metric is None:
+            return self.metric
+        return " / ".join(
+            part if re.fullmatch(r"\w+(\([^()]*\))?", part) else f"({part})"
+            for part in (self.numerator_metric, self.denominator_metric)
+        )
 
     @property
     def main_freq(self) -> str:

@@ -246,6 +246,20 @@ def test_a_lost_or_damaged_published_file_is_rendered_again(warehouse: Warehouse
         assert warehouse.published("from kpi.observations order by all") == good
 
 
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "formula"),
+    [
+        (None, None, "revenue"),
+        ("gross", "coalesce(orders, 0)", "gross / coalesce(orders, 0)"),
+        ("gross - returned", "a * f(b)", "(gross - returned) / (a * f(b))"),
+    ],
+)
+def test_a_formula_divides_the_whole_numerator_by_the_whole_denominator(
+    numerator: str | None, denominator: str | None, formula: str
+) -> None:
+    assert kpi(numerator_metric=numerator, denominator_metric=denominator).formula == formula
+
+
 def test_a_kpi_named_like_a_status_column_keeps_its_column(warehouse: Warehouse) -> None:
     warehouse.add(kpi("revenue_status"), {"2026-01": cells(7, SE=7), "2026-02": cells(8, SE=8)})
     warehouse.judge(*SPAN)
