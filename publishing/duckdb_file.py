@@ -25,11 +25,14 @@ from publishing import incidents, tables, views
 
 _CATALOG_COLUMNS = (
     *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "level", "owner", "objective"),
-    *("target", "target_freq", "target_note", "review", "freqs", "segments", "metric", "formula", "standard"),
-    *("feeds", "entities", "model"),
+    *("target", "target_freq", "target_note", "review", "freqs", "segments", "metric", "standard"),
     *(
         "definition_version",
         "definition_hash",
+        "formula",
+        "feeds",
+        "entities",
+        "model",
         "observable_from",
         "observable_to",
         "supplied",
