@@ -22,10 +22,10 @@ import pyarrow.parquet as pq
 from data_quality.ledger.lock import releasing
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
-from metrics.core.errors import disk_faults_reported
+from metrics.core.errors import NyckeltalError, disk_faults_reported
 from metrics.core.private_files import make_data_dir
 from metrics.core.text import no_formula
-from publishing import duckdb_file, reader
+from publishing import reader
 from publishing.site.language import Language
 
 _RELEASE = b"release_id"  # this key of a Parquet file's metadata names the release that it is of
@@ -39,10 +39,12 @@ def publish(ledger: Ledger) -> None:
     They are left as they are where the published file could not be rendered, for which that one's publisher gives the
     reason. The caller must hold the release lock.
     """
-    newest = ledger.newest
+    newest, is_rendered = ledger.newest, False
     if newest is None or _release_of(deployment.parquet_path()) == newest["release_id"]:
         return
-    if duckdb_file.holds(deployment.published_path(), newest["release_id"]):
+    with suppress(NyckeltalError), reader.opened() as connection:  # there may be no file
+        is_rendered = reader.newest_release(connection) == newest["release_id"]
+    if is_rendered:
         _publish()
 
 

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -99,6 +100,13 @@ def test_parquet_files_are_left_where_they_are_of_the_newest_release_and_complet
     assert times() == before  # nothing was put in place, and readers lose no file
     publishing.publish()
     assert duckdb.sql(f"select count(*) from read_parquet('{folder}/releases.parquet')").fetchall() == [(2,)]
+
+    before = times()
+    newer: Any = SimpleNamespace(newest={"release_id": "not in the published file"})
+    exports.publish(newer)
+    deployment.published_path().unlink()
+    exports.publish(newer)
+    assert times() == before
 
 
 @pytest.mark.parametrize(("code", "separator", "point"), [("en", ",", "."), ("sv", ";", ",")])
