@@ -1,6 +1,7 @@
 """What people read, rendered from the ledger alone: `publish` brings all of it up to the newest release.
 
-A publisher is a module here with a function `publish(ledger)`; it is found by itself.
+A publisher is a module here with a function `publish(ledger)`; it is found by itself. The DuckDB file comes first, so
+that other publishers may read it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def publish() -> None:
         if ledger is None or ledger.newest is None:
             return
         problems = []
-        for module in [import_module(f"{__name__}.{module_info.name}") for module_info in iter_modules(__path__)]:
+        names = sorted((module.name for module in iter_modules(__path__)), key=lambda name: (name != "duckdb_file", name))
+        for module in [import_module(f"{__name__}.{name}") for name in names]:
             render = getattr(module, "publish", None)
             if render is not None and render.__module__ == module.__name__:
                 try:

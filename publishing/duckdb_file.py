@@ -21,7 +21,7 @@ from metrics.core.periods import parse
 from metrics.core.private_files import make_data_dir
 from metrics.core.quoting import identifier, literal
 from metrics.definitions.catalog import Catalog
-from publishing import incidents, tables
+from publishing import incidents, tables, views
 
 _CATALOG_COLUMNS = (
     *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "level", "owner", "objective"),
@@ -29,6 +29,10 @@ _CATALOG_COLUMNS = (
     *(
         "definition_version",
         "definition_hash",
+        "formula",
+        "feeds",
+        "entities",
+        "model",
         "observable_from",
         "observable_to",
         "supplied",
@@ -94,6 +98,9 @@ def holds(path: Path, release_id: str) -> bool:
                 return False
             for table in ("catalog", "objectives", "incidents", *tables.TABLES):
                 connection.execute(f"select max(hash(rows)) from kpi.{table} rows")  # reads every block
+            connection.execute(
+                "select status, revised_from from kpi.observations join kpi.vintages using (kpi_id) limit 0"
+            )
     except duckdb.Error:
         return False
     return True
@@ -122,22 +129,25 @@ def build(ledger: Ledger, path: Path) -> None:
             _remove_drafts(path)
 
 
+def newest_catalog(ledger: Ledger) -> Catalog:
+    """The catalogue of the newest release. Raises OtherVersion when this version of the project can't read it."""
+    assert ledger.newest is not None
+    try:
+        return Catalog.parse(ledger.newest["catalog"])
+    except ValidationError as error:
+        problem = f"the newest release's catalogue is of another version of nyckeltal ({error.error_count()} faults)"
+        raise OtherVersion(f"{problem}; `kpi run` releases the present one", file=ledger.root) from None
+
+
 def _remove_drafts(path: Path) -> None:
     for draft in path.parent.glob(f".{path.name}.*"):
         draft.unlink()
 
 
 def _write(ledger: Ledger, draft: Path) -> None:
-    """Write all tables, views and comments of the published file to the draft.
-
-    Raises OtherVersion when this version can't read the newest release's catalogue.
-    """
+    """Write all tables, views and comments of the published file to the draft."""
     assert ledger.newest is not None
-    try:
-        catalog = Catalog.parse(ledger.newest["catalog"])
-    except ValidationError as error:
-        problem = f"the newest release's catalogue is of another version of nyckeltal ({error.error_count()} faults)"
-        raise OtherVersion(f"{problem}; `kpi run` releases the present one", file=ledger.root) from None
+    catalog = newest_catalog(ledger)
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         # The oldest storage format, which BI tools with an older driver can read.
@@ -215,17 +225,18 @@ def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict
 
 
 def _make_views_and_comments(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
-    """Make the wide views, and comment on every table, view and column."""
+    """Make the views, and comment on every table, view and column."""
     for table, comment in tables.TABLE_COMMENTS.items():
         connection.execute(f"comment on table kpi.{table} is {literal(comment)}")
         for column in _columns(connection, table):
             text = tables.COLUMN_COMMENTS.get(f"{table}.{column}") or tables.COLUMN_COMMENTS[column]
             connection.execute(f"comment on column kpi.{table}.{column} is {literal(text)}")
-    for name, (query, comment, columns) in tables.wide_views(catalog).items():
+    for name, (query, comment, columns) in views.views(catalog).items():
         connection.execute(f"create view kpi.{identifier(name)} as {query}")
         connection.execute(f"comment on view kpi.{identifier(name)} is {literal(comment)}")
         for column in _columns(connection, name):
-            text = columns.get(column) or tables.COLUMN_COMMENTS[column]
+            known = columns | tables.COLUMN_COMMENTS
+            text = known.get(f"observations.{column}") or known[column]
             connection.execute(f"comment on column kpi.{identifier(name)}.{identifier(column)} is {literal(text)}")
     connection.execute(f"comment on macro table kpi.as_of is {literal(tables.MACRO_COMMENT)}")
 

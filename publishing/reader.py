@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +41,11 @@ def restore() -> None:
         duckdb_file.restore()
 
 
-def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The column names and rows of a query on the published file, opened read-only and without other access.
+@contextmanager
+def opened() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the published file, read-only and without other access; all its queries see one release.
 
-    Raises NyckeltalError when nothing has been published yet, or DuckDB refuses the query.
+    Raises NyckeltalError when nothing has been published yet, or DuckDB refuses a query.
     """
     path = published_path()
     if not path.exists() and former_published_path().exists():
@@ -53,12 +55,18 @@ def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], lis
         raise NyckeltalError("nothing has been published yet; run `kpi run`", file=path)
     try:
         with duckdb.connect(str(path), read_only=True, config=_LOCKED) as connection:
-            _require_one_query(connection.extract_statements(sql))
-            result = connection.execute(sql, parameters or [])
-            return [column[0] for column in result.description or []], result.fetchall()
+            yield connection
     except duckdb.Error as error:
         problem = " ".join(str(error).split("\n\nLINE")[0].split())
         raise NyckeltalError(problem, file=path) from None
+
+
+def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The column names and rows of a query on the published file. Raises NyckeltalError as `opened` does."""
+    with opened() as connection:
+        _require_one_query(connection.extract_statements(sql))
+        result = connection.execute(sql, parameters or [])
+        return [column[0] for column in result.description or []], result.fetchall()
 
 
 def _require_one_query(statements: Sequence[duckdb.Statement]) -> None:
@@ -68,6 +76,13 @@ def _require_one_query(statements: Sequence[duckdb.Statement]) -> None:
     not_allowed = [kind for kind in kinds if kind not in (*queries, StatementType.CREATE)]
     if not_allowed or len(queries) != 1:
         raise NyckeltalError("is not one query", field="query", expected="one SELECT, FROM, DESCRIBE, SHOW or EXPLAIN")
+
+
+def newest_release(connection: duckdb.DuckDBPyConnection) -> str:
+    """The id of the newest release in the published file."""
+    row = connection.execute("select release_id from kpi.releases order by sequence desc limit 1").fetchone()
+    assert row is not None  # a file is published with a release
+    return str(row[0])
 
 
 def query(sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
@@ -85,6 +100,11 @@ def newest_totals(catalog: Catalog) -> list[dict[str, Any]]:
     )
     shown = {(kpi.kpi_id, freq) for kpi in catalog.kpis for freq in kpi.shown_freqs}
     return [row for row in newest if (row["kpi_id"], row["freq"]) in shown]
+
+
+def scorecard() -> list[dict[str, Any]]:
+    """A row for each adopted KPI: its newest published total at the frequency of its target, and its status."""
+    return query("from kpi.scorecard order by domain, kpi_id")
 
 
 def series(kpi_id: str, freq: str, segment: str, last: int) -> list[dict[str, Any]]:

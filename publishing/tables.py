@@ -1,4 +1,6 @@
-"""The content of the published file: its tables, views and macro in SQL, and a comment on every table and column.
+"""The content of the published file: its tables and macro in SQL, and a comment on every table and column.
+
+The views are in `views.py`.
 
 The queries read these relations, which `duckdb_file.py` provides:
 - ledger_releases, ledger_observations, ledger_verdicts (with period_start and period_end), ledger_decisions: committed
@@ -9,15 +11,16 @@ The queries read these relations, which `duckdb_file.py` provides:
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from datetime import date
 
 import pyarrow as pa
 
-from metrics.core.periods import FREQ_NAMES, later
-from metrics.core.quoting import identifier, literal
+from metrics.core.periods import later
+from metrics.core.quoting import literal
 from metrics.definitions.catalog import Catalog
+from publishing.statuses import STATUSES
+
+_STATUS = f"case obs_status {' '.join(f'when {literal(code)} then {literal(STATUSES[code])}' for code in STATUSES)} end"
 
 # Where a day has several releases, the last one counts: earlier vintages of that day have an empty interval.
 VINTAGES = """
@@ -32,18 +35,23 @@ select
         ) - 1,
         date '9999-12-31'
     ) as realtime_end,
-    o.revision_type, o.revision_reason, o.decision_id, o.year_to_date, o.rolling_12_months
+    o.revision_type, o.revision_reason, o.decision_id, o.year_to_date, o.rolling_12_months,
+    case when o.revision_type is not null then
+        lag(o.obs_value) over (
+            partition by o.kpi_id, o.freq, o.time_period, o.segment, o.member order by o.sequence
+        )
+    end as revised_from
 from ledger_observations o
 order by o.kpi_id, o.freq, o.segment, o.member, o.period_start, o.sequence
 """
 
-OBSERVATIONS = """
+OBSERVATIONS = f"""
 with latest as (
     from kpi.vintages where realtime_end = date '9999-12-31'
 ),
 compared as (
     select
-        l.*, c.unit, c.direction,
+        l.*, c.name, c.domain, c.unit, c.direction,
         coalesce(l.period_start = max(l.period_start) filter (l.segment = '_T' and l.obs_status not in ('O', 'M'))
             over (partition by l.kpi_id, l.freq), false) as is_newest,
         case when l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) then c.target end as target,
@@ -61,7 +69,7 @@ compared as (
         and y.time_period = (left(l.time_period, 4)::integer - 1)::varchar || substr(l.time_period, 5)
 )
 select
-    kpi_id, freq, time_period, period_start, period_end, is_newest, segment, member,
+    kpi_id, name, domain, freq, time_period, period_start, period_end, is_newest, segment, member,
     obs_value, numerator, denominator, n_obs, target,
     case direction when 'up' then obs_value >= target when 'down' then obs_value <= target end as target_attained,
     previous_value,
@@ -71,7 +79,7 @@ select
     case when unit = 'fraction' then obs_value - year_ago_value
         else (obs_value - year_ago_value) / nullif(abs(year_ago_value), 0) end as change_year_ago,
     year_to_date, year_to_date_year_ago, rolling_12_months, rolling_12_months_year_ago,
-    unit, obs_status, conf_status, definition_version, release_id, realtime_start
+    unit, {_STATUS} as status, obs_status, conf_status, definition_version, release_id, realtime_start
 from compared
 order by kpi_id, freq, segment, member, period_start
 """
@@ -155,6 +163,50 @@ from release_dates
 order by domain, freq, period_start, kpis
 """
 
+# `flagged` and `held` count what someone has to look at: warnings that nobody acknowledged, and periods that wait for a
+# decision.
+SCORECARD = """
+with newest as (
+    select o.*
+    from kpi.observations o
+    join kpi.catalog c using (kpi_id)
+    where o.is_newest and o.segment = '_T' and o.freq = coalesce(c.target_freq, list_filter(
+        ['M', 'Q', 'A', 'W'], lambda freq: list_contains(string_split(c.freqs, ', '), freq)
+    )[1])
+),
+waiting as (
+    select
+        kpi_id,
+        count(*) filter (held and decision is distinct from 'reject') as held,
+        count(*) filter (verdict = 'publish_flagged' and decision is null and not acknowledged) as flagged
+    from kpi.verdicts
+    group by kpi_id
+)
+select
+    c.kpi_id, c.name, c.domain, coalesce(b.name, c.objective) as objective, c.level, c.owner, c.direction, c.unit,
+    n.freq, n.time_period, n.period_start, n.period_end, n.obs_value, n.target,
+    case
+        when not c.supplied then 'not supplied'
+        when n.kpi_id is null then 'nothing published'
+        when n.obs_status = 'Q' then 'suppressed'
+        when n.target is null then 'no target'
+        when n.target_attained then 'on target'
+        when not n.target_attained then 'off target'
+        else 'not compared'
+    end as status,
+    d.state = 'open' as provisional,
+    n.change_previous, n.change_year_ago, n.rolling_12_months, n.rolling_12_months_year_ago, n.obs_status,
+    coalesce(w.held, 0) as held, coalesce(w.flagged, 0) as flagged
+from kpi.catalog c
+left join newest n on n.kpi_id = c.kpi_id
+left join kpi.calendar d
+    on d.domain = c.domain and d.freq = n.freq and d.time_period = n.time_period
+    and list_contains(string_split(d.kpis, ', '), c.kpi_id)
+left join waiting w on w.kpi_id = c.kpi_id
+left join kpi.objectives b on b.objective = c.objective
+order by c.domain, c.kpi_id
+"""
+
 AS_OF = """
 create macro kpi.as_of(moment) as table
 select * from kpi.vintages
@@ -173,9 +225,12 @@ TABLES = {
     "decisions": DECISIONS,
     "releases": RELEASES,
     "calendar": CALENDAR,
+    "scorecard": SCORECARD,
 }
 
 TABLE_COMMENTS = {
+    "scorecard": "Where each adopted KPI stands: its newest published total at the frequency of its target. One row per"
+    " KPI.",
     "observations": "The newest published value of every KPI, period and segment member: one row for each.",
     "vintages": "Every value as each release published it."
     " The vintages as of a day: WHERE <day> BETWEEN realtime_start AND realtime_end.",
@@ -222,6 +277,14 @@ COLUMN_COMMENTS = {
     "year_to_date_year_ago": "year_to_date of the same period a year ago",
     "rolling_12_months": "The KPI over the twelve months up to the period's end; for months and quarters",
     "rolling_12_months_year_ago": "rolling_12_months of the same period a year ago",
+    "status": "on target, off target or no target; not compared: the KPI has no direction; suppressed; nothing"
+    " published; not supplied: the company has no data for it",
+    "observations.status": "obs_status in words: "
+    + ", ".join(STATUSES[code] for code in ("A", "P", "U", "B", "Q", "O")),
+    "provisional": "Whether the period is still open, so that the value may be revised without a decision",
+    "scorecard.objective": "Name of the objective that it serves",
+    "scorecard.held": "Number of its periods, at any frequency, that wait for a decision",
+    "flagged": "Number of its periods, at any frequency, that are published with a warning that nobody acknowledged",
     "unit": "The unit of the value; fraction is 0-1, currency is the reporting currency",
     "obs_status": "SDMX CL_OBS_STATUS, the first that holds: Q suppressed, O missing, B series break with the period"
     " before, U low reliability (few observations), P provisional until the period closes, A normal",
@@ -237,6 +300,7 @@ COLUMN_COMMENTS = {
     "revision_type": "Why the value differs from the vintage before: R3 methodology, C correction by decision,"
     " R1 newer source data, R2 routine; NULL for a first value, and where only the status changed",
     "revision_reason": "The reason in words",
+    "revised_from": "The value that a revision replaced; NULL where the value isn't revised, or was suppressed before",
     "decision_id": "The decision that released the value; NULL where none was needed; see decisions",
     "decision": "release or reject: the decision that counts for the candidate; NULL where there is none",
     "verdicts.decision_id": "The decision in the column decision; see decisions",
@@ -269,6 +333,10 @@ COLUMN_COMMENTS = {
     "freqs": "Its frequencies, separated by commas",
     "segments": "Its segments, separated by commas",
     "metric": "The dbt metric that defines its formula",
+    "formula": "The metric; of a ratio, the metrics of numerator and denominator",
+    "feeds": "The feeds that it is computed from, separated by commas",
+    "entities": "The input entities that it is computed from, separated by commas",
+    "model": "The dbt model that computes it: compiled/kpi/<model>.sql of the company folder",
     "standard": "The standard that it follows",
     "currency": "The company's reporting currency (ISO 4217)",
     "observable_from": "The first day from which its feeds have all data that it needs, earlier data included: a period"
@@ -326,28 +394,3 @@ def release_dates(catalog: Catalog, observations: pa.Table, day: date) -> pa.Tab
     names = ("domain", "freq", "time_period", *days, "state", "kpis")
     schema = pa.schema([(name, pa.date32() if name in days else pa.string()) for name in names])
     return pa.Table.from_pylist(rows, schema=schema)
-
-
-def wide_views(catalog: Catalog) -> dict[str, tuple[str, str, dict[str, str]]]:
-    """For each domain and freq a view with one column per KPI: by its name the SQL, comment and column comments."""
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for kpi in catalog.kpis:
-        if kpi.supplied:
-            for freq in kpi.freqs:
-                groups[kpi.domain, freq].append(kpi.kpi_id)
-    views = {}
-    for (domain, freq), kpi_ids in groups.items():
-        columns = ",\n    ".join(
-            f"max(obs_value) filter (where kpi_id = {literal(kpi_id)}) as {identifier(kpi_id)}" for kpi_id in kpi_ids
-        )
-        sql = (
-            f"select\n    time_period, period_start, period_end, segment, member,\n    {columns}\n"
-            "from kpi.observations\n"
-            f"where freq = {literal(freq)} and kpi_id in ({', '.join(map(literal, kpi_ids))})\n"
-            "group by time_period, period_start, period_end, segment, member\norder by period_start, segment, member"
-        )
-        comments = {kpi_id: f"{catalog.kpi(kpi_id).name}, {catalog.kpi(kpi_id).unit}" for kpi_id in kpi_ids}
-        name = f"{re.sub(r'[^a-z0-9_]', '_', domain.lower())}_{FREQ_NAMES[freq]}"
-        comment = f"The {FREQ_NAMES[freq]} KPIs of {domain}, one column each: newest published values."
-        views[name] = (sql, comment, comments)
-    return views

@@ -275,7 +275,7 @@ DEFECTS = (
     Defect(
         "csv_formula",
         "an export to CSV starts no formula",
-        "orchestration/cli/terminal.py",
+        "metrics/core/text.py",
         '_FORMULA = ("=", "+", "-", "@", ',
         '_FORMULA = ("=", "+", "-", ',
         "tests/orchestration/test_sql_command.py::test_csv_has_no_formulas_and_unchanged_numbers",

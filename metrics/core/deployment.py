@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+
+from metrics.core.errors import NyckeltalError
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +37,29 @@ def published_path() -> Path:
     It isn't named `kpi.duckdb`: DuckDB names the database after the file, so `kpi.observations` would be ambiguous.
     """
     return data_dir() / "published" / "published.duckdb"
+
+
+def site_path() -> Path:
+    """The first page of the site that people read in a browser."""
+    return published_path().parent / "site" / "index.html"
+
+
+def site_url() -> str | None:
+    """The address under which the site's folder is served (`NYCKELTAL_SITE_URL`), without a slash at the end; or None.
+
+    Raises NyckeltalError for a text that is no web address.
+    """
+    url = os.environ.get("NYCKELTAL_SITE_URL") or None
+    if url is not None and not re.fullmatch(r"https?://[^\s<>\"]+", url):
+        raise NyckeltalError(
+            "is no web address", field="NYCKELTAL_SITE_URL", found=url, expected="one such as https://kpi.example/site"
+        )
+    return url.rstrip("/") if url else None
+
+
+def parquet_path() -> Path:
+    """The folder of the published tables as Parquet files."""
+    return published_path().parent / "parquet"
 
 
 def former_published_path() -> Path:

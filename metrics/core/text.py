@@ -9,6 +9,8 @@ from pathlib import Path
 # the text, and halves of surrogate pairs, which names of files can contain and no terminal can print.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# A spreadsheet takes a cell that begins like this for a formula (OWASP, "CSV Injection"; full-width forms too).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _LINE_BREAKS = re.compile(r"[\t\n]")
 
 
@@ -25,6 +27,11 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     r"""The visible text with its tabs and line feeds as escapes, too: `\t`, `\n`."""
     return _LINE_BREAKS.sub(_escaped, visible(text))
+
+
+def no_formula(text: str) -> str:
+    """The text for a CSV file: with a `'` before it if a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def short_path(path: Path | str) -> str:

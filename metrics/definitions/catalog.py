@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -138,6 +139,16 @@ class CatalogKpi(BaseModel):
     def input_columns(self) -> list[tuple[str, str]]:
         """The raw columns that its values depend on, as (feed, column)."""
         return [(feed, column) for feed, columns in self.inputs.items() for column in columns]
+
+    @property
+    def formula(self) -> str:
+        """Its metric; of a ratio, "numerator / denominator" with their metrics."""
+        if self.numerator_metric is None or self.denominator_metric is None:
+            return self.metric
+        return " / ".join(
+            part if re.fullmatch(r"\w+(\([^()]*\))?", part) else f"({part})"
+            for part in (self.numerator_metric, self.denominator_metric)
+        )
 
     @property
     def main_freq(self) -> str:

@@ -16,6 +16,7 @@ from dagster import (
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
+    MetadataValue,
     ResourceParam,
     multi_asset,
 )
@@ -27,7 +28,7 @@ from data_quality.gate.verdict import Verdict
 from data_quality.release import readiness, release
 from data_quality.release.release import Release
 from data_quality.release.unsettled import unsettled
-from metrics.core.deployment import published_path
+from metrics.core.deployment import published_path, site_path, site_url
 from metrics.core.periods import parse, period_of
 from metrics.core.text import visible
 from metrics.definitions.catalog import Catalog, CatalogKpi
@@ -40,6 +41,7 @@ from orchestration.markdown import plain
 from orchestration.partitions import months
 from orchestration.resources import RunResources
 from publishing import reader
+from publishing.site import page_file
 
 GATE = "gate"
 # The texts that Dagster accepts as an owner: with another text none of its pages would load.
@@ -179,7 +181,14 @@ def _facts(kpi: CatalogKpi) -> dict[str, Any]:
         "candidates": f"kpi.{kpi.model}",
         "feeds": ", ".join(kpi.feeds),
         "protected": kpi.protected,
+        "page": _page(kpi),
     }
+
+
+def _page(kpi: CatalogKpi) -> MetadataValue[Any]:
+    """Where the KPI's page is for people: its address where the site is served, else its file."""
+    address, name = site_url(), page_file(kpi.kpi_id)
+    return MetadataValue.url(f"{address}/{name}") if address else MetadataValue.path(site_path().with_name(name))
 
 
 def months_of(first: date, last: date) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from metrics.definitions.catalog import CatalogKpi
 from orchestration.cli.terminal import styled
+from publishing.statuses import REVISIONS
 
 STATUSES = {
     "A": "normal",
@@ -20,7 +21,6 @@ STATUSES = {
     "E": "estimated",
     "M": "can't exist",
 }
-REVISIONS = {"R3": "another methodology", "C": "a decision", "R1": "newer source data", "R2": "routine"}
 PERIODS = {"W": "week", "M": "month", "Q": "quarter", "A": "year"}
 _LARGE = ((1e12, " tn"), (1e9, " bn"), (1e6, " M"))
 

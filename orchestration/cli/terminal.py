@@ -18,13 +18,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from metrics.core.text import visible
+from metrics.core.text import no_formula, visible
 
 DONE = ("✓ ", "green")
 FAILED = ("✗ ", "red")
 WIDTH_WITHOUT_TERMINAL = 120
-# A spreadsheet takes a cell that begins like this for a formula (OWASP, "CSV Injection"; full-width forms too).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # Characters that JSON doesn't escape and that could control a terminal; in JSON they can only be inside texts.
 _UNSHOWN_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -60,13 +58,9 @@ def print_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     as_text = visible if sys.stdout.isatty() else str
     for row in (names, *rows):
         line = io.StringIO(newline="")
-        cells = [as_text(_no_formula(value)) if isinstance(value, str) else value for value in row]
+        cells = [as_text(no_formula(value)) if isinstance(value, str) else value for value in row]
         csv.writer(line).writerow(cells)  # with another line terminator it would not quote a carriage return
         typer.echo(line.getvalue().removesuffix("\r\n"))
-
-
-def _no_formula(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _part(part: str | tuple[str, str] | Text) -> str | tuple[str, str] | Text:

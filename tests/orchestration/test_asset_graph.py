@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from dagster import AssetKey, FreshnessPolicy
+from dagster import AssetKey, FreshnessPolicy, MetadataValue
 
 from metrics.core.deployment import PROJECT
+from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 
@@ -50,3 +52,24 @@ def test_a_feed_is_overdue_when_it_was_not_read_as_often_as_its_source_delivers(
     weekly = specs[first].freshness_policy
     assert weekly is not None and weekly == FreshnessPolicy.time_window(fail_window=timedelta(days=8))
     assert specs[second].freshness_policy is specs[third].freshness_policy is None
+
+
+def test_an_asset_leads_to_the_kpis_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from orchestration.assets.publication import publication_assets
+
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
+    company = Company.load(PROJECT / "sample_company")
+    catalog = Catalog.read(company)
+
+    def page() -> MetadataValue[Any]:
+        (spec, *_) = publication_assets(company, catalog).specs
+        page: MetadataValue[Any] = spec.metadata["page"]
+        return page
+
+    name = f"kpi-{catalog.kpis[0].kpi_id}.html"
+    assert page() == MetadataValue.path(str(tmp_path / "published" / "site" / name))
+    monkeypatch.setenv("NYCKELTAL_SITE_URL", "https://kpi.example/site/")
+    assert page() == MetadataValue.url(f"https://kpi.example/site/{name}")
+    monkeypatch.setenv("NYCKELTAL_SITE_URL", "javascript:alert(1)")
+    with pytest.raises(NyckeltalError, match="NYCKELTAL_SITE_URL: is no web address"):
+        page()

@@ -82,23 +82,24 @@ def words(text: str) -> str:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_status_cuts_no_number_and_shows_held_incidents_first(published: Warehouse, width: int) -> None:
-    output = words(printed("status", width=width))
+def test_the_scorecard_cuts_no_number_and_shows_held_incidents_first(published: Warehouse, width: int) -> None:
+    output = words(printed("scorecard", width=width))
     assert "Held:" in output.split("newest published values")[0]
-    for part in ("2026-02 22.0 M SEK +2.5 % ✓ 20.0 M A", "A normal"):
+    assert "1 on target" in output and "1 off target" in output
+    for part in ("2026-02 22.0 M SEK +2.5 % – ✓ 20.0 M A", "A normal"):
         assert part in output
 
 
 def test_a_target_is_shown_at_its_own_frequency(published: Warehouse) -> None:
-    output = words(printed("status"))
-    assert "Turnover 2026-02 1.5 % – P" in output or "Turnover 2026-02 1.5 % – A" in output
-    assert "2025 16.8 % – ✗ 12.0 % A" in output
+    output = words(printed("scorecard"))
+    assert "Turnover 2026-02 1.5 % – – P" in output or "Turnover 2026-02 1.5 % – – A" in output
+    assert "2025 16.8 % – – ✗ 12.0 % A" in output
     assert "target 12.0 % a year (compared with --freq A)" in words(printed("show", "turnover"))
     assert "✗" in printed("show", "turnover", "--freq", "A") and "✗" not in printed("show", "turnover")
 
 
 def test_a_kpi_published_yearly_only_is_shown_without_the_option_freq(published: Warehouse) -> None:
-    assert "Survey 2025 41 +2.5 %" in words(printed("status"))
+    assert "Survey 2025 41 +2.5 % +2.5 %" in words(printed("scorecard"))
     assert "2024 40" in words(printed("show", "survey"))
     assert "2025 41" in words(printed("as-of", "2026-03-20", "survey", "--last", "1"))
     assert "2024" not in printed("as-of", "2026-03-20", "survey", "--last", "1")
@@ -108,7 +109,7 @@ def test_a_kpi_published_yearly_only_is_shown_without_the_option_freq(published:
 
 def test_a_kpi_that_looks_back_shows_from_when_on_it_has_values(published: Warehouse) -> None:
     first = "its first month is 2026-04, which ends on 2026-04-30 (it looks back 15 months)"
-    assert f"Growth: {first}" in words(printed("status"))
+    assert f"Growth: {first}" in words(printed("scorecard"))
     assert f"Nothing is published: {first}." in words(printed("show", "growth"))
 
 
@@ -117,7 +118,7 @@ def test_paused_kpis_are_shown_with_the_reason(published: Warehouse, monkeypatch
     growth = published.catalog.kpi("growth").model_copy(update=paused)
     other_kpis = [catalog_kpi for catalog_kpi in published.kpis if catalog_kpi.kpi_id != "growth"]
     monkeypatch.setattr(published, "kpis", [*other_kpis, growth])
-    output = words(printed("status"))
+    output = words(printed("scorecard"))
     assert "Paused: growth, because feed orders is paused from 2026-04-30 on: it moves house" in output
     assert "Growth: its feeds cover it from 2026-04-01 until 2026-04-29 (feed orders is paused" in output
 
@@ -219,7 +220,7 @@ def test_a_path_below_the_working_directory_is_relative(tmp_path: Path, monkeypa
 
 def test_the_help_lists_commands_from_the_definition_to_the_decision() -> None:
     commands = list(get_command(app).commands)  # type: ignore[attr-defined]
-    in_order = ["new", "check", "compile", "run", "status", "sql", "held", "release", "revisions", "ledger"]
+    in_order = ["new", "check", "compile", "run", "scorecard", "sql", "held", "release", "revisions", "ledger"]
     assert [name for name in commands if name in in_order] == in_order
 
 
@@ -275,8 +276,8 @@ HEAVY = {"dagster", "dbt", "metricflow", "great_expectations", "dlt", "pandas", 
 
 def test_looking_up_and_mistyped_commands_import_no_heavy_library(tmp_path: Path) -> None:
     commands = [
-        "list", "status", "statu", "sql 'select 1'", "show net_revenue", "show net_revenu", "plan net_revenu",
-        "held net_revenu", "review net_revenu --reason x", "release net_revenu 2026-10 --reason x",
+        "list", "scorecard", "status", "statu", "open", "sql 'select 1'", "show net_revenue", "show net_revenu",
+        "plan net_revenu", "held net_revenu", "review net_revenu --reason x", "release net_revenu 2026-10 --reason x",
         "release net_revenue 2026-13 --reason x", "revisions net_revenu", "as-of 2026-10-01 net_revenu",
         "refactored net_revenu --reason x --by me", "run --period 2026-13", "calendar --next 1",
     ]  # fmt: skip

@@ -40,7 +40,8 @@ from metrics.core import deployment
 from publishing import duckdb_file
 
 deployment.published_path().parent.mkdir(parents=True)
-Ledger.find = staticmethod(lambda _: SimpleNamespace(newest={}, observations=pa.table({"obs_value": [1.5]})))
+ledger = SimpleNamespace(newest={"release_id": "1"}, observations=pa.table({"obs_value": [1.5]}))
+Ledger.find = staticmethod(lambda _: ledger)
 duckdb_file.publish = lambda _: None
 publishing.publish()
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,16 @@ def test_the_published_file_is_readable_by_all_and_everything_in_it_has_a_commen
         ("2026-01", "NO", 25.0),
         ("2026-02", "NO", 30.0),
     ]
+    statuses = "select member, revenue_status from kpi.finance_monthly where time_period = '2026-02' order by 1"
+    assert warehouse.published(statuses) == [("NO", "provisional"), ("SE", "provisional"), ("_T", "provisional")]
+    totals = "select kpi_id, name, domain, time_period, obs_value, status from kpi.totals_monthly"
+    assert warehouse.published(totals) == [
+        ("revenue", "Revenue", "finance", "2026-01", 100.0, "normal"),
+        ("revenue", "Revenue", "finance", "2026-02", 110.0, "provisional"),
+    ]
+    assert warehouse.published("select formula, feeds, entities, model from kpi.catalog") == [
+        ("revenue", "orders", "orders", "kpi_revenue")
+    ]
     assert warehouse.published("select time_period, closes_on from kpi.calendar")[1] == ("2026-02", date(2026, 3, 10))
     assert warehouse.published("select objective, name from kpi.objectives") == [("growth", "Growth")]
 
@@ -93,6 +104,23 @@ def test_the_newest_period_is_marked_and_a_target_is_compared_at_its_own_frequen
     ]
     assert warehouse.published(f"{newest} and kpi_id = 'revenue' and segment = '_T'") == [
         ("M", "2026-02", "_T", 100.0, True)
+    ]
+
+
+def test_the_scorecard_has_a_row_per_kpi_at_the_frequency_of_its_target(warehouse: Warehouse) -> None:
+    yearly = kpi("margin", freqs=("M", "A"), target_freq="A", target=90.0, kind="ratio", additive_segments=False)
+    warehouse.add(yearly, {"2025": cells(80), "2025-12": cells(79), "2026-01": cells(95), "2026-02": cells(96)})
+    context = kpi("context", target=None, direction="none")
+    warehouse.add(context, {"2025-12": cells(4, SE=4), "2026-01": cells(5, SE=5), "2026-02": cells(-5, SE=-5)})
+    warehouse.add(kpi("absent", supplied=False), {})
+    warehouse.judge("2025-12-31", SPAN[1])
+    warehouse.publish("2025-12-31", SPAN[1])
+    columns = "kpi_id, time_period, obs_value, target, status, provisional, held, objective"
+    assert warehouse.published(f"select {columns} from kpi.scorecard") == [
+        ("absent", None, None, None, "not supplied", None, 0, "Growth"),
+        ("context", "2026-01", 5.0, None, "no target", False, 1, "Growth"),
+        ("margin", "2025", 80.0, 90.0, "off target", False, 0, "Growth"),
+        ("revenue", "2026-02", 110.0, 100.0, "on target", True, 1, "Growth"),
     ]
 
 
@@ -136,6 +164,13 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
     assert warehouse.published(f"{values} where kpi_id = 'staff' and time_period = '2026-02' and member = 'SE'") == [
         ("SE", 30.0, 30, "P", "F", None, None)
     ]
+    wide = "select member, staff, staff_status from kpi.people_monthly where time_period = '2026-01' order by 1"
+    assert warehouse.published(wide) == [
+        ("DK", 20.0, "normal"),
+        ("NO", None, "suppressed"),
+        ("SE", None, "suppressed"),
+        ("_T", 33.0, "normal"),
+    ]
     rows = [row for row in ledger().observations.to_pylist() if row["kpi_id"] == "staff"]
     assert all(row["n_persons_numerator"] is None and row["n_persons_denominator"] is None for row in rows)
     for row in ledger().verdicts.to_pylist():
@@ -150,6 +185,8 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
     warehouse.publish(*SPAN)
     totals = f"{values} where kpi_id = 'staff' and time_period = '2026-01' and member = '_T'"
     assert warehouse.published(totals)[0][1] == 38.0
+    revised = "select revised_from, obs_value from kpi.vintages where revision_type is not null and member = '_T'"
+    assert warehouse.published(revised) == [(33.0, 38.0)]
     hidden = f"{values} where kpi_id = 'staff' and time_period = '2026-01' and member in ('SE', 'NO')"
     assert {row[1] for row in warehouse.published(hidden)} == {None}
 
@@ -193,7 +230,8 @@ def test_a_crash_loses_nothing_and_the_next_run_completes_it(warehouse: Warehous
     assert outcome.appended_observations == (0 if committed else 3)
     assert counts() == (2, 6, 2)
     assert warehouse.published("select count(*), count(distinct (time_period, member)) from kpi.vintages") == [(6, 6)]
-    assert [path.name for path in deployment.published_path().parent.iterdir()] == ["published.duckdb"]
+    left = {path.name for path in deployment.published_path().parent.iterdir()}
+    assert left == {"published.duckdb", "site", "parquet"}
     assert warehouse.publish(*SPAN).release_id is None
 
 
@@ -206,6 +244,39 @@ def test_a_lost_or_damaged_published_file_is_rendered_again(warehouse: Warehouse
             deployment.published_path().write_bytes(damage)
         warehouse.publish(*SPAN)
         assert warehouse.published("from kpi.observations order by all") == good
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "formula"),
+    [
+        (None, None, "revenue"),
+        ("gross", "coalesce(orders, 0)", "gross / coalesce(orders, 0)"),
+        ("gross - returned", "a * f(b)", "(gross - returned) / (a * f(b))"),
+    ],
+)
+def test_a_formula_divides_the_whole_numerator_by_the_whole_denominator(
+    numerator: str | None, denominator: str | None, formula: str
+) -> None:
+    assert kpi(numerator_metric=numerator, denominator_metric=denominator).formula == formula
+
+
+def test_a_kpi_named_like_a_status_column_keeps_its_column(warehouse: Warehouse) -> None:
+    warehouse.add(kpi("revenue_status"), {"2026-01": cells(7, SE=7), "2026-02": cells(8, SE=8)})
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    columns = "revenue, revenue_status, revenue_status_status"
+    totals = warehouse.published(f"select {columns} from kpi.finance_monthly where segment = '_T'")
+    assert totals[0] == (100, 7, "normal")
+
+
+def test_a_file_of_an_earlier_version_is_rendered_again(warehouse: Warehouse) -> None:
+    path = deployment.published_path()
+    with duckdb.connect(str(path)) as connection:
+        for view in ("finance_monthly", "totals_monthly"):
+            connection.execute(f"drop view kpi.{view}")
+        connection.execute("alter table kpi.observations drop column status")
+    warehouse.publish("2026-01-01", "2026-01-31")
+    assert warehouse.published("select distinct status from kpi.observations") == [("normal",)]
 
 
 def whole(path: Path) -> dict[str, Any]:
@@ -236,7 +307,7 @@ def test_a_rebuilt_file_equals_the_one_that_it_replaces(
     warehouse.publish(*SPAN)
     path = deployment.published_path()
     before = whole(path)
-    assert len(before["vintages"]) > 6 and len(before["view"]) == 2
+    assert len(before["vintages"]) > 6 and len(before["view"]) == 3
     warehouse.path.unlink()
     monkeypatch.setenv("NYCKELTAL_COMPANY", str(path.parent / "no such company"))
     monkeypatch.setattr(Catalog, "read", lambda *_: pytest.fail("the company's compiled folder was read"))
@@ -284,7 +355,7 @@ def test_a_run_restores_a_missing_file_and_removes_the_one_in_the_former_place(w
     path, former = deployment.published_path(), deployment.former_published_path()
     before = whole(path)
     path.replace(former)
-    path.parent.rmdir()
+    shutil.rmtree(path.parent)
     with pytest.raises(NyckeltalError, match="kpi ledger rebuild") as raised:
         lookups.newest_totals(warehouse.catalog)
     assert str(path) in str(raised.value)

@@ -43,11 +43,13 @@ def verify(as_json: Json = False) -> None:
 
 @app.command()
 def rebuild() -> None:
-    """Write the published file again, from the ledger alone."""
-    from publishing import duckdb_file
+    """Write the published file, its Parquet files and the site again, from the ledger alone."""
+    from publishing import duckdb_file, exports, site
 
     path = published_path()
     ledger = duckdb_file.rebuild(ledger_path(), path)
+    exports.rebuild()
+    site.rebuild()
     console().print(
         styled(DONE, f"{short_path(path)} holds the ledger's {len(ledger.releases)} releases."), soft_wrap=True
     )

@@ -1,4 +1,4 @@
-"""The commands that show the catalogue and published values: `kpi status`, `list`, `show` and `sql`."""
+"""The commands that show the catalogue and published values: `kpi scorecard`, `list`, `show` and `sql`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ HELP_ORDER = 4
 app = typer.Typer()
 
 
+@app.command(name="status", hidden=True)  # its former name
 @app.command()
-def status(as_json: Json = False) -> None:
-    """Where things stand: held incidents, overdue reviews, each KPI's newest value, the newest release."""
+def scorecard(as_json: Json = False) -> None:
+    """Where things stand: held incidents, overdue reviews, each KPI's newest value beside its target, by objective."""
     from orchestration.cli.reports import published
     from publishing import reader
 
@@ -26,13 +27,19 @@ def status(as_json: Json = False) -> None:
     catalog = Catalog.read(company)
     releases = reader.query("select * from kpi.releases order by sequence desc limit 1")
     rows = reader.newest_totals(catalog)
-    incidents = reader.incidents()
+    incidents, scores = reader.incidents(), reader.scorecard()
     overdue = published.overdue_reviews(catalog, reader.reviews(), company.time_zone)
     if as_json:
-        summary = {"newest": rows, "held": reader.held(), "incidents": incidents, "reviews_overdue": overdue}
+        summary = {
+            "scorecard": scores,
+            "newest": rows,
+            "held": reader.held(),
+            "incidents": incidents,
+            "reviews_overdue": overdue,
+        }
         print_json({"release": releases[0] if releases else None, **summary})
         return
-    published.status(console(), company, catalog, releases, rows, incidents, overdue)
+    published.scorecard(console(), company, catalog, releases, scores, rows, incidents, overdue)
 
 
 @app.command(name="list")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from metrics.core import clock
-from metrics.core.deployment import published_path
+from metrics.core.deployment import published_path, site_path
 from metrics.core.periods import FREQ_NAMES, Period, period_of
 from metrics.core.text import short_path
 from metrics.definitions.catalog import Catalog, CatalogKpi
@@ -83,6 +83,9 @@ def run_summary(
     console.print(f'  {command} sql "from kpi.observations limit 10"', soft_wrap=True, highlight=False)
     console.print(f"  BI tools open the DuckDB file {short_path(published_path())}", soft_wrap=True, highlight=False)
     console.print(f"The checks' findings as pages to read: {command} docs", soft_wrap=True, highlight=False)
+    if site_path().exists():
+        page = styled(("The scorecard:", "bold"), f" {short_path(site_path())} (`{command} open` opens it)")
+        console.print(page, soft_wrap=True, highlight=False)
 
 
 def _command() -> str:
@@ -93,16 +96,17 @@ def _command() -> str:
     return short_path(program)
 
 
-def status(
+def scorecard(
     console: Console,
     company: Company,
     catalog: Catalog,
     releases: Sequence[Mapping[str, Any]],
+    scores: Sequence[Mapping[str, Any]],
     rows: Sequence[Mapping[str, Any]],
     incidents: Sequence[Mapping[str, Any]],
     overdue: Mapping[str, date],
 ) -> None:
-    """Print held incidents, overdue reviews, paused KPIs, the newest values and the newest release."""
+    """Print held incidents, overdue reviews, paused KPIs, newest values, how many are on target, the newest release."""
     print_incidents(console, incidents)
     if overdue:
         listed = ", ".join(f"{kpi_id} (since {day})" for kpi_id, day in overdue.items())
@@ -116,6 +120,8 @@ def status(
     for reason, kpi_ids in paused.items():
         console.print(styled(("Paused:", "yellow"), f" {', '.join(kpi_ids)}, because {reason}"), highlight=False)
     print_newest(console, company, catalog, rows, {})
+    statuses = Counter(score["status"] for score in scores)
+    console.print(", ".join(f"{count:,} {status}" for status, count in statuses.most_common()) + ".", highlight=False)
     if releases:
         newest = releases[0]
         console.print(f"Release {newest['sequence']} of {newest['published_at']:%Y-%m-%d %H:%M %Z}.")
@@ -142,7 +148,7 @@ def print_query(console: Console, names: Sequence[str], rows: Sequence[Sequence[
 def print_newest(
     console: Console, company: Company, catalog: Catalog, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, str]
 ) -> None:
-    """Print each KPI's newest published value, and the newest at its target's frequency where this differs.
+    """Print each KPI's newest published value by objective, and that at its target's frequency where this differs.
 
     `rows` are the newest published totals of each KPI and frequency; `verdicts` are the verdicts of a run, by key.
     """
@@ -151,6 +157,7 @@ def print_newest(
         Column("period"),
         number_column("value"),
         number_column("change"),
+        number_column("a year ago"),
         number_column("target"),
         Column("status"),
         *([Column("gate")] if verdicts else []),
@@ -158,8 +165,16 @@ def print_newest(
     newest = {(row["kpi_id"], row["freq"]): row for row in rows}
     lines: list[list[Cell]] = []
     without: list[str] = []
-    for kpi in catalog.kpis:
+    order = list(catalog.objectives)
+    named = None
+    for kpi in sorted(
+        catalog.kpis, key=lambda kpi: order.index(kpi.objective) if kpi.objective in order else len(order)
+    ):
         shown = [newest[kpi.kpi_id, freq] for freq in kpi.shown_freqs if (kpi.kpi_id, freq) in newest]
+        if shown and kpi.objective != named:
+            named, objective = kpi.objective, catalog.objectives.get(kpi.objective)
+            heading = styled((objective.name if objective else kpi.objective, "bold"))
+            lines.append([heading, *[""] * (len(columns) - 1)])
         for place, row in enumerate(shown):
             lines.append(_newest_line(catalog, kpi, row, "" if place else kpi.name))
             if verdicts:
@@ -167,8 +182,8 @@ def print_newest(
         if not shown:
             without.append(f"  {kpi.name}: {_why_nothing(company, kpi, kpi.main_freq)}")
     title = f"{catalog.company}: newest published values"
-    caption = status_legend(str(line[5]) for line in lines)
-    gate = {str(line[6]) for line in lines} if verdicts else set()
+    caption = status_legend(str(line[6]) for line in lines)
+    gate = {str(line[7]) for line in lines} if verdicts else set()
     meanings = "; ".join(f"{word} {meaning}" for word, meaning in GATE_LEGEND.items() if word in gate)
     print_table(console, columns, lines, title=title, caption=caption + (f"\nGate: {meanings}." if meanings else ""))
     if without:
@@ -188,6 +203,7 @@ def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name
         row["time_period"],
         _value(row, kpi, catalog),
         change(value, row["previous_value"], kpi.unit),
+        change(value, row["year_ago_value"], kpi.unit),
         against,
         row["obs_status"],
     ]

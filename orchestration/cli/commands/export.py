@@ -1,0 +1,50 @@
+"""The command that writes published values for other programs: `kpi export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metrics.core.errors import NyckeltalError
+from metrics.core.text import short_path
+from metrics.definitions.company import Company
+from orchestration.cli.terminal import DONE, console, styled
+
+HELP_ORDER = 6
+app = typer.Typer()
+
+
+@app.command()
+def export(
+    xlsx: Annotated[bool, typer.Option("--xlsx", help="A workbook: scorecard, domains, notes.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="A CSV file for each published table.")] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="A Parquet file for each published table.")] = False,
+    to: Annotated[Path, typer.Option(help="The folder to write into: kpi.xlsx, csv/, parquet/.")] = Path(),
+    lang: Annotated[
+        str, typer.Option(help="en or sv: the workbook's words, and the decimal sign and separator of CSV.")
+    ] = "en",
+) -> None:
+    """Write the published values for spreadsheets and other programs.
+
+    Every release writes the Parquet files into published/parquet by itself.
+    """
+    from publishing import exports, workbook
+    from publishing.site.language import language
+
+    if not (xlsx or csv or parquet):
+        raise NyckeltalError("give --xlsx, --csv or --parquet")
+    chosen = language(lang)
+    written = []
+    if xlsx:
+        workbook.write(to / "kpi.xlsx", Company.load().name, chosen)
+        written.append(to / "kpi.xlsx")
+    if csv:
+        exports.write_csv(to / "csv", chosen)
+        written.append(to / "csv")
+    if parquet:
+        exports.write_parquet(to / "parquet")
+        written.append(to / "parquet")
+    for path in written:
+        console().print(styled(DONE, short_path(path)), soft_wrap=True, highlight=False)

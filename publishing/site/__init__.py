@@ -1,0 +1,192 @@
+"""The site: the scorecard, a page for each KPI and one on the data, as files that a browser opens from disk.
+
+It is rendered from the published file and the newest release's catalogue. Each file is written beside its place and put
+into it whole, only where it differs; the first page, which names the release, comes last. So what an interrupted call
+leaves is whole pages, and the next call completes them. Nothing here decides what may be published.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from data_quality.ledger.lock import releasing
+from data_quality.ledger.store import Ledger
+from metrics.core import deployment
+from metrics.core.errors import NyckeltalError, disk_faults_reported
+from metrics.core.private_files import make_data_dir
+from metrics.core.text import visible
+from metrics.definitions.catalog import Catalog
+from publishing import duckdb_file
+from publishing.site.language import language
+
+_FOLDER = Path(__file__).parent
+_COPIED = ("style.css", "sort.js")
+_HEAD = re.compile(r'<html lang="(\w+)" data-release="(\w+)">')
+_REVISION_WORDS = {"R3": "another methodology", "C": "a decision", "R1": "newer source data", "R2": "routine"}
+_OUTCOME_WORDS = {
+    "pass": "passed",
+    "fail": "didn't pass",
+    "not_applicable": "doesn't apply",
+    "not_evaluated": "could not be evaluated",
+}
+_DIRECTION_WORDS = {
+    "up": "more is better",
+    "down": "less is better",
+    "band": "neither too much nor too little",
+    "none": "context only",
+}
+_DECISION_WORDS = {
+    "release": "released by",
+    "reject": "rejected by",
+    "acknowledge": "acknowledged by",
+    "review": "reviewed by",
+}
+_MARK_WORDS = {
+    "provisional": "provisional",
+    "suppressed": "suppressed",
+    "held": "held: waits for a decision",
+    "flagged": "published with a warning",
+    "revised": "first published value",
+    "break": "break in the series",
+}
+_RELEASE_CHECKS = {  # what a release looks at, beside the checks of the gate (docs/reference/statuses.md)
+    "closed_period": "The value of a closed period doesn't change.",
+    "unexplained_change": "The value of an open period changes only where newer rows came.",
+    "refactoring": "A definition that is recorded as a refactoring gives the same values.",
+    "reconciliation": "Months, quarter and year don't contradict each other.",
+    "base_restated": "No earlier period that the KPI looks back on has a changed value that is held.",
+}
+
+
+def publish(ledger: Ledger) -> None:
+    """Render the site unless it shows the ledger's newest release already; in the language that it has, else English.
+
+    It is left as it is where the published file could not be rendered, for which that one's publisher gives the reason.
+    The caller must hold the release lock.
+    """
+    newest = ledger.newest
+    if newest is None or _release_shown() == newest["release_id"]:
+        return
+    if duckdb_file.holds(deployment.published_path(), newest["release_id"]):
+        write(ledger)
+
+
+def rebuild(code: str | None = None) -> Path:
+    """Render the site again from the ledger, with the published file where that isn't of the newest release.
+
+    The path of its first page. `code` is its language, else it keeps that which it has.
+    Raises NyckeltalError for another language, when nothing was published, or when a file can't be written.
+    """
+    make_data_dir()
+    with releasing():
+        ledger = Ledger.open(deployment.ledger_path(), make=False)
+        duckdb_file.publish(ledger)
+        return write(ledger, code)
+
+
+def write(ledger: Ledger, code: str | None = None) -> Path:
+    """Render the site again; as `rebuild` does, from a published file of the ledger's newest release."""
+    if ledger.newest is None:
+        raise NyckeltalError("nothing was published yet", file=ledger.root)
+    chosen = language(code or _shown(1) or "en").code
+    folder = deployment.site_path().parent
+    catalog = duckdb_file.newest_catalog(ledger)
+    with disk_faults_reported("the site can't be written", folder):
+        for parent in (folder.parent, folder):
+            parent.mkdir(exist_ok=True)
+            parent.chmod(0o755)  # other users can read it, whatever the umask of this process
+        names = set()
+        for name, text in render(catalog, deployment.published_path(), chosen):
+            _put(folder / name, text)
+            names.add(name)
+        for file in folder.iterdir():
+            if file.name not in names:
+                file.unlink()  # the page of a KPI that isn't adopted any more, or a draft of an interrupted call
+    return deployment.site_path()
+
+
+def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, str]]:
+    """The files of the site, as name and text, the first page last. `catalog` is that of the newest release."""
+    from data_quality.gate.checks.registry import CHECKS
+    from publishing.site import content
+    from publishing.site.data_page import DataPage
+    from publishing.site.kpi_pages import KpiPages
+
+    site = KpiPages(content.read(published, catalog), language(code))
+    shared: dict[str, Any] = {
+        "site": site,
+        "content": site.content,
+        "language": site.language,
+        "t": site.language.t,
+        "company": catalog.company,
+        "file": page_file,
+        "revision_words": _REVISION_WORDS,
+        "outcome_words": _OUTCOME_WORDS,
+        "direction_words": _DIRECTION_WORDS,
+        "decision_words": _DECISION_WORDS,
+        "mark_words": _MARK_WORDS,
+        "sentences": {check.name: check.sentence for check in CHECKS} | _RELEASE_CHECKS,
+    }
+
+    def page(template: str, **facts: Any) -> str:
+        text: str = _templates().get_template(f"{template}.html.j2").render(**shared, **facts)
+        return text
+
+    for name in _COPIED:
+        yield name, (_FOLDER / name).read_text(encoding="utf-8")
+    for kpi in catalog.kpis:
+        yield page_file(kpi.kpi_id), page("kpi", **site.kpi_facts(kpi, shared["sentences"]))
+    yield "data.html", page("data", here="data.html", data=DataPage(site.content, site.language))
+    yield "domains.html", page("scorecard", by="domain", here="index.html")
+    yield (
+        deployment.site_path().name,
+        page("scorecard", by="objective", here="index.html", release_id=site.content.release.release_id),
+    )
+
+
+def page_file(kpi_id: str) -> str:
+    """The name of a KPI's page."""
+    return f"kpi-{kpi_id}.html"
+
+
+def _put(file: Path, text: str) -> None:
+    """Put the text in the file's place, unless it stands there."""
+    if file.exists() and file.read_text(encoding="utf-8") == text:
+        return
+    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    draft.write_text(text, encoding="utf-8")
+    draft.chmod(0o644)
+    draft.replace(file)
+
+
+def _release_shown() -> str | None:
+    return _shown(2)
+
+
+def _shown(group: int) -> str | None:
+    """What the first page says of itself: the language (1), the release (2); None without a readable page."""
+    try:
+        with deployment.site_path().open(encoding="utf-8") as file:
+            match = _HEAD.search(file.read(200))
+    except (OSError, ValueError):
+        return None
+    return match[group] if match else None
+
+
+@cache
+def _templates() -> Any:
+    """The templates. Every text is escaped, and its control characters are written out."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+    )

@@ -1,0 +1,221 @@
+"""Charts as SVG, drawn here: a sparkline, and a line chart with its axes and marks. Colours come from the style sheet.
+
+Every text in them is escaped. Sizes are in pixels of the view box.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Literal
+
+from markupsafe import Markup, escape
+
+from metrics.core.periods import Period
+from metrics.core.text import visible
+
+State = Literal["normal", "provisional", "suppressed", "missing", "held"]
+_CHARACTER = 6.6  # the width of a digit at the size of the labels
+
+
+@dataclass(frozen=True)
+class Point:
+    """A period of a series. `label` is read out; `marks` are words such as flagged, revised, break.
+
+    `first_value` is the value that was published first, where the value was revised since.
+    """
+
+    period: Period
+    value: float | None
+    label: str
+    state: State = "normal"
+    marks: tuple[str, ...] = ()
+    first_value: float | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a value of it waits for a decision; an earlier one may be published."""
+        return "held" in self.marks or self.state == "held"
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Maps a number in [low, high] to a pixel in [start, end]."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, number: float) -> float:
+        return round(self.start + (number - self.low) / (self.high - self.low) * (self.end - self.start), 1)
+
+
+def sparkline(points: Sequence[Point], target: float | None, title: str, *, off_target: bool) -> Markup:
+    """The course of a series without axes: a line, the target as a dashed line, the newest value as a dot.
+
+    The dot is hollow while the value is provisional, and coloured if it is off target. Empty without values.
+    """
+    values = [point.value for point in points if point.value is not None]
+    if not values:
+        return Markup("")
+    width, height = 132, 30
+    low, high = _range([*values, *([] if target is None else [target])])
+    x = _Scale(0, max(len(points) - 1, 1), 4, width - 5)
+    y = _Scale(low, high, height - 5, 5)
+    parts = [] if target is None else [f'<path class="target" d="M0 {y(target)}H{width}"/>']
+    parts.append(_line(points, x, y))
+    last = max(place for place, point in enumerate(points) if point.value is not None)
+    parts.append(_dot(x(last), y(points[last].value or 0), points[last], 2.6, "off" if off_target else ""))
+    return _svg("spark", width, height, title, parts)
+
+
+def line_chart(
+    points: Sequence[Point],
+    target: float | None,
+    title: str,
+    labels: Callable[[Sequence[float]], list[str]],
+    *,
+    width: int,
+    height: int,
+    target_word: str,
+    low_high: tuple[float, float] | None = None,
+) -> Markup:
+    """A series with both axes, the target, and its marks. `labels` writes the values of the axis.
+
+    `low_high` sets the values that the axis has to show, so that several charts can be compared; else the series does.
+    Empty without values.
+    """
+    values = [value for point in points for value in (point.value, point.first_value) if value is not None]
+    if not values:
+        return Markup("")
+    low, high = low_high or _range([*values, *([] if target is None else [target])])
+    ticks = _ticks(low, high, 4)
+    low, high = min(low, ticks[0]), max(high, ticks[-1])
+    tick_labels = labels(ticks)
+    left = max(map(len, tick_labels)) * _CHARACTER + 10
+    bottom = height - 24
+    x = _Scale(0, max(len(points) - 1, 1), left + 8, width - 12)
+    y = _Scale(low, high, bottom - 6, 10)
+    parts = [
+        f'<path class="grid" d="M{left} {y(tick)}H{width}"/>'
+        f'<text class="axis" x="{left - 6}" y="{y(tick) + 4}" text-anchor="end">{_text(label)}</text>'
+        for tick, label in zip(ticks, tick_labels, strict=True)
+    ]
+    parts += _time_axis(points, x, bottom, width)
+    if target is not None:
+        parts.append(f'<path class="target" d="M{left} {y(target)}H{width}"/>')
+        near = [abs(y(point.value) - y(target)) if point.value is not None else height for point in points]
+        at_end = min(near[-len(near) // 5 - 1 :]) > min(near[: len(near) // 5 + 1])  # where the line is farther away
+        side = f'x="{width - 4}" text-anchor="end"' if at_end else f'x="{left + 4}"'
+        parts.append(f'<text class="target-word" {side} y="{y(target) - 5}">{_text(target_word)}</text>')
+    step = x(1) - x(0)
+    for place, point in enumerate(points):
+        if "break" in point.marks:
+            parts.append(f'<path class="break" d="M{x(place) - step / 2} 4V{bottom}"/>')
+        if point.state == "suppressed" or point.is_held:
+            parts.append(_cross(x(place), bottom - 7, 4 if height > 150 else 2.5, point))
+    parts.append(_line(points, x, y))
+    for place, point in enumerate(points):
+        if point.value is None:
+            continue
+        if point.first_value is not None:
+            parts.append(f'<path class="revision" d="M{x(place)} {y(point.first_value)}V{y(point.value)}"/>')
+            parts.append(f'<circle class="first" cx="{x(place)}" cy="{y(point.first_value)}" r="2.6"/>')
+        if "flagged" in point.marks:
+            parts.append(f'<path class="flag" d="M{x(place) - 4} {y(point.value) - 13}h8l-4 7z"/>')
+        is_alone = all(
+            other.value is None for other in (*points[max(place - 1, 0) : place], *points[place + 1 : place + 2])
+        )
+        parts.append(_dot(x(place), y(point.value), point, 3 if height > 150 else 2.2 if is_alone else 1.7))
+    return _svg("chart", width, height, title, parts)
+
+
+def shared_range(groups: Iterable[Sequence[Point]]) -> tuple[float, float]:
+    """The values that charts of several series have to show to be compared."""
+    return _range([point.value for points in groups for point in points if point.value is not None])
+
+
+def with_gaps(points: Sequence[Point]) -> list[Point]:
+    """The points with one without a value for every period that is missing between them."""
+    whole: list[Point] = []
+    for point in points:
+        while whole and whole[-1].period.next() < point.period:
+            following = whole[-1].period.next()
+            whole.append(replace(point, period=following, value=None, label="", state="missing", marks=()))
+        whole.append(point)
+    return whole
+
+
+def _text(text: str) -> Markup:
+    return escape(visible(text))
+
+
+def _svg(kind: str, width: int, height: int, title: str, parts: Iterable[str]) -> Markup:
+    body = "".join(parts)
+    return Markup(  # all texts in it are escaped
+        f'<svg class="{kind}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
+        f' aria-label="{_text(title)}">{body}</svg>'
+    )
+
+
+def _line(points: Sequence[Point], x: _Scale, y: _Scale) -> str:
+    """The line through the values, interrupted where there is none."""
+    path = []
+    for has_value, run in groupby(enumerate(points), key=lambda entry: entry[1].value is not None):
+        if has_value:
+            path.append("M" + "L".join(f"{x(place)} {y(point.value or 0)}" for place, point in run))
+    return f'<path class="line" d="{"".join(path)}"/>'
+
+
+def _dot(x: float, y: float, point: Point, radius: float, more: str = "") -> str:
+    classes = " ".join(filter(None, ("dot", point.state if point.state != "normal" else "", more)))
+    return f'<circle class="{classes}" cx="{x}" cy="{y}" r="{radius}"><title>{_text(point.label)}</title></circle>'
+
+
+def _cross(x: float, y: float, arm: float, point: Point) -> str:
+    arms = f"M{x - arm} {y - arm}l{2 * arm} {2 * arm}m0 {-2 * arm}l{-2 * arm} {2 * arm}"
+    return (
+        f'<path class="cross{" held" if point.is_held else ""}" d="{arms}"><title>{_text(point.label)}</title></path>'
+    )
+
+
+def _time_axis(points: Sequence[Point], x: _Scale, bottom: float, width: int) -> list[str]:
+    """A tick and the year at the first period of each year, as many as there is room for."""
+    starts = [
+        (place, point.period.start.year if point.period.freq != "W" else point.period.code[:4])
+        for place, point in enumerate(points)
+        if place == 0 or str(point.period.code[:4]) != points[place - 1].period.code[:4]
+    ]
+    parts, free_from = [f'<path class="base" d="M{x.start - 8} {bottom}H{width}"/>'], 0.0
+    for number, (place, year) in enumerate(starts):
+        after = x(starts[number + 1][0]) if number + 1 < len(starts) else width + 20
+        parts.append(f'<path class="base" d="M{x(place)} {bottom}v5"/>')
+        if x(place) - 14 >= free_from and (after - x(place) >= 30 or number > 0):
+            at_end = x(place) + 14 > width
+            anchor = "end" if at_end else "middle"
+            parts.append(
+                f'<text class="axis" x="{width if at_end else x(place)}" y="{bottom + 18}"'
+                f' text-anchor="{anchor}">{year}</text>'
+            )
+            free_from = x(place) + 22
+    return parts
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """The least and the greatest value with some room; two different numbers."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    return low - room if low < 0 or low - room >= 0 else 0.0, high + room
+
+
+def _ticks(low: float, high: float, count: int) -> list[float]:
+    """About `count` round numbers that lie in [low, high]."""
+    raw_step = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(raw_step))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw_step)
+    first = math.ceil(low / step - 1e-9)
+    ticks = [number * step for number in range(first, math.floor(high / step + 1e-9) + 1)]
+    return ticks or [low, high]

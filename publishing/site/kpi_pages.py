@@ -1,0 +1,184 @@
+"""What a KPI's page shows: how it is going, whether it can be trusted, its charts, vintages, definition and checks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from metrics.definitions.catalog import CatalogKpi
+from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
+from publishing.site.content import Cell, Finding, Total, Vintage
+from publishing.site.scorecard import Scorecard
+from publishing.site.texts import FREQ_TITLES, Note
+
+_MEMBERS_SHOWN = 12
+
+
+class KpiPages(Scorecard):
+    """Makes what the KPIs' pages show."""
+
+    def kpi_facts(self, kpi: CatalogKpi, sentences: Mapping[str, str]) -> dict[str, Any]:
+        """The variables of a KPI's page. `sentences` say, by check, when it passes."""
+        objective = self.content.catalog.objectives.get(kpi.objective)
+        checks = self.content.newest_checks.get(kpi.kpi_id, [])
+        order = {"fail": 0, "not_evaluated": 1, "pass": 2, "not_applicable": 3}
+        return {
+            "kpi": kpi,
+            "row": self.row(kpi),
+            "objective": objective.name if objective else kpi.objective,
+            "checks": [
+                (check, sentences.get(check["check"], check["check"]))
+                for check in sorted(checks, key=lambda check: order[check["outcome"]])
+            ],
+            "incidents": [found for found in self.content.incidents if kpi.kpi_id in found.kpi_ids],
+            "decisions": [
+                found for found in self.content.decisions if found.kpi_id == kpi.kpi_id and found.incident_id is None
+            ],
+            "freq_titles": FREQ_TITLES,
+            "here": "",
+        }
+
+    def headline(self, kpi: CatalogKpi) -> list[str]:
+        """How the KPI is going, in sentences."""
+        score, t = self.content.scores[kpi.kpi_id], self.language.t
+        total = self.content.newest(kpi, score.freq or kpi.main_freq)
+        if total is None:
+            return [t("Nothing is published.")]
+        if total.obs_value is None:
+            return [t("The value of {period} is suppressed.", period=self.language.period(total.time_period))]
+        sentences = []
+        if total.target is not None and total.target != 0:
+            gap = total.obs_value - total.target
+            if kpi.unit != "fraction":
+                gap /= abs(total.target)
+            words = "{gap} above the target of {target}." if gap >= 0 else "{gap} below the target of {target}."
+            size = self.language.change(abs(gap), kpi.unit).lstrip("+")
+            sentences.append(
+                t(words, gap=size, target=f"{self.value(kpi, kpi.target)} {self.freq_words(kpi.target_freq)}".strip())
+            )
+        elif kpi.target is None and kpi.target_note:
+            sentences.append(kpi.target_note)
+        return sentences
+
+    def trust(self, kpi: CatalogKpi) -> list[Note]:
+        """Whether the newest value can be trusted, in sentences."""
+        score, t = self.content.scores[kpi.kpi_id], self.language.t
+        total = self.content.newest(kpi, score.freq or kpi.main_freq)
+        notes = []
+        if total is not None:
+            closes = self.language.day(self.closes_on(kpi, total.period))
+            if self.is_open(kpi, total.period):
+                notes.append(Note("provisional", t("Provisional: it may be revised until {day}.", day=closes)))
+            else:
+                notes.append(Note("quiet", t("Final since {day}: it changes only by a decision.", day=closes)))
+            if total.obs_status == "U":
+                notes.append(Note("flagged", t("It is based on fewer observations than is reliable.")))
+            if total.obs_status == "B":
+                notes.append(Note("flagged", t("The series breaks here: don't compare it with the period before.")))
+        checks = self.content.newest_checks.get(kpi.kpi_id, [])
+        evaluated = [check for check in checks if check["outcome"] != "not_applicable"]
+        failed = [check for check in evaluated if check["outcome"] != "pass"]
+        if evaluated and not failed:
+            notes.append(Note("quiet", t("All {count} checks that apply passed.", count=len(evaluated))))
+        elif failed and total is not None and (name := self.released_by(kpi, total)):
+            notes.append(Note("flagged", t("A check held it, and {name} released it; see below.", name=name)))
+        elif failed:
+            text = "{failed} of {count} checks gave a warning; see the checks below."
+            notes.append(Note("flagged", t(text, failed=len(failed), count=len(evaluated))))
+        if newest_held := self.newest_held(kpi):
+            text = "{period} is held until someone decides; this is the newest published value."
+            notes.append(Note("waiting", t(text, period=self.language.period(newest_held))))
+        elif score.held:
+            count = self.language.count(score.held, "period waits for a decision", "periods wait for a decision")
+            notes.append(Note("waiting", f"{count}."))
+        if due := self.content.review_due(kpi):
+            notes.append(Note("review", t("Its review is due since {day}.", day=self.language.day(due))))
+        return notes
+
+    def released_by(self, kpi: CatalogKpi, total: Total) -> str | None:
+        """Who released the held value of the total's period; None where it wasn't held."""
+        key = kpi.kpi_id, total.freq, total.time_period
+        found = self.content.findings.get(kpi.kpi_id, [])
+        if any((row.kpi_id, row.freq, row.time_period) == key and row.state == "released" for row in found):
+            rows = (row for row in self.content.decisions if (row.kpi_id, row.freq, row.time_period) == key)
+            return next((row.decided_by for row in rows if row.decision == "release"), None)
+        return None
+
+    def chart(self, kpi: CatalogKpi, freq: str, width: int, height: int) -> Markup:
+        """The chart of the totals at a frequency."""
+        points = self.points(kpi, freq)
+        title = f"{kpi.name}, {self.language.t(FREQ_TITLES[freq])}"
+        return line_chart(
+            points,
+            kpi.target_at(freq),
+            title,
+            lambda values: self.language.axis(values, kpi.unit),
+            width=width,
+            height=height,
+            target_word=self.language.t("target {value}", value=self.value(kpi, kpi.target, with_unit=False)),
+        )
+
+    def marks(self, kpi: CatalogKpi) -> list[str]:
+        """The marks in the KPI's charts that need to be explained."""
+        points = [point for freq in self.freqs(kpi) for point in self.points(kpi, freq)]
+        found = {mark for point in points for mark in (*point.marks, point.state)}
+        found |= {"revised"} if any(point.first_value is not None for point in points) else set()
+        return [mark for mark in ("provisional", "suppressed", "held", "flagged", "revised", "break") if mark in found]
+
+    def freqs(self, kpi: CatalogKpi) -> list[str]:
+        """The frequencies with a chart: the main one, then quarters and years."""
+        others = [freq for freq in ("M", "Q", "A") if freq in kpi.freqs and freq != kpi.main_freq]
+        return [freq for freq in (kpi.main_freq, *others) if self.content.series(kpi, freq)]
+
+    def segments(self, kpi: CatalogKpi) -> list[tuple[str, list[tuple[str, str, Markup, int]], int]]:
+        """Per segment its members with chart, newest value and number of suppressed periods; and how many are left out.
+
+        The charts of a segment have the same axis. Members without any value or suppressed period are left out.
+        """
+        by_segment: dict[str, dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+        for cell in self.content.cells.get(kpi.kpi_id, []):
+            by_segment[cell.segment][cell.member].append(cell)
+        segments = []
+        for segment, members in by_segment.items():
+            series = {
+                member: with_gaps([self._cell_point(kpi, cell) for cell in cells]) for member, cells in members.items()
+            }
+            order = sorted(members, key=lambda member: -(members[member][-1].obs_value or 0))
+            shown = order[:_MEMBERS_SHOWN]
+            low_high = shared_range(series[member] for member in shown)
+            charts = []
+            for member in shown:
+                newest, name = members[member][-1], self.member(member)
+                hidden = sum(cell.obs_status == "Q" for cell in members[member])
+                chart = line_chart(
+                    series[member], None, f"{kpi.name}, {name}",
+                    lambda values: self.language.axis(values, kpi.unit),
+                    width=250, height=120, target_word="", low_high=low_high,
+                )  # fmt: skip
+                value = self.language.t("suppressed") if newest.obs_status == "Q" else self.value(kpi, newest.obs_value)
+                charts.append((name, value, chart, hidden))
+            segments.append((segment, charts, len(order) - len(shown)))
+        return segments
+
+    def member(self, member: str) -> str:
+        return self.language.t("unknown") if member == "_U" else member
+
+    def _cell_point(self, kpi: CatalogKpi, cell: Cell) -> Point:
+        period, hidden = cell.period, cell.obs_status == "Q"
+        value = self.language.t("suppressed") if hidden else self.value(kpi, cell.obs_value)
+        state: State = "suppressed" if hidden else "provisional" if self.is_open(kpi, period) else "normal"
+        return Point(period, cell.obs_value, f"{self.language.period(cell.time_period)}: {value}", state)
+
+    def history(self, kpi: CatalogKpi) -> list[tuple[Total, list[Vintage]]]:
+        """The totals of the main frequency, newest first, with their vintages, oldest first."""
+        vintages: dict[str, list[Vintage]] = defaultdict(list)
+        for vintage in self.content.vintages.get((kpi.kpi_id, kpi.main_freq), []):
+            vintages[vintage.time_period].append(vintage)
+        return [(total, vintages[total.time_period]) for total in reversed(self.content.series(kpi, kpi.main_freq))]
+
+    def findings(self, kpi: CatalogKpi) -> list[Finding]:
+        """The KPI's held periods and those with a warning, newest first."""
+        return sorted(self.content.findings.get(kpi.kpi_id, []), key=lambda found: found.period.end, reverse=True)

@@ -1,0 +1,131 @@
+"""The languages of the site: its own words, and numbers, periods and dates as each language writes them.
+
+Names, descriptions and reasons that people or the gate wrote stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from metrics.core.errors import NyckeltalError
+from metrics.core.periods import parse
+from publishing.site.swedish import SWEDISH
+
+_ENGLISH_MONTHS = "January February March April May June July August September October November December"
+_SWEDISH_MONTHS = "januari februari mars april maj juni juli augusti september oktober november december"
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language: `words` translates the English words of the site, `large` names a million, a billion and a trillion.
+
+    `group` stands between thousands, `point` before decimals.
+    """
+
+    code: str
+    own_name: str
+    words: Mapping[str, str]
+    months: tuple[str, ...]
+    group: str
+    point: str
+    large: tuple[str, str, str]
+    percentage_points: str
+
+    def t(self, english: str, **values: object) -> str:
+        """The text in this language. `{name}` in it is replaced by a value."""
+        text = self.words.get(english, english)
+        return text.format(**values) if values else text  # a text from the catalogue may hold braces
+
+    def title(self, english: str) -> str:
+        """The text in this language, beginning with a capital letter."""
+        text = self.t(english)
+        return text[:1].upper() + text[1:]
+
+    def count(self, number: int, one: str, many: str) -> str:
+        """A number of things: 1 value, 1,204 values."""
+        return f"{self.decimal(number, 0)} {self.t(one if number == 1 else many)}"
+
+    def decimal(self, value: float, digits: int, *, sign: bool = False) -> str:
+        """A number with that many decimals; a smaller one that isn't 0 has its first two digits."""
+        tiny = value != 0 and abs(value) < 0.5 * 10**-digits
+        text = f"{value:{'+' * sign}.2g}" if tiny else f"{value:{'+' * sign},.{digits}f}"
+        return text.replace(",", "\0").replace(".", self.point).replace("\0", self.group).replace("-", _MINUS)
+
+    def value(self, value: float | None, unit: str, currency: str, *, with_unit: bool = True) -> str:
+        """A value in its unit: 12.3 %, 21.5 M SEK, 3,881 SEK, 6.05 hours. A dash for no value."""
+        if value is None:
+            return NOTHING
+        if unit == "fraction":
+            return f"{self.decimal(value * 100, 1)}{_NO_BREAK}%"
+        known = {"currency": currency, "count": "", "ratio": "", "persons": ""}
+        label = known[unit] if unit in known else self.t(unit)
+        text = self._sized(value, whole=unit in ("count", "persons"))
+        return f"{text}{_NO_BREAK}{label}" if label and with_unit else text
+
+    def change(self, change: float | None, unit: str) -> str:
+        """A change as the published tables have it: a relative one, of fractions the difference. A dash for none."""
+        if change is None or not math.isfinite(change):
+            return NOTHING
+        percent = round(change * 100, 1)
+        text = self.decimal(percent, 1, sign=True) if percent else self.decimal(0, 1)
+        return f"{text}{_NO_BREAK}{self.percentage_points if unit == 'fraction' else '%'}"
+
+    def axis(self, values: Sequence[float], unit: str) -> list[str]:
+        """The labels of an axis, without unit but %: all with the same number of decimals, as few as they need."""
+        factor, suffix = (100.0, "%") if unit == "fraction" else (1.0, "")
+        if not suffix:
+            size = max(map(abs, values))
+            for limit, name in zip((1e12, 1e9, 1e6), reversed(self.large), strict=True):
+                if size >= limit:
+                    factor, suffix = 1 / limit, name
+                    break
+        scaled = [value * factor for value in values]
+        exact = (
+            digits for digits in range(4) if all(abs(round(v, digits) - v) < 1e-9 * max(1, abs(v)) for v in scaled)
+        )
+        digits = next(exact, 4)
+        return [f"{self.decimal(value, digits)}{_NO_BREAK}{suffix}".strip() for value in scaled]
+
+    def period(self, code: str, *, short: bool = False) -> str:
+        """A period: October 2026, Q4 2026, week 48 2026, 2026. `short` has the first three letters of the month."""
+        period = parse(code)
+        if period.freq == "M":
+            name = self.months[period.start.month - 1]
+            return f"{name[:3] if short else name} {period.start.year}"
+        if period.freq == "Q":
+            return self.t("Q{quarter} {year}", quarter=code[-1], year=period.start.year)
+        return self.t("week {week} {year}", week=int(code[-2:]), year=code[:4]) if period.freq == "W" else code
+
+    def day(self, day: date) -> str:
+        """A day: 7 Nov 2026."""
+        return f"{day.day} {self.months[day.month - 1][:3]} {day.year}"
+
+    def moment(self, moment: datetime) -> str:
+        """A moment, in the time zone that it has: 7 Nov 2026, 16:37."""
+        return f"{self.day(moment.date())}, {moment:%H:%M}"
+
+    def _sized(self, value: float, *, whole: bool) -> str:
+        size = abs(value)
+        for limit, name in zip((1e12, 1e9, 1e6), reversed(self.large), strict=True):
+            if round(size) >= limit:
+                return f"{self.decimal(value / limit, 1)}{_NO_BREAK}{name}"
+        return self.decimal(value, 0 if whole or size >= 1000 else 1 if size >= 100 else 2)
+
+
+LANGUAGES = {
+    "en": Language("en", "English", {}, tuple(_ENGLISH_MONTHS.split()), ",", ".", ("M", "bn", "tn"), "pp"),
+    "sv": Language("sv", "Svenska", SWEDISH, tuple(_SWEDISH_MONTHS.split()), _NO_BREAK, ",", ("mn", "md", "bn"), "pe"),
+}
+
+
+def language(code: str) -> Language:
+    """The language of that code. Raises NyckeltalError for another code."""
+    if code not in LANGUAGES:
+        raise NyckeltalError("the site isn't written in that language", found=code, expected=" or ".join(LANGUAGES))
+    return LANGUAGES[code]

@@ -1,0 +1,237 @@
+"""What the scorecard shows: the counts above it, its rows, and the lists below it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import date
+from typing import get_args
+
+from markupsafe import Markup
+
+from metrics.core.periods import parse, period_of
+from metrics.definitions.catalog import CatalogKpi
+from metrics.definitions.company import PERSPECTIVES
+from publishing.site.charts import sparkline
+from publishing.site.content import Incident, Vintage
+from publishing.site.language import NOTHING
+from publishing.site.texts import Change, Note, Texts
+
+SIGNS = {"on target": "on", "off target": "off"}  # all other statuses have the sign "none"
+_SPARK_PERIODS = {"W": 26, "M": 24, "Q": 8, "A": 10}
+_LISTED = 8
+
+
+@dataclass(frozen=True)
+class Row:
+    """A KPI's row of the scorecard."""
+
+    kpi: CatalogKpi
+    sign: str
+    status: str
+    period: str
+    value: str
+    sort: float
+    newer: str
+    target: str
+    target_freq: str
+    previous: Change
+    year_ago: Change
+    rolling: str
+    spark: Markup
+    notes: list[Note]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The rows of an objective or a domain."""
+
+    name: str
+    description: str
+    rows: list[Row]
+
+
+class Scorecard(Texts):
+    """Makes what the scorecard shows."""
+
+    def closed_month(self) -> str:
+        """The newest month that has closed in every domain; cohorts, which close later, aside."""
+        calendar, day = self.content.catalog.calendar, self.content.release.realtime_start
+        domains = {kpi.domain for kpi in self.content.catalog.kpis}
+        month = period_of("M", day).shift(-1)
+        while any(calendar.closes_on(month.end, domain) >= day for domain in domains):
+            month = month.shift(-1)
+        return self.language.period(month.code)
+
+    def tiles(self) -> list[tuple[str, int, str]]:
+        """The counts above the scorecard: word, number, and the sign that belongs to it."""
+        scores = self.content.scores.values()
+        statuses = Counter(score.status for score in scores)
+        states = Counter(incident.state for incident in self.content.incidents)
+        counts = [
+            ("on target", statuses["on target"], "on"),
+            ("off target", statuses["off target"], "off"),
+            ("no target", statuses["no target"] + statuses["not compared"], "none"),
+            ("suppressed", statuses["suppressed"], "none"),
+            ("nothing published", statuses["nothing published"] + statuses["not supplied"], "none"),
+            ("provisional", sum(bool(score.provisional) for score in scores), "open"),
+            ("waiting for a decision", states["held"], "waiting"),
+            ("with a warning", states["flagged"], "flagged"),
+            ("reviews due", len(self.reviews_due()), "review"),
+        ]
+        optional = ("suppressed", "nothing published")
+        return [
+            (self.language.title(word), count, sign) for word, count, sign in counts if count or word not in optional
+        ]
+
+    def groups(self, by: str) -> list[Group]:
+        """The rows by `objective`, in the order of their perspectives, or by `domain`; key KPIs come first."""
+        objectives = self.content.catalog.objectives
+        by_key: dict[str, list[CatalogKpi]] = defaultdict(list)
+        if by == "objective":
+            order = get_args(PERSPECTIVES)
+            by_key |= {key: [] for key in sorted(objectives, key=lambda key: order.index(objectives[key].perspective))}
+        for kpi in self.content.catalog.kpis:
+            by_key[kpi.objective if by == "objective" else kpi.domain].append(kpi)
+        groups = []
+        for key, kpis in by_key.items():
+            objective = objectives.get(key) if by == "objective" else None
+            name = objective.name if objective else key if by == "objective" else self.language.t(key).capitalize()
+            rows = [self.row(kpi) for kpi in sorted(kpis, key=lambda kpi: kpi.level != "key")]
+            if rows:
+                groups.append(Group(name, objective.description if objective else "", rows))
+        return groups
+
+    def row(self, kpi: CatalogKpi) -> Row:
+        score = self.content.scores[kpi.kpi_id]
+        t, freq = self.language.t, score.freq or kpi.main_freq
+        total = self.content.newest(kpi, freq) if score.time_period else None
+        newer = self.content.newest(kpi, kpi.main_freq) if freq != kpi.main_freq else None
+        spark_points = self.points(kpi, kpi.main_freq)[-_SPARK_PERIODS[kpi.main_freq] :]
+        spark_target = kpi.target_at(kpi.main_freq)
+        values = [point for point in spark_points if point.value is not None]
+        spark_title = (
+            t("{name}: {first} to {last}", name=kpi.name, first=values[0].label, last=values[-1].label)
+            if values
+            else ""
+        )
+        return Row(
+            kpi=kpi,
+            sign=SIGNS.get(score.status, "none"),
+            status=self.language.title(score.status),
+            period=self.language.period(total.time_period, short=True) if total else "",
+            value=self.shown(kpi, total) if total else NOTHING,
+            sort=total.obs_value if total and total.obs_value is not None else float("-inf"),
+            newer=f"{self.language.period(newer.time_period, short=True)}: {self.shown(kpi, newer)}" if newer else "",
+            target=self.value(kpi, kpi.target) if kpi.target is not None else NOTHING,
+            target_freq=self.freq_words(kpi.target_freq) if kpi.target is not None else "",
+            previous=self.change(kpi, total.change_previous if total else None),
+            year_ago=self.change(kpi, total.change_year_ago if total else None),
+            rolling=self.value(kpi, total.rolling_12_months) if total else NOTHING,
+            spark=sparkline(
+                spark_points,
+                spark_target,
+                spark_title,
+                off_target=spark_target is not None and score.status == "off target",
+            ),
+            notes=self.notes(kpi),
+        )
+
+    def notes(self, kpi: CatalogKpi) -> list[Note]:
+        """What a reader has to know of the KPI's newest values."""
+        score, count, t = self.content.scores[kpi.kpi_id], self.language.count, self.language.t
+        notes = []
+        if score.held:
+            newest_held = self.newest_held(kpi)
+            text = (
+                t("{period} waits for a decision", period=self.language.period(newest_held, short=True))
+                if newest_held
+                else count(score.held, "period waits for a decision", "periods wait for a decision")
+            )
+            notes.append(Note("waiting", text))
+        if score.flagged:
+            notes.append(Note("flagged", count(score.flagged, "period with a warning", "periods with a warning")))
+        if score.provisional:
+            notes.append(Note("provisional", t("provisional")))
+        if score.status == "not supplied":
+            notes.append(Note("quiet", t("no data from: {entities}", entities=", ".join(kpi.missing_entities))))
+        if kpi.paused:
+            notes.append(Note("quiet", t("paused: {reason}", reason=kpi.paused)))
+        if suppressed := self.suppressed(kpi):
+            notes.append(Note("quiet", count(suppressed, "segment suppressed", "segments suppressed")))
+        if due := self.content.review_due(kpi):
+            notes.append(Note("review", t("review due since {day}", day=self.language.day(due))))
+        return notes
+
+    def newest_held(self, kpi: CatalogKpi) -> str | None:
+        """The held period that follows the newest published value at the frequency that is shown; None without one."""
+        score = self.content.scores[kpi.kpi_id]
+        held = [
+            found.time_period
+            for found in self.content.findings.get(kpi.kpi_id, [])
+            if found.state == "held" and found.freq == (score.freq or kpi.main_freq)
+        ]
+        return max((code for code in held if code > (score.time_period or "")), default=None)
+
+    def suppressed(self, kpi: CatalogKpi) -> int:
+        """How many members of segments are suppressed in the newest period of the main frequency."""
+        newest = self.content.newest(kpi, kpi.main_freq)
+        cells = self.content.cells.get(kpi.kpi_id, [])
+        return sum(
+            cell.obs_status == "Q" and newest is not None and cell.time_period == newest.time_period for cell in cells
+        )
+
+    def reviews_due(self) -> list[tuple[CatalogKpi, str]]:
+        """The KPIs whose review is overdue, and since when."""
+        due = [(kpi, self.content.review_due(kpi)) for kpi in self.content.catalog.kpis]
+        return [(kpi, self.language.day(day)) for kpi, day in due if day]
+
+    def open_incidents(self, state: str) -> list[tuple[Incident, list[CatalogKpi]]]:
+        """The incidents in that state with their KPIs."""
+        return [(found, self.kpis_of(found)) for found in self.content.incidents if found.state == state]
+
+    def kpis_of(self, incident: Incident) -> list[CatalogKpi]:
+        return [kpi for kpi in self.content.catalog.kpis if kpi.kpi_id in incident.kpi_ids]
+
+    def last_revisions(self) -> list[tuple[CatalogKpi, Vintage]]:
+        """The totals that the newest release revised, at the KPI's main frequency first."""
+        sequence = self.content.release.sequence
+        return [found for found in self._revisions() if found[1].sequence == sequence]
+
+    def restatements(self) -> list[tuple[CatalogKpi, Vintage]]:
+        """The totals that changed after their period had closed, newest first."""
+        return [found for found in self._revisions() if found[1].is_restatement][:_LISTED]
+
+    def _revisions(self) -> list[tuple[CatalogKpi, Vintage]]:
+        found = [
+            (kpi, vintage)
+            for kpi in self.content.catalog.kpis
+            for freq in kpi.freqs
+            for vintage in self.content.vintages.get((kpi.kpi_id, freq), [])
+            if vintage.revision_type
+        ]
+        return sorted(found, key=lambda entry: (entry[1].sequence, entry[1].time_period), reverse=True)
+
+    def newest_periods(self) -> list[tuple[str, int]]:
+        """The periods for which the newest release published the first total, and of how many KPIs: newest first."""
+        sequence, seen = self.content.release.sequence, Counter[str]()
+        for kpi in self.content.catalog.kpis:
+            for vintage in self.content.vintages.get((kpi.kpi_id, kpi.main_freq), []):
+                seen[vintage.time_period] += vintage.sequence == sequence and vintage.is_first
+        codes = sorted((code for code in seen if seen[code]), key=lambda code: parse(code).end, reverse=True)
+        return [(self.language.period(code), seen[code]) for code in codes]
+
+    def closings(self) -> list[tuple[str, str, list[str]]]:
+        """The next days on which months, quarters and years close: the day, the period and the domains."""
+        by_day: dict[tuple[date, str], list[str]] = defaultdict(list)
+        for closing in self.content.closings:
+            if parse(closing.time_period).freq != "W":
+                by_day[closing.closes_on, closing.time_period].append(closing.domain)
+        return [
+            (
+                self.language.day(day),
+                self.language.period(code),
+                list(dict.fromkeys(self.language.t(domain) for domain in domains)),
+            )
+            for (day, code), domains in by_day.items()
+        ][:_LISTED]

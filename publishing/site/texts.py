@@ -1,0 +1,127 @@
+"""Texts and series that several pages share: values, targets, changes and statuses in words, points of charts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+from metrics.core.periods import Period
+from metrics.definitions.catalog import CatalogKpi
+from publishing.site.charts import Point, State, with_gaps
+from publishing.site.content import Content, Total
+from publishing.site.language import NOTHING, Language
+
+_FREQ_WORDS = {"W": "a week", "M": "a month", "Q": "a quarter", "A": "a year"}
+FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year"}
+
+
+class Change(NamedTuple):
+    """A change: its text, whether it goes up or down, and whether that is better or worse ("" where it is neither)."""
+
+    text: str
+    way: str
+    tone: str
+    sort: float
+
+
+class Note(NamedTuple):
+    """A short remark on a KPI. `kind`: waiting, flagged, provisional, quiet."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Writes what the content holds in a language."""
+
+    content: Content
+    language: Language
+    _points: dict[tuple[str, str], list[Point]] = field(default_factory=dict)
+
+    def value(self, kpi: CatalogKpi, value: float | None, *, with_unit: bool = True) -> str:
+        return self.language.value(value, kpi.unit, self.content.catalog.reporting_currency, with_unit=with_unit)
+
+    def shown(self, kpi: CatalogKpi, total: Total) -> str:
+        """The total's value, or the word for why there is none."""
+        if total.obs_status == "Q":
+            return self.language.t("suppressed")
+        return self.value(kpi, total.obs_value)
+
+    def target(self, kpi: CatalogKpi) -> str:
+        """The target with its frequency: at least 20.0 M SEK a month. Empty without one."""
+        if kpi.target is None:
+            return ""
+        least = {"up": "at least {value}", "down": "at most {value}"}.get(kpi.direction, "{value}")
+        return f"{self.language.t(least, value=self.value(kpi, kpi.target))} {self.freq_words(kpi.target_freq)}".strip()
+
+    def freq_words(self, freq: str | None) -> str:
+        return self.language.t(_FREQ_WORDS[freq]) if freq else ""
+
+    def change(self, kpi: CatalogKpi, change: float | None) -> Change:
+        text = self.language.change(change, kpi.unit)
+        if change is None or text == NOTHING:
+            return Change(text, "", "", float("-inf"))
+        rounded = round(change, 3)  # as it is shown
+        way = "up" if rounded > 0 else "down" if rounded < 0 else ""
+        better = {"up": "up", "down": "down"}.get(kpi.direction)
+        tone = "" if better is None or not way else "better" if way == better else "worse"
+        return Change(text, way, tone, change)
+
+    def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
+        return self.content.catalog.closes_on(kpi, period)
+
+    def is_open(self, kpi: CatalogKpi, period: Period) -> bool:
+        """Whether the period was open at the newest release."""
+        return self.content.release.realtime_start <= self.closes_on(kpi, period)
+
+    def status_words(self, kpi: CatalogKpi, total: Total) -> str:
+        """The total's status in words: provisional, suppressed, few observations, series break, final."""
+        words = {"Q": "suppressed", "O": "no value", "M": "no value", "U": "few observations", "B": "series break"}
+        found = [words[total.obs_status]] if total.obs_status in words else []
+        found += ["provisional"] if self.is_open(kpi, total.period) else []
+        return ", ".join(self.language.t(word) for word in found or ["final"])
+
+    def points(self, kpi: CatalogKpi, freq: str) -> list[Point]:
+        """The series of totals as points of a chart, with the held periods that have no value."""
+        key = kpi.kpi_id, freq
+        if key not in self._points:
+            self._points[key] = self._new_points(kpi, freq)
+        return self._points[key]
+
+    def _new_points(self, kpi: CatalogKpi, freq: str) -> list[Point]:
+        findings = {
+            found.time_period: found for found in self.content.findings.get(kpi.kpi_id, []) if found.freq == freq
+        }
+        firsts: dict[str, float] = {}
+        for vintage in self.content.vintages.get((kpi.kpi_id, freq), []):
+            if vintage.revision_type and vintage.previous_value is not None:
+                firsts.setdefault(vintage.time_period, vintage.previous_value)
+        points = []
+        for total in self.content.series(kpi, freq):
+            finding = findings.pop(total.time_period, None)
+            marks = [mark for mark, holds in (
+                ("flagged", finding is not None and finding.state == "flagged"),
+                ("break", total.obs_status == "B" or kpi.breaks_in(total.period)),
+            ) if holds]  # fmt: skip
+            held = finding is not None and finding.held
+            state: State = (
+                "suppressed" if total.obs_status == "Q"
+                else "held" if held and total.obs_value is None
+                else "provisional" if self.is_open(kpi, total.period)
+                else "normal"
+            )  # fmt: skip
+            if held and total.obs_value is not None:
+                marks.append("held")
+            label = f"{self.language.period(total.time_period)}: {self.shown(kpi, total)}"
+            if (status := self.status_words(kpi, total)) != self.language.t("final"):
+                label += f" ({status})" if total.obs_status != "Q" else ""
+            first = firsts.get(total.time_period)
+            points.append(Point(total.period, total.obs_value, label, state, tuple(marks), first))
+        since = points[0].period.start if points else date.min
+        for finding in findings.values():
+            if finding.held and finding.period.start >= since:
+                label = f"{self.language.period(finding.time_period)}: {self.language.t('held')}"
+                points.append(Point(finding.period, None, label, "held"))
+        return with_gaps(sorted(points, key=lambda point: point.period))

@@ -1,0 +1,69 @@
+"""The views of the published file: for each frequency the totals, for each domain and frequency a column per KPI."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import NamedTuple
+
+from metrics.core.periods import FREQ_NAMES
+from metrics.core.quoting import identifier, literal
+from metrics.definitions.catalog import Catalog
+
+_TOTALS = """
+select * exclude (freq, segment, member) from kpi.observations
+where segment = '_T' and freq = {freq}
+order by kpi_id, period_start
+"""
+
+
+class View(NamedTuple):
+    """A view: its query, its comment, and the comments of those columns that aren't of `kpi.observations`."""
+
+    sql: str
+    comment: str
+    columns: dict[str, str]
+
+
+def views(catalog: Catalog) -> dict[str, View]:
+    """The views by name."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for kpi in catalog.kpis:
+        if kpi.supplied:
+            for freq in kpi.freqs:
+                groups[kpi.domain, freq].append(kpi.kpi_id)
+    wide = {
+        f"{re.sub(r'[^a-z0-9_]', '_', domain.lower())}_{FREQ_NAMES[freq]}": _wide(catalog, domain, freq, kpi_ids)
+        for (domain, freq), kpi_ids in groups.items()
+    }
+    return wide | {f"totals_{FREQ_NAMES[freq]}": _totals(freq) for _, freq in groups}
+
+
+def _totals(freq: str) -> View:
+    comment = (
+        f"The {FREQ_NAMES[freq]} totals of all KPIs: newest published values, one row per KPI and period. No member"
+        " and no other frequency stands beside them, so that nothing is counted twice."
+    )
+    return View(_TOTALS.format(freq=literal(freq)), comment, {})
+
+
+def _wide(catalog: Catalog, domain: str, freq: str, kpi_ids: list[str]) -> View:
+    """A column with the value of each KPI, and one with its status in words."""
+    columns, comments = [], {}
+    for kpi_id in kpi_ids:
+        kpi, status_column = catalog.kpi(kpi_id), f"{kpi_id}_status"
+        of_kpi = f"filter (where kpi_id = {literal(kpi_id)})"
+        columns.append(f"max(obs_value) {of_kpi} as {identifier(kpi_id)}")
+        comments[kpi_id] = f"{kpi.name}, {kpi.unit}; NULL where {status_column} says why, or nothing is published"
+        if status_column not in kpi_ids:
+            columns.append(f"max(status) {of_kpi} as {identifier(status_column)}")
+            comments[status_column] = f"{kpi.name}: the value's status in words"
+    listed = ",\n    ".join(columns)
+    sql = (
+        f"select\n    time_period, period_start, period_end, segment, member,\n    {listed}\n"
+        "from kpi.observations\n"
+        f"where freq = {literal(freq)} and kpi_id in ({', '.join(map(literal, kpi_ids))})\n"
+        "group by time_period, period_start, period_end, segment, member\norder by period_start, segment, member"
+    )
+    comment = f"The {FREQ_NAMES[freq]} KPIs of {domain}, a column for each and one for its status: newest values."
+    return View(sql, comment, comments)

@@ -1,0 +1,304 @@
+"""The published KPIs as an Excel workbook: the scorecard, a sheet for each domain, notes; with real numbers and days.
+
+No text in it is a formula, wherever it comes from. Suppressed values are the word for it, and never a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from metrics.core.errors import disk_faults_reported
+from metrics.core.periods import parse
+from metrics.core.text import visible
+from publishing import reader
+from publishing.site.language import Language
+from publishing.statuses import REVISIONS, STATUSES
+
+if TYPE_CHECKING:
+    from openpyxl.cell import Cell
+    from openpyxl.worksheet.worksheet import Worksheet
+
+Row = Mapping[str, Any]
+
+_PERIODS_SHOWN = {"M": 25, "Q": 9, "A": 6, "W": 27}
+_LONGEST_TEXT = 32_767  # of a cell
+_FORMATS = {"fraction": "0.0%", "currency": "#,##0", "count": "#,##0", "persons": "#,##0"}  # else two decimals
+_DAY, _MONTH = "yyyy-mm-dd", "yyyy-mm"
+_SCORECARD = """
+select s.*, c.currency, c.definition_version, o.realtime_start, b.description as objective_description
+from kpi.scorecard s
+join kpi.catalog c using (kpi_id)
+left join kpi.objectives b on b.objective = c.objective
+left join kpi.observations o
+    on o.kpi_id = s.kpi_id and o.freq = s.freq and o.time_period = s.time_period and o.segment = '_T'
+order by s.objective, s.kpi_id
+"""
+_VALUES = """
+select o.kpi_id, o.freq, o.time_period, o.period_start, o.segment, o.member, o.obs_value, o.obs_status
+from kpi.observations o
+join kpi.catalog c using (kpi_id)
+where c.domain = ?
+order by o.kpi_id, o.segment <> '_T', o.segment, o.member, o.period_start
+"""
+_REVISED = """
+select kpi_id, time_period, revised_from, obs_value, revision_type, revision_reason, realtime_start
+from kpi.vintages where segment = '_T' and revision_type is not null
+order by sequence desc, kpi_id, period_start limit 500
+"""
+_SWEDISH = {
+    "Change on a year ago": "Förändring mot i fjol",
+    "Description": "Beskrivning",
+    "Flagged": "Varningar",
+    "Held": "Hålls",
+    "Incidents": "Händelser",
+    "Member": "Medlem",
+    "Monthly": "Per månad",
+    "Provisional": "Preliminärt",
+    "Provisional values are in italics.": "Preliminära värden är kursiva.",
+    "Quarterly": "Per kvartal",
+    "Reason": "Skäl",
+    "Revisions of totals": "Revideringar av totaler",
+    "Segment": "Segment",
+    "Changes of shares are in percentage points.": "Förändringar av andelar är i procentenheter.",
+    "Since": "Sedan",
+    "Total": "Totalt",
+    "Unit": "Enhet",
+    "Values are as the newest release published them.": "Värdena är som den senaste publiceringen publicerade dem.",
+    "Weekly": "Per vecka",
+    "Yearly": "Per år",
+    "missing": "saknas",
+    "yes": "ja",
+}
+_FREQ_TITLES = {"M": "Monthly", "Q": "Quarterly", "A": "Yearly", "W": "Weekly"}
+
+
+def write(file: Path, company: str, language: Language) -> None:
+    """Write the workbook; `company` stands above the scorecard. Raises NyckeltalError when it can't be written."""
+    from openpyxl import Workbook  # takes a third of a second to import
+
+    words = replace(language, words={**language.words, **(_SWEDISH if language.code == "sv" else {})})
+    book = Workbook()
+    with reader.opened() as connection:
+
+        def rows(query: str, *parameters: object) -> list[Row]:
+            result = connection.execute(query, list(parameters))
+            names = [column[0] for column in result.description or []]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+        kpis = {row["kpi_id"]: row for row in rows("from kpi.catalog order by domain, name")}
+        release = rows("from kpi.releases order by sequence desc limit 1")[0]
+        _Sheet(book.active, words).scorecard(company, release, rows(_SCORECARD))
+        for domain in dict.fromkeys(kpi["domain"] for kpi in kpis.values()):
+            sheet = _Sheet(book.create_sheet(_sheet_name(words.title(domain), book.sheetnames)), words)
+            sheet.domain([kpi for kpi in kpis.values() if kpi["domain"] == domain], rows(_VALUES, domain))
+        incidents = rows("from kpi.incidents where state in ('held', 'flagged') order by state desc, since desc")
+        notes = _Sheet(book.create_sheet(_sheet_name(words.t("Notes"), book.sheetnames)), words)
+        notes.notes(release, kpis, rows(_REVISED), incidents)
+    draft = file.with_name(f".{file.name}.{uuid4().hex}")
+    with disk_faults_reported("the workbook can't be written", file):
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            book.save(draft)
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@dataclass
+class _Sheet:
+    """Fills a worksheet from the top; `row` is the next free one."""
+
+    sheet: Worksheet
+    language: Language
+    row: int = 1
+
+    def scorecard(self, company: str, release: Row, scores: Sequence[Row]) -> None:
+        """A row for each KPI, by objective."""
+        t, title = self.language.t, self.language.title
+        self.sheet.title = _sheet_name(t("Scorecard"), [])
+        self.title(f"{company}: {t('Scorecard')}")
+        published = self.language.moment(release["published_at"])
+        self.text(t("Release {number} of {moment} ({zone}).", number=release["sequence"], moment=published, zone="UTC"))
+        self.row += 1
+        self.header(
+            *(t("KPI"), title("objective"), t("Period"), t("Value"), t("Unit"), t("Target"), t("Status")),
+            *(t("Provisional"), t("Change on the period before"), t("Change on a year ago"), t("12 months")),
+            *(t("Owner"), t("Held"), t("Flagged"), t("Version"), t("Published")),
+        )
+        self.sheet.freeze_panes = self.sheet.cell(self.row, 2)
+        first = self.row - 1
+        for score in scores:
+            shown, changes = _format(score["unit"]), "+0.0%;-0.0%;0.0%"
+            self.cells(
+                [
+                    *((score["name"], None), (score["objective"], None), (score["time_period"], None)),
+                    *((_value(score, t), shown), (_unit(score, t), None), (score["target"], shown)),
+                    *((t(score["status"]), None), (t("yes") if score["provisional"] else None, None)),
+                    *((score["change_previous"], changes), (score["change_year_ago"], changes)),
+                    *((score["rolling_12_months"], shown), (score["owner"], None)),
+                    *((score["held"] or None, "0"), (score["flagged"] or None, "0")),
+                    *((score["definition_version"], "0"), (score["realtime_start"], _DAY)),
+                ]
+            )
+        self.sheet.auto_filter.ref = f"A{first}:P{self.row - 1}"
+        self.finish([36, 26, 11, 15, 10, 15, 16, 12, 13, 13, 17, 30, 8, 9, 8, 12], repeated=first)
+
+    def domain(self, kpis: Sequence[Row], values: Sequence[Row]) -> None:
+        """A block for each frequency: a row for each KPI, and below it, grouped, one for each member."""
+        t = self.language.t
+        for freq, count in _PERIODS_SHOWN.items():
+            shown = [kpi for kpi in kpis if freq in kpi["freqs"].split(", ")]
+            if freq == "W":  # weeks only of KPIs that have nothing longer
+                shown = [kpi for kpi in shown if kpi["freqs"] == "W"]
+            of_freq = [row for row in values if row["freq"] == freq]
+            starts = sorted({row["period_start"]: row["time_period"] for row in of_freq}.items())[-count:]
+            if not shown or not starts:
+                continue
+            self.title(t(_FREQ_TITLES[freq]))
+            self.header(t("KPI"), t("Segment"), t("Member"), t("Unit"), *(_period(code) for _, code in starts))
+            for kpi in shown:
+                self._series(kpi, [row for row in of_freq if row["kpi_id"] == kpi["kpi_id"]], [d for d, _ in starts])
+            self.row += 1
+        self.sheet.freeze_panes = "E1"
+        self.sheet.sheet_properties.outlinePr.summaryBelow = False  # members are below their total
+        self.finish([36, 16, 18, 10, *[14] * max(_PERIODS_SHOWN.values())], repeated=None)
+
+    def _series(self, kpi: Row, values: Sequence[Row], starts: Sequence[Any]) -> None:
+        t, shown = self.language.t, _format(kpi["unit"])
+        members: dict[tuple[str, str], dict[Any, Row]] = {("_T", "_T"): {}}
+        for value in values:
+            members.setdefault((value["segment"], value["member"]), {})[value["period_start"]] = value
+        for (segment, member), by_start in members.items():
+            is_total = segment == "_T"
+            names = [t("Total"), None] if is_total else [segment, t("unknown") if member == "_U" else member]
+            row = self.row
+            periods = [by_start.get(start) for start in starts]
+            texts = [(text, None) for text in (kpi["name"], *names, _unit(kpi, t))]
+            cells = self.cells([*texts, *((_value(value, t) if value else None, shown) for value in periods)])
+            for cell, shown_value in zip(cells[len(texts) :], periods, strict=True):
+                if shown_value and shown_value["obs_status"] == "P":
+                    cell.font = cell.font.copy(italic=True)
+            if is_total:
+                cells[0].font = cells[0].font.copy(bold=True)
+            else:
+                self.sheet.row_dimensions[row].outlineLevel = 1
+
+    def notes(self, release: Row, kpis: Mapping[str, Row], revised: Sequence[Row], incidents: Sequence[Row]) -> None:
+        """How to read the values, what each KPI means, what was revised, and what waits."""
+        t, title = self.language.t, self.language.title
+        self.title(t("Notes"))
+        for text in (
+            "Values are as the newest release published them.",
+            "Provisional values are in italics.",
+            "Changes of shares are in percentage points.",
+        ):
+            self.text(t(text))
+        self.row += 1
+        self.title(t("KPIs")[:1].upper() + t("KPIs")[1:])
+        self.header(t("KPI"), t("Description"), title("domain"), t("Unit"), t("Owner"), t("Standard"), t("Version"))
+        for kpi in kpis.values():
+            facts = (kpi["name"], kpi["description"], t(kpi["domain"]), _unit(kpi, t), kpi["owner"], kpi["standard"])
+            self.cells([*((fact, None) for fact in facts), (kpi["definition_version"], "0")])
+        if revised:
+            self.row += 1
+            self.title(t("Revisions of totals"))
+            self.header(t("KPI"), t("Reason"), t("Period"), t("Was"), t("Is"), t("Revised"), t("Published"))
+            for row in (row for row in revised if row["kpi_id"] in kpis):
+                kpi = kpis[row["kpi_id"]]
+                reason = ": ".join(filter(None, (t(REVISIONS[row["revision_type"]]), row["revision_reason"])))
+                numbers = [(row[name], _format(kpi["unit"])) for name in ("revised_from", "obs_value")]
+                texts = [(text, None) for text in (kpi["name"], reason, row["time_period"])]
+                self.cells([*texts, *numbers, (row["revision_type"], None), (row["realtime_start"], _DAY)])
+        if incidents:
+            self.row += 1
+            self.title(t("Incidents"))
+            self.header(t("KPIs"), t("Reason"), t("Status"), t("Since"))
+            for row in incidents:
+                texts = [(text, None) for text in (row["kpis"], row["title"], t(row["state"]))]
+                self.cells([*texts, (row["since"], _DAY)])
+        self.finish([36, 80, 16, 14, 30, 30, 12], repeated=None)
+        for cells in self.sheet.iter_rows(min_col=2, max_col=2):
+            cells[0].alignment = cells[0].alignment.copy(wrap_text=True, vertical="top")
+
+    def title(self, text: str) -> None:
+        from openpyxl.styles import Font
+
+        self.cells([(text, None)])[0].font = Font(bold=True, size=14)
+
+    def text(self, text: str) -> None:
+        self.cells([(text, None)])
+
+    def header(self, *texts: Any) -> None:
+        """A row of column names; a day stands for a month."""
+        from openpyxl.styles import Alignment, Font, PatternFill
+
+        for cell in self.cells([(text, _MONTH if not isinstance(text, str) else None) for text in texts]):
+            cell.font, cell.fill = Font(bold=True), PatternFill("solid", fgColor="E7ECF1")
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
+
+    def cells(self, values: Sequence[tuple[Any, str | None]]) -> list[Cell]:
+        """Write values with their number formats into the next row."""
+        written = []
+        for column, (value, number_format) in enumerate(values, 1):
+            cell = self.sheet.cell(self.row, column)
+            if isinstance(value, str):
+                cell.value = visible(value)[:_LONGEST_TEXT]
+                cell.data_type = "s"  # also of a text that begins with =
+            elif value is not None:
+                cell.value = value
+                cell.number_format = number_format or cell.number_format
+            written.append(cell)
+        self.row += 1
+        return written
+
+    def finish(self, widths: Sequence[int], *, repeated: int | None) -> None:
+        """Set the columns' widths, and the print: across the page's width, the row `repeated` on every page."""
+        from openpyxl.utils import get_column_letter
+
+        for number, width in enumerate(widths, 1):
+            self.sheet.column_dimensions[get_column_letter(number)].width = width
+        self.sheet.page_setup.orientation = "landscape"
+        self.sheet.page_setup.fitToHeight = 0
+        self.sheet.sheet_properties.pageSetUpPr.fitToPage = True
+        if repeated:
+            self.sheet.print_title_rows = f"{repeated}:{repeated}"
+
+
+def _value(row: Row, t: Any) -> Any:
+    """The value, or the word for why there is none."""
+    if row["obs_value"] is None and row["obs_status"] in ("Q", "O"):
+        return t(STATUSES[row["obs_status"]])
+    return row["obs_value"]
+
+
+def _unit(row: Row, t: Any) -> str:
+    unit = row["unit"]
+    return str(row["currency"]) if unit == "currency" else {"fraction": "%", "count": ""}.get(unit) or t(unit)
+
+
+def _format(unit: str) -> str:
+    return _FORMATS.get(unit, "#,##0.00")
+
+
+def _period(code: str) -> Any:
+    """The head of a period's column: a month as its first day, another period as its code."""
+    period = parse(code)
+    return period.start if period.freq == "M" else code
+
+
+def _sheet_name(text: str, others: Sequence[str]) -> str:
+    """A name that Excel takes for a sheet, unlike those of the others."""
+    name = re.sub(r"[\[\]:*?/\\']", " ", visible(text)).strip()[:31] or "-"
+    taken = {other.casefold() for other in others}
+    return next(new for new in _candidates(name) if new.casefold() not in taken)
+
+
+def _candidates(name: str) -> Iterator[str]:
+    yield name
+    for number in range(2, 10_000):
+        yield f"{name[:26]} {number}"

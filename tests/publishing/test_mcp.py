@@ -1,0 +1,237 @@
+"""`kpi mcp`, asked with the protocol's own client: every value has what it needs to be quoted; nothing is written."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
+
+from metrics.core import deployment
+from metrics.core.deployment import PROJECT
+from publishing import mcp_server
+from publishing.movement import movement
+from tests import warehouse_factory
+from tests.hostile import TEXTS
+from tests.warehouse_factory import Warehouse, cells, kpi
+
+SPAN = ("2025-12-01", "2026-02-28")
+
+
+def ratio(member: str, numerator: float, denominator: float) -> dict[str, Any]:
+    segment = "_T" if member == "_T" else "country"
+    facts = {"obs_value": numerator / denominator, "numerator": numerator, "denominator": denominator}
+    return {"segment": segment, "member": member, "n_obs": 1000, **facts}
+
+
+def staff(**members: int) -> list[dict[str, Any]]:
+    counts = {"_T": sum(members.values()), **members}
+    return [
+        {"segment": "_T" if m == "_T" else "country", "member": m, "obs_value": float(n), "n_obs": n,
+         "n_persons_numerator": n}
+        for m, n in counts.items()
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """December and January are closed, February is open and was revised; a KPI of each kind, one held in February."""
+    with pytest.MonkeyPatch.context() as patch:
+        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("mcp"), patch)
+        december, january = cells(90, SE=90), cells(100, SE=75, NO=25)
+        for day, february in (("05", 110), ("06", 121)):
+            warehouse.now(f"2026-03-{day}T06:00:00")
+            warehouse.batch = day
+            warehouse.feed("orders", newest_delivery=f"2026-03-{day}T01:00:00+00:00")
+            months = {"2025-12": december, "2026-01": january, "2026-02": cells(february, SE=80, NO=february - 80)}
+            warehouse.add(kpi(name="Net revenue", description=TEXTS["script"], target=125.0), months)
+            cost = {"2026-01": [ratio("_T", 300, 100), ratio("SE", 200, 50), ratio("NO", 100, 50)]}
+            cost["2026-02"] = [ratio("_T", 350, 100), ratio("SE", 320, 80), ratio("NO", 30, 20)]
+            facts = {"kind": "ratio", "metric_type": "ratio", "additive_segments": False, "direction": "down"}
+            warehouse.add(kpi("cost", unit="hours", target=None, **facts), cost)
+            heads = {"2026-01": staff(SE=3, NO=10, DK=20), "2026-02": staff(SE=30, NO=10, DK=20)}
+            warehouse.add(kpi("heads", protected=True, unit="persons", kind="stock", domain="people"), heads)
+            warehouse.add(
+                kpi("broken"), {"2025-12": cells(5, SE=5), "2026-01": cells(5, SE=5), "2026-02": cells(-5, SE=-5)}
+            )
+            warehouse.add(kpi("absent", supplied=False, missing_entities=("tickets",)), {})
+            warehouse.judge(*SPAN)
+            warehouse.publish(*SPAN)
+        yield warehouse
+
+
+def ask(tool: str, server: Any = None, **arguments: Any) -> dict[str, Any]:
+    """The tool's answer; what is wrong about the question as `error`."""
+
+    async def call() -> dict[str, Any]:
+        async with Client(server or mcp_server.server()) as client:
+            result = await client.call_tool(tool, arguments)
+            if result.is_error:
+                return {"error": result.content[0].text}  # type: ignore[union-attr]
+            answer: dict[str, Any] = result.structured_content
+            return answer
+
+    return asyncio.run(call())
+
+
+def quotable(answer: Any) -> Iterator[dict[str, Any]]:
+    """Every value in an answer: each dictionary with the key `value`."""
+    if isinstance(answer, dict):
+        if "value" in answer and not isinstance(answer["value"], dict):
+            yield answer
+        answer = list(answer.values())
+    for part in answer if isinstance(answer, list) else ():
+        yield from quotable(part)
+
+
+def test_a_value_comes_with_status_unit_vintages_and_definition_version(published: Warehouse) -> None:
+    answer = ask("value", kpi="Net revenue", period="2026-02")
+    assert (answer["value"], answer["unit"], answer["status"]) == (121.0, "SEK", "provisional")
+    assert answer["vintage"] == {"published_on": "2026-03-06", "release": 2}
+    assert [(vintage["value"], vintage["revised_by"]) for vintage in answer["vintages"]] == [
+        (110.0, None),
+        (121.0, "newer source data"),
+    ]
+    assert answer["quote"] == (
+        "Net revenue, February 2026: 121.0\N{NO-BREAK SPACE}SEK (provisional until 2026-03-10; misses the target of"
+        " 125.0\N{NO-BREAK SPACE}SEK; published 2026-03-06 in release 2; definition version 1)"
+    )
+    member = ask("value", kpi="revenue", period="2026-01", segment="country", member="se")
+    assert (member["member"], member["value"], member["status"]) == ("SE", 75.0, "normal")
+    newest = ask("series", kpi="revenue", last=2)["values"]
+    assert [entry["period"] for entry in newest] == ["2026-01", "2026-02"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("value", {"kpi": "heads", "period": "2026-01", "segment": "country", "member": "SE"}),
+        ("series", {"kpi": "cost", "segment": "country", "member": "NO"}),
+        ("off_target", {}),
+        ("why_it_moved", {"kpi": "revenue"}),
+    ],
+)
+def test_no_value_is_without_what_must_be_said_with_it(
+    published: Warehouse, tool: str, arguments: dict[str, Any]
+) -> None:
+    values = list(quotable(ask(tool, **arguments)))
+    assert values
+    for value in values:
+        assert value["status"] and value["definition_version"] == 1
+        vintage = value.get("vintage") or value
+        assert vintage["published_on"] and vintage["release"]
+        if "quote" in value:
+            assert f"in release {vintage['release']}; definition version 1" in value["quote"] and value["unit"]
+
+
+def test_a_suppressed_value_is_no_missing_one_and_nothing_is_computed_from_it(published: Warehouse) -> None:
+    hidden = ask("value", kpi="heads", period="2026-01", segment="country", member="SE")
+    assert hidden["value"] is None and hidden["status"] == "suppressed"
+    assert hidden["quote"].startswith("Heads (country SE), January 2026: suppressed (published 2026-03-05")
+    (segment,) = ask("why_it_moved", kpi="heads", period="2026-02")["segments"]
+    assert segment["suppressed_values"] == 2 and "unknown" in segment["note"]
+    assert not any("adds_to_change" in member for member in segment["members"])
+
+
+def test_why_a_total_moved(published: Warehouse) -> None:
+    answer = ask("why_it_moved", kpi="revenue", period="2026-02")
+    assert answer["change"] == {"absolute": 21.0, "relative": 0.21}
+    (country,) = answer["segments"]
+    assert [(member["member"], member["adds_to_change"]) for member in country["members"]] == [
+        ("NO", 16.0),
+        ("SE", 5.0),
+    ]
+    assert answer["data"] == ["2026-02 is provisional until 2026-03-10."]
+
+    answer = ask("why_it_moved", kpi="cost", period="2026-02")
+    assert answer["parts_of_the_ratio"][0] == {"part": "numerator", "before": 300.0, "after": 350.0}
+    (country,) = answer["segments"]
+    added = {member["member"]: member for member in country["members"]}
+    # SE stays at 4 hours and its share grows from 1/2 to 4/5; NO falls from 2 to 1.5 hours.
+    assert added["SE"]["of_this_by_its_own_ratio"] == 0
+    assert added["SE"]["of_this_by_its_share"] == pytest.approx(0.3)
+    assert added["NO"]["of_this_by_its_own_ratio"] == pytest.approx(-0.1)
+    assert added["NO"]["of_this_by_its_share"] == pytest.approx(0.3)
+    assert sum(member["adds_to_change"] for member in added.values()) == pytest.approx(answer["change"]["absolute"])
+
+
+def test_a_member_that_comes_or_goes_adds_its_whole_part() -> None:
+    facts = {"obs_status": "A", "definition_version": 1, "state": "closed", "held": False, "verdict": "publish"}
+    before = [{**ratio("_T", 300, 100), **facts}, {**ratio("SE", 300, 100), **facts}]
+    after = [{**ratio("_T", 450, 150), **facts}, {**ratio("NO", 450, 150), **facts}]
+    (country,) = movement(after, before)["segments"]
+    assert sum(member["adds_to_change"] for member in country["members"]) == pytest.approx(0)
+    after[1] = {**ratio("NO", 440, 150), **facts}
+    (country,) = movement(after, before)["segments"]
+    assert country["note"] and "adds_to_change" not in country["members"][0]
+
+
+def test_why_there_is_no_value(published: Warehouse) -> None:
+    held = ask("value", kpi="broken", period="2026-02")
+    assert held["value"] is None and "is held until someone decides: bounds: " in held["quote"]
+    assert "doesn't supply tickets" in ask("value", kpi="absent")["quote"]
+    assert "begin on 2023-01-01" in ask("value", kpi="revenue", period="2022-01")["quote"]
+    assert "isn't published" in ask("value", kpi="revenue", period="2026-03")["quote"]
+
+
+def test_kpis_are_listed_searched_and_defined(published: Warehouse) -> None:
+    listed = {entry["kpi_id"]: entry for entry in ask("list_kpis")["kpis"]}
+    assert set(listed) == {"revenue", "cost", "heads", "broken", "absent"}
+    assert (listed["absent"]["status"], listed["absent"]["newest"]) == ("not supplied", None)
+    assert listed["broken"]["periods_held"] == 1
+    assert [entry["kpi_id"] for entry in ask("list_kpis", search="NET growth")["kpis"]] == ["revenue"]
+    assert [entry["kpi_id"] for entry in ask("list_kpis", domain="people")["kpis"]] == ["heads"]
+    meaning = ask("definition", kpi="cost")
+    assert (meaning["unit"], meaning["objective_name"], meaning["definition_version"]) == ("hours", "Growth", 1)
+    assert meaning["freqs"] == ["M"] and meaning["segments"] == ["country"]
+    missed = ask("off_target")
+    assert [entry["kpi_id"] for entry in missed["off_target"]] == ["broken", "heads", "revenue"]
+    assert missed["number_of_kpis_by_status"] == {"no target": 1, "not supplied": 1, "off target": 3}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "error"),
+    [
+        ("value", {"kpi": "revenu"}, "no KPI 'revenu' is adopted (did you mean 'revenue'?)"),
+        ("value", {"kpi": "revenue", "period": "last month"}, "there is no such period; found 'last month'"),
+        ("value", {"kpi": "revenue", "segment": "region"}, "revenue is not cut by that segment"),
+        ("value", {"kpi": "revenue", "segment": "country", "member": "FI"}, "expected NO, SE"),
+        ("value", {"kpi": "revenue' or 1=1 --"}, "is adopted"),
+        ("series", {"kpi": "revenue", "freq": "W"}, "revenue is not published weekly"),
+        ("list_kpis", {"domain": "finanse"}, "did you mean 'finance'?"),
+    ],
+)
+def test_a_wrong_question_is_told_in_one_line(
+    published: Warehouse, tool: str, arguments: dict[str, Any], error: str
+) -> None:
+    told = ask(tool, **arguments)["error"]
+    assert error in told and "\n" not in told
+
+
+def test_the_command_serves_a_client_over_standard_input_and_output(published: Warehouse) -> None:
+    before = {path: path.stat().st_mtime_ns for path in deployment.data_dir().rglob("*")}
+    command = [sys.executable, "-m", "orchestration.cli.app", "mcp"]
+    environment = {name: value for name, value in os.environ.items() if name.startswith(("NYCKELTAL_", "PATH"))}
+
+    async def talk() -> tuple[Any, Any, Any]:
+        parameters = StdioServerParameters(command=command[0], args=command[1:], env=environment, cwd=PROJECT)
+        async with Client(parameters) as client:
+            return client.instructions, await client.list_tools(), await client.call_tool("value", {"kpi": "revenue"})
+
+    instructions, listed, answer = asyncio.run(talk())
+    assert "vintage" in instructions and answer.structured_content["value"] == 121.0
+    assert len(listed.tools) == 6
+    assert all(tool.description and tool.annotations.read_only_hint for tool in listed.tools)
+    assert {path: path.stat().st_mtime_ns for path in deployment.data_dir().rglob("*")} == before
+
+
+def test_before_the_first_release_the_assistant_is_told_so(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path_factory.mktemp("empty")))
+    assert "nothing has been published yet" in ask("off_target")["error"]
