@@ -72,7 +72,7 @@ def values(warehouse: Warehouse, kpi_id: str = "revenue") -> dict[str, float]:
 
 
 def held(warehouse: Warehouse) -> set[tuple[str, str]]:
-    """What is held (KPI, period), as `kpi held`, during a run too, `kpi status` and `kpi.verdicts` each say it."""
+    """What is held (KPI, period), as `kpi held`, during a run too, `kpi scorecard` and `kpi.verdicts` each say it."""
     decidable = {(one.kpi_id, one.time_period) for one in pending_values(warehouse.company, warehouse.catalog)}
     assert {(row["kpi_id"], row["time_period"]) for row in reader.held()} == decidable
     assert set(warehouse.published("select kpi_id, time_period from kpi.verdicts where held")) == decidable

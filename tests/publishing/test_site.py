@@ -270,7 +270,7 @@ def test_pages_that_stay_the_same_are_not_written_and_those_of_former_kpis_go(
 
 def test_an_interrupted_site_is_completed_by_the_next_publication(pages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = (pages / "index.html").read_text()
-    (pages / "index.html").write_text(index.replace('data-release="', 'data-release="0'))
+    (pages / "index.html").write_text(index[:1000])
 
     def interrupt(file: Path, text: str) -> None:
         raise KeyboardInterrupt
