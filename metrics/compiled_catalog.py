@@ -47,6 +47,7 @@ def _entry(company: Company, defined: DefinedKpi, planned: CompanyPlan) -> Catal
         standard=definition.standard,
         additive_segments=definition.adds_up,
         level=adoption.level,
+        type=definition.type,
         owner=adoption.owner,
         objective=adoption.objective,
         target=adoption.target.value,

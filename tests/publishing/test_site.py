@@ -146,7 +146,7 @@ def text_of(page: Path) -> str:
 def test_the_scorecard_shows_value_target_change_and_status_of_every_kpi(pages: Path) -> None:
     text = text_of(pages / "index.html")
     assert "Newest closed month: January 2026" in text
-    assert "Net revenue key · cfo@example.com On target 33.0 M SEK Jan 2026 Target 20.0 M SEK a month" in text
+    assert "Net revenue key, lagging · cfo@example.com On target 33.0 M SEK Jan 2026 Target 20.0 M SEK a month" in text
     assert "Off target 15.4 % 2025" in text  # a yearly target is compared with a year
     assert "Dec 2025: 2.1 %" in text
     for status in ("No target", "Not supplied", "Nothing published"):
