@@ -31,7 +31,6 @@ class Row:
     status: str
     period: str
     value: str
-    sort: float
     newer: str
     target: str
     target_freq: str
@@ -120,7 +119,6 @@ class Scorecard(Texts):
             status=self.language.title(score.status),
             period=self.language.period(total.time_period, short=True) if total else "",
             value=self.shown(kpi, total) if total else NOTHING,
-            sort=total.obs_value if total and total.obs_value is not None else float("-inf"),
             newer=f"{self.language.period(newer.time_period, short=True)}: {self.shown(kpi, newer)}" if newer else "",
             target=self.value(kpi, kpi.target) if kpi.target is not None else NOTHING,
             target_freq=self.freq_words(kpi.target_freq) if kpi.target is not None else "",
