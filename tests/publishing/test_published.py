@@ -210,7 +210,8 @@ def test_a_crash_loses_nothing_and_the_next_run_completes_it(warehouse: Warehous
     assert outcome.appended_observations == (0 if committed else 3)
     assert counts() == (2, 6, 2)
     assert warehouse.published("select count(*), count(distinct (time_period, member)) from kpi.vintages") == [(6, 6)]
-    assert [path.name for path in deployment.published_path().parent.iterdir()] == ["published.duckdb"]
+    assert sorted(path.name for path in deployment.published_path().parent.iterdir()) == ["published.duckdb", "site"]
+    assert not list(deployment.site_path().parent.glob(".*"))  # no draft is left
     assert warehouse.publish(*SPAN).release_id is None
 
 
