@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -302,7 +303,7 @@ def test_a_run_restores_a_missing_file_and_removes_the_one_in_the_former_place(w
     path, former = deployment.published_path(), deployment.former_published_path()
     before = whole(path)
     path.replace(former)
-    path.parent.rmdir()
+    shutil.rmtree(path.parent)
     with pytest.raises(NyckeltalError, match="kpi ledger rebuild") as raised:
         lookups.newest_totals(warehouse.catalog)
     assert str(path) in str(raised.value)
