@@ -47,6 +47,7 @@ def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> C
         standard=definition.standard,
         additive_segments=definition.adds_up,
         level=adoption.level,
+        type=definition.type,
         owner=adoption.owner,
         objective=adoption.objective,
         target=adoption.target.value,

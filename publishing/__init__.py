@@ -30,7 +30,9 @@ def publish() -> None:
         if ledger is None or ledger.newest is None:
             return
         problems = []
-        names = sorted((module.name for module in iter_modules(__path__)), key=lambda name: (name != "duckdb_file", name))
+        names = sorted(
+            (module.name for module in iter_modules(__path__)), key=lambda name: (name != "duckdb_file", name)
+        )
         for module in [import_module(f"{__name__}.{name}") for name in names]:
             render = getattr(module, "publish", None)
             if render is not None and render.__module__ == module.__name__:

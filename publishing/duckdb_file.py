@@ -24,7 +24,7 @@ from metrics.definitions.catalog import Catalog
 from publishing import incidents, tables, views
 
 _CATALOG_COLUMNS = (
-    *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "level", "owner", "objective"),
+    *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "type", "level", "owner", "objective"),
     *("target", "target_freq", "target_note", "review", "freqs", "segments", "metric", "standard"),
     *(
         "definition_version",

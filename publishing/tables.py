@@ -183,7 +183,8 @@ waiting as (
     group by kpi_id
 )
 select
-    c.kpi_id, c.name, c.domain, coalesce(b.name, c.objective) as objective, c.level, c.owner, c.direction, c.unit,
+    c.kpi_id, c.name, c.domain, coalesce(b.name, c.objective) as objective, c.level, c.type, c.owner, c.direction,
+    c.unit,
     n.freq, n.time_period, n.period_start, n.period_end, n.obs_value, n.target,
     case
         when not c.supplied then 'not supplied'
@@ -324,6 +325,7 @@ COLUMN_COMMENTS = {
     "domain": "The part of the business",
     "direction": "up: higher is better; down: lower is better; band: neither too high nor too low; none: context",
     "kind": "flow, stock, ratio, distinct, quantile or index",
+    "type": "leading: it changes before the results; lagging: it is a result; NULL in releases of earlier versions",
     "level": "key or supporting",
     "owner": "The person responsible for the KPI",
     "objective": "The objective it serves; see objectives",

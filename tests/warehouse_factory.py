@@ -63,6 +63,7 @@ def kpi(kpi_id: str = "revenue", **fields: Any) -> CatalogKpi:
         "standard": "",
         "additive_segments": True,
         "level": "key",
+        "type": "lagging",
         "owner": "cfo@example.com",
         "objective": "growth",
         "target": 100.0,

@@ -1,4 +1,4 @@
-"""Makes a picture of a terminal: `python docs/images/picture.py status.svg "kpi status"`.
+"""Makes a picture of a terminal: `python docs/images/picture.py held.svg "kpi held"`.
 
 The command runs in a pseudo-terminal, in which it prints its colours; what it printed is drawn by rich. The pictures
 need no font from the network.

@@ -67,17 +67,17 @@ class Join:
 class CatalogKpi(BaseModel):
     """One adopted KPI: its standard definition, its adoption, and what follows from the lineage.
 
-    - `feeds`: all feeds upstream. - `daily_rollups`: the models with the rows, by day, of the facts that it is computed
-    from. - `inputs`: by feed, the raw columns that its values depend on, those of its adopted
-    segments included. - `joins`: the keys that the SQL upstream, or a dbt test `relationships`, looks up in another
-    feed. - `covers`: the KPIs whose totals depend only on inputs that its own total depends on too. -
-    `observable_from`: the first day from which its feeds cover a period and what the period looks back on; None where
-    the KPI isn't supplied. - `compared_with`: how long before its own period the earlier periods begin that it is
-    compared with. - `window`: how long before its period its first rows lie; None where it reads only rows of the
-    period. - `without_rows`: its value for a period that its feeds cover but that has no rows; None where that isn't
-    known, as for a stock: it has no value before its first row, and a period without rows after it is a fault. -
-    `observable_to`: the last day on which an observable period may end, because feeds ended or
-    one is paused (`paused` says which and why); None without a limit.
+    - `type`: leading or lagging; None in catalogues of earlier versions. - `feeds`: all feeds upstream. -
+    `daily_rollups`: the models with the rows, by day, of the facts that it is computed from. - `inputs`: by feed,
+    the raw columns that its values depend on, those of its adopted segments included. - `joins`: the keys that the
+    SQL upstream, or a dbt test `relationships`, looks up in another feed. - `covers`: the KPIs whose totals depend
+    only on inputs that its own total depends on too. - `observable_from`: the first day from which its feeds cover
+    a period and what the period looks back on; None where the KPI isn't supplied. - `compared_with`: how long
+    before its own period the earlier periods begin that it is compared with. - `window`: how long before its period
+    its first rows lie; None where it reads only rows of the period. - `without_rows`: its value for a period that
+    its feeds cover but that has no rows; None where that isn't known, as for a stock: it has no value before its
+    first row, and a period without rows after it is a fault. - `observable_to`: the last day on which an observable
+    period may end, because feeds ended or one is paused (`paused` says which and why); None without a limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,6 +89,7 @@ class CatalogKpi(BaseModel):
     unit: str
     direction: str
     kind: str
+    type: Literal["leading", "lagging"] | None = None
     standard: str
     additive_segments: bool
     level: str

@@ -213,7 +213,7 @@ class Adoption(Strict):
     objective: str = Field(description="The key of the objective in `objectives.yml` that it serves.")
     target: Target = Field(description="The value to reach, or why there is none.")
     review: Literal["monthly", "quarterly", "yearly"] = Field(
-        description="How often its owner reviews definition, target and use. `kpi status` lists what is overdue."
+        description="How often its owner reviews definition, target and use. `kpi scorecard` lists what is overdue."
     )
     freqs: tuple[Freq, ...] = Field(min_length=1, description="The frequencies at which it is published.")
     segments: tuple[str, ...] = Field(default=(), description="The segments by which it is cut.")

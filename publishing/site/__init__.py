@@ -169,12 +169,12 @@ def _release_shown() -> str | None:
 
 
 def _shown(group: int) -> str | None:
-    """What the first page says of itself: the language (1), the release (2); None without a readable page."""
+    """What the first page says of itself: the language (1), the release (2); None without a whole page."""
     try:
-        with deployment.site_path().open(encoding="utf-8") as file:
-            match = _HEAD.search(file.read(200))
+        text = deployment.site_path().read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None
+    match = _HEAD.search(text) if text.rstrip().endswith("</html>") else None
     return match[group] if match else None
 
 

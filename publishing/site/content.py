@@ -223,11 +223,11 @@ _REVIEWED = """
 select kpi_id, coalesce(max(decided_at), min(published_at)) as reviewed_at from kpi.vintages
 left join (from kpi.decisions where decision = 'review') using (kpi_id) group by kpi_id
 """
-_SCORECARD = "select kpi_id, freq, time_period, status, provisional, held, flagged from kpi.scorecard"
+_SCORECARD = "select {columns} from kpi.scorecard"
 
 
 class Score(NamedTuple):
-    """A row of `kpi.scorecard`: `held` and `flagged` count periods."""
+    """A row of `kpi.scorecard`: `held` counts periods."""
 
     kpi_id: str
     freq: str | None
@@ -235,7 +235,6 @@ class Score(NamedTuple):
     status: str
     provisional: bool | None
     held: int
-    flagged: int
 
 
 @dataclass(frozen=True)

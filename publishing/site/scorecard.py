@@ -9,7 +9,7 @@ from typing import get_args
 
 from markupsafe import Markup
 
-from metrics.core.periods import parse, period_of
+from metrics.core.periods import earlier, parse, period_of
 from metrics.definitions.catalog import CatalogKpi
 from metrics.definitions.company import PERSPECTIVES
 from publishing.site.charts import sparkline
@@ -31,7 +31,6 @@ class Row:
     status: str
     period: str
     value: str
-    sort: float
     newer: str
     target: str
     target_freq: str
@@ -67,7 +66,6 @@ class Scorecard(Texts):
         """The counts above the scorecard: word, number, and the sign that belongs to it."""
         scores = self.content.scores.values()
         statuses = Counter(score.status for score in scores)
-        states = Counter(incident.state for incident in self.content.incidents)
         counts = [
             ("on target", statuses["on target"], "on"),
             ("off target", statuses["off target"], "off"),
@@ -75,8 +73,8 @@ class Scorecard(Texts):
             ("suppressed", statuses["suppressed"], "none"),
             ("nothing published", statuses["nothing published"] + statuses["not supplied"], "none"),
             ("provisional", sum(bool(score.provisional) for score in scores), "open"),
-            ("waiting for a decision", states["held"], "waiting"),
-            ("with a warning", states["flagged"], "flagged"),
+            ("waiting for a decision", len(self.open_incidents("held")), "waiting"),
+            ("with a warning", len(self.open_incidents("flagged")), "flagged"),
             ("reviews due", len(self.reviews_due()), "review"),
         ]
         optional = ("suppressed", "nothing published")
@@ -121,7 +119,6 @@ class Scorecard(Texts):
             status=self.language.title(score.status),
             period=self.language.period(total.time_period, short=True) if total else "",
             value=self.shown(kpi, total) if total else NOTHING,
-            sort=total.obs_value if total and total.obs_value is not None else float("-inf"),
             newer=f"{self.language.period(newer.time_period, short=True)}: {self.shown(kpi, newer)}" if newer else "",
             target=self.value(kpi, kpi.target) if kpi.target is not None else NOTHING,
             target_freq=self.freq_words(kpi.target_freq) if kpi.target is not None else "",
@@ -149,8 +146,9 @@ class Scorecard(Texts):
                 else count(score.held, "period waits for a decision", "periods wait for a decision")
             )
             notes.append(Note("waiting", text))
-        if score.flagged:
-            notes.append(Note("flagged", count(score.flagged, "period with a warning", "periods with a warning")))
+        findings = self.content.findings.get(kpi.kpi_id, [])
+        if flagged := sum(found.state == "flagged" and self.is_recent(found.period.end) for found in findings):
+            notes.append(Note("flagged", count(flagged, "period with a warning", "periods with a warning")))
         if score.provisional:
             notes.append(Note("provisional", t("provisional")))
         if score.status == "not supplied":
@@ -187,8 +185,16 @@ class Scorecard(Texts):
         return [(kpi, self.language.day(day)) for kpi, day in due if day]
 
     def open_incidents(self, state: str) -> list[tuple[Incident, list[CatalogKpi]]]:
-        """The incidents in that state with their KPIs."""
-        return [(found, self.kpis_of(found)) for found in self.content.incidents if found.state == state]
+        """The incidents in that state with their KPIs; warnings of the last year only."""
+        return [
+            (found, self.kpis_of(found))
+            for found in self.content.incidents
+            if found.state == state and (state == "held" or self.is_recent(found.until))
+        ]
+
+    def is_recent(self, day: date) -> bool:
+        """Whether the day is in the year before the newest release."""
+        return day >= earlier(self.content.release.realtime_start, "1 year")
 
     def kpis_of(self, incident: Incident) -> list[CatalogKpi]:
         return [kpi for kpi in self.content.catalog.kpis if kpi.kpi_id in incident.kpi_ids]

@@ -6,9 +6,11 @@ function sortKey(row, column) {
   return cell.dataset.sort ?? cell.textContent.trim();
 }
 
+// Numbers by size, texts by the language; what is empty comes first.
 function compare(a, b) {
+  if (a === "" || b === "") return (a !== "") - (b !== "");
   const difference = Number(a) - Number(b);
-  return a !== "" && b !== "" && !Number.isNaN(difference) ? difference : a.localeCompare(b, document.documentElement.lang);
+  return !Number.isNaN(difference) ? difference : a.localeCompare(b, document.documentElement.lang);
 }
 
 function sortBy(table, heading) {

@@ -152,6 +152,8 @@ _WORDS = {
     "domain": "område",
     "key": "nyckel",
     "supporting": "stödjande",
+    "leading": "ledande",
+    "lagging": "eftersläpande",
     "monthly": "varje månad",
     "quarterly": "varje kvartal",
     "yearly": "varje år",

@@ -17,12 +17,15 @@ FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year
 
 
 class Change(NamedTuple):
-    """A change: its text, whether it goes up or down, and whether that is better or worse ("" where it is neither)."""
+    """A change: its text, whether it goes up or down, and whether that is better or worse ("" where it is neither).
+
+    `sort` is the number to sort it by, "" without one.
+    """
 
     text: str
     way: str
     tone: str
-    sort: float
+    sort: float | str
 
 
 class Note(NamedTuple):
@@ -62,7 +65,7 @@ class Texts:
     def change(self, kpi: CatalogKpi, change: float | None) -> Change:
         text = self.language.change(change, kpi.unit)
         if change is None or text == NOTHING:
-            return Change(text, "", "", float("-inf"))
+            return Change(text, "", "", "")
         rounded = round(change, 3)  # as it is shown
         way = "up" if rounded > 0 else "down" if rounded < 0 else ""
         better = {"up": "up", "down": "down"}.get(kpi.direction)

@@ -72,7 +72,7 @@ def values(warehouse: Warehouse, kpi_id: str = "revenue") -> dict[str, float]:
 
 
 def held(warehouse: Warehouse) -> set[tuple[str, str]]:
-    """What is held (KPI, period), as `kpi held`, during a run too, `kpi status` and `kpi.verdicts` each say it."""
+    """What is held (KPI, period), as `kpi held`, during a run too, `kpi scorecard` and `kpi.verdicts` each say it."""
     decidable = {
         (pending.kpi_id, pending.time_period) for pending in pending_values(warehouse.company, warehouse.catalog)
     }

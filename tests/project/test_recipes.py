@@ -37,12 +37,13 @@ import pyarrow as pa
 import publishing
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
-from publishing import duckdb_file
+from publishing import duckdb_file, site
 
 deployment.published_path().parent.mkdir(parents=True)
 ledger = SimpleNamespace(newest={"release_id": "1"}, observations=pa.table({"obs_value": [1.5]}))
 Ledger.find = staticmethod(lambda _: ledger)
 duckdb_file.publish = lambda _: None
+site.publish = lambda _: None
 publishing.publish()
 """
 READ = """

@@ -232,6 +232,7 @@ def test_a_crash_loses_nothing_and_the_next_run_completes_it(warehouse: Warehous
     assert warehouse.published("select count(*), count(distinct (time_period, member)) from kpi.vintages") == [(6, 6)]
     left = {path.name for path in deployment.published_path().parent.iterdir()}
     assert left == {"published.duckdb", "site", "parquet"}
+    assert not list(deployment.site_path().parent.glob(".*"))  # no draft is left
     assert warehouse.publish(*SPAN).release_id is None
 
 

@@ -146,7 +146,7 @@ def text_of(page: Path) -> str:
 def test_the_scorecard_shows_value_target_change_and_status_of_every_kpi(pages: Path) -> None:
     text = text_of(pages / "index.html")
     assert "Newest closed month: January 2026" in text
-    assert "Net revenue key · cfo@example.com On target 33.0 M SEK Jan 2026 Target 20.0 M SEK a month" in text
+    assert "Net revenue key, lagging · cfo@example.com On target 33.0 M SEK Jan 2026 Target 20.0 M SEK a month" in text
     assert "Off target 15.4 % 2025" in text  # a yearly target is compared with a year
     assert "Dec 2025: 2.1 %" in text
     for status in ("No target", "Not supplied", "Nothing published"):
@@ -263,14 +263,14 @@ def test_pages_that_stay_the_same_are_not_written_and_those_of_former_kpis_go(
     before = {file.name: file.stat().st_mtime_ns for file in pages.iterdir()}
     (pages / "kpi-former.html").write_text("x")
     (pages / "data.html").write_text("damaged")
-    site.rebuild()
+    assert CliRunner().invoke(app, ["ledger", "rebuild"], catch_exceptions=False).exit_code == 0
     after = {file.name: file.stat().st_mtime_ns for file in pages.iterdir()}
     assert {name for name in before if before[name] != after[name]} == {"data.html"} and set(before) == set(after)
 
 
 def test_an_interrupted_site_is_completed_by_the_next_publication(pages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = (pages / "index.html").read_text()
-    (pages / "index.html").write_text(index.replace('data-release="', 'data-release="0'))
+    (pages / "index.html").write_text(index[:1000])
 
     def interrupt(file: Path, text: str) -> None:
         raise KeyboardInterrupt
@@ -460,15 +460,17 @@ def test_texts_can_be_read_in_light_and_dark(pages: Path, browser: Browser, dark
 @needs_browser
 def test_a_heading_sorts_the_rows_of_each_group_by_keyboard(pages: Path, browser: Browser) -> None:
     browser.open(pages / "index.html", 1440)
-    values = "[...document.querySelectorAll('tbody:first-of-type .value')].map(cell => Number(cell.dataset.sort))"
+    values = (
+        "[...document.querySelectorAll('tbody:first-of-type .previous')].map(cell => Number(cell.dataset.sort || -1e9))"
+    )
     browser.evaluate("document.querySelectorAll('.scorecard thead button')[2].focus()")
     for state, ordered in (("ascending", sorted), ("descending", lambda found: sorted(found, reverse=True))):
         for kind in ("keyDown", "keyUp"):
             browser.send(
                 "Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
             )
-        assert browser.evaluate("document.querySelectorAll('.scorecard thead th')[2].ariaSort") == state
-        found = [number if number is not None else float("-inf") for number in browser.evaluate(values)]
-        assert found == ordered(found)
+        assert browser.evaluate("document.querySelectorAll('.scorecard thead th')[4].ariaSort") == state
+        found = browser.evaluate(values)
+        assert len(set(found)) > 1 and found == ordered(found)
     assert browser.evaluate("document.querySelector('tbody tr').className") == "group"
     assert browser.faults == []
