@@ -100,6 +100,14 @@ class Ledger:
         """The newest release row, None in an empty ledger."""
         return self.releases[-1] if self.releases else None
 
+    @property
+    def state(self) -> str:
+        """The version of each table, and where the ledger is a folder, its files with size and time of change.
+
+        Equal states have equal rows, unless somebody edits a file and sets its time back.
+        """
+        return json.dumps({name: [table.version(), tables.files(table)] for name, table in self.tables.items()})
+
     @cached_property
     def observations(self) -> pa.Table:
         """The observations of committed releases, with the `sequence` of their release."""
