@@ -1,30 +1,48 @@
-"""Whether the verdicts of the last run stand: nothing that the gate reads changed since it judged the same months."""
+"""Whether the last run's verdicts and release stand: nothing that they depend on has changed since.
+
+What the run kept of them lies in the warehouse's table `kpi._judged`.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from data_quality import warehouse
 from data_quality.gate import verdict
+from data_quality.gate.candidates import edited_kpis
 from data_quality.gate.keys import plan
 from data_quality.gate.verdict import Verdict
 from data_quality.ledger.store import Ledger
+from data_quality.release.eligibility import Held
+from data_quality.release.release import Release
 from metrics.core import clock, deployment
 from metrics.core.deployment import PROJECT
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.dbt.manifest import files_fingerprint
 
-_TABLE = "create table if not exists kpi._judged (inputs varchar, release_id varchar, verdicts hugeint)"
-# What the gate reads of the warehouse, besides candidates and rows: these change only with a build or a load.
+_TABLE = "create table kpi._judged (inputs varchar, ledger varchar, verdicts hugeint, release varchar)"
+# What the gate and the release read of the warehouse, besides candidates and rows: these change only with a build or a
+# load.
 _STATES = {
     ("raw", "_files"): "from raw._files",
     ("raw", "_feeds"): "select * exclude (checked_at) from raw._feeds",
     ("kpi", "_builds"): "from kpi._builds",
+    ("kpi", "_refactorings"): "from kpi._refactorings",
 }
 _VERDICTS = "select coalesce(sum(hash(v)::hugeint >> 24), 0) from kpi.verdicts v"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Verdicts and release of a run, as another run would make them: with nothing new to publish."""
+
+    verdicts: list[Verdict]
+    release: Release
 
 
 def files(company: Company) -> str:
@@ -34,7 +52,7 @@ def files(company: Company) -> str:
 
 
 def inputs(company: Company, files_read: str, first: date, last: date) -> str:
-    """A hash of all that verdicts on those periods depend on but releases: days, `files`, loads, builds, decisions.
+    """A hash of all that verdicts on those periods depend on but the ledger: days, `files`, loads, builds.
 
     Taken before the gate judges; `record` keeps it after the release.
     """
@@ -51,29 +69,54 @@ def inputs(company: Company, files_read: str, first: date, last: date) -> str:
     return hashlib.sha256(described.encode()).hexdigest()
 
 
-def verdicts(catalog: Catalog, first: date, last: date, inputs_now: str) -> list[Verdict] | None:
-    """The verdicts on the periods that end from first to last; None where the gate has to judge them again."""
+def of_last_run(catalog: Catalog, first: date, last: date, inputs_now: str) -> Standing | None:
+    """The verdicts on the periods that end from first to last, and the release; None where these must be made again."""
     ledger = Ledger.find(deployment.ledger_path())
-    newest = ledger.newest if ledger else None
     with warehouse.connect() as connection:
-        if newest is None or not warehouse.has_table(connection, "kpi", "_judged"):
+        if ledger is None or ledger.newest is None or not warehouse.has_table(connection, "kpi", "_judged"):
             return None
         (stored_verdicts,) = connection.execute(_VERDICTS).fetchone() or (None,)
-        judged = connection.execute("from kpi._judged").fetchall()
-        if judged != [(inputs_now, newest["release_id"], stored_verdicts)]:
+        *described, released = connection.execute("from kpi._judged").fetchone() or (None,)
+        if described != [inputs_now, ledger.state, stored_verdicts] or edited_kpis(connection, catalog):
             return None
         stored = verdict.stored(connection, first, last)
     keys = [planned.key for planned in plan(catalog, first, last)]
-    return [stored[key] for key in keys] if keys and all(key in stored for key in keys) else None
+    if not keys or not all(key in stored for key in keys):
+        return None
+    return Standing([stored[key] for key in keys], _read(released))
 
 
-def record(judged_by: str, sequence: int, judged: Sequence[Verdict]) -> None:
-    """Keeps the inputs by which the gate judged, and the release after it; nothing where a check wasn't evaluated."""
+def record(judged_by: str, released: Release, judged: Sequence[Verdict]) -> None:
+    """Keeps the inputs by which the gate judged, and the release after it; nothing where a check wasn't evaluated.
+
+    Nothing either where another release came after this one.
+    """
     ledger = Ledger.find(deployment.ledger_path())
-    releases = {row["sequence"]: row["release_id"] for row in ledger.releases} if ledger else {}
+    is_newest = ledger is not None and ledger.newest is not None and ledger.newest["sequence"] == released.sequence
+    all_evaluated = not any(result.outcome == "not_evaluated" for verdict in judged for result in verdict.checks)
     with warehouse.connect() as connection:
         connection.execute("drop table if exists kpi._judged")
-        if not any(result.outcome == "not_evaluated" for judged_verdict in judged for result in judged_verdict.checks):
+        if ledger and is_newest and all_evaluated:
             connection.execute(_TABLE)
-            insert = f"insert into kpi._judged select ?, ?, ({_VERDICTS})"
-            connection.execute(insert, [judged_by, releases.get(sequence)])
+            insert = f"insert into kpi._judged select ?, ?, ({_VERDICTS}), ?"
+            connection.execute(insert, [judged_by, ledger.state, _text(released)])
+
+
+def _text(released: Release) -> str:
+    facts = {**vars(released), "realtime_start": released.realtime_start.isoformat()}
+    return json.dumps({**facts, "held": [vars(held) for held in released.held]})
+
+
+def _read(text: str) -> Release:
+    """The release as another run would make it: it appends nothing, as equal inputs give equal values."""
+    facts = json.loads(text)
+    return Release(
+        release_id=None,
+        sequence=facts["sequence"],
+        realtime_start=date.fromisoformat(facts["realtime_start"]),
+        published=facts["published"],
+        appended_observations=0,
+        unchanged=facts["unchanged"] + facts["appended_observations"],
+        appended_verdicts=0,
+        held=tuple(Held(**{**held, "checks": tuple(held["checks"])}) for held in facts["held"]),
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import uuid
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,11 @@ from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError, disk_faults_reported
-from metrics.core.periods import parse
 from metrics.core.private_files import make_data_dir
 from metrics.core.quoting import identifier, literal
 from metrics.definitions.catalog import Catalog
-from publishing import incidents, tables, views
+from publishing import duckdb_update, incidents, relations, rendering, tables, views
+from publishing.rendering import Rendering
 
 _CATALOG_COLUMNS = (
     *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "type", "level", "owner", "objective"),
@@ -56,9 +58,23 @@ def publish(ledger: Ledger) -> None:
 
 
 def renew(ledger: Ledger, path: Path) -> bool:
-    """Render the file unless it holds the ledger's newest release already; whether it was rendered."""
-    if ledger.newest is None or holds(path, ledger.newest["release_id"]):
+    """Render the file unless it holds the ledger's newest release already; whether it was rendered.
+
+    Where the file is the one that was rendered last, from this ledger and these definitions, only what the new releases
+    changed is rendered; else the whole file.
+    """
+    if ledger.newest is None:
         return False
+    last = rendering.read(path)
+    if last is not None and rendering.is_current(last, ledger):
+        return False
+    if last is not None and rendering.continues(last, ledger):
+        try:
+            _swap_in(ledger, path, last)
+            return True
+        except (duckdb.Error, NyckeltalError) as error:
+            reason = error.problem if isinstance(error, NyckeltalError) else type(error).__name__
+            logging.getLogger(__name__).warning("the published file is rendered whole: %s", reason)
     build(ledger, path)
     return True
 
@@ -87,29 +103,18 @@ def rebuild(ledger_root: str, path: Path) -> Ledger:
     return ledger
 
 
-def holds(path: Path, release_id: str) -> bool:
-    """Whether the release is the newest one in the published file, and the whole file can be read."""
-    if not path.exists():
-        return False
-    try:
-        with duckdb.connect(str(path), read_only=True) as connection:
-            row = connection.execute("select release_id from kpi.releases order by sequence desc limit 1").fetchone()
-            if row is None or row[0] != release_id:
-                return False
-            for table in ("catalog", "objectives", "incidents", *tables.TABLES):
-                connection.execute(f"select max(hash(rows)) from kpi.{table} rows")  # reads every block
-            connection.execute(
-                "select status, revised_from from kpi.observations join kpi.vintages using (kpi_id) limit 0"
-            )
-    except duckdb.Error:
-        return False
-    return True
-
-
 def build(ledger: Ledger, path: Path) -> None:
-    """Write a draft beside the published file, check it, and swap it in; readers keep the file that they have open.
+    """Render the whole file and swap it in; readers keep the file that they have open.
 
     Raises NyckeltalError when the ledger has no release, or the file can't be written.
+    """
+    _swap_in(ledger, path, None)
+
+
+def _swap_in(ledger: Ledger, path: Path, last: Rendering | None) -> None:
+    """Write a draft beside the published file, check it, and swap it in.
+
+    With `last` the draft is a copy of the file, which `last` describes, brought up to date.
     """
     if ledger.newest is None:
         raise NyckeltalError("nothing was published yet", file=ledger.root)
@@ -119,10 +124,16 @@ def build(ledger: Ledger, path: Path) -> None:
         path.parent.chmod(0o755)  # other users can read it, whatever the umask of this process
         _remove_drafts(path)  # of an interrupted run
         try:
-            _write(ledger, draft)
-            _check(ledger, draft)
+            if last is None:
+                _write(ledger, draft)
+            else:
+                shutil.copyfile(path, draft)
+                _update(ledger, draft, last)
+            n_vintages = _check(ledger, draft)
+            rendered = rendering.of(ledger, draft, last.whole if last else n_vintages)
             draft.chmod(0o644)
             draft.replace(path)
+            rendering.keep(path, rendered)
             if path == deployment.published_path():
                 deployment.former_published_path().unlink(missing_ok=True)
         finally:
@@ -144,51 +155,57 @@ def _remove_drafts(path: Path) -> None:
         draft.unlink()
 
 
-def _write(ledger: Ledger, draft: Path) -> None:
-    """Write all tables, views and comments of the published file to the draft."""
-    assert ledger.newest is not None
-    catalog = newest_catalog(ledger)
+@contextmanager
+def _filling(draft: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The draft as the database in use, in one transaction; closed at the end, so that no .wal is left."""
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         # The oldest storage format, which BI tools with an older driver can read.
         connection.execute(f"attach {literal(str(draft))} as published (storage_version 'v1.0.0')")
         connection.execute("use published")
         connection.execute("begin")  # one transaction instead of one for each of some hundred comments
+        yield connection
+        connection.execute("commit")
+        connection.execute("use memory")
+        connection.execute("detach published")  # checkpoints and closes the file
+
+
+def _update(ledger: Ledger, draft: Path, last: Rendering) -> None:
+    """Bring the draft from its newest release up to the ledger's."""
+    catalog = newest_catalog(ledger)
+    with _filling(draft) as connection:
+        duckdb_update.update(connection, ledger, catalog, last.sequence)
+
+
+def _write(ledger: Ledger, draft: Path) -> None:
+    """Write all tables, views and comments of the published file to the draft.
+
+    Raises OtherVersion when this version can't read the newest release's catalogue.
+    """
+    assert ledger.newest is not None
+    catalog = newest_catalog(ledger)
+    with _filling(draft) as connection:
         connection.execute("create schema kpi")
         _fill_catalog(connection, catalog)
         sources = {
-            "ledger_releases": ledger.rows("releases"),
+            "ledger_releases": relations.releases(ledger),
             "ledger_observations": ledger.observations,
-            "ledger_verdicts": _with_days(ledger.verdicts),
+            "ledger_verdicts": relations.with_days(ledger.verdicts),
             "ledger_decisions": ledger.sealed_decisions(),
         }
-        sources["release_dates"] = tables.release_dates(
-            catalog, sources["ledger_observations"], ledger.newest["realtime_start"]
-        )
+        starts = ledger.observations.group_by(["kpi_id", "freq"]).aggregate([("period_start", "min")]).to_pylist()
+        first = {(row["kpi_id"], row["freq"]): row["period_start_min"] for row in starts}
+        sources["release_dates"] = tables.release_dates(catalog, first, ledger.newest["realtime_start"])
         for name, rows in sources.items():
             connection.register(name, rows)
         for name, query in tables.TABLES.items():
             connection.execute(f"create table kpi.{name} as {query}")
         incident_rows = incidents.rows(connection, catalog, sources["ledger_decisions"].to_pylist())
-        _fill(connection, "incidents", incident_rows, incidents.SCHEMA)
+        relations.fill(connection, "incidents", incident_rows, incidents.SCHEMA)
         for name in sources:
             connection.unregister(name)
         connection.execute(tables.AS_OF)
         _make_views_and_comments(connection, catalog)
-        connection.execute("commit")
-        connection.execute("use memory")
-        connection.execute("detach published")  # checkpoints and closes the file: no .wal is left
-
-
-def _with_days(verdicts: pa.Table) -> pa.Table:
-    """The verdicts with the columns `period_start` and `period_end`, the first and last day of their period."""
-    codes = verdicts.column("time_period").combine_chunks().dictionary_encode()
-    periods = [parse(code) for code in codes.dictionary.to_pylist()]
-    starts, ends = (
-        pa.array([getattr(period, name) for period in periods], pa.date32()).take(codes.indices)
-        for name in ("start", "end")
-    )
-    return verdicts.append_column("period_start", starts).append_column("period_end", ends)
 
 
 def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
@@ -213,15 +230,8 @@ def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> No
     objectives = [{"objective": key, **objective.model_dump()} for key, objective in catalog.objectives.items()]
     columns = ("objective", "name", "perspective", "description")
     objectives_schema = pa.schema([(name, pa.string()) for name in columns])
-    _fill(connection, "catalog", kpis, schema)
-    _fill(connection, "objectives", objectives, objectives_schema)
-
-
-def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
-    """Make the table from the rows."""
-    connection.register("new_rows", pa.Table.from_pylist(rows, schema=schema))
-    connection.execute(f"create table kpi.{table} as from new_rows")
-    connection.unregister("new_rows")
+    relations.fill(connection, "catalog", kpis, schema)
+    relations.fill(connection, "objectives", objectives, objectives_schema)
 
 
 def _make_views_and_comments(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
@@ -250,32 +260,37 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _check(ledger: Ledger, draft: Path) -> None:
-    """Raises NyckeltalError unless the draft can be opened by a reader and holds what the ledger does."""
+def _check(ledger: Ledger, draft: Path) -> int:
+    """The draft's number of vintages.
+
+    Raises NyckeltalError unless a reader can open the draft and it holds what the ledger does.
+    """
     assert ledger.newest is not None
     if Path(f"{draft}.wal").exists():
         raise NyckeltalError("the new published file isn't closed", file=draft)
-    cells = ledger.observations.group_by(["kpi_id", "freq", "time_period", "segment", "member"]).aggregate([])
-    expected = {
-        "release": ledger.newest["release_id"],
-        "vintages": ledger.observations.num_rows,
-        "observations": cells.num_rows,
-        "releases": len(ledger.releases),
-    }
     with duckdb.connect(str(draft), read_only=True) as connection:
 
         def value(query: str) -> Any:
             row = connection.execute(query).fetchone()
             return row[0] if row else None
 
+        n_vintages = value("select count(*) from kpi.vintages")
+        expected = {
+            "release": ledger.newest["release_id"],
+            "vintages": sum(release["n_observations"] for release in ledger.releases),
+            "observations": value("select count(*) from kpi.vintages where realtime_end = date '9999-12-31'"),
+            "releases": len(ledger.releases),
+        }
         written = {
             "release": value("select release_id from kpi.releases order by sequence desc limit 1"),
-            "vintages": value("select count(*) from kpi.vintages"),
+            "vintages": n_vintages,
             "observations": value("select count(*) from kpi.observations"),
             "releases": value("select count(*) from kpi.releases"),
         }
         for (view,) in connection.execute("select view_name from duckdb_views() where schema_name = 'kpi'").fetchall():
             connection.execute(f"from kpi.{identifier(view)} limit 0")
-        connection.execute("from kpi.as_of('2026-01-01') limit 1")
+        connection.execute("from kpi.as_of('2026-01-01') limit 0")
     if written != expected:
-        raise NyckeltalError("the new published file differs from the ledger", found=written, expected=expected)
+        problem = "the new published file hasn't the rows that the ledger's releases state; see `kpi ledger verify`"
+        raise NyckeltalError(problem, file=ledger.root, found=written, expected=expected)
+    return int(n_vintages)

@@ -47,7 +47,9 @@ def rows(
     """The table's rows, open incidents first. `decisions` are those that releases cover; `kpi.verdicts` must exist."""
     open_incidents = incidents.find(failures(connection.execute(_OPEN).fetchall(), catalog), catalog)
     table_rows = [_row(incident, "held" if incident.is_held else "flagged") for incident in open_incidents]
-    verdicts = connection.execute("select kpi_id, freq, time_period, checks from kpi.verdicts").fetchall()
+    decided_on = {decision["time_period"] for decision in decisions if decision["incident_id"] is not None}
+    query = "select kpi_id, freq, time_period, checks from kpi.verdicts where list_contains(?::varchar[], time_period)"
+    verdicts = connection.execute(query, [sorted(decided_on)]).fetchall()
     failing_checks = {tuple(key): failing(checks) for *key, checks in verdicts}
     open_ids = {row["incident_id"] for row in table_rows}
     settled: dict[str, list[Mapping[str, Any]]] = defaultdict(list)

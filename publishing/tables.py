@@ -4,13 +4,14 @@ The views are in `views.py`.
 
 The queries read these relations, which `duckdb_file.py` provides:
 - ledger_releases, ledger_observations, ledger_verdicts (with period_start and period_end), ledger_decisions: committed
-  rows, with `sequence`;
+  rows, with `sequence`; of observations and verdicts only the new ones where `duckdb_update.py` adds them to a file;
 - release_dates: of the function below;
 - kpi.catalog, kpi.objectives: the definitions of the newest release.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import pyarrow as pa
@@ -45,21 +46,27 @@ from ledger_observations o
 order by o.kpi_id, o.freq, o.segment, o.member, o.period_start, o.sequence
 """
 
-OBSERVATIONS = f"""
+# `since`: the earliest day of periods that are read. `rows`: latest, or the rows of it whose observation is wanted.
+OBSERVATIONS_OF = f"""
 with latest as (
-    from kpi.vintages where realtime_end = date '9999-12-31'
+    from kpi.vintages where realtime_end = date '9999-12-31' and period_start >= date '{{since}}'
+),
+newest as (
+    select kpi_id, freq, max(period_start) as newest_start from latest
+    where segment = '_T' and obs_status not in ('O', 'M')
+    group by kpi_id, freq
 ),
 compared as (
     select
         l.*, c.name, c.domain, c.unit, c.direction,
-        coalesce(l.period_start = max(l.period_start) filter (l.segment = '_T' and l.obs_status not in ('O', 'M'))
-            over (partition by l.kpi_id, l.freq), false) as is_newest,
+        coalesce(l.period_start = n.newest_start, false) as is_newest,
         case when l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) then c.target end as target,
         b.obs_value as previous_value,
         y.obs_value as year_ago_value,
         y.year_to_date as year_to_date_year_ago,
         y.rolling_12_months as rolling_12_months_year_ago
-    from latest l
+    from {{rows}} l
+    left join newest n using (kpi_id, freq)
     left join kpi.catalog c using (kpi_id)
     left join latest b
         on b.kpi_id = l.kpi_id and b.freq = l.freq and b.segment = l.segment and b.member = l.member
@@ -83,6 +90,7 @@ select
 from compared
 order by kpi_id, freq, segment, member, period_start
 """
+OBSERVATIONS = OBSERVATIONS_OF.format(rows="latest", since=date.min)
 
 # The newest decision on a candidate counts; a release decision only while no check fails that it doesn't name.
 # Held verdicts of periods that aren't observable, or of KPIs and frequencies that are no longer adopted, are left out:
@@ -218,7 +226,8 @@ end
 qualify row_number() over (partition by kpi_id, freq, time_period, segment, member order by sequence desc) = 1
 """
 
-# In the order in which they are built, after catalog and objectives.
+# In the order in which they are built, after catalog and objectives. A table that `duckdb_update.py` doesn't name is
+# filled again at each release, so that it must read tables of `kpi` only.
 TABLES = {
     "vintages": VINTAGES,
     "observations": OBSERVATIONS,
@@ -383,13 +392,11 @@ COLUMN_COMMENTS = {
 }
 
 
-def release_dates(catalog: Catalog, observations: pa.Table, day: date) -> pa.Table:
-    """The release calendar on a day, from the first period in `observations` of a domain and freq to a year ahead.
+def release_dates(catalog: Catalog, first: Mapping[tuple[str, str], date], day: date) -> pa.Table:
+    """The release calendar on a day, to a year ahead.
 
-    Columns: those of the table `calendar`.
+    `first` has, by (kpi_id, freq), the first day of the first period. Columns: those of the table `calendar`.
     """
-    starts = observations.group_by(["kpi_id", "freq"]).aggregate([("period_start", "min")]).to_pylist()
-    first = {(row["kpi_id"], row["freq"]): row["period_start_min"] for row in starts}
     dates = catalog.release_dates(first, day, later(day, "1 year"))
     rows = [{**vars(entry), "kpis": ", ".join(entry.kpis), "state": entry.state(day)} for entry in dates]
     days = ("period_start", "period_end", "closes_on")

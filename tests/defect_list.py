@@ -84,11 +84,11 @@ DEFECTS = (
     ),
     Defect(
         "standing_verdicts",
-        "the gate's verdicts don't stand after a decision",
+        "the last run's verdicts and release don't stand where the ledger isn't as it was",
         "orchestration/standing.py",
-        "first, last, files_read, states, path, decisions]",
-        "first, last, files_read, states, path]",
-        "tests/orchestration/test_standing.py::test_verdicts_do_not_stand_after_a_change[a decision alone]",
+        "described != [inputs_now, ledger.state, stored_verdicts]",
+        "described[::2] != [inputs_now, stored_verdicts]",
+        "tests/orchestration/test_standing.py::test_verdicts_do_not_stand_after_a_change[a file of the ledger, lost]",
     ),
     # The release
     Defect(
@@ -239,6 +239,22 @@ DEFECTS = (
         "draft.replace(path)",
         "path.write_bytes(draft.read_bytes())",
         "tests/publishing/test_readers.py::test_eight_readers_during_many_releases_see_whole_releases_only",
+    ),
+    Defect(
+        "edited_file",
+        "a published file that was edited is rendered whole",
+        "publishing/rendering.py",
+        "return rendered if rendered.file == _hash_of(path) else None",
+        "return rendered",
+        "tests/publishing/test_published_update.py::test_a_file_that_is_not_the_one_that_was_rendered_is_rendered_whole",
+    ),
+    Defect(
+        "verified_by_name",
+        "a file of the ledger that was altered since it was verified is found before a decision",
+        "data_quality/ledger/verified.py",
+        "verified.get(name, {}).items() <= files.items()",
+        "verified.get(name, {}).keys() <= files.keys()",
+        "tests/data_quality/test_ledger_verified.py::test_a_fault_is_found_and_not_taken_for_sound_later",
     ),
     Defect(
         "open_files",

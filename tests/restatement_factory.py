@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from data_quality.gate.candidates import COLUMNS, Build, Candidate, Loaded
@@ -44,6 +45,17 @@ class MemoryLedger:
     def decisions(self) -> list[dict[str, Any]]:
         """The decisions, oldest first."""
         return self.decision_rows
+
+    def first_releases(self, name: str, columns: Sequence[str]) -> pa.Table:
+        """As of a ledger."""
+        rows: pa.Table = getattr(self, name)
+        return rows.group_by(list(columns)).aggregate([("sequence", "min")]).rename_columns([*columns, "sequence"])
+
+    def observations_where(self, condition: str) -> pa.Table:
+        """As of a ledger."""
+        with duckdb.connect() as connection:
+            connection.register("rows", self.observations)
+            return connection.execute(f"from rows where {condition}").to_arrow_table()
 
     def decide(self, held: Held, decision: str = "release") -> None:
         """Record a decision on a held key that names its failing checks."""

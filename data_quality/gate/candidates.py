@@ -19,7 +19,7 @@ from data_quality.gate.keys import history, plan
 from data_quality.warehouse import has_table
 from metrics.core.periods import PART_OF_WEEK
 from metrics.core.quoting import identifier
-from metrics.definitions.catalog import Catalog, Key
+from metrics.definitions.catalog import Catalog, CatalogKpi, Key
 
 COLUMNS = {
     "kpi_id": "varchar",
@@ -219,7 +219,7 @@ def _add_empty_periods(
 
 def _edited_builds(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, Build]:
     """The builds whose table was edited afterwards, marked as not ok here and in the temporary table `builds`."""
-    edited = [kpi for kpi in catalog.kpis if kpi.supplied and contents.is_edited(connection, ("kpi", kpi.model))]
+    edited = edited_kpis(connection, catalog)
     for kpi in edited:
         connection.execute(
             "update builds set ok = false, reason = $reason where kpi_id = $kpi_id",
@@ -228,6 +228,12 @@ def _edited_builds(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> d
     names = [kpi.kpi_id for kpi in edited]
     rows = connection.execute("from builds where list_contains($names, kpi_id)", {"names": names}).fetchall()
     return {kpi_id: Build(*columns) for kpi_id, *columns in rows}
+
+
+def edited_kpis(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[CatalogKpi]:
+    """The supplied KPIs whose table has other rows than their build wrote."""
+    edited = contents.edited(connection, [("kpi", kpi.model) for kpi in catalog.kpis if kpi.supplied])
+    return [kpi for kpi in catalog.kpis if ("kpi", kpi.model) in edited]
 
 
 def newest_builds(connection: duckdb.DuckDBPyConnection) -> dict[str, Build]:

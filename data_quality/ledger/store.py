@@ -92,13 +92,26 @@ class Ledger:
 
     @cached_property
     def releases(self) -> list[dict[str, Any]]:
-        """The release rows, in sequence."""
-        return sorted(self.rows("releases").to_pylist(), key=lambda row: row["sequence"])
+        """The release rows, in sequence, without the long texts `catalog` and `manifest`."""
+        schema = pa.schema([field for field in RELEASES if field.name not in ("catalog", "manifest")])
+        rows = tables.query(f"select {', '.join(schema.names)} from rows", schema, rows=self.tables["releases"])
+        return sorted(rows.to_pylist(), key=lambda row: row["sequence"])
 
-    @property
+    @cached_property
     def newest(self) -> dict[str, Any] | None:
         """The newest release row, None in an empty ledger."""
-        return self.releases[-1] if self.releases else None
+        if not self.releases:
+            return None
+        query = f"select * from rows where sequence = {self.releases[-1]['sequence']}"
+        return dict(tables.query(query, RELEASES, rows=self.tables["releases"]).to_pylist()[-1])
+
+    @property
+    def state(self) -> str:
+        """The version of each table, and where the ledger is a folder, its files with size and time of change.
+
+        Equal states have equal rows, unless somebody edits a file and sets its time back.
+        """
+        return json.dumps({name: [table.version(), tables.files(table)] for name, table in self.tables.items()})
 
     @cached_property
     def observations(self) -> pa.Table:
@@ -231,6 +244,7 @@ class Ledger:
         """
         first_release: dict[str, dict[str, Any]] = {}
         published_at = None
+        lines_of = self._decision_lines()
         for release in reversed(self.releases):
             published_at = min(release["published_at"], published_at or release["published_at"])
             columns = {
@@ -238,8 +252,17 @@ class Ledger:
                 "sequence": release["sequence"],
                 "published_at": published_at,
             }
-            first_release |= {line: columns for line in sealed_lines(release) if line.startswith("decisions ")}
+            first_release |= dict.fromkeys(lines_of.get(release["release_id"], ()), columns)
         return first_release
+
+    def _decision_lines(self) -> dict[str, list[str]]:
+        """By release_id the manifest lines of the decisions that it covers; only of releases that cover any."""
+        schema = pa.schema([RELEASES.field(name) for name in ("release_id", "manifest")])
+        query = "select release_id, manifest from rows where manifest like '%\ndecisions %'"
+        rows = tables.query(query, schema, rows=self.tables["releases"]).to_pylist()
+        return {
+            row["release_id"]: [line for line in sealed_lines(row) if line.startswith("decisions ")] for row in rows
+        }
 
     def _in_order(self) -> list[dict[str, Any]]:
         """The decisions in the order of their making, with release_id, sequence and published_at of the first release
@@ -255,10 +278,34 @@ class Ledger:
         rows.sort(key=lambda row: row["sequence"] or math.inf)
         return [{**row, "decided_at": min(row["decided_at"], row["published_at"] or row["decided_at"])} for row in rows]
 
-    def _committed(self, name: TableName) -> pa.Table:
+    def observations_where(self, condition: str) -> pa.Table:
+        """Those of `observations` that meet an SQL condition on columns of `rows`. Delta skips files by it."""
+        return self._committed("observations", condition)
+
+    def verdicts_where(self, condition: str) -> pa.Table:
+        """Those of `verdicts` that meet an SQL condition on columns of `rows`."""
+        return self._committed("verdicts", condition)
+
+    def first_releases(self, name: TableName, columns: Sequence[str]) -> pa.Table:
+        """The combinations of some columns' values in committed rows, with the `sequence` of the first release of each.
+
+        It reads no other columns, so that it takes a tenth of the time of `observations`.
+        """
+        schema = pa.schema([*(SCHEMAS[name].field(column) for column in columns), ("sequence", pa.int64())])
+        names = ", ".join(f"rows.{column}" for column in columns)
+        sql = (
+            f"select {names}, min(releases.sequence) as sequence from rows"
+            f" join releases on rows.release_id = releases.release_id group by {names}"
+        )
+        return tables.query(sql, schema, rows=self.tables[name], releases=self.tables["releases"])
+
+    def _committed(self, name: TableName, condition: str = "true") -> pa.Table:
         schema = SCHEMAS[name]
         columns = ", ".join(f"{_CORRECTED.get(field.name, f'rows.{field.name}')} as {field.name}" for field in schema)
-        sql = f"{_RELEASE_TIMES} select {columns}, times.sequence from rows join times using (release_id)"
+        sql = (
+            f"{_RELEASE_TIMES} select {columns}, times.sequence from rows join times using (release_id)"
+            f" where {condition}"
+        )
         sequenced = schema.append(pa.field("sequence", pa.int64()))
         return tables.query(sql, sequenced, rows=self.tables[name], releases=self.tables["releases"])
 

@@ -132,6 +132,20 @@ def read(table: DeltaTable, schema: pa.Schema) -> pa.Table:
     return query("select * from rows", schema, rows=table)
 
 
+def files(table: DeltaTable) -> list[tuple[str, int | None, int | None]]:
+    """The table's files, sorted: path, and for a table in a folder, size in bytes and time of change in nanoseconds.
+
+    The latter are None for a file that is lost, and for all files in an object store.
+    """
+    listed = []
+    for path in sorted(table.file_uris()):
+        status = None
+        with suppress(OSError):
+            status = Path(path.removeprefix("file://")).stat() if _options(path) is None else None
+        listed.append((path, status.st_size if status else None, status.st_mtime_ns if status else None))
+    return listed
+
+
 def query(sql: str, schema: pa.Schema, **tables: DeltaTable) -> pa.Table:
     """The result of a query by Delta's own engine, in the schema's columns. It reads many small files in parallel.
 

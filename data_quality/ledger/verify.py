@@ -108,14 +108,14 @@ def verify(ledger: Ledger) -> Verification:
         findings += faults
     releases = sorted(tables["releases"].to_pylist(), key=lambda row: (row["sequence"], row["release_id"]))
     committed = ledger.tables["releases"].transaction_version(TRANSACTION) or 0
-    findings += _chain(releases, committed)
+    findings += chain_findings(releases, committed)
 
     known = {row["release_id"] for row in releases}
-    content = {name: _by_release(tables[name].to_pylist()) for name in ("observations", "verdicts")}
+    content = {name: by_release(tables[name].to_pylist()) for name in ("observations", "verdicts")}
     for row in releases:
-        findings += _content(row, {name: groups.get(row["release_id"], []) for name, groups in content.items()})
+        findings += content_findings(row, {name: groups.get(row["release_id"], []) for name, groups in content.items()})
     decisions = tables["decisions"].to_pylist()
-    findings += _decisions(decisions, releases, content["observations"])
+    findings += decision_findings(decisions, releases, content["observations"])
 
     sealed = {line for row in releases for line in sealed_lines(row)}
     order = list(SCHEMAS)
@@ -138,7 +138,7 @@ def verify(ledger: Ledger) -> Verification:
 def _purges(releases: Sequence[dict[str, Any]]) -> Iterator[PurgeRelease]:
     for row in releases:
         if row["purge"]:
-            with suppress(ValueError, KeyError, TypeError):  # an altered row; `_chain` reports it
+            with suppress(ValueError, KeyError, TypeError):  # an altered row; `chain_findings` reports it
                 record = json.loads(row["purge"])
                 purged = tuple(PurgedRow(**purged_row) for purged_row in record["rows"])
                 yield PurgeRelease(row["sequence"], row["published_at"], Purge(**{**record, "rows": purged}))
@@ -168,7 +168,7 @@ def _readable_rows(name: str, table: DeltaTable) -> tuple[pa.Table, list[Finding
     return rows, [*findings, *(faults or [unreadable])]
 
 
-def _chain(releases: list[dict[str, Any]], committed: int) -> Iterator[Finding]:
+def chain_findings(releases: list[dict[str, Any]], committed: int) -> Iterator[Finding]:
     """Findings on the sequence and the hash chain. `committed` is the newest sequence in Delta's log."""
 
     def finding(sequence: int, fault: Fault, detail: str) -> Finding:
@@ -206,7 +206,7 @@ def _chain(releases: list[dict[str, Any]], committed: int) -> Iterator[Finding]:
             yield finding(row["sequence"], "reordered", detail)
 
 
-def _content(release: dict[str, Any], rows: Rows) -> Iterator[Finding]:
+def content_findings(release: dict[str, Any], rows: Rows) -> Iterator[Finding]:
     """Findings on the observations and verdicts of one release."""
     sequence = release["sequence"]
     texts = {name: canonical(name, rows[name]) for name in rows}
@@ -252,7 +252,7 @@ def _table_and_key(line: str) -> tuple[str, str]:
     return table, key
 
 
-def _decisions(
+def decision_findings(
     decisions: list[dict[str, Any]], releases: list[dict[str, Any]], observations: Rows
 ) -> Iterator[Finding]:
     """Findings on decisions: compared with the releases that cover them and the observations that they released."""
@@ -283,7 +283,7 @@ def _decisions(
                 yield Finding(row["sequence"], "decisions", decision_id, fault, detail)
 
 
-def _by_release(rows: list[dict[str, Any]]) -> Rows:
+def by_release(rows: list[dict[str, Any]]) -> Rows:
     groups: Rows = defaultdict(list)
     for row in rows:
         groups[row["release_id"]].append(row)

@@ -20,10 +20,9 @@ from data_quality.gate import incidents
 from data_quality.gate.candidates import Loaded
 from data_quality.gate.incidents import Incident
 from data_quality.gate.keys import history
-from data_quality.ledger import queries
+from data_quality.ledger import queries, verified
 from data_quality.ledger.lock import releasing
 from data_quality.ledger.store import Ledger
-from data_quality.ledger.verify import verify
 from data_quality.release import eligibility, readiness, release, snapshot
 from data_quality.release.eligibility import Eligibility, Held
 from data_quality.release.pending import open_incidents
@@ -141,7 +140,7 @@ def _decide(
     with releasing():
         Ledger.open(deployment.ledger_path(), make=False)  # raises where there is no ledger
         ledger = Ledger.open(deployment.ledger_path())
-        verify(ledger).require_sound(deployment.ledger_path())
+        verified.require_sound(ledger)
         readiness.require_past(company)
         columns = {"kpi_id": kpi.kpi_id, "decision": decision, "reason": reason, "decided_by": by}
         subjects: list[_Subject] = []

@@ -19,7 +19,7 @@ from data_quality.gate.candidates import Build, Candidate
 from data_quality.gate.checks.registry import CHECKS, NAMES
 from data_quality.gate.keys import Planned
 from data_quality.gate.verdict import CheckResult, Verdict
-from data_quality.ledger.queries import Decisions, newest_decisions, published_keys
+from data_quality.ledger.queries import Decisions, compared_with, newest_decisions, published_keys
 from data_quality.ledger.store import Ledger
 from data_quality.release import disclosed, reconciliation, refactorings, vintages
 from data_quality.release.refactorings import REFACTORING
@@ -100,7 +100,12 @@ def assess(release_snapshot: ReleaseSnapshot, ledger: Ledger, catalog: Catalog, 
     RECONCILIATION holds what would contradict published values that stay. BASE_RESTATED holds a key computed from an
     earlier period whose change is held.
     """
-    committed = ledger.observations
+    committed = compared_with(
+        ledger,
+        min((planned_key.period.start for planned_key in release_snapshot.planned.values()), default=today),
+        whole=[kpi.kpi_id for kpi in catalog.kpis if kpi.protected],  # disclosure control looks at all their cells
+        versions={kpi.kpi_id: kpi.definition_version for kpi in catalog.kpis},
+    )
     decisions = newest_decisions(ledger)
     published = published_keys(ledger)
     without_evidence = {

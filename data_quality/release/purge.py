@@ -101,7 +101,7 @@ def _committed(ledger: Ledger) -> Rows:
     known = {release["release_id"] for release in ledger.releases}
     for name in ("observations", "verdicts"):
         rows[name] = [row for row in rows[name] if row["release_id"] in known]
-    return {**rows, "releases": [dict(release) for release in ledger.releases]}
+    return {**rows, "releases": sorted(ledger.rows("releases").to_pylist(), key=lambda row: row["sequence"])}
 
 
 def _replace_in_row(table: str, row: dict[str, Any], replacements: Mapping[str, str], rows: Rows) -> PurgedRow | None:

@@ -220,11 +220,11 @@ def _published_by(catalog: Catalog, ledger: Ledger) -> dict[str, set[str]]:
     The first definition of the version always counts.
     """
     versions = {kpi.kpi_id: kpi.definition_version for kpi in catalog.kpis if kpi.supplied}
-    groups = ledger.observations.group_by(["kpi_id", "definition_version", "definition_hash", "decision_id"])
-    vintages = groups.aggregate([("sequence", "min")]).to_pylist()
+    columns = ("kpi_id", "definition_version", "definition_hash", "decision_id")
+    vintages = ledger.first_releases("observations", columns).to_pylist()
     of_version = [row for row in vintages if row["definition_version"] == versions.get(row["kpi_id"])]
     proved: dict[str, set[str]] = defaultdict(set)
-    for row in sorted(of_version, key=lambda row: row["sequence_min"]):
+    for row in sorted(of_version, key=lambda row: row["sequence"]):
         if row["kpi_id"] not in proved or row["decision_id"] is None:
             proved[row["kpi_id"]].add(row["definition_hash"])
     # Values that stay equal get no new vintage, so that a definition may show in a published verdict only.

@@ -63,6 +63,7 @@ create or replace temporary macro same(a, b) as
 _SELECT = """
 with latest as (
     from committed
+    semi join eligible using (kpi_id, freq, time_period)
     qualify row_number() over (
         partition by kpi_id, freq, time_period, segment, member order by sequence desc
     ) = 1
@@ -76,6 +77,22 @@ now_there as (
     join eligible a using (kpi_id, freq, time_period)
     anti join incoming i using (kpi_id, freq, time_period, segment, member)
 ),
+-- Where a KPI was published by one version of its definition only, no series of it has a break.
+several_versions as (
+    select kpi_id
+    from (select distinct kpi_id, definition_version from committed) c
+    join (select distinct kpi_id, definition_version from eligible) a using (kpi_id)
+    where c.definition_version <> a.definition_version
+),
+other_keys as (
+    select kpi_id, freq, time_period, period_start, segment, member, definition_version as version
+    from committed
+    semi join several_versions using (kpi_id)
+    anti join eligible using (kpi_id, freq, time_period)
+    qualify row_number() over (
+        partition by kpi_id, freq, time_period, segment, member order by sequence desc
+    ) = 1
+),
 -- Every series as it would be after this release; each observation with the definition version of the one before it.
 series as (
     select kpi_id, freq, time_period, segment, member, lag(version) over (
@@ -86,9 +103,7 @@ series as (
         from now_there n
         join eligible a using (kpi_id, freq, time_period)
         union all by name
-        select kpi_id, freq, time_period, l.period_start, segment, member, l.definition_version as version
-        from latest l
-        anti join eligible a using (kpi_id, freq, time_period)
+        from other_keys
     )
 ),
 statuses as (
@@ -193,8 +208,8 @@ def select(incoming: pa.Table, eligible: pa.Table, committed: pa.Table, *, today
     """The new vintages of the eligible keys, with the columns of the ledger's observations and those below.
 
     `incoming` has the columns INCOMING, `eligible` the columns ELIGIBLE; `committed` are the ledger's observations with
-    `sequence`. A cell is a new vintage when it is new, or when its value, counts, status or definition version differ
-    from the latest vintage. Its obs_status is the first that applies:
+    `sequence`, at least those of `queries.compared_with`. A cell is a new vintage when it is new, or when its value,
+    counts, status or definition version differ from the latest vintage. Its obs_status is the first that applies:
     - Q suppressed; O without a value;
     - B series break: the definition states one in the period, or the observation before it has another definition
       version also after this release (where the history is recomputed with it, there is no break);

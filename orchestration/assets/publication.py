@@ -103,15 +103,16 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
                 readiness.require(company)
                 builds.outdate(catalog)
                 inputs = standing.inputs(company, files_read, first, last)
-                standing_verdicts = standing.verdicts(catalog, first, last, inputs)
-                if standing_verdicts is None:
+                unchanged = standing.of_last_run(catalog, first, last, inputs)
+                if unchanged is None:
                     run.verdicts = judge.judge(company, catalog, first, last, also=unsettled(catalog))
                 else:
-                    run.verdicts = standing_verdicts
+                    run.verdicts = unchanged.verdicts
             with run.stages.stage("publication"):
-                run.release = release.publish(company, catalog, *history(catalog))
+                run.release = unchanged.release if unchanged else release.publish(company, catalog, *history(catalog))
                 publishing.publish()
-                standing.record(inputs, run.release.sequence, run.verdicts)
+                if unchanged is None:
+                    standing.record(inputs, run.release, run.verdicts)
         with run.stages.stage("report to Dagster"):
             yield from _materializations(list(kpis.values()), run.verdicts, run.release)
             yield from gate_results(list(kpis.values()))

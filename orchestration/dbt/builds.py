@@ -58,16 +58,15 @@ def edited(lineage: Lineage) -> set[str]:
 
     Incremental tables among them are dropped, so that the build makes them anew instead of adding to edited rows.
     """
-    edited_models = set()
+    relations = {key: relation for key, node in lineage.nodes.items() if (relation := contents.relation(node))}
     with warehouse.connect() as connection:
-        for key, node in lineage.nodes.items():
-            relation = contents.relation(node)
-            if relation and contents.is_edited(connection, relation):
-                edited_models.add(key)
-                if node["config"]["materialized"] == "incremental":
-                    name = ".".join(map(identifier, relation))
-                    logging.getLogger(__name__).warning("%s has other rows than dbt wrote; it is made anew", name)
-                    connection.execute(f"drop table {name}")
+        edited_relations = contents.edited(connection, relations.values())
+        edited_models = {key for key, relation in relations.items() if relation in edited_relations}
+        for key in sorted(edited_models):
+            if lineage.nodes[key]["config"]["materialized"] == "incremental":
+                name = ".".join(map(identifier, relations[key]))
+                logging.getLogger(__name__).warning("%s has other rows than dbt wrote; it is made anew", name)
+                connection.execute(f"drop table {name}")
     return edited_models
 
 

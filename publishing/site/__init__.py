@@ -21,7 +21,7 @@ from metrics.core.errors import NyckeltalError, disk_faults_reported
 from metrics.core.private_files import make_data_dir
 from metrics.core.text import visible
 from metrics.definitions.catalog import Catalog
-from publishing import duckdb_file
+from publishing import duckdb_file, rendering
 from publishing.site.language import language
 
 _FOLDER = Path(__file__).parent
@@ -72,7 +72,8 @@ def publish(ledger: Ledger) -> None:
     newest = ledger.newest
     if newest is None or _release_shown() == newest["release_id"]:
         return
-    if duckdb_file.holds(deployment.published_path(), newest["release_id"]):
+    last = rendering.read(deployment.published_path())
+    if last is not None and rendering.is_current(last, ledger):
         write(ledger)
 
 

@@ -46,8 +46,10 @@ def test_releases_are_numbered_and_chained(tmp_path: Path) -> None:
         append(Ledger.open(root), observation(obs_value=value))
     ledger = Ledger.open(root)
     assert [row["sequence"] for row in ledger.releases] == [1, 2, 3]
-    assert [row["previous_hash"] for row in ledger.releases] == [None, *map(row_hash, ledger.releases[:2])]
-    for row in ledger.releases:
+    releases = sorted(ledger.rows("releases").to_pylist(), key=lambda row: row["sequence"])
+    assert ledger.newest == releases[-1]
+    assert [row["previous_hash"] for row in releases] == [None, *map(row_hash, releases[:2])]
+    for row in releases:
         rows = [
             observation_row
             for observation_row in ledger.observations.to_pylist()

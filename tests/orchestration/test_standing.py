@@ -1,4 +1,4 @@
-"""The gate's verdicts stand only while nothing that it reads has changed since it judged the same months."""
+"""A run's verdicts and release stand only while nothing that they depend on has changed since."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from data_quality.gate.verdict import Verdict
+from data_quality import contents
 from data_quality.ledger.store import Ledger
 from orchestration import standing
+from orchestration.standing import Standing
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi, months
 
@@ -25,15 +27,16 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     with pytest.MonkeyPatch.context() as patch:
         warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
         warehouse.add(kpi(), months("2025-01", "2026-01", lambda n: 100.0 + n) | {"2026-02": cells(-5, SE=-5)})
+        with duckdb.connect(str(warehouse.path)) as connection:
+            contents.record(connection, [("kpi", "kpi_revenue")])
         warehouse.judge(str(FIRST), str(LAST))
-        assert warehouse.publish(str(FIRST), str(LAST)).sequence == 1
         yield warehouse
 
 
 @pytest.fixture
 def warehouse(judged: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     copied = warehouse_factory.copy(judged, tmp_path, monkeypatch)
-    standing.record(inputs_of(copied), 1, [])
+    standing.record(inputs_of(copied), copied.publish(str(FIRST), str(LAST)), [])
     return copied
 
 
@@ -42,11 +45,11 @@ def inputs_of(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> s
 
 
 def stands(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> bool:
-    return standing_verdicts(warehouse, first, last) is not None
+    return of_last_run(warehouse, first, last) is not None
 
 
-def standing_verdicts(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> list[Verdict] | None:
-    return standing.verdicts(warehouse.catalog, first, last, inputs_of(warehouse, first, last))
+def of_last_run(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> Standing | None:
+    return standing.of_last_run(warehouse.catalog, first, last, inputs_of(warehouse, first, last))
 
 
 def release_elsewhere(warehouse: Warehouse) -> None:
@@ -72,6 +75,15 @@ def decide_without_release(warehouse: Warehouse) -> None:
     ledger.decide("revenue", "release", reason="a refund", decided_by="cfo@example.com", **period)
 
 
+def observations_file(warehouse: Warehouse) -> Path:
+    return next((warehouse.path.parent / "ledger" / "observations").glob("*.parquet"))
+
+
+def rewrite(file: Path) -> None:
+    """The same bytes, written again."""
+    file.write_bytes(file.read_bytes())
+
+
 CHANGES: dict[str, Callable[[Warehouse], object]] = {
     "a decision": decide,
     "a decision alone": decide_without_release,
@@ -83,14 +95,21 @@ CHANGES: dict[str, Callable[[Warehouse], object]] = {
     "another ledger": lambda warehouse: warehouse.monkeypatch.setenv(
         "NYCKELTAL_LEDGER", str(shutil.copytree(warehouse.path.parent / "ledger", warehouse.path.parent / "other"))
     ),
+    "an edited candidate": lambda warehouse: warehouse.sql("update kpi.kpi_revenue set obs_value = 1 where freq = 'M'"),
+    "a file of the ledger, edited": lambda warehouse: rewrite(observations_file(warehouse)),
+    "a file of the ledger, lost": lambda warehouse: observations_file(warehouse).unlink(),
     "an edited verdict": lambda warehouse: warehouse.sql("update kpi.verdicts set verdict = 'publish'"),
     "a lost verdict": lambda warehouse: warehouse.sql("delete from kpi.verdicts where time_period = '2025-03'"),
 }
 
 
-def test_verdicts_stand_as_they_were_stored_while_nothing_changed(warehouse: Warehouse) -> None:
+def test_verdicts_and_release_stand_as_another_run_would_make_them(warehouse: Warehouse) -> None:
     warehouse.sql("update raw._feeds set checked_at = now()")  # an ingest that found nothing new
-    assert [verdict.verdict for verdict in standing_verdicts(warehouse) or ()] == [*["publish"] * 13, "hold"]
+    unchanged = of_last_run(warehouse)
+    assert unchanged is not None
+    assert [verdict.verdict for verdict in unchanged.verdicts] == [*["publish"] * 13, "hold"]
+    assert unchanged.release == warehouse.publish(str(FIRST), str(LAST))
+    assert [held.time_period for held in unchanged.release.held] == ["2026-02"]
     assert not stands(warehouse, last=date(2026, 1, 31))
     assert not stands(warehouse, first=date(2025, 2, 1))
 
@@ -103,9 +122,19 @@ def test_verdicts_do_not_stand_after_a_change(warehouse: Warehouse, change: str)
 
 
 def test_verdicts_with_a_check_that_was_not_evaluated_do_not_stand(warehouse: Warehouse) -> None:
-    verdicts = standing_verdicts(warehouse) or []
-    broken = replace(verdicts[0], checks=(replace(verdicts[0].checks[0], outcome="not_evaluated"),))
-    standing.record(inputs_of(warehouse), 1, [broken])
+    released = warehouse.publish(str(FIRST), str(LAST))
+    unchanged = of_last_run(warehouse)
+    assert unchanged is not None
+    verdict = unchanged.verdicts[0]
+    broken = replace(verdict, checks=(replace(verdict.checks[0], outcome="not_evaluated"),))
+    standing.record(inputs_of(warehouse), released, [broken])
     assert not stands(warehouse)
-    standing.record(inputs_of(warehouse), 1, verdicts)
+    standing.record(inputs_of(warehouse), released, unchanged.verdicts)
     assert stands(warehouse)
+
+
+def test_what_followed_another_release_does_not_stand(warehouse: Warehouse) -> None:
+    released = warehouse.publish(str(FIRST), str(LAST))
+    decide(warehouse)
+    standing.record(inputs_of(warehouse), released, [])
+    assert not stands(warehouse)

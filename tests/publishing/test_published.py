@@ -24,7 +24,7 @@ from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from orchestration.cli import app
-from publishing import duckdb_file
+from publishing import duckdb_file, rendering
 from publishing import reader as lookups
 from tests import warehouse_factory
 from tests.ledger_factory import append, observation
@@ -193,7 +193,7 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
 
 def crash_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Make publishing crash just before or after a step."""
-    write, build, replace = Ledger._write, duckdb_file.build, Path.replace
+    write, swap_in, replace = Ledger._write, duckdb_file._swap_in, Path.replace
 
     def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt(step)
@@ -205,28 +205,31 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
         if step == f"after {name}":
             crash()
 
-    def half_a_build(opened: Ledger, path: Path) -> None:
+    def half_a_build(opened: Ledger, path: Path, _: object) -> None:
         (path.parent / f".{path.name}.half").write_bytes(b"half a file")
         crash()
 
     monkeypatch.setattr(Ledger, "_write", before_or_after)
-    monkeypatch.setattr(duckdb_file, "build", half_a_build if step == "in the build" else build)
+    monkeypatch.setattr(duckdb_file, "_swap_in", half_a_build if step == "in the build" else swap_in)
     monkeypatch.setattr(Path, "replace", crash if step == "before the swap" else replace)
+    if step == "after the swap":
+        monkeypatch.setattr(rendering, "keep", crash)
 
 
 STEPS = ["before observations", "after observations", "after verdicts", "before releases", "after releases"]
 
 
-@pytest.mark.parametrize("step", [*STEPS, "in the build", "before the swap"])
+@pytest.mark.parametrize("step", [*STEPS, "in the build", "before the swap", "after the swap"])
 def test_a_crash_loses_nothing_and_the_next_run_completes_it(warehouse: Warehouse, step: str) -> None:
     published_before = warehouse.published("from kpi.vintages order by all")
     with warehouse.monkeypatch.context() as patch:
         crash_at(patch, step)
         with pytest.raises(KeyboardInterrupt):
             warehouse.publish(*SPAN)
-    assert warehouse.published("from kpi.vintages order by all") == published_before
+    if step != "after the swap":
+        assert warehouse.published("from kpi.vintages order by all") == published_before
     outcome = warehouse.publish(*SPAN)
-    committed = step in ("after releases", "in the build", "before the swap")
+    committed = step in ("after releases", "in the build", "before the swap", "after the swap")
     assert outcome.appended_observations == (0 if committed else 3)
     assert counts() == (2, 6, 2)
     assert warehouse.published("select count(*), count(distinct (time_period, member)) from kpi.vintages") == [(6, 6)]

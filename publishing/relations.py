@@ -1,0 +1,38 @@
+"""Rows for the published file: those of the ledger as its tables need them, and Python rows as a table's content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from data_quality.ledger.schemas import RELEASES
+from data_quality.ledger.store import Ledger
+from metrics.core.periods import parse
+
+
+def releases(ledger: Ledger) -> pa.Table:
+    """The release rows; `catalog` and `manifest` are NULL."""
+    return pa.Table.from_pylist(ledger.releases, schema=pa.schema([field.with_nullable(True) for field in RELEASES]))
+
+
+def with_days(verdicts: pa.Table) -> pa.Table:
+    """The verdicts with the columns `period_start` and `period_end`, the first and last day of their period."""
+    codes = verdicts.column("time_period").combine_chunks().dictionary_encode()
+    periods = [parse(code) for code in codes.dictionary.to_pylist()]
+    starts, ends = (
+        pa.array([getattr(period, name) for period in periods], pa.date32()).take(codes.indices)
+        for name in ("start", "end")
+    )
+    return verdicts.append_column("period_start", starts).append_column("period_end", ends)
+
+
+def fill(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
+    """Replace the rows of the table in `kpi`; make it where it doesn't exist."""
+    connection.register("new_rows", pa.Table.from_pylist(rows, schema=schema))
+    connection.execute(f"create table if not exists kpi.{table} as from new_rows limit 0")
+    connection.execute(f"delete from kpi.{table}")
+    connection.execute(f"insert into kpi.{table} from new_rows")
+    connection.unregister("new_rows")
