@@ -155,7 +155,7 @@ def test_the_workbook_has_real_numbers_and_days_and_the_words_of_its_language(
     assert book["Ekonomi"].row_dimensions[4].outlineLevel == 1 and book["Ekonomi"]["G3"].font.italic
     assert sweden[2] == "SE" and book["Ekonomi"]["G3"].number_format == "#,##0"
 
-    people = {row[2]: row[4] for row in sheet_rows(book, "Personal")[2:]}
+    people = {row[2]: row[5] for row in sheet_rows(book, "Personal")[2:]}
     assert people == {None: 33.0, "DK": 20.0, "NO": "dolt", "SE": "dolt"}
     notes = [row for row in sheet_rows(book, "Anmärkningar") if row[0] == TEXTS["formula"]]
     assert notes[0][1] == "\\x1b[31mred\\x1b[0m"
