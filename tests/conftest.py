@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -50,7 +51,8 @@ def shared_parse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     def parse_with_shared_file(company: Company, *, compiled: Path | None = None) -> Path:
         target = compiled.parent / "target" if compiled else project.target_dir(company)
         own = target / "partial_parse.msgpack"
-        shared = folder / f"{company.name}{' without KPIs' if compiled else ''}.msgpack"
+        name = hashlib.sha256(company.name.encode("utf-8", "surrogatepass")).hexdigest()
+        shared = folder / f"{name}{' without KPIs' if compiled else ''}.msgpack"
         if shared.exists() and not own.exists():
             target.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(shared, own)

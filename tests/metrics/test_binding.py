@@ -78,8 +78,9 @@ def test_a_mistake_in_a_model_is_one_finding_at_its_file(
     assert len(messages) == 1 and f"{model}.sql" in messages[0] and problem in messages[0]
 
 
-def test_a_column_that_a_feed_may_have_without_declaring_it_is_no_finding(findings: Change) -> None:
-    assert findings("stg_web_sessions", "from source", "from source where quux is null") == []
+def test_a_column_that_the_feed_does_not_declare_is_a_finding(findings: Change) -> None:
+    (message,) = findings("stg_web_sessions", "from source", "from source where quux is null")
+    assert "there is no column 'quux' in sessions" in message
 
 
 def test_the_check_names_file_and_line_of_a_misspelt_column_and_nothing_else(

@@ -171,7 +171,7 @@ def test_the_open_months_follow_the_calendar_and_what_is_published(warehouse: Wa
 
 def test_the_release_calendar_goes_from_the_first_published_period_to_a_year_on(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)})
-    warehouse.add(kpi("other", domain="people"), {"2026-02": cells(5, SE=5)})
+    warehouse.add(kpi("other", domain="people", observable_from=date(2026, 2, 1)), {"2026-02": cells(5, SE=5)})
     warehouse.add(kpi("cohort", matures_after="90 days"), {})
     warehouse.judge("2026-01-01", "2026-02-28")
     warehouse.publish("2026-01-01", "2026-02-28")

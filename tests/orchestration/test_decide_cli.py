@@ -25,6 +25,7 @@ VALUES = {
     "2025-12": cells(-90, SE=-90),  # begins before the data does
     "2026-01": cells(-100, SE=-75, NO=-25),
     "2026-02": cells(110, SE=80, NO=30),
+    "2025-W51": cells(7, SE=7),
     "2026-W08": cells(-7, SE=-7),
 }
 COMPANY = {
@@ -118,8 +119,8 @@ def test_held_shows_first_what_waits_for_a_decision(run: Any) -> None:
 def test_show_and_status_show_what_is_held(run: Any) -> None:
     status, output = run("show", "revenue")
     assert status == 0 and "Held: 2026-01; `kpi held revenue` shows why." in output
-    assert "2026-W01 … 2026-W08 (10); `kpi held revenue` shows why." in run("show", "revenue", "--freq", "W")[1]
-    assert "Held: 3 incidents, 11 periods" in run("status")[1]
+    assert "2026-W02 … 2026-W08 (9); `kpi held revenue` shows why." in run("show", "revenue", "--freq", "W")[1]
+    assert "Held: 3 incidents, 10 periods" in run("status")[1]
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["run", "--json"]])

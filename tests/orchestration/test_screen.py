@@ -49,7 +49,14 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         months = {"2025-12": cells(19e6, SE=19e6), "2026-01": cells(21_458_230.0, **COUNTRIES)}
         warehouse.add(revenue, {**months, "2026-02": cells(21_458_230.0, **COUNTRIES)})
         rate = kpi(
-            "turnover", freqs=("M", "A"), target=0.12, target_freq="A", direction="down", unit="fraction", segments=()
+            "turnover",
+            kind="ratio",
+            freqs=("M", "A"),
+            target=0.12,
+            target_freq="A",
+            direction="down",
+            unit="fraction",
+            segments=(),
         )
         warehouse.add(rate, {"2025": cells(0.168), "2026-02": cells(0.015)})
         warehouse.add(
