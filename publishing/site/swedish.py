@@ -13,16 +13,15 @@ _PAGES = {
     " publicerade värde, dess mål, förändringar och utveckling under 24 månader",
     "Entities": "Entiteter",
     "Every check passed.": "Alla kontroller godkändes.",
-    "Every value passed its checks before it was published, or was released by the person named. Names are recorded,"
-    " not authenticated.": "Varje värde godkändes av sina kontroller innan det publicerades, eller släpptes av den som"
-    " namnges. Namn är antecknade, inte verifierade.",
+    "Every value passed its checks before it was published, was published with a warning, or was released by the person"
+    " named. Names are recorded, not authenticated.": "Varje värde godkändes av sina kontroller innan det publicerades,"
+    " publicerades med en varning eller släpptes av den som namnges. Namn är antecknade, inte verifierade.",
     "Feed": "Dataflöde",
     "Feeds": "Dataflöden",
     "First values of:": "Första värden för:",
     "Formula": "Formel",
     "Grouped by": "Grupperat efter",
     "In words": "I ord",
-    "Is": "Är",
     "It passes when": "Godkänd när",
     "Judged periods": "Bedömda perioder",
     "KPI": "Nyckeltal",
@@ -72,7 +71,6 @@ _PAGES = {
     "Values and how they were revised": "Värden och hur de reviderats",
     "Version": "Version",
     "Waiting for a decision": "Väntar på beslut",
-    "Was": "Var",
     "What the gate asked of the newest value, and what it found.": "Vad som krävdes av det senaste värdet, och vad som"
     " framkom.",
     "What the gate found, by check": "Vad kontrollerna fann",
