@@ -185,9 +185,8 @@ def _split(text: str) -> list[str]:
 def _kpi(connection: duckdb.DuckDBPyConnection, kpi: str) -> Answer:
     """The catalogue's row of a KPI with that id or name. Raises NyckeltalError, with the most similar id, for none."""
     rows = _rows(connection, _KPIS)
-    wanted = kpi.strip().casefold()
-    for row in rows:
-        if wanted in (row["kpi_id"], row["name"].casefold()):
+    for row in sorted(rows, key=lambda row: row["kpi_id"] != kpi.strip()):  # an id counts before another's name
+        if kpi.strip().casefold() in (row["kpi_id"], row["name"].casefold()):
             return row
     known = [row["kpi_id"] for row in rows]
     raise NyckeltalError(f"no KPI '{visible(kpi)}' is adopted{did_you_mean(kpi, known)}", expected=", ".join(known))
@@ -215,7 +214,7 @@ def _member(
         raise NyckeltalError(problem, field="segment", found=segment, expected=" or ".join(segments) or "none")
     query = "select distinct member from kpi.observations where kpi_id = ? and segment = ? order by all"
     known = [name for (name,) in connection.execute(query, [entry["kpi_id"], segment]).fetchall()]
-    for name in known:
+    for name in sorted(known, key=lambda name: name != member):  # members may differ in case only
         if member.casefold() in (name.casefold(), visible(name).casefold()):
             return segment, name
     problem = f"no such member of {segment}{did_you_mean(member, known)}"

@@ -60,7 +60,8 @@ def read(path: Path) -> Rendering | None:
         return None
     try:
         rendered = Rendering(**json.loads(_place().read_text(encoding="utf-8")))
-        return rendered if rendered.file == _hash_of(path) else None
+        is_whole = isinstance(rendered.sequence, int) and isinstance(rendered.whole, int)
+        return rendered if is_whole and rendered.file == _hash_of(path) else None
     except (OSError, ValueError, TypeError):
         return None
 

@@ -241,11 +241,19 @@ DEFECTS = (
         "tests/publishing/test_readers.py::test_eight_readers_during_many_releases_see_whole_releases_only",
     ),
     Defect(
+        "revised_by_difference",
+        "a revised value gives no suppressed cell away",
+        "data_quality/disclosure/control.py",
+        "published.values.keys() - primary.revised.keys() - primary.suppressed - too_small",
+        "published.values.keys()",
+        "tests/data_quality/test_disclosure.py::test_a_revised_value_reveals_no_small_cell_by_difference",
+    ),
+    Defect(
         "edited_file",
         "a published file that was edited is rendered whole",
         "publishing/rendering.py",
-        "return rendered if rendered.file == _hash_of(path) else None",
-        "return rendered",
+        "is_whole and rendered.file == _hash_of(path)",
+        "is_whole",
         "tests/publishing/test_published_update.py::test_a_file_that_is_not_the_one_that_was_rendered_is_rendered_whole",
     ),
     Defect(

@@ -65,6 +65,7 @@ def controlled(
     - A published value that would change by less than the worth of `disclosure_threshold` persons isn't changed,
       because the difference of the two vintages would reveal those few. With a newer definition version it is
       suppressed.
+    - A value is revised only where the new one reveals no suppressed cell by difference; else it stays as published.
     - A quarter or year is the sum of its published months, if one of these was not changed.
     - A published figure of persons' amounts never changes: where it would change by more, it is suppressed.
     - A new figure of persons' amounts is suppressed if it, together with all other published figures, would reveal an
@@ -89,9 +90,17 @@ def controlled(
 
     amounts = [row for row in rows if kpis[row["kpi_id"]].only_ratio and cell_of(row)[:3] in released]
     suppress(_disclosive_amounts(amounts, costs, kpis, published, histories))
-    # Without a new cell in this release there is nothing that could be suppressed to protect another one.
+    # What a reader knows is what stays published: neither a value that this release revises, nor an earlier one of a
+    # cell that is too small by now.
+    too_small = {cell_of(row) for row in rows if thresholds.is_sensitive(row, kpis[row["kpi_id"]])}
+    known = published.values.keys() - primary.revised.keys() - primary.suppressed - too_small
+    # Without a new value in this release there is nothing that could be held back to protect another one.
     for system in all_systems if any(cell[:3] in released for cell in costs) else ():
-        suppress(protect(system, published.values.keys(), costs))
+        suppress(protect(system, known, costs))
+    for cell in suppressed & primary.revised.keys():
+        if primary.revised[cell]["definition_version"] == kpis[cell.kpi_id].definition_version:
+            suppressed.discard(cell)
+            primary.unchanged[cell] = primary.revised[cell]
     sums = sums_of_published_parts(rows, costs, primary.unchanged, published.values.keys(), kpis)
     disclosed_rows = []
     for row in rows:
@@ -110,11 +119,13 @@ class _Primary:
     """The outcome of primary suppression.
 
     `suppressed` are the suppressed cells, `unchanged` the published rows of cells that keep their published value,
-    `costs` the cost of suppressing each new cell for the protection of others.
+    `revised` those of cells that would get another value, `costs` the cost of holding back each new or revised value
+    for the protection of others.
     """
 
     suppressed: set[Cell] = field(default_factory=set)
     unchanged: dict[Cell, Row] = field(default_factory=dict)
+    revised: dict[Cell, Row] = field(default_factory=dict)
     costs: dict[Cell, float] = field(default_factory=dict)
 
 
@@ -139,7 +150,9 @@ def _primary_suppression(
             before is not None and kpi.only_ratio and thresholds.is_changed(row, before, kpi)
         ):
             primary.suppressed.add(cell)
-        elif before is None:
+        elif before is None or (not kpi.only_ratio and thresholds.is_changed(row, before, kpi)):
+            if before is not None:
+                primary.revised[cell] = before
             weight = _WEIGHT[cell.freq] * (_WEIGHT_OF_TOTAL if (cell.segment, cell.member) == TOTAL else 1)
             primary.costs[cell] = weight * (1 + thresholds.persons(row))
     return primary

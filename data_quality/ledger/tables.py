@@ -9,6 +9,7 @@ import re
 import time
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, Schema, write_deltalake
@@ -138,10 +139,11 @@ def files(table: DeltaTable) -> list[tuple[str, int | None, int | None]]:
     The latter are None for a file that is lost, and for all files in an object store.
     """
     listed = []
-    for path in sorted(table.file_uris()):
-        status = None
+    for uri in sorted(table.file_uris()):
+        is_local, status = _options(uri) is None, None
+        path = unquote(uri.removeprefix("file://")) if is_local else uri  # Delta writes a blank in a path as %20
         with suppress(OSError):
-            status = Path(path.removeprefix("file://")).stat() if _options(path) is None else None
+            status = Path(path).stat() if is_local else None
         listed.append((path, status.st_size if status else None, status.st_mtime_ns if status else None))
     return listed
 

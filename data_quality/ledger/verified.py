@@ -104,7 +104,7 @@ def _read() -> dict[str, Any] | None:
     """What was kept; None where nothing was, or it can't be read."""
     try:
         known = json.loads(_place().read_text(encoding="utf-8"))
-        is_whole = known.keys() == {"sequence", "row_hash", "files"} and known["sequence"] > 0
+        is_whole = known.keys() == {"sequence", "row_hash", "files"} and isinstance(known["sequence"], int)
         return known if is_whole and all(isinstance(files, dict) for files in known["files"].values()) else None
     except (OSError, ValueError, TypeError, AttributeError):
         return None

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 # Control characters except tab and line feed, line and paragraph separators, characters that change the direction of
-# the text, and halves of surrogate pairs, which names of files can contain and no terminal can print.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# the text, codes of no character, and halves of surrogate pairs, which names of files can contain and no terminal can
+# print.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # A spreadsheet takes a cell that begins like this for a formula (OWASP, "CSV Injection"; full-width forms too).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")

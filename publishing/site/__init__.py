@@ -106,7 +106,7 @@ def write(ledger: Ledger, code: str | None = None) -> Path:
             _put(folder / name, text)
             names.add(name)
         for file in folder.iterdir():
-            if file.name not in names:
+            if file.name not in names and file.is_file():
                 file.unlink()  # the page of a KPI that isn't adopted any more, or a draft of an interrupted call
     return deployment.site_path()
 
@@ -157,7 +157,7 @@ def page_file(kpi_id: str) -> str:
 
 def _put(file: Path, text: str) -> None:
     """Put the text in the file's place, unless it stands there."""
-    if file.exists() and file.read_text(encoding="utf-8") == text:
+    if file.exists() and file.read_bytes() == text.encode("utf-8"):
         return
     draft = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
     draft.write_text(text, encoding="utf-8")

@@ -287,3 +287,45 @@ def test_no_table_of_months_and_their_quarter_leaks(counts: list[list[int]]) -> 
     assert leaks(table, released) == set()
     if not any(0 < r["n_persons_numerator"] < 5 for r in table):
         assert hidden(released) == set()
+
+
+@pytest.mark.parametrize("entry", [LEAVERS, RATE], ids=["a count", "a rate"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"a": 10, "b": 8, "c": 12}, {"a": 10, "b": 3, "c": 20}),
+        ({"a": 10, "b": 8, "c": 12}, {"a": 10, "b": 3, "c": 12}),
+        ({"a": 10, "b": 8, "c": 12}, {"a": 10, "b": 8, "c": 20, "d": 3}),
+        ({"a": 10, "b": 0, "c": 12}, {"a": 20, "b": 3, "c": 12}),
+    ],
+)
+def test_a_revised_value_reveals_no_small_cell_by_difference(
+    entry: CatalogKpi, before: dict[str, int], after: dict[str, int]
+) -> None:
+    """The total less the members that are shown isn't a number of persons too few to be shown."""
+
+    def cells_of(numbers: dict[str, int]) -> list[dict[str, Any]]:
+        if entry is LEAVERS:
+            return rows(LEAVERS, "2026-03", numbers)
+        members = {"_T": sum(numbers.values()), **numbers}
+        return [
+            row(
+                RATE,
+                "2026-03",
+                "_T" if name == "_T" else "department",
+                name,
+                number,
+                50 * (len(numbers) ** (name == "_T")),
+            )
+            for name, number in members.items()
+        ]
+
+    first = release(cells_of(before), entry)
+    later = release(cells_of(after), entry, before=ledger(first))
+    shown = {cell["member"]: cell["numerator"] if entry is RATE else cell["obs_value"] for cell in later}
+    small = [name for name, number in after.items() if number < 5]
+    assert all(shown[name] != after[name] for name in small)
+    if shown["_T"] is not None and all(shown[name] is not None for name in after if name not in small):
+        assert shown["_T"] - sum(shown[name] for name in after if name not in small) != sum(
+            after[name] for name in small
+        )

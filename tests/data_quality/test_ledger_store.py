@@ -86,6 +86,15 @@ def test_releases_are_appended_compacted_and_verified(root: str) -> None:
     assert [compacted.fault for compacted in verify(Ledger.open(root)).findings] == ["added"]
 
 
+def test_the_state_of_files_in_a_folder_of_any_name_is_seen(tmp_path: Path) -> None:
+    """Delta writes blanks and letters such as å in another way in its addresses."""
+    released_ledger = released(str(tmp_path / "R&D å #1" / "ledger"))
+    before = released_ledger.state
+    file = next((tmp_path / "R&D å #1" / "ledger" / "observations").glob("*.parquet"))
+    file.write_bytes(file.read_bytes() + b" ")
+    assert Ledger.open(released_ledger.root, make=False).state != before
+
+
 def test_only_one_of_two_writers_commits_a_sequence(root: str) -> None:
     Ledger.open(root)
     for sequence in (1, 2, 3):

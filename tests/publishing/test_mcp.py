@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -169,6 +170,19 @@ def test_a_member_that_comes_or_goes_adds_its_whole_part() -> None:
     after[1] = {**ratio("NO", 440, 150), **facts}
     (country,) = movement(after, before)["segments"]
     assert country["note"] and "adds_to_change" not in country["members"][0]
+
+
+def test_an_id_counts_before_a_name_and_members_may_differ_in_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = warehouse_factory.make(tmp_path, monkeypatch)
+    warehouse.add(kpi("a_margin", name="Revenue"), {"2026-02": cells(7, SE=7)})
+    warehouse.add(kpi(), {"2026-02": cells(100, SE=60, se=40)})
+    warehouse.judge("2026-02-01", "2026-02-28")
+    warehouse.publish("2026-02-01", "2026-02-28")
+    assert ask("value", kpi="revenue")["value"] == 100.0
+    for member, value in (("SE", 60.0), ("se", 40.0)):
+        assert ask("value", kpi="revenue", segment="country", member=member)["value"] == value
 
 
 def test_why_there_is_no_value(published: Warehouse) -> None:

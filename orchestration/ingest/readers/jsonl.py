@@ -107,9 +107,8 @@ def _objects(
     keys_present = {key for (key,) in cursor.sql("SELECT DISTINCT unnest(json_keys(line)) FROM lines").fetchall()}
     if not pc.all(is_object).as_py():
         is_no_object = pc.invert(is_object)
-        bad_lines = zip(numbers.filter(is_no_object).to_pylist(), lines.filter(is_no_object).to_pylist(), strict=True)
-        is_all_declared = keys_present <= set(required)
-        unread += tuple(UnreadRow(number, _NOT_JSON, line if is_all_declared else "") for number, line in bad_lines)
+        # The text isn't kept: a line that is no object may have any keys.
+        unread += tuple(UnreadRow(number, _NOT_JSON, "") for number in numbers.filter(is_no_object).to_pylist())
     lines, numbers = objects, numbers.filter(is_object)
     # A required key that is missing in this chunk is no fault: the keys are checked at the end of the file.
     keys = [name for name in required if name in keys_present]
