@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from data_quality.ledger.manifest import row_hash
+from data_quality.ledger.manifest import file_hash, row_hash
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
 
@@ -43,7 +43,7 @@ def of(ledger: Ledger, file: Path, whole: int) -> Rendering:
     assert ledger.newest is not None
     newest = ledger.newest
     catalog = _hash(newest["catalog"].encode())
-    return Rendering(_hash_of(file), newest["sequence"], row_hash(newest), catalog, _code(), whole)
+    return Rendering(file_hash(file), newest["sequence"], row_hash(newest), catalog, _code(), whole)
 
 
 def keep(path: Path, rendered: Rendering) -> None:
@@ -61,7 +61,7 @@ def read(path: Path) -> Rendering | None:
     try:
         rendered = Rendering(**json.loads(_place().read_text(encoding="utf-8")))
         is_whole = isinstance(rendered.sequence, int) and isinstance(rendered.whole, int)
-        return rendered if is_whole and rendered.file == _hash_of(path) else None
+        return rendered if is_whole and rendered.file == file_hash(path) else None
     except (OSError, ValueError, TypeError):
         return None
 
@@ -99,11 +99,6 @@ def _code() -> str:
     packages = ("publishing", "data_quality", "metrics")
     modules = sorted(module for name in packages for module in (deployment.PROJECT / name).rglob("*.py"))
     return _hash(b"".join([duckdb.__version__.encode(), *(module.read_bytes() for module in modules)]))
-
-
-def _hash_of(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _hash(content: bytes) -> str:

@@ -252,7 +252,7 @@ DEFECTS = (
         "edited_file",
         "a published file that was edited is rendered whole",
         "publishing/rendering.py",
-        "is_whole and rendered.file == _hash_of(path)",
+        "is_whole and rendered.file == file_hash(path)",
         "is_whole",
         "tests/publishing/test_published_update.py::test_a_file_that_is_not_the_one_that_was_rendered_is_rendered_whole",
     ),

@@ -1,4 +1,4 @@
-"""Hashes of the ledger's rows, and the manifest of a release: one line for each row that it covers."""
+"""Hashes of the ledger's rows and of files, and the manifest of a release: one line for each row that it covers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from data_quality.ledger.schemas import FIRST_FORMAT, KEY_COLUMNS, SCHEMAS, Rows
@@ -69,6 +70,12 @@ def lines(name: str, rows: Rows, texts: Sequence[str] | None = None) -> list[str
 def sealed_lines(release: dict[str, Any]) -> list[str]:
     """The lines of a release's manifest; empty for a release of an older version, which wrote no manifest."""
     return release["manifest"].split("\n") if release["manifest"] else []
+
+
+def file_hash(file: Path) -> str:
+    """The SHA-256 of a file's bytes. Raises OSError when it can't be read."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _hash(text: str) -> str:

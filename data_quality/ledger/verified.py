@@ -6,7 +6,6 @@ was verified isn't read row by row again. Whatever isn't a plain addition to it 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from data_quality.ledger import tables
-from data_quality.ledger.manifest import row_hash
+from data_quality.ledger.manifest import file_hash, row_hash
 from data_quality.ledger.schemas import SCHEMAS
 from data_quality.ledger.store import TRANSACTION, Ledger
 from data_quality.ledger.verify import by_release, chain_findings, content_findings, decision_findings, verify
@@ -43,7 +42,7 @@ def _hashes(ledger: Ledger) -> Hashes | None:
     """The hashes of the ledger's files; None where one can't be read."""
     try:
         return {
-            name: {path: _hash_of(Path(path)) for path, _, _ in tables.files(table)}
+            name: {path: file_hash(Path(path)) for path, _, _ in tables.files(table)}
             for name, table in ledger.tables.items()
         }
     except OSError:
@@ -117,8 +116,3 @@ def _keep(ledger: Ledger, hashes: Hashes) -> None:
     draft = _place().with_suffix(".new")
     draft.write_text(json.dumps(facts), encoding="utf-8")
     draft.replace(_place())
-
-
-def _hash_of(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
