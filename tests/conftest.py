@@ -1,4 +1,4 @@
-"""Fixtures that several tests share: one deployment of the sample company, run once."""
+"""Fixtures that several tests share: the sample company, run once with all of its KPIs and once with a few."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from unittest.mock import patch
 import duckdb
 import pytest
 
+from metrics import compiled_folder
 from metrics.core.deployment import PROJECT
 from metrics.core.private_files import private_files
 from metrics.definitions.company import Company
 from orchestration.dbt import project
 from orchestration.dbt.dropped_keys import restore_dropped_keys
+from orchestration.dbt.planning import planned
 from orchestration.run import RunResult, run
 from sample_company.simulator.run import simulate
 from sample_company.simulator.timeline import Span
@@ -27,6 +29,12 @@ from tests.open_files import watched
 
 FIRST, LAST = date(2023, 11, 1), date(2024, 2, 29)
 NOW = "2024-03-12T06:00:00+00:00"
+A_KPI_OF_EACH_KIND = {
+    *("net_revenue", "return_rate", "csat", "ctr", "web_sessions", "conversion_rate", "cac", "energy_use"),
+    *("new_customers", "lead_to_customer_rate", "revenue_growth_yoy", "incident_resolution_time_p50"),
+    *("headcount", "turnover_rate", "absence_rate", "gender_pay_gap"),
+}
+"""And what the tests of repeated runs look at."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
@@ -100,24 +108,48 @@ class Deployment:
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The sample company on the morning of 2024-03-12: February has just closed. Shared, so no test changes it."""
     data = tmp_path_factory.mktemp("deployment")
-    simulate(data / "sources", Span(FIRST, LAST, seed=7, scale=0.5))
-    variables = {"NYCKELTAL_DATA_DIR": str(data), "NYCKELTAL_NOW": NOW}
-    with patch.dict(os.environ, variables):
+    with patch.dict(os.environ, _variables(data)):
         for name in ("NYCKELTAL_COMPANY", "NYCKELTAL_SOURCE_DIR", "NYCKELTAL_LEDGER"):
             os.environ.pop(name, None)
-        company = Company.load(PROJECT / "sample_company")
-        with watched(data) as files_open_to_others:
-            result = run(company, FIRST, LAST)
-        yield Deployment(company, data, result, frozenset(files_open_to_others))
+        yield _first_run(Company.load(PROJECT / "sample_company"), data)
+
+
+@pytest.fixture(scope="session")
+def small_deployment(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """The same with a KPI of each kind: what is run several times doesn't take longer when the catalogue grows."""
+    data, folder = tmp_path_factory.mktemp("small_deployment"), tmp_path_factory.mktemp("company") / "sample_company"
+    shutil.copytree(deployment.company.path, folder, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
+    for adoption in folder.glob("kpis/*/*.yml"):
+        if adoption.stem not in A_KPI_OF_EACH_KIND:
+            adoption.unlink()
+    with patch.dict(os.environ, {**_variables(data), "NYCKELTAL_COMPANY": str(folder)}):
+        company = Company.load(folder)
+        compiled_folder.write(company, compiled_folder.compile_company(company, planned(company), released=False))
+        return _first_run(company, data)
+
+
+def _variables(data: Path) -> dict[str, str]:
+    return {"NYCKELTAL_DATA_DIR": str(data), "NYCKELTAL_NOW": NOW}
+
+
+def _first_run(company: Company, data: Path) -> Deployment:
+    simulate(data / "sources", Span(FIRST, LAST, seed=7, scale=0.5))
+    with watched(data) as files_open_to_others:
+        result = run(company, FIRST, LAST)
+    return Deployment(company, data, result, frozenset(files_open_to_others))
 
 
 @pytest.fixture
-def copied(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """The deployment again, in a folder of its own that may be changed."""
-    data = tmp_path / "data"
+def copied(small_deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """The deployment with a KPI of each kind again, in a folder of its own that may be changed."""
+    return copy_of(small_deployment, tmp_path / "data", monkeypatch)
+
+
+def copy_of(deployment: Deployment, data: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """A deployment copied to another data folder, at which the environment points."""
     shutil.copytree(deployment.data, data, symlinks=True)
-    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(data))
-    monkeypatch.setenv("NYCKELTAL_NOW", NOW)
+    for name, value in {**_variables(data), "NYCKELTAL_COMPANY": str(deployment.company.path)}.items():
+        monkeypatch.setenv(name, value)
     return Deployment(deployment.company, data, deployment.first_run)
 
 

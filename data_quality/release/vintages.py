@@ -129,6 +129,10 @@ known as (
     from latest
     group by all
 ),
+-- Published keys whose values say that they may still change.
+provisional as (
+    select kpi_id, freq, time_period from latest group by all having bool_or(obs_status = 'P')
+),
 compared as (
     select
         s.* replace (
@@ -141,6 +145,7 @@ compared as (
         ),
         a.candidate_hash, a.definition_version, a.definition_hash, a.newest_rows, a.decision_id, a.decision_reason,
         a.closes_on,
+        a.closes_on >= $today::date or p.kpi_id is not null as may_change,
         l.kpi_id is null as is_new,
         k.known_version,
         k.known_hash,
@@ -163,6 +168,7 @@ compared as (
     join eligible a using (kpi_id, freq, time_period)
     left join latest l using (kpi_id, freq, time_period, segment, member)
     left join known k using (kpi_id, freq, time_period, segment)
+    left join provisional p using (kpi_id, freq, time_period)
 ),
 revisions as (
     select *, case
@@ -187,14 +193,14 @@ end as revision_reason,
 -- Not a change of a closed period: a first publication, another status, a newer definition version, and another sum to
 -- date. A sum to date changes with an earlier period's value, which was released or is held on its own.
 coalesce(
-    closes_on < $today::date and definition_version <= known_version
+    not may_change and definition_version <= known_version
         and (is_new or revision_type is not null and period_changed),
     false
 ) as changes_closed,
--- With one version of the definition a value should change only when newer rows came. Closed periods are covered by
+-- With one version of the definition a value should change only when newer rows came. Final values are covered by
 -- changes_closed; a segment that was never published has no earlier value.
 coalesce(
-    closes_on >= $today::date and definition_version = known_version
+    may_change and definition_version = known_version
         and (is_new or revision_type is not null and period_changed)
         and not coalesce(newest_rows > known_published_at, false),
     false
@@ -217,8 +223,9 @@ def select(incoming: pa.Table, eligible: pa.Table, committed: pa.Table, *, today
     - P provisional up to and including the day `closes_on`, A after it.
     Further columns:
     - closes_on; is_new; old_value, the latest vintage's value; period_changed, whether the period's own values differ;
-    - changes_closed: the period closed before today, and the vintage changes what this definition version published;
-    - unexplained: the vintage changes what this definition version published of an open period, without newer rows.
+    - may_change: the period hasn't closed before today, or what is published of it is still marked P;
+    - changes_closed: it may not, and the vintage changes what this definition version published;
+    - unexplained: it may, and the vintage changes what this definition version published, without newer rows.
     """
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")

@@ -53,6 +53,13 @@ def again(warehouse: Warehouse, moment: str, february: list[dict[str, Any]], **k
     return warehouse.release(*SPAN)
 
 
+def release_final(warehouse: Warehouse) -> None:
+    """Publish on the day on which February is provisional, and on the first day on which it isn't."""
+    warehouse.release(*SPAN)
+    warehouse.now("2026-03-10T23:01:00")
+    warehouse.release(*SPAN)
+
+
 def newest(warehouse: Warehouse, columns: str = "obs_value, obs_status, revision_type") -> Any:
     """February's published total."""
     query = f"select {columns} from kpi.vintages where time_period = '2026-02' and segment = '_T' order by sequence"
@@ -75,14 +82,28 @@ def test_late_rows_of_an_open_period_revise_by_themselves(warehouse: Warehouse) 
     assert not outcome.held and newest(warehouse) == (120.0, "A", None)
 
 
-def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Warehouse) -> None:
+def test_a_value_is_provisional_until_the_first_release_after_its_closing_day(warehouse: Warehouse) -> None:
+    """Who runs once a month publishes a cohort's last value weeks after it closed: it was marked P until then."""
     warehouse.release(*SPAN)
+    assert reasons(again(warehouse, AFTER_CLOSE, cells(120, SE=90, NO=30))) == {
+        "unexplained_change: its value changed (110 → 120), though neither its definition nor any row upstream is newer"
+    }
+    warehouse.feed("orders", newest_delivery=datetime.fromisoformat("2026-03-11T05:00:00+00:00"))
+    outcome = again(warehouse, "2026-03-20T06:00:00", cells(120, SE=90, NO=30))
+    assert not outcome.held and newest(warehouse) == (120.0, "A", "R1")
+    warehouse.feed("orders", newest_delivery=datetime.fromisoformat("2026-03-21T05:00:00+00:00"))
+    outcome = again(warehouse, "2026-03-21T06:00:00", cells(130, SE=100, NO=30))
+    assert [held.checks for held in outcome.held] == [("closed_period",)]
+
+
+def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Warehouse) -> None:
+    release_final(warehouse)
     outcome = again(warehouse, AFTER_CLOSE, cells(120, SE=90, NO=30))
     reason = "closed_period: the period closed on 2026-03-10; its value changed (110 → 120)"
     assert [(held.time_period, held.reason, held.checks) for held in outcome.held] == [
         ("2026-02", reason, ("closed_period",))
     ]
-    assert outcome.published == 1 and newest(warehouse) == (110.0, "P", None)
+    assert outcome.published == 1 and newest(warehouse) == (110.0, "A", None)
     query = "select verdict, reason from kpi.verdicts where time_period = '2026-02'"
     assert warehouse.published(query) == [("hold", reason)]
     assert warehouse.release(*SPAN).release_id is None  # held again, and nothing new to say
@@ -93,7 +114,7 @@ def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Wareho
     warehouse.now("2026-03-12T06:00:00")
     release_february(warehouse, "closed_period")
     outcome = warehouse.release(*SPAN)
-    assert not outcome.held and outcome.appended_observations == 3
+    assert not outcome.held and outcome.appended_observations == 2
     columns = "obs_value, obs_status, revision_type, revision_reason, decision_id is not null"
     assert newest(warehouse, columns) == (120.0, "A", "C", "booked late", True)
     assert warehouse.published(query) == [("publish", "")]
@@ -104,7 +125,7 @@ def test_a_closed_period_keeps_its_value_until_someone_decides(warehouse: Wareho
 
 
 def test_a_restated_month_and_its_quarter_are_held_and_one_decision_releases_both(warehouse: Warehouse) -> None:
-    warehouse.release(*SPAN)
+    release_final(warehouse)
     warehouse.now("2026-04-03T06:00:00")
     warehouse.batch = "batch2"
     months = {**GOOD, "2026-02": cells(120, SE=90, NO=30), "2026-03": cells(130, SE=100, NO=30)}
@@ -134,7 +155,7 @@ def test_a_restated_month_and_its_quarter_are_held_and_one_decision_releases_bot
 
 
 def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Warehouse) -> None:
-    warehouse.release(*SPAN)
+    release_final(warehouse)
     outcome = again(warehouse, AFTER_CLOSE, cells(-5, SE=-5))
     both = [("bounds", "closed_period")]
     assert [held.checks for held in outcome.held] == both
@@ -157,7 +178,7 @@ def test_a_decision_names_the_failing_checks_and_the_closed_period(warehouse: Wa
     ],
 )
 def test_members_and_counts_are_changes_too(warehouse: Warehouse, february: list[dict[str, Any]], change: str) -> None:
-    warehouse.release(*SPAN)
+    release_final(warehouse)
     assert reasons(again(warehouse, AFTER_CLOSE, february)) == {
         f"closed_period: the period closed on 2026-03-10; {change}"
     }

@@ -6,11 +6,12 @@ import json
 import re
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pay_attack
 import pytest
-from conftest import Deployment
+from conftest import Deployment, copy_of
 from pydantic import ValidationError
 
 from data_quality import pages
@@ -102,9 +103,14 @@ def test_other_columns_reveal_no_more_than_the_values(published: duckdb.DuckDBPy
 
 
 def test_no_figure_of_a_hidden_cell_is_in_any_file(
-    copied: Deployment, warehouse: duckdb.DuckDBPyConnection, published: duckdb.DuckDBPyConnection
+    deployment: Deployment,
+    warehouse: duckdb.DuckDBPyConnection,
+    published: duckdb.DuckDBPyConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not in ledger, verdicts, Data Docs, Dagster's store, dbt's files or logs: neither as text nor as bytes."""
+    copied = copy_of(deployment, tmp_path / "data", monkeypatch)
     catalog = Catalog.read(copied.company)
     protected = catalog.model_copy(update={"kpis": tuple(kpi for kpi in catalog.kpis if kpi.protected)})
     pages.write(copied.company, protected)

@@ -14,6 +14,7 @@ from tests.restatement_factory import MONTHS, REVENUE, MemoryLedger, Values, rel
 from tests.warehouse_factory import kpi
 
 JULY = date(2025, 7, 3)
+AUGUST = date(2025, 8, 20)  # the second quarter has closed
 """June and the second quarter are open, April and May are closed."""
 
 
@@ -54,6 +55,7 @@ def test_a_quarter_waits_for_its_restated_month_and_follows_it(ledger: MemoryLed
 
 def test_a_closed_quarter_changes_by_the_decision_on_its_month(ledger: MemoryLedger) -> None:
     release(ledger, snapshot_of(months("2025-06"), JULY), JULY)
+    release(ledger, snapshot_of(months("2025-07"), AUGUST), AUGUST)
     later = date(2025, 9, 1)
     restated = snapshot_of(months("2025-08", m04=7), later)
     held = release(ledger, restated, later)
@@ -70,6 +72,7 @@ def test_a_closed_quarter_changes_by_the_decision_on_its_month(ledger: MemoryLed
 def test_a_month_that_was_never_published_takes_its_quarter_with_it(ledger: MemoryLedger) -> None:
     release(ledger, snapshot_of(months("2025-06"), JULY, failing=[key("2025-06")]), JULY)
     assert ledger.totals()["2025-Q2"] == 450 and "2025-06" not in ledger.totals()
+    release(ledger, snapshot_of(months("2025-07"), AUGUST, failing=[key("2025-06")]), AUGUST)
     later = date(2025, 9, 1)
     restated = snapshot_of(months("2025-08", m06=7), later, failing=[key("2025-06")])
     held = release(ledger, restated, later)

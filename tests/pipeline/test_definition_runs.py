@@ -14,7 +14,6 @@ from conftest import NOW, Deployment
 
 from metrics.company_plan import raw_columns
 from metrics.compiled_folder import compile_company, write
-from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.company import Company
 from metrics.versioning.lineage import Lineage
@@ -31,7 +30,8 @@ pytestmark = pytest.mark.xdist_group("deployment")
 def changeable(copied: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     """The deployment a day later, with a company folder that may be changed."""
     company = tmp_path / "sample_company"
-    shutil.copytree(PROJECT / "sample_company", company, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
+    shutil.copytree(copied.company.path, company)
+    monkeypatch.setenv("NYCKELTAL_COMPANY", str(company))
     monkeypatch.setenv("NYCKELTAL_NOW", "2024-03-13T06:00:00+00:00")
     return Deployment(Company.load(company), copied.data, copied.first_run)
 
