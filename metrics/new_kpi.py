@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from metrics.compiler.input_filters import inputs
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.compiler.support import unsupported
 from metrics.core.errors import NyckeltalError, did_you_mean
@@ -66,7 +67,7 @@ def definition_text(kpi_id: str, metric: str, company: Company, layer: SemanticL
         _line("segments", "[]", _segment_hint(metric, layer)),
         _line("bounds", "{}", "the values that it can have at all, such as {lower: 0, upper: 1}"),
     ]
-    if lineage.upstream(_models(metric, layer)).protected:
+    if lineage.upstream(fact_models(metric, layer)).protected:
         lines.append(_line("persons", "{numerator: }", "the metric that counts the persons: it reads personnel data"))
     lines += ["standard: the company's own", "definition_version: 1"]
     return "\n".join(lines) + "\n" + _adoption(company)
@@ -77,7 +78,7 @@ def derived_domain(metric: str, company: Company, layer: SemanticLayer) -> str |
 
     Nothing is asked of the company's own files while one of them isn't right.
     """
-    models = set(_models(metric, layer))
+    models = set(fact_models(metric, layer))
     try:
         own_domains = [(kpi.definition.metric, kpi.domain) for kpi in adopted_kpis(company) if kpi.is_own]
     except NyckeltalError:
@@ -85,7 +86,9 @@ def derived_domain(metric: str, company: Company, layer: SemanticLayer) -> str |
     standard_domains = [(definition.metric, file.parent.name) for definition, file in standard_definitions().values()]
     for metric_domains in (own_domains, standard_domains):
         domains = {
-            domain for name, domain in metric_domains if name in layer.metrics and models & set(_models(name, layer))
+            domain
+            for name, domain in metric_domains
+            if name in layer.metrics and models & set(fact_models(name, layer))
         }
         if domains:
             return domains.pop() if len(domains) == 1 else None
@@ -113,11 +116,11 @@ def _simple(metric: str, layer: SemanticLayer) -> Iterator[Any]:
     metric_object = layer.metrics[metric]
     if metric_object.type.value == "simple":
         yield metric_object
-    for part in metric_object.input_metrics:
+    for _, part in inputs(metric_object):
         yield from _simple(part.name, layer)
 
 
-def _models(metric: str, layer: SemanticLayer) -> tuple[str, ...]:
+def fact_models(metric: str, layer: SemanticLayer) -> tuple[str, ...]:
     """The dbt models of the facts that a metric is made of."""
     names = {layer.models[name] for simple_metric in _simple(metric, layer) if (name := _semantic_model(simple_metric))}
     return tuple(sorted(names))

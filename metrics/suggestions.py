@@ -1,0 +1,40 @@
+"""Which standard KPIs a company could adopt: those whose input entities it supplies, and what the others need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.definitions.company import Company
+from metrics.definitions.kpi import Definition, standard_definitions
+from metrics.new_kpi import fact_models
+from metrics.versioning.lineage import Lineage
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A standard KPI that the company hasn't adopted. It can be adopted now when no entity is missing."""
+
+    kpi_id: str
+    domain: str
+    definition: Definition
+    missing_entities: tuple[str, ...]
+
+
+def suggestions(company: Company, layer: SemanticLayer, lineage: Lineage) -> list[Suggestion]:
+    """The standard KPIs that no file of the company adopts or replaces, by domain and id.
+
+    Raises Problems for standard definitions with mistakes.
+    """
+    adopted = {file.stem for file in (company.path / "kpis").glob("*/*.yml")}
+    suggested = [
+        Suggestion(
+            kpi_id=kpi_id,
+            domain=file.parent.name,
+            definition=definition,
+            missing_entities=lineage.upstream(fact_models(definition.metric, layer)).missing_entities,
+        )
+        for kpi_id, (definition, file) in standard_definitions().items()
+        if kpi_id not in adopted
+    ]
+    return sorted(suggested, key=lambda suggestion: (suggestion.domain, suggestion.kpi_id))

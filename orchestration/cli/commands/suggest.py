@@ -1,0 +1,50 @@
+"""The command that says which standard KPIs a company could adopt, and how noisy its own are: `kpi suggest`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from metrics.core.deployment import published_path
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from orchestration.cli.options import Json
+from orchestration.cli.terminal import console, print_json
+
+if TYPE_CHECKING:
+    from metrics.suggestions import Suggestion
+
+HELP_ORDER = 1
+app = typer.Typer()
+
+
+@app.command()
+def suggest(as_json: Json = False) -> None:
+    """Which standard KPIs could be adopted, which need other data, and how large a change shows in those adopted."""
+    # MetricFlow and dbt take seconds to import.
+    from metrics.suggestions import suggestions
+    from orchestration.cli.reports import suggested
+    from orchestration.dbt.planning import parsed
+    from publishing.noise import noise
+
+    company = Company.load()
+    found = suggestions(company, *parsed(company))
+    noises = noise() if published_path().exists() else []
+    if as_json:
+        print_json({"standard": [_as_json(suggestion) for suggestion in found], "noise": list(map(asdict, noises))})
+        return
+    terminal = console()
+    suggested.print_standard(terminal, found)
+    if noises:
+        suggested.print_noise(terminal, Catalog.read(company), noises, company.reporting_currency)
+
+
+def _as_json(suggestion: Suggestion) -> dict[str, object]:
+    return {
+        "kpi_id": suggestion.kpi_id,
+        "domain": suggestion.domain,
+        **suggestion.definition.model_dump(mode="json", include={"name", "description", "type", "unit", "freqs"}),
+        "missing_entities": suggestion.missing_entities,
+    }

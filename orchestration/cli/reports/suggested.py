@@ -1,0 +1,70 @@
+"""The report of `kpi suggest`: standard KPIs that could be adopted, and the noise of those that are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from metrics.definitions.catalog import Catalog
+from metrics.suggestions import Suggestion
+from orchestration.cli.formats import PERIODS, number
+from orchestration.cli.tables import Column, number_column, print_table
+from publishing.noise import FEWEST_CHANGES, Noise
+
+
+def print_standard(terminal: Console, suggestions: Sequence[Suggestion]) -> None:
+    """Print what could be adopted now, and what needs data that the company doesn't supply."""
+    possible = [suggestion for suggestion in suggestions if not suggestion.missing_entities]
+    others = [suggestion for suggestion in suggestions if suggestion.missing_entities]
+    if possible:
+        print_table(
+            terminal,
+            [Column("KPI"), Column("name", wraps=True), Column("domain"), Column("type")],
+            [_row(suggestion, suggestion.definition.type) for suggestion in possible],
+            title="Could be adopted now",
+            caption="`kpi new kpi KPI` writes the file to fill in.\n",
+        )
+    else:
+        terminal.print("All standard KPIs that the company's data supply are adopted.\n", style="bold")
+    if others:
+        print_table(
+            terminal,
+            [Column("KPI"), Column("name", wraps=True), Column("domain"), Column("needs", wraps=True)],
+            [_row(suggestion, ", ".join(suggestion.missing_entities)) for suggestion in others],
+            title="Need other data",
+            caption="docs/reference/input_entities.md says what each of these must have.\n",
+        )
+
+
+def _row(suggestion: Suggestion, last: str) -> tuple[str, ...]:
+    return (suggestion.kpi_id, suggestion.definition.name, suggestion.domain, last)
+
+
+def print_noise(terminal: Console, catalog: Catalog, noises: Sequence[Noise], currency: str) -> None:
+    """Print the smallest changes of each KPI that are more than what its values do by themselves."""
+    names = {kpi.kpi_id: kpi for kpi in catalog.kpis}
+    rows = []
+    for noise in noises:
+        if noise.kpi_id in names:
+            kpi = names[noise.kpi_id]
+            changes = [_change(seen, kpi.unit, currency) for seen in (noise.seen_on_before, noise.seen_on_year_ago)]
+            rows.append((kpi.kpi_id, PERIODS[noise.freq], number(noise.level, kpi.unit, currency), *changes))
+    print_table(
+        terminal,
+        [Column("KPI"), Column("by"), *map(number_column, ("usual value", "on one before", "a year ago"))],
+        rows,
+        title="How large a change shows in those adopted",
+        caption=(
+            "A change on the period before, or on a year ago, shows when it differs from the usual one by more than"
+            " this: by chance one in twenty does. A target that is nearer than that can't be told from luck in one"
+            f" period. – where fewer than {FEWEST_CHANGES} changes are known."
+        ),
+    )
+
+
+def _change(seen: float | None, unit: str, currency: str) -> str:
+    if seen is None:
+        return "–"
+    text = number(seen, unit, currency)
+    return f"± {text.removesuffix(' %')} pp" if unit == "fraction" else f"± {text}"

@@ -1,0 +1,46 @@
+"""How much published totals change by themselves, on months written by hand."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from publishing.noise import noise
+from tests import warehouse_factory
+from tests.warehouse_factory import cells, kpi
+
+VALUES = [100, 104, 99, 103, 98, 107, 101, 100, 108, 102, 97, 105, 110, 300, 112]
+
+
+def two_deviations(changes: Sequence[float]) -> float:
+    middle = statistics.median(changes)
+    return 2 * 1.4826 * statistics.median(abs(change - middle) for change in changes)
+
+
+def test_a_change_shows_when_it_is_unlike_most_and_a_single_event_does_not_widen_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = warehouse_factory.make(tmp_path, monkeypatch)
+    months = [f"{2025 + place // 12}-{place % 12 + 1:02}" for place in range(len(VALUES))]
+    warehouse.now("2026-05-12T06:00:00")
+    warehouse.add(kpi(), {code: cells(value, SE=value) for code, value in zip(months, VALUES, strict=True)})
+    warehouse.add(
+        kpi("young"), {code: cells(value, SE=value) for code, value in zip(months[:12], VALUES, strict=False)}
+    )
+    warehouse.judge("2025-01-01", "2026-03-31")
+    warehouse.publish("2025-01-01", "2026-03-31")
+    published = warehouse.published(
+        "select obs_value from kpi.observations where kpi_id = 'revenue' and segment = '_T'"
+    )
+    assert sorted(value for (value,) in published) == sorted(VALUES)
+    noises = {row.kpi_id: row for row in noise()}
+    changes = [after - before for before, after in pairwise(VALUES)]
+    assert noises["revenue"].freq == "M" and noises["revenue"].level == statistics.median(VALUES)
+    assert noises["revenue"].seen_on_before == pytest.approx(two_deviations(changes))
+    assert noises["revenue"].seen_on_before < 25  # though one month was three times as much
+    assert noises["revenue"].seen_on_year_ago is None  # three changes are too few
+    assert noises["young"].seen_on_before is None  # eleven
