@@ -162,7 +162,7 @@ def why_it_moved(kpi: str, period: str = "", compared_with: Literal["previous", 
     answer: Answer = {"value": _value(totals[0]), "incidents": incidents}
     if len(totals) < 2:
         return answer | {"compared_with": _nothing(entry["name"], earlier, "has no published value to compare with")}
-    return answer | {"compared_with": _value(totals[1])} | movement(after, before)
+    return answer | {"compared_with": _value(totals[1])} | movement(after, before, entry["formula"] or "")
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] = ()) -> list[Answer]:

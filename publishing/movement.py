@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from math import isclose
 from typing import Any
@@ -12,13 +13,15 @@ LIMITS = (
     " did. Suppressed members are left out, and what they add must not be estimated."
 )
 Row = Mapping[str, Any]
+# A ratio of two metrics as MetricFlow writes it: a / b, or COALESCE(a, 0) / NULLIF(b, 0).
+_RATIO = re.compile(r"(?:COALESCE\()?(?P<numerator>\w+)(?:, 0\))? / (?:NULLIF\()?(?P<denominator>\w+)(?:, 0\))?")
 
 
-def movement(after: Sequence[Row], before: Sequence[Row]) -> dict[str, Any]:
+def movement(after: Sequence[Row], before: Sequence[Row], formula: str = "") -> dict[str, Any]:
     """The change of the total, its parts, and what about the data may explain it.
 
     `after` and `before` are the rows of a KPI's period and of an earlier one: the total and all members, with the
-    columns of `kpi.observations`.
+    columns of `kpi.observations`. `formula` is the KPI's in `kpi.catalog`, which names the parts of a ratio.
     """
     totals = [next(row for row in rows if row["segment"] == "_T") for rows in (after, before)]
     values = [row["obs_value"] for row in totals]
@@ -30,20 +33,37 @@ def movement(after: Sequence[Row], before: Sequence[Row]) -> dict[str, Any]:
         "relative": (values[0] - values[1]) / abs(values[1]) if values[1] else None,
     }
     if totals[0]["denominator"] and totals[1]["denominator"]:
-        answer["parts_of_the_ratio"] = [
-            {"part": part, "before": totals[1][part], "after": totals[0][part]} for part in ("numerator", "denominator")
-        ]
+        answer["parts_of_the_ratio"] = _parts(totals[0], totals[1], formula)
     segments = sorted({row["segment"] for row in after} - {"_T"})
     answer["segments"] = [_segment(name, after, before, totals) for name in segments]
     return answer
 
 
+def _parts(now: Row, then: Row, formula: str) -> list[dict[str, Any]]:
+    """Numerator and denominator before and after, and what each adds to the change of the ratio.
+
+    A part adds what its own change does at the mean of the other part's two values, so that the two add up to the
+    change (Kitagawa's midpoint); nothing is said of it where the value isn't numerator by denominator.
+    """
+    names = _RATIO.fullmatch(formula)
+    parts = [
+        {"part": part, "metric": names[part] if names else part, "before": then[part], "after": now[part]}
+        for part in ("numerator", "denominator")
+    ]
+    if all(isclose(row["obs_value"], row["numerator"] / row["denominator"], rel_tol=1e-6) for row in (now, then)):
+        inverse_now, inverse_then = 1 / now["denominator"], 1 / then["denominator"]
+        parts[0]["adds_to_change"] = (now["numerator"] - then["numerator"]) * (inverse_now + inverse_then) / 2
+        parts[1]["adds_to_change"] = (inverse_now - inverse_then) * (now["numerator"] + then["numerator"]) / 2
+    return parts
+
+
 def _segment(name: str, after: Sequence[Row], before: Sequence[Row], totals: Sequence[Row]) -> dict[str, Any]:
     """The members of a segment, those that add most to the change first; without what they add where that is unknown.
 
-    A member's addition is the change of its value. Of a ratio it is how far the member, with its share of the
-    denominator, pulls the total away from the total before; it is the sum of two parts: the change of the member's own
-    ratio, and the change of its share.
+    A member's addition is the change of its value. Of a ratio it is the sum of two: the change of the member's own
+    ratio at the mean of its two shares of the denominator, and the change of its share, at the distance of its mean
+    ratio from that of all. The additions of all members make the change of the total (E. Kitagawa, Components of a
+    Difference Between Two Rates, 1955).
     """
     now, then = ({row["member"]: row for row in rows if row["segment"] == name} for rows in (after, before))
     members = sorted(now.keys() | then.keys())
@@ -85,11 +105,11 @@ def _addition(member: str, now: Row | None, then: Row | None, totals: Sequence[R
         (row["denominator"] or 0) / total["denominator"] if row and total["denominator"] else 0
         for row, total in zip((now, then), totals, strict=True)
     ]
-    before_of_all = totals[1]["obs_value"]
-    ratio_now = before_of_all if values[0] is None else values[0]
-    ratio_then = ratio_now if values[1] is None else values[1]
-    by_ratio = shares[0] * (ratio_now - ratio_then)
-    by_share = (shares[0] - shares[1]) * (ratio_then - before_of_all)
+    mean_of_all = (totals[0]["obs_value"] + totals[1]["obs_value"]) / 2
+    known_ratios = [value for value in values if value is not None] or [mean_of_all]
+    ratio_now, ratio_then = (known_ratios[0] if value is None else value for value in values)
+    by_ratio = (shares[0] + shares[1]) / 2 * (ratio_now - ratio_then)
+    by_share = (shares[0] - shares[1]) * ((ratio_now + ratio_then) / 2 - mean_of_all)
     return entry | {
         "adds_to_change": by_ratio + by_share,
         "of_this_by_its_own_ratio": by_ratio,

@@ -18,6 +18,7 @@ from metrics.core.deployment import PROJECT
 from publishing import mcp_server
 from publishing.movement import movement
 from tests import warehouse_factory
+from tests.command_line import kpi_command
 from tests.hostile import TEXTS
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -150,14 +151,16 @@ def test_why_a_total_moved(published: Warehouse) -> None:
     assert answer["data"] == ["2026-02 is provisional until 2026-03-10."]
 
     answer = ask("why_it_moved", kpi="cost", period="2026-02")
-    assert answer["parts_of_the_ratio"][0] == {"part": "numerator", "before": 300.0, "after": 350.0}
+    numerator, denominator = answer["parts_of_the_ratio"]
+    assert (numerator["before"], numerator["after"], numerator["adds_to_change"]) == (300.0, 350.0, 0.5)
+    assert denominator["adds_to_change"] == 0  # it is 100 in both months
     (country,) = answer["segments"]
     added = {member["member"]: member for member in country["members"]}
-    # SE stays at 4 hours and its share grows from 1/2 to 4/5; NO falls from 2 to 1.5 hours.
+    # SE stays at 4 hours and its share grows from 1/2 to 4/5; NO falls from 2 to 1.5 hours. All have 3, then 3.5 hours.
     assert added["SE"]["of_this_by_its_own_ratio"] == 0
-    assert added["SE"]["of_this_by_its_share"] == pytest.approx(0.3)
-    assert added["NO"]["of_this_by_its_own_ratio"] == pytest.approx(-0.1)
-    assert added["NO"]["of_this_by_its_share"] == pytest.approx(0.3)
+    assert added["SE"]["of_this_by_its_share"] == pytest.approx(0.3 * (4 - 3.25))
+    assert added["NO"]["of_this_by_its_own_ratio"] == pytest.approx((0.5 + 0.2) / 2 * -0.5)
+    assert added["NO"]["of_this_by_its_share"] == pytest.approx(-0.3 * (1.75 - 3.25))
     assert sum(member["adds_to_change"] for member in added.values()) == pytest.approx(answer["change"]["absolute"])
 
 
@@ -249,3 +252,14 @@ def test_before_the_first_release_the_assistant_is_told_so(
 ) -> None:
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path_factory.mktemp("empty")))
     assert "nothing has been published yet" in ask("off_target")["error"]
+
+
+def test_kpi_why_tells_the_same_in_a_terminal(published: Warehouse) -> None:
+    told = " ".join(kpi_command("why", "cost", "2026-02").stdout.split())
+    assert "3.50 hours in February 2026: 0.50 hours (16.7 %) more than in January 2026" in told
+    assert "by its share" in told and "+0.45 hours" in told
+    assert "unknown" in kpi_command("why", "heads", "2026-02").stdout
+    missing = kpi_command("why", "cost", "2026-01").stdout
+    assert missing.startswith("There is nothing to compare:\nCost, December 2025: missing")
+    assert "isn't published" in kpi_command("why", "cost", "2027-01").stdout
+    assert "did you mean 'cost'" in kpi_command("why", "costs").stderr

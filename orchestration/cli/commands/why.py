@@ -1,0 +1,54 @@
+"""The command that splits a change into what makes it up: `kpi why`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.options import Json
+from orchestration.cli.terminal import console, print_json
+
+HELP_ORDER = 4
+app = typer.Typer()
+
+
+class Against(StrEnum):
+    """What a value is compared with."""
+
+    PREVIOUS = "previous"
+    YEAR_AGO = "year_ago"
+
+
+@app.command()
+def why(
+    kpi: Annotated[str, typer.Argument(metavar="KPI", help="Its id or name.")],
+    period: Annotated[str, typer.Argument(metavar="[PERIOD]", help="Such as 2026-10; by default the newest.")] = "",
+    against: Annotated[
+        Against, typer.Option(help="The period before, or the same period a year ago.")
+    ] = Against.PREVIOUS,
+    as_json: Json = False,
+) -> None:
+    """Why a published value moved: what each member and each part of a ratio adds to the change."""
+    from orchestration.cli.reports import why as report
+    from publishing import reader
+    from publishing.answers import why_it_moved
+
+    answer = why_it_moved(kpi, period, against.value)
+    if as_json:
+        print_json(answer)
+    elif answer.get("change") is None:  # one of the two values isn't published
+        quotes = [
+            row["quote"] for row in (answer, answer.get("value"), answer.get("compared_with")) if _is_missing(row)
+        ]
+        console().print("There is nothing to compare:", *quotes, sep="\n", highlight=False)
+    else:
+        of_kpi = "select unit, currency from kpi.catalog where kpi_id = ?"
+        (kpi_row,) = reader.query(of_kpi, [answer["value"]["kpi_id"]])
+        report.print_movement(console(), answer, kpi_row["unit"], kpi_row["currency"])
+
+
+def _is_missing(row: object) -> bool:
+    """Whether a part of the answer says why there is no value."""
+    return isinstance(row, dict) and "quote" in row and row["value"] is None
