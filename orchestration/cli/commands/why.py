@@ -39,16 +39,10 @@ def why(
     if as_json:
         print_json(answer)
     elif answer.get("change") is None:  # one of the two values isn't published
-        quotes = [
-            row["quote"] for row in (answer, answer.get("value"), answer.get("compared_with")) if _is_missing(row)
-        ]
+        answers = [answer, answer.get("value"), answer.get("compared_with")]
+        quotes = [row["quote"] for row in answers if isinstance(row, dict) and "quote" in row and row["value"] is None]
         console().print("There is nothing to compare:", *quotes, sep="\n", highlight=False)
     else:
         of_kpi = "select unit, currency from kpi.catalog where kpi_id = ?"
         (kpi_row,) = reader.query(of_kpi, [answer["value"]["kpi_id"]])
         report.print_movement(console(), answer, kpi_row["unit"], kpi_row["currency"])
-
-
-def _is_missing(row: object) -> bool:
-    """Whether a part of the answer says why there is no value."""
-    return isinstance(row, dict) and "quote" in row and row["value"] is None
