@@ -17,13 +17,19 @@ with observations as (
     union all
     select * from {{ ref('kpi_revenue_growth_yoy') }}
     union all
+    select * from {{ ref('kpi_bounce_rate') }}
+    union all
     select * from {{ ref('kpi_cac') }}
     union all
     select * from {{ ref('kpi_conversion_rate') }}
     union all
+    select * from {{ ref('kpi_cpc') }}
+    union all
     select * from {{ ref('kpi_cpl') }}
     union all
     select * from {{ ref('kpi_ctr') }}
+    union all
+    select * from {{ ref('kpi_engagement_rate') }}
     union all
     select * from {{ ref('kpi_lead_to_customer_rate') }}
     union all
