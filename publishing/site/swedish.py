@@ -214,7 +214,7 @@ _WORDS = {
     "priority": "prioritet",
     "plan": "abonnemang",
     "severity": "allvarlighet",
-    "team": "lag",
+    "team": "team",
     "hours": "timmar",
     "points": "poäng",
     "story points": "storypoäng",

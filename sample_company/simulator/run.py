@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sample_company.simulator.absences import Absences
+from sample_company.simulator.club import Club
 from sample_company.simulator.customers import Customers
 from sample_company.simulator.files import SourceFolder
 from sample_company.simulator.finance import write_exchange_rates
@@ -25,11 +26,13 @@ def simulate(out: Path, span: Span) -> None:
     customers = Customers(span)
     leads = Leads(folder, span)
     shop = Shop(folder, span, customers, products)
+    club = Club(span, customers)
     staff = Staff(span)
     absences = Absences(span, staff)
     for month in span.months():
         registered = len(customers)
         shop.run(month)
+        club.run(month, registered)
         write_tickets(folder, span, customers, registered, month)
         write_incidents(folder, span, month)
         write_ads(folder, span, month)
@@ -40,6 +43,7 @@ def simulate(out: Path, span: Span) -> None:
         absences.run(month)
     write_products(folder, span, products)
     customers.write(folder, {customer: lead_email(lead) for customer, lead in leads.became(customers).items()})
+    club.write(folder)
     staff.write(folder)
     absences.write(folder)
     write_exchange_rates(folder, span)

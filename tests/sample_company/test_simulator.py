@@ -79,6 +79,7 @@ def test_a_later_last_day_adds_files_and_leaves_whole_ones_alone(sources: Path, 
     later = _hashes(_simulate(tmp_path))
     snapshots = {
         "shop/customers.parquet",
+        "club/memberships.jsonl",
         "hr/employees.xlsx",
         "hr/absences.xlsx",
         "finance/exchange_rates.csv",

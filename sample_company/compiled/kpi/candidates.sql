@@ -7,7 +7,15 @@ with observations as (
     union all
     select * from {{ ref('kpi_csat') }}
     union all
+    select * from {{ ref('kpi_customer_churn_rate') }}
+    union all
+    select * from {{ ref('kpi_customer_retention_rate') }}
+    union all
+    select * from {{ ref('kpi_grr') }}
+    union all
     select * from {{ ref('kpi_new_customers') }}
+    union all
+    select * from {{ ref('kpi_nrr') }}
     union all
     select * from {{ ref('kpi_repeat_purchase_rate') }}
     union all
