@@ -15,6 +15,8 @@ with observations as (
     union all
     select * from {{ ref('kpi_new_customers') }}
     union all
+    select * from {{ ref('kpi_nps') }}
+    union all
     select * from {{ ref('kpi_nrr') }}
     union all
     select * from {{ ref('kpi_repeat_purchase_rate') }}
@@ -60,6 +62,26 @@ with observations as (
     select * from {{ ref('kpi_turnover_rate') }}
     union all
     select * from {{ ref('kpi_energy_use') }}
+    union all
+    select * from {{ ref('kpi_availability') }}
+    union all
+    select * from {{ ref('kpi_change_fail_rate') }}
+    union all
+    select * from {{ ref('kpi_defect_resolution_time_p50') }}
+    union all
+    select * from {{ ref('kpi_defect_resolution_time_p90') }}
+    union all
+    select * from {{ ref('kpi_deployment_frequency') }}
+    union all
+    select * from {{ ref('kpi_product_adoption_rate') }}
+    union all
+    select * from {{ ref('kpi_sprint_burndown_remaining') }}
+    union all
+    select * from {{ ref('kpi_sprint_commitment_reliability') }}
+    union all
+    select * from {{ ref('kpi_sprint_velocity') }}
+    union all
+    select * from {{ ref('kpi_stickiness_dau_mau') }}
 
 ),
 
