@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sample_company.simulator.business import COUNTRIES, CURRENCIES, PRICE_FACTORS, pick
+from sample_company.simulator.business import CHANNELS, COUNTRIES, CURRENCIES, PRICE_FACTORS, pick
 from sample_company.simulator.customers import FIRST_ID as FIRST_CUSTOMER
 from sample_company.simulator.customers import TYPES, Customers, Indexes
 from sample_company.simulator.files import SourceFolder
@@ -16,6 +16,7 @@ PLAN_SHARES = np.array([0.68, 0.32])
 """Of the plans of consumers; every business has Business."""
 MONTHLY_FEES = np.array([79.0, 129.0, 349.0])
 """SEK, in local prices elsewhere."""
+PAYMENTS = ("card", "invoice", "direct debit", "mobile")
 BUSINESS = PLANS.index("Business")
 JOINING = 0.05
 """Share of the new customers who join."""
@@ -61,6 +62,7 @@ class Club:
         spells = spells[spells["valid_from"] <= until].sort_values(["customer", "valid_from"], kind="stable")
         customer, plan = spells["customer"].to_numpy(), spells["plan"].to_numpy()
         country = self._customers.country[customer]
+        drawn = self._span.rng("club members").random((len(self._customers), 2))[customer]
         last_day = (spells["ended"] - np.timedelta64(1, "D")).where(spells["ended"] <= until)
         frame = pd.DataFrame(
             {
@@ -68,6 +70,8 @@ class Club:
                 "customer_id": (customer + FIRST_CUSTOMER).astype(str),
                 "plan": np.array(PLANS)[plan],
                 "country": np.array(COUNTRIES)[country],
+                "joined_through": np.array(CHANNELS)[(drawn[:, 0] * len(CHANNELS)).astype(np.int64)],
+                "payment": np.array(PAYMENTS)[(drawn[:, 1] * len(PAYMENTS)).astype(np.int64)],
                 "valid_from": spells["valid_from"].dt.strftime("%Y-%m-%d").to_numpy(),
                 "valid_to": last_day.dt.strftime("%Y-%m-%d").to_numpy(),
                 "monthly_fee": np.round(MONTHLY_FEES[plan] * PRICE_FACTORS[country], 2),

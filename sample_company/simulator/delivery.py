@@ -29,6 +29,8 @@ PROBES_PER_HOUR = 12
 FAILING = np.array([0.30, 0.04, 0.004, 0.0])
 """Share of a service's probes that fail during an incident, of each priority."""
 FAILING_OTHERWISE = 0.0006
+MILLISECONDS = np.array([240.0, 310.0, 520.0, 430.0, 280.0, 650.0])
+"""Usual response time of each service."""
 MAINTENANCE_HOUR = 3
 """Local hour on the first Sunday of a month in which all services are taken down for half an hour."""
 
@@ -66,6 +68,7 @@ def write_probes(folder: SourceFolder, span: Span, month: Month) -> None:
     in_maintenance = sunday & (hours - midnights(days) == np.timedelta64(MAINTENANCE_HOUR * 3600, "s"))
     announced = np.where(in_maintenance, PROBES_PER_HOUR // 2, 0)[:, None].repeat(len(SERVICES), axis=1)
     failed = rng.binomial(PROBES_PER_HOUR - announced, failing) + announced
+    milliseconds = np.round(MILLISECONDS * rng.lognormal(0, 0.12, failed.shape) * (1 + failed / PROBES_PER_HOUR))
     service = np.tile(np.arange(len(SERVICES)), len(hours))
     table = pa.table(
         {
@@ -74,6 +77,7 @@ def write_probes(folder: SourceFolder, span: Span, month: Month) -> None:
             "probes": np.full(len(service), PROBES_PER_HOUR),
             "failed": failed.ravel(),
             "in_maintenance": announced.ravel(),
+            "mean_ms": milliseconds.ravel().astype(np.int64),
         }
     ).filter(pa.array(np.repeat(hours, len(SERVICES)) < span.end))
     folder.csv(f"monitoring/probes_{month.code}.csv.gz", table, span.newest(month))
@@ -121,9 +125,9 @@ def write_defects(folder: SourceFolder, span: Span, month: Month) -> None:
     reopened = np.where(is_reopened, known(reopened, span.end), np.datetime64("NaT", "s"))
     again = known(again, span.end)
     first_closed = known(closed, span.end)
-    # A reopened defect keeps the time of its first closing until it is closed again.
-    closed = np.where(np.isnat(reopened) | np.isnat(again), first_closed, again)
-    status = np.where(np.isnat(closed), 0, np.where(~np.isnat(reopened) & np.isnat(again), 1, 2))
+    # A reopened defect has no time of closing until it is closed again.
+    closed = np.where(np.isnat(reopened), first_closed, again)
+    status = np.where(np.isnat(closed), np.where(np.isnat(reopened), 0, 1), 2)
     table = pa.table(
         {
             "key": labels(np.arange(size), [f"BUG-{month.number * 1000 + number}" for number in range(size)]),

@@ -22,6 +22,8 @@ FIRST_SPRINT = date(2020, 1, 6)
 SIZES = np.array([1, 2, 3, 5, 8])
 SIZE_SHARES = np.array([0.15, 0.25, 0.30, 0.22, 0.08])
 MOST_ITEMS = 40
+TYPES = ("story", "task", "bug", "spike")
+TYPE_SHARES = np.array([0.55, 0.25, 0.15, 0.05])
 DONE_SHARE = 0.89
 ADDED_SHARE, REMOVED_SHARE, REESTIMATED_SHARE = 0.12, 0.03, 0.05
 
@@ -86,6 +88,7 @@ def _board(span: Span, number: int, team: int) -> pd.DataFrame:
     is_done_once = rng.random(size) < np.clip(rng.normal(DONE_SHARE, 0.05), 0.6, 1.0)
     done_from = np.where(is_done_once, np.maximum(day_done, since), SPRINT_DAYS)
     grows = np.where(rng.random(size) < REESTIMATED_SHARE, rng.integers(1, SPRINT_DAYS, size), SPRINT_DAYS)
+    kind = pick(rng, size, TYPE_SHARES)
     item, day = _pairs(committed | added, since, until)
     first: Days = np.array([_first_day(number)], dtype="datetime64[D]")
     return pd.DataFrame(
@@ -93,6 +96,7 @@ def _board(span: Span, number: int, team: int) -> pd.DataFrame:
             "snapshot_day": (first + day.astype("timedelta64[D]")).astype("datetime64[s]"),
             "sprint": _sprint_id(number, team),
             "item": [f"{TEAMS[team].upper()}-{number * 100 + place}" for place in item.tolist()],
+            "type": np.array(TYPES)[kind[item]],
             "points": points[item] + 2 * (day >= grows[item]),
             "status": np.where(day >= done_from[item], "Done", "In progress"),
         }

@@ -16,7 +16,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_defects') }} AS defects
   WHERE CAST(closed_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '12c6d8d4badc9081') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'b64ba2e71ea871f9') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -39,7 +39,7 @@ SELECT
   END AS member,
   COUNT(*) AS n_rows,
   SUM(defects_closed) AS defects_closed,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '12c6d8d4badc9081') AS inputs
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'b64ba2e71ea871f9') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, service_member), (day, severity_member))

@@ -4,15 +4,6 @@ with source as (
 
 ),
 
-closings as (
-
-    select
-        *,
-        case when status = 'Closed' then resolved end as closed
-    from source
-
-),
-
 final as (
 
     select
@@ -20,11 +11,11 @@ final as (
         cast(component as varchar) as service,
         cast(severity as varchar) as severity,
         cast(created as timestamp) as created_at,
-        cast(closed as timestamp) as closed_at,
+        cast(resolved as timestamp) as closed_at,
         cast(created at time zone 'UTC' at time zone 'Europe/Stockholm' as date) as created_date,
-        cast(closed at time zone 'UTC' at time zone 'Europe/Stockholm' as date) as closed_date,
+        cast(resolved at time zone 'UTC' at time zone 'Europe/Stockholm' as date) as closed_date,
         _loaded_at
-    from closings
+    from source
 
 )
 
