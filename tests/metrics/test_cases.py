@@ -133,7 +133,9 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, text: str) -> Non
 
 def _values(connection: duckdb.DuckDBPyConnection, kpi: Kpi) -> dict[Key, float]:
     rows = connection.execute(
-        f"select freq, period_start, segment, member, obs_value from {kpi.model} where obs_value is not null"
+        # S, the parts of weeks, is for disclosure control alone.
+        f"""select freq, period_start, segment, member, obs_value from {kpi.model}
+        where obs_value is not null and freq <> 'S'"""
     ).fetchall()
     values = {(freq, start, segment, member): value for freq, start, segment, member, value in rows}
     assert len(values) == len(rows)
@@ -160,3 +162,7 @@ def _key(place: str) -> Key:
     segment, _, member = cut.partition("=")
     period = parse(code)
     return (period.freq, period.start, segment or "_T", member or "_T")
+
+
+def test_every_standard_kpi_has_a_case() -> None:
+    assert {kpi.id for kpi in _standard_kpis()} == {file.stem for file in CASES}
