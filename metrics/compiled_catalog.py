@@ -92,6 +92,7 @@ def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> C
         lower_bound=definition.bounds.lower,
         upper_bound=definition.bounds.upper,
         gate=merged(definition.gate, adoption.gate),
+        labels=definition.labels,
     )
 
 

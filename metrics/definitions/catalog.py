@@ -19,6 +19,7 @@ from metrics.definitions.calendar import Calendar
 from metrics.definitions.company import Company, Objective
 from metrics.definitions.gate_settings import CheckSetting
 from metrics.definitions.identities import Identity
+from metrics.definitions.kpi import Label
 
 Key = tuple[str, str, str]
 """(kpi_id, freq, time_period): the unit that is judged and published together."""
@@ -78,6 +79,7 @@ class CatalogKpi(BaseModel):
     its feeds cover but that has no rows; None where that isn't known, as for a stock: it has no value before its
     first row, and a period without rows after it is a fault. - `observable_to`: the last day on which an observable
     period may end, because feeds ended or one is paused (`paused` says which and why); None without a limit.
+    - `labels`: its name and description in other languages, by their codes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -135,6 +137,7 @@ class CatalogKpi(BaseModel):
     lower_bound: float | None
     upper_bound: float | None
     gate: dict[str, CheckSetting]
+    labels: dict[str, Label] = {}
 
     @property
     def input_columns(self) -> list[tuple[str, str]]:
@@ -242,6 +245,11 @@ class Catalog(BaseModel):
     kpis: tuple[CatalogKpi, ...]
     labels: dict[str, tuple[str, ...]] = {}
     identities: tuple[Identity, ...] = ()
+
+    def in_language(self, code: str) -> Catalog:
+        """The catalogue with the names and descriptions of that language, for the KPIs that have them."""
+        kpis = [kpi.model_copy(update=dict(kpi.labels[code])) if code in kpi.labels else kpi for kpi in self.kpis]
+        return self.model_copy(update={"kpis": tuple(kpis)})
 
     def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
         """The last day on which the KPI's values of the period are provisional.

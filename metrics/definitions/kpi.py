@@ -72,6 +72,13 @@ class Persons(Strict):
         return tuple(metric for metric in metrics if metric)
 
 
+class Label(Strict):
+    """The name and description of a KPI in another language than the definition's, for people."""
+
+    name: str = Field(description="Its name.")
+    description: str = Field(description="What its value is, in a sentence.")
+
+
 class Definition(Strict):
     """The standard definition of a KPI, the same for all companies. The folder is its domain."""
 
@@ -147,6 +154,9 @@ class Definition(Strict):
         ge=1, description="The version of the definition. Raise it with every change that may change values."
     )
     notes: str = Field(default="", description="What else a reader has to know.")
+    labels: dict[str, Label] = Field(
+        default_factory=dict, description="Its name and description by language, such as `sv`, for `kpi site --lang`."
+    )
 
     @field_validator("breaks", mode="before")
     @classmethod

@@ -118,6 +118,7 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
     from publishing.site.data_page import DataPage
     from publishing.site.kpi_pages import KpiPages
 
+    catalog = catalog.in_language(code)
     site = KpiPages(content.read(published, catalog), language(code))
     shared: dict[str, Any] = {
         "site": site,

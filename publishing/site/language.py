@@ -1,6 +1,7 @@
 """The languages of the site: its own words, and numbers, periods and dates as each language writes them.
 
-Names, descriptions and reasons that people or the gate wrote stay as they are.
+A KPI's name and description in another language stand in its definition. Reasons that people or the gate wrote stay as
+they are.
 """
 
 from __future__ import annotations

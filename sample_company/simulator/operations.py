@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sample_company.simulator.business import pick, weekday, years_since_anchor
+from sample_company.simulator.business import Floats, pick, weekday, years_since_anchor
 from sample_company.simulator.files import SourceFolder, known, labels
-from sample_company.simulator.timeline import OFFICE, Month, Span, instants, last_day, local_days, midnights
+from sample_company.simulator.timeline import OFFICE, Instants, Month, Span, instants, last_day, local_days, midnights
 
 INCIDENTS_PER_DAY = 4.9
 INCIDENT_WEEK = np.array([1.25, 1.20, 1.15, 1.15, 1.10, 0.60, 0.55])
@@ -34,8 +37,19 @@ YEARLY_SAVING = 0.03
 GRAMS_CO2_PER_KWH = 38.0
 
 
-def write_incidents(folder: SourceFolder, span: Span, month: Month) -> None:
-    """The incidents opened in a month, as known at the last day; times are UTC, to the minute."""
+@dataclass(frozen=True)
+class Incidents:
+    """The incidents opened in a month, oldest first; `resolved` may lie after the last day. Both are UTC."""
+
+    opened: Instants
+    resolved: Instants
+    hours: Floats
+    priority: npt.NDArray[np.int64]
+    service: npt.NDArray[np.int64]
+
+
+def incidents_of(span: Span, month: Month) -> Incidents:
+    """The incidents opened in a month."""
     rng = span.rng("incidents", month)
     days = np.repeat(month.days, rng.poisson(INCIDENTS_PER_DAY * INCIDENT_WEEK[weekday(month.days)]))
     to_the_minute = np.sort(instants(rng, days, OFFICE)).astype("datetime64[m]")
@@ -44,14 +58,22 @@ def write_incidents(folder: SourceFolder, span: Span, month: Month) -> None:
     priority = pick(rng, size, PRIORITY_SHARES)
     speed = YEARLY_SPEED ** years_since_anchor(days)
     hours = MEDIAN_HOURS[priority] * speed * rng.lognormal(0, SPREAD, size)
-    resolved = known(opened + (np.ceil(hours * 60) * 60).astype("timedelta64[s]"), span.end)
-    service = pick(rng, size, SERVICE_SHARES)
+    resolved = opened + (np.ceil(hours * 60) * 60).astype("timedelta64[s]")
+    return Incidents(opened, resolved, hours, priority, service=pick(rng, size, SERVICE_SHARES))
+
+
+def write_incidents(folder: SourceFolder, span: Span, month: Month) -> None:
+    """The incidents opened in a month, as known at the last day; times are UTC, to the minute."""
+    incidents = incidents_of(span, month)
+    opened, hours, priority = incidents.opened, incidents.hours, incidents.priority
+    size = len(opened)
+    resolved = known(incidents.resolved, span.end)
     is_open = np.isnat(resolved)
     is_known = opened < span.end
     table = pa.table(
         {
             "incident": labels(np.arange(size), [f"INC{month.year % 100}{month.month:02}{n:05}" for n in range(size)]),
-            "service": labels(service, SERVICES),
+            "service": labels(incidents.service, SERVICES),
             "priority": labels(priority, PRIORITIES),
             "opened_at": pc.strftime(pa.array(opened), "%d/%m/%Y %H:%M"),
             "resolved_at": pc.strftime(pa.array(resolved), "%d/%m/%Y %H:%M"),

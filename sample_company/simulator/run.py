@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from sample_company.simulator.absences import Absences
+from sample_company.simulator.app import write_app
+from sample_company.simulator.club import Club
 from sample_company.simulator.customers import Customers
+from sample_company.simulator.delivery import write_defects, write_deployments, write_probes
 from sample_company.simulator.files import SourceFolder
 from sample_company.simulator.finance import write_exchange_rates
 from sample_company.simulator.leads import Leads, lead_email
@@ -14,7 +17,9 @@ from sample_company.simulator.operations import write_energy, write_incidents
 from sample_company.simulator.people import Staff
 from sample_company.simulator.products import make_products, write_products
 from sample_company.simulator.shop import Shop
+from sample_company.simulator.sprints import Boards
 from sample_company.simulator.support import write_tickets
+from sample_company.simulator.survey import write_survey
 from sample_company.simulator.timeline import Span
 
 
@@ -25,13 +30,22 @@ def simulate(out: Path, span: Span) -> None:
     customers = Customers(span)
     leads = Leads(folder, span)
     shop = Shop(folder, span, customers, products)
+    club = Club(span, customers)
+    boards = Boards(folder, span)
     staff = Staff(span)
     absences = Absences(span, staff)
     for month in span.months():
         registered = len(customers)
         shop.run(month)
+        club.run(month, registered)
         write_tickets(folder, span, customers, registered, month)
+        write_survey(folder, span, customers, registered, month)
+        write_app(folder, span, customers, registered, month)
         write_incidents(folder, span, month)
+        write_probes(folder, span, month)
+        write_deployments(folder, span, month)
+        write_defects(folder, span, month)
+        boards.run(month)
         write_ads(folder, span, month)
         write_web(folder, span, month)
         leads.run(month)
@@ -40,6 +54,8 @@ def simulate(out: Path, span: Span) -> None:
         absences.run(month)
     write_products(folder, span, products)
     customers.write(folder, {customer: lead_email(lead) for customer, lead in leads.became(customers).items()})
+    club.write(folder)
+    boards.write()
     staff.write(folder)
     absences.write(folder)
     write_exchange_rates(folder, span)

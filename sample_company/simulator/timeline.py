@@ -36,6 +36,10 @@ class Month:
         """The month after this one."""
         return Month(self.year + self.month // 12, self.month % 12 + 1)
 
+    def previous(self) -> Month:
+        """The month before this one."""
+        return Month(self.year - (self.month == 1), self.month - 1 or 12)
+
     @property
     def code(self) -> str:
         """Such as 2026-11."""

@@ -69,3 +69,20 @@ def test_values_are_those_of_plain_sql(outcome: tuple[RunResult, Values, Values]
     assert {key: value for key, value in outcome[2].items() if key in expected} == {
         key: value for key, value in expected.items() if key in outcome[2]
     }
+
+
+@pytest.mark.parametrize(
+    ("standard", "own"),
+    [
+        ("customer_churn_rate", "logo_churn_rate"),
+        ("nrr", "net_revenue_retention"),
+        ("grr", "gross_revenue_retention"),
+    ],
+)
+def test_standard_kpis_of_subscriptions_have_the_values_of_the_companys_own(
+    outcome: tuple[RunResult, Values, Values], standard: str, own: str
+) -> None:
+    own_ids = {"M": own, "Q": f"{own}_quarterly", "A": f"{own}_yearly"}
+    values = {key: value for key, value in outcome[1].items() if key[0] == standard and key[3] == "_T"}
+    assert len(values) == 24 + 8 + 2 - 3  # nobody subscribes before the first month, quarter and year
+    assert {key: outcome[1][own_ids[key[1]], *key[1:]] for key in values} == pytest.approx(values)

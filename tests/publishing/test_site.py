@@ -23,6 +23,7 @@ from metrics.core.periods import parse, periods_between
 from metrics.core.text import storable, visible
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Objective
+from metrics.definitions.kpi import Label, standard_definitions
 from orchestration.cli.app import app
 from publishing import duckdb_file, site
 from publishing.site import charts
@@ -69,7 +70,8 @@ def catalog() -> Catalog:
         "people": Objective(name="A good place to work", perspective="learning"),
     }
     kpis = [
-        kpi(name="Net revenue", freqs=("M", "Q", "A"), target=20e6, target_freq="M"),
+        kpi(name="Net revenue", freqs=("M", "Q", "A"), target=20e6, target_freq="M",
+            labels={"sv": Label(name="Nettoomsättning", description="Periodens försäljning.")}),
         kpi("absence", name="Absence rate", unit="fraction", direction="down", target=0.04, domain="people",
             objective="people", protected=True, segments=("department",), owner="chro@example.com"),
         kpi("turnover", freqs=("M", "A"), unit="fraction", direction="down", target=0.12, target_freq="A"),
@@ -308,10 +310,19 @@ def test_the_language_is_kept_by_later_releases(pages: Path) -> None:
     site.rebuild()
     text = text_of(pages / "kpi-revenue.html")
     assert "På målet. 65,0 % över målet 20,0 mn SEK per månad." in text and "jan 2026" in text
+    assert "Nettoomsättning" in text and "Periodens försäljning." in text
     assert '<html lang="sv"' in (pages / "index.html").read_text()
     site.rebuild("en")
     with pytest.raises(NyckeltalError, match="isn't written in that language; found 'de'; expected en or sv"):
         site.rebuild("de")
+
+
+def test_every_standard_kpi_has_swedish_words() -> None:
+    words = set(SWEDISH)
+    for kpi_id, (definition, file) in standard_definitions().items():
+        assert "sv" in definition.labels, kpi_id
+        named = {file.parent.name, *(segment.replace("_", " ") for segment in definition.segments)}
+        assert named | {definition.unit} <= words | {"currency", "fraction", "ratio", "count", "persons"}, kpi_id
 
 
 def test_every_word_of_the_site_has_a_swedish_one(pages: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,14 +79,16 @@ def test_a_later_last_day_adds_files_and_leaves_whole_ones_alone(sources: Path, 
     later = _hashes(_simulate(tmp_path))
     snapshots = {
         "shop/customers.parquet",
+        "club/memberships.jsonl",
+        "tracker/sprints.xlsx",
         "hr/employees.xlsx",
         "hr/absences.xlsx",
         "finance/exchange_rates.csv",
     }
     changed = {path for path, content in earlier.items() if later[path] != content}
     running = {path for path in changed if "2024-11" in path and "2024-11-" not in path}
-    # October's tickets and incidents that were open on 10 November may have been closed since.
-    reopened = {"support/tickets_2024-10.jsonl", "ops/incidents_2024-10.csv"}
+    # October's tickets, incidents and defects that were open on 10 November may have been closed since.
+    reopened = {"support/tickets_2024-10.jsonl", "ops/incidents_2024-10.csv", "tracker/defects_2024-10.csv"}
     assert changed - running <= snapshots | reopened
     assert later.pop("unrelated.txt") == earlier.pop("unrelated.txt")
     assert later == _hashes(sources), "what a day holds must not depend on when it was written"

@@ -7,7 +7,17 @@ with observations as (
     union all
     select * from {{ ref('kpi_csat') }}
     union all
+    select * from {{ ref('kpi_customer_churn_rate') }}
+    union all
+    select * from {{ ref('kpi_customer_retention_rate') }}
+    union all
+    select * from {{ ref('kpi_grr') }}
+    union all
     select * from {{ ref('kpi_new_customers') }}
+    union all
+    select * from {{ ref('kpi_nps') }}
+    union all
+    select * from {{ ref('kpi_nrr') }}
     union all
     select * from {{ ref('kpi_repeat_purchase_rate') }}
     union all
@@ -17,13 +27,19 @@ with observations as (
     union all
     select * from {{ ref('kpi_revenue_growth_yoy') }}
     union all
+    select * from {{ ref('kpi_bounce_rate') }}
+    union all
     select * from {{ ref('kpi_cac') }}
     union all
     select * from {{ ref('kpi_conversion_rate') }}
     union all
+    select * from {{ ref('kpi_cpc') }}
+    union all
     select * from {{ ref('kpi_cpl') }}
     union all
     select * from {{ ref('kpi_ctr') }}
+    union all
+    select * from {{ ref('kpi_engagement_rate') }}
     union all
     select * from {{ ref('kpi_lead_to_customer_rate') }}
     union all
@@ -46,6 +62,26 @@ with observations as (
     select * from {{ ref('kpi_turnover_rate') }}
     union all
     select * from {{ ref('kpi_energy_use') }}
+    union all
+    select * from {{ ref('kpi_availability') }}
+    union all
+    select * from {{ ref('kpi_change_fail_rate') }}
+    union all
+    select * from {{ ref('kpi_defect_resolution_time_p50') }}
+    union all
+    select * from {{ ref('kpi_defect_resolution_time_p90') }}
+    union all
+    select * from {{ ref('kpi_deployment_frequency') }}
+    union all
+    select * from {{ ref('kpi_product_adoption_rate') }}
+    union all
+    select * from {{ ref('kpi_sprint_burndown_remaining') }}
+    union all
+    select * from {{ ref('kpi_sprint_commitment_reliability') }}
+    union all
+    select * from {{ ref('kpi_sprint_velocity') }}
+    union all
+    select * from {{ ref('kpi_stickiness_dau_mau') }}
 
 ),
 

@@ -1,4 +1,4 @@
--- Every measure of ad_performance, for cac, cpl, ctr, roas.
+-- Every measure of ad_performance, for cac, cpc, cpl, ctr, roas.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',

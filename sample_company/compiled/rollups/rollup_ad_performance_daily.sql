@@ -1,4 +1,4 @@
--- Days of ad_performance, for cac, cpl, ctr, roas.
+-- Days of ad_performance, for cac, cpc, cpl, ctr, roas.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
@@ -7,6 +7,7 @@
 WITH fact AS NOT MATERIALIZED (
   SELECT
     CAST(ad_date AS DATE) AS day,
+    campaign AS campaign_member,
     channel AS channel_member,
     country AS country_member,
     platform AS platform_member,
@@ -17,7 +18,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_ad_performance') }} AS ad_performance
   WHERE CAST(ad_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, platform_member, ad_clicks, ad_conversion_value, ad_cost, ad_impressions) AS HUGEINT)), '8895cfd3b4c87a35') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(campaign_member, channel_member, country_member, platform_member, ad_clicks, ad_conversion_value, ad_cost, ad_impressions) AS HUGEINT)), '40908c7eb1f4d053') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -29,12 +30,14 @@ WITH fact AS NOT MATERIALIZED (
 SELECT
   day,
   CASE
+    WHEN GROUPING(campaign_member) = 0 THEN 'campaign'
     WHEN GROUPING(channel_member) = 0 THEN 'channel'
     WHEN GROUPING(country_member) = 0 THEN 'country'
     WHEN GROUPING(platform_member) = 0 THEN 'platform'
     ELSE '_T'
   END AS segment,
   CASE
+    WHEN GROUPING(campaign_member) = 0 THEN COALESCE(CAST(campaign_member AS STRING), '_U')
     WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS STRING), '_U')
     WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
     WHEN GROUPING(platform_member) = 0 THEN COALESCE(CAST(platform_member AS STRING), '_U')
@@ -45,10 +48,10 @@ SELECT
   SUM(ad_conversion_value) AS ad_conversion_value,
   SUM(ad_cost) AS ad_cost,
   SUM(ad_impressions) AS ad_impressions,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, platform_member, ad_clicks, ad_conversion_value, ad_cost, ad_impressions) AS HUGEINT)), '8895cfd3b4c87a35') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(campaign_member, channel_member, country_member, platform_member, ad_clicks, ad_conversion_value, ad_cost, ad_impressions) AS HUGEINT)), '40908c7eb1f4d053') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
-{% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member), (day, platform_member))
+{% endif %}GROUP BY GROUPING SETS ((day), (day, campaign_member), (day, channel_member), (day, country_member), (day, platform_member))
 {% if is_incremental() %}UNION ALL BY NAME
 -- A day that has no rows any more.
 SELECT DISTINCT day, '_T' AS segment, '_T' AS member, 0 AS n_rows

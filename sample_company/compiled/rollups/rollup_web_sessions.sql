@@ -1,4 +1,4 @@
--- Every measure of web_sessions, for conversion_rate, web_sessions.
+-- Every measure of web_sessions, for bounce_rate, conversion_rate, engagement_rate, web_sessions.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
@@ -29,7 +29,9 @@ WITH days AS (
     period_start,
     segment,
     member,
+    SUM(web_bounces) AS web_bounces,
     SUM(web_conversions) AS web_conversions,
+    SUM(web_engaged_sessions) AS web_engaged_sessions,
     SUM(web_sessions) AS web_sessions
   FROM {{ ref('rollup_web_sessions_daily') }} AS daily
   INNER JOIN changed_days USING (day)

@@ -1,4 +1,4 @@
--- Days of web_sessions, for conversion_rate, web_sessions.
+-- Days of web_sessions, for bounce_rate, conversion_rate, engagement_rate, web_sessions.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
@@ -9,13 +9,15 @@ WITH fact AS NOT MATERIALIZED (
     CAST(session_date AS DATE) AS day,
     channel AS channel_member,
     country AS country_member,
+    sessions - engaged_sessions AS web_bounces,
     conversions AS web_conversions,
+    engaged_sessions AS web_engaged_sessions,
     sessions AS web_sessions,
     _loaded_at
   FROM {{ ref('fct_web_sessions') }} AS web_sessions
   WHERE CAST(session_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '76e7590ddb97e81e') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '1a14e60afa87b20d') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -37,9 +39,11 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
+  SUM(web_bounces) AS web_bounces,
   SUM(web_conversions) AS web_conversions,
+  SUM(web_engaged_sessions) AS web_engaged_sessions,
   SUM(web_sessions) AS web_sessions,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '76e7590ddb97e81e') AS inputs
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '1a14e60afa87b20d') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member))

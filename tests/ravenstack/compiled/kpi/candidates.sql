@@ -5,7 +5,15 @@ with observations as (
 
     select * from {{ ref('kpi_csat') }}
     union all
+    select * from {{ ref('kpi_customer_churn_rate') }}
+    union all
+    select * from {{ ref('kpi_customer_retention_rate') }}
+    union all
+    select * from {{ ref('kpi_grr') }}
+    union all
     select * from {{ ref('kpi_new_customers') }}
+    union all
+    select * from {{ ref('kpi_nrr') }}
     union all
     select * from {{ ref('kpi_incident_resolution_time_p50') }}
     union all

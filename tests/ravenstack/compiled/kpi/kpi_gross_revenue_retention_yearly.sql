@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   CAST(NULL AS DOUBLE) AS year_to_date,
   CAST(NULL AS DOUBLE) AS rolling_12_months,
-  'd3b2b60dffa779d4' AS definition_hash,
+  '3e0170d8f10e6579' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 WHERE period.span = 'period'

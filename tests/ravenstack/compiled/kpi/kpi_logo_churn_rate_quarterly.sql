@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   CAST(NULL AS DOUBLE) AS year_to_date,
   CAST(NULL AS DOUBLE) AS rolling_12_months,
-  '4b492b987fd8c3ce' AS definition_hash,
+  '2fe36db5c81be042' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 WHERE period.span = 'period'

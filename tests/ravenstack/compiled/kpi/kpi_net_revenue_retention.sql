@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   CAST(NULL AS DOUBLE) AS year_to_date,
   CAST(NULL AS DOUBLE) AS rolling_12_months,
-  '7d493bab31754e27' AS definition_hash,
+  '951ece7aa3e39a07' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 WHERE period.span = 'period'

@@ -38,12 +38,12 @@ ended as (
 accounts as (
 
     select
-        subscriptions.account_id,
+        subscriptions.customer_id as account_id,
         ended.cohort_freq,
         ended.period_start,
-        sum(subscriptions.mrr_amount) filter (where {{ active_on('subscriptions', 'ended.opening_day') }}) as opening_mrr,
+        sum(subscriptions.monthly_amount) filter (where {{ active_on('subscriptions', 'ended.opening_day') }}) as opening_mrr,
         coalesce(
-            sum(subscriptions.mrr_amount) filter (where {{ active_on('subscriptions', 'ended.period_end') }}), 0
+            sum(subscriptions.monthly_amount) filter (where {{ active_on('subscriptions', 'ended.period_end') }}), 0
         ) as closing_mrr
     from subscriptions
     inner join ended on subscriptions.start_date <= ended.period_end

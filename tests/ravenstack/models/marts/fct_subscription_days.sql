@@ -16,10 +16,10 @@ final as (
     select
         subscriptions.subscription_id || '|' || dates.date_day as subscription_day_id,
         subscriptions.subscription_id,
-        subscriptions.account_id,
-        subscriptions.plan_tier,
+        subscriptions.customer_id as account_id,
+        subscriptions.plan as plan_tier,
         dates.date_day,
-        subscriptions.mrr_amount
+        cast(subscriptions.monthly_amount as decimal(18, 2)) as mrr_amount
     from subscriptions
     inner join dates on {{ active_on('subscriptions', 'dates.date_day') }}
 

@@ -1,20 +1,29 @@
-with source as (
+with subscriptions as (
 
     select * from {{ source('raw', 'subscriptions') }}
+    where mrr_amount > 0
+
+),
+
+accounts as (
+
+    select * from {{ source('raw', 'accounts') }}
 
 ),
 
 final as (
 
     select
-        subscription_id,
-        account_id,
-        plan_tier,
-        start_date,
-        end_date,
-        cast(mrr_amount as decimal(18, 2)) as mrr_amount
-    from source
-    where mrr_amount > 0
+        subscriptions.subscription_id,
+        subscriptions.account_id as customer_id,
+        subscriptions.start_date,
+        subscriptions.end_date,
+        subscriptions.plan_tier as plan,
+        accounts.country,
+        cast(subscriptions.mrr_amount as decimal(18, 4)) as monthly_amount,
+        'USD' as currency
+    from subscriptions
+    left join accounts on subscriptions.account_id = accounts.account_id
 
 )
 

@@ -1,0 +1,54 @@
+-- Sprint completion (say/do) (sprint_commitment_reliability).
+-- Written by `kpi compile`; change the definition, not this file.
+WITH sprint_items AS (
+  SELECT freq, span, period_start, segment, member, committed_points, committed_points_done, sprints_ended
+  FROM {{ ref('rollup_sprint_items') }}
+  WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'team')
+), computed AS (
+  SELECT
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(committed_points_done AS DOUBLE) / CAST(NULLIF(committed_points, 0) AS DOUBLE) AS obs_value,
+    CAST(committed_points_done AS DOUBLE) AS numerator,
+    CAST(committed_points AS DOUBLE) AS denominator,
+    CAST(COALESCE(sprints_ended, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM sprint_items
+  WHERE NOT committed_points IS NULL OR NOT committed_points_done IS NULL OR NOT sprints_ended IS NULL
+)
+SELECT
+  'sprint_commitment_reliability' AS kpi_id,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  '5897716e2332812b' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'
