@@ -215,6 +215,8 @@ _WORDS = {
     "plan": "abonnemang",
     "severity": "allvarlighet",
     "team": "lag",
+    "innovation": "innovation",
+    "MWh per million currency": "MWh per miljon i valuta",
     "hours": "timmar",
     "points": "poäng",
     "story points": "storypoäng",

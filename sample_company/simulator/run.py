@@ -8,7 +8,9 @@ from sample_company.simulator.absences import Absences
 from sample_company.simulator.customers import Customers
 from sample_company.simulator.files import SourceFolder
 from sample_company.simulator.finance import write_exchange_rates
+from sample_company.simulator.launches import write_launches
 from sample_company.simulator.leads import Leads, lead_email
+from sample_company.simulator.managers import Managers
 from sample_company.simulator.marketing import write_ads, write_web
 from sample_company.simulator.operations import write_energy, write_incidents
 from sample_company.simulator.people import Staff
@@ -27,6 +29,7 @@ def simulate(out: Path, span: Span) -> None:
     shop = Shop(folder, span, customers, products)
     staff = Staff(span)
     absences = Absences(span, staff)
+    managers = Managers(span, staff)
     for month in span.months():
         registered = len(customers)
         shop.run(month)
@@ -38,8 +41,11 @@ def simulate(out: Path, span: Span) -> None:
         write_energy(folder, span, month)
         staff.run(month)
         absences.run(month)
+        managers.run(month)
     write_products(folder, span, products)
     customers.write(folder, {customer: lead_email(lead) for customer, lead in leads.became(customers).items()})
     staff.write(folder)
     absences.write(folder)
+    managers.write(folder)
+    write_launches(folder, span, products)
     write_exchange_rates(folder, span)

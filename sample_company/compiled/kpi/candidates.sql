@@ -17,6 +17,10 @@ with observations as (
     union all
     select * from {{ ref('kpi_revenue_growth_yoy') }}
     union all
+    select * from {{ ref('kpi_new_product_revenue_share') }}
+    union all
+    select * from {{ ref('kpi_new_products_launched') }}
+    union all
     select * from {{ ref('kpi_cac') }}
     union all
     select * from {{ ref('kpi_conversion_rate') }}
@@ -37,6 +41,8 @@ with observations as (
     union all
     select * from {{ ref('kpi_on_time_delivery') }}
     union all
+    select * from {{ ref('kpi_order_cycle_time') }}
+    union all
     select * from {{ ref('kpi_absence_rate') }} where freq <> 'S'
     union all
     select * from {{ ref('kpi_gender_pay_gap') }}
@@ -44,6 +50,12 @@ with observations as (
     select * from {{ ref('kpi_headcount') }}
     union all
     select * from {{ ref('kpi_turnover_rate') }}
+    union all
+    select * from {{ ref('kpi_turnover_voluntary_rate') }}
+    union all
+    select * from {{ ref('kpi_women_in_management') }}
+    union all
+    select * from {{ ref('kpi_energy_intensity') }}
     union all
     select * from {{ ref('kpi_energy_use') }}
 

@@ -1,4 +1,4 @@
--- Every measure of employee_days, for absence_rate, gender_pay_gap, headcount, turnover_rate.
+-- Every measure of employee_days, for absence_rate, gender_pay_gap, headcount, turnover_rate, turnover_voluntary_rate.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',

@@ -1,4 +1,4 @@
--- Days of employee_days, for absence_rate, gender_pay_gap, headcount, turnover_rate.
+-- Days of employee_days, for absence_rate, gender_pay_gap, headcount, turnover_rate, turnover_voluntary_rate.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
