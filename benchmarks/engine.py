@@ -13,7 +13,7 @@ from jinja2 import Environment
 from metrics.core.clock import now
 from orchestration.dbt.project import DBT_PROJECT
 
-_MACROS = ("period_days", "periods", "quantiles", "to_reporting_currency", "today", "window_days")
+_MACROS = ("period_days", "periods", "quantiles", "parts_of_weeks", "to_reporting_currency", "today", "window_days")
 
 
 @dataclass

@@ -10,12 +10,14 @@ from sample_company.simulator.files import SourceFolder
 from sample_company.simulator.finance import write_exchange_rates
 from sample_company.simulator.launches import write_launches
 from sample_company.simulator.leads import Leads, lead_email
+from sample_company.simulator.ledger import write_ledger
 from sample_company.simulator.managers import Managers
 from sample_company.simulator.marketing import write_ads, write_web
 from sample_company.simulator.operations import write_energy, write_incidents
 from sample_company.simulator.people import Staff
 from sample_company.simulator.products import make_products, write_products
 from sample_company.simulator.shop import Shop
+from sample_company.simulator.stock import write_stock
 from sample_company.simulator.support import write_tickets
 from sample_company.simulator.timeline import Span
 
@@ -35,13 +37,15 @@ def simulate(out: Path, span: Span) -> None:
         shop.run(month)
         write_tickets(folder, span, customers, registered, month)
         write_incidents(folder, span, month)
-        write_ads(folder, span, month)
+        media = write_ads(folder, span, month)
         write_web(folder, span, month)
         leads.run(month)
         write_energy(folder, span, month)
         staff.run(month)
         absences.run(month)
         managers.run(month)
+        write_stock(folder, span, month, products, shop.sold)
+        write_ledger(folder, span, month, products, shop.sold, media)
     write_products(folder, span, products)
     customers.write(folder, {customer: lead_email(lead) for customer, lead in leads.became(customers).items()})
     staff.write(folder)
