@@ -14,12 +14,15 @@ from sample_company.simulator.ledger import write_ledger
 from sample_company.simulator.managers import Managers
 from sample_company.simulator.marketing import write_ads, write_web
 from sample_company.simulator.operations import write_energy, write_incidents
-from sample_company.simulator.people import Staff
+from sample_company.simulator.people import Staff, staff_ahead
 from sample_company.simulator.products import make_products, write_products
+from sample_company.simulator.recruiting import write_recruiting
 from sample_company.simulator.shop import Shop
 from sample_company.simulator.stock import write_stock
 from sample_company.simulator.support import write_tickets
+from sample_company.simulator.survey import Survey
 from sample_company.simulator.timeline import Span
+from sample_company.simulator.training import write_completions
 
 
 def simulate(out: Path, span: Span) -> None:
@@ -32,6 +35,8 @@ def simulate(out: Path, span: Span) -> None:
     staff = Staff(span)
     absences = Absences(span, staff)
     managers = Managers(span, staff)
+    ahead = staff_ahead(span)
+    survey = Survey(span, staff, ahead)
     for month in span.months():
         registered = len(customers)
         shop.run(month)
@@ -44,6 +49,8 @@ def simulate(out: Path, span: Span) -> None:
         staff.run(month)
         absences.run(month)
         managers.run(month)
+        survey.run(month)
+        write_completions(folder, span, month, staff)
         write_stock(folder, span, month, products, shop.sold)
         write_ledger(folder, span, month, products, shop.sold, media)
     write_products(folder, span, products)
@@ -51,5 +58,7 @@ def simulate(out: Path, span: Span) -> None:
     staff.write(folder)
     absences.write(folder)
     managers.write(folder)
+    survey.write(folder)
+    write_recruiting(folder, span, ahead)
     write_launches(folder, span, products)
     write_exchange_rates(folder, span)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from sample_company.simulator.business import weekday, years_since_anchor
+from sample_company.simulator.business import Floats, weekday, years_since_anchor
 from sample_company.simulator.files import SourceFolder
 from sample_company.simulator.ledger import unit_costs
 from sample_company.simulator.products import FIRST_ID, SUBSCRIPTION, Products
@@ -49,7 +49,7 @@ def write_stock(folder: SourceFolder, span: Span, month: Month, products: Produc
     folder.parquet(f"wms/stock_levels_{month.code}.parquet", table, span.newest(month))
 
 
-def _sold_a_day(sold: Sold, start: np.datetime64, first: np.datetime64) -> np.ndarray:
+def _sold_a_day(sold: Sold, start: np.datetime64, first: np.datetime64) -> Floats:
     """Mean units a day of each product in the weeks before; of the first days themselves where nothing is before."""
     since = max(start - LOOK_BACK, first)
     days = np.arange(since, start) if start - since >= np.timedelta64(14, "D") else np.arange(first, first + 28)
