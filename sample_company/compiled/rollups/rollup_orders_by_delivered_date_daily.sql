@@ -1,4 +1,4 @@
--- Days of orders_by_delivered_date, for on_time_delivery, order_cycle_time.
+-- Days of orders_by_delivered_date, for on_time_delivery, order_cycle_time, unit_cost.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
