@@ -226,6 +226,7 @@ _WORDS = {
     "idea source": "idégivare",
     "cases per million hours": "fall per miljon timmar",
     "tCO2e": "ton CO2e",
+    "MWh": "MWh",
     "tonnes": "ton",
     "m³": "m³",
     "turns per year": "gånger per år",
