@@ -63,13 +63,19 @@ class AdCounts:
     value: Floats
 
 
-def write_ads(folder: SourceFolder, span: Span, month: Month) -> None:
-    """The files of the three platforms for the known days of a month, each with the platform's own columns."""
+def write_ads(folder: SourceFolder, span: Span, month: Month) -> float:
+    """The files of the three platforms for the known days of a month, each with the platform's own columns.
+
+    Returns what they cost in the whole month, in SEK.
+    """
+    cost = 0.0
     for platform, (campaigns, report) in PLATFORMS.items():
         counts = _count(span.rng(f"ads {platform}", month), month.days, campaigns, span.scale)
         files = DailyFiles(folder, f"ads/{platform}/{platform}_ads_{{day}}.csv")
         files.add(counts.day, report(counts))
         files.write(month, span.until)
+        cost += float(counts.cost.sum())
+    return cost
 
 
 def _count(rng: np.random.Generator, days: Days, campaigns: tuple[Campaign, ...], scale: float) -> AdCounts:

@@ -83,8 +83,11 @@ def write_incidents(folder: SourceFolder, span: Span, month: Month) -> None:
     folder.csv(f"ops/incidents_{month.code}.csv", table, last_day(span.newest(month), resolved))
 
 
-def write_energy(folder: SourceFolder, span: Span, month: Month) -> None:
-    """The hourly readings of each meter (kWh) in a month, with the grid's emissions in that hour (g per kWh)."""
+def write_energy(folder: SourceFolder, span: Span, month: Month) -> Floats:
+    """The hourly readings of each meter (kWh) in a month, with the grid's emissions in that hour (g per kWh).
+
+    Returns the electricity of each site in the whole month, in kWh.
+    """
     rng = span.rng("energy", month)
     start, end = midnights(np.array([month.first, month.next().first], dtype="datetime64[D]"))
     hours = np.arange(start, end, np.timedelta64(1, "h").astype("timedelta64[s]"))
@@ -111,3 +114,5 @@ def write_energy(folder: SourceFolder, span: Span, month: Month) -> None:
         }
     ).filter(pa.array(np.repeat(hours, len(METERS)) < span.end))
     folder.csv(f"energy/readings_{month.code}.csv.gz", table, span.newest(month))
+    total: Floats = kwh.sum(axis=0)
+    return total

@@ -56,6 +56,7 @@ class Staff:
         self.hired: Days = np.empty(0, dtype="datetime64[D]")
         self.left: Days = np.empty(0, dtype="datetime64[D]")
         self.reason = np.empty(0, dtype=np.int64)
+        self.first_department = np.empty(0, dtype=np.int64)
         self._spells: list[tuple[npt.NDArray[np.int64], Days, npt.NDArray[np.int64], npt.NDArray[np.float64]]] = []
         days_ago = np.sort((120 + rng.exponential(1700, STAFF)).clip(max=9000).astype(np.int64))[::-1]
         self._hire(rng, pick(rng, STAFF, DEPARTMENT_SHARES), start - days_ago, since=revision)
@@ -105,6 +106,7 @@ class Staff:
         self.country = np.concatenate([self.country, country])
         self.sex = np.concatenate([self.sex, sex])
         self.department = np.concatenate([self.department, department])
+        self.first_department = np.concatenate([self.first_department, department])
         self.salary = np.concatenate([self.salary, salary])
         self.hired = np.concatenate([self.hired, hired])
         self.left = np.concatenate([self.left, np.full(count, STAYS)])
@@ -157,6 +159,20 @@ class Staff:
             if since[row] <= until
         )
         folder.excel("hr/employees.xlsx", "Employees", (*WHO, *TERMS), rows, self._span.until)
+
+
+MONTHS_AHEAD = 7
+
+
+def staff_ahead(span: Span) -> Staff:
+    """The same staff some months after the last day: who will be hired, and who will leave."""
+    staff = Staff(span)
+    month = Month.of(span.start)
+    last = Month.of(span.until).number + MONTHS_AHEAD
+    while month.number <= last:
+        staff.run(month)
+        month = month.next()
+    return staff
 
 
 def employee_id(index: int) -> str:

@@ -7,20 +7,31 @@ from pathlib import Path
 from sample_company.simulator.absences import Absences
 from sample_company.simulator.app import write_app
 from sample_company.simulator.club import Club
+from sample_company.simulator.customer_survey import write_survey
 from sample_company.simulator.customers import Customers
 from sample_company.simulator.delivery import write_defects, write_deployments, write_probes
 from sample_company.simulator.files import SourceFolder
 from sample_company.simulator.finance import write_exchange_rates
+from sample_company.simulator.footprint import write_activities, write_factors, write_waste, write_water
+from sample_company.simulator.goals import Goals
+from sample_company.simulator.ideas import write_ideas
+from sample_company.simulator.launches import write_launches
 from sample_company.simulator.leads import Leads, lead_email
+from sample_company.simulator.ledger import write_ledger
+from sample_company.simulator.managers import Managers
 from sample_company.simulator.marketing import write_ads, write_web
 from sample_company.simulator.operations import write_energy, write_incidents
-from sample_company.simulator.people import Staff
+from sample_company.simulator.people import Staff, staff_ahead
 from sample_company.simulator.products import make_products, write_products
+from sample_company.simulator.recruiting import write_recruiting
+from sample_company.simulator.safety import Safety
 from sample_company.simulator.shop import Shop
 from sample_company.simulator.sprints import Boards
+from sample_company.simulator.staff_survey import Survey
+from sample_company.simulator.stock import write_stock
 from sample_company.simulator.support import write_tickets
-from sample_company.simulator.survey import write_survey
 from sample_company.simulator.timeline import Span
+from sample_company.simulator.training import write_completions
 
 
 def simulate(out: Path, span: Span) -> None:
@@ -34,6 +45,11 @@ def simulate(out: Path, span: Span) -> None:
     boards = Boards(folder, span)
     staff = Staff(span)
     absences = Absences(span, staff)
+    managers = Managers(span, staff)
+    ahead = staff_ahead(span)
+    safety = Safety(folder, span, staff)
+    goals = Goals(span, staff)
+    survey = Survey(span, staff, ahead)
     for month in span.months():
         registered = len(customers)
         shop.run(month)
@@ -46,16 +62,34 @@ def simulate(out: Path, span: Span) -> None:
         write_deployments(folder, span, month)
         write_defects(folder, span, month)
         boards.run(month)
-        write_ads(folder, span, month)
+        media = write_ads(folder, span, month)
         write_web(folder, span, month)
         leads.run(month)
-        write_energy(folder, span, month)
+        kwh = write_energy(folder, span, month)
         staff.run(month)
         absences.run(month)
+        managers.run(month)
+        survey.run(month)
+        safety.run(month)
+        goals.run(month)
+        write_activities(folder, span, month, shop.sold, kwh)
+        write_waste(folder, span, month, shop.sold)
+        write_completions(folder, span, month, staff)
+        write_stock(folder, span, month, products, shop.sold)
+        write_ledger(folder, span, month, products, shop.sold, media)
     write_products(folder, span, products)
     customers.write(folder, {customer: lead_email(lead) for customer, lead in leads.became(customers).items()})
     club.write(folder)
     boards.write()
     staff.write(folder)
     absences.write(folder)
+    managers.write(folder)
+    survey.write(folder)
+    safety.write()
+    goals.write(folder)
+    write_ideas(folder, span, products)
+    write_factors(folder, span)
+    write_water(folder, span)
+    write_recruiting(folder, span, ahead)
+    write_launches(folder, span, products)
     write_exchange_rates(folder, span)

@@ -24,6 +24,7 @@ from sample_company.simulator.customers import Customers, Indexes, registered_be
 from sample_company.simulator.files import DailyFiles, SourceFolder, labels
 from sample_company.simulator.products import CLOTHING, SUBSCRIPTION, Products, price_level
 from sample_company.simulator.products import FIRST_ID as FIRST_PRODUCT
+from sample_company.simulator.sold import Sold
 from sample_company.simulator.timeline import OFFICE, Days, Instants, Month, Span, instants
 
 ORDERS_PER_DAY = 142
@@ -79,6 +80,7 @@ class Shop:
         self._span = span
         self._customers = customers
         self._products = products
+        self.sold = Sold(span, products)
         self._orders = DailyFiles(folder, "shop/orders/orders_{day}.csv")
         self._lines = DailyFiles(folder, "shop/order_lines/order_lines_{day}.csv")
         self._deliveries = DailyFiles(folder, "shop/deliveries/deliveries_{day}.csv")
@@ -150,6 +152,7 @@ class Shop:
         early = rng.integers(0, 3, size)
         delivered = promised + np.where(is_late, rng.geometric(0.45, size), -early)
         day = delivered[is_parcel]
+        self.sold.deliver(day)
         self._deliveries.add(
             day,
             {
@@ -180,6 +183,7 @@ class Shop:
         line_id = orders.order_id[order] * LINES_PER_ORDER_ID + number
 
         def book(rows: Indexes, day: Days, booked_at: Instants, sign: int) -> None:
+            self.sold.book(day, product[rows], sign * quantity[rows])
             self._lines.add(
                 day,
                 {

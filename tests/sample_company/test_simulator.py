@@ -58,6 +58,22 @@ def ask(sources: Path) -> Iterator[Callable[[str], tuple[int | float, ...]]]:
         connection.execute(f"create table sessions as from '{sources}/web/*.parquet'")
         connection.execute(f"create table incidents as from read_csv('{sources}/ops/*.csv')")
         connection.execute(f"create table readings as from read_csv('{sources}/energy/*.csv.gz')")
+        connection.execute(
+            f"create table ledger as from read_csv('{sources}/finance/ledger_*.csv', decimal_separator=',')"
+        )
+        connection.execute(f"create table stock as from '{sources}/wms/*.parquet'")
+        connection.execute(f"create table launches as from '{sources}/pim/launches.csv'")
+        connection.execute(
+            f"create table ideas as from read_csv('{sources}/pim/ideas.csv', types={{'launched_on': 'date'}})"
+        )
+        connection.execute(f"create table requisitions as from '{sources}/ats/requisitions.csv'")
+        connection.execute(f"create table applications as from '{sources}/ats/*.parquet'")
+        connection.execute(f"create table time_sheets as from '{sources}/hse/*.parquet'")
+        connection.execute(f"create table activities as from read_csv('{sources}/hse/emission_activities_*.csv')")
+        connection.execute(f"create table factors as from '{sources}/hse/emission_factors.csv'")
+        connection.execute(f"create table goals as from read_json('{sources}/okr/goals.jsonl')")
+        connection.execute(f"create table completions as from read_json('{sources}/lms/*.jsonl')")
+        connection.execute(f"create table org_chart as from read_csv('{sources}/hr/org_chart.csv')")
         yield lambda query: connection.execute(query).fetchone() or ()
 
 
@@ -84,11 +100,22 @@ def test_a_later_last_day_adds_files_and_leaves_whole_ones_alone(sources: Path, 
         "hr/employees.xlsx",
         "hr/absences.xlsx",
         "finance/exchange_rates.csv",
+        "hr/org_chart.csv",
+        "hr/pulse_survey.xlsx",
+        "ats/requisitions.csv",
+        "pim/launches.csv",
+        "pim/ideas.csv",
+        "okr/goals.jsonl",
+        "hse/injury_log.xlsx",
+        "hse/water.xlsx",
     }
     changed = {path for path, content in earlier.items() if later[path] != content}
     running = {path for path in changed if "2024-11" in path and "2024-11-" not in path}
-    # October's tickets, incidents and defects that were open on 10 November may have been closed since.
-    reopened = {"support/tickets_2024-10.jsonl", "ops/incidents_2024-10.csv", "tracker/defects_2024-10.csv"}
+    # What was open on 10 November of October may have been closed since: tickets, incidents, defects and applications.
+    reopened = {
+        *("support/tickets_2024-10.jsonl", "ops/incidents_2024-10.csv"),
+        *("tracker/defects_2024-10.csv", "ats/applications_2024-10.parquet"),
+    }
     assert changed - running <= snapshots | reopened
     assert later.pop("unrelated.txt") == earlier.pop("unrelated.txt")
     assert later == _hashes(sources), "what a day holds must not depend on when it was written"
@@ -131,6 +158,20 @@ def test_a_file_holds_the_events_of_its_local_day(ask: Callable[[str], tuple[int
         "select count(*) - count(distinct email) from customers",
         "select count(*) from deliveries join orders using (order_id) where delivered_at < ordered_at",
         "select count(*) from order_lines join orders using (order_id) where booked_at < ordered_at",
+        "select count(*) from stock anti join products using (product_id)",
+        "select count(*) from launches anti join products using (product_id)",
+        "select count(*) from ideas anti join launches using (launch_no) where launch_no is not null",
+        "select count(*) from ideas where launched_on < accepted_on",
+        "select count(*) from applications anti join requisitions using (req_no)",
+        "select count(*) from applications join requisitions using (req_no) where received_on < opened_on",
+        "select count(*) from applications where offer_accepted_on < received_on",
+        "select count(*) from activities anti join factors using (activity)",
+        "select count(*) from goals anti join time_sheets on owner_id = employee_id where owner_id is not null",
+        "select count(*) from completions anti join time_sheets using (employee_id) where completed_at < '2024-11-01'",
+        "select count(*) from org_chart anti join time_sheets using (employee_id)",
+        # The bill is what the meters read: all of October, which began at 22:00 UTC of the day before.
+        "select round(sum(quantity) - (select sum(kwh) from readings where hour_start_utc < '2024-10-31 23:00:00'), 1)"
+        " from activities where activity = 'electricity'",
     ],
 )
 def test_what_is_referred_to_is_there(ask: Callable[[str], tuple[int, ...]], orphans: str) -> None:
@@ -165,6 +206,18 @@ def test_what_is_referred_to_is_there(ask: Callable[[str], tuple[int, ...]], orp
         ("select sum(conversions) / sum(sessions) from sessions", 0.02, 0.03),
         ("select avg((survey_score >= 4)::int) from tickets", 0.75, 0.88),
         ("select count(*) / 51 * 30 from incidents", 120, 180),
+        (
+            "select 1 - sum(amount) filter (cost_function = 'KSV') / (select sum(net_amount"
+            " * case currency when 'SEK' then 1 when 'NOK' then 0.98 when 'DKK' then 1.53 else 11.4 end)"
+            " from order_lines where booked_at < '2024-10-31 23:00:00') from ledger",
+            0.35,
+            0.5,
+        ),
+        ("select sum(on_hand * unit_cost_sek) / 51 from stock", 10e6, 30e6),
+        ("select count(distinct product_id) from launches where launched_on >= '2021-11-20'", 20, 60),
+        ("select median(offer_accepted_on - received_on) from applications", 15, 35),
+        ("select sum(hours) from time_sheets", 80_000, 110_000),
+        ("select count(*) from goals", 400, 700),
         ("select count(*) from readings", 3 * (DAYS * 24 + 1), 3 * (DAYS * 24 + 1)),
     ],
 )

@@ -23,9 +23,21 @@ with observations as (
     union all
     select * from {{ ref('kpi_return_rate') }}
     union all
+    select * from {{ ref('kpi_gross_margin') }}
+    union all
     select * from {{ ref('kpi_net_revenue') }}
     union all
+    select * from {{ ref('kpi_operating_cost_ratio') }}
+    union all
     select * from {{ ref('kpi_revenue_growth_yoy') }}
+    union all
+    select * from {{ ref('kpi_idea_to_launch_rate') }}
+    union all
+    select * from {{ ref('kpi_new_product_revenue_share') }}
+    union all
+    select * from {{ ref('kpi_new_products_launched') }}
+    union all
+    select * from {{ ref('kpi_rd_intensity') }}
     union all
     select * from {{ ref('kpi_bounce_rate') }}
     union all
@@ -49,19 +61,57 @@ with observations as (
     union all
     select * from {{ ref('kpi_incident_resolution_time_p50') }}
     union all
+    select * from {{ ref('kpi_inventory_turns') }}
+    union all
     select * from {{ ref('kpi_mttr') }}
     union all
     select * from {{ ref('kpi_on_time_delivery') }}
     union all
+    select * from {{ ref('kpi_order_cycle_time') }}
+    union all
+    select * from {{ ref('kpi_unit_cost') }}
+    union all
     select * from {{ ref('kpi_absence_rate') }} where freq <> 'S'
+    union all
+    select * from {{ ref('kpi_engagement_score') }}
+    union all
+    select * from {{ ref('kpi_enps') }}
     union all
     select * from {{ ref('kpi_gender_pay_gap') }}
     union all
+    select * from {{ ref('kpi_goal_attainment') }}
+    union all
     select * from {{ ref('kpi_headcount') }}
+    union all
+    select * from {{ ref('kpi_revenue_per_employee') }}
+    union all
+    select * from {{ ref('kpi_time_to_fill') }}
+    union all
+    select * from {{ ref('kpi_time_to_hire') }}
+    union all
+    select * from {{ ref('kpi_training_hours_per_fte') }}
     union all
     select * from {{ ref('kpi_turnover_rate') }}
     union all
+    select * from {{ ref('kpi_turnover_voluntary_rate') }}
+    union all
+    select * from {{ ref('kpi_women_in_management') }}
+    union all
+    select * from {{ ref('kpi_energy_intensity') }}
+    union all
     select * from {{ ref('kpi_energy_use') }}
+    union all
+    select * from {{ ref('kpi_ghg_scope12_location') }}
+    union all
+    select * from {{ ref('kpi_ghg_scope12_market') }}
+    union all
+    select * from {{ ref('kpi_injury_frequency_recordable') }}
+    union all
+    select * from {{ ref('kpi_ltifr') }}
+    union all
+    select * from {{ ref('kpi_waste_generated') }}
+    union all
+    select * from {{ ref('kpi_water_consumption') }}
     union all
     select * from {{ ref('kpi_availability') }}
     union all

@@ -1,11 +1,11 @@
--- Every measure of employee_days, for absence_rate, gender_pay_gap, headcount, turnover_rate.
+-- Every measure of employee_days, for absence_rate, gender_pay_gap, headcount, revenue_per_employee, training_hours_per_fte, turnover_rate, turnover_voluntary_rate.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
     unique_key=['freq', 'span', 'period_start']
 ) }}
 {% set spans = [('W', 'period'), ('M', 'period'), ('Q', 'period'), ('A', 'period'), ('S', 'period'), ('M', 'year_to_date'), ('M', 'rolling_12_months')] %}
-{% set members = {'_T': "'_T'", 'country': 'country_member', 'department': 'department_member'} %}
+{% set members = {'_T': "'_T'", 'country': 'country_member', 'department': 'department_member', 'gender': 'gender_member'} %}
 WITH days AS (
   SELECT day, inputs
   FROM {{ ref('rollup_employee_days_daily') }}
@@ -51,6 +51,7 @@ WITH days AS (
     member,
     SUM(contracted_days) AS contracted_days,
     SUM(employee_days) AS employee_days,
+    SUM(fte_days) AS fte_days,
     MAX(headcount) FILTER (WHERE span = 'period' AND day = headcount_day AND headcount_rows > 0) AS headcount,
     MAX(highest_hourly_pay_men) FILTER (WHERE span = 'period' AND day = highest_hourly_pay_men_day AND highest_hourly_pay_men_rows > 0) AS highest_hourly_pay_men,
     MAX(highest_hourly_pay_women) FILTER (WHERE span = 'period' AND day = highest_hourly_pay_women_day AND highest_hourly_pay_women_rows > 0) AS highest_hourly_pay_women,
@@ -69,6 +70,7 @@ WITH days AS (
     CAST(date_day AS DATE) AS day,
     country AS country_member,
     department AS department_member,
+    sex AS gender_member,
     employee_id AS employees_in_period
   FROM {{ ref('fct_employee_days') }} AS employee_days
   WHERE CAST(date_day AS DATE) IS NOT NULL
@@ -100,13 +102,15 @@ WITH days AS (
   FROM members
   GROUP BY segment, word
 ), coded AS (
-  SELECT fact.*, piece, 0 AS word, CAST(1 AS BIGINT) | COALESCE(country_bits.bit, 0) | COALESCE(department_bits.bit, 0) AS bits
+  SELECT fact.*, piece, 0 AS word, CAST(1 AS BIGINT) | COALESCE(country_bits.bit, 0) | COALESCE(department_bits.bit, 0) | COALESCE(gender_bits.bit, 0) AS bits
   FROM fact
   INNER JOIN pieces USING (day)
   LEFT JOIN members AS country_bits
     ON country_bits.segment = 'country' AND country_bits.member = COALESCE(CAST(country_member AS STRING), '_U') AND country_bits.word = 0
   LEFT JOIN members AS department_bits
     ON department_bits.segment = 'department' AND department_bits.member = COALESCE(CAST(department_member AS STRING), '_U') AND department_bits.word = 0
+  LEFT JOIN members AS gender_bits
+    ON gender_bits.segment = 'gender' AND gender_bits.member = COALESCE(CAST(gender_member AS STRING), '_U') AND gender_bits.word = 0
   UNION ALL
   SELECT fact.*, piece, members.word, members.bit AS bits
   FROM fact
@@ -119,6 +123,12 @@ WITH days AS (
   INNER JOIN pieces USING (day)
   INNER JOIN members
     ON members.segment = 'department' AND members.member = COALESCE(CAST(department_member AS STRING), '_U') AND members.word > 0
+  UNION ALL
+  SELECT fact.*, piece, members.word, members.bit AS bits
+  FROM fact
+  INNER JOIN pieces USING (day)
+  INNER JOIN members
+    ON members.segment = 'gender' AND members.member = COALESCE(CAST(gender_member AS STRING), '_U') AND members.word > 0
 ), keys_of_employees_in_period AS MATERIALIZED (
   -- Each employee_id once per piece, with the members that it is seen in.
   SELECT piece, word, employees_in_period AS key, BIT_OR(bits) AS bits

@@ -1,4 +1,4 @@
--- Days of energy_readings, for energy_use.
+-- Days of energy_readings, for energy_intensity, energy_use.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',

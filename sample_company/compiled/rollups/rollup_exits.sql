@@ -1,4 +1,4 @@
--- Every measure of exits, for turnover_rate.
+-- Every measure of exits, for turnover_rate, turnover_voluntary_rate.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
@@ -29,7 +29,9 @@ WITH days AS (
     CAST(exit_date AS DATE) AS day,
     country AS country_member,
     department AS department_member,
-    employee_id AS leavers
+    employee_id AS leavers,
+    employee_id AS voluntary_leavers,
+    exit_reason = 'voluntary' AS voluntary_leavers_counts
   FROM {{ ref('fct_exits') }} AS exits
   WHERE CAST(exit_date AS DATE) IS NOT NULL
 ), pieces AS (
@@ -81,7 +83,8 @@ WITH days AS (
     ON members.segment = 'department' AND members.member = COALESCE(CAST(department_member AS STRING), '_U') AND members.word > 0
 ), keys_of_leavers AS MATERIALIZED (
   -- Each employee_id once per piece, with the members that it is seen in.
-  SELECT piece, word, leavers AS key, BIT_OR(bits) AS bits
+  SELECT piece, word, leavers AS key, BIT_OR(bits) AS bits,
+    BIT_OR(bits) FILTER (WHERE voluntary_leavers_counts) AS voluntary_leavers
   FROM coded
   GROUP BY piece, word, leavers
 ), by_leavers AS (
@@ -92,23 +95,26 @@ WITH days AS (
     period_start,
     segment,
     member,
-    CAST(SUM(n_keys) AS BIGINT) AS leavers
+    CAST(SUM(n_keys) AS BIGINT) AS leavers,
+    CAST(SUM(n_keys) FILTER (WHERE voluntary_leavers & bit <> 0) AS BIGINT) AS voluntary_leavers
   FROM (
     SELECT
       period_start,
       segment,
       word,
       COUNT(key) AS n_keys,
-      bits & segment_bits AS bits
+      bits & segment_bits AS bits,
+      voluntary_leavers & segment_bits AS voluntary_leavers
     FROM (
-      SELECT period_start, word, key, BIT_OR(bits) AS bits
+      SELECT period_start, word, key, BIT_OR(bits) AS bits,
+        BIT_OR(voluntary_leavers) AS voluntary_leavers
       FROM keys_of_leavers
       INNER JOIN period_pieces USING (piece)
       WHERE freq = '{{ freq }}' AND span = '{{ span }}'
       GROUP BY period_start, word, key
     ) AS keys
     INNER JOIN segment_bits USING (word)
-    GROUP BY period_start, segment, word, bits & segment_bits
+    GROUP BY period_start, segment, word, bits & segment_bits, voluntary_leavers & segment_bits
   ) AS sets
   INNER JOIN members USING (segment, word)
   WHERE bits & bit <> 0

@@ -1,4 +1,4 @@
--- Days of exits, for turnover_rate.
+-- Days of exits, for turnover_rate, turnover_voluntary_rate.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
@@ -9,11 +9,13 @@ WITH fact AS NOT MATERIALIZED (
     CAST(exit_date AS DATE) AS day,
     country AS country_member,
     department AS department_member,
-    employee_id AS leavers
+    employee_id AS leavers,
+    employee_id AS voluntary_leavers,
+    exit_reason = 'voluntary' AS voluntary_leavers_counts
   FROM {{ ref('fct_exits') }} AS exits
   WHERE CAST(exit_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, leavers) AS HUGEINT)), 'add0893a21db3c1f') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, leavers, voluntary_leavers, voluntary_leavers_counts) AS HUGEINT)), 'e6d3c8140894136c') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -35,7 +37,7 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, leavers) AS HUGEINT)), 'add0893a21db3c1f') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, leavers, voluntary_leavers, voluntary_leavers_counts) AS HUGEINT)), 'e6d3c8140894136c') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, country_member), (day, department_member))

@@ -1,4 +1,4 @@
--- Days of order_lines, for net_revenue, return_rate, revenue_growth_yoy.
+-- Days of order_lines, for energy_intensity, gross_margin, net_revenue, new_product_revenue_share, operating_cost_ratio, rd_intensity, return_rate, revenue_growth_yoy, revenue_per_employee.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',

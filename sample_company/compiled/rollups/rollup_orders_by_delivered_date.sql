@@ -1,4 +1,4 @@
--- Every measure of orders_by_delivered_date, for on_time_delivery.
+-- Every measure of orders_by_delivered_date, for on_time_delivery, order_cycle_time, unit_cost.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
@@ -29,7 +29,9 @@ WITH days AS (
     period_start,
     segment,
     member,
+    SUM(cycle_days) AS cycle_days,
     SUM(orders_delivered) AS orders_delivered,
+    SUM(orders_fulfilled) AS orders_fulfilled,
     SUM(orders_on_time) AS orders_on_time
   FROM {{ ref('rollup_orders_by_delivered_date_daily') }} AS daily
   INNER JOIN changed_days USING (day)

@@ -1,4 +1,4 @@
--- Days of orders_by_delivered_date, for on_time_delivery.
+-- Days of orders_by_delivered_date, for on_time_delivery, order_cycle_time, unit_cost.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
@@ -9,12 +9,14 @@ WITH fact AS NOT MATERIALIZED (
     CAST(delivered_date AS DATE) AS day,
     channel AS channel_member,
     country AS country_member,
+    cycle_days AS cycle_days,
     CASE WHEN NOT is_on_time IS NULL THEN 1 ELSE 0 END AS orders_delivered,
+    CASE WHEN NOT cycle_days IS NULL THEN 1 ELSE 0 END AS orders_fulfilled,
     CASE WHEN is_on_time THEN 1 ELSE 0 END AS orders_on_time
   FROM {{ ref('fct_orders') }} AS orders
   WHERE CAST(delivered_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, orders_delivered, orders_on_time) AS HUGEINT)), '760360cd43466fb9') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, cycle_days, orders_delivered, orders_fulfilled, orders_on_time) AS HUGEINT)), 'b5526f50425fe0a9') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -36,9 +38,11 @@ SELECT
     ELSE '_T'
   END AS member,
   COUNT(*) AS n_rows,
+  SUM(cycle_days) AS cycle_days,
   SUM(orders_delivered) AS orders_delivered,
+  SUM(orders_fulfilled) AS orders_fulfilled,
   SUM(orders_on_time) AS orders_on_time,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, orders_delivered, orders_on_time) AS HUGEINT)), '760360cd43466fb9') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, cycle_days, orders_delivered, orders_fulfilled, orders_on_time) AS HUGEINT)), 'b5526f50425fe0a9') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member))

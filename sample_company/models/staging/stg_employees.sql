@@ -15,6 +15,11 @@ final as (
         case sex when 'Female' then 'F' when 'Male' then 'M' when 'Other' then 'X' end as sex,
         cast(monthly_salary / monthly_hours as decimal(18, 4)) as hourly_pay,
         cast(currency as varchar) as currency,
+        -- A full month has as many hours as the country's agreements say.
+        cast(
+            monthly_hours / case country when 'SE' then 165.0 when 'NO' then 162.5 when 'DK' then 160.3 when 'FI' then 162.0 end
+            as decimal(9, 4)
+        ) as fte,
         case leave_reason
             when 'Resigned' then 'voluntary'
             when 'Retired' then 'retirement'

@@ -33,6 +33,7 @@ final as (
         spells.country,
         spells.sex,
         dates.is_weekday as is_working_day,
+        spells.fte,
         {{ to_reporting_currency('spells.hourly_pay', 'spells.currency', 'rates.rate') }} as hourly_pay
     from spells
     cross join company

@@ -34,6 +34,7 @@ final as (
         lines.order_line_id,
         lines.order_id,
         lines.line_date,
+        lines.product_id,
         orders.customer_id is not null as is_identified,
         orders.country,
         orders.channel,

@@ -36,6 +36,7 @@ final as (
         orders.promised_date,
         orders.delivered_date,
         orders.delivered_date <= orders.promised_date as is_on_time,
+        date_diff('day', orders.order_date, orders.delivered_date) as cycle_days,
         cast(sales.gross_amount as decimal(18, 4)) as gross_amount
     from orders
     inner join sales on orders.order_id = sales.order_id

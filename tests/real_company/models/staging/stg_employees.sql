@@ -19,6 +19,7 @@ final as (
         -- Paid in dollars, and no rate is supplied. Called the reporting currency, as only the pay gap reads it: a
         -- share, the same in every currency. An amount of pay must not be reported from this.
         'GBP' as currency,
+        cast(null as decimal(9, 4)) as fte,
         case when "DateofTermination" is not null then "TermReason" end as exit_reason
     from source
 

@@ -1,0 +1,59 @@
+-- Operating cost ratio (operating_cost_ratio).
+-- Written by `kpi compile`; change the definition, not this file.
+WITH order_lines AS (
+  SELECT freq, span, period_start, segment, member, net_revenue, order_lines
+  FROM {{ ref('rollup_order_lines') }}
+  WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T')
+), costs AS (
+  SELECT freq, span, period_start, segment, member, operating_costs
+  FROM {{ ref('rollup_costs') }}
+  WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T')
+), computed AS (
+  SELECT
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    CAST(operating_costs AS DOUBLE) / CAST(NULLIF(net_revenue, 0) AS DOUBLE) AS obs_value,
+    CAST(operating_costs AS DOUBLE) AS numerator,
+    CAST(net_revenue AS DOUBLE) AS denominator,
+    CAST(COALESCE(order_lines, 0) AS BIGINT) AS n_obs,
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(NULL AS BIGINT) AS n_persons_denominator
+  FROM order_lines
+  FULL OUTER JOIN costs USING (freq, span, period_start, segment, member)
+  WHERE NOT net_revenue IS NULL OR NOT operating_costs IS NULL OR NOT order_lines IS NULL
+)
+SELECT
+  'operating_cost_ratio' AS kpi_id,
+  period.freq,
+  {{ time_period('period.freq', 'period.period_start') }} AS time_period,
+  period.period_start,
+  {{ period_end('period.freq', 'period.period_start') }} AS period_end,
+  period.segment,
+  period.member,
+  period.obs_value,
+  period.numerator,
+  period.denominator,
+  period.n_obs,
+  period.n_persons_numerator,
+  period.n_persons_denominator,
+  year_to_date.obs_value AS year_to_date,
+  rolling_12_months.obs_value AS rolling_12_months,
+  '11544b7a4fe8b1e7' AS definition_hash,
+  '{{ invocation_id }}' AS batch_id
+FROM computed AS period
+LEFT JOIN computed AS year_to_date
+  ON year_to_date.span = 'year_to_date'
+  AND year_to_date.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
+LEFT JOIN computed AS rolling_12_months
+  ON rolling_12_months.span = 'rolling_12_months'
+  AND rolling_12_months.period_start = CASE period.freq
+    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
+  END
+  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
+WHERE period.span = 'period'

@@ -1,0 +1,46 @@
+-- Every measure of stock_levels_last_of_12_month, for inventory_turns.
+-- Written by `kpi compile`; change the definitions, not this file.
+{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
+    unique_key=['freq', 'span', 'period_start']
+) }}
+WITH days AS (
+  SELECT day, CONCAT_WS(' ', day, inputs, '6b584772801d1168') AS inputs
+  FROM {{ ref('rollup_stock_levels_daily') }}
+  WHERE segment = '_T' AND n_rows > 0
+), period_days AS (
+  {{ window_days('days', ref('dim_dates'), ['M', 'Q', 'A'], length='12 month', since=None, taken='last') }}
+), inputs AS (
+  SELECT freq, span, period_start, MD5(STRING_AGG(inputs, ' ' ORDER BY day)) AS inputs
+  FROM period_days
+  INNER JOIN days USING (day)
+  GROUP BY freq, span, period_start
+), changed AS (
+  SELECT freq, span, period_start, inputs
+  FROM inputs{% if is_incremental() %} ANTI JOIN {{ this }} USING (freq, span, period_start, inputs){% endif %}
+), changed_days AS (
+  SELECT freq, span, period_start, day
+  FROM changed
+  INNER JOIN period_days USING (freq, span, period_start)
+), rolled_up AS (
+  SELECT
+    freq,
+    span,
+    period_start,
+    segment,
+    member,
+    SUM(stock_days) AS stock_days_12_months,
+    SUM(stock_value_days) AS stock_value_days_12_months
+  FROM {{ ref('rollup_stock_levels_daily') }} AS daily
+  INNER JOIN changed_days USING (day)
+  WHERE n_rows > 0
+  GROUP BY freq, span, period_start, segment, member
+)
+SELECT *
+FROM rolled_up
+INNER JOIN changed USING (freq, span, period_start)
+{% if is_incremental() %}UNION ALL BY NAME
+-- A period that has no rows any more.
+SELECT DISTINCT freq, span, period_start, '_T' AS segment, '_T' AS member
+FROM {{ this }} ANTI JOIN inputs USING (freq, span, period_start)
+{% endif %}
