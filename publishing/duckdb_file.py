@@ -202,6 +202,7 @@ def _write(ledger: Ledger, draft: Path) -> None:
             connection.execute(f"create table kpi.{name} as {query}")
         incident_rows = incidents.rows(connection, catalog, sources["ledger_decisions"].to_pylist())
         relations.fill(connection, "incidents", incident_rows, incidents.SCHEMA)
+        relations.fill(connection, "feeds", relations.feeds(ledger), relations.FEEDS)
         for name in sources:
             connection.unregister(name)
         connection.execute(tables.AS_OF)

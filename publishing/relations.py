@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
@@ -14,8 +16,34 @@ from metrics.core.periods import parse
 
 
 def releases(ledger: Ledger) -> pa.Table:
-    """The release rows; `catalog` and `manifest` are NULL."""
+    """The release rows; `catalog`, `manifest` and `feeds` are NULL."""
     return pa.Table.from_pylist(ledger.releases, schema=pa.schema([field.with_nullable(True) for field in RELEASES]))
+
+
+FEEDS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("feed", "system", "cadence")),
+        *((name, pa.date32()) for name in ("history_from", "complete_through", "newest_event")),
+        ("newest_delivery", pa.timestamp("us", tz="UTC")),
+        *((name, pa.int64()) for name in ("rows_total", "rows_rejected")),
+        ("outstanding", pa.bool_()),
+    ]
+)
+
+
+def feeds(ledger: Ledger) -> list[dict[str, Any]]:
+    """The feeds as the newest release recorded them, with the columns of FEEDS; none where an older version made it."""
+    recorded = json.loads((ledger.newest or {}).get("feeds") or "[]")
+    read = {pa.date32(): date.fromisoformat, FEEDS.field("newest_delivery").type: datetime.fromisoformat}
+    return [
+        {
+            field.name: read[field.type](feed[field.name])
+            if feed[field.name] is not None and field.type in read
+            else feed[field.name]
+            for field in FEEDS
+        }
+        for feed in recorded
+    ]
 
 
 def with_days(verdicts: pa.Table) -> pa.Table:

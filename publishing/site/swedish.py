@@ -2,6 +2,8 @@
 
 _PAGES = {
     "Check": "Kontroll",
+    "As of the newest release. Days are left out where only protected KPIs read the feed.": "Enligt senaste"
+    " publiceringen. Dagar utelämnas där bara skyddade nyckeltal läser flödet.",
     "Closing next": "Stängs härnäst",
     "Data and releases": "Data och publiceringar",
     "Decisions and incidents": "Beslut och händelser",
@@ -16,6 +18,8 @@ _PAGES = {
     "Every value passed its checks before it was published, was published with a warning, or was released by the person"
     " named. Names are recorded, not authenticated.": "Varje värde godkändes av sina kontroller innan det publicerades,"
     " publicerades med en varning eller släpptes av den som namnges. Namn är antecknade, inte verifierade.",
+    "Complete through": "Komplett till och med",
+    "Delivered": "Levereras",
     "Feed": "Dataflöde",
     "Feeds": "Dataflöden",
     "First values of:": "Första värden för:",
@@ -30,6 +34,8 @@ _PAGES = {
     "Model": "Modell",
     "Values": "Värden",
     "Newest closed month:": "Senast stängda månad:",
+    "Newest delivery": "Senaste leverans",
+    "Newest row": "Senaste rad",
     "No published value has changed after its period had closed.": "Inget publicerat värde har ändrats efter att dess"
     " period stängts.",
     "None.": "Inga.",
@@ -45,6 +51,7 @@ _PAGES = {
     "Protection": "Skydd",
     "Published": "Publicerat",
     "Published with a warning": "Publicerat med varning",
+    "Rejected rows": "Avvisade rader",
     "Release": "Publicering",
     "Release {number} of {day}:": "Publicering {number}, {day}:",
     "Release {number} of {moment} ({zone}).": "Publicering {number}, {moment} ({zone}).",
@@ -55,11 +62,13 @@ _PAGES = {
     "Revised": "Reviderade",
     "Revisions": "Revideringar",
     "Rolling twelve months": "Rullande tolv månader",
+    "Rows": "Rader",
     "Scorecard": "Styrkort",
     "Skip to the content": "Hoppa till innehållet",
     "Standard": "Standard",
     "State": "Läge",
     "Status": "Status",
+    "System": "System",
     "Target": "Mål",
     "The checks": "Kontrollerna",
     "The last release": "Senaste publiceringen",
@@ -159,6 +168,11 @@ _WORDS = {
     "a month": "per månad",
     "a quarter": "per kvartal",
     "a year": "per år",
+    "a delivery could not be loaded": "en leverans kunde inte läsas in",
+    "every hour": "varje timme",
+    "every day": "varje dag",
+    "every week": "varje vecka",
+    "once": "en gång",
     "by week": "per vecka",
     "by month": "per månad",
     "by quarter": "per kvartal",

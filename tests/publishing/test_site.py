@@ -84,6 +84,15 @@ def catalog() -> Catalog:
     )
 
 
+FEEDS = [
+    {"feed": "orders", "system": "Shop <i>", "cadence": "daily", "history_from": "2023-01-01", "rows_total": 12345,
+     "complete_through": "2026-03-03", "newest_event": "2026-03-04", "newest_delivery": "2026-03-04T23:30:00+00:00",
+     "rows_rejected": 7, "outstanding": True},
+    {"feed": "leave", "system": "HR", "cadence": "monthly", "history_from": "2023-01-01", "complete_through": None,
+     "newest_event": None, "newest_delivery": None, "rows_total": 0, "rows_rejected": 0, "outstanding": False},
+]  # fmt: skip
+
+
 def release(rows: list[dict[str, Any]], verdicts: list[dict[str, Any]], day: date) -> None:
     Ledger.open(deployment.ledger_path()).append(
         table(rows),
@@ -92,6 +101,7 @@ def release(rows: list[dict[str, Any]], verdicts: list[dict[str, Any]], day: dat
         published_at=datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
         catalog=catalog().definitions_json,
         batch_id="b",
+        feeds=json.dumps(FEEDS),
     )
     publishing.publish()
 
@@ -161,6 +171,15 @@ def test_below_it_are_what_waits_what_changed_and_what_closes(pages: Path) -> No
     assert "Net revenue , Jan 2026: 34.0 M SEK → 33.0 M SEK" in text
     assert "Net revenue , January 2026: 34.0 M SEK → 33.0 M SEK, 5 Mar 2026. newer source data" in text
     assert "10 Mar 2026 February 2026 finance, people" in text
+
+
+def test_the_page_on_data_says_how_far_each_feed_has_come(pages: Path) -> None:
+    text = text_of(pages / "data.html")
+    assert (
+        "orders a delivery could not be loaded Shop <i> 3 Mar 2026 4 Mar 2026 5 Mar 2026 every day 12,345 7 Net revenue"
+        in text
+    )
+    assert "leave HR – – – monthly 0 0" in text
 
 
 def test_the_pages_group_by_objective_in_the_order_of_perspectives_and_by_domain(pages: Path) -> None:
