@@ -107,6 +107,9 @@ def _release(release_snapshot: ReleaseSnapshot, company: Company, catalog: Catal
     has_content = assessment.new.num_rows or verdicts.num_rows or ledger.unsealed_decisions()
     if has_content or (newest and newest["catalog"] != catalog_text):
         judged_batches = {batch_id for batch_id in verdicts.column("batch_id").to_pylist() if batch_id}
+        feeds = newest["feeds"] if newest else None  # a review of a KPI reads no feeds
+        if release_snapshot.feeds:
+            feeds = feed_records.write(release_snapshot.feeds, company, catalog)
         batches = sorted(judged_batches | _batches(release_snapshot))
         row = ledger.append(
             assessment.new,
@@ -115,7 +118,7 @@ def _release(release_snapshot: ReleaseSnapshot, company: Company, catalog: Catal
             published_at=now,
             catalog=catalog_text,
             batch_id=batches[0] if len(batches) == 1 else ",".join(batches) or None,
-            feeds=feed_records.write(release_snapshot.feeds, company, catalog),
+            feeds=feeds,
         )
     compact.gather(ledger)
     return Release(
