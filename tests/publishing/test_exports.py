@@ -159,6 +159,7 @@ def test_the_workbook_has_real_numbers_and_days_and_the_words_of_its_language(
     assert people == {None: 33.0, "DK": 20.0, "NO": "dolt", "SE": "dolt"}
     notes = [row for row in sheet_rows(book, "Anmärkningar") if row[0] == TEXTS["formula"]]
     assert notes[0][1] == "\\x1b[31mred\\x1b[0m"
+    assert notes[0][7] == "revenue"  # the formula
     assert notes[1][1:5] == ["nyare källdata: newer rows were delivered", "2026-02", 110.0, 1_121_000.5]
     assert notes[1][6] == datetime(2026, 3, 6)
 
@@ -177,6 +178,7 @@ def test_sheets_have_names_that_excel_takes() -> None:
     second = workbook._sheet_name(long, [first.upper()])
     assert len(first) <= 31 and len(second) <= 31 and first != second and not set("/:*?[]") & set(first + second)
     assert workbook._sheet_name("'", []) == "-"
+    assert workbook._sheet_name("History", []) == "History 2"  # Excel refuses a file with a sheet History
 
 
 def test_the_command(published: Warehouse, tmp_path: Path) -> None:

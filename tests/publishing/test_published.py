@@ -167,6 +167,8 @@ def test_a_release_records_how_far_each_feed_had_come_without_days_of_personnel(
         ("unread", "weekly", first, None, None, 0, 0, False),
     ]
     assert "secret" not in ledger().newest["feeds"]  # type: ignore[index]
+    warehouse.decide("review", "revenue", reason="checked", by="cfo@example.com")
+    assert len(warehouse.published("from kpi.feeds")) == 3  # a review reads no feeds
     assert verify(ledger()).findings == ()
 
 
