@@ -237,8 +237,8 @@ class _Sheet:
         for cells in self.sheet.iter_rows(min_row=header_row):
             for cell in cells:
                 cell.alignment = cell.alignment.copy(wrap_text=True, vertical="top")
-            texts = [len(str(cell.value or "")) / width for cell, width in zip(cells, widths, strict=False)]
-            self.sheet.row_dimensions[cells[0].row].height = _LINE * max(1, ceil(max(texts) * 1.1))
+            lines = [len(str(cell.value or "")) / width for cell, width in zip(cells, widths, strict=False)]
+            self.sheet.row_dimensions[cells[0].row].height = _LINE * max(1, ceil(max(lines) * 1.1))
 
     def title(self, text: str) -> None:
         from openpyxl.styles import Font

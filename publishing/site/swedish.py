@@ -50,7 +50,12 @@ _PAGES = {
     "Periods that failed a check": "Perioder som inte klarade en kontroll",
     "Protection": "Skydd",
     "Published": "Publicerat",
-    "Published with a warning": "Publicerat med varning",
+    "Published with a warning in the past 12 months": "Publicerat med varning de senaste 12 månaderna",
+    "Periods of the whole history, by their newest verdict. A period that fails several checks counts for each.": "Hela"
+    " historikens perioder, efter sitt senaste utslag. En period som inte klarar flera kontroller räknas för varje.",
+    "Above the table, what waits and warnings are counted in incidents: periods that fail for one reason. In its notes,"
+    " warnings are counted in periods.": "Ovanför tabellen räknas det som väntar och varningar i händelser: perioder"
+    " som inte klarar en kontroll av samma skäl. I anmärkningarna räknas varningar i perioder.",
     "Rejected rows": "Avvisade rader",
     "Release": "Publicering",
     "Release {number} of {day}:": "Publicering {number}, {day}:",
@@ -97,7 +102,8 @@ _SENTENCES = {
     "Change on a year ago": "Förändring mot ett år sedan",
     "Change on the period before": "Förändring mot perioden före",
     "Change on the same period a year ago": "Förändring mot samma period i fjol",
-    "Final since {day}: it changes only by a decision.": "Slutligt sedan {day}: ändras bara genom ett beslut.",
+    "Final: its period was open until {day}. It changes only by a decision.": "Slutligt: dess period var öppen till och"
+    " med {day}. Det ändras bara genom ett beslut.",
     "In the lines, the target is dashed and a hollow end is a provisional value.": "I linjerna är målet streckat och"
     " en ofylld slutpunkt ett preliminärt värde.",
     "It is based on fewer observations than is reliable.": "Det bygger på färre observationer än vad som är säkert.",
@@ -145,7 +151,7 @@ _WORDS = {
     "suppressed": "dolt",
     "provisional": "preliminärt",
     "waiting for a decision": "väntar på beslut",
-    "with a warning": "med varning",
+    "with a warning in 12 months": "med varning på 12 månader",
     "reviews due": "granskningar att göra",
     "no value": "inget värde",
     "few observations": "få observationer",
@@ -224,10 +230,10 @@ _WORDS = {
     "periods held": "perioder hålls",
     "period suppressed": "dold period",
     "periods suppressed": "dolda perioder",
-    "segment suppressed": "dolt segment",
-    "segments suppressed": "dolda segment",
-    "period with a warning": "period med varning",
-    "periods with a warning": "perioder med varning",
+    "segment member suppressed": "dold segmentmedlem",
+    "segment members suppressed": "dolda segmentmedlemmar",
+    "warning in 12 months": "varning på 12 månader",
+    "warnings in 12 months": "varningar på 12 månader",
     "period waits for a decision": "period väntar på beslut",
     "periods wait for a decision": "perioder väntar på beslut",
 }
