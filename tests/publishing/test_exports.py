@@ -164,6 +164,30 @@ def test_the_workbook_has_real_numbers_and_days_and_the_words_of_its_language(
     assert notes[1][6] == datetime(2026, 3, 6)
 
 
+def test_without_an_option_the_workbook_is_written(published: Warehouse, tmp_path: Path) -> None:
+    CliRunner().invoke(app, ["export", "--to", str(tmp_path)], catch_exceptions=False)
+    assert (tmp_path / "kpi.xlsx").exists() and not (tmp_path / "csv").exists()
+
+
+def test_a_file_in_the_place_of_a_folder_is_one_clear_line(published: Warehouse, tmp_path: Path) -> None:
+    (tmp_path / "csv").write_text("a file")
+    (tmp_path / "kpi.xlsx").mkdir()
+    for option, problem in (("--csv", "csv: --to: is a file"), ("--xlsx", "kpi.xlsx: --to: is a folder")):
+        with pytest.raises(NyckeltalError, match=problem):
+            CliRunner().invoke(app, ["export", option, "--to", str(tmp_path)], catch_exceptions=False)
+    with pytest.raises(NyckeltalError, match="csv: --to: is a file, where a folder has to be"):
+        CliRunner().invoke(app, ["export", "--parquet", "--to", str(tmp_path / "csv")], catch_exceptions=False)
+    assert (tmp_path / "csv").read_text() == "a file"
+
+
+def test_a_workbook_of_a_file_of_another_version_is_one_clear_line(published: Warehouse, tmp_path: Path) -> None:
+    with duckdb.connect(str(deployment.published_path())) as connection:
+        connection.execute("alter table kpi.catalog rename column currency to money")
+    with pytest.raises(NyckeltalError, match="another version of nyckeltal; `kpi ledger rebuild` makes it anew"):
+        CliRunner().invoke(app, ["export", "--xlsx", "--to", str(tmp_path)], catch_exceptions=False)
+    assert list(tmp_path.iterdir()) == [tmp_path / "data"]
+
+
 def test_no_text_in_the_workbook_is_a_formula(published: Warehouse, tmp_path: Path) -> None:
     workbook.write(tmp_path / "kpi.xlsx", "=1+1", language("en"))
     book = load_workbook(tmp_path / "kpi.xlsx")
@@ -188,8 +212,6 @@ def test_the_command(published: Warehouse, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert sorted(entry.name for entry in out.iterdir()) == ["csv", "kpi.xlsx", "parquet"]
     assert load_workbook(out / "kpi.xlsx").sheetnames[0] == "Scorecard"
-    with pytest.raises(NyckeltalError, match="give --xlsx, --csv or --parquet"):
-        CliRunner().invoke(app, ["export"], catch_exceptions=False)
     with pytest.raises(NyckeltalError, match="isn't written in that language"):
         CliRunner().invoke(app, ["export", "--csv", "--lang", "de"], catch_exceptions=False)
 
