@@ -16,7 +16,7 @@ from metrics.core.periods import parse
 
 
 def releases(ledger: Ledger) -> pa.Table:
-    """The release rows; `catalog`, `manifest` and `feeds` are NULL."""
+    """The release rows; `catalog`, `manifest` and `company` are NULL."""
     return pa.Table.from_pylist(ledger.releases, schema=pa.schema([field.with_nullable(True) for field in RELEASES]))
 
 
@@ -33,7 +33,6 @@ FEEDS = pa.schema(
 
 def feeds(ledger: Ledger) -> list[dict[str, Any]]:
     """The feeds as the newest release recorded them, with the columns of FEEDS; none where an older version made it."""
-    recorded = json.loads((ledger.newest or {}).get("feeds") or "[]")
     read = {pa.date32(): date.fromisoformat, FEEDS.field("newest_delivery").type: datetime.fromisoformat}
     return [
         {
@@ -42,8 +41,19 @@ def feeds(ledger: Ledger) -> list[dict[str, Any]]:
             else feed[field.name]
             for field in FEEDS
         }
-        for feed in recorded
+        for feed in _company(ledger).get("feeds", [])
     ]
+
+
+def deciders(ledger: Ledger) -> dict[str, str]:
+    """By domain the persons who may decide on its held values, separated by commas, as the newest release recorded."""
+    return {domain: ", ".join(names) for domain, names in _company(ledger).get("deciders", {}).items()}
+
+
+def _company(ledger: Ledger) -> dict[str, Any]:
+    """The record of `release/company_record.py`; empty where an older version made the newest release."""
+    record: dict[str, Any] = json.loads((ledger.newest or {}).get("company") or "{}")
+    return record
 
 
 def with_days(verdicts: pa.Table) -> pa.Table:

@@ -376,6 +376,8 @@ COLUMN_COMMENTS = {
     "reason": "The checks that hold it, with their details; for a flagged verdict the checks that warn",
     "acknowledged": "Whether somebody acknowledged this warning of the KPI and frequency within a year before it",
     "incidents.reason": "The reason stated with the decision; NULL while the incident is open",
+    "may_decide": "Who may decide on it, by roles.yml at the newest release, separated by commas; NULL once settled,"
+    " and where nobody is named",
     "incident_id": "Id of the incident: the KPI and period that it is named after, such as net_revenue-2016-07",
     "incidents.state": "held: a decision is needed; flagged: published with a warning; released, rejected or"
     " acknowledged: settled by a decision",

@@ -20,7 +20,7 @@ from data_quality.ledger import compact
 from data_quality.ledger.lock import releasing
 from data_quality.ledger.schemas import VERDICTS
 from data_quality.ledger.store import ConcurrentRelease, Ledger
-from data_quality.release import eligibility, feed_records, readiness, snapshot
+from data_quality.release import company_record, eligibility, readiness, snapshot
 from data_quality.release.eligibility import Eligibility, Held
 from data_quality.release.snapshot import ReleaseSnapshot
 from metrics.core import clock, deployment
@@ -107,9 +107,6 @@ def _release(release_snapshot: ReleaseSnapshot, company: Company, catalog: Catal
     has_content = assessment.new.num_rows or verdicts.num_rows or ledger.unsealed_decisions()
     if has_content or (newest and newest["catalog"] != catalog_text):
         judged_batches = {batch_id for batch_id in verdicts.column("batch_id").to_pylist() if batch_id}
-        feeds = newest["feeds"] if newest else None  # a review of a KPI reads no feeds
-        if release_snapshot.feeds:
-            feeds = feed_records.write(release_snapshot.feeds, company, catalog)
         batches = sorted(judged_batches | _batches(release_snapshot))
         row = ledger.append(
             assessment.new,
@@ -118,7 +115,7 @@ def _release(release_snapshot: ReleaseSnapshot, company: Company, catalog: Catal
             published_at=now,
             catalog=catalog_text,
             batch_id=batches[0] if len(batches) == 1 else ",".join(batches) or None,
-            feeds=feeds,
+            company=company_record.write(release_snapshot.feeds, company, catalog, newest),
         )
     compact.gather(ledger)
     return Release(

@@ -123,6 +123,7 @@ class Incident(NamedTuple):
     decided_by: str | None
     decided_at: datetime | None
     reason: str | None
+    may_decide: str | None
 
     @property
     def kpi_ids(self) -> list[str]:

@@ -31,6 +31,7 @@ _PAGES = {
     "KPI": "Nyckeltal",
     "KPIs": "nyckeltal",
     "KPIs that are computed from it": "Nyckeltal som beräknas av det",
+    "May decide: {names}": "Får besluta: {names}",
     "Model": "Modell",
     "Values": "Värden",
     "Newest closed month:": "Senast stängda månad:",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -166,7 +167,9 @@ def test_a_release_records_how_far_each_feed_had_come_without_days_of_personnel(
         ("orders", "weekly", first, date(2026, 3, 3), date(2026, 3, 4), 12, 3, True),
         ("unread", "weekly", first, None, None, 0, 0, False),
     ]
-    assert "secret" not in ledger().newest["feeds"]  # type: ignore[index]
+    record = json.loads(ledger().newest["company"])  # type: ignore[index]
+    assert "secret" not in str(record)
+    assert record["deciders"] == {"finance": ["cfo@example.com", "controller"]}
     warehouse.decide("review", "revenue", reason="checked", by="cfo@example.com")
     assert len(warehouse.published("from kpi.feeds")) == 3  # a review reads no feeds
     assert verify(ledger()).findings == ()
@@ -174,14 +177,14 @@ def test_a_release_records_how_far_each_feed_had_come_without_days_of_personnel(
 
 def test_a_ledger_of_an_older_version_has_no_record_of_feeds(warehouse: Warehouse) -> None:
     releases = f"{deployment.ledger_path()}/releases"
-    rows = DeltaTable(releases).to_pyarrow_table().drop_columns(["feeds"])
+    rows = DeltaTable(releases).to_pyarrow_table().drop_columns(["company"])
     shutil.rmtree(releases)
     DeltaTable.create(releases, rows.schema, configuration={"delta.appendOnly": "true"})
     write_deltalake(releases, rows, mode="append")
     duckdb_file.build(Ledger.open(deployment.ledger_path(), make=False), deployment.published_path())
     assert warehouse.published("from kpi.feeds") == []
     warehouse.publish(*SPAN)
-    assert "feeds" in ledger().newest and ledger().newest["feeds"] is not None  # type: ignore[operator, index]
+    assert ledger().newest["company"] is not None  # type: ignore[index]
 
 
 def people(n_se: int, n_no: int, n_dk: int = 20) -> list[dict[str, Any]]:

@@ -101,7 +101,7 @@ def release(rows: list[dict[str, Any]], verdicts: list[dict[str, Any]], day: dat
         published_at=datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
         catalog=catalog().definitions_json,
         batch_id="b",
-        feeds=json.dumps(FEEDS),
+        company=json.dumps({"feeds": FEEDS, "deciders": {"finance": ["cfo@example.com", "R&D <b>"]}}),
     )
     publishing.publish()
 
@@ -171,6 +171,11 @@ def test_below_it_are_what_waits_what_changed_and_what_closes(pages: Path) -> No
     assert "Net revenue , Jan 2026: 34.0 M SEK → 33.0 M SEK" in text
     assert "Net revenue , January 2026: 34.0 M SEK → 33.0 M SEK, 5 Mar 2026. newer source data" in text
     assert "10 Mar 2026 February 2026 finance, people" in text
+
+
+def test_what_is_held_says_who_may_decide(pages: Path) -> None:
+    for page in ("index.html", "kpi-revenue.html"):
+        assert "May decide: cfo@example.com, R&D <b>" in text_of(pages / page)
 
 
 def test_the_page_on_data_says_how_far_each_feed_has_come(pages: Path) -> None:

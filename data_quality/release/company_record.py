@@ -1,20 +1,33 @@
-"""What a release records of the feeds: how far each had come, and how many rows it had. No cell, no name of a file.
+"""What a release records of the company beside its definitions: how far each feed had come, and who may decide.
 
-Readers see it in `kpi.feeds` (`publishing/tables.py`).
+No cell of a source and no name of a file. Readers see it in `kpi.feeds` and `kpi.incidents` (`publishing/tables.py`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from data_quality.release.snapshot import FeedState
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 
 
-def write(states: Mapping[str, FeedState], company: Company, catalog: Catalog) -> str:
-    """The record of the company's feeds as a JSON list: one object for each, in the order of their names.
+def write(states: Mapping[str, FeedState], company: Company, catalog: Catalog, newest: dict[str, Any] | None) -> str:
+    """The record as a JSON object: `feeds`, a list ordered by name, and `deciders`, the persons of roles.yml by domain.
+
+    A release that reads no feeds, as that of a review, keeps those of `newest`, the newest release's row.
+    """
+    before = newest["company"] if newest else None
+    domains = sorted({kpi.domain for kpi in catalog.kpis})
+    feeds = _feeds(states, company, catalog) if states or before is None else json.loads(before)["feeds"]
+    deciders = {domain: company.roles.deciders(domain) for domain in domains}
+    return json.dumps({"feeds": feeds, "deciders": deciders}, ensure_ascii=False)
+
+
+def _feeds(states: Mapping[str, FeedState], company: Company, catalog: Catalog) -> list[dict[str, Any]]:
+    """An object for each feed of the company.
 
     `newest_event` and `complete_through` are days that come from rows. They are null unless a KPI that isn't protected
     reads the feed: a feed of personnel data may have its newest row of a single person. `outstanding` says whether
@@ -39,4 +52,4 @@ def write(states: Mapping[str, FeedState], company: Company, catalog: Catalog) -
                 "outstanding": state.outstanding is not None,
             }
         )
-    return json.dumps(records, ensure_ascii=False)
+    return records
