@@ -160,6 +160,9 @@ def why_it_moved(kpi: str, period: str = "", compared_with: Literal["previous", 
         )
     totals = [next(row for row in rows if row["segment"] == "_T") for rows in (after, before) if rows]
     answer: Answer = {"value": _value(totals[0]), "incidents": incidents}
+    if len(totals) < 2 and freq == "W" and compared_with == "year_ago" and code.endswith("W53"):
+        # most years have no week 53
+        return answer | {"compared_with": _nothing(entry["name"], None, f"had no week 53 in {earlier[:4]}")}
     if len(totals) < 2:
         return answer | {"compared_with": _nothing(entry["name"], earlier, "has no published value to compare with")}
     return answer | {"compared_with": _value(totals[1])} | movement(after, before, entry["formula"] or "")

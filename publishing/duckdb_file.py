@@ -200,8 +200,10 @@ def _write(ledger: Ledger, draft: Path) -> None:
             connection.register(name, rows)
         for name, query in tables.TABLES.items():
             connection.execute(f"create table kpi.{name} as {query}")
-        incident_rows = incidents.rows(connection, catalog, sources["ledger_decisions"].to_pylist())
+        decisions = sources["ledger_decisions"].to_pylist()
+        incident_rows = incidents.rows(connection, catalog, decisions, relations.deciders(ledger))
         relations.fill(connection, "incidents", incident_rows, incidents.SCHEMA)
+        relations.fill(connection, "feeds", relations.feeds(ledger), relations.FEEDS)
         for name in sources:
             connection.unregister(name)
         connection.execute(tables.AS_OF)

@@ -121,8 +121,9 @@ def update(connection: duckdb.DuckDBPyConnection, ledger: Ledger, catalog: Catal
     connection.execute(f"insert into kpi.releases from ({tables.RELEASES}) where sequence > ?", [after])
     _fill_again(connection, "decisions")
     _update_calendar(connection, catalog, ledger.newest["realtime_start"], first_before)
-    rows = incidents.rows(connection, catalog, sources["ledger_decisions"].to_pylist())
+    rows = incidents.rows(connection, catalog, sources["ledger_decisions"].to_pylist(), relations.deciders(ledger))
     relations.fill(connection, "incidents", rows, incidents.SCHEMA)
+    relations.fill(connection, "feeds", relations.feeds(ledger), relations.FEEDS)
     for name in tables.TABLES.keys() - {"vintages", "observations", "verdicts", "releases", "decisions", "calendar"}:
         _fill_again(connection, name)
     for name in sources:

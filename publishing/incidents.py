@@ -30,6 +30,7 @@ SCHEMA = pa.schema(
         ("decided_by", pa.string()),
         ("decided_at", pa.timestamp("us", tz="UTC")),
         ("reason", pa.string()),
+        ("may_decide", pa.string()),
     ]
 )
 _SETTLED = {"release": "released", "reject": "rejected", "acknowledge": "acknowledged"}
@@ -42,11 +43,18 @@ order by all
 
 
 def rows(
-    connection: duckdb.DuckDBPyConnection, catalog: Catalog, decisions: Sequence[Mapping[str, Any]]
+    connection: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    decisions: Sequence[Mapping[str, Any]],
+    deciders: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    """The table's rows, open incidents first. `decisions` are those that releases cover; `kpi.verdicts` must exist."""
+    """The table's rows, open incidents first; `kpi.verdicts` must exist.
+
+    `decisions` are those that releases cover, `deciders` the persons who may decide, by domain.
+    """
     open_incidents = incidents.find(failures(connection.execute(_OPEN).fetchall(), catalog), catalog)
     table_rows = [_row(incident, "held" if incident.is_held else "flagged") for incident in open_incidents]
+    table_rows = [row | {"may_decide": deciders.get(row["domain"]) or None} for row in table_rows]
     decided_on = {decision["time_period"] for decision in decisions if decision["incident_id"] is not None}
     query = "select kpi_id, freq, time_period, checks from kpi.verdicts where list_contains(?::varchar[], time_period)"
     verdicts = connection.execute(query, [sorted(decided_on)]).fetchall()

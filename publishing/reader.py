@@ -42,10 +42,12 @@ def restore() -> None:
 
 
 @contextmanager
-def opened() -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(*, for_user: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the published file, read-only and without other access; all its queries see one release.
 
-    Raises NyckeltalError when nothing has been published yet, or DuckDB refuses a query.
+    `for_user`: the query is a person's own, which may name what the file never had.
+    Raises NyckeltalError when nothing has been published yet, DuckDB refuses a query, or the file lacks a table or
+    column that this version reads.
     """
     path = published_path()
     if not path.exists() and former_published_path().exists():
@@ -57,15 +59,18 @@ def opened() -> Iterator[duckdb.DuckDBPyConnection]:
         with duckdb.connect(str(path), read_only=True, config=_LOCKED) as connection:
             yield connection
     except duckdb.Error as error:
+        if not for_user and isinstance(error, (duckdb.BinderException, duckdb.CatalogException)):
+            problem = "was made by another version of nyckeltal; `kpi ledger rebuild` makes it anew"
+            raise NyckeltalError(problem, file=path) from None
         problem = " ".join(str(error).split("\n\nLINE")[0].split())
         raise NyckeltalError(problem, file=path) from None
 
 
-def table(sql: str, parameters: list[Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The column names and rows of a query on the published file. Raises NyckeltalError as `opened` does."""
-    with opened() as connection:
+def table(sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The column names and rows of a person's query on the published file. Raises NyckeltalError as `opened` does."""
+    with opened(for_user=True) as connection:
         _require_one_query(connection.extract_statements(sql))
-        result = connection.execute(sql, parameters or [])
+        result = connection.execute(sql)
         return [column[0] for column in result.description or []], result.fetchall()
 
 
@@ -86,9 +91,11 @@ def newest_release(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def query(sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
-    """The rows of `table`, as dictionaries."""
-    names, rows = table(sql, parameters)
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    """The rows of a query of this project, as dictionaries. Raises NyckeltalError as `opened` does."""
+    with opened() as connection:
+        result = connection.execute(sql, parameters or [])
+        names = [column[0] for column in result.description or []]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def newest_totals(catalog: Catalog) -> list[dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
@@ -14,8 +16,44 @@ from metrics.core.periods import parse
 
 
 def releases(ledger: Ledger) -> pa.Table:
-    """The release rows; `catalog` and `manifest` are NULL."""
+    """The release rows; `catalog`, `manifest` and `company` are NULL."""
     return pa.Table.from_pylist(ledger.releases, schema=pa.schema([field.with_nullable(True) for field in RELEASES]))
+
+
+FEEDS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("feed", "system", "cadence")),
+        *((name, pa.date32()) for name in ("history_from", "complete_through", "newest_event")),
+        ("newest_delivery", pa.timestamp("us", tz="UTC")),
+        *((name, pa.int64()) for name in ("rows_total", "rows_rejected")),
+        ("outstanding", pa.bool_()),
+    ]
+)
+
+
+def feeds(ledger: Ledger) -> list[dict[str, Any]]:
+    """The feeds as the newest release recorded them, with the columns of FEEDS; none where an older version made it."""
+    read = {pa.date32(): date.fromisoformat, FEEDS.field("newest_delivery").type: datetime.fromisoformat}
+    return [
+        {
+            field.name: read[field.type](feed[field.name])
+            if feed[field.name] is not None and field.type in read
+            else feed[field.name]
+            for field in FEEDS
+        }
+        for feed in _company(ledger).get("feeds", [])
+    ]
+
+
+def deciders(ledger: Ledger) -> dict[str, str]:
+    """By domain the persons who may decide on its held values, separated by commas, as the newest release recorded."""
+    return {domain: ", ".join(names) for domain, names in _company(ledger).get("deciders", {}).items()}
+
+
+def _company(ledger: Ledger) -> dict[str, Any]:
+    """The record of `release/company_record.py`; empty where an older version made the newest release."""
+    record: dict[str, Any] = json.loads((ledger.newest or {}).get("company") or "{}")
+    return record
 
 
 def with_days(verdicts: pa.Table) -> pa.Table:

@@ -252,6 +252,8 @@ TABLE_COMMENTS = {
     "releases": "Every act of publishing: one row each.",
     "incidents": "Held and flagged periods, grouped by reason: verdicts that fail for one reason are one incident. One"
     " row for each incident that is open or was settled by a decision.",
+    "feeds": "The company's feeds as the newest release found them: one row each. Empty where an older version made"
+    " that release.",
     "calendar": "The release calendar: when each period closes, by domain, from its first published period to a year"
     " after the newest release. One row per domain, freq and period; KPIs that take longer have rows of their own.",
 }
@@ -346,6 +348,16 @@ COLUMN_COMMENTS = {
     "metric": "The dbt metric that defines its formula",
     "formula": "The metric; of a ratio, the metrics of numerator and denominator",
     "feeds": "The feeds that it is computed from, separated by commas",
+    "feed": "Name of the feed",
+    "system": "The source system",
+    "cadence": "How often the source delivers: hourly, daily, weekly, monthly, yearly or once",
+    "history_from": "The first day that the feed covers",
+    "complete_through": "The last day of which nothing is missing; NULL where only protected KPIs read the feed",
+    "newest_event": "Day of its newest row; NULL where its rows have no day, or only protected KPIs read the feed",
+    "newest_delivery": "Time at which its newest file was written",
+    "rows_total": "Number of its rows, over the whole history",
+    "rows_rejected": "Number of its rows that could not be read as declared",
+    "outstanding": "Whether something that was delivered could not be loaded",
     "entities": "The input entities that it is computed from, separated by commas",
     "model": "The dbt model that computes it: compiled/kpi/<model>.sql of the company folder",
     "standard": "The standard that it follows",
@@ -364,6 +376,8 @@ COLUMN_COMMENTS = {
     "reason": "The checks that hold it, with their details; for a flagged verdict the checks that warn",
     "acknowledged": "Whether somebody acknowledged this warning of the KPI and frequency within a year before it",
     "incidents.reason": "The reason stated with the decision; NULL while the incident is open",
+    "may_decide": "Who may decide on it, by roles.yml at the newest release, separated by commas; NULL once settled,"
+    " and where nobody is named",
     "incident_id": "Id of the incident: the KPI and period that it is named after, such as net_revenue-2016-07",
     "incidents.state": "held: a decision is needed; flagged: published with a warning; released, rejected or"
     " acknowledged: settled by a decision",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -28,6 +29,7 @@ Row = Mapping[str, Any]
 _PERIODS_SHOWN = {"M": 25, "Q": 9, "A": 6, "W": 27}
 _LONGEST_TEXT = 32_767  # of a cell
 _FORMATS = {"fraction": "0.0%", "currency": "#,##0", "count": "#,##0", "persons": "#,##0"}  # else two decimals
+_LINE = 15  # the height of a line, in points
 _DAY, _MONTH = "yyyy-mm-dd", "yyyy-mm"
 _SCORECARD = """
 select s.*, c.currency, c.definition_version, o.realtime_start, b.description as objective_description
@@ -132,6 +134,7 @@ class _Sheet:
         )
         self.sheet.freeze_panes = self.sheet.cell(self.row, 2)
         first = self.row - 1
+        self.sheet.row_dimensions[first].height = 2 * _LINE
         for score in scores:
             shown, changes = _format(score["unit"]), "+0.0%;-0.0%;0.0%"
             self.cells(
@@ -145,8 +148,11 @@ class _Sheet:
                     *((score["definition_version"], "0"), (score["realtime_start"], _DAY)),
                 ]
             )
+        for number in (4, 6, 9, 10, 11, 13, 14, 15, 16):  # columns of numbers and days
+            head = self.sheet.cell(first, number)
+            head.alignment = head.alignment.copy(horizontal="right", indent=0)
         self.sheet.auto_filter.ref = f"A{first}:P{self.row - 1}"
-        self.finish([36, 26, 11, 15, 10, 15, 16, 12, 13, 13, 17, 30, 8, 9, 8, 12], repeated=first)
+        self.finish([36, 26, 11, 15, 11, 15, 17, 13, 18, 15, 17, 32, 8, 10, 10, 12], repeated=first)
 
     def domain(self, kpis: Sequence[Row], values: Sequence[Row]) -> None:
         """A block for each frequency: a row for each KPI, and below it, grouped, one for each member."""
@@ -189,7 +195,7 @@ class _Sheet:
                 self.sheet.row_dimensions[row].outlineLevel = 1
 
     def notes(self, release: Row, kpis: Mapping[str, Row], revised: Sequence[Row], incidents: Sequence[Row]) -> None:
-        """How to read the values, what each KPI means, what was revised, and what waits."""
+        """How to read the values, what each KPI means and how it is computed, what was revised, and what waits."""
         t, title = self.language.t, self.language.title
         self.title(t("Notes"))
         for text in (
@@ -200,10 +206,15 @@ class _Sheet:
             self.text(t(text))
         self.row += 1
         self.title(t("KPIs")[:1].upper() + t("KPIs")[1:])
-        self.header(t("KPI"), t("Description"), title("domain"), t("Unit"), t("Owner"), t("Standard"), t("Version"))
+        header_row = self.row
+        self.header(
+            *(t("KPI"), t("Description"), title("domain"), t("Unit"), t("Owner"), t("Standard"), t("Version")),
+            t("Formula"),
+        )
         for kpi in kpis.values():
             facts = (kpi["name"], kpi["description"], t(kpi["domain"]), _unit(kpi, t), kpi["owner"], kpi["standard"])
-            self.cells([*((fact, None) for fact in facts), (kpi["definition_version"], "0")])
+            version, formula = (kpi["definition_version"], "0"), (kpi["formula"], None)
+            self.cells([*((fact, None) for fact in facts), version, formula])
         if revised:
             self.row += 1
             self.title(t("Revisions of totals"))
@@ -221,9 +232,13 @@ class _Sheet:
             for row in incidents:
                 texts = [(text, None) for text in (row["kpis"], row["title"], t(row["state"]))]
                 self.cells([*texts, (row["since"], _DAY)])
-        self.finish([36, 80, 16, 14, 30, 30, 12], repeated=None)
-        for cells in self.sheet.iter_rows(min_col=2, max_col=2):
-            cells[0].alignment = cells[0].alignment.copy(wrap_text=True, vertical="top")
+        widths = [36, 80, 16, 14, 30, 30, 12, 50]
+        self.finish(widths, repeated=None)
+        for cells in self.sheet.iter_rows(min_row=header_row):
+            for cell in cells:
+                cell.alignment = cell.alignment.copy(wrap_text=True, vertical="top")
+            lines = [len(str(cell.value or "")) / width for cell, width in zip(cells, widths, strict=False)]
+            self.sheet.row_dimensions[cells[0].row].height = _LINE * max(1, ceil(max(lines) * 1.1))
 
     def title(self, text: str) -> None:
         from openpyxl.styles import Font
@@ -235,20 +250,23 @@ class _Sheet:
 
     def header(self, *texts: Any) -> None:
         """A row of column names; a day stands for a month."""
-        from openpyxl.styles import Alignment, Font, PatternFill
+        from openpyxl.styles import Font, PatternFill
 
         for cell in self.cells([(text, _MONTH if not isinstance(text, str) else None) for text in texts]):
             cell.font, cell.fill = Font(bold=True), PatternFill("solid", fgColor="E7ECF1")
-            cell.alignment = Alignment(wrap_text=True, vertical="top")
+            cell.alignment = cell.alignment.copy(wrap_text=True, vertical="top")
 
     def cells(self, values: Sequence[tuple[Any, str | None]]) -> list[Cell]:
         """Write values with their number formats into the next row."""
+        from openpyxl.styles import Alignment
+
         written = []
         for column, (value, number_format) in enumerate(values, 1):
             cell = self.sheet.cell(self.row, column)
             if isinstance(value, str):
                 cell.value = visible(value)[:_LONGEST_TEXT]
                 cell.data_type = "s"  # also of a text that begins with =
+                cell.alignment = Alignment(horizontal="left", indent=column > 1)  # apart from a number before it
             elif value is not None:
                 cell.value = value
                 cell.number_format = number_format or cell.number_format
@@ -294,7 +312,7 @@ def _period(code: str) -> Any:
 def _sheet_name(text: str, others: Sequence[str]) -> str:
     """A name that Excel takes for a sheet, unlike those of the others."""
     name = re.sub(r"[\[\]:*?/\\']", " ", visible(text)).strip()[:31] or "-"
-    taken = {other.casefold() for other in others}
+    taken = {"history", *(other.casefold() for other in others)}  # Excel keeps History for itself
     return next(new for new in _candidates(name) if new.casefold() not in taken)
 
 

@@ -231,6 +231,15 @@ DEFECTS = (
         "return in_domain",
         "tests/metrics/test_own_kpis.py::test_what_reads_a_feed_of_personnel_is_protected_whatever_its_name",
     ),
+    Defect(
+        "day_of_personnel",
+        "no day of a feed that only protected KPIs read leaves the warehouse",
+        "data_quality/release/company_record.py",
+        "for kpi in catalog.kpis if not kpi.protected for feed",
+        "for kpi in catalog.kpis for feed",
+        "tests/publishing/test_published.py::"
+        "test_a_release_records_how_far_each_feed_had_come_without_days_of_personnel",
+    ),
     # What people read, and files
     Defect(
         "half_a_file",

@@ -90,6 +90,7 @@ RELEASES = _schema(
     ("manifest", _TEXT),  # a line for each row that the release covers, so that a damaged row can be named
     ("note", _TEXT),  # what a person stated with the release: that the clock had been ahead before it, or a purge
     ("purge", _TEXT),  # which rows a purge changed in the releases before it, and who made it (JSON of verify.Purge)
+    ("company", _TEXT),  # how far each feed had come, and who may decide (JSON of release/company_record.py)
     required="release_id sequence realtime_start published_at n_observations n_verdicts content_hash catalog",
 )
 # In the order in which they are made. The releases come last: when they exist, the ledger is complete.

@@ -92,8 +92,8 @@ class Ledger:
 
     @cached_property
     def releases(self) -> list[dict[str, Any]]:
-        """The release rows, in sequence, without the long texts `catalog` and `manifest`."""
-        schema = pa.schema([field for field in RELEASES if field.name not in ("catalog", "manifest")])
+        """The release rows, in sequence, without the long texts `catalog`, `manifest` and `company`."""
+        schema = pa.schema([field for field in RELEASES if field.name not in ("catalog", "manifest", "company")])
         rows = tables.query(f"select {', '.join(schema.names)} from rows", schema, rows=self.tables["releases"])
         return sorted(rows.to_pylist(), key=lambda row: row["sequence"])
 
@@ -138,6 +138,7 @@ class Ledger:
         catalog: str,
         batch_id: str | None,
         note: str | None = None,
+        company: str | None = None,
     ) -> dict[str, Any]:
         """Append one release and return its row. Observations need no release_id, realtime_start or published_at,
         verdicts no release_id.
@@ -167,6 +168,7 @@ class Ledger:
             "catalog": catalog,
             "batch_id": batch_id,
             "note": note,
+            "company": company,
         }
         row = sealed(row, rows, self.unsealed_decisions())
         self._write("observations", observations)

@@ -58,6 +58,7 @@ def set_back(company: Company, *, reason: str, by: str) -> dict[str, Any]:
             published_at=now,
             catalog=newest["catalog"],
             batch_id=None,
+            company=newest["company"],
             note=f"The clock had been ahead, at {newest['published_at']:%Y-%m-%d}: {reason} ({person})",
         )
 

@@ -37,7 +37,7 @@ _PLAIN = {
     "decisions": ("reason", "decided_by"),
     "releases": ("note",),
 }
-_JSON = {"observations": (), "verdicts": ("checks",), "decisions": (), "releases": ("catalog", "purge")}
+_JSON = {"observations": (), "verdicts": ("checks",), "decisions": (), "releases": ("catalog", "purge", "company")}
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -183,6 +183,7 @@ def _chain(rows: Rows, purge_record: Purge, company: Company) -> dict[str, Any]:
         "n_verdicts": 0,
         "previous_hash": row_hash(previous),
         "catalog": previous["catalog"],
+        "company": previous["company"],
         "batch_id": None,
         "note": f"A text was purged from {count:,} rows of the ledger: {purge_record.reason} ({purge_record.by})",
         "purge": json.dumps(asdict(purge_record), ensure_ascii=False),

@@ -20,7 +20,7 @@ from data_quality.ledger import compact
 from data_quality.ledger.lock import releasing
 from data_quality.ledger.schemas import VERDICTS
 from data_quality.ledger.store import ConcurrentRelease, Ledger
-from data_quality.release import eligibility, readiness, snapshot
+from data_quality.release import company_record, eligibility, readiness, snapshot
 from data_quality.release.eligibility import Eligibility, Held
 from data_quality.release.snapshot import ReleaseSnapshot
 from metrics.core import clock, deployment
@@ -115,6 +115,7 @@ def _release(release_snapshot: ReleaseSnapshot, company: Company, catalog: Catal
             published_at=now,
             catalog=catalog_text,
             batch_id=batches[0] if len(batches) == 1 else ",".join(batches) or None,
+            company=company_record.write(release_snapshot.feeds, company, catalog, newest),
         )
     compact.gather(ledger)
     return Release(

@@ -37,7 +37,8 @@ where kpi_id = $kpi_id
 class FeedState:
     """How far a feed has come. It is complete up to and including `watermark`; `outstanding` says what is missing.
 
-    `newest_load` is when rows of it were last ingested, which may be long after they were delivered.
+    `newest_load` is when rows of it were last ingested, which may be long after they were delivered. `newest_event` is
+    the time of its newest row, and the counts are of its rows.
     """
 
     feed: str
@@ -45,6 +46,9 @@ class FeedState:
     newest_delivery: datetime | None
     outstanding: str | None
     newest_load: datetime | None = None
+    newest_event: datetime | None = None
+    rows_total: int = 0
+    rows_rejected: int = 0
 
     @property
     def arrivals(self) -> list[datetime]:
@@ -88,13 +92,16 @@ def read(
         rows[kpi_id] = connection.execute(_ROWS, parameters).to_arrow_table()
     feeds: dict[str, FeedState] = {}
     if warehouse.has_table(connection, "raw", "_feeds"):
-        query = "select feed, watermark, newest_delivery, outstanding from raw._feeds"
+        query = (
+            "select feed, watermark, newest_delivery, outstanding, newest_event, rows_total, rows_rejected"
+            " from raw._feeds"
+        )
         newest_loads: dict[str, datetime] = {}
         if warehouse.has_table(connection, "raw", "_files"):
             loads_query = "select feed, max(loaded_at) from raw._files where loaded_at is not null group by feed"
             newest_loads = dict(connection.execute(loads_query).fetchall())
-        for name, watermark, delivery, outstanding in connection.execute(query).fetchall():
-            feeds[name] = FeedState(name, watermark, delivery, outstanding, newest_loads.get(name))
+        for name, watermark, delivery, outstanding, *counts in connection.execute(query).fetchall():
+            feeds[name] = FeedState(name, watermark, delivery, outstanding, newest_loads.get(name), *counts)
     histories_of_amounts = {
         kpi.kpi_id: histories.read(connection, kpi) for kpi in catalog.kpis if kpi.contributions and kpi.supplied
     }

@@ -26,7 +26,10 @@ _LARGE = ((1e12, " tn"), (1e9, " bn"), (1e6, " M"))
 
 
 def number(value: float | None, unit: str, currency: str, *, exact: bool = False, with_unit: bool = True) -> str:
-    """A value as text: 12.3 %, 21.5 M SEK, 712,345 SEK, 3.42 hours. `exact` shows millions in full."""
+    """A value as text: 12.3 %, 21.5 M SEK, 712,345 SEK, 475.7 SEK, 3.42 hours; as many digits as on the site.
+
+    `exact` shows millions in full, and two decimals below a thousand.
+    """
     if value is None:
         return "–"
     if unit == "fraction":
@@ -86,7 +89,9 @@ def _plain(value: float, unit: str, exact: bool) -> str:
     for limit, name in _LARGE:
         if size >= limit and not exact:
             return f"{value / limit:,.1f}{name}"
-    return f"{value:,.0f}" if size >= 1000 or unit in ("count", "persons") else _decimals(value, 2)
+    if abs(value) >= 1000 or unit in ("count", "persons"):
+        return f"{value:,.0f}"
+    return _decimals(value, 1 if abs(value) >= 100 and not exact else 2)
 
 
 def _decimals(value: float, digits: int) -> str:

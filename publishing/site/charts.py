@@ -17,6 +17,7 @@ from metrics.core.periods import Period
 from metrics.core.text import visible
 
 State = Literal["normal", "provisional", "suppressed", "missing", "held"]
+_STRIP = 14  # the height of the strip with the periods that are suppressed or held
 _CHARACTER = 6.6  # the width of a digit at the size of the labels
 
 
@@ -85,6 +86,7 @@ def line_chart(
 ) -> Markup:
     """A series with both axes, the target, and its marks. `labels` writes the values of the axis.
 
+    Periods that are suppressed or held are marked in a strip below the line at which the values end.
     `low_high` sets the values that the axis has to show, so that several charts can be compared; else the series does.
     Empty without values.
     """
@@ -97,14 +99,15 @@ def line_chart(
     tick_labels = labels(ticks)
     left = max(map(len, tick_labels)) * _CHARACTER + 10
     bottom = height - 24
+    base = bottom - (_STRIP if any(point.state == "suppressed" or point.is_held for point in points) else 0)
     x = _Scale(0, max(len(points) - 1, 1), left + 8, width - 12)
-    y = _Scale(low, high, bottom - 6, 10)
+    y = _Scale(low, high, base - 6, 10)
     parts = [
         f'<path class="grid" d="M{left} {y(tick)}H{width}"/>'
         f'<text class="axis" x="{left - 6}" y="{y(tick) + 4}" text-anchor="end">{_text(label)}</text>'
         for tick, label in zip(ticks, tick_labels, strict=True)
     ]
-    parts += _time_axis(points, x, bottom, width)
+    parts += _time_axis(points, x, base, bottom, width)
     if target is not None:
         parts.append(f'<path class="target" d="M{left} {y(target)}H{width}"/>')
         near = [abs(y(point.value) - y(target)) if point.value is not None else height for point in points]
@@ -114,9 +117,11 @@ def line_chart(
     step = x(1) - x(0)
     for place, point in enumerate(points):
         if "break" in point.marks:
-            parts.append(f'<path class="break" d="M{x(place) - step / 2} 4V{bottom}"/>')
-        if point.state == "suppressed" or point.is_held:
-            parts.append(_cross(x(place), bottom - 7, 4 if height > 150 else 2.5, point))
+            parts.append(f'<path class="break" d="M{x(place) - step / 2} 4V{base}"/>')
+        if point.state == "suppressed":
+            parts.append(_bar(x(place), (base + bottom) / 2, min(step, 24) * 0.8, point))
+        if point.is_held:
+            parts.append(_cross(x(place), (base + bottom) / 2, 4 if height > 150 else 3, point))
     parts.append(_line(points, x, y))
     for place, point in enumerate(points):
         if point.value is None:
@@ -175,21 +180,24 @@ def _dot(x: float, y: float, point: Point, radius: float, more: str = "") -> str
     return f'<circle class="{classes}" cx="{x}" cy="{y}" r="{radius}"><title>{_text(point.label)}</title></circle>'
 
 
+def _bar(x: float, y: float, width: float, point: Point) -> str:
+    bar = f'x="{round(x - width / 2, 1)}" y="{y - 2.5}" width="{round(width, 1)}" height="5"'
+    return f'<rect class="suppressed" {bar}><title>{_text(point.label)}</title></rect>'
+
+
 def _cross(x: float, y: float, arm: float, point: Point) -> str:
     arms = f"M{x - arm} {y - arm}l{2 * arm} {2 * arm}m0 {-2 * arm}l{-2 * arm} {2 * arm}"
-    return (
-        f'<path class="cross{" held" if point.is_held else ""}" d="{arms}"><title>{_text(point.label)}</title></path>'
-    )
+    return f'<path class="cross" d="{arms}"><title>{_text(point.label)}</title></path>'
 
 
-def _time_axis(points: Sequence[Point], x: _Scale, bottom: float, width: int) -> list[str]:
-    """A tick and the year at the first period of each year, as many as there is room for."""
+def _time_axis(points: Sequence[Point], x: _Scale, base: float, bottom: float, width: int) -> list[str]:
+    """The line below the values, and a tick and the year at the first period of each year, where there is room."""
     starts = [
         (place, point.period.start.year if point.period.freq != "W" else point.period.code[:4])
         for place, point in enumerate(points)
         if place == 0 or str(point.period.code[:4]) != points[place - 1].period.code[:4]
     ]
-    parts, free_from = [f'<path class="base" d="M{x.start - 8} {bottom}H{width}"/>'], 0.0
+    parts, free_from = [f'<path class="base" d="M{x.start - 8} {base}H{width}"/>'], 0.0
     for number, (place, year) in enumerate(starts):
         after = x(starts[number + 1][0]) if number + 1 < len(starts) else width + 20
         parts.append(f'<path class="base" d="M{x(place)} {bottom}v5"/>')

@@ -123,6 +123,7 @@ class Incident(NamedTuple):
     decided_by: str | None
     decided_at: datetime | None
     reason: str | None
+    may_decide: str | None
 
     @property
     def kpi_ids(self) -> list[str]:
@@ -153,6 +154,20 @@ class ReleaseRow(NamedTuple):
     n_verdicts: int
     note: str | None
     n_revised: int | None
+
+
+class FeedRow(NamedTuple):
+    """A row of `kpi.feeds`; counts are of rows."""
+
+    feed: str
+    system: str
+    cadence: str
+    complete_through: date | None
+    newest_event: date | None
+    newest_delivery: datetime | None
+    rows_total: int | None
+    rows_rejected: int | None
+    outstanding: bool
 
 
 class Closing(NamedTuple):
@@ -213,6 +228,7 @@ select {columns} from kpi.calendar
 where state = 'open' and period_start <= (select max(realtime_start) from kpi.releases)
 order by closes_on, domain, period_end
 """
+_FEEDS = "select {columns} from kpi.feeds order by feed"
 # The newest verdict on a period of the main frequency that has a value: which checks it passed.
 _NEWEST_CHECKS = """
 select v.kpi_id, v.checks from kpi.verdicts v
@@ -239,7 +255,9 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Content:
-    """All rows that the site shows. The dictionaries are by kpi_id, those of totals and vintages by (kpi_id, freq)."""
+    """All rows that the site shows. The dictionaries are by kpi_id, those of totals and vintages by (kpi_id, freq),
+    feeds by name.
+    """
 
     catalog: Catalog
     releases: list[ReleaseRow]
@@ -251,6 +269,7 @@ class Content:
     incidents: list[Incident]
     decisions: list[Decision]
     closings: list[Closing]
+    feeds: dict[str, FeedRow]
     newest_checks: dict[str, list[dict[str, Any]]]
     reviewed: dict[str, datetime]
 
@@ -307,6 +326,7 @@ def read(path: Path, catalog: Catalog) -> Content:
             incidents=rows(Incident, _INCIDENTS),
             decisions=rows(Decision, _DECISIONS),
             closings=rows(Closing, _CLOSINGS),
+            feeds={feed.feed: feed for feed in rows(FeedRow, _FEEDS)},
             newest_checks={key: json.loads(checks) for key, checks in connection.execute(_NEWEST_CHECKS).fetchall()},
             reviewed=dict(connection.execute(_REVIEWED).fetchall()),
         )

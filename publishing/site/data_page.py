@@ -5,19 +5,33 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from metrics.definitions.catalog import CatalogKpi
+from publishing.site.content import FeedRow
 from publishing.site.texts import Texts
+
+_CADENCES = {
+    "hourly": "every hour",
+    "daily": "every day",
+    "weekly": "every week",
+    "monthly": "monthly",
+    "yearly": "yearly",
+    "once": "once",
+}
 
 
 class DataPage(Texts):
     """Makes what the page shows."""
 
-    def feeds(self) -> list[tuple[str, list[CatalogKpi]]]:
-        """The feeds, and the KPIs that are computed from each."""
-        by_feed: dict[str, list[CatalogKpi]] = defaultdict(list)
+    def feeds(self) -> list[tuple[str, FeedRow | None, list[CatalogKpi]]]:
+        """The feeds: name, row (None in a release of an older version), and the KPIs that are computed from it."""
+        by_feed: dict[str, list[CatalogKpi]] = {feed: [] for feed in self.content.feeds}
         for kpi in self.content.catalog.kpis:
             for feed in kpi.feeds:
-                by_feed[feed].append(kpi)
-        return sorted(by_feed.items())
+                by_feed.setdefault(feed, []).append(kpi)
+        return [(feed, self.content.feeds.get(feed), kpis) for feed, kpis in sorted(by_feed.items())]
+
+    def schedule(self, feed: FeedRow) -> str:
+        """How often the feed's source delivers, in words."""
+        return self.language.t(_CADENCES[feed.cadence])
 
     def failing_checks(self) -> list[tuple[str, Counter[str]]]:
         """The checks that failed in the newest verdict of a period, with the number of periods by state; most first."""

@@ -73,7 +73,11 @@ class KpiPages(Scorecard):
             if self.is_open(kpi, total.period):
                 notes.append(Note("provisional", t("Provisional: it may be revised until {day}.", day=closes)))
             else:
-                notes.append(Note("quiet", t("Final since {day}: it changes only by a decision.", day=closes)))
+                notes.append(
+                    Note(
+                        "quiet", t("Final: its period was open until {day}. It changes only by a decision.", day=closes)
+                    )
+                )
             if total.obs_status == "U":
                 notes.append(Note("flagged", t("It is based on fewer observations than is reliable.")))
             if total.obs_status == "B":
@@ -90,7 +94,8 @@ class KpiPages(Scorecard):
             notes.append(Note("flagged", t(text, failed=len(failed), count=len(evaluated))))
         if newest_held := self.newest_held(kpi):
             text = "{period} is held until someone decides; this is the newest published value."
-            notes.append(Note("waiting", t(text, period=self.language.period(newest_held))))
+            sentence = t(text, period=self.language.period(newest_held))
+            notes.append(Note("waiting", sentence[0].upper() + sentence[1:]))
         elif score.held:
             count = self.language.count(score.held, "period waits for a decision", "periods wait for a decision")
             notes.append(Note("waiting", f"{count}."))

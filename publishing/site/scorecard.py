@@ -74,7 +74,7 @@ class Scorecard(Texts):
             ("nothing published", statuses["nothing published"] + statuses["not supplied"], "none"),
             ("provisional", sum(bool(score.provisional) for score in scores), "open"),
             ("waiting for a decision", len(self.open_incidents("held")), "waiting"),
-            ("with a warning", len(self.open_incidents("flagged")), "flagged"),
+            ("with a warning in 12 months", len(self.open_incidents("flagged")), "flagged"),
             ("reviews due", len(self.reviews_due()), "review"),
         ]
         optional = ("suppressed", "nothing published")
@@ -148,7 +148,7 @@ class Scorecard(Texts):
             notes.append(Note("waiting", text))
         findings = self.content.findings.get(kpi.kpi_id, [])
         if flagged := sum(found.state == "flagged" and self.is_recent(found.period.end) for found in findings):
-            notes.append(Note("flagged", count(flagged, "period with a warning", "periods with a warning")))
+            notes.append(Note("flagged", count(flagged, "warning in 12 months", "warnings in 12 months")))
         if score.provisional:
             notes.append(Note("provisional", t("provisional")))
         if score.status == "not supplied":
@@ -156,7 +156,7 @@ class Scorecard(Texts):
         if kpi.paused:
             notes.append(Note("quiet", t("paused: {reason}", reason=kpi.paused)))
         if suppressed := self.suppressed(kpi):
-            notes.append(Note("quiet", count(suppressed, "segment suppressed", "segments suppressed")))
+            notes.append(Note("quiet", count(suppressed, "segment member suppressed", "segment members suppressed")))
         if due := self.content.review_due(kpi):
             notes.append(Note("review", t("review due since {day}", day=self.language.day(due))))
         return notes

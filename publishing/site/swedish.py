@@ -2,6 +2,8 @@
 
 _PAGES = {
     "Check": "Kontroll",
+    "As of the newest release. Days are left out where only protected KPIs read the feed.": "Enligt senaste"
+    " publiceringen. Dagar utelämnas där bara skyddade nyckeltal läser flödet.",
     "Closing next": "Stängs härnäst",
     "Data and releases": "Data och publiceringar",
     "Decisions and incidents": "Beslut och händelser",
@@ -16,6 +18,8 @@ _PAGES = {
     "Every value passed its checks before it was published, was published with a warning, or was released by the person"
     " named. Names are recorded, not authenticated.": "Varje värde godkändes av sina kontroller innan det publicerades,"
     " publicerades med en varning eller släpptes av den som namnges. Namn är antecknade, inte verifierade.",
+    "Complete through": "Komplett till och med",
+    "Delivered": "Levereras",
     "Feed": "Dataflöde",
     "Feeds": "Dataflöden",
     "First values of:": "Första värden för:",
@@ -27,9 +31,12 @@ _PAGES = {
     "KPI": "Nyckeltal",
     "KPIs": "nyckeltal",
     "KPIs that are computed from it": "Nyckeltal som beräknas av det",
+    "May decide: {names}": "Får besluta: {names}",
     "Model": "Modell",
     "Values": "Värden",
     "Newest closed month:": "Senast stängda månad:",
+    "Newest delivery": "Senaste leverans",
+    "Newest row": "Senaste rad",
     "No published value has changed after its period had closed.": "Inget publicerat värde har ändrats efter att dess"
     " period stängts.",
     "None.": "Inga.",
@@ -44,7 +51,13 @@ _PAGES = {
     "Periods that failed a check": "Perioder som inte klarade en kontroll",
     "Protection": "Skydd",
     "Published": "Publicerat",
-    "Published with a warning": "Publicerat med varning",
+    "Published with a warning in the past 12 months": "Publicerat med varning de senaste 12 månaderna",
+    "Periods of the whole history, by their newest verdict. A period that fails several checks counts for each.": "Hela"
+    " historikens perioder, efter sitt senaste utslag. En period som inte klarar flera kontroller räknas för varje.",
+    "Above the table, what waits and warnings are counted in incidents: periods that fail for one reason. In its notes,"
+    " warnings are counted in periods.": "Ovanför tabellen räknas det som väntar och varningar i händelser: perioder"
+    " som inte klarar en kontroll av samma skäl. I anmärkningarna räknas varningar i perioder.",
+    "Rejected rows": "Avvisade rader",
     "Release": "Publicering",
     "Release {number} of {day}:": "Publicering {number}, {day}:",
     "Release {number} of {moment} ({zone}).": "Publicering {number}, {moment} ({zone}).",
@@ -55,11 +68,13 @@ _PAGES = {
     "Revised": "Reviderade",
     "Revisions": "Revideringar",
     "Rolling twelve months": "Rullande tolv månader",
+    "Rows": "Rader",
     "Scorecard": "Styrkort",
     "Skip to the content": "Hoppa till innehållet",
     "Standard": "Standard",
     "State": "Läge",
     "Status": "Status",
+    "System": "System",
     "Target": "Mål",
     "The checks": "Kontrollerna",
     "The last release": "Senaste publiceringen",
@@ -88,7 +103,8 @@ _SENTENCES = {
     "Change on a year ago": "Förändring mot ett år sedan",
     "Change on the period before": "Förändring mot perioden före",
     "Change on the same period a year ago": "Förändring mot samma period i fjol",
-    "Final since {day}: it changes only by a decision.": "Slutligt sedan {day}: ändras bara genom ett beslut.",
+    "Final: its period was open until {day}. It changes only by a decision.": "Slutligt: dess period var öppen till och"
+    " med {day}. Det ändras bara genom ett beslut.",
     "In the lines, the target is dashed and a hollow end is a provisional value.": "I linjerna är målet streckat och"
     " en ofylld slutpunkt ett preliminärt värde.",
     "It is based on fewer observations than is reliable.": "Det bygger på färre observationer än vad som är säkert.",
@@ -136,7 +152,7 @@ _WORDS = {
     "suppressed": "dolt",
     "provisional": "preliminärt",
     "waiting for a decision": "väntar på beslut",
-    "with a warning": "med varning",
+    "with a warning in 12 months": "med varning på 12 månader",
     "reviews due": "granskningar att göra",
     "no value": "inget värde",
     "few observations": "få observationer",
@@ -159,6 +175,11 @@ _WORDS = {
     "a month": "per månad",
     "a quarter": "per kvartal",
     "a year": "per år",
+    "a delivery could not be loaded": "en leverans kunde inte läsas in",
+    "every hour": "varje timme",
+    "every day": "varje dag",
+    "every week": "varje vecka",
+    "once": "en gång",
     "by week": "per vecka",
     "by month": "per månad",
     "by quarter": "per kvartal",
@@ -242,10 +263,10 @@ _WORDS = {
     "periods held": "perioder hålls",
     "period suppressed": "dold period",
     "periods suppressed": "dolda perioder",
-    "segment suppressed": "dolt segment",
-    "segments suppressed": "dolda segment",
-    "period with a warning": "period med varning",
-    "periods with a warning": "perioder med varning",
+    "segment member suppressed": "dold segmentmedlem",
+    "segment members suppressed": "dolda segmentmedlemmar",
+    "warning in 12 months": "varning på 12 månader",
+    "warnings in 12 months": "varningar på 12 månader",
     "period waits for a decision": "period väntar på beslut",
     "periods wait for a decision": "perioder väntar på beslut",
 }

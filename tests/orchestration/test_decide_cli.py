@@ -100,13 +100,13 @@ def test_held_shows_first_what_waits_for_a_decision(run: Any) -> None:
     assert status == 0 and output.startswith("Waits for a decision")
     # The week lies in February, so it is not in January's incident.
     assert (
-        "revenue-2026-01 2026-01-01 – -100.00 SEK – Revenue 2026-01 is -100.00 SEK: a value is outside its bounds: 3"
+        "revenue-2026-01 2026-01-01 – -100.0 SEK – Revenue 2026-01 is -100.0 SEK: a value is outside its bounds: 3"
         in output
     )
     assert "revenue-2026-W08 2026-02-16 – -7.00 SEK" in output and "1 period of revenue" in output
     assert "revenue-2025-12" not in output
     status, output = run("held", "revenue")
-    title = "what Revenue 2026-01 is -100.00 SEK: a value is outside its bounds"
+    title = "what Revenue 2026-01 is -100.0 SEK: a value is outside its bounds"
     for part in (title, "feed orders complete until 2026-12-31", "anna, cfo@example.com (recorded, not authenticated)"):
         assert part in output
     states = {row["time_period"]: row["state"] for row in json.loads(run("held", "--json")[1])}

@@ -112,7 +112,7 @@ def test_as_of_a_day(revised: Warehouse, day: str, value: float) -> None:
     ]  # fmt: skip
     (newest,) = answer("as-of", f"2026-03-{day}")
     assert (newest["kpi_id"], newest["time_period"], newest["obs_value"]) == ("revenue", "2026-02", value)
-    assert f"{value:.2f} SEK" in printed("as-of", f"2026-03-{day}")
+    assert f"{value:.1f} SEK" in printed("as-of", f"2026-03-{day}")
 
 
 def test_revisions_of_a_kpi(revised: Warehouse) -> None:

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from data_quality.gate.keys import history
 from data_quality.release import release
+from data_quality.release.eligibility import Held
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.core.text import short_path
@@ -84,6 +85,10 @@ def printed(*arguments: str, width: int = 80) -> str:
     return result.stdout
 
 
+def printed_json(*arguments: str) -> str:
+    return CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False).stdout
+
+
 def words(text: str) -> str:
     return " ".join(text.split())
 
@@ -95,6 +100,33 @@ def test_the_scorecard_cuts_no_number_and_shows_held_incidents_first(published: 
     assert "1 on target" in output and "1 off target" in output
     for part in ("2026-02 22.0 M SEK +2.5 % – ✓ 20.0 M A", "A normal"):
         assert part in output
+
+
+def test_the_scorecard_marks_kpis_with_held_periods_and_says_who_may_decide(published: Warehouse) -> None:
+    held = {row["kpi_id"]: row["held"] for row in json.loads(printed_json("scorecard"))["scorecard"]}
+    output = words(printed("scorecard"))
+    assert held["revenue"] > 0 and f"✓ 20.0 M A {held['revenue']} held" in output
+    assert "cfo@example.com or controller may decide." in output
+    wide = words(printed("scorecard", width=160))
+    assert "12 months owner" in wide and f"{held['revenue']} held – cfo@example.com" in wide
+
+
+def test_the_gate_column_of_a_run_shows_what_its_release_holds(
+    published: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = warehouse_factory.copy(published, tmp_path, monkeypatch)
+    copied.now("2026-03-20T06:00:00")
+    (verdict, *_) = copied.judge("2026-02-01", "2026-02-28").values()
+    row = {"kpi_id": "revenue", "freq": "M", "time_period": "2026-02", "obs_value": 22e6, "obs_status": "A"}
+    row |= {"previous_value": None, "year_ago_value": None, "rolling_12_months": None}
+    released = release.publish(copied.company, copied.catalog, *history(copied.catalog))
+    held = (Held("revenue", "M", "2026-02", "the value of a closed period changes"),)
+    flagged = replace(verdict, kpi_id="revenue", freq="M", time_period="2026-02", verdict="publish_flagged")
+    for kept, word in ((held, "held"), ((), "flagged")):
+        out = io.StringIO()
+        result = RunResult(copied.catalog, (), {}, (flagged,), replace(released, held=kept), {"gate": 1.0})
+        published_report.run_summary(PlainConsole(file=out, width=100), copied.company, result, [row], [])
+        assert f"✓ 20.0 M A {word}" in words(out.getvalue())
 
 
 def test_a_target_is_shown_at_its_own_frequency(published: Warehouse) -> None:
@@ -182,7 +214,8 @@ def test_the_days_until_a_period_ends(published: Warehouse, monkeypatch: pytest.
         (712_345.4, "currency", "712,345 SEK"),
         (-3.2e9, "currency", "-3.2 bn SEK"),
         (999_999.7, "count", "1.0 M"),
-        (712.3, "currency", "712.30 SEK"),
+        (712.34, "currency", "712.3 SEK"),
+        (99.5, "hours", "99.50 hours"),
         (0.004, "ratio", "0.004"),
         (0.0, "ratio", "0.00"),
         (0.1234, "fraction", "12.3 %"),

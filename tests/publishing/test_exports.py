@@ -159,8 +159,33 @@ def test_the_workbook_has_real_numbers_and_days_and_the_words_of_its_language(
     assert people == {None: 33.0, "DK": 20.0, "NO": "dolt", "SE": "dolt"}
     notes = [row for row in sheet_rows(book, "Anmärkningar") if row[0] == TEXTS["formula"]]
     assert notes[0][1] == "\\x1b[31mred\\x1b[0m"
+    assert notes[0][7] == "revenue"  # the formula
     assert notes[1][1:5] == ["nyare källdata: newer rows were delivered", "2026-02", 110.0, 1_121_000.5]
     assert notes[1][6] == datetime(2026, 3, 6)
+
+
+def test_without_an_option_the_workbook_is_written(published: Warehouse, tmp_path: Path) -> None:
+    CliRunner().invoke(app, ["export", "--to", str(tmp_path)], catch_exceptions=False)
+    assert (tmp_path / "kpi.xlsx").exists() and not (tmp_path / "csv").exists()
+
+
+def test_a_file_in_the_place_of_a_folder_is_one_clear_line(published: Warehouse, tmp_path: Path) -> None:
+    (tmp_path / "csv").write_text("a file")
+    (tmp_path / "kpi.xlsx").mkdir()
+    for option, problem in (("--csv", "csv: --to: is a file"), ("--xlsx", "kpi.xlsx: --to: is a folder")):
+        with pytest.raises(NyckeltalError, match=problem):
+            CliRunner().invoke(app, ["export", option, "--to", str(tmp_path)], catch_exceptions=False)
+    with pytest.raises(NyckeltalError, match="csv: --to: is a file, where a folder has to be"):
+        CliRunner().invoke(app, ["export", "--parquet", "--to", str(tmp_path / "csv")], catch_exceptions=False)
+    assert (tmp_path / "csv").read_text() == "a file"
+
+
+def test_a_workbook_of_a_file_of_another_version_is_one_clear_line(published: Warehouse, tmp_path: Path) -> None:
+    with duckdb.connect(str(deployment.published_path())) as connection:
+        connection.execute("alter table kpi.catalog rename column currency to money")
+    with pytest.raises(NyckeltalError, match="another version of nyckeltal; `kpi ledger rebuild` makes it anew"):
+        CliRunner().invoke(app, ["export", "--xlsx", "--to", str(tmp_path)], catch_exceptions=False)
+    assert list(tmp_path.iterdir()) == [tmp_path / "data"]
 
 
 def test_no_text_in_the_workbook_is_a_formula(published: Warehouse, tmp_path: Path) -> None:
@@ -177,6 +202,7 @@ def test_sheets_have_names_that_excel_takes() -> None:
     second = workbook._sheet_name(long, [first.upper()])
     assert len(first) <= 31 and len(second) <= 31 and first != second and not set("/:*?[]") & set(first + second)
     assert workbook._sheet_name("'", []) == "-"
+    assert workbook._sheet_name("History", []) == "History 2"  # Excel refuses a file with a sheet History
 
 
 def test_the_command(published: Warehouse, tmp_path: Path) -> None:
@@ -186,8 +212,6 @@ def test_the_command(published: Warehouse, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert sorted(entry.name for entry in out.iterdir()) == ["csv", "kpi.xlsx", "parquet"]
     assert load_workbook(out / "kpi.xlsx").sheetnames[0] == "Scorecard"
-    with pytest.raises(NyckeltalError, match="give --xlsx, --csv or --parquet"):
-        CliRunner().invoke(app, ["export"], catch_exceptions=False)
     with pytest.raises(NyckeltalError, match="isn't written in that language"):
         CliRunner().invoke(app, ["export", "--csv", "--lang", "de"], catch_exceptions=False)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
@@ -162,6 +163,38 @@ def test_why_a_total_moved(published: Warehouse) -> None:
     assert added["NO"]["of_this_by_its_own_ratio"] == pytest.approx((0.5 + 0.2) / 2 * -0.5)
     assert added["NO"]["of_this_by_its_share"] == pytest.approx(-0.3 * (1.75 - 3.25))
     assert sum(member["adds_to_change"] for member in added.values()) == pytest.approx(answer["change"]["absolute"])
+
+
+@pytest.fixture
+def edited(published: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Runs SQL on a copy of the published file, which is the one that is asked from then on."""
+    warehouse_factory.copy(published, tmp_path / "data", monkeypatch)
+
+    def run(sql: str) -> None:
+        with duckdb.connect(str(deployment.published_path())) as connection:
+            connection.execute(sql)
+
+    return run
+
+
+def test_a_week_53_has_no_year_before_to_compare_with(edited: Callable[[str], None]) -> None:
+    edited("update kpi.catalog set freqs = 'W, M' where kpi_id = 'revenue'")
+    edited(
+        "insert into kpi.observations select * replace ('W' as freq, '2020-W53' as time_period)"
+        " from kpi.observations where kpi_id = 'revenue' and time_period = '2026-01'"
+    )
+    answer = ask("why_it_moved", kpi="revenue", period="2020-W53", compared_with="year_ago")
+    assert answer["value"]["value"] == 100.0
+    assert answer["compared_with"]["quote"] == "Net revenue had no week 53 in 2019."
+
+
+def test_a_file_of_another_version_is_one_clear_line(edited: Callable[[str], None]) -> None:
+    edited("alter table kpi.catalog rename column formula to formulas")
+    edited("alter table kpi.scorecard rename column status to state")
+    for tool, arguments in (("off_target", {}), ("list_kpis", {}), ("value", {"kpi": "revenue"})):
+        error = ask(tool, **arguments)["error"]
+        assert "was made by another version of nyckeltal; `kpi ledger rebuild` makes it anew" in error
+        assert "Binder" not in error and "\n" not in error
 
 
 def test_a_member_that_comes_or_goes_adds_its_whole_part() -> None:

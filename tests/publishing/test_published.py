@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -9,20 +10,23 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from data_quality.gate import verdict
 from data_quality.gate.verdict import CheckResult
 from data_quality.ledger.lock import releasing
 from data_quality.ledger.store import Ledger
+from data_quality.ledger.verify import verify
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
+from metrics.definitions.feeds import Feed
 from orchestration.cli import app
 from publishing import duckdb_file, rendering
 from publishing import reader as lookups
@@ -136,6 +140,51 @@ def test_the_reason_of_a_hold_names_the_checks_that_hold_and_no_warning(warehous
     assert reasons["2026-02"].startswith("parts_add_up: ")
     unknown = CheckResult("rows_unique", "warning", "not_evaluated", None, None, "could not be evaluated")
     assert verdict.reason([unknown]) == "rows_unique: could not be evaluated" and unknown.holds
+
+
+def test_a_release_records_how_far_each_feed_had_come_without_days_of_personnel(warehouse: Warehouse) -> None:
+    fields = {
+        "file": Path("x.yml"),
+        "line": 1,
+        "description": "",
+        "path": "x",
+        "format": "csv",
+        "columns": {"at": "date"},
+    }
+    for name in ("orders", "leave", "unread"):
+        facts = {"name": name, "system": "Shop", "history_from": "2024-01-01", "cadence": "weekly"}
+        columns_of = {"time_column": "at", "columns": {"at": "date"}}
+        warehouse.feeds[name] = Feed.model_validate({**fields, **facts, **columns_of})
+    counts_of_rows = {"newest_event": datetime(2026, 3, 4, 15), "rows_total": 12, "rows_rejected": 3}
+    for name in ("orders", "leave"):
+        warehouse.feed(name, watermark=date(2026, 3, 3), outstanding="x.csv: secret", **counts_of_rows)
+    warehouse.add(kpi("absence", protected=True, feeds=("leave", "orders")))
+    warehouse.publish(*SPAN)
+    columns = "feed, cadence, history_from, complete_through, newest_event, rows_total, rows_rejected, outstanding"
+    first = date(2024, 1, 1)
+    assert warehouse.published(f"select {columns} from kpi.feeds order by feed") == [
+        ("leave", "weekly", first, None, None, 12, 3, True),
+        ("orders", "weekly", first, date(2026, 3, 3), date(2026, 3, 4), 12, 3, True),
+        ("unread", "weekly", first, None, None, 0, 0, False),
+    ]
+    record = json.loads(ledger().newest["company"])  # type: ignore[index]
+    assert "secret" not in str(record)
+    assert record["deciders"] == {"finance": ["cfo@example.com", "controller"]}
+    warehouse.decide("review", "revenue", reason="checked", by="cfo@example.com")
+    assert len(warehouse.published("from kpi.feeds")) == 3  # a review reads no feeds
+    assert verify(ledger()).findings == ()
+
+
+def test_a_ledger_of_an_older_version_has_no_record_of_feeds(warehouse: Warehouse) -> None:
+    releases = f"{deployment.ledger_path()}/releases"
+    rows = DeltaTable(releases).to_pyarrow_table().drop_columns(["company"])
+    shutil.rmtree(releases)
+    DeltaTable.create(releases, rows.schema, configuration={"delta.appendOnly": "true"})
+    write_deltalake(releases, rows, mode="append")
+    duckdb_file.build(Ledger.open(deployment.ledger_path(), make=False), deployment.published_path())
+    assert warehouse.published("from kpi.feeds") == []
+    warehouse.publish(*SPAN)
+    assert ledger().newest["company"] is not None  # type: ignore[index]
 
 
 def people(n_se: int, n_no: int, n_dk: int = 20) -> list[dict[str, Any]]:

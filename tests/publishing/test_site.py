@@ -86,6 +86,15 @@ def catalog() -> Catalog:
     )
 
 
+FEEDS = [
+    {"feed": "orders", "system": "Shop <i>", "cadence": "daily", "history_from": "2023-01-01", "rows_total": 12345,
+     "complete_through": "2026-03-03", "newest_event": "2026-03-04", "newest_delivery": "2026-03-04T23:30:00+00:00",
+     "rows_rejected": 7, "outstanding": True},
+    {"feed": "leave", "system": "HR", "cadence": "monthly", "history_from": "2023-01-01", "complete_through": None,
+     "newest_event": None, "newest_delivery": None, "rows_total": 0, "rows_rejected": 0, "outstanding": False},
+]  # fmt: skip
+
+
 def release(rows: list[dict[str, Any]], verdicts: list[dict[str, Any]], day: date) -> None:
     Ledger.open(deployment.ledger_path()).append(
         table(rows),
@@ -94,6 +103,7 @@ def release(rows: list[dict[str, Any]], verdicts: list[dict[str, Any]], day: dat
         published_at=datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
         catalog=catalog().definitions_json,
         batch_id="b",
+        company=json.dumps({"feeds": FEEDS, "deciders": {"finance": ["cfo@example.com", "R&D <b>"]}}),
     )
     publishing.publish()
 
@@ -153,8 +163,8 @@ def test_the_scorecard_shows_value_target_change_and_status_of_every_kpi(pages: 
     assert "Dec 2025: 2.1 %" in text
     for status in ("No target", "Not supplied", "Nothing published"):
         assert status in text
-    assert "no data from: tickets" in text and "1 segment suppressed" in text
-    assert "Feb 2026 waits for a decision" in text and "1 period with a warning" in text
+    assert "no data from: tickets" in text and "1 segment member suppressed" in text
+    assert "Feb 2026 waits for a decision" in text and "1 warning in 12 months" in text
 
 
 def test_below_it_are_what_waits_what_changed_and_what_closes(pages: Path) -> None:
@@ -163,6 +173,18 @@ def test_below_it_are_what_waits_what_changed_and_what_closes(pages: Path) -> No
     assert "Net revenue , Jan 2026: 34.0 M SEK → 33.0 M SEK" in text
     assert "Net revenue , January 2026: 34.0 M SEK → 33.0 M SEK, 5 Mar 2026. newer source data" in text
     assert "10 Mar 2026 February 2026 finance, people" in text
+
+
+def test_what_is_held_says_who_may_decide(pages: Path) -> None:
+    for page in ("index.html", "kpi-revenue.html"):
+        assert "May decide: cfo@example.com, R&D <b>" in text_of(pages / page)
+
+
+def test_the_page_on_data_says_how_far_each_feed_has_come(pages: Path) -> None:
+    text = text_of(pages / "data.html")
+    assert "orders a delivery could not be loaded Shop <i> 3 Mar 2026 4 Mar 2026 5 Mar 2026 every day" in text
+    assert re.search(r"every day 12,345 7 \d+ KPIs Net revenue", text)
+    assert "leave HR – – – monthly 0 0" in text
 
 
 def test_the_pages_group_by_objective_in_the_order_of_perspectives_and_by_domain(pages: Path) -> None:
@@ -174,7 +196,7 @@ def test_the_pages_group_by_objective_in_the_order_of_perspectives_and_by_domain
 def test_a_kpis_page_says_how_it_goes_and_whether_it_can_be_trusted(pages: Path) -> None:
     text = text_of(pages / "kpi-revenue.html")
     assert "On target. 65.0 % above the target of 20.0 M SEK a month." in text
-    assert "Final since 10 Feb 2026: it changes only by a decision." in text
+    assert "Final: its period was open until 10 Feb 2026. It changes only by a decision." in text
     assert "1 of 2 checks gave a warning" in text and "700 to 850 was expected" in text
     assert "February 2026 is held until someone decides; this is the newest published value." in text
     assert "5 Mar 2026: 34.0 M SEK → 33.0 M SEK, newer source data" in text
@@ -395,7 +417,10 @@ def test_a_line_is_interrupted_where_a_period_is_missing_or_suppressed() -> None
     )
     (line,) = re.findall(r'class="line" d="([^"]*)"', chart)
     assert line.count("M") == 3 and "L" not in line
-    assert chart.count('class="cross"') == 1 and chart.count("<circle") == 3 and "target" in chart
+    assert chart.count('class="cross"') == 0 and chart.count("<circle") == 3 and "target" in chart
+    (mark,) = re.findall(r'class="suppressed" x="[^"]*" y="([^"]*)"', chart)
+    (axis,) = re.findall(r'class="base" d="M[\d.]+ ([\d.]+)H', chart)
+    assert float(mark) > float(axis)  # below the line at which values end, so that it isn't read as one
     assert charts.line_chart([], None, "x", lambda ticks: [], width=300, height=200, target_word="") == ""
     constant = [point("2026-01", 0.0), point("2026-02", 0.0)]
     assert "nan" not in charts.sparkline(constant, None, "x", off_target=False)

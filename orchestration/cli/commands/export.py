@@ -26,25 +26,35 @@ def export(
         str, typer.Option(help="en or sv: the workbook's words, and the decimal sign and separator of CSV.")
     ] = "en",
 ) -> None:
-    """Write the published values for spreadsheets and other programs.
+    """Write the published values for spreadsheets and other programs; without an option, the workbook.
 
     Every release writes the Parquet files into published/parquet by itself.
     """
     from publishing import exports, workbook
     from publishing.site.language import language
 
-    if not (xlsx or csv or parquet):
-        raise NyckeltalError("give --xlsx, --csv or --parquet")
     chosen = language(lang)
     written = []
-    if xlsx:
+    if xlsx or not (csv or parquet):
+        _require_folder(to)
+        if (to / "kpi.xlsx").is_dir():
+            raise NyckeltalError("is a folder, where the workbook has to be", file=to / "kpi.xlsx", field="--to")
         workbook.write(to / "kpi.xlsx", Company.load().name, chosen)
         written.append(to / "kpi.xlsx")
     if csv:
+        _require_folder(to / "csv")
         exports.write_csv(to / "csv", chosen)
         written.append(to / "csv")
     if parquet:
+        _require_folder(to / "parquet")
         exports.write_parquet(to / "parquet")
         written.append(to / "parquet")
     for path in written:
         console().print(styled(DONE, short_path(path)), soft_wrap=True, highlight=False)
+
+
+def _require_folder(path: Path) -> None:
+    """Raises NyckeltalError unless the path is a folder or can become one."""
+    for part in (path, *path.parents):
+        if part.exists() and not part.is_dir():
+            raise NyckeltalError("is a file, where a folder has to be", file=part, field="--to")

@@ -93,10 +93,10 @@ def sql(
 
     if as_csv and as_json:
         raise NyckeltalError("give --csv or --json, not both")
-    if as_json:
-        print_json(reader.query(query))
-        return
     names, rows = reader.table(query)
+    if as_json:
+        print_json([dict(zip(names, row, strict=True)) for row in rows])
+        return
     if as_csv:
         print_csv(names, rows)
         return

@@ -46,6 +46,7 @@ GATE_LEGEND = {
     "held": "the newest candidate is held; what was published before stays",
     "released": "published by a decision",
 }
+_WIDE = 130  # characters
 INCIDENTS_SHOWN, KPIS_NAMED = 8, 3  # in the summary; `kpi held` shows all
 
 
@@ -60,12 +61,16 @@ def run_summary(
     command = _command()
     held = {held_value.key for held_value in result.release.held}
     verdicts = {
-        verdict.key: "released" if verdict.verdict == "hold" and verdict.key not in held else verdict.verdict
+        verdict.key: "hold"
+        if verdict.key in held  # the release holds some that passed the gate, as a closed period has changed
+        else "released"
+        if verdict.verdict == "hold"
+        else verdict.verdict
         for verdict in result.verdicts
     }
     console.print()
     _faults(console, result)
-    print_incidents(console, incidents)
+    print_incidents(console, company, incidents)
     print_newest(console, company, result.catalog, rows, verdicts)
     release = result.release
     if release.release_id:
@@ -107,7 +112,7 @@ def scorecard(
     overdue: Mapping[str, date],
 ) -> None:
     """Print held incidents, overdue reviews, paused KPIs, newest values, how many are on target, the newest release."""
-    print_incidents(console, incidents)
+    print_incidents(console, company, incidents)
     if overdue:
         listed = ", ".join(f"{kpi_id} (since {day})" for kpi_id, day in overdue.items())
         reminder = styled(("Reviews overdue:", "yellow"), f" {listed}. `kpi review` records a review.")
@@ -119,7 +124,7 @@ def scorecard(
             paused[kpi.paused].append(kpi.kpi_id)
     for reason, kpi_ids in paused.items():
         console.print(styled(("Paused:", "yellow"), f" {', '.join(kpi_ids)}, because {reason}"), highlight=False)
-    print_newest(console, company, catalog, rows, {})
+    print_newest(console, company, catalog, rows, {}, {score["kpi_id"]: score["held"] for score in scores})
     statuses = Counter(score["status"] for score in scores)
     console.print(", ".join(f"{count:,} {status}" for status, count in statuses.most_common()) + ".", highlight=False)
     if releases:
@@ -146,12 +151,19 @@ def print_query(console: Console, names: Sequence[str], rows: Sequence[Sequence[
 
 
 def print_newest(
-    console: Console, company: Company, catalog: Catalog, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, str]
+    console: Console,
+    company: Company,
+    catalog: Catalog,
+    rows: Sequence[Mapping[str, Any]],
+    verdicts: Mapping[Any, str],
+    held: Mapping[str, int] | None = None,
 ) -> None:
     """Print each KPI's newest published value by objective, and that at its target's frequency where this differs.
 
-    `rows` are the newest published totals of each KPI and frequency; `verdicts` are the verdicts of a run, by key.
+    `rows` are the newest published totals of each KPI and frequency; `verdicts` are the verdicts of a run, by key;
+    `held` has the number of held periods by KPI. A wide console has the rolling twelve months and the owner, too.
     """
+    is_wide = console.width >= _WIDE
     columns = [
         Column("KPI", wraps=True),
         Column("period"),
@@ -161,6 +173,7 @@ def print_newest(
         number_column("target"),
         Column("status"),
         *([Column("gate")] if verdicts else []),
+        *([number_column("12 months"), Column("owner")] if is_wide else []),
     ]
     newest = {(row["kpi_id"], row["freq"]): row for row in rows}
     lines: list[list[Cell]] = []
@@ -179,13 +192,20 @@ def print_newest(
             lines.append(_newest_line(catalog, kpi, row, "" if place else kpi.name))
             if verdicts:
                 lines[-1].append(_gate_word(verdicts.get((kpi.kpi_id, row["freq"], row["time_period"]), "publish")))
+            if not place and held and held.get(kpi.kpi_id):
+                lines[-1][6] = styled(row["obs_status"], (f" {held[kpi.kpi_id]:,} held", "red"))
+            if is_wide:
+                rolling = number(row["rolling_12_months"], kpi.unit, catalog.reporting_currency)
+                lines[-1] += [rolling, "" if place else kpi.owner]
         if not shown:
             without.append(f"  {kpi.name}: {_why_nothing(company, kpi, kpi.main_freq)}")
     title = f"{catalog.company}: newest published values"
-    caption = status_legend(str(line[6]) for line in lines)
+    caption = status_legend(str(line[6])[:1] for line in lines)
     gate = {str(line[7]) for line in lines} if verdicts else set()
     meanings = "; ".join(f"{word} {meaning}" for word, meaning in GATE_LEGEND.items() if word in gate)
-    print_table(console, columns, lines, title=title, caption=caption + (f"\nGate: {meanings}." if meanings else ""))
+    caption += f"\nGate: {meanings}." if meanings else ""
+    caption += "\nHeld: the number of periods that wait for a decision." if held and any(held.values()) else ""
+    print_table(console, columns, lines, title=title, caption=caption)
     if without:
         console.print("Nothing published yet:", style="bold")
         for line in without:
@@ -336,8 +356,8 @@ def print_catalog(console: Console, catalog: Catalog) -> None:
     print_with_notes(console, columns, rows, title=f"{catalog.company}: {len(catalog.kpis)} KPIs")
 
 
-def print_incidents(console: Console, incidents: Sequence[Mapping[str, Any]]) -> None:
-    """Print a row for each incident that holds something; `incidents` are rows of `kpi.incidents`."""
+def print_incidents(console: Console, company: Company, incidents: Sequence[Mapping[str, Any]]) -> None:
+    """Print a row for each incident that holds something, and who may decide. `incidents` are of `kpi.incidents`."""
     held = [incident for incident in incidents if incident["state"] == "held"]
     flagged = len(incidents) - len(held)
     rows: list[tuple[list[Cell], str]] = []
@@ -351,7 +371,7 @@ def print_incidents(console: Console, incidents: Sequence[Mapping[str, Any]]) ->
         rows.append(
             (
                 [incident["incident_id"], f"{incident['since']}", f"{incident['periods_held']:,}", kpi_names],
-                incident["title"],
+                f"{incident['title']}. {_deciders(company, incident['domain'])}",
             )
         )
     if rows:
@@ -366,9 +386,16 @@ def print_incidents(console: Console, incidents: Sequence[Mapping[str, Any]]) ->
         console.print(styled(("Nothing is held.", "green")))
     if flagged:
         verb = "is only a warning" if flagged == 1 else "are only warnings"
-        text = f"{flagged:,} incident{'s' * (flagged != 1)} {verb}: `kpi held --flags`."
+        text = f"{flagged:,} incident{'s' * (flagged != 1)} of the whole history {verb}: `kpi held --flags`."
         console.print(text, style="dim", highlight=False)
     console.print()
+
+
+def _deciders(company: Company, domain: str) -> str:
+    deciders = company.roles.deciders(domain)
+    return (
+        f"{' or '.join(deciders)} may decide." if deciders else f"roles.yml names nobody who may decide for {domain}."
+    )
 
 
 def _faults(console: Console, result: RunResult) -> None:

@@ -1,0 +1,55 @@
+"""What a release records of the company beside its definitions: how far each feed had come, and who may decide.
+
+No cell of a source and no name of a file. Readers see it in `kpi.feeds` and `kpi.incidents` (`publishing/tables.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from data_quality.release.snapshot import FeedState
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+
+
+def write(states: Mapping[str, FeedState], company: Company, catalog: Catalog, newest: dict[str, Any] | None) -> str:
+    """The record as a JSON object: `feeds`, a list ordered by name, and `deciders`, the persons of roles.yml by domain.
+
+    A release that reads no feeds, as that of a review, keeps those of `newest`, the newest release's row.
+    """
+    before = newest["company"] if newest else None
+    domains = sorted({kpi.domain for kpi in catalog.kpis})
+    feeds = _feeds(states, company, catalog) if states or before is None else json.loads(before)["feeds"]
+    deciders = {domain: company.roles.deciders(domain) for domain in domains}
+    return json.dumps({"feeds": feeds, "deciders": deciders}, ensure_ascii=False)
+
+
+def _feeds(states: Mapping[str, FeedState], company: Company, catalog: Catalog) -> list[dict[str, Any]]:
+    """An object for each feed of the company.
+
+    `newest_event` and `complete_through` are days that come from rows. They are null unless a KPI that isn't protected
+    reads the feed: a feed of personnel data may have its newest row of a single person. `outstanding` says whether
+    something that was delivered could not be loaded. Raw rows are counted, those of the whole history.
+    """
+    shown = {feed for kpi in catalog.kpis if not kpi.protected for feed in kpi.feeds}
+    records = []
+    for name, feed in sorted(company.feeds.items()):
+        state = states.get(name) or FeedState(name, None, None, None)
+        newest_event, complete_through = (state.newest_event, state.watermark) if name in shown else (None, None)
+        records.append(
+            {
+                "feed": name,
+                "system": feed.system,
+                "cadence": feed.cadence,
+                "history_from": feed.history_from.isoformat(),
+                "complete_through": complete_through.isoformat() if complete_through else None,
+                "newest_event": newest_event.date().isoformat() if newest_event else None,
+                "newest_delivery": state.newest_delivery.isoformat() if state.newest_delivery else None,
+                "rows_total": state.rows_total,
+                "rows_rejected": state.rows_rejected,
+                "outstanding": state.outstanding is not None,
+            }
+        )
+    return records
