@@ -266,8 +266,9 @@ COLUMN_COMMENTS = {
     "time_period": "The period: 2026-W48, 2026-11, 2026-Q4 or 2026",
     "period_start": "First day of the period",
     "period_end": "Last day of the period",
-    "segment": "The dimension by which the KPI is cut; _T is the total",
-    "member": "The dimension's value; _T is the total, _U unknown",
+    "segment": "The dimension by which the KPI is cut; _T is the total; channel:country is a combination",
+    "member": "The dimension's value; _T is the total, _U unknown; of a combination web:SE, where % and : within a part"
+    " are written %25 and %3A. The views by_<segments>_<frequency> have a column for each part",
     "obs_value": "The value, in the KPI's unit; NULL when suppressed or missing (see obs_status)",
     "is_newest": "Whether the period is the newest of the KPI at this frequency: the last one whose total isn't"
     " missing. With segment = '_T' it gives one row for each KPI and frequency",

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from metrics.core import yaml_file
 from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.core.periods import DURATION, parse
+from metrics.core.segments import combined
 from metrics.core.yaml_file import Strict
 from metrics.definitions.company import DEFINITIONS, PERSPECTIVES, Company
 from metrics.definitions.gate_settings import GateSettings
@@ -19,6 +20,13 @@ from metrics.definitions.gate_settings import GateSettings
 STANDARD_DEFINITIONS = DEFINITIONS
 Freq = Literal["W", "M", "Q", "A"]
 Entry = TypeVar("Entry", "Definition", "Adoption")
+
+
+# What a reader of the reference page has to know about `segments` of an adoption.
+COMBINATIONS = (
+    " A list is a combination, such as `[country, channel]` in `[country, channel, [country, channel]]`: a value for"
+    " each country and channel together. Not for KPIs that read personnel data."
+)
 
 
 class Bounds(Strict):
@@ -216,7 +224,7 @@ class Adoption(Strict):
         description="How often its owner reviews definition, target and use. `kpi scorecard` lists what is overdue."
     )
     freqs: tuple[Freq, ...] = Field(min_length=1, description="The frequencies at which it is published.")
-    segments: tuple[str, ...] = Field(default=(), description="The segments by which it is cut.")
+    segments: tuple[str, ...] = Field(default=(), description=f"The segments by which it is cut.{COMBINATIONS}")
     to_date: bool = Field(
         default=True,
         description="Whether months and quarters also have the year to date and the rolling twelve months.",
@@ -231,6 +239,11 @@ class Adoption(Strict):
         description="A higher version than the standard definition's, after a change of the company's own staging or"
         " marts that may change values.",
     )
+
+    @field_validator("segments", mode="before")
+    @classmethod
+    def _combinations_are_written_as_one(cls, value: Any) -> Any:
+        return [_segment(segment) for segment in value] if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True)
@@ -281,6 +294,15 @@ class Kpi:
         file = self.definition_file if standard else self.adoption_file
         line = yaml_file.line_of(yaml_file.read(file), (field,))
         return NyckeltalError(problem, file=file, line=line, field=field, expected=expected)
+
+
+def _segment(written: Any) -> Any:
+    """A segment as it is kept: a combination, which is written as a list, as one name (`metrics/core/segments.py`)."""
+    if not isinstance(written, list | tuple) or not all(isinstance(name, str) for name in written):
+        return written
+    if len(written) < 2 or len(set(written)) < len(written):
+        raise ValueError("a combination has two segments or more, each once")
+    return combined(written)
 
 
 def standard_definitions() -> dict[str, tuple[Definition, Path]]:

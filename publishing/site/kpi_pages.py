@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from metrics.core.segments import member_words, words
 from metrics.definitions.catalog import CatalogKpi
 from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
 from publishing.site.content import Cell, Finding, Total, Vintage
@@ -151,7 +152,7 @@ class KpiPages(Scorecard):
             low_high = shared_range(series[member] for member in shown)
             charts = []
             for member in shown:
-                newest, name = members[member][-1], self.member(member)
+                newest, name = members[member][-1], self.member(segment, member)
                 hidden = sum(cell.obs_status == "Q" for cell in members[member])
                 chart = line_chart(
                     series[member], None, f"{kpi.name}, {name}",
@@ -160,11 +161,11 @@ class KpiPages(Scorecard):
                 )  # fmt: skip
                 value = self.language.t("suppressed") if newest.obs_status == "Q" else self.value(kpi, newest.obs_value)
                 charts.append((name, value, chart, hidden))
-            segments.append((segment, charts, len(order) - len(shown)))
+            segments.append((words(segment), charts, len(order) - len(shown)))
         return segments
 
-    def member(self, member: str) -> str:
-        return self.language.t("unknown") if member == "_U" else member
+    def member(self, segment: str, member: str) -> str:
+        return self.language.t("unknown") if member == "_U" else member_words(segment, member)
 
     def _cell_point(self, kpi: CatalogKpi, cell: Cell) -> Point:
         period, hidden = cell.period, cell.obs_status == "Q"

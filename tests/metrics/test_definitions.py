@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -56,6 +57,20 @@ def test_a_kpi_needs_an_owner_and_a_target_or_a_reason(folder: Path) -> None:
     messages = "\n".join(findings(folder))
     assert "owner: is required" in messages
     assert "state either a value, or under `none` the reason" in messages
+
+
+def test_a_combination_is_of_segments_that_the_definition_has_and_not_of_personnel_data(folder: Path) -> None:
+    revenue, headcount = folder / "kpis" / "finance" / "net_revenue.yml", folder / "kpis" / "people" / "headcount.yml"
+    combinations = "segments: [[country, channel], [country, colour]]"
+    revenue.write_text(re.sub("segments:.*", combinations, revenue.read_text()))
+    headcount.write_text(re.sub("segments:.*", "segments: [country, [department, country]]", headcount.read_text()))
+    with pytest.raises(Problems) as raised:
+        compiled(Company.load(folder))
+    messages = str(raised.value)
+    assert "net_revenue.yml:8: segments: the definition has no 'colour'" in messages
+    assert "the combination of country and department can't be protected: the KPI reads personnel data" in messages
+    revenue.write_text(revenue.read_text().replace(combinations, "segments: [[country, country]]"))
+    assert "net_revenue.yml:8: segments: a combination has two segments or more, each once" in findings(folder)[0]
 
 
 def test_an_unknown_kpi_is_told_with_the_nearest_one(folder: Path) -> None:

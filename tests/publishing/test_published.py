@@ -28,7 +28,7 @@ from publishing import duckdb_file, rendering
 from publishing import reader as lookups
 from tests import warehouse_factory
 from tests.ledger_factory import append, observation
-from tests.warehouse_factory import Warehouse, cells, kpi
+from tests.warehouse_factory import Warehouse, cells, cells_of, kpi
 
 SPAN = ("2026-01-01", "2026-02-28")
 GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)}
@@ -88,6 +88,23 @@ def test_the_published_file_is_readable_by_all_and_everything_in_it_has_a_commen
     ]
     assert warehouse.published("select time_period, closes_on from kpi.calendar")[1] == ("2026-02", date(2026, 3, 10))
     assert warehouse.published("select objective, name from kpi.objectives") == [("growth", "Growth")]
+
+
+def test_each_segment_has_a_view_for_each_frequency_with_a_column_for_each_part(warehouse: Warehouse) -> None:
+    combined = kpi("sales", segments=("country", "country:status"))
+    rows = cells(7, NO=7) + cells_of("country:status", {"NO:new%3A5%25": 3, "NO:_U": 4})
+    warehouse.add(combined, {"2026-01": rows})
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    columns = "kpi_id, country, status_member, obs_value, status"  # the observations have a column status themselves
+    assert warehouse.published(f"select {columns} from kpi.by_country_status_monthly") == [
+        ("sales", "NO", "_U", 4.0, "normal"),
+        ("sales", "NO", "new:5%", 3.0, "normal"),
+    ]
+    by_country = (
+        "select kpi_id, country, obs_value from kpi.by_country_monthly where time_period = '2026-01' order by all"
+    )
+    assert warehouse.published(by_country) == [("revenue", "NO", 25.0), ("revenue", "SE", 75.0), ("sales", "NO", 7.0)]
 
 
 def test_the_newest_period_is_marked_and_a_target_is_compared_at_its_own_frequency_only(warehouse: Warehouse) -> None:
@@ -312,7 +329,7 @@ def test_a_rebuilt_file_equals_the_one_that_it_replaces(
     warehouse.publish(*SPAN)
     path = deployment.published_path()
     before = whole(path)
-    assert len(before["vintages"]) > 6 and len(before["view"]) == 3
+    assert len(before["vintages"]) > 6 and len(before["view"]) == 4
     warehouse.path.unlink()
     monkeypatch.setenv("NYCKELTAL_COMPANY", str(path.parent / "no such company"))
     monkeypatch.setattr(Catalog, "read", lambda *_: pytest.fail("the company's compiled folder was read"))
