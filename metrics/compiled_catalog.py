@@ -25,7 +25,12 @@ def catalog_text(company: Company, planned: CompanyPlan) -> str:
         labels=_labels(company, planned.kpis),
         identities=planned.identities,
     )
-    return json.dumps(catalog.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            catalog.model_dump(mode="json", exclude={"kpis": {"__all__": {"sql"}}}), indent=1, ensure_ascii=False
+        )
+        + "\n"
+    )
 
 
 def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> CatalogKpi:

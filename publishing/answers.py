@@ -24,16 +24,13 @@ Answer = dict[str, Any]
 
 _VALUES = """
 select
-    o.*, c.currency, r.sequence, d.closes_on, d.state, v.held, v.verdict, v.acknowledged, v.decision,
+    o.*, c.currency, r.sequence, v.held, v.verdict, v.acknowledged, v.decision,
     v.reason as finding
 from kpi.observations o
 join kpi.releases r using (release_id)
 join kpi.catalog c using (kpi_id)
 left join kpi.verdicts v
     on v.kpi_id = o.kpi_id and v.freq = o.freq and v.time_period = o.time_period
-left join kpi.calendar d
-    on d.domain = c.domain and d.freq = o.freq and d.time_period = o.time_period
-    and list_contains(string_split(d.kpis, ', '), o.kpi_id)
 """
 _NEWEST = f"""
 select n.*, s.status as target_status from ({_VALUES}) n
@@ -245,7 +242,7 @@ def _value(row: Mapping[str, Any]) -> Answer:
         "value": row["obs_value"],
         "unit": _unit(row),
         "status": row["status"],
-        "provisional_until": row["closes_on"] if row["state"] == "open" else None,
+        "provisional_until": row["provisional_until"],
         "target": row["target"],
         "target_attained": row["target_attained"],
         "change_on_period_before": row["change_previous"],

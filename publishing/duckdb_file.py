@@ -35,6 +35,7 @@ _CATALOG_COLUMNS = (
         "feeds",
         "entities",
         "model",
+        "sql",
         "observable_from",
         "observable_to",
         "supplied",

@@ -64,8 +64,11 @@ compared as (
         b.obs_value as previous_value,
         y.obs_value as year_ago_value,
         y.year_to_date as year_to_date_year_ago,
-        y.rolling_12_months as rolling_12_months_year_ago
+        y.rolling_12_months as rolling_12_months_year_ago,
+        coalesce(d.state = 'open', l.obs_status = 'P') as provisional,
+        if(d.state = 'open', d.closes_on, null) as provisional_until
     from {{rows}} l
+    left join kpi.calendar d using (kpi_id, freq, time_period)
     left join newest n using (kpi_id, freq)
     left join kpi.catalog c using (kpi_id)
     left join latest b
@@ -86,7 +89,8 @@ select
     case when unit = 'fraction' then obs_value - year_ago_value
         else (obs_value - year_ago_value) / nullif(abs(year_ago_value), 0) end as change_year_ago,
     year_to_date, year_to_date_year_ago, rolling_12_months, rolling_12_months_year_ago,
-    unit, {_STATUS} as status, obs_status, conf_status, definition_version, release_id, realtime_start
+    unit, {_STATUS} as status, provisional, provisional_until, obs_status, conf_status, definition_version,
+    release_id, realtime_start
 from compared
 order by kpi_id, freq, segment, member, period_start
 """
@@ -166,9 +170,12 @@ order by sequence
 """
 
 CALENDAR = """
-select domain, freq, time_period, period_start, period_end, closes_on, state, kpis
+select
+    kpi_id, domain, freq, time_period, period_start, period_end, closes_on, state,
+    coalesce(period_start = min(period_start) filter (state = 'open') over (partition by kpi_id, freq), false)
+        as is_next
 from release_dates
-order by domain, freq, period_start, kpis
+order by kpi_id, freq, period_start
 """
 
 # `flagged` and `held` count what someone has to look at: warnings that nobody acknowledged, and periods that wait for a
@@ -203,14 +210,11 @@ select
         when not n.target_attained then 'off target'
         else 'not compared'
     end as status,
-    d.state = 'open' as provisional,
+    n.provisional,
     n.change_previous, n.change_year_ago, n.rolling_12_months, n.rolling_12_months_year_ago, n.obs_status,
     coalesce(w.held, 0) as held, coalesce(w.flagged, 0) as flagged
 from kpi.catalog c
 left join newest n on n.kpi_id = c.kpi_id
-left join kpi.calendar d
-    on d.domain = c.domain and d.freq = n.freq and d.time_period = n.time_period
-    and list_contains(string_split(d.kpis, ', '), c.kpi_id)
 left join waiting w on w.kpi_id = c.kpi_id
 left join kpi.objectives b on b.objective = c.objective
 order by c.domain, c.kpi_id
@@ -229,12 +233,12 @@ qualify row_number() over (partition by kpi_id, freq, time_period, segment, memb
 # In the order in which they are built, after catalog and objectives. A table that `duckdb_update.py` doesn't name is
 # filled again at each release, so that it must read tables of `kpi` only.
 TABLES = {
+    "calendar": CALENDAR,
     "vintages": VINTAGES,
     "observations": OBSERVATIONS,
     "verdicts": VERDICTS,
     "decisions": DECISIONS,
     "releases": RELEASES,
-    "calendar": CALENDAR,
     "scorecard": SCORECARD,
 }
 
@@ -252,8 +256,8 @@ TABLE_COMMENTS = {
     "releases": "Every act of publishing: one row each.",
     "incidents": "Held and flagged periods, grouped by reason: verdicts that fail for one reason are one incident. One"
     " row for each incident that is open or was settled by a decision.",
-    "calendar": "The release calendar: when each period closes, by domain, from its first published period to a year"
-    " after the newest release. One row per domain, freq and period; KPIs that take longer have rows of their own.",
+    "calendar": "The release calendar: when each period of each KPI closes, from the first published one to a year"
+    " after the newest release. One row per KPI, freq and period; with is_next and a freq one per KPI.",
 }
 MACRO_COMMENT = (
     "The vintages that were the newest at a moment: kpi.as_of('2026-10-05') as it stood at the end of that day,"
@@ -293,6 +297,7 @@ COLUMN_COMMENTS = {
     "observations.status": "obs_status in words: "
     + ", ".join(STATUSES[code] for code in ("A", "P", "U", "B", "Q", "O")),
     "provisional": "Whether the period is still open, so that the value may be revised without a decision",
+    "provisional_until": "Last day on which the value is provisional; NULL once its period has closed",
     "scorecard.objective": "Name of the objective that it serves",
     "scorecard.held": "Number of its periods, at any frequency, that wait for a decision",
     "flagged": "Number of its periods, at any frequency, that are published with a warning that nobody acknowledged",
@@ -349,6 +354,7 @@ COLUMN_COMMENTS = {
     "feeds": "The feeds that it is computed from, separated by commas",
     "entities": "The input entities that it is computed from, separated by commas",
     "model": "The dbt model that computes it: compiled/kpi/<model>.sql of the company folder",
+    "sql": "The SQL of that model: what it computes from the shared rollups; empty in releases of earlier versions",
     "standard": "The standard that it follows",
     "currency": "The company's reporting currency (ISO 4217)",
     "observable_from": "The first day from which its feeds have all data that it needs, earlier data included: a period"
@@ -389,18 +395,19 @@ COLUMN_COMMENTS = {
     "closes_on": "Last day on which the period is open. Until then values are provisional and are revised without a"
     " decision; after it a changed value is held until someone decides",
     "state": "open or closed, on the day of the newest release",
-    "kpis": "The KPIs that are published for it, separated by commas",
+    "is_next": "Whether it is the next period of the KPI at this frequency to close",
 }
 
 
 def release_dates(catalog: Catalog, first: Mapping[tuple[str, str], date], day: date) -> pa.Table:
     """The release calendar on a day, to a year ahead.
 
-    `first` has, by (kpi_id, freq), the first day of the first period. Columns: those of the table `calendar`.
+    `first` has, by (kpi_id, freq), the first day of the first period. Columns: those of the table `calendar`, apart
+    from `is_next`.
     """
     dates = catalog.release_dates(first, day, later(day, "1 year"))
-    rows = [{**vars(entry), "kpis": ", ".join(entry.kpis), "state": entry.state(day)} for entry in dates]
+    rows = [{**vars(entry), "kpi_id": kpi_id, "state": entry.state(day)} for entry in dates for kpi_id in entry.kpis]
     days = ("period_start", "period_end", "closes_on")
-    names = ("domain", "freq", "time_period", *days, "state", "kpis")
+    names = ("kpi_id", "domain", "freq", "time_period", *days, "state")
     schema = pa.schema([(name, pa.date32() if name in days else pa.string()) for name in names])
     return pa.Table.from_pylist(rows, schema=schema)

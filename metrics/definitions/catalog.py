@@ -77,7 +77,9 @@ class CatalogKpi(BaseModel):
     its first rows lie; None where it reads only rows of the period. - `without_rows`: its value for a period that
     its feeds cover but that has no rows; None where that isn't known, as for a stock: it has no value before its
     first row, and a period without rows after it is a fault. - `observable_to`: the last day on which an observable
-    period may end, because feeds ended or one is paused (`paused` says which and why); None without a limit.
+    period may end, because feeds ended or one is paused (`paused` says which and why); None without a limit. -
+    `sql`: the text of its compiled dbt model; empty in `catalog.json`, beside which the model lies, and in
+    catalogues of earlier versions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -135,6 +137,7 @@ class CatalogKpi(BaseModel):
     lower_bound: float | None
     upper_bound: float | None
     gate: dict[str, CheckSetting]
+    sql: str = ""
 
     @property
     def input_columns(self) -> list[tuple[str, str]]:
@@ -299,18 +302,22 @@ class Catalog(BaseModel):
 
     @staticmethod
     def read(company: Company) -> Catalog:
-        """The company's compiled catalogue.
+        """The company's compiled catalogue, with the SQL of each KPI's compiled model where that exists.
 
         Raises NyckeltalError when the file doesn't exist or was written by another version of the project.
         """
         path = Catalog.path(company)
         try:
-            return Catalog.model_validate_json(path.read_text(encoding="utf-8"))
+            catalog = Catalog.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise NyckeltalError("the company isn't compiled yet; run `kpi compile`", file=path) from None
         except ValueError:
             problem = "the catalogue was written by another version of the project; run `kpi compile`"
             raise NyckeltalError(problem, file=path) from None
+        models = {kpi.kpi_id: path.parent / "kpi" / f"{kpi.model}.sql" for kpi in catalog.kpis}
+        texts = {kpi_id: model.read_text(encoding="utf-8") for kpi_id, model in models.items() if model.exists()}
+        kpis = tuple(kpi.model_copy(update={"sql": texts.get(kpi.kpi_id, "")}) for kpi in catalog.kpis)
+        return catalog.model_copy(update={"kpis": kpis})
 
     @staticmethod
     def parse(text: str) -> Catalog:

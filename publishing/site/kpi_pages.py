@@ -70,11 +70,15 @@ class KpiPages(Scorecard):
         total = self.content.newest(kpi, score.freq or kpi.main_freq)
         notes = []
         if total is not None:
-            closes = self.language.day(self.closes_on(kpi, total.period))
+            closes = self.closes_on(kpi, total.period)
             if self.is_open(kpi, total.period):
-                notes.append(Note("provisional", t("Provisional: it may be revised until {day}.", day=closes)))
-            else:
-                notes.append(Note("quiet", t("Final since {day}: it changes only by a decision.", day=closes)))
+                text = t("Provisional: it may be revised until {day}.", day=self.language.day(closes))
+                notes.append(Note("provisional", text))
+            else:  # a period that had closed before the first release is final since that one
+                vintages = self.content.vintages.get((kpi.kpi_id, total.freq), [])
+                days = [vintage.realtime_start for vintage in vintages if vintage.time_period == total.time_period]
+                since = self.language.day(max(closes, min(days, default=closes)))
+                notes.append(Note("quiet", t("Final since {day}: it changes only by a decision.", day=since)))
             if total.obs_status == "U":
                 notes.append(Note("flagged", t("It is based on fewer observations than is reliable.")))
             if total.obs_status == "B":

@@ -23,6 +23,7 @@ from data_quality.ledger.store import Ledger
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
 from orchestration.cli import app
 from publishing import duckdb_file, rendering
 from publishing import reader as lookups
@@ -86,7 +87,9 @@ def test_the_published_file_is_readable_by_all_and_everything_in_it_has_a_commen
     assert warehouse.published("select formula, feeds, entities, model from kpi.catalog") == [
         ("revenue", "orders", "orders", "kpi_revenue")
     ]
-    assert warehouse.published("select time_period, closes_on from kpi.calendar")[1] == ("2026-02", date(2026, 3, 10))
+    assert warehouse.published("select kpi_id, time_period, closes_on, state from kpi.calendar where is_next") == [
+        ("revenue", "2026-02", date(2026, 3, 10), "open")
+    ]
     assert warehouse.published("select objective, name from kpi.objectives") == [("growth", "Growth")]
 
 
@@ -139,6 +142,25 @@ def test_the_scorecard_has_a_row_per_kpi_at_the_frequency_of_its_target(warehous
         ("margin", "2025", 80.0, 90.0, "off target", False, 0, "Growth"),
         ("revenue", "2026-02", 110.0, 100.0, "on target", True, 0, "Growth"),
     ]
+
+
+def test_a_value_is_provisional_until_its_period_closes_whatever_its_status(warehouse: Warehouse) -> None:
+    few = kpi("few", min_n_obs=10_000_000)
+    warehouse.add(few, GOOD)
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    columns = "time_period, status, provisional, provisional_until"
+    assert warehouse.published(f"select {columns} from kpi.observations where kpi_id = 'few' and segment = '_T'") == [
+        ("2026-01", "few observations", False, None),
+        ("2026-02", "few observations", True, date(2026, 3, 10)),
+    ]
+
+
+def test_the_catalogue_has_the_sql_of_each_kpi() -> None:
+    company = Company.load(deployment.PROJECT / "sample_company")
+    model = Catalog.path(company).parent / "kpi" / "kpi_net_revenue.sql"
+    read = Catalog.read(company)
+    assert Catalog.parse(read.definitions_json).kpi("net_revenue").sql == model.read_text(encoding="utf-8")
 
 
 def test_the_reason_of_a_hold_names_the_checks_that_hold_and_no_warning(warehouse: Warehouse) -> None:

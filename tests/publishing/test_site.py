@@ -173,6 +173,8 @@ def test_a_kpis_page_says_how_it_goes_and_whether_it_can_be_trusted(pages: Path)
     text = text_of(pages / "kpi-revenue.html")
     assert "On target. 65.0 % above the target of 20.0 M SEK a month." in text
     assert "Final since 10 Feb 2026: it changes only by a decision." in text
+    turnover = text_of(pages / "kpi-turnover.html")  # 2025 had closed when it was first published
+    assert "Final since 5 Feb 2026: it changes only by a decision." in turnover
     assert "1 of 2 checks gave a warning" in text and "700 to 850 was expected" in text
     assert "February 2026 is held until someone decides; this is the newest published value." in text
     assert "5 Mar 2026: 34.0 M SEK → 33.0 M SEK, newer source data" in text
