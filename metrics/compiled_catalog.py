@@ -58,6 +58,8 @@ def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> C
         target=adoption.target.value,
         target_freq=adoption.target.freq,
         target_note=adoption.target.none or "",
+        target_since=adoption.target.since,
+        earlier_targets=adoption.target.earlier,
         review=adoption.review,
         freqs=adoption.freqs,
         segments=adoption.segments,

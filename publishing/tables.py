@@ -6,7 +6,7 @@ The queries read these relations, which `duckdb_file.py` provides:
 - ledger_releases, ledger_observations, ledger_verdicts (with period_start and period_end), ledger_decisions: committed
   rows, with `sequence`; of observations and verdicts only the new ones where `duckdb_update.py` adds them to a file;
 - release_dates: of the function below;
-- kpi.catalog, kpi.objectives: the definitions of the newest release.
+- kpi.catalog, kpi.objectives, kpi.targets: the definitions of the newest release.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ compared as (
     select
         l.*, c.name, c.domain, c.unit, c.direction,
         coalesce(l.period_start = n.newest_start, false) as is_newest,
-        case when l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) then c.target end as target,
+        case when l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) then g.target end as target,
+        c.matures_after,
         b.obs_value as previous_value,
         y.obs_value as year_ago_value,
         y.year_to_date as year_to_date_year_ago,
@@ -71,6 +72,9 @@ compared as (
     left join kpi.calendar d using (kpi_id, freq, time_period)
     left join newest n using (kpi_id, freq)
     left join kpi.catalog c using (kpi_id)
+    left join kpi.targets g
+        on g.kpi_id = l.kpi_id and l.period_start >= coalesce(g.valid_from, l.period_start)
+        and l.period_start <= coalesce(g.valid_to, l.period_start)
     left join latest b
         on b.kpi_id = l.kpi_id and b.freq = l.freq and b.segment = l.segment and b.member = l.member
         and b.period_end + 1 = l.period_start
@@ -81,7 +85,11 @@ compared as (
 select
     kpi_id, name, domain, freq, time_period, period_start, period_end, is_newest, segment, member,
     obs_value, numerator, denominator, n_obs, target,
-    case direction when 'up' then obs_value >= target when 'down' then obs_value <= target end as target_attained,
+    case
+        when provisional and matures_after is not null then null
+        when direction = 'up' then obs_value >= target
+        when direction = 'down' then obs_value <= target
+    end as target_attained,
     previous_value,
     case when unit = 'fraction' then obs_value - previous_value
         else (obs_value - previous_value) / nullif(abs(previous_value), 0) end as change_previous,
@@ -208,6 +216,7 @@ select
         when n.target is null then 'no target'
         when n.target_attained then 'on target'
         when not n.target_attained then 'off target'
+        when n.provisional and c.matures_after is not null then 'not mature'
         else 'not compared'
     end as status,
     n.provisional,
@@ -249,6 +258,8 @@ TABLE_COMMENTS = {
     "vintages": "Every value as each release published it."
     " The vintages as of a day: WHERE <day> BETWEEN realtime_start AND realtime_end.",
     "catalog": "The adopted KPIs as the newest release defines them: one row each.",
+    "targets": "The targets of each KPI, past ones too: one row for each. A period is compared with the one that is"
+    " valid on its first day.",
     "objectives": "The objectives of the company, which its KPIs serve: one row each.",
     "verdicts": "The gate's newest verdict on every KPI and period. For protected KPIs, check names and outcomes only.",
     "decisions": "What named persons decided on held values, and their reviews of KPIs: one row each. The names are"
@@ -280,9 +291,15 @@ COLUMN_COMMENTS = {
     " missing",
     "denominator": "The denominator of a ratio; NULL for other KPIs, for pay, and where suppressed or missing",
     "n_obs": "Number of source rows that the value is computed from",
-    "target": "The KPI's target, in its unit; on totals, and only at the frequency for which it is stated"
-    " (catalog.target_freq; at all of them where that is NULL)",
-    "target_attained": "Whether the value reaches the target; NULL without a target, or where the KPI has no direction",
+    "target": "The KPI's target for the period, in its unit; on totals, and only at the frequency for which it is"
+    " stated (catalog.target_freq; at all of them where that is NULL)",
+    "target_attained": "Whether the value reaches the target; NULL without a target, where the KPI has no direction,"
+    " and for a cohort while it is provisional, as later events still count",
+    "targets.target": "The value to reach, in the KPI's unit, at the frequency catalog.target_freq",
+    "catalog.target": "The present target, in the KPI's unit; see targets for those of earlier periods",
+    "valid_from": "First day of the periods that it is for; NULL where no day is stated: for all of them",
+    "valid_to": "Last day on which a period that it is for can begin; NULL for the present target",
+    "matures_after": "For a cohort: how long after the period's end events still count; NULL for other KPIs",
     "previous_value": "The value of the period before; NULL when there is none or it is suppressed",
     "change_previous": "Change on previous_value: relative (0.05 is 5 %), for fractions the difference",
     "year_ago_value": "The value of the same period a year ago (for weeks: of the same ISO week number)",
@@ -292,8 +309,8 @@ COLUMN_COMMENTS = {
     "year_to_date_year_ago": "year_to_date of the same period a year ago",
     "rolling_12_months": "The KPI over the twelve months up to the period's end; for months and quarters",
     "rolling_12_months_year_ago": "rolling_12_months of the same period a year ago",
-    "status": "on target, off target or no target; not compared: the KPI has no direction; suppressed; nothing"
-    " published; not supplied: the company has no data for it",
+    "status": "on target, off target or no target; not compared: the KPI has no direction; not mature: a cohort whose"
+    " later events still count; suppressed; nothing published; not supplied: the company has no data for it",
     "observations.status": "obs_status in words: "
     + ", ".join(STATUSES[code] for code in ("A", "P", "U", "B", "Q", "O")),
     "provisional": "Whether the period is still open, so that the value may be revised without a decision",
@@ -397,6 +414,11 @@ COLUMN_COMMENTS = {
     "state": "open or closed, on the day of the newest release",
     "is_next": "Whether it is the next period of the KPI at this frequency to close",
 }
+
+
+TARGETS = pa.schema(
+    [("kpi_id", pa.string()), ("target", pa.float64()), ("valid_from", pa.date32()), ("valid_to", pa.date32())]
+)
 
 
 def release_dates(catalog: Catalog, first: Mapping[tuple[str, str], date], day: date) -> pa.Table:

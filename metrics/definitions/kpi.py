@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -193,6 +194,13 @@ class Definition(Strict):
         return self.kind in ("flow", "stock") if self.additive_segments is None else self.additive_segments
 
 
+class EarlierTarget(Strict):
+    """A target of earlier periods."""
+
+    value: float = Field(description="The value to reach, in the KPI's unit.")
+    since: date = Field(description="The first day of the periods that it was for.")
+
+
 class Target(Strict):
     """A target value, or the reason why there is none."""
 
@@ -202,6 +210,23 @@ class Target(Strict):
         description="The frequency that it is for. Required of a KPI whose value grows with the period.",
     )
     none: str | None = Field(default=None, description="The reason why there is no target.")
+    since: date | None = Field(
+        default=None,
+        description="The first day of the periods that this is for, such as 2026-01-01: periods that begin earlier"
+        " are compared with an earlier target, or with none. Without it, this is for all periods.",
+    )
+    earlier: tuple[EarlierTarget, ...] = Field(
+        default=(), description="The targets before it, such as `[{value: 18000000, since: 2025-01-01}]`."
+    )
+
+    @model_validator(mode="after")
+    def _each_since_another_day(self) -> Target:
+        if self.earlier and self.since is None:
+            raise ValueError("with `earlier` targets, state since when the present one is for")
+        days = [*(target.since for target in self.earlier), *([self.since] if self.since else [])]
+        if days != sorted(set(days)):
+            raise ValueError("list the `earlier` targets oldest first, each since another day, before `since`")
+        return self
 
     @model_validator(mode="after")
     def _value_or_reason(self) -> Target:

@@ -23,7 +23,7 @@ RowType = TypeVar("RowType", bound=NamedTuple)
 
 
 class Total(NamedTuple):
-    """A published total: a row of `kpi.observations`."""
+    """A published total: a row of `kpi.observations`, and the day on which its first value was published."""
 
     kpi_id: str
     freq: str
@@ -35,6 +35,7 @@ class Total(NamedTuple):
     change_year_ago: float | None
     rolling_12_months: float | None
     obs_status: str
+    first_published: date
 
     @property
     def period(self) -> Period:
@@ -165,6 +166,10 @@ class Closing(NamedTuple):
 
 _TOTALS = """
 select {columns} from kpi.observations
+join (
+    select kpi_id, freq, time_period, min(realtime_start) as first_published from kpi.vintages
+    where segment = '_T' group by all
+) using (kpi_id, freq, time_period)
 where segment = '_T' and (kpi_id, freq) in (from shown)
 qualify row_number() over (partition by kpi_id, freq order by period_start desc)
     <= case freq {counts} end

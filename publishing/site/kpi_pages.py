@@ -51,14 +51,17 @@ class KpiPages(Scorecard):
         if total.obs_value is None:
             return [t("The value of {period} is suppressed.", period=self.language.period(total.time_period))]
         sentences = []
-        if total.target is not None and total.target != 0:
+        if score.status == "not mature":
+            day = self.language.day(self.closes_on(kpi, total.period))
+            sentences.append(t("Later events still count: it is compared with the target after {day}.", day=day))
+        elif total.target is not None and total.target != 0:
             gap = total.obs_value - total.target
             if kpi.unit != "fraction":
                 gap /= abs(total.target)
             words = "{gap} above the target of {target}." if gap >= 0 else "{gap} below the target of {target}."
             size = self.language.change(abs(gap), kpi.unit).lstrip("+")
             sentences.append(
-                t(words, gap=size, target=f"{self.value(kpi, kpi.target)} {self.freq_words(kpi.target_freq)}".strip())
+                t(words, gap=size, target=f"{self.value(kpi, total.target)} {self.freq_words(kpi.target_freq)}".strip())
             )
         elif kpi.target is None and kpi.target_note:
             sentences.append(kpi.target_note)
@@ -75,9 +78,7 @@ class KpiPages(Scorecard):
                 text = t("Provisional: it may be revised until {day}.", day=self.language.day(closes))
                 notes.append(Note("provisional", text))
             else:  # a period that had closed before the first release is final since that one
-                vintages = self.content.vintages.get((kpi.kpi_id, total.freq), [])
-                days = [vintage.realtime_start for vintage in vintages if vintage.time_period == total.time_period]
-                since = self.language.day(max(closes, min(days, default=closes)))
+                since = self.language.day(max(closes, total.first_published))
                 notes.append(Note("quiet", t("Final since {day}: it changes only by a decision.", day=since)))
             if total.obs_status == "U":
                 notes.append(Note("flagged", t("It is based on fewer observations than is reliable.")))
@@ -118,12 +119,13 @@ class KpiPages(Scorecard):
         title = f"{kpi.name}, {self.language.t(FREQ_TITLES[freq])}"
         return line_chart(
             points,
-            kpi.target_at(freq),
             title,
             lambda values: self.language.axis(values, kpi.unit),
             width=width,
             height=height,
-            target_word=self.language.t("target {value}", value=self.value(kpi, kpi.target, with_unit=False)),
+            target_word=lambda target: self.language.t(
+                "target {value}", value=self.value(kpi, target, with_unit=False)
+            ),
         )
 
     def marks(self, kpi: CatalogKpi) -> list[str]:
@@ -159,9 +161,9 @@ class KpiPages(Scorecard):
                 newest, name = members[member][-1], self.member(segment, member)
                 hidden = sum(cell.obs_status == "Q" for cell in members[member])
                 chart = line_chart(
-                    series[member], None, f"{kpi.name}, {name}",
+                    series[member], f"{kpi.name}, {name}",
                     lambda values: self.language.axis(values, kpi.unit),
-                    width=250, height=120, target_word="", low_high=low_high,
+                    width=250, height=120, low_high=low_high,
                 )  # fmt: skip
                 value = self.language.t("suppressed") if newest.obs_status == "Q" else self.value(kpi, newest.obs_value)
                 charts.append((name, value, chart, hidden))

@@ -59,6 +59,21 @@ def test_a_kpi_needs_an_owner_and_a_target_or_a_reason(folder: Path) -> None:
     assert "state either a value, or under `none` the reason" in messages
 
 
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("{value: 2, freq: M, earlier: [{value: 1, since: 2025-01-01}]}", "state since when the present one is for"),
+        ("{value: 2, freq: M, since: 2025-01-01, earlier: [{value: 1, since: 2026-01-01}]}", "oldest first"),
+        ("{value: 2, freq: M, since: 2025-01-01, earlier: [{value: 1, since: 2025-01-01}]}", "each since another day"),
+        ("{value: 2, freq: M, since: January}", "valid date"),
+    ],
+)
+def test_earlier_targets_are_each_since_a_day(folder: Path, target: str, message: str) -> None:
+    path = folder / "kpis/finance/net_revenue.yml"
+    path.write_text(re.sub("target:.*", f"target: {target}", path.read_text()))
+    assert message in findings(folder)[0] and "net_revenue.yml:5: target" in findings(folder)[0]
+
+
 def test_a_combination_is_of_segments_that_the_definition_has_and_not_of_personnel_data(folder: Path) -> None:
     revenue, headcount = folder / "kpis" / "finance" / "net_revenue.yml", folder / "kpis" / "people" / "headcount.yml"
     combinations = "segments: [[country, channel], [country, colour]]"

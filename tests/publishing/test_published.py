@@ -24,6 +24,7 @@ from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
+from metrics.definitions.kpi import EarlierTarget
 from orchestration.cli import app
 from publishing import duckdb_file, rendering
 from publishing import reader as lookups
@@ -142,6 +143,40 @@ def test_the_scorecard_has_a_row_per_kpi_at_the_frequency_of_its_target(warehous
         ("margin", "2025", 80.0, 90.0, "off target", False, 0, "Growth"),
         ("revenue", "2026-02", 110.0, 100.0, "on target", True, 0, "Growth"),
     ]
+
+
+def test_a_period_is_compared_with_the_target_that_was_valid_on_its_first_day(warehouse: Warehouse) -> None:
+    earlier = (EarlierTarget(value=70, since=date(2025, 12, 1)),)
+    changed = kpi("changed", target_since=date(2026, 2, 1), earlier_targets=earlier)
+    months = {"2025-11": cells(90, SE=90), "2025-12": cells(90, SE=90)}
+    warehouse.add(changed, months | {"2026-01": cells(90, SE=90), "2026-02": cells(90, SE=90)})
+    warehouse.judge("2025-11-30", SPAN[1])
+    warehouse.publish("2025-11-30", SPAN[1])
+    columns = "time_period, target, target_attained"
+    assert warehouse.published(
+        f"select {columns} from kpi.observations where kpi_id = 'changed' and segment = '_T' order by 1"
+    ) == [("2025-11", None, None), ("2025-12", 70.0, True), ("2026-01", 70.0, True), ("2026-02", 100.0, False)]
+    targets = "select target, valid_from, valid_to from kpi.targets where kpi_id = 'changed' order by 2"
+    assert warehouse.published(targets) == [
+        (70.0, date(2025, 12, 1), date(2026, 1, 31)),
+        (100.0, date(2026, 2, 1), None),
+    ]
+    assert changed.target_at("M", date(2025, 11, 1)) is None and changed.target_at("M", date(2026, 1, 1)) == 70
+    assert kpi("always").target_at("M", date(1999, 1, 1)) == kpi("always").target_at("M") == 100
+
+
+def test_a_cohort_is_not_compared_with_its_target_while_later_events_count(warehouse: Warehouse) -> None:
+    cohort = kpi("cohort", matures_after="20 days", additive_segments=False, kind="ratio")
+    warehouse.add(cohort, {"2026-01": cells(90, SE=90), "2026-02": cells(90, SE=90)})
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    total = "from kpi.observations where kpi_id = 'cohort' and segment = '_T' order by time_period"
+    assert warehouse.published(f"select time_period, target_attained, provisional {total}") == [
+        ("2026-01", False, False),
+        ("2026-02", None, True),
+    ]
+    status = "select time_period, target, status from kpi.scorecard where kpi_id = 'cohort'"
+    assert warehouse.published(status) == [("2026-02", 100.0, "not mature")]
 
 
 def test_a_value_is_provisional_until_its_period_closes_whatever_its_status(warehouse: Warehouse) -> None:
