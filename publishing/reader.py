@@ -45,6 +45,8 @@ def restore() -> None:
 def opened() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the published file, read-only and without other access; all its queries see one release.
 
+    Tables need no schema before their name: `observations` is `kpi.observations`.
+
     Raises NyckeltalError when nothing has been published yet, or DuckDB refuses a query.
     """
     path = published_path()
@@ -55,6 +57,7 @@ def opened() -> Iterator[duckdb.DuckDBPyConnection]:
         raise NyckeltalError("nothing has been published yet; run `kpi run`", file=path)
     try:
         with duckdb.connect(str(path), read_only=True, config=_LOCKED) as connection:
+            connection.execute("use kpi")
             yield connection
     except duckdb.Error as error:
         problem = " ".join(str(error).split("\n\nLINE")[0].split())

@@ -83,7 +83,7 @@ def show(
 
 @app.command(context_settings={"ignore_unknown_options": True})  # a query may begin with a comment: `-- revenue`
 def sql(
-    query: Annotated[str, typer.Argument(help='Such as "from kpi.observations limit 10".')],
+    query: Annotated[str, typer.Argument(help='Such as "from scorecard" or "from observations limit 10".')],
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with a header.")] = False,
     as_json: Json = False,
 ) -> None:
