@@ -40,11 +40,14 @@ def words(segment: str) -> str:
     return " × ".join(parts_of(segment))
 
 
+def member_parts(member: str) -> tuple[str, ...]:
+    """The parts of a combination's member, in the order of `parts_of` its segment."""
+    return tuple(part.replace("%3A", _SEPARATOR).replace("%25", "%") for part in member.split(_SEPARATOR))
+
+
 def member_words(segment: str, member: str) -> str:
     """A member of the segment for people, as `words` writes the segment."""
-    if not is_combination(segment):
-        return member
-    return " × ".join(part.replace("%3A", _SEPARATOR).replace("%25", "%") for part in member.split(_SEPARATOR))
+    return " × ".join(member_parts(member)) if is_combination(segment) else member
 
 
 def combined_member_sql(members: Sequence[str]) -> str:

@@ -26,7 +26,8 @@ Entry = TypeVar("Entry", "Definition", "Adoption")
 # What a reader of the reference page has to know about `segments` of an adoption.
 COMBINATIONS = (
     " A list is a combination, such as `[country, channel]` in `[country, channel, [country, channel]]`: a value for"
-    " each country and channel together. Not for KPIs that read personnel data."
+    " each country and channel together. Of a KPI that reads personnel data, only two segments that are listed by"
+    " themselves too can be combined, and none where persons' amounts are protected."
 )
 
 

@@ -74,16 +74,25 @@ def test_earlier_targets_are_each_since_a_day(folder: Path, target: str, message
     assert message in findings(folder)[0] and "net_revenue.yml:5: target" in findings(folder)[0]
 
 
-def test_a_combination_is_of_segments_that_the_definition_has_and_not_of_personnel_data(folder: Path) -> None:
-    revenue, headcount = folder / "kpis" / "finance" / "net_revenue.yml", folder / "kpis" / "people" / "headcount.yml"
+def test_a_combination_is_of_segments_that_the_definition_has_and_that_can_be_protected(folder: Path) -> None:
+    revenue, people = folder / "kpis" / "finance" / "net_revenue.yml", folder / "kpis" / "people"
     combinations = "segments: [[country, channel], [country, colour]]"
     revenue.write_text(re.sub("segments:.*", combinations, revenue.read_text()))
-    headcount.write_text(re.sub("segments:.*", "segments: [country, [department, country]]", headcount.read_text()))
+    for name, segments in (
+        ("headcount", "[country, [department, country]]"),
+        ("absence_rate", "[department, country, [department, country]]"),
+        ("gender_pay_gap", "[department, country, [department, country]]"),
+    ):
+        path = people / f"{name}.yml"
+        path.write_text(re.sub("segments:.*", f"segments: {segments}", path.read_text()))
     with pytest.raises(Problems) as raised:
         compiled(Company.load(folder))
     messages = str(raised.value)
     assert "net_revenue.yml:8: segments: the definition has no 'colour'" in messages
-    assert "the combination of country and department can't be protected: the KPI reads personnel data" in messages
+    refused = "segments: the combination of country and department can't be protected: the KPI reads personnel data"
+    assert f"headcount.yml:8: {refused}; expected two segments" in messages
+    assert f"gender_pay_gap.yml:8: {refused} on persons' amounts" in messages
+    assert "absence_rate.yml" not in messages
     revenue.write_text(revenue.read_text().replace(combinations, "segments: [[country, country]]"))
     assert "net_revenue.yml:8: segments: a combination has two segments or more, each once" in findings(folder)[0]
 
