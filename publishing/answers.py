@@ -14,6 +14,7 @@ import duckdb
 
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import FREQ_NAMES, Period, parse
+from metrics.core.segments import canonical, member_words, words
 from metrics.core.text import visible
 from publishing import reader
 from publishing.movement import movement
@@ -203,7 +204,7 @@ def _member(
     connection: duckdb.DuckDBPyConnection, entry: Mapping[str, Any], segment: str, member: str
 ) -> tuple[str, str]:
     """The segment and member as the tables have them. Raises NyckeltalError if nothing is published for them."""
-    segments = _split(entry["segments"])
+    segments, segment = _split(entry["segments"]), canonical(segment)
     if segment in ("", "_T"):
         return "_T", "_T"
     if segment not in segments:
@@ -262,7 +263,8 @@ def _quote(facts: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     def written(number: float | None) -> str:
         return language("en").value(number, row["unit"], row["currency"])
 
-    subject = row["name"] if row["segment"] == "_T" else f"{row['name']} ({row['segment']} {row['member']})"
+    cut = f"{words(row['segment'])} {member_words(row['segment'], row['member'])}"
+    subject = row["name"] if row["segment"] == "_T" else f"{row['name']} ({cut})"
     status = facts["status"]
     shown = status if facts["value"] is None else written(facts["value"])
     remarks = [] if status == "normal" or facts["value"] is None else [status]

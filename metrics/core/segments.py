@@ -15,6 +15,11 @@ def combined(segments: Iterable[str]) -> str:
     return _SEPARATOR.join(sorted(segments))
 
 
+def canonical(segment: str) -> str:
+    """The segment with the names of a combination in their order: `country:channel` is `channel:country`."""
+    return combined(segment.split(_SEPARATOR))
+
+
 def parts_of(segment: str) -> tuple[str, ...]:
     """The segments that a combination is made of; of a single segment itself."""
     return tuple(segment.split(_SEPARATOR))

@@ -17,6 +17,7 @@ from metrics.core.deployment import PROJECT
 from metrics.core.periods import parse
 from metrics.definitions.catalog import Catalog
 from publishing import reader
+from publishing.answers import value
 from tests import warehouse_factory
 from tests.ledger_factory import observation, table
 from tests.warehouse_factory import Warehouse, kpi
@@ -122,3 +123,10 @@ def test_the_answers_are_right(answers: dict[str, list[tuple[Any, ...]]]) -> Non
     ]
     for (question, _), rows in zip(QUESTIONS, expected, strict=True):
         assert answers[question] == [pytest.approx(entry) for entry in rows], question
+
+
+@pytest.mark.usefixtures("answers")
+def test_an_assistant_asks_for_a_combination_in_any_order() -> None:
+    for segment in ("country:channel", "channel:country"):
+        quote = value("net_revenue", "2026-10", segment, "web:SE")["quote"]
+        assert quote.startswith("Net revenue (channel × country web × SE), October 2026: 60.00\N{NO-BREAK SPACE}SEK")
