@@ -109,7 +109,9 @@ def line_chart(
     if (target := next(reversed(_targets(points)), None)) is not None:
         parts.append(_target_line(points, x, y, left, width))
         near = [abs(y(point.value) - y(target)) if point.value is not None else height for point in points]
-        at_end = min(near[-len(near) // 5 - 1 :]) > min(near[: len(near) // 5 + 1])  # where the line is farther away
+        at_end = (  # where the line is farther away; of several targets the newest one ends there
+            min(near[-len(near) // 5 - 1 :]) > min(near[: len(near) // 5 + 1]) or len(set(_targets(points))) > 1
+        )
         side = f'x="{width - 4}" text-anchor="end"' if at_end else f'x="{left + 4}"'
         parts.append(f'<text class="target-word" {side} y="{y(target) - 5}">{_text(target_word(target))}</text>')
     step = x(1) - x(0)
