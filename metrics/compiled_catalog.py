@@ -25,7 +25,12 @@ def catalog_text(company: Company, planned: CompanyPlan) -> str:
         labels=_labels(company, planned.kpis),
         identities=planned.identities,
     )
-    return json.dumps(catalog.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            catalog.model_dump(mode="json", exclude={"kpis": {"__all__": {"sql"}}}), indent=1, ensure_ascii=False
+        )
+        + "\n"
+    )
 
 
 def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> CatalogKpi:
@@ -53,6 +58,8 @@ def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> C
         target=adoption.target.value,
         target_freq=adoption.target.freq,
         target_note=adoption.target.none or "",
+        target_since=adoption.target.since,
+        earlier_targets=adoption.target.earlier,
         review=adoption.review,
         freqs=adoption.freqs,
         segments=adoption.segments,

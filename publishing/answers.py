@@ -14,6 +14,7 @@ import duckdb
 
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import FREQ_NAMES, Period, parse
+from metrics.core.segments import canonical, member_words, words
 from metrics.core.text import visible
 from publishing import reader
 from publishing.movement import movement
@@ -24,16 +25,13 @@ Answer = dict[str, Any]
 
 _VALUES = """
 select
-    o.*, c.currency, r.sequence, d.closes_on, d.state, v.held, v.verdict, v.acknowledged, v.decision,
+    o.*, c.currency, r.sequence, v.held, v.verdict, v.acknowledged, v.decision,
     v.reason as finding
 from kpi.observations o
 join kpi.releases r using (release_id)
 join kpi.catalog c using (kpi_id)
 left join kpi.verdicts v
     on v.kpi_id = o.kpi_id and v.freq = o.freq and v.time_period = o.time_period
-left join kpi.calendar d
-    on d.domain = c.domain and d.freq = o.freq and d.time_period = o.time_period
-    and list_contains(string_split(d.kpis, ', '), o.kpi_id)
 """
 _NEWEST = f"""
 select n.*, s.status as target_status from ({_VALUES}) n
@@ -209,7 +207,7 @@ def _member(
     connection: duckdb.DuckDBPyConnection, entry: Mapping[str, Any], segment: str, member: str
 ) -> tuple[str, str]:
     """The segment and member as the tables have them. Raises NyckeltalError if nothing is published for them."""
-    segments = _split(entry["segments"])
+    segments, segment = _split(entry["segments"]), canonical(segment)
     if segment in ("", "_T"):
         return "_T", "_T"
     if segment not in segments:
@@ -248,7 +246,7 @@ def _value(row: Mapping[str, Any]) -> Answer:
         "value": row["obs_value"],
         "unit": _unit(row),
         "status": row["status"],
-        "provisional_until": row["closes_on"] if row["state"] == "open" else None,
+        "provisional_until": row["provisional_until"],
         "target": row["target"],
         "target_attained": row["target_attained"],
         "change_on_period_before": row["change_previous"],
@@ -268,7 +266,8 @@ def _quote(facts: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     def written(number: float | None) -> str:
         return language("en").value(number, row["unit"], row["currency"])
 
-    subject = row["name"] if row["segment"] == "_T" else f"{row['name']} ({row['segment']} {row['member']})"
+    cut = f"{words(row['segment'])} {member_words(row['segment'], row['member'])}"
+    subject = row["name"] if row["segment"] == "_T" else f"{row['name']} ({cut})"
     status = facts["status"]
     shown = status if facts["value"] is None else written(facts["value"])
     remarks = [] if status == "normal" or facts["value"] is None else [status]

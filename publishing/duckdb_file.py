@@ -35,6 +35,8 @@ _CATALOG_COLUMNS = (
         "feeds",
         "entities",
         "model",
+        "sql",
+        "matures_after",
         "observable_from",
         "observable_to",
         "supplied",
@@ -231,9 +233,15 @@ def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> No
     schema = pa.schema([(name, types.get(name, pa.string())) for name in (*_CATALOG_COLUMNS, "currency")])
     objectives = [{"objective": key, **objective.model_dump()} for key, objective in catalog.objectives.items()]
     columns = ("objective", "name", "perspective", "description")
+    targets = [
+        {"kpi_id": kpi.kpi_id, "target": one.value, "valid_from": one.valid_from, "valid_to": one.valid_to}
+        for kpi in catalog.kpis
+        for one in kpi.targets
+    ]
     objectives_schema = pa.schema([(name, pa.string()) for name in columns])
     relations.fill(connection, "catalog", kpis, schema)
     relations.fill(connection, "objectives", objectives, objectives_schema)
+    relations.fill(connection, "targets", targets, tables.TARGETS)
 
 
 def _make_views_and_comments(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:

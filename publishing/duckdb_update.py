@@ -39,7 +39,8 @@ from (
 where v.revision_type is not null and v.sequence = n.sequence and v.kpi_id = n.kpi_id and v.freq = n.freq
     and v.time_period = n.time_period and v.segment = n.segment and v.member = n.member
 """
-# The cells with a new vintage, and those that are compared with them: of the next period and of the next year.
+# The cells with a new vintage, those that are compared with them (of the next period and of the next year), and those
+# whose period has closed.
 _RENEWED = f"""
 create temp table renewed as
 with changed as (
@@ -57,8 +58,13 @@ from latest l join changed c on l.kpi_id = c.kpi_id and l.freq = c.freq and l.se
     and l.member = c.member and l.period_start = c.next_start
 union
 select kpi_id, freq, next_year, segment, member from changed
+union
+select {_CELL} from kpi.observations where provisional_until is not null and ({_KEY}) in (
+    select ({_KEY}) from kpi.calendar where state = 'closed'
+)
 """
 _RENEWED_ROWS = f"(from latest semi join renewed using ({_CELL}))"
+_FIRST_RENEWED = f"select min(period_start) from kpi.vintages semi join renewed using ({_CELL})"
 _COMPARED_WITH = timedelta(days=2 * 366)  # an observation is compared with the period a year before
 _MARK_NEWEST = """
 update kpi.observations o set is_newest = not o.is_newest
@@ -111,16 +117,16 @@ def update(connection: duckdb.DuckDBPyConnection, ledger: Ledger, catalog: Catal
     connection.execute(_CLOSE_REPLACED)
     connection.execute(f"insert into kpi.vintages {tables.VINTAGES}")
     connection.execute(_NAME_REVISED)
+    _update_calendar(connection, catalog, ledger.newest["realtime_start"], first_before)
     connection.execute(_RENEWED)
     _delete(connection, "observations", "renewed", _CELL)
-    since = min(observations.column("period_start").to_pylist(), default=date.max)
-    since = max(since, date.min + _COMPARED_WITH) - _COMPARED_WITH
+    (first_renewed,) = connection.execute(_FIRST_RENEWED).fetchone() or (None,)
+    since = max(first_renewed or date.max, date.min + _COMPARED_WITH) - _COMPARED_WITH
     connection.execute(f"insert into kpi.observations {tables.OBSERVATIONS_OF.format(rows=_RENEWED_ROWS, since=since)}")
     connection.execute(_MARK_NEWEST)
     _update_verdicts(connection, ledger, verdicts, after)
     connection.execute(f"insert into kpi.releases from ({tables.RELEASES}) where sequence > ?", [after])
     _fill_again(connection, "decisions")
-    _update_calendar(connection, catalog, ledger.newest["realtime_start"], first_before)
     rows = incidents.rows(connection, catalog, sources["ledger_decisions"].to_pylist(), relations.deciders(ledger))
     relations.fill(connection, "incidents", rows, incidents.SCHEMA)
     relations.fill(connection, "feeds", relations.feeds(ledger), relations.FEEDS)
@@ -158,7 +164,7 @@ def _update_calendar(
     else:
         connection.execute("delete from kpi.calendar")
     connection.register("release_dates", tables.release_dates(catalog, first, day))
-    known = "anti join kpi.calendar using (domain, freq, time_period, kpis)"
+    known = "anti join kpi.calendar using (kpi_id, freq, time_period)"
     connection.execute(f"insert into kpi.calendar from ({tables.CALENDAR}) {known}")
     connection.unregister("release_dates")
 

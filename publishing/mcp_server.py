@@ -31,8 +31,11 @@ instructions.
 
 _Kpi = Annotated[str, Field(description="Id or name of the KPI, such as net_revenue")]
 _Period = Annotated[str, Field(description="Such as 2026-11, 2026-Q4, 2026-W48 or 2026; empty for the newest")]
-_Segment = Annotated[str, Field(description="A segment of the KPI, such as country; _T for the total")]
-_Member = Annotated[str, Field(description="The segment's member, such as SE; _T for the total")]
+_Segment = Annotated[
+    str,
+    Field(description="A segment of the KPI, such as country or channel:country; _T for the total"),
+]
+_Member = Annotated[str, Field(description="The segment's member, such as SE, or web:SE of both; _T for the total")]
 
 
 def server() -> MCPServer:

@@ -128,8 +128,8 @@ def _facts_of_data(after: Row, before: Row) -> list[str]:
             facts.append(f"The series breaks at {row['time_period']}: don't compare it with earlier periods.")
         if row["obs_status"] == "U":
             facts.append(f"{row['time_period']} is of few observations: {row['n_obs']}.")
-        if row["state"] == "open":
-            facts.append(f"{row['time_period']} is provisional until {row['closes_on']}.")
+        if row["provisional_until"]:
+            facts.append(f"{row['time_period']} is provisional until {row['provisional_until']}.")
         if row["held"] and row["decision"] != "reject":
             facts.append(f"A newer value of {row['time_period']} is held: {row['finding']}")
         elif row["verdict"] == "publish_flagged":

@@ -45,7 +45,8 @@ def restore() -> None:
 def opened(*, for_user: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the published file, read-only and without other access; all its queries see one release.
 
-    `for_user`: the query is a person's own, which may name what the file never had.
+    `for_user`: the query is a person's own, which may name what the file never had. Tables need no schema before their
+    name: `observations` is `kpi.observations`.
     Raises NyckeltalError when nothing has been published yet, DuckDB refuses a query, or the file lacks a table or
     column that this version reads.
     """
@@ -57,6 +58,7 @@ def opened(*, for_user: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         raise NyckeltalError("nothing has been published yet; run `kpi run`", file=path)
     try:
         with duckdb.connect(str(path), read_only=True, config=_LOCKED) as connection:
+            connection.execute("use kpi")
             yield connection
     except duckdb.Error as error:
         if not for_user and isinstance(error, (duckdb.BinderException, duckdb.CatalogException)):

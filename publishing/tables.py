@@ -6,7 +6,7 @@ The queries read these relations, which `duckdb_file.py` provides:
 - ledger_releases, ledger_observations, ledger_verdicts (with period_start and period_end), ledger_decisions: committed
   rows, with `sequence`; of observations and verdicts only the new ones where `duckdb_update.py` adds them to a file;
 - release_dates: of the function below;
-- kpi.catalog, kpi.objectives: the definitions of the newest release.
+- kpi.catalog, kpi.objectives, kpi.targets: the definitions of the newest release.
 """
 
 from __future__ import annotations
@@ -60,14 +60,21 @@ compared as (
     select
         l.*, c.name, c.domain, c.unit, c.direction,
         coalesce(l.period_start = n.newest_start, false) as is_newest,
-        case when l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) then c.target end as target,
+        case when l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) then g.target end as target,
+        c.matures_after,
         b.obs_value as previous_value,
         y.obs_value as year_ago_value,
         y.year_to_date as year_to_date_year_ago,
-        y.rolling_12_months as rolling_12_months_year_ago
+        y.rolling_12_months as rolling_12_months_year_ago,
+        coalesce(d.state = 'open', l.obs_status = 'P') as provisional,
+        if(d.state = 'open', d.closes_on, null) as provisional_until
     from {{rows}} l
+    left join kpi.calendar d using (kpi_id, freq, time_period)
     left join newest n using (kpi_id, freq)
     left join kpi.catalog c using (kpi_id)
+    left join kpi.targets g
+        on g.kpi_id = l.kpi_id and l.period_start >= coalesce(g.valid_from, l.period_start)
+        and l.period_start <= coalesce(g.valid_to, l.period_start)
     left join latest b
         on b.kpi_id = l.kpi_id and b.freq = l.freq and b.segment = l.segment and b.member = l.member
         and b.period_end + 1 = l.period_start
@@ -78,7 +85,11 @@ compared as (
 select
     kpi_id, name, domain, freq, time_period, period_start, period_end, is_newest, segment, member,
     obs_value, numerator, denominator, n_obs, target,
-    case direction when 'up' then obs_value >= target when 'down' then obs_value <= target end as target_attained,
+    case
+        when provisional and matures_after is not null then null
+        when direction = 'up' then obs_value >= target
+        when direction = 'down' then obs_value <= target
+    end as target_attained,
     previous_value,
     case when unit = 'fraction' then obs_value - previous_value
         else (obs_value - previous_value) / nullif(abs(previous_value), 0) end as change_previous,
@@ -86,7 +97,8 @@ select
     case when unit = 'fraction' then obs_value - year_ago_value
         else (obs_value - year_ago_value) / nullif(abs(year_ago_value), 0) end as change_year_ago,
     year_to_date, year_to_date_year_ago, rolling_12_months, rolling_12_months_year_ago,
-    unit, {_STATUS} as status, obs_status, conf_status, definition_version, release_id, realtime_start
+    unit, {_STATUS} as status, provisional, provisional_until, obs_status, conf_status, definition_version,
+    release_id, realtime_start
 from compared
 order by kpi_id, freq, segment, member, period_start
 """
@@ -166,9 +178,12 @@ order by sequence
 """
 
 CALENDAR = """
-select domain, freq, time_period, period_start, period_end, closes_on, state, kpis
+select
+    kpi_id, domain, freq, time_period, period_start, period_end, closes_on, state,
+    coalesce(period_start = min(period_start) filter (state = 'open') over (partition by kpi_id, freq), false)
+        as is_next
 from release_dates
-order by domain, freq, period_start, kpis
+order by kpi_id, freq, period_start
 """
 
 # `flagged` and `held` count what someone has to look at: warnings that nobody acknowledged, and periods that wait for a
@@ -201,16 +216,14 @@ select
         when n.target is null then 'no target'
         when n.target_attained then 'on target'
         when not n.target_attained then 'off target'
+        when n.provisional and c.matures_after is not null then 'not mature'
         else 'not compared'
     end as status,
-    d.state = 'open' as provisional,
+    n.provisional,
     n.change_previous, n.change_year_ago, n.rolling_12_months, n.rolling_12_months_year_ago, n.obs_status,
     coalesce(w.held, 0) as held, coalesce(w.flagged, 0) as flagged
 from kpi.catalog c
 left join newest n on n.kpi_id = c.kpi_id
-left join kpi.calendar d
-    on d.domain = c.domain and d.freq = n.freq and d.time_period = n.time_period
-    and list_contains(string_split(d.kpis, ', '), c.kpi_id)
 left join waiting w on w.kpi_id = c.kpi_id
 left join kpi.objectives b on b.objective = c.objective
 order by c.domain, c.kpi_id
@@ -229,12 +242,12 @@ qualify row_number() over (partition by kpi_id, freq, time_period, segment, memb
 # In the order in which they are built, after catalog and objectives. A table that `duckdb_update.py` doesn't name is
 # filled again at each release, so that it must read tables of `kpi` only.
 TABLES = {
+    "calendar": CALENDAR,
     "vintages": VINTAGES,
     "observations": OBSERVATIONS,
     "verdicts": VERDICTS,
     "decisions": DECISIONS,
     "releases": RELEASES,
-    "calendar": CALENDAR,
     "scorecard": SCORECARD,
 }
 
@@ -245,6 +258,8 @@ TABLE_COMMENTS = {
     "vintages": "Every value as each release published it."
     " The vintages as of a day: WHERE <day> BETWEEN realtime_start AND realtime_end.",
     "catalog": "The adopted KPIs as the newest release defines them: one row each.",
+    "targets": "The targets of each KPI, past ones too: one row for each. A period is compared with the one that is"
+    " valid on its first day.",
     "objectives": "The objectives of the company, which its KPIs serve: one row each.",
     "verdicts": "The gate's newest verdict on every KPI and period. For protected KPIs, check names and outcomes only.",
     "decisions": "What named persons decided on held values, and their reviews of KPIs: one row each. The names are"
@@ -254,8 +269,8 @@ TABLE_COMMENTS = {
     " row for each incident that is open or was settled by a decision.",
     "feeds": "The company's feeds as the newest release found them: one row each. Empty where an older version made"
     " that release.",
-    "calendar": "The release calendar: when each period closes, by domain, from its first published period to a year"
-    " after the newest release. One row per domain, freq and period; KPIs that take longer have rows of their own.",
+    "calendar": "The release calendar: when each period of each KPI closes, from the first published one to a year"
+    " after the newest release. One row per KPI, freq and period; with is_next and a freq one per KPI.",
 }
 MACRO_COMMENT = (
     "The vintages that were the newest at a moment: kpi.as_of('2026-10-05') as it stood at the end of that day,"
@@ -268,8 +283,9 @@ COLUMN_COMMENTS = {
     "time_period": "The period: 2026-W48, 2026-11, 2026-Q4 or 2026",
     "period_start": "First day of the period",
     "period_end": "Last day of the period",
-    "segment": "The dimension by which the KPI is cut; _T is the total",
-    "member": "The dimension's value; _T is the total, _U unknown",
+    "segment": "The dimension by which the KPI is cut; _T is the total; channel:country is a combination",
+    "member": "The dimension's value; _T is the total, _U unknown; of a combination web:SE, where % and : within a part"
+    " are written %25 and %3A. The views by_<segments>_<frequency> have a column for each part",
     "obs_value": "The value, in the KPI's unit; NULL when suppressed or missing (see obs_status)",
     "is_newest": "Whether the period is the newest of the KPI at this frequency: the last one whose total isn't"
     " missing. With segment = '_T' it gives one row for each KPI and frequency",
@@ -277,9 +293,15 @@ COLUMN_COMMENTS = {
     " missing",
     "denominator": "The denominator of a ratio; NULL for other KPIs, for pay, and where suppressed or missing",
     "n_obs": "Number of source rows that the value is computed from",
-    "target": "The KPI's target, in its unit; on totals, and only at the frequency for which it is stated"
-    " (catalog.target_freq; at all of them where that is NULL)",
-    "target_attained": "Whether the value reaches the target; NULL without a target, or where the KPI has no direction",
+    "target": "The KPI's target for the period, in its unit; on totals, and only at the frequency for which it is"
+    " stated (catalog.target_freq; at all of them where that is NULL)",
+    "target_attained": "Whether the value reaches the target; NULL without a target, where the KPI has no direction,"
+    " and for a cohort while it is provisional, as later events still count",
+    "targets.target": "The value to reach, in the KPI's unit, at the frequency catalog.target_freq",
+    "catalog.target": "The present target, in the KPI's unit; see targets for those of earlier periods",
+    "valid_from": "First day of the periods that it is for; NULL where no day is stated: for all of them",
+    "valid_to": "Last day on which a period that it is for can begin; NULL for the present target",
+    "matures_after": "For a cohort: how long after the period's end events still count; NULL for other KPIs",
     "previous_value": "The value of the period before; NULL when there is none or it is suppressed",
     "change_previous": "Change on previous_value: relative (0.05 is 5 %), for fractions the difference",
     "year_ago_value": "The value of the same period a year ago (for weeks: of the same ISO week number)",
@@ -289,11 +311,12 @@ COLUMN_COMMENTS = {
     "year_to_date_year_ago": "year_to_date of the same period a year ago",
     "rolling_12_months": "The KPI over the twelve months up to the period's end; for months and quarters",
     "rolling_12_months_year_ago": "rolling_12_months of the same period a year ago",
-    "status": "on target, off target or no target; not compared: the KPI has no direction; suppressed; nothing"
-    " published; not supplied: the company has no data for it",
+    "status": "on target, off target or no target; not compared: the KPI has no direction; not mature: a cohort whose"
+    " later events still count; suppressed; nothing published; not supplied: the company has no data for it",
     "observations.status": "obs_status in words: "
     + ", ".join(STATUSES[code] for code in ("A", "P", "U", "B", "Q", "O")),
     "provisional": "Whether the period is still open, so that the value may be revised without a decision",
+    "provisional_until": "Last day on which the value is provisional; NULL once its period has closed",
     "scorecard.objective": "Name of the objective that it serves",
     "scorecard.held": "Number of its periods, at any frequency, that wait for a decision",
     "flagged": "Number of its periods, at any frequency, that are published with a warning that nobody acknowledged",
@@ -360,6 +383,7 @@ COLUMN_COMMENTS = {
     "outstanding": "Whether something that was delivered could not be loaded",
     "entities": "The input entities that it is computed from, separated by commas",
     "model": "The dbt model that computes it: compiled/kpi/<model>.sql of the company folder",
+    "sql": "The SQL of that model: what it computes from the shared rollups; empty in releases of earlier versions",
     "standard": "The standard that it follows",
     "currency": "The company's reporting currency (ISO 4217)",
     "observable_from": "The first day from which its feeds have all data that it needs, earlier data included: a period"
@@ -402,18 +426,24 @@ COLUMN_COMMENTS = {
     "closes_on": "Last day on which the period is open. Until then values are provisional and are revised without a"
     " decision; after it a changed value is held until someone decides",
     "state": "open or closed, on the day of the newest release",
-    "kpis": "The KPIs that are published for it, separated by commas",
+    "is_next": "Whether it is the next period of the KPI at this frequency to close",
 }
+
+
+TARGETS = pa.schema(
+    [("kpi_id", pa.string()), ("target", pa.float64()), ("valid_from", pa.date32()), ("valid_to", pa.date32())]
+)
 
 
 def release_dates(catalog: Catalog, first: Mapping[tuple[str, str], date], day: date) -> pa.Table:
     """The release calendar on a day, to a year ahead.
 
-    `first` has, by (kpi_id, freq), the first day of the first period. Columns: those of the table `calendar`.
+    `first` has, by (kpi_id, freq), the first day of the first period. Columns: those of the table `calendar`, apart
+    from `is_next`.
     """
     dates = catalog.release_dates(first, day, later(day, "1 year"))
-    rows = [{**vars(entry), "kpis": ", ".join(entry.kpis), "state": entry.state(day)} for entry in dates]
+    rows = [{**vars(entry), "kpi_id": kpi_id, "state": entry.state(day)} for entry in dates for kpi_id in entry.kpis]
     days = ("period_start", "period_end", "closes_on")
-    names = ("domain", "freq", "time_period", *days, "state", "kpis")
+    names = ("kpi_id", "domain", "freq", "time_period", *days, "state")
     schema = pa.schema([(name, pa.date32() if name in days else pa.string()) for name in names])
     return pa.Table.from_pylist(rows, schema=schema)

@@ -1,4 +1,8 @@
-"""The views of the published file: for each frequency the totals, for each domain and frequency a column per KPI."""
+"""The views of the published file, each of one frequency, so that what is summed in it isn't counted twice.
+
+The totals of all KPIs; for each segment its members, with a column for each segment of a combination; for each domain a
+column per KPI.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,19 @@ from typing import NamedTuple
 
 from metrics.core.periods import FREQ_NAMES
 from metrics.core.quoting import identifier, literal
+from metrics.core.segments import part_sql, parts_of
 from metrics.definitions.catalog import Catalog
+from publishing.tables import COLUMN_COMMENTS
 
 _TOTALS = """
 select * exclude (freq, segment, member) from kpi.observations
 where segment = '_T' and freq = {freq}
 order by kpi_id, period_start
+"""
+_BY_SEGMENT = """
+select {columns}, * exclude (freq, segment, member) from kpi.observations
+where segment = {segment} and freq = {freq}
+order by kpi_id, period_start, member
 """
 
 
@@ -36,7 +47,12 @@ def views(catalog: Catalog) -> dict[str, View]:
         f"{re.sub(r'[^a-z0-9_]', '_', domain.lower())}_{FREQ_NAMES[freq]}": _wide(catalog, domain, freq, kpi_ids)
         for (domain, freq), kpi_ids in groups.items()
     }
-    return wide | {f"totals_{FREQ_NAMES[freq]}": _totals(freq) for _, freq in groups}
+    cuts = {(cut, freq) for kpi in catalog.kpis if kpi.supplied for cut in kpi.segments for freq in kpi.freqs}
+    by_segment = {
+        f"by_{'_'.join(parts_of(segment))}_{FREQ_NAMES[freq]}": _by_segment(segment, freq)
+        for segment, freq in sorted(cuts)
+    }
+    return wide | by_segment | {f"totals_{FREQ_NAMES[freq]}": _totals(freq) for _, freq in groups}
 
 
 def _totals(freq: str) -> View:
@@ -45,6 +61,20 @@ def _totals(freq: str) -> View:
         " and no other frequency stands beside them, so that nothing is counted twice."
     )
     return View(_TOTALS.format(freq=literal(freq)), comment, {})
+
+
+def _by_segment(segment: str, freq: str) -> View:
+    """A column for each segment of a combination; `<segment>_member` where the observations have a column so named."""
+    parts = parts_of(segment)
+    names = [f"{part}_member" if part in COLUMN_COMMENTS else part for part in parts]
+    members = ["member"] if len(parts) == 1 else [part_sql("member", number) for number in range(1, len(parts) + 1)]
+    columns = ", ".join(f"{member} as {identifier(name)}" for member, name in zip(members, names, strict=True))
+    comment = (
+        f"The {FREQ_NAMES[freq]} values of all KPIs by {' and '.join(parts)}: newest published values, one row per KPI,"
+        " period and member. Neither totals nor other segments stand beside them, so that nothing is counted twice."
+    )
+    sql = _BY_SEGMENT.format(columns=columns, segment=literal(segment), freq=literal(freq))
+    return View(sql, comment, {name: f"Member of {part}; _U unknown" for name, part in zip(names, parts, strict=True)})
 
 
 def _wide(catalog: Catalog, domain: str, freq: str, kpi_ids: list[str]) -> View:

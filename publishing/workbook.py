@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from metrics.core.errors import disk_faults_reported
 from metrics.core.periods import parse
+from metrics.core.segments import member_words, words
 from metrics.core.text import visible
 from publishing import reader
 from publishing.site.language import Language
@@ -181,7 +182,8 @@ class _Sheet:
             members.setdefault((value["segment"], value["member"]), {})[value["period_start"]] = value
         for (segment, member), by_start in members.items():
             is_total = segment == "_T"
-            names = [t("Total"), None] if is_total else [segment, t("unknown") if member == "_U" else member]
+            name = t("unknown") if member == "_U" else member_words(segment, member)
+            names = [t("Total"), None] if is_total else [words(segment), name]
             row = self.row
             periods = [by_start.get(start) for start in starts]
             texts = [(text, None) for text in (kpi["name"], *names, _unit(kpi, t))]

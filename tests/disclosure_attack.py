@@ -2,7 +2,8 @@
 
 What is public is given as rows like those of `kpi.vintages`. The attacker cuts time at every boundary of a period,
 takes one unknown for each quantity, member and stretch of time, and writes one equation for each value that was ever
-published, one for each segment and stretch (its members have one total), and looks for
+published, one for each segment and stretch (its members have one total), one for each member whose segment is part of a
+combination, and looks for
 - sums of unknowns that are determined: the cells that were hidden, and the stretches between cells;
 - how far each can lie apart for all that is published (intervals, by linear programs).
 """
@@ -93,6 +94,11 @@ def attack(
             if segment != "_T" and ("_T", "_T") in places:
                 parts = {column[(segment, member), n]: 1.0 for member in members[segment]}
                 lines.append((parts | {column[("_T", "_T"), n]: -1.0}, 0.0))
+            for number, single in enumerate(segment.split(":")):
+                for member in members[single] if single != segment and single in members else ():
+                    linked = [place for place in members[segment] if place.split(":")[number] == member]
+                    parts = {column[(segment, place), n]: 1.0 for place in linked}
+                    lines.append((parts | {column[(single, member), n]: -1.0}, 0.0))
     bounds = []
     for columns, part in _components(lines, [(form, coefficients(form)) for form in sought]):
         bounds += _solve(columns, part[0], part[1], intervals)

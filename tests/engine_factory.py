@@ -21,6 +21,7 @@ from metrics.definitions.kpi import Adoption, Definition, Freq, Kpi, Target
 PROJECT = Path(__file__).parent / "engine_project"
 FREQS: tuple[Freq, ...] = ("W", "M", "Q", "A")
 SEGMENTS = ("country", "device", "visitor__tier")
+COMBINATIONS = ("country:device", "country:visitor__tier")  # the second one needs a join
 FACT_COLUMNS = {"visit_id", "visitor_id", "country", "device", "visit_date", "paid_date", "is_sale", "amount"}
 # An example runs every model, so that shrinking one would take minutes.
 FEW_EXAMPLES = settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
@@ -131,10 +132,11 @@ def values_of(connection: duckdb.DuckDBPyConnection, model: str) -> dict[tuple[A
 
 def metricflow_query(layer: SemanticLayer, metric: str, grain: str, segment: str) -> str:
     """The query of MetricFlow's non-null values of a metric: start of the period, member, value."""
-    cut = [] if segment == "_T" else [segment]
+    cut = [] if segment == "_T" else segment.split(":")
     time = f"metric_time__{grain}"
     sql = layer.query_sql([metric], [time, *cut]).replace('"memory"."main".', "")
-    member = f"coalesce({segment}::varchar, '_U')" if cut else "'_T'"
+    parts = ", ".join(f"coalesce({part}::varchar, '_U')" for part in cut)
+    member = f"concat_ws(':', {parts})" if cut else "'_T'"
     return f"""select {time}::date, {member}, {metric}::double from ({sql})
         where {metric} is not null and {time} is not null"""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -126,7 +126,12 @@ def orders_feed(**columns: str) -> Feed:
 def cells(total: float, **members: float) -> list[dict[str, Any]]:
     """The rows of one period: the total, and the members by country."""
     rows = [{"segment": "_T", "member": "_T", "obs_value": total, "n_obs": 1_000_000}]
-    return rows + [{"segment": "country", "member": m, "obs_value": v, "n_obs": 500_000} for m, v in members.items()]
+    return rows + cells_of("country", members)
+
+
+def cells_of(segment: str, members: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The rows of a segment's members in one period."""
+    return [{"segment": segment, "member": m, "obs_value": v, "n_obs": 500_000} for m, v in members.items()]
 
 
 @dataclass

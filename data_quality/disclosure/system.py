@@ -2,7 +2,8 @@
 
 The unknowns ("atoms") are the numbers of persons of one segment member in one span of time. The span is a month, or
 where flows are published by week, the part of a week that lies in one month. A published cell is the sum of its atoms.
-The members of every segment add up to the same total. KPIs that count the same persons share their atoms, because one
+The members of every segment add up to the same total, and those of a combination of segments to the members of each
+of its segments. KPIs that count the same persons share their atoms, because one
 of them can reveal what another one suppresses.
 
 The model assumes that the attacker knows more than the public does, which is safe: a published value reveals its number
@@ -20,6 +21,7 @@ from typing import NamedTuple
 
 from data_quality.disclosure.thresholds import Row, is_counted, protection_levels
 from metrics.core.periods import PART_OF_WEEK
+from metrics.core.segments import is_combination, member_parts, parts_of
 from metrics.definitions.catalog import CatalogKpi, PersonCount
 
 Place = tuple[str, str]  # segment and member
@@ -152,6 +154,18 @@ class _Atoms:
             first_segment, *other_segments = (tuple(atoms) for atoms in by_segment.values())
             self.atoms_of[span, TOTAL] = first_segment
             self.equal_sums += [(first_segment, segment) for segment in other_segments]
+        self._link_combinations()
+
+    def _link_combinations(self) -> None:
+        """Each member of a segment has as many persons as the members of a combination that have it as their part."""
+        parts: dict[tuple[int, Place], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for atom, (span, (segment, member)) in enumerate(self.keys):
+            if is_combination(segment):
+                for place in zip(parts_of(segment), member_parts(member), strict=True):
+                    parts[span, place][segment].append(atom)
+        for key, by_combination in parts.items():
+            if key in self.atoms_of:
+                self.equal_sums += [(self.atoms_of[key], tuple(atoms)) for atoms in by_combination.values()]
 
     def of_cell(self, row: Row, count: PersonCount) -> tuple[int, ...]:
         """The atoms that the cell is the sum of; empty where no atoms express it.

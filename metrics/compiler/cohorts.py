@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from metrics.compiler.measures import Cohort, MeasureQuery, measure_query
 from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.core.segments import identifier
 
 # No metric's name contains a double underscore: MetricFlow reserves it.
 _CONVERSIONS = "__conversions"
@@ -50,7 +51,7 @@ def cohort_query(
     conversion_segments = list(dict.fromkeys(conversion_key for _, conversion_key in keys))
     window = parameters.window
     cohort = Cohort(
-        name=f"{metric}_cohorts" if includes_total else f"{metric}_cohorts_of_{segments[0]}",
+        name=f"{metric}_cohorts" if includes_total else f"{metric}_cohorts_of_{identifier(segments[0])}",
         events=measure_query(base, event_segments, layer, includes_total=includes_total),
         conversions=measure_query(conversion, conversion_segments, layer),
         keys=tuple(keys),
@@ -214,4 +215,4 @@ def _is_distinct(cohort: Cohort) -> bool:
 
 
 def _member(segment: str) -> str:
-    return f"{segment}_member"
+    return f"{identifier(segment)}_member"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from metrics.compiler.plan import Rollup
+from metrics.core.segments import identifier
 
 KEYS = ("freq", "span", "period_start", "segment", "member")
 EACH_SPAN = "  {% for freq, span in spans %}"
@@ -20,7 +21,7 @@ NEXT_CUT = """  {{ "UNION ALL" if not (outer.last and loop.last) }}
 
 def member_column(segment: str) -> str:
     """The name of the column of `fact` that holds the segment's member."""
-    return f"{segment}_member"
+    return f"{identifier(segment)}_member"
 
 
 def more_columns(columns: Sequence[str], margin: str = "  ") -> str:

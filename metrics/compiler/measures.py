@@ -18,6 +18,7 @@ from sqlglot.optimizer.scope import traverse_scope
 
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
+from metrics.core.segments import combined_member_sql, is_combination, parts_of, singles
 
 # What a measure's value for a period is computed from:
 #   rolls up   the values of its days, by a sum, minimum or maximum
@@ -125,7 +126,7 @@ def _measure_query(metric: str, segments: Sequence[str], includes_total: bool, l
     parameters = layer.metrics[metric].type_params.metric_aggregation_params
     stock = parameters.non_additive_dimension
     entities = stock.window_groupings if stock is not None else ()
-    queried = tuple(dict.fromkeys([*segments, *entities]))
+    queried = tuple(dict.fromkeys([*singles(segments), *entities]))
     tree = _flattened(layer.daily_sql(metric, queried), layer.dialect, is_stock=stock is not None)
     group = tree.args.get("group")
     columns = {projection.alias_or_name: projection.unalias() for projection in tree.selects}
@@ -145,12 +146,16 @@ def _measure_query(metric: str, segments: Sequence[str], includes_total: bool, l
     def sql(expression: exp.Expr) -> str:
         return expression.sql(dialect=layer.dialect)
 
+    def member(segment: str) -> str:
+        members = [sql(columns[part]) for part in parts_of(segment)]
+        return combined_member_sql(members) if is_combination(segment) else members[0]
+
     return MeasureQuery(
         metric=metric,
         measure_class="stock of entities" if entities else "stock" if stock is not None else parts.measure_class,
         source=" ".join(sql(part) for part in (tree.args["from_"].this, *(tree.args.get("joins") or ()))),
         day=sql(_day(columns.pop("metric_time"))),
-        segments=tuple((segment, sql(columns[segment])) for segment in segments),
+        segments=tuple((segment, member(segment)) for segment in segments),
         argument=sql(argument),
         value=sql(argument) if condition is None else f"CASE WHEN {sql(condition)} THEN {sql(argument)} END",
         filter_sql=sql(condition) if condition is not None else None,

@@ -23,6 +23,7 @@ from metrics.compiler.cuts import (
 from metrics.compiler.measures import MeasureQuery
 from metrics.compiler.plan import Rollup
 from metrics.compiler.quantiles import quantiles
+from metrics.core.segments import identifier
 
 _BITS = 62  # members per word: the bits of a BIGINT without its sign
 
@@ -113,11 +114,11 @@ def _coded_rows(rollup: Rollup) -> dict[str, str]:
     the first word, and once more for each of its members in a later word.
     """
     segments = [segment for segment, _ in rollup.segments]
-    bits = "".join(f" | COALESCE({segment}_bits.bit, 0)" for segment in segments)
+    aliases = {segment: f"{identifier(segment)}_bits" for segment in segments}
+    bits = "".join(f" | COALESCE({alias}.bit, 0)" for alias in aliases.values())
     first_word = "".join(
-        f"\n  LEFT JOIN members AS {segment}_bits\n    ON {_is_member(segment, f'{segment}_bits')}"
-        f" AND {segment}_bits.word = 0"
-        for segment in segments
+        f"\n  LEFT JOIN members AS {alias}\n    ON {_is_member(segment, alias)} AND {alias}.word = 0"
+        for segment, alias in aliases.items()
     )
     later_words = "".join(
         f"\n  UNION ALL\n  SELECT fact.*, piece, members.word, members.bit AS bits\n  FROM fact\n"

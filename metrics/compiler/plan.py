@@ -24,6 +24,7 @@ from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.compiler.support import is_flow
 from metrics.compiler.windows import window_of, window_query
 from metrics.core.periods import FREQS, PART_OF_WEEK, later, period_of
+from metrics.core.segments import identifier
 from metrics.definitions.catalog import Contributions, PersonCount
 from metrics.definitions.kpi import Kpi  # Expressions that are NULL where one of their operands is.
 
@@ -270,7 +271,7 @@ def _rollup_name(query: MeasureQuery, layer: SemanticLayer) -> str:
     name = str(aggregation.semantic_model)
     if (time := layer.time_dimension(query.metric)) != layer.usual_time_dimension(name):
         name += f"_by_{time}"
-    return name if query.includes_total else f"{name}_of_{query.segments[0][0]}"
+    return name if query.includes_total else f"{name}_of_{identifier(query.segments[0][0])}"
 
 
 def _queries(measure: str, segments: Sequence[str], layer: SemanticLayer) -> list[MeasureQuery]:

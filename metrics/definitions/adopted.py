@@ -10,10 +10,11 @@ from pydantic import Field
 
 from metrics.core import yaml_file
 from metrics.core.errors import NyckeltalError, Problems, did_you_mean
+from metrics.core.segments import singles
 from metrics.definitions.calendar import DEFAULT
 from metrics.definitions.company import Company
 from metrics.definitions.gate_settings import GateSettings
-from metrics.definitions.kpi import Adoption, Definition, Freq, Kpi, read_entries, standard_definitions
+from metrics.definitions.kpi import COMBINATIONS, Adoption, Definition, Freq, Kpi, read_entries, standard_definitions
 
 _DOMAIN = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -31,7 +32,7 @@ class OwnKpi(Adoption, Definition):
         min_length=1, description="The frequencies at which it has a meaning, and is published."
     )
     segments: tuple[str, ...] = Field(
-        default=(), description="The segments by which it is cut: entities or dimensions of its metric."
+        default=(), description=f"The segments by which it is cut: entities or dimensions of its metric.{COMBINATIONS}"
     )
     gate: GateSettings = Field(default_factory=dict, description="Checks that differ from their defaults, by name.")
     definition_version: int = Field(
@@ -41,7 +42,8 @@ class OwnKpi(Adoption, Definition):
     @property
     def definition(self) -> Definition:
         """What it means."""
-        return Definition(**{name: getattr(self, name) for name in Definition.model_fields})
+        fields = {name: getattr(self, name) for name in Definition.model_fields}
+        return Definition(**fields | {"segments": tuple(singles(self.segments))})
 
     @property
     def adoption(self) -> Adoption:

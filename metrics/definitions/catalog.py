@@ -19,7 +19,7 @@ from metrics.definitions.calendar import Calendar
 from metrics.definitions.company import Company, Objective
 from metrics.definitions.gate_settings import CheckSetting
 from metrics.definitions.identities import Identity
-from metrics.definitions.kpi import Label
+from metrics.definitions.kpi import EarlierTarget, Label
 
 Key = tuple[str, str, str]
 """(kpi_id, freq, time_period): the unit that is judged and published together."""
@@ -65,6 +65,19 @@ class Join:
     other_column: str
 
 
+@dataclass(frozen=True)
+class ValidTarget:
+    """A target for the periods that begin in [valid_from, valid_to]; None where that has no limit."""
+
+    value: float
+    valid_from: date | None
+    valid_to: date | None
+
+    def covers(self, start: date) -> bool:
+        """Whether it is for the period that begins on that day."""
+        return (self.valid_from or date.min) <= start <= (self.valid_to or date.max)
+
+
 class CatalogKpi(BaseModel):
     """One adopted KPI: its standard definition, its adoption, and what follows from the lineage.
 
@@ -78,8 +91,9 @@ class CatalogKpi(BaseModel):
     its first rows lie; None where it reads only rows of the period. - `without_rows`: its value for a period that
     its feeds cover but that has no rows; None where that isn't known, as for a stock: it has no value before its
     first row, and a period without rows after it is a fault. - `observable_to`: the last day on which an observable
-    period may end, because feeds ended or one is paused (`paused` says which and why); None without a limit.
-    - `labels`: its name and description in other languages, by their codes.
+    period may end, because feeds ended or one is paused (`paused` says which and why); None without a limit. -
+    `sql`: the text of its compiled dbt model; empty in `catalog.json`, beside which the model lies, and in
+    catalogues of earlier versions. - `labels`: its name and description in other languages, by their codes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -138,6 +152,9 @@ class CatalogKpi(BaseModel):
     upper_bound: float | None
     gate: dict[str, CheckSetting]
     labels: dict[str, Label] = {}
+    sql: str = ""
+    target_since: date | None = None
+    earlier_targets: tuple[EarlierTarget, ...] = ()
 
     @property
     def input_columns(self) -> list[tuple[str, str]]:
@@ -164,9 +181,26 @@ class CatalogKpi(BaseModel):
         """The frequencies to show in a summary: the main one, and that of its target."""
         return tuple(dict.fromkeys((self.main_freq, self.target_freq or self.main_freq)))
 
-    def target_at(self, freq: str) -> float | None:
-        """The target for values of that frequency; None where there is none (a yearly sum has no weekly target)."""
-        return self.target if self.target_freq in (None, freq) else None
+    @property
+    def targets(self) -> list[ValidTarget]:
+        """Its targets with the days on which their periods begin, the oldest first."""
+        stated: list[tuple[float | None, date | None]] = [(one.value, one.since) for one in self.earlier_targets]
+        stated.append((self.target, self.target_since))
+        ends = [since - timedelta(days=1) if since else None for _, since in stated[1:]]
+        return [
+            ValidTarget(value, since, until)
+            for (value, since), until in zip(stated, [*ends, None], strict=True)
+            if value is not None
+        ]
+
+    def target_at(self, freq: str, start: date | None = None) -> float | None:
+        """The present target for values of that frequency, or that for the period which begins on `start`.
+
+        None where there is none: a yearly sum has no weekly target.
+        """
+        if self.target_freq not in (None, freq):
+            return None
+        return self.target if start is None else next((one.value for one in self.targets if one.covers(start)), None)
 
     def observes(self, period: Period) -> bool:
         """Whether the period is observable: its feeds cover it and what it looks back on, now or later."""
@@ -204,13 +238,6 @@ class CatalogKpi(BaseModel):
     def review_due(self, last: date) -> date:
         """The day by which its owner has to review it again, after a review on the day `last`."""
         return later(last, {"monthly": "1 month", "quarterly": "1 quarter", "yearly": "1 year"}[self.review])
-
-    def attained(self, value: float | None, freq: str) -> bool | None:
-        """Whether the value reaches the target of that frequency; None without a value, a target or a direction."""
-        target = self.target_at(freq)
-        if value is None or target is None or self.direction not in ("up", "down"):
-            return None
-        return value >= target if self.direction == "up" else value <= target
 
 
 @dataclass(frozen=True)
@@ -307,18 +334,22 @@ class Catalog(BaseModel):
 
     @staticmethod
     def read(company: Company) -> Catalog:
-        """The company's compiled catalogue.
+        """The company's compiled catalogue, with the SQL of each KPI's compiled model where that exists.
 
         Raises NyckeltalError when the file doesn't exist or was written by another version of the project.
         """
         path = Catalog.path(company)
         try:
-            return Catalog.model_validate_json(path.read_text(encoding="utf-8"))
+            catalog = Catalog.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise NyckeltalError("the company isn't compiled yet; run `kpi compile`", file=path) from None
         except ValueError:
             problem = "the catalogue was written by another version of the project; run `kpi compile`"
             raise NyckeltalError(problem, file=path) from None
+        models = {kpi.kpi_id: path.parent / "kpi" / f"{kpi.model}.sql" for kpi in catalog.kpis}
+        texts = {kpi_id: model.read_text(encoding="utf-8") for kpi_id, model in models.items() if model.exists()}
+        kpis = tuple(kpi.model_copy(update={"sql": texts.get(kpi.kpi_id, "")}) for kpi in catalog.kpis)
+        return catalog.model_copy(update={"kpis": kpis})
 
     @staticmethod
     def parse(text: str) -> Catalog:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -12,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from metrics.core import yaml_file
 from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.core.periods import DURATION, parse
+from metrics.core.segments import combined
 from metrics.core.yaml_file import Strict
 from metrics.definitions.company import DEFINITIONS, PERSPECTIVES, Company
 from metrics.definitions.gate_settings import GateSettings
@@ -19,6 +21,14 @@ from metrics.definitions.gate_settings import GateSettings
 STANDARD_DEFINITIONS = DEFINITIONS
 Freq = Literal["W", "M", "Q", "A"]
 Entry = TypeVar("Entry", "Definition", "Adoption")
+
+
+# What a reader of the reference page has to know about `segments` of an adoption.
+COMBINATIONS = (
+    " A list is a combination, such as `[country, channel]` in `[country, channel, [country, channel]]`: a value for"
+    " each country and channel together. Of a KPI that reads personnel data, only two segments that are listed by"
+    " themselves too can be combined, and none where persons' amounts are protected."
+)
 
 
 class Bounds(Strict):
@@ -195,6 +205,13 @@ class Definition(Strict):
         return self.kind in ("flow", "stock") if self.additive_segments is None else self.additive_segments
 
 
+class EarlierTarget(Strict):
+    """A target of earlier periods."""
+
+    value: float = Field(description="The value to reach, in the KPI's unit.")
+    since: date = Field(description="The first day of the periods that it was for.")
+
+
 class Target(Strict):
     """A target value, or the reason why there is none."""
 
@@ -204,6 +221,23 @@ class Target(Strict):
         description="The frequency that it is for. Required of a KPI whose value grows with the period.",
     )
     none: str | None = Field(default=None, description="The reason why there is no target.")
+    since: date | None = Field(
+        default=None,
+        description="The first day of the periods that this is for, such as 2026-01-01: periods that begin earlier"
+        " are compared with an earlier target, or with none. Without it, this is for all periods.",
+    )
+    earlier: tuple[EarlierTarget, ...] = Field(
+        default=(), description="The targets before it, such as `[{value: 18000000, since: 2025-01-01}]`."
+    )
+
+    @model_validator(mode="after")
+    def _each_since_another_day(self) -> Target:
+        if self.earlier and self.since is None:
+            raise ValueError("with `earlier` targets, state since when the present one is for")
+        days = [*(target.since for target in self.earlier), *([self.since] if self.since else [])]
+        if days != sorted(set(days)):
+            raise ValueError("list the `earlier` targets oldest first, each since another day, before `since`")
+        return self
 
     @model_validator(mode="after")
     def _value_or_reason(self) -> Target:
@@ -226,7 +260,7 @@ class Adoption(Strict):
         description="How often its owner reviews definition, target and use. `kpi scorecard` lists what is overdue."
     )
     freqs: tuple[Freq, ...] = Field(min_length=1, description="The frequencies at which it is published.")
-    segments: tuple[str, ...] = Field(default=(), description="The segments by which it is cut.")
+    segments: tuple[str, ...] = Field(default=(), description=f"The segments by which it is cut.{COMBINATIONS}")
     to_date: bool = Field(
         default=True,
         description="Whether months and quarters also have the year to date and the rolling twelve months.",
@@ -241,6 +275,11 @@ class Adoption(Strict):
         description="A higher version than the standard definition's, after a change of the company's own staging or"
         " marts that may change values.",
     )
+
+    @field_validator("segments", mode="before")
+    @classmethod
+    def _combinations_are_written_as_one(cls, value: Any) -> Any:
+        return [_segment(segment) for segment in value] if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True)
@@ -291,6 +330,15 @@ class Kpi:
         file = self.definition_file if standard else self.adoption_file
         line = yaml_file.line_of(yaml_file.read(file), (field,))
         return NyckeltalError(problem, file=file, line=line, field=field, expected=expected)
+
+
+def _segment(written: Any) -> Any:
+    """A segment as it is kept: a combination, which is written as a list, as one name (`metrics/core/segments.py`)."""
+    if not isinstance(written, list | tuple) or not all(isinstance(name, str) for name in written):
+        return written
+    if len(written) < 2 or len(set(written)) < len(written):
+        raise ValueError("a combination has two segments or more, each once")
+    return combined(written)
 
 
 def standard_definitions() -> dict[str, tuple[Definition, Path]]:

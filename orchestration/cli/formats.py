@@ -62,9 +62,8 @@ def target(kpi: CatalogKpi, currency: str) -> str:
     return f"{stated} a {PERIODS[kpi.target_freq]}" if kpi.target_freq else stated
 
 
-def attained(kpi: CatalogKpi, value: float | None, freq: str) -> Text:
-    """A mark that shows whether the value reaches the target of its frequency; empty where there is no target."""
-    reached = kpi.attained(value, freq)
+def attained(reached: bool | None) -> Text:
+    """A mark that shows whether a value reaches its target; empty where it isn't compared with one."""
     return styled("" if reached is None else ("✓", "green") if reached else ("✗", "red"))
 
 

@@ -25,7 +25,7 @@ _CHARACTER = 6.6  # the width of a digit at the size of the labels
 class Point:
     """A period of a series. `label` is read out; `marks` are words such as flagged, revised, break.
 
-    `first_value` is the value that was published first, where the value was revised since.
+    `first_value` is the value that was published first, where the value was revised since. `target` is the period's.
     """
 
     period: Period
@@ -34,6 +34,7 @@ class Point:
     state: State = "normal"
     marks: tuple[str, ...] = ()
     first_value: float | None = None
+    target: float | None = None
 
     @property
     def is_held(self) -> bool:
@@ -54,7 +55,7 @@ class _Scale:
         return round(self.start + (number - self.low) / (self.high - self.low) * (self.end - self.start), 1)
 
 
-def sparkline(points: Sequence[Point], target: float | None, title: str, *, off_target: bool) -> Markup:
+def sparkline(points: Sequence[Point], title: str, *, off_target: bool) -> Markup:
     """The course of a series without axes: a line, the target as a dashed line, the newest value as a dot.
 
     The dot is hollow while the value is provisional, and coloured if it is off target. Empty without values.
@@ -63,11 +64,10 @@ def sparkline(points: Sequence[Point], target: float | None, title: str, *, off_
     if not values:
         return Markup("")
     width, height = 132, 30
-    low, high = _range([*values, *([] if target is None else [target])])
+    low, high = _range([*values, *_targets(points)])
     x = _Scale(0, max(len(points) - 1, 1), 4, width - 5)
     y = _Scale(low, high, height - 5, 5)
-    parts = [] if target is None else [f'<path class="target" d="M0 {y(target)}H{width}"/>']
-    parts.append(_line(points, x, y))
+    parts = [_target_line(points, x, y, 0, width), _line(points, x, y)]
     last = max(place for place, point in enumerate(points) if point.value is not None)
     parts.append(_dot(x(last), y(points[last].value or 0), points[last], 2.6, "off" if off_target else ""))
     return _svg("spark", width, height, title, parts)
@@ -75,16 +75,17 @@ def sparkline(points: Sequence[Point], target: float | None, title: str, *, off_
 
 def line_chart(
     points: Sequence[Point],
-    target: float | None,
     title: str,
     labels: Callable[[Sequence[float]], list[str]],
     *,
     width: int,
     height: int,
-    target_word: str,
+    target_word: Callable[[float], str] = str,
     low_high: tuple[float, float] | None = None,
 ) -> Markup:
-    """A series with both axes, the target, and its marks. `labels` writes the values of the axis.
+    """A series with both axes, the targets of its periods, and its marks. `labels` writes the values of the axis.
+
+    `target_word` writes a target; it stands beside the newest one.
 
     Periods that are suppressed or held are marked in a strip below the line at which the values end.
     `low_high` sets the values that the axis has to show, so that several charts can be compared; else the series does.
@@ -93,7 +94,7 @@ def line_chart(
     values = [value for point in points for value in (point.value, point.first_value) if value is not None]
     if not values:
         return Markup("")
-    low, high = low_high or _range([*values, *([] if target is None else [target])])
+    low, high = low_high or _range([*values, *_targets(points)])
     ticks = _ticks(low, high, 4)
     low, high = min(low, ticks[0]), max(high, ticks[-1])
     tick_labels = labels(ticks)
@@ -108,12 +109,14 @@ def line_chart(
         for tick, label in zip(ticks, tick_labels, strict=True)
     ]
     parts += _time_axis(points, x, base, bottom, width)
-    if target is not None:
-        parts.append(f'<path class="target" d="M{left} {y(target)}H{width}"/>')
+    if (target := next(reversed(_targets(points)), None)) is not None:
+        parts.append(_target_line(points, x, y, left, width))
         near = [abs(y(point.value) - y(target)) if point.value is not None else height for point in points]
-        at_end = min(near[-len(near) // 5 - 1 :]) > min(near[: len(near) // 5 + 1])  # where the line is farther away
+        at_end = (  # where the line is farther away; of several targets the newest one ends there
+            min(near[-len(near) // 5 - 1 :]) > min(near[: len(near) // 5 + 1]) or len(set(_targets(points))) > 1
+        )
         side = f'x="{width - 4}" text-anchor="end"' if at_end else f'x="{left + 4}"'
-        parts.append(f'<text class="target-word" {side} y="{y(target) - 5}">{_text(target_word)}</text>')
+        parts.append(f'<text class="target-word" {side} y="{y(target) - 5}">{_text(target_word(target))}</text>')
     step = x(1) - x(0)
     for place, point in enumerate(points):
         if "break" in point.marks:
@@ -173,6 +176,23 @@ def _line(points: Sequence[Point], x: _Scale, y: _Scale) -> str:
         if has_value:
             path.append("M" + "L".join(f"{x(place)} {y(point.value or 0)}" for place, point in run))
     return f'<path class="line" d="{"".join(path)}"/>'
+
+
+def _targets(points: Sequence[Point]) -> list[float]:
+    return [point.target for point in points if point.target is not None]
+
+
+def _target_line(points: Sequence[Point], x: _Scale, y: _Scale, left: float, right: float) -> str:
+    """A level line for each target, over its periods; from `left` for the first period, to `right` for the last one."""
+    half_step = (x(1) - x(0)) / 2
+    path = []
+    for target, run in groupby(range(len(points)), key=lambda place: points[place].target):
+        places = list(run)
+        if target is not None:
+            start = left if places[0] == 0 else round(x(places[0]) - half_step, 1)
+            end = right if places[-1] == len(points) - 1 else round(x(places[-1]) + half_step, 1)
+            path.append(f"M{start} {y(target)}H{end}")
+    return f'<path class="target" d="{"".join(path)}"/>' if path else ""
 
 
 def _dot(x: float, y: float, point: Point, radius: float, more: str = "") -> str:

@@ -23,7 +23,7 @@ RowType = TypeVar("RowType", bound=NamedTuple)
 
 
 class Total(NamedTuple):
-    """A published total: a row of `kpi.observations`."""
+    """A published total: a row of `kpi.observations`, and the day on which its first value was published."""
 
     kpi_id: str
     freq: str
@@ -171,12 +171,11 @@ class FeedRow(NamedTuple):
 
 
 class Closing(NamedTuple):
-    """The next day on which a domain's period closes."""
+    """The next day on which a period of a domain's KPIs closes."""
 
     closes_on: date
     domain: str
     time_period: str
-    kpis: str
 
 
 _TOTALS = """
@@ -204,10 +203,7 @@ select {columns}
 from (
     select v.*, c.closes_on as closed_on
     from compared v
-    left join kpi.catalog k using (kpi_id)
-    left join kpi.calendar c
-        on c.domain = k.domain and c.freq = v.freq and c.time_period = v.time_period
-        and list_contains(string_split(c.kpis, ', '), v.kpi_id)
+    left join kpi.calendar c using (kpi_id, freq, time_period)
 )
 where revision_type is not null or (kpi_id, freq) in (from main)
 qualify row_number() over (partition by kpi_id, freq order by period_start desc) <= 400
@@ -226,7 +222,8 @@ _DECISIONS = "select {columns} from kpi.decisions order by decided_at desc"
 _CLOSINGS = """
 select {columns} from kpi.calendar
 where state = 'open' and period_start <= (select max(realtime_start) from kpi.releases)
-order by closes_on, domain, period_end
+group by all
+order by closes_on, domain, max(period_end)
 """
 _FEEDS = "select {columns} from kpi.feeds order by feed"
 # The newest verdict on a period of the main frequency that has a value: which checks it passed.

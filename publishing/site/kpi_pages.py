@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from metrics.core.segments import member_words, words
 from metrics.definitions.catalog import CatalogKpi
 from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
 from publishing.site.content import Cell, Finding, Total, Vintage
@@ -50,14 +51,17 @@ class KpiPages(Scorecard):
         if total.obs_value is None:
             return [t("The value of {period} is suppressed.", period=self.language.period(total.time_period))]
         sentences = []
-        if total.target is not None and total.target != 0:
+        if score.status == "not mature":
+            day = self.language.day(self.closes_on(kpi, total.period))
+            sentences.append(t("Later events still count: it is compared with the target after {day}.", day=day))
+        elif total.target is not None and total.target != 0:
             gap = total.obs_value - total.target
             if kpi.unit != "fraction":
                 gap /= abs(total.target)
             words = "{gap} above the target of {target}." if gap >= 0 else "{gap} below the target of {target}."
             size = self.language.change(abs(gap), kpi.unit).lstrip("+")
             sentences.append(
-                t(words, gap=size, target=f"{self.value(kpi, kpi.target)} {self.freq_words(kpi.target_freq)}".strip())
+                t(words, gap=size, target=f"{self.value(kpi, total.target)} {self.freq_words(kpi.target_freq)}".strip())
             )
         elif kpi.target is None and kpi.target_note:
             sentences.append(kpi.target_note)
@@ -69,15 +73,16 @@ class KpiPages(Scorecard):
         total = self.content.newest(kpi, score.freq or kpi.main_freq)
         notes = []
         if total is not None:
-            closes = self.language.day(self.closes_on(kpi, total.period))
+            closes = self.closes_on(kpi, total.period)
             if self.is_open(kpi, total.period):
-                notes.append(Note("provisional", t("Provisional: it may be revised until {day}.", day=closes)))
+                text = t("Provisional: it may be revised until {day}.", day=self.language.day(closes))
+                notes.append(Note("provisional", text))
             else:
-                notes.append(
-                    Note(
-                        "quiet", t("Final: its period was open until {day}. It changes only by a decision.", day=closes)
-                    )
+                text = t(
+                    "Final: its period was open until {day}. It changes only by a decision.",
+                    day=self.language.day(closes),
                 )
+                notes.append(Note("quiet", text))
             if total.obs_status == "U":
                 notes.append(Note("flagged", t("It is based on fewer observations than is reliable.")))
             if total.obs_status == "B":
@@ -118,12 +123,13 @@ class KpiPages(Scorecard):
         title = f"{kpi.name}, {self.language.t(FREQ_TITLES[freq])}"
         return line_chart(
             points,
-            kpi.target_at(freq),
             title,
             lambda values: self.language.axis(values, kpi.unit),
             width=width,
             height=height,
-            target_word=self.language.t("target {value}", value=self.value(kpi, kpi.target, with_unit=False)),
+            target_word=lambda target: self.language.t(
+                "target {value}", value=self.value(kpi, target, with_unit=False)
+            ),
         )
 
     def marks(self, kpi: CatalogKpi) -> list[str]:
@@ -156,20 +162,20 @@ class KpiPages(Scorecard):
             low_high = shared_range(series[member] for member in shown)
             charts = []
             for member in shown:
-                newest, name = members[member][-1], self.member(member)
+                newest, name = members[member][-1], self.member(segment, member)
                 hidden = sum(cell.obs_status == "Q" for cell in members[member])
                 chart = line_chart(
-                    series[member], None, f"{kpi.name}, {name}",
+                    series[member], f"{kpi.name}, {name}",
                     lambda values: self.language.axis(values, kpi.unit),
-                    width=250, height=120, target_word="", low_high=low_high,
+                    width=250, height=120, low_high=low_high,
                 )  # fmt: skip
                 value = self.language.t("suppressed") if newest.obs_status == "Q" else self.value(kpi, newest.obs_value)
                 charts.append((name, value, chart, hidden))
-            segments.append((segment, charts, len(order) - len(shown)))
+            segments.append((words(segment), charts, len(order) - len(shown)))
         return segments
 
-    def member(self, member: str) -> str:
-        return self.language.t("unknown") if member == "_U" else member
+    def member(self, segment: str, member: str) -> str:
+        return self.language.t("unknown") if member == "_U" else member_words(segment, member)
 
     def _cell_point(self, kpi: CatalogKpi, cell: Cell) -> Point:
         period, hidden = cell.period, cell.obs_status == "Q"

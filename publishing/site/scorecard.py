@@ -70,6 +70,7 @@ class Scorecard(Texts):
             ("on target", statuses["on target"], "on"),
             ("off target", statuses["off target"], "off"),
             ("no target", statuses["no target"] + statuses["not compared"], "none"),
+            ("not mature", statuses["not mature"], "none"),
             ("suppressed", statuses["suppressed"], "none"),
             ("nothing published", statuses["nothing published"] + statuses["not supplied"], "none"),
             ("provisional", sum(bool(score.provisional) for score in scores), "open"),
@@ -77,7 +78,7 @@ class Scorecard(Texts):
             ("with a warning in 12 months", len(self.open_incidents("flagged")), "flagged"),
             ("reviews due", len(self.reviews_due()), "review"),
         ]
-        optional = ("suppressed", "nothing published")
+        optional = ("not mature", "suppressed", "nothing published")
         return [
             (self.language.title(word), count, sign) for word, count, sign in counts if count or word not in optional
         ]
@@ -106,7 +107,7 @@ class Scorecard(Texts):
         total = self.content.newest(kpi, freq) if score.time_period else None
         newer = self.content.newest(kpi, kpi.main_freq) if freq != kpi.main_freq else None
         spark_points = self.points(kpi, kpi.main_freq)[-_SPARK_PERIODS[kpi.main_freq] :]
-        spark_target = kpi.target_at(kpi.main_freq)
+        target = total.target if total else kpi.target
         values = [point for point in spark_points if point.value is not None]
         spark_title = (
             t("{name}: {first} to {last}", name=kpi.name, first=values[0].label, last=values[-1].label)
@@ -120,16 +121,15 @@ class Scorecard(Texts):
             period=self.language.period(total.time_period, short=True) if total else "",
             value=self.shown(kpi, total) if total else NOTHING,
             newer=f"{self.language.period(newer.time_period, short=True)}: {self.shown(kpi, newer)}" if newer else "",
-            target=self.value(kpi, kpi.target) if kpi.target is not None else NOTHING,
-            target_freq=self.freq_words(kpi.target_freq) if kpi.target is not None else "",
+            target=self.value(kpi, target) if target is not None else NOTHING,
+            target_freq=self.freq_words(kpi.target_freq) if target is not None else "",
             previous=self.change(kpi, total.change_previous if total else None),
             year_ago=self.change(kpi, total.change_year_ago if total else None),
             rolling=self.value(kpi, total.rolling_12_months) if total else NOTHING,
             spark=sparkline(
                 spark_points,
-                spark_target,
                 spark_title,
-                off_target=spark_target is not None and score.status == "off target",
+                off_target=kpi.target_at(kpi.main_freq) is not None and score.status == "off target",
             ),
             notes=self.notes(kpi),
         )

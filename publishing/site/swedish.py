@@ -147,6 +147,9 @@ _WORDS = {
     "off target": "utanför målet",
     "no target": "inget mål",
     "not compared": "jämförs inte",
+    "not mature": "inte moget",
+    "Later events still count: it is compared with the target after {day}.": "Senare händelser räknas ännu: det jämförs"
+    " med målet efter {day}.",
     "nothing published": "inget publicerat",
     "not supplied": "inte levererat",
     "suppressed": "dolt",

@@ -121,10 +121,12 @@ class Texts:
             if (status := self.status_words(kpi, total)) != self.language.t("final"):
                 label += f" ({status})" if total.obs_status != "Q" else ""
             first = firsts.get(total.time_period)
-            points.append(Point(total.period, total.obs_value, label, state, tuple(marks), first))
+            target = kpi.target_at(freq, total.period.start)
+            points.append(Point(total.period, total.obs_value, label, state, tuple(marks), first, target))
         since = points[0].period.start if points else date.min
         for finding in findings.values():
             if finding.held and finding.period.start >= since:
                 label = f"{self.language.period(finding.time_period)}: {self.language.t('held')}"
-                points.append(Point(finding.period, None, label, "held"))
+                target = kpi.target_at(freq, finding.period.start)
+                points.append(Point(finding.period, None, label, "held", target=target))
         return with_gaps(sorted(points, key=lambda point: point.period))

@@ -289,6 +289,59 @@ def test_no_table_of_months_and_their_quarter_leaks(counts: list[list[int]]) -> 
         assert hidden(released) == set()
 
 
+def crossed(entry: CatalogKpi, code: str, counts: list[list[int]]) -> list[dict[str, Any]]:
+    """The rows of one period by country, by department, and by both; `counts` has a list of departments per country."""
+    countries = {f"c{place}": sum(of_country) for place, of_country in enumerate(counts)}
+    departments = {f"d{place}": sum(numbers) for place, numbers in enumerate(zip(*counts, strict=True))}
+    both = {
+        f"{country}:{department}": number
+        for country, of_country in zip(countries, counts, strict=True)
+        for department, number in zip(departments, of_country, strict=True)
+    }
+    by_segment = {"country": countries, "department": departments, "country:department": both}
+    members = [(segment, *entry) for segment, numbers in by_segment.items() for entry in numbers.items()]
+    total = row(entry, code, "_T", "_T", sum(countries.values()))
+    return [total, *(row(entry, code, *member) for member in members)]
+
+
+CROSSED = kpi(
+    "leavers", protected=True, kind="flow", freqs=("M", "Q"), unit="persons",
+    segments=("country", "department", "country:department"),
+)  # fmt: skip
+
+
+def test_a_small_cell_of_a_combination_is_not_the_rest_of_its_row() -> None:
+    """By country alone and by department alone nothing is small; the one small cell needs three others to hide in."""
+    table = crossed(CROSSED, "2026-01", [[3, 40, 20], [30, 9, 11], [12, 14, 8]])
+    released = release(table, CROSSED)
+    suppressed = {r["member"] for r in released if r["obs_value"] is None}
+    assert "c0:d0" in suppressed and len(suppressed) >= 4
+    assert leaks(table, released) == set()
+
+
+def test_a_combination_that_comes_later_reveals_nothing_together_with_its_segments() -> None:
+    table = crossed(CROSSED, "2026-01", [[3, 40, 20], [30, 9, 11], [12, 14, 8]])
+    singles = [r for r in table if r["segment"] != "country:department"]
+    first = release(singles, CROSSED.model_copy(update={"segments": ("country", "department")}))
+    assert all(r["obs_value"] is not None for r in first)
+    later = release(table, CROSSED, before=ledger(first))
+    assert leaks(table, [*first, *later]) == set()
+    assert all(r["obs_value"] is not None for r in later if r["segment"] != "country:department")
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.tuples(st.integers(2, 3), st.integers(2, 3)).flatmap(
+        lambda size: st.lists(st.lists(numbers(size[1]), min_size=size[0], max_size=size[0]), min_size=3, max_size=3)
+    )
+)
+def test_no_table_of_two_segments_and_their_combination_leaks(months: list[list[list[int]]]) -> None:
+    table = [r for code, counts in zip(MONTHS, months, strict=True) for r in crossed(CROSSED, code, counts)]
+    quarter = [[sum(cells) for cells in zip(*rows, strict=True)] for rows in zip(*months, strict=True)]
+    table += crossed(CROSSED, "2026-Q1", quarter)
+    assert leaks(table, release(table, CROSSED)) == set()
+
+
 @pytest.mark.parametrize("entry", [LEAVERS, RATE], ids=["a count", "a rate"])
 @pytest.mark.parametrize(
     ("before", "after"),

@@ -23,7 +23,7 @@ from data_quality.gate.verdict import CheckResult, Verdict, answer
 from metrics.compiler.kpi_sql import candidates_sql
 from metrics.definitions.gate_settings import CHECK_NAMES, FIXED, CheckSetting
 from tests import warehouse_factory
-from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, failing, kpi, months
+from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, cells_of, failing, kpi, months
 
 
 @pytest.fixture
@@ -217,6 +217,27 @@ def test_segments_that_do_not_add_up_hold(warehouse: Warehouse) -> None:
     verdicts = {name: verdict for (name, _), verdict in warehouse.judge("2026-02-28", "2026-02-28").items()}
     assert failing(verdicts["lacks"]) == failing(verdicts["none"]) == {"parts_add_up"}
     assert verdicts["rounding"].verdict == verdicts["zero"].verdict == "publish"
+
+
+@pytest.mark.parametrize(
+    ("combined", "detail"),
+    [
+        ({"web:NO": 25, "web:SE": 35, "shop:SE": 40}, None),
+        ({"web:NO": 35, "web:SE": 25, "shop:SE": 40}, "differs from its segments: channel:country"),  # the total fits
+        ({"web:SE": 60, "shop:SE": 40}, "differs from its segments: channel:country"),
+        ({"web:NO": 25, "web:SE": 35}, "differs from its segments: channel:country"),
+    ],
+)
+def test_a_combination_adds_up_to_each_of_its_segments(
+    warehouse: Warehouse, combined: dict[str, float], detail: str | None
+) -> None:
+    rows = (
+        cells(100, SE=75, NO=25) + cells_of("channel", {"web": 60, "shop": 40}) + cells_of("channel:country", combined)
+    )
+    warehouse.add(kpi("sales", segments=("country", "channel", "channel:country")), {"2026-02": rows})
+    (verdict,) = warehouse.judge("2026-02-28", "2026-02-28").values()
+    assert failing(verdict) == ({"parts_add_up"} if detail else set())
+    assert detail is None or detail in str(verdict.checks)
 
 
 def test_an_implausible_change_holds_and_is_judged_by_earlier_periods_only(warehouse: Warehouse) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -58,6 +59,44 @@ def test_a_kpi_needs_an_owner_and_a_target_or_a_reason(folder: Path) -> None:
     assert "state either a value, or under `none` the reason" in messages
 
 
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("{value: 2, freq: M, earlier: [{value: 1, since: 2025-01-01}]}", "state since when the present one is for"),
+        ("{value: 2, freq: M, since: 2025-01-01, earlier: [{value: 1, since: 2026-01-01}]}", "oldest first"),
+        ("{value: 2, freq: M, since: 2025-01-01, earlier: [{value: 1, since: 2025-01-01}]}", "each since another day"),
+        ("{value: 2, freq: M, since: January}", "valid date"),
+    ],
+)
+def test_earlier_targets_are_each_since_a_day(folder: Path, target: str, message: str) -> None:
+    path = folder / "kpis/finance/net_revenue.yml"
+    path.write_text(re.sub(r"target:\n(  .*\n)+", f"target: {target}\n", path.read_text()))
+    assert message in findings(folder)[0] and "net_revenue.yml:5: target" in findings(folder)[0]
+
+
+def test_a_combination_is_of_segments_that_the_definition_has_and_that_can_be_protected(folder: Path) -> None:
+    revenue, people = folder / "kpis" / "finance" / "net_revenue.yml", folder / "kpis" / "people"
+    combinations = "segments: [[country, channel], [country, colour]]"
+    revenue.write_text(re.sub("segments:.*", combinations, revenue.read_text()))
+    for name, segments in (
+        ("headcount", "[country, [department, country]]"),
+        ("absence_rate", "[department, country, [department, country]]"),
+        ("gender_pay_gap", "[department, country, [department, country]]"),
+    ):
+        path = people / f"{name}.yml"
+        path.write_text(re.sub("segments:.*", f"segments: {segments}", path.read_text()))
+    with pytest.raises(Problems) as raised:
+        compiled(Company.load(folder))
+    messages = str(raised.value)
+    assert "net_revenue.yml:12: segments: the definition has no 'colour'" in messages
+    refused = "segments: the combination of country and department can't be protected: the KPI reads personnel data"
+    assert f"headcount.yml:8: {refused}; expected two segments" in messages
+    assert f"gender_pay_gap.yml:8: {refused} on persons' amounts" in messages
+    assert "absence_rate.yml" not in messages
+    revenue.write_text(revenue.read_text().replace(combinations, "segments: [[country, country]]"))
+    assert "net_revenue.yml:12: segments: a combination has two segments or more, each once" in findings(folder)[0]
+
+
 def test_an_unknown_kpi_is_told_with_the_nearest_one(folder: Path) -> None:
     path = folder / "kpis/finance/net_revenu.yml"
     (folder / "kpis/finance/net_revenue.yml").rename(path)
@@ -68,7 +107,7 @@ def test_an_unknown_kpi_is_told_with_the_nearest_one(folder: Path) -> None:
 def test_several_mistakes_of_meaning_are_told_at_once(folder: Path) -> None:
     replace(folder / "kpis/finance/net_revenue.yml", "objective: profitable_growth", "objective: profitable_grwth")
     replace(folder / "kpis/finance/net_revenue.yml", "segments: [country", "segments: [contry")
-    replace(folder / "kpis/finance/net_revenue.yml", ", freq: M}", "}")
+    replace(folder / "kpis/finance/net_revenue.yml", "  freq: M\n", "")
     with pytest.raises(Problems) as raised:
         compiled(Company.load(folder))
     messages = str(raised.value)

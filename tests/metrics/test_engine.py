@@ -17,9 +17,11 @@ from metrics.compiler.plan import plan, rollups
 from metrics.compiler.rollups import rollup_models
 from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from metrics.compiler.support import unsupported
+from metrics.core.segments import member_words, part_sql
 from metrics.definitions.kpi import Freq, Kpi
 from tests.engine_factory import (
     CHANGES,
+    COMBINATIONS,
     FEW_EXAMPLES,
     FREQS,
     SEGMENTS,
@@ -53,7 +55,8 @@ def metrics(layer: SemanticLayer) -> list[str]:
 @pytest.fixture(scope="module")
 def kpis(metrics: list[str], layer: SemanticLayer) -> list[Kpi]:
     """One KPI for each metric, at the frequencies at which it can be compiled."""
-    return [kpi_over(name, freqs=_freqs(name, layer)) for name in metrics]
+    segments = (*SEGMENTS, *COMBINATIONS)
+    return [kpi_over(name, segments=segments, freqs=_freqs(name, layer)) for name in metrics]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +71,7 @@ def metricflow(layer: SemanticLayer, metrics: list[str]) -> list[tuple[str, str,
         (metric, freq, segment, metricflow_query(layer, metric, GRAINS[freq], segment))
         for metric in metrics
         for freq in _freqs(metric, layer)
-        for segment in ("_T", *SEGMENTS)
+        for segment in ("_T", *SEGMENTS, *COMBINATIONS)
     ]
 
 
@@ -135,6 +138,23 @@ def test_a_mean_and_a_ratio_are_of_all_rows_and_no_mean_of_days(models: dict[str
     total = "select obs_value from {} where freq = 'M' and segment = '_T'"
     assert connection.sql(total.format("kpi_mean_amount")).fetchall() == [(4.0,)]
     assert connection.sql(total.format("kpi_sales_share")).fetchall() == [(pytest.approx(2 / 3),)]
+
+
+def test_a_combination_is_written_so_that_its_parts_can_be_read(layer: SemanticLayer) -> None:
+    day = date(2025, 7, 3)
+    visits = [
+        (1, "a:b", "5%", day, None, True, 1),
+        (2, "a", None, day, None, True, 2),
+        (3, "a", "b", day, None, True, 4),
+    ]
+    connection = connect(visits, [])
+    Engine(connection, models_of([kpi_over("spent", segments=["country:device"])], layer)).run()
+    rows = connection.sql(
+        f"""select {part_sql("member", 1)}, {part_sql("member", 2)}, member, obs_value from kpi_spent
+        where freq = 'M' and segment = 'country:device' order by obs_value"""
+    ).fetchall()
+    assert rows == [("a:b", "5%", "a%3Ab:5%25", 1.0), ("a", "_U", "a:_U", 2.0), ("a", "b", "a:b", 4.0)]
+    assert member_words("country:device", rows[0][2]) == "a:b × 5%"
 
 
 def test_nothing_to_divide_by_gives_no_value(models: dict[str, str]) -> None:

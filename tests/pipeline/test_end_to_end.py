@@ -80,6 +80,25 @@ def test_net_revenue_is_what_plain_sql_over_the_raw_rows_gives(deployment: Deplo
     assert published(deployment, value) == [(float(expected[0][0]),)]
 
 
+def test_revenue_by_country_and_channel_is_what_plain_sql_gives_and_adds_up(deployment: Deployment) -> None:
+    expected = warehouse(
+        deployment,
+        """select o.country, o.channel, sum(l.net_amount * r.rate)::double
+           from staging.stg_order_lines l
+           join staging.stg_orders o using (order_id)
+           join staging.stg_exchange_rates r on r.currency = l.currency and r.rate_date = l.line_date
+           where l.line_date between '2024-02-01' and '2024-02-29' group by all order by all""",
+    )
+    by_both = "from kpi.by_channel_country_monthly where kpi_id = 'net_revenue' and time_period = '2024-02'"
+    rows = published(deployment, f"select country, channel, obs_value {by_both} order by all")
+    assert len(rows) > 4 and rows == [(*members, pytest.approx(value, rel=1e-6)) for *members, value in expected]
+    for segment in ("country", "channel"):
+        single = f"from kpi.by_{segment}_monthly where kpi_id = 'net_revenue' and time_period = '2024-02'"
+        sums = published(deployment, f"select {segment}, sum(obs_value) {by_both} group by all order by all")
+        members = published(deployment, f"select {segment}, obs_value {single} order by all")
+        assert members == [(member, pytest.approx(value)) for member, value in sums]
+
+
 def test_headcount_is_what_plain_sql_over_the_spells_gives(deployment: Deployment) -> None:
     expected = warehouse(
         deployment,
@@ -120,9 +139,10 @@ def _candidates(
 def _metricflow(
     connection: duckdb.DuckDBPyConnection, layer: SemanticLayer, kpi: CatalogKpi, freq: str, segment: str
 ) -> dict[tuple[Any, str], float]:
-    cut = [] if segment == "_T" else [segment]
+    cut = [] if segment == "_T" else segment.split(":")
     sql = layer.query_sql([kpi.metric], [f"metric_time__{GRAINS[freq]}", *cut])
-    member = f"coalesce(cast({segment} as varchar), '_U')" if cut else "'_T'"
+    parts = ", ".join(f"coalesce(cast({part} as varchar), '_U')" for part in cut)
+    member = f"concat_ws(':', {parts})" if cut else "'_T'"
     # MetricFlow has no conversion rate where nothing converted.
     is_conversion = layer.metrics[kpi.metric].type.value == "conversion"
     value = f"coalesce({kpi.metric}, 0)" if is_conversion else kpi.metric

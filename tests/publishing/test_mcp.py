@@ -198,7 +198,7 @@ def test_a_file_of_another_version_is_one_clear_line(edited: Callable[[str], Non
 
 
 def test_a_member_that_comes_or_goes_adds_its_whole_part() -> None:
-    facts = {"obs_status": "A", "definition_version": 1, "state": "closed", "held": False, "verdict": "publish"}
+    facts = {"obs_status": "A", "definition_version": 1, "provisional_until": None, "held": False, "verdict": "publish"}
     before = [{**ratio("_T", 300, 100), **facts}, {**ratio("SE", 300, 100), **facts}]
     after = [{**ratio("_T", 450, 150), **facts}, {**ratio("NO", 450, 150), **facts}]
     (country,) = movement(after, before)["segments"]

@@ -26,13 +26,15 @@ from data_quality.ledger.verify import verify
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
 from metrics.definitions.feeds import Feed
+from metrics.definitions.kpi import EarlierTarget
 from orchestration.cli import app
 from publishing import duckdb_file, rendering
 from publishing import reader as lookups
 from tests import warehouse_factory
 from tests.ledger_factory import append, observation
-from tests.warehouse_factory import Warehouse, cells, kpi
+from tests.warehouse_factory import Warehouse, cells, cells_of, kpi
 
 SPAN = ("2026-01-01", "2026-02-28")
 GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)}
@@ -90,8 +92,27 @@ def test_the_published_file_is_readable_by_all_and_everything_in_it_has_a_commen
     assert warehouse.published("select formula, feeds, entities, model from kpi.catalog") == [
         ("revenue", "orders", "orders", "kpi_revenue")
     ]
-    assert warehouse.published("select time_period, closes_on from kpi.calendar")[1] == ("2026-02", date(2026, 3, 10))
+    assert warehouse.published("select kpi_id, time_period, closes_on, state from kpi.calendar where is_next") == [
+        ("revenue", "2026-02", date(2026, 3, 10), "open")
+    ]
     assert warehouse.published("select objective, name from kpi.objectives") == [("growth", "Growth")]
+
+
+def test_each_segment_has_a_view_for_each_frequency_with_a_column_for_each_part(warehouse: Warehouse) -> None:
+    combined = kpi("sales", segments=("country", "country:status"))
+    rows = cells(7, NO=7) + cells_of("country:status", {"NO:new%3A5%25": 3, "NO:_U": 4})
+    warehouse.add(combined, {"2026-01": rows})
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    columns = "kpi_id, country, status_member, obs_value, status"  # the observations have a column status themselves
+    assert warehouse.published(f"select {columns} from kpi.by_country_status_monthly") == [
+        ("sales", "NO", "_U", 4.0, "normal"),
+        ("sales", "NO", "new:5%", 3.0, "normal"),
+    ]
+    by_country = (
+        "select kpi_id, country, obs_value from kpi.by_country_monthly where time_period = '2026-01' order by all"
+    )
+    assert warehouse.published(by_country) == [("revenue", "NO", 25.0), ("revenue", "SE", 75.0), ("sales", "NO", 7.0)]
 
 
 def test_the_newest_period_is_marked_and_a_target_is_compared_at_its_own_frequency_only(warehouse: Warehouse) -> None:
@@ -126,6 +147,59 @@ def test_the_scorecard_has_a_row_per_kpi_at_the_frequency_of_its_target(warehous
         ("margin", "2025", 80.0, 90.0, "off target", False, 0, "Growth"),
         ("revenue", "2026-02", 110.0, 100.0, "on target", True, 0, "Growth"),
     ]
+
+
+def test_a_period_is_compared_with_the_target_that_was_valid_on_its_first_day(warehouse: Warehouse) -> None:
+    earlier = (EarlierTarget(value=70, since=date(2025, 12, 1)),)
+    changed = kpi("changed", target_since=date(2026, 2, 1), earlier_targets=earlier)
+    months = {"2025-11": cells(90, SE=90), "2025-12": cells(90, SE=90)}
+    warehouse.add(changed, months | {"2026-01": cells(90, SE=90), "2026-02": cells(90, SE=90)})
+    warehouse.judge("2025-11-30", SPAN[1])
+    warehouse.publish("2025-11-30", SPAN[1])
+    columns = "time_period, target, target_attained"
+    assert warehouse.published(
+        f"select {columns} from kpi.observations where kpi_id = 'changed' and segment = '_T' order by 1"
+    ) == [("2025-11", None, None), ("2025-12", 70.0, True), ("2026-01", 70.0, True), ("2026-02", 100.0, False)]
+    targets = "select target, valid_from, valid_to from kpi.targets where kpi_id = 'changed' order by 2"
+    assert warehouse.published(targets) == [
+        (70.0, date(2025, 12, 1), date(2026, 1, 31)),
+        (100.0, date(2026, 2, 1), None),
+    ]
+    assert changed.target_at("M", date(2025, 11, 1)) is None and changed.target_at("M", date(2026, 1, 1)) == 70
+    assert kpi("always").target_at("M", date(1999, 1, 1)) == kpi("always").target_at("M") == 100
+
+
+def test_a_cohort_is_not_compared_with_its_target_while_later_events_count(warehouse: Warehouse) -> None:
+    cohort = kpi("cohort", matures_after="20 days", additive_segments=False, kind="ratio")
+    warehouse.add(cohort, {"2026-01": cells(90, SE=90), "2026-02": cells(90, SE=90)})
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    total = "from kpi.observations where kpi_id = 'cohort' and segment = '_T' order by time_period"
+    assert warehouse.published(f"select time_period, target_attained, provisional {total}") == [
+        ("2026-01", False, False),
+        ("2026-02", None, True),
+    ]
+    status = "select time_period, target, status from kpi.scorecard where kpi_id = 'cohort'"
+    assert warehouse.published(status) == [("2026-02", 100.0, "not mature")]
+
+
+def test_a_value_is_provisional_until_its_period_closes_whatever_its_status(warehouse: Warehouse) -> None:
+    few = kpi("few", min_n_obs=10_000_000)
+    warehouse.add(few, GOOD)
+    warehouse.judge(*SPAN)
+    warehouse.publish(*SPAN)
+    columns = "time_period, status, provisional, provisional_until"
+    assert warehouse.published(f"select {columns} from kpi.observations where kpi_id = 'few' and segment = '_T'") == [
+        ("2026-01", "few observations", False, None),
+        ("2026-02", "few observations", True, date(2026, 3, 10)),
+    ]
+
+
+def test_the_catalogue_has_the_sql_of_each_kpi() -> None:
+    company = Company.load(deployment.PROJECT / "sample_company")
+    model = Catalog.path(company).parent / "kpi" / "kpi_net_revenue.sql"
+    read = Catalog.read(company)
+    assert Catalog.parse(read.definitions_json).kpi("net_revenue").sql == model.read_text(encoding="utf-8")
 
 
 def test_the_reason_of_a_hold_names_the_checks_that_hold_and_no_warning(warehouse: Warehouse) -> None:
@@ -361,7 +435,7 @@ def test_a_rebuilt_file_equals_the_one_that_it_replaces(
     warehouse.publish(*SPAN)
     path = deployment.published_path()
     before = whole(path)
-    assert len(before["vintages"]) > 6 and len(before["view"]) == 3
+    assert len(before["vintages"]) > 6 and len(before["view"]) == 4
     warehouse.path.unlink()
     monkeypatch.setenv("NYCKELTAL_COMPANY", str(path.parent / "no such company"))
     monkeypatch.setattr(Catalog, "read", lambda *_: pytest.fail("the company's compiled folder was read"))

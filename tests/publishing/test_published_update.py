@@ -38,7 +38,8 @@ FIRST_DAY = date(2026, 3, 5)
 def catalog(name: str = "Revenue") -> Catalog:
     company = Warehouse(Path("none"), pytest.MonkeyPatch()).company
     freqs = ("W", "M", "Q", "A")
-    margin = kpi("margin", freqs=freqs, unit="fraction", kind="ratio", direction="down", target=0.5, target_freq="M")
+    margin = kpi("margin", freqs=freqs, unit="fraction", kind="ratio", direction="down", target=0.5, target_freq="M",
+                 matures_after="10 days")  # fmt: skip
     return Catalog(
         company="Test",
         reporting_currency="SEK",

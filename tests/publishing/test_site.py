@@ -405,25 +405,28 @@ def test_a_line_is_interrupted_where_a_period_is_missing_or_suppressed() -> None
 
     points = charts.with_gaps(
         [
-            point("2026-01", 1.0),
-            point("2026-03", 2.0),
-            point("2026-04", None, state="suppressed"),
-            point("2026-05", 3.0),
+            point("2026-01", 1.0, target=2.0),
+            point("2026-03", 2.0, target=2.5),
+            point("2026-04", None, state="suppressed", target=2.5),
+            point("2026-05", 3.0, target=2.5),
         ]
     )
     assert [entry.period.code for entry in points] == ["2026-01", "2026-02", "2026-03", "2026-04", "2026-05"]
     chart = charts.line_chart(
-        points, 2.5, "x", lambda ticks: [str(tick) for tick in ticks], width=300, height=200, target_word="target"
+        points, "x", lambda ticks: [str(tick) for tick in ticks], width=300, height=200, target_word="target {}".format
     )
     (line,) = re.findall(r'class="line" d="([^"]*)"', chart)
     assert line.count("M") == 3 and "L" not in line
-    assert chart.count('class="cross"') == 0 and chart.count("<circle") == 3 and "target" in chart
+    assert chart.count('class="cross"') == 0 and chart.count("<circle") == 3
     (mark,) = re.findall(r'class="suppressed" x="[^"]*" y="([^"]*)"', chart)
     (axis,) = re.findall(r'class="base" d="M[\d.]+ ([\d.]+)H', chart)
     assert float(mark) > float(axis)  # below the line at which values end, so that it isn't read as one
-    assert charts.line_chart([], None, "x", lambda ticks: [], width=300, height=200, target_word="") == ""
+    (targets,) = re.findall(r'class="target" d="([^"]*)"', chart)
+    assert targets.count("M") == 2 and targets.endswith("H300")
+    assert re.search(r'text-anchor="end" y="[^"]*">target 2.5<', chart)
+    assert charts.line_chart([], "x", lambda ticks: [], width=300, height=200) == ""
     constant = [point("2026-01", 0.0), point("2026-02", 0.0)]
-    assert "nan" not in charts.sparkline(constant, None, "x", off_target=False)
+    assert "nan" not in charts.sparkline(constant, "x", off_target=False)
 
 
 def test_open_says_when_there_is_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Temporary tables that describe the planned keys, their KPIs and feeds to the SQL of the checks.
 
 They come from the catalogue: planned, rules (one row per KPI), kpi_feeds, kpi_daily_rollups, kpi_inputs, kpi_joins,
-kpi_covers, kpi_segments, identity_terms, ended_feeds and feeds.
+kpi_covers, kpi_segments, kpi_combinations, identity_terms, ended_feeds and feeds.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from data_quality.gate.keys import Planned
 from data_quality.warehouse import has_table
+from metrics.core.segments import is_combination, parts_of
 from metrics.definitions.catalog import Catalog, CatalogKpi, Join
 from metrics.definitions.company import Company
 from metrics.definitions.identities import Identity
@@ -88,8 +89,23 @@ def load(
             _COVERS,
         ),
         "kpi_segments": (
-            [{"kpi_id": kpi.kpi_id, "segment": segment} for kpi in kpis.values() for segment in kpi.segments],
+            [
+                {"kpi_id": kpi.kpi_id, "segment": segment, "is_combination": is_combination(segment)}
+                for kpi in kpis.values()
+                for segment in kpi.segments
+            ],
             _SEGMENTS,
+        ),
+        "kpi_combinations": (
+            [
+                {"kpi_id": kpi.kpi_id, "segment": segment, "part": part, "number": number}
+                for kpi in kpis.values()
+                for segment in kpi.segments
+                if is_combination(segment)
+                for number, part in enumerate(parts_of(segment), 1)
+                if part in kpi.segments
+            ],
+            _COMBINATIONS,
         ),
         "identity_terms": ([row for identity in catalog.identities for row in _terms(identity)], _TERMS),
         "ended_feeds": ([{"feed": name, "ended": feed.ended} for name, feed in company.feeds.items()], _ENDED),
@@ -191,7 +207,8 @@ _DAILY_ROLLUPS = pa.schema([("kpi_id", _TEXT), ("daily_rollup", _TEXT)])
 _INPUTS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT), ("column_name", _TEXT)])
 _JOINS = pa.schema([(name, _TEXT) for name in ("kpi_id", "feed", "column_name", "other", "other_column")])
 _COVERS = pa.schema([("kpi_id", _TEXT), ("covered", _TEXT)])
-_SEGMENTS = pa.schema([("kpi_id", _TEXT), ("segment", _TEXT)])
+_SEGMENTS = pa.schema([("kpi_id", _TEXT), ("segment", _TEXT), ("is_combination", pa.bool_())])
+_COMBINATIONS = pa.schema([("kpi_id", _TEXT), ("segment", _TEXT), ("part", _TEXT), ("number", pa.int64())])
 _TERMS = pa.schema(
     [
         ("identity", _TEXT),

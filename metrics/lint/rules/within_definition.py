@@ -1,4 +1,7 @@
-"""The frequencies and segments of an adoption are among those that the definition allows."""
+"""The frequencies and segments of an adoption are among those that the definition allows.
+
+A combination of segments is allowed where each of them is.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ from collections.abc import Iterator
 
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError, did_you_mean
+from metrics.core.segments import singles
 from metrics.definitions.company import Company
 from metrics.definitions.kpi import Kpi
 
 
 def findings(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:
-    for field in ("freqs", "segments"):
+    adopted = {"freqs": kpi.adoption.freqs, "segments": singles(kpi.adoption.segments)}
+    for field, names in adopted.items():
         allowed = getattr(kpi.definition, field)
-        for name in getattr(kpi.adoption, field):
+        for name in names:
             if name not in allowed:
                 yield kpi.problem(
                     field, f"the definition has no '{name}'{did_you_mean(name, allowed)}", expected=", ".join(allowed)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from metrics.core.errors import NyckeltalError, did_you_mean
+from metrics.core.segments import canonical
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.cli.options import Freq, Json, Last, published_freq
@@ -58,7 +59,9 @@ def list_(as_json: Json = False) -> None:
 def show(
     kpi_id: Annotated[str, typer.Argument(metavar="KPI")],
     freq: Freq = None,
-    segment: Annotated[str | None, typer.Option(help="Cut by this segment, such as country.")] = None,
+    segment: Annotated[
+        str | None, typer.Option(help="Cut by this segment, such as country, or a combination: country:channel.")
+    ] = None,
     last: Last = 12,
     as_json: Json = False,
 ) -> None:
@@ -70,6 +73,7 @@ def show(
     catalog = Catalog.read(company)
     kpi = catalog.kpi(kpi_id)
     freq = published_freq(freq or kpi.main_freq, kpi)
+    segment = canonical(segment) if segment else None
     if segment is not None and segment not in kpi.segments:
         problem = f"{kpi_id} is not cut by that segment{did_you_mean(segment, kpi.segments)}"
         raise NyckeltalError(problem, field="--segment", found=segment, expected=" or ".join(kpi.segments))
@@ -83,7 +87,7 @@ def show(
 
 @app.command(context_settings={"ignore_unknown_options": True})  # a query may begin with a comment: `-- revenue`
 def sql(
-    query: Annotated[str, typer.Argument(help='Such as "from kpi.observations limit 10".')],
+    query: Annotated[str, typer.Argument(help='Such as "from scorecard" or "from observations limit 10".')],
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with a header.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -214,10 +214,10 @@ def print_newest(
 
 
 def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name: str) -> list[Cell]:
-    currency, value, goal = catalog.reporting_currency, row["obs_value"], kpi.target_at(row["freq"])
+    currency, value, goal = catalog.reporting_currency, row["obs_value"], row["target"]
     against: Cell = ""
     if goal is not None:
-        against = styled(attained(kpi, value, row["freq"]), " ", number(goal, kpi.unit, currency, with_unit=False))
+        against = styled(attained(row["target_attained"]), " ", number(goal, kpi.unit, currency, with_unit=False))
     return [
         name,
         row["time_period"],
@@ -295,7 +295,7 @@ def _totals(
     lines: list[list[Cell]] = []
     for row in rows:
         changes = [change(row["obs_value"], row[name], kpi.unit) for name in ("previous_value", "year_ago_value")]
-        reached = [attained(kpi, row["obs_value"], freq)] if has_target else []
+        reached = [attained(row["target_attained"])] if has_target else []
         lines.append([row["time_period"], _value(row, kpi, catalog), *changes, *reached, row["obs_status"]])
     return columns, lines
 

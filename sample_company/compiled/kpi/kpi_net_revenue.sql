@@ -3,7 +3,7 @@
 WITH order_lines AS (
   SELECT freq, span, period_start, segment, member, net_revenue, order_lines
   FROM {{ ref('rollup_order_lines') }}
-  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country', 'product_category')
+  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'channel:country', 'country', 'product_category')
 ), computed AS (
   SELECT
     freq,

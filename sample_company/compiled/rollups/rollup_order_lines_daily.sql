@@ -8,6 +8,7 @@ WITH fact AS NOT MATERIALIZED (
   SELECT
     CAST(line_date AS DATE) AS day,
     channel AS channel_member,
+    CONCAT(REPLACE(REPLACE(COALESCE(CAST(channel AS STRING), '_U'), '%', '%25'), ':', '%3A'), ':', REPLACE(REPLACE(COALESCE(CAST(country AS STRING), '_U'), '%', '%25'), ':', '%3A')) AS channel__x__country_member,
     country AS country_member,
     product_category AS product_category_member,
     CASE WHEN NOT is_return THEN net_amount END AS gross_revenue,
@@ -18,7 +19,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_order_lines') }} AS order_lines
   WHERE CAST(line_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, product_category_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), '6d35bc8ec01a0364') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, channel__x__country_member, country_member, product_category_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), 'b948dfd761557054') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -31,12 +32,14 @@ SELECT
   day,
   CASE
     WHEN GROUPING(channel_member) = 0 THEN 'channel'
+    WHEN GROUPING(channel__x__country_member) = 0 THEN 'channel:country'
     WHEN GROUPING(country_member) = 0 THEN 'country'
     WHEN GROUPING(product_category_member) = 0 THEN 'product_category'
     ELSE '_T'
   END AS segment,
   CASE
     WHEN GROUPING(channel_member) = 0 THEN COALESCE(CAST(channel_member AS STRING), '_U')
+    WHEN GROUPING(channel__x__country_member) = 0 THEN COALESCE(CAST(channel__x__country_member AS STRING), '_U')
     WHEN GROUPING(country_member) = 0 THEN COALESCE(CAST(country_member AS STRING), '_U')
     WHEN GROUPING(product_category_member) = 0 THEN COALESCE(CAST(product_category_member AS STRING), '_U')
     ELSE '_T'
@@ -47,10 +50,10 @@ SELECT
   SUM(order_lines) AS order_lines,
   SUM(returned_amount) AS returned_amount,
   SUM(sale_lines) AS sale_lines,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, product_category_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), '6d35bc8ec01a0364') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, channel__x__country_member, country_member, product_category_member, gross_revenue, net_revenue, order_lines, returned_amount, sale_lines) AS HUGEINT)), 'b948dfd761557054') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
-{% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member), (day, product_category_member))
+{% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, channel__x__country_member), (day, country_member), (day, product_category_member))
 {% if is_incremental() %}UNION ALL BY NAME
 -- A day that has no rows any more.
 SELECT DISTINCT day, '_T' AS segment, '_T' AS member, 0 AS n_rows

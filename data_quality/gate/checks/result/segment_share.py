@@ -28,7 +28,7 @@ _MIN_SHIFTS = 8
 _MAX_PERIODS = 60
 
 # A row for each member of each segment and period that is judged (`is_now`) or counts as history. Columns 2 to 8 are
-# the fields of in_time.SeriesPeriod.
+# the fields of in_time.SeriesPeriod. Combinations are left out: each of their segments is judged by itself.
 _AMOUNTS = """
 with judged as (
     -- Where a KPI counts days of persons, the sample size is the number of persons.
@@ -41,14 +41,14 @@ rows as (
     select j.kpi_id, j.freq, j.time_period, j.period_start, j.key_no, true as is_now, false as approved,
         s.segment, c.member, c.obs_value, c.n_obs, j.n_obs_in_all
     from judged j
-    join kpi_segments s using (kpi_id)
+    join (from kpi_segments where not is_combination) s using (kpi_id)
     left join candidate_rows c on c.kpi_id = j.kpi_id and c.freq = j.freq and c.time_period = j.time_period
         and c.segment = s.segment
     union all
     select h.kpi_id, h.freq, h.time_period, h.period_start, j.key_no, false as is_now, h.approved,
         h.segment, h.member, h.obs_value, h.n_obs, null
     from history h
-    join kpi_segments s using (kpi_id, segment)
+    join (from kpi_segments where not is_combination) s using (kpi_id, segment)
     left join judged j using (kpi_id, freq, time_period)
 )
 select i.kpi_id, i.freq, i.time_period, i.period_start, i.key_no, d.key_no is not null as failing, i.approved,

@@ -1,0 +1,67 @@
+"""How combinations of segments and their members are written: segment `channel:country`, member `web:SE`.
+
+The names stand in alphabetical order. Within a part of a member, `%` is written `%25` and `:` is written `%3A`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+_SEPARATOR = ":"
+
+
+def combined(segments: Iterable[str]) -> str:
+    """The segment that combines those segments; their order doesn't matter."""
+    return _SEPARATOR.join(sorted(segments))
+
+
+def canonical(segment: str) -> str:
+    """The segment with the names of a combination in their order: `country:channel` is `channel:country`."""
+    return combined(segment.split(_SEPARATOR))
+
+
+def parts_of(segment: str) -> tuple[str, ...]:
+    """The segments that a combination is made of; of a single segment itself."""
+    return tuple(segment.split(_SEPARATOR))
+
+
+def is_combination(segment: str) -> bool:
+    """Whether it combines several segments."""
+    return _SEPARATOR in segment
+
+
+def singles(segments: Iterable[str]) -> list[str]:
+    """The single segments, and those that the combinations are made of: each once."""
+    return list(dict.fromkeys(part for segment in segments for part in parts_of(segment)))
+
+
+def identifier(segment: str) -> str:
+    """The segment as part of a column's name in compiled SQL."""
+    return segment.replace(_SEPARATOR, "__x__")
+
+
+def words(segment: str) -> str:
+    """The segment for people: the parts of a combination with ` × ` between them."""
+    return " × ".join(parts_of(segment))
+
+
+def member_parts(member: str) -> tuple[str, ...]:
+    """The parts of a combination's member, in the order of `parts_of` its segment."""
+    return tuple(part.replace("%3A", _SEPARATOR).replace("%25", "%") for part in member.split(_SEPARATOR))
+
+
+def member_words(segment: str, member: str) -> str:
+    """A member of the segment for people, as `words` writes the segment."""
+    return " × ".join(member_parts(member)) if is_combination(segment) else member
+
+
+def combined_member_sql(members: Sequence[str]) -> str:
+    """The SQL of a combination's member, from the SQL of its parts' members; NULL is the unknown member `_U`."""
+    texts = [f"COALESCE(CAST({member} AS STRING), '_U')" for member in members]
+    parts = [f"REPLACE(REPLACE({text}, '%', '%25'), '{_SEPARATOR}', '%3A')" for text in texts]
+    return f"CONCAT({f', {_SEPARATOR!r}, '.join(parts)})"
+
+
+def part_sql(member: str, number: int | str) -> str:
+    """DuckDB's SQL of one part of a combination's member; `number` counts from 1, both are numbers or SQL."""
+    return f"replace(replace(string_split({member}, '{_SEPARATOR}')[{number}], '%3A', '{_SEPARATOR}'), '%25', '%')"
