@@ -18,6 +18,7 @@ from conftest import Deployment
 from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from metrics.core.deployment import PROJECT
 from metrics.definitions.catalog import Catalog, CatalogKpi
+from metrics.definitions.kpi import standard_definitions
 from orchestration.dbt import project
 from tests.command_line import kpi_command
 
@@ -138,7 +139,9 @@ def _metricflow(
     connection: duckdb.DuckDBPyConnection, layer: SemanticLayer, kpi: CatalogKpi, freq: str, segment: str
 ) -> dict[tuple[Any, str], float]:
     cut = [] if segment == "_T" else segment.split(":")
-    sql = layer.query_sql([kpi.metric], [f"metric_time__{GRAINS[freq]}", *cut])
+    freq_dimension = standard_definitions()[kpi.kpi_id][0].freq_dimension
+    where = [f"{{{{ Dimension('{freq_dimension}') }}}} = '{freq}'"] if freq_dimension else []
+    sql = layer.query_sql([kpi.metric], [f"metric_time__{GRAINS[freq]}", *cut], where)
     parts = ", ".join(f"coalesce(cast({part} as varchar), '_U')" for part in cut)
     member = f"concat_ws(':', {parts})" if cut else "'_T'"
     # MetricFlow has no conversion rate where nothing converted.
