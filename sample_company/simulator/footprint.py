@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,6 @@ from sample_company.simulator.operations import SITES
 from sample_company.simulator.sold import Sold
 from sample_company.simulator.timeline import Month, Span
 
-DAYS_TO_REPORT = 4
 # From January to December.
 COLD = np.array([1.0, 0.95, 0.8, 0.5, 0.25, 0.08, 0.05, 0.06, 0.2, 0.5, 0.75, 0.95])
 HEAT_MWH = np.array([62.0, 24.0, 18.0])
@@ -59,9 +58,8 @@ USED_UP = np.array([0.14, 0.10, 0.32])
 
 
 def write_activities(folder: SourceFolder, span: Span, month: Month, sold: Sold, kwh: Floats) -> None:
-    """hse/emission_activities_<month>.csv, some days after the month; `kwh` is the electricity of each site in it."""
-    reported = month.last + timedelta(days=DAYS_TO_REPORT)
-    if reported > span.until:
+    """hse/emission_activities_<month>.csv, once the month is over; `kwh` is the electricity of each site in it."""
+    if month.last > span.until:
         return
     rng = span.rng("emission activities", month)
     cold = COLD[month.month - 1]
@@ -85,7 +83,7 @@ def write_activities(folder: SourceFolder, span: Span, month: Month, sold: Sold,
             "quantity": np.round(np.array(quantity), 2),
         }
     )
-    folder.csv(f"hse/emission_activities_{month.code}.csv", table, reported)
+    folder.csv(f"hse/emission_activities_{month.code}.csv", table, month.last)
 
 
 def write_factors(folder: SourceFolder, span: Span) -> None:
@@ -129,7 +127,7 @@ def write_water(folder: SourceFolder, span: Span) -> None:
     """hse/water.xlsx: what each site took in and let out in each month that is over."""
     rows: list[tuple[str, date, float, float]] = []
     for month in span.months():
-        if month.last + timedelta(days=DAYS_TO_REPORT) > span.until:
+        if month.last > span.until:
             break
         rng = span.rng("water", month)
         warm = 1 - COLD[month.month - 1]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +12,6 @@ from sample_company.simulator.products import CATEGORIES, Products, price_level
 from sample_company.simulator.sold import Sold
 from sample_company.simulator.timeline import Month, Span
 
-DAYS_TO_CLOSE = 6
 PURCHASE_SHARES = np.array([0.56, 0.52, 0.55, 0.68, 0.48, 0.40])
 """Purchase price of each category, of its list price."""
 YEARLY_PURCHASING = 0.99
@@ -40,9 +37,8 @@ def unit_costs(products: Products, day: np.datetime64) -> Floats:
 
 
 def write_ledger(folder: SourceFolder, span: Span, month: Month, products: Products, sold: Sold, media: float) -> None:
-    """finance/ledger_<month>.csv, once the month is closed. `media` is what the ad platforms cost in it, in SEK."""
-    closed = month.last + timedelta(days=DAYS_TO_CLOSE)
-    if closed > span.until:
+    """finance/ledger_<month>.csv, once the month is over. `media` is what the ad platforms cost in it, in SEK."""
+    if month.last > span.until:
         return
     rng = span.rng("ledger", month)
     goods = sold.units(month.days).sum(axis=0) * unit_costs(products, month.days[14])
@@ -72,4 +68,4 @@ def write_ledger(folder: SourceFolder, span: Span, month: Month, products: Produ
             "amount": pc.replace_substring(pa.array(np.round(amount, 2)).cast(pa.string()), ".", ","),
         }
     )
-    folder.csv(f"finance/ledger_{month.code}.csv", table, closed, delimiter=";")
+    folder.csv(f"finance/ledger_{month.code}.csv", table, month.last, delimiter=";")

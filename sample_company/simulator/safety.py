@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,6 @@ from sample_company.simulator.timeline import Days, Month, Span
 
 # Share of the contracted hours that is worked, from January to December.
 WORKED = np.array([0.90, 0.86, 0.91, 0.88, 0.89, 0.86, 0.52, 0.84, 0.93, 0.90, 0.94, 0.84])
-DAYS_TO_WRITE = 2
 PER_MILLION_HOURS, YEARLY_SAFETY = 41.0, 0.95
 """Injuries in 2023, and how they get fewer by the year."""
 RISK = np.array([2.3, 0.3, 1.1, 0.25, 0.25, 0.2])
@@ -67,8 +66,7 @@ class Safety:
         return np.round(MONTHLY_HOURS[staff.country] * share * worked, 2), since
 
     def _write_hours(self, month: Month, hours: npt.NDArray[np.float64]) -> None:
-        written = month.last + timedelta(days=DAYS_TO_WRITE)
-        if written > self._span.until:
+        if month.last > self._span.until:
             return
         who = np.flatnonzero(hours > 0)
         table = pa.table(
@@ -80,7 +78,7 @@ class Safety:
                 "hours": hours[who],
             }
         )
-        self._folder.parquet(f"hse/time_sheets_{month.code}.parquet", table, written)
+        self._folder.parquet(f"hse/time_sheets_{month.code}.parquet", table, month.last)
 
     def write(self) -> None:
         """hse/injury_log.xlsx: one row per injury."""

@@ -13,10 +13,11 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
-from conftest import Deployment
+from conftest import LAST, Deployment
 
 from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from metrics.core.deployment import PROJECT
+from metrics.core.periods import later
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.kpi import standard_definitions
 from orchestration.dbt import project
@@ -118,11 +119,17 @@ def test_candidates_equal_direct_metricflow_queries(deployment: Deployment, laye
             for segment in ("_T", *kpi.segments):
                 ours = _candidates(connection, kpi, freq, segment)
                 theirs = _metricflow(connection, layer, kpi, freq, segment)
+                if kpi.lookback:  # MetricFlow gives the value of a window for months to come, too
+                    ours, theirs = _of_past_periods(ours, freq), _of_past_periods(theirs, freq)
                 assert ours.keys() == theirs.keys(), f"{freq} {segment}"
                 for key, value in theirs.items():
                     assert ours[key] == pytest.approx(value, rel=1e-9, abs=1e-12), f"{freq} {segment} {key}"
                 compared += len(theirs)
     assert compared > 0 or kpi.lookback
+
+
+def _of_past_periods(values: dict[tuple[Any, str], float], freq: str) -> dict[tuple[Any, str], float]:
+    return {key: value for key, value in values.items() if later(key[0], f"1 {GRAINS[freq]}") <= later(LAST, "1 day")}
 
 
 def _candidates(
