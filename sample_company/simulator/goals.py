@@ -37,11 +37,11 @@ class Goals:
         self._rows: list[tuple[str, str | None, str, str, str, str, float, float | None]] = []
 
     def run(self, month: Month) -> None:
-        """In the first month of a quarter its goals are set; their scores are in once the quarter is over."""
-        if month.month % 3 != 1:
+        """Set the goals of a quarter in its first month, or in the first of all; their scores come after its end."""
+        if month.month % 3 != 1 and month.first != self._span.start:
             return
         rng = self._span.rng("goals", month)
-        due = month.next().next().last
+        due = Month(month.year, (month.month + 2) // 3 * 3).last
         is_judged = due + timedelta(days=DAYS_TO_JUDGE) <= self._span.until
         of_all = rng.normal(0, 0.03)
         employed = np.flatnonzero(self._staff.employed(month.days[0]))
