@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from data_quality.release.snapshot import FeedState
+from metrics.core.periods import period_of
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
+from metrics.definitions.feeds import Feed
 
 
 def write(states: Mapping[str, FeedState], company: Company, catalog: Catalog, newest: dict[str, Any] | None) -> str:
@@ -37,7 +40,7 @@ def _feeds(states: Mapping[str, FeedState], company: Company, catalog: Catalog) 
     records = []
     for name, feed in sorted(company.feeds.items()):
         state = states.get(name) or FeedState(name, None, None, None)
-        newest_event, complete_through = (state.newest_event, state.watermark) if name in shown else (None, None)
+        newest_event, complete_through = (state.newest_event, _covered(state, feed)) if name in shown else (None, None)
         records.append(
             {
                 "feed": name,
@@ -53,3 +56,10 @@ def _feeds(states: Mapping[str, FeedState], company: Company, catalog: Catalog) 
             }
         )
     return records
+
+
+def _covered(state: FeedState, feed: Feed) -> date | None:
+    """The last day that the feed covers: a row stands for the whole week from its day, or the month, by its grain."""
+    if state.watermark is None or feed.grain not in ("week", "month"):
+        return state.watermark
+    return period_of("M", state.watermark).end if feed.grain == "month" else state.watermark + timedelta(days=6)

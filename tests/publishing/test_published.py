@@ -227,6 +227,7 @@ def test_a_release_records_how_far_each_feed_had_come_without_days_of_personnel(
     }
     for name in ("orders", "leave", "unread"):
         facts = {"name": name, "system": "Shop", "history_from": "2024-01-01", "cadence": "weekly"}
+        facts["grain"] = "month" if name == "orders" else "day"
         columns_of = {"time_column": "at", "columns": {"at": "date"}}
         warehouse.feeds[name] = Feed.model_validate({**fields, **facts, **columns_of})
     counts_of_rows = {"newest_event": datetime(2026, 3, 4, 15), "rows_total": 12, "rows_rejected": 3}
@@ -238,7 +239,7 @@ def test_a_release_records_how_far_each_feed_had_come_without_days_of_personnel(
     first = date(2024, 1, 1)
     assert warehouse.published(f"select {columns} from kpi.feeds order by feed") == [
         ("leave", "weekly", first, None, None, 12, 3, True),
-        ("orders", "weekly", first, date(2026, 3, 3), date(2026, 3, 4), 12, 3, True),
+        ("orders", "weekly", first, date(2026, 3, 31), date(2026, 3, 4), 12, 3, True),  # a row is of its month
         ("unread", "weekly", first, None, None, 0, 0, False),
     ]
     record = json.loads(ledger().newest["company"])  # type: ignore[index]
