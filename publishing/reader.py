@@ -218,7 +218,7 @@ def first_provisional() -> date | None:
     """The last day of the earliest period with a provisional value; None without one, or without a published file."""
     if not published_path().exists():
         return None
-    day: date | None = query("select min(period_end) as day from kpi.observations where obs_status = 'P'")[0]["day"]
+    day: date | None = query("select min(period_end) as day from kpi.observations where provisional")[0]["day"]
     return day
 
 

@@ -66,7 +66,7 @@ compared as (
         y.obs_value as year_ago_value,
         y.year_to_date as year_to_date_year_ago,
         y.rolling_12_months as rolling_12_months_year_ago,
-        coalesce(d.state = 'open', l.obs_status = 'P') as provisional,
+        coalesce(d.state = 'open', false) or l.obs_status = 'P' as provisional,
         if(d.state = 'open', d.closes_on, null) as provisional_until
     from {{rows}} l
     left join kpi.calendar d using (kpi_id, freq, time_period)
@@ -315,7 +315,7 @@ COLUMN_COMMENTS = {
     " later events still count; suppressed; nothing published; not supplied: the company has no data for it",
     "observations.status": "obs_status in words: "
     + ", ".join(STATUSES[code] for code in ("A", "P", "U", "B", "Q", "O")),
-    "provisional": "Whether the period is still open, so that the value may be revised without a decision",
+    "provisional": "Whether the value may be revised without a decision: its period was open in the newest release",
     "provisional_until": "Last day on which the value is provisional; NULL once its period has closed",
     "scorecard.objective": "Name of the objective that it serves",
     "scorecard.held": "Number of its periods, at any frequency, that wait for a decision",
@@ -375,11 +375,11 @@ COLUMN_COMMENTS = {
     "system": "The source system",
     "cadence": "How often the source delivers: hourly, daily, weekly, monthly, yearly or once",
     "history_from": "The first day that the feed covers",
-    "complete_through": "The last day of which nothing is missing; NULL where only protected KPIs read the feed",
-    "newest_event": "Day of its newest row; NULL where its rows have no day, or only protected KPIs read the feed",
-    "newest_delivery": "Time at which its newest file was written",
-    "rows_total": "Number of its rows, over the whole history",
-    "rows_rejected": "Number of its rows that could not be read as declared",
+    "complete_through": "The last day of which nothing is missing; NULL unless a KPI without protection reads the feed",
+    "newest_event": "Day of its newest row; NULL where its rows have no day, and as complete_through",
+    "newest_delivery": "Time at which its newest file was written; NULL as complete_through",
+    "rows_total": "Number of its rows, over the whole history; NULL as complete_through",
+    "rows_rejected": "Number of its rows that could not be read as declared; NULL as complete_through",
     "outstanding": "Whether something that was delivered could not be loaded",
     "entities": "The input entities that it is computed from, separated by commas",
     "model": "The dbt model that computes it: compiled/kpi/<model>.sql of the company folder",
@@ -423,8 +423,8 @@ COLUMN_COMMENTS = {
     "previous_hash": "SHA-256 of the previous release's row in the ledger",
     "note": "What a person stated with the release: that the clock had been ahead at the release before it, so that"
     " this one's time counts for both, or that a text was purged from the ledger; NULL for other releases",
-    "closes_on": "Last day on which the period is open. Until then values are provisional and are revised without a"
-    " decision; after it a changed value is held until someone decides",
+    "closes_on": "Last day on which the period is open. Until the first release after it values are provisional and are"
+    " revised without a decision; from then on a changed value is held until someone decides",
     "state": "open or closed, on the day of the newest release",
     "is_next": "Whether it is the next period of the KPI at this frequency to close",
 }

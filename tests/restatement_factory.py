@@ -42,6 +42,11 @@ class MemoryLedger:
     decision_rows: list[dict[str, Any]] = field(default_factory=list)
     sequence: int = 0
 
+    @property
+    def newest(self) -> dict[str, Any] | None:
+        """As of a ledger."""
+        return self.observations.sort_by("sequence").to_pylist()[-1] if self.observations.num_rows else None
+
     def decisions(self) -> list[dict[str, Any]]:
         """The decisions, oldest first."""
         return self.decision_rows

@@ -32,26 +32,28 @@ def write(states: Mapping[str, FeedState], company: Company, catalog: Catalog, n
 def _feeds(states: Mapping[str, FeedState], company: Company, catalog: Catalog) -> list[dict[str, Any]]:
     """An object for each feed of the company.
 
-    `newest_event` and `complete_through` are days that come from rows. They are null unless a KPI that isn't protected
-    reads the feed: a feed of personnel data may have its newest row of a single person. `outstanding` says whether
-    something that was delivered could not be loaded. Raw rows are counted, those of the whole history.
+    Days and counts of rows, those of the whole history, are null unless a KPI that isn't protected reads the feed: the
+    rows of personnel data that came between two releases may be of a single person. `outstanding` says whether
+    something that was delivered could not be loaded.
     """
     shown = {feed for kpi in catalog.kpis if not kpi.protected for feed in kpi.feeds}
     records = []
     for name, feed in sorted(company.feeds.items()):
         state = states.get(name) or FeedState(name, None, None, None)
-        newest_event, complete_through = (state.newest_event, _covered(state, feed)) if name in shown else (None, None)
+        facts = {
+            "complete_through": _text(_covered(state, feed)),
+            "newest_event": _text(state.newest_event.date() if state.newest_event else None),
+            "newest_delivery": _text(state.newest_delivery),
+            "rows_total": state.rows_total,
+            "rows_rejected": state.rows_rejected,
+        }
         records.append(
             {
                 "feed": name,
                 "system": feed.system,
                 "cadence": feed.cadence,
                 "history_from": feed.history_from.isoformat(),
-                "complete_through": complete_through.isoformat() if complete_through else None,
-                "newest_event": newest_event.date().isoformat() if newest_event else None,
-                "newest_delivery": state.newest_delivery.isoformat() if state.newest_delivery else None,
-                "rows_total": state.rows_total,
-                "rows_rejected": state.rows_rejected,
+                **(facts if name in shown else dict.fromkeys(facts)),
                 "outstanding": state.outstanding is not None,
             }
         )
@@ -63,3 +65,7 @@ def _covered(state: FeedState, feed: Feed) -> date | None:
     if state.watermark is None or feed.grain not in ("week", "month"):
         return state.watermark
     return period_of("M", state.watermark).end if feed.grain == "month" else state.watermark + timedelta(days=6)
+
+
+def _text(moment: date | None) -> str | None:
+    return moment.isoformat() if moment else None

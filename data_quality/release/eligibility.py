@@ -106,6 +106,7 @@ def assess(release_snapshot: ReleaseSnapshot, ledger: Ledger, catalog: Catalog, 
         whole=[kpi.kpi_id for kpi in catalog.kpis if kpi.protected],  # disclosure control looks at all their cells
         versions={kpi.kpi_id: kpi.definition_version for kpi in catalog.kpis},
     )
+    released_on = ledger.newest["realtime_start"] if ledger.newest else None
     decisions = newest_decisions(ledger)
     published = published_keys(ledger)
     without_evidence = {
@@ -142,7 +143,7 @@ def assess(release_snapshot: ReleaseSnapshot, ledger: Ledger, catalog: Catalog, 
         table = pa.Table.from_pylist(list(compared.values()), schema=ELIGIBLE)
         cells = disclosed.cells(compared, release_snapshot, catalog, committed)
         incoming, contradictions = reconciliation.reconcile(cells, table, committed, additive)
-        new = vintages.select(incoming, table, committed, today=today)
+        new = vintages.select(incoming, table, committed, today=today, released_on=released_on)
         changing = _changing_keys(new)
         differing |= changing & published
         unpublished = release_snapshot.planned.keys() - published - compared.keys()

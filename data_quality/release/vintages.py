@@ -129,10 +129,6 @@ known as (
     from latest
     group by all
 ),
--- Published keys whose values say that they may still change.
-provisional as (
-    select kpi_id, freq, time_period from latest group by all having bool_or(obs_status = 'P')
-),
 compared as (
     select
         s.* replace (
@@ -145,7 +141,7 @@ compared as (
         ),
         a.candidate_hash, a.definition_version, a.definition_hash, a.newest_rows, a.decision_id, a.decision_reason,
         a.closes_on,
-        a.closes_on >= $today::date or p.kpi_id is not null as may_change,
+        a.closes_on >= least($today::date, coalesce($released_on::date, $today::date)) as may_change,
         l.kpi_id is null as is_new,
         k.known_version,
         k.known_hash,
@@ -168,7 +164,6 @@ compared as (
     join eligible a using (kpi_id, freq, time_period)
     left join latest l using (kpi_id, freq, time_period, segment, member)
     left join known k using (kpi_id, freq, time_period, segment)
-    left join provisional p using (kpi_id, freq, time_period)
 ),
 revisions as (
     select *, case
@@ -210,7 +205,9 @@ order by kpi_id, freq, period_start, segment, member
 """
 
 
-def select(incoming: pa.Table, eligible: pa.Table, committed: pa.Table, *, today: date) -> pa.Table:
+def select(
+    incoming: pa.Table, eligible: pa.Table, committed: pa.Table, *, today: date, released_on: date | None = None
+) -> pa.Table:
     """The new vintages of the eligible keys, with the columns of the ledger's observations and those below.
 
     `incoming` has the columns INCOMING, `eligible` the columns ELIGIBLE; `committed` are the ledger's observations with
@@ -223,7 +220,7 @@ def select(incoming: pa.Table, eligible: pa.Table, committed: pa.Table, *, today
     - P provisional up to and including the day `closes_on`, A after it.
     Further columns:
     - closes_on; is_new; old_value, the latest vintage's value; period_changed, whether the period's own values differ;
-    - may_change: the period hasn't closed before today, or what is published of it is still marked P;
+    - may_change: the period hasn't closed before today, or not before `released_on`, the day of the newest release;
     - changes_closed: it may not, and the vintage changes what this definition version published;
     - unexplained: it may, and the vintage changes what this definition version published, without newer rows.
     """
@@ -233,4 +230,4 @@ def select(incoming: pa.Table, eligible: pa.Table, committed: pa.Table, *, today
         connection.register("incoming", incoming)
         connection.register("eligible", eligible)
         connection.register("committed", committed)
-        return connection.execute(_SELECT, {"today": today}).to_arrow_table()
+        return connection.execute(_SELECT, {"today": today, "released_on": released_on}).to_arrow_table()

@@ -2,8 +2,8 @@
 
 _PAGES = {
     "Check": "Kontroll",
-    "As of the newest release. Days are left out where only protected KPIs read the feed.": "Enligt senaste"
-    " publiceringen. Dagar utelämnas där bara skyddade nyckeltal läser flödet.",
+    "As of the newest release. Only feeds that a KPI without protection reads have days and counts.": "Enligt senaste"
+    " publiceringen. Bara flöden som ett oskyddat nyckeltal läser har dagar och antal.",
     "Closing next": "Stängs härnäst",
     "Data and releases": "Data och publiceringar",
     "Decisions and incidents": "Beslut och händelser",
@@ -80,8 +80,9 @@ _PAGES = {
     "The last release": "Senaste publiceringen",
     "The next days on which periods close": "De närmaste dagarna då perioder stängs",
     "Totals that it revised": "Totaler som den reviderade",
-    "Until a period closes its values are provisional. After that they change only by a decision.": "Tills en period"
-    " stängs är dess värden preliminära. Därefter ändras de bara genom ett beslut.",
+    "Until the first release after a period has closed its values are provisional. Then they change only by a"
+    " decision.": "Fram till den första publiceringen efter att en period har stängts är dess värden preliminära. Sedan"
+    " ändras de bara genom ett beslut.",
     "Value": "Värde",
     "Values and how they were revised": "Värden och hur de reviderats",
     "Version": "Version",

@@ -82,17 +82,38 @@ def test_late_rows_of_an_open_period_revise_by_themselves(warehouse: Warehouse) 
     assert not outcome.held and newest(warehouse) == (120.0, "A", None)
 
 
-def test_a_value_is_provisional_until_the_first_release_after_its_closing_day(warehouse: Warehouse) -> None:
-    """Who runs once a month publishes a cohort's last value weeks after it closed: it was marked P until then."""
+@pytest.mark.parametrize("breaks", [(), ("2026-02",)])  # with a break, B hides P
+def test_a_value_is_provisional_until_the_first_release_after_its_closing_day(
+    warehouse: Warehouse, breaks: tuple[str, ...]
+) -> None:
+    """Who runs once a month publishes a cohort's last value weeks after it closed."""
+    again(warehouse, "2026-03-06T06:00:00", GOOD["2026-02"], breaks=breaks)
+    warehouse.feed("orders", newest_delivery=datetime.fromisoformat("2026-03-11T05:00:00+00:00"))
+    outcome = again(warehouse, "2026-03-20T06:00:00", cells(120, SE=90, NO=30), breaks=breaks)
+    assert not outcome.held and newest(warehouse) == (120.0, "B" if breaks else "A", "R1")
+    warehouse.feed("orders", newest_delivery=datetime.fromisoformat("2026-03-21T05:00:00+00:00"))
+    outcome = again(warehouse, "2026-03-21T06:00:00", cells(130, SE=100, NO=30), breaks=breaks)
+    assert [held.checks for held in outcome.held] == [("closed_period",)]
+
+
+def test_a_value_of_an_open_period_does_not_change_without_newer_rows(warehouse: Warehouse) -> None:
     warehouse.release(*SPAN)
     assert reasons(again(warehouse, AFTER_CLOSE, cells(120, SE=90, NO=30))) == {
         "unexplained_change: its value changed (110 → 120), though neither its definition nor any row upstream is newer"
     }
-    warehouse.feed("orders", newest_delivery=datetime.fromisoformat("2026-03-11T05:00:00+00:00"))
-    outcome = again(warehouse, "2026-03-20T06:00:00", cells(120, SE=90, NO=30))
-    assert not outcome.held and newest(warehouse) == (120.0, "A", "R1")
-    warehouse.feed("orders", newest_delivery=datetime.fromisoformat("2026-03-21T05:00:00+00:00"))
-    outcome = again(warehouse, "2026-03-21T06:00:00", cells(130, SE=100, NO=30))
+
+
+def test_a_value_that_was_held_in_that_release_needs_a_decision_from_then_on(warehouse: Warehouse) -> None:
+    warehouse.release(*SPAN)
+    assert [held.checks for held in again(warehouse, AFTER_CLOSE, cells(-5, SE=-5)).held] == [
+        ("bounds", "unexplained_change")
+    ]
+    assert newest(warehouse, "obs_status") == ("P",)
+    assert warehouse.published("select provisional from kpi.observations where time_period = '2026-02' limit 1") == [
+        (True,)
+    ]
+    warehouse.feed("orders", newest_delivery=datetime.fromisoformat("2026-08-11T05:00:00+00:00"))
+    outcome = again(warehouse, "2026-08-11T06:00:00", cells(120, SE=90, NO=30))
     assert [held.checks for held in outcome.held] == [("closed_period",)]
 
 
