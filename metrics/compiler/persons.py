@@ -52,7 +52,7 @@ def contributions(definition: Definition, segments: Sequence[str], layer: Semant
     ratio metric, and for a count and amounts over different rows.
     """
     persons = definition.persons
-    if persons is None or persons.dominance is None or persons.denominator is None:
+    if persons is None or persons.dominance is None or persons.numerator is None or persons.denominator is None:
         return None
     rule = persons.dominance
     groups = {persons.numerator: rule.numerator, persons.denominator: rule.denominator}

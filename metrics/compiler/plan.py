@@ -185,7 +185,7 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         denominator = arithmetic.value(denominator_metric)
     n_obs = arithmetic.value(definition.n_obs)
     persons = definition.persons
-    persons_numerator = arithmetic.persons(persons, "numerator") if persons else None
+    persons_numerator = arithmetic.persons(persons, "numerator") if persons and persons.numerator else None
     persons_denominator = arithmetic.persons(persons, "denominator") if persons and persons.denominator else None
     measures = tuple(sorted({measure.metric for measure in arithmetic.measures}))
     adds_up = all(_adds_to_date(measure, layer) for measure in measures)

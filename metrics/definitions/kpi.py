@@ -56,10 +56,14 @@ class Dominance(Strict):
 class Persons(Strict):
     """The persons behind a KPI, for disclosure control. Required of a KPI that reads personnel data."""
 
-    numerator: str = Field(
-        description="The metric that counts the distinct persons behind the numerator, or behind the value."
+    numerator: str | None = Field(
+        default=None,
+        description="The metric that counts the distinct persons behind the numerator, or behind the value. Leave it"
+        " out where the numerator of a ratio is no amount of persons, such as revenue.",
     )
-    denominator: str | None = Field(default=None, description="The same for the denominator.")
+    denominator: str | None = Field(
+        default=None, description="The same for the denominator. By default, its persons are the numerator's."
+    )
     nested: bool = Field(
         default=False,
         description="Whether the numerator's persons are a part of the denominator's; then the remaining persons are"
@@ -69,9 +73,13 @@ class Persons(Strict):
     dominance: Dominance | None = Field(default=None, description="The rule for amounts, such as pay.")
 
     @model_validator(mode="after")
-    def _fewer_than_threshold(self) -> Persons:
-        if self.dominance and (self.dominance.n >= self.threshold or self.denominator is None):
-            raise ValueError("dominance needs a denominator, and an n below the threshold")
+    def _counts_what_it_needs(self) -> Persons:
+        if self.numerator is None and self.denominator is None:
+            raise ValueError("name the metric that counts the persons of the numerator, of the denominator, or of both")
+        if self.nested and None in (self.numerator, self.denominator):
+            raise ValueError("nested needs a numerator and a denominator")
+        if self.dominance and (self.dominance.n >= self.threshold or None in (self.numerator, self.denominator)):
+            raise ValueError("dominance needs a numerator, a denominator, and an n below the threshold")
         return self
 
     @property

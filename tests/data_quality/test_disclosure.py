@@ -210,6 +210,36 @@ def test_a_small_change_of_the_numerator_does_not_come_with_a_large_one_of_the_d
     assert (later["numerator"], later["denominator"]) == (60, 2000)
 
 
+@pytest.mark.parametrize(("goals", "published"), [(44, 40), (140, 140)])
+def test_a_ratio_that_counts_only_the_numerators_persons_is_revised_by_many_of_them(goals: int, published: int) -> None:
+    """Goals of weight 1.5 and score 0.8, one of each of that many persons."""
+    scores = RATE.model_copy(update={"nested_persons": False, "person_counts": RATE.person_counts[:1]})
+
+    def judged(owners: int) -> dict[str, Any]:
+        parts = {"numerator": 1.2 * owners, "denominator": 1.5 * owners, "obs_value": 0.8, "n_obs": owners}
+        return {**row(scores, "2026-01", "_T", "_T", owners), **parts}
+
+    first = release([judged(40)], scores)
+    (later,) = release([judged(goals)], scores, before=ledger(first))
+    assert later["denominator"] == 1.5 * published
+
+
+@pytest.mark.parametrize(
+    ("days", "published"), [(6000, 20.4e6), (6060, 20e6), (6300, 20.4e6)], ids=["none", "two persons", "ten persons"]
+)
+def test_a_numerator_that_is_of_no_person_is_revised_unless_few_persons_change(days: int, published: float) -> None:
+    """The revenue of a month with 200 employees, each of 30 days."""
+    per_employee = RATE.model_copy(update={"nested_persons": False, "person_counts": RATE.person_counts[1:]})
+
+    def revenue(amount: float, employee_days: int) -> dict[str, Any]:
+        parts = {"numerator": amount, "denominator": employee_days / 30, "obs_value": amount / employee_days * 30}
+        return {**row(per_employee, "2026-01", "_T", "_T", 0, 200), "n_persons_numerator": None, **parts}
+
+    first = release([revenue(20e6, 6000)], per_employee)
+    (later,) = release([revenue(20.4e6, days)], per_employee, before=ledger(first))
+    assert later["numerator"] == published
+
+
 def test_a_quarter_does_not_reveal_an_unpublished_change_of_its_months() -> None:
     months = [days_lost(code, 60) for code in MONTHS]
     first = release(months, RATE)
