@@ -33,6 +33,12 @@ def person_counts(definition: Definition, layer: SemanticLayer) -> tuple[PersonC
     return tuple(_person_count(role, metric, layer) for role, metric in roles.items() if metric)
 
 
+def part_of(definition: Definition, layer: SemanticLayer) -> str | None:
+    """The group that the numerator's persons are a part of, by `persons.of`."""
+    persons = definition.persons
+    return _person_count("numerator", persons.of, layer).group if persons and persons.of else None
+
+
 def _person_count(role: Role, metric: str, layer: SemanticLayer) -> PersonCount:
     """A group is identified by what the metric counts: its semantic model, key and filter, but not its time."""
     parameters = layer.metrics[metric].type_params

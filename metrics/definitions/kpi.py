@@ -69,6 +69,12 @@ class Persons(Strict):
         description="Whether the numerator's persons are a part of the denominator's; then the remaining persons are"
         " protected too.",
     )
+    of: str | None = Field(
+        default=None,
+        description="The metric that counts a group whose number other KPIs publish and that the numerator's persons"
+        " are a part of, such as all leavers for the voluntary ones; then the remaining persons of it are protected"
+        " too.",
+    )
     threshold: int = Field(default=5, ge=3, description="The least number of persons behind a published value.")
     dominance: Dominance | None = Field(default=None, description="The rule for amounts, such as pay.")
 
@@ -76,6 +82,8 @@ class Persons(Strict):
     def _counts_what_it_needs(self) -> Persons:
         if self.numerator is None and self.denominator is None:
             raise ValueError("name the metric that counts the persons of the numerator, of the denominator, or of both")
+        if self.of and self.numerator is None:
+            raise ValueError("of needs a numerator")
         if self.nested and None in (self.numerator, self.denominator):
             raise ValueError("nested needs a numerator and a denominator")
         if self.dominance and (self.dominance.n >= self.threshold or None in (self.numerator, self.denominator)):
@@ -85,7 +93,7 @@ class Persons(Strict):
     @property
     def metrics(self) -> tuple[str, ...]:
         """The names of all metrics that it uses."""
-        metrics: tuple[str | None, ...] = (self.numerator, self.denominator)
+        metrics: tuple[str | None, ...] = (self.numerator, self.denominator, self.of)
         metrics += (self.dominance.numerator, self.dominance.denominator) if self.dominance else ()
         return tuple(metric for metric in metrics if metric)
 

@@ -140,6 +140,45 @@ def test_a_key_with_uncounted_persons_is_suppressed_as_a_whole(fault: dict[str, 
     assert len(hidden(release(lacking, STAFF))) == 3
 
 
+OF_LEAVERS = RATE.model_copy(
+    update={
+        "kpi_id": "voluntary",
+        "part_of": "leavers",
+        "person_counts": (PersonCount(role="numerator", group="voluntary", stock=False), RATE.person_counts[1]),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("voluntary", "leavers", "staff", "small"),
+    [(0, 0, 2, True), (0, 0, 62, False), (6, 12, 62, False), (6, 6, 62, False), (6, 7, 62, True), (1, 12, 62, True)],
+)
+def test_the_staff_and_the_other_leavers_of_a_rate_of_voluntary_leavers_need_the_threshold(
+    voluntary: int, leavers: int, staff: int, small: bool
+) -> None:
+    table = [
+        row(LEAVERS, "2026-01", "_T", "_T", leavers),
+        row(OF_LEAVERS, "2026-01", "_T", "_T", voluntary, staff),
+    ]
+    by_kpi = {r["kpi_id"]: r for r in release(table, LEAVERS, OF_LEAVERS)}
+    assert (by_kpi["voluntary"]["conf_status"] == "C") is small
+    assert thresholds.WIDER not in by_kpi["voluntary"]
+    (alone,) = release(table[1:], OF_LEAVERS)
+    assert (alone["conf_status"] == "C") is (small and leavers != 7)
+
+
+def test_the_other_members_do_not_reveal_who_left_for_other_reasons() -> None:
+    leavers, voluntary = {"a": 12, "b": 20, "c": 16}, {"a": 11, "b": 10, "c": 10}
+    rates = [
+        row(OF_LEAVERS, "2026-01", segment, member, sum(voluntary.values()) if member == "_T" else voluntary[member], n)
+        for segment, member, n in [("_T", "_T", 300), *(("department", member, 100) for member in voluntary)]
+    ]
+    released = release(rows(LEAVERS, "2026-01", leavers) + rates, LEAVERS, OF_LEAVERS)
+    hidden_rates = {r["member"] for r in released if r["kpi_id"] == "voluntary" and r["conf_status"] == "C"}
+    assert "a" in hidden_rates
+    assert len(hidden_rates) > 1
+
+
 def test_nothing_is_suppressed_when_no_cell_is_sensitive() -> None:
     assert hidden(release(rows(STAFF, "2026-01", {"a": 5, "b": 60, "none": 0}), STAFF)) == set()
 
