@@ -113,15 +113,15 @@ def is_small_change(row: Row, published: Row, kpi: CatalogKpi) -> bool:
 def _amount_per_person(row: Row, kpi: CatalogKpi) -> dict[str, float]:
     """By the name of each published part of the cell that is an amount of persons, the amount per person.
 
-    0 where it isn't known. Without persons of its own, the denominator is of the numerator's persons. Without persons
-    of its own, the numerator is no amount of persons, such as revenue, and isn't in the result.
+    0 where it isn't known. Without persons of its own, or with none, the denominator is of the numerator's persons.
+    Without persons of its own, the numerator is no amount of persons, such as revenue, and isn't in the result.
     """
     if kpi.only_ratio:  # the ratio changes by 1 when all persons change
         return {"obs_value": 1 / persons(row) if persons(row) else 0.0}
     if kpi.metric_type != "ratio":
         return {"obs_value": _per_person(row["obs_value"], persons(row))}
     numerator, denominator = row["n_persons_numerator"], row["n_persons_denominator"]
-    amounts = {"denominator": _per_person(row["denominator"], numerator if denominator is None else denominator)}
+    amounts = {"denominator": _per_person(row["denominator"], denominator or numerator)}
     if numerator is not None:
         amounts["numerator"] = _per_person(row["numerator"], numerator)
     if kpi.nested_persons:

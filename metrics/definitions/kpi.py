@@ -62,7 +62,10 @@ class Persons(Strict):
         " out where the numerator of a ratio is no amount of persons, such as revenue.",
     )
     denominator: str | None = Field(
-        default=None, description="The same for the denominator. By default, its persons are the numerator's."
+        default=None,
+        description="The same for the denominator. By default, its persons are the numerator's. Where a person can be"
+        " both in the numerator and in the rest of the denominator, as with several answers each, count the persons of"
+        " the rest.",
     )
     nested: bool = Field(
         default=False,

@@ -131,6 +131,21 @@ def test_where_the_persons_are_not_nested_each_group_needs_the_threshold(
     assert bool(thresholds.protection_levels(row(apart, "2026-01", "_T", "_T", numerator, denominator), apart)) is small
 
 
+def test_a_rate_of_answers_that_are_all_favourable_is_revised_by_many_more() -> None:
+    """Each person gives six answers; nobody gave another one than a favourable one."""
+    answers = RATE.model_copy(update={"nested_persons": False})
+
+    def favourable(persons: int) -> dict[str, Any]:
+        return {
+            **row(answers, "2026-01", "_T", "_T", persons, 0),
+            "numerator": 6.0 * persons,
+            "denominator": 6.0 * persons,
+        }
+
+    first = release([favourable(20)], answers)
+    assert [release([favourable(n)], answers, before=ledger(first))[0]["numerator"] for n in (22, 40)] == [120, 240]
+
+
 @pytest.mark.parametrize("fault", [{"disclosure_threshold": 0}, {"person_counts": ()}])
 def test_a_key_with_uncounted_persons_is_suppressed_as_a_whole(fault: dict[str, Any]) -> None:
     unsure = STAFF.model_copy(update=fault)

@@ -7,7 +7,7 @@ A case states
 - `tables`: rows of input entities, a header and lines of values between commas; a blank is NULL;
 - `values`: the values by hand, by period code (`2024-02`, `2024-W09`), for a segment's member `2024-02 country=SE`; a
   number, a fraction such as 2/3, or null where there must be no value;
-- `persons`: the persons behind numerator and denominator by hand, such as `[6, 8]`, by the same codes; null where a part
+- `persons`: the persons behind numerator and denominator by hand, such as `[6, 8]`, by those codes; null where a part
   has none of its own;
 - `sql`: a select of `period_start`, `member` and `value` from the tables `stg_<entity>`. It is run for each frequency
   and segment: `{freq}` is M, `{unit}` is month, and `{member}` the SQL of the member, the segment's column or '_T'.
