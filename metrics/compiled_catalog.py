@@ -85,6 +85,7 @@ def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> C
         nested_persons=persons.nested if persons else False,
         only_ratio=persons is not None and persons.dominance is not None,
         person_counts=kpi_plan.person_counts,
+        part_of=kpi_plan.part_of,
         contributions=kpi_plan.contributions,
         lookback=kpi_plan.lookback,
         compared_with=kpi_plan.compared_with,

@@ -19,7 +19,7 @@ from data_quality.disclosure import thresholds
 from data_quality.disclosure.differences import disclosive
 from data_quality.disclosure.histories import HISTORIES, Figure
 from data_quality.disclosure.sums import sums_of_published_parts
-from data_quality.disclosure.system import TOTAL, Cell, System, cell_of, systems
+from data_quality.disclosure.system import TOTAL, Cell, System, cell_of, systems, with_wider_groups
 from data_quality.disclosure.thresholds import Row
 from metrics.core.periods import PART_OF_WEEK
 from metrics.definitions.catalog import CatalogKpi, Key
@@ -77,6 +77,7 @@ def controlled(
     """
     from data_quality.disclosure.suppression import protect  # scipy takes half a second to import
 
+    rows = with_wider_groups(rows, kpis)
     published = _published(committed, kpis)
     all_systems = systems(rows, kpis, today)
     primary = _primary_suppression(rows, kpis, published, _uncontrollable(rows, kpis, all_systems, today))
@@ -110,6 +111,7 @@ def controlled(
             kpi, is_suppressed = kpis[cell.kpi_id], cell in suppressed
             disclosed = thresholds.suppressed(row) if is_suppressed else thresholds.disclosed(row, kpi)
             disclosed |= {name: primary.unchanged[cell][name] for name in _VALUES if cell in primary.unchanged}
+            disclosed.pop(thresholds.WIDER, None)
             disclosed_rows.append({**disclosed, "conf_status": "C" if is_suppressed else "F"})
     return disclosed_rows
 

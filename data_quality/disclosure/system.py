@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from data_quality.disclosure.thresholds import Row, is_counted, protection_levels
+from data_quality.disclosure.thresholds import WIDER, Row, complements, is_counted, protection_levels
 from metrics.core.periods import PART_OF_WEEK
 from metrics.core.segments import is_combination, member_parts, parts_of
 from metrics.definitions.catalog import CatalogKpi, PersonCount
@@ -82,6 +82,23 @@ def systems(rows: Iterable[Row], kpis: Mapping[str, CatalogKpi], today: date) ->
     return [_system(name, populations[name], kpis, today) for name in sorted(populations)]
 
 
+def with_wider_groups(rows: Iterable[Row], kpis: Mapping[str, CatalogKpi]) -> list[Row]:
+    """The rows, with WIDER where a KPI counts the group that the row's KPI is `part_of`, for the same cell."""
+    rows = list(rows)
+    wider = {kpi.part_of for kpi in kpis.values()}
+    persons = {
+        (count.group, *cell_of(row)[1:]): row[f"n_persons_{count.role}"]
+        for row in rows
+        for count in kpis[row["kpi_id"]].person_counts
+        if count.group in wider and count.role != "n_obs"
+    }
+    return [
+        row if number is None else {**row, WIDER: number}
+        for row in rows
+        for number in [persons.get((kpis[row["kpi_id"]].part_of or "", *cell_of(row)[1:]))]
+    ]
+
+
 def cell_of(row: Row) -> Cell:
     """The row's cell."""
     return Cell(row["kpi_id"], row["freq"], row["time_period"], row["segment"], row["member"])
@@ -137,9 +154,8 @@ class _Atoms:
             key = bisect_left(self.starts, row["period_start"]), (row["segment"], row["member"])
             n_persons = float(row[f"n_persons_{count.role}"] or 0)
             self.persons[key] = min(n_persons, self.persons.get(key, n_persons))
-            if count.role == "numerator" and kpis[row["kpi_id"]].nested_persons:
-                complement = float(row["n_persons_denominator"] - row["n_persons_numerator"])
-                self.headroom[key] = min(complement, self.headroom.get(key, complement))
+            for complement in complements(row, kpis[row["kpi_id"]]) if count.role == "numerator" else ():
+                self.headroom[key] = min(float(complement), self.headroom.get(key, float("inf")))
         self.keys: list[tuple[int, Place]] = []
         self.equal_sums: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self.atoms_of: dict[tuple[int, Place], tuple[int, ...]] = {}

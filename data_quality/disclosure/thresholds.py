@@ -13,6 +13,8 @@ from metrics.definitions.catalog import CatalogKpi
 
 Row = Mapping[str, Any]
 Role = Literal["numerator", "denominator"]
+# The key of a row's number of persons of the group that its numerator's persons are a part of (`CatalogKpi.part_of`).
+WIDER = "n_persons_wider"
 # The decimals of a KPI of which only the ratio is published. With more digits, the sums and counts behind the ratio
 # could be found as a fraction.
 DECIMALS = 6
@@ -35,14 +37,23 @@ class ProtectionLevels:
 def is_counted(row: Row, kpi: CatalogKpi) -> bool:
     """Whether the cell can be controlled: its persons were counted, and the KPI has a threshold and person counts.
 
-    With `nested_persons` the numerator's persons must not outnumber the denominator's.
+    The numerator's persons must not outnumber a group that they are a part of.
     """
     numerator, denominator = row["n_persons_numerator"], row["n_persons_denominator"]
     if kpi.disclosure_threshold < 1 or not kpi.person_counts or (numerator is None and denominator is None):
         return False
-    if kpi.nested_persons:
-        return numerator is not None and denominator is not None and numerator <= denominator
-    return True
+    if kpi.nested_persons and None in (numerator, denominator):
+        return False
+    return all(complement >= 0 for complement in complements(row, kpi))
+
+
+def complements(row: Row, kpi: CatalogKpi) -> list[int]:
+    """The numbers of persons who aren't in the numerator, of each group that the numerator's persons are a part of.
+
+    The groups are the denominator's with `nested_persons`, and the one that `part_of` names, if the row has WIDER.
+    """
+    groups = [row["n_persons_denominator"] if kpi.nested_persons else None, row.get(WIDER)]
+    return [group - row["n_persons_numerator"] for group in groups if group is not None]
 
 
 def is_sensitive(row: Row, kpi: CatalogKpi) -> bool:
@@ -53,22 +64,21 @@ def is_sensitive(row: Row, kpi: CatalogKpi) -> bool:
 def protection_levels(row: Row, kpi: CatalogKpi) -> list[ProtectionLevels]:
     """The protection levels of each sensitive group of persons of the cell; empty for a cell that isn't sensitive.
 
-    The groups are the numerator's, the denominator's, and with `nested_persons` the complement, which are the persons
-    of the denominator who aren't in the numerator.
+    The groups are the numerator's, the denominator's, and the numerator's complements.
     """
     threshold = kpi.disclosure_threshold
     numerator, denominator = row["n_persons_numerator"], row["n_persons_denominator"]
-    complement = denominator - numerator if kpi.nested_persons else None
     levels = []
     if numerator is not None and 0 < numerator < threshold:
-        upper = threshold - numerator if complement is None else min(threshold - numerator, complement)
+        upper = min([threshold - numerator, *complements(row, kpi)])
         levels.append(ProtectionLevels("numerator", upper=upper, lower=numerator))
     if denominator is not None and 0 < denominator < threshold:
         levels.append(ProtectionLevels("denominator", upper=threshold - denominator, lower=denominator))
-    if complement is not None and 0 < complement < threshold:
-        # One person less in the complement is one more in the numerator.
-        lower = min(threshold - complement, numerator)
-        levels.append(ProtectionLevels("numerator", upper=complement, lower=lower))
+    for complement in complements(row, kpi):
+        if 0 < complement < threshold:
+            # One person less in the complement is one more in the numerator.
+            upper = min(complements(row, kpi))
+            levels.append(ProtectionLevels("numerator", upper=upper, lower=min(threshold - complement, numerator)))
     return levels
 
 
@@ -79,7 +89,8 @@ def persons(row: Row) -> int:
 
 def is_changed(row: Row, published: Row, kpi: CatalogKpi) -> bool:
     """Whether a published part of the cell (value, numerator or denominator) differs from its published vintage."""
-    return any(_change(row, published, name) != 0 for name in _amount_per_person(row, kpi))
+    parts = ("numerator", "denominator") if kpi.metric_type == "ratio" and not kpi.only_ratio else ("obs_value",)
+    return any(_change(row, published, name) != 0 for name in parts)
 
 
 def is_small_change(row: Row, published: Row, kpi: CatalogKpi) -> bool:
@@ -100,12 +111,19 @@ def is_small_change(row: Row, published: Row, kpi: CatalogKpi) -> bool:
 
 
 def _amount_per_person(row: Row, kpi: CatalogKpi) -> dict[str, float]:
-    """By the name of each published part of the cell, the amount per person; 0 where it isn't known."""
+    """By the name of each published part of the cell that is an amount of persons, the amount per person.
+
+    0 where it isn't known. Without persons of its own, or with none, the denominator is of the numerator's persons.
+    Without persons of its own, the numerator is no amount of persons, such as revenue, and isn't in the result.
+    """
     if kpi.only_ratio:  # the ratio changes by 1 when all persons change
         return {"obs_value": 1 / persons(row) if persons(row) else 0.0}
     if kpi.metric_type != "ratio":
         return {"obs_value": _per_person(row["obs_value"], persons(row))}
-    amounts = {name: _per_person(row[name], row[f"n_persons_{name}"]) for name in ("numerator", "denominator")}
+    numerator, denominator = row["n_persons_numerator"], row["n_persons_denominator"]
+    amounts = {"denominator": _per_person(row["denominator"], denominator or numerator)}
+    if numerator is not None:
+        amounts["numerator"] = _per_person(row["numerator"], numerator)
     if kpi.nested_persons:
         amounts["numerator"] = max(amounts.values())
     return amounts

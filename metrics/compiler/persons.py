@@ -33,6 +33,12 @@ def person_counts(definition: Definition, layer: SemanticLayer) -> tuple[PersonC
     return tuple(_person_count(role, metric, layer) for role, metric in roles.items() if metric)
 
 
+def part_of(definition: Definition, layer: SemanticLayer) -> str | None:
+    """The group that the numerator's persons are a part of, by `persons.of`."""
+    persons = definition.persons
+    return _person_count("numerator", persons.of, layer).group if persons and persons.of else None
+
+
 def _person_count(role: Role, metric: str, layer: SemanticLayer) -> PersonCount:
     """A group is identified by what the metric counts: its semantic model, key and filter, but not its time."""
     parameters = layer.metrics[metric].type_params
@@ -52,7 +58,7 @@ def contributions(definition: Definition, segments: Sequence[str], layer: Semant
     ratio metric, and for a count and amounts over different rows.
     """
     persons = definition.persons
-    if persons is None or persons.dominance is None or persons.denominator is None:
+    if persons is None or persons.dominance is None or persons.numerator is None or persons.denominator is None:
         return None
     rule = persons.dominance
     groups = {persons.numerator: rule.numerator, persons.denominator: rule.denominator}

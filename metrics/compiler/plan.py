@@ -19,7 +19,7 @@ from metrics.compiler.cohorts import cohort_query, conversions_measure, metric_o
 from metrics.compiler.input_filters import inputs
 from metrics.compiler.measures import Cohort, MeasureQuery, Window, measure_query
 from metrics.compiler.offsets import days_in, is_whole
-from metrics.compiler.persons import contributions, person_counts
+from metrics.compiler.persons import contributions, part_of, person_counts
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.compiler.support import is_flow
 from metrics.compiler.windows import window_of, window_query
@@ -101,6 +101,7 @@ class KpiPlan:
     freqs: tuple[str, ...]
     freq_of: dict[str, str]
     person_counts: tuple[PersonCount, ...]
+    part_of: str | None
     contributions: Contributions | None
     value: exp.Expr
     numerator: exp.Expr
@@ -185,7 +186,7 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         denominator = arithmetic.value(denominator_metric)
     n_obs = arithmetic.value(definition.n_obs)
     persons = definition.persons
-    persons_numerator = arithmetic.persons(persons, "numerator") if persons else None
+    persons_numerator = arithmetic.persons(persons, "numerator") if persons and persons.numerator else None
     persons_denominator = arithmetic.persons(persons, "denominator") if persons and persons.denominator else None
     measures = tuple(sorted({measure.metric for measure in arithmetic.measures}))
     adds_up = all(_adds_to_date(measure, layer) for measure in measures)
@@ -209,6 +210,7 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         freqs=freqs,
         freq_of=arithmetic.freq_of,
         person_counts=person_counts(definition, layer),
+        part_of=part_of(definition, layer),
         contributions=contributions(definition, kpi.adoption.segments, layer),
         value=value,
         numerator=numerator,

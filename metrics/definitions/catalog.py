@@ -92,6 +92,7 @@ class CatalogKpi(BaseModel):
     its feeds cover but that has no rows; None where that isn't known, as for a stock: it has no value before its
     first row, and a period without rows after it is a fault. - `observable_to`: the last day on which an observable
     period may end, because feeds ended or one is paused (`paused` says which and why); None without a limit. -
+    `part_of`: the `group` of other KPIs' person counts that the numerator's persons are a part of. -
     `sql`: the text of its compiled dbt model; empty in `catalog.json`, beside which the model lies, and in
     catalogues of earlier versions. - `labels`: its name and description in other languages, by their codes.
     """
@@ -137,6 +138,7 @@ class CatalogKpi(BaseModel):
     nested_persons: bool
     only_ratio: bool
     person_counts: tuple[PersonCount, ...]
+    part_of: str | None = None
     contributions: Contributions | None = None
     lookback: str | None
     compared_with: tuple[str, ...] = ()

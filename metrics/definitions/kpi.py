@@ -56,28 +56,47 @@ class Dominance(Strict):
 class Persons(Strict):
     """The persons behind a KPI, for disclosure control. Required of a KPI that reads personnel data."""
 
-    numerator: str = Field(
-        description="The metric that counts the distinct persons behind the numerator, or behind the value."
+    numerator: str | None = Field(
+        default=None,
+        description="The metric that counts the distinct persons behind the numerator, or behind the value. Leave it"
+        " out where the numerator of a ratio is no amount of persons, such as revenue.",
     )
-    denominator: str | None = Field(default=None, description="The same for the denominator.")
+    denominator: str | None = Field(
+        default=None,
+        description="The same for the denominator. By default, its persons are the numerator's. Where a person can be"
+        " both in the numerator and in the rest of the denominator, as with several answers each, count the persons of"
+        " the rest.",
+    )
     nested: bool = Field(
         default=False,
         description="Whether the numerator's persons are a part of the denominator's; then the remaining persons are"
         " protected too.",
     )
+    of: str | None = Field(
+        default=None,
+        description="The metric that counts a group whose number other KPIs publish and that the numerator's persons"
+        " are a part of, such as all leavers for the voluntary ones; then the remaining persons of it are protected"
+        " too.",
+    )
     threshold: int = Field(default=5, ge=3, description="The least number of persons behind a published value.")
     dominance: Dominance | None = Field(default=None, description="The rule for amounts, such as pay.")
 
     @model_validator(mode="after")
-    def _fewer_than_threshold(self) -> Persons:
-        if self.dominance and (self.dominance.n >= self.threshold or self.denominator is None):
-            raise ValueError("dominance needs a denominator, and an n below the threshold")
+    def _counts_what_it_needs(self) -> Persons:
+        if self.numerator is None and self.denominator is None:
+            raise ValueError("name the metric that counts the persons of the numerator, of the denominator, or of both")
+        if self.of and self.numerator is None:
+            raise ValueError("of needs a numerator")
+        if self.nested and None in (self.numerator, self.denominator):
+            raise ValueError("nested needs a numerator and a denominator")
+        if self.dominance and (self.dominance.n >= self.threshold or None in (self.numerator, self.denominator)):
+            raise ValueError("dominance needs a numerator, a denominator, and an n below the threshold")
         return self
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The names of all metrics that it uses."""
-        metrics: tuple[str | None, ...] = (self.numerator, self.denominator)
+        metrics: tuple[str | None, ...] = (self.numerator, self.denominator, self.of)
         metrics += (self.dominance.numerator, self.dominance.denominator) if self.dominance else ()
         return tuple(metric for metric in metrics if metric)
 

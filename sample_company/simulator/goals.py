@@ -1,4 +1,4 @@
-"""The goals of teams and employees: each quarter, each for a KPI that it serves, judged within a week of its end."""
+"""The goals of teams and employees: each quarter, each for a KPI that it serves, each judged in the week after it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ class Goals:
             return
         rng = self._span.rng("goals", month)
         due = Month(month.year, (month.month + 2) // 3 * 3).last
-        is_judged = due + timedelta(days=DAYS_TO_JUDGE) <= self._span.until
         of_all = rng.normal(0, 0.03)
         employed = np.flatnonzero(self._staff.employed(month.days[0]))
         owners = employed[rng.random(len(employed)) < WITH_GOAL]
@@ -52,8 +51,10 @@ class Goals:
         score = np.round((ATTAINED[team] + of_all + rng.normal(0, SPREAD, len(owner))).clip(0, 1), 1)
         dropped = rng.random(len(owner)) < DROPPED
         choice = rng.random(len(owner))
+        days_to_judge = rng.integers(1, DAYS_TO_JUDGE + 1, len(owner)).tolist()
         for number, (who, where) in enumerate(zip(owner.tolist(), team.tolist(), strict=True)):
             served = SERVED[where][int(choice[number] * len(SERVED[where]))]
+            is_judged = due + timedelta(days=days_to_judge[number]) <= self._span.until
             is_shown = is_judged and not dropped[number]
             name = f"G{month.year % 100}{month.month:02}-{number + 1:04}"
             self._rows.append(

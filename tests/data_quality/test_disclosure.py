@@ -131,6 +131,21 @@ def test_where_the_persons_are_not_nested_each_group_needs_the_threshold(
     assert bool(thresholds.protection_levels(row(apart, "2026-01", "_T", "_T", numerator, denominator), apart)) is small
 
 
+def test_a_rate_of_answers_that_are_all_favourable_is_revised_by_many_more() -> None:
+    """Each person gives six answers; nobody gave another one than a favourable one."""
+    answers = RATE.model_copy(update={"nested_persons": False})
+
+    def favourable(persons: int) -> dict[str, Any]:
+        return {
+            **row(answers, "2026-01", "_T", "_T", persons, 0),
+            "numerator": 6.0 * persons,
+            "denominator": 6.0 * persons,
+        }
+
+    first = release([favourable(20)], answers)
+    assert [release([favourable(n)], answers, before=ledger(first))[0]["numerator"] for n in (22, 40)] == [120, 240]
+
+
 @pytest.mark.parametrize("fault", [{"disclosure_threshold": 0}, {"person_counts": ()}])
 def test_a_key_with_uncounted_persons_is_suppressed_as_a_whole(fault: dict[str, Any]) -> None:
     unsure = STAFF.model_copy(update=fault)
@@ -138,6 +153,45 @@ def test_a_key_with_uncounted_persons_is_suppressed_as_a_whole(fault: dict[str, 
     lacking = rows(STAFF, "2026-01", {"a": 50, "b": 60})
     lacking[1]["n_persons_numerator"] = None
     assert len(hidden(release(lacking, STAFF))) == 3
+
+
+OF_LEAVERS = RATE.model_copy(
+    update={
+        "kpi_id": "voluntary",
+        "part_of": "leavers",
+        "person_counts": (PersonCount(role="numerator", group="voluntary", stock=False), RATE.person_counts[1]),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("voluntary", "leavers", "staff", "small"),
+    [(0, 0, 2, True), (0, 0, 62, False), (6, 12, 62, False), (6, 6, 62, False), (6, 7, 62, True), (1, 12, 62, True)],
+)
+def test_the_staff_and_the_other_leavers_of_a_rate_of_voluntary_leavers_need_the_threshold(
+    voluntary: int, leavers: int, staff: int, small: bool
+) -> None:
+    table = [
+        row(LEAVERS, "2026-01", "_T", "_T", leavers),
+        row(OF_LEAVERS, "2026-01", "_T", "_T", voluntary, staff),
+    ]
+    by_kpi = {r["kpi_id"]: r for r in release(table, LEAVERS, OF_LEAVERS)}
+    assert (by_kpi["voluntary"]["conf_status"] == "C") is small
+    assert thresholds.WIDER not in by_kpi["voluntary"]
+    (alone,) = release(table[1:], OF_LEAVERS)
+    assert (alone["conf_status"] == "C") is (small and leavers != 7)
+
+
+def test_the_other_members_do_not_reveal_who_left_for_other_reasons() -> None:
+    leavers, voluntary = {"a": 12, "b": 20, "c": 16}, {"a": 11, "b": 10, "c": 10}
+    rates = [
+        row(OF_LEAVERS, "2026-01", segment, member, sum(voluntary.values()) if member == "_T" else voluntary[member], n)
+        for segment, member, n in [("_T", "_T", 300), *(("department", member, 100) for member in voluntary)]
+    ]
+    released = release(rows(LEAVERS, "2026-01", leavers) + rates, LEAVERS, OF_LEAVERS)
+    hidden_rates = {r["member"] for r in released if r["kpi_id"] == "voluntary" and r["conf_status"] == "C"}
+    assert "a" in hidden_rates
+    assert len(hidden_rates) > 1
 
 
 def test_nothing_is_suppressed_when_no_cell_is_sensitive() -> None:
@@ -208,6 +262,36 @@ def test_a_small_change_of_the_numerator_does_not_come_with_a_large_one_of_the_d
     first = release([days_lost("2026-01", 60)], RATE)
     (later,) = release([{**days_lost("2026-01", 63), "denominator": 2200.0}], RATE, before=ledger(first))
     assert (later["numerator"], later["denominator"]) == (60, 2000)
+
+
+@pytest.mark.parametrize(("goals", "published"), [(44, 40), (140, 140)])
+def test_a_ratio_that_counts_only_the_numerators_persons_is_revised_by_many_of_them(goals: int, published: int) -> None:
+    """Goals of weight 1.5 and score 0.8, one of each of that many persons."""
+    scores = RATE.model_copy(update={"nested_persons": False, "person_counts": RATE.person_counts[:1]})
+
+    def judged(owners: int) -> dict[str, Any]:
+        parts = {"numerator": 1.2 * owners, "denominator": 1.5 * owners, "obs_value": 0.8, "n_obs": owners}
+        return {**row(scores, "2026-01", "_T", "_T", owners), **parts}
+
+    first = release([judged(40)], scores)
+    (later,) = release([judged(goals)], scores, before=ledger(first))
+    assert later["denominator"] == 1.5 * published
+
+
+@pytest.mark.parametrize(
+    ("days", "published"), [(6000, 20.4e6), (6060, 20e6), (6300, 20.4e6)], ids=["none", "two persons", "ten persons"]
+)
+def test_a_numerator_that_is_of_no_person_is_revised_unless_few_persons_change(days: int, published: float) -> None:
+    """The revenue of a month with 200 employees, each of 30 days."""
+    per_employee = RATE.model_copy(update={"nested_persons": False, "person_counts": RATE.person_counts[1:]})
+
+    def revenue(amount: float, employee_days: int) -> dict[str, Any]:
+        parts = {"numerator": amount, "denominator": employee_days / 30, "obs_value": amount / employee_days * 30}
+        return {**row(per_employee, "2026-01", "_T", "_T", 0, 200), "n_persons_numerator": None, **parts}
+
+    first = release([revenue(20e6, 6000)], per_employee)
+    (later,) = release([revenue(20.4e6, days)], per_employee, before=ledger(first))
+    assert later["numerator"] == published
 
 
 def test_a_quarter_does_not_reveal_an_unpublished_change_of_its_months() -> None:

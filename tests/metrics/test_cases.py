@@ -7,6 +7,8 @@ A case states
 - `tables`: rows of input entities, a header and lines of values between commas; a blank is NULL;
 - `values`: the values by hand, by period code (`2024-02`, `2024-W09`), for a segment's member `2024-02 country=SE`; a
   number, a fraction such as 2/3, or null where there must be no value;
+- `persons`: the persons behind numerator and denominator by hand, such as `[6, 8]`, by those codes; null where a part
+  has none of its own;
 - `sql`: a select of `period_start`, `member` and `value` from the tables `stg_<entity>`. It is run for each frequency
   and segment: `{freq}` is M, `{unit}` is month, and `{member}` the SQL of the member, the segment's column or '_T'.
   Its values and the KPI's must be the same ones;
@@ -100,6 +102,11 @@ def test_values_are_those_by_hand_and_those_of_independent_sql(
         key = _key(str(place))
         expected = None if by_hand is None else pytest.approx(float(Fraction(str(by_hand))), rel=1e-9, abs=1e-9)
         assert values.get(key) == expected, place
+    for place, counts in case.get("persons", {}).items():
+        columns = "n_persons_numerator, n_persons_denominator"
+        keys = "freq = ? and period_start = ? and segment = ? and member = ?"
+        query = f"select {columns} from {kpi.model} where {keys}"
+        assert connection.execute(query, _key(str(place))).fetchall() == [tuple(counts)], place
     segments = ["_T", *case.get("segments", kpi.definition.segments)]
     independent = _independent_values(connection, case["sql"], kpi, segments)
     assert independent

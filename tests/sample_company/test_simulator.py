@@ -12,8 +12,11 @@ import pytest
 
 from metrics.core.deployment import PROJECT
 from metrics.definitions.company import Company
+from sample_company.simulator.files import SourceFolder
+from sample_company.simulator.goals import Goals
+from sample_company.simulator.people import Staff
 from sample_company.simulator.run import simulate
-from sample_company.simulator.timeline import Span
+from sample_company.simulator.timeline import Month, Span
 
 START, UNTIL = date(2024, 10, 1), date(2024, 11, 20)
 DAYS = 51
@@ -256,3 +259,16 @@ def test_every_feed_of_the_company_finds_files_with_its_columns(sources: Path) -
             reader = "read_parquet" if feed.format == "parquet" else "read_json"
             sniffed = duckdb.sql(f"from {reader}('{files[-1]}')")
         assert sniffed.columns == list(feed.columns), feed.name
+
+
+def test_the_goals_of_a_quarter_are_judged_on_different_days_of_the_week_after_it(tmp_path: Path) -> None:
+    def judged(until: date) -> int:
+        span = Span(start=START, until=until, seed=1, scale=1.0)
+        goals = Goals(span, Staff(span))
+        goals.run(Month.of(START))
+        goals.write(SourceFolder(tmp_path))
+        return (tmp_path / "okr/goals.jsonl").read_text(encoding="utf-8").count('"score":0.')
+
+    counts = [judged(until) for until in (date(2024, 12, 31), date(2025, 1, 1), date(2025, 1, 4), date(2025, 1, 7))]
+    assert counts[0] == 0
+    assert 0 < counts[1] < counts[2] < counts[3] == judged(date(2025, 1, 20))

@@ -1,7 +1,7 @@
 -- Employee engagement score (engagement_score).
 -- Written by `kpi compile`; change the definition, not this file.
 WITH survey_answers AS (
-  SELECT freq, span, period_start, segment, member, engagement_answers, engagement_respondents, favourable_answers, favourable_respondents
+  SELECT freq, span, period_start, segment, member, engagement_answers, favourable_answers, favourable_respondents, unfavourable_respondents
   FROM {{ ref('rollup_survey_answers') }}
   WHERE (freq IN ('Q', 'A') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
 ), computed AS (
@@ -16,9 +16,9 @@ WITH survey_answers AS (
     CAST(engagement_answers AS DOUBLE) AS denominator,
     CAST(COALESCE(engagement_answers, 0) AS BIGINT) AS n_obs,
     CAST(COALESCE(favourable_respondents, 0) AS BIGINT) AS n_persons_numerator,
-    CAST(COALESCE(engagement_respondents, 0) AS BIGINT) AS n_persons_denominator
+    CAST(COALESCE(unfavourable_respondents, 0) AS BIGINT) AS n_persons_denominator
   FROM survey_answers
-  WHERE NOT engagement_answers IS NULL OR NOT engagement_respondents IS NULL OR NOT favourable_answers IS NULL OR NOT favourable_respondents IS NULL
+  WHERE NOT engagement_answers IS NULL OR NOT favourable_answers IS NULL OR NOT favourable_respondents IS NULL OR NOT unfavourable_respondents IS NULL
 )
 SELECT
   'engagement_score' AS kpi_id,
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '71406fe86334ed56' AS definition_hash,
+  'a79e26eee8beb3f0' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -1,13 +1,13 @@
 -- Lost time injury frequency rate (ltifr).
 -- Written by `kpi compile`; change the definition, not this file.
 WITH injuries AS (
-  SELECT freq, span, period_start, segment, member, employees_losing_time, injured_employees, lost_time_injuries
+  SELECT freq, span, period_start, segment, member, employees_losing_time, lost_time_injuries
   FROM {{ ref('rollup_injuries') }}
-  WHERE (freq IN ('Q', 'A') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
+  WHERE (freq IN ('A') OR span <> 'period') AND segment IN ('_T')
 ), hours_worked AS (
-  SELECT freq, span, period_start, segment, member, million_hours_worked, months_worked
+  SELECT freq, span, period_start, segment, member, employees_working, million_hours_worked, months_worked
   FROM {{ ref('rollup_hours_worked') }}
-  WHERE (freq IN ('Q', 'A') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
+  WHERE (freq IN ('A') OR span <> 'period') AND segment IN ('_T')
 ), computed AS (
   SELECT
     freq,
@@ -20,10 +20,10 @@ WITH injuries AS (
     CAST(NULLIF(million_hours_worked, 0) AS DOUBLE) AS denominator,
     CAST(COALESCE(months_worked, 0) AS BIGINT) AS n_obs,
     CAST(COALESCE(employees_losing_time, 0) AS BIGINT) AS n_persons_numerator,
-    CAST(COALESCE(injured_employees, 0) AS BIGINT) AS n_persons_denominator
+    CAST(COALESCE(employees_working, 0) AS BIGINT) AS n_persons_denominator
   FROM injuries
   FULL OUTER JOIN hours_worked USING (freq, span, period_start, segment, member)
-  WHERE NOT employees_losing_time IS NULL OR NOT injured_employees IS NULL OR NOT lost_time_injuries IS NULL OR NOT million_hours_worked IS NULL OR NOT months_worked IS NULL
+  WHERE NOT employees_losing_time IS NULL OR NOT employees_working IS NULL OR NOT lost_time_injuries IS NULL OR NOT million_hours_worked IS NULL OR NOT months_worked IS NULL
 )
 SELECT
   'ltifr' AS kpi_id,
@@ -41,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '4699addba46c99f3' AS definition_hash,
+  '18750c6c8dc6a8d9' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -19,8 +19,8 @@ WITH employee_days AS (
     CAST(net_revenue AS DOUBLE) AS numerator,
     CAST(employee_days AS DOUBLE) / CAST(NULLIF(staffed_days, 0) AS DOUBLE) AS denominator,
     CAST(COALESCE(employee_days, 0) AS BIGINT) AS n_obs,
-    CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_numerator,
-    CAST(NULL AS BIGINT) AS n_persons_denominator
+    CAST(NULL AS BIGINT) AS n_persons_numerator,
+    CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator
   FROM employee_days
   FULL OUTER JOIN order_lines USING (freq, span, period_start, segment, member)
   WHERE NOT employee_days IS NULL OR NOT employees_in_period IS NULL OR NOT net_revenue IS NULL OR NOT staffed_days IS NULL
@@ -41,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '2a0fb736738c9627' AS definition_hash,
+  '7303d09b01ef7ce4' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -15,8 +15,8 @@ WITH hires AS (
     CAST(days_to_fill AS DOUBLE) AS numerator,
     CAST(positions_filled AS DOUBLE) AS denominator,
     CAST(COALESCE(positions_filled, 0) AS BIGINT) AS n_obs,
-    CAST(COALESCE(hires, 0) AS BIGINT) AS n_persons_numerator,
-    CAST(NULL AS BIGINT) AS n_persons_denominator
+    CAST(COALESCE(positions_filled, 0) AS BIGINT) AS n_persons_numerator,
+    CAST(COALESCE(hires, 0) AS BIGINT) AS n_persons_denominator
   FROM hires
   WHERE NOT days_to_fill IS NULL OR NOT hires IS NULL OR NOT positions_filled IS NULL
 )
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  'e825525bfb72b061' AS definition_hash,
+  '2f305138e53267d7' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

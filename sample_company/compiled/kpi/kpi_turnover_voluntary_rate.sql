@@ -1,13 +1,13 @@
 -- Voluntary turnover rate (turnover_voluntary_rate).
 -- Written by `kpi compile`; change the definition, not this file.
 WITH employee_days AS (
-  SELECT freq, span, period_start, segment, member, employee_days, staffed_days
+  SELECT freq, span, period_start, segment, member, employee_days, employees_in_period, staffed_days
   FROM {{ ref('rollup_employee_days') }}
-  WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
+  WHERE (freq IN ('Q', 'A') OR span <> 'period') AND segment IN ('_T')
 ), exits AS (
-  SELECT freq, span, period_start, segment, member, leavers, voluntary_leavers
+  SELECT freq, span, period_start, segment, member, voluntary_leavers
   FROM {{ ref('rollup_exits') }}
-  WHERE (freq IN ('M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'country', 'department')
+  WHERE (freq IN ('Q', 'A') OR span <> 'period') AND segment IN ('_T')
 ), computed AS (
   SELECT
     freq,
@@ -20,10 +20,10 @@ WITH employee_days AS (
     CAST(NULLIF((CAST(employee_days AS DOUBLE) / CAST(NULLIF(staffed_days, 0) AS DOUBLE)), 0) AS DOUBLE) AS denominator,
     CAST(COALESCE(employee_days, 0) AS BIGINT) AS n_obs,
     CAST(COALESCE(voluntary_leavers, 0) AS BIGINT) AS n_persons_numerator,
-    CAST(COALESCE(leavers, 0) AS BIGINT) AS n_persons_denominator
+    CAST(COALESCE(employees_in_period, 0) AS BIGINT) AS n_persons_denominator
   FROM employee_days
   FULL OUTER JOIN exits USING (freq, span, period_start, segment, member)
-  WHERE NOT employee_days IS NULL OR NOT leavers IS NULL OR NOT staffed_days IS NULL OR NOT voluntary_leavers IS NULL
+  WHERE NOT employee_days IS NULL OR NOT employees_in_period IS NULL OR NOT staffed_days IS NULL OR NOT voluntary_leavers IS NULL
 )
 SELECT
   'turnover_voluntary_rate' AS kpi_id,
@@ -41,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '1009e9012dfa13d2' AS definition_hash,
+  '1748da542132eae3' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

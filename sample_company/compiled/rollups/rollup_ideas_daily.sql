@@ -13,7 +13,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_ideas') }} AS ideas
   WHERE CAST(accepted_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(idea_source_member, ideas_accepted, ideas_launched) AS HUGEINT)), 'cc169110b1803906') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(idea_source_member, ideas_accepted, ideas_launched) AS HUGEINT)), '183e9ffd7ab7e11b') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -35,7 +35,7 @@ SELECT
   COUNT(*) AS n_rows,
   SUM(ideas_accepted) AS ideas_accepted,
   SUM(ideas_launched) AS ideas_launched,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(idea_source_member, ideas_accepted, ideas_launched) AS HUGEINT)), 'cc169110b1803906') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(idea_source_member, ideas_accepted, ideas_launched) AS HUGEINT)), '183e9ffd7ab7e11b') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, idea_source_member))

@@ -45,14 +45,14 @@ WITH days AS (
     CAST(answer_date AS DATE) AS day,
     country AS country_member,
     department AS department_member,
-    employee_id AS engagement_respondents,
     employee_id AS enps_promoting_employees,
     employee_id AS enps_respondents,
     employee_id AS favourable_respondents,
-    NOT is_favourable IS NULL AS engagement_respondents_counts,
+    employee_id AS unfavourable_respondents,
     is_promoter AS enps_promoting_employees_counts,
     NOT is_promoter IS NULL AS enps_respondents_counts,
-    is_favourable AS favourable_respondents_counts
+    is_favourable AS favourable_respondents_counts,
+    NOT is_favourable AS unfavourable_respondents_counts
   FROM {{ ref('fct_survey_answers') }} AS survey_answers
   WHERE CAST(answer_date AS DATE) IS NOT NULL
 ), pieces AS (
@@ -102,16 +102,16 @@ WITH days AS (
   INNER JOIN pieces USING (day)
   INNER JOIN members
     ON members.segment = 'department' AND members.member = COALESCE(CAST(department_member AS STRING), '_U') AND members.word > 0
-), keys_of_engagement_respondents AS MATERIALIZED (
+), keys_of_enps_promoting_employees AS MATERIALIZED (
   -- Each employee_id once per piece, with the members that it is seen in.
-  SELECT piece, word, engagement_respondents AS key, BIT_OR(bits) AS bits,
-    BIT_OR(bits) FILTER (WHERE engagement_respondents_counts) AS engagement_respondents,
+  SELECT piece, word, enps_promoting_employees AS key, BIT_OR(bits) AS bits,
     BIT_OR(bits) FILTER (WHERE enps_promoting_employees_counts) AS enps_promoting_employees,
     BIT_OR(bits) FILTER (WHERE enps_respondents_counts) AS enps_respondents,
-    BIT_OR(bits) FILTER (WHERE favourable_respondents_counts) AS favourable_respondents
+    BIT_OR(bits) FILTER (WHERE favourable_respondents_counts) AS favourable_respondents,
+    BIT_OR(bits) FILTER (WHERE unfavourable_respondents_counts) AS unfavourable_respondents
   FROM coded
-  GROUP BY piece, word, engagement_respondents
-), by_engagement_respondents AS (
+  GROUP BY piece, word, enps_promoting_employees
+), by_enps_promoting_employees AS (
   {% for freq, span in spans %}
   SELECT
     '{{ freq }}' AS freq,
@@ -119,10 +119,10 @@ WITH days AS (
     period_start,
     segment,
     member,
-    CAST(SUM(n_keys) FILTER (WHERE engagement_respondents & bit <> 0) AS BIGINT) AS engagement_respondents,
     CAST(SUM(n_keys) FILTER (WHERE enps_promoting_employees & bit <> 0) AS BIGINT) AS enps_promoting_employees,
     CAST(SUM(n_keys) FILTER (WHERE enps_respondents & bit <> 0) AS BIGINT) AS enps_respondents,
-    CAST(SUM(n_keys) FILTER (WHERE favourable_respondents & bit <> 0) AS BIGINT) AS favourable_respondents
+    CAST(SUM(n_keys) FILTER (WHERE favourable_respondents & bit <> 0) AS BIGINT) AS favourable_respondents,
+    CAST(SUM(n_keys) FILTER (WHERE unfavourable_respondents & bit <> 0) AS BIGINT) AS unfavourable_respondents
   FROM (
     SELECT
       period_start,
@@ -130,23 +130,23 @@ WITH days AS (
       word,
       COUNT(key) AS n_keys,
       bits & segment_bits AS bits,
-      engagement_respondents & segment_bits AS engagement_respondents,
       enps_promoting_employees & segment_bits AS enps_promoting_employees,
       enps_respondents & segment_bits AS enps_respondents,
-      favourable_respondents & segment_bits AS favourable_respondents
+      favourable_respondents & segment_bits AS favourable_respondents,
+      unfavourable_respondents & segment_bits AS unfavourable_respondents
     FROM (
       SELECT period_start, word, key, BIT_OR(bits) AS bits,
-        BIT_OR(engagement_respondents) AS engagement_respondents,
         BIT_OR(enps_promoting_employees) AS enps_promoting_employees,
         BIT_OR(enps_respondents) AS enps_respondents,
-        BIT_OR(favourable_respondents) AS favourable_respondents
-      FROM keys_of_engagement_respondents
+        BIT_OR(favourable_respondents) AS favourable_respondents,
+        BIT_OR(unfavourable_respondents) AS unfavourable_respondents
+      FROM keys_of_enps_promoting_employees
       INNER JOIN period_pieces USING (piece)
       WHERE freq = '{{ freq }}' AND span = '{{ span }}'
       GROUP BY period_start, word, key
     ) AS keys
     INNER JOIN segment_bits USING (word)
-    GROUP BY period_start, segment, word, bits & segment_bits, engagement_respondents & segment_bits, enps_promoting_employees & segment_bits, enps_respondents & segment_bits, favourable_respondents & segment_bits
+    GROUP BY period_start, segment, word, bits & segment_bits, enps_promoting_employees & segment_bits, enps_respondents & segment_bits, favourable_respondents & segment_bits, unfavourable_respondents & segment_bits
   ) AS sets
   INNER JOIN members USING (segment, word)
   WHERE bits & bit <> 0
@@ -156,7 +156,7 @@ WITH days AS (
 )
 SELECT *
 FROM rolled_up
-  FULL OUTER JOIN by_engagement_respondents USING (freq, span, period_start, segment, member)
+  FULL OUTER JOIN by_enps_promoting_employees USING (freq, span, period_start, segment, member)
 INNER JOIN changed USING (freq, span, period_start)
 {% if is_incremental() %}UNION ALL BY NAME
 -- A period that has no rows any more.

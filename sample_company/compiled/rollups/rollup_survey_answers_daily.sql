@@ -10,7 +10,6 @@ WITH fact AS NOT MATERIALIZED (
     country AS country_member,
     department AS department_member,
     CASE WHEN NOT is_favourable IS NULL THEN 1 ELSE 0 END AS engagement_answers,
-    employee_id AS engagement_respondents,
     CASE WHEN NOT is_promoter IS NULL THEN 1 ELSE 0 END AS enps_answers,
     CASE WHEN is_detractor THEN 1 ELSE 0 END AS enps_detractors,
     CASE WHEN is_promoter THEN 1 ELSE 0 END AS enps_promoters,
@@ -18,14 +17,15 @@ WITH fact AS NOT MATERIALIZED (
     employee_id AS enps_respondents,
     CASE WHEN is_favourable THEN 1 ELSE 0 END AS favourable_answers,
     employee_id AS favourable_respondents,
-    NOT is_favourable IS NULL AS engagement_respondents_counts,
+    employee_id AS unfavourable_respondents,
     is_promoter AS enps_promoting_employees_counts,
     NOT is_promoter IS NULL AS enps_respondents_counts,
-    is_favourable AS favourable_respondents_counts
+    is_favourable AS favourable_respondents_counts,
+    NOT is_favourable AS unfavourable_respondents_counts
   FROM {{ ref('fct_survey_answers') }} AS survey_answers
   WHERE CAST(answer_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, engagement_answers, engagement_respondents, enps_answers, enps_detractors, enps_promoters, enps_promoting_employees, enps_respondents, favourable_answers, favourable_respondents, engagement_respondents_counts, enps_promoting_employees_counts, enps_respondents_counts, favourable_respondents_counts) AS HUGEINT)), '4d2cd0c4f4612edd') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, engagement_answers, enps_answers, enps_detractors, enps_promoters, enps_promoting_employees, enps_respondents, favourable_answers, favourable_respondents, unfavourable_respondents, enps_promoting_employees_counts, enps_respondents_counts, favourable_respondents_counts, unfavourable_respondents_counts) AS HUGEINT)), '35451e8fc3733e4e') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -52,7 +52,7 @@ SELECT
   SUM(enps_detractors) AS enps_detractors,
   SUM(enps_promoters) AS enps_promoters,
   SUM(favourable_answers) AS favourable_answers,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, engagement_answers, engagement_respondents, enps_answers, enps_detractors, enps_promoters, enps_promoting_employees, enps_respondents, favourable_answers, favourable_respondents, engagement_respondents_counts, enps_promoting_employees_counts, enps_respondents_counts, favourable_respondents_counts) AS HUGEINT)), '4d2cd0c4f4612edd') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, engagement_answers, enps_answers, enps_detractors, enps_promoters, enps_promoting_employees, enps_respondents, favourable_answers, favourable_respondents, unfavourable_respondents, enps_promoting_employees_counts, enps_respondents_counts, favourable_respondents_counts, unfavourable_respondents_counts) AS HUGEINT)), '35451e8fc3733e4e') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, country_member), (day, department_member))

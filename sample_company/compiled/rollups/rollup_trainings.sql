@@ -42,7 +42,8 @@ WITH days AS (
     country AS country_member,
     department AS department_member,
     sex AS gender_member,
-    employee_id AS trained_employees
+    employee_id AS trained_employees,
+    has_fte AS trained_employees_counts
   FROM {{ ref('fct_trainings') }} AS trainings
   WHERE CAST(training_date AS DATE) IS NOT NULL
 ), pieces AS (
@@ -102,7 +103,8 @@ WITH days AS (
     ON members.segment = 'gender' AND members.member = COALESCE(CAST(gender_member AS STRING), '_U') AND members.word > 0
 ), keys_of_trained_employees AS MATERIALIZED (
   -- Each employee_id once per piece, with the members that it is seen in.
-  SELECT piece, word, trained_employees AS key, BIT_OR(bits) AS bits
+  SELECT piece, word, trained_employees AS key, BIT_OR(bits) AS bits,
+    BIT_OR(bits) FILTER (WHERE trained_employees_counts) AS trained_employees
   FROM coded
   GROUP BY piece, word, trained_employees
 ), by_trained_employees AS (
@@ -113,23 +115,25 @@ WITH days AS (
     period_start,
     segment,
     member,
-    CAST(SUM(n_keys) AS BIGINT) AS trained_employees
+    CAST(SUM(n_keys) FILTER (WHERE trained_employees & bit <> 0) AS BIGINT) AS trained_employees
   FROM (
     SELECT
       period_start,
       segment,
       word,
       COUNT(key) AS n_keys,
-      bits & segment_bits AS bits
+      bits & segment_bits AS bits,
+      trained_employees & segment_bits AS trained_employees
     FROM (
-      SELECT period_start, word, key, BIT_OR(bits) AS bits
+      SELECT period_start, word, key, BIT_OR(bits) AS bits,
+        BIT_OR(trained_employees) AS trained_employees
       FROM keys_of_trained_employees
       INNER JOIN period_pieces USING (piece)
       WHERE freq = '{{ freq }}' AND span = '{{ span }}'
       GROUP BY period_start, word, key
     ) AS keys
     INNER JOIN segment_bits USING (word)
-    GROUP BY period_start, segment, word, bits & segment_bits
+    GROUP BY period_start, segment, word, bits & segment_bits, trained_employees & segment_bits
   ) AS sets
   INNER JOIN members USING (segment, word)
   WHERE bits & bit <> 0

@@ -11,11 +11,12 @@ WITH fact AS NOT MATERIALIZED (
     department AS department_member,
     sex AS gender_member,
     employee_id AS trained_employees,
-    hours AS training_hours
+    CASE WHEN has_fte THEN hours END AS training_hours,
+    has_fte AS trained_employees_counts
   FROM {{ ref('fct_trainings') }} AS trainings
   WHERE CAST(training_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, gender_member, trained_employees, training_hours) AS HUGEINT)), 'cf7e3a49c5d367af') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, gender_member, trained_employees, training_hours, trained_employees_counts) AS HUGEINT)), '904cd268e989f50c') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -40,7 +41,7 @@ SELECT
   END AS member,
   COUNT(*) AS n_rows,
   SUM(training_hours) AS training_hours,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, gender_member, trained_employees, training_hours) AS HUGEINT)), 'cf7e3a49c5d367af') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(country_member, department_member, gender_member, trained_employees, training_hours, trained_employees_counts) AS HUGEINT)), '904cd268e989f50c') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, country_member), (day, department_member), (day, gender_member))

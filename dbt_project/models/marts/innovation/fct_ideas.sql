@@ -10,7 +10,7 @@ final as (
         idea_id,
         accepted_date,
         idea_source,
-        coalesce(date_diff('day', accepted_date, launch_date) <= 365, false) as is_launched_within_year
+        coalesce(date_diff('day', accepted_date, launch_date) between 0 and 365, false) as is_launched_within_year
     from ideas
 
 )

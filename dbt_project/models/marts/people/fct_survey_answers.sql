@@ -14,7 +14,7 @@ final as (
 
     select
         answers.answer_id,
-        answers.employee_id,
+        coalesce(answers.employee_id, '_U') as employee_id,
         answers.answer_date,
         employee_days.department,
         employee_days.country,
@@ -25,7 +25,7 @@ final as (
         case when answers.question_type = 'engagement' and answers.score between 1 and 5 then answers.score >= 4 end
             as is_favourable
     from answers
-    inner join employee_days
+    left join employee_days
         on answers.employee_id = employee_days.employee_id and answers.answer_date = employee_days.date_day
 
 )

@@ -19,9 +19,10 @@ final as (
         employee_days.department,
         employee_days.country,
         employee_days.sex,
-        trainings.hours
+        trainings.hours,
+        employee_days.fte is not null as has_fte
     from trainings
-    inner join employee_days
+    left join employee_days
         on trainings.employee_id = employee_days.employee_id and trainings.training_date = employee_days.date_day
 
 )
