@@ -7,6 +7,7 @@ they are.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,7 +19,7 @@ from publishing.site.swedish import SWEDISH
 _ENGLISH_MONTHS = "January February March April May June July August September October November December"
 _SWEDISH_MONTHS = "januari februari mars april maj juni juli augusti september oktober november december"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-_MINUS = "\N{MINUS SIGN}"
+MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
 
 
@@ -56,7 +57,7 @@ class Language:
         """A number with that many decimals; a smaller one that isn't 0 has its first two digits."""
         tiny = value != 0 and abs(value) < 0.5 * 10**-digits
         text = f"{value:{'+' * sign}.2g}" if tiny else f"{value:{'+' * sign},.{digits}f}"
-        return text.replace(",", "\0").replace(".", self.point).replace("\0", self.group).replace("-", _MINUS)
+        return text.replace(",", "\0").replace(".", self.point).replace("\0", self.group).replace("-", MINUS)
 
     def value(self, value: float | None, unit: str, currency: str, *, with_unit: bool = True) -> str:
         """A value in its unit: 12.3 %, 21.5 M SEK, 3,881 SEK, 6.05 hours. A dash for no value."""
@@ -64,18 +65,27 @@ class Language:
             return NOTHING
         if unit == "fraction":
             return f"{self.decimal(value * 100, 1)}{_NO_BREAK}%"
-        known = {"currency": currency, "count": "", "ratio": "", "persons": ""}
-        label = known[unit] if unit in known else self.t(unit)
+        label = self.unit(unit, currency)
         text = self._sized(value, whole=unit in ("count", "persons"))
         return f"{text}{_NO_BREAK}{label}" if label and with_unit else text
 
-    def change(self, change: float | None, unit: str) -> str:
-        """A change as the published tables have it: a relative one, of fractions the difference. A dash for none."""
+    def unit(self, unit: str, currency: str) -> str:
+        """What stands behind a number of that unit; empty for numbers of things and for ratios."""
+        known = {"currency": currency, "count": "", "ratio": "", "persons": ""}
+        return known[unit] if unit in known else with_currency(self.t(unit), currency)
+
+    def change(self, change: float | None, kind: str, unit: str, currency: str) -> str:
+        """A change as the published tables have it: +7.2 %, +0.4 pp, or +1.6 points. A dash for none.
+
+        `kind` is that of `kpi.catalog`: relative or difference.
+        """
         if change is None or not math.isfinite(change):
             return NOTHING
-        percent = round(change * 100, 1)
-        text = self.decimal(percent, 1, sign=True) if percent else self.decimal(0, 1)
-        return f"{text}{_NO_BREAK}{self.percentage_points if unit == 'fraction' else '%'}"
+        is_own_unit = kind == "difference" and unit != "fraction"
+        rounded = round(change if is_own_unit else change * 100, 1)
+        text = self.decimal(rounded, 1, sign=True) if rounded else self.decimal(0, 1)
+        label = self.percentage_points if kind == "difference" else "%"
+        return f"{text}{_NO_BREAK}{self.unit(unit, currency) if is_own_unit else label}".rstrip(_NO_BREAK)
 
     def axis(self, values: Sequence[float], unit: str) -> list[str]:
         """The labels of an axis, without unit but %: all with the same number of decimals, as few as they need."""
@@ -123,6 +133,11 @@ LANGUAGES = {
     "en": Language("en", "English", {}, tuple(_ENGLISH_MONTHS.split()), ",", ".", ("M", "bn", "tn"), "pp"),
     "sv": Language("sv", "Svenska", SWEDISH, tuple(_SWEDISH_MONTHS.split()), _NO_BREAK, ",", ("mn", "md", "bn"), "pe"),
 }
+
+
+def with_currency(unit: str, currency: str) -> str:
+    """The unit with the reporting currency in the place of its name: MWh per million SEK."""
+    return re.sub(r"\bcurrency\b", currency, unit)
 
 
 def language(code: str) -> Language:

@@ -226,7 +226,7 @@ _WORDS = {
     "sustainability": "hållbarhet",
     "innovation": "innovation",
     "management level": "chefsnivå",
-    "MWh per million currency": "MWh per miljon i valuta",
+    "MWh per million currency": "MWh per miljon currency",
     "technology": "teknik",
     "country": "land",
     "channel": "kanal",

@@ -158,7 +158,7 @@ def text_of(page: Path) -> str:
 def test_the_scorecard_shows_value_target_change_and_status_of_every_kpi(pages: Path) -> None:
     text = text_of(pages / "index.html")
     assert "Newest closed month: January 2026" in text
-    assert "Net revenue key, lagging · cfo@example.com On target 33.0 M SEK Jan 2026 Target 20.0 M SEK a month" in text
+    assert "Net revenue key, lagging · cfo @example.com On target 33.0 M SEK Jan 2026 Target 20.0 M SEK a month" in text
     assert "Off target 15.4 % 2025" in text  # a yearly target is compared with a year
     assert "Dec 2025: 2.1 %" in text
     for status in ("No target", "Not supplied", "Nothing published"):
@@ -384,8 +384,13 @@ def test_numbers_are_written_as_the_language_does(code: str, unit: str, value: f
 
 
 def test_a_change_that_is_shown_as_nothing_goes_neither_up_nor_down() -> None:
-    assert language("en").change(0.0004, "fraction").replace("\N{NO-BREAK SPACE}", " ") == "0.0 pp"
-    assert language("sv").change(-0.1234, "count").replace("\N{NO-BREAK SPACE}", " ") == "−12,3 %"
+    def written(code: str, *change: Any) -> str:
+        return language(code).change(*change, "SEK").replace("\N{NO-BREAK SPACE}", " ")
+
+    assert written("en", 0.0004, "difference", "fraction") == "0.0 pp"
+    assert written("sv", -0.1234, "relative", "count") == "−12,3 %"
+    assert written("en", 1.62, "difference", "points") == "+1.6 points"
+    assert written("en", 0.04, "difference", "MWh per million currency") == "0.0 MWh per million SEK"
 
 
 def test_the_labels_of_an_axis_have_as_many_decimals_as_they_need() -> None:

@@ -24,6 +24,8 @@ def print_movement(terminal: Console, answer: Mapping[str, Any], unit: str, curr
     def added(value: float | None) -> str:
         return _signed(value, unit, currency, answer["change"]["absolute"])
 
+    if answer["not_mature"]:
+        terminal.print(answer["not_mature"], style="yellow", highlight=False)
     value, other = answer["value"], answer["compared_with"]
     terminal.print(_sentence(value, other, answer["change"], unit, currency), style="bold", highlight=False)
     terminal.print()
@@ -55,7 +57,7 @@ def _sentence(
     if difference == 0:
         return f"{value['name']} was {now} in {this}, as in {earlier}."
     size = _signed(abs(difference), unit, currency, difference).removeprefix("+")
-    relative = "" if unit == "fraction" or change["relative"] is None else f" ({abs(change['relative']) * 100:.1f} %)"
+    relative = "" if change["relative"] is None else f" ({abs(change['relative']) * 100:.1f} %)"
     direction = "more" if difference > 0 else "less"
     return f"{value['name']} was {now} in {this}: {size}{relative} {direction} than in {earlier}, {then}."
 
