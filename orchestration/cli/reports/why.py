@@ -19,7 +19,7 @@ def print_movement(terminal: Console, answer: Mapping[str, Any], unit: str, curr
     """Print what `answers.why_it_moved` tells of a change: a sentence, then the ratio's parts and the members."""
 
     def written(value: float | None) -> str:
-        return _ENGLISH.value(value, unit, currency)
+        return _ENGLISH.value(value, unit, currency, step=answer["change"]["absolute"])
 
     def added(value: float | None) -> str:
         return _signed(value, unit, currency, answer["change"]["absolute"])
@@ -51,9 +51,9 @@ def _sentence(
     value: Mapping[str, Any], other: Mapping[str, Any], change: Mapping[str, Any], unit: str, currency: str
 ) -> str:
     """Net revenue was 17.9 M SEK in October 2026: 1.2 M SEK (7.2 %) more than in September 2026, 16.7 M SEK."""
-    now, then = (_ENGLISH.value(row["value"], unit, currency) for row in (value, other))
     this, earlier = (_ENGLISH.period(row["period"]) for row in (value, other))
     difference = change["absolute"]
+    now, then = (_ENGLISH.value(row["value"], unit, currency, step=difference) for row in (value, other))
     if difference == 0:
         return f"{value['name']} was {now} in {this}, as in {earlier}."
     size = _signed(abs(difference), unit, currency, difference).removeprefix("+")
@@ -81,17 +81,22 @@ def _print_segment(terminal: Console, segment: Mapping[str, Any], written: Any, 
             row += [added(member["of_this_by_its_own_ratio"]), added(member["of_this_by_its_share"])]
         rows.append(row)
     others = len(members) - _MEMBERS_SHOWN + segment["members_not_shown"]
-    caption = f"{others} other members add less each." if others > 0 else ""
+    caption = f"{others} other members add less each.\n" if others > 0 else ""
     print_table(terminal, columns, rows, caption=caption)
 
 
 def _signed(value: float | None, unit: str, currency: str, change: float) -> str:
-    """What is added, with its sign; of fractions in percentage points, as exactly as the whole change needs it."""
+    """What is added, with its sign; of fractions in percentage points, as exactly as the whole change needs it.
+
+    An addition of less than a thousandth of the change that has no digit to show is 0.
+    """
     if value is None:
         return "–"
     if unit == "fraction":
         digits = 1 if abs(change) >= 0.01 else 2 if abs(change) >= 0.001 else 3
         points = round(value * 100, digits) + 0.0  # and not -0.0
         return f"{_ENGLISH.decimal(points, digits, sign=points != 0)} pp"
+    if abs(value) < min(0.005, abs(change) / 1000):
+        value = 0.0
     text = _ENGLISH.value(value, unit, currency)
     return f"+{text}" if value > 0 else text
