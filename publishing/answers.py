@@ -15,10 +15,10 @@ import duckdb
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import FREQ_NAMES, Period, parse
 from metrics.core.segments import canonical, member_words, words
-from metrics.core.text import visible
+from metrics.core.text import visible, with_currency
 from publishing import reader
 from publishing.movement import movement
-from publishing.site.language import language, with_currency
+from publishing.site.language import language
 from publishing.statuses import REVISIONS, STATUSES
 
 Answer = dict[str, Any]

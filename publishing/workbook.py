@@ -16,9 +16,9 @@ from uuid import uuid4
 from metrics.core.errors import disk_faults_reported
 from metrics.core.periods import parse
 from metrics.core.segments import member_words, words
-from metrics.core.text import visible
+from metrics.core.text import visible, with_currency
 from publishing import reader
-from publishing.site.language import Language, with_currency
+from publishing.site.language import Language
 from publishing.statuses import REVISIONS, STATUSES
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class _Sheet:
         self.text(t("Release {number} of {moment} ({zone}).", number=release["sequence"], moment=published, zone="UTC"))
         self.row += 1
         self.header(
-            *(t("KPI"), title("objective"), t("Period"), t("Value"), t("Unit"), t("Target"), t("Status")),
+            *(title("KPI"), title("objective"), t("Period"), t("Value"), t("Unit"), t("Target"), t("Status")),
             *(t("Provisional"), t("Change on the period before"), t("Change on a year ago"), t("12 months")),
             *(t("Owner"), t("Held"), t("Flagged"), t("Version"), t("Published")),
         )
@@ -161,7 +161,7 @@ class _Sheet:
             return change, "+0.0%;-0.0%;0.0%"
         is_share = score["unit"] == "fraction"
         unit = self.language.percentage_points if is_share else self.language.unit(score["unit"], score["currency"])
-        label = ' "{}"'.format(unit.replace('"', "'")[:_LONGEST_LABEL])
+        label = ' "{}"'.format(visible(unit).replace('"', "'")[:_LONGEST_LABEL])
         return change * 100 if is_share and change is not None else change, f"+0.0{label};-0.0{label};0.0{label}"
 
     def domain(self, kpis: Sequence[Row], values: Sequence[Row]) -> None:
@@ -176,7 +176,9 @@ class _Sheet:
             if not shown or not starts:
                 continue
             self.title(t(_FREQ_TITLES[freq]))
-            self.header(t("KPI"), t("Segment"), t("Member"), t("Unit"), *(_period(code) for _, code in starts))
+            self.header(
+                self.language.title("KPI"), t("Segment"), t("Member"), t("Unit"), *(_period(code) for _, code in starts)
+            )
             for kpi in shown:
                 self._series(kpi, [row for row in of_freq if row["kpi_id"] == kpi["kpi_id"]], [d for d, _ in starts])
             self.row += 1
@@ -218,7 +220,7 @@ class _Sheet:
         self.title(t("KPIs")[:1].upper() + t("KPIs")[1:])
         header_row = self.row
         self.header(
-            *(t("KPI"), t("Description"), title("domain"), t("Unit"), t("Owner"), t("Standard"), t("Version")),
+            *(title("KPI"), t("Description"), title("domain"), t("Unit"), t("Owner"), t("Standard"), t("Version")),
             t("Formula"),
         )
         for kpi in kpis.values():
@@ -228,7 +230,7 @@ class _Sheet:
         if revised:
             self.row += 1
             self.title(t("Revisions of totals"))
-            self.header(t("KPI"), t("Reason"), t("Period"), t("Was"), t("Is"), t("Revised"), t("Published"))
+            self.header(title("KPI"), t("Reason"), t("Period"), t("Was"), t("Is"), t("Revised"), t("Published"))
             for row in (row for row in revised if row["kpi_id"] in kpis):
                 kpi = kpis[row["kpi_id"]]
                 reason = ": ".join(filter(None, (t(REVISIONS[row["revision_type"]]), row["revision_reason"])))

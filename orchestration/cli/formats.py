@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
+from metrics.core.text import with_currency
 from metrics.definitions.catalog import CatalogKpi
 from orchestration.cli.terminal import styled
-from publishing.site.language import language
 from publishing.statuses import REVISIONS
 
 STATUSES = {
@@ -23,7 +23,6 @@ STATUSES = {
     "M": "can't exist",
 }
 PERIODS = {"W": "week", "M": "month", "Q": "quarter", "A": "year"}
-_ENGLISH = language("en")
 _LARGE = ((1e12, " tn"), (1e9, " bn"), (1e6, " M"))
 
 
@@ -95,8 +94,7 @@ def _legend(title: str, meanings: dict[str, str], codes: Iterable[str | None]) -
 
 def _label(unit: str, currency: str) -> str:
     """What stands behind a number of that unit, after a space; empty for numbers of things and for ratios."""
-    label = _ENGLISH.unit(unit, currency)
-    return f" {label}" if label else ""
+    return "" if unit in ("count", "ratio", "persons") else f" {with_currency(unit, currency)}"
 
 
 def _plain(value: float, unit: str, exact: bool) -> str:

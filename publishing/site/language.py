@@ -7,13 +7,13 @@ they are.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse
+from metrics.core.text import with_currency
 from publishing.site.swedish import SWEDISH
 
 _ENGLISH_MONTHS = "January February March April May June July August September October November December"
@@ -149,11 +149,6 @@ LANGUAGES = {
     "en": Language("en", "English", {}, tuple(_ENGLISH_MONTHS.split()), ",", ".", ("M", "bn", "tn"), "pp"),
     "sv": Language("sv", "Svenska", SWEDISH, tuple(_SWEDISH_MONTHS.split()), _NO_BREAK, ",", ("mn", "md", "bn"), "pe"),
 }
-
-
-def with_currency(unit: str, currency: str) -> str:
-    """The unit with the reporting currency in the place of its name: MWh per million SEK."""
-    return re.sub(r"\bcurrency\b", currency, unit)
 
 
 def language(code: str) -> Language:

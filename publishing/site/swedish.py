@@ -28,7 +28,7 @@ _PAGES = {
     "In words": "I ord",
     "It passes when": "Godkänd när",
     "Judged periods": "Bedömda perioder",
-    "KPI": "Nyckeltal",
+    "KPI": "nyckeltal",
     "KPIs": "nyckeltal",
     "KPIs that are computed from it": "Nyckeltal som beräknas av det",
     "May decide: {names}": "Får besluta: {names}",

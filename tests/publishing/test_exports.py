@@ -128,7 +128,7 @@ def test_csv_is_as_spreadsheets_of_the_language_read_it(
     assert {row["obs_value"] for row in rows if row["obs_status"] == "Q"} == {""}
     with (tmp_path / "csv" / "catalog.csv").open(encoding="utf-8-sig", newline="") as file:
         names = [row["name"] for row in csv.DictReader(file, delimiter=separator)]
-    assert names == ["'" + TEXTS["formula"], "Nps", "Rate", "Heads"]
+    assert names == ["'" + TEXTS["formula"], "Heads", "Nps", "Rate"]
     assert (tmp_path / "csv" / "releases.csv").read_text("utf-8-sig").count("2026-03-05 06:00:00") == 1
 
 

@@ -145,7 +145,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "context", "review", reason=HOSTILE["script"], decided_by=HOSTILE["attribute"]
         )
         assert decision
-        release([late], [held_verdict], date(2026, 3, 5))
+        earlier_years = [*values("revenue", "A", "2023", "2023", 90e6), *values("turnover", "A", "2023", "2023", 0.13)]
+        release([late, *earlier_years], [held_verdict], date(2026, 3, 5))
         yield deployment.site_path().parent
 
 
@@ -169,7 +170,7 @@ def test_the_scorecard_shows_value_target_change_and_status_of_every_kpi(pages: 
 
 def test_below_it_are_what_waits_what_changed_and_what_closes(pages: Path) -> None:
     text = text_of(pages / "index.html")
-    assert "Release 2 of 5 Mar 2026: 1 value published, 1 of them revised." in text
+    assert "Release 2 of 5 Mar 2026: 3 values published, 1 of them revised. First values of: 2023 (2 KPIs)." in text
     assert "Net revenue , Jan 2026: 34.0 M SEK → 33.0 M SEK" in text
     assert "Net revenue , January 2026: 34.0 M SEK → 33.0 M SEK, 5 Mar 2026. newer source data" in text
     assert "10 Mar 2026 February 2026 finance, people" in text
