@@ -15,7 +15,7 @@ import duckdb
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import FREQ_NAMES, Period, parse
 from metrics.core.segments import canonical, member_words, words
-from metrics.core.text import visible
+from metrics.core.text import visible, with_currency
 from publishing import reader
 from publishing.movement import movement
 from publishing.site.language import language
@@ -25,7 +25,7 @@ Answer = dict[str, Any]
 
 _VALUES = """
 select
-    o.*, c.currency, r.sequence, v.held, v.verdict, v.acknowledged, v.decision,
+    o.*, c.currency, c.change_kind, c.matures_after, r.sequence, v.held, v.verdict, v.acknowledged, v.decision,
     v.reason as finding
 from kpi.observations o
 join kpi.releases r using (release_id)
@@ -157,13 +157,21 @@ def why_it_moved(kpi: str, period: str = "", compared_with: Literal["previous", 
             [entry["kpi_id"], later.end, later.start],
         )
     totals = [next(row for row in rows if row["segment"] == "_T") for rows in (after, before) if rows]
-    answer: Answer = {"value": _value(totals[0]), "incidents": incidents}
+    answer: Answer = {"not_mature": _immature(totals[0]), "value": _value(totals[0]), "incidents": incidents}
     if len(totals) < 2 and freq == "W" and compared_with == "year_ago" and code.endswith("W53"):
         # most years have no week 53
         return answer | {"compared_with": _nothing(entry["name"], None, f"had no week 53 in {earlier[:4]}")}
     if len(totals) < 2:
         return answer | {"compared_with": _nothing(entry["name"], earlier, "has no published value to compare with")}
     return answer | {"compared_with": _value(totals[1])} | movement(after, before, entry["formula"] or "")
+
+
+def _immature(row: Mapping[str, Any]) -> str | None:
+    """For a cohort whose later events still count, until when they do; None for other values. `row` is of _VALUES."""
+    if row["matures_after"] is None or not row["provisional"]:
+        return None
+    period = language("en").period(row["time_period"])
+    return f"Later events still count for {period}, until {row['provisional_until']}: its value will change."
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] = ()) -> list[Answer]:
@@ -231,8 +239,7 @@ def _newest_period(connection: duckdb.DuckDBPyConnection, entry: Mapping[str, An
 
 
 def _unit(row: Mapping[str, Any]) -> str:
-    unit: str = row["unit"]
-    return row["currency"] if unit == "currency" else _UNITS.get(unit, unit)
+    return _UNITS.get(row["unit"]) or with_currency(row["unit"], row["currency"])
 
 
 def _value(row: Mapping[str, Any]) -> Answer:
@@ -249,6 +256,7 @@ def _value(row: Mapping[str, Any]) -> Answer:
         "provisional_until": row["provisional_until"],
         "target": row["target"],
         "target_attained": row["target_attained"],
+        "changes_are": row["change_kind"],
         "change_on_period_before": row["change_previous"],
         "change_on_a_year_ago": row["change_year_ago"],
         "number_of_observations": row["n_obs"],

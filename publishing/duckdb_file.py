@@ -27,7 +27,7 @@ from publishing.rendering import Rendering
 
 _CATALOG_COLUMNS = (
     *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "type", "level", "owner", "objective"),
-    *("target", "target_freq", "target_note", "review", "freqs", "segments", "metric", "standard"),
+    *("change_kind", "target", "target_freq", "target_note", "review", "freqs", "segments", "metric", "standard"),
     *(
         "definition_version",
         "definition_hash",

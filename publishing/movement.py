@@ -21,16 +21,18 @@ def movement(after: Sequence[Row], before: Sequence[Row], formula: str = "") -> 
     """The change of the total, its parts, and what about the data may explain it.
 
     `after` and `before` are the rows of a KPI's period and of an earlier one: the total and all members, with the
-    columns of `kpi.observations`. `formula` is the KPI's in `kpi.catalog`, which names the parts of a ratio.
+    columns of `kpi.observations` and `change_kind` of `kpi.catalog`. `formula` is that of `kpi.catalog`: it names the
+    parts of a ratio.
     """
     totals = [next(row for row in rows if row["segment"] == "_T") for rows in (after, before)]
     values = [row["obs_value"] for row in totals]
     answer: dict[str, Any] = {"data": _facts_of_data(*totals), "limits": LIMITS}
     if None in values:
         return answer | {"change": None}
+    is_relative = totals[0]["change_kind"] == "relative"
     answer["change"] = {
         "absolute": values[0] - values[1],
-        "relative": (values[0] - values[1]) / abs(values[1]) if values[1] else None,
+        "relative": (values[0] - values[1]) / abs(values[1]) if values[1] and is_relative else None,
     }
     if totals[0]["denominator"] and totals[1]["denominator"]:
         answer["parts_of_the_ratio"] = _parts(totals[0], totals[1], formula)
@@ -50,7 +52,10 @@ def _parts(now: Row, then: Row, formula: str) -> list[dict[str, Any]]:
         {"part": part, "metric": names[part] if names else part, "before": then[part], "after": now[part]}
         for part in ("numerator", "denominator")
     ]
-    if all(isclose(row["obs_value"], row["numerator"] / row["denominator"], rel_tol=1e-6) for row in (now, then)):
+    if all(
+        row["numerator"] is not None and isclose(row["obs_value"], row["numerator"] / row["denominator"], rel_tol=1e-6)
+        for row in (now, then)
+    ):
         inverse_now, inverse_then = 1 / now["denominator"], 1 / then["denominator"]
         parts[0]["adds_to_change"] = (now["numerator"] - then["numerator"]) * (inverse_now + inverse_then) / 2
         parts[1]["adds_to_change"] = (inverse_now - inverse_then) * (now["numerator"] + then["numerator"]) / 2

@@ -15,9 +15,7 @@ _NOISE = """
 with totals as (
     select
         kpi_id, freq, obs_value,
-        obs_value - lag(obs_value) over (partition by kpi_id, freq order by period_start) as on_before,
-        obs_value - lag(obs_value, case freq when 'M' then 12 else 4 end)
-            over (partition by kpi_id, freq order by period_start) as on_year_ago
+        obs_value - previous_value as on_before, obs_value - year_ago_value as on_year_ago
     from kpi.observations
     where segment = '_T' and freq in ('M', 'Q')
 ),

@@ -46,6 +46,11 @@ from ledger_observations o
 order by o.kpi_id, o.freq, o.segment, o.member, o.period_start, o.sequence
 """
 
+_CHANGE = """case
+        when is_immature then null
+        when change_kind = 'difference' then obs_value - {before}
+        else (obs_value - {before}) / nullif(abs({before}), 0)
+    end"""
 # `since`: the earliest day of periods that are read. `rows`: latest, or the rows of it whose observation is wanted.
 OBSERVATIONS_OF = f"""
 with latest as (
@@ -58,15 +63,15 @@ newest as (
 ),
 compared as (
     select
-        l.*, c.name, c.domain, c.unit, c.direction,
+        l.*, c.name, c.domain, c.unit, c.change_kind, c.direction,
         coalesce(l.period_start = n.newest_start, false) as is_newest,
         case when l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) then g.target end as target,
-        c.matures_after,
         b.obs_value as previous_value,
         y.obs_value as year_ago_value,
         y.year_to_date as year_to_date_year_ago,
         y.rolling_12_months as rolling_12_months_year_ago,
         coalesce(d.state = 'open', false) or l.obs_status = 'P' as provisional,
+        provisional and c.matures_after is not null as is_immature,
         if(d.state = 'open', d.closes_on, null) as provisional_until
     from {{rows}} l
     left join kpi.calendar d using (kpi_id, freq, time_period)
@@ -86,16 +91,14 @@ select
     kpi_id, name, domain, freq, time_period, period_start, period_end, is_newest, segment, member,
     obs_value, numerator, denominator, n_obs, target,
     case
-        when provisional and matures_after is not null then null
+        when is_immature then null
         when direction = 'up' then obs_value >= target
         when direction = 'down' then obs_value <= target
     end as target_attained,
     previous_value,
-    case when unit = 'fraction' then obs_value - previous_value
-        else (obs_value - previous_value) / nullif(abs(previous_value), 0) end as change_previous,
+    {_CHANGE.format(before="previous_value")} as change_previous,
     year_ago_value,
-    case when unit = 'fraction' then obs_value - year_ago_value
-        else (obs_value - year_ago_value) / nullif(abs(year_ago_value), 0) end as change_year_ago,
+    {_CHANGE.format(before="year_ago_value")} as change_year_ago,
     year_to_date, year_to_date_year_ago, rolling_12_months, rolling_12_months_year_ago,
     unit, {_STATUS} as status, provisional, provisional_until, obs_status, conf_status, definition_version,
     release_id, realtime_start
@@ -303,9 +306,12 @@ COLUMN_COMMENTS = {
     "valid_to": "Last day on which a period that it is for can begin; NULL for the present target",
     "matures_after": "For a cohort: how long after the period's end events still count; NULL for other KPIs",
     "previous_value": "The value of the period before; NULL when there is none or it is suppressed",
-    "change_previous": "Change on previous_value: relative (0.05 is 5 %), for fractions the difference",
+    "change_previous": "Change on previous_value: relative (0.05 is 5 %), or the difference, as catalog.change_kind"
+    " says; NULL for a cohort while it is provisional, as later events still count",
     "year_ago_value": "The value of the same period a year ago (for weeks: of the same ISO week number)",
-    "change_year_ago": "Change on year_ago_value: relative (0.05 is 5 %), for fractions the difference",
+    "change_year_ago": "Change on year_ago_value, stated as change_previous is",
+    "change_kind": "How changes of the KPI are stated: relative, or as a difference in its unit, of fractions and of"
+    " KPIs whose definition states a lower bound below 0",
     "year_to_date": "The KPI over the year up to the period's end; for months and quarters, unless the"
     " KPI is measured on one day",
     "year_to_date_year_ago": "year_to_date of the same period a year ago",

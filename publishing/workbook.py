@@ -16,7 +16,7 @@ from uuid import uuid4
 from metrics.core.errors import disk_faults_reported
 from metrics.core.periods import parse
 from metrics.core.segments import member_words, words
-from metrics.core.text import visible
+from metrics.core.text import visible, with_currency
 from publishing import reader
 from publishing.site.language import Language
 from publishing.statuses import REVISIONS, STATUSES
@@ -30,10 +30,11 @@ Row = Mapping[str, Any]
 _PERIODS_SHOWN = {"M": 25, "Q": 9, "A": 6, "W": 27}
 _LONGEST_TEXT = 32_767  # of a cell
 _FORMATS = {"fraction": "0.0%", "currency": "#,##0", "count": "#,##0", "persons": "#,##0"}  # else two decimals
+_LONGEST_LABEL = 60  # a number format has at most 255 characters, and holds it three times
 _LINE = 15  # the height of a line, in points
 _DAY, _MONTH = "yyyy-mm-dd", "yyyy-mm"
 _SCORECARD = """
-select s.*, c.currency, c.definition_version, o.realtime_start, b.description as objective_description
+select s.*, c.currency, c.change_kind, c.definition_version, o.realtime_start, b.description as objective_description
 from kpi.scorecard s
 join kpi.catalog c using (kpi_id)
 left join kpi.objectives b on b.objective = c.objective
@@ -67,7 +68,6 @@ _SWEDISH = {
     "Reason": "Skäl",
     "Revisions of totals": "Revideringar av totaler",
     "Segment": "Segment",
-    "Changes of shares are in percentage points.": "Förändringar av andelar är i procentenheter.",
     "Since": "Sedan",
     "Total": "Totalt",
     "Unit": "Enhet",
@@ -129,7 +129,7 @@ class _Sheet:
         self.text(t("Release {number} of {moment} ({zone}).", number=release["sequence"], moment=published, zone="UTC"))
         self.row += 1
         self.header(
-            *(t("KPI"), title("objective"), t("Period"), t("Value"), t("Unit"), t("Target"), t("Status")),
+            *(title("KPI"), title("objective"), t("Period"), t("Value"), t("Unit"), t("Target"), t("Status")),
             *(t("Provisional"), t("Change on the period before"), t("Change on a year ago"), t("12 months")),
             *(t("Owner"), t("Held"), t("Flagged"), t("Version"), t("Published")),
         )
@@ -137,14 +137,14 @@ class _Sheet:
         first = self.row - 1
         self.sheet.row_dimensions[first].height = 2 * _LINE
         for score in scores:
-            shown, changes = _format(score["unit"]), "+0.0%;-0.0%;0.0%"
+            shown = _format(score["unit"])
+            changes = [self.change(score, score[name]) for name in ("change_previous", "change_year_ago")]
             self.cells(
                 [
                     *((score["name"], None), (score["objective"], None), (score["time_period"], None)),
                     *((_value(score, t), shown), (_unit(score, t), None), (score["target"], shown)),
                     *((t(score["status"]), None), (t("yes") if score["provisional"] else None, None)),
-                    *((score["change_previous"], changes), (score["change_year_ago"], changes)),
-                    *((score["rolling_12_months"], shown), (score["owner"], None)),
+                    *(*changes, (score["rolling_12_months"], shown), (score["owner"], None)),
                     *((score["held"] or None, "0"), (score["flagged"] or None, "0")),
                     *((score["definition_version"], "0"), (score["realtime_start"], _DAY)),
                 ]
@@ -154,6 +154,15 @@ class _Sheet:
             head.alignment = head.alignment.copy(horizontal="right", indent=0)
         self.sheet.auto_filter.ref = f"A{first}:P{self.row - 1}"
         self.finish([36, 26, 11, 15, 11, 15, 17, 13, 18, 15, 17, 32, 8, 10, 10, 12], repeated=first)
+
+    def change(self, score: Row, change: float | None) -> tuple[float | None, str]:
+        """A change and its number format, which says what it is in: +7.2%, +0.4 pp, +1.6 points."""
+        if score["change_kind"] == "relative":
+            return change, "+0.0%;-0.0%;0.0%"
+        is_share = score["unit"] == "fraction"
+        unit = self.language.percentage_points if is_share else self.language.unit(score["unit"], score["currency"])
+        label = ' "{}"'.format(visible(unit).replace('"', "'")[:_LONGEST_LABEL])
+        return change * 100 if is_share and change is not None else change, f"+0.0{label};-0.0{label};0.0{label}"
 
     def domain(self, kpis: Sequence[Row], values: Sequence[Row]) -> None:
         """A block for each frequency: a row for each KPI, and below it, grouped, one for each member."""
@@ -167,7 +176,9 @@ class _Sheet:
             if not shown or not starts:
                 continue
             self.title(t(_FREQ_TITLES[freq]))
-            self.header(t("KPI"), t("Segment"), t("Member"), t("Unit"), *(_period(code) for _, code in starts))
+            self.header(
+                self.language.title("KPI"), t("Segment"), t("Member"), t("Unit"), *(_period(code) for _, code in starts)
+            )
             for kpi in shown:
                 self._series(kpi, [row for row in of_freq if row["kpi_id"] == kpi["kpi_id"]], [d for d, _ in starts])
             self.row += 1
@@ -203,14 +214,13 @@ class _Sheet:
         for text in (
             "Values are as the newest release published them.",
             "Provisional values are in italics.",
-            "Changes of shares are in percentage points.",
         ):
             self.text(t(text))
         self.row += 1
         self.title(t("KPIs")[:1].upper() + t("KPIs")[1:])
         header_row = self.row
         self.header(
-            *(t("KPI"), t("Description"), title("domain"), t("Unit"), t("Owner"), t("Standard"), t("Version")),
+            *(title("KPI"), t("Description"), title("domain"), t("Unit"), t("Owner"), t("Standard"), t("Version")),
             t("Formula"),
         )
         for kpi in kpis.values():
@@ -220,7 +230,7 @@ class _Sheet:
         if revised:
             self.row += 1
             self.title(t("Revisions of totals"))
-            self.header(t("KPI"), t("Reason"), t("Period"), t("Was"), t("Is"), t("Revised"), t("Published"))
+            self.header(title("KPI"), t("Reason"), t("Period"), t("Was"), t("Is"), t("Revised"), t("Published"))
             for row in (row for row in revised if row["kpi_id"] in kpis):
                 kpi = kpis[row["kpi_id"]]
                 reason = ": ".join(filter(None, (t(REVISIONS[row["revision_type"]]), row["revision_reason"])))
@@ -297,8 +307,9 @@ def _value(row: Row, t: Any) -> Any:
 
 
 def _unit(row: Row, t: Any) -> str:
-    unit = row["unit"]
-    return str(row["currency"]) if unit == "currency" else {"fraction": "%", "count": ""}.get(unit) or t(unit)
+    if row["unit"] in ("fraction", "count"):
+        return "%" if row["unit"] == "fraction" else ""
+    return with_currency(row["unit"] if row["unit"] == "currency" else t(row["unit"]), row["currency"])
 
 
 def _format(unit: str) -> str:

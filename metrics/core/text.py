@@ -1,4 +1,4 @@
-"""Text to show: control characters of text from outside as escapes such as `\\x1b`, and short paths."""
+"""Text to show: control characters of text from outside as escapes such as `\\x1b`, short paths, units."""
 
 from __future__ import annotations
 
@@ -45,3 +45,8 @@ def short_path(path: Path | str) -> str:
 
 def _escaped(character: re.Match[str]) -> str:
     return character[0].encode("unicode_escape").decode("ascii")
+
+
+def with_currency(unit: str, currency: str) -> str:
+    """The unit with the reporting currency in the place of its name: MWh per million SEK."""
+    return re.sub(r"\bcurrency\b", currency, unit)

@@ -174,6 +174,15 @@ class CatalogKpi(BaseModel):
         )
 
     @property
+    def change_kind(self) -> Literal["relative", "difference"]:
+        """How its changes are stated: as a difference of a fraction, and of a KPI that states a lower bound below 0.
+
+        A change relative to a value near 0 says nothing, and scores such as NPS cross it. A KPI without a lower bound,
+        such as net revenue, keeps relative changes.
+        """
+        return "difference" if self.unit == "fraction" or (self.lower_bound or 0) < 0 else "relative"
+
+    @property
     def main_freq(self) -> str:
         """The frequency to show where none is chosen: M, else the next longer one, else W."""
         return next(freq for freq in ("M", "Q", "A", "W") if freq in self.freqs)

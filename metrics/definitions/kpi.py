@@ -282,7 +282,8 @@ class Adoption(Strict):
     segments: tuple[str, ...] = Field(default=(), description=f"The segments by which it is cut.{COMBINATIONS}")
     to_date: bool = Field(
         default=True,
-        description="Whether months and quarters also have the year to date and the rolling twelve months.",
+        description="Whether months and quarters also have the year to date and the rolling twelve months. `false` for"
+        " ratios of distinct customers or users: those of twelve months can't be compared with a month's target.",
     )
     gate: GateSettings = Field(
         default_factory=dict,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
+from metrics.core.text import with_currency
 from metrics.definitions.catalog import CatalogKpi
 from orchestration.cli.terminal import styled
 from publishing.statuses import REVISIONS
@@ -34,8 +35,7 @@ def number(value: float | None, unit: str, currency: str, *, exact: bool = False
         return "–"
     if unit == "fraction":
         return f"{_decimals(value * 100, 1)} %"
-    label = {"currency": f" {currency}", "count": "", "ratio": "", "persons": ""}.get(unit, f" {unit}")
-    return _plain(value, unit, exact) + (label if with_unit else "")
+    return _plain(value, unit, exact) + (_label(unit, currency) if with_unit else "")
 
 
 def cell(value: object) -> str:
@@ -47,13 +47,22 @@ def cell(value: object) -> str:
     return f"{value:,.0f}" if abs(value) >= 9999.5 else f"{value:,.4g}"
 
 
-def change(value: float | None, previous: float | None, unit: str) -> str:
-    """The change from the previous value: in percentage points for a share, else in per cent."""
+def change(value: float | None, kpi: CatalogKpi, currency: str) -> str:
+    """A change as `kpi.observations` has it: +7.2 %, of shares +0.4 pp, of KPIs that can be negative +1.6 points."""
+    if value is None:
+        return "–"
+    if kpi.change_kind == "relative":
+        return f"{value * 100:+,.1f} %"
+    return f"{value * 100:+.1f} pp" if kpi.unit == "fraction" else f"{value:+,.1f}{_label(kpi.unit, currency)}"
+
+
+def change_between(value: float | None, previous: float | None, kpi: CatalogKpi, currency: str) -> str:
+    """The change from the previous value, for values that aren't published."""
     if value is None or previous is None:
         return "–"
-    if unit == "fraction":
-        return f"{(value - previous) * 100:+.1f} pp"
-    return f"{(value - previous) / abs(previous) * 100:+,.1f} %" if previous else "–"
+    if kpi.change_kind == "difference":
+        return change(value - previous, kpi, currency)
+    return change((value - previous) / abs(previous) if previous else None, kpi, currency)
 
 
 def target(kpi: CatalogKpi, currency: str) -> str:
@@ -81,6 +90,11 @@ def _legend(title: str, meanings: dict[str, str], codes: Iterable[str | None]) -
     used_codes = set(codes)
     explained = ", ".join(f"{code} {meaning}" for code, meaning in meanings.items() if code in used_codes)
     return f"{title}: {explained}." if explained else ""
+
+
+def _label(unit: str, currency: str) -> str:
+    """What stands behind a number of that unit, after a space; empty for numbers of things and for ratios."""
+    return "" if unit in ("count", "ratio", "persons") else f" {with_currency(unit, currency)}"
 
 
 def _plain(value: float, unit: str, exact: bool) -> str:

@@ -70,7 +70,6 @@ class Vintage(NamedTuple):
     revision_type: str | None
     revision_reason: str | None
     closed_on: date | None
-    is_first: bool
 
     @property
     def is_restatement(self) -> bool:
@@ -170,6 +169,13 @@ class FeedRow(NamedTuple):
     outstanding: bool
 
 
+class FirstValues(NamedTuple):
+    """A period for which the newest release published the first totals, and of how many KPIs."""
+
+    time_period: str
+    n_kpis: int
+
+
 class Closing(NamedTuple):
     """The next day on which a period of a domain's KPIs closes."""
 
@@ -195,8 +201,7 @@ _VINTAGES = """
 with compared as (
     select
         *,
-        lag(obs_value) over (partition by kpi_id, freq, time_period order by sequence) as previous_value,
-        row_number() over (partition by kpi_id, freq, time_period order by sequence) = 1 as is_first
+        lag(obs_value) over (partition by kpi_id, freq, time_period order by sequence) as previous_value
     from kpi.vintages where segment = '_T'
 )
 select {columns}
@@ -224,6 +229,17 @@ select {columns} from kpi.calendar
 where state = 'open' and period_start <= (select max(realtime_start) from kpi.releases)
 group by all
 order by closes_on, domain, max(period_end)
+"""
+# Of the first release they would be all.
+_FIRST_VALUES = """
+with firsts as (
+    select time_period, period_end, min(sequence) as sequence from kpi.vintages where segment = '_T'
+    group by kpi_id, freq, time_period, period_end
+)
+select time_period, count(*) as n_kpis from firsts
+where sequence > 1 and sequence = (select max(sequence) from kpi.releases)
+group by time_period, period_end
+order by period_end desc, time_period
 """
 _FEEDS = "select {columns} from kpi.feeds order by feed"
 # The newest verdict on a period of the main frequency that has a value: which checks it passed.
@@ -265,6 +281,7 @@ class Content:
     findings: dict[str, list[Finding]]
     incidents: list[Incident]
     decisions: list[Decision]
+    first_values: list[FirstValues]
     closings: list[Closing]
     feeds: dict[str, FeedRow]
     newest_checks: dict[str, list[dict[str, Any]]]
@@ -322,6 +339,7 @@ def read(path: Path, catalog: Catalog) -> Content:
             findings=_grouped(rows(Finding, _FINDINGS), lambda row: row.kpi_id),
             incidents=rows(Incident, _INCIDENTS),
             decisions=rows(Decision, _DECISIONS),
+            first_values=rows(FirstValues, _FIRST_VALUES),
             closings=rows(Closing, _CLOSINGS),
             feeds={feed.feed: feed for feed in rows(FeedRow, _FEEDS)},
             newest_checks={key: json.loads(checks) for key, checks in connection.execute(_NEWEST_CHECKS).fetchall()},

@@ -56,10 +56,10 @@ class KpiPages(Scorecard):
             sentences.append(t("Later events still count: it is compared with the target after {day}.", day=day))
         elif total.target is not None and total.target != 0:
             gap = total.obs_value - total.target
-            if kpi.unit != "fraction":
+            if kpi.change_kind == "relative":
                 gap /= abs(total.target)
             words = "{gap} above the target of {target}." if gap >= 0 else "{gap} below the target of {target}."
-            size = self.language.change(abs(gap), kpi.unit).lstrip("+")
+            size = self.change_text(kpi, abs(gap)).lstrip("+")
             sentences.append(
                 t(words, gap=size, target=f"{self.value(kpi, total.target)} {self.freq_words(kpi.target_freq)}".strip())
             )

@@ -13,12 +13,13 @@ from datetime import date, datetime
 
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse
+from metrics.core.text import with_currency
 from publishing.site.swedish import SWEDISH
 
 _ENGLISH_MONTHS = "January February March April May June July August September October November December"
 _SWEDISH_MONTHS = "januari februari mars april maj juni juli augusti september oktober november december"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-_MINUS = "\N{MINUS SIGN}"
+MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
 
 
@@ -55,27 +56,43 @@ class Language:
     def decimal(self, value: float, digits: int, *, sign: bool = False) -> str:
         """A number with that many decimals; a smaller one that isn't 0 has its first two digits."""
         tiny = value != 0 and abs(value) < 0.5 * 10**-digits
-        text = f"{value:{'+' * sign}.2g}" if tiny else f"{value:{'+' * sign},.{digits}f}"
-        return text.replace(",", "\0").replace(".", self.point).replace("\0", self.group).replace("-", _MINUS)
+        shown = 1 - math.floor(math.log10(abs(value))) if tiny else digits
+        text = f"{value:{'+' * sign},.{shown}f}"
+        text = text.rstrip("0") if tiny else text
+        return text.replace(",", "\0").replace(".", self.point).replace("\0", self.group).replace("-", MINUS)
 
-    def value(self, value: float | None, unit: str, currency: str, *, with_unit: bool = True) -> str:
-        """A value in its unit: 12.3 %, 21.5 M SEK, 3,881 SEK, 6.05 hours. A dash for no value."""
+    def value(
+        self, value: float | None, unit: str, currency: str, *, with_unit: bool = True, step: float | None = None
+    ) -> str:
+        """A value in its unit: 12.3 %, 21.5 M SEK, 3,881 SEK, 6.05 hours. A dash for no value.
+
+        It has as many decimals as let a change of `step`, in the KPI's unit, be seen.
+        """
         if value is None:
             return NOTHING
         if unit == "fraction":
-            return f"{self.decimal(value * 100, 1)}{_NO_BREAK}%"
-        known = {"currency": currency, "count": "", "ratio": "", "persons": ""}
-        label = known[unit] if unit in known else self.t(unit)
-        text = self._sized(value, whole=unit in ("count", "persons"))
+            return f"{self.decimal(value * 100, _decimals(1, step, 0.01))}{_NO_BREAK}%"
+        label = self.unit(unit, currency)
+        text = self._sized(value, step, whole=unit in ("count", "persons"))
         return f"{text}{_NO_BREAK}{label}" if label and with_unit else text
 
-    def change(self, change: float | None, unit: str) -> str:
-        """A change as the published tables have it: a relative one, of fractions the difference. A dash for none."""
+    def unit(self, unit: str, currency: str) -> str:
+        """What stands behind a number of that unit; empty for numbers of things and for ratios."""
+        known = {"currency": currency, "count": "", "ratio": "", "persons": ""}
+        return known[unit] if unit in known else with_currency(self.t(unit), currency)
+
+    def change(self, change: float | None, kind: str, unit: str, currency: str) -> str:
+        """A change as the published tables have it: +7.2 %, +0.4 pp, or +1.6 points. A dash for none.
+
+        `kind` is that of `kpi.catalog`: relative or difference.
+        """
         if change is None or not math.isfinite(change):
             return NOTHING
-        percent = round(change * 100, 1)
-        text = self.decimal(percent, 1, sign=True) if percent else self.decimal(0, 1)
-        return f"{text}{_NO_BREAK}{self.percentage_points if unit == 'fraction' else '%'}"
+        is_own_unit = kind == "difference" and unit != "fraction"
+        rounded = round(change if is_own_unit else change * 100, 1)
+        text = self.decimal(rounded, 1, sign=True) if rounded else self.decimal(0, 1)
+        label = self.percentage_points if kind == "difference" else "%"
+        return f"{text}{_NO_BREAK}{self.unit(unit, currency) if is_own_unit else label}".rstrip(_NO_BREAK)
 
     def axis(self, values: Sequence[float], unit: str) -> list[str]:
         """The labels of an axis, without unit but %: all with the same number of decimals, as few as they need."""
@@ -111,12 +128,21 @@ class Language:
         """A moment, in the time zone that it has: 7 Nov 2026, 16:37."""
         return f"{self.day(moment.date())}, {moment:%H:%M}"
 
-    def _sized(self, value: float, *, whole: bool) -> str:
+    def _sized(self, value: float, step: float | None, *, whole: bool) -> str:
         size = abs(value)
         for limit, name in zip((1e12, 1e9, 1e6), reversed(self.large), strict=True):
             if round(size) >= limit:
-                return f"{self.decimal(value / limit, 1)}{_NO_BREAK}{name}"
-        return self.decimal(value, 0 if whole or size >= 1000 else 1 if size >= 100 else 2)
+                return f"{self.decimal(value / limit, _decimals(1, step, limit))}{_NO_BREAK}{name}"
+        return self.decimal(value, 0 if whole else _decimals(0 if size >= 1000 else 1 if size >= 100 else 2, step, 1))
+
+
+_MOST_DECIMALS = 6
+
+
+def _decimals(least: int, step: float | None, scale: float) -> int:
+    """The decimals of a number in units of `scale`: enough for `step` to be two units of the last one, or more."""
+    needed = math.ceil(-math.log10(abs(step) / scale / 2)) if step else least
+    return min(max(least, needed), _MOST_DECIMALS)
 
 
 LANGUAGES = {

@@ -218,15 +218,6 @@ class Scorecard(Texts):
         ]
         return sorted(found, key=lambda entry: (entry[1].sequence, entry[1].time_period), reverse=True)
 
-    def newest_periods(self) -> list[tuple[str, int]]:
-        """The periods for which the newest release published the first total, and of how many KPIs: newest first."""
-        sequence, seen = self.content.release.sequence, Counter[str]()
-        for kpi in self.content.catalog.kpis:
-            for vintage in self.content.vintages.get((kpi.kpi_id, kpi.main_freq), []):
-                seen[vintage.time_period] += vintage.sequence == sequence and vintage.is_first
-        codes = sorted((code for code in seen if seen[code]), key=lambda code: parse(code).end, reverse=True)
-        return [(self.language.period(code), seen[code]) for code in codes]
-
     def closings(self) -> list[tuple[str, str, list[str]]]:
         """The next days on which months, quarters and years close: the day, the period and the domains."""
         by_day: dict[tuple[date, str], list[str]] = defaultdict(list)

@@ -10,7 +10,7 @@ from metrics.core.periods import Period
 from metrics.definitions.catalog import CatalogKpi
 from publishing.site.charts import Point, State, with_gaps
 from publishing.site.content import Content, Total
-from publishing.site.language import NOTHING, Language
+from publishing.site.language import MINUS, NOTHING, Language
 
 _FREQ_WORDS = {"W": "a week", "M": "a month", "Q": "a quarter", "A": "a year"}
 FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year"}
@@ -62,12 +62,14 @@ class Texts:
     def freq_words(self, freq: str | None) -> str:
         return self.language.t(_FREQ_WORDS[freq]) if freq else ""
 
+    def change_text(self, kpi: CatalogKpi, change: float | None) -> str:
+        return self.language.change(change, kpi.change_kind, kpi.unit, self.content.catalog.reporting_currency)
+
     def change(self, kpi: CatalogKpi, change: float | None) -> Change:
-        text = self.language.change(change, kpi.unit)
+        text = self.change_text(kpi, change)
         if change is None or text == NOTHING:
             return Change(text, "", "", "")
-        rounded = round(change, 3)  # as it is shown
-        way = "up" if rounded > 0 else "down" if rounded < 0 else ""
+        way = "up" if text.startswith("+") else "down" if text.startswith(MINUS) else ""
         better = {"up": "up", "down": "down"}.get(kpi.direction)
         tone = "" if better is None or not way else "better" if way == better else "worse"
         return Change(text, way, tone, change)

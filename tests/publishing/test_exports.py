@@ -49,6 +49,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
             warehouse.add(
                 kpi("heads", protected=True, unit="persons", kind="stock", domain="people"), {"2026-01": heads}
             )
+            score = {"metric_type": "ratio", "kind": "ratio", "additive_segments": False}
+            for kpi_id, facts in (("nps", {"unit": "points", "lower_bound": -100.0}), ("rate", {"unit": "fraction"})):
+                months = {code: cells(value) for code, value in (("2026-01", 0.25), ("2026-02", 0.5))}
+                warehouse.add(kpi(kpi_id, segments=(), target=None, **score, **facts), months)
             warehouse.judge(*SPAN)
             warehouse.publish(*SPAN)
         yield warehouse
@@ -124,7 +128,7 @@ def test_csv_is_as_spreadsheets_of_the_language_read_it(
     assert {row["obs_value"] for row in rows if row["obs_status"] == "Q"} == {""}
     with (tmp_path / "csv" / "catalog.csv").open(encoding="utf-8-sig", newline="") as file:
         names = [row["name"] for row in csv.DictReader(file, delimiter=separator)]
-    assert names == ["'" + TEXTS["formula"], "Heads"]
+    assert names == ["'" + TEXTS["formula"], "Heads", "Nps", "Rate"]
     assert (tmp_path / "csv" / "releases.csv").read_text("utf-8-sig").count("2026-03-05 06:00:00") == 1
 
 
@@ -144,6 +148,10 @@ def test_the_workbook_has_real_numbers_and_days_and_the_words_of_its_language(
     scores = {row[0]: dict(zip(header, row, strict=True)) for row in rows[4:]}
     revenue = scores[TEXTS["formula"]]
     assert (revenue["Värde"], revenue["Mål"], revenue["Status"]) == (1_121_000.5, 100.0, "på målet")
+    cells_of = {row[0].value: row[8] for row in book["Styrkort"].iter_rows(min_row=5)}
+    assert cells_of["Nps"].value == 0.25 and '+0.0 "poäng"' in cells_of["Nps"].number_format
+    assert cells_of["Rate"].value == 25 and '+0.0 "pe"' in cells_of["Rate"].number_format
+    assert cells_of[TEXTS["formula"]].number_format == "+0.0%;-0.0%;0.0%"
     assert revenue["Publicerat"] == datetime(2026, 3, 6) and revenue["Preliminärt"] == "ja"
 
     finance = sheet_rows(book, "Ekonomi")

@@ -62,6 +62,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
             warehouse.add(
                 kpi("broken"), {"2025-12": cells(5, SE=5), "2026-01": cells(5, SE=5), "2026-02": cells(-5, SE=-5)}
             )
+            score = {"kind": "ratio", "additive_segments": False, "lower_bound": -100.0, "matures_after": "20 days"}
+            warehouse.add(kpi("nps", name="NPS", unit="points", **score),
+                          {"2026-01": [ratio("_T", 4, 1)], "2026-02": [ratio("_T", -3, 1)]})  # fmt: skip
             warehouse.add(kpi("absent", supplied=False, missing_entities=("tickets",)), {})
             warehouse.judge(*SPAN)
             warehouse.publish(*SPAN)
@@ -198,7 +201,8 @@ def test_a_file_of_another_version_is_one_clear_line(edited: Callable[[str], Non
 
 
 def test_a_member_that_comes_or_goes_adds_its_whole_part() -> None:
-    facts = {"obs_status": "A", "definition_version": 1, "provisional_until": None, "held": False, "verdict": "publish"}
+    facts = {"obs_status": "A", "definition_version": 1, "provisional_until": None, "held": False, "verdict": "publish",
+             "change_kind": "relative"}  # fmt: skip
     before = [{**ratio("_T", 300, 100), **facts}, {**ratio("SE", 300, 100), **facts}]
     after = [{**ratio("_T", 450, 150), **facts}, {**ratio("NO", 450, 150), **facts}]
     (country,) = movement(after, before)["segments"]
@@ -231,7 +235,7 @@ def test_why_there_is_no_value(published: Warehouse) -> None:
 
 def test_kpis_are_listed_searched_and_defined(published: Warehouse) -> None:
     listed = {entry["kpi_id"]: entry for entry in ask("list_kpis")["kpis"]}
-    assert set(listed) == {"revenue", "cost", "heads", "broken", "absent"}
+    assert set(listed) == {"revenue", "cost", "heads", "broken", "nps", "absent"}
     assert (listed["absent"]["status"], listed["absent"]["newest"]) == ("not supplied", None)
     assert listed["broken"]["periods_held"] == 1
     assert [entry["kpi_id"] for entry in ask("list_kpis", search="NET growth")["kpis"]] == ["revenue"]
@@ -241,7 +245,9 @@ def test_kpis_are_listed_searched_and_defined(published: Warehouse) -> None:
     assert meaning["freqs"] == ["M"] and meaning["segments"] == ["country"]
     missed = ask("off_target")
     assert [entry["kpi_id"] for entry in missed["off_target"]] == ["broken", "heads", "revenue"]
-    assert missed["number_of_kpis_by_status"] == {"no target": 1, "not supplied": 1, "off target": 3}
+    assert missed["number_of_kpis_by_status"] == {
+        "no target": 1, "not mature": 1, "not supplied": 1, "off target": 3,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -296,3 +302,12 @@ def test_kpi_why_tells_the_same_in_a_terminal(published: Warehouse) -> None:
     assert missing.startswith("There is nothing to compare:\nCost, December 2025: missing")
     assert "isn't published" in kpi_command("why", "cost", "2027-01").stdout
     assert "did you mean 'cost'" in kpi_command("why", "costs").stderr
+
+
+def test_of_a_cohort_that_is_not_mature_it_is_said_first(published: Warehouse) -> None:
+    answer = ask("why_it_moved", kpi="nps", period="2026-02")
+    assert answer["change"] == {"absolute": -7.0, "relative": None}
+    told = kpi_command("why", "nps", "2026-02").stdout
+    assert told.startswith(answer["not_mature"]) and "Later events still count for February 2026" in told
+    assert "7.00 points less than in January 2026" in " ".join(told.split())
+    assert ask("why_it_moved", kpi="cost", period="2026-02")["not_mature"] is None

@@ -20,7 +20,7 @@ def rows(by_member: dict[str, tuple[int, int]], *, ratio: bool) -> list[dict[str
     """The total and the members of a period, as `kpi.observations` has them."""
     whole = {"_T": (sum(n for n, _ in by_member.values()), sum(d for _, d in by_member.values()))}
     facts = {"obs_status": "A", "definition_version": 1, "provisional_until": None, "held": False, "verdict": "publish"}
-    facts |= {"state": "closed", "time_period": "2026-01", "n_obs": 100}
+    facts |= {"change_kind": "relative", "state": "closed", "time_period": "2026-01", "n_obs": 100}
     return [
         {"segment": "_T" if member == "_T" else "country", "member": member, "numerator": n if ratio else None,
          "denominator": d if ratio else None, "obs_value": n / d if ratio else float(n), **facts}
@@ -56,4 +56,10 @@ def test_a_ratio_in_other_units_than_its_parts_says_nothing_of_what_they_add() -
     """A net promoter score is a hundred times its numerator by its denominator."""
     before, after = ([{**row, "obs_value": 100 * row["obs_value"]} for row in rows({"SE": pair}, ratio=True)]
                      for pair in ((1, 2), (2, 3)))  # fmt: skip
+    assert all("adds_to_change" not in part for part in movement(after, before)["parts_of_the_ratio"])
+
+
+def test_a_ratio_without_a_numerator_says_nothing_of_what_its_parts_add() -> None:
+    before, after = rows({"SE": (1, 2)}, ratio=True), rows({"SE": (2, 3)}, ratio=True)
+    before = [{**row, "numerator": None} for row in before]
     assert all("adds_to_change" not in part for part in movement(after, before)["parts_of_the_ratio"])

@@ -44,3 +44,17 @@ def test_a_change_shows_when_it_is_unlike_most_and_a_single_event_does_not_widen
     assert noises["revenue"].seen_on_before < 25  # though one month was three times as much
     assert noises["revenue"].seen_on_year_ago is None  # three changes are too few
     assert noises["young"].seen_on_before is None  # eleven
+
+
+def test_a_missing_month_makes_no_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each month repeats that of a year before, and one is missing: later ones are compared with their own month."""
+    warehouse = warehouse_factory.make(tmp_path, monkeypatch)
+    codes = [f"{2024 + place // 12}-{place % 12 + 1:02}" for place in range(27)]
+    months = {code: VALUES[int(code[5:])] for code in codes if code != "2024-06"}
+    warehouse.now("2026-05-12T06:00:00")
+    warehouse.add(kpi(), {code: cells(value, SE=value) for code, value in months.items()})
+    warehouse.judge("2024-01-01", "2026-03-31")
+    warehouse.publish("2024-01-01", "2026-03-31")
+    warehouse.published("select 1")
+    (found,) = noise()
+    assert found.seen_on_year_ago == 0

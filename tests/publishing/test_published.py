@@ -171,13 +171,16 @@ def test_a_period_is_compared_with_the_target_that_was_valid_on_its_first_day(wa
 
 def test_a_cohort_is_not_compared_with_its_target_while_later_events_count(warehouse: Warehouse) -> None:
     cohort = kpi("cohort", matures_after="20 days", additive_segments=False, kind="ratio")
-    warehouse.add(cohort, {"2026-01": cells(90, SE=90), "2026-02": cells(90, SE=90)})
-    warehouse.judge(*SPAN)
-    warehouse.publish(*SPAN)
+    warehouse.add(cohort, {code: cells(value, SE=value) for code, value in
+                           (("2025-12", 80), ("2026-01", 90), ("2026-02", 60))})  # fmt: skip
+    warehouse.judge("2025-12-01", SPAN[1])
+    warehouse.publish("2025-12-01", SPAN[1])
     total = "from kpi.observations where kpi_id = 'cohort' and segment = '_T' order by time_period"
-    assert warehouse.published(f"select time_period, target_attained, provisional {total}") == [
-        ("2026-01", False, False),
-        ("2026-02", None, True),
+    columns = "time_period, target_attained, provisional, change_previous, previous_value"
+    assert warehouse.published(f"select {columns} {total}") == [
+        ("2025-12", False, False, None, None),
+        ("2026-01", False, False, 0.125, 80.0),
+        ("2026-02", None, True, None, 90.0),
     ]
     status = "select time_period, target, status from kpi.scorecard where kpi_id = 'cohort'"
     assert warehouse.published(status) == [("2026-02", 100.0, "not mature")]

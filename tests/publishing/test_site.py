@@ -145,7 +145,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "context", "review", reason=HOSTILE["script"], decided_by=HOSTILE["attribute"]
         )
         assert decision
-        release([late], [held_verdict], date(2026, 3, 5))
+        earlier_years = [*values("revenue", "A", "2023", "2023", 90e6), *values("turnover", "A", "2023", "2023", 0.13)]
+        release([late, *earlier_years], [held_verdict], date(2026, 3, 5))
         yield deployment.site_path().parent
 
 
@@ -158,7 +159,7 @@ def text_of(page: Path) -> str:
 def test_the_scorecard_shows_value_target_change_and_status_of_every_kpi(pages: Path) -> None:
     text = text_of(pages / "index.html")
     assert "Newest closed month: January 2026" in text
-    assert "Net revenue key, lagging · cfo@example.com On target 33.0 M SEK Jan 2026 Target 20.0 M SEK a month" in text
+    assert "Net revenue key, lagging · cfo @example.com On target 33.0 M SEK Jan 2026 Target 20.0 M SEK a month" in text
     assert "Off target 15.4 % 2025" in text  # a yearly target is compared with a year
     assert "Dec 2025: 2.1 %" in text
     for status in ("No target", "Not supplied", "Nothing published"):
@@ -169,7 +170,7 @@ def test_the_scorecard_shows_value_target_change_and_status_of_every_kpi(pages: 
 
 def test_below_it_are_what_waits_what_changed_and_what_closes(pages: Path) -> None:
     text = text_of(pages / "index.html")
-    assert "Release 2 of 5 Mar 2026: 1 value published, 1 of them revised." in text
+    assert "Release 2 of 5 Mar 2026: 3 values published, 1 of them revised. First values of: 2023 (2 KPIs)." in text
     assert "Net revenue , Jan 2026: 34.0 M SEK → 33.0 M SEK" in text
     assert "Net revenue , January 2026: 34.0 M SEK → 33.0 M SEK, 5 Mar 2026. newer source data" in text
     assert "10 Mar 2026 February 2026 finance, people" in text
@@ -384,8 +385,13 @@ def test_numbers_are_written_as_the_language_does(code: str, unit: str, value: f
 
 
 def test_a_change_that_is_shown_as_nothing_goes_neither_up_nor_down() -> None:
-    assert language("en").change(0.0004, "fraction").replace("\N{NO-BREAK SPACE}", " ") == "0.0 pp"
-    assert language("sv").change(-0.1234, "count").replace("\N{NO-BREAK SPACE}", " ") == "−12,3 %"
+    def written(code: str, *change: Any) -> str:
+        return language(code).change(*change, "SEK").replace("\N{NO-BREAK SPACE}", " ")
+
+    assert written("en", 0.0004, "difference", "fraction") == "0.0 pp"
+    assert written("sv", -0.1234, "relative", "count") == "−12,3 %"
+    assert written("en", 1.62, "difference", "points") == "+1.6 points"
+    assert written("en", 0.04, "difference", "MWh per million currency") == "0.0 MWh per million SEK"
 
 
 def test_the_labels_of_an_axis_have_as_many_decimals_as_they_need() -> None:

@@ -16,7 +16,7 @@ from data_quality.release.decisions import Decided
 from data_quality.release.pending import Pending
 from data_quality.release.snapshot import FeedState
 from metrics.definitions.catalog import Catalog, Key
-from orchestration.cli.formats import PERIODS, change, number
+from orchestration.cli.formats import PERIODS, change_between, number
 from orchestration.cli.tables import Cell, Column, number_column, print_record, print_table, print_with_notes
 from orchestration.cli.terminal import DONE, styled
 
@@ -79,7 +79,7 @@ def print_incidents(
         pending_value, kpi = by_key[incident.lead.key], incident.lead.kpi
         published, candidate = pending_value.published_value, pending_value.candidate_value
         values = [number(value, kpi.unit, catalog.reporting_currency) for value in (published, candidate)]
-        difference = change(candidate, published, kpi.unit)
+        difference = change_between(candidate, published, kpi, catalog.reporting_currency)
         row: list[Cell] = [incident.incident_id, f"{incident.since}", *values, difference]
         rows.append((row, styled(_reason(catalog, incident, pending_value), ("\n" + _extent(incident), "dim"))))
     print_with_notes(console, columns, rows, title=title)
@@ -155,12 +155,12 @@ def _print_values(
     columns = [Column("KPI", wraps=True), Column("period"), *map(number_column, ("published", "candidate", "change"))]
     rows: list[list[Cell]] = []
     for failure in incident.held or incident.failures:
-        pending_value, unit = by_key[failure.key], failure.kpi.unit
+        pending_value, kpi = by_key[failure.key], failure.kpi
         total = from_warehouse.totals.get(failure.key) if from_warehouse else None
         published, candidate = pending_value.published_value, total.value if total else pending_value.candidate_value
-        values = (number(value, unit, catalog.reporting_currency, exact=True) for value in (published, candidate))
-        difference = change(candidate, published, unit)
-        rows.append([failure.kpi.name, failure.period.code, *values, difference])
+        values = (number(value, kpi.unit, catalog.reporting_currency, exact=True) for value in (published, candidate))
+        difference = change_between(candidate, published, kpi, catalog.reporting_currency)
+        rows.append([kpi.name, failure.period.code, *values, difference])
     shown, more = rows[:VALUES_SHOWN], len(rows) - VALUES_SHOWN
     title = TITLES[_state(incident, by_key)]
     caption = f"And {more} more; `--json` has them all." if more > 0 else ""

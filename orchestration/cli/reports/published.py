@@ -214,7 +214,7 @@ def print_newest(
 
 
 def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name: str) -> list[Cell]:
-    currency, value, goal = catalog.reporting_currency, row["obs_value"], row["target"]
+    currency, goal = catalog.reporting_currency, row["target"]
     against: Cell = ""
     if goal is not None:
         against = styled(attained(row["target_attained"]), " ", number(goal, kpi.unit, currency, with_unit=False))
@@ -222,8 +222,7 @@ def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name
         name,
         row["time_period"],
         _value(row, kpi, catalog),
-        change(value, row["previous_value"], kpi.unit),
-        change(value, row["year_ago_value"], kpi.unit),
+        *(change(row[name], kpi, currency) for name in ("change_previous", "change_year_ago")),
         against,
         row["obs_status"],
     ]
@@ -294,7 +293,9 @@ def _totals(
     columns += [Column("target"), Column("status")] if has_target else [Column("status")]
     lines: list[list[Cell]] = []
     for row in rows:
-        changes = [change(row["obs_value"], row[name], kpi.unit) for name in ("previous_value", "year_ago_value")]
+        changes = [
+            change(row[name], kpi, catalog.reporting_currency) for name in ("change_previous", "change_year_ago")
+        ]
         reached = [attained(row["target_attained"])] if has_target else []
         lines.append([row["time_period"], _value(row, kpi, catalog), *changes, *reached, row["obs_status"]])
     return columns, lines

@@ -9,7 +9,7 @@ from rich.console import Console
 from metrics.definitions.catalog import Catalog
 from metrics.suggestions import Suggestion
 from orchestration.cli.formats import PERIODS, number
-from orchestration.cli.tables import Column, number_column, print_table
+from orchestration.cli.tables import Column, natural_width, number_column, print_table
 from publishing.noise import FEWEST_CHANGES, Noise
 
 
@@ -49,10 +49,14 @@ def print_noise(terminal: Console, catalog: Catalog, noises: Sequence[Noise], cu
         if noise.kpi_id in names:
             kpi = names[noise.kpi_id]
             changes = [_change(seen, kpi.unit, currency) for seen in (noise.seen_on_before, noise.seen_on_year_ago)]
-            rows.append((kpi.kpi_id, PERIODS[noise.freq], number(noise.level, kpi.unit, currency), *changes))
+            rows.append((kpi.kpi_id, kpi.name, PERIODS[noise.freq], number(noise.level, kpi.unit, currency), *changes))
+    columns = [Column("KPI"), Column("name"), Column("by")]
+    columns += map(number_column, ("usual value", "on one before", "a year ago"))
+    if natural_width(columns, rows) > terminal.width:
+        columns, rows = [columns[0], *columns[2:]], [(row[0], *row[2:]) for row in rows]
     print_table(
         terminal,
-        [Column("KPI"), Column("by"), *map(number_column, ("usual value", "on one before", "a year ago"))],
+        columns,
         rows,
         title="How large a change shows in those adopted",
         caption=(

@@ -3,7 +3,7 @@
 WITH product_days AS (
   SELECT freq, span, period_start, segment, member, product_adopters, product_users
   FROM {{ ref('rollup_product_days') }}
-  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'country', 'platform')
+  WHERE freq IN ('W', 'M', 'Q', 'A') AND span = 'period' AND segment IN ('_T', 'country', 'platform')
 ), computed AS (
   SELECT
     freq,
@@ -34,21 +34,9 @@ SELECT
   period.n_obs,
   period.n_persons_numerator,
   period.n_persons_denominator,
-  year_to_date.obs_value AS year_to_date,
-  rolling_12_months.obs_value AS rolling_12_months,
+  CAST(NULL AS DOUBLE) AS year_to_date,
+  CAST(NULL AS DOUBLE) AS rolling_12_months,
   '81ca687b3f2056e9' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
-LEFT JOIN computed AS year_to_date
-  ON year_to_date.span = 'year_to_date'
-  AND year_to_date.period_start = CASE period.freq
-    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
-  END
-  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
-LEFT JOIN computed AS rolling_12_months
-  ON rolling_12_months.span = 'rolling_12_months'
-  AND rolling_12_months.period_start = CASE period.freq
-    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
-  END
-  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
 WHERE period.span = 'period'

@@ -3,7 +3,7 @@
 WITH orders AS (
   SELECT freq, span, period_start, segment, member, buyers, repeat_buyers
   FROM {{ ref('rollup_orders') }}
-  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country')
+  WHERE freq IN ('W', 'M', 'Q', 'A') AND span = 'period' AND segment IN ('_T', 'channel', 'country')
 ), computed AS (
   SELECT
     freq,
@@ -34,21 +34,9 @@ SELECT
   period.n_obs,
   period.n_persons_numerator,
   period.n_persons_denominator,
-  year_to_date.obs_value AS year_to_date,
-  rolling_12_months.obs_value AS rolling_12_months,
+  CAST(NULL AS DOUBLE) AS year_to_date,
+  CAST(NULL AS DOUBLE) AS rolling_12_months,
   'f9a0edf3bdb82a84' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
-LEFT JOIN computed AS year_to_date
-  ON year_to_date.span = 'year_to_date'
-  AND year_to_date.period_start = CASE period.freq
-    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
-  END
-  AND year_to_date.segment = period.segment AND year_to_date.member = period.member
-LEFT JOIN computed AS rolling_12_months
-  ON rolling_12_months.span = 'rolling_12_months'
-  AND rolling_12_months.period_start = CASE period.freq
-    WHEN 'M' THEN period.period_start WHEN 'Q' THEN period.period_start + INTERVAL 2 MONTH
-  END
-  AND rolling_12_months.segment = period.segment AND rolling_12_months.member = period.member
 WHERE period.span = 'period'

@@ -4,14 +4,14 @@
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
     unique_key=['freq', 'span', 'period_start']
 ) }}
-{% set spans = [('W', 'period'), ('M', 'period'), ('Q', 'period'), ('A', 'period'), ('M', 'year_to_date'), ('M', 'rolling_12_months')] %}
+{% set spans = [('W', 'period'), ('M', 'period'), ('Q', 'period'), ('A', 'period')] %}
 {% set members = {'_T': "'_T'", 'country': 'country_member', 'platform': 'platform_member'} %}
 WITH days AS (
   SELECT day, inputs
   FROM {{ ref('rollup_product_days_daily') }}
   WHERE segment = '_T' AND n_rows > 0
 ), period_days AS (
-  {{ period_days('days', ['W', 'M', 'Q', 'A'], to_date=True) }}
+  {{ period_days('days', ['W', 'M', 'Q', 'A'], to_date=False) }}
 ), inputs AS (
   SELECT freq, span, period_start, MD5(STRING_AGG(inputs, ' ' ORDER BY day)) AS inputs
   FROM period_days
