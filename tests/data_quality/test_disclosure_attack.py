@@ -198,3 +198,16 @@ def test_dominance_is_by_fewer_than_the_threshold() -> None:
     rule = {"n": 5, "k": 0.8, "numerator": "share_of_women", "denominator": "share_of_men"}
     with pytest.raises(ValidationError, match="an n below the threshold"):
         Persons(numerator="women", denominator="men", threshold=5, dominance=rule)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("counts", "missing"),
+    [
+        ({"threshold": 5}, "of the numerator, of the denominator, or of both"),
+        ({"denominator": "employees", "nested": True}, "nested needs a numerator"),
+        ({"denominator": "employees", "of": "leavers"}, "of needs a numerator"),
+    ],
+)
+def test_persons_count_what_the_rules_need(counts: dict[str, object], missing: str) -> None:
+    with pytest.raises(ValidationError, match=missing):
+        Persons.model_validate(counts)

@@ -43,6 +43,7 @@ def catalog(warehouse: Warehouse) -> Catalog:
             protected=True, unit="persons"),
         kpi("net_revenue", name="Net revenue", freqs=("W", "M", "Q"), target=90.0, target_freq="M",
             segments=("country", "channel", "channel:country")),
+        kpi("nps", name="NPS", freqs=("M",), segments=(), target=None, unit="points", lower_bound=-100.0),
         kpi("stock_days", name="Stock days", freqs=("M",), segments=(), target=None, direction="band"),
         kpi("return_rate", name="Return rate", freqs=("M",), segments=(), target=0.1, unit="fraction", **ratio),
     )  # fmt: skip
@@ -85,6 +86,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list
             row("headcount", "2026-10", None, "department", "Board", **hidden),
             row("cac", "2025-10", 400.0), row("cac", "2026-09", 450.0, rolling_12_months=430.0),
             row("cac", "2026-10", 500.0, rolling_12_months=440.0, obs_status="U"),
+            row("nps", "2025-10", 8.0), row("nps", "2026-10", 4.0),
             row("stock_days", "2025-10", 30.0), row("stock_days", "2026-10", 10.0),
             row("return_rate", "2025-10", 0.10), row("return_rate", "2026-10", 0.05),
         ]  # fmt: skip
