@@ -24,6 +24,8 @@ from orchestration.cli.app import app
 from orchestration.dbt.planning import planned as planned_of
 
 DAY = date(2026, 11, 24)
+OF_SESSIONS = {"web_sessions", "conversion_rate", "engagement_rate", "bounce_rate"}
+"""The KPIs that read the web's sessions."""
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,7 @@ def test_a_changed_staging_of_a_company(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(Problems) as raised:
         compile_company(company, planned)
     messages = [str(finding) for finding in raised.value.findings]
-    assert len(messages) == 2  # web_sessions and conversion_rate
+    assert len(messages) == len(OF_SESSIONS)
     assert all("stg_web_sessions" in message for message in messages)
     assert (folder / "definitions.yml").read_text() == before
 
@@ -100,8 +102,9 @@ def test_a_changed_staging_of_a_company(tmp_path: Path, monkeypatch: pytest.Monk
     assert record_refactoring(
         company, planned.current_definitions, ["web_sessions"], "no such rows", "CMO@nordvik.example"
     ) == ["web_sessions"]
-    adoption = folder / "kpis/marketing/conversion_rate.yml"
-    adoption.write_text(f"{adoption.read_text()}definition_version: 2\n")
+    for kpi_id in OF_SESSIONS - {"web_sessions"}:
+        adoption = folder / f"kpis/marketing/{kpi_id}.yml"
+        adoption.write_text(f"{adoption.read_text()}definition_version: 2\n")
     company = Company.load(folder)
     planned = planned_of(company)
     assert {kpi_id: entries[-1].version for kpi_id, entries in review(company, planned.current_definitions).items()}[
@@ -129,9 +132,9 @@ def test_while_nothing_was_released_a_changed_definition_asks_for_nothing(
     staging.write_text(staging.read_text().replace("from source", "from source where sessions > 0"))
     before = reviewed.read(Company.load(folder))
     printed = " ".join(CliRunner().invoke(app, ["compile"], catch_exceptions=False).stdout.split())
-    assert "Nothing was released yet, so these changed without a review: conversion_rate, web_sessions." in printed
+    assert f"Nothing was released yet, so these changed without a review: {', '.join(sorted(OF_SESSIONS))}." in printed
     after = reviewed.read(Company.load(folder))
-    assert {kpi_id for kpi_id in before if before[kpi_id] != after[kpi_id]} == {"conversion_rate", "web_sessions"}
+    assert {kpi_id for kpi_id in before if before[kpi_id] != after[kpi_id]} == OF_SESSIONS
     assert [entry.version for entry in after["web_sessions"]] == [before["web_sessions"][-1].version]
 
 
@@ -165,11 +168,13 @@ def test_one_of_several_changed_definitions_is_recorded_and_the_others_are_named
         reviewed.review(Company.load(folder), planned_of(Company.load(folder)).current_definitions)
     *findings, advice = str(refused.value).splitlines()
     changed = [re.findall(r"(\w+)\.yml:\d+: changed in stg_web_sessions", line) for line in findings]
-    assert changed == [["conversion_rate"], ["web_sessions"]]
+    assert changed == [[kpi_id] for kpi_id in sorted(OF_SESSIONS)]
     assert "kpi refactored" in advice
     output = run("web_sessions")
     assert "Recorded as refactored by analytics@nordvik.example: web_sessions." in output
-    assert "Not compiled yet: conversion_rate changed, too; `kpi check` says what to do." in output
+    assert "Not compiled yet: bounce_rate, conversion_rate, engagement_rate changed, too; `kpi check`" in output
+    for kpi_id in ("bounce_rate", "engagement_rate"):
+        run(kpi_id)
     assert "The next run compares the values" in run("conversion_rate")
     company = Company.load(folder)
     assert stale(company, compile_company(company, planned_of(company))) == []

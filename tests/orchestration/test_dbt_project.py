@@ -21,6 +21,9 @@ LOGIC = re.compile(r"\bcase\b|\bsum\(|\bover \(|\bdistinct\b| / |>=|<=|to_report
 WITHOUT_UNIT_TEST = {
     "dim_dates": "the calendar's days: any wrong one would show in every KPI",
     "fct_energy_readings": "its only logic is a unit: kWh to MWh",
+    "fct_waste": "its only logic is a unit: kg to tonnes",
+    "fct_hours_worked": "its only logic is a unit: hours to millions of hours",
+    "fct_stock_levels": "quantity by cost in foreign currency is proved by tests/cases/inventory_turns.yml",
 }
 
 
