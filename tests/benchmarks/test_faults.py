@@ -76,7 +76,7 @@ def test_a_move_is_measured_against_the_world_without_the_fault(rows: dict[str, 
 
 
 def test_a_kpi_moves_by_its_own_fault_only(rows: dict[str, dict[str, Any]]) -> None:
-    assert {total["kpi_id"] for total in rows["missing_feed"]["totals"]} == {"energy_use"}
+    assert {total["kpi_id"] for total in rows["missing_feed"]["totals"]} == {"energy_use", "energy_intensity"}
     assert {total["kpi_id"] for total in rows["late_after_close"]["totals"]} == {"cpl", "lead_to_customer_rate"}
 
 

@@ -82,9 +82,9 @@ def test_an_own_definition_has_the_rules_of_a_standard_one(folder: Path, old: st
 
 def test_a_file_that_is_neither_an_adoption_nor_a_definition(folder: Path) -> None:
     text = (folder / "kpis/customer/csat.yml").read_text()
-    (folder / "kpis/customer/nps.yml").write_text(text.replace("csat", "nps"))
-    assert "there is no standard definition 'nps'; expected the id of one, or a whole definition" in findings(folder)
-    (folder / "kpis/customer/nps.yml").rename(folder / "kpis/customer/csat.yml")
+    (folder / "kpis/customer/liking.yml").write_text(text.replace("csat", "liking"))
+    assert "there is no standard definition 'liking'; expected the id of one, or a whole definition" in findings(folder)
+    (folder / "kpis/customer/liking.yml").rename(folder / "kpis/customer/csat.yml")
     (folder / "kpis/Sales").mkdir()
     (folder / "kpis/customer/csat.yml").write_text(text)
     (folder / "kpis/customer/csat.yml").rename(folder / "kpis/Sales/csat.yml")
@@ -92,10 +92,7 @@ def test_a_file_that_is_neither_an_adoption_nor_a_definition(folder: Path) -> No
 
 
 def test_describing_or_testing_an_own_model_changes_no_definition(folder: Path) -> None:
-    properties = folder / "models/staging/stg_subscriptions.yml"
-    properties.rename(folder / "stg_subscriptions.yml")
     before = planned(Company.load(folder))
-    (folder / "stg_subscriptions.yml").rename(properties)
     mart = folder / "models/marts/fct_account_periods.yml"
     change(mart, "description: Account.", "description: Who pays.\n        data_tests: [not_null]")
     (folder / "tests/another.sql").write_text("select 1 from {{ ref('stg_subscriptions') }} where mrr_amount < 0")
