@@ -30,13 +30,15 @@ def suggest(as_json: Json = False) -> None:
     from publishing.noise import noise
 
     company = Company.load()
-    found = suggestions(company, *parsed(company))
+    not_adopted = suggestions(company, *parsed(company))
     noises = noise() if published_path().exists() else []
     if as_json:
-        print_json({"standard": [_as_json(suggestion) for suggestion in found], "noise": list(map(asdict, noises))})
+        print_json(
+            {"standard": [_as_json(suggestion) for suggestion in not_adopted], "noise": list(map(asdict, noises))}
+        )
         return
     terminal = console()
-    suggested.print_standard(terminal, found)
+    suggested.print_standard(terminal, not_adopted)
     if noises:
         suggested.print_noise(terminal, Catalog.read(company), noises, company.reporting_currency)
 
