@@ -266,7 +266,7 @@ def test_a_wrong_question_is_told_in_one_line(
     published: Warehouse, tool: str, arguments: dict[str, Any], error: str
 ) -> None:
     told = ask(tool, **arguments)["error"]
-    assert error in told and "\n" not in told
+    assert error in printed and "\n" not in printed
 
 
 def test_the_command_serves_a_client_over_standard_input_and_output(published: Warehouse) -> None:
@@ -294,9 +294,9 @@ def test_before_the_first_release_the_assistant_is_told_so(
 
 
 def test_kpi_why_tells_the_same_in_a_terminal(published: Warehouse) -> None:
-    told = " ".join(kpi_command("why", "cost", "2026-02").stdout.split())
-    assert "3.50 hours in February 2026: 0.50 hours (16.7 %) more than in January 2026" in told
-    assert "by its share" in told and "+0.45 hours" in told
+    printed = " ".join(kpi_command("why", "cost", "2026-02").stdout.split())
+    assert "3.50 hours in February 2026: 0.50 hours (16.7 %) more than in January 2026" in printed
+    assert "by its share" in printed and "+0.45 hours" in printed
     assert "unknown" in kpi_command("why", "heads", "2026-02").stdout
     missing = kpi_command("why", "cost", "2026-01").stdout
     assert missing.startswith("There is nothing to compare:\nCost, December 2025: missing")
@@ -307,7 +307,7 @@ def test_kpi_why_tells_the_same_in_a_terminal(published: Warehouse) -> None:
 def test_of_a_cohort_that_is_not_mature_it_is_said_first(published: Warehouse) -> None:
     answer = ask("why_it_moved", kpi="nps", period="2026-02")
     assert answer["change"] == {"absolute": -7.0, "relative": None}
-    told = " ".join(kpi_command("why", "nps", "2026-02").stdout.split())  # in a narrow terminal, too
-    assert told.startswith(answer["not_mature"]) and "Later events still count for February 2026" in told
-    assert "7.00 points less than in January 2026" in told
+    printed = " ".join(kpi_command("why", "nps", "2026-02").stdout.split())  # in a narrow terminal, too
+    assert printed.startswith(answer["not_mature"]) and "Later events still count for February 2026" in printed
+    assert "7.00 points less than in January 2026" in printed
     assert ask("why_it_moved", kpi="cost", period="2026-02")["not_mature"] is None
