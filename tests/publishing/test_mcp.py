@@ -265,8 +265,8 @@ def test_kpis_are_listed_searched_and_defined(published: Warehouse) -> None:
 def test_a_wrong_question_is_told_in_one_line(
     published: Warehouse, tool: str, arguments: dict[str, Any], error: str
 ) -> None:
-    told = ask(tool, **arguments)["error"]
-    assert error in printed and "\n" not in printed
+    refusal = ask(tool, **arguments)["error"]
+    assert error in refusal and "\n" not in refusal
 
 
 def test_the_command_serves_a_client_over_standard_input_and_output(published: Warehouse) -> None:
