@@ -10,7 +10,9 @@ from metrics.compiler.plan import plan, rollups
 from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
-from metrics.definitions.kpi import Adoption, Definition, Freq, Kpi, Target
+from metrics.core.periods import Freq
+from metrics.definitions.adoption import Adoption, Target
+from metrics.definitions.kpi import Definition, Kpi
 
 PROJECT = Path(__file__).parent / "project"
 FREQS: tuple[Freq, ...] = ("W", "M", "Q", "A")

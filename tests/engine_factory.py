@@ -16,7 +16,9 @@ from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.plan import plan, rollups
 from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
-from metrics.definitions.kpi import Adoption, Definition, Freq, Kpi, Target
+from metrics.core.periods import Freq
+from metrics.definitions.adoption import Adoption, Target
+from metrics.definitions.kpi import Definition, Kpi
 
 PROJECT = Path(__file__).parent / "engine_project"
 FREQS: tuple[Freq, ...] = ("W", "M", "Q", "A")

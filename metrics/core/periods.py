@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Literal
 
 from metrics.core.errors import NyckeltalError
 
 FREQS = ("W", "M", "Q", "A")
+Freq = Literal["W", "M", "Q", "A"]
 PART_OF_WEEK = "S"
 FREQ_NAMES = {"W": "weekly", "M": "monthly", "Q": "quarterly", "A": "yearly"}
 MONTHS = {"M": 1, "Q": 3, "A": 12}

@@ -15,11 +15,12 @@ from pydantic import BaseModel, ConfigDict
 
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import Period, earlier, later, parse, period_of
+from metrics.definitions.adoption import EarlierTarget
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.company import Company, Objective
 from metrics.definitions.gate_settings import CheckSetting
 from metrics.definitions.identities import Identity
-from metrics.definitions.kpi import EarlierTarget, Label
+from metrics.definitions.kpi import Label
 
 Key = tuple[str, str, str]
 """(kpi_id, freq, time_period): the unit that is judged and published together."""

@@ -17,8 +17,9 @@ from metrics.compiler.plan import plan, rollups
 from metrics.compiler.rollups import rollup_models
 from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from metrics.compiler.support import unsupported
+from metrics.core.periods import Freq
 from metrics.core.segments import member_words, part_sql
-from metrics.definitions.kpi import Freq, Kpi
+from metrics.definitions.kpi import Kpi
 from tests.engine_factory import (
     CHANGES,
     COMBINATIONS,

@@ -16,8 +16,7 @@ from benchmarks.engine import Engine
 from metrics.compiler.plan import plan
 from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from metrics.compiler.windows import window_of
-from metrics.core.periods import Period, period_of
-from metrics.definitions.kpi import Freq
+from metrics.core.periods import Freq, Period, period_of
 from tests.engine_factory import (
     CHANGES,
     FEW_EXAMPLES,

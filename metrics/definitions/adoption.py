@@ -1,0 +1,107 @@
+"""What stands in an adoption: how a company puts a KPI to work, with owner, objective, target and frequencies."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from metrics.core.periods import Freq
+from metrics.core.segments import combined
+from metrics.core.yaml_file import Strict
+from metrics.definitions.gate_settings import GateSettings
+
+# What a reader of the reference page has to know about `segments` of an adoption.
+COMBINATIONS = (
+    " A list is a combination, such as `[country, channel]` in `[country, channel, [country, channel]]`: a value for"
+    " each country and channel together. Of a KPI that reads personnel data, only two segments that are listed by"
+    " themselves too can be combined, and none where persons' amounts are protected."
+)
+
+
+class EarlierTarget(Strict):
+    """A target of earlier periods."""
+
+    value: float = Field(description="The value to reach, in the KPI's unit.")
+    since: date = Field(description="The first day of the periods that it was for.")
+
+
+class Target(Strict):
+    """A target value, or the reason why there is none."""
+
+    value: float | None = Field(default=None, description="The value to reach, in the KPI's unit.")
+    freq: Freq | None = Field(
+        default=None,
+        description="The frequency that it is for. Required of a KPI whose value grows with the period.",
+    )
+    none: str | None = Field(default=None, description="The reason why there is no target.")
+    since: date | None = Field(
+        default=None,
+        description="The first day of the periods that this is for, such as 2026-01-01: periods that begin earlier"
+        " are compared with an earlier target, or with none. Without it, this is for all periods.",
+    )
+    earlier: tuple[EarlierTarget, ...] = Field(
+        default=(), description="The targets before it, such as `[{value: 18000000, since: 2025-01-01}]`."
+    )
+
+    @model_validator(mode="after")
+    def _each_since_another_day(self) -> Target:
+        if self.earlier and self.since is None:
+            raise ValueError("with `earlier` targets, state since when the present one is for")
+        days = [*(target.since for target in self.earlier), *([self.since] if self.since else [])]
+        if days != sorted(set(days)):
+            raise ValueError("list the `earlier` targets oldest first, each since another day, before `since`")
+        return self
+
+    @model_validator(mode="after")
+    def _value_or_reason(self) -> Target:
+        if (self.value is None) == (self.none is None):
+            raise ValueError("state either a value, or under `none` the reason why there is none")
+        return self
+
+
+class Adoption(Strict):
+    """A KPI that the company has put to work."""
+
+    kpi: str = Field(description="The id of the standard definition, which is also the file's name.")
+    owner: str = Field(min_length=3, description="Who answers for it, such as an address.")
+    level: Literal["key", "supporting"] = Field(
+        description="`key`: the objective is measured by it. `supporting`: it explains another KPI."
+    )
+    objective: str = Field(description="The key of the objective in `objectives.yml` that it serves.")
+    target: Target = Field(description="The value to reach, or why there is none.")
+    review: Literal["monthly", "quarterly", "yearly"] = Field(
+        description="How often its owner reviews definition, target and use. `kpi scorecard` lists what is overdue."
+    )
+    freqs: tuple[Freq, ...] = Field(min_length=1, description="The frequencies at which it is published.")
+    segments: tuple[str, ...] = Field(default=(), description=f"The segments by which it is cut.{COMBINATIONS}")
+    to_date: bool = Field(
+        default=True,
+        description="Whether months and quarters also have the year to date and the rolling twelve months. `false` for"
+        " ratios of distinct customers or users: those of twelve months can't be compared with a month's target.",
+    )
+    gate: GateSettings = Field(
+        default_factory=dict,
+        description="Checks that differ from the standard definition and from their defaults, by name.",
+    )
+    definition_version: int | None = Field(
+        default=None,
+        ge=1,
+        description="A higher version than the standard definition's, after a change of the company's own staging or"
+        " marts that may change values.",
+    )
+
+    @field_validator("segments", mode="before")
+    @classmethod
+    def _combinations_are_written_as_one(cls, value: Any) -> Any:
+        return [_segment(segment) for segment in value] if isinstance(value, list | tuple) else value
+
+
+def _segment(written: Any) -> Any:
+    """A segment as it is kept: a combination, which is written as a list, as one name (`metrics/core/segments.py`)."""
+    if not isinstance(written, list | tuple) or not all(isinstance(name, str) for name in written):
+        return written
+    if len(written) < 2 or len(set(written)) < len(written):
+        raise ValueError("a combination has two segments or more, each once")
+    return combined(written)
