@@ -9,9 +9,6 @@ by chance: only more rows than chance explains count, and if some are usual, onl
 
 from __future__ import annotations
 
-import duckdb
-import pandas as pd
-
 from data_quality.gate.checks.chance import rows_by_chance
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.feed_shares import PERIODS, SHARE_BEFORE, SHARE_IN_PERIOD, USUAL_ROWS, largest_share_sql
@@ -47,14 +44,9 @@ _FIGURE = largest_share_sql(
     "of the rows equal another row",
 )
 
-
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share among the KPI's feeds, of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure,
+    __name__,
+    _FIGURE,
     "No more rows than usual are duplicates of another row.",
     "rows were delivered twice",
     flag=0.001,

@@ -7,9 +7,6 @@ the share of the year before and beyond chance counts.
 
 from __future__ import annotations
 
-import duckdb
-import pandas as pd
-
 from data_quality.gate.checks.chance import rows_by_chance
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.feed_shares import PERIODS, SHARE_BEFORE, SHARE_IN_PERIOD, USUAL_ROWS, largest_share_sql
@@ -27,14 +24,9 @@ shares as (
     "of the rows are missing, as their numbers are skipped",
 )
 
-
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share among the KPI's feeds, of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure,
+    __name__,
+    _FIGURE,
     "Where rows are numbered one after the other, no more numbers than usual are skipped.",
     "numbers are skipped, so that rows are missing",
     flag=0.002,
