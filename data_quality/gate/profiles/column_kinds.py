@@ -96,7 +96,6 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
         if types.get(name) == data_type
         and before < 2 * n_rows < 4 * before
         and (kind == "number") == _is_quantity(name, data_type, labels)
-        and is_id is not None
         and numbered != "undecided"
     }
     still_valid = {
