@@ -90,6 +90,24 @@ def test_a_number_that_no_kpi_takes_for_a_size_is_none(connection: duckdb.DuckDB
     assert kinds(set()) == sizes  # as soon as a KPI calculates with them
 
 
+def test_what_numbers_the_rows_is_decided_once_and_a_quantity_does_not(connection: duckdb.DuckDBPyConnection) -> None:
+    """A line number runs on in its order, and a quantity that begins with 1 recurs there."""
+    labels = {"order_no": "1000 + rowid // 3", "pieces": "1 + hash(rowid) % 2", "line_no": "1 + rowid % 3"}
+    for name, value in labels.items():
+        connection.execute(f"alter table raw.orders add {name} integer")
+        connection.execute(f"update raw.orders set {name} = {value}")
+
+    def numbered() -> dict[str, str]:
+        decided = columns(connection, FEED, labels).items()
+        return {name: column.numbered for name, column in decided if column.numbered is not None}
+
+    assert numbered() == {"line_no": "order_no"}
+    connection.execute("delete from raw.orders where hash(rowid) % 3 = 0")
+    assert numbered() == {"line_no": "order_no"}
+    connection.execute("alter table raw.orders drop order_no")
+    assert numbered() == {}
+
+
 def test_information_is_that_of_two_classings_less_what_chance_has() -> None:
     classes, n = np.array([0, 1, 0, 1]), np.array([25, 25, 25, 25])
     assert column_kinds._information(classes, classes, n) == pytest.approx(log(2) - 1 / 200)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from data_quality.gate.checks.chance import rows_by_chance
+from data_quality.gate.checks.feed_shares import USUAL_ROWS
 from data_quality.gate.checks.result.segment_share import _scores
 from data_quality.gate.checks.series import Periods, chance_of_sum
 from tests import few_rows, warehouse_factory
@@ -42,6 +43,23 @@ def test_chance_makes_as_many_rows_of_any_number_once_in_hundreds_of_times() -> 
                 more = range(math.floor(by_chance) + 1, n + 1)
                 tail = sum(math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in more)
                 assert tail < 1 / 250, (n, share)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_before", "n_faulty_before", "n_faulty", "is_chance"),
+    [(21, 251, 1, 2, True), (21, 251, 0, 2, False), (21, 251, 1, 3, False), (500, 6000, 0, 3, False)],
+)
+def test_a_year_of_few_rows_tells_little_of_how_rare_a_fault_is(
+    n_rows: int, n_before: int, n_faulty_before: int, n_faulty: int, is_chance: bool
+) -> None:
+    """RavenStack, 2024-08: of 21 new accounts two are of the day, country and industry of another one."""
+    query = (
+        f"select {rows_by_chance(USUAL_ROWS)}"
+        f" from (select {n_rows} as n_rows, {n_before} as n_rows_before, {n_faulty_before} as n_faulty_before)"
+    )
+    with duckdb.connect() as connection:
+        (by_chance,) = connection.execute(query).fetchall()[0]
+    assert (n_faulty <= by_chance) is is_chance
 
 
 def test_many_rows_of_few_are_no_chance() -> None:

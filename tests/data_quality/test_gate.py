@@ -394,7 +394,6 @@ def test_a_key_that_a_query_lost_or_gave_twice_and_a_query_that_fails_are_not_ev
 
     warehouse.add(kpi(), months("2026-01", "2026-02", wave))
     for compute, held in ((lost, ["publish", "hold"]), (twice, ["hold"] * 2), (broken, ["hold"] * 2)):
-        compute.__module__ = missing_results.__name__  # a check has the name of its figure's module
         changed = replace(missing_results.CHECK, figure=compute)
         warehouse.monkeypatch.setattr(checks, "CHECKS", [changed if c.name == changed.name else c for c in CHECKS])
         verdicts = warehouse.judge("2026-01-01", "2026-02-28")

@@ -11,8 +11,8 @@ import pandas as pd
 
 Level = Literal["flag", "hold"]
 LEVELS: tuple[Level, ...] = ("flag", "hold")
-Figure = Callable[[duckdb.DuckDBPyConnection], pd.DataFrame]
-"""A function that gives a row for each planned key, with these columns:
+Figure = str | Callable[[duckdb.DuckDBPyConnection], pd.DataFrame]
+"""A query, or a function, that gives a row for each planned key, with these columns:
 
 - key_no
 - figure: what the limits are compared with; a key passes when figure <= limit
@@ -29,6 +29,7 @@ is NULL or NaN where the check applies counts as not evaluated, and so does a ke
 class Check:
     """A check: one figure, and the limits above which it flags a value or holds it.
 
+    `module` is its module's `__name__`: the last part is the check's name, and the one before it its family.
     `sentence` says what is true when a value passes. `failing` says what is wrong when it fails; it continues
     "Feed <name>: " where the check names a feed, else "<KPI>: ". A `fixed` check is promised of every published value,
     so a KPI can't change its limits or turn it off. A check `by_chance` is statistical: it separates changes from
@@ -36,6 +37,7 @@ class Check:
     and those of stage 3 also which periods a check `by_chance` holds (`held_periods`).
     """
 
+    module: str
     figure: Figure
     sentence: str
     failing: str
@@ -48,12 +50,16 @@ class Check:
     @property
     def name(self) -> str:
         """The name of its module."""
-        return self.figure.__module__.rpartition(".")[2]
+        return self.module.rpartition(".")[2]
 
     @property
     def family(self) -> str:
         """The folder of its module: computation, rows, values or result."""
-        return self.figure.__module__.split(".")[-2]
+        return self.module.split(".")[-2]
+
+    def compute(self, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        """Its figure of every planned key, with the columns that `Figure` describes."""
+        return connection.execute(self.figure).df() if isinstance(self.figure, str) else self.figure(connection)
 
     def limit(self, level: Level) -> float | None:
         """The limit above which it flags or holds; None where it never does."""

@@ -201,7 +201,7 @@ def _update_feed_statistics(connection: duckdb.DuckDBPyConnection, company: Comp
 def _figure(check: Check, connection: duckdb.DuckDBPyConnection, count: int) -> pd.DataFrame:
     """The check's figure, applies, detail and feed of each planned key. After an error no key has a figure."""
     try:
-        computed = check.figure(connection)
+        computed = check.compute(connection)
         table = computed[list(COLUMNS)].assign(feed=computed.get("feed"))
     except Exception as error:  # fails closed: every key is held. The message isn't logged, as it may quote values.
         logging.getLogger(__name__).error("the check %s could not be computed: %s", check.name, type(error).__name__)

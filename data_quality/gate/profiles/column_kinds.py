@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from data_quality.gate.profiles import numbering
 from metrics.core.quoting import identifier
 from metrics.definitions.feeds import Feed
 
@@ -32,11 +33,12 @@ create table if not exists gate.feed_columns (
     n_rows bigint not null
 );
 alter table gate.feed_columns add column if not exists is_id boolean;
+alter table gate.feed_columns add column if not exists numbered varchar default 'undecided';
 comment on table gate.feed_columns is
 'For each raw column: how its values are classed (kind), whether it identifies rows (it has more than half as many
 distinct values as rows), the time without which it has no value, the column on whose members its sizes depend most, how
-many rows the feed had when this was decided, and whether it is an id (it identifies rows, or is the text with most
-values)';
+many rows the feed had when this was decided, whether it is an id (it identifies rows, or is the text with most
+values), and the column among whose equal values its numbers run on (numbered; empty: among those of a day)';
 """
 NO_TIME = "date '1970-01-01'"
 """SQL for the time of rows in a feed without a time column."""
@@ -62,7 +64,9 @@ class Column:
 
     `names_rows`: it identifies rows. `comes_with`: the later time, such as that of an answer, without which it has no
     value. `depends_on`: the column whose members its sizes depend on most. Both are None if there is none. `is_id`: it
-    identifies rows, or is the text with the most values, such as the order number in a feed of order lines.
+    identifies rows, or is the text with the most values, such as the order number in a feed of order lines. `numbered`:
+    its numbers run on among the rows with the same value of that column, or of the same day if it is
+    empty (see `numbering.py`); None if they don't.
     """
 
     kind: Kind
@@ -70,6 +74,7 @@ class Column:
     comes_with: str | None
     depends_on: str | None
     is_id: bool
+    numbered: str | None
 
 
 def columns(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collection[str]) -> dict[str, Column]:
@@ -80,23 +85,24 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
     described = connection.execute(f"describe raw.{identifier(feed.name)}").fetchall()
     types = {name: data_type for name, data_type, *_ in described if not name.startswith("_")}
     stored = connection.execute(
-        "select column_name, type, kind, names_rows, comes_with, depends_on, is_id, n_rows from gate.feed_columns"
-        " where feed = ?",
+        "select column_name, type, kind, names_rows, comes_with, depends_on, is_id, numbered, n_rows"
+        " from gate.feed_columns where feed = ?",
         [feed.name],
     ).fetchall()
     (n_rows,) = connection.execute(f"select count(*) from raw.{identifier(feed.name)}").fetchall()[0]
     unchanged = {
-        name: Column(kind, names_rows, comes_with, depends_on, is_id)
-        for name, data_type, kind, names_rows, comes_with, depends_on, is_id, before in stored
+        name: Column(kind, names_rows, comes_with, depends_on, is_id, numbered)
+        for name, data_type, kind, names_rows, comes_with, depends_on, is_id, numbered, before in stored
         if types.get(name) == data_type
         and before < 2 * n_rows < 4 * before
         and (kind == "number") == _is_quantity(name, data_type, labels)
-        and is_id is not None
+        and numbered != "undecided"
     }
     still_valid = {
         name: column
         for name, column in unchanged.items()
-        if {column.comes_with, column.depends_on} <= {None, *unchanged} and column.depends_on not in feed.personal
+        if {column.comes_with, column.depends_on, column.numbered or None} <= {None, *unchanged}
+        and column.depends_on not in feed.personal
     }
     if still_valid.keys() == types.keys() == {name for name, *_ in stored}:
         return still_valid
@@ -105,8 +111,8 @@ def columns(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
     connection.execute("delete from gate.feed_columns where feed = ?", [feed.name])
     connection.executemany(
         "insert into gate.feed_columns"
-        " (feed, column_name, type, kind, names_rows, comes_with, depends_on, is_id, n_rows)"
-        " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " (feed, column_name, type, kind, names_rows, comes_with, depends_on, is_id, numbered, n_rows)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (feed.name, name, types[name], *astuple(column), n_rows_then.get(name, n_rows))
             for name, column in decided.items()
@@ -159,8 +165,15 @@ def _decided(
     texts = [name for name in types if types[name] == "VARCHAR" and kinds[name] != "member"]
     ids = names_rows | ({max(texts, key=members.__getitem__)} if texts else set())
     comes_with, depends_on = _comes_with(connection, feed, kinds), _depends_on(connection, feed, kinds)
+    numbered: dict[str, str] = {}
+    if feed.time_column:
+        few = [name for name in types if kinds[name] == "member"]
+        many = [name for name in types if name != feed.time_column and (name in ids or kinds[name] == "filled")]
+        numbered = numbering.find(connection, feed.name, feed.time_column, few, many, _SAMPLE_ROWS)
     return {
-        name: Column(kinds[name], name in names_rows, comes_with.get(name), depends_on.get(name), name in ids)
+        name: Column(
+            kinds[name], name in names_rows, comes_with.get(name), depends_on.get(name), name in ids, numbered.get(name)
+        )
         for name in types
     }
 

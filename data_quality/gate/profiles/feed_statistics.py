@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import duckdb
 import pyarrow as pa
 
-from data_quality.gate.profiles import column_kinds, column_statistics
+from data_quality.gate.profiles import column_kinds, column_statistics, numbering
 from data_quality.warehouse import has_table
 from metrics.core.quoting import identifier
 from metrics.definitions.calendar import Calendar
@@ -30,12 +30,13 @@ create table if not exists gate.feed_days (
     content varchar
 );
 alter table gate.feed_days add column if not exists n_alike bigint;
+alter table gate.feed_days add column if not exists n_skipped bigint;
 drop table if exists gate.feed_states;
 drop table if exists gate.column_states;
 comment on table gate.feed_days is
 'Each feed by day: its rows, those that equal another row of the day (n_duplicates) or equal one in all columns but ids
-(n_alike), those dated after their delivery (n_ahead), and a hash of the columns that are not times or keys, which is
-equal for days with the same content';
+(n_alike), those dated after their delivery (n_ahead), the numbers that are missing among those that run on (n_skipped),
+and a hash of the columns that are not times or keys, which is equal for days with the same content';
 """
 # Days with fewer values than this, without times and keys, can be equal by chance.
 _MIN_CELLS = 15
@@ -52,14 +53,14 @@ where n.version is distinct from k.version
 _INSERT = """
 insert into gate.feed_days by name
 select $feed as feed, day, version, count(*) as n_rows, count(*) - count(distinct row_hash) as n_duplicates,
-    count(*) - count(distinct fact_hash) as n_alike, count(*) filter (ahead) as n_ahead, {content} as content
+    count(*) - count(distinct fact_hash) as n_alike, count(*) filter (ahead) as n_ahead, sum(skipped) as n_skipped,
+    {content} as content
 from (
-    select {time}::date as day, hash({columns}) as row_hash,
+    select d.day, d.version, hash({columns}) as row_hash,
         if({lacks_value}, row_hash, hash({compared_columns})) as fact_hash,
-        {time} > _loaded_at + interval 1 day as ahead, {content_hash}
-    from raw.{feed} as source where isfinite({time})
+        {time} > _loaded_at + interval 1 day as ahead, {content_hash}, {skipped} as skipped
+    from raw.{feed} as source join changed_days d on d.day = {time}::date where isfinite({time})
 )
-join changed_days using (day)
 group by day, version
 """
 
@@ -75,7 +76,8 @@ with calendar as (
 ),
 rows_by_day as (
     select c.feed, c.day, coalesce(d.n_rows, 0) as n_rows, coalesce(d.n_duplicates, 0) as n_duplicates,
-        coalesce(d.n_alike, 0) as n_alike, coalesce(d.n_ahead, 0) as n_ahead, d.content,
+        coalesce(d.n_alike, 0) as n_alike, coalesce(d.n_ahead, 0) as n_ahead, coalesce(d.n_skipped, 0) as n_skipped,
+        d.content,
         c.day in (select day from holidays) as is_holiday
     from calendar c
     left join gate.feed_days d using (feed, day)
@@ -164,6 +166,7 @@ select feed, day,
     sum(n_duplicates) over upto as n_duplicates,
     sum(n_seldom_alike) over upto as n_alike,
     sum(n_ahead) over upto as n_ahead,
+    sum(n_skipped) over upto as n_skipped,
     sum(lacking) over upto as n_lacking,
     sum(case when repeats and n_before = 8 and usually_repeats < 0.1 and not is_holiday then n_rows else 0 end)
          over upto as n_repeated
@@ -216,6 +219,7 @@ def update(
     - n_duplicates: rows that equal another row of their day in all source columns,
     - n_alike: rows that do in all columns but ids, where that was rare in the year before,
     - n_ahead: rows dated more than a day after their delivery,
+    - n_skipped: numbers that are missing among those that run on (see `numbering.py`),
     - n_lacking: rows missing on days with none or too few; days that count as closed lack none,
     - n_repeated: rows of days with the same content as a day of the two weeks before, where that weekday seldom has.
 
@@ -270,6 +274,7 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
     connection.execute(
         "delete from gate.feed_days where feed = ? and day in (select day from changed_days)", [feed.name]
     )
+    numbered = next(((name, column.numbered) for name, column in columns.items() if column.numbered is not None), None)
     content = [
         identifier(name)
         for name, column in columns.items()
@@ -288,6 +293,7 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
             # Rows that lack values are often equal to others: they are compared in all columns.
             lacks_value=" or ".join(f"{identifier(name)} is null" for name in compared_columns) or "false",
             content_hash=f"{content_hash} as content_hash",
+            skipped=numbering.skipped_sql(*numbered) if numbered else "0",
             content=content_of_day,
         ),
         {"feed": feed.name},

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import duckdb
-import pandas as pd
-
 from data_quality.gate.checks.check import Check
 
 # The tolerance is for rounding in floating-point sums.
@@ -34,12 +31,10 @@ from (
 group by key_no
 """
 
-
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The figure of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure, "Every value is a number within the bounds of its definition.", "a value is outside its bounds", hold=0
+    __name__,
+    _FIGURE,
+    "Every value is a number within the bounds of its definition.",
+    "a value is outside its bounds",
+    hold=0,
 )

@@ -5,9 +5,6 @@ The build must have succeeded and have exactly one total. All rows must come fro
 
 from __future__ import annotations
 
-import duckdb
-import pandas as pd
-
 from data_quality.gate.checks.check import Check
 
 _FIGURE = """
@@ -44,14 +41,9 @@ left join candidate_rows c
 group by p.key_no
 """
 
-
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The figure of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure,
+    __name__,
+    _FIGURE,
     "The newest build computed the period by the definition in force, with exactly one total.",
     "its values could not be computed",
     hold=0,

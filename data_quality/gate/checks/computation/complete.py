@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import duckdb
-import pandas as pd
-
 from data_quality.gate.checks.check import Check
 
 _FIGURE = """
@@ -46,14 +43,9 @@ from (
 group by key_no
 """
 
-
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The figure of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure,
+    __name__,
+    _FIGURE,
     "Every feed covers the whole period, and the history that the KPI looks back on.",
     "its data is not complete yet",
     hold=0,

@@ -113,6 +113,7 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 CHECK = Check(
+    __name__,
     figure,
     "The members of each segment add up to the total, those of a combination to its segments, and months to their"
     " quarter and year.",

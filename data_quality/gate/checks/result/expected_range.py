@@ -151,6 +151,7 @@ def _deviation(
 
 
 CHECK = Check(
+    __name__,
     figure,
     "The total is within the range expected from its trend and season; the figure is in robust standard deviations.",
     "the value is far outside the range expected from its past",

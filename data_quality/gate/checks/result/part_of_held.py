@@ -9,9 +9,6 @@ held by this check.
 
 from __future__ import annotations
 
-import duckdb
-import pandas as pd
-
 from data_quality.gate.checks.check import Check
 
 # The value of a stock is that of its period's last day, so that all periods that end on that day have the same value.
@@ -65,14 +62,9 @@ left join unchanged u using (key_no)
 group by key_no
 """
 
-
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The larger of the two shares, of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure,
+    __name__,
+    _FIGURE,
     "It is no large part of a longer period that is held, and most of it is not held as shorter periods.",
     "a longer period that contains it is held, or shorter ones that make up most of it are",
     hold=0.2,

@@ -6,9 +6,6 @@ past and the new period alike: the new value can't be compared with the publishe
 
 from __future__ import annotations
 
-import duckdb
-import pandas as pd
-
 from data_quality.disclosure.thresholds import DECIMALS
 from data_quality.gate.checks.check import Check
 
@@ -48,14 +45,9 @@ from planned
 left join restated using (key_no)
 """
 
-
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The share of the past year's final periods that changed, without the first one, of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure,
+    __name__,
+    _FIGURE,
     "The periods of the year before still have the values that were published.",
     "its past now has other values than were published",
     flag=0.1,

@@ -138,6 +138,7 @@ def _scores(periods: Periods, earlier: Numbers, now: Numbers, n_obs: float, appr
 
 
 CHECK = Check(
+    __name__,
     figure,
     "Each member of a segment has about its usual share; the figure is in robust standard deviations.",
     "a segment's share is far from the usual one",

@@ -9,17 +9,12 @@ by chance: only more rows than chance explains count, and if some are usual, onl
 
 from __future__ import annotations
 
-import duckdb
-import pandas as pd
-
 from data_quality.gate.checks.chance import rows_by_chance
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.feed_shares import PERIODS, SHARE_BEFORE, SHARE_IN_PERIOD, largest_share_sql
+from data_quality.gate.checks.feed_shares import PERIODS, SHARE_BEFORE, SHARE_IN_PERIOD, USUAL_ROWS, largest_share_sql
 
-# Where no row had an equal one, up to one in a thousand is expected, even if the year before had fewer rows.
-_MIN_ROWS = 1000
 _HOLD = 0.02
-_BY_CHANCE = rows_by_chance(f"n_rows * greatest({SHARE_BEFORE}, 1 / greatest(n_rows_before, {_MIN_ROWS}))")
+_BY_CHANCE = rows_by_chance(USUAL_ROWS)
 _SHARES = """
 (with {periods}
 select key_no, period_start, feed,
@@ -49,14 +44,9 @@ _FIGURE = largest_share_sql(
     "of the rows equal another row",
 )
 
-
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share among the KPI's feeds, of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure,
+    __name__,
+    _FIGURE,
     "No more rows than usual are duplicates of another row.",
     "rows were delivered twice",
     flag=0.001,

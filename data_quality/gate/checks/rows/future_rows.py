@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import duckdb
-import pandas as pd
-
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.feed_shares import share_beyond_usual_sql
 
 _FIGURE = share_beyond_usual_sql("n_ahead", "of the rows are dated after their delivery")
 
-
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share among the KPI's feeds, of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure,
+    __name__,
+    _FIGURE,
     "No more rows than usual are dated after their delivery.",
     "rows are dated after their delivery",
     flag=0.001,

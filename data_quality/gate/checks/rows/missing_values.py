@@ -5,9 +5,6 @@ A share below that range counts, too: it means that a default was filled in for 
 
 from __future__ import annotations
 
-import duckdb
-import pandas as pd
-
 from data_quality.gate.checks.blocks import (
     FIGURE_BY_KEY,
     MAX_DAYS_BEFORE,
@@ -55,14 +52,9 @@ judged as (
 {FIGURE_BY_KEY}
 """
 
-
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest distance of a share of missing values from the range of the past year, of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure,
+    __name__,
+    _FIGURE,
     "In every column that the KPI reads, the share of missing values is within the range of the past year.",
     "more or fewer values are missing than usual",
     flag=0.002,

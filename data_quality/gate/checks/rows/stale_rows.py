@@ -5,22 +5,14 @@ Such a day is often yesterday's export, delivered again.
 
 from __future__ import annotations
 
-import duckdb
-import pandas as pd
-
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.feed_shares import share_beyond_usual_sql
 
 _FIGURE = share_beyond_usual_sql("n_repeated", "of the rows are of days that repeat an earlier day")
 
-
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share among the KPI's feeds, of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure,
+    __name__,
+    _FIGURE,
     "No day repeats an earlier day, unless that is usual for the feed.",
     "a day's rows repeat an earlier day's",
     hold=0.02,

@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-import duckdb
-import pandas as pd
-
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.feed_shares import PERIODS, SHARE_BEFORE, SHARE_IN_PERIOD, largest_share_sql
 
@@ -40,12 +37,11 @@ shares as (
     "of the rows are missing, on days that usually have more",
 )
 
-
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share among the KPI's feeds, of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure, "No day has far fewer rows than its weekday usually has.", "rows are missing", flag=0.002, hold=0.02
+    __name__,
+    _FIGURE,
+    "No day has far fewer rows than its weekday usually has.",
+    "rows are missing",
+    flag=0.002,
+    hold=0.02,
 )

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import duckdb
-import pandas as pd
 
 from data_quality.gate.checks.blocks import MAX_DAYS_BEFORE, MIN_BLOCKS, MIN_DAYS_BEFORE, MIN_SHARE_OF_ROWS
 from data_quality.gate.checks.chance import rows_by_chance
@@ -143,13 +142,9 @@ def create_key_days(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, F
         )
 
 
-def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The largest share of keys without a match, beyond the usual share, of every planned key."""
-    return connection.execute(_FIGURE).df()
-
-
 CHECK = Check(
-    figure,
+    __name__,
+    _FIGURE,
     "Where the KPI joins feeds, no more keys than usual lack their row in the other feed.",
     "keys have no match in another feed",
     flag=0.002,

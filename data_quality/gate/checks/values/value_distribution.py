@@ -161,6 +161,7 @@ def class_in_words(value_class: str) -> str:
 
 
 CHECK = Check(
+    __name__,
     figure,
     "In every column that the KPI reads, the values are distributed as in some week or month of the past year.",
     "values are unlike those of the past year",
