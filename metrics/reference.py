@@ -19,10 +19,11 @@ from metrics.core import yaml_file
 from metrics.core.deployment import PROJECT
 from metrics.definitions.adoption import Adoption
 from metrics.definitions.calendar import Calendar
-from metrics.definitions.company import CompanyFile, ObjectivesFile
+from metrics.definitions.company import CompanyFile
 from metrics.definitions.feeds import FeedFile
 from metrics.definitions.identities import IdentitiesFile
 from metrics.definitions.kpi import Definition
+from metrics.definitions.objectives import ObjectivesFile
 from metrics.definitions.roles import Roles
 from metrics.versioning.reviewed import DefinitionsFile
 

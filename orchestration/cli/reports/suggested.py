@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
 from metrics.definitions.catalog import Catalog
+from metrics.definitions.objectives import Objective
 from metrics.suggestions import Suggestion
 from orchestration.cli.formats import PERIODS, number
 from orchestration.cli.tables import Column, natural_width, number_column, print_table
+from orchestration.cli.terminal import styled
 from publishing.noise import FEWEST_CHANGES, Noise
 
 
-def print_standard(terminal: Console, suggestions: Sequence[Suggestion]) -> None:
-    """Print what could be adopted now, and what needs data that the company doesn't supply."""
+def print_standard(terminal: Console, suggestions: Sequence[Suggestion], objectives: Mapping[str, Objective]) -> None:
+    """Print what could be adopted now and for which objective, and what needs data that the company doesn't supply."""
     possible = [suggestion for suggestion in suggestions if not suggestion.missing_entities]
     others = [suggestion for suggestion in suggestions if suggestion.missing_entities]
     if possible:
         print_table(
             terminal,
-            [Column("KPI"), Column("name", wraps=True), Column("domain"), Column("type")],
-            [_row(suggestion, suggestion.definition.type) for suggestion in possible],
+            [
+                Column("KPI"),
+                Column("domain"),
+                Column("type"),
+                Column("would serve", wraps=True),
+                Column("because", wraps=True),
+            ],
+            [
+                (
+                    suggestion.kpi_id,
+                    suggestion.domain,
+                    suggestion.definition.type,
+                    objectives[key].name if (key := suggestion.proposal.objective) else "–",
+                    suggestion.proposal.reason,
+                )
+                for suggestion in possible
+            ],
             title="Could be adopted now",
-            caption="`kpi new kpi KPI` writes the file to fill in.\n",
+            caption="`kpi new kpi KPI` writes the file to fill in. The objective is a proposal: you decide.\n",
         )
     else:
         terminal.print("All standard KPIs that the company's data supply are adopted.\n", style="bold")
@@ -31,14 +48,25 @@ def print_standard(terminal: Console, suggestions: Sequence[Suggestion]) -> None
         print_table(
             terminal,
             [Column("KPI"), Column("name", wraps=True), Column("domain"), Column("needs", wraps=True)],
-            [_row(suggestion, ", ".join(suggestion.missing_entities)) for suggestion in others],
+            [
+                (
+                    suggestion.kpi_id,
+                    suggestion.definition.name,
+                    suggestion.domain,
+                    ", ".join(suggestion.missing_entities),
+                )
+                for suggestion in others
+            ],
             title="Need other data",
             caption="docs/reference/input_entities.md says what each of these must have.\n",
         )
 
 
-def _row(suggestion: Suggestion, last: str) -> tuple[str, ...]:
-    return (suggestion.kpi_id, suggestion.definition.name, suggestion.domain, last)
+def print_unserved(terminal: Console, keys: Sequence[str], objectives: Mapping[str, Objective]) -> None:
+    """Print the objectives that no adopted KPI serves."""
+    if keys:
+        names = ", ".join(f"{objectives[key].name} ({key})" for key in keys)
+        terminal.print(styled(("No KPI serves:", "yellow"), f" {names}.\n"), highlight=False)
 
 
 def print_noise(terminal: Console, catalog: Catalog, noises: Sequence[Noise], currency: str) -> None:
