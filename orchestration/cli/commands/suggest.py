@@ -27,18 +27,27 @@ def suggest(as_json: Json = False) -> None:
     from metrics.suggestions import suggestions
     from orchestration.cli.reports import suggested
     from orchestration.dbt.planning import parsed
+    from publishing import reviews
     from publishing.noise import noise
 
     company = Company.load()
     not_adopted = suggestions(company, *parsed(company))
-    noises = noise() if published_path().exists() else []
+    published = published_path().exists()
+    noises = noise() if published else []
+    opinions = reviews.opinions("adopt") if published else {}
     if as_json:
         print_json(
-            {"standard": [_as_json(suggestion) for suggestion in not_adopted], "noise": list(map(asdict, noises))}
+            {
+                "standard": [
+                    _as_json(suggestion) | {"opinions": opinions.get(suggestion.kpi_id, [])}
+                    for suggestion in not_adopted
+                ],
+                "noise": list(map(asdict, noises)),
+            }
         )
         return
     terminal = console()
-    suggested.print_standard(terminal, not_adopted)
+    suggested.print_standard(terminal, not_adopted, opinions)
     if noises:
         suggested.print_noise(terminal, Catalog.read(company), noises, company.reporting_currency)
 

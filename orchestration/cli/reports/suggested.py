@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 
 from metrics.definitions.catalog import Catalog
 from metrics.suggestions import Suggestion
 from orchestration.cli.formats import PERIODS, number
+from orchestration.cli.reports.opinions import print_opinions
 from orchestration.cli.tables import Column, natural_width, number_column, print_table
 from publishing.noise import FEWEST_CHANGES, Noise
 
 
-def print_standard(terminal: Console, suggestions: Sequence[Suggestion]) -> None:
-    """Print what could be adopted now, and what needs data that the company doesn't supply."""
+def print_standard(
+    terminal: Console, suggestions: Sequence[Suggestion], opinions: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> None:
+    """Print what could be adopted now, what needs data that the company doesn't supply, and opinions on them by KPI."""
     possible = [suggestion for suggestion in suggestions if not suggestion.missing_entities]
     others = [suggestion for suggestion in suggestions if suggestion.missing_entities]
     if possible:
@@ -23,7 +27,8 @@ def print_standard(terminal: Console, suggestions: Sequence[Suggestion]) -> None
             [Column("KPI"), Column("name", wraps=True), Column("domain"), Column("type")],
             [_row(suggestion, suggestion.definition.type) for suggestion in possible],
             title="Could be adopted now",
-            caption="`kpi new kpi KPI` writes the file to fill in.\n",
+            caption="`kpi new kpi KPI` writes the file to fill in; `kpi propose KPI` and `kpi vote KPI` record what you"
+            " think of it.\n",
         )
     else:
         terminal.print("All standard KPIs that the company's data supply are adopted.\n", style="bold")
@@ -35,6 +40,9 @@ def print_standard(terminal: Console, suggestions: Sequence[Suggestion]) -> None
             title="Need other data",
             caption="docs/reference/input_entities.md says what each of these must have.\n",
         )
+
+    for suggestion in suggestions:
+        print_opinions(terminal, suggestion.kpi_id, opinions.get(suggestion.kpi_id, []))
 
 
 def _row(suggestion: Suggestion, last: str) -> tuple[str, ...]:

@@ -1,0 +1,19 @@
+"""An objective has at least one KPI in use.
+
+Nobody can say whether an objective is reached when nothing is measured for it: give it a KPI, or take it out of
+`objectives.yml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+
+
+def findings(_: Company, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    served = {kpi.objective for kpi in catalog.live}
+    for objective in catalog.objectives:
+        if objective not in served:
+            yield objective, "no KPI in use serves it"
