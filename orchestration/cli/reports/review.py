@@ -10,7 +10,7 @@ from rich.console import Console
 from metrics.definitions.catalog import CatalogKpi
 from orchestration.cli.formats import PERIODS, attained, change, number, target
 from orchestration.cli.reports.decisions import NOT_AUTHENTICATED
-from orchestration.cli.tables import Cell, Column, number_column, print_record, print_table
+from orchestration.cli.tables import Cell, Column, natural_width, number_column, print_record, print_table
 from orchestration.cli.terminal import styled
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -69,8 +69,10 @@ def print_due(terminal: Console, rows: Sequence[Mapping[str, Any]]) -> None:
         late = row["days_overdue"]
         due = styled((f"{late} days overdue", "yellow")) if late > 0 else "today" if late == 0 else f"in {-late} days"
         last = f"{row['reviewed_on']} {row['outcome'] or ''}".strip() if row["reviewed_on"] else "never"
-        lines.append([row["kpi_id"], f"{row['due_on']}", due, last, row["owner"]])
-    columns = [Column("KPI"), Column("due on"), Column(""), Column("last review"), Column("owner", wraps=True)]
+        lines.append([row["kpi_id"], f"{row['due_on']}", due, row["owner"], last])
+    columns = [Column("KPI"), Column("due on"), Column(""), Column("owner", wraps=True), Column("last review")]
+    if natural_width(columns, lines) > terminal.width:
+        columns, lines = columns[:-1], [line[:-1] for line in lines]
     print_table(
         terminal,
         columns,
