@@ -19,11 +19,13 @@ from metrics.core import yaml_file
 from metrics.core.deployment import PROJECT
 from metrics.definitions.adoption import Adoption
 from metrics.definitions.calendar import Calendar
-from metrics.definitions.company import CompanyFile, ObjectivesFile
+from metrics.definitions.company import CompanyFile
 from metrics.definitions.feeds import FeedFile
 from metrics.definitions.identities import IdentitiesFile
 from metrics.definitions.kpi import Definition
+from metrics.definitions.objectives import ObjectivesFile
 from metrics.definitions.roles import Roles
+from metrics.lint.exceptions import ExceptionsFile
 from metrics.versioning.reviewed import DefinitionsFile
 
 # The model of each YAML file, by its path in the company folder; the last one is in the project.
@@ -32,6 +34,7 @@ FILES: dict[str, type[BaseModel]] = {
     "calendar.yml": Calendar,
     "objectives.yml": ObjectivesFile,
     "roles.yml": Roles,
+    "exceptions.yml": ExceptionsFile,
     "feeds/<system>.yml": FeedFile,
     "kpis/<domain>/<kpi>.yml": Adoption,
     "kpis/identities.yml": IdentitiesFile,

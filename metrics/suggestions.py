@@ -1,13 +1,15 @@
-"""Which standard KPIs a company could adopt: those whose input entities it supplies, and what the others need."""
+"""Which standard KPIs a company could adopt, for which objective, and which input entities the others need."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
 from metrics.definitions.kpi import Definition, standard_definitions
 from metrics.new_kpi import fact_models
+from metrics.objective_proposals import Proposal, proposal
 from metrics.versioning.lineage import Lineage
 
 
@@ -19,22 +21,25 @@ class Suggestion:
     domain: str
     definition: Definition
     missing_entities: tuple[str, ...]
+    proposal: Proposal
 
 
 def suggestions(company: Company, layer: SemanticLayer, lineage: Lineage) -> list[Suggestion]:
     """The standard KPIs that no file of the company adopts or replaces, by domain and id.
 
-    Raises Problems for standard definitions with mistakes.
+    Raises Problems for definitions with mistakes.
     """
-    adopted = {file.stem for file in (company.path / "kpis").glob("*/*.yml")}
+    adopted = adopted_kpis(company)
+    adopted_ids = {kpi.id for kpi in adopted}
     suggested = [
         Suggestion(
             kpi_id=kpi_id,
             domain=file.parent.name,
             definition=definition,
             missing_entities=lineage.upstream(fact_models(definition.metric, layer)).missing_entities,
+            proposal=proposal(definition, file.parent.name, adopted, company.objectives),
         )
         for kpi_id, (definition, file) in standard_definitions().items()
-        if kpi_id not in adopted
+        if kpi_id not in adopted_ids
     ]
     return sorted(suggested, key=lambda suggestion: (suggestion.domain, suggestion.kpi_id))

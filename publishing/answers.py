@@ -34,7 +34,7 @@ left join kpi.verdicts v
     on v.kpi_id = o.kpi_id and v.freq = o.freq and v.time_period = o.time_period
 """
 _NEWEST = f"""
-select n.*, s.status as target_status from ({_VALUES}) n
+select n.* from ({_VALUES}) n
 join kpi.scorecard s using (kpi_id, freq, time_period)
 where n.segment = '_T' order by n.kpi_id
 """
@@ -124,9 +124,9 @@ def series(kpi: str, freq: str = "", segment: str = "_T", member: str = "_T", la
 
 
 def off_target() -> Answer:
-    """The KPIs whose newest total misses the target, and how many KPIs have each status."""
+    """The KPIs whose newest total misses the target, those at risk too, and how many KPIs have each status."""
     with reader.opened() as connection:
-        rows = _rows(connection, f"from ({_NEWEST}) where target_status = 'off target'")
+        rows = _rows(connection, f"from ({_NEWEST}) where target_status in ('off target', 'at risk')")
         counts = connection.execute("select status, count(*) from kpi.scorecard group by all order by all").fetchall()
     return {"off_target": [_value(row) for row in rows], "number_of_kpis_by_status": dict(counts)}
 
@@ -273,6 +273,7 @@ def _value(row: Mapping[str, Any]) -> Answer:
         "status": row["status"],
         "provisional_until": row["provisional_until"],
         "target": row["target"],
+        "target_status": row["target_status"],
         "target_attained": row["target_attained"],
         "changes_are": row["change_kind"],
         "change_on_period_before": row["change_previous"],
@@ -303,6 +304,7 @@ def _quote(facts: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     if facts["target_attained"] is not None:
         remarks.append(
             f"{'reaches' if facts['target_attained'] else 'misses'} the target of {written(facts['target'])}"
+            f"{' and is at risk' if facts['target_status'] == 'at risk' else ''}"
         )
     if facts["held"]:
         remarks.append("a newer value is held until someone decides")

@@ -22,7 +22,7 @@ from metrics.core.errors import NyckeltalError, disk_faults_reported
 from metrics.core.private_files import make_data_dir
 from metrics.core.quoting import identifier, literal
 from metrics.definitions.catalog import Catalog, CatalogKpi
-from publishing import duckdb_update, incidents, relations, rendering, tables, views
+from publishing import duckdb_update, incidents, relations, rendering, strategy, tables, views
 from publishing.rendering import Rendering
 
 _CATALOG_COLUMNS = (
@@ -205,6 +205,7 @@ def _write(ledger: Ledger, draft: Path) -> None:
             connection.register(name, rows)
         for name, query in tables.TABLES.items():
             connection.execute(f"create table kpi.{name} as {query}")
+        strategy.fill(connection, catalog, ledger.newest["realtime_start"])
         decisions = sources["ledger_decisions"].to_pylist()
         incident_rows = incidents.rows(connection, catalog, decisions, relations.deciders(ledger))
         relations.fill(connection, "incidents", incident_rows, incidents.SCHEMA)
@@ -236,17 +237,9 @@ def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> No
         "protected": pa.bool_(),
     }
     schema = pa.schema([(name, types.get(name, pa.string())) for name in (*_CATALOG_COLUMNS, "currency")])
-    objectives = [{"objective": key, **objective.model_dump()} for key, objective in catalog.objectives.items()]
-    columns = ("objective", "name", "perspective", "description")
-    targets = [
-        {"kpi_id": kpi.kpi_id, "target": one.value, "valid_from": one.valid_from, "valid_to": one.valid_to}
-        for kpi in catalog.kpis
-        for one in kpi.targets
-    ]
-    objectives_schema = pa.schema([(name, pa.string()) for name in columns])
     relations.fill(connection, "catalog", kpis, schema)
-    relations.fill(connection, "objectives", objectives, objectives_schema)
-    relations.fill(connection, "targets", targets, tables.TARGETS)
+    relations.fill(connection, "objectives", strategy.objectives(catalog, {}), strategy.OBJECTIVES)
+    relations.fill(connection, "targets", strategy.targets(catalog), strategy.TARGETS)
 
 
 def _retirement(kpi: CatalogKpi) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from data_quality.ledger.store import Ledger
 from metrics.core.errors import NyckeltalError
 from metrics.core.quoting import literal
 from metrics.definitions.catalog import Catalog
-from publishing import incidents, relations, tables
+from publishing import incidents, relations, strategy, tables
 
 _KEY = "kpi_id, freq, time_period"
 _CELL = f"{_KEY}, segment, member"
@@ -132,6 +132,7 @@ def update(connection: duckdb.DuckDBPyConnection, ledger: Ledger, catalog: Catal
     relations.fill(connection, "feeds", relations.feeds(ledger), relations.FEEDS)
     for name in tables.TABLES.keys() - {"vintages", "observations", "verdicts", "releases", "decisions", "calendar"}:
         _fill_again(connection, name)
+    strategy.fill(connection, catalog, ledger.newest["realtime_start"])
     for name in sources:
         connection.unregister(name)
 

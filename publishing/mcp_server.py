@@ -15,6 +15,7 @@ from pydantic import Field
 from metrics.core import clock
 from metrics.core.errors import NyckeltalError
 from publishing import answers, reviews
+from publishing import objectives as objective_answers
 from publishing.answers import Answer
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def server() -> MCPServer:
 
     made = MCPServer("nyckeltal", instructions=INSTRUCTIONS, version=version("nyckeltal"), log_level="WARNING")
     only_reads = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-    for tool in (list_kpis, definition, value, series, off_target, why_it_moved, review, reviews_due):
+    tools = (list_kpis, definition, value, series, off_target, why_it_moved, objectives, review, reviews_due)
+    for tool in tools:
         made.add_tool(_mistakes_told(tool), annotations=only_reads)
     return made
 
@@ -81,8 +83,13 @@ def series(
 
 
 def off_target() -> Answer:
-    """The KPIs whose newest total misses the target, and how many KPIs have each status."""
+    """The KPIs whose newest total misses the target (off target, at risk), and how many KPIs have each status."""
     return answers.off_target()
+
+
+def objectives() -> Answer:
+    """What the company wants to reach, as a tree: attainment, owner, horizon, KPIs, initiatives and teams' goals."""
+    return objective_answers.answer()
 
 
 def why_it_moved(

@@ -6,7 +6,7 @@ The queries read these relations, which `duckdb_file.py` provides:
 - ledger_releases, ledger_observations, ledger_verdicts (with period_start and period_end), ledger_decisions: committed
   rows, with `sequence`; of observations and verdicts only the new ones where `duckdb_update.py` adds them to a file;
 - release_dates: of the function below;
-- kpi.catalog, kpi.objectives, kpi.targets: the definitions of the newest release.
+- kpi.catalog, kpi.objectives, kpi.targets (`strategy.py`): the definitions of the newest release.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from metrics.core.periods import later
 from metrics.core.quoting import literal
 from metrics.definitions.catalog import Catalog
 from publishing.statuses import STATUSES
+from publishing.strategy import TEAM_GOALS
 
 _STATUS = f"case obs_status {' '.join(f'when {literal(code)} then {literal(STATUSES[code])}' for code in STATUSES)} end"
 
@@ -65,7 +66,9 @@ compared as (
     select
         l.*, c.name, c.domain, c.unit, c.change_kind, c.direction,
         coalesce(l.period_start = n.newest_start, false) as is_newest,
-        case when l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) then g.target end as target,
+        l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) as has_target,
+        if(has_target, g.target, null) as target,
+        if(has_target, g.at_risk, null) as at_risk,
         b.obs_value as previous_value,
         y.obs_value as year_ago_value,
         y.year_to_date as year_to_date_year_ago,
@@ -91,10 +94,12 @@ select
     kpi_id, name, domain, freq, time_period, period_start, period_end, is_newest, segment, member,
     obs_value, numerator, denominator, n_obs, target,
     case
-        when is_immature then null
-        when direction = 'up' then obs_value >= target
-        when direction = 'down' then obs_value <= target
-    end as target_attained,
+        when is_immature or obs_value is null or target is null or direction not in ('up', 'down') then null
+        when if(direction = 'up', obs_value >= target, obs_value <= target) then 'on target'
+        when if(direction = 'up', obs_value >= at_risk, obs_value <= at_risk) then 'at risk'
+        else 'off target'
+    end as target_status,
+    target_status = 'on target' as target_attained,
     previous_value,
     {_CHANGE.format(before="previous_value")} as change_previous,
     year_ago_value,
@@ -252,8 +257,7 @@ select
         when n.kpi_id is null then 'nothing published'
         when n.obs_status = 'Q' then 'suppressed'
         when n.target is null then 'no target'
-        when n.target_attained then 'on target'
-        when not n.target_attained then 'off target'
+        when n.target_status is not null then n.target_status
         when n.provisional and c.matures_after is not null then 'not mature'
         else 'not compared'
     end as status,
@@ -289,6 +293,7 @@ TABLES = {
     "reviews": REVIEWS,
     "opinions": OPINIONS,
     "scorecard": SCORECARD,
+    "team_goals": TEAM_GOALS,
 }
 
 TABLE_COMMENTS = {
@@ -300,7 +305,11 @@ TABLE_COMMENTS = {
     "catalog": "The adopted KPIs as the newest release defines them: one row each.",
     "targets": "The targets of each KPI, past ones too: one row for each. A period is compared with the one that is"
     " valid on its first day.",
-    "objectives": "The objectives of the company, which its KPIs serve: one row each.",
+    "objectives": "The objectives of the company, which its KPIs serve, and how far they are attained: one row each.",
+    "team_goals": "How far teams attained their goals, by team, by the KPI that the goals serve, and by both: one row"
+    " for each and period. Of no person, and only where enough persons have such goals."
+    " Empty without a KPI by kpi_served.",
+    "initiatives": "What the company does for its objectives: one row for each initiative.",
     "verdicts": "The gate's newest verdict on every KPI and period. For protected KPIs, check names and outcomes only.",
     "decisions": "What named persons decided on held values, and their reviews of KPIs: one row each. The names are"
     " recorded, not authenticated.",
@@ -338,10 +347,16 @@ COLUMN_COMMENTS = {
     "n_obs": "Number of source rows that the value is computed from",
     "target": "The KPI's target for the period, in its unit; on totals, and only at the frequency for which it is"
     " stated (catalog.target_freq; at all of them where that is NULL)",
+    "target_status": "on target: the value reaches the target; at risk: it misses it by no more than the tolerance that"
+    " is stated with the target; off target: by more, or none is stated; NULL where target_attained is",
     "target_attained": "Whether the value reaches the target; NULL without a target, where the KPI has no direction,"
     " and for a cohort while it is provisional, as later events still count",
     "targets.target": "The value to reach, in the KPI's unit, at the frequency catalog.target_freq",
     "catalog.target": "The present target, in the KPI's unit; see targets for those of earlier periods",
+    "targets.at_risk": "The worst value that is at risk, not off target; NULL where no tolerance is stated",
+    "targets.rationale": "Why the target has this value, as stated; NULL where none is, and for earlier targets",
+    "targets.source": "Where the target comes from: history, the KPI's own values; benchmark, others' values;"
+    " commitment, a promise, budget, contract or law; NULL as rationale",
     "valid_from": "First day of the periods that it is for; NULL where no day is stated: for all of them",
     "valid_to": "Last day on which a period that it is for can begin; NULL for the present target",
     "matures_after": "For a cohort: how long after the period's end events still count; NULL for other KPIs",
@@ -357,9 +372,9 @@ COLUMN_COMMENTS = {
     "year_to_date_year_ago": "year_to_date of the same period a year ago",
     "rolling_12_months": "The KPI over the twelve months up to the period's end; for months and quarters",
     "rolling_12_months_year_ago": "rolling_12_months of the same period a year ago",
-    "status": "on target, off target or no target; not compared: the KPI has no direction; not mature: a cohort whose"
-    " later events still count; suppressed; nothing published; not supplied: the company has no data for it; retired:"
-    " no longer in use",
+    "status": "on target, at risk, off target or no target; not compared: the KPI has no direction; not mature: a"
+    " cohort whose later events still count; suppressed; nothing published; not supplied: the company has no"
+    " data for it; retired: no longer in use",
     "observations.status": "obs_status in words: "
     + ", ".join(STATUSES[code] for code in ("A", "P", "U", "B", "Q", "O")),
     "provisional": "Whether the value may be revised without a decision: its period was open in the newest release",
@@ -461,6 +476,34 @@ COLUMN_COMMENTS = {
     "missing_entities": "The input entities that the company doesn't supply, separated by commas",
     "protected": "Whether it reads personnel data, so that it is subject to disclosure control",
     "disclosure_threshold": "The smallest number of persons that a published cell of a protected KPI may count",
+    "objectives.part_of": "The objective that it is a part of; NULL for a topmost one",
+    "objectives.owner": "The person responsible for the objective; NULL where none is stated",
+    "objectives.horizon": "The day by which it is to be reached; NULL where none is stated",
+    "objectives.weight": "How much it counts in the objective that it is a part of; a key KPI counts 1",
+    "objectives.attainment": "0 to 1: the mean over its key KPIs (on target 1, at risk 0.5, off target 0; each weighs"
+    " 1) and over the attainment of the objectives that are a part of it, with their weights; what isn't judged is left"
+    " out; NULL where nothing is",
+    "kpis_on_target": "Number of key KPIs of it, and of what is a part of it, that are on target",
+    "kpis_at_risk": "Number of those that are at risk",
+    "kpis_off_target": "Number of those that are off target",
+    "kpis_not_judged": "Number of those with another status: no target, suppressed, nothing published",
+    "kpis_supporting": "Number of supporting KPIs of it, and of what is a part of it; they don't count",
+    "initiative": "Id of the initiative",
+    "team_goals.kpi_id": "The KPI that measures goals; see catalog",
+    "team_goals.kpi_served": "The KPI that the goals serve, by its id; _T all, _U unknown",
+    "team_goals.team": "The team; _T all, _U unknown",
+    "team_goals.objective": "The objective that the KPI served serves; NULL for _T, and where no such KPI is adopted",
+    "team_goals.attainment": "Weighted scores of the goals as a share of their weights; NULL if suppressed or missing",
+    "team_goals.goal_weight": "Weight of the goals judged; NULL as attainment",
+    "team_goals.share_of_objective": "Its part of the published goal weight of all KPIs of the objective, among rows of"
+    " the same kind: those of all teams, or those of one; NULL as attainment, and without an objective",
+    "team_goals.status": "obs_status in words",
+    "initiatives.kpi_id": "The KPI that it is meant to move; NULL where none is named",
+    "initiatives.objective": "The objective that it is meant to bring nearer; see objectives",
+    "initiatives.owner": "The person responsible for the initiative",
+    "initiatives.since": "Its first day",
+    "initiatives.until": "Its last day",
+    "initiatives.state": "planned, under way or ended, by its dates, on the day of the newest release",
     "perspective": "The balanced scorecard's perspective: financial, customer, process, learning; or sustainability",
     "verdict": "publish, publish_flagged or hold",
     "held": "Whether it is held: the verdict is hold and no decision releases it, or a decision rejects it",
@@ -495,11 +538,6 @@ COLUMN_COMMENTS = {
     "state": "open or closed, on the day of the newest release",
     "is_next": "Whether it is the next period of the KPI at this frequency to close",
 }
-
-
-TARGETS = pa.schema(
-    [("kpi_id", pa.string()), ("target", pa.float64()), ("valid_from", pa.date32()), ("valid_to", pa.date32())]
-)
 
 
 def release_dates(catalog: Catalog, first: Mapping[tuple[str, str], date], day: date) -> pa.Table:

@@ -22,8 +22,9 @@ from data_quality.release.release import Release
 from metrics.core.periods import Period, parse, periods_between
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.catalog import Catalog, CatalogKpi, PersonCount
-from metrics.definitions.company import Company, Objective
+from metrics.definitions.company import Company
 from metrics.definitions.feeds import Feed
+from metrics.definitions.objectives import Objective
 from metrics.definitions.roles import Roles
 
 HISTORY_FROM = date(2024, 1, 1)

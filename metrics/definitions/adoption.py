@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from metrics.core.periods import Freq
+from metrics.core.errors import NyckeltalError
+from metrics.core.periods import Freq, parse
 from metrics.core.segments import combined
 from metrics.core.yaml_file import Strict
 from metrics.definitions.gate_settings import GateSettings
@@ -25,6 +26,7 @@ class EarlierTarget(Strict):
 
     value: float = Field(description="The value to reach, in the KPI's unit.")
     since: date = Field(description="The first day of the periods that it was for.")
+    tolerance: float | None = Field(default=None, gt=0, description="Its tolerance, as below.")
 
 
 class Target(Strict):
@@ -36,6 +38,23 @@ class Target(Strict):
         description="The frequency that it is for. Required of a KPI whose value grows with the period.",
     )
     none: str | None = Field(default=None, description="The reason why there is no target.")
+    tolerance: float | None = Field(
+        default=None,
+        gt=0,
+        description="How far a value may miss it, in the KPI's unit, and be at risk rather than off target. Without it,"
+        " every value that misses it is off target.",
+    )
+    by_period: dict[str, float] = Field(
+        default_factory=dict,
+        description="The targets of single periods of `freq`, in place of `value`, such as"
+        " `{2026-11: 24000000, 2026-12: 26000000}`: for a series with a season.",
+    )
+    rationale: str = Field(default="", description="Why this value.")
+    source: Literal["history", "benchmark", "commitment"] | None = Field(
+        default=None,
+        description="Where it comes from. `history`: the KPI's own values; `benchmark`: others' values; `commitment`:"
+        " a promise, a budget, a contract or a law.",
+    )
     since: date | None = Field(
         default=None,
         description="The first day of the periods that this is for, such as 2026-01-01: periods that begin earlier"
@@ -58,6 +77,21 @@ class Target(Strict):
     def _value_or_reason(self) -> Target:
         if (self.value is None) == (self.none is None):
             raise ValueError("state either a value, or under `none` the reason why there is none")
+        if self.value is None and (self.tolerance or self.by_period or self.source or self.rationale):
+            raise ValueError("tolerance, by_period, rationale and source are of a target with a value")
+        return self
+
+    @model_validator(mode="after")
+    def _periods_are_of_its_freq(self) -> Target:
+        for code in self.by_period:
+            try:
+                freq = parse(code).freq
+            except NyckeltalError:
+                freq = None
+            if freq is None or freq != self.freq:
+                raise ValueError(
+                    f"by_period: '{code}' is no period of the target's `freq`, {self.freq or 'not stated'}"
+                )
         return self
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,10 +17,11 @@ from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import Period, earlier, later, parse, period_of
 from metrics.definitions.adoption import EarlierTarget, Retired
 from metrics.definitions.calendar import Calendar
-from metrics.definitions.company import Company, Objective
+from metrics.definitions.company import Company
 from metrics.definitions.gate_settings import CheckSetting
 from metrics.definitions.identities import Identity
 from metrics.definitions.kpi import Label
+from metrics.definitions.objectives import Initiative, Objective
 
 Key = tuple[str, str, str]
 """(kpi_id, freq, time_period): the unit that is judged and published together."""
@@ -68,11 +69,15 @@ class Join:
 
 @dataclass(frozen=True)
 class ValidTarget:
-    """A target for the periods that begin in [valid_from, valid_to]; None where that has no limit."""
+    """A target for the periods that begin in [valid_from, valid_to]; None where that has no limit.
+
+    `at_risk` is the worst value that is still at risk, not off target; None where every value that misses is off.
+    """
 
     value: float
     valid_from: date | None
     valid_to: date | None
+    at_risk: float | None = None
 
     def covers(self, start: date) -> bool:
         """Whether it is for the period that begins on that day."""
@@ -159,6 +164,10 @@ class CatalogKpi(BaseModel):
     sql: str = ""
     target_since: date | None = None
     earlier_targets: tuple[EarlierTarget, ...] = ()
+    target_tolerance: float | None = None
+    target_by_period: dict[str, float] = {}
+    target_rationale: str = ""
+    target_source: str | None = None
     retired: Retired | None = None
 
     @property
@@ -202,15 +211,31 @@ class CatalogKpi(BaseModel):
 
     @property
     def targets(self) -> list[ValidTarget]:
-        """Its targets with the days on which their periods begin, the oldest first."""
-        stated: list[tuple[float | None, date | None]] = [(one.value, one.since) for one in self.earlier_targets]
-        stated.append((self.target, self.target_since))
-        ends = [since - timedelta(days=1) if since else None for _, since in stated[1:]]
+        """Its targets with the days on which their periods begin, the oldest first; those of single periods too."""
+        stated: dict[date, tuple[float | None, float | None]] = {
+            one.since: (one.value, one.tolerance) for one in self.earlier_targets
+        }
+        stated[self.target_since or date.min] = (self.target, self.target_tolerance)
+        changes = dict(stated)
+        for code, value in sorted(self.target_by_period.items(), key=lambda entry: parse(entry[0])):
+            changes[parse(code).start] = (value, self.target_tolerance)
+            after = parse(code).next().start
+            stated_before = max((day for day in stated if day <= after), default=None)
+            changes.setdefault(after, stated[stated_before] if stated_before else (None, None))
+        days = sorted(changes)
+        ends = [day - timedelta(days=1) for day in days[1:]]
         return [
-            ValidTarget(value, since, until)
-            for (value, since), until in zip(stated, [*ends, None], strict=True)
+            ValidTarget(value, None if day == date.min else day, until, self._at_risk(value, tolerance))
+            for day, until in zip(days, [*ends, None], strict=True)
+            for value, tolerance in [changes[day]]
             if value is not None
         ]
+
+    def _at_risk(self, target: float, tolerance: float | None) -> float | None:
+        """The worst value that is at risk of missing the target; None where the KPI has no tolerance or direction."""
+        if tolerance is None or self.direction not in ("up", "down"):
+            return None
+        return round(target - tolerance if self.direction == "up" else target + tolerance, 12)
 
     def target_at(self, freq: str, start: date | None = None) -> float | None:
         """The present target for values of that frequency, or that for the period which begins on `start`.
@@ -220,6 +245,11 @@ class CatalogKpi(BaseModel):
         if self.target_freq not in (None, freq):
             return None
         return self.target if start is None else next((one.value for one in self.targets if one.covers(start)), None)
+
+    @property
+    def at_risk(self) -> float | None:
+        """The worst value that is at risk, not off target, by the present target."""
+        return None if self.target is None else self._at_risk(self.target, self.target_tolerance)
 
     def observes(self, period: Period) -> bool:
         """Whether the period is observable: its feeds cover it and what it looks back on, now or later."""
@@ -276,8 +306,16 @@ class ReleaseDate:
         return "open" if day <= self.closes_on else "closed"
 
 
+Labelled = TypeVar("Labelled", CatalogKpi, Objective, Initiative)
+
+
+def _labelled(entry: Labelled, code: str) -> Labelled:
+    """The entry with its name and description in that language, if it has a label for it."""
+    return entry.model_copy(update=dict(entry.labels[code])) if code in entry.labels else entry
+
+
 class Catalog(BaseModel):
-    """Every adopted KPI of a company, sorted by domain and id, and the objectives that they serve.
+    """Every adopted KPI of a company, sorted by domain and id, the objectives that they serve, and the initiatives.
 
     `labels` are, by feed, the numeric raw columns that no KPI uses as a size: keys, line numbers, codes.
     """
@@ -288,6 +326,7 @@ class Catalog(BaseModel):
     reporting_currency: str
     calendar: Calendar
     objectives: dict[str, Objective]
+    initiatives: dict[str, Initiative] = {}
     kpis: tuple[CatalogKpi, ...]
     labels: dict[str, tuple[str, ...]] = {}
     identities: tuple[Identity, ...] = ()
@@ -298,9 +337,11 @@ class Catalog(BaseModel):
         return [kpi for kpi in self.kpis if not kpi.is_retired]
 
     def in_language(self, code: str) -> Catalog:
-        """The catalogue with the names and descriptions of that language, for the KPIs that have them."""
-        kpis = [kpi.model_copy(update=dict(kpi.labels[code])) if code in kpi.labels else kpi for kpi in self.kpis]
-        return self.model_copy(update={"kpis": tuple(kpis)})
+        """The catalogue with the names and descriptions of that language, of all that has them."""
+        kpis = tuple(_labelled(kpi, code) for kpi in self.kpis)
+        objectives = {key: _labelled(objective, code) for key, objective in self.objectives.items()}
+        initiatives = {key: _labelled(initiative, code) for key, initiative in self.initiatives.items()}
+        return self.model_copy(update={"kpis": kpis, "objectives": objectives, "initiatives": initiatives})
 
     def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
         """The last day on which the KPI's values of the period are provisional.

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
@@ -16,10 +15,10 @@ from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.core.yaml_file import Strict
 from metrics.definitions.calendar import DEFAULT, Calendar
 from metrics.definitions.feeds import Feed, FeedFile
+from metrics.definitions.objectives import Initiative, Objective, read_objectives
 from metrics.definitions.roles import Roles
 
 DEFINITIONS = PROJECT / "metrics" / "kpis"  # a folder for each domain, with the standard definitions of its KPIs
-PERSPECTIVES = Literal["financial", "customer", "process", "learning", "sustainability"]
 
 
 class CompanyFile(Strict):
@@ -30,20 +29,6 @@ class CompanyFile(Strict):
         pattern="^[A-Z]{3}$",
         description="The currency into which amounts are converted, by its ISO 4217 code, such as `SEK`.",
     )
-
-
-class Objective(Strict):
-    """What the company wants, by a key that adoptions name."""
-
-    name: str = Field(description="The objective in a few words.")
-    perspective: PERSPECTIVES = Field(description="The balanced scorecard's perspective, or sustainability.")
-    description: str = Field(default="", description="What the company wants, and how it knows that it has it.")
-
-
-class ObjectivesFile(Strict):
-    """What the company wants to reach, and its KPIs serve."""
-
-    objectives: dict[str, Objective] = Field(description="The objectives, by key.")
 
 
 @dataclass(frozen=True)
@@ -57,6 +42,7 @@ class Company:
     objectives: dict[str, Objective]
     feeds: dict[str, Feed]
     roles: Roles = field(default_factory=Roles)  # without the file nobody may decide
+    initiatives: dict[str, Initiative] = field(default_factory=dict)
 
     @property
     def time_zone(self) -> str:
@@ -73,13 +59,14 @@ class Company:
         if not folder.is_dir():
             raise NyckeltalError("there is no such company folder", file=folder)
         company_file = yaml_file.load(folder / "company.yml", CompanyFile)
-        objectives = yaml_file.load(folder / "objectives.yml", ObjectivesFile)
+        strategy = read_objectives(folder)
         return Company(
             path=folder,
             name=company_file.name,
             reporting_currency=company_file.reporting_currency,
             calendar=_calendar(folder / "calendar.yml"),
-            objectives=objectives.objectives,
+            objectives=strategy.objectives,
+            initiatives=strategy.initiatives,
             feeds=_feeds(folder / "feeds"),
             roles=_roles(folder / "roles.yml"),
         )

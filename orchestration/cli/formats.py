@@ -71,9 +71,10 @@ def target(kpi: CatalogKpi, currency: str) -> str:
     return f"{stated} a {PERIODS[kpi.target_freq]}" if kpi.target_freq else stated
 
 
-def attained(reached: bool | None) -> Text:
-    """A mark that shows whether a value reaches its target; empty where it isn't compared with one."""
-    return styled("" if reached is None else ("✓", "green") if reached else ("✗", "red"))
+def target_mark(status: str | None) -> Text:
+    """A mark for a status against the target: ✓ on target, ~ at risk, ✗ off target; empty for another one."""
+    marks = {"on target": ("✓", "green"), "at risk": ("~", "yellow"), "off target": ("✗", "red")}
+    return styled(marks.get(status or "", ""))
 
 
 def status_legend(statuses: Iterable[str]) -> str:

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from data_quality.ledger.lock import releasing
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
@@ -21,7 +23,7 @@ from metrics.core.errors import NyckeltalError, disk_faults_reported
 from metrics.core.private_files import make_data_dir
 from metrics.core.text import visible
 from metrics.definitions.catalog import Catalog
-from publishing import duckdb_file, rendering
+from publishing import duckdb_file, objectives, rendering
 from publishing.site.language import language
 
 _FOLDER = Path(__file__).parent
@@ -117,6 +119,7 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
     from publishing.site import content
     from publishing.site.data_page import DataPage
     from publishing.site.kpi_pages import KpiPages
+    from publishing.site.objectives_page import ObjectivesPage
 
     catalog = catalog.in_language(code)
     site = KpiPages(content.read(published, catalog), language(code))
@@ -143,12 +146,22 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
         yield name, (_FOLDER / name).read_text(encoding="utf-8")
     for kpi in catalog.kpis:
         yield page_file(kpi.kpi_id), page("kpi", **site.kpi_facts(kpi, shared["sentences"]))
+    yield (
+        "objectives.html",
+        page("objectives", here="objectives.html", page=ObjectivesPage(site, _objectives(published))),
+    )
     yield "data.html", page("data", here="data.html", data=DataPage(site.content, site.language))
     yield "domains.html", page("scorecard", by="domain", here="index.html")
     yield (
         deployment.site_path().name,
         page("scorecard", by="objective", here="index.html", release_id=site.content.release.release_id),
     )
+
+
+def _objectives(published: Path) -> list[dict[str, Any]]:
+    """The tree of objectives in the published file."""
+    with duckdb.connect(str(published), read_only=True) as connection:
+        return objectives.tree(connection)
 
 
 def page_file(kpi_id: str) -> str:

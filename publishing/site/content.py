@@ -30,7 +30,7 @@ class Total(NamedTuple):
     time_period: str
     obs_value: float | None
     target: float | None
-    target_attained: bool | None
+    target_status: str | None
     change_previous: float | None
     change_year_ago: float | None
     rolling_12_months: float | None

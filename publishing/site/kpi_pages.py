@@ -8,11 +8,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from metrics.core.segments import member_words, words
+from metrics.core.segments import words
 from metrics.definitions.catalog import CatalogKpi
+from publishing.members import member_name
+from publishing.site import objectives_page
 from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
 from publishing.site.content import Cell, Finding, Total, Vintage
-from publishing.site.scorecard import Scorecard
+from publishing.site.scorecard import SIGNS, Scorecard
 from publishing.site.texts import FREQ_TITLES, Note
 
 _MEMBERS_SHOWN = 12
@@ -23,13 +25,14 @@ class KpiPages(Scorecard):
 
     def kpi_facts(self, kpi: CatalogKpi, sentences: Mapping[str, str]) -> dict[str, Any]:
         """The variables of a KPI's page. `sentences` say, by check, when it passes."""
-        objective = self.content.catalog.objectives.get(kpi.objective)
         checks = self.content.newest_checks.get(kpi.kpi_id, [])
         order = {"fail": 0, "not_evaluated": 1, "pass": 2, "not_applicable": 3}
         return {
             "kpi": kpi,
             "row": self.row(kpi),
-            "objective": objective.name if objective else kpi.objective,
+            "objective_path": objectives_page.path(self, kpi),
+            "target_facts": objectives_page.target_facts(self, kpi),
+            "signs": SIGNS,
             "checks": [
                 (check, sentences.get(check["check"], check["check"]))
                 for check in sorted(checks, key=lambda check: order[check["outcome"]])
@@ -175,7 +178,8 @@ class KpiPages(Scorecard):
         return segments
 
     def member(self, segment: str, member: str) -> str:
-        return self.language.t("unknown") if member == "_U" else member_words(segment, member)
+        names = {kpi.kpi_id: kpi.name for kpi in self.content.catalog.kpis}
+        return self.language.t("unknown") if member == "_U" else member_name(segment, member, names)
 
     def _cell_point(self, kpi: CatalogKpi, cell: Cell) -> Point:
         period, hidden = cell.period, cell.obs_status == "Q"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from metrics.definitions.catalog import CatalogKpi
+from publishing.lint.record import PERIODS
 from publishing.site.content import Decision, Opinion
 from publishing.site.texts import Texts
 
@@ -33,6 +34,15 @@ class Lifecycle(Texts):
             parts += [t(review.outcome)] if review.outcome else []
         parts += [t("due on {day}", day=language.day(review.due_on))] if review.due_on else []
         return ", ".join(parts)
+
+    def attainment(self, kpi: CatalogKpi) -> str:
+        """In how many of the year's closed periods (of years: four) it met its target; empty where none had one."""
+        freq = kpi.target_freq or kpi.main_freq
+        closed = [total for total in self.content.series(kpi, freq) if not self.is_open(kpi, total.period)]
+        attained = [total.target_status == "on target" for total in closed[-PERIODS[freq][0] :] if total.target_status]
+        if not attained:
+            return ""
+        return self.language.t("in {met} of the {count} newest periods", met=sum(attained), count=len(attained))
 
     def opinions(self, kpi: CatalogKpi) -> list[Opinion]:
         """The opinions that count on retiring it."""

@@ -11,14 +11,14 @@ from markupsafe import Markup
 
 from metrics.core.periods import earlier, parse, period_of
 from metrics.definitions.catalog import CatalogKpi
-from metrics.definitions.company import PERSPECTIVES
+from metrics.definitions.objectives import PERSPECTIVES
 from publishing.site.charts import sparkline
 from publishing.site.content import Incident, Vintage
 from publishing.site.language import NOTHING
 from publishing.site.lifecycle import Lifecycle
 from publishing.site.texts import Change, Note
 
-SIGNS = {"on target": "on", "off target": "off"}  # all other statuses have the sign "none"
+SIGNS = {"on target": "on", "at risk": "risk", "off target": "off"}  # all other statuses have the sign "none"
 _SPARK_PERIODS = {"W": 26, "M": 24, "Q": 8, "A": 10}
 _LISTED = 8
 
@@ -69,6 +69,7 @@ class Scorecard(Lifecycle):
         statuses = Counter(score.status for score in scores)
         counts = [
             ("on target", statuses["on target"], "on"),
+            ("at risk", statuses["at risk"], "risk"),
             ("off target", statuses["off target"], "off"),
             ("no target", statuses["no target"] + statuses["not compared"], "none"),
             ("not mature", statuses["not mature"], "none"),
@@ -80,7 +81,7 @@ class Scorecard(Lifecycle):
             ("with a warning in 12 months", len(self.open_incidents("flagged")), "flagged"),
             ("reviews due", len(self.reviews_due()), "review"),
         ]
-        optional = ("not mature", "suppressed", "nothing published", "retired")
+        optional = ("at risk", "not mature", "suppressed", "nothing published", "retired")
         return [
             (self.language.title(word), count, sign) for word, count, sign in counts if count or word not in optional
         ]

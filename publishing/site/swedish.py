@@ -1,5 +1,7 @@
 """The Swedish words of the site, by the English ones. A text in braces stands for a value."""
 
+from publishing.site.swedish_strategy import STRATEGY
+
 _PAGES = {
     "Check": "Kontroll",
     "As of the newest release. Only feeds that a KPI without protection reads have days and counts.": "Enligt senaste"
@@ -178,6 +180,7 @@ _WORDS = {
     "last on {day} by {name}": "senast {day} av {name}",
     "due on {day}": "nästa senast {day}",
     "keep": "behåll",
+    "in {met} of the {count} newest periods": "i {met} av de {count} senaste perioderna",
     "change": "ändra",
     "retire": "avveckla",
     "retired": "avvecklade",
@@ -291,4 +294,4 @@ _WORDS = {
     "period waits for a decision": "period väntar på beslut",
     "periods wait for a decision": "perioder väntar på beslut",
 }
-SWEDISH = _PAGES | _SENTENCES | _WORDS
+SWEDISH = _PAGES | _SENTENCES | _WORDS | STRATEGY

@@ -14,7 +14,7 @@ from data_quality.gate.verdict import CheckResult
 from metrics.core.periods import Period, parse
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.catalog import Catalog, CatalogKpi
-from metrics.definitions.company import Objective
+from metrics.definitions.objectives import Objective
 from tests.warehouse_factory import kpi
 
 REVENUE = kpi("revenue", freqs=("W", "M", "Q", "A"))

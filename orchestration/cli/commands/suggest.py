@@ -22,8 +22,14 @@ app = typer.Typer()
 
 @app.command()
 def suggest(as_json: Json = False) -> None:
-    """Which standard KPIs could be adopted, which need other data, and how large a change shows in those adopted."""
+    """Which standard KPIs could be adopted, for which objective, and how large a change shows in those adopted.
+
+    The objective that most adopted KPIs of the same domain serve is proposed, else the only one of the perspective.
+    Objectives that no KPI serves are listed.
+    """
     # MetricFlow and dbt take seconds to import.
+    from metrics.definitions.adopted import adopted_kpis
+    from metrics.objective_proposals import unserved
     from metrics.suggestions import suggestions
     from orchestration.cli.reports import suggested
     from orchestration.dbt.planning import parsed
@@ -32,22 +38,18 @@ def suggest(as_json: Json = False) -> None:
 
     company = Company.load()
     not_adopted = suggestions(company, *parsed(company))
+    without_kpi = unserved(adopted_kpis(company), company.objectives)
     published = published_path().exists()
     noises = noise() if published else []
     opinions = reviews.opinions("adopt") if published else {}
     if as_json:
-        print_json(
-            {
-                "standard": [
-                    _as_json(suggestion) | {"opinions": opinions.get(suggestion.kpi_id, [])}
-                    for suggestion in not_adopted
-                ],
-                "noise": list(map(asdict, noises)),
-            }
-        )
+        standard = [_as_json(one) | {"opinions": opinions.get(one.kpi_id, [])} for one in not_adopted]
+        print_json({"standard": standard, "objectives_without_kpi": without_kpi, "noise": list(map(asdict, noises))})
         return
     terminal = console()
-    suggested.print_standard(terminal, not_adopted, opinions)
+    suggested.print_standard(terminal, not_adopted, company.objectives)
+    suggested.print_opinions(terminal, opinions)
+    suggested.print_unserved(terminal, without_kpi, company.objectives)
     if noises:
         suggested.print_noise(terminal, Catalog.read(company), noises, company.reporting_currency)
 
@@ -58,4 +60,6 @@ def _as_json(suggestion: Suggestion) -> dict[str, object]:
         "domain": suggestion.domain,
         **suggestion.definition.model_dump(mode="json", include={"name", "description", "type", "unit", "freqs"}),
         "missing_entities": suggestion.missing_entities,
+        "proposed_objective": suggestion.proposal.objective,
+        "proposed_because": suggestion.proposal.reason,
     }

@@ -20,7 +20,7 @@ from metrics.core.periods import FREQ_NAMES, Period, period_of
 from metrics.core.text import short_path
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
-from orchestration.cli.formats import PERIODS, attained, cell, change, number, status_legend, target
+from orchestration.cli.formats import PERIODS, cell, change, number, status_legend, target, target_mark
 from orchestration.cli.stage_display import duration
 from orchestration.cli.tables import (
     Cell,
@@ -33,6 +33,7 @@ from orchestration.cli.tables import (
 )
 from orchestration.cli.terminal import styled
 from orchestration.run import RunResult
+from publishing.members import member_name
 
 GATE_WORDS = {
     "publish": ("", ""),
@@ -220,7 +221,7 @@ def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name
     currency, goal = catalog.reporting_currency, row["target"]
     against: Cell = ""
     if goal is not None:
-        against = styled(attained(row["target_attained"]), " ", number(goal, kpi.unit, currency, with_unit=False))
+        against = styled(target_mark(row["target_status"]), " ", number(goal, kpi.unit, currency, with_unit=False))
     return [
         name,
         row["time_period"],
@@ -299,7 +300,7 @@ def _totals(
         changes = [
             change(row[name], kpi, catalog.reporting_currency) for name in ("change_previous", "change_year_ago")
         ]
-        reached = [attained(row["target_attained"])] if has_target else []
+        reached = [target_mark(row["target_status"])] if has_target else []
         lines.append([row["time_period"], _value(row, kpi, catalog), *changes, *reached, row["obs_status"]])
     return columns, lines
 
@@ -314,7 +315,11 @@ def _members(
         marked = row["obs_status"] not in ("A", "Q")
         letter = f" {row['obs_status']}" if marked else ""
         cells[row["time_period"], row["member"]] = styled(_value(row, kpi, catalog), (letter, "dim"))
-    columns = [Column("period"), *(number_column("unknown" if member == "_U" else member) for member in members)]
+    names, segment = {other.kpi_id: other.name for other in catalog.kpis}, rows[0]["segment"] if rows else ""
+    columns = [Column("period")]
+    columns += [
+        number_column("unknown" if member == "_U" else member_name(segment, member, names)) for member in members
+    ]
     periods = dict.fromkeys(row["time_period"] for row in rows)
     lines: list[list[Cell]] = [[period, *(cells.get((period, member), "") for member in members)] for period in periods]
     return columns, lines

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from metrics.definitions.catalog import CatalogKpi
-from orchestration.cli.formats import PERIODS, attained, change, number, target
+from orchestration.cli.formats import PERIODS, change, number, target, target_mark
 from orchestration.cli.reports.decisions import NOT_AUTHENTICATED
 from orchestration.cli.tables import Cell, Column, natural_width, number_column, print_record, print_table
 from orchestration.cli.terminal import styled
@@ -153,7 +153,7 @@ def _print_values(terminal: Console, kpi: CatalogKpi, facts: Mapping[str, Any], 
         )
         changes = [change(row[name], kpi, currency) for name in ("change_previous", "change_year_ago")]
         goal = number(row["target"], kpi.unit, currency, with_unit=False) if row["target"] is not None else ""
-        against = styled(attained(row["target_attained"]), f" {goal}") if goal else ""
+        against = styled(target_mark(row["target_status"]), f" {goal}") if goal else ""
         rows.append([row["time_period"], value, *changes, against, row["obs_status"]])
     columns = [Column("period"), *map(number_column, ("value", "change", "a year ago", "target")), Column("status")]
     shown = values[-_BARS_SHOWN:]

@@ -8,27 +8,42 @@ from typing import Any
 from rich.console import Console
 
 from metrics.definitions.catalog import Catalog
+from metrics.definitions.objectives import Objective
 from metrics.suggestions import Suggestion
 from orchestration.cli.formats import PERIODS, number
-from orchestration.cli.reports.opinions import print_opinions
+from orchestration.cli.reports import opinions as opinion_report
 from orchestration.cli.tables import Column, natural_width, number_column, print_table
+from orchestration.cli.terminal import styled
 from publishing.noise import FEWEST_CHANGES, Noise
 
 
-def print_standard(
-    terminal: Console, suggestions: Sequence[Suggestion], opinions: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> None:
-    """Print what could be adopted now, what needs data that the company doesn't supply, and opinions on them by KPI."""
+def print_standard(terminal: Console, suggestions: Sequence[Suggestion], objectives: Mapping[str, Objective]) -> None:
+    """Print what could be adopted now and for which objective, and what needs data that the company doesn't supply."""
     possible = [suggestion for suggestion in suggestions if not suggestion.missing_entities]
     others = [suggestion for suggestion in suggestions if suggestion.missing_entities]
     if possible:
         print_table(
             terminal,
-            [Column("KPI"), Column("name", wraps=True), Column("domain"), Column("type")],
-            [_row(suggestion, suggestion.definition.type) for suggestion in possible],
+            [
+                Column("KPI"),
+                Column("domain"),
+                Column("type"),
+                Column("would serve", wraps=True),
+                Column("because", wraps=True),
+            ],
+            [
+                (
+                    suggestion.kpi_id,
+                    suggestion.domain,
+                    suggestion.definition.type,
+                    objectives[key].name if (key := suggestion.proposal.objective) else "–",
+                    suggestion.proposal.reason,
+                )
+                for suggestion in possible
+            ],
             title="Could be adopted now",
-            caption="`kpi new kpi KPI` writes the file to fill in; `kpi propose KPI` and `kpi vote KPI` record what you"
-            " think of it.\n",
+            caption="`kpi new kpi KPI` writes the file to fill in. The objective is a proposal: you decide."
+            " `kpi propose` and `kpi vote` record what you think of a KPI.\n",
         )
     else:
         terminal.print("All standard KPIs that the company's data supply are adopted.\n", style="bold")
@@ -36,17 +51,33 @@ def print_standard(
         print_table(
             terminal,
             [Column("KPI"), Column("name", wraps=True), Column("domain"), Column("needs", wraps=True)],
-            [_row(suggestion, ", ".join(suggestion.missing_entities)) for suggestion in others],
+            [
+                (
+                    suggestion.kpi_id,
+                    suggestion.definition.name,
+                    suggestion.domain,
+                    ", ".join(suggestion.missing_entities),
+                )
+                for suggestion in others
+            ],
             title="Need other data",
             caption="docs/reference/input_entities.md says what each of these must have.\n",
         )
 
-    for suggestion in suggestions:
-        print_opinions(terminal, suggestion.kpi_id, opinions.get(suggestion.kpi_id, []))
+
+def print_opinions(terminal: Console, opinions: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Print the opinions on adopting KPIs, by KPI."""
+    for kpi_id, counted in opinions.items():
+        opinion_report.print_opinions(terminal, kpi_id, counted)
+    if opinions:
+        terminal.print()
 
 
-def _row(suggestion: Suggestion, last: str) -> tuple[str, ...]:
-    return (suggestion.kpi_id, suggestion.definition.name, suggestion.domain, last)
+def print_unserved(terminal: Console, keys: Sequence[str], objectives: Mapping[str, Objective]) -> None:
+    """Print the objectives that no adopted KPI serves."""
+    if keys:
+        names = ", ".join(f"{objectives[key].name} ({key})" for key in keys)
+        terminal.print(styled(("No KPI serves:", "yellow"), f" {names}.\n"), highlight=False)
 
 
 def print_noise(terminal: Console, catalog: Catalog, noises: Sequence[Noise], currency: str) -> None:

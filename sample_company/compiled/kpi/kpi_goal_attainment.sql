@@ -3,7 +3,7 @@
 WITH goals AS (
   SELECT freq, span, period_start, segment, member, goal_owners, goal_score, goal_weight, goals_judged
   FROM {{ ref('rollup_goals') }}
-  WHERE (freq IN ('Q', 'A') OR span <> 'period') AND segment IN ('_T', 'kpi_served', 'team')
+  WHERE (freq IN ('Q', 'A') OR span <> 'period') AND segment IN ('_T', 'kpi_served', 'kpi_served:team', 'team')
 ), computed AS (
   SELECT
     freq,

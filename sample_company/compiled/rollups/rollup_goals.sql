@@ -5,7 +5,7 @@
     unique_key=['freq', 'span', 'period_start']
 ) }}
 {% set spans = [('Q', 'period'), ('A', 'period'), ('M', 'year_to_date'), ('M', 'rolling_12_months')] %}
-{% set members = {'_T': "'_T'", 'kpi_served': 'kpi_served_member', 'team': 'team_member'} %}
+{% set members = {'_T': "'_T'", 'kpi_served': 'kpi_served_member', 'kpi_served:team': 'kpi_served__x__team_member', 'team': 'team_member'} %}
 WITH days AS (
   SELECT day, inputs
   FROM {{ ref('rollup_goals_daily') }}
@@ -42,6 +42,7 @@ WITH days AS (
   SELECT
     CAST(due_date AS DATE) AS day,
     kpi_served AS kpi_served_member,
+    CONCAT(REPLACE(REPLACE(COALESCE(CAST(kpi_served AS STRING), '_U'), '%', '%25'), ':', '%3A'), ':', REPLACE(REPLACE(COALESCE(CAST(team AS STRING), '_U'), '%', '%25'), ':', '%3A')) AS kpi_served__x__team_member,
     team AS team_member,
     employee_id AS goal_owners
   FROM {{ ref('fct_goals') }} AS goals
@@ -74,11 +75,13 @@ WITH days AS (
   FROM members
   GROUP BY segment, word
 ), coded AS (
-  SELECT fact.*, piece, 0 AS word, CAST(1 AS BIGINT) | COALESCE(kpi_served_bits.bit, 0) | COALESCE(team_bits.bit, 0) AS bits
+  SELECT fact.*, piece, 0 AS word, CAST(1 AS BIGINT) | COALESCE(kpi_served_bits.bit, 0) | COALESCE(kpi_served__x__team_bits.bit, 0) | COALESCE(team_bits.bit, 0) AS bits
   FROM fact
   INNER JOIN pieces USING (day)
   LEFT JOIN members AS kpi_served_bits
     ON kpi_served_bits.segment = 'kpi_served' AND kpi_served_bits.member = COALESCE(CAST(kpi_served_member AS STRING), '_U') AND kpi_served_bits.word = 0
+  LEFT JOIN members AS kpi_served__x__team_bits
+    ON kpi_served__x__team_bits.segment = 'kpi_served:team' AND kpi_served__x__team_bits.member = COALESCE(CAST(kpi_served__x__team_member AS STRING), '_U') AND kpi_served__x__team_bits.word = 0
   LEFT JOIN members AS team_bits
     ON team_bits.segment = 'team' AND team_bits.member = COALESCE(CAST(team_member AS STRING), '_U') AND team_bits.word = 0
   UNION ALL
@@ -87,6 +90,12 @@ WITH days AS (
   INNER JOIN pieces USING (day)
   INNER JOIN members
     ON members.segment = 'kpi_served' AND members.member = COALESCE(CAST(kpi_served_member AS STRING), '_U') AND members.word > 0
+  UNION ALL
+  SELECT fact.*, piece, members.word, members.bit AS bits
+  FROM fact
+  INNER JOIN pieces USING (day)
+  INNER JOIN members
+    ON members.segment = 'kpi_served:team' AND members.member = COALESCE(CAST(kpi_served__x__team_member AS STRING), '_U') AND members.word > 0
   UNION ALL
   SELECT fact.*, piece, members.word, members.bit AS bits
   FROM fact

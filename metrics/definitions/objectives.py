@@ -1,0 +1,141 @@
+"""What stands in `objectives.yml`: the tree of what the company wants to reach, and the initiatives for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from metrics.core import yaml_file
+from metrics.core.errors import NyckeltalError, Problems, did_you_mean
+from metrics.core.yaml_file import Strict
+
+PERSPECTIVES = Literal["financial", "customer", "process", "learning", "sustainability"]
+
+
+class StrategyLabel(Strict):
+    """A name and a description in another language, for people."""
+
+    name: str = Field(description="Its name.")
+    description: str = Field(default="", description="Its description.")
+
+
+class Objective(Strict):
+    """What the company wants, by a key that adoptions name."""
+
+    name: str = Field(description="The objective in a few words.")
+    perspective: PERSPECTIVES = Field(description="The balanced scorecard's perspective, or sustainability.")
+    description: str = Field(default="", description="What the company wants, and how it knows that it has it.")
+    part_of: str | None = Field(default=None, description="The key of the objective that it is a part of.")
+    owner: str = Field(
+        default="", description="Who answers for it, such as an address. `kpi check` names objectives without."
+    )
+    horizon: date | None = Field(
+        default=None,
+        description="The day by which it is to be reached, such as 2027-12-31. `kpi check` names objectives without.",
+    )
+    weight: float = Field(
+        default=1, gt=0, description="How much it counts in the objective that it is a part of. A key KPI counts 1."
+    )
+    labels: dict[str, StrategyLabel] = Field(
+        default_factory=dict, description="Its name and description by language, such as `sv`, for `kpi site --lang`."
+    )
+
+
+class Initiative(Strict):
+    """What the company does, from one day to another, to reach an objective."""
+
+    name: str = Field(description="The initiative in a few words.")
+    objective: str = Field(description="The key of the objective that it is meant to bring nearer.")
+    owner: str = Field(min_length=3, description="Who answers for it, such as an address.")
+    since: date = Field(description="Its first day.")
+    until: date = Field(description="Its last day.")
+    kpi: str | None = Field(default=None, description="The id of the adopted KPI that it is meant to move.")
+    description: str = Field(default="", description="What is done.")
+    labels: dict[str, StrategyLabel] = Field(
+        default_factory=dict, description="Its name and description by language, such as `sv`, for `kpi site --lang`."
+    )
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Initiative:
+        if self.until < self.since:
+            raise ValueError("`until` is before `since`")
+        return self
+
+    def state(self, day: date) -> Literal["planned", "under way", "ended"]:
+        """Its state on that day, by its dates."""
+        return "planned" if day < self.since else "ended" if day > self.until else "under way"
+
+
+class ObjectivesFile(Strict):
+    """What the company wants to reach, and its KPIs serve; and what it does for it."""
+
+    objectives: dict[str, Objective] = Field(description="The objectives, by key.")
+    initiatives: dict[str, Initiative] = Field(default_factory=dict, description="The initiatives, by key.")
+
+
+def read_objectives(folder: Path) -> ObjectivesFile:
+    """The company folder's `objectives.yml`.
+
+    Raises NyckeltalError or Problems for mistakes: an unknown key, an objective that is a part of itself, an
+    initiative for a KPI that isn't adopted.
+    """
+    file = folder / "objectives.yml"
+    content = yaml_file.load(file, ObjectivesFile)
+    adopted = {path.stem for path in folder.glob("kpis/*/*.yml")}
+    findings = [*_wrong_parents(file, content.objectives), *_wrong_initiatives(file, content, adopted)]
+    if findings:
+        raise Problems(findings)
+    return content
+
+
+def path_to(objectives: dict[str, Objective], key: str) -> list[str]:
+    """The keys from the topmost objective down to this one; just the key where there is no such objective."""
+    path = [key]
+    while (objective := objectives.get(path[0])) and objective.part_of and objective.part_of not in path:
+        path.insert(0, objective.part_of)
+    return path
+
+
+def _wrong_parents(file: Path, objectives: dict[str, Objective]) -> Iterator[NyckeltalError]:
+    """A finding for each unknown parent, and one for each circle, at the objective of it that stands first."""
+    known_circles: set[str] = set()
+    for key, objective in objectives.items():
+        if objective.part_of is not None and objective.part_of not in objectives:
+            hint = did_you_mean(objective.part_of, list(objectives))
+            yield _problem(file, ("objectives", key, "part_of"), f"there is no objective '{objective.part_of}'{hint}")
+        circle = [key]
+        while (parent := getattr(objectives.get(circle[-1]), "part_of", None)) and parent not in circle:
+            circle.append(parent)
+        if parent == key and key not in known_circles:
+            known_circles.update(circle)
+            text = " is a part of ".join([*circle, key])
+            yield _problem(file, ("objectives", key, "part_of"), f"an objective can't be a part of itself: {text}")
+
+
+def _wrong_initiatives(file: Path, content: ObjectivesFile, adopted: set[str]) -> Iterator[NyckeltalError]:
+    for key, initiative in content.initiatives.items():
+        place = ("initiatives", key)
+        if initiative.objective not in content.objectives:
+            hint = did_you_mean(initiative.objective, list(content.objectives))
+            yield _problem(file, (*place, "objective"), f"there is no objective '{initiative.objective}'{hint}")
+        if initiative.kpi is not None and initiative.kpi not in adopted:
+            hint = did_you_mean(initiative.kpi, sorted(adopted))
+            yield _problem(file, (*place, "kpi"), f"no KPI '{initiative.kpi}' is adopted{hint}")
+
+
+def ungoverned(folder: Path, objectives: dict[str, Objective]) -> list[NyckeltalError]:
+    """A finding for each objective without an owner or a horizon."""
+    return [
+        _problem(folder / "objectives.yml", ("objectives", key), f"has no {' and no '.join(missing)}")
+        for key, objective in objectives.items()
+        if (missing := [name for name in ("owner", "horizon") if not getattr(objective, name)])
+    ]
+
+
+def _problem(file: Path, place: tuple[str, ...], problem: str) -> NyckeltalError:
+    line = yaml_file.line_of(yaml_file.read(file), place)
+    return NyckeltalError(problem, file=file, line=line, field=".".join(place))

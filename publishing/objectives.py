@@ -1,0 +1,101 @@
+"""The objectives with all that serves them, from the published file: for `kpi objectives`, assistants and the site.
+
+How attainment is worked out: `strategy.py`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import duckdb
+
+from metrics.core.text import visible
+from metrics.definitions.objectives import PERSPECTIVES
+from publishing import reader
+
+Row = dict[str, Any]
+
+ATTAINMENT_RULE = (
+    "Attainment is the mean over an objective's key KPIs (on target 1, at risk 0.5, off target 0; each weighs 1) and"
+    " over the objectives that are a part of it, with their weights. What isn't judged is left out. Supporting KPIs"
+    " don't count."
+)
+_KPIS = """
+select
+    c.objective, c.kpi_id, c.name, c.level, c.type, c.owner, s.status, s.freq, s.time_period, s.obs_value, s.target,
+    c.unit, c.currency, c.target_freq
+from kpi.catalog c
+join kpi.scorecard s using (kpi_id)
+order by c.level <> 'key', c.domain, c.kpi_id
+"""
+# Of the newest period at the KPI's shortest frequency but weeks. Where teams are cut by the KPI that their goals serve,
+# a row for each of both; else a row for each KPI, of all teams.
+_TEAM_GOALS = """
+with newest as (
+    select g.*, s.name as kpi_served_name
+    from kpi.team_goals g
+    join kpi.catalog c using (kpi_id)
+    join kpi.catalog s on s.kpi_id = g.kpi_served
+    where g.is_newest and g.kpi_served <> '_T' and g.freq = list_filter(
+        ['M', 'Q', 'A', 'W'], lambda freq: list_contains(string_split(c.freqs, ', '), freq)
+    )[1]
+)
+select objective, kpi_id, time_period, team, kpi_served, kpi_served_name, attainment, goal_weight, share_of_objective,
+    status
+from newest
+where (team <> '_T') = (select coalesce(bool_or(team <> '_T'), false) from newest)
+order by share_of_objective desc nulls last, team, kpi_served
+"""
+
+
+def answer() -> Row:
+    """The objectives as a tree written down line by line, and the rule of their attainment.
+
+    Raises NyckeltalError when nothing is published.
+    """
+    with reader.opened() as connection:
+        return {"attainment": ATTAINMENT_RULE, "objectives": tree(connection)}
+
+
+def tree(connection: duckdb.DuckDBPyConnection) -> list[Row]:
+    """The objectives by perspective, each before its parts: the rows of kpi.objectives with further keys.
+
+    `depth` counts the objectives above it. `kpis`, `initiatives` and `team_goals` are lists of rows of those that serve
+    the objective itself.
+    """
+    objectives = _rows(connection, "from kpi.objectives")
+    serving = {
+        "kpis": _by_objective(_rows(connection, _KPIS)),
+        "initiatives": _by_objective(_rows(connection, "from kpi.initiatives order by since, initiative")),
+        "team_goals": _by_objective(_rows(connection, _TEAM_GOALS)),
+    }
+    perspectives = list(get_args(PERSPECTIVES))
+
+    def with_parts(parent: str | None, depth: int) -> list[Row]:
+        found: list[Row] = []
+        siblings = [row for row in objectives if row["part_of"] == parent]
+        for row in sorted(siblings, key=lambda row: perspectives.index(row["perspective"]) if depth == 0 else 0):
+            lists = {name: rows[row["objective"]] for name, rows in serving.items()}
+            found += [row | {"depth": depth} | lists, *with_parts(row["objective"], depth + 1)]
+        return found
+
+    return with_parts(None, 0)
+
+
+def _by_objective(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.pop("objective")].append(row)
+    return groups
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:
+    """The rows of a query; texts have their control characters spelt out."""
+    result = connection.execute(query)
+    names = [column[0] for column in result.description or []]
+    return [
+        {name: visible(value) if isinstance(value, str) else value for name, value in zip(names, row, strict=True)}
+        for row in result.fetchall()
+    ]

@@ -1,0 +1,145 @@
+"""What the page of the objectives shows: the tree, with the KPIs, initiatives and teams' goals that serve each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from metrics.definitions.catalog import CatalogKpi
+from metrics.definitions.objectives import path_to
+from publishing.site.content import Content
+from publishing.site.language import Language
+from publishing.site.scorecard import Row, Scorecard
+
+_COUNTS = (
+    ("on_target", "on target"),
+    ("at_risk", "at risk"),
+    ("off_target", "off target"),
+    ("not_judged", "not judged"),
+)
+SOURCE_WORDS = {
+    "history": "from its own history",
+    "benchmark": "from others' values",
+    "commitment": "a commitment",
+}
+
+
+@dataclass(frozen=True)
+class TeamGoal:
+    """How far a team attained its goals for a KPI in a period, and what part of the objective's goals they are."""
+
+    team: str
+    kpi: CatalogKpi
+    attainment: str
+    share: str
+
+
+@dataclass(frozen=True)
+class ShownObjective:
+    """An objective as the page shows it. `attainment` is 0 to 1, None where nothing is judged."""
+
+    key: str
+    depth: int
+    name: str
+    description: str
+    facts: list[str]
+    attainment: float | None
+    attainment_text: str
+    counts: str
+    kpis: list[Row]
+    initiatives: list[tuple[str, str, str]]
+    goals_period: str
+    goals: list[TeamGoal]
+
+
+class ObjectivesPage:
+    """Makes what the page shows. `tree` is that of `publishing/objectives.py`."""
+
+    def __init__(self, site: Scorecard, tree: Sequence[Mapping[str, Any]]) -> None:
+        self._site = site
+        self._tree = tree
+        self._content: Content = site.content
+        self._language: Language = site.language
+
+    def perspectives(self) -> list[tuple[str, list[ShownObjective]]]:
+        """The objectives by the perspective of the topmost one, each before its parts."""
+        groups: list[tuple[str, list[ShownObjective]]] = []
+        for row in self._tree:
+            if row["depth"] == 0 and (not groups or groups[-1][0] != row["perspective"]):
+                groups.append((row["perspective"], []))
+            groups[-1][1].append(self._objective(row))
+        return groups
+
+    def _objective(self, row: Mapping[str, Any]) -> ShownObjective:
+        catalog, language, t = self._content.catalog, self._language, self._language.t
+        objective = catalog.objectives[row["objective"]]
+        facts = [objective.owner] if objective.owner else [t("no owner")]
+        facts.append(t("by {day}", day=language.day(objective.horizon)) if objective.horizon else t("no horizon"))
+        if row["depth"] and objective.weight != 1:
+            weight = language.decimal(objective.weight, 0 if objective.weight.is_integer() else 1)
+            facts.append(t("weight {weight}", weight=weight))
+        counts = [f"{row[f'kpis_{name}']} {t(words)}" for name, words in _COUNTS if row[f"kpis_{name}"]]
+        goals = [goal for goal in row["team_goals"] if goal["attainment"] is not None]
+        return ShownObjective(
+            key=row["objective"],
+            depth=row["depth"],
+            name=objective.name,
+            description=objective.description,
+            facts=facts,
+            attainment=row["attainment"],
+            attainment_text=self._share(row["attainment"]) if row["attainment"] is not None else t("not judged"),
+            counts=", ".join(counts) or t("no key KPI serves it"),
+            kpis=[self._site.row(catalog.kpi(kpi["kpi_id"])) for kpi in row["kpis"]],
+            initiatives=[
+                (
+                    catalog.initiatives[initiative["initiative"]].name,
+                    t(initiative["state"]),
+                    f"{self._span(initiative['since'], initiative['until'])}, {initiative['owner']}",
+                )
+                for initiative in row["initiatives"]
+            ],
+            goals_period=language.period(goals[0]["time_period"]) if goals else "",
+            goals=[
+                TeamGoal(
+                    t("all teams") if goal["team"] == "_T" else t("unknown") if goal["team"] == "_U" else goal["team"],
+                    catalog.kpi(goal["kpi_served"]),
+                    self._share(goal["attainment"]),
+                    self._share(goal["share_of_objective"]),
+                )
+                for goal in goals
+            ],
+        )
+
+    def _share(self, share: float | None) -> str:
+        return "–" if share is None else f"{self._language.decimal(share * 100, 0)}\N{NO-BREAK SPACE}%"
+
+    def _span(self, since: date, until: date) -> str:
+        return f"{self._language.day(since)} – {self._language.day(until)}"
+
+
+def path(site: Scorecard, kpi: CatalogKpi) -> list[tuple[str, str]]:
+    """The objectives from the topmost one down to that of the KPI, as (key, name)."""
+    objectives = site.content.catalog.objectives
+    return [(key, objectives[key].name if key in objectives else key) for key in path_to(objectives, kpi.objective)]
+
+
+def target_facts(site: Scorecard, kpi: CatalogKpi) -> list[str]:
+    """What is said below a KPI's target: when it is at risk, targets of single periods, source and rationale."""
+    t, facts = site.language.t, []
+    if kpi.at_risk is not None:
+        sentences = {
+            "up": t("At risk down to {value}, off target below it.", value=site.value(kpi, kpi.at_risk)),
+            "down": t("At risk up to {value}, off target above it.", value=site.value(kpi, kpi.at_risk)),
+        }
+        facts.append(sentences[kpi.direction])
+    if kpi.target_by_period:
+        periods = ", ".join(
+            f"{site.language.period(code, short=True)} {site.value(kpi, target)}"
+            for code, target in kpi.target_by_period.items()
+        )
+        facts.append(t("Of single periods: {periods}", periods=periods))
+    if kpi.target_source:
+        facts.append(t("Source: {source}.", source=t(SOURCE_WORDS[kpi.target_source])))
+    return facts

@@ -1,0 +1,153 @@
+"""The strategy's rows in the published file: objectives with their attainment, targets, initiatives with their state.
+
+Attainment. A key KPI that is on target counts 1, one at risk a half, one off target 0. An objective's attainment is the
+mean over its key KPIs, which weigh 1 each, and the objectives that are a part of it, which have weights of their own.
+What isn't judged (no target, suppressed, nothing published) is left out; an objective of which nothing is judged has no
+attainment. Supporting KPIs explain and don't count.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from metrics.core.segments import part_sql
+from metrics.definitions.catalog import Catalog
+from publishing import relations
+
+CREDIT = {"on target": 1.0, "at risk": 0.5, "off target": 0.0}
+"""What a key KPI of that status counts; one with another status is left out."""
+OBJECTIVES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("objective", "name", "perspective", "description", "part_of", "owner")),
+        ("horizon", pa.date32()),
+        ("weight", pa.float64()),
+        ("attainment", pa.float64()),
+        *((name, pa.int64()) for name in ("kpis_on_target", "kpis_at_risk", "kpis_off_target", "kpis_not_judged")),
+        ("kpis_supporting", pa.int64()),
+    ]
+)
+TARGETS = pa.schema(
+    [
+        ("kpi_id", pa.string()),
+        *((name, pa.float64()) for name in ("target", "at_risk")),
+        *((name, pa.date32()) for name in ("valid_from", "valid_to")),
+        *((name, pa.string()) for name in ("rationale", "source")),
+    ]
+)
+INITIATIVES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("initiative", "name", "description", "objective", "kpi_id", "owner")),
+        *((name, pa.date32()) for name in ("since", "until")),
+        ("state", pa.string()),
+    ]
+)
+
+# Of a KPI that is cut by `kpi_served`: which team's goals serve which KPI. `_T` stands for what isn't cut.
+TEAM_GOALS = f"""
+with goals as (
+    select
+        o.*,
+        case o.segment when 'team' then '_T' when 'kpi_served' then o.member else {part_sql("o.member", 1)} end
+            as kpi_served,
+        case o.segment when 'kpi_served' then '_T' when 'team' then o.member else {part_sql("o.member", 2)} end as team
+    from kpi.observations o
+    join kpi.catalog c using (kpi_id)
+    where o.segment in ('team', 'kpi_served', 'kpi_served:team')
+        and list_contains(string_split(c.segments, ', '), 'kpi_served')
+)
+select
+    g.kpi_id, g.freq, g.time_period, g.period_start, g.period_end, g.is_newest, g.kpi_served, g.team, s.objective,
+    g.obs_value as attainment, g.denominator as goal_weight,
+    case when s.objective is not null then
+        g.denominator / nullif(sum(g.denominator) over (
+            partition by g.kpi_id, g.freq, g.time_period, g.segment, s.objective
+        ), 0)
+    end as share_of_objective,
+    g.status
+from goals g
+left join kpi.catalog s on s.kpi_id = g.kpi_served
+order by g.kpi_id, g.freq, g.period_start, g.kpi_served, g.team
+"""
+
+
+def fill(connection: duckdb.DuckDBPyConnection, catalog: Catalog, day: date) -> None:
+    """Fill kpi.objectives and kpi.initiatives as they stand on that day; kpi.scorecard has the KPIs' statuses."""
+    statuses = dict(connection.execute("select kpi_id, status from kpi.scorecard").fetchall())
+    relations.fill(connection, "objectives", objectives(catalog, statuses), OBJECTIVES)
+    relations.fill(connection, "initiatives", initiatives(catalog, day), INITIATIVES)
+
+
+def objectives(catalog: Catalog, statuses: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The rows of kpi.objectives. `statuses` are those of kpi.scorecard, by KPI.
+
+    The counts of KPIs are over the objective and all that is a part of it.
+    """
+    parts: dict[str, list[str]] = defaultdict(list)
+    for key, objective in catalog.objectives.items():
+        if objective.part_of:
+            parts[objective.part_of].append(key)
+    key_statuses: dict[str, list[str]] = defaultdict(list)
+    supporting: Counter[str] = Counter()
+    for kpi in catalog.kpis:
+        if kpi.level == "key":
+            key_statuses[kpi.objective].append(statuses.get(kpi.kpi_id, "nothing published"))
+        else:
+            supporting[kpi.objective] += 1
+
+    def attainment(key: str) -> float | None:
+        judged = [(1.0, CREDIT[status]) for status in key_statuses[key] if status in CREDIT]
+        for part in parts[key]:
+            if (of_part := attainment(part)) is not None:
+                judged.append((catalog.objectives[part].weight, of_part))
+        total = sum(weight for weight, _ in judged)
+        return sum(weight * credit for weight, credit in judged) / total if judged else None
+
+    def with_parts(key: str) -> list[str]:
+        return [key, *(other for part in parts[key] for other in with_parts(part))]
+
+    rows = []
+    for key, objective in catalog.objectives.items():
+        subtree = with_parts(key)
+        counts = Counter(status if status in CREDIT else "" for part in subtree for status in key_statuses[part])
+        rows.append(
+            {
+                "objective": key,
+                **objective.model_dump(exclude={"labels"}),
+                "owner": objective.owner or None,
+                "attainment": attainment(key),
+                "kpis_on_target": counts["on target"],
+                "kpis_at_risk": counts["at risk"],
+                "kpis_off_target": counts["off target"],
+                "kpis_not_judged": counts[""],
+                "kpis_supporting": sum(supporting[part] for part in subtree),
+            }
+        )
+    return rows
+
+
+def targets(catalog: Catalog) -> list[dict[str, Any]]:
+    """The rows of kpi.targets. Rationale and source are stated of the present target, and of those of its periods."""
+    rows = []
+    for kpi in catalog.kpis:
+        present = {"rationale": kpi.target_rationale or None, "source": kpi.target_source}
+        for target in kpi.targets:
+            is_earlier = kpi.target_since is not None and (target.valid_from or date.min) < kpi.target_since
+            rows.append(
+                {"kpi_id": kpi.kpi_id, **({} if is_earlier else present), **vars(target), "target": target.value}
+            )
+    return rows
+
+
+def initiatives(catalog: Catalog, day: date) -> list[dict[str, Any]]:
+    """The rows of kpi.initiatives, with their state on that day."""
+    return [
+        {"initiative": key, "kpi_id": initiative.kpi, "state": initiative.state(day)}
+        | initiative.model_dump(include={"name", "description", "objective", "owner", "since", "until"})
+        for key, initiative in catalog.initiatives.items()
+    ]
