@@ -14,9 +14,9 @@ from metrics.definitions.gate_settings import merged
 from metrics.definitions.observable import observable_to, pauses
 
 
-def catalog_text(company: Company, planned: CompanyPlan) -> str:
-    """The company's catalogue as JSON."""
-    catalog = Catalog(
+def catalog_of(company: Company, planned: CompanyPlan) -> Catalog:
+    """The company's catalogue."""
+    return Catalog(
         company=company.name,
         reporting_currency=company.reporting_currency,
         calendar=company.calendar,
@@ -26,9 +26,15 @@ def catalog_text(company: Company, planned: CompanyPlan) -> str:
         labels=_labels(company, planned.kpis),
         identities=planned.identities,
     )
+
+
+def catalog_text(company: Company, planned: CompanyPlan) -> str:
+    """The company's catalogue as JSON."""
     return (
         json.dumps(
-            catalog.model_dump(mode="json", exclude={"kpis": {"__all__": {"sql"}}}), indent=1, ensure_ascii=False
+            catalog_of(company, planned).model_dump(mode="json", exclude={"kpis": {"__all__": {"sql"}}}),
+            indent=1,
+            ensure_ascii=False,
         )
         + "\n"
     )
@@ -97,7 +103,9 @@ def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> C
         window=kpi_plan.longest_window,
         observable_from=kpi_plan.observable_from(max(starts)) if upstream.supplied and starts else None,
         without_rows=_without_rows(kpi_plan),
-        observable_to=observable_to(company.feeds, upstream.feeds, upstream.event_feeds, definition.matures_after),
+        observable_to=observable_to(
+            company.feeds, upstream.feeds, upstream.event_feeds, definition.matures_after, adoption.retired
+        ),
         paused=pauses(company.feeds, upstream.feeds),
         matures_after=definition.matures_after,
         breaks=definition.breaks,
@@ -106,6 +114,7 @@ def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> C
         upper_bound=definition.bounds.upper,
         gate=merged(definition.gate, adoption.gate),
         labels=definition.labels,
+        retired=adoption.retired,
     )
 
 

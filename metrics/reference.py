@@ -25,6 +25,7 @@ from metrics.definitions.identities import IdentitiesFile
 from metrics.definitions.kpi import Definition
 from metrics.definitions.objectives import ObjectivesFile
 from metrics.definitions.roles import Roles
+from metrics.lint.exceptions import ExceptionsFile
 from metrics.versioning.reviewed import DefinitionsFile
 
 # The model of each YAML file, by its path in the company folder; the last one is in the project.
@@ -33,6 +34,7 @@ FILES: dict[str, type[BaseModel]] = {
     "calendar.yml": Calendar,
     "objectives.yml": ObjectivesFile,
     "roles.yml": Roles,
+    "exceptions.yml": ExceptionsFile,
     "feeds/<system>.yml": FeedFile,
     "kpis/<domain>/<kpi>.yml": Adoption,
     "kpis/identities.yml": IdentitiesFile,

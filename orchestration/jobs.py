@@ -26,7 +26,7 @@ from metrics.core.errors import NyckeltalError, values_withheld
 from metrics.core.text import visible
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
-from orchestration.assets.publication import gate_results
+from orchestration.assets.publication import gate_results, review_results
 from orchestration.lock import writing
 
 REFRESH = "refresh"
@@ -55,6 +55,9 @@ class DecisionConfig(Config):
         default=False, description="When an incident is released: accept the level from its first day on."
     )
     kpi: str | None = Field(default=None, description="Instead of an incident, a KPI's id, such as net_revenue.")
+    outcome: Literal["keep", "change", "retire"] | None = Field(
+        default=None, description="Of a review: keep the KPI, change it, or retire it (`kpi retire` does so)."
+    )
     period: str | None = Field(default=None, description="The KPI's period, such as 2026-10; empty for a review.")
     reason: str = Field(description="Why. It is published with the decision.")
     by: str = Field(description="Who decides, as roles.yml names them. Recorded, not authenticated.")
@@ -86,7 +89,13 @@ def decide_job(company: Company) -> JobDefinition:
                     else:
                         periods = [config.period] if config.period else []
                         recorded_decision = decisions.decide(
-                            current_company, catalog, config.decision, config.kpi or "", *periods, **reason_and_name
+                            current_company,
+                            catalog,
+                            config.decision,
+                            config.kpi or "",
+                            *periods,
+                            **reason_and_name,
+                            outcome=config.outcome,
                         )
         except NyckeltalError as error:
             raise Failure(visible(str(error)), allow_retries=False) from None
@@ -98,7 +107,9 @@ def decide_job(company: Company) -> JobDefinition:
             "published": recorded_decision.published,
             "release": recorded_decision.release.sequence,
         }
-        yield from gate_results([kpi for kpi in catalog.kpis if kpi.supplied])
+        supplied = [kpi for kpi in catalog.kpis if kpi.supplied]
+        yield from gate_results(supplied)
+        yield from review_results(current_company, supplied)
         yield Output(None, metadata=metadata)
 
     @job(

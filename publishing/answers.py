@@ -166,6 +166,24 @@ def why_it_moved(kpi: str, period: str = "", compared_with: Literal["previous", 
     return answer | {"compared_with": _value(totals[1])} | movement(after, before, entry["formula"] or "")
 
 
+def kpi_id(kpi: str) -> str:
+    """The id of a KPI with that id or name. Raises NyckeltalError for another text."""
+    with reader.opened() as connection:
+        return str(_kpi(connection, kpi)["kpi_id"])
+
+
+def plain(answer: Mapping[str, Any]) -> Answer:
+    """The answer with plain values, in lists too: control characters spelt out, days and moments as ISO texts."""
+    return {
+        name: plain(value)
+        if isinstance(value, dict)
+        else [plain(entry) if isinstance(entry, dict) else _plain(entry) for entry in value]
+        if isinstance(value, list)
+        else _plain(value)
+        for name, value in answer.items()
+    }
+
+
 def _immature(row: Mapping[str, Any]) -> str | None:
     """For a cohort whose later events still count, until when they do; None for other values. `row` is of _VALUES."""
     if row["matures_after"] is None or not row["provisional"]:

@@ -21,7 +21,7 @@ from metrics.core import deployment
 from metrics.core.errors import NyckeltalError, disk_faults_reported
 from metrics.core.private_files import make_data_dir
 from metrics.core.quoting import identifier, literal
-from metrics.definitions.catalog import Catalog
+from metrics.definitions.catalog import Catalog, CatalogKpi
 from publishing import duckdb_update, incidents, relations, rendering, strategy, tables, views
 from publishing.rendering import Rendering
 
@@ -43,6 +43,9 @@ _CATALOG_COLUMNS = (
         "missing_entities",
         "protected",
         "disclosure_threshold",
+        "retired_on",
+        "retired_reason",
+        "replaced_by",
     ),
 )
 
@@ -217,14 +220,16 @@ def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> No
     kpis = [
         {
             name: ", ".join(value) if isinstance(value, tuple) else value
-            for name, value in ((name, getattr(kpi, name)) for name in _CATALOG_COLUMNS)
+            for name, value in ((name, getattr(kpi, name, None)) for name in _CATALOG_COLUMNS)
         }
+        | _retirement(kpi)
         | {"currency": catalog.reporting_currency}
         for kpi in catalog.kpis
     ]
     types = {
         "observable_from": pa.date32(),
         "observable_to": pa.date32(),
+        "retired_on": pa.date32(),
         "target": pa.float64(),
         "definition_version": pa.int64(),
         "disclosure_threshold": pa.int64(),
@@ -235,6 +240,14 @@ def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> No
     relations.fill(connection, "catalog", kpis, schema)
     relations.fill(connection, "objectives", strategy.objectives(catalog, {}), strategy.OBJECTIVES)
     relations.fill(connection, "targets", strategy.targets(catalog), strategy.TARGETS)
+
+
+def _retirement(kpi: CatalogKpi) -> dict[str, Any]:
+    """The columns of a KPI that say that it is retired; NULL for one in use."""
+    retired = kpi.retired
+    if retired is None:
+        return dict.fromkeys(("retired_on", "retired_reason", "replaced_by"))
+    return {"retired_on": retired.on, "retired_reason": retired.reason, "replaced_by": retired.replaced_by}
 
 
 def _make_views_and_comments(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:

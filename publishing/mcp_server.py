@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from metrics.core import clock
 from metrics.core.errors import NyckeltalError
-from publishing import answers
+from publishing import answers, reviews
 from publishing import objectives as objective_answers
 from publishing.answers import Answer
 
@@ -46,7 +47,8 @@ def server() -> MCPServer:
 
     made = MCPServer("nyckeltal", instructions=INSTRUCTIONS, version=version("nyckeltal"), log_level="WARNING")
     only_reads = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-    for tool in (list_kpis, definition, value, series, off_target, why_it_moved, objectives):
+    tools = (list_kpis, definition, value, series, off_target, why_it_moved, objectives, review, reviews_due)
+    for tool in tools:
         made.add_tool(_mistakes_told(tool), annotations=only_reads)
     return made
 
@@ -99,6 +101,20 @@ def why_it_moved(
     revisions, a series break, a new definition, warnings, incidents.
     """
     return answers.why_it_moved(kpi, period, compared_with)
+
+
+def review(kpi: _Kpi) -> Answer:
+    """What a review of a KPI looks at: whether it still matters, how often it met its target, who thinks it should go.
+
+    Definition, owner and objective, newest values, revisions and incidents of a year, decisions, when it was reviewed
+    last and with what outcome, opinions on retiring it, and what speaks against it or its target.
+    """
+    return answers.plain(reviews.review(answers.kpi_id(kpi), clock.now().date()))
+
+
+def reviews_due() -> Answer:
+    """When each KPI was reviewed last and when its review is due, the soonest first; those overdue have passed."""
+    return answers.plain({"reviews": reviews.due(clock.now().date())})
 
 
 def _mistakes_told(tool: Callable[..., Answer]) -> Callable[..., Answer]:

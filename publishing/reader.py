@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -92,7 +92,7 @@ def newest_release(connection: duckdb.DuckDBPyConnection) -> str:
     return str(row[0])
 
 
-def query(sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+def query(sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[dict[str, Any]]:
     """The rows of a query of this project, as dictionaries. Raises NyckeltalError as `opened` does."""
     with opened() as connection:
         result = connection.execute(sql, parameters or [])
@@ -205,13 +205,10 @@ def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False)
     return pending
 
 
-def reviews() -> dict[str, datetime]:
-    """By kpi_id the time of its last review; of its first publication if it was never reviewed."""
-    rows = query(
-        """select kpi_id, coalesce(max(decided_at), min(published_at)) as reviewed_at from kpi.vintages
-           left join (from kpi.decisions where decision = 'review') using (kpi_id) group by kpi_id"""
-    )
-    return {row["kpi_id"]: row["reviewed_at"] for row in rows}
+def overdue_reviews(day: date) -> dict[str, date]:
+    """The day by which each KPI should have been reviewed, for KPIs where that is before `day`; the longest first."""
+    rows = query("select kpi_id, due_on from kpi.reviews where due_on < ? order by due_on, kpi_id", [day])
+    return {row["kpi_id"]: row["due_on"] for row in rows}
 
 
 def first_provisional() -> date | None:

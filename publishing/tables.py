@@ -169,8 +169,42 @@ DECISIONS = """
 select
     decision_id, kpi_id, freq, time_period, decision,
     array_to_string(cast(cast(checks as json) as varchar[]), ', ') as checks,
-    reason, decided_by, decided_at, incident_id, new_level_from, candidate_hash, release_id, sequence
+    reason, decided_by, decided_at, incident_id, new_level_from, candidate_hash, release_id, sequence, outcome
 from ledger_decisions
+where decision not in ('propose', 'vote')
+order by number
+"""
+
+# A day is that of the release: the company's own, whatever the time zone of the one who reads.
+REVIEWS = """
+with published as (
+    select kpi_id, min(realtime_start) as published_on from kpi.vintages group by kpi_id
+),
+reviewed as (
+    select d.*, r.realtime_start as reviewed_on
+    from kpi.decisions d join kpi.releases r on r.release_id = d.release_id
+    where d.decision = 'review'
+    qualify row_number() over (partition by kpi_id order by decided_at desc) = 1
+)
+select
+    c.kpi_id, c.owner, c.review, r.reviewed_on, r.outcome, r.decided_by as reviewed_by, r.reason,
+    case when c.retired_on is null then (
+        coalesce(r.reviewed_on, p.published_on) + if(c.review = 'monthly', interval 1 month, interval 3 month)
+    )::date end as due_on
+from kpi.catalog c
+left join reviewed r using (kpi_id)
+left join published p using (kpi_id)
+order by due_on, c.kpi_id
+"""
+
+OPINIONS = """
+select
+    kpi_id, if(outcome in ('adopt', 'leave out'), 'adopt', 'retire') as proposal,
+    outcome in ('adopt', 'retire') as in_favour, decision = 'propose' as proposes,
+    row_number() over (partition by kpi_id, proposal, lower(decided_by) order by number desc) = 1 as counts,
+    reason, decided_by as stated_by, decided_at as stated_at, release_id
+from ledger_decisions
+where decision in ('propose', 'vote')
 order by number
 """
 
@@ -218,6 +252,7 @@ select
     c.unit,
     n.freq, n.time_period, n.period_start, n.period_end, n.obs_value, n.target,
     case
+        when c.retired_on is not null then 'retired'
         when not c.supplied then 'not supplied'
         when n.kpi_id is null then 'nothing published'
         when n.obs_status = 'Q' then 'suppressed'
@@ -247,7 +282,7 @@ qualify row_number() over (partition by kpi_id, freq, time_period, segment, memb
 """
 
 # In the order in which they are built, after catalog and objectives. A table that `duckdb_update.py` doesn't name is
-# filled again at each release, so that it must read tables of `kpi` only.
+# filled again at each release, so that it must read tables of `kpi` and `ledger_decisions` only.
 TABLES = {
     "calendar": CALENDAR,
     "vintages": VINTAGES,
@@ -255,6 +290,8 @@ TABLES = {
     "verdicts": VERDICTS,
     "decisions": DECISIONS,
     "releases": RELEASES,
+    "reviews": REVIEWS,
+    "opinions": OPINIONS,
     "scorecard": SCORECARD,
     "team_goals": TEAM_GOALS,
 }
@@ -277,6 +314,9 @@ TABLE_COMMENTS = {
     "decisions": "What named persons decided on held values, and their reviews of KPIs: one row each. The names are"
     " recorded, not authenticated.",
     "releases": "Every act of publishing: one row each.",
+    "reviews": "When each KPI was reviewed last, and when its review is due: one row for each adopted KPI.",
+    "opinions": "Proposals and votes on adopting a standard KPI or retiring an adopted one: one row each. They decide"
+    " nothing. The names are recorded, not authenticated.",
     "incidents": "Held and flagged periods, grouped by reason: verdicts that fail for one reason are one incident. One"
     " row for each incident that is open or was settled by a decision.",
     "feeds": "The company's feeds as the newest release found them: one row each. Empty where an older version made"
@@ -334,7 +374,7 @@ COLUMN_COMMENTS = {
     "rolling_12_months_year_ago": "rolling_12_months of the same period a year ago",
     "status": "on target, at risk, off target or no target; not compared: the KPI has no direction; not mature: a"
     " cohort whose later events still count; suppressed; nothing published; not supplied: the company has no"
-    " data for it",
+    " data for it; retired: no longer in use",
     "observations.status": "obs_status in words: "
     + ", ".join(STATUSES[code] for code in ("A", "P", "U", "B", "Q", "O")),
     "provisional": "Whether the value may be revised without a decision: its period was open in the newest release",
@@ -349,6 +389,26 @@ COLUMN_COMMENTS = {
     "definition_version": "Version of the KPI's definition that computed it",
     "definition_hash": "Hash of the upstream SQL that computed it",
     "candidate_hash": "Hash of the candidate's rows; keyed for protected KPIs",
+    "outcome": "Of a review: keep, change or retire the KPI; NULL for other decisions, and for reviews that an earlier"
+    " version recorded",
+    "retired_on": "For a KPI that is no longer in use: the last day on which a published period ends; NULL for one in"
+    " use",
+    "retired_reason": "Why it was retired",
+    "replaced_by": "The KPI that replaces a retired one; NULL where none does",
+    "reviewed_on": "Day of its newest review; NULL without one",
+    "reviewed_by": "Who reviewed it, as stated; not authenticated",
+    "reviews.reason": "The reason stated with the review",
+    "reviews.outcome": "keep, change or retire, as its newest review says",
+    "due_on": "Day by which it has to be reviewed: a month or a quarter after its newest review, or after its first"
+    " publication; NULL for a retired KPI, and where nothing is published",
+    "proposal": "adopt: put the standard KPI to work; retire: use it no longer",
+    "in_favour": "Whether the person is in favour of the proposal",
+    "proposes": "Whether the row is a proposal, which counts as its proposer's vote for it; else it is a vote",
+    "counts": "Whether it is the newest opinion of its person on this proposal: earlier ones don't count",
+    "opinions.reason": "The reason stated with the opinion",
+    "stated_by": "Name of the person, as stated; not authenticated",
+    "stated_at": "Time at which it was recorded",
+    "opinions.release_id": "The first release that covers the opinion; see releases",
     "release_id": "The release in which it was published; see releases",
     "sequence": "Number of the release, from 1, without gaps",
     "published_at": "The moment of the release",
@@ -410,8 +470,8 @@ COLUMN_COMMENTS = {
     "currency": "The company's reporting currency (ISO 4217)",
     "observable_from": "The first day from which its feeds have all data that it needs, earlier data included: a period"
     " that begins before it has no value; NULL where the KPI isn't supplied",
-    "observable_to": "The last day on which a period with a value can end, as its feeds ended or one is paused; NULL"
-    " where they go on",
+    "observable_to": "The last day on which a period with a value can end, as its feeds ended, one is paused or the"
+    " KPI was retired; NULL where it goes on",
     "supplied": "Whether the company supplies all input entities that it needs",
     "missing_entities": "The input entities that the company doesn't supply, separated by commas",
     "protected": "Whether it reads personnel data, so that it is subject to disclosure control",

@@ -70,7 +70,7 @@ def kpi(kpi_id: str = "revenue", **fields: Any) -> CatalogKpi:
         "target": 100.0,
         "target_freq": None,
         "target_note": "",
-        "review": "yearly",
+        "review": "quarterly",
         "freqs": ("M",),
         "segments": ("country",),
         "metric": kpi_id,
@@ -242,6 +242,8 @@ class Warehouse:
 
     def decide(self, decision: Any, kpi_id: str, *periods: str, **reason_and_name: Any) -> Decided:
         """What `kpi release`, `reject` and `review` do: decide, and render what follows."""
+        if decision == "review":
+            reason_and_name = {"outcome": "keep", **reason_and_name}
         with publishing.published_around("the decision is recorded and released"):
             return decisions.decide(self.company, self.catalog, decision, kpi_id, *periods, **reason_and_name)
 

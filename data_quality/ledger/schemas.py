@@ -74,6 +74,7 @@ DECISIONS = _schema(
     ("decided_at", _MOMENT),
     ("incident_id", _TEXT),  # the incident that the decision settled; it has one row for each of the incident's keys
     ("new_level_from", _DAY),  # the first day of the KPI's new level, where the release decision states one
+    ("outcome", _TEXT),  # of a review: keep, change or retire; of an opinion: adopt, leave out, retire or keep
     required="decision_id kpi_id decision checks reason decided_by decided_at",
 )
 RELEASES = _schema(

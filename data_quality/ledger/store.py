@@ -180,7 +180,7 @@ class Ledger:
     def decide(
         self,
         kpi_id: str,
-        decision: Literal["release", "reject", "acknowledge", "review"],
+        decision: Literal["release", "reject", "acknowledge", "review", "propose", "vote"],
         *,
         reason: str,
         decided_by: str,
@@ -190,16 +190,17 @@ class Ledger:
         checks: Sequence[str] = (),
         incident_id: str | None = None,
         new_level_from: date | None = None,
+        outcome: str | None = None,
     ) -> str:
         """Append a decision and return its id. `decided_by` is recorded, not authenticated.
 
-        Every decision but a review is on the candidate of one key. A release decision counts for that candidate_hash
-        only, and only while no check fails that it doesn't name in `checks`.
+        A review, a proposal and a vote are on a KPI; every other decision is on the candidate of one key. A release
+        decision counts for that candidate_hash only, and only while no check fails that it doesn't name in `checks`.
         Raises NyckeltalError when the reason, the name or the key is missing.
         """
         if not reason.strip() or not decided_by.strip():
             raise NyckeltalError("a decision needs a reason and a name")
-        if decision != "review" and not (freq and time_period and candidate_hash):
+        if decision not in ("review", "propose", "vote") and not (freq and time_period and candidate_hash):
             raise NyckeltalError(f"'{decision}' needs the freq, the time_period and the hash of the candidate")
         after_others = [row["decided_at"] + timedelta(microseconds=1) for row in self._in_order()]
         row = {
@@ -215,6 +216,7 @@ class Ledger:
             "decided_at": max([clock.now(), *after_others]),  # the newest decision counts
             "incident_id": incident_id,
             "new_level_from": new_level_from,
+            "outcome": outcome,
         }
         self._write("decisions", pa.Table.from_pylist([row], schema=DECISIONS))
         return str(row["decision_id"])

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import reduce
 from operator import and_
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pyarrow.compute as pc
 
 from data_quality import warehouse
 from data_quality.gate import incidents
-from data_quality.gate.candidates import Loaded
 from data_quality.gate.incidents import Incident
 from data_quality.gate.keys import history
 from data_quality.ledger import queries, verified
@@ -36,6 +35,8 @@ from metrics.definitions.company import Company
 from metrics.definitions.roles import listed_spelling
 
 Decision = Literal["release", "reject", "acknowledge", "review"]
+ReviewOutcome = Literal["keep", "change", "retire"]
+OUTCOMES: tuple[ReviewOutcome, ...] = get_args(ReviewOutcome)
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Decided:
     """A recorded decision and the release that followed it.
 
     `keys` are the periods that it is on (none for a review); `decision_ids` are its rows in the ledger, one per key.
-    `incident_id` is the incident that it settles, None where it is on single periods. `checks` are the checks that fail
-    on its keys. `overrides` is the earlier decision on the same candidate, None where there is none. `published` says
-    whether all of its keys are published now.
+    `incident_id` is the incident that it settles, None where it is on single periods. `outcome` is that of a review.
+    `checks` are the checks that fail on its keys. `overrides` is the earlier decision on the same candidate, None where
+    there is none. `published` says whether all of its keys are published now.
     """
 
     decision_ids: tuple[str, ...]
@@ -53,6 +54,7 @@ class Decided:
     kpi_id: str
     keys: tuple[Key, ...]
     incident_id: str | None
+    outcome: str | None
     checks: tuple[str, ...]
     decided_by: str
     overrides: dict[str, Any] | None
@@ -68,12 +70,13 @@ def decide(
     *periods: str,
     reason: str,
     by: str,
+    outcome: ReviewOutcome | None = None,
 ) -> Decided:
     """Record a decision on the held candidates of some periods, or a review of the KPI, and make a release.
 
-    A release, reject or acknowledge decision is bound to the candidate as it is now and to the checks that fail. `by`
-    is recorded, not authenticated. The ledger's release follows at once, so that it covers the decision; the caller
-    renders it (`publishing.published_around`).
+    A release, reject or acknowledge decision is bound to the candidate as it is now and to the checks that fail; a
+    review has an `outcome`. `by` is recorded, not authenticated. The ledger's release follows at once, so that it
+    covers the decision; the caller renders it (`publishing.published_around`).
 
     Raises NyckeltalError, and records nothing, when the person may not decide, the reason is empty or a period is
     invalid, a period holds nothing, its verdict isn't on the present candidate, the same decision was made already, or
@@ -84,7 +87,11 @@ def decide(
     """
     kpi = catalog.kpi(kpi_id)
     keys = [(kpi_id, period.freq, period.code) for period in _periods(kpi, decision, periods)]
-    return _decide(company, catalog, decision, kpi, keys, None, None, reason=reason, by=by)
+    if (decision == "review") != (outcome in OUTCOMES):
+        problem = "a review needs an outcome" if decision == "review" else "only a review has an outcome"
+        expected = " or ".join(OUTCOMES) if decision == "review" else None
+        raise NyckeltalError(problem, field="outcome", found=outcome, expected=expected)
+    return _decide(company, catalog, decision, kpi, keys, None, None, reason=reason, by=by, outcome=outcome)
 
 
 def settle(
@@ -132,17 +139,18 @@ def _decide(
     *,
     reason: str,
     by: str,
+    outcome: ReviewOutcome | None = None,
 ) -> Decided:
     """Record the decision on each key (a review: on the KPI alone), and make a release."""
-    reason = " ".join(reason.split())
-    _require_reason(kpi, reason)
-    by = _decider(company, kpi, decision, by)
+    reason = checked_reason(kpi.kpi_id, reason, protected=kpi.protected)
+    by = decider(company, kpi, decision, by)
     with releasing():
         Ledger.open(deployment.ledger_path(), make=False)  # raises where there is no ledger
         ledger = Ledger.open(deployment.ledger_path())
         verified.require_sound(ledger)
         readiness.require_past(company)
         columns = {"kpi_id": kpi.kpi_id, "decision": decision, "reason": reason, "decided_by": by}
+        columns |= {"outcome": outcome} if outcome else {}
         subjects: list[_Subject] = []
         ids: list[str] = []
         if keys:
@@ -158,9 +166,9 @@ def _decide(
                 unreleased = _unreleased(ledger, {**columns, **key_columns})
                 subjects.append(_subject(decision, key, release_snapshot, assessment, ledger, catalog, unreleased))
         else:
-            release_snapshot = ReleaseSnapshot({}, Loaded({}, {}, {}), {}, {}, {})
+            release_snapshot = snapshot.empty()
             ids = _unreleased(ledger, columns)[-1:]
-            ids = ids or [ledger.decide(kpi.kpi_id, decision, reason=reason, decided_by=by)]
+            ids = ids or [ledger.decide(kpi.kpi_id, decision, reason=reason, decided_by=by, outcome=outcome)]
         for subject in subjects:
             if subject.recorded:
                 ids.append(subject.recorded)
@@ -190,6 +198,7 @@ def _decide(
         kpi_id=kpi.kpi_id,
         keys=tuple(keys),
         incident_id=incident_id,
+        outcome=outcome,
         checks=tuple(sorted({check for subject in subjects for check in subject.held.checks})),
         decided_by=by,
         overrides=overridden[0] if overridden else None,
@@ -237,15 +246,18 @@ def _periods(kpi: CatalogKpi, decision: Decision, codes: Sequence[str]) -> list[
     return periods
 
 
-def _require_reason(kpi: CatalogKpi, reason: str) -> None:
+def checked_reason(kpi_id: str, reason: str, *, protected: bool) -> str:
+    """The reason on one line. Raises NyckeltalError for an empty one, and for figures where the KPI is protected."""
+    reason = " ".join(reason.split())
     if not reason:
         raise NyckeltalError("a decision needs a reason", field="reason")
-    if kpi.protected and re.search(r"\d", reason):  # the reason is published with the decision
-        problem = f"{kpi.kpi_id} reads personnel data: the reason is published, so it must not contain figures"
+    if protected and re.search(r"\d", reason):  # the reason is published with the decision
+        problem = f"{kpi_id} reads personnel data: the reason is published, so it must not contain figures"
         raise NyckeltalError(problem, field="reason", expected="words without digits")
+    return reason
 
 
-def _decider(company: Company, kpi: CatalogKpi, decision: Decision, by: str) -> str:
+def decider(company: Company, kpi: CatalogKpi, decision: Decision, by: str) -> str:
     """The person's name as roles.yml spells it. Raises NyckeltalError when the person may not decide."""
     deciders = company.roles.deciders(kpi.domain)
     allowed = deciders + ((kpi.owner,) if decision == "review" else ())

@@ -74,6 +74,11 @@ class ReleaseSnapshot:
     refactorings: tuple[Refactoring, ...] = ()
 
 
+def empty() -> ReleaseSnapshot:
+    """The snapshot of a release without values, as that of a review: the warehouse isn't read."""
+    return ReleaseSnapshot({}, Loaded({}, {}, {}), {}, {}, {})
+
+
 def read(
     connection: duckdb.DuckDBPyConnection,
     catalog: Catalog,

@@ -95,6 +95,14 @@ class Target(Strict):
         return self
 
 
+class Retired(Strict):
+    """That the KPI is no longer in use. What was published of it stays published. `kpi retire` writes this."""
+
+    on: date = Field(description="The last day on which a period that is still published may end.")
+    reason: str = Field(min_length=3, description="Why it was retired.")
+    replaced_by: str | None = Field(default=None, description="The id of the adopted KPI that replaces it.")
+
+
 class Adoption(Strict):
     """A KPI that the company has put to work."""
 
@@ -105,8 +113,9 @@ class Adoption(Strict):
     )
     objective: str = Field(description="The key of the objective in `objectives.yml` that it serves.")
     target: Target = Field(description="The value to reach, or why there is none.")
-    review: Literal["monthly", "quarterly", "yearly"] = Field(
-        description="How often its owner reviews definition, target and use. `kpi scorecard` lists what is overdue."
+    review: Literal["monthly", "quarterly"] = Field(
+        description="How often its owner reviews definition, target and use: at least every quarter. `kpi review --due`"
+        " lists what is due."
     )
     freqs: tuple[Freq, ...] = Field(min_length=1, description="The frequencies at which it is published.")
     segments: tuple[str, ...] = Field(default=(), description=f"The segments by which it is cut.{COMBINATIONS}")
@@ -125,6 +134,16 @@ class Adoption(Strict):
         description="A higher version than the standard definition's, after a change of the company's own staging or"
         " marts that may change values.",
     )
+    retired: Retired | None = Field(
+        default=None, description="For a KPI that is no longer in use: since when and why. Left out for all others."
+    )
+
+    @field_validator("review", mode="before")
+    @classmethod
+    def _at_least_every_quarter(cls, value: Any) -> Any:
+        if value == "yearly":
+            raise ValueError("a KPI that nobody looks at for a year isn't managed; state monthly or quarterly")
+        return value
 
     @field_validator("segments", mode="before")
     @classmethod

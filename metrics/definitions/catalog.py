@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import Period, earlier, later, parse, period_of
-from metrics.definitions.adoption import EarlierTarget
+from metrics.definitions.adoption import EarlierTarget, Retired
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.company import Company
 from metrics.definitions.gate_settings import CheckSetting
@@ -97,7 +97,8 @@ class CatalogKpi(BaseModel):
     its first rows lie; None where it reads only rows of the period. - `without_rows`: its value for a period that
     its feeds cover but that has no rows; None where that isn't known, as for a stock: it has no value before its
     first row, and a period without rows after it is a fault. - `observable_to`: the last day on which an observable
-    period may end, because feeds ended or one is paused (`paused` says which and why); None without a limit. -
+    period may end, because feeds ended, one is paused (`paused` says which and why), or the KPI was retired; None
+    without a limit. -
     `part_of`: the `group` of other KPIs' person counts that the numerator's persons are a part of. -
     `sql`: the text of its compiled dbt model; empty in `catalog.json`, beside which the model lies, and in
     catalogues of earlier versions. - `labels`: its name and description in other languages, by their codes.
@@ -167,6 +168,12 @@ class CatalogKpi(BaseModel):
     target_by_period: dict[str, float] = {}
     target_rationale: str = ""
     target_source: str | None = None
+    retired: Retired | None = None
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether the company no longer uses it; what was published of it stays."""
+        return self.retired is not None
 
     @property
     def input_columns(self) -> list[tuple[str, str]]:
@@ -279,7 +286,7 @@ class CatalogKpi(BaseModel):
 
     def review_due(self, last: date) -> date:
         """The day by which its owner has to review it again, after a review on the day `last`."""
-        return later(last, {"monthly": "1 month", "quarterly": "1 quarter", "yearly": "1 year"}[self.review])
+        return later(last, "1 month" if self.review == "monthly" else "1 quarter")
 
 
 @dataclass(frozen=True)
@@ -323,6 +330,11 @@ class Catalog(BaseModel):
     kpis: tuple[CatalogKpi, ...]
     labels: dict[str, tuple[str, ...]] = {}
     identities: tuple[Identity, ...] = ()
+
+    @property
+    def live(self) -> list[CatalogKpi]:
+        """The KPIs that are in use: all but the retired ones."""
+        return [kpi for kpi in self.kpis if not kpi.is_retired]
 
     def in_language(self, code: str) -> Catalog:
         """The catalogue with the names and descriptions of that language, of all that has them."""

@@ -1,4 +1,4 @@
-"""The last day that a KPI's feeds can cover, where feeds have ended or are paused. Pure."""
+"""The last day of a KPI's values, where feeds have ended or are paused, or the KPI is retired. Pure."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 
 from metrics.core.periods import later
+from metrics.definitions.adoption import Retired
 from metrics.definitions.feeds import Feed
 
 
 def observable_to(
-    feeds: Mapping[str, Feed], upstream: Collection[str], events: Collection[str], matures_after: str | None
+    feeds: Mapping[str, Feed],
+    upstream: Collection[str],
+    events: Collection[str],
+    matures_after: str | None,
+    retired: Retired | None = None,
 ) -> date | None:
     """The last day on which an observable period may end; None without a limit.
 
     `upstream` are the names of all feeds that the KPI reads; `events` are those of them that bring its events, not only
     values that it looks up. A feed that has ended is complete, so periods are observable until the last of the feeds
     with events has ended. A paused feed is not complete: a period is observable only if it, and a cohort's window, ends
-    before the pause.
+    before the pause. Of a retired KPI, periods that end by the day of its retirement are.
     """
     event_feeds = [feeds[name] for name in events if feeds[name].time_column] or [feeds[name] for name in events]
     end_days = [feed.ended for feed in event_feeds if feed.ended is not None]
@@ -29,6 +34,8 @@ def observable_to(
         while matures_after and later(day, matures_after) >= first_pause:
             day -= timedelta(days=1)
         last_days.append(day)
+    if retired:
+        last_days.append(retired.on)
     return min(last_days, default=None)
 
 

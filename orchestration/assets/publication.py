@@ -28,6 +28,7 @@ from data_quality.gate.verdict import Verdict
 from data_quality.release import readiness, release
 from data_quality.release.release import Release
 from data_quality.release.unsettled import unsettled
+from metrics.core import clock
 from metrics.core.deployment import published_path, site_path, site_url
 from metrics.core.periods import parse, period_of
 from metrics.core.text import visible
@@ -43,7 +44,7 @@ from orchestration.resources import RunResources
 from publishing import reader
 from publishing.site import page_file
 
-GATE = "gate"
+GATE, REVIEW = "gate", "review"
 # The texts that Dagster accepts as an owner: with another text none of its pages would load.
 _ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
 TOGETHER = (
@@ -53,10 +54,10 @@ TOGETHER = (
 
 
 def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
-    """Every supplied KPI as an asset `published/<kpi>`, and the gate's verdict as its check.
+    """Every supplied KPI as an asset `published/<kpi>`, and the gate's verdict and its review as checks.
 
-    A month is materialized when none of the KPI's periods that end in it is held. The check fails while any period of
-    the KPI is held.
+    A month is materialized when none of the KPI's periods that end in it is held. The gate's check fails while any
+    period of the KPI is held; that of the review warns while it is overdue.
     """
     partitions = months(company)
     files_read = standing.files(company)
@@ -85,6 +86,14 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
                 description="Fails while any period of the KPI is held. The periods and the reasons are listed below.",
             )
             for kpi_id in kpis
+        ]
+        + [
+            AssetCheckSpec(
+                REVIEW,
+                asset=_key(kpi_id),
+                description="Warns while the owner's review of the KPI is overdue. `kpi review` records one.",
+            )
+            for kpi_id in kpis
         ],
         # Needed to backfill some of the assets only. Each output may be missing then.
         can_subset=True,
@@ -95,6 +104,7 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
     ) -> Iterator[AssetMaterialization | AssetCheckEvaluation]:
         if not (context.has_partition_key or context.has_partition_key_range):  # only the checks are executed
             yield from gate_results(list(kpis.values()))
+            yield from review_results(company, list(kpis.values()))
             return
         keys = context.partition_keys
         first, last = parse(keys[0]).start, parse(keys[-1]).end
@@ -116,6 +126,7 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
         with run.stages.stage("report to Dagster"):
             yield from _materializations(list(kpis.values()), run.verdicts, run.release)
             yield from gate_results(list(kpis.values()))
+            yield from review_results(company, list(kpis.values()))
 
     return publish
 
@@ -142,6 +153,20 @@ def gate_results(kpis: Sequence[CatalogKpi]) -> Iterator[AssetCheckEvaluation]:
                 "periods_held": len(reasons),
                 **{period: visible("; ".join(dict.fromkeys(reason.split("; ")))) for period, reason in reasons.items()},
             },
+        )
+
+
+def review_results(company: Company, kpis: Sequence[CatalogKpi]) -> Iterator[AssetCheckEvaluation]:
+    """Whether each KPI's review is overdue today."""
+    overdue = reader.overdue_reviews(clock.today(company.time_zone)) if published_path().exists() else {}
+    for kpi in kpis:
+        due = overdue.get(kpi.kpi_id)
+        yield AssetCheckEvaluation(
+            asset_key=_key(kpi.kpi_id),
+            check_name=REVIEW,
+            passed=due is None,
+            severity=AssetCheckSeverity.WARN,
+            description=plain(f"its review was due on {due}; the owner is {kpi.owner}" if due else "no review is due"),
         )
 
 

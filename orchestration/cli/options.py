@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import Annotated
 
 import typer
@@ -24,6 +25,14 @@ By = Annotated[
 StatedBy = Annotated[
     str, typer.Option(envvar="USER", help="Who states this, as roles.yml names them. Recorded, not authenticated.")
 ]
+
+
+def user() -> str:
+    """The user who runs the command. Raises NyckeltalError where the environment names none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, ImportError, OSError):
+        raise NyckeltalError("the environment names no user", field="--by", expected="who decides") from None
 
 
 def published_freq(freq: str, kpi: CatalogKpi | None) -> str:

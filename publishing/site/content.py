@@ -140,6 +140,28 @@ class Decision(NamedTuple):
     decided_by: str
     decided_at: datetime
     incident_id: str | None
+    outcome: str | None
+
+
+class Review(NamedTuple):
+    """A row of `kpi.reviews`."""
+
+    kpi_id: str
+    reviewed_on: date | None
+    outcome: str | None
+    reviewed_by: str | None
+    reason: str | None
+    due_on: date | None
+
+
+class Opinion(NamedTuple):
+    """A row of `kpi.opinions` that counts."""
+
+    kpi_id: str
+    proposal: str
+    in_favour: bool
+    reason: str
+    stated_by: str
 
 
 class ReleaseRow(NamedTuple):
@@ -248,10 +270,8 @@ select v.kpi_id, v.checks from kpi.verdicts v
 join kpi.observations o using (kpi_id, freq, time_period)
 where o.segment = '_T' and o.is_newest and (v.kpi_id, v.freq) in (from main)
 """
-_REVIEWED = """
-select kpi_id, coalesce(max(decided_at), min(published_at)) as reviewed_at from kpi.vintages
-left join (from kpi.decisions where decision = 'review') using (kpi_id) group by kpi_id
-"""
+_REVIEWS = "select {columns} from kpi.reviews"
+_OPINIONS = "select {columns} from kpi.opinions where counts order by stated_at"
 _SCORECARD = "select {columns} from kpi.scorecard"
 
 
@@ -285,7 +305,8 @@ class Content:
     closings: list[Closing]
     feeds: dict[str, FeedRow]
     newest_checks: dict[str, list[dict[str, Any]]]
-    reviewed: dict[str, datetime]
+    reviews: dict[str, Review]
+    opinions: dict[str, list[Opinion]]
 
     @property
     def release(self) -> ReleaseRow:
@@ -308,11 +329,8 @@ class Content:
 
     def review_due(self, kpi: CatalogKpi) -> date | None:
         """The day by which the owner has to review the KPI, where that day had passed at the newest release."""
-        reviewed_at = self.reviewed.get(kpi.kpi_id)
-        if reviewed_at is None:
-            return None
-        due = kpi.review_due(reviewed_at.astimezone(self.zone).date())
-        return due if due < self.release.realtime_start else None
+        due = self.reviews[kpi.kpi_id].due_on
+        return due if due is not None and due < self.release.realtime_start else None
 
 
 def read(path: Path, catalog: Catalog) -> Content:
@@ -343,7 +361,8 @@ def read(path: Path, catalog: Catalog) -> Content:
             closings=rows(Closing, _CLOSINGS),
             feeds={feed.feed: feed for feed in rows(FeedRow, _FEEDS)},
             newest_checks={key: json.loads(checks) for key, checks in connection.execute(_NEWEST_CHECKS).fetchall()},
-            reviewed=dict(connection.execute(_REVIEWED).fetchall()),
+            reviews={review.kpi_id: review for review in rows(Review, _REVIEWS)},
+            opinions=_grouped(rows(Opinion, _OPINIONS), lambda row: row.kpi_id),
         )
 
 

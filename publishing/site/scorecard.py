@@ -15,7 +15,8 @@ from metrics.definitions.objectives import PERSPECTIVES
 from publishing.site.charts import sparkline
 from publishing.site.content import Incident, Vintage
 from publishing.site.language import NOTHING
-from publishing.site.texts import Change, Note, Texts
+from publishing.site.lifecycle import Lifecycle
+from publishing.site.texts import Change, Note
 
 SIGNS = {"on target": "on", "at risk": "risk", "off target": "off"}  # all other statuses have the sign "none"
 _SPARK_PERIODS = {"W": 26, "M": 24, "Q": 8, "A": 10}
@@ -50,7 +51,7 @@ class Group:
     rows: list[Row]
 
 
-class Scorecard(Texts):
+class Scorecard(Lifecycle):
     """Makes what the scorecard shows."""
 
     def closed_month(self) -> str:
@@ -74,24 +75,28 @@ class Scorecard(Texts):
             ("not mature", statuses["not mature"], "none"),
             ("suppressed", statuses["suppressed"], "none"),
             ("nothing published", statuses["nothing published"] + statuses["not supplied"], "none"),
+            ("retired", statuses["retired"], "none"),
             ("provisional", sum(bool(score.provisional) for score in scores), "open"),
             ("waiting for a decision", len(self.open_incidents("held")), "waiting"),
             ("with a warning in 12 months", len(self.open_incidents("flagged")), "flagged"),
             ("reviews due", len(self.reviews_due()), "review"),
         ]
-        optional = ("at risk", "not mature", "suppressed", "nothing published")
+        optional = ("at risk", "not mature", "suppressed", "nothing published", "retired")
         return [
             (self.language.title(word), count, sign) for word, count, sign in counts if count or word not in optional
         ]
 
     def groups(self, by: str) -> list[Group]:
-        """The rows by `objective`, in the order of their perspectives, or by `domain`; key KPIs come first."""
+        """The rows by `objective`, in the order of their perspectives, or by `domain`; key KPIs come first.
+
+        Retired KPIs are a group of their own, the last.
+        """
         objectives = self.content.catalog.objectives
         by_key: dict[str, list[CatalogKpi]] = defaultdict(list)
         if by == "objective":
             order = get_args(PERSPECTIVES)
             by_key |= {key: [] for key in sorted(objectives, key=lambda key: order.index(objectives[key].perspective))}
-        for kpi in self.content.catalog.kpis:
+        for kpi in self.content.catalog.live:
             by_key[kpi.objective if by == "objective" else kpi.domain].append(kpi)
         groups = []
         for key, kpis in by_key.items():
@@ -100,6 +105,10 @@ class Scorecard(Texts):
             rows = [self.row(kpi) for kpi in sorted(kpis, key=lambda kpi: kpi.level != "key")]
             if rows:
                 groups.append(Group(name, objective.description if objective else "", rows))
+        if retired := [self.row(kpi) for kpi in self.content.catalog.kpis if kpi.is_retired]:
+            t = self.language.t
+            text = "No longer in use; what was published of them stays, and no later period is."
+            groups.append(Group(t("Retired"), t(text), retired))
         return groups
 
     def row(self, kpi: CatalogKpi) -> Row:
@@ -139,6 +148,10 @@ class Scorecard(Texts):
         """What a reader has to know of the KPI's newest values."""
         score, count, t = self.content.scores[kpi.kpi_id], self.language.count, self.language.t
         notes = []
+        if kpi.retired:
+            replacement = self.replacement(kpi)
+            by = f"; {t('replaced by {name}', name=replacement.name)}" if replacement else ""
+            notes.append(Note("quiet", f"{self.retired(kpi)}{by}"))
         if score.held:
             newest_held = self.newest_held(kpi)
             text = (

@@ -414,11 +414,13 @@ def test_a_release_that_fails_says_that_the_decision_is_recorded(
 
 def test_a_review_is_recorded_by_the_owner_or_who_decides(warehouse: Warehouse) -> None:
     refused(warehouse, "is of the KPI, not of a period", "review")
+    refused(warehouse, "a review needs an outcome", "review", period=None, outcome=None)
+    refused(warehouse, "only a review has an outcome", outcome="keep")
     refused(warehouse, "may not review revenue", "review", period=None, by="chro@example.com")
     owned = kpi(owner="owner@example.com")
     warehouse.kpis = [owned]
     decided = decide(warehouse, "review", None, by="owner@example.com", reason="target raised")
     assert not decided.keys and not decided.published
-    query = "select decision, time_period, checks, reason, decided_by from kpi.decisions"
-    assert warehouse.published(query) == [("review", None, "", "target raised", "owner@example.com")]
+    query = "select decision, outcome, time_period, checks, reason, decided_by from kpi.decisions"
+    assert warehouse.published(query) == [("review", "keep", None, "", "target raised", "owner@example.com")]
     assert [pending.state for pending in held(warehouse)] == ["decide"]  # it says nothing on held values

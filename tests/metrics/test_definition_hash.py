@@ -174,7 +174,7 @@ def test_a_hook_or_a_type_in_a_properties_file_counts(definitions: Definitions) 
 def test_adopting_more_or_otherwise_is_no_other_definition(definitions: Definitions) -> None:
     kpi, lineage = definitions.planned["net_revenue"].plan.kpi, definitions.lineage()
     before = current_definition(kpi, definitions.layer, lineage).hash
-    for changes in ({"owner": "ceo@x"}, {"segments": ()}, {"freqs": ("M",)}, {"to_date": False}, {"review": "yearly"}):
+    for changes in ({"owner": "ceo@x"}, {"segments": ()}, {"freqs": ("M",)}, {"to_date": False}, {"review": "monthly"}):
         adoption = kpi.adoption.model_copy(update=changes)
         assert current_definition(replace(kpi, adoption=adoption), definitions.layer, lineage).hash == before
     other_metric = replace(kpi, definition=kpi.definition.model_copy(update={"metric": "order_lines"}))

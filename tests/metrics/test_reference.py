@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from metrics.core.deployment import PROJECT
 from metrics.reference import FILES, models_in, pages
 from orchestration.cli import reference as commands
+from publishing.lint import reference as rules
 
 
 def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -33,6 +34,13 @@ def test_the_page_of_commands_is_up_to_date() -> None:
     if os.environ.get("UPDATE_SNAPSHOTS"):
         commands.PAGE.write_text(commands.page(), encoding="utf-8")
     assert commands.PAGE.read_text(encoding="utf-8") == commands.page()
+
+
+def test_the_page_of_rules_is_up_to_date() -> None:
+    """`python -m publishing.lint.reference`, or UPDATE_SNAPSHOTS=1, writes it anew."""
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        rules.PAGE.write_text(rules.page(), encoding="utf-8")
+    assert rules.PAGE.read_text(encoding="utf-8") == rules.page()
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -213,9 +213,9 @@ def test_during_a_run_held_incidents_can_be_read_but_not_decided_on(run: Any) ->
 def test_a_review_and_when_the_next_one_is_due(run: Any, warehouse: Warehouse) -> None:
     warehouse.now("2027-03-08T06:00:00")
     warehouse.feed("orders", history_from="2025-12-15", newest_delivery="2027-03-08T05:00:00+00:00")
-    assert json.loads(run("status", "--json")[1])["reviews_overdue"] == {"revenue": "2027-03-05"}
-    status, output = run("review", "revenue", "--reason", "target raised")
-    assert status == 0 and "The next review is due on 2028-03-08" in output
+    assert json.loads(run("status", "--json")[1])["reviews_overdue"] == {"revenue": "2026-06-05"}
+    status, output = run("review", "revenue", "--outcome", "change", "--reason", "target raised")
+    assert status == 0 and "change; release" in output and "The next review is due on 2027-06-08" in output
     assert not json.loads(run("status", "--json")[1])["reviews_overdue"]
 
 
@@ -236,7 +236,9 @@ def test_the_job_decide_records_a_decision(warehouse: Warehouse) -> None:
     assert succeeded.success
     assert weeks(warehouse) == [(-7.0, True)]
     (gate,) = [
-        event.asset_check_evaluation_data for event in succeeded.all_events if event.event_type_value == evaluation
+        event.asset_check_evaluation_data
+        for event in succeeded.all_events
+        if event.event_type_value == evaluation and event.asset_check_evaluation_data.check_name == "gate"
     ]
     assert gate.asset_key.path == ["published", "revenue"]
     assert "2026-W08" not in gate.metadata and "2026-01" in gate.metadata

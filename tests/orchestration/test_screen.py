@@ -318,7 +318,8 @@ HEAVY = {"dagster", "dbt", "metricflow", "great_expectations", "dlt", "pandas", 
 def test_looking_up_and_mistyped_commands_import_no_heavy_library(tmp_path: Path) -> None:
     commands = [
         "list", "scorecard", "status", "statu", "open", "sql 'select 1'", "show net_revenue", "show net_revenu",
-        "plan net_revenu", "held net_revenu", "review net_revenu --reason x", "release net_revenu 2026-10 --reason x",
+        "plan net_revenu", "held net_revenu", "review net_revenu", "vote net_revenu --for --reason x",
+        "release net_revenu 2026-10 --reason x",
         "release net_revenue 2026-13 --reason x", "revisions net_revenu", "as-of 2026-10-01 net_revenu",
         "refactored net_revenu --reason x --by me", "run --period 2026-13", "calendar --next 1",
     ]  # fmt: skip

@@ -1,9 +1,7 @@
-"""The commands on decisions: `kpi held` shows what waits for one; `release`, `reject`, `acknowledge` and `review`
-record one."""
+"""The commands on decisions: `kpi held` shows what waits for one; `release`, `reject` and `acknowledge` record one."""
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +13,7 @@ from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import Period, parse
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
-from orchestration.cli.options import By, Json, Reason
+from orchestration.cli.options import By, Json, Reason, user
 from orchestration.cli.terminal import console, print_json
 from orchestration.lock import Busy, writing
 
@@ -161,17 +159,6 @@ def acknowledge(
     _decide("acknowledge", name, periods, reason, by, as_json)
 
 
-@app.command()
-def review(
-    kpi_id: Annotated[str, typer.Argument(metavar="KPI")], reason: Reason, by: By = None, as_json: Json = False
-) -> None:
-    """Record that a KPI was reviewed (its definition, target and use), and the result.
-
-    Its owner may do so, and those who decide for its domain. The name is recorded, not authenticated.
-    """
-    _decide("review", kpi_id, None, reason, by, as_json)
-
-
 def _decide(
     decision: Decision,
     name: str,
@@ -184,7 +171,7 @@ def _decide(
 ) -> None:
     company = Company.load()
     catalog = Catalog.read(company)
-    is_incident = decision != "review" and not codes
+    is_incident = not codes
     if not is_incident:
         catalog.kpi(name)
     elif name in {kpi.kpi_id for kpi in catalog.kpis}:
@@ -193,7 +180,7 @@ def _decide(
     if codes and as_new_level:
         raise NyckeltalError("a new level is accepted for an incident: name the incident", field="--as-new-level")
     ranges = [[parse(end) for end in code.split("..")] for code in codes or ()]
-    by = by or _user()
+    by = by or user()
     import publishing
     from data_quality.release import decisions
     from orchestration.cli.reports import decisions as decision_report
@@ -248,10 +235,3 @@ def _periods(
             )
         codes += held
     return list(dict.fromkeys(codes))
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, ImportError, OSError):
-        raise NyckeltalError("the environment names no user", field="--by", expected="who decides") from None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from metrics.core.errors import NyckeltalError, did_you_mean
+from metrics.core import clock
+from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.definitions.company import Company
 from metrics.definitions.kpi import require_adopted
 from metrics.definitions.objectives import ungoverned
@@ -21,22 +23,37 @@ app = typer.Typer()
 
 
 @app.command()
-def check(as_json: Json = False) -> None:
-    """Check the company's feeds and KPI definitions; report every finding at once."""
+def check(
+    strict: Annotated[bool, typer.Option("--strict", help="Findings are errors: end with status 2.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the company's feeds and KPI definitions: report every mistake at once, and what else was found.
+
+    Mistakes end it with status 2. Findings are about how KPIs are managed (docs/reference/lint.md has the rules); those
+    that the company accepts for a while stand in its `exceptions.yml`.
+    """
+    from metrics.compiled_catalog import catalog_of
     from metrics.versioning import reviewed
+    from orchestration.cli.reports import lint as report
     from orchestration.dbt.planning import planned
     from orchestration.dbt.released import anything_released
     from orchestration.ingest.readers import require_known_formats
+    from publishing import lint
 
     company = Company.load()
     require_known_formats(company.feeds.values())
     plan = planned(company, bound=True)
     reviewed.review(company, plan.current_definitions, released=anything_released())
+    findings = lint.findings(company, catalog_of(company, plan), clock.today(company.time_zone))
+    if strict and findings:
+        advice = "Put these right, or accept them for a while in exceptions.yml, with a reason."
+        raise Problems([finding.error(company) for finding in findings], advice=advice)
     domains = sorted({defined_kpi.plan.kpi.domain for defined_kpi in plan.kpis})
     without_deciders = [domain for domain in domains if not company.roles.deciders(domain)]
     without_facts = ungoverned(company.path, company.objectives)
     if as_json:
-        summary = {"company": company.name, "feeds": len(company.feeds), "kpis": len(plan.kpis), "findings": []}
+        summary: dict[str, Any] = {"company": company.name, "feeds": len(company.feeds), "kpis": len(plan.kpis)}
+        summary["findings"] = [asdict(finding) for finding in findings]
         summary["objectives_incomplete"] = list(map(str, without_facts))
         print_json({**summary, "nobody_decides_for": without_deciders, "read_whole": plan.models_counted_whole})
         return
@@ -47,6 +64,7 @@ def check(as_json: Json = False) -> None:
     for finding in without_facts:
         terminal.print(f"  {finding}.", highlight=False)
     _print_models_counted_whole(plan.models_counted_whole)
+    report.print_findings(terminal, findings)
 
 
 def _print_models_counted_whole(models: Sequence[Mapping[str, Any]]) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from metrics.core.deployment import published_path
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.text import short_path
 from metrics.definitions.company import Company
@@ -64,6 +65,11 @@ def kpi(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("x", encoding="utf-8") as written:
         written.write(text)
+    if published_path().exists():
+        from orchestration.cli.reports.opinions import print_opinions
+        from publishing import reviews
+
+        print_opinions(console(), kpi_id, reviews.opinions("adopt").get(kpi_id, []))
     console().print(
         styled(DONE, f"{short_path(path)} written. Fill in what is empty, then `kpi check`."), highlight=False
     )

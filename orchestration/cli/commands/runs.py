@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from metrics.core import clock
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse
@@ -44,8 +45,9 @@ def run(
     from orchestration import partitions
     from orchestration import run as main_job
     from orchestration.cli import stage_display
+    from orchestration.cli.reports import lint as lint_report
     from orchestration.cli.reports import published
-    from publishing import reader
+    from publishing import lint, reader
 
     company = Company.load()
     reader.restore()
@@ -65,6 +67,7 @@ def run(
     with stage_display.shown(terminal) as stages:
         result = main_job.run(company, first, last, stages)
     published.run_summary(terminal, company, result, reader.newest_totals(result.catalog), reader.incidents())
+    lint_report.print_count(terminal, lint.findings(company, result.catalog, clock.today(company.time_zone)))
     _require_built(result.build_failures)
 
 

@@ -33,18 +33,22 @@ def suggest(as_json: Json = False) -> None:
     from metrics.suggestions import suggestions
     from orchestration.cli.reports import suggested
     from orchestration.dbt.planning import parsed
+    from publishing import reviews
     from publishing.noise import noise
 
     company = Company.load()
     not_adopted = suggestions(company, *parsed(company))
     without_kpi = unserved(adopted_kpis(company), company.objectives)
-    noises = noise() if published_path().exists() else []
+    published = published_path().exists()
+    noises = noise() if published else []
+    opinions = reviews.opinions("adopt") if published else {}
     if as_json:
-        standard = [_as_json(suggestion) for suggestion in not_adopted]
+        standard = [_as_json(one) | {"opinions": opinions.get(one.kpi_id, [])} for one in not_adopted]
         print_json({"standard": standard, "objectives_without_kpi": without_kpi, "noise": list(map(asdict, noises))})
         return
     terminal = console()
     suggested.print_standard(terminal, not_adopted, company.objectives)
+    suggested.print_opinions(terminal, opinions)
     suggested.print_unserved(terminal, without_kpi, company.objectives)
     if noises:
         suggested.print_noise(terminal, Catalog.read(company), noises, company.reporting_currency)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from metrics.core import clock
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.segments import canonical
 from metrics.definitions.catalog import Catalog
@@ -29,7 +30,7 @@ def scorecard(as_json: Json = False) -> None:
     releases = reader.query("select * from kpi.releases order by sequence desc limit 1")
     rows = reader.newest_totals(catalog)
     incidents, scores = reader.incidents(), reader.scorecard()
-    overdue = published.overdue_reviews(catalog, reader.reviews(), company.time_zone)
+    overdue = reader.overdue_reviews(clock.today(company.time_zone))
     if as_json:
         summary = {
             "scorecard": scores,

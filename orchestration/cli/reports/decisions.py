@@ -224,8 +224,11 @@ def decided(console: Console, catalog: Catalog, outcome: Decided, today: date) -
     count = f"{len(outcome.keys)} period{'s' * (len(outcome.keys) != 1)}"
     sequence = outcome.release.sequence
     if outcome.decision == "review":
-        due = catalog.kpi(outcome.kpi_id).review_due(today)
-        lines = [styled(DONE, f"{name} reviewed {decider}; release {sequence}. The next review is due on {due}.")]
+        kpi = catalog.kpi(outcome.kpi_id)
+        reviewed = f"{name} reviewed {decider}: {outcome.outcome}; release {sequence}."
+        lines = [styled(DONE, f"{reviewed} The next review is due on {kpi.review_due(today)}.")]
+        if outcome.outcome == "retire" and not kpi.is_retired:
+            lines.append(styled(f"  It stays in use until `kpi retire {kpi.kpi_id}`."))
     elif outcome.decision == "acknowledge":
         checks = ", ".join(outcome.checks)
         lines = [

@@ -6,11 +6,10 @@ import shutil
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.text import Text
@@ -48,7 +47,7 @@ GATE_LEGEND = {
     "released": "published by a decision",
 }
 _WIDE = 130  # characters
-INCIDENTS_SHOWN, KPIS_NAMED = 8, 3  # in the summary; `kpi held` shows all
+INCIDENTS_SHOWN, KPIS_NAMED, OVERDUE_SHOWN = 8, 3, 8  # in the summary; `kpi held` shows all
 
 
 def run_summary(
@@ -115,12 +114,16 @@ def scorecard(
     """Print held incidents, overdue reviews, paused KPIs, newest values, how many are on target, the newest release."""
     print_incidents(console, company, incidents)
     if overdue:
-        listed = ", ".join(f"{kpi_id} (since {day})" for kpi_id, day in overdue.items())
-        reminder = styled(("Reviews overdue:", "yellow"), f" {listed}. `kpi review` records a review.")
+        listed = ", ".join(f"{kpi_id} (since {day})" for kpi_id, day in list(overdue.items())[:OVERDUE_SHOWN])
+        more = f" and {len(overdue) - OVERDUE_SHOWN} more" if len(overdue) > OVERDUE_SHOWN else ""
+        reminder = styled(("Reviews overdue:", "yellow"), f" {listed}{more}. `kpi review --due` lists them all.")
         console.print(reminder, highlight=False)
         console.print()
+    retired = [f"{kpi.kpi_id} ({_retired(kpi)})" for kpi in catalog.kpis if kpi.is_retired]
+    if retired:
+        console.print(styled(("Retired:", "yellow"), f" {', '.join(retired)}"), highlight=False)
     paused: dict[str, list[str]] = defaultdict(list)
-    for kpi in catalog.kpis:
+    for kpi in catalog.live:
         if kpi.paused:
             paused[kpi.paused].append(kpi.kpi_id)
     for reason, kpi_ids in paused.items():
@@ -182,7 +185,7 @@ def print_newest(
     order = list(catalog.objectives)
     named = None
     for kpi in sorted(
-        catalog.kpis, key=lambda kpi: order.index(kpi.objective) if kpi.objective in order else len(order)
+        catalog.live, key=lambda kpi: order.index(kpi.objective) if kpi.objective in order else len(order)
     ):
         shown = [newest[kpi.kpi_id, freq] for freq in kpi.shown_freqs if (kpi.kpi_id, freq) in newest]
         if shown and kpi.objective != named:
@@ -329,20 +332,6 @@ def _target_words(catalog: Catalog, kpi: CatalogKpi, freq: str) -> str:
     return stated if kpi.target_at(freq) is not None else f"{stated} (compared with --freq {kpi.target_freq})"
 
 
-def overdue_reviews(catalog: Catalog, reviewed: Mapping[str, datetime], time_zone: str) -> dict[str, date]:
-    """The day by which each KPI should have been reviewed, for KPIs where that day has passed.
-
-    `reviewed` has the time of each KPI's last review.
-    """
-    zone, today = ZoneInfo(time_zone), clock.today(time_zone)
-    due = {
-        kpi.kpi_id: kpi.review_due(reviewed[kpi.kpi_id].astimezone(zone).date())
-        for kpi in catalog.kpis
-        if kpi.kpi_id in reviewed
-    }
-    return {kpi_id: day for kpi_id, day in due.items() if day < today}
-
-
 def _value(row: Mapping[str, Any], kpi: CatalogKpi, catalog: Catalog) -> Cell:
     if row["obs_status"] == "Q":
         return styled(("suppressed", "dim"))
@@ -355,11 +344,20 @@ def print_catalog(console: Console, catalog: Catalog) -> None:
     for kpi in catalog.kpis:
         cut = f"by {', '.join(kpi.segments)}" if kpi.segments else "total only"
         note = [styled((f"{kpi.level}; {kpi.unit}; {cut}; {kpi.owner}", "dim"))]
+        if kpi.is_retired:
+            note.append(styled((f"; retired {_retired(kpi)}", "yellow")))
         if not kpi.supplied:
             note.append(styled((f"; {_not_supplied(kpi)}", "yellow")))
         rows.append(([kpi.kpi_id, kpi.name, kpi.domain, " ".join(kpi.freqs)], styled(*note)))
     columns = [Column("KPI"), Column("name", wraps=True), Column("domain"), Column("freqs")]
     print_with_notes(console, columns, rows, title=f"{catalog.company}: {len(catalog.kpis)} KPIs")
+
+
+def _retired(kpi: CatalogKpi) -> str:
+    """Since when a retired KPI isn't used, and what replaces it."""
+    if kpi.retired is None:
+        return ""
+    return f"on {kpi.retired.on}" + (f", replaced by {kpi.retired.replaced_by}" if kpi.retired.replaced_by else "")
 
 
 def print_incidents(console: Console, company: Company, incidents: Sequence[Mapping[str, Any]]) -> None:

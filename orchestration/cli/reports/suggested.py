@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -10,6 +11,7 @@ from metrics.definitions.catalog import Catalog
 from metrics.definitions.objectives import Objective
 from metrics.suggestions import Suggestion
 from orchestration.cli.formats import PERIODS, number
+from orchestration.cli.reports import opinions as opinion_report
 from orchestration.cli.tables import Column, natural_width, number_column, print_table
 from orchestration.cli.terminal import styled
 from publishing.noise import FEWEST_CHANGES, Noise
@@ -40,7 +42,8 @@ def print_standard(terminal: Console, suggestions: Sequence[Suggestion], objecti
                 for suggestion in possible
             ],
             title="Could be adopted now",
-            caption="`kpi new kpi KPI` writes the file to fill in. The objective is a proposal: you decide.\n",
+            caption="`kpi new kpi KPI` writes the file to fill in. The objective is a proposal: you decide."
+            " `kpi propose` and `kpi vote` record what you think of a KPI.\n",
         )
     else:
         terminal.print("All standard KPIs that the company's data supply are adopted.\n", style="bold")
@@ -60,6 +63,14 @@ def print_standard(terminal: Console, suggestions: Sequence[Suggestion], objecti
             title="Need other data",
             caption="docs/reference/input_entities.md says what each of these must have.\n",
         )
+
+
+def print_opinions(terminal: Console, opinions: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Print the opinions on adopting KPIs, by KPI."""
+    for kpi_id, counted in opinions.items():
+        opinion_report.print_opinions(terminal, kpi_id, counted)
+    if opinions:
+        terminal.print()
 
 
 def print_unserved(terminal: Console, keys: Sequence[str], objectives: Mapping[str, Objective]) -> None:

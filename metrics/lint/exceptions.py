@@ -1,0 +1,77 @@
+"""Exceptions from the rules: findings that a company accepts for a while, with the reason, in `exceptions.yml`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from pathlib import Path
+
+from pydantic import Field
+
+from metrics.core import yaml_file
+from metrics.core.errors import NyckeltalError, Problems, did_you_mean
+from metrics.core.yaml_file import Strict
+from metrics.definitions.company import Company
+from metrics.lint.finding import Finding
+
+NOT_NEEDED = "exception_not_needed"
+
+
+class LintException(Strict):
+    """A finding that is accepted until a day."""
+
+    rule: str = Field(description="The rule, as `kpi check` names it.")
+    subject: str = Field(description="What the finding is of: a KPI, an objective, an owner or `company`.")
+    reason: str = Field(min_length=3, description="Why it is accepted.")
+    until: date = Field(description="The last day on which it is; from then on the finding is reported again.")
+
+
+class ExceptionsFile(Strict):
+    """The findings of `kpi check` that the company accepts for a while. The file may be missing."""
+
+    exceptions: tuple[LintException, ...] = Field(description="The exceptions, each for one rule and one subject.")
+
+
+def path(company: Company) -> Path:
+    """The file of the company's exceptions."""
+    return company.path / "exceptions.yml"
+
+
+def read(company: Company, rules: Collection[str]) -> tuple[LintException, ...]:
+    """The company's exceptions; none without the file. Raises Problems for mistakes and rules that don't exist."""
+    file = path(company)
+    if not file.exists():
+        return ()
+    exceptions = yaml_file.load(file, ExceptionsFile).exceptions
+    document = yaml_file.read(file)
+    problems = [
+        NyckeltalError(
+            f"there is no rule '{exception.rule}'{did_you_mean(exception.rule, list(rules))}",
+            file=file,
+            line=yaml_file.line_of(document, ("exceptions", number, "rule")),
+            field="rule",
+            expected=" or ".join(sorted(rules)),
+        )
+        for number, exception in enumerate(exceptions)
+        if exception.rule not in rules
+    ]
+    if problems:
+        raise Problems(problems)
+    return exceptions
+
+
+def applied(
+    findings: Sequence[Finding], exceptions: Sequence[LintException], applied_rules: Collection[str], day: date
+) -> list[Finding]:
+    """The findings that aren't accepted on that day, and one for each exception that no finding needs.
+
+    `applied_rules` are the rules that were applied: nothing is said of exceptions from others.
+    """
+    standing = {(one.rule, one.subject) for one in exceptions if one.until >= day}
+    found = {(finding.rule, finding.subject) for finding in findings}
+    needless = [
+        Finding(NOT_NEEDED, one.subject, f"nothing is found by {one.rule}: take the exception out of exceptions.yml")
+        for one in exceptions
+        if one.rule in applied_rules and (one.rule, one.subject) not in found
+    ]
+    return [finding for finding in findings if (finding.rule, finding.subject) not in standing] + needless

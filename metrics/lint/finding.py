@@ -1,0 +1,60 @@
+"""Findings: what should be put right in how a company manages its KPIs, though its definitions can be computed.
+
+Mistakes are not findings: `metrics/lint/rules` reports these, always as errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+
+from metrics.core import yaml_file
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from metrics.lint import governance
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule says of a subject: a KPI's id, an objective's key, an owner or `company`."""
+
+    rule: str
+    subject: str
+    problem: str
+
+    def error(self, company: Company) -> NyckeltalError:
+        """The finding as an error at the file of its subject."""
+        file, line = place(company, self.subject)
+        return NyckeltalError(f"{self.subject}: {self.problem}", file=file, line=line, field=self.rule)
+
+
+def place(company: Company, subject: str) -> tuple[Path, int | None]:
+    """The file of the company that the subject stands in, and its line there."""
+    adoption = next((company.path / "kpis").glob(f"*/{subject}.yml"), None)
+    if adoption is not None:
+        return adoption, 1
+    if subject in company.objectives:
+        file = company.path / "objectives.yml"
+        return file, yaml_file.line_of(yaml_file.read(file), ("objectives", subject))
+    return company.path / "company.yml", None
+
+
+def rules_of(package: ModuleType) -> dict[str, ModuleType]:
+    """The rules of a package by their names."""
+    names = [module.name for module in iter_modules(package.__path__)]
+    return {name: import_module(f"{package.__name__}.{name}") for name in names}
+
+
+RULES = rules_of(governance)
+
+
+def findings(company: Company, catalog: Catalog) -> Iterator[Finding]:
+    """The findings of all rules of governance."""
+    for name, rule in RULES.items():
+        for subject, problem in rule.findings(company, catalog):
+            yield Finding(name, subject, problem)

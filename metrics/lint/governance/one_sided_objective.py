@@ -1,0 +1,24 @@
+"""The KPIs of an objective are not all leading, and not all lagging.
+
+Lagging KPIs say whether the objective was reached, when it is too late to act; leading ones say where it is heading,
+but not whether it got there. An objective needs one of each.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+
+
+def findings(_: Company, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    types: dict[str, set[str]] = defaultdict(set)
+    for kpi in catalog.live:
+        types[kpi.objective] |= {kpi.type} if kpi.type else set()
+    for objective, found in types.items():
+        if len(found) == 1:
+            only = found.pop()
+            other = "lagging" if only == "leading" else "leading"
+            yield objective, f"all of its KPIs are {only}; a {other} one is missing"

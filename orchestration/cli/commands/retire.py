@@ -1,0 +1,66 @@
+"""The command that takes a KPI out of use: `kpi retire`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from metrics.core import clock
+from metrics.core.text import short_path
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from orchestration.cli.options import By, Json, Reason, user
+from orchestration.cli.terminal import DONE, console, print_json, styled
+from orchestration.lock import writing
+
+HELP_ORDER = 5
+app = typer.Typer()
+
+
+@app.command()
+def retire(
+    kpi_id: Annotated[str, typer.Argument(metavar="KPI")],
+    reason: Reason,
+    by: By = None,
+    replaced_by: Annotated[
+        str | None, typer.Option("--replaced-by", metavar="KPI", help="The adopted KPI that replaces it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take a KPI out of use from today on: no later period is published, and what was published stays.
+
+    It writes `retired` into the KPI's file, compiles, and records a review with the outcome retire. The KPI's owner may
+    do so, and those who decide for its domain; the name is recorded, not authenticated. To take it back, remove
+    `retired` from the file.
+    """
+    company = Company.load()
+    catalog = Catalog.read(company)
+    kpi = catalog.kpi(kpi_id)
+    by = by or user()
+    import publishing
+    from data_quality.release import decisions
+    from metrics import compiled_folder, retiring
+    from orchestration.dbt.planning import planned
+    from orchestration.dbt.released import anything_released
+
+    decisions.decider(company, kpi, "review", by)
+    reason = decisions.checked_reason(kpi_id, reason, protected=kpi.protected)
+    file, decided = retiring.adoption_file(company, kpi_id), None
+    with writing():
+        with retiring.written(file, kpi, clock.today(company.time_zone), reason, replaced_by, catalog):
+            compiled = compiled_folder.compile_company(company, planned(company), released=anything_released())
+        compiled_folder.write(company, compiled)
+        if anything_released():
+            with publishing.published_around("the KPI is retired, and that is released"):
+                decided = decisions.decide(
+                    company, Catalog.read(company), "review", kpi_id, reason=reason, by=by, outcome="retire"
+                )
+    if as_json:
+        print_json({"kpi_id": kpi_id, "file": str(file), "decision": asdict(decided) if decided else None})
+        return
+    terminal = console()
+    terminal.print(styled(DONE, f"{kpi_id} is retired, and {short_path(file)} says so."), highlight=False)
+    then = f"; release {decided.release.sequence}" if decided else ""
+    terminal.print(f"  No later period is published; what was published stays{then}.", highlight=False)

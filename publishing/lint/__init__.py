@@ -1,0 +1,52 @@
+"""All findings of `kpi check`: those on the definitions (`metrics/lint`), and those on what was published.
+
+`rules/` has the latter, which read the published file alone. The company's exceptions are taken out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from metrics.core.deployment import published_path
+from metrics.definitions.catalog import Catalog
+from metrics.definitions.company import Company
+from metrics.lint import exceptions, finding
+from metrics.lint.finding import Finding, rules_of
+from publishing.lint import rules
+from publishing.lint.record import records
+
+RULES = rules_of(rules)
+
+
+def findings(company: Company, catalog: Catalog, day: date) -> list[Finding]:
+    """The findings that the company hasn't accepted on that day, by rule; an exception that none needs is one too.
+
+    Without a published file, the rules on what was published aren't applied.
+    Raises Problems for mistakes in `exceptions.yml`.
+    """
+    accepted = exceptions.read(company, {*finding.RULES, *RULES})
+    found = list(finding.findings(company, catalog))
+    applied = set(finding.RULES)
+    if published_path().exists():
+        found += published_findings(day)
+        applied |= set(RULES)
+    return exceptions.applied(found, accepted, applied, day)
+
+
+def published_findings(day: date) -> list[Finding]:
+    """The findings on what was published. Raises NyckeltalError without a published file."""
+    all_records = list(records())
+    return [
+        Finding(name, record.kpi_id, problem)
+        for name, rule in RULES.items()
+        for record in all_records
+        for problem in rule.problems(record, day)
+    ]
+
+
+def relevance(kpi_id: str, day: date) -> Iterator[str]:
+    """What of the KPI's published record speaks against its target or its use; its review aside."""
+    for found in published_findings(day):
+        if found.subject == kpi_id and found.rule != "review_overdue":
+            yield found.problem

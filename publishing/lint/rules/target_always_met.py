@@ -1,0 +1,16 @@
+"""A target isn't met in every period of a year.
+
+A target that is always met asks for nothing: raise it, or retire the KPI if its objective is reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from publishing.lint.record import Record
+
+
+def problems(record: Record, _: date) -> Iterator[str]:
+    if record.attained and all(record.attained):
+        yield f"its target was met in all of the past {record.periods}"

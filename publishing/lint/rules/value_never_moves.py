@@ -1,0 +1,17 @@
+"""The values of a KPI in use differ from each other.
+
+A value that was the same in every period of a year tells nobody anything new. Either the data don't change, which is
+worth a look, or the KPI can be retired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from publishing.lint.record import Record
+
+
+def problems(record: Record, _: date) -> Iterator[str]:
+    if record.values and min(record.values) == max(record.values):
+        yield f"its value was the same in all of the past {record.periods}"
