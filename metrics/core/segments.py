@@ -5,7 +5,9 @@ The names stand in alphabetical order. Within a part of a member, `%` is written
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 _SEPARATOR = ":"
 
@@ -53,6 +55,15 @@ def member_parts(member: str) -> tuple[str, ...]:
 def member_words(segment: str, member: str) -> str:
     """A member of the segment for people, as `words` writes the segment."""
     return " × ".join(member_parts(member)) if is_combination(segment) else member
+
+
+def member_title(segment: str, member: str, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """`member_words` for titles: paid_search is "paid search"; a KPI that a goal serves has its name in `names`."""
+    if segment == "kpi_served" and member in names:
+        return names[member]
+    return re.sub(
+        r"\b[a-z0-9]+(_[a-z0-9]+)+\b", lambda found: found[0].replace("_", " "), member_words(segment, member)
+    )
 
 
 def combined_member_sql(members: Sequence[str]) -> str:

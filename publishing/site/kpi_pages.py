@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from metrics.core.segments import member_words, words
+from metrics.core.segments import member_title, words
 from metrics.definitions.catalog import CatalogKpi
 from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
 from publishing.site.content import Cell, Finding, Total, Vintage
@@ -175,7 +175,7 @@ class KpiPages(Scorecard):
         return segments
 
     def member(self, segment: str, member: str) -> str:
-        return self.language.t("unknown") if member == "_U" else member_words(segment, member)
+        return self.language.t("unknown") if member == "_U" else member_title(segment, member, self.names)
 
     def _cell_point(self, kpi: CatalogKpi, cell: Cell) -> Point:
         period, hidden = cell.period, cell.obs_status == "Q"

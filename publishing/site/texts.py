@@ -43,6 +43,11 @@ class Texts:
     language: Language
     _points: dict[tuple[str, str], list[Point]] = field(default_factory=dict)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The KPIs' names, by kpi_id."""
+        return {kpi.kpi_id: kpi.name for kpi in self.content.catalog.kpis}
+
     def value(self, kpi: CatalogKpi, value: float | None, *, with_unit: bool = True) -> str:
         return self.language.value(value, kpi.unit, self.content.catalog.reporting_currency, with_unit=with_unit)
 
