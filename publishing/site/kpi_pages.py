@@ -12,6 +12,7 @@ from metrics.core.segments import member_title, words
 from metrics.definitions.catalog import CatalogKpi
 from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
 from publishing.site.content import Cell, Finding, Total, Vintage
+from publishing.site.reasons import Reasons
 from publishing.site.scorecard import Scorecard
 from publishing.site.texts import FREQ_TITLES, Note
 
@@ -116,6 +117,25 @@ class KpiPages(Scorecard):
             rows = (row for row in self.content.decisions if (row.kpi_id, row.freq, row.time_period) == key)
             return next((row.decided_by for row in rows if row.decision == "release"), None)
         return None
+
+    def reasons(self, kpi: CatalogKpi) -> list[str]:
+        """Why the value of the scorecard moved, in sentences; where it misses its target, since it last reached it."""
+        answers = self.content.reasons.get(kpi.kpi_id, {})
+        currency = self.content.catalog.reporting_currency
+        previous, target = (
+            Reasons(self.language, answers[name], kpi.unit, currency, self.names) if name in answers else None
+            for name in ("previous", "target")
+        )
+        sentences = previous.sentences() if previous else []
+        if target and target.has_change and target.answer["value"]["target_attained"] is False:
+            sentences += target.target()
+            if (
+                not previous
+                or not previous.has_change
+                or (previous.answer["compared_with"]["period"] != target.answer["compared_with"]["period"])
+            ):
+                sentences += [target.parts(), *target.segments()]
+        return [sentence for sentence in sentences if sentence]
 
     def chart(self, kpi: CatalogKpi, freq: str, width: int, height: int) -> Markup:
         """The chart of the totals at a frequency."""

@@ -23,7 +23,12 @@ REASONS = {
     "one other {added}": "en annan {added}",
     "Most through {part}: {members}.": "Mest genom {part}: {members}.",
     "{own} by its own value, {share} by its share": "{own} genom sitt eget värde, {share} genom sin andel",
-    "within its usual variation": "inom sin vanliga variation",
+    "Why it moved": "Varför det ändrades",
+    "What is added makes up the change. It doesn't say what people or markets did.": "Det som läggs till utgör"
+    " förändringen. Det säger inte vad människor eller marknader gjorde.",
+    "usual": "vanlig",
+    "A change marked usual is within the KPI's usual variation, as nineteen of twenty of its changes are.": "En"
+    " förändring märkt vanlig ligger inom nyckeltalets vanliga variation, som nitton av tjugo av dess förändringar.",
 }
 PARTS = {
     "ad cost": "mediekostnad",

@@ -19,7 +19,8 @@ FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year
 class Change(NamedTuple):
     """A change: its text, whether it goes up or down, and whether that is better or worse ("" where it is neither).
 
-    `sort` is the number to sort it by, "" without one.
+    The tone "usual" is that of a change within the KPI's usual variation, which is neither better nor worse. `sort` is
+    the number to sort it by, "" without one.
     """
 
     text: str
@@ -70,14 +71,31 @@ class Texts:
     def change_text(self, kpi: CatalogKpi, change: float | None) -> str:
         return self.language.change(change, kpi.change_kind, kpi.unit, self.content.catalog.reporting_currency)
 
-    def change(self, kpi: CatalogKpi, change: float | None) -> Change:
+    def changes(self, kpi: CatalogKpi, total: Total) -> tuple[Change, Change]:
+        """The total's changes on the period before and on a year ago."""
+        usual = self.content.usual.get((kpi.kpi_id, total.freq))
+        on_before = on_year_ago = False
+        if usual and total.obs_value is not None:
+            if total.previous_value is not None:
+                times = usual.times_before(total.obs_value - total.previous_value)
+                on_before = times is not None and times <= 1
+            if total.year_ago_value is not None:
+                times = usual.times_year_ago(total.obs_value - total.year_ago_value)
+                on_year_ago = times is not None and times <= 1
+        return (
+            self.change(kpi, total.change_previous, usual=on_before),
+            self.change(kpi, total.change_year_ago, usual=on_year_ago),
+        )
+
+    def change(self, kpi: CatalogKpi, change: float | None, *, usual: bool = False) -> Change:
+        """The change in words; `usual` where it lies within the KPI's usual variation."""
         text = self.change_text(kpi, change)
         if change is None or text == NOTHING:
             return Change(text, "", "", "")
         way = "up" if text.startswith("+") else "down" if text.startswith(MINUS) else ""
         better = {"up": "up", "down": "down"}.get(kpi.direction)
         tone = "" if better is None or not way else "better" if way == better else "worse"
-        return Change(text, way, tone, change)
+        return Change(text, way, "usual" if usual else tone, change)
 
     def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
         return self.content.catalog.closes_on(kpi, period)
