@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import duckdb
 
@@ -91,6 +93,17 @@ class Usual:
         """As `times_before`, of a change on a year ago."""
         return _times(change, self.on_year_ago, self.seen_on_year_ago)
 
+    def are_usual(
+        self, value: float | None, previous: float | None, year_ago: float | None
+    ) -> tuple[bool | None, bool | None]:
+        """Whether the value's changes on the period before and on a year ago are usual; None where it isn't known."""
+        found = (
+            times(value - earlier) if value is not None and earlier is not None else None
+            for times, earlier in ((self.times_before, previous), (self.times_year_ago, year_ago))
+        )  # fmt: skip
+        on_before, on_year_ago = (None if times is None else times <= 1 for times in found)
+        return on_before, on_year_ago
+
 
 def _times(change: float, usual: float | None, seen: float | None) -> float | None:
     if usual is None or seen is None:
@@ -103,3 +116,20 @@ def usual_changes(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str]
     """By (kpi_id, freq), from a connection to the published file."""
     found = connection.execute(_USUAL, {"fewest": FEWEST_CHANGES}).fetchall()
     return {(kpi_id, freq): Usual(*facts) for kpi_id, freq, *facts in found}
+
+
+def with_usual(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `kpi.observations`, each with whether its changes lie within the KPI's usual variation.
+
+    In `change_previous_is_usual` and `change_year_ago_is_usual`: None where that isn't known, and of members, whose
+    variation is another one. Raises NyckeltalError as `reader.opened` does.
+    """
+    with reader.opened() as connection:
+        usual = usual_changes(connection)
+    marked = []
+    for row in rows:
+        known = usual.get((row["kpi_id"], row["freq"])) if row["segment"] == "_T" else None
+        values = (row[name] for name in ("obs_value", "previous_value", "year_ago_value"))
+        on_before, on_year_ago = known.are_usual(*values) if known else (None, None)
+        marked.append({**row, "change_previous_is_usual": on_before, "change_year_ago_is_usual": on_year_ago})
+    return marked

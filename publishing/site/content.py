@@ -45,6 +45,11 @@ class Total(NamedTuple):
     def period(self) -> Period:
         return _period(self.time_period)
 
+    @property
+    def values(self) -> tuple[float | None, float | None, float | None]:
+        """Its value, that of the period before, and that of a year ago."""
+        return self.obs_value, self.previous_value, self.year_ago_value
+
 
 class Cell(NamedTuple):
     """The value of a segment's member for a period of the KPI's main frequency."""

@@ -73,18 +73,11 @@ class Texts:
 
     def changes(self, kpi: CatalogKpi, total: Total) -> tuple[Change, Change]:
         """The total's changes on the period before and on a year ago."""
-        usual = self.content.usual.get((kpi.kpi_id, total.freq))
-        on_before = on_year_ago = False
-        if usual and total.obs_value is not None:
-            if total.previous_value is not None:
-                times = usual.times_before(total.obs_value - total.previous_value)
-                on_before = times is not None and times <= 1
-            if total.year_ago_value is not None:
-                times = usual.times_year_ago(total.obs_value - total.year_ago_value)
-                on_year_ago = times is not None and times <= 1
+        known = self.content.usual.get((kpi.kpi_id, total.freq))
+        on_before, on_year_ago = known.are_usual(*total.values) if known else (None, None)
         return (
-            self.change(kpi, total.change_previous, usual=on_before),
-            self.change(kpi, total.change_year_ago, usual=on_year_ago),
+            self.change(kpi, total.change_previous, usual=on_before is True),
+            self.change(kpi, total.change_year_ago, usual=on_year_ago is True),
         )
 
     def change(self, kpi: CatalogKpi, change: float | None, *, usual: bool = False) -> Change:

@@ -46,6 +46,7 @@ def run(
     from orchestration.cli import stage_display
     from orchestration.cli.reports import published
     from publishing import reader
+    from publishing.noise import with_usual
 
     company = Company.load()
     reader.restore()
@@ -64,7 +65,8 @@ def run(
     terminal = console()  # made before the run, which redirects standard output
     with stage_display.shown(terminal) as stages:
         result = main_job.run(company, first, last, stages)
-    published.run_summary(terminal, company, result, reader.newest_totals(result.catalog), reader.incidents())
+    rows = with_usual(reader.newest_totals(result.catalog))
+    published.run_summary(terminal, company, result, rows, reader.incidents())
     _require_built(result.build_failures)
 
 
