@@ -78,6 +78,7 @@ def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> C
         metric_type="ratio" if kpi_plan.is_ratio else "simple",
         numerator_metric=kpi_plan.numerator_metric,
         denominator_metric=kpi_plan.denominator_metric,
+        expanded_formula=kpi_plan.expanded_formula,
         definition_version=kpi.version,
         definition_hash=defined_kpi.current_definition.hash,
         model=kpi.model,

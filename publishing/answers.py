@@ -7,7 +7,6 @@ Every value comes with what a person needs to use it (status, unit, vintage, def
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
 from typing import Any, Literal
 
 import duckdb
@@ -17,24 +16,17 @@ from metrics.core.periods import FREQ_NAMES, Period, parse
 from metrics.core.segments import canonical, member_words, words
 from metrics.core.text import visible, with_currency
 from publishing import reader
-from publishing.movement import movement
+from publishing.movement import gap_to_target, movement, since_when
 from publishing.site.language import language
+from publishing.site.reasons import Reasons
 from publishing.statuses import REVISIONS, STATUSES
+from publishing.value_rows import VALUES, ValueRows, plain_rows, plain_value
 
 Answer = dict[str, Any]
+Against = Literal["previous", "year_ago", "target"]
 
-_VALUES = """
-select
-    o.*, c.currency, c.change_kind, c.matures_after, r.sequence, v.held, v.verdict, v.acknowledged, v.decision,
-    v.reason as finding
-from kpi.observations o
-join kpi.releases r using (release_id)
-join kpi.catalog c using (kpi_id)
-left join kpi.verdicts v
-    on v.kpi_id = o.kpi_id and v.freq = o.freq and v.time_period = o.time_period
-"""
 _NEWEST = f"""
-select n.* from ({_VALUES}) n
+select n.* from ({VALUES}) n
 join kpi.scorecard s using (kpi_id, freq, time_period)
 where n.segment = '_T' order by n.kpi_id
 """
@@ -44,7 +36,7 @@ from kpi.vintages
 where kpi_id = ? and freq = ? and time_period = ? and segment = ? and member = ?
 order by sequence
 """
-_KPIS = """
+KPIS = """
 select c.*, b.name as objective_name, b.perspective, s.status, s.held as periods_held
 from kpi.catalog c
 join kpi.scorecard s using (kpi_id)
@@ -62,8 +54,8 @@ def kpis(search: str = "", domain: str = "") -> Answer:
     `domain` leaves out the others. Raises NyckeltalError for a domain that no KPI has.
     """
     with reader.opened() as connection:
-        rows = _rows(connection, _KPIS)
-        newest = {row["kpi_id"]: _value(row)["quote"] for row in _rows(connection, _NEWEST)}
+        rows = plain_rows(connection, KPIS)
+        newest = {row["kpi_id"]: _value(row)["quote"] for row in plain_rows(connection, _NEWEST)}
     domains = sorted({row["domain"] for row in rows})
     if domain and domain not in domains:
         problem = f"no KPI has that domain{did_you_mean(domain, domains)}"
@@ -103,10 +95,10 @@ def value(kpi: str, period: str = "", segment: str = "_T", member: str = "_T") -
             return _no_value(connection, entry, None, segment, member)
         freq = _freq(entry, parse(code).freq)
         key = (entry["kpi_id"], freq, segment, member)
-        rows = _rows(connection, f"{_VALUES} {_OF_MEMBER} and o.time_period = ?", [*key, code])
+        rows = plain_rows(connection, f"{VALUES} {_OF_MEMBER} and o.time_period = ?", [*key, code])
         if not rows:
             return _no_value(connection, entry, parse(code), segment, member)
-        vintages = _rows(connection, _VINTAGES, [entry["kpi_id"], freq, code, segment, member])
+        vintages = plain_rows(connection, _VINTAGES, [entry["kpi_id"], freq, code, segment, member])
     return _value(rows[0]) | {"vintages": [_vintage(vintage) for vintage in vintages]}
 
 
@@ -119,51 +111,126 @@ def series(kpi: str, freq: str = "", segment: str = "_T", member: str = "_T", la
         entry = _kpi(connection, kpi)
         segment, member = _member(connection, entry, segment, member)
         key = (entry["kpi_id"], _freq(entry, freq), segment, member)
-        query = f"from ({_VALUES} {_OF_MEMBER} order by o.period_start desc limit ?) order by period_start"
-        return {"values": [_value(row) for row in _rows(connection, query, [*key, last])]}
+        query = f"from ({VALUES} {_OF_MEMBER} order by o.period_start desc limit ?) order by period_start"
+        return {"values": [_value(row) for row in plain_rows(connection, query, [*key, last])]}
 
 
 def off_target() -> Answer:
     """The KPIs whose newest total misses the target, those at risk too, and how many KPIs have each status."""
     with reader.opened() as connection:
-        rows = _rows(connection, f"from ({_NEWEST}) where target_status in ('off target', 'at risk')")
+        rows = plain_rows(connection, f"from ({_NEWEST}) where target_status in ('off target', 'at risk')")
         counts = connection.execute("select status, count(*) from kpi.scorecard group by all order by all").fetchall()
     return {"off_target": [_value(row) for row in rows], "number_of_kpis_by_status": dict(counts)}
 
 
-def why_it_moved(kpi: str, period: str = "", compared_with: Literal["previous", "year_ago"] = "previous") -> Answer:
-    """What the published tables tell of a total's change on the period before, or on the same period a year before.
+def why_it_moved(kpi: str, period: str = "", compared_with: Against = "previous") -> Answer:
+    """What the published tables tell of a total's change on the period before, a year before, or since its target.
 
-    Both values, the members of each segment by what they add to the change, a ratio's numerator and denominator, and
-    facts of the data: revisions, a series break, warnings, incidents. Raises NyckeltalError as `value` does.
+    Both values, the members of each segment by what they add to the change, a ratio's parts, the published KPIs that
+    are these parts, and facts of the data: revisions, a series break, warnings, incidents. Against the target, the gap
+    to it and what it is made up of. Raises NyckeltalError as `value` does, and for a KPI without a target.
     """
     with reader.opened() as connection:
-        entry = _kpi(connection, kpi)
+        entries = plain_rows(connection, KPIS)
+        entry = _found(entries, kpi)
+        if compared_with == "target" and not period:
+            period = _newest_with_target(connection, entry) or ""
         code = parse(period).code if period else _newest_period(connection, entry)
         if code is None:
             return _no_value(connection, entry, None, "_T", "_T")
-        later = parse(code)
-        freq = _freq(entry, later.freq)
-        query = f"{_VALUES} where o.kpi_id = ? and o.freq = ? and o.time_period = ?"
-        after = _rows(connection, query, [entry["kpi_id"], freq, code])
-        if not after:
-            return _no_value(connection, entry, later, "_T", "_T")
-        earlier = later.shift(-1).code if compared_with == "previous" else f"{int(code[:4]) - 1}{code[4:]}"
-        before = _rows(connection, query, [entry["kpi_id"], freq, earlier])
-        incidents = _rows(
-            connection,
-            """select incident_id, state, title, since, until, reason from kpi.incidents
-               where list_contains(string_split(kpis, ', '), ?) and since <= ? and until >= ? order by since""",
-            [entry["kpi_id"], later.end, later.start],
-        )
-    totals = [next(row for row in rows if row["segment"] == "_T") for rows in (after, before) if rows]
-    answer: Answer = {"not_mature": _immature(totals[0]), "value": _value(totals[0]), "incidents": incidents}
-    if len(totals) < 2 and freq == "W" and compared_with == "year_ago" and code.endswith("W53"):
+        _freq(entry, parse(code).freq)
+        answer = explained(ValueRows(connection), entries, entry, code, compared_with)
+        return answer or _no_value(connection, entry, parse(code), "_T", "_T")
+
+
+def explained(
+    published: ValueRows, entries: Sequence[Answer], entry: Answer, code: str, compared_with: Against
+) -> Answer | None:
+    """The answer of `why_it_moved` for a period of the KPI `entry`, one of the catalogue's rows `entries`.
+
+    None where nothing is published for the period. Raises NyckeltalError where it has no target to be compared with.
+    """
+    kpi_id, later = entry["kpi_id"], parse(code)
+    after = published.of_period(kpi_id, later.freq, code)
+    if not after:
+        return None
+    total = _total(after)
+    target = None
+    earlier = later.shift(-1).code if compared_with == "previous" else f"{int(code[:4]) - 1}{code[4:]}"
+    if compared_with == "target":
+        if total["target"] is None:
+            if entry["target"] is None:
+                raise NyckeltalError(f"{entry['name']} has no target", expected="a KPI with a target")
+            freq = FREQ_NAMES.get(entry["target_freq"], "another")
+            problem = f"{entry['name']} has no target for {later.code}"
+            raise NyckeltalError(problem, expected=f"a {freq} value, from the day on which a target was set")
+        then = since_when(published.totals(kpi_id, later.freq), code)
+        earlier = then["time_period"] if then else later.shift(-1).code
+        target = gap_to_target(total, then) if total["obs_value"] is not None else None
+    before = published.of_period(kpi_id, later.freq, earlier)
+    answer: Answer = {
+        "not_mature": _immature(total),
+        "value": _value(total),
+        "incidents": published.incidents(kpi_id, later.start, later.end),
+    }
+    answer |= {"against_target": target} if target else {}
+    if not before and later.freq == "W" and compared_with == "year_ago" and code.endswith("W53"):
         # most years have no week 53
         return answer | {"compared_with": _nothing(entry["name"], None, f"had no week 53 in {earlier[:4]}")}
-    if len(totals) < 2:
+    if not before:
         return answer | {"compared_with": _nothing(entry["name"], earlier, "has no published value to compare with")}
-    return answer | {"compared_with": _value(totals[1])} | movement(after, before, entry["formula"] or "")
+    answer |= {"compared_with": _value(_total(before))}
+    answer |= movement(after, before, entry["formula"] or "", entry["expanded_formula"])
+    for part in answer.get("parts_of_the_ratio", ()):
+        part |= _published_part(published, entries, part, (later.freq, code, earlier))
+    names = {row["kpi_id"]: row["name"] for row in entries}
+    in_words = Reasons(language("en"), answer, entry["unit"], entry["currency"], names).sentences()
+    return answer | {"in_words": in_words}
+
+
+def _published_part(
+    published: ValueRows, entries: Sequence[Answer], part: Answer, periods: tuple[str, str, str]
+) -> Answer:
+    """The published KPI that is this part of a ratio, and what its members add to the ratio's change through it.
+
+    `periods` are the frequency, the period and the earlier one. Empty where no KPI has the part's values in both.
+    """
+    freq, code, earlier = periods
+    entry = next((row for row in entries if row["metric"] == part["metric"] and freq in _split(row["freqs"])), None)
+    if entry is None:
+        return {}
+    after, before = (published.of_period(entry["kpi_id"], freq, period) for period in (code, earlier))
+    if (
+        not after
+        or not before
+        or (_total(after)["obs_value"], _total(before)["obs_value"])
+        != (
+            part["after"],
+            part["before"],
+        )
+    ):
+        return {}
+    whole, change = part.get("adds_to_change"), part["after"] - part["before"]
+    segments = movement(after, before)["segments"] if whole is not None and change else []
+    return {
+        "kpi_id": entry["kpi_id"],
+        "name": entry["name"],
+        "segments": [
+            {
+                "segment": segment["segment"],
+                "members": [
+                    member | {"adds_to_change": member["adds_to_change"] / change * whole}
+                    for member in segment["members"]
+                ],
+            }
+            for segment in segments
+            if segment["note"] is None
+        ],
+    }
+
+
+def _total(period_rows: Sequence[Answer]) -> Answer:
+    return next(row for row in period_rows if row["segment"] == "_T")
 
 
 def kpi_id(kpi: str) -> str:
@@ -177,9 +244,9 @@ def plain(answer: Mapping[str, Any]) -> Answer:
     return {
         name: plain(value)
         if isinstance(value, dict)
-        else [plain(entry) if isinstance(entry, dict) else _plain(entry) for entry in value]
+        else [plain(entry) if isinstance(entry, dict) else plain_value(entry) for entry in value]
         if isinstance(value, list)
-        else _plain(value)
+        else plain_value(value)
         for name, value in answer.items()
     }
 
@@ -192,30 +259,21 @@ def _immature(row: Mapping[str, Any]) -> str | None:
     return f"Later events still count for {period}, until {row['provisional_until']}: its value will change."
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] = ()) -> list[Answer]:
-    """The rows of a query, with plain values: control characters spelt out, days and moments as ISO texts."""
-    result = connection.execute(query, list(parameters))
-    names = [column[0] for column in result.description or []]
-    return [dict(zip(names, map(_plain, row), strict=True)) for row in result.fetchall()]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    return visible(value) if isinstance(value, str) else value
-
-
 def _split(text: str) -> list[str]:
     return text.split(", ") if text else []
 
 
 def _kpi(connection: duckdb.DuckDBPyConnection, kpi: str) -> Answer:
     """The catalogue's row of a KPI with that id or name. Raises NyckeltalError, with the most similar id, for none."""
-    rows = _rows(connection, _KPIS)
-    for row in sorted(rows, key=lambda row: row["kpi_id"] != kpi.strip()):  # an id counts before another's name
+    return _found(plain_rows(connection, KPIS), kpi)
+
+
+def _found(entries: Sequence[Answer], kpi: str) -> Answer:
+    """The row of `entries` with that id or name. Raises NyckeltalError, with the most similar id, for none."""
+    for row in sorted(entries, key=lambda row: row["kpi_id"] != kpi.strip()):  # an id counts before another's name
         if kpi.strip().casefold() in (row["kpi_id"], row["name"].casefold()):
             return row
-    known = [row["kpi_id"] for row in rows]
+    known = [row["kpi_id"] for row in entries]
     raise NyckeltalError(f"no KPI '{visible(kpi)}' is adopted{did_you_mean(kpi, known)}", expected=", ".join(known))
 
 
@@ -253,6 +311,15 @@ def _newest_period(connection: duckdb.DuckDBPyConnection, entry: Mapping[str, An
     """The newest period of the KPI on the scorecard; None where nothing is published."""
     query = "select time_period from kpi.scorecard where kpi_id = ?"
     row = connection.execute(query, [entry["kpi_id"]]).fetchone()
+    return row[0] if row else None
+
+
+def _newest_with_target(connection: duckdb.DuckDBPyConnection, entry: Mapping[str, Any]) -> str | None:
+    """The newest period of the KPI that has a value and a target; None where there is none."""
+    query = """select time_period from kpi.observations
+               where kpi_id = ? and segment = '_T' and target is not null and obs_value is not null
+               order by freq <> (select freq from kpi.scorecard where kpi_id = ?), period_start desc limit 1"""
+    row = connection.execute(query, [entry["kpi_id"], entry["kpi_id"]]).fetchone()
     return row[0] if row else None
 
 
@@ -341,7 +408,7 @@ def _no_value(
         (count,) = connection.execute(held, [entry["kpi_id"]]).fetchone() or (0,)
         return _nothing(name, code, f"has no published value; {count} of its periods are held")
     query = "select reason from kpi.verdicts where held and kpi_id = ? and freq = ? and time_period = ?"
-    reasons = _rows(connection, query, [entry["kpi_id"], period.freq, period.code])
+    reasons = plain_rows(connection, query, [entry["kpi_id"], period.freq, period.code])
     first, last = entry["observable_from"], entry["observable_to"]
     if reasons:
         why = f"is held until someone decides: {reasons[0]['reason']}"

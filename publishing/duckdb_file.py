@@ -32,6 +32,7 @@ _CATALOG_COLUMNS = (
         "definition_version",
         "definition_hash",
         "formula",
+        "expanded_formula",
         "feeds",
         "entities",
         "model",

@@ -93,12 +93,13 @@ def objectives() -> Answer:
 
 
 def why_it_moved(
-    kpi: _Kpi, period: _Period = "", compared_with: Literal["previous", "year_ago"] = "previous"
+    kpi: _Kpi, period: _Period = "", compared_with: Literal["previous", "year_ago", "target"] = "previous"
 ) -> Answer:
-    """Why a KPI's total changed on the period before or a year ago, as far as the published tables tell.
+    """Why a KPI's total changed on the period before or a year ago, or how it came to be so far from its target.
 
-    What each member adds to the change, a ratio's numerator and denominator, and facts of the data that may explain it:
-    revisions, a series break, a new definition, warnings, incidents.
+    What each member adds to the change, the parts of a ratio or margin, and facts of the data that may explain it:
+    revisions, a series break, a new definition, warnings, incidents. Against the target, the change is that since the
+    last period that reached it, or on the period before. `in_words` has it in sentences: quote those.
     """
     return answers.why_it_moved(kpi, period, compared_with)
 

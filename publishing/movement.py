@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isclose
 from typing import Any
 
@@ -15,14 +15,18 @@ LIMITS = (
 Row = Mapping[str, Any]
 # A ratio of two metrics as MetricFlow writes it: a / b, or COALESCE(a, 0) / NULLIF(b, 0).
 _RATIO = re.compile(r"(?:COALESCE\()?(?P<numerator>\w+)(?:, 0\))? / (?:NULLIF\()?(?P<denominator>\w+)(?:, 0\))?")
+# `expanded_formula` of kpi.catalog: (a - b) / a or (a - b) / b.
+_DIFFERENCE = re.compile(r"\((?P<first>\w+) - (?P<second>\w+)\) / (?P<below>\w+)")
 
 
-def movement(after: Sequence[Row], before: Sequence[Row], formula: str = "") -> dict[str, Any]:
+def movement(
+    after: Sequence[Row], before: Sequence[Row], formula: str = "", expanded_formula: str | None = None
+) -> dict[str, Any]:
     """The change of the total, its parts, and what about the data may explain it.
 
     `after` and `before` are the rows of a KPI's period and of an earlier one: the total and all members, with the
-    columns of `kpi.observations` and `change_kind` of `kpi.catalog`. `formula` is that of `kpi.catalog`: it names the
-    parts of a ratio.
+    columns of `kpi.observations` and `change_kind` of `kpi.catalog`. `formula` and `expanded_formula` are those of
+    `kpi.catalog`: they name the parts of a ratio.
     """
     totals = [next(row for row in rows if row["segment"] == "_T") for rows in (after, before)]
     values = [row["obs_value"] for row in totals]
@@ -35,31 +39,90 @@ def movement(after: Sequence[Row], before: Sequence[Row], formula: str = "") -> 
         "relative": (values[0] - values[1]) / abs(values[1]) if values[1] and is_relative else None,
     }
     if totals[0]["denominator"] and totals[1]["denominator"]:
-        answer["parts_of_the_ratio"] = _parts(totals[0], totals[1], formula)
-    segments = sorted({row["segment"] for row in after} - {"_T"})
+        answer["parts_of_the_ratio"] = _parts(totals[0], totals[1], formula, expanded_formula)
+    segments = sorted({row["segment"] for rows in (after, before) for row in rows} - {"_T"})
     answer["segments"] = [_segment(name, after, before, totals) for name in segments]
     return answer
 
 
-def _parts(now: Row, then: Row, formula: str) -> list[dict[str, Any]]:
-    """Numerator and denominator before and after, and what each adds to the change of the ratio.
+def gap_to_target(now: Row, then: Row | None) -> dict[str, Any]:
+    """How far a total is from its target, and of what that is made up since an earlier period: it adds up to the gap.
 
-    A part adds what its own change does at the mean of the other part's two values, so that the two add up to the
-    change (Kitagawa's midpoint); nothing is said of it where the value isn't numerator by denominator.
+    `now` and `then` have time_period, obs_value and target. The gap is the value less the target.
+    """
+    gap = now["obs_value"] - now["target"]
+    answer = {"target": now["target"], "gap": gap}
+    if then is None:
+        return answer
+    return answer | {
+        "since": then["time_period"],
+        "target_then": then["target"],
+        "gap_then": then["obs_value"] - then["target"],
+        "change_since": now["obs_value"] - then["obs_value"],
+        "by_change_of_target": then["target"] - now["target"],
+    }
+
+
+def since_when(totals: Sequence[Row], code: str) -> Row | None:
+    """The earlier total with which a total is compared where it is measured against its target.
+
+    Of a total that misses the target the last one that reached its own; of any other one the one before. `totals` are
+    of one frequency, oldest first. None where there is none with a value and a target.
+    """
+    earlier = [row for row in totals if row["time_period"] < code and None not in (row["obs_value"], row["target"])]
+    now = next(row for row in totals if row["time_period"] == code)
+    reached = [row for row in earlier if row["target_attained"]] if now["target_attained"] is False else []
+    candidates = reached or earlier
+    return candidates[-1] if candidates else None
+
+
+def _parts(now: Row, then: Row, formula: str, expanded_formula: str | None) -> list[dict[str, Any]]:
+    """The two parts of a ratio before and after, and what each adds to the change of the ratio.
+
+    They are numerator and denominator, or the two metrics of `expanded_formula`, such as revenue and cost of a margin.
+    A part adds what its own change does, on average over the other part's two values, so that the two add up to the
+    change (Kitagawa's midpoint); nothing is said of it where the value isn't that of the formula.
     """
     names = _RATIO.fullmatch(formula)
     parts = [
         {"part": part, "metric": names[part] if names else part, "before": then[part], "after": now[part]}
         for part in ("numerator", "denominator")
     ]
-    if all(
-        row["numerator"] is not None and isclose(row["obs_value"], row["numerator"] / row["denominator"], rel_tol=1e-6)
+    if any(
+        row["numerator"] is None or not _equal(row["obs_value"], row["numerator"] / row["denominator"])
         for row in (now, then)
     ):
-        inverse_now, inverse_then = 1 / now["denominator"], 1 / then["denominator"]
-        parts[0]["adds_to_change"] = (now["numerator"] - then["numerator"]) * (inverse_now + inverse_then) / 2
-        parts[1]["adds_to_change"] = (inverse_now - inverse_then) * (now["numerator"] + then["numerator"]) / 2
+        return parts
+    ratio: Callable[[float, float], float] = _quotient
+    if match := _DIFFERENCE.fullmatch(expanded_formula or ""):
+        below_is_first = match["below"] == match["first"]
+        ratio = _share_left if below_is_first else _growth
+        parts = [{"part": match[name], "metric": match[name]} for name in ("first", "second")]
+        for when, row in (("before", then), ("after", now)):
+            known, above = row["denominator"], row["numerator"]
+            values = (known, known - above) if below_is_first else (known + above, known)
+            for part, value in zip(parts, values, strict=True):
+                part[when] = value
+        if not all(part[when] for part in parts for when in ("before", "after")):
+            return parts
+    (first_before, first_after), (second_before, second_after) = ((part["before"], part["after"]) for part in parts)
+    start, end = ratio(first_before, second_before), ratio(first_after, second_after)
+    by_first, by_second = ratio(first_after, second_before), ratio(first_before, second_after)
+    parts[0]["adds_to_change"] = ((by_first - start) + (end - by_second)) / 2
+    parts[1]["adds_to_change"] = ((by_second - start) + (end - by_first)) / 2
     return parts
+
+
+def _quotient(above: float, below: float) -> float:
+    return above / below
+
+
+def _share_left(first: float, second: float) -> float:
+    return (first - second) / first
+
+
+def _growth(first: float, second: float) -> float:
+    return (first - second) / second
 
 
 def _segment(name: str, after: Sequence[Row], before: Sequence[Row], totals: Sequence[Row]) -> dict[str, Any]:
@@ -81,21 +144,40 @@ def _segment(name: str, after: Sequence[Row], before: Sequence[Row], totals: Seq
         "segment": name,
         "members": shown[:_MEMBERS_SHOWN],
         "members_not_shown": max(len(shown) - _MEMBERS_SHOWN, 0),
+        "they_add": sum(entry.get("adds_to_change") or 0 for entry in shown[_MEMBERS_SHOWN:]) if is_whole else None,
         "suppressed_values": suppressed,
         "note": note,
     }
 
 
 def _adds_up(rows: Sequence[Row], total: Row) -> bool:
-    """Whether the total is the sum of the members, in the denominator too where it has one."""
-    columns = ("numerator", "denominator") if total["denominator"] is not None else ("obs_value",)
+    """Whether the total is the sum of the members; of a ratio its numerator and denominator, and the ratio itself."""
     if any(row["obs_status"] == "Q" for row in rows):
         return False
-    return all(
-        total[column] is not None
-        and isclose(sum(row[column] or 0 for row in rows), total[column], rel_tol=1e-6, abs_tol=1e-9)
-        for column in columns
-    )
+    is_ratio = total["denominator"] is not None
+    columns = ("numerator", "denominator") if is_ratio else ("obs_value",)
+    if not all(
+        total[column] is not None and _equal(sum(row[column] or 0 for row in rows), total[column]) for column in columns
+    ):
+        return False
+    return not is_ratio or _equal(sum(_weighted(row, total) for row in rows), total["obs_value"])
+
+
+def _equal(value: float, other: float) -> bool:
+    return isclose(value, other, rel_tol=1e-8, abs_tol=1e-9)
+
+
+def _share(row: Row | None, total: Row) -> float:
+    """The member's share of the total's denominator."""
+    return float((row["denominator"] or 0) / total["denominator"]) if row and total["denominator"] else 0.0
+
+
+def _weighted(row: Row | None, total: Row) -> float:
+    """What a member gives to the total's ratio: its own ratio times its share; without a denominator its numerator."""
+    if row is None or not total["denominator"]:
+        return 0.0
+    value = row["obs_value"]
+    return float(_share(row, total) * value if value is not None else (row["numerator"] or 0) / total["denominator"])
 
 
 def _addition(member: str, now: Row | None, then: Row | None, totals: Sequence[Row], *, known: bool) -> dict[str, Any]:
@@ -106,19 +188,17 @@ def _addition(member: str, now: Row | None, then: Row | None, totals: Sequence[R
         return entry
     if totals[0]["denominator"] is None:
         return entry | {"adds_to_change": (values[0] or 0) - (values[1] or 0)}
-    shares = [
-        (row["denominator"] or 0) / total["denominator"] if row and total["denominator"] else 0
-        for row, total in zip((now, then), totals, strict=True)
-    ]
+    share_now, share_then = (_share(row, total) for row, total in zip((now, then), totals, strict=True))
+    weighted_now, weighted_then = (_weighted(row, total) for row, total in zip((now, then), totals, strict=True))
     mean_of_all = (totals[0]["obs_value"] + totals[1]["obs_value"]) / 2
-    known_ratios = [value for value in values if value is not None] or [mean_of_all]
-    ratio_now, ratio_then = (known_ratios[0] if value is None else value for value in values)
-    by_ratio = (shares[0] + shares[1]) / 2 * (ratio_now - ratio_then)
-    by_share = (shares[0] - shares[1]) * ((ratio_now + ratio_then) / 2 - mean_of_all)
+    whole = weighted_now - weighted_then - (share_now - share_then) * mean_of_all
+    by_ratio = 0.0
+    if values[0] is not None and values[1] is not None:
+        by_ratio = (share_now + share_then) / 2 * (values[0] - values[1])
     return entry | {
-        "adds_to_change": by_ratio + by_share,
+        "adds_to_change": whole,
         "of_this_by_its_own_ratio": by_ratio,
-        "of_this_by_its_share": by_share,
+        "of_this_by_its_share": whole - by_ratio,
     }
 
 

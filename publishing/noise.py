@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import duckdb
 
 from publishing import reader
 
@@ -11,26 +16,32 @@ FEWEST_CHANGES = 12
 
 # Twice the standard deviation of the changes: one in twenty is larger. It is taken from the median distance to their
 # median (1.4826 times it, for normally distributed values), so that a few faults or events don't widen it.
-_NOISE = """
+_SPREADS = """
 with totals as (
     select
         kpi_id, freq, obs_value,
         obs_value - previous_value as on_before, obs_value - year_ago_value as on_year_ago
     from kpi.observations
-    where segment = '_T' and freq in ('M', 'Q')
-),
-spreads as (
-    select
-        kpi_id, freq, median(obs_value) as level,
-        if(count(on_before) >= $fewest, 2 * 1.4826 * mad(on_before), null) as seen_on_before,
-        if(count(on_year_ago) >= $fewest, 2 * 1.4826 * mad(on_year_ago), null) as seen_on_year_ago
-    from totals
-    group by kpi_id, freq
+    where segment = '_T'
 )
+select
+    kpi_id, freq, median(obs_value) as level,
+    median(on_before) as usual_on_before, median(on_year_ago) as usual_on_year_ago,
+    if(count(on_before) >= $fewest, 2 * 1.4826 * mad(on_before), null) as seen_on_before,
+    if(count(on_year_ago) >= $fewest, 2 * 1.4826 * mad(on_year_ago), null) as seen_on_year_ago
+from totals
+group by kpi_id, freq
+"""
+_NOISE = f"""
 select kpi_id, freq, level, seen_on_before, seen_on_year_ago
-from spreads
+from ({_SPREADS})
+where freq in ('M', 'Q')
 qualify row_number() over (partition by kpi_id order by freq) = 1
 order by kpi_id
+"""
+_USUAL = f"""
+select kpi_id, freq, usual_on_before, seen_on_before, usual_on_year_ago, seen_on_year_ago
+from ({_SPREADS})
 """
 
 
@@ -56,3 +67,69 @@ def noise() -> list[Noise]:
     """
     with reader.opened() as connection:
         return [Noise(*row) for row in connection.execute(_NOISE, {"fewest": FEWEST_CHANGES}).fetchall()]
+
+
+@dataclass(frozen=True)
+class Usual:
+    """The usual changes of a KPI's totals at a frequency: the median one, and how far nineteen of twenty lie from it.
+
+    Of changes on the period before and on a year ago, in the KPI's unit; None where fewer than FEWEST_CHANGES are
+    published.
+    """
+
+    on_before: float | None
+    seen_on_before: float | None
+    on_year_ago: float | None
+    seen_on_year_ago: float | None
+
+    def times_before(self, change: float) -> float | None:
+        """How many times its usual distance from the median a change on the period before is; 1 or less is usual.
+
+        None where that isn't known.
+        """
+        return _times(change, self.on_before, self.seen_on_before)
+
+    def times_year_ago(self, change: float) -> float | None:
+        """As `times_before`, of a change on a year ago."""
+        return _times(change, self.on_year_ago, self.seen_on_year_ago)
+
+    def are_usual(
+        self, value: float | None, previous: float | None, year_ago: float | None
+    ) -> tuple[bool | None, bool | None]:
+        """Whether the value's changes on the period before and on a year ago are usual; None where it isn't known."""
+        found = (
+            times(value - earlier) if value is not None and earlier is not None else None
+            for times, earlier in ((self.times_before, previous), (self.times_year_ago, year_ago))
+        )  # fmt: skip
+        on_before, on_year_ago = (None if times is None else times <= 1 for times in found)
+        return on_before, on_year_ago
+
+
+def _times(change: float, usual: float | None, seen: float | None) -> float | None:
+    if usual is None or seen is None:
+        return None
+    distance = abs(change - usual)
+    return distance / seen if seen else (0.0 if distance == 0 else inf)
+
+
+def usual_changes(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Usual]:
+    """By (kpi_id, freq), from a connection to the published file."""
+    found = connection.execute(_USUAL, {"fewest": FEWEST_CHANGES}).fetchall()
+    return {(kpi_id, freq): Usual(*facts) for kpi_id, freq, *facts in found}
+
+
+def with_usual(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `kpi.observations`, each with whether its changes lie within the KPI's usual variation.
+
+    In `change_previous_is_usual` and `change_year_ago_is_usual`: None where that isn't known, and of members, whose
+    variation is another one. Raises NyckeltalError as `reader.opened` does.
+    """
+    with reader.opened() as connection:
+        usual = usual_changes(connection)
+    marked = []
+    for row in rows:
+        known = usual.get((row["kpi_id"], row["freq"])) if row["segment"] == "_T" else None
+        values = (row[name] for name in ("obs_value", "previous_value", "year_ago_value"))
+        on_before, on_year_ago = known.are_usual(*values) if known else (None, None)
+        marked.append({**row, "change_previous_is_usual": on_before, "change_year_ago_is_usual": on_year_ago})
+    return marked

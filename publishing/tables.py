@@ -452,6 +452,7 @@ COLUMN_COMMENTS = {
     "segments": "Its segments, separated by commas",
     "metric": "The dbt metric that defines its formula",
     "formula": "The metric; of a ratio, the metrics of numerator and denominator",
+    "expanded_formula": "The formula in the metrics a and b of a ratio (a - b) / a or (a - b) / b; NULL for others",
     "feeds": "The feeds that it is computed from, separated by commas",
     "feed": "Name of the feed",
     "system": "The source system",

@@ -85,15 +85,16 @@ class KpiPlan:
     """How one KPI is computed. The SQL expressions are over measure columns.
 
     A KPI is a ratio if its metric is a ratio metric, a conversion rate, or a derived metric whose expression is one
-    division. `measures` are the names of the measures, each once; `uses` the measures with their offsets. `windows` has
-    the window of each cumulative measure, by its name. `freq_of` has the frequency of each measure column that is only
-    for one.
+    division. `expanded_formula` is that of CatalogKpi. `measures` are the names of the measures, each once; `uses` the
+    measures with their offsets. `windows` has the window of each cumulative measure, by its name. `freq_of` has the
+    frequency of each measure column that is only for one.
     """
 
     kpi: Kpi
     is_ratio: bool
     numerator_metric: str | None
     denominator_metric: str | None
+    expanded_formula: str | None
     measures: tuple[str, ...]
     uses: tuple[Measure, ...]
     windows: dict[str, Window]
@@ -199,6 +200,7 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         is_ratio=denominator is not None,
         numerator_metric=numerator_metric,
         denominator_metric=denominator_metric,
+        expanded_formula=_expanded_formula(numerator, denominator),
         measures=measures,
         uses=tuple(sorted(arithmetic.measures)),
         windows={measure: window for measure in measures if (window := window_of(metric_of(measure), layer))},
@@ -219,6 +221,17 @@ def plan(kpi: Kpi, layer: SemanticLayer) -> KpiPlan:
         n_persons_numerator=persons_numerator,
         n_persons_denominator=persons_denominator,
     )
+
+
+def _expanded_formula(numerator: exp.Expr, denominator: exp.Expr | None) -> str | None:
+    """The formula (a - b) / a or (a - b) / b over measure columns; None of any other."""
+    if not isinstance(numerator, exp.Sub) or denominator not in (numerator.this, numerator.expression):
+        return None
+    names = [[column.name for column in term.find_all(exp.Column)] for term in (numerator.this, numerator.expression)]
+    if any(len(of_term) != 1 for of_term in names):
+        return None
+    (first,), (second,) = names
+    return f"({first} - {second}) / {first if denominator == numerator.this else second}"
 
 
 def rollups(plans: Sequence[KpiPlan], layer: SemanticLayer) -> tuple[Rollup, ...]:

@@ -101,7 +101,10 @@ class CatalogKpi(BaseModel):
     without a limit. -
     `part_of`: the `group` of other KPIs' person counts that the numerator's persons are a part of. -
     `sql`: the text of its compiled dbt model; empty in `catalog.json`, beside which the model lies, and in
-    catalogues of earlier versions. - `labels`: its name and description in other languages, by their codes.
+    catalogues of earlier versions. -
+    `expanded_formula`: that of a ratio (a - b) / a or (a - b) / b in the metrics a and b, such as
+    "(net_revenue - cost_of_goods) / net_revenue"; else None. - `labels`: its name and description in other languages,
+    by their codes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -162,6 +165,7 @@ class CatalogKpi(BaseModel):
     gate: dict[str, CheckSetting]
     labels: dict[str, Label] = {}
     sql: str = ""
+    expanded_formula: str | None = None
     target_since: date | None = None
     earlier_targets: tuple[EarlierTarget, ...] = ()
     target_tolerance: float | None = None

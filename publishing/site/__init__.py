@@ -56,6 +56,7 @@ _MARK_WORDS = {
     "revised": "first published value",
     "break": "break in the series",
 }
+_USUAL_WORDS = "A change marked usual is within the KPI's usual variation, as nineteen of twenty of its changes are."
 _RELEASE_CHECKS = {  # what a release looks at, beside the checks of the gate (docs/reference/statuses.md)
     "closed_period": "The value of a closed period doesn't change.",
     "unexplained_change": "The value of an open period changes only where newer rows came.",
@@ -135,6 +136,7 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
         "direction_words": _DIRECTION_WORDS,
         "decision_words": _DECISION_WORDS,
         "mark_words": _MARK_WORDS,
+        "usual_words": _USUAL_WORDS,
         "sentences": {check.name: check.sentence for check in CHECKS} | _RELEASE_CHECKS,
     }
 

@@ -18,6 +18,7 @@ from metrics.core.text import visible
 
 State = Literal["normal", "provisional", "suppressed", "missing", "held"]
 _STRIP = 14  # the height of the strip with the periods that are suppressed or held
+_LEAST_SPAN = 0.03  # of the value: a change of three per cent may fill the height, a smaller one doesn't
 _CHARACTER = 6.6  # the width of a digit at the size of the labels
 
 
@@ -109,6 +110,7 @@ def line_chart(
         for tick, label in zip(ticks, tick_labels, strict=True)
     ]
     parts += _time_axis(points, x, base, bottom, width)
+    target_text = ""
     if (target := next(reversed(_targets(points)), None)) is not None:
         parts.append(_target_line(points, x, y, left, width))
         near = [abs(y(point.value) - y(target)) if point.value is not None else height for point in points]
@@ -116,7 +118,7 @@ def line_chart(
             min(near[-len(near) // 5 - 1 :]) > min(near[: len(near) // 5 + 1]) or len(set(_targets(points))) > 1
         )
         side = f'x="{width - 4}" text-anchor="end"' if at_end else f'x="{left + 4}"'
-        parts.append(f'<text class="target-word" {side} y="{y(target) - 5}">{_text(target_word(target))}</text>')
+        target_text = f'<text class="target-word" {side} y="{y(target) - 5}">{_text(target_word(target))}</text>'
     step = x(1) - x(0)
     for place, point in enumerate(points):
         if "break" in point.marks:
@@ -138,6 +140,7 @@ def line_chart(
             other.value is None for other in (*points[max(place - 1, 0) : place], *points[place + 1 : place + 2])
         )
         parts.append(_dot(x(place), y(point.value), point, 3 if height > 150 else 2.2 if is_alone else 1.7))
+    parts.append(target_text)  # last, so that no line runs through it
     return _svg("chart", width, height, title, parts)
 
 
@@ -233,9 +236,13 @@ def _time_axis(points: Sequence[Point], x: _Scale, base: float, bottom: float, w
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """The least and the greatest value with some room; two different numbers."""
+    """The least and the greatest value with some room; two different numbers.
+
+    They lie at least _LEAST_SPAN of the value apart, so that a series that hardly changes looks so.
+    """
     low, high = min(values, default=0.0), max(values, default=1.0)
-    room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    room = (high - low) * 0.06 if high > low else abs(high) * 0.1 or 1.0
+    room = max(room, (_LEAST_SPAN * max(abs(low), abs(high)) - (high - low)) / 2)
     return low - room if low < 0 or low - room >= 0 else 0.0, high + room
 
 

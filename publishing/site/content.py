@@ -16,6 +16,9 @@ import duckdb
 
 from metrics.core.periods import Period, parse
 from metrics.definitions.catalog import Catalog, CatalogKpi
+from publishing import explanations
+from publishing.answers import Against, Answer
+from publishing.noise import Usual, usual_changes
 
 _period = cache(parse)
 _SHOWN_PERIODS = {"W": 53, "M": 37, "Q": 13, "A": 10}  # of the newest periods of a series
@@ -31,7 +34,9 @@ class Total(NamedTuple):
     obs_value: float | None
     target: float | None
     target_status: str | None
+    previous_value: float | None
     change_previous: float | None
+    year_ago_value: float | None
     change_year_ago: float | None
     rolling_12_months: float | None
     obs_status: str
@@ -39,6 +44,11 @@ class Total(NamedTuple):
     @property
     def period(self) -> Period:
         return _period(self.time_period)
+
+    @property
+    def values(self) -> tuple[float | None, float | None, float | None]:
+        """Its value, that of the period before, and that of a year ago."""
+        return self.obs_value, self.previous_value, self.year_ago_value
 
 
 class Cell(NamedTuple):
@@ -288,8 +298,8 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Content:
-    """All rows that the site shows. The dictionaries are by kpi_id, those of totals and vintages by (kpi_id, freq),
-    feeds by name.
+    """All rows that the site shows. The dictionaries are by kpi_id, those of totals, vintages and usual changes by
+    (kpi_id, freq), feeds by name. `reasons` are the answers on why the value of the scorecard moved.
     """
 
     catalog: Catalog
@@ -307,6 +317,8 @@ class Content:
     newest_checks: dict[str, list[dict[str, Any]]]
     reviews: dict[str, Review]
     opinions: dict[str, list[Opinion]]
+    usual: dict[tuple[str, str], Usual]
+    reasons: dict[str, dict[Against, Answer]]
 
     @property
     def release(self) -> ReleaseRow:
@@ -363,6 +375,8 @@ def read(path: Path, catalog: Catalog) -> Content:
             newest_checks={key: json.loads(checks) for key, checks in connection.execute(_NEWEST_CHECKS).fetchall()},
             reviews={review.kpi_id: review for review in rows(Review, _REVIEWS)},
             opinions=_grouped(rows(Opinion, _OPINIONS), lambda row: row.kpi_id),
+            usual=usual_changes(connection),
+            reasons=explanations.of_newest(connection),
         )
 
 

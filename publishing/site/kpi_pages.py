@@ -14,6 +14,7 @@ from publishing.members import member_name
 from publishing.site import objectives_page
 from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
 from publishing.site.content import Cell, Finding, Total, Vintage
+from publishing.site.reasons import Reasons
 from publishing.site.scorecard import SIGNS, Scorecard
 from publishing.site.texts import FREQ_TITLES, Note
 
@@ -120,6 +121,25 @@ class KpiPages(Scorecard):
             return next((row.decided_by for row in rows if row.decision == "release"), None)
         return None
 
+    def reasons(self, kpi: CatalogKpi) -> list[str]:
+        """Why the value of the scorecard moved, in sentences; where it misses its target, since it last reached it."""
+        answers = self.content.reasons.get(kpi.kpi_id, {})
+        currency = self.content.catalog.reporting_currency
+        previous, target = (
+            Reasons(self.language, answers[name], kpi.unit, currency, self.names) if name in answers else None
+            for name in ("previous", "target")
+        )
+        sentences = previous.sentences() if previous else []
+        if target and target.has_change and target.answer["value"]["target_attained"] is False:
+            sentences += target.target()
+            if (
+                not previous
+                or not previous.has_change
+                or (previous.answer["compared_with"]["period"] != target.answer["compared_with"]["period"])
+            ):
+                sentences += [target.parts(), *target.segments()]
+        return [sentence for sentence in sentences if sentence]
+
     def chart(self, kpi: CatalogKpi, freq: str, width: int, height: int) -> Markup:
         """The chart of the totals at a frequency."""
         points = self.points(kpi, freq)
@@ -178,8 +198,7 @@ class KpiPages(Scorecard):
         return segments
 
     def member(self, segment: str, member: str) -> str:
-        names = {kpi.kpi_id: kpi.name for kpi in self.content.catalog.kpis}
-        return self.language.t("unknown") if member == "_U" else member_name(segment, member, names)
+        return self.language.t("unknown") if member == "_U" else member_name(segment, member, self.names)
 
     def _cell_point(self, kpi: CatalogKpi, cell: Cell) -> Point:
         period, hidden = cell.period, cell.obs_status == "Q"

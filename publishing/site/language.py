@@ -62,18 +62,26 @@ class Language:
         return text.replace(",", "\0").replace(".", self.point).replace("\0", self.group).replace("-", MINUS)
 
     def value(
-        self, value: float | None, unit: str, currency: str, *, with_unit: bool = True, step: float | None = None
+        self,
+        value: float | None,
+        unit: str,
+        currency: str,
+        *,
+        with_unit: bool = True,
+        step: float | None = None,
+        like: float | None = None,
     ) -> str:
         """A value in its unit: 12.3 %, 21.5 M SEK, 3,881 SEK, 6.05 hours. A dash for no value.
 
-        It has as many decimals as let a change of `step`, in the KPI's unit, be seen.
+        It has as many decimals as let a change of `step`, in the KPI's unit, be seen. Beside `like`, a number of
+        millions or more, it is stated in the same ones, with two decimals.
         """
         if value is None:
             return NOTHING
         if unit == "fraction":
             return f"{self.decimal(value * 100, _decimals(1, step, 0.01))}{_NO_BREAK}%"
         label = self.unit(unit, currency)
-        text = self._sized(value, step, whole=unit in ("count", "persons"))
+        text = self._sized(value, step, like, whole=unit in ("count", "persons"))
         return f"{text}{_NO_BREAK}{label}" if label and with_unit else text
 
     def unit(self, unit: str, currency: str) -> str:
@@ -128,8 +136,11 @@ class Language:
         """A moment, in the time zone that it has: 7 Nov 2026, 16:37."""
         return f"{self.day(moment.date())}, {moment:%H:%M}"
 
-    def _sized(self, value: float, step: float | None, *, whole: bool) -> str:
+    def _sized(self, value: float, step: float | None, like: float | None, *, whole: bool) -> str:
         size = abs(value)
+        for limit, name in zip((1e12, 1e9, 1e6), reversed(self.large), strict=True):
+            if like is not None and abs(like) >= limit:
+                return f"{self.decimal(round(value / limit, 2), 2)}{_NO_BREAK}{name}"
         for limit, name in zip((1e12, 1e9, 1e6), reversed(self.large), strict=True):
             if round(size) >= limit:
                 return f"{self.decimal(value / limit, _decimals(1, step, limit))}{_NO_BREAK}{name}"

@@ -124,6 +124,8 @@ class Scorecard(Lifecycle):
             if values
             else ""
         )
+        nothing = Change(NOTHING, "", "", "")
+        previous, year_ago = self.changes(kpi, total) if total else (nothing, nothing)
         return Row(
             kpi=kpi,
             sign=SIGNS.get(score.status, "none"),
@@ -133,8 +135,8 @@ class Scorecard(Lifecycle):
             newer=f"{self.language.period(newer.time_period, short=True)}: {self.shown(kpi, newer)}" if newer else "",
             target=self.value(kpi, target) if target is not None else NOTHING,
             target_freq=self.freq_words(kpi.target_freq) if target is not None else "",
-            previous=self.change(kpi, total.change_previous if total else None),
-            year_ago=self.change(kpi, total.change_year_ago if total else None),
+            previous=previous,
+            year_ago=year_ago,
             rolling=self.value(kpi, total.rolling_12_months) if total else NOTHING,
             spark=sparkline(
                 spark_points,

@@ -1,5 +1,6 @@
 """The Swedish words of the site, by the English ones. A text in braces stands for a value."""
 
+from publishing.site.swedish_reasons import SWEDISH_REASONS
 from publishing.site.swedish_strategy import STRATEGY
 
 _PAGES = {
@@ -294,4 +295,4 @@ _WORDS = {
     "period waits for a decision": "period väntar på beslut",
     "periods wait for a decision": "perioder väntar på beslut",
 }
-SWEDISH = _PAGES | _SENTENCES | _WORDS | STRATEGY
+SWEDISH = _PAGES | _SENTENCES | _WORDS | STRATEGY | SWEDISH_REASONS

@@ -19,7 +19,8 @@ FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year
 class Change(NamedTuple):
     """A change: its text, whether it goes up or down, and whether that is better or worse ("" where it is neither).
 
-    `sort` is the number to sort it by, "" without one.
+    The tone "usual" is that of a change within the KPI's usual variation, which is neither better nor worse. `sort` is
+    the number to sort it by, "" without one.
     """
 
     text: str
@@ -43,6 +44,11 @@ class Texts:
     language: Language
     _points: dict[tuple[str, str], list[Point]] = field(default_factory=dict)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The KPIs' names, by kpi_id."""
+        return {kpi.kpi_id: kpi.name for kpi in self.content.catalog.kpis}
+
     def value(self, kpi: CatalogKpi, value: float | None, *, with_unit: bool = True) -> str:
         return self.language.value(value, kpi.unit, self.content.catalog.reporting_currency, with_unit=with_unit)
 
@@ -65,14 +71,24 @@ class Texts:
     def change_text(self, kpi: CatalogKpi, change: float | None) -> str:
         return self.language.change(change, kpi.change_kind, kpi.unit, self.content.catalog.reporting_currency)
 
-    def change(self, kpi: CatalogKpi, change: float | None) -> Change:
+    def changes(self, kpi: CatalogKpi, total: Total) -> tuple[Change, Change]:
+        """The total's changes on the period before and on a year ago."""
+        known = self.content.usual.get((kpi.kpi_id, total.freq))
+        on_before, on_year_ago = known.are_usual(*total.values) if known else (None, None)
+        return (
+            self.change(kpi, total.change_previous, usual=on_before is True),
+            self.change(kpi, total.change_year_ago, usual=on_year_ago is True),
+        )
+
+    def change(self, kpi: CatalogKpi, change: float | None, *, usual: bool = False) -> Change:
+        """The change in words; `usual` where it lies within the KPI's usual variation."""
         text = self.change_text(kpi, change)
         if change is None or text == NOTHING:
             return Change(text, "", "", "")
         way = "up" if text.startswith("+") else "down" if text.startswith(MINUS) else ""
         better = {"up": "up", "down": "down"}.get(kpi.direction)
         tone = "" if better is None or not way else "better" if way == better else "worse"
-        return Change(text, way, tone, change)
+        return Change(text, way, "usual" if usual else tone, change)
 
     def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
         return self.content.catalog.closes_on(kpi, period)

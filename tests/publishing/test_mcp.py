@@ -293,6 +293,24 @@ def test_before_the_first_release_the_assistant_is_told_so(
     assert "nothing has been published yet" in ask("off_target")["error"]
 
 
+def test_against_the_target_it_tells_the_gap_and_what_changed_since(published: Warehouse) -> None:
+    answer = ask("why_it_moved", kpi="revenue", period="2026-02", compared_with="target")
+    assert answer["against_target"] == {
+        "target": 125.0, "gap": -4.0, "since": "2026-01", "target_then": 125.0, "gap_then": -25.0, "change_since": 21.0,
+        "by_change_of_target": 0.0,
+    }  # fmt: skip
+    words = [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in answer["in_words"]]
+    assert words == [
+        "Net revenue was 121.0 SEK in February 2026: 21.00 SEK (21.0 %) more than in January 2026, 100.0 SEK.",
+        "It misses the target of 125.0 SEK by 4.00 SEK.",
+        "In January 2026 it missed it by 25.00 SEK; since then it has changed by +21.00 SEK.",
+        "By country: NO +16.00 SEK; SE +5.00 SEK.",
+    ]
+    printed = " ".join(kpi_command("why", "revenue", "2026-02", "--against", "target").stdout.split())
+    assert " ".join(words[:3]) in printed.replace("\N{NO-BREAK SPACE}", " ")
+    assert "has no target" in ask("why_it_moved", kpi="cost", compared_with="target")["error"]
+
+
 def test_kpi_why_tells_the_same_in_a_terminal(published: Warehouse) -> None:
     printed = " ".join(kpi_command("why", "cost", "2026-02").stdout.split())
     assert "3.50 hours in February 2026: 0.50 hours (16.7 %) more than in January 2026" in printed

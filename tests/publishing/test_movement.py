@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publishing.movement import movement
+from publishing.movement import gap_to_target, movement, since_when
 
 counts = st.integers(min_value=0, max_value=10**6)
-members = st.dictionaries(
-    st.sampled_from(["SE", "NO", "DK", "_U"]), st.tuples(counts, st.integers(1, 10**6)), min_size=1
+members = st.dictionaries(st.sampled_from(["SE", "NO", "DK", "_U"]), st.tuples(counts, counts), min_size=1).filter(
+    lambda by_member: any(denominator for _, denominator in by_member.values())
 )
 
 
@@ -23,7 +23,7 @@ def rows(by_member: dict[str, tuple[int, int]], *, ratio: bool) -> list[dict[str
     facts |= {"change_kind": "relative", "state": "closed", "time_period": "2026-01", "n_obs": 100}
     return [
         {"segment": "_T" if member == "_T" else "country", "member": member, "numerator": n if ratio else None,
-         "denominator": d if ratio else None, "obs_value": n / d if ratio else float(n), **facts}
+         "denominator": d if ratio else None, "obs_value": (n / d if d else None) if ratio else float(n), **facts}
         for member, (n, d) in {**whole, **by_member}.items()
     ]  # fmt: skip
 
@@ -41,6 +41,83 @@ def test_members_and_parts_add_up_to_the_change(
         for member in country["members"]:
             parts = member["of_this_by_its_own_ratio"] + member["of_this_by_its_share"]
             assert parts == pytest.approx(member["adds_to_change"], abs=1e-12)
+
+
+MARGIN = ("profit / revenue", "(revenue - cost) / revenue")
+GROWTH = ("increase / year_ago", "(revenue - revenue_1_year_ago) / revenue_1_year_ago")
+
+
+@pytest.mark.parametrize(("formula", "expanded"), [MARGIN, GROWTH])
+@given(before=st.tuples(counts, st.integers(1, 10**6)), after=st.tuples(counts, st.integers(1, 10**6)))
+def test_the_two_metrics_of_a_margin_or_growth_add_up_to_the_change(
+    formula: str, expanded: str, before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    periods = [rows({"SE": pair}, ratio=True) for pair in (after, before)]
+    answer = movement(*periods, formula, expanded)
+    if all("adds_to_change" in part for part in answer["parts_of_the_ratio"]):
+        added = sum(part["adds_to_change"] for part in answer["parts_of_the_ratio"])
+        assert added == pytest.approx(answer["change"]["absolute"], rel=1e-9, abs=1e-9)
+
+
+def test_a_margin_is_split_into_revenue_and_cost_and_growth_into_its_two_periods() -> None:
+    """Profit 40 of 100, then 45 of 150: revenue and cost by hand, each at the mean of the other's two values."""
+    before, after = rows({"SE": (40, 100)}, ratio=True), rows({"SE": (45, 150)}, ratio=True)
+    revenue, cost = movement(after, before, *MARGIN)["parts_of_the_ratio"]
+    assert [(part["metric"], part["before"], part["after"]) for part in (revenue, cost)] == [
+        ("revenue", 100, 150), ("cost", 60, 105),
+    ]  # fmt: skip
+    assert revenue["adds_to_change"] == pytest.approx(((1 - 60 / 150) - 0.4 + 0.3 - (1 - 105 / 100)) / 2)
+    assert cost["adds_to_change"] == pytest.approx(((1 - 105 / 100) - 0.4 + 0.3 - (1 - 60 / 150)) / 2)
+    now, then = movement(after, before, *GROWTH)["parts_of_the_ratio"]
+    assert [(part["metric"], part["before"], part["after"]) for part in (now, then)] == [
+        ("revenue", 140, 195), ("revenue_1_year_ago", 100, 150),
+    ]  # fmt: skip
+
+
+def test_a_member_without_a_denominator_still_adds_what_its_numerator_does() -> None:
+    """Cost without a new customer: NO spends 50 for nobody, so that a customer costs 150 instead of 100."""
+    before, after = rows({"SE": (100, 1)}, ratio=True), rows({"SE": (100, 1), "NO": (50, 0)}, ratio=True)
+    (country,) = movement(after, before)["segments"]
+    assert [(member["member"], member["adds_to_change"]) for member in country["members"]] == [("NO", 50), ("SE", 0)]
+
+
+def test_what_the_members_add_is_not_told_beside_a_suppressed_one() -> None:
+    """Nor is anything in the answer that isn't a published number or the difference of two of them."""
+    before, after = rows({"SE": (5, 1), "NO": (7, 1)}, ratio=False), rows({"SE": (6, 1), "NO": (9, 1)}, ratio=False)
+    after = [
+        {**row, "obs_value": None, "obs_status": "Q"} if row["member"] == "NO" else row
+        for row in after
+    ]  # fmt: skip
+    (country,) = movement(after, before)["segments"]
+    assert country["suppressed_values"] == 1 and country["they_add"] is None
+    assert not any("adds_to_change" in member for member in country["members"])
+
+
+def totals(*values: tuple[str, float | None, float | None]) -> list[dict[str, Any]]:
+    """Totals of a KPI of which more is better: period, value and target."""
+    return [
+        {"time_period": code, "obs_value": value, "target": target,
+         "target_attained": None if value is None or target is None else value >= target}
+        for code, value, target in values
+    ]  # fmt: skip
+
+
+def test_a_missed_target_is_compared_with_the_last_period_that_reached_its_own() -> None:
+    series = totals(("2026-01", 9, None), ("2026-02", 11, 10), ("2026-03", None, 10), ("2026-04", 9, 10),
+                    ("2026-05", 10, 12))  # fmt: skip
+    then = since_when(series, "2026-05")
+    assert then is series[1]
+    gap = gap_to_target(series[-1], then)
+    assert (gap["gap"], gap["gap_then"], gap["change_since"], gap["by_change_of_target"]) == (-2, 1, -1, -2)
+    assert gap["gap"] == gap["gap_then"] + gap["change_since"] + gap["by_change_of_target"]
+    assert since_when(series, "2026-04") is series[1]
+    assert since_when(series, "2026-02") is None  # the month before has no target
+    assert "since" not in gap_to_target(series[1], None)
+
+
+def test_a_reached_target_is_compared_with_the_period_before() -> None:
+    series = totals(("2026-01", 11, 10), ("2026-02", 9, 10), ("2026-03", 12, 10))
+    assert since_when(series, "2026-03") is series[1]
 
 
 def test_the_parts_of_a_ratio_have_the_names_of_its_metrics() -> None:

@@ -48,6 +48,7 @@ def run(
     from orchestration.cli.reports import lint as lint_report
     from orchestration.cli.reports import published
     from publishing import lint, reader
+    from publishing.noise import with_usual
 
     company = Company.load()
     reader.restore()
@@ -66,7 +67,8 @@ def run(
     terminal = console()  # made before the run, which redirects standard output
     with stage_display.shown(terminal) as stages:
         result = main_job.run(company, first, last, stages)
-    published.run_summary(terminal, company, result, reader.newest_totals(result.catalog), reader.incidents())
+    rows = with_usual(reader.newest_totals(result.catalog))
+    published.run_summary(terminal, company, result, rows, reader.incidents())
     lint_report.print_count(terminal, lint.findings(company, result.catalog, clock.today(company.time_zone)))
     _require_built(result.build_failures)
 

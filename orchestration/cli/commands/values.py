@@ -24,11 +24,12 @@ def scorecard(as_json: Json = False) -> None:
     """Where things stand: held incidents, overdue reviews, each KPI's newest value beside its target, by objective."""
     from orchestration.cli.reports import published
     from publishing import reader
+    from publishing.noise import with_usual
 
     company = Company.load()
     catalog = Catalog.read(company)
     releases = reader.query("select * from kpi.releases order by sequence desc limit 1")
-    rows = reader.newest_totals(catalog)
+    rows = with_usual(reader.newest_totals(catalog))
     incidents, scores = reader.incidents(), reader.scorecard()
     overdue = reader.overdue_reviews(clock.today(company.time_zone))
     if as_json:
@@ -69,6 +70,7 @@ def show(
     """The published values of one KPI."""
     from orchestration.cli.reports import published
     from publishing import reader
+    from publishing.noise import with_usual
 
     company = Company.load()
     catalog = Catalog.read(company)
@@ -78,7 +80,7 @@ def show(
     if segment is not None and segment not in kpi.segments:
         problem = f"{kpi_id} is not cut by that segment{did_you_mean(segment, kpi.segments)}"
         raise NyckeltalError(problem, field="--segment", found=segment, expected=" or ".join(kpi.segments))
-    rows = reader.series(kpi_id, freq, segment or "_T", last)
+    rows = with_usual(reader.series(kpi_id, freq, segment or "_T", last))
     if as_json:
         print_json(rows)
         return

@@ -19,6 +19,7 @@ class Against(StrEnum):
 
     PREVIOUS = "previous"
     YEAR_AGO = "year_ago"
+    TARGET = "target"
 
 
 @app.command()
@@ -26,11 +27,15 @@ def why(
     kpi: Annotated[str, typer.Argument(metavar="KPI", help="Its id or name.")],
     period: Annotated[str, typer.Argument(metavar="[PERIOD]", help="Such as 2026-10; by default the newest.")] = "",
     against: Annotated[
-        Against, typer.Option(help="The period before, or the same period a year ago.")
+        Against,
+        typer.Option(
+            help="The period before, the same period a year ago, or the target: then since the last period that reached"
+            " it."
+        ),
     ] = Against.PREVIOUS,
     as_json: Json = False,
 ) -> None:
-    """Why a published value moved: what each member and each part of a ratio adds to the change."""
+    """Why a published value moved: what each member and each part of a ratio or margin adds to the change."""
     from orchestration.cli.reports import why as report
     from publishing import reader
     from publishing.answers import why_it_moved

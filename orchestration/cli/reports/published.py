@@ -47,6 +47,7 @@ GATE_LEGEND = {
     "released": "published by a decision",
 }
 _WIDE = 130  # characters
+_USUAL = "~"
 INCIDENTS_SHOWN, KPIS_NAMED, OVERDUE_SHOWN = 8, 3, 8  # in the summary; `kpi held` shows all
 
 
@@ -171,7 +172,7 @@ def print_newest(
     columns = [
         Column("KPI", wraps=True),
         Column("period"),
-        number_column("value"),
+        Column("value", justify="right", wraps=True),
         number_column("change"),
         number_column("a year ago"),
         number_column("target"),
@@ -209,6 +210,10 @@ def print_newest(
     meanings = "; ".join(f"{word} {meaning}" for word, meaning in GATE_LEGEND.items() if word in gate)
     caption += f"\nGate: {meanings}." if meanings else ""
     caption += "\nHeld: the number of periods that wait for a decision." if held and any(held.values()) else ""
+    caption += _usual_legend(rows)
+    if natural_width(columns, lines) > console.width:  # two tables of all KPIs, one below the other, can't be read
+        columns, lines = [*columns[:4], *columns[5:]], [[*line[:4], *line[5:]] for line in lines]
+        caption += "\nA wider terminal shows the change on a year ago, too."
     print_table(console, columns, lines, title=title, caption=caption)
     if without:
         console.print("Nothing published yet:", style="bold")
@@ -226,10 +231,27 @@ def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name
         name,
         row["time_period"],
         _value(row, kpi, catalog),
-        *(change(row[name], kpi, currency) for name in ("change_previous", "change_year_ago")),
+        *_changes(row, kpi, currency),
         against,
         row["obs_status"],
     ]
+
+
+def _changes(row: Mapping[str, Any], kpi: CatalogKpi, currency: str) -> list[Cell]:
+    """The changes on the period before and on a year ago; one within the usual variation is dim, with a mark."""
+    return [
+        styled((f"{change(row[name], kpi, currency)} {_USUAL}", "dim"))
+        if row.get(f"{name}_is_usual")
+        else f"{change(row[name], kpi, currency)}  "
+        for name in ("change_previous", "change_year_ago")
+    ]
+
+
+def _usual_legend(rows: Iterable[Mapping[str, Any]]) -> str:
+    """What the mark means; empty where no change has it."""
+    names = ("change_previous_is_usual", "change_year_ago_is_usual")
+    has_mark = any(row.get(name) for row in rows for name in names)
+    return f"\n{_USUAL} within the KPI's usual variation, as nineteen of twenty of its changes are." if has_mark else ""
 
 
 def _gate_word(verdict: str) -> Text:
@@ -276,9 +298,9 @@ def print_series(
     `held` are its held periods at this frequency; they are listed below the table.
     """
     title = f"{kpi.name}, {FREQ_NAMES[freq]}" + ("" if segment else _target_words(catalog, kpi, freq))
-    columns, lines = _members(catalog, kpi, rows) if segment else _totals(catalog, kpi, freq, rows)
+    columns, lines = _members(catalog, kpi, rows, segment) if segment else _totals(catalog, kpi, freq, rows)
     if lines:
-        legend = status_legend(row["obs_status"] for row in rows)
+        legend = status_legend(row["obs_status"] for row in rows) + _usual_legend(rows)
         print_table(console, columns, lines, title=title, caption=legend)
     else:
         console.print(title, style="bold", highlight=False)
@@ -297,16 +319,14 @@ def _totals(
     columns += [Column("target"), Column("status")] if has_target else [Column("status")]
     lines: list[list[Cell]] = []
     for row in rows:
-        changes = [
-            change(row[name], kpi, catalog.reporting_currency) for name in ("change_previous", "change_year_ago")
-        ]
+        changes = _changes(row, kpi, catalog.reporting_currency)
         reached = [target_mark(row["target_status"])] if has_target else []
         lines.append([row["time_period"], _value(row, kpi, catalog), *changes, *reached, row["obs_status"]])
     return columns, lines
 
 
 def _members(
-    catalog: Catalog, kpi: CatalogKpi, rows: Sequence[Mapping[str, Any]]
+    catalog: Catalog, kpi: CatalogKpi, rows: Sequence[Mapping[str, Any]], segment: str
 ) -> tuple[list[Column], list[list[Cell]]]:
     """Columns and rows for the members of a segment. A value that isn't normal is followed by its status letter."""
     members = sorted({row["member"] for row in rows})
@@ -316,10 +336,8 @@ def _members(
         letter = f" {row['obs_status']}" if marked else ""
         cells[row["time_period"], row["member"]] = styled(_value(row, kpi, catalog), (letter, "dim"))
     names, segment = {other.kpi_id: other.name for other in catalog.kpis}, rows[0]["segment"] if rows else ""
-    columns = [Column("period")]
-    columns += [
-        number_column("unknown" if member == "_U" else member_name(segment, member, names)) for member in members
-    ]
+    titles = ["unknown" if member == "_U" else member_name(segment, member, names) for member in members]
+    columns = [Column("period"), *map(number_column, titles)]
     periods = dict.fromkeys(row["time_period"] for row in rows)
     lines: list[list[Cell]] = [[period, *(cells.get((period, member), "") for member in members)] for period in periods]
     return columns, lines

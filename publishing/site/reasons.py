@@ -1,0 +1,248 @@
+"""Puts into sentences, in a language, why a value moved: what `answers.explained` found, largest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from metrics.core.segments import is_combination, words
+from publishing.members import member_name
+from publishing.site.language import Language
+
+MEMBERS_NAMED = 3
+_NEGLIGIBLE = 0.005  # of the whole change: such an addition isn't worth a name
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Writes the sentences of one KPI's answer. `names` has the KPIs' names in the language, by kpi_id."""
+
+    language: Language
+    answer: Mapping[str, Any]
+    unit: str
+    currency: str
+    names: Mapping[str, str]
+
+    @property
+    def change(self) -> float:
+        return float(self.answer["change"]["absolute"])
+
+    @property
+    def has_change(self) -> bool:
+        """Whether both values are published."""
+        return self.answer.get("change") is not None
+
+    def sentences(self) -> list[str]:
+        """All of them: the change, the target, the parts of a ratio, the segments, what the KPIs behind the parts say.
+
+        Empty where one of the two values isn't published.
+        """
+        if not self.has_change:
+            return []
+        return [
+            sentence
+            for sentence in (self.headline(), *self.target(), self.parts(), *self.segments(), *self.behind_parts())
+            if sentence
+        ]
+
+    def headline(self) -> str:
+        """Net revenue was 17.9 M SEK in October 2026: 1.2 M SEK (7.2 %) more than in September 2026, 16.7 M SEK."""
+        value, other = self.answer["value"], self.answer["compared_with"]
+        relative = self.answer["change"]["relative"]
+        facts = {
+            "name": self.name,
+            "now": self.value(value["value"]),
+            "period": self.language.period(value["period"]),
+            "then": self.value(other["value"]),
+            "earlier": self.language.period(other["period"]),
+        }
+        if self.change == 0:
+            return self.language.t("{name} was {now} in {period}, as in {earlier}.", **facts)
+        share = "" if relative is None else f" ({self.language.decimal(abs(relative) * 100, 1)}\N{NO-BREAK SPACE}%)"
+        words = (
+            "{name} was {now} in {period}: {size} more than in {earlier}, {then}."
+            if self.change > 0
+            else "{name} was {now} in {period}: {size} less than in {earlier}, {then}."
+        )
+        return self.language.t(words, size=f"{self.size(self.change)}{share}", **facts)
+
+    def target(self) -> list[str]:
+        """How far the value is from its target, and since when; empty where it isn't compared with it."""
+        facts = self.answer.get("against_target")
+        if facts is None:
+            return []
+        t = self.language.t
+        attained = self.answer["value"]["target_attained"]
+        goal = self.value(facts["target"])
+        gap = self.size(facts["gap"], facts["gap"])
+        words = {
+            True: "It reaches the target of {target}, by {gap}.",
+            False: "It misses the target of {target} by {gap}.",
+            None: "It is {gap} from the target of {target}.",
+        }[attained]
+        sentences = [t(words, target=goal, gap=gap)]
+        if "since" not in facts:
+            return sentences
+        then = {
+            "period": self.language.period(facts["since"]),
+            "gap": self.size(facts["gap_then"], facts["gap_then"]),
+            "change": self.added(facts["change_since"]),
+        }
+        reached = self.answer["compared_with"]["target_attained"]
+        if attained is False and reached:
+            sentences.append(
+                t("It last reached it in {period}, by {gap}; since then it has changed by {change}.", **then)
+            )
+        elif attained is False:
+            sentences.append(t("In {period} it missed it by {gap}; since then it has changed by {change}.", **then))
+        if facts["by_change_of_target"]:
+            before, now = self.value(facts["target_then"]), self.value(facts["target"])
+            sentences.append(t("The target itself was changed from {before} to {now}.", before=before, now=now))
+        return sentences
+
+    def parts(self) -> str:
+        """What the parts of a ratio add, the larger first; empty where that is unknown."""
+        parts = [part for part in self.answer.get("parts_of_the_ratio", ()) if "adds_to_change" in part]
+        parts.sort(key=lambda part: -abs(part["adds_to_change"]))
+        texts = [
+            self.language.t(
+                "{part} ({before} → {after}) {added}",
+                part=self.part_name(part), before=self.number(part["before"], part),
+                after=self.number(part["after"], part), added=self.added(part["adds_to_change"]),
+            )
+            for part in parts
+        ]  # fmt: skip
+        return self.language.t("Of this change: {parts}.", parts="; ".join(texts)) if texts and self.change else ""
+
+    def segments(self) -> list[str]:
+        """A sentence for each segment: its members that add most; or why it isn't told what they add."""
+        found = [segment for segment in self.answer["segments"] if not is_combination(segment["segment"])]
+        return [sentence for segment in found if (sentence := self.segment(segment))]
+
+    def segment(self, segment: Mapping[str, Any], *, most: int = MEMBERS_NAMED) -> str:
+        """By country, SE adds 0.8 M SEK, NO 0.3 M SEK and 3 others 0.1 M SEK."""
+        name = self.segment_name(segment["segment"])
+        if segment["suppressed_values"]:
+            text = "By {segment}: what each member adds isn't told, as {count} of the values are suppressed."
+            return self.language.t(text, segment=name, count=segment["suppressed_values"])
+        if segment["note"] or not self.change or not segment["members"]:
+            return ""
+        listed, rest = self._named(segment["members"], most)
+        texts = [self._member_text(segment["segment"], member) for member in listed]
+        n_others = len(rest) + segment["members_not_shown"]
+        if n_others:
+            added = sum(member["adds_to_change"] for member in rest) + (segment["they_add"] or 0)
+            texts.append(
+                self.language.t("{count} others together {added}", count=n_others, added=self.added(added))
+                if n_others > 1
+                else self.language.t("one other {added}", added=self.added(added))
+            )
+        return self.language.t("By {segment}: {members}.", segment=name, members="; ".join(texts))
+
+    def behind_parts(self) -> list[str]:
+        """For each part of a ratio that is a KPI itself, the member of each segment that changes the ratio most."""
+        sentences = []
+        for part in self.answer.get("parts_of_the_ratio", ()):
+            leading = [
+                (segment["segment"], max(segment["members"], key=lambda member: abs(member["adds_to_change"])))
+                for segment in part.get("segments", ())
+                if len(segment["members"]) > 1 and not is_combination(segment["segment"])
+            ]
+            texts = [
+                f"{self.segment_name(name)} {self.member(name, found['member'])} {self.added(found['adds_to_change'])}"
+                for name, found in leading
+            ]
+            if texts:
+                words = "Most through {part}: {members}."
+                sentences.append(self.language.t(words, part=self.part_name(part), members="; ".join(texts)))
+        return sentences
+
+    def leading_cause(self) -> str:
+        """The part or member that makes most of the change, in half a sentence; empty where nothing is known."""
+        parts = [part for part in self.answer.get("parts_of_the_ratio", ()) if "adds_to_change" in part]
+        candidates = [(part["adds_to_change"], self.part_name(part)) for part in parts]
+        known = [segment for segment in self.answer["segments"] if not segment["note"] and len(segment["members"]) > 1]
+        members = [
+            (member["adds_to_change"], segment["segment"], member["member"])
+            for segment in known
+            for member in segment["members"]
+            if not is_combination(segment["segment"])
+        ]
+        texts = []
+        if candidates:
+            added, name = max(candidates, key=lambda found: found[0] * self.change)
+            if added * self.change > 0:
+                texts.append(f"{name} {self.added(added)}")
+        if members:
+            added, segment, member = max(members, key=lambda found: found[0] * self.change)
+            if added * self.change > 0:
+                name = f"{self.segment_name(segment)} {self.member(segment, member)}"
+                texts.append(f"{name} {self.added(added)}")
+        return "; ".join(texts)
+
+    def _named(
+        self, members: Sequence[Mapping[str, Any]], most: int
+    ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+        """The members to name, and the others: those that add next to nothing, and those after the first `most`."""
+        worth = [member for member in members if abs(member["adds_to_change"]) > _NEGLIGIBLE * abs(self.change)]
+        named = worth[:most] if len(worth) > most + 1 else worth
+        return named, [member for member in members if member not in named]
+
+    def _member_text(self, segment: str, member: Mapping[str, Any]) -> str:
+        text = f"{self.member(segment, member['member'])} {self.added(member['adds_to_change'])}"
+        by_share = member.get("of_this_by_its_share")
+        if by_share is None or abs(by_share) < 0.1 * abs(member["adds_to_change"]):
+            return text
+        own = self.added(member["of_this_by_its_own_ratio"])
+        share = self.added(by_share)
+        return f"{text} ({self.language.t('{own} by its own value, {share} by its share', own=own, share=share)})"
+
+    @property
+    def name(self) -> str:
+        value = self.answer["value"]
+        return self.names.get(value.get("kpi_id", ""), str(value["name"]))
+
+    def part_name(self, part: Mapping[str, Any]) -> str:
+        """The name of the published KPI that is the part, else that of the metric as words."""
+        words = self.names.get(part.get("kpi_id", "")) or self.language.t(part["metric"].replace("_", " "))
+        return words[:1].lower() + words[1:] if not words[:2].isupper() else words
+
+    def segment_name(self, segment: str) -> str:
+        return " × ".join(self.language.t(part.replace("_", " ")) for part in words(segment).split(" × "))
+
+    def member(self, segment: str, member: str) -> str:
+        return self.language.t("unknown") if member == "_U" else member_name(segment, member, self.names)
+
+    def value(self, value: float | None) -> str:
+        return self.language.value(value, self.unit, self.currency, step=self.change or None)
+
+    def number(self, value: float, part: Mapping[str, Any]) -> str:
+        """A part's value, whose unit isn't known: as exactly as its change needs it."""
+        step = part["after"] - part["before"]
+        is_whole = all(float(part[when]).is_integer() for when in ("before", "after"))
+        return self.language.value(value, "count" if is_whole else "ratio", "", step=step or None)
+
+    def size(self, difference: float, step: float | None = None) -> str:
+        """The size of a difference, without its sign."""
+        return signed(self.language, abs(difference), self.unit, self.currency, step or self.change).removeprefix("+")
+
+    def added(self, value: float | None) -> str:
+        return signed(self.language, value, self.unit, self.currency, self.change)
+
+
+def signed(language: Language, value: float | None, unit: str, currency: str, change: float) -> str:
+    """What is added, with its sign; of fractions in percentage points, as exactly as the whole change needs it.
+
+    An addition of less than a thousandth of the change that has no digit to show is 0.
+    """
+    if value is None:
+        return "–"
+    if unit == "fraction":
+        digits = 1 if abs(change) >= 0.01 else 2 if abs(change) >= 0.001 else 3
+        points = round(value * 100, digits) + 0.0  # and not -0.0
+        return f"{language.decimal(points, digits, sign=points != 0)}\N{NO-BREAK SPACE}{language.percentage_points}"
+    if abs(value) < min(0.005, abs(change) / 1000):
+        value = 0.0
+    text = language.value(value, unit, currency, like=change)
+    return f"+{text}" if value > 0 else text
