@@ -154,6 +154,7 @@ class CatalogKpi(BaseModel):
     lower_bound: float | None
     upper_bound: float | None
     gate: dict[str, CheckSetting]
+    estimate: bool = False
     labels: dict[str, Label] = {}
     sql: str = ""
     target_since: date | None = None
