@@ -1,8 +1,10 @@
-"""How much the published totals of each KPI change by themselves: what a change must exceed to be seen."""
+"""How much the totals of each KPI change by themselves: what a change must exceed to be seen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import duckdb
 
 from publishing import reader
 
@@ -12,13 +14,7 @@ FEWEST_CHANGES = 12
 # Twice the standard deviation of the changes: one in twenty is larger. It is taken from the median distance to their
 # median (1.4826 times it, for normally distributed values), so that a few faults or events don't widen it.
 _NOISE = """
-with totals as (
-    select
-        kpi_id, freq, obs_value,
-        obs_value - previous_value as on_before, obs_value - year_ago_value as on_year_ago
-    from kpi.observations
-    where segment = '_T' and freq in ('M', 'Q')
-),
+with totals as ({totals}),
 spreads as (
     select
         kpi_id, freq, median(obs_value) as level,
@@ -31,6 +27,14 @@ select kpi_id, freq, level, seen_on_before, seen_on_year_ago
 from spreads
 qualify row_number() over (partition by kpi_id order by freq) = 1
 order by kpi_id
+"""
+
+
+_PUBLISHED = """
+select
+    kpi_id, freq, obs_value, obs_value - previous_value as on_before, obs_value - year_ago_value as on_year_ago
+from kpi.observations
+where segment = '_T' and freq in ('M', 'Q')
 """
 
 
@@ -55,4 +59,10 @@ def noise() -> list[Noise]:
     Raises NyckeltalError as `reader.opened` does.
     """
     with reader.opened() as connection:
-        return [Noise(*row) for row in connection.execute(_NOISE, {"fewest": FEWEST_CHANGES}).fetchall()]
+        return noise_of(connection, _PUBLISHED)
+
+
+def noise_of(connection: duckdb.DuckDBPyConnection, totals: str) -> list[Noise]:
+    """The noise of the totals that a query gives: kpi_id, freq, obs_value, and its change on_before and on_year_ago."""
+    rows = connection.execute(_NOISE.format(totals=totals), {"fewest": FEWEST_CHANGES}).fetchall()
+    return [Noise(*row) for row in rows]
