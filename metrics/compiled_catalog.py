@@ -111,6 +111,7 @@ def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> C
         matures_after=definition.matures_after,
         breaks=definition.breaks,
         min_n_obs=definition.reliable_n_obs,
+        estimate=definition.estimate,
         lower_bound=definition.bounds.lower,
         upper_bound=definition.bounds.upper,
         gate=merged(definition.gate, adoption.gate),

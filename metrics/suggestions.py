@@ -15,13 +15,18 @@ from metrics.versioning.lineage import Lineage
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A standard KPI that the company hasn't adopted. It can be adopted now when no entity is missing."""
+    """A standard KPI that the company hasn't adopted. It can be adopted now when no entity is missing.
+
+    `feeds` are upstream of it; it is `protected` when it reads personnel data.
+    """
 
     kpi_id: str
     domain: str
     definition: Definition
     missing_entities: tuple[str, ...]
     proposal: Proposal
+    feeds: tuple[str, ...]
+    protected: bool
 
 
 def suggestions(company: Company, layer: SemanticLayer, lineage: Lineage) -> list[Suggestion]:
@@ -31,15 +36,19 @@ def suggestions(company: Company, layer: SemanticLayer, lineage: Lineage) -> lis
     """
     adopted = adopted_kpis(company)
     adopted_ids = {kpi.id for kpi in adopted}
-    suggested = [
-        Suggestion(
-            kpi_id=kpi_id,
-            domain=file.parent.name,
-            definition=definition,
-            missing_entities=lineage.upstream(fact_models(definition.metric, layer)).missing_entities,
-            proposal=proposal(definition, file.parent.name, adopted, company.objectives),
-        )
-        for kpi_id, (definition, file) in standard_definitions().items()
-        if kpi_id not in adopted_ids
-    ]
+    suggested = []
+    for kpi_id, (definition, file) in standard_definitions().items():
+        if kpi_id not in adopted_ids:
+            upstream = lineage.upstream(fact_models(definition.metric, layer))
+            suggested.append(
+                Suggestion(
+                    kpi_id,
+                    file.parent.name,
+                    definition,
+                    missing_entities=upstream.missing_entities,
+                    proposal=proposal(definition, file.parent.name, adopted, company.objectives),
+                    feeds=upstream.feeds,
+                    protected=upstream.protected,
+                )
+            )
     return sorted(suggested, key=lambda suggestion: (suggestion.domain, suggestion.kpi_id))

@@ -1,4 +1,4 @@
-"""How much the published totals of each KPI change by themselves: what a change must exceed to be seen."""
+"""How much the totals of each KPI change by themselves: what a change must exceed to be seen."""
 
 from __future__ import annotations
 
@@ -17,19 +17,12 @@ FEWEST_CHANGES = 12
 # Twice the standard deviation of the changes: one in twenty is larger. It is taken from the median distance to their
 # median (1.4826 times it, for normally distributed values), so that a few faults or events don't widen it.
 _SPREADS = """
-with totals as (
-    select
-        kpi_id, freq, obs_value,
-        obs_value - previous_value as on_before, obs_value - year_ago_value as on_year_ago
-    from kpi.observations
-    where segment = '_T'
-)
 select
     kpi_id, freq, median(obs_value) as level,
     median(on_before) as usual_on_before, median(on_year_ago) as usual_on_year_ago,
     if(count(on_before) >= $fewest, 2 * 1.4826 * mad(on_before), null) as seen_on_before,
     if(count(on_year_ago) >= $fewest, 2 * 1.4826 * mad(on_year_ago), null) as seen_on_year_ago
-from totals
+from ({totals})
 group by kpi_id, freq
 """
 _NOISE = f"""
@@ -42,6 +35,12 @@ order by kpi_id
 _USUAL = f"""
 select kpi_id, freq, usual_on_before, seen_on_before, usual_on_year_ago, seen_on_year_ago
 from ({_SPREADS})
+"""
+_PUBLISHED = """
+select
+    kpi_id, freq, obs_value, obs_value - previous_value as on_before, obs_value - year_ago_value as on_year_ago
+from kpi.observations
+where segment = '_T'
 """
 
 
@@ -66,7 +65,13 @@ def noise() -> list[Noise]:
     Raises NyckeltalError as `reader.opened` does.
     """
     with reader.opened() as connection:
-        return [Noise(*row) for row in connection.execute(_NOISE, {"fewest": FEWEST_CHANGES}).fetchall()]
+        return noise_of(connection, _PUBLISHED)
+
+
+def noise_of(connection: duckdb.DuckDBPyConnection, totals: str) -> list[Noise]:
+    """The noise of the totals that a query gives: kpi_id, freq, obs_value, and its change on_before and on_year_ago."""
+    rows = connection.execute(_NOISE.format(totals=totals), {"fewest": FEWEST_CHANGES}).fetchall()
+    return [Noise(*row) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ def _times(change: float, usual: float | None, seen: float | None) -> float | No
 
 def usual_changes(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Usual]:
     """By (kpi_id, freq), from a connection to the published file."""
-    found = connection.execute(_USUAL, {"fewest": FEWEST_CHANGES}).fetchall()
+    found = connection.execute(_USUAL.format(totals=_PUBLISHED), {"fewest": FEWEST_CHANGES}).fetchall()
     return {(kpi_id, freq): Usual(*facts) for kpi_id, freq, *facts in found}
 
 

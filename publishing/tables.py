@@ -376,7 +376,7 @@ COLUMN_COMMENTS = {
     " cohort whose later events still count; suppressed; nothing published; not supplied: the company has no"
     " data for it; retired: no longer in use",
     "observations.status": "obs_status in words: "
-    + ", ".join(STATUSES[code] for code in ("A", "P", "U", "B", "Q", "O")),
+    + ", ".join(STATUSES[code] for code in ("A", "P", "U", "B", "E", "Q", "O")),
     "provisional": "Whether the value may be revised without a decision: its period was open in the newest release",
     "provisional_until": "Last day on which the value is provisional; NULL once its period has closed",
     "scorecard.objective": "Name of the objective that it serves",
@@ -384,7 +384,7 @@ COLUMN_COMMENTS = {
     "flagged": "Number of its periods, at any frequency, that are published with a warning that nobody acknowledged",
     "unit": "The unit of the value; fraction is 0-1, currency is the reporting currency",
     "obs_status": "SDMX CL_OBS_STATUS, the first that holds: Q suppressed, O missing, B series break with the period"
-    " before, U low reliability (few observations), P provisional until the period closes, A normal",
+    " before, U low reliability (few observations), E estimated, P provisional until the period closes, A normal",
     "conf_status": "F free; C confidential: suppressed, as it counts too few persons or would reveal such a cell",
     "definition_version": "Version of the KPI's definition that computed it",
     "definition_hash": "Hash of the upstream SQL that computed it",

@@ -7,7 +7,8 @@ column per KPI.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from metrics.core.periods import FREQ_NAMES
@@ -48,11 +49,21 @@ def views(catalog: Catalog) -> dict[str, View]:
         for (domain, freq), kpi_ids in groups.items()
     }
     cuts = {(cut, freq) for kpi in catalog.kpis if kpi.supplied for cut in kpi.segments for freq in kpi.freqs}
+    names = _segment_names({segment for segment, _ in cuts})
     by_segment = {
-        f"by_{'_'.join(parts_of(segment))}_{FREQ_NAMES[freq]}": _by_segment(segment, freq)
-        for segment, freq in sorted(cuts)
+        f"by_{names[segment]}_{FREQ_NAMES[freq]}": _by_segment(segment, freq) for segment, freq in sorted(cuts)
     }
     return wide | by_segment | {f"totals_{FREQ_NAMES[freq]}": _totals(freq) for _, freq in groups}
+
+
+def _segment_names(cuts: Iterable[str]) -> dict[str, str]:
+    """The segments' names in those of views: the parts of a combination with `_` between them.
+
+    With `__x__` where another segment or combination would have the same name, as of `a` and `b` beside `a_b`.
+    """
+    names = {segment: "_".join(parts_of(segment)) for segment in cuts}
+    uses = Counter(names.values())
+    return {segment: name if uses[name] == 1 else "__x__".join(parts_of(segment)) for segment, name in names.items()}
 
 
 def _totals(freq: str) -> View:

@@ -343,6 +343,7 @@ def _row(planned_key: Planned, release_snapshot: ReleaseSnapshot, catalog: Catal
         "decision_reason": None,
         "breaks": kpi.breaks_in(period),
         "min_n_obs": kpi.min_n_obs,
+        "estimate": kpi.estimate,
     }
 
 

@@ -34,6 +34,7 @@ INCOMING = pa.schema(
 # - decision_id, decision_reason: the decision that released the key, NULL where none was needed.
 # - breaks: whether the definition states a series break in the period.
 # - min_n_obs: the smallest n_obs of a reliable value.
+# - estimate: whether the definition says that its values are estimates.
 ELIGIBLE = pa.schema(
     [
         ("kpi_id", pa.string()),
@@ -50,6 +51,7 @@ ELIGIBLE = pa.schema(
         ("decision_reason", pa.string()),
         ("breaks", pa.bool_()),
         ("min_n_obs", pa.int64()),
+        ("estimate", pa.bool_()),
     ]
 )
 
@@ -112,6 +114,7 @@ statuses as (
         when n.obs_value is null then 'O'
         when a.breaks or s.version_before <> a.definition_version then 'B'
         when coalesce(n.n_obs, 0) < a.min_n_obs then 'U'
+        when a.estimate then 'E'
         when a.closes_on >= $today::date then 'P'
         else 'A'
     end as obs_status
@@ -217,6 +220,7 @@ def select(
     - B series break: the definition states one in the period, or the observation before it has another definition
       version also after this release (where the history is recomputed with it, there is no break);
     - U low reliability: n_obs is below the definition's min_n_obs;
+    - E estimated: the definition says so;
     - P provisional up to and including the day `closes_on`, A after it.
     Further columns:
     - closes_on; is_new; old_value, the latest vintage's value; period_changed, whether the period's own values differ;

@@ -163,6 +163,7 @@ class CatalogKpi(BaseModel):
     lower_bound: float | None
     upper_bound: float | None
     gate: dict[str, CheckSetting]
+    estimate: bool = False
     labels: dict[str, Label] = {}
     sql: str = ""
     expanded_formula: str | None = None

@@ -169,6 +169,10 @@ class Definition(Strict):
         " reliability). By default 30 for ratios and quantiles, 0 for others.",
     )
     gate: GateSettings = Field(default_factory=dict, description="Checks that differ from their defaults, by name.")
+    estimate: bool = Field(
+        default=False,
+        description="Whether its values are estimates by a model, such as a lifetime value: their `obs_status` is E.",
+    )
     standard: str = Field(description="The standard or source that the definition follows.")
     definition_version: int = Field(
         ge=1, description="The version of the definition. Raise it with every change that may change values."

@@ -98,8 +98,9 @@ class Texts:
         return self.content.release.realtime_start <= self.closes_on(kpi, period)
 
     def status_words(self, kpi: CatalogKpi, total: Total) -> str:
-        """The total's status in words: provisional, suppressed, few observations, series break, final."""
-        words = {"Q": "suppressed", "O": "no value", "M": "no value", "U": "few observations", "B": "series break"}
+        """The total's status in words: provisional, suppressed, few observations, series break, estimated, final."""
+        words = {"Q": "suppressed", "O": "no value", "M": "no value"}
+        words |= {"U": "few observations", "B": "series break", "E": "estimated"}
         found = [words[total.obs_status]] if total.obs_status in words else []
         found += ["provisional"] if self.is_open(kpi, total.period) else []
         return ", ".join(self.language.t(word) for word in found or ["final"])

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from sample_company.simulator.absences import Absences
 from sample_company.simulator.app import write_app
+from sample_company.simulator.board import write_board
+from sample_company.simulator.campaigns import write_campaigns
 from sample_company.simulator.club import Club
 from sample_company.simulator.customer_survey import write_survey
 from sample_company.simulator.customers import Customers
@@ -20,6 +22,7 @@ from sample_company.simulator.leads import Leads, lead_email
 from sample_company.simulator.ledger import write_ledger
 from sample_company.simulator.managers import Managers
 from sample_company.simulator.marketing import write_ads, write_web
+from sample_company.simulator.near_misses import write_near_misses
 from sample_company.simulator.operations import write_energy, write_incidents
 from sample_company.simulator.people import Staff, staff_ahead
 from sample_company.simulator.products import make_products, write_products
@@ -73,6 +76,7 @@ def simulate(out: Path, span: Span) -> None:
         safety.run(month)
         goals.run(month)
         write_activities(folder, span, month, shop.sold, kwh)
+        write_near_misses(folder, span, month)
         write_waste(folder, span, month, shop.sold)
         write_completions(folder, span, month, staff)
         write_stock(folder, span, month, products, shop.sold)
@@ -88,6 +92,8 @@ def simulate(out: Path, span: Span) -> None:
     safety.write()
     goals.write(folder)
     write_ideas(folder, span, products)
+    write_campaigns(folder, span)
+    write_board(folder, span)
     write_factors(folder, span)
     write_water(folder, span)
     write_recruiting(folder, span, ahead)

@@ -49,7 +49,7 @@ def eligible_rows(rows: list[Row], version: int) -> pa.Table:
     columns = ("kpi_id", "freq", "time_period", "period_start", "period_end")
     facts = {
         "closes_on": date(2025, 3, 1), "candidate_hash": "new", "definition_version": version,
-        "definition_hash": "def", "breaks": False, "min_n_obs": 0,
+        "definition_hash": "def", "breaks": False, "min_n_obs": 0, "estimate": False,
     }  # fmt: skip
     return pa.Table.from_pylist([{name: row[name] for name in columns} | facts for row in keys.values()], ELIGIBLE)
 

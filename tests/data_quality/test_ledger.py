@@ -216,7 +216,7 @@ def select(
 ) -> list[dict[str, Any]]:
     """The new vintages of January's eligible cells, given the committed observations."""
     fields = {name: observation()[name] for name in ("kpi_id", "freq", "time_period", "period_start", "period_end")}
-    fields |= {"closes_on": date(2026, 2, 10), "breaks": False, "min_n_obs": 0}
+    fields |= {"closes_on": date(2026, 2, 10), "breaks": False, "min_n_obs": 0, "estimate": False}
     fields |= {"candidate_hash": "cand2", "definition_version": 1, "definition_hash": "def1", **eligible}
     cells = [{k: v for k, v in row.items() if k in INCOMING.names} for row in incoming]
     before = table([{"published_at": NOON, "realtime_start": DAY, "release_id": "r", **row} for row in committed])
@@ -252,12 +252,14 @@ def test_few_observations_are_of_low_reliability_whether_open_or_closed() -> Non
 
 
 def test_statuses_have_their_precedence() -> None:
-    fields = {"breaks": True, "min_n_obs": 30, "closes_on": DAY}
+    fields = {"breaks": True, "min_n_obs": 30, "estimate": True, "closes_on": DAY}
     assert select([observation(n_obs=1, conf_status="C", obs_value=None)], [], **fields)[0]["obs_status"] == "Q"
     assert select([observation(n_obs=1, obs_value=None)], [], **fields)[0]["obs_status"] == "O"
     assert select([observation(n_obs=1)], [], **fields)[0]["obs_status"] == "B"
     assert select([observation(n_obs=1)], [], **{**fields, "breaks": False})[0]["obs_status"] == "U"
-    assert select([observation(n_obs=30)], [], **{**fields, "breaks": False})[0]["obs_status"] == "P"
+    assert select([observation(n_obs=30)], [], **{**fields, "breaks": False})[0]["obs_status"] == "E"
+    fields |= {"breaks": False, "estimate": False}
+    assert select([observation(n_obs=30)], [], **fields)[0]["obs_status"] == "P"
 
 
 def test_a_new_version_breaks_the_series_only_where_the_period_before_keeps_the_old_one() -> None:

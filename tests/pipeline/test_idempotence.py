@@ -103,7 +103,7 @@ offers = st.dictionaries(
     st.tuples(st.sampled_from(["2026-01", "2026-02"]), st.sampled_from(["_T", "SE", "NO"])), numbers, min_size=1
 )
 FACTS = {"candidate_hash": "c", "definition_version": 1, "definition_hash": "d"}
-CLOSES = {"closes_on": date(2026, 4, 10), "breaks": False, "min_n_obs": 0}
+CLOSES = {"closes_on": date(2026, 4, 10), "breaks": False, "min_n_obs": 0, "estimate": False}
 
 
 def _selected(rows: list[dict[str, Any]], committed: list[dict[str, Any]]) -> list[dict[str, Any]]:

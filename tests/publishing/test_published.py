@@ -32,6 +32,7 @@ from metrics.definitions.feeds import Feed
 from orchestration.cli import app
 from publishing import duckdb_file, rendering
 from publishing import reader as lookups
+from publishing.views import views
 from tests import warehouse_factory
 from tests.ledger_factory import append, observation
 from tests.warehouse_factory import Warehouse, cells, cells_of, kpi
@@ -113,6 +114,18 @@ def test_each_segment_has_a_view_for_each_frequency_with_a_column_for_each_part(
         "select kpi_id, country, obs_value from kpi.by_country_monthly where time_period = '2026-01' order by all"
     )
     assert warehouse.published(by_country) == [("revenue", "NO", 25.0), ("revenue", "SE", 75.0), ("sales", "NO", 7.0)]
+
+
+def test_a_combination_and_a_segment_of_the_same_name_have_a_view_each(warehouse: Warehouse) -> None:
+    entry = kpi("sales", segments=("sales_channel", "channel:sales", "a:b_c", "a_b:c"))
+    catalog = Catalog.read(Company.load())
+    names = views(catalog.model_copy(update={"kpis": (entry,)})).keys()
+    assert {name for name in names if name.startswith("by_")} == {
+        "by_sales_channel_monthly", "by_channel_sales_monthly", "by_a__x__b_c_monthly", "by_a_b__x__c_monthly",
+    }  # fmt: skip
+    entry = kpi("sales", segments=("channel_sales", "channel:sales"))
+    names = views(catalog.model_copy(update={"kpis": (entry,)})).keys()
+    assert {"by_channel_sales_monthly", "by_channel__x__sales_monthly"} <= names
 
 
 def test_the_newest_period_is_marked_and_a_target_is_compared_at_its_own_frequency_only(warehouse: Warehouse) -> None:

@@ -69,7 +69,7 @@ with published as (
         coalesce(l.denominator, c.denominator) as denominator,
         coalesce(l.n_obs, c.n_obs) as n_obs,
         l.decision_id is not null as approved,
-        l.obs_status <> 'P' as is_final
+        l.obs_status not in ('P', 'E') as is_final  -- an estimate is E also before its period closes
     from (
         from observations
         qualify row_number() over (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from metrics.core.deployment import published_path
+from metrics.core.deployment import published_path, warehouse_path
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.cli.options import Json
@@ -31,27 +31,45 @@ def suggest(as_json: Json = False) -> None:
     from metrics.definitions.adopted import adopted_kpis
     from metrics.objective_proposals import unserved
     from metrics.suggestions import suggestions
+    from orchestration.adoptable import noise_of_adoptable
     from orchestration.cli.reports import suggested
     from orchestration.dbt.planning import parsed
     from publishing import reviews
     from publishing.noise import noise
 
     company = Company.load()
-    not_adopted = suggestions(company, *parsed(company))
+    layer, lineage = parsed(company)
+    not_adopted = suggestions(company, layer, lineage)
     without_kpi = unserved(adopted_kpis(company), company.objectives)
+    adoptable = noise_of_adoptable(not_adopted, company, layer) if warehouse_path().exists() else []
     published = published_path().exists()
     noises = noise() if published else []
     opinions = reviews.opinions("adopt") if published else {}
     if as_json:
-        standard = [_as_json(one) | {"opinions": opinions.get(one.kpi_id, [])} for one in not_adopted]
-        print_json({"standard": standard, "objectives_without_kpi": without_kpi, "noise": list(map(asdict, noises))})
+        standard = [
+            _as_json(suggestion) | {"opinions": opinions.get(suggestion.kpi_id, [])} for suggestion in not_adopted
+        ]
+        print_json(
+            {
+                "standard": standard,
+                "objectives_without_kpi": without_kpi,
+                "noise_of_standard": list(map(asdict, adoptable)),
+                "noise": list(map(asdict, noises)),
+            }
+        )
         return
     terminal = console()
     suggested.print_standard(terminal, not_adopted, company.objectives)
     suggested.print_opinions(terminal, opinions)
     suggested.print_unserved(terminal, without_kpi, company.objectives)
+    if adoptable:
+        definitions = {suggestion.kpi_id: suggestion.definition for suggestion in not_adopted}
+        title = "How large a change shows in those that could be adopted now, by what is in the warehouse"
+        suggested.print_noise(terminal, title, definitions, adoptable, company.reporting_currency)
     if noises:
-        suggested.print_noise(terminal, Catalog.read(company), noises, company.reporting_currency)
+        kpis = {kpi.kpi_id: kpi for kpi in Catalog.read(company).kpis}
+        title = "How large a change shows in those adopted"
+        suggested.print_noise(terminal, title, kpis, noises, company.reporting_currency)
 
 
 def _as_json(suggestion: Suggestion) -> dict[str, object]:

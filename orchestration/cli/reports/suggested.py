@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from metrics.definitions.catalog import Catalog
+from metrics.definitions.catalog import CatalogKpi
+from metrics.definitions.kpi import Definition
 from metrics.definitions.objectives import Objective
 from metrics.suggestions import Suggestion
 from orchestration.cli.formats import PERIODS, number
@@ -80,15 +81,22 @@ def print_unserved(terminal: Console, keys: Sequence[str], objectives: Mapping[s
         terminal.print(styled(("No KPI serves:", "yellow"), f" {names}.\n"), highlight=False)
 
 
-def print_noise(terminal: Console, catalog: Catalog, noises: Sequence[Noise], currency: str) -> None:
-    """Print the smallest changes of each KPI that are more than what its values do by themselves."""
-    names = {kpi.kpi_id: kpi for kpi in catalog.kpis}
+def print_noise(
+    terminal: Console,
+    title: str,
+    kpis: Mapping[str, CatalogKpi] | Mapping[str, Definition],
+    noises: Sequence[Noise],
+    currency: str,
+) -> None:
+    """Print the smallest changes of each KPI, by its id, that are more than what its values do by themselves."""
     rows = []
     for noise in noises:
-        if noise.kpi_id in names:
-            kpi = names[noise.kpi_id]
+        if noise.kpi_id in kpis:
+            kpi = kpis[noise.kpi_id]
             changes = [_change(seen, kpi.unit, currency) for seen in (noise.seen_on_before, noise.seen_on_year_ago)]
-            rows.append((kpi.kpi_id, kpi.name, PERIODS[noise.freq], number(noise.level, kpi.unit, currency), *changes))
+            rows.append(
+                (noise.kpi_id, kpi.name, PERIODS[noise.freq], number(noise.level, kpi.unit, currency), *changes)
+            )
     columns = [Column("KPI"), Column("name"), Column("by")]
     columns += map(number_column, ("usual value", "on one before", "a year ago"))
     if natural_width(columns, rows) > terminal.width:
@@ -97,7 +105,7 @@ def print_noise(terminal: Console, catalog: Catalog, noises: Sequence[Noise], cu
         terminal,
         columns,
         rows,
-        title="How large a change shows in those adopted",
+        title=title,
         caption=(
             "A change on the period before, or on a year ago, shows when it differs from the usual one by more than"
             " this: by chance one in twenty does. A target that is nearer than that can't be told from luck in one"

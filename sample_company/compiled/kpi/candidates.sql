@@ -5,6 +5,8 @@ with observations as (
 
     select * from {{ ref('kpi_average_order_value') }}
     union all
+    select * from {{ ref('kpi_clv') }}
+    union all
     select * from {{ ref('kpi_csat') }}
     union all
     select * from {{ ref('kpi_customer_churn_rate') }}
@@ -29,6 +31,8 @@ with observations as (
     union all
     select * from {{ ref('kpi_operating_cost_ratio') }}
     union all
+    select * from {{ ref('kpi_order_backlog') }}
+    union all
     select * from {{ ref('kpi_revenue_growth_yoy') }}
     union all
     select * from {{ ref('kpi_idea_to_launch_rate') }}
@@ -39,11 +43,15 @@ with observations as (
     union all
     select * from {{ ref('kpi_rd_intensity') }}
     union all
+    select * from {{ ref('kpi_ad_conversion_rate') }}
+    union all
     select * from {{ ref('kpi_bounce_rate') }}
     union all
     select * from {{ ref('kpi_cac') }}
     union all
     select * from {{ ref('kpi_conversion_rate') }}
+    union all
+    select * from {{ ref('kpi_cost_per_conversion') }}
     union all
     select * from {{ ref('kpi_cpc') }}
     union all
@@ -67,7 +75,11 @@ with observations as (
     union all
     select * from {{ ref('kpi_on_time_delivery') }}
     union all
+    select * from {{ ref('kpi_open_orders') }}
+    union all
     select * from {{ ref('kpi_order_cycle_time') }}
+    union all
+    select * from {{ ref('kpi_stockout_rate') }}
     union all
     select * from {{ ref('kpi_unit_cost') }}
     union all
@@ -109,9 +121,13 @@ with observations as (
     union all
     select * from {{ ref('kpi_ltifr') }}
     union all
+    select * from {{ ref('kpi_near_misses_reported') }}
+    union all
     select * from {{ ref('kpi_waste_generated') }}
     union all
     select * from {{ ref('kpi_water_consumption') }}
+    union all
+    select * from {{ ref('kpi_women_on_board') }}
     union all
     select * from {{ ref('kpi_availability') }}
     union all

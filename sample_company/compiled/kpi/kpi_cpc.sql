@@ -3,7 +3,7 @@
 WITH ad_performance AS (
   SELECT freq, span, period_start, segment, member, ad_clicks, ad_cost
   FROM {{ ref('rollup_ad_performance') }}
-  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'campaign', 'channel', 'country', 'platform')
+  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'audience', 'campaign', 'channel', 'country', 'message', 'platform')
 ), computed AS (
   SELECT
     freq,
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '2cdcf17f3b55f6f1' AS definition_hash,
+  'd8c848fabddb9a60' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

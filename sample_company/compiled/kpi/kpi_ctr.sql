@@ -3,7 +3,7 @@
 WITH ad_performance AS (
   SELECT freq, span, period_start, segment, member, ad_clicks, ad_impressions
   FROM {{ ref('rollup_ad_performance') }}
-  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country', 'platform')
+  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'audience', 'channel', 'country', 'message', 'platform')
 ), computed AS (
   SELECT
     freq,
@@ -36,7 +36,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  '1751a5035f8bce44' AS definition_hash,
+  'b9953f687711e0cd' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -1,4 +1,4 @@
--- Every measure of ad_performance, for cac, cpc, cpl, ctr, roas.
+-- Every measure of ad_performance, for ad_conversion_rate, cac, cost_per_conversion, cpc, cpl, ctr, roas.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
@@ -31,6 +31,7 @@ WITH days AS (
     member,
     SUM(ad_clicks) AS ad_clicks,
     SUM(ad_conversion_value) AS ad_conversion_value,
+    SUM(ad_conversions) AS ad_conversions,
     SUM(ad_cost) AS ad_cost,
     SUM(ad_impressions) AS ad_impressions
   FROM {{ ref('rollup_ad_performance_daily') }} AS daily

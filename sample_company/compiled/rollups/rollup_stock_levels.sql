@@ -1,4 +1,4 @@
--- Every measure of stock_levels, for inventory_turns.
+-- Every measure of stock_levels, for inventory_turns, stockout_rate.
 -- Written by `kpi compile`; change the definitions, not this file.
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', on_schema_change='sync_all_columns',
@@ -9,7 +9,7 @@ WITH days AS (
   FROM {{ ref('rollup_stock_levels_daily') }}
   WHERE segment = '_T' AND n_rows > 0
 ), period_days AS (
-  {{ period_days('days', ['M', 'Q', 'A'], to_date=False) }}
+  {{ period_days('days', ['W', 'M', 'Q', 'A'], to_date=True) }}
 ), inputs AS (
   SELECT freq, span, period_start, MD5(STRING_AGG(inputs, ' ' ORDER BY day)) AS inputs
   FROM period_days
@@ -29,9 +29,11 @@ WITH days AS (
     period_start,
     segment,
     member,
+    SUM(counted_stock_levels) AS counted_stock_levels,
     SUM(stock_days) AS stock_days,
     SUM(stock_levels) AS stock_levels,
-    SUM(stock_value_days) AS stock_value_days
+    SUM(stock_value_days) AS stock_value_days,
+    SUM(stockouts) AS stockouts
   FROM {{ ref('rollup_stock_levels_daily') }} AS daily
   INNER JOIN changed_days USING (day)
   WHERE n_rows > 0

@@ -4,6 +4,12 @@ with ads as (
 
 ),
 
+campaigns as (
+
+    select * from {{ ref('stg_campaigns') }}
+
+),
+
 rates as (
 
     select * from {{ ref('dim_exchange_rates') }}
@@ -23,6 +29,8 @@ final as (
         ads.platform,
         ads.campaign,
         ads.channel,
+        campaigns.audience,
+        campaigns.message,
         ads.country,
         ads.ad_date,
         ads.impressions,
@@ -32,6 +40,12 @@ final as (
         {{ to_reporting_currency('ads.conversion_value', 'ads.currency', 'rates.rate') }} as conversion_value
     from ads
     cross join company
+    left join campaigns
+        on
+            ads.platform = campaigns.platform
+            and ads.campaign = campaigns.campaign
+            and ads.ad_date >= campaigns.valid_from
+            and ads.ad_date < coalesce(campaigns.valid_to, date '9999-12-31')
     left join rates on ads.currency = rates.currency and ads.ad_date = rates.rate_date
 
 )
