@@ -42,7 +42,7 @@ def compiled(layer: SemanticLayer) -> dict[str, str]:
         for base in shared
         for name, sql in rollup_models(base, day_fingerprint_sql(base, _COLUMNS, "")).items()
     }
-    return models | {one.kpi.model: kpi_sql(one, shared, "") for one in plans}
+    return models | {kpi_plan.kpi.model: kpi_sql(kpi_plan, shared, "") for kpi_plan in plans}
 
 
 def _kpi(metric: str) -> Kpi:

@@ -148,7 +148,7 @@ def _quantiles(since: dict[str, str]) -> Iterator[str]:
                       from counts join period_pieces using (piece) group by all)))
         join period_pieces using (freq, period_start) where {held}"""
     yield "create temp table wanted_codes as select distinct piece, code, bin from wanted join codes using (bin)"
-    found = [
+    at_ranks = [
         f"max(latency_ms) filter (rank = {side}({name})) as {name}_{side}"
         for name in _QUANTILES
         for side in ("floor", "ceil")
@@ -159,8 +159,9 @@ def _quantiles(since: dict[str, str]) -> Iterator[str]:
     )
     names = ", ".join(["'_T'", *(f"'{segment}'" for segment in SEGMENTS)])
     members = ", ".join(["'_T'", *(f"coalesce({segment}, '_U')" for segment in SEGMENTS)])
+    ranks_of_cell = ", ".join(f"any_value({name}) as {name}" for name in _QUANTILES)
     yield f"""create temp table quantiles as select {cell}, {values} from (
-            select {cell}, {", ".join(f"any_value({name}) as {name}" for name in _QUANTILES)}, {", ".join(found)} from (
+            select {cell}, {ranks_of_cell}, {", ".join(at_ranks)} from (
                 select *, below + row_number() over (partition by {cell}, bin order by latency_ms) - 1 as rank
                 from (select piece, bin, latency_ms, unnest([{names}]) as segment, unnest([{members}]) as member
                       from (select *, {code} as code, {piece} as piece {needed})

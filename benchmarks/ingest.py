@@ -102,11 +102,11 @@ def _content(warehouse: Path, feeds: list[Feed]) -> tuple[int, str]:
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         for feed in feeds:
             columns = ", ".join(name for name in feed.columns if name not in feed.personal)
-            found = connection.execute(
+            answer = connection.execute(
                 f"select count(*), coalesce(sum(hash({columns})::hugeint), 0) from raw.{feed.name}"
             ).fetchone()
-            assert found is not None
-            rows, content = rows + found[0], content + int(found[1])
+            assert answer is not None
+            rows, content = rows + answer[0], content + int(answer[1])
     return rows, str(content)
 
 

@@ -79,13 +79,13 @@ def main() -> None:
     parser.add_argument("--months", type=int, action="append", help="Only this length of ledger; nothing is written.")
     chosen = parser.parse_args().months
     catalog = Catalog.read(Company.load(PROJECT / "sample_company"))
-    found = [one for months in chosen or MONTHS for one in measure(catalog, months)]
-    _show(found)
+    measured_ledgers = [measured for months in chosen or MONTHS for measured in measure(catalog, months)]
+    _show(measured_ledgers)
     if not chosen:
         document = {
             "machine": {"system": platform.platform(), "processor": platform.machine()},
             "versions": {name: version(name) for name in ("deltalake", "duckdb", "pyarrow")},
-            "runs": [asdict(one) for one in found],
+            "runs": [asdict(measured) for measured in measured_ledgers],
         }
         RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
@@ -136,13 +136,13 @@ def _append(ledger: Ledger, catalog: Catalog, text: str, day: date) -> dict[str,
 
 def _periods(day: date) -> list[Period]:
     """What a release of that day tells anew: the week before, and in a month's first one the month (and quarter)."""
-    found = [period_of("W", day - timedelta(days=7))]
+    periods = [period_of("W", day - timedelta(days=7))]
     if day.day < 8:
         last = day.replace(day=1) - timedelta(days=1)
-        found += [period_of(freq, last) for freq in "MQA" if period_of(freq, last).end == last]
+        periods += [period_of(freq, last) for freq in "MQA" if period_of(freq, last).end == last]
     else:
-        found += [period_of("M", day.replace(day=1) - timedelta(days=1))]  # revised, then final
-    return found
+        periods += [period_of("M", day.replace(day=1) - timedelta(days=1))]  # revised, then final
+    return periods
 
 
 def _content(catalog: Catalog, day: date) -> tuple[pa.Table, pa.Table]:
@@ -265,14 +265,14 @@ def _bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _show(found: list[Measured]) -> None:
+def _show(measured_ledgers: list[Measured]) -> None:
     table = Table(title="One release, and reading what is published", title_justify="left")
-    columns = [name for name in asdict(found[0]) if name not in ("months", "compacted")]
+    columns = [name for name in asdict(measured_ledgers[0]) if name not in ("months", "compacted")]
     table.add_column("months")
-    for one in found:
-        table.add_column(f"{one.months}{', compacted' if one.compacted else ''}", justify="right")
+    for measured in measured_ledgers:
+        table.add_column(f"{measured.months}{', compacted' if measured.compacted else ''}", justify="right")
     for name in columns:
-        table.add_row(name.replace("_", " "), *(f"{getattr(one, name):,}" for one in found))
+        table.add_row(name.replace("_", " "), *(f"{getattr(measured, name):,}" for measured in measured_ledgers))
     _CONSOLE.print(table)
 
 

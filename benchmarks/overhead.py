@@ -78,7 +78,7 @@ def _models_sql(company: Company, warehouse: Path) -> results_file.Timing:
     target = project.target_dir(company)
     nodes = json.loads((target / "manifest.json").read_text())["nodes"]
     results = json.loads((target / "run_results.json").read_text())["results"]
-    models = [one for one in results if one["unique_id"].startswith("model.")]
+    models = [node for node in results if node["unique_id"].startswith("model.")]
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("set threads = 2; set preserve_insertion_order = false")
         watch = results_file.Stopwatch()
@@ -95,12 +95,12 @@ def _models_sql(company: Company, warehouse: Path) -> results_file.Timing:
 def _content(warehouse: Path) -> str:
     """The candidates of all KPIs, as one hash."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        found = connection.execute(
+        answer = connection.execute(
             """select md5(string_agg(candidate_hash, ' ' order by kpi_id, freq, time_period))
             from (select distinct kpi_id, freq, time_period, candidate_hash from kpi.candidates)"""
         ).fetchone()
-    assert found is not None
-    return str(found[0])
+    assert answer is not None
+    return str(answer[0])
 
 
 def _show(runs: list[dict[str, Any]]) -> None:

@@ -21,8 +21,8 @@ _WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 def read() -> dict[str, Any]:
     """The file's content, empty before the first run."""
-    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    return found
+    results: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    return results
 
 
 def write(**parts: Any) -> None:
@@ -87,4 +87,4 @@ def _worked() -> float:
 
 def median(measured: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The run with the middle time of several."""
-    return sorted(measured, key=lambda one: one["seconds"])[len(measured) // 2]
+    return sorted(measured, key=lambda run: run["seconds"])[len(measured) // 2]

@@ -129,8 +129,8 @@ def _child(contender: str, folder: str, size: Size, memory_limit: str) -> None:
 def _write(runs: list[Run]) -> list[Run]:
     """The file's runs with these in place of earlier ones of the same contender and size."""
     before = results_file.read().get("runs", [])
-    found = {_key(run): run for run in (*(Run(**{"cpu_seconds": None, **one}) for one in before), *runs)}
-    kept = sorted(found.values(), key=lambda run: (run.rows, run.months, ALL.index(run.contender), run.memory_limit))
+    by_key = {_key(run): run for run in (*(Run(**{"cpu_seconds": None, **fields}) for fields in before), *runs)}
+    kept = sorted(by_key.values(), key=lambda run: (run.rows, run.months, ALL.index(run.contender), run.memory_limit))
     results_file.write(runs=[asdict(run) for run in kept])
     return kept
 

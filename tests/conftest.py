@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from metrics import compiled_folder
 from metrics.core.deployment import PROJECT
@@ -29,20 +33,33 @@ from tests.open_files import watched
 
 FIRST, LAST = date(2023, 11, 1), date(2024, 2, 29)
 NOW = "2024-03-12T06:00:00+00:00"
+NOT_SET = ("NYCKELTAL_COMPANY", "NYCKELTAL_SOURCE_DIR", "NYCKELTAL_LEDGER")
 A_KPI_OF_EACH_KIND = {
     *("net_revenue", "return_rate", "csat", "ctr", "web_sessions", "conversion_rate", "cac", "energy_use"),
     *("new_customers", "lead_to_customer_rate", "revenue_growth_yoy", "incident_resolution_time_p50"),
     *("headcount", "turnover_rate", "absence_rate", "gender_pay_gap"),
 }
 """And what the tests of repeated runs look at."""
+MEMORY, MEMORY_NEEDED_BYTES = Path("/dev/shm"), 8 * 2**30
+FOLDERS_WITH_LONG_TESTS = ("pipeline", "benchmarks")
+
+
+def pytest_configure() -> None:
+    """Puts the tests' files into memory where Linux has room for them: a disk takes milliseconds for each commit."""
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED_BYTES:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several workers share the tests file by file, so that what a file's tests share is made once."""
+    """Several workers share the tests file by file, so that what a file's tests share is made once.
+
+    Long files come first, so that at the end no worker is left alone with one.
+    """
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: item.path.parent.name not in FOLDERS_WITH_LONG_TESTS)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,16 +68,13 @@ def shared_parse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     dbt itself finds by hashes which files of the project differ, and parses these.
     """
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     parse = project.parse
 
     @private_files()
     def parse_with_shared_file(company: Company, *, compiled: Path | None = None) -> Path:
         target = compiled.parent / "target" if compiled else project.target_dir(company)
         own = target / "partial_parse.msgpack"
-        name = hashlib.sha256(company.name.encode("utf-8", "surrogatepass")).hexdigest()
-        shared = folder / f"{name}{' without KPIs' if compiled else ''}.msgpack"
+        shared = parse_file(company, tmp_path_factory, without_kpis=compiled is not None)
         if shared.exists() and not own.exists():
             target.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(shared, own)
@@ -73,6 +87,12 @@ def shared_parse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     with patch.object(project, "parse", parse_with_shared_file):
         yield
+
+
+def parse_file(company: Company, tmp_path_factory: pytest.TempPathFactory, *, without_kpis: bool) -> Path:
+    """Where dbt's file for partial parsing of that company lies for all tests, once one has parsed it."""
+    name = hashlib.sha256(company.name.encode("utf-8", "surrogatepass")).hexdigest()
+    return _folder_of_all_workers(tmp_path_factory) / f"{name}{' without KPIs' if without_kpis else ''}.msgpack"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -90,14 +110,23 @@ def one_thread() -> Iterator[None]:
         yield
 
 
+def _folder_of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 @dataclass(frozen=True)
 class Deployment:
-    """A data folder in which the sample company's first four months have been run."""
+    """A data folder in which the sample company's first four months have been run.
+
+    `build_failures` are the first run's reasons by KPI, `open_to_others` what others could read below the data folder
+    during that run.
+    """
 
     company: Company
     data: Path
-    first_run: RunResult
-    open_to_others: frozenset[str] = frozenset()  # what others could read below the data folder during the run
+    build_failures: dict[str, str]
+    open_to_others: frozenset[str] = frozenset()
 
     def run(self, first: date = FIRST, last: date = LAST) -> RunResult:
         """Another run of the main job."""
@@ -107,36 +136,71 @@ class Deployment:
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The sample company on the morning of 2024-03-12: February has just closed. Shared, so no test changes it."""
-    data = tmp_path_factory.mktemp("deployment")
+    folder = _built_once("deployment", tmp_path_factory, lambda _: Company.load(PROJECT / "sample_company"))
+    data = tmp_path_factory.mktemp("deployment") / "data"  # each worker's own, as no two processes may open a warehouse
+    shutil.copytree(folder / "data", data, symlinks=True)
     with patch.dict(os.environ, _variables(data)):
-        for name in ("NYCKELTAL_COMPANY", "NYCKELTAL_SOURCE_DIR", "NYCKELTAL_LEDGER"):
+        for name in NOT_SET:
             os.environ.pop(name, None)
-        yield _first_run(Company.load(PROJECT / "sample_company"), data)
+        yield _read(folder, data, PROJECT / "sample_company")
 
 
 @pytest.fixture(scope="session")
-def small_deployment(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """The same with a KPI of each kind: what is run several times doesn't take longer when the catalogue grows."""
-    data, folder = tmp_path_factory.mktemp("small_deployment"), tmp_path_factory.mktemp("company") / "sample_company"
-    shutil.copytree(deployment.company.path, folder, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
-    for adoption in folder.glob("kpis/*/*.yml"):
-        if adoption.stem not in A_KPI_OF_EACH_KIND:
+def small_deployment(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """The same with a KPI of each kind: what is run several times doesn't take longer when the catalogue grows.
+
+    Its folder is that of all workers, so no test opens it: each has a copy (`copied`).
+    """
+    folder = _built_once("small_deployment", tmp_path_factory, partial(company_with, A_KPI_OF_EACH_KIND))
+    return _read(folder, folder / "data", folder / "sample_company")
+
+
+def company_with(kpi_ids: Collection[str], folder: Path) -> Company:
+    """The sample company with these KPIs only, compiled, below the folder. It takes the data folder in force."""
+    company = Company.load(copied_company(kpi_ids, folder))
+    compiled_folder.write(company, compiled_folder.compile_company(company, planned(company), released=False))
+    return company
+
+
+def copied_company(kpi_ids: Collection[str], folder: Path) -> Path:
+    """A copy of the sample company below the folder, with these KPIs only; its compiled files are as they were."""
+    copy = folder / "sample_company"
+    shutil.copytree(PROJECT / "sample_company", copy, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
+    for adoption in copy.glob("kpis/*/*.yml"):
+        if adoption.stem not in kpi_ids:
             adoption.unlink()
-    with patch.dict(os.environ, {**_variables(data), "NYCKELTAL_COMPANY": str(folder)}):
-        company = Company.load(folder)
-        compiled_folder.write(company, compiled_folder.compile_company(company, planned(company), released=False))
-        return _first_run(company, data)
+    return copy
+
+
+def _built_once(name: str, tmp_path_factory: pytest.TempPathFactory, company_in: Callable[[Path], Company]) -> Path:
+    """The folder in which the first worker that asks runs the company for four months; the others wait for it.
+
+    It holds `data`, `first_run.json`, and what `company_in` put there.
+    """
+    folder = _folder_of_all_workers(tmp_path_factory) / name
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "first_run.json").exists():
+            folder.mkdir()
+            with patch.dict(os.environ, _variables(folder / "data")):
+                for variable in NOT_SET:
+                    os.environ.pop(variable, None)
+                company = company_in(folder)
+                os.environ["NYCKELTAL_COMPANY"] = str(company.path)
+                simulate(folder / "data" / "sources", Span(FIRST, LAST, seed=7, scale=0.5))
+                with watched(folder / "data") as files_open_to_others:
+                    result = run(company, FIRST, LAST)
+            facts = {"build_failures": result.build_failures, "open_to_others": sorted(files_open_to_others)}
+            (folder / "first_run.json").write_text(json.dumps(facts), encoding="utf-8")
+    return folder
+
+
+def _read(folder: Path, data: Path, company: Path) -> Deployment:
+    facts = json.loads((folder / "first_run.json").read_text(encoding="utf-8"))
+    return Deployment(Company.load(company), data, facts["build_failures"], frozenset(facts["open_to_others"]))
 
 
 def _variables(data: Path) -> dict[str, str]:
     return {"NYCKELTAL_DATA_DIR": str(data), "NYCKELTAL_NOW": NOW}
-
-
-def _first_run(company: Company, data: Path) -> Deployment:
-    simulate(data / "sources", Span(FIRST, LAST, seed=7, scale=0.5))
-    with watched(data) as files_open_to_others:
-        result = run(company, FIRST, LAST)
-    return Deployment(company, data, result, frozenset(files_open_to_others))
 
 
 @pytest.fixture
@@ -150,7 +214,7 @@ def copy_of(deployment: Deployment, data: Path, monkeypatch: pytest.MonkeyPatch)
     shutil.copytree(deployment.data, data, symlinks=True)
     for name, value in {**_variables(data), "NYCKELTAL_COMPANY": str(deployment.company.path)}.items():
         monkeypatch.setenv(name, value)
-    return Deployment(deployment.company, data, deployment.first_run)
+    return replace(deployment, data=data)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Faults at every step: an action runs in a process of its own, and at its n-th file-changing system call it is killed
 (SIGKILL), or the disk is full from there on (ENOSPC), or read-only (EROFS). Python, DuckDB and Delta are all stopped
-alike, as it is the system calls that are counted. Linux on x86-64 only.
+alike, as it is the system calls that are counted: a seccomp filter stops the process at those that may change a file,
+and at no others. Linux on x86-64 only.
 
 The process is forked, so whoever calls this must not have begun what threads don't survive: no DuckDB, no Delta, no
 Arrow computation. `crash_sweep.py` does, in a fresh interpreter.
@@ -27,10 +28,13 @@ from metrics.core.errors import NyckeltalError
 AVAILABLE = sys.platform == "linux" and platform.machine() == "x86_64"
 Fault = Literal["killed", "full", "read-only"]
 
-_TRACEME, _CONT_TO_SYSCALL, _GETREGS, _SETREGS, _SETOPTIONS, _GET_SYSCALL_INFO = 0, 24, 12, 13, 0x4200, 0x420E
-_OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x100000  # TRACESYSGOOD, TRACEFORK, TRACEVFORK, TRACECLONE, EXITKILL
+_TRACEME, _CONT, _GETREGS, _SETREGS, _SETOPTIONS = 0, 7, 12, 13, 0x4200
+_OPTIONS = 0x2 | 0x4 | 0x8 | 0x80 | 0x100000  # TRACEFORK, TRACEVFORK, TRACECLONE, TRACESECCOMP, EXITKILL
 _ALL_CHILDREN = 0x40000000  # __WALL: threads too
-_ENTRY = 1
+_AT_A_CALL = 7  # PTRACE_EVENT_SECCOMP
+_SET_NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
+_LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06  # instructions of a seccomp filter
+_TRACE, _ALLOW = 0x7FF00000, 0x7FFF0000  # what it returns
 _ERRNO = {"full": errno.ENOSPC, "read-only": errno.EROFS}
 # Calls that change the file system: which argument names the file, as a descriptor ("fd"), a path ("path"), or a path
 # below a descriptor ("at"), and whether a full disk refuses them.
@@ -66,16 +70,17 @@ _CALLS: dict[int, tuple[str, Literal["fd", "path", "at"], int, bool]] = {
 _OPEN_FLAGS = {2: 1, 257: 2}  # which argument has them
 
 
-class _SyscallInfo(ctypes.Structure):
+class _Instruction(ctypes.Structure):
     _fields_ = (
-        ("op", ctypes.c_uint8),
-        ("arch", ctypes.c_uint32),
-        ("instruction_pointer", ctypes.c_uint64),
-        ("stack_pointer", ctypes.c_uint64),
-        ("number", ctypes.c_uint64),
-        ("arguments", ctypes.c_uint64 * 6),
-        ("room", ctypes.c_uint64 * 2),
+        ("code", ctypes.c_uint16),
+        ("if_true", ctypes.c_uint8),
+        ("if_false", ctypes.c_uint8),
+        ("value", ctypes.c_uint32),
     )
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_uint16), ("instructions", ctypes.POINTER(_Instruction)))
 
 
 class _Registers(ctypes.Structure):
@@ -114,6 +119,7 @@ def run(action: Callable[[], object], folder: Path, at: int | None = None, fault
     def traced() -> None:
         _ptrace(_TRACEME)
         os.kill(os.getpid(), signal.SIGSTOP)
+        _stop_at_changes()
         action()
 
     child, said = _forked(traced)
@@ -170,12 +176,11 @@ class _Tracer:
     def __init__(self, child: int, folder: str, at: int | None, fault: Fault) -> None:
         self.child, self.folder, self.at, self.fault = child, folder, at, fault
         self.steps: list[Step] = []
-        self.refused: set[int] = set()  # threads whose present call is made to fail
 
     def follow(self) -> int:
         os.waitpid(self.child, 0)
         _ptrace(_SETOPTIONS, self.child, _OPTIONS)
-        _ptrace(_CONT_TO_SYSCALL, self.child)
+        _ptrace(_CONT, self.child)
         while True:
             thread, status = os.waitpid(-1, _ALL_CHILDREN)
             if os.WIFEXITED(status) or os.WIFSIGNALED(status):
@@ -183,24 +188,21 @@ class _Tracer:
                     return os.waitstatus_to_exitcode(status)
                 continue
             stop = os.WSTOPSIG(status)
-            if stop == signal.SIGTRAP | 0x80:
-                self._syscall(thread)
-            passed_on = 0 if stop & 0x7F in (signal.SIGTRAP, signal.SIGSTOP) else stop
+            if status >> 16 == _AT_A_CALL:
+                self._call(thread)
+            passed_on = 0 if stop in (signal.SIGTRAP, signal.SIGSTOP) else stop
             try:
-                _ptrace(_CONT_TO_SYSCALL, thread, passed_on)
+                _ptrace(_CONT, thread, passed_on)
             except ProcessLookupError:
                 continue  # killed meanwhile
 
-    def _syscall(self, thread: int) -> None:
-        info = _SyscallInfo()
+    def _call(self, thread: int) -> None:
+        registers = _Registers()
         try:
-            _ptrace(_GET_SYSCALL_INFO, thread, ctypes.addressof(info), size=ctypes.sizeof(info))
-            if info.op != _ENTRY:
-                if thread in self.refused:
-                    self.refused.discard(thread)
-                    _set_register(thread, "rax", -_ERRNO[self.fault])
-                return
-            step = self._step(thread, info.number, list(info.arguments))
+            _ptrace(_GETREGS, thread, ctypes.addressof(registers))
+            number = registers.orig_rax
+            arguments = [getattr(registers, name) for name in ("rdi", "rsi", "rdx", "r10", "r8", "r9")]
+            step = self._step(thread, number, arguments)
             if step is None:
                 return
             self.steps.append(step)
@@ -208,9 +210,12 @@ class _Tracer:
                 return
             if self.fault == "killed":
                 os.kill(self.child, signal.SIGKILL)
-            elif self.fault == "read-only" or _CALLS[info.number][3]:
-                self.refused.add(thread)
-                _set_register(thread, "orig_rax", -1)  # no such call: the kernel skips it
+            elif self.fault == "read-only" or _CALLS[number][3]:
+                registers.orig_rax = (
+                    0xFFFFFFFFFFFFFFFF  # -1, no such call: the kernel skips it and gives what rax holds
+                )
+                registers.rax = -_ERRNO[self.fault] & 0xFFFFFFFFFFFFFFFF
+                _ptrace(_SETREGS, thread, ctypes.addressof(registers))
         except ProcessLookupError:
             return
 
@@ -247,11 +252,16 @@ def _link(path: str) -> str:
         return ""
 
 
-def _set_register(thread: int, name: str, value: int) -> None:
-    registers = _Registers()
-    _ptrace(_GETREGS, thread, ctypes.addressof(registers))
-    setattr(registers, name, value & 0xFFFFFFFFFFFFFFFF)
-    _ptrace(_SETREGS, thread, ctypes.addressof(registers))
+def _stop_at_changes() -> None:
+    """Lets the kernel stop this process, and what it starts, before each of the calls in _CALLS."""
+    calls = [(_JUMP_IF_EQUAL, len(_CALLS) - place, 0, number) for place, number in enumerate(_CALLS)]
+    lines = [(_LOAD, 0, 0, 0), *calls, (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _TRACE)]  # loads the call's number
+    program = _Program(len(lines), (_Instruction * len(lines))(*lines))
+    library = ctypes.CDLL(None, use_errno=True)
+    for arguments in ((_SET_NO_NEW_PRIVILEGES, 1, 0), (_SET_SECCOMP, _FILTER, ctypes.byref(program))):
+        if library.prctl(*arguments, 0, 0) != 0:
+            problem = ctypes.get_errno()
+            raise OSError(problem, os.strerror(problem))
 
 
 def _ptrace(request: int, process: int = 0, data: int = 0, *, size: int = 0) -> None:

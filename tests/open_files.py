@@ -37,7 +37,7 @@ def watched(data: Path) -> Iterator[set[str]]:
     ended = Event()
 
     def look() -> None:
-        while not ended.wait(0.05):
+        while not ended.wait(0.2):
             open_paths.update(open_to_others(data))
 
     thread = Thread(target=look, daemon=True)

@@ -63,28 +63,28 @@ def cells(catalog: Catalog, first: date, last: date) -> pd.DataFrame:
 def outcomes(verdicts: Iterable[Verdict], refused: Iterable[Held]) -> dict[Key, Outcome]:
     """By key. What a release would refuse is held too, such as a changed value of a closed period."""
     answers = {"publish": "published", "publish_flagged": "flagged", "hold": "held"}
-    found = {
-        one.key: Outcome(
-            answers[one.verdict],
-            tuple(result.check for result in one.failing),
-            tuple(result.check for result in one.holding),
+    by_key = {
+        verdict.key: Outcome(
+            answers[verdict.verdict],
+            tuple(result.check for result in verdict.failing),
+            tuple(result.check for result in verdict.holding),
         )
-        for one in verdicts
+        for verdict in verdicts
     }
     for held in refused:
-        judged = found.get(held.key, Outcome("held", ()))
+        judged = by_key.get(held.key, Outcome("held", ()))
         beside = tuple(check for check in held.checks if check not in judged.checks)
-        found[held.key] = Outcome("held", (*judged.checks, *beside), (*judged.holding, *beside))
-    return found
+        by_key[held.key] = Outcome("held", (*judged.checks, *beside), (*judged.holding, *beside))
+    return by_key
 
 
 def beyond(faulted: Mapping[Key, Outcome], clean: Mapping[Key, Outcome]) -> dict[Key, Outcome]:
     """The outcomes of a fault world, where a flag that stands in the clean world as well tells nothing of the fault."""
     return {
-        key: replace(one, answer="published")
-        if one.answer == "flagged" and key in clean and set(one.checks) <= set(clean[key].checks)
-        else one
-        for key, one in faulted.items()
+        key: replace(outcome, answer="published")
+        if outcome.answer == "flagged" and key in clean and set(outcome.checks) <= set(clean[key].checks)
+        else outcome
+        for key, outcome in faulted.items()
     }
 
 

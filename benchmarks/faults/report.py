@@ -26,19 +26,19 @@ def clean(path: Path) -> dict[str, dict[str, Any]]:
     """The monthly runs of `make reality` by company; nothing where it was never run."""
     if not path.exists():
         return {}
-    return {one["company"]: one["monthly"] for one in json.loads(path.read_text())["companies"]}
+    return {company["company"]: company["monthly"] for company in json.loads(path.read_text())["companies"]}
 
 
 def results(rows: Sequence[dict[str, Any]], clean: Clean, minutes: float) -> dict[str, Any]:
     """All that is reported, from a row for each fault and what was counted on clean data."""
     whole = [row for row in rows if "error" not in row]
-    moved = [(row, one) for row in whole for one in row["totals"] if one["moved_pct"] >= MATERIAL]
-    through = [{**_named(row), **one} for row, one in moved if one["outcome"] == "published"]
+    moved = [(row, total) for row in whole for total in row["totals"] if total["moved_pct"] >= MATERIAL]
+    through = [{**_named(row), **total} for row, total in moved if total["outcome"] == "published"]
     return {
-        "cases": sorted(map(_case, whole), key=lambda one: [one[name] for name in (*_NAMES, "size")]),
+        "cases": sorted(map(_case, whole), key=lambda case: [case[name] for name in (*_NAMES, "size")]),
         "totals": {company: _totals(rows_of) for company, rows_of in [("all", whole), *_by_company(whole)]},
-        "checks": _by_check([one for _, one in moved], clean),
-        "got_through": sorted(through, key=lambda one: -one["moved_pct"]),
+        "checks": _by_check([total for _, total in moved], clean),
+        "got_through": sorted(through, key=lambda total: -total["moved_pct"]),
         "segments": _curve(whole),
         "errors": [row for row in rows if "error" in row],
         "gate_seconds": round(sum(row["gate_seconds"] for row in whole) / max(len(whole), 1), 2),
@@ -61,32 +61,32 @@ def _by_company(rows: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str
 
 
 def _totals(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-    moved = [one for row in rows for one in row["totals"] if one["moved_pct"] >= MATERIAL]
-    grave = [one for one in moved if one["moved_pct"] > GRAVE]
+    moved = [total for row in rows for total in row["totals"] if total["moved_pct"] >= MATERIAL]
+    grave = [total for total in moved if total["moved_pct"] > GRAVE]
     return {
         "faults": len(rows),
         "moved_5": len(moved),
-        "moved_5_held": sum(one["outcome"] == "held" for one in moved),
-        "moved_5_flagged": sum(one["outcome"] == "flagged" for one in moved),
+        "moved_5_held": sum(total["outcome"] == "held" for total in moved),
+        "moved_5_flagged": sum(total["outcome"] == "flagged" for total in moved),
         "moved_20": len(grave),
-        "moved_20_held": sum(one["outcome"] == "held" for one in grave),
+        "moved_20_held": sum(total["outcome"] == "held" for total in grave),
         "held_unmoved": sum(row["held_unmoved"] for row in rows),
     }
 
 
 def _by_check(moved: Sequence[dict[str, Any]], clean: Clean) -> list[dict[str, Any]]:
     """What each check did to totals that moved, and to clean verdicts; alone where nothing else did it."""
-    names = dict.fromkeys([*NAMES, *(check for one in moved for check in one["checks"])])
+    names = dict.fromkeys([*NAMES, *(check for total in moved for check in total["checks"])])
     return [
         {
             "check": name,
-            "held": sum(one["outcome"] == "held" and name in one["holding"] for one in moved),
-            "held_alone": sum(one["outcome"] == "held" and one["holding"] == [name] for one in moved),
-            "caught_alone": sum(one["outcome"] != "published" and one["checks"] == [name] for one in moved),
-            "flagged": sum(one["outcome"] == "flagged" and name in one["checks"] for one in moved),
-            "flagged_alone": sum(one["outcome"] == "flagged" and one["checks"] == [name] for one in moved),
+            "held": sum(total["outcome"] == "held" and name in total["holding"] for total in moved),
+            "held_alone": sum(total["outcome"] == "held" and total["holding"] == [name] for total in moved),
+            "caught_alone": sum(total["outcome"] != "published" and total["checks"] == [name] for total in moved),
+            "flagged": sum(total["outcome"] == "flagged" and name in total["checks"] for total in moved),
+            "flagged_alone": sum(total["outcome"] == "flagged" and total["checks"] == [name] for total in moved),
             **{
-                f"clean_{how}": {company: found[f"{how}_by"].get(name, 0) for company, found in clean.items()}
+                f"clean_{how}": {company: counts[f"{how}_by"].get(name, 0) for company, counts in clean.items()}
                 for how in ("held", "held_alone", "flagged", "flagged_alone")
             },
         }
@@ -101,7 +101,7 @@ def _case(row: dict[str, Any]) -> dict[str, Any]:
     """
     unmoved = {"kpi_id": None, "period": row["month"], "moved_pct": 0.0, "outcome": "published", "checks": []}
     most = row["totals"][0] if row["totals"] else unmoved
-    moved = [one["outcome"] for one in row["totals"] if one["moved_pct"] >= MATERIAL]
+    moved = [total["outcome"] for total in row["totals"] if total["moved_pct"] >= MATERIAL]
     counts = {answer: moved.count(answer) for answer in _ANSWERS}
     own = {name: row[name] for name in ("held_unmoved", "cell", "failure")}
     return {**_named(row), **most, "totals_moved_5": counts, **own}
@@ -114,15 +114,15 @@ def _curve(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "from_pct": low,
             "to_pct": high if high != float("inf") else None,
-            "cells": len(some),
-            "caught": sum(one["outcome"] != "published" for one in some),
+            "cells": len(of_size),
+            "caught": sum(cell["outcome"] != "published" for cell in of_size),
         }
         for low, high in pairwise(EDGES)
-        if (some := [one for one in cells if low <= one["moved_pct"] < high])
+        if (of_size := [cell for cell in cells if low <= cell["moved_pct"] < high])
     ]
 
 
-def markdown(found: dict[str, Any]) -> str:
+def markdown(results: dict[str, Any]) -> str:
     """The report."""
     return "\n".join(
         [
@@ -132,23 +132,23 @@ def markdown(found: dict[str, Any]) -> str:
             " released as in any run. A total's move is in per cent of its value without the fault; of a fraction that"
             " may be negative (growth, pay gap), in percentage points. The gate knows none of these faults.",
             "",
-            *_goals(found),
-            *_checks(found["checks"]),
-            *_reported(found["cases"]),
-            *_by_kind(found["cases"]),
-            *_through(found["got_through"]),
-            *_segments(found["segments"]),
+            *_goals(results),
+            *_checks(results["checks"]),
+            *_reported(results["cases"]),
+            *_by_kind(results["cases"]),
+            *_through(results["got_through"]),
+            *_segments(results["segments"]),
         ]
     )
 
 
-def _goals(found: dict[str, Any]) -> list[str]:
+def _goals(results: dict[str, Any]) -> list[str]:
     lines = [
         f"| company | faults | totals that moved by {MATERIAL:g} % or more | held | flagged | held or flagged |"
         f" of more than {GRAVE:g} %, held | held, though unmoved |",
         "| --- | --: | --: | --: | --: | --- | --- | --: |",
     ]
-    for company, counts in found["totals"].items():
+    for company, counts in results["totals"].items():
         moved, held, flagged = (counts[name] for name in ("moved_5", "moved_5_held", "moved_5_flagged"))
         lines.append(
             f"| {company} | {counts['faults']} | {moved} | {held} | {flagged} | {_of(held + flagged, moved)} |"
@@ -156,13 +156,13 @@ def _goals(found: dict[str, Any]) -> list[str]:
         )
     lines += [
         "",
-        f"The gate took {found['gate_seconds']} s for three months of a company's catalogue, the whole"
-        f" {found['minutes']} minutes.",
+        f"The gate took {results['gate_seconds']} s for three months of a company's catalogue, the whole"
+        f" {results['minutes']} minutes.",
         "",
     ]
-    if found["errors"]:
-        lines += [f"**{len(found['errors'])} faults could not be tried:**", ""]
-        lines += [f"- {', '.join(_named(one).values())}: {one['error']}" for one in found["errors"]] + [""]
+    if results["errors"]:
+        lines += [f"**{len(results['errors'])} faults could not be tried:**", ""]
+        lines += [f"- {', '.join(_named(fault).values())}: {fault['error']}" for fault in results["errors"]] + [""]
     return lines
 
 
@@ -178,11 +178,11 @@ def _checks(rows: Sequence[dict[str, Any]]) -> list[str]:
         " clean: held | held alone | flagged | flagged alone |",
         "| --- |" + " --: |" * 9,
     ]
-    for one in rows:
-        faults = [one[name] for name in ("held", "held_alone", "flagged", "flagged_alone", "caught_alone")]
-        clean = [sum(one[f"clean_{how}"].values()) for how in ("held", "held_alone", "flagged", "flagged_alone")]
-        told = clean if one["clean_held"] else [""] * 4
-        lines.append(f"| `{one['check']}` | {' | '.join(map(str, [*faults, *told]))} |")
+    for check in rows:
+        faults = [check[name] for name in ("held", "held_alone", "flagged", "flagged_alone", "caught_alone")]
+        clean = [sum(check[f"clean_{how}"].values()) for how in ("held", "held_alone", "flagged", "flagged_alone")]
+        clean_cells = clean if check["clean_held"] else [""] * 4
+        lines.append(f"| `{check['check']}` | {' | '.join(map(str, [*faults, *clean_cells]))} |")
     return [*lines, ""]
 
 
@@ -196,16 +196,16 @@ def _reported(cases: Sequence[dict[str, Any]]) -> list[str]:
         "| fault | company | size, feed | month | held | flagged | published | moved by | most moved | checks |",
         "| --- | --- | --- | --- | --: | --: | --: | --: | --- | --- |",
     ]
-    for one in cases:
-        kind = KINDS[one["kind"]]
+    for case in cases:
+        kind = KINDS[case["kind"]]
         if kind.inject.__module__ != reported.__name__:
             continue
-        most = one if one["moved_pct"] > 0 else one["cell"] or one
-        counts = " | ".join(str(one["totals_moved_5"][answer]) for answer in _ANSWERS)
+        most = case if case["moved_pct"] > 0 else case["cell"] or case
+        counts = " | ".join(str(case["totals_moved_5"][answer]) for answer in _ANSWERS)
         name = " ".join(str(most[part]) for part in ("kpi_id", "period", "cell") if isinstance(most.get(part), str))
         checks = most.get("holding") or (most["checks"] if most["outcome"] == "flagged" else [])
         lines.append(
-            f"| {kind.description} | {one['company']} | {one['size']}, {one['feed']} | {one['month']} | {counts} |"
+            f"| {kind.description} | {case['company']} | {case['size']}, {case['feed']} | {case['month']} | {counts} |"
             f" {most['moved_pct']:.1f} % | {name}: {most['outcome']} | {', '.join(checks)} |"
         )
     return [*lines, ""]
@@ -213,8 +213,8 @@ def _reported(cases: Sequence[dict[str, Any]]) -> list[str]:
 
 def _by_kind(cases: Sequence[dict[str, Any]]) -> list[str]:
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
-    for one in cases:
-        groups[one["company"], one["kind"], one["size"]].append(one)
+    for case in cases:
+        groups[case["company"], case["kind"], case["size"]].append(case)
     lines = [
         "## By kind and size",
         "",
@@ -223,12 +223,12 @@ def _by_kind(cases: Sequence[dict[str, Any]]) -> list[str]:
         "| company | kind | size | cases | unmoved | held | flagged | published | largest move published |",
         "| --- | --- | --- | --: | --: | --: | --: | --: | --: |",
     ]
-    for (company, kind, size), some in groups.items():
-        through = [one["moved_pct"] for one in some if one["outcome"] == "published"]
-        counts = [sum(one["outcome"] == answer and one["moved_pct"] > 0 for one in some) for answer in _ANSWERS]
-        unmoved = sum(one["moved_pct"] == 0 for one in some)
+    for (company, kind, size), of_group in groups.items():
+        through = [case["moved_pct"] for case in of_group if case["outcome"] == "published"]
+        counts = [sum(case["outcome"] == answer and case["moved_pct"] > 0 for case in of_group) for answer in _ANSWERS]
+        unmoved = sum(case["moved_pct"] == 0 for case in of_group)
         largest = f"{max(through):.1f} %" if through and max(through) > 0 else ""
-        numbers = " | ".join(map(str, (len(some), unmoved, *counts)))
+        numbers = " | ".join(map(str, (len(of_group), unmoved, *counts)))
         lines.append(f"| {company} | {kind} | {size} | {numbers} | {largest} |")
     return [*lines, ""]
 
@@ -244,9 +244,9 @@ def _through(rows: Sequence[dict[str, Any]]) -> list[str]:
         "| company | kind | size | feed | KPI | period | moved |",
         "| --- | --- | --- | --- | --- | --- | --: |",
     ]
-    for one in rows:
-        names = " | ".join(one[name] for name in ("company", "kind", "size", "feed", "kpi_id", "period"))
-        lines.append(f"| {names} | {one['moved_pct']:.1f} % |")
+    for total in rows:
+        names = " | ".join(total[name] for name in ("company", "kind", "size", "feed", "kpi_id", "period"))
+        lines.append(f"| {names} | {total['moved_pct']:.1f} % |")
     return [*lines, ""]
 
 
@@ -259,9 +259,9 @@ def _segments(curve: Sequence[dict[str, Any]]) -> list[str]:
         "| moved by | faults | caught |",
         "| --- | --: | --- |",
     ]
-    for one in curve:
-        upto = f"{one['from_pct']:g} to {one['to_pct']:g} %" if one["to_pct"] else f"{one['from_pct']:g} % and more"
-        lines.append(f"| {upto} | {one['cells']} | {_of(one['caught'], one['cells'])} |")
+    for step in curve:
+        upto = f"{step['from_pct']:g} to {step['to_pct']:g} %" if step["to_pct"] else f"{step['from_pct']:g} % and more"
+        lines.append(f"| {upto} | {step['cells']} | {_of(step['caught'], step['cells'])} |")
     return [*lines, ""]
 
 
@@ -269,12 +269,12 @@ def _of(part: int, whole: int) -> str:
     return f"{part} of {whole} ({part / whole:.1%})" if whole else "none"
 
 
-def show(found: dict[str, Any]) -> None:
+def show(results: dict[str, Any]) -> None:
     """Prints the report to the terminal."""
-    Console().print(Markdown(markdown(found)))
+    Console().print(Markdown(markdown(results)))
 
 
-def write(found: dict[str, Any], folder: Path) -> None:
+def write(results: dict[str, Any], folder: Path) -> None:
     """Writes faults.json and faults.md."""
-    (folder / "faults.json").write_text(json.dumps(found, indent=1) + "\n")
-    (folder / "faults.md").write_text(markdown(found))
+    (folder / "faults.json").write_text(json.dumps(results, indent=1) + "\n")
+    (folder / "faults.md").write_text(markdown(results))

@@ -53,11 +53,11 @@ def main() -> None:
         for name, codes in MONTHS.items()
         if given.company is None or name in given.company
     }
-    found = run(given.work, given.kind or list(KINDS), months, given.feed, given.sample or None, given.processes)
-    report.show(found)
+    results = run(given.work, given.kind or list(KINDS), months, given.feed, given.sample or None, given.processes)
+    report.show(results)
     if out := given.out or (RESULTS if everything else None):
-        report.write(found, out)
-    sys.exit(1 if found["errors"] else 0)
+        report.write(results, out)
+    sys.exit(1 if results["errors"] else 0)
 
 
 def run(
@@ -81,7 +81,11 @@ def run(
         bases: dict[str, list[Base]] = {name: [] for name in months}
         for name, future in made:
             bases[name].append(future.result())
-        planned = [one for name, some in bases.items() for one in trials(name, some, kinds, feeds, sample)]
+        planned = [
+            planned_trial
+            for name, of_company in bases.items()
+            for planned_trial in trials(name, of_company, kinds, feeds, sample)
+        ]
         rows = _tried(pool, planned)
     return report.results(rows, report.clean(RESULTS / "reality.json"), (time.monotonic() - began) / 60)
 
@@ -90,16 +94,18 @@ def trials(
     company: str, bases: Sequence[Base], kinds: Sequence[str], feeds: Sequence[str] | None, sample: int | None
 ) -> list[trial.Trial]:
     """The worlds in which those kinds' faults are tried on the company."""
-    some = bases[0]
-    with world.deployment(some.before, some.now, some.sources):
-        project = Project.load(some.company_folder)
+    first_base = bases[0]
+    with world.deployment(first_base.before, first_base.now, first_base.sources):
+        project = Project.load(first_base.company_folder)
     by_month = {base.month: base for base in bases}
     faults = trial.faults_of([KINDS[name] for name in kinds], company, list(by_month), sample)
-    return trial.packed([one for one in faults if feeds is None or one.feed in feeds], by_month, project.kpis_of)
+    return trial.packed([fault for fault in faults if feeds is None or fault.feed in feeds], by_month, project.kpis_of)
 
 
 def _tried(pool: ProcessPoolExecutor, planned: Sequence[trial.Trial]) -> list[dict[str, Any]]:
-    waiting: dict[Future[list[dict[str, Any]]], trial.Trial] = {pool.submit(trial.tried, one): one for one in planned}
+    waiting: dict[Future[list[dict[str, Any]]], trial.Trial] = {
+        pool.submit(trial.tried, planned_trial): planned_trial for planned_trial in planned
+    }
     console = Console(stderr=True)
     rows: list[dict[str, Any]] = []
     with console.status("") as status:

@@ -58,16 +58,20 @@ def packed(
 ) -> list[Trial]:
     """The faults of a company in as few worlds as first fit finds; those that are hardest to place come first."""
     open_worlds: dict[Period, list[tuple[set[str], list[Fault]]]] = {month: [] for month in bases}
-    for fault in sorted(faults, key=lambda one: -len(kpis_of(one.feed))):
+    for fault in sorted(faults, key=lambda fault: -len(kpis_of(fault.feed))):
         touched = kpis_of(fault.feed)
-        for taken, there in open_worlds[fault.month]:
-            if not taken & touched:
-                taken |= touched
-                there.append(fault)
+        for touched_there, faults_there in open_worlds[fault.month]:
+            if not touched_there & touched:
+                touched_there |= touched
+                faults_there.append(fault)
                 break
         else:
             open_worlds[fault.month].append((set(touched), [fault]))
-    return [Trial(bases[month], tuple(there)) for month, some in open_worlds.items() for _, there in some]
+    return [
+        Trial(bases[month], tuple(faults_there))
+        for month, of_month in open_worlds.items()
+        for _, faults_there in of_month
+    ]
 
 
 def tried(trial: Trial) -> list[dict[str, Any]]:
@@ -111,14 +115,14 @@ def _tried(trial: Trial) -> list[dict[str, Any]]:
     rows = []
     for fault in trial.faults:
         moves = measure.moves(project.catalog, clean, faulted, by_fault, touched[fault])
-        found = {**_named(fault), **_found(moves, clean_outcomes)}
-        moved = {(one.kpi_id, one.freq, one.time_period) for one in moves}
-        found["held_unmoved"] = sum(
-            one.answer == "held" and key not in moved and clean_outcomes[key].answer != "held"
-            for key, one in by_fault.items()
+        row = {**_named(fault), **_found(moves, clean_outcomes)}
+        moved = {(move.kpi_id, move.freq, move.time_period) for move in moves}
+        row["held_unmoved"] = sum(
+            outcome.answer == "held" and key not in moved and clean_outcomes[key].answer != "held"
+            for key, outcome in by_fault.items()
             if key[0] in touched[fault] and key in clean_outcomes
         )
-        rows.append({**found, "failure": failure, "gate_seconds": round(seconds, 2)})
+        rows.append({**row, "failure": failure, "gate_seconds": round(seconds, 2)})
     return rows
 
 
@@ -138,13 +142,13 @@ _NOT_THERE = measure.Outcome("published", ())
 def _found(moves: Sequence[measure.Move], clean: dict[Any, measure.Outcome]) -> dict[str, Any]:
     """Totals and the most moved cell, of keys that the gate would publish without the fault."""
     fair = [
-        one
-        for one in moves
-        if (before := clean.get((one.kpi_id, one.freq, one.time_period), _NOT_THERE)).answer != "held"
-        and not (before is _NOT_THERE and one.outcome == measure.UNJUDGED)  # the feeds can't cover it
+        move
+        for move in moves
+        if (before := clean.get((move.kpi_id, move.freq, move.time_period), _NOT_THERE)).answer != "held"
+        and not (before is _NOT_THERE and move.outcome == measure.UNJUDGED)  # the feeds can't cover it
     ]
-    totals = [measure.as_json(one) for one in fair if one.segment == "_T"]
-    cells = [measure.as_json(one) for one in fair if one.segment != "_T"]
+    totals = [measure.as_json(move) for move in fair if move.segment == "_T"]
+    cells = [measure.as_json(move) for move in fair if move.segment != "_T"]
     return {"totals": totals, "cell": cells[0] if cells else None}
 
 

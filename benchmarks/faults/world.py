@@ -147,17 +147,17 @@ def judged_and_published(project: Project, month: Period) -> tuple[list[Verdict]
 def release(project: Project, held: Sequence[Held]) -> None:
     """Let owners release, all at once, what is held and can be decided on."""
     company, catalog, ledger = project.company, project.catalog, Ledger.open(ledger_path(), make=False)
-    for one in held:
-        if one.candidate_hash is not None:
+    for held_key in held:
+        if held_key.candidate_hash is not None:
             ledger.decide(
-                one.kpi_id,
+                held_key.kpi_id,
                 "release",
                 reason="looked at, and right",
-                decided_by=company.roles.deciders(catalog.kpi(one.kpi_id).domain)[0],
-                freq=one.freq,
-                time_period=one.time_period,
-                candidate_hash=one.candidate_hash,
-                checks=one.checks,
+                decided_by=company.roles.deciders(catalog.kpi(held_key.kpi_id).domain)[0],
+                freq=held_key.freq,
+                time_period=held_key.time_period,
+                candidate_hash=held_key.candidate_hash,
+                checks=held_key.checks,
             )
     publish(company, catalog, *keys.history(catalog))
 
@@ -172,7 +172,7 @@ def refused(project: Project, first: date, last: date) -> tuple[Held, ...]:
 
 def base_of(folder: Path, company: str, month: Period, months_run: int) -> Base:
     """The base world of the company of that name, as `base` makes it."""
-    return base(folder, next(one for one in COMPANIES if one.name == company), month, months_run)
+    return base(folder, next(lived for lived in COMPANIES if lived.name == company), month, months_run)
 
 
 def base(folder: Path, company: Lived, month: Period, months_run: int = MONTHS_RUN) -> Base:

@@ -278,7 +278,7 @@ def _lived(
     data = folder / event.name
     world.copy_data(folder / "before" / "data", data / "data")
     decided: dict[Period, int] = dict.fromkeys(delivered, 0)
-    told: list[dict[str, Any]] = []
+    reported: list[dict[str, Any]] = []
     for month, files in delivered.items():
         with run.moment(replace(company, deliver=_happening(event, files, company)), data, month) as project:
             run.published_run(project, month)
@@ -289,7 +289,7 @@ def _lived(
                 if event.name == "nothing":
                     continue
                 about = {"id": incident.incident_id, "title": incident.title, "held": len(incident.held)}
-                told.append({"month": month.code, **about})
+                reported.append({"month": month.code, **about})
                 decided[month] += run.released(project, incident, as_new_level=event.stays)
     shutil.rmtree(data)
     return {
@@ -298,14 +298,14 @@ def _lived(
         "goal": event.goal,
         "decisions": decided[MONTH],
         "decisions_next_month": decided[MONTH.next()],
-        "incidents": told,
+        "incidents": reported,
     }
 
 
 def _news(project: world.Project, usual: set[Key]) -> list[Incident]:
     """The incidents that hold more than what is held where nothing happens."""
-    found = open_incidents(project.company, project.catalog)
-    return [incident for incident in found if {failure.key for failure in incident.held} - usual]
+    incidents = open_incidents(project.company, project.catalog)
+    return [incident for incident in incidents if {failure.key for failure in incident.held} - usual]
 
 
 def _judged_on(month: Period) -> date:
@@ -328,8 +328,10 @@ def show(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """The results as a table, and what the incidents said."""
     table = Table("event", "decisions", "goal", "next month", "incidents")
     for row in rows:
-        told = "\n".join(f"{one['id']}: {one['title']} ({one['held']} held)" for one in row["incidents"])
-        table.add_row(row["event"], str(row["decisions"]), str(row["goal"]), str(row["decisions_next_month"]), told)
+        reported = "\n".join(
+            f"{incident['id']}: {incident['title']} ({incident['held']} held)" for incident in row["incidents"]
+        )
+        table.add_row(row["event"], str(row["decisions"]), str(row["goal"]), str(row["decisions_next_month"]), reported)
     console.print(table)
 
 

@@ -139,21 +139,34 @@ def lived(company: Lived, folder: Path) -> tuple[Tally, int]:
     month, last = parse(company.first_run), parse(company.last).shift(-1)
     with moment(company, folder, month) as project:
         published_run(project, month)
-        known = {failure.key for one in open_incidents(project.company, project.catalog) for failure in one.failures}
+        known = {
+            failure.key
+            for incident in open_incidents(project.company, project.catalog)
+            for failure in incident.failures
+        }
     tally, months = Tally(), 0
     while month.code < last.code:
         month, months = month.next(), months + 1
         with moment(company, folder, month) as project:
             tally.add(_of_files(company, published_run(project, month)))
-            found = _of_periods(company, open_incidents(project.company, project.catalog))
-            new = [one for one in found if not known & {failure.key for failure in one.held or one.failures}]
-            known |= {failure.key for one in found for failure in one.failures}
+            incidents = _of_periods(company, open_incidents(project.company, project.catalog))
+            new = [
+                incident
+                for incident in incidents
+                if not known & {failure.key for failure in incident.held or incident.failures}
+            ]
+            known |= {failure.key for incident in incidents for failure in incident.failures}
             tally.incidents += len(new)
             tally.decisions += sum(
-                released(project, one, as_new_level=month.code in company.new_levels) for one in found if one.is_held
+                released(project, incident, as_new_level=month.code in company.new_levels)
+                for incident in incidents
+                if incident.is_held
             )
             logging.getLogger(__name__).warning(
-                "%s %s: %s", company.name, month.code, [(one.incident_id, one.title, len(one.held)) for one in new]
+                "%s %s: %s",
+                company.name,
+                month.code,
+                [(incident.incident_id, incident.title, len(incident.held)) for incident in new],
             )
     return tally, months
 
@@ -163,10 +176,14 @@ def _of_files(company: Lived, verdicts: Sequence[Verdict]) -> list[Verdict]:
     return [verdict for verdict in verdicts if verdict.period_end <= parse(company.last).end]
 
 
-def _of_periods(company: Lived, found: Sequence[Incident]) -> list[Incident]:
+def _of_periods(company: Lived, incidents: Sequence[Incident]) -> list[Incident]:
     """The incidents of such periods."""
     last = parse(company.last).end
-    return [one for one in found if any(failure.period.end <= last for failure in one.held or one.failures)]
+    return [
+        incident
+        for incident in incidents
+        if any(failure.period.end <= last for failure in incident.held or incident.failures)
+    ]
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from conftest import company_with
 
 from benchmarks.faults import measure, report, run, world
 from benchmarks.faults.files import Files
@@ -21,20 +22,17 @@ from benchmarks.faults.kinds.kind import SAMPLE, new_keys
 from benchmarks.faults.trial import faults_of, packed, tried
 from benchmarks.reality import files
 from benchmarks.reality.companies import COMPANIES, REAL_FILES, Lived
-from metrics.core.deployment import PROJECT
 from metrics.core.periods import parse
 from metrics.definitions.company import Company
 
 pytestmark = pytest.mark.xdist_group("faults")
 
 MONTH = parse("2024-12")
-SMALL = Lived(
-    "small",
-    PROJECT / "sample_company",
-    partial(files.simulated, start=date(2024, 9, 1), seed=3, scale=0.1),
-    first_run="2024-11",
-    last="2024-12",
-)
+KPIS = {
+    *("net_revenue", "average_order_value", "web_sessions", "energy_use", "energy_intensity", "csat", "cpl"),
+    *("lead_to_customer_rate", "headcount"),
+}
+"""What the faults of CHOSEN move."""
 CHOSEN = {
     ("vat_included", "order_lines", "whole month"),
     ("dropped_column", "sessions", "a measure"),
@@ -48,7 +46,12 @@ CHOSEN = {
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The result of each chosen fault, by kind; they are tried in as few worlds as may be."""
-    base = world.base(tmp_path_factory.mktemp("faults"), SMALL, MONTH)
+    folder = tmp_path_factory.mktemp("faults")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NYCKELTAL_DATA_DIR", str(folder / "compiling"))
+        company = company_with(KPIS, folder)
+    deliver = partial(files.simulated, start=date(2024, 9, 1), seed=3, scale=0.1)
+    base = world.base(folder, Lived("small", company.path, deliver, first_run="2024-11", last="2024-12"), MONTH)
     faults = faults_of(KINDS.values(), SAMPLE, [MONTH])
     faults = [fault for fault in faults if (fault.kind.name, fault.feed, fault.size) in CHOSEN]
     with world.deployment(base.before, base.now, base.sources):

@@ -74,8 +74,8 @@ def test_a_part_of_the_ledger_gives_what_all_of_it_gives(
     of_part, of_all = (
         (
             vintages.select(table, eligible, committed, today=TODAY).to_pylist(),
-            *((found.sort_by([(name, "ascending") for name in INCOMING.names]).to_pylist(), contradictions)
-              for found, contradictions in [reconciliation.reconcile(table, eligible, committed, ["revenue"])]),
+            *((reconciled.sort_by([(name, "ascending") for name in INCOMING.names]).to_pylist(), contradictions)
+              for reconciled, contradictions in [reconciliation.reconcile(table, eligible, committed, ["revenue"])]),
         )
         for committed in (part, ledger.observations)
     )  # fmt: skip

@@ -28,7 +28,6 @@ from metrics.versioning.lineage import Lineage
 from orchestration.dbt import project
 from tests.disclosure_attack import cells, leaks
 
-pytestmark = pytest.mark.xdist_group("deployment")
 PROTECTED = ("headcount", "turnover_rate", "absence_rate", "gender_pay_gap")
 PRIVATE = ("warehouse.duckdb", "pseudonym.key", "sources")
 

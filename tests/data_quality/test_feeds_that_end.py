@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import copied_company
 
-from metrics.core.deployment import PROJECT
 from metrics.definitions.catalog import Join
 from metrics.definitions.company import Company
 from metrics.definitions.feeds import Feed
@@ -71,8 +71,9 @@ def test_what_does_not_fit_together_is_refused(fields: dict[str, Any]) -> None:
         feed(**fields)
 
 
-def test_what_a_kpi_only_looks_up_in_brings_no_events() -> None:
-    planned = planned_of(Company.load(PROJECT / "sample_company"))
+def test_what_a_kpi_only_looks_up_in_brings_no_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path / "data"))
+    planned = planned_of(Company.load(copied_company({"ctr", "new_customers"}, tmp_path)))
     upstream = {defined_kpi.plan.kpi.id: defined_kpi.upstream for defined_kpi in planned.kpis}
     assert upstream["ctr"].event_feeds == ("google_ads", "linkedin_ads", "meta_ads")
     assert set(upstream["ctr"].feeds) - set(upstream["ctr"].event_feeds) == {"exchange_rates"}

@@ -135,22 +135,23 @@ def test_an_unreachable_store_is_an_error_within_seconds(root: str, monkeypatch:
     assert time.perf_counter() - started < 15
 
 
-@pytest.mark.parametrize("lost", ["releases/_delta_log", "observations/_delta_log", "verdicts", "*/_delta_log"])
-def test_a_ledger_with_lost_files_is_refused(root: str, endpoint: str, lost: str) -> None:
+def test_a_ledger_with_lost_files_is_refused(root: str, endpoint: str) -> None:
+    """Each loss is tried on a copy of one ledger, as three releases into a store take seconds."""
     released(root)
     store = boto3.client("s3", endpoint_url=endpoint)
     prefix = root.removeprefix("s3://ledger/")
-    remaining = []
-    for stored in store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]:
-        if fnmatch(stored["Key"], f"{prefix}/{lost}/*"):
-            store.delete_object(Bucket="ledger", Key=stored["Key"])
-        else:
-            remaining.append(stored["Key"])
-    for make in (True, False):
-        with pytest.raises(NyckeltalError, match="lacks a table that it had"):
-            Ledger.open(root, make=make)
-    after = store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]
-    assert [stored["Key"] for stored in after] == remaining
+    whole = [stored["Key"] for stored in store.list_objects_v2(Bucket="ledger", Prefix=f"{prefix}/")["Contents"]]
+    for number, lost in enumerate(("releases/_delta_log", "observations/_delta_log", "verdicts", "*/_delta_log")):
+        kept = {key for key in whole if not fnmatch(key, f"{prefix}/{lost}/*")}
+        assert kept < set(whole)
+        for key in kept:
+            copy = f"lost{number}/{key}"
+            store.copy_object(Bucket="ledger", CopySource={"Bucket": "ledger", "Key": key}, Key=copy)
+        for make in (True, False):
+            with pytest.raises(NyckeltalError, match="lacks a table that it had"):
+                Ledger.open(f"s3://ledger/lost{number}/{prefix}", make=make)
+        after = store.list_objects_v2(Bucket="ledger", Prefix=f"lost{number}/")["Contents"]
+        assert {stored["Key"] for stored in after} == {f"lost{number}/{key}" for key in kept}
 
 
 def test_a_missing_bucket_is_an_error(root: str) -> None:

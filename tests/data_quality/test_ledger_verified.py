@@ -44,14 +44,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def wholes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The ledgers that were verified as a whole."""
-    found: list[str] = []
+    verified_roots: list[str] = []
 
     def counted(ledger: Ledger) -> Verification:
-        found.append(ledger.root)
+        verified_roots.append(ledger.root)
         return verify(ledger)
 
     monkeypatch.setattr(verified, "verify", counted)
-    yield found
+    yield verified_roots
 
 
 def require_sound(root: str) -> None:

@@ -16,7 +16,7 @@ from metrics.definitions.company import Company
 from metrics.lint.binding import require_bound
 from metrics.versioning.lineage import Lineage
 from orchestration.cli.app import app
-from orchestration.dbt.planning import planned
+from orchestration.dbt.planning import parsed as parsed_of
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Lineage]:
     shutil.copytree(PROJECT / "sample_company", folder, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(root / "data"))
-        return folder, planned(Company.load(folder)).lineage
+        return folder, parsed_of(Company.load(folder))[1]
 
 
 Change = Callable[[str, str, str], list[str]]

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import copied_company
 
 from metrics.company_plan import DefinedKpi, current_definition, raw_columns
 from metrics.compiler.semantic_layer import SemanticLayer
-from metrics.core.deployment import PROJECT
 from metrics.definitions.company import Company
 from metrics.versioning.lineage import Lineage
 from orchestration.dbt import project
@@ -78,7 +78,7 @@ def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definition
     folder = tmp_path_factory.mktemp("definitions")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(folder))
-        company = Company.load(PROJECT / "sample_company")
+        company = Company.load(copied_company({*CHOSEN, "cac", "new_customers"}, folder))
         planned = {defined.plan.kpi.id: defined for defined in planned_of(company).kpis}
         target = project.workspace(company) / "compile" / "target"
         layer = SemanticLayer.read(target / "semantic_manifest.json")

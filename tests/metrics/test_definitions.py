@@ -191,14 +191,6 @@ def test_a_company_that_is_not_there() -> None:
         Company.load("/nowhere/at/all")
 
 
-def test_compiled_files_of_the_sample_are_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from metrics.compiled_folder import stale
-
-    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
-    company = Company.load(PROJECT / "sample_company")
-    assert stale(company, compiled(company)) == []
-
-
 def test_a_role_is_of_a_domain_and_names_somebody(folder: Path) -> None:
     def messages() -> str:
         with pytest.raises(Problems) as raised:

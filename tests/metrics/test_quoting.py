@@ -11,9 +11,9 @@ import duckdb
 import jinja2
 import pytest
 import sqlglot
+from conftest import copied_company
 
 from metrics.compiled_folder import compile_company, write
-from metrics.core.deployment import PROJECT
 from metrics.core.quoting import comment, identifier, jinja, literal
 from metrics.core.text import visible
 from metrics.definitions import kpi
@@ -49,8 +49,7 @@ def test_a_comment_stays_one_to_jinja_and_to_sql(text: str) -> None:
 def test_dbt_reads_hostile_names_and_descriptions_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     everything = " ".join(text for text in hostile.TEXTS.values() if "\udcff" not in text)
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path / "data"))
-    folder, definitions = tmp_path / "company", tmp_path / "definitions"
-    shutil.copytree(PROJECT / "sample_company", folder, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
+    folder, definitions = copied_company({"web_sessions"}, tmp_path), tmp_path / "definitions"
     shutil.copytree(kpi.STANDARD_DEFINITIONS, definitions)
     monkeypatch.setattr(kpi, "STANDARD_DEFINITIONS", definitions)
     replace(folder / "company.yml", "name:", everything)

@@ -153,8 +153,8 @@ def test_a_kpi_that_was_cut_short_or_never_built_whole_is_held(deployment: Deplo
 
 
 def test_a_build_after_the_clock_was_set_back_counts_as_the_newest(deployment: Deployment) -> None:
-    told = deployment.build("2026-03-03T06:00", ["fct_orders"], failed=["test.p.fct_orders_unique.1"])
-    assert set(told) == {"revenue"}
+    failures = deployment.build("2026-03-03T06:00", ["fct_orders"], failed=["test.p.fct_orders_unique.1"])
+    assert set(failures) == {"revenue"}
     assert set(deployment.publish("2026-03-05T06:20")) == {"revenue"}
 
 

@@ -158,7 +158,6 @@ def test_a_release_dated_before_the_one_before_it_must_say_why(tmp_path: Path) -
     assert [finding.fault for finding in verify(Ledger.open(root)).findings] == ["reordered"]
 
 
-@pytest.mark.xdist_group("deployment")
 def test_a_run_with_the_clock_ahead_is_refused_before_anything_is_written(
     copied: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

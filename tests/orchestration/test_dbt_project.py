@@ -14,8 +14,6 @@ import pytest
 from orchestration.dbt import project
 from tests.conftest import Deployment
 
-pytestmark = pytest.mark.xdist_group("deployment")
-
 # What a mart computes, rather than picks: a condition, an aggregate, a window, a division, a comparison.
 LOGIC = re.compile(r"\bcase\b|\bsum\(|\bover \(|\bdistinct\b| / |>=|<=|to_reporting_currency", re.IGNORECASE)
 WITHOUT_UNIT_TEST = {

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from conftest import copied_company
 
-from metrics.core.deployment import PROJECT, data_dir
+from metrics.core.deployment import data_dir
 from orchestration.ingest.raw.connection import warehouse
 from orchestration.lock import writing
 from orchestration.run import dagster_home
 from tests import warehouse_factory
+from tests.command_line import kpi_command
 from tests.open_files import open_to_others
 from tests.warehouse_factory import cells, kpi
 
@@ -75,7 +75,7 @@ def test_the_source_folder_is_left_alone_whatever_its_name(
     assert mode(folder / "inbox") == mode(folder / inside) == 0o755 and mode(folder / "dbt") == 0o700
 
 
-def test_dbts_files_of_a_command_are_private(folder: Path) -> None:
-    kpi_command = str(Path(sys.executable).with_name("kpi"))
-    subprocess.run([kpi_command, "check"], check=True, capture_output=True, cwd=PROJECT)
+def test_dbts_files_of_a_command_are_private(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NYCKELTAL_COMPANY", str(copied_company({"web_sessions"}, tmp_path)))
+    assert kpi_command("check").returncode == 0
     assert (folder / "dbt").is_dir() and open_to_others(folder) == set() and mode(folder) == 0o755

@@ -28,8 +28,6 @@ HOSTILE = "<img onerror=zqq()>[/red]\x1b[31m"
 PRIVATE = ("zebedeus", "qvist", PAY, "zqq")
 MARCH = "2024-03-11"
 
-pytestmark = pytest.mark.xdist_group("deployment")
-
 
 def _append(path: Path, text: str) -> None:
     """Adds lines to a copy of the newest file of a folder, or to the file itself."""
@@ -87,7 +85,7 @@ def _spoil(sources: Path) -> None:
     energy.write_bytes(gzip.compress("\n".join([header, ",".join(cells), *rest, ""]).encode()))
 
 
-def _told(data: Path) -> Iterator[tuple[str, str]]:
+def _texts_outside_the_warehouse(data: Path) -> Iterator[tuple[str, str]]:
     """All that lies outside the warehouse and the sources, as text by place."""
     for path in sorted(data.rglob("*")):
         inside = path.relative_to(data)
@@ -112,7 +110,7 @@ def test_what_bad_files_hold_is_said_nowhere(copied: Deployment, monkeypatch: py
     ended |= {command: kpi_command(command) for command in ("status", "held", "docs")}
     said = {f"kpi {command}": process.stdout + process.stderr for command, process in ended.items()}
     assert not [command for command, text in said.items() if "Traceback" in text]
-    places = {**said, **dict(_told(copied.data))}
+    places = {**said, **dict(_texts_outside_the_warehouse(copied.data))}
     assert {place for place, text in places.items() if any(word in text.lower() for word in PRIVATE)} == set()
     with duckdb.connect(str(copied.data / "warehouse.duckdb"), read_only=True) as connection:
         reasons = connection.execute("select distinct feed, reason from raw._rejected").fetchall()

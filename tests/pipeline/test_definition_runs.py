@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 from collections import Counter
@@ -23,8 +24,6 @@ from orchestration.dbt import project
 from orchestration.dbt.manifest import require_compiled
 from orchestration.dbt.planning import planned as planned_of
 
-pytestmark = pytest.mark.xdist_group("deployment")
-
 
 @pytest.fixture
 def changeable(copied: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
@@ -33,7 +32,7 @@ def changeable(copied: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shutil.copytree(copied.company.path, company)
     monkeypatch.setenv("NYCKELTAL_COMPANY", str(company))
     monkeypatch.setenv("NYCKELTAL_NOW", "2024-03-13T06:00:00+00:00")
-    return Deployment(Company.load(company), copied.data, copied.first_run)
+    return dataclasses.replace(copied, company=Company.load(company))
 
 
 def published(deployment: Deployment, query: str) -> list[Any]:
@@ -67,7 +66,7 @@ def test_a_new_version_revises_the_history_and_a_refactoring_is_proved_on_the_ro
     assert first > partitions.history(company)[0]
     deliver_march(changeable.data / "sources")
 
-    result = Deployment(company, changeable.data, changeable.first_run).run(first, last)
+    result = dataclasses.replace(changeable, company=company).run(first, last)
     rejudged = {verdict.kpi_id for verdict in result.verdicts if verdict.period_end < first}
     assert rejudged == {"web_sessions", "conversion_rate", "csat"}  # only those with another definition
     assert result.build_failures == {}

@@ -17,8 +17,6 @@ from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.dbt import project
 
-pytestmark = pytest.mark.xdist_group("deployment")
-
 
 def test_redelivered_late_and_lost_rows_lead_to_what_a_rebuild_gives(copied: Deployment) -> None:
     before = _kpi_rows(copied.company, copied.data)

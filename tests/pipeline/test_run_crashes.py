@@ -23,19 +23,15 @@ from data_quality.ledger.verify import verify
 from orchestration.dbt import project
 from sample_company.simulator.run import simulate
 from sample_company.simulator.timeline import Span
+from tests.command_line import kpi_command
 
-pytestmark = pytest.mark.xdist_group("deployment")
 _BY_RUN = {"release_id", "realtime_start", "published_at", "sequence", "revision_reason", "revision_type"}
-
-
-def kpi_run() -> subprocess.Popen[bytes]:
-    command = [str(Path(sys.executable).with_name("kpi")), "run"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def kill_run(reached: Callable[[], bool]) -> None:
     """Start `kpi run` and kill it as soon as it has come that far."""
-    process = kpi_run()
+    command = [str(Path(sys.executable).with_name("kpi")), "run"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not reached():
         time.sleep(0.002)
     process.kill()
@@ -59,7 +55,7 @@ def test_killed_in_dbt_and_at_both_sides_of_the_commit_the_next_run_completes(
     shutil.copytree(copied.data, undisturbed, symlinks=True)
     with monkeypatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(undisturbed))
-        assert kpi_run().wait() == 0
+        assert kpi_command("run").returncode == 0
 
     ledger, before = copied.data / "ledger", published(copied.data)
     run_by_dbt = project.target_dir(copied.company) / "run"
@@ -78,7 +74,7 @@ def test_killed_in_dbt_and_at_both_sides_of_the_commit_the_next_run_completes(
         assert published(copied.data) == before
         assert verify(Ledger.open(str(ledger), make=False)).findings == ()
 
-    assert kpi_run().wait() == 0
+    assert kpi_command("run").returncode == 0
     assert published(copied.data) == published(undisturbed) != before
     verified = verify(Ledger.open(str(ledger), make=False))
     assert (verified.findings, verified.releases) == ((), 2)

@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import parse_file
 
 from metrics.core.deployment import PROJECT
+from metrics.definitions.company import Company
 
 _PAGE = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 RECIPES = dict(re.findall(r"^```\w+\n(?:#|--) (\S+/\S+)\n(.*?)^```$", _PAGE, re.DOTALL | re.MULTILINE))
@@ -76,6 +78,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (copy / path).parent.is_dir():
             assert not (copy / path).exists()
             (copy / path).write_text(content, encoding="utf-8")
+    for target, without_kpis in (("target", False), ("compile/target", True)):
+        parsed = parse_file(Company.load(PROJECT / "sample_company"), tmp_path_factory, without_kpis=without_kpis)
+        if parsed.exists():
+            (copy / "data/dbt/sample_company" / target).mkdir(parents=True)
+            shutil.copy(parsed, copy / "data/dbt/sample_company" / target / "partial_parse.msgpack")
     return copy
 
 

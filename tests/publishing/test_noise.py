@@ -56,5 +56,5 @@ def test_a_missing_month_makes_no_noise(tmp_path: Path, monkeypatch: pytest.Monk
     warehouse.judge("2024-01-01", "2026-03-31")
     warehouse.publish("2024-01-01", "2026-03-31")
     warehouse.published("select 1")
-    (found,) = noise()
-    assert found.seen_on_year_ago == 0
+    (measured,) = noise()
+    assert measured.seen_on_year_ago == 0

@@ -86,10 +86,10 @@ def renew() -> bool:
 def require_equal_to_a_whole_one(tmp_path: Path) -> None:
     whole = tmp_path / "whole.duckdb"
     duckdb_file.build(Ledger.open(deployment.ledger_path()), whole)
-    expected, found = tables_of(whole), tables_of(deployment.published_path())
-    assert found.keys() == expected.keys()
+    expected, updated = tables_of(whole), tables_of(deployment.published_path())
+    assert updated.keys() == expected.keys()
     for name, rows in expected.items():
-        assert found[name] == rows, name
+        assert updated[name] == rows, name
 
 
 @pytest.fixture

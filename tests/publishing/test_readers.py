@@ -54,8 +54,8 @@ while not stop.exists():
             row = connection.execute(query).fetchone()
             assert first in (None, row), f"an open connection saw {first}, then {row}"
             first = row
-            release, *found = row
-            assert found == [[release * 100.0], [release * 75.0], release * 6, 6, release * 200.0], row
+            release, *values = row
+            assert values == [[release * 100.0], [release * 75.0], release * 6, 6, release * 200.0], row
             reads += 1
             if holds:
                 time.sleep(0.02)

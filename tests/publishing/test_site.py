@@ -247,11 +247,11 @@ class Structure(HTMLParser):
         self.feed(page.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        found = dict(attributes)
+        value_of = dict(attributes)
         self.elements.add(tag)
-        self.targets += [found[name] or "" for name in ("href", "src") if name in found]
-        self.handlers += [name for name in found if name.startswith("on")]
-        if tag == "svg" and not found.get("aria-label") and found.get("aria-hidden") != "true":
+        self.targets += [value_of[name] or "" for name in ("href", "src") if name in value_of]
+        self.handlers += [name for name in value_of if name.startswith("on")]
+        if tag == "svg" and not value_of.get("aria-label") and value_of.get("aria-hidden") != "true":
             self.images_without_name += 1
 
 
@@ -509,13 +509,13 @@ def test_a_heading_sorts_the_rows_of_each_group_by_keyboard(pages: Path, browser
         "[...document.querySelectorAll('tbody:first-of-type .previous')].map(cell => Number(cell.dataset.sort || -1e9))"
     )
     browser.evaluate("document.querySelectorAll('.scorecard thead button')[2].focus()")
-    for state, ordered in (("ascending", sorted), ("descending", lambda found: sorted(found, reverse=True))):
+    for state, ordered in (("ascending", sorted), ("descending", lambda numbers: sorted(numbers, reverse=True))):
         for kind in ("keyDown", "keyUp"):
             browser.send(
                 "Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
             )
         assert browser.evaluate("document.querySelectorAll('.scorecard thead th')[4].ariaSort") == state
-        found = browser.evaluate(values)
-        assert len(set(found)) > 1 and found == ordered(found)
+        shown = browser.evaluate(values)
+        assert len(set(shown)) > 1 and shown == ordered(shown)
     assert browser.evaluate("document.querySelector('tbody tr').className") == "group"
     assert browser.faults == []

@@ -83,16 +83,18 @@ def default_member(files: Files, feed: str, column: str, share: float) -> None:
 def key_reuse(files: Files, feed: str, key: str, share: float) -> None:
     """Keys of the month before are given out again."""
     before = pd.concat([files.read(feed, path) for path in files.with_days(feed, files.earlier(1))])[key].tolist()
-    taken: dict[str, str] = {}
+    new_of: dict[str, str] = {}
 
     def reuse(rows: pd.DataFrame) -> pd.DataFrame:
-        chosen = rows.loc[some(files, rows, share), key].head(max(len(before) - len(taken), 0))
-        taken.update(zip(chosen, before[len(taken) : len(taken) + len(chosen)], strict=True))
-        return rows.assign(**{key: rows[key].replace(taken)})
+        chosen = rows.loc[some(files, rows, share), key].head(max(len(before) - len(new_of), 0))
+        new_of.update(zip(chosen, before[len(new_of) : len(new_of) + len(chosen)], strict=True))
+        return rows.assign(**{key: rows[key].replace(new_of)})
 
     files.edit(feed, reuse)
     if feed in DETAILS:
-        files.edit(DETAILS[feed][1], lambda rows: rows.assign(**{key: rows[key].map(lambda one: taken.get(one, one))}))
+        files.edit(
+            DETAILS[feed][1], lambda rows: rows.assign(**{key: rows[key].map(lambda value: new_of.get(value, value))})
+        )
 
 
 @kind({"5 orders": 5, "50 orders": 50, "500 orders": 500}, {"orders": "999999"})
@@ -177,8 +179,8 @@ def total_row(files: Files, feed: str, target: tuple[str, str], days: float) -> 
     place = "country_code" if feed == "google_ads" else "country"
 
     def add(rows: pd.DataFrame) -> pd.DataFrame:
-        numbers = [one for one, c in described.columns.items() if c.type in ("integer", "decimal")]
-        kept = [one for one in rows.columns if one not in (*numbers, column, described.time_column, place)]
+        numbers = [name for name, c in described.columns.items() if c.type in ("integer", "decimal")]
+        kept = [name for name in rows.columns if name not in (*numbers, column, described.time_column, place)]
         groups = rows.groupby([described.time_column, place], sort=False)
         totals = groups[numbers].sum().reset_index().assign(**{column: name})
         if kept:

@@ -58,10 +58,10 @@ def retyped_column(files: Files, feed: str, target: tuple[str, str], days: float
 )
 def reordered_columns(files: Files, feed: str, pair: tuple[str, str], how: float) -> None:
     """Columns stand in another order, with their values, or without."""
-    one, other = pair
+    first, second = pair
 
     def reorder(rows: pd.DataFrame) -> pd.DataFrame:
-        swapped = {one: other, other: one}
+        swapped = {first: second, second: first}
         if how == 1:
             return rows[rows.columns[::-1]]
         return rows.rename(columns=swapped) if how == 2 else rows[[swapped.get(name, name) for name in rows.columns]]
