@@ -7,6 +7,7 @@ STRATEGY = {
     " count.": "Uppfyllelsen är medelvärdet av verksamhetsmålets nyckeltal på nyckelnivå (på målet 100 %, i riskzonen"
     " 50 %, utanför målet 0 %) och av dess delmål, med deras vikter. Det som inte bedöms räknas inte med. Stödjande"
     " nyckeltal räknas inte.",
+    "Attainment, {first} to {last}": "Uppfyllelse, {first} till {last}",
     "Attained": "Uppfyllt",
     "KPIs of the objective {name}": "Nyckeltal för verksamhetsmålet {name}",
     "Initiatives": "Initiativ",
