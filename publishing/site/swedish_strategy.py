@@ -14,7 +14,7 @@ STRATEGY = {
     "Goals of teams, {period}": "Teamens mål, {period}",
     "Team": "Team",
     "KPI served": "Nyckeltal som målen gäller",
-    "Share of the objective's goals": "Andel av verksamhetsmålets mål",
+    "Share of its goals": "Andel av dess mål",
     "At risk down to {value}, off target below it.": "I riskzonen ned till {value}, därunder utanför målet.",
     "At risk up to {value}, off target above it.": "I riskzonen upp till {value}, däröver utanför målet.",
     "Of single periods: {periods}": "För enskilda perioder: {periods}",

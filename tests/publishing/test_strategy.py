@@ -236,9 +236,7 @@ def test_the_page_of_the_objectives_shows_all_that_serves_them() -> None:
     assert "Service no owner · no horizon · weight 3 25 %" in text
     assert "Net revenue On target 100.0 SEK Jan 2026 100.0 SEK a month" in text
     assert "future planned, 6 Mar 2026 – 1 Sep 2026, coo@example.com" in text
-    assert (
-        "Goals of teams, Q4 2025 Team KPI served Attained Share of the objective's goals Stores Delivery 60 %" in text
-    )
+    assert "Goals of teams, Q4 2025 Team KPI served Attained Share of its goals Stores Delivery 60 %" in text
     assert 'id="service" style="--depth: 1"' in (deployment.site_path().parent / "objectives.html").read_text()
 
 
