@@ -75,13 +75,13 @@ class Scorecard(Lifecycle):
             ("not mature", statuses["not mature"], "none"),
             ("suppressed", statuses["suppressed"], "none"),
             ("nothing published", statuses["nothing published"] + statuses["not supplied"], "none"),
-            ("retired", statuses["retired"], "none"),
+            ("no longer in use", statuses["retired"], "none"),
             ("provisional", sum(bool(score.provisional) for score in scores), "open"),
             ("waiting for a decision", len(self.open_incidents("held")), "waiting"),
             ("with a warning in 12 months", len(self.open_incidents("flagged")), "flagged"),
             ("reviews due", len(self.reviews_due()), "review"),
         ]
-        optional = ("at risk", "not mature", "suppressed", "nothing published", "retired")
+        optional = ("at risk", "not mature", "suppressed", "nothing published", "no longer in use")
         return [
             (self.language.title(word), count, sign) for word, count, sign in counts if count or word not in optional
         ]

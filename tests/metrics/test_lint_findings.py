@@ -41,6 +41,16 @@ def test_an_objective_needs_a_kpi_that_is_in_use() -> None:
     assert not found("objective_without_kpi", kpi(), kpi("orders", objective="loyalty"), **objectives)
 
 
+def test_the_kpi_of_a_part_serves_the_whole_objective() -> None:
+    whole = Objective(name="Growth", perspective="financial")
+    objectives = {"growth": whole, "loyalty": whole.model_copy(update={"part_of": "growth"})}
+    catalog = Catalog(
+        company="Test", reporting_currency="SEK", calendar=CALENDAR, objectives=objectives,
+        kpis=(kpi(objective="loyalty"),),
+    )  # fmt: skip
+    assert not list(finding.RULES["objective_without_kpi"].findings(company(Path("/")), catalog))
+
+
 def test_more_kpis_than_people_steer_by() -> None:
     seven = [kpi(f"k{number}") for number in range(7)]
     assert not found("too_many_kpis", *seven, kpi("k8", retired=RETIRED))
@@ -77,6 +87,14 @@ def test_targets_that_cannot_be_reached_or_missed() -> None:
         ("revenue", "has a target, but its direction is `band`: it is never compared with it")
     ]
     assert not found("target_contradicts_definition", kpi(direction="none", target=None))
+
+
+def test_a_target_says_why_it_has_its_value() -> None:
+    assert found("target_without_reason", kpi()) == [("revenue", "its target has no `rationale`")]
+    (benchmark,) = found("target_without_reason", kpi(target_source="benchmark"))
+    assert benchmark[1].startswith("its target rests on a benchmark alone")
+    stated = {"target_source": "benchmark", "target_rationale": "the median of shops of our size"}
+    assert not found("target_without_reason", kpi(**stated), kpi("orders", target=None))
 
 
 def test_a_sum_is_no_fraction() -> None:
