@@ -1,54 +1,46 @@
-"""Regression of short series whose noise remembers its value of the period before, and simulated noise to compare with.
+"""Regression of short series whose noise remembers its last values, and simulated noise to compare with.
 
 In few periods Student's t finds too much: the memory is estimated too small, and the noise is taken for a signal. So
-the statistics that were found are compared with those of simulated noise of the same length, gaps and memory.
+the statistics that were found are compared with those of simulated noise of the same length, gaps and apparent memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
-from publishing.analysis.regression import Floats
+from publishing.analysis.regression import Floats, lagged, least_bic
 
-_MEMORIES = np.linspace(0, 1, 11)
-_SIMULATED_FOR_MEMORY = 1_000
-_CAUTION = 0.25
-
-
-class Found(NamedTuple):
-    """Arrays (series, column): Student's t of the column, and the memory of the noise beside it."""
-
-    t: Floats
-    memory: Floats
+LONGEST_MEMORY = 3
+_LONGEST_MEMORY_SHARE = 0.8
 
 
 class Autoregression:
-    """Series explained by columns, their own value of the period before, and one more column at a time.
+    """Series explained by columns, their own last values, and one more column at a time.
 
     `columns` (periods, columns) explain all series; `added` (periods, columns) are tried one at a time; `known` says in
-    which periods the series have values. Only periods are used in which everything is there, the value of the period
-    before too. `freedom` are the degrees of freedom beside one added column; `is_told` says, for each added column,
-    whether the others don't explain it already.
+    which periods the series have values; `order` is the number of last values. Only periods are used in which
+    everything is there, the last values too. `freedom` are the degrees of freedom beside one added column; `is_told`
+    says, for each added column, whether the others don't explain it already.
     """
 
-    def __init__(self, known: npt.NDArray[np.bool_], columns: Floats, added: Floats) -> None:
-        before = np.concatenate([[False], known[:-1]])
-        self._rows = np.flatnonzero(known & before & np.isfinite(columns).all(axis=1) & np.isfinite(added).all(axis=1))
+    def __init__(self, known: npt.NDArray[np.bool_], columns: Floats, added: Floats, order: int) -> None:
+        self.order = order
+        rows = known & np.isfinite(columns).all(axis=1) & np.isfinite(added).all(axis=1)
+        for back in range(1, order + 1):
+            rows &= np.concatenate([np.zeros(back, dtype=bool), known[:-back]])
+        self._rows = np.flatnonzero(rows)
         self.freedom = -1
         self.is_told = np.zeros(added.shape[1], dtype=bool)
-        if len(self._rows) <= columns.shape[1] + 2:
+        if len(self._rows) <= columns.shape[1] + 1 + order:
             return
         # What the columns explain is taken out of all else beforehand (R. Frisch and F. Waugh, 1933).
         spanned = np.linalg.svd(columns[self._rows], full_matrices=False)
         self._basis = spanned.U[:, spanned.S / spanned.S[0] > 1e-9]
-        self.freedom = len(self._rows) - self._basis.shape[1] - 2
-        rows = added[self._rows].T
-        self._added = self._left(rows)
-        self.is_told = (self._added**2).sum(axis=1) > 1e-6 * (rows**2).sum(axis=1)
+        self.freedom = len(self._rows) - self._basis.shape[1] - order - 1
+        tried = added[self._rows].T
+        self._added = self._left(tried)
+        self.is_told = (self._added**2).sum(axis=1) > 1e-6 * (tried**2).sum(axis=1)
         self._added = self._added[self.is_told]
 
     @property
@@ -56,32 +48,37 @@ class Autoregression:
         """The number of periods that are used."""
         return len(self._rows)
 
-    def regress(self, series: Floats) -> Found:
-        """The regressions of each series (series, periods) with each added column that is told."""
-        now, before, added = self._left(series[:, self._rows]), self._left(series[:, self._rows - 1]), self._added
-        before_before = (before**2).sum(axis=1)[:, None]
-        before_now = (before * now).sum(axis=1)[:, None]
-        before_added = before @ added.T
-        added_added = (added**2).sum(axis=1)[None, :] - before_added**2 / before_before
-        slope = (now @ added.T - before_added * before_now / before_before) / added_added
-        left = (now**2).sum(axis=1)[:, None] - before_now**2 / before_before - slope**2 * added_added
-        spread = np.sqrt(np.maximum(left, np.finfo(float).tiny) / self.freedom)
-        return Found(slope * np.sqrt(added_added) / spread, (before_now - slope * before_added) / before_before)
+    def t(self, series: Floats) -> Floats:
+        """Student's t (series, column) of each added column that is told, for each series (series, periods)."""
+        bases, left = _orthonormal(self._past(series), self._left(series[:, self._rows]))
+        shares = [base @ self._added.T for base in bases]
+        sizes = (self._added**2).sum(axis=1)[None, :] - sum(share**2 for share in shares)
+        sizes = np.maximum(sizes, np.finfo(float).tiny)
+        slope = left @ self._added.T / sizes
+        unexplained = (left**2).sum(axis=1)[:, None] - slope**2 * sizes
+        spread = np.sqrt(np.maximum(unexplained, np.finfo(float).tiny) / self.freedom)
+        t: Floats = slope * np.sqrt(sizes) / spread
+        return t
 
     def memory(self, series: Floats) -> Floats:
-        """The memory of each series' noise, without an added column."""
-        now, before = self._left(series[:, self._rows]), self._left(series[:, self._rows - 1])
-        memory: Floats = (before * now).sum(axis=1) / (before**2).sum(axis=1)
+        """How much each series (series, periods) remembers, without an added column: the sum of its weights."""
+        past, now = self._past(series), self._left(series[:, self._rows])
+        squares = np.einsum("bsr,csr->sbc", past, past)
+        weights: Floats = np.linalg.solve(squares, np.einsum("bsr,sr->sb", past, now)[:, :, None])
+        memory: Floats = weights.sum(axis=(1, 2))
         return memory
 
     def residuals(self, values: Floats) -> Floats:
-        """What the columns and the value of the period before leave of a series, without an added column; else NaN."""
+        """What the columns and the last values leave of a series, without an added column; else NaN."""
         left = np.full(len(values), np.nan)
-        if self.freedom < 0:
-            return left
-        now, before = (self._left(values[None, rows])[0] for rows in (self._rows, self._rows - 1))
-        left[self._rows] = now - before * (before @ now) / (before @ before)
+        if self.freedom >= 0:
+            series = values[None, :]
+            left[self._rows] = _orthonormal(self._past(series), self._left(series[:, self._rows]))[1][0]
         return left
+
+    def _past(self, series: Floats) -> Floats:
+        """The last values of each series, less what the columns explain of them: (period before, series, periods)."""
+        return np.array([self._left(series[:, self._rows - back]) for back in range(1, self.order + 1)])
 
     def _left(self, rows: Floats) -> Floats:
         """The rows less what the columns explain of each."""
@@ -89,21 +86,37 @@ class Autoregression:
         return left
 
 
-def noise(memory: float, count: int, size: int) -> Floats:
-    """So many series (series, periods) of normal noise; each value is `memory` times the one before, and chance."""
+def _orthonormal(past: Floats, now: Floats) -> tuple[list[Floats], Floats]:
+    """The last values of each series made orthonormal, one after the other; and what they leave of `now`."""
+    bases: list[Floats] = []
+    for values in [*past, now]:
+        for base in bases:
+            values = values - (values * base).sum(axis=1)[:, None] * base
+        bases.append(values / np.maximum(np.linalg.norm(values, axis=1), np.finfo(float).tiny)[:, None])
+    return bases[:-1], values
+
+
+def order_of(values: Floats, columns: Floats) -> int:
+    """How many last values a series remembers beside the columns: one to three, by the least BIC."""
+    past = [lagged(values, back)[:, None] for back in range(1, LONGEST_MEMORY + 1)]
+    return 1 + least_bic(values, [np.column_stack([columns, *past[:order]]) for order in range(1, LONGEST_MEMORY + 1)])
+
+
+def noise(count: int, size: int) -> Floats:
+    """So many series (series, periods) of normal noise, each of which remembers 0 to 0.8 of its last value."""
     rng = np.random.default_rng(0)  # the same noise each time, so that an answer doesn't change by itself
+    memory = rng.uniform(0, _LONGEST_MEMORY_SHARE, count)
     series = rng.standard_normal((count, size))
-    if memory < 1:
-        series[:, 0] /= np.sqrt(1 - memory**2)
+    series[:, 0] /= np.sqrt(1 - memory**2)
     for place in range(1, size):
         series[:, place] += memory * series[:, place - 1]
     return series
 
 
-def cautious_memory(seen: float, size: int, estimated: Callable[[Floats], Floats]) -> float:
-    """The memory of noise of which a quarter shows less than `seen`: rather too much memory than too little.
+def most_similar(shown: Floats, seen: float) -> npt.NDArray[np.int64]:
+    """Which tenth of the simulated series shows a memory most like the one seen; `shown` has that of each.
 
-    `estimated` gives the memory that each series (series, periods) shows.
+    So a finding is compared with what noise shows that looks as this does, whatever memory it really has: in short
+    series the two differ.
     """
-    shown = [np.quantile(estimated(noise(memory, _SIMULATED_FOR_MEMORY, size)), _CAUTION) for memory in _MEMORIES]
-    return float(np.interp(seen, np.maximum.accumulate(shown), _MEMORIES))
+    return np.argsort(np.abs(shown - seen), kind="stable")[: max(1, len(shown) // 10)]

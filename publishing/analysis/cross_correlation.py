@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from publishing.analysis.autoregression import Autoregression, cautious_memory, noise
-from publishing.analysis.regression import Floats, lagged, least_bic, line, season_and_line
+from publishing.analysis.autoregression import Autoregression, most_similar, noise, order_of
+from publishing.analysis.regression import Floats, lagged, season_and_line
 
 LAGS = range(1, 7)
 """How many periods before are tried."""
@@ -22,7 +22,7 @@ FALSE_ALARMS = 0.05
 """How often at most anything is found, where no series leads the other, however many are tried."""
 FEWEST_FREEDOM = 3
 """Periods beyond the parameters that are fitted: with fewer, even a perfect correlation says little."""
-_SIMULATED = 2_000
+_SIMULATED = 20_000
 
 
 @dataclass(frozen=True)
@@ -67,34 +67,35 @@ def leading(
     """Which drivers moved before the outcome, in the same periods.
 
     `outcome` and each driver have a value for each period, NaN where there is none; `places` are the periods' numbers
-    in their year. The outcome is explained by a line, by its season where it or the driver has one (by the least BIC),
-    and by its value of the period before, so that what is left doesn't depend on its own past. Then each driver is
-    added, one lag at a time (C. Granger, Investigating Causal Relations, 1969). The strongest correlations are compared
-    with the strongest of all drivers and lags in simulated outcomes that have the outcome's memory and nothing to do
-    with the drivers (the max statistic of P. Westfall and S. Young, Resampling-Based Multiple Testing, 1993).
+    in their year. The outcome is explained by a line, by its season and by its last one to three values (by the least
+    BIC), so that what is left doesn't depend on its own past. Then each driver is added, one lag at a time (C. Granger,
+    Investigating Causal Relations, 1969). The strongest correlations are compared with the strongest of all drivers and
+    lags in simulated outcomes that have the outcome's memory and nothing to do with the drivers (the max statistic of
+    P. Westfall and S. Young, Resampling-Based Multiple Testing, 1993).
     """
-    tests = _tests(outcome, drivers, places, lags)
+    columns = season_and_line(places)
+    tests = _tests(outcome, drivers, columns, lags)
     names = [name for _, _, group in tests for name in group]
     too_short = tuple(name for name in drivers if name not in names)
     periods = int(np.isfinite(outcome).sum())
     if not tests:
         return LeadSearch((), 0, periods, None, too_short)
-    simulated = noise(_memory(outcome, places), _SIMULATED, len(outcome))
-    strongest = np.full(_SIMULATED, 1.0)
+    simulated = _simulated(outcome, columns)
+    strongest = np.ones(len(simulated))
     found: list[Lead] = []
     for lag, regression, group in tests:
         told = [name for name, is_told in zip(group, regression.is_told, strict=True) if is_told]
         if not told:
             continue
-        strongest = np.minimum(strongest, _p_values(regression.regress(simulated).t, regression.freedom).min(axis=1))
-        t = regression.regress(outcome[None, :]).t[0]
+        strongest = np.minimum(strongest, _p_values(regression.t(simulated), regression.freedom).min(axis=1))
+        t = regression.t(outcome[None, :])[0]
         correlations = t / np.sqrt(regression.freedom + t**2)
         p_values = _p_values(t, regression.freedom)
         found += [
             Lead(name, lag, float(correlation), regression.periods, float(p_value))
             for name, correlation, p_value in zip(told, correlations, p_values, strict=True)
         ]
-    corrected = [(1 + int((strongest <= lead.p_value).sum())) / (1 + _SIMULATED) for lead in found]
+    corrected = [(1 + int((strongest <= lead.p_value).sum())) / (1 + len(strongest)) for lead in found]
     leads = [
         Lead(lead.driver, lead.lag, lead.correlation, lead.periods, p_value)
         for lead, p_value in zip(found, corrected, strict=True)
@@ -106,53 +107,30 @@ def leading(
 
 
 def _tests(
-    outcome: Floats, drivers: Mapping[str, Floats], places: npt.NDArray[np.int64], lags: Sequence[int]
+    outcome: Floats, drivers: Mapping[str, Floats], columns: Floats, lags: Sequence[int]
 ) -> list[tuple[int, Autoregression, list[str]]]:
     """The regressions that can be made: for each lag those drivers together that have the same periods."""
-    outcome_has_season, known = _has_season(outcome, places), np.isfinite(outcome)
-    groups: dict[tuple[int, bool, bytes], list[str]] = defaultdict(list)
+    known, order = np.isfinite(outcome), order_of(outcome, columns)
+    groups: dict[tuple[int, bytes], list[str]] = defaultdict(list)
     before = {(name, lag): lagged(driver, lag) for name, driver in drivers.items() for lag in lags}
-    for name, driver in drivers.items():
-        has_season = outcome_has_season or _has_season(driver, places)
-        for lag in lags:
-            groups[lag, has_season, (known & np.isfinite(before[name, lag])).tobytes()].append(name)
+    for (name, lag), values in before.items():
+        groups[lag, (known & np.isfinite(values)).tobytes()].append(name)
     tests = []
-    for (lag, has_season, _), group in groups.items():
-        added = np.column_stack([before[name, lag] for name in group])
-        rows = known & np.isfinite(added).all(axis=1)
-        columns = season_and_line(places) if has_season else line(len(places))
-        regression = Autoregression(known, _without_empty(columns, rows), added)
+    for (lag, _), group in groups.items():
+        regression = Autoregression(known, columns, np.column_stack([before[name, lag] for name in group]), order)
         if regression.freedom >= FEWEST_FREEDOM and regression.is_told.any():
             tests.append((lag, regression, group))
     return tests
 
 
-def _without_empty(columns: Floats, rows: npt.NDArray[np.bool_]) -> Floats:
-    """The columns that aren't 0 in all of the rows."""
-    used: Floats = columns[:, (columns[rows] != 0).any(axis=0)]
-    return used
-
-
-def _memory(outcome: Floats, places: npt.NDArray[np.int64]) -> float:
-    """The memory of what season and line leave of the outcome."""
-    columns = season_and_line(places) if _has_season(outcome, places) else line(len(places))
-    regression = Autoregression(np.isfinite(outcome), columns, np.zeros((len(outcome), 1)))
+def _simulated(outcome: Floats, columns: Floats) -> Floats:
+    """Noise (series, periods) that looks as what season and line leave of the outcome."""
+    simulated = noise(_SIMULATED, len(outcome))
+    nothing = np.zeros((len(outcome), 1))
+    regression = Autoregression(np.isfinite(outcome), columns, nothing, order_of(outcome, columns))
     if regression.freedom < 1:
-        return 1.0  # unknown, so the most careful one
-    return cautious_memory(float(regression.memory(outcome[None, :])[0]), len(outcome), regression.memory)
-
-
-def _has_season(values: Floats, places: npt.NDArray[np.int64]) -> bool:
-    """Whether a season explains more of the values than it costs, beside a line and the value of the period before.
-
-    That of weeks, whose 52 levels always cost too much, counts without being asked: weeks share their holidays.
-    """
-    if len(np.unique(places)) > 12:
-        return True
-    before = lagged(values, 1)[:, None]
-    plain = np.column_stack([line(len(values)), before])
-    seasonal = np.column_stack([season_and_line(places), before])
-    return least_bic(values, [plain, seasonal]) == 1
+        return simulated
+    return simulated[most_similar(regression.memory(simulated), float(regression.memory(outcome[None, :])[0]))]
 
 
 def _p_values(t: Floats, freedom: int) -> Floats:

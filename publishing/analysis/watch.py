@@ -13,7 +13,7 @@ from scipy import stats
 from metrics.core.periods import Period
 from publishing import reader
 from publishing.analysis import history
-from publishing.analysis.autoregression import Autoregression
+from publishing.analysis.autoregression import Autoregression, order_of
 from publishing.analysis.change_points import Search, Shift
 from publishing.analysis.corrections import holm
 from publishing.analysis.history import History
@@ -139,12 +139,12 @@ def explanations(connection: duckdb.DuckDBPyConnection, shift: KpiShift, breaks:
     first, last = shift.since.shift(-1).start, shift.since.next().end
     rows = connection.execute(_EXPLAINED, {"kpi": shift.kpi_id}).fetchall()
     known = [
-        {"kind": kind, "since": since.isoformat(), "text": text, "incident_id": incident}
+        {"kind": kind, "since": since, "text": text, "incident_id": incident}
         for kind, since, until, text, incident in rows
         if since <= last and until >= first
     ]
     return known + [
-        {"kind": "break", "since": one.start.isoformat(), "text": None, "incident_id": None}
+        {"kind": "break", "since": one.start, "text": None, "incident_id": None}
         for one in breaks
         if first <= one.start <= last
     ]
@@ -178,7 +178,7 @@ def watch() -> Answer:
                 "size": shift.size,
                 "size_is": "relative" if shift.is_relative else "difference",
                 "p_value": shift.p_value,
-                "known": facts,
+                "known": [{**fact, "since": fact["since"].isoformat()} for fact in facts],
                 "quote": shift_sentence(shift, entry, other, language("en")),
             }
         )
@@ -206,7 +206,7 @@ def _kpi_shift(one: History, shift: Shift, p_value: float, beside: str | None) -
 
 
 def _left(one: History) -> Floats:
-    """What season, line and the value of the period before leave of each value."""
-    return Autoregression(
-        np.isfinite(one.values), season_and_line(one.places), np.zeros((len(one.values), 1))
-    ).residuals(one.scaled)
+    """What season, line and its last values leave of each value."""
+    columns, nothing = season_and_line(one.places), np.zeros((len(one.values), 1))
+    regression = Autoregression(np.isfinite(one.values), columns, nothing, order_of(one.scaled, columns))
+    return regression.residuals(one.scaled)

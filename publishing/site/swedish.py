@@ -1,5 +1,7 @@
 """The Swedish words of the site, by the English ones. A text in braces stands for a value."""
 
+from publishing.site.swedish_shifts import SHIFTS
+
 _PAGES = {
     "Check": "Kontroll",
     "As of the newest release. Only feeds that a KPI without protection reads have days and counts.": "Enligt senaste"
@@ -274,4 +276,4 @@ _WORDS = {
     "period waits for a decision": "period väntar på beslut",
     "periods wait for a decision": "perioder väntar på beslut",
 }
-SWEDISH = _PAGES | _SENTENCES | _WORDS
+SWEDISH = _PAGES | _SENTENCES | _WORDS | SHIFTS
