@@ -13,6 +13,8 @@ from publishing.analysis.regression import Floats, lagged, least_bic
 
 LONGEST_MEMORY = 3
 _LONGEST_MEMORY_SHARE = 0.8
+_TOLD = 1e-6
+"""The share of a column's sum of squares that others must leave of it."""
 
 
 class Autoregression:
@@ -40,8 +42,9 @@ class Autoregression:
         self.freedom = len(self._rows) - self._basis.shape[1] - order - 1
         tried = added[self._rows].T
         self._added = self._left(tried)
-        self.is_told = (self._added**2).sum(axis=1) > 1e-6 * (tried**2).sum(axis=1)
+        self.is_told = (self._added**2).sum(axis=1) > _TOLD * (tried**2).sum(axis=1)
         self._added = self._added[self.is_told]
+        self._all_sizes = (self._added**2).sum(axis=1)
 
     @property
     def periods(self) -> int:
@@ -49,16 +52,23 @@ class Autoregression:
         return len(self._rows)
 
     def t(self, series: Floats) -> Floats:
-        """Student's t (series, column) of each added column that is told, for each series (series, periods)."""
+        """Student's t (series, column) of each added column that is told, for each series (series, periods).
+
+        0 where the series' own last values explain the column, as of a share and the rest.
+        """
         bases, left = _orthonormal(self._past(series), self._left(series[:, self._rows]))
-        shares = [base @ self._added.T for base in bases]
-        sizes = (self._added**2).sum(axis=1)[None, :] - sum(share**2 for share in shares)
-        sizes = np.maximum(sizes, np.finfo(float).tiny)
+        sizes = self._sizes(bases)
         slope = left @ self._added.T / sizes
         unexplained = (left**2).sum(axis=1)[:, None] - slope**2 * sizes
         spread = np.sqrt(np.maximum(unexplained, np.finfo(float).tiny) / self.freedom)
-        t: Floats = slope * np.sqrt(sizes) / spread
+        t: Floats = np.where(sizes > _TOLD * self._all_sizes, slope * np.sqrt(sizes) / spread, 0)
         return t
+
+    def _sizes(self, bases: list[Floats]) -> Floats:
+        """What the last values leave of each added column: its sum of squares (series, column)."""
+        explained = sum(((base @ self._added.T) ** 2 for base in bases), np.zeros(1))
+        sizes: Floats = np.maximum(self._all_sizes - explained, _TOLD**2 * self._all_sizes)
+        return sizes
 
     def memory(self, series: Floats) -> Floats:
         """How much each series (series, periods) remembers, without an added column: the sum of its weights."""

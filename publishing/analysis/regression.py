@@ -67,7 +67,7 @@ def fit(values: Floats, columns: Floats) -> Fit:
 
 def lagged(values: Floats, periods: int) -> Floats:
     """The value of so many periods before, in the place of each; NaN where there is none."""
-    return np.concatenate([np.full(min(periods, len(values)), np.nan), values[: len(values) - periods]])
+    return np.concatenate([np.full(min(periods, len(values)), np.nan), values[: max(len(values) - periods, 0)]])
 
 
 def logs_where_relative(values: Floats, *, relative: bool) -> Floats:

@@ -33,6 +33,12 @@ def of_kpi(kpi_id: str, values: Floats, *, is_relative: bool = False) -> History
     return History(kpi_id, "M", periods, values, is_relative, breaks=(), gaps={})
 
 
+def test_a_value_of_so_many_periods_before() -> None:
+    values = np.array([1.0, 2.0, 3.0])
+    assert lagged(values, 1).tolist()[1:] == [1.0, 2.0] and np.isnan(lagged(values, 1)[0])
+    assert np.isnan(lagged(values, 3)).tolist() == np.isnan(lagged(values, 5)).tolist() == [True] * 3
+
+
 def test_p_values_are_corrected_by_holm() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.9, 0.8]) == [1.0, 1.0] and holm([]) == []
@@ -71,6 +77,11 @@ def test_of_a_gap_nothing_is_made_up_and_of_too_few_periods_nothing_is_said() ->
     assert lead.periods <= MONTHS - 2 - 2 * 2  # neither these months nor those after them, which look back on them
     short = leading(outcome[:6], {"driver": driver[:6]}, PLACES[:6])
     assert (short.leads, short.smallest_seen, short.too_short) == ((), None, ("driver",))
+
+
+def test_what_is_the_rest_of_a_share_does_not_lead_it() -> None:
+    share = noise(1)
+    assert leading(share, {"rest": 1 - share}, PLACES).leads == ()
 
 
 @pytest.mark.parametrize("kind", ["level", "trend"])
