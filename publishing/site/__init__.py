@@ -117,19 +117,22 @@ def write(ledger: Ledger, code: str | None = None) -> Path:
 def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, str]]:
     """The files of the site, as name and text, the first page last. `catalog` is that of the newest release."""
     from data_quality.gate.checks.registry import CHECKS
-    from publishing.site import content
+    from publishing.site import content, shifts
     from publishing.site.data_page import DataPage
     from publishing.site.kpi_pages import KpiPages
     from publishing.site.objectives_page import ObjectivesPage
 
     catalog = catalog.in_language(code)
     site = KpiPages(content.read(published, catalog), language(code))
+    shifted = shifts.read(published, catalog, site.language)
     shared: dict[str, Any] = {
         "site": site,
         "content": site.content,
         "language": site.language,
         "t": site.language.t,
         "company": catalog.company,
+        "shifted": shifted,
+        "shifted_of": shifts.by_kpi(shifted),
         "file": page_file,
         "revision_words": _REVISION_WORDS,
         "outcome_words": _OUTCOME_WORDS,

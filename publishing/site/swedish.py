@@ -1,6 +1,7 @@
 """The Swedish words of the site, by the English ones. A text in braces stands for a value."""
 
 from publishing.site.swedish_reasons import SWEDISH_REASONS
+from publishing.site.swedish_shifts import SHIFTS
 from publishing.site.swedish_strategy import STRATEGY
 
 _PAGES = {
@@ -299,4 +300,4 @@ _WORDS = {
     "period waits for a decision": "period väntar på beslut",
     "periods wait for a decision": "perioder väntar på beslut",
 }
-SWEDISH = _PAGES | _SENTENCES | _WORDS | STRATEGY | SWEDISH_REASONS
+SWEDISH = _PAGES | _SENTENCES | _WORDS | STRATEGY | SWEDISH_REASONS | SHIFTS
