@@ -24,6 +24,7 @@ def catalog_text(company: Company, planned: CompanyPlan) -> str:
         kpis=tuple(_entry(company, defined_kpi, planned) for defined_kpi in planned.kpis),
         labels=_labels(company, planned.kpis),
         identities=planned.identities,
+        members=company.members,
     )
     return (
         json.dumps(

@@ -273,7 +273,8 @@ class ReleaseDate:
 class Catalog(BaseModel):
     """Every adopted KPI of a company, sorted by domain and id, and the objectives that they serve.
 
-    `labels` are, by feed, the numeric raw columns that no KPI uses as a size: keys, line numbers, codes.
+    `labels` are, by feed, the numeric raw columns that no KPI uses as a size: keys, line numbers, codes. `members` are
+    names of the members of segments, by language, segment and member.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -285,6 +286,7 @@ class Catalog(BaseModel):
     kpis: tuple[CatalogKpi, ...]
     labels: dict[str, tuple[str, ...]] = {}
     identities: tuple[Identity, ...] = ()
+    members: dict[str, dict[str, dict[str, str]]] = {}
 
     def in_language(self, code: str) -> Catalog:
         """The catalogue with the names and descriptions of that language, for the KPIs that have them."""

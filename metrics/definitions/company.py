@@ -30,6 +30,11 @@ class CompanyFile(Strict):
         pattern="^[A-Z]{3}$",
         description="The currency into which amounts are converted, by its ISO 4217 code, such as `SEK`.",
     )
+    members: dict[str, dict[str, dict[str, str]]] = Field(
+        default_factory=dict,
+        description="Names of the members of segments in other languages, by language, segment and member, for"
+        " `kpi site --lang`. A member without one is shown as it is.",
+    )
 
 
 class Objective(Strict):
@@ -57,6 +62,7 @@ class Company:
     objectives: dict[str, Objective]
     feeds: dict[str, Feed]
     roles: Roles = field(default_factory=Roles)  # without the file nobody may decide
+    members: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
 
     @property
     def time_zone(self) -> str:
@@ -82,6 +88,7 @@ class Company:
             objectives=objectives.objectives,
             feeds=_feeds(folder / "feeds"),
             roles=_roles(folder / "roles.yml"),
+            members=company_file.members,
         )
 
 

@@ -175,7 +175,9 @@ class KpiPages(Scorecard):
         return segments
 
     def member(self, segment: str, member: str) -> str:
-        return self.language.t("unknown") if member == "_U" else member_words(segment, member)
+        """The member in words, by the name that the company gives it in the page's language, if it does."""
+        names = self.content.catalog.members.get(self.language.code)
+        return self.language.t("unknown") if member == "_U" else member_words(segment, member, names)
 
     def _cell_point(self, kpi: CatalogKpi, cell: Cell) -> Point:
         period, hidden = cell.period, cell.obs_status == "Q"

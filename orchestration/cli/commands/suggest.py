@@ -22,7 +22,7 @@ app = typer.Typer()
 
 @app.command()
 def suggest(as_json: Json = False) -> None:
-    """Which standard KPIs could be adopted, which need other data, and how large a change shows in those adopted."""
+    """Which standard KPIs could be adopted, which need other data, and how large a change shows."""
     # MetricFlow and dbt take seconds to import.
     from metrics.suggestions import suggestions
     from orchestration.adoptable import noise_of_adoptable
