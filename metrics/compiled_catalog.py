@@ -25,6 +25,7 @@ def catalog_of(company: Company, planned: CompanyPlan) -> Catalog:
         kpis=tuple(_entry(company, defined_kpi, planned) for defined_kpi in planned.kpis),
         labels=_labels(company, planned.kpis),
         identities=planned.identities,
+        members=company.members,
     )
 
 

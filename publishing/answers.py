@@ -184,7 +184,9 @@ def explained(
     for part in answer.get("parts_of_the_ratio", ()):
         part |= _published_part(published, entries, part, (later.freq, code, earlier))
     names = {row["kpi_id"]: row["name"] for row in entries}
-    in_words = Reasons(language("en"), answer, entry["unit"], entry["currency"], names).sentences()
+    in_words = Reasons(
+        language("en"), answer, entry["unit"], entry["currency"], names, {"kpi_served": names}
+    ).sentences()
     return answer | {"in_words": in_words}
 
 

@@ -15,10 +15,9 @@ from uuid import uuid4
 
 from metrics.core.errors import disk_faults_reported
 from metrics.core.periods import parse
-from metrics.core.segments import words
+from metrics.core.segments import member_words, words
 from metrics.core.text import visible, with_currency
 from publishing import reader
-from publishing.members import member_name
 from publishing.site.language import Language
 from publishing.statuses import REVISIONS, STATUSES
 
@@ -99,7 +98,7 @@ def write(file: Path, company: str, language: Language) -> None:
         _Sheet(book.active, words).scorecard(company, release, rows(_SCORECARD))
         for domain in dict.fromkeys(kpi["domain"] for kpi in kpis.values()):
             sheet = _Sheet(book.create_sheet(_sheet_name(words.title(domain), book.sheetnames)), words)
-            sheet.kpi_names = {kpi["kpi_id"]: kpi["name"] for kpi in kpis.values()}
+            sheet.members = {"kpi_served": {kpi["kpi_id"]: kpi["name"] for kpi in kpis.values()}}
             sheet.domain([kpi for kpi in kpis.values() if kpi["domain"] == domain], rows(_VALUES, domain))
         incidents = rows("from kpi.incidents where state in ('held', 'flagged') order by state desc, since desc")
         notes = _Sheet(book.create_sheet(_sheet_name(words.t("Notes"), book.sheetnames)), words)
@@ -121,7 +120,7 @@ class _Sheet:
     sheet: Worksheet
     language: Language
     row: int = 1
-    kpi_names: dict[str, str] = field(default_factory=dict)
+    members: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def scorecard(self, company: str, release: Row, scores: Sequence[Row]) -> None:
         """A row for each KPI, by objective."""
@@ -196,7 +195,7 @@ class _Sheet:
             members.setdefault((value["segment"], value["member"]), {})[value["period_start"]] = value
         for (segment, member), by_start in members.items():
             is_total = segment == "_T"
-            name = t("unknown") if member == "_U" else member_name(segment, member, self.kpi_names)
+            name = t("unknown") if member == "_U" else member_words(segment, member, self.members)
             names = [t("Total"), None] if is_total else [words(segment), name]
             row = self.row
             periods = [by_start.get(start) for start in starts]

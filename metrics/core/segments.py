@@ -5,7 +5,8 @@ The names stand in alphabetical order. Within a part of a member, `%` is written
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 _SEPARATOR = ":"
 
@@ -50,9 +51,22 @@ def member_parts(member: str) -> tuple[str, ...]:
     return tuple(part.replace("%3A", _SEPARATOR).replace("%25", "%") for part in member.split(_SEPARATOR))
 
 
-def member_words(segment: str, member: str) -> str:
-    """A member of the segment for people, as `words` writes the segment."""
-    return " × ".join(member_parts(member)) if is_combination(segment) else member
+def member_words(segment: str, member: str, names: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """A member of the segment for people, as `words` writes the segment.
+
+    `names` are the names of members, by single segment: a member without one is written with spaces for the
+    underscores between its words. Without `names` it is written as it is.
+    """
+    parts = member_parts(member) if is_combination(segment) else (member,)
+    if names is None:
+        return " × ".join(parts)
+    return " × ".join(
+        names.get(of, {}).get(part) or _spaced(part) for of, part in zip(parts_of(segment), parts, strict=True)
+    )
+
+
+def _spaced(member: str) -> str:
+    return re.sub(r"\b[a-z0-9]+(_[a-z0-9]+)+\b", lambda joined: joined[0].replace("_", " "), member)
 
 
 def combined_member_sql(members: Sequence[str]) -> str:

@@ -322,7 +322,8 @@ def _labelled(entry: Labelled, code: str) -> Labelled:
 class Catalog(BaseModel):
     """Every adopted KPI of a company, sorted by domain and id, the objectives that they serve, and the initiatives.
 
-    `labels` are, by feed, the numeric raw columns that no KPI uses as a size: keys, line numbers, codes.
+    `labels` are, by feed, the numeric raw columns that no KPI uses as a size: keys, line numbers, codes. `members` are
+    names of the members of segments, by language, segment and member.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -335,6 +336,7 @@ class Catalog(BaseModel):
     kpis: tuple[CatalogKpi, ...]
     labels: dict[str, tuple[str, ...]] = {}
     identities: tuple[Identity, ...] = ()
+    members: dict[str, dict[str, dict[str, str]]] = {}
 
     @property
     def live(self) -> list[CatalogKpi]:

@@ -29,6 +29,11 @@ class CompanyFile(Strict):
         pattern="^[A-Z]{3}$",
         description="The currency into which amounts are converted, by its ISO 4217 code, such as `SEK`.",
     )
+    members: dict[str, dict[str, dict[str, str]]] = Field(
+        default_factory=dict,
+        description="Names of the members of segments in other languages, by language, segment and member, for"
+        " `kpi site --lang`. A member without one is shown as it is.",
+    )
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Company:
     feeds: dict[str, Feed]
     roles: Roles = field(default_factory=Roles)  # without the file nobody may decide
     initiatives: dict[str, Initiative] = field(default_factory=dict)
+    members: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
 
     @property
     def time_zone(self) -> str:
@@ -69,6 +75,7 @@ class Company:
             initiatives=strategy.initiatives,
             feeds=_feeds(folder / "feeds"),
             roles=_roles(folder / "roles.yml"),
+            members=company_file.members,
         )
 
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from metrics.core.segments import words
+from metrics.core.segments import member_words, words
 from metrics.definitions.catalog import CatalogKpi
-from publishing.members import member_name
 from publishing.site import objectives_page
 from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
 from publishing.site.content import Cell, Finding, Total, Vintage
@@ -126,7 +125,9 @@ class KpiPages(Scorecard):
         answers = self.content.reasons.get(kpi.kpi_id, {})
         currency = self.content.catalog.reporting_currency
         previous, target = (
-            Reasons(self.language, answers[name], kpi.unit, currency, self.names) if name in answers else None
+            Reasons(self.language, answers[name], kpi.unit, currency, self.names, self.members)
+            if name in answers
+            else None
             for name in ("previous", "target")
         )
         sentences = previous.sentences() if previous else []
@@ -198,7 +199,7 @@ class KpiPages(Scorecard):
         return segments
 
     def member(self, segment: str, member: str) -> str:
-        return self.language.t("unknown") if member == "_U" else member_name(segment, member, self.names)
+        return self.language.t("unknown") if member == "_U" else member_words(segment, member, self.members)
 
     def _cell_point(self, kpi: CatalogKpi, cell: Cell) -> Point:
         period, hidden = cell.period, cell.obs_status == "Q"

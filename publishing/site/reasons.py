@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metrics.core.segments import is_combination, words
-from publishing.members import member_name
+from metrics.core.segments import is_combination, member_words, words
 from publishing.site.language import Language
 
 MEMBERS_NAMED = 3
@@ -16,13 +15,21 @@ _NEGLIGIBLE = 0.005  # of the whole change: such an addition isn't worth a name
 
 @dataclass(frozen=True)
 class Reasons:
-    """Writes the sentences of one KPI's answer. `names` has the KPIs' names in the language, by kpi_id."""
+    """Writes the sentences of one KPI's answer. `members` has names of members in the language, by segment.
+
+    As members of `kpi_served` it has the KPIs' names, by kpi_id.
+    """
 
     language: Language
     answer: Mapping[str, Any]
     unit: str
     currency: str
-    names: Mapping[str, str]
+    members: Mapping[str, Mapping[str, str]]
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The KPIs' names, by kpi_id."""
+        return self.members.get("kpi_served", {})
 
     @property
     def change(self) -> float:
@@ -212,7 +219,7 @@ class Reasons:
         return " × ".join(self.language.t(part.replace("_", " ")) for part in words(segment).split(" × "))
 
     def member(self, segment: str, member: str) -> str:
-        return self.language.t("unknown") if member == "_U" else member_name(segment, member, self.names)
+        return self.language.t("unknown") if member == "_U" else member_words(segment, member, self.members)
 
     def value(self, value: float | None) -> str:
         return self.language.value(value, self.unit, self.currency, step=self.change or None)

@@ -49,6 +49,11 @@ class Texts:
         """The KPIs' names, by kpi_id."""
         return {kpi.kpi_id: kpi.name for kpi in self.content.catalog.kpis}
 
+    @property
+    def members(self) -> dict[str, dict[str, str]]:
+        """Names of members in the page's language, by segment: the company's own, and the KPIs that goals serve."""
+        return {"kpi_served": self.names} | self.content.catalog.members.get(self.language.code, {})
+
     def value(self, kpi: CatalogKpi, value: float | None, *, with_unit: bool = True) -> str:
         return self.language.value(value, kpi.unit, self.content.catalog.reporting_currency, with_unit=with_unit)
 

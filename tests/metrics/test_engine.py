@@ -156,6 +156,9 @@ def test_a_combination_is_written_so_that_its_parts_can_be_read(layer: SemanticL
     ).fetchall()
     assert rows == [("a:b", "5%", "a%3Ab:5%25", 1.0), ("a", "_U", "a:_U", 2.0), ("a", "b", "a:b", 4.0)]
     assert member_words("country:device", rows[0][2]) == "a:b × 5%"
+    assert (
+        member_words("country:device", rows[0][2], {"device": {"5%": "five"}, "country": {"5%": "no"}}) == "a:b × five"
+    )
 
 
 def test_nothing_to_divide_by_gives_no_value(models: dict[str, str]) -> None:

@@ -82,8 +82,9 @@ def catalog() -> Catalog:
           for place, text in enumerate(HOSTILE.values())),
     ]  # fmt: skip
     return Catalog(
-        company="R&D <b>AB</b>", reporting_currency="SEK", calendar=CALENDAR, objectives=objectives, kpis=tuple(kpis)
-    )
+        company="R&D <b>AB</b>", reporting_currency="SEK", calendar=CALENDAR, objectives=objectives, kpis=tuple(kpis),
+        members={"sv": {"country": {"SE": "Sverige"}}},
+    )  # fmt: skip
 
 
 FEEDS = [
@@ -333,7 +334,7 @@ def test_the_language_is_kept_by_later_releases(pages: Path) -> None:
     site.rebuild()
     text = text_of(pages / "kpi-revenue.html")
     assert "På målet. 65,0 % över målet 20,0 mn SEK per månad." in text and "jan 2026" in text
-    assert "Nettoomsättning" in text and "Periodens försäljning." in text
+    assert "Nettoomsättning" in text and "Periodens försäljning." in text and "Sverige" in text
     assert '<html lang="sv"' in (pages / "index.html").read_text()
     site.rebuild("en")
     with pytest.raises(NyckeltalError, match="isn't written in that language; found 'de'; expected en or sv"):

@@ -17,6 +17,7 @@ from rich.text import Text
 from metrics.core import clock
 from metrics.core.deployment import published_path, site_path
 from metrics.core.periods import FREQ_NAMES, Period, period_of
+from metrics.core.segments import member_words
 from metrics.core.text import short_path
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
@@ -33,7 +34,6 @@ from orchestration.cli.tables import (
 )
 from orchestration.cli.terminal import styled
 from orchestration.run import RunResult
-from publishing.members import member_name
 
 GATE_WORDS = {
     "publish": ("", ""),
@@ -335,8 +335,11 @@ def _members(
         marked = row["obs_status"] not in ("A", "Q")
         letter = f" {row['obs_status']}" if marked else ""
         cells[row["time_period"], row["member"]] = styled(_value(row, kpi, catalog), (letter, "dim"))
-    names, segment = {other.kpi_id: other.name for other in catalog.kpis}, rows[0]["segment"] if rows else ""
-    titles = ["unknown" if member == "_U" else member_name(segment, member, names) for member in members]
+    names, segment = (
+        {"kpi_served": {other.kpi_id: other.name for other in catalog.kpis}},
+        rows[0]["segment"] if rows else "",
+    )
+    titles = ["unknown" if member == "_U" else member_words(segment, member, names) for member in members]
     columns = [Column("period"), *map(number_column, titles)]
     periods = dict.fromkeys(row["time_period"] for row in rows)
     lines: list[list[Cell]] = [[period, *(cells.get((period, member), "") for member in members)] for period in periods]
