@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 
@@ -20,7 +21,11 @@ def find(planned: Sequence[Planned], catalog: Catalog, ledger: Ledger | None, to
 
     A series is a KPI at a frequency by a version of its definition. One that was never judged or released starts today.
     """
-    released, judged = _first_releases(ledger), _first_verdicts(ledger)
+    if ledger is None:
+        released, judged = {}, {}
+    else:
+        released = _first_days(ledger.observations, "definition_version", "realtime_start")
+        judged = _first_days(ledger.verdicts, "definition_hash", "judged_at")
     in_baseline = []
     for planned_key in planned:
         kpi, freq = planned_key.kpi, planned_key.period.freq
@@ -32,19 +37,9 @@ def find(planned: Sequence[Planned], catalog: Catalog, ledger: Ledger | None, to
     return in_baseline
 
 
-def _first_releases(ledger: Ledger | None) -> dict[tuple[str, str, int], date]:
-    """The day of the first release, by kpi_id, freq and definition_version."""
-    if ledger is None:
-        return {}
-    columns = ("kpi_id", "freq", "definition_version")
-    rows: pa.Table = ledger.observations.group_by(list(columns)).aggregate([("realtime_start", "min")])
-    return {tuple(row[name] for name in columns): row["realtime_start_min"] for row in rows.to_pylist()}
-
-
-def _first_verdicts(ledger: Ledger | None) -> dict[tuple[str, str, str], date]:
-    """The day of the first verdict, by kpi_id, freq and definition_hash."""
-    if ledger is None:
-        return {}
-    columns = ("kpi_id", "freq", "definition_hash")
-    rows: pa.Table = ledger.verdicts.group_by(list(columns)).aggregate([("judged_at", "min")])
-    return {tuple(row[name] for name in columns): row["judged_at_min"].date() for row in rows.to_pylist()}
+def _first_days(table: pa.Table, definition: str, time: str) -> dict[tuple[Any, ...], date]:
+    """The earliest day of the column `time` by kpi_id, freq and the column `definition`."""
+    earliest = table.group_by(["kpi_id", "freq", definition]).aggregate([(time, "min")])
+    days = earliest.column(f"{time}_min").cast(pa.date32()).to_pylist()
+    keys = zip(*(earliest.column(name).to_pylist() for name in ("kpi_id", "freq", definition)), strict=True)
+    return dict(zip(keys, days, strict=True))

@@ -126,6 +126,15 @@ def test_a_fault_in_a_feed_is_seen_in_its_period_and_in_no_earlier_one(
         assert {verdict.verdict for key, verdict in verdicts.items() if key[1] != "2026-02"} == {"publish"}
 
 
+def test_rows_of_few_members_are_alike_by_chance(warehouse: Warehouse) -> None:
+    """Five rows a day, of thirty kinds by country and amount: as many are alike as chance makes of any days."""
+    warehouse.sql("delete from raw.orders where hash(order_id, 3) % 8 > 0")
+    warehouse.sql("update raw.orders set amount = hash(order_id) % 15, country = hash(order_id, 2) % 2")
+    judged(warehouse)
+    n_alike, by_chance = warehouse.sql("select sum(n_alike), sum(n_alike_by_chance) from gate.feed_days")[0]
+    assert n_alike == pytest.approx(by_chance, abs=3 * by_chance**0.5) and n_alike > 30
+
+
 # Lines of orders: three for each, numbered from 1 on; or documents, numbered through the years.
 NUMBERED = {
     "line": "alter table raw.orders alter order_id type varchar using ordered_at::date || ' ' || _source_line // 3;"

@@ -36,7 +36,7 @@ SHARE_IN_PERIOD = "coalesce(n_faulty / nullif(greatest(n_rows, n_faulty), 0), 0)
 SHARE_BEFORE = "coalesce(n_faulty_before / nullif(n_rows_before, 0), 0)"
 # SQL for the number of rows with the fault that the year before leads one to expect in the period. One more than it had
 # is assumed: few rows without a fault don't prove that there is never one.
-USUAL_ROWS = "n_rows * (n_faulty_before + 1) / greatest(n_rows_before, 1)"
+USUAL_ROWS = "n_rows * (greatest(n_faulty_before, 0) + 1) / greatest(n_rows_before, 1)"
 
 
 def largest_share_sql(shares: str, fault: str) -> str:

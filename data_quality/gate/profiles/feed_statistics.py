@@ -31,12 +31,12 @@ create table if not exists gate.feed_days (
 );
 alter table gate.feed_days add column if not exists n_alike bigint;
 alter table gate.feed_days add column if not exists n_skipped bigint;
-drop table if exists gate.feed_states;
-drop table if exists gate.column_states;
+alter table gate.feed_days add column if not exists n_alike_by_chance double;
 comment on table gate.feed_days is
 'Each feed by day: its rows, those that equal another row of the day (n_duplicates) or equal one in all columns but ids
-(n_alike), those dated after their delivery (n_ahead), the numbers that are missing among those that run on (n_skipped),
-and a hash of the columns that are not times or keys, which is equal for days with the same content';
+(n_alike), how many of the latter chance explains (n_alike_by_chance), those dated after their delivery (n_ahead), the
+numbers that are missing among those that run on (n_skipped), and a hash of the columns that are not times or keys,
+which is equal for days with the same content';
 """
 # Days with fewer values than this, without times and keys, can be equal by chance.
 _MIN_CELLS = 15
@@ -50,17 +50,30 @@ select day, n.version, k.day is not null as known
 from present_days n full join (from gate.feed_days where feed = $feed) k using (day)
 where n.version is distinct from k.version
 """
+# Two rows of any days are equal but for the day and ids with the probability `alike`, which is high for few columns of
+# few members. If there were 1 / alike kinds of rows, all equally frequent, n rows would be of
+# (1 - (1 - alike)^n) / alike kinds.
+_SAMPLE_ROWS = 10_000
 _INSERT = """
 insert into gate.feed_days by name
+with pairs as (
+    select coalesce(sum(n * (n - 1)) / nullif(sum(n) * (sum(n) - 1), 0), 0)::double as alike
+    from (
+        select if({lacks_value}, hash({columns}), hash({facts})) as fact_hash, count(*) as n
+        from (from raw.{feed} limit {sample}) as source where isfinite({time}) group by all
+    )
+)
 select $feed as feed, day, version, count(*) as n_rows, count(*) - count(distinct row_hash) as n_duplicates,
     count(*) - count(distinct fact_hash) as n_alike, count(*) filter (ahead) as n_ahead, sum(skipped) as n_skipped,
+    if(any_value(alike) > 0, n_rows - (1 - pow(1 - any_value(alike), n_rows)) / any_value(alike), 0)
+        as n_alike_by_chance,
     {content} as content
 from (
     select d.day, d.version, hash({columns}) as row_hash,
         if({lacks_value}, row_hash, hash({compared_columns})) as fact_hash,
         {time} > _loaded_at + interval 1 day as ahead, {content_hash}, {skipped} as skipped
     from raw.{feed} as source join changed_days d on d.day = {time}::date where isfinite({time})
-)
+), pairs
 group by day, version
 """
 
@@ -77,7 +90,7 @@ with calendar as (
 rows_by_day as (
     select c.feed, c.day, coalesce(d.n_rows, 0) as n_rows, coalesce(d.n_duplicates, 0) as n_duplicates,
         coalesce(d.n_alike, 0) as n_alike, coalesce(d.n_ahead, 0) as n_ahead, coalesce(d.n_skipped, 0) as n_skipped,
-        d.content,
+        coalesce(d.n_alike_by_chance, 0) as n_alike_by_chance, d.content,
         c.day in (select day from holidays) as is_holiday
     from calendar c
     left join gate.feed_days d using (feed, day)
@@ -88,7 +101,8 @@ expecting as (
         count(*) over eight_weeks as n_before,
         -- A row that was delivered again under a new id equals the first one in all other columns. Where equal rows are
         -- common, they don't count, as busy days have more of them.
-        if(sum(n_alike) over a_year <= 0.01 * sum(n_rows) over a_year, n_alike, 0) as n_seldom_alike
+        if(sum(n_alike) over a_year <= 0.01 * sum(n_rows) over a_year, n_alike - n_alike_by_chance, 0)
+            as n_seldom_alike
     from rows_by_day
     window
         eight_weeks as (partition by feed, dayofweek(day) order by day rows between 8 preceding and 1 preceding),
@@ -217,7 +231,7 @@ def update(
 
     - n_rows,
     - n_duplicates: rows that equal another row of their day in all source columns,
-    - n_alike: rows that do in all columns but ids, where that was rare in the year before,
+    - n_alike: rows that do in all columns but ids, where that was rare in the year before, beyond those by chance,
     - n_ahead: rows dated more than a day after their delivery,
     - n_skipped: numbers that are missing among those that run on (see `numbering.py`),
     - n_lacking: rows missing on days with none or too few; days that count as closed lack none,
@@ -266,6 +280,7 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
     counts = column_statistics.queries(feed.name, time, columns) if feed.time_column else []
     # The columns compared for n_alike: all but ids. A time isn't an id, even if it identifies rows.
     compared_columns = [name for name, column in columns.items() if not column.is_id or column.kind in ("lag", "hour")]
+    facts = [name for name in compared_columns if name != feed.time_column]
     # The version of a day includes how it is counted, so that a change of that counts all days again.
     parameters = {"feed": feed.name, "how": repr((columns, counts, compared_columns, _MIN_CELLS))}
     connection.execute(_DAYS.format(time=time, feed=identifier(feed.name)), parameters)
@@ -292,6 +307,8 @@ def _update(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collectio
             compared_columns=", ".join(map(identifier, compared_columns or columns)),
             # Rows that lack values are often equal to others: they are compared in all columns.
             lacks_value=" or ".join(f"{identifier(name)} is null" for name in compared_columns) or "false",
+            facts=", ".join([f"{time}::timestamp::time", *(identifier(name) for name in facts)]),
+            sample=_SAMPLE_ROWS,
             content_hash=f"{content_hash} as content_hash",
             skipped=numbering.skipped_sql(*numbered) if numbered else "0",
             content=content_of_day,

@@ -1,7 +1,8 @@
 """`duplicate_rows`: the share of a feed's rows that equal another row of their day, beyond the usual share.
 
 Rows are counted if they are equal in all columns. Rows that are equal in all columns but ids are counted, too, if that
-is rare in the feed: they may have been delivered again under new ids.
+is rare in the feed: they may have been delivered again under new ids. Of these, as many are left out as chance makes of
+rows of any days (`profiles/feed_statistics.py`).
 
 In a feed with a column that identifies rows, two equal rows are certainly a duplicate. In other feeds rows can be equal
 by chance: only more rows than chance explains count, and if some are usual, only more than twice as many.
