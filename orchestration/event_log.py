@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster import DagsterEventType, EventLogEntry
+from dagster._core.storage.event_log import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 BUSY_TIMEOUT_SECONDS = 60
+_PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 
 
 class KeptSqliteEventLogStorage(SqliteEventLogStorage):
@@ -46,6 +49,32 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
         if table_name not in tables and super().has_table(table_name):
             tables.add(table_name)
         return table_name in tables
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """The same as in the base class, but not planned checks: these hide the result of a check that isn't run."""
+        if event.dagster_event_type != DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
+            super().store_event(event)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """The same as in the base class, but the planned materializations of a run, hundreds, in one transaction."""
+        planned = [event for event in events if event.dagster_event_type == _PLANNED]
+        if len(planned) < len(events):
+            super().store_event_batch(events)
+            return
+        insert, rows = SqlEventLogStorageTable.insert(), [self._event_to_row(event) for event in planned]
+        with self._connect(planned[0].run_id) as connection:  # a batch is of one run
+            connection.execute(insert, rows)
+        with self._connect(INDEX_SHARD_NAME) as connection:
+            connection.execute(insert, rows)
+            for event in planned:
+                self._store_asset_event(connection, event, 0)
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        """The same as in the base class, which reads the table's columns for each event; remembers those found."""
+        columns = self.__dict__.setdefault("_columns", set())
+        if column_name not in columns and super()._has_asset_key_col_on_connection(conn, column_name):
+            columns.add(column_name)
+        return column_name in columns
 
     def dispose(self) -> None:
         """Closes the connections: SQLite then folds each run's write-ahead log, of 4 MiB, into its file."""

@@ -60,6 +60,7 @@ def run(company: Company, first: date, last: date, stages: Stages | None = None)
 
             home = dagster_home()
             os.environ["DAGSTER_HOME"] = str(home)
+            os.environ["DAGSTER_EVENT_BATCH_SIZE"] = "1000"  # without it, planned events are stored one by one
             resources = RunResources(stages)
             definitions = build_defs(company, run=resources)
             job = definitions.resolve_job_def(REFRESH)

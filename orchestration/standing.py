@@ -25,7 +25,10 @@ from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.dbt.manifest import files_fingerprint
 
-_TABLE = "create table kpi._judged (inputs varchar, ledger varchar, verdicts hugeint, release varchar)"
+_TABLE = """
+create table kpi._judged
+(inputs varchar, ledger varchar, verdicts hugeint, keys varchar, sequence bigint, release varchar)
+"""
 # What the gate and the release read of the warehouse, besides candidates and rows: these change only with a build or a
 # load.
 _STATES = {
@@ -51,8 +54,8 @@ def files(company: Company) -> str:
     return files_fingerprint(PROJECT / "data_quality", PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
 
 
-def inputs(company: Company, files_read: str, first: date, last: date) -> str:
-    """A hash of all that verdicts on those periods depend on but the ledger: days, `files`, loads, builds.
+def inputs(company: Company, files_read: str) -> str:
+    """A hash of all that verdicts depend on but the ledger: the day, `files`, loads, builds.
 
     Taken before the gate judges; `record` keeps it after the release.
     """
@@ -65,31 +68,46 @@ def inputs(company: Company, files_read: str, first: date, last: date) -> str:
     path = deployment.ledger_path()
     ledger = Ledger.find(path)
     decisions = ledger.tables["decisions"].version() if ledger else 0
-    described = str([clock.today(company.time_zone), first, last, files_read, states, path, decisions])
+    described = str([clock.today(company.time_zone), files_read, states, path, decisions])
     return hashlib.sha256(described.encode()).hexdigest()
 
 
 def of_last_run(catalog: Catalog, first: date, last: date, inputs_now: str) -> Standing | None:
-    """The verdicts on the periods that end from first to last, and the release; None where these must be made again."""
+    """The verdicts on the periods that end from first to last, and the release; None where these must be made again.
+
+    The last run may have been for other months, as long as it judged these periods: the first run judges the whole
+    history.
+    """
     ledger = Ledger.find(deployment.ledger_path())
     with warehouse.connect() as connection:
         if ledger is None or ledger.newest is None or not warehouse.has_table(connection, "kpi", "_judged"):
             return None
         (stored_verdicts,) = connection.execute(_VERDICTS).fetchone() or (None,)
-        *described, released = connection.execute("from kpi._judged").fetchone() or (None,)
+        *described, judged, _, released = connection.execute("from kpi._judged").fetchone() or (None,) * 3
         if described != [inputs_now, ledger.state, stored_verdicts] or edited_kpis(connection, catalog):
             return None
         stored = verdict.stored(connection, first, last)
     keys = [planned.key for planned in plan(catalog, first, last)]
-    if not keys or not all(key in stored for key in keys):
+    if not keys or not {tuple(key) for key in json.loads(judged)}.issuperset(keys) or not stored.keys() >= set(keys):
         return None
     return Standing([stored[key] for key in keys], _read(released))
+
+
+def reported_sequence() -> int:
+    """The sequence of the newest release when the last run that judged had reported to Dagster; 0 if not known."""
+    with warehouse.connect() as connection:
+        if not warehouse.has_table(connection, "kpi", "_judged"):
+            return 0
+        names = [name for name, *_ in connection.execute("from kpi._judged limit 0").description or ()]
+        row = connection.execute("select sequence from kpi._judged").fetchone() if "sequence" in names else None
+    return int(row[0]) if row else 0
 
 
 def record(judged_by: str, released: Release, judged: Sequence[Verdict]) -> None:
     """Keeps the inputs by which the gate judged, and the release after it; nothing where a check wasn't evaluated.
 
-    Nothing either where another release came after this one.
+    Nothing either where another release came after this one. Called when all has been reported to Dagster, so that the
+    run after a stopped one judges and reports again.
     """
     ledger = Ledger.find(deployment.ledger_path())
     is_newest = ledger is not None and ledger.newest is not None and ledger.newest["sequence"] == released.sequence
@@ -98,8 +116,9 @@ def record(judged_by: str, released: Release, judged: Sequence[Verdict]) -> None
         connection.execute("drop table if exists kpi._judged")
         if ledger and is_newest and all_evaluated:
             connection.execute(_TABLE)
-            insert = f"insert into kpi._judged select ?, ?, ({_VERDICTS}), ?"
-            connection.execute(insert, [judged_by, ledger.state, _text(released)])
+            insert = f"insert into kpi._judged select ?, ?, ({_VERDICTS}), ?, ?, ?"
+            keys = json.dumps([verdict.key for verdict in judged])
+            connection.execute(insert, [judged_by, ledger.state, keys, released.sequence, _text(released)])
 
 
 def _text(released: Release) -> str:

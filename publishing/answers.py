@@ -183,10 +183,8 @@ def explained(
     answer |= movement(after, before, entry["formula"] or "", entry["expanded_formula"])
     for part in answer.get("parts_of_the_ratio", ()):
         part |= _published_part(published, entries, part, (later.freq, code, earlier))
-    names = {row["kpi_id"]: row["name"] for row in entries}
-    in_words = Reasons(
-        language("en"), answer, entry["unit"], entry["currency"], names, {"kpi_served": names}
-    ).sentences()
+    members = {"kpi_served": {row["kpi_id"]: row["name"] for row in entries}}
+    in_words = Reasons(language("en"), answer, entry["unit"], entry["currency"], members).sentences()
     return answer | {"in_words": in_words}
 
 

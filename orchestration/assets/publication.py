@@ -16,8 +16,11 @@ from dagster import (
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
+    DagsterInstance,
+    DagsterRunStatus,
     MetadataValue,
     ResourceParam,
+    RunsFilter,
     multi_asset,
 )
 
@@ -25,12 +28,14 @@ import publishing
 from data_quality.gate import judge
 from data_quality.gate.keys import history
 from data_quality.gate.verdict import Verdict
+from data_quality.ledger.store import Ledger
 from data_quality.release import readiness, release
 from data_quality.release.release import Release
 from data_quality.release.unsettled import unsettled
-from metrics.core import clock
+from metrics.core import clock, deployment
 from metrics.core.deployment import published_path, site_path, site_url
 from metrics.core.periods import parse, period_of
+from metrics.core.quoting import literal
 from metrics.core.text import visible
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
@@ -112,7 +117,7 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
             with run.stages.stage("gate"):
                 readiness.require(company)
                 builds.outdate(catalog)
-                inputs = standing.inputs(company, files_read, first, last)
+                inputs = standing.inputs(company, files_read)
                 unchanged = standing.of_last_run(catalog, first, last, inputs)
                 if unchanged is None:
                     run.verdicts = judge.judge(company, catalog, first, last, also=unsettled(catalog))
@@ -121,12 +126,20 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
             with run.stages.stage("publication"):
                 run.release = unchanged.release if unchanged else release.publish(company, catalog, *history(catalog))
                 publishing.publish()
-                if unchanged is None:
-                    standing.record(inputs, run.release, run.verdicts)
-        with run.stages.stage("report to Dagster"):
-            yield from _materializations(list(kpis.values()), run.verdicts, run.release)
-            yield from gate_results(list(kpis.values()))
-            yield from review_results(company, list(kpis.values()))
+            with run.stages.stage("report to Dagster"):
+                # Whoever chose these months or KPIs in Dagster waits for their events; else what is new is reported.
+                is_chosen = context.is_subset or "dagster/backfill" in context.run.tags
+                reports_all = is_chosen or not _has_succeeded(context.instance)
+                if unchanged is None or reports_all:
+                    since = 0 if reports_all else standing.reported_sequence()
+                    yield from _materializations(list(kpis.values()), run.verdicts, run.release, since)
+                    yield from gate_results(list(kpis.values()))
+                # A review gets overdue on a day on which nothing else is new.
+                yield from review_results(
+                    company, list(kpis.values()), only_overdue=unchanged is not None and not reports_all
+                )
+            if unchanged is None:
+                standing.record(inputs, run.release, run.verdicts)
 
     return publish
 
@@ -156,11 +169,15 @@ def gate_results(kpis: Sequence[CatalogKpi]) -> Iterator[AssetCheckEvaluation]:
         )
 
 
-def review_results(company: Company, kpis: Sequence[CatalogKpi]) -> Iterator[AssetCheckEvaluation]:
-    """Whether each KPI's review is overdue today."""
+def review_results(
+    company: Company, kpis: Sequence[CatalogKpi], *, only_overdue: bool = False
+) -> Iterator[AssetCheckEvaluation]:
+    """Whether each KPI's review is overdue today; `only_overdue` leaves out those that aren't."""
     overdue = reader.overdue_reviews(clock.today(company.time_zone)) if published_path().exists() else {}
     for kpi in kpis:
         due = overdue.get(kpi.kpi_id)
+        if only_overdue and due is None:
+            continue
         yield AssetCheckEvaluation(
             asset_key=_key(kpi.kpi_id),
             check_name=REVIEW,
@@ -171,12 +188,14 @@ def review_results(company: Company, kpis: Sequence[CatalogKpi]) -> Iterator[Ass
 
 
 def _materializations(
-    kpis: Sequence[CatalogKpi], verdicts: Sequence[Verdict], released: Release
+    kpis: Sequence[CatalogKpi], verdicts: Sequence[Verdict], released: Release, since: int
 ) -> Iterator[AssetMaterialization]:
-    """A materialization for each judged month of each KPI, selected or not, that has no held period, with its value.
+    """A materialization, with its value, for each judged month of each KPI, selected or not, that has no held period
+    and that a release after the one numbered `since` has changed.
 
     A MaterializeResult would mark all months of the run, also held ones.
     """
+    changed_months = _changed_months(since)
     held_months = {(held.kpi_id, period_of("M", parse(held.time_period).end).code) for held in released.held}
     judged: dict[str, dict[str, list[Verdict]]] = defaultdict(lambda: defaultdict(list))
     for verdict in verdicts:
@@ -184,7 +203,7 @@ def _materializations(
     values = reader.values_by_month(kpis) if published_path().exists() else {}
     for kpi in kpis:
         for month, month_verdicts in judged[kpi.kpi_id].items():
-            if (kpi.kpi_id, month) in held_months:
+            if (kpi.kpi_id, month) in held_months or (kpi.kpi_id, month) not in changed_months:
                 continue
             periods = ", ".join(verdict.time_period for verdict in month_verdicts)
             # Dagster plots every number, so numbers that are not to be plotted are texts.
@@ -192,6 +211,27 @@ def _materializations(
             if (kpi.kpi_id, month) in values:
                 metadata["value"] = values[kpi.kpi_id, month]
             yield AssetMaterialization(_key(kpi.kpi_id), partition=month, metadata=metadata)
+
+
+def _changed_months(since: int) -> set[tuple[str, str]]:
+    """(kpi_id, month) of the values and verdicts that came with the releases after the one numbered `since`."""
+    ledger = Ledger.find(deployment.ledger_path())
+    release_ids = [literal(row["release_id"]) for row in ledger.releases if row["sequence"] > since] if ledger else []
+    if ledger is None or not release_ids:
+        return set()
+    condition = f"rows.release_id in ({', '.join(release_ids)})"
+    tables = (ledger.observations_where(condition), ledger.verdicts_where(condition))
+    codes = {
+        (kpi_id, code)
+        for table in tables
+        for kpi_id, code in zip(table["kpi_id"].to_pylist(), table["time_period"].to_pylist(), strict=True)
+    }
+    return {(kpi_id, period_of("M", parse(code).end).code) for kpi_id, code in codes}
+
+
+def _has_succeeded(instance: DagsterInstance) -> bool:
+    """Whether Dagster has the record of a run that succeeded; its folder may be new, or have been removed."""
+    return bool(instance.get_runs_count(RunsFilter(statuses=[DagsterRunStatus.SUCCESS])))
 
 
 def _facts(kpi: CatalogKpi) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """Which of dbt's nodes a run has to build: those whose code, rows or day are others than at their newest build.
 
-A model, seed or data test has a fingerprint: a hash of its own code and configuration, of all macros, of the day, and
-of what it reads, which are the rows of feeds in raw and the fingerprints of its parents. `kpi._fingerprints` holds
-those of the nodes that were built and passed. A node whose fingerprint stands there has nothing new to compute.
+A model, seed or data test has a fingerprint: a hash of its own code and configuration, of all macros, of the day where
+its code asks for it, and of what it reads, which are the rows of feeds in raw and the fingerprints of its parents.
+`kpi._fingerprints` holds those of the nodes that were built and passed. A node whose fingerprint stands there has
+nothing new to compute.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from importlib.metadata import version
@@ -27,6 +29,12 @@ _KINDS = ("model", "seed", "test")
 # What of a node of the manifest decides on the rows that it has, or on whether a test passes.
 _FIELDS = ("raw_code", "config", "constraints", "schema", "alias", "test_metadata", "column_name")
 _PROJECT_FILES = ("dbt_project.yml", "profiles.yml")
+# How SQL and Jinja ask for the time: `today()` of the project, and what dbt and DuckDB have. To find too much only
+# builds too much.
+_ASKS_FOR_TIME = re.compile(
+    r"\b((today|now)\s*\(|(current_date|current_time\w*|get_current_t\w+|localtime\w*|run_started_at|datetime|env_var)\b)",
+    re.IGNORECASE,
+)
 
 
 def fingerprints(lineage: Lineage, today: date) -> dict[str, str]:
@@ -41,7 +49,8 @@ def fingerprints(lineage: Lineage, today: date) -> dict[str, str]:
         }
     macros = {unique_id: macro["macro_sql"] for unique_id, macro in lineage.macros.items()}
     files = [(DBT_PROJECT / name).read_text(encoding="utf-8") for name in _PROJECT_FILES]
-    common = _hashed([macros, today.isoformat(), files, version("dbt-core"), version("dbt-duckdb"), version("duckdb")])
+    common = _hashed([macros, files, version("dbt-core"), version("dbt-duckdb"), version("duckdb")])
+    dated_macros = _dated_macros(lineage)
 
     def fingerprint(unique_id: str) -> str:
         if unique_id not in known_fingerprints:
@@ -49,8 +58,9 @@ def fingerprints(lineage: Lineage, today: date) -> dict[str, str]:
             declared = node.get("columns", {}).items()
             columns = {name: [column.get("data_type"), column.get("constraints")] for name, column in declared}
             fields = [node.get(name) for name in _FIELDS]
+            day = today.isoformat() if _is_dated(node, "raw_code", dated_macros) else None
             known_fingerprints[unique_id] = _hashed(
-                [common, fields, columns, sorted(map(fingerprint, lineage.parents.get(unique_id, [])))]
+                [common, day, fields, columns, sorted(map(fingerprint, lineage.parents.get(unique_id, [])))]
             )
         return known_fingerprints[unique_id]
 
@@ -59,6 +69,24 @@ def fingerprints(lineage: Lineage, today: date) -> dict[str, str]:
         for unique_id, node in lineage.nodes.items()
         if node["resource_type"] in _KINDS
     }
+
+
+def _is_dated(node: Mapping[str, Any], code: str, dated_macros: set[str]) -> bool:
+    """Whether a node or macro asks for the time, itself or by a macro that it calls; `code` is its SQL's field."""
+    called_macros = node.get("depends_on", {}).get("macros", ())
+    return bool(_ASKS_FOR_TIME.search(node.get(code) or "")) or not dated_macros.isdisjoint(called_macros)
+
+
+def _dated_macros(lineage: Lineage) -> set[str]:
+    """The unique ids of the macros that ask for the time, themselves or by macros that they call."""
+    dated: set[str] = set()
+    while True:
+        more = {
+            key for key, macro in lineage.macros.items() if key not in dated and _is_dated(macro, "macro_sql", dated)
+        }
+        if not more:
+            return dated
+        dated |= more
 
 
 def up_to_date(

@@ -125,9 +125,7 @@ class KpiPages(Scorecard):
         answers = self.content.reasons.get(kpi.kpi_id, {})
         currency = self.content.catalog.reporting_currency
         previous, target = (
-            Reasons(self.language, answers[name], kpi.unit, currency, self.names, self.members)
-            if name in answers
-            else None
+            Reasons(self.language, answers[name], kpi.unit, currency, self.members) if name in answers else None
             for name in ("previous", "target")
         )
         sentences = previous.sentences() if previous else []

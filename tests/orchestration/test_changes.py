@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,17 @@ PARENTS = {
     "model.p.kpi_per_head": ["model.p.fct_orders", "model.p.stg_staff"],
 }
 KPIS = ("revenue", "per_head")
+MACROS = {
+    "this_day": "cast('{{ env_var(\"NYCKELTAL_TODAY\") }}' as date)",
+    "days_until_today": "{{ this_day() }} - day",
+}
+MACROS_OF_MANIFEST = {
+    f"macro.p.{name}": {
+        "macro_sql": sql,
+        "depends_on": {"macros": [f"macro.p.{called}" for called in MACROS if called in sql]},
+    }
+    for name, sql in MACROS.items()
+}
 
 
 @dataclass
@@ -48,18 +59,20 @@ class Project:
                 "schema": "kpi",
                 "raw_code": self.code[key],
                 "config": {},
+                "depends_on": {"macros": [f"macro.p.{name}" for name in MACROS if name in self.code[key]]},
             }
             for key in PARENTS
         }
         path = self.warehouse.path.parent / "manifest.json"
-        path.write_text(json.dumps({"nodes": nodes, "parent_map": PARENTS, "macros": {}}))
+        path.write_text(json.dumps({"nodes": nodes, "parent_map": PARENTS, "macros": MACROS_OF_MANIFEST}))
         return Lineage(path)
 
     def value(self, key: str, computed: dict[str, Any]) -> Any:
         """What a node gives: its code on what it reads, of `computed` and of the feeds."""
         if key.startswith("source."):
             return self.warehouse.sql(f"select sum(n) from raw.{key.split('.')[3]}")
-        return (self.code[key], self.today, [self.value_of(parent, computed) for parent in PARENTS[key]])
+        day = self.today if "today" in self.code[key] else None
+        return (self.code[key], day, [self.value_of(parent, computed) for parent in PARENTS[key]])
 
     def value_of(self, parent: str, computed: dict[str, Any]) -> Any:
         return self.value(parent, computed) if parent.startswith("source.") else computed[parent]
@@ -116,8 +129,15 @@ def test_what_has_nothing_new_is_left_out(project: Project) -> None:
     project.code["model.p.fct_orders"] = "select 2"
     built = project.run()
     assert built == [key for key in PARENTS if "fct_orders" in key or "kpi" in key]
+
+
+@pytest.mark.parametrize("code", ["select {{ days_until_today() }}", "select current_date as today"])
+def test_a_new_day_builds_what_asks_for_it_and_what_is_downstream(project: Project, code: str) -> None:
+    project.code["model.p.stg_staff"] = code
+    project.run()
     project.today = date(2026, 3, 6)
-    assert project.run() == list(PARENTS)
+    assert project.run() == ["model.p.stg_staff", "model.p.kpi_per_head"]
+    assert project.run() == []
 
 
 def test_what_failed_or_was_edited_or_lost_is_built_again(project: Project) -> None:
@@ -144,17 +164,20 @@ def test_what_a_stopped_run_had_begun_is_built_again_though_its_code_is_that_of_
 
 @pytest.mark.parametrize("seed", range(4))
 def test_after_any_runs_what_is_left_out_is_what_a_build_of_everything_gives(project: Project, seed: int) -> None:
-    """Feeds and code change back and forth, nodes fail, runs are stopped in the middle."""
+    """Feeds, code and the day change, some back and forth, nodes fail, runs are stopped in the middle."""
     chance = random.Random(seed)
     for _ in range(8):
-        change = chance.choice(["rows", "rows of before", "code", "nothing"])
+        change = chance.choice(["rows", "rows of before", "code", "day", "nothing"])
         feed = chance.choice(["orders", "staff"])
         if change == "rows":
             project.warehouse.sql(f"insert into raw.{feed} values (?, 'b.csv')", chance.randrange(2))
         elif change == "rows of before":
             project.warehouse.sql(f"delete from raw.{feed} where _source_file = 'b.csv'")
         elif change == "code":
-            project.code[chance.choice(list(PARENTS))] = f"select {chance.randrange(2)}"
+            code = chance.choice(["select 0", "select 1", "select {{ days_until_today() }}"])
+            project.code[chance.choice(list(PARENTS))] = code
+        elif change == "day":
+            project.today += timedelta(days=1)
         expected: dict[str, Any] = {}
         for key in PARENTS:
             expected[key] = project.value(key, expected)

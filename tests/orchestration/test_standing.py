@@ -12,6 +12,8 @@ import duckdb
 import pytest
 
 from data_quality import contents
+from data_quality.gate import verdict
+from data_quality.gate.verdict import Verdict
 from data_quality.ledger.store import Ledger
 from orchestration import standing
 from orchestration.standing import Standing
@@ -36,12 +38,17 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 @pytest.fixture
 def warehouse(judged: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     copied = warehouse_factory.copy(judged, tmp_path, monkeypatch)
-    standing.record(inputs_of(copied), copied.publish(str(FIRST), str(LAST)), [])
+    standing.record(inputs_of(copied), copied.publish(str(FIRST), str(LAST)), verdicts_of(copied))
     return copied
 
 
-def inputs_of(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> str:
-    return standing.inputs(warehouse.company, standing.files(warehouse.company), first, last)
+def inputs_of(warehouse: Warehouse) -> str:
+    return standing.inputs(warehouse.company, standing.files(warehouse.company))
+
+
+def verdicts_of(warehouse: Warehouse) -> list[Verdict]:
+    with duckdb.connect(str(warehouse.path)) as connection:
+        return list(verdict.stored(connection, FIRST, LAST).values())
 
 
 def stands(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> bool:
@@ -49,7 +56,7 @@ def stands(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> bool
 
 
 def of_last_run(warehouse: Warehouse, first: date = FIRST, last: date = LAST) -> Standing | None:
-    return standing.of_last_run(warehouse.catalog, first, last, inputs_of(warehouse, first, last))
+    return standing.of_last_run(warehouse.catalog, first, last, inputs_of(warehouse))
 
 
 def release_elsewhere(warehouse: Warehouse) -> None:
@@ -110,8 +117,29 @@ def test_verdicts_and_release_stand_as_another_run_would_make_them(warehouse: Wa
     assert [verdict.verdict for verdict in unchanged.verdicts] == [*["publish"] * 13, "hold"]
     assert unchanged.release == warehouse.publish(str(FIRST), str(LAST))
     assert [held.time_period for held in unchanged.release.held] == ["2026-02"]
-    assert not stands(warehouse, last=date(2026, 1, 31))
-    assert not stands(warehouse, first=date(2025, 2, 1))
+
+
+def test_verdicts_stand_for_the_months_that_the_run_judged_and_for_no_others(warehouse: Warehouse) -> None:
+    january = of_last_run(warehouse, date(2026, 1, 1), date(2026, 1, 31))
+    assert january is not None and [verdict.time_period for verdict in january.verdicts] == ["2026-01"]
+    # January is judged again, by a run that finds other inputs; its verdict is equal, and only it stands.
+    later = warehouse.judge("2026-01-01", "2026-01-31")
+    standing.record(inputs_of(warehouse), warehouse.publish(str(FIRST), str(LAST)), list(later.values()))
+    assert stands(warehouse, date(2026, 1, 1), date(2026, 1, 31))
+    assert not stands(warehouse)
+
+
+def test_the_newest_release_that_was_reported_is_known_until_its_record_is_lost(warehouse: Warehouse) -> None:
+    assert standing.reported_sequence() == 1
+    decide(warehouse)
+    assert standing.reported_sequence() == 1
+    warehouse.sql("drop table kpi._judged")
+    assert standing.reported_sequence() == 0
+    # As an earlier version kept it.
+    warehouse.sql("create table kpi._judged (inputs varchar, ledger varchar, verdicts hugeint, release varchar)")
+    warehouse.sql("insert into kpi._judged values ('a', 'b', 1, 'c')")
+    assert standing.reported_sequence() == 0
+    assert not stands(warehouse)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -125,8 +153,8 @@ def test_verdicts_with_a_check_that_was_not_evaluated_do_not_stand(warehouse: Wa
     released = warehouse.publish(str(FIRST), str(LAST))
     unchanged = of_last_run(warehouse)
     assert unchanged is not None
-    verdict = unchanged.verdicts[0]
-    broken = replace(verdict, checks=(replace(verdict.checks[0], outcome="not_evaluated"),))
+    judged = unchanged.verdicts[0]
+    broken = replace(judged, checks=(replace(judged.checks[0], outcome="not_evaluated"),))
     standing.record(inputs_of(warehouse), released, [broken])
     assert not stands(warehouse)
     standing.record(inputs_of(warehouse), released, unchanged.verdicts)
@@ -136,5 +164,5 @@ def test_verdicts_with_a_check_that_was_not_evaluated_do_not_stand(warehouse: Wa
 def test_what_followed_another_release_does_not_stand(warehouse: Warehouse) -> None:
     released = warehouse.publish(str(FIRST), str(LAST))
     decide(warehouse)
-    standing.record(inputs_of(warehouse), released, [])
+    standing.record(inputs_of(warehouse), released, verdicts_of(warehouse))
     assert not stands(warehouse)

@@ -335,10 +335,8 @@ def _members(
         marked = row["obs_status"] not in ("A", "Q")
         letter = f" {row['obs_status']}" if marked else ""
         cells[row["time_period"], row["member"]] = styled(_value(row, kpi, catalog), (letter, "dim"))
-    names, segment = (
-        {"kpi_served": {other.kpi_id: other.name for other in catalog.kpis}},
-        rows[0]["segment"] if rows else "",
-    )
+    names = {"kpi_served": {other.kpi_id: other.name for other in catalog.kpis}}
+    segment = rows[0]["segment"] if rows else ""
     titles = ["unknown" if member == "_U" else member_words(segment, member, names) for member in members]
     columns = [Column("period"), *map(number_column, titles)]
     periods = dict.fromkeys(row["time_period"] for row in rows)

@@ -18,7 +18,7 @@ _ENGLISH = language("en")
 
 def print_movement(terminal: Console, answer: Mapping[str, Any], unit: str, currency: str) -> None:
     """Print what `answers.why_it_moved` tells of a change: sentences, then the ratio's parts and the members."""
-    reasons = Reasons(_ENGLISH, answer, unit, currency, {}, {})
+    reasons = Reasons(_ENGLISH, answer, unit, currency, {})
     if answer["not_mature"]:
         terminal.print(answer["not_mature"], style="yellow", highlight=False)
     terminal.print(reasons.headline(), style="bold", highlight=False)
