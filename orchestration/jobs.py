@@ -55,8 +55,8 @@ class DecisionConfig(Config):
         default=False, description="When an incident is released: accept the level from its first day on."
     )
     kpi: str | None = Field(default=None, description="Instead of an incident, a KPI's id, such as net_revenue.")
-    outcome: Literal["keep", "change", "retire"] | None = Field(
-        default=None, description="Of a review: keep the KPI, change it, or retire it (`kpi retire` does so)."
+    outcome: str | None = Field(  # Dagster has no type for one of several texts or none
+        default=None, description="Of a review: keep, change or retire (which `kpi retire` does); else empty."
     )
     period: str | None = Field(default=None, description="The KPI's period, such as 2026-10; empty for a review.")
     reason: str = Field(description="Why. It is published with the decision.")
@@ -95,7 +95,7 @@ def decide_job(company: Company) -> JobDefinition:
                             config.kpi or "",
                             *periods,
                             **reason_and_name,
-                            outcome=config.outcome,
+                            outcome=config.outcome or None,
                         )
         except NyckeltalError as error:
             raise Failure(visible(str(error)), allow_retries=False) from None

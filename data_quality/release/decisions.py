@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import reduce
 from operator import and_
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import pyarrow.compute as pc
 
@@ -35,8 +35,8 @@ from metrics.definitions.company import Company
 from metrics.definitions.roles import listed_spelling
 
 Decision = Literal["release", "reject", "acknowledge", "review"]
-ReviewOutcome = Literal["keep", "change", "retire"]
-OUTCOMES: tuple[ReviewOutcome, ...] = get_args(ReviewOutcome)
+OUTCOMES = ("keep", "change", "retire")
+"""What a review decides."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def decide(
     *periods: str,
     reason: str,
     by: str,
-    outcome: ReviewOutcome | None = None,
+    outcome: str | None = None,
 ) -> Decided:
     """Record a decision on the held candidates of some periods, or a review of the KPI, and make a release.
 
@@ -139,7 +139,7 @@ def _decide(
     *,
     reason: str,
     by: str,
-    outcome: ReviewOutcome | None = None,
+    outcome: str | None = None,
 ) -> Decided:
     """Record the decision on each key (a review: on the KPI alone), and make a release."""
     reason = checked_reason(kpi.kpi_id, reason, protected=kpi.protected)
