@@ -18,6 +18,7 @@ from data_quality.ledger.lock import releasing
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError, disk_faults_reported
+from metrics.core.periods import parse
 from metrics.core.private_files import make_data_dir
 from metrics.core.text import visible
 from metrics.definitions.catalog import Catalog
@@ -118,11 +119,13 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
     from publishing.site import content
     from publishing.site.data_page import DataPage
     from publishing.site.kpi_pages import KpiPages
+    from publishing.site.month_report import report_of
 
     catalog = catalog.in_language(code)
     site = KpiPages(content.read(published, catalog), language(code))
     shared: dict[str, Any] = {
         "site": site,
+        "report_file": report_file(site.closed_month_code()),
         "content": site.content,
         "language": site.language,
         "t": site.language.t,
@@ -145,6 +148,8 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
         yield name, (_FOLDER / name).read_text(encoding="utf-8")
     for kpi in catalog.kpis:
         yield page_file(kpi.kpi_id), page("kpi", **site.kpi_facts(kpi, shared["sentences"]))
+    report = report_of(published, site.content, site.language, parse(site.closed_month_code()))
+    yield shared["report_file"], page("report", here=shared["report_file"], report=report)
     yield "data.html", page("data", here="data.html", data=DataPage(site.content, site.language))
     yield "domains.html", page("scorecard", by="domain", here="index.html")
     yield (
@@ -156,6 +161,11 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
 def page_file(kpi_id: str) -> str:
     """The name of a KPI's page."""
     return f"kpi-{kpi_id}.html"
+
+
+def report_file(month: str) -> str:
+    """The name of a month's report; the site has that of the newest closed month."""
+    return f"report-{month}.html"
 
 
 def _put(file: Path, text: str) -> None:
