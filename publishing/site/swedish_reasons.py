@@ -35,8 +35,9 @@ REPORT = {
     "Report of {period}": "Rapport för {period}",
     "The month in at most ten sentences, the worst first.": "Månaden i högst tio meningar, det värsta först.",
     "From the values of release {number} of {day}. A change is unusual where it lies outside the range of nineteen of"
-    " twenty of the KPI's changes.": "Enligt värdena i publicering {number}, {day}. En förändring är ovanlig om den"
-    " ligger utanför det område där nitton av tjugo av nyckeltalets förändringar ligger.",
+    " twenty of the KPI's changes. Missed targets are in the order of how much of the target is missed.": "Enligt"
+    " värdena i publicering {number}, {day}. En förändring är ovanlig om den ligger utanför det område där nitton av"
+    " tjugo av nyckeltalets förändringar ligger. Missade mål står i ordning efter hur stor del av målet som missas.",
     "Targets of periods that ended with {month}: {reached} reached, {missed} missed.": "Mål för perioder som slutade"
     " med {month}: {reached} nådda, {missed} missade.",
     "{kpi} misses its target: {value} in {period}, {gap} above the target of {goal}.": "{kpi} missar målet: {value} för"
