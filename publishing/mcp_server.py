@@ -14,6 +14,7 @@ from pydantic import Field
 
 from metrics.core.errors import NyckeltalError
 from publishing import answers
+from publishing.analysis import leads, suggested_target, watch
 from publishing.answers import Answer
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def server() -> MCPServer:
 
     made = MCPServer("nyckeltal", instructions=INSTRUCTIONS, version=version("nyckeltal"), log_level="WARNING")
     only_reads = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-    for tool in (list_kpis, definition, value, series, off_target, why_it_moved):
+    of_values: tuple[Callable[..., Answer], ...] = (list_kpis, definition, value, series, off_target, why_it_moved)
+    of_history: tuple[Callable[..., Answer], ...] = (moves_before, what_shifted, suggest_target)
+    for tool in (*of_values, *of_history):
         made.add_tool(_mistakes_told(tool), annotations=only_reads)
     return made
 
@@ -94,6 +97,29 @@ def why_it_moved(
     last period that reached it, or on the period before. `in_words` has it in sentences: quote those.
     """
     return answers.why_it_moved(kpi, period, compared_with)
+
+
+def moves_before(
+    kpi: _Kpi, of_all: Annotated[bool, Field(description="Try all KPIs, not only leading ones")] = False
+) -> Answer:
+    """Which leading KPIs moved before a KPI in the published history, and by how many periods.
+
+    Say "moves before", never "causes". Say how many were tried and how many periods there were.
+    """
+    return leads.leads(kpi, of_all=of_all)
+
+
+def what_shifted() -> Answer:
+    """The KPIs whose level, trend or relation to another KPI changed in the last year by more than chance.
+
+    `known` are decisions, incidents and breaks of the series at that time; it needn't be why.
+    """
+    return watch.watch()
+
+
+def suggest_target(kpi: _Kpi) -> Answer:
+    """A cautious, a likely and an ambitious target from a KPI's own history, and how often each would have been met."""
+    return suggested_target.suggest_target(kpi)
 
 
 def _mistakes_told(tool: Callable[..., Answer]) -> Callable[..., Answer]:

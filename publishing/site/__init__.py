@@ -116,13 +116,14 @@ def write(ledger: Ledger, code: str | None = None) -> Path:
 def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, str]]:
     """The files of the site, as name and text, the first page last. `catalog` is that of the newest release."""
     from data_quality.gate.checks.registry import CHECKS
-    from publishing.site import content
+    from publishing.site import content, shifts
     from publishing.site.data_page import DataPage
     from publishing.site.kpi_pages import KpiPages
     from publishing.site.month_report import report_of
 
     catalog = catalog.in_language(code)
     site = KpiPages(content.read(published, catalog), language(code))
+    shifted = shifts.read(published, catalog, site.language)
     shared: dict[str, Any] = {
         "site": site,
         "report_file": report_file(site.closed_month_code()),
@@ -130,6 +131,8 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
         "language": site.language,
         "t": site.language.t,
         "company": catalog.company,
+        "shifted": shifted,
+        "shifted_of": shifts.by_kpi(shifted),
         "file": page_file,
         "revision_words": _REVISION_WORDS,
         "outcome_words": _OUTCOME_WORDS,
@@ -148,7 +151,7 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
         yield name, (_FOLDER / name).read_text(encoding="utf-8")
     for kpi in catalog.kpis:
         yield page_file(kpi.kpi_id), page("kpi", **site.kpi_facts(kpi, shared["sentences"]))
-    report = report_of(published, site.content, site.language, parse(site.closed_month_code()))
+    report = report_of(published, site.content, site.language, parse(site.closed_month_code()), shifted)
     yield shared["report_file"], page("report", here=shared["report_file"], report=report)
     yield "data.html", page("data", here="data.html", data=DataPage(site.content, site.language))
     yield "domains.html", page("scorecard", by="domain", here="index.html")

@@ -19,11 +19,12 @@ from metrics.definitions.catalog import CatalogKpi
 from publishing import explanations, reader
 from publishing.answers import Against, Answer
 from publishing.duckdb_file import newest_catalog
-from publishing.site import content
+from publishing.site import content, shifts
 from publishing.site.content import Content, Total, Vintage
 from publishing.site.language import Language, language
 from publishing.site.reasons import Reasons
 from publishing.site.scorecard import Scorecard
+from publishing.site.shifts import ShiftNote
 
 MOST_SENTENCES = 10
 _MOST_MOVED = 2
@@ -63,10 +64,14 @@ class _KpiMonth:
 
 @dataclass(frozen=True)
 class MonthReport(Scorecard):
-    """Writes the report of one month. `answers` are those of `kpi why` for the periods of `codes`."""
+    """Writes the report of one month. `answers` are those of `kpi why` for the periods of `codes`.
+
+    `shifted` are the notes of `kpi watch`, the most certain first.
+    """
 
     month: Period = field(default_factory=lambda: parse("1970-01"))
     answers: Answers = field(default_factory=dict)
+    shifted: Sequence[ShiftNote] = ()
 
     @property
     def is_newest(self) -> bool:
@@ -114,10 +119,10 @@ class MonthReport(Scorecard):
         missing = sorted((found for found in kpis if found.misses), key=lambda found: -found.miss)
         moved = [found for found in kpis if (found.times_usual or 0) > 1 and not found.misses]
         moved.sort(key=lambda found: -(found.times_usual or 0))
-        revised, waiting = self._revised(), self._waiting()
-        last = [text for text in (revised, self._reviews(), self._closing()) if text]
+        shifted, revised, waiting = self._shifted(), self._revised(), self._waiting()
+        last = [text for text in (shifted, revised, self._reviews(), self._closing()) if text]
         first = [text for text in (self._summary(kpis, missing), waiting) if text]
-        if not (missing or moved or revised or waiting):
+        if not (missing or moved or shifted or revised or waiting):
             first.append(self._quiet())
         room = MOST_SENTENCES - len(first) - len(last)
         told_moved = moved[: min(_MOST_MOVED, room // 2)]
@@ -213,6 +218,16 @@ class MonthReport(Scorecard):
             period=self.language.period(vintage.time_period), before=self.value(kpi, vintage.previous_value),
             now=self.value(kpi, vintage.obs_value), reason=self.language.t(_REVISIONS[vintage.revision_type or "R2"]),
         )  # fmt: skip
+
+    def _shifted(self) -> str:
+        """The most certain shift of a KPI's level, trend or relation to another, and which other KPIs shifted."""
+        if not self.shifted or not self.is_newest:
+            return ""
+        first, *others = self.shifted
+        sentence = first.sentence.replace(first.kpi.name, f"{_MARK}{first.kpi.kpi_id}:{_MARK}", 1)
+        names = list(dict.fromkeys(f"{_MARK}{note.kpi.kpi_id}:{_MARK}" for note in others if note.kpi != first.kpi))
+        more = [self.language.t("Others that shifted: {kpis}.", kpis=", ".join(names[:_MOST_NAMED]))] if names else []
+        return " ".join([sentence, *more])
 
     def _waiting(self) -> str:
         held = self.open_incidents("held") if self.is_newest else []
@@ -313,12 +328,14 @@ def _relative(vintage: Vintage) -> float:
     return abs(vintage.obs_value - vintage.previous_value) / (abs(vintage.previous_value) or math.inf)
 
 
-def report_of(published: Path, rows: Content, words: Language, month: Period) -> MonthReport:
-    """The report of a month, from the content of the published file and why its values moved."""
+def report_of(
+    published: Path, rows: Content, words: Language, month: Period, shifted: Sequence[ShiftNote]
+) -> MonthReport:
+    """The report of a month, from the content of the published file, why its values moved, and what shifted."""
     empty = MonthReport(rows, words, month=month)
     with duckdb.connect(str(published), read_only=True) as connection:
         answers = explanations.of_periods(connection, empty.codes(), ("previous", "year_ago", "target"))
-    return MonthReport(rows, words, month=month, answers=answers)
+    return MonthReport(rows, words, month=month, answers=answers, shifted=shifted)
 
 
 def read(month: str, code: str) -> MonthReport:
@@ -337,7 +354,7 @@ def read(month: str, code: str) -> MonthReport:
         raise NyckeltalError("is no month", field="MONTH", found=month, expected="such as 2026-10")
     if period.code > newest:
         raise NyckeltalError("isn't closed yet", field="MONTH", found=month, expected=f"{newest} or earlier")
-    report = report_of(published, found, chosen, period)
+    report = report_of(published, found, chosen, period, shifts.read(published, catalog, chosen))
     if not report.codes():
         raise NyckeltalError("nothing is published for this month", field="MONTH", found=month)
     return report

@@ -1,6 +1,7 @@
 """The Swedish words of the site, by the English ones. A text in braces stands for a value."""
 
 from publishing.site.swedish_reasons import SWEDISH_REASONS
+from publishing.site.swedish_shifts import SHIFTS
 
 _PAGES = {
     "Check": "Kontroll",
@@ -276,4 +277,4 @@ _WORDS = {
     "period waits for a decision": "period väntar på beslut",
     "periods wait for a decision": "perioder väntar på beslut",
 }
-SWEDISH = _PAGES | _SENTENCES | _WORDS | SWEDISH_REASONS
+SWEDISH = _PAGES | _SENTENCES | _WORDS | SHIFTS | SWEDISH_REASONS

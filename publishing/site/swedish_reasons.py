@@ -64,6 +64,7 @@ REPORT = {
     "totals were": "totaler har",
     "incident waits": "händelse väntar",
     "incidents wait": "händelser väntar",
+    "Others that shifted: {kpis}.": "Andra som ändrat läge: {kpis}.",
     "{reviews}: {kpis}.": "{reviews}: {kpis}.",
     "review is due": "granskning är att göra",
     "reviews are due": "granskningar är att göra",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from metrics.core import deployment
 from metrics.core.periods import parse, periods_between
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from publishing.site import month_report
+from publishing.site.shifts import ShiftNote
 from tests import warehouse_factory
 from tests.command_line import kpi_command
 from tests.ledger_factory import observation, table
@@ -117,6 +119,17 @@ def test_it_tells_what_was_revised_since_the_month_before_closed(deployed: None)
     assert told.endswith("from 102.0 SEK to 110.0 SEK (newer source data).")
     december = sentences(month="2025-12")  # without what was revised after it, and without what closes next
     assert len(december) == 2 and december[1].startswith("A quiet month")
+
+
+def test_it_tells_what_shifted_with_the_most_certain_one_first(deployed: None) -> None:
+    kpis = [kpi("calm", target=90.0, name="Calm"), kpi("cool", target=90.0, name="Cool")]
+    release(kpis, [*series("calm", 102), *series("cool", 102)])
+    notes = [ShiftNote(entry, f"The trend of {entry.name} changed.", []) for entry in kpis]
+    report = dataclasses.replace(month_report.read("", "en"), shifted=notes)
+    (told,) = (parts for parts in report.sentences() if any("trend" in part.text for part in parts))
+    assert "".join(part.text for part in told) == "The trend of Calm changed. Others that shifted: Cool."
+    assert [part.kpi_id for part in told if part.kpi_id] == ["calm", "cool"]
+    assert not any("quiet" in part.text for parts in report.sentences() for part in parts)
 
 
 def test_the_command_prints_it_as_text_markdown_and_json(deployed: None) -> None:

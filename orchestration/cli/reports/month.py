@@ -22,7 +22,7 @@ def print_report(terminal: Console, report: MonthReport) -> None:
     lines.add_column(justify="right")
     lines.add_column()
     for number, sentence in enumerate(report.sentences(), 1):
-        words = (_plain(part) if not part.kpi_id else (_plain(part), "bold") for part in sentence)
+        words = ((part.text, "bold") if part.kpi_id else part.text for part in sentence)
         lines.add_row(f"{number}.", styled(*words))
     terminal.print(lines)
     terminal.print("`kpi why KPI PERIOD` shows the figures behind a sentence.", style="dim", highlight=False)
@@ -38,13 +38,9 @@ def markdown(report: MonthReport, site: str) -> str:
 
 def _linked(part: Part, site: str) -> str:
     if not part.kpi_id:
-        return _escaped(_plain(part))
+        return _escaped(part.text.replace("\N{NO-BREAK SPACE}", " "))
     anchor = f"#{part.period}" if part.period else ""
     return f"[{_escaped(part.text)}]({site}/{page_file(part.kpi_id)}{anchor})"
-
-
-def _plain(part: Part) -> str:
-    return part.text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _escaped(text: str) -> str:

@@ -1,0 +1,215 @@
+"""The question which target a KPI's own history suggests: a range, how often it was met, and the lines to paste."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+
+from publishing import reader
+from publishing.analysis import history
+from publishing.analysis.history import History, place_in_year
+from publishing.analysis.prospects import Prospects, prospects
+from publishing.analysis.regression import SEASONS, Floats
+from publishing.answers import Answer, definition
+from publishing.site.language import language
+
+LEVELS = {"cautious": 0.75, "likely": 0.5, "ambitious": 0.25}
+"""The share of the coming year's periods in which a target of that name is met, if things go on."""
+FEWEST_YEARS = 2
+"""With less, a season can't be told from a trend."""
+_FEWEST_OF_YEARS = 5
+_DIGITS = 3
+_A_PERIOD = {"W": "a week", "M": "a month", "Q": "a quarter", "A": "a year"}
+_WORDS = {"W": "weeks", "M": "months", "Q": "quarters", "A": "years"}
+METHOD = (
+    "4,000 courses of the coming year are simulated from level, trend, season (where there is one), memory and noise of"
+    " the closed periods, with the uncertainty of each. A cautious target is met in three of four of their periods, a"
+    " likely one in half, an ambitious one in one of four. They say what happens if things go on, not what can be done."
+)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A possible target: its value in the KPI's unit, and how many of the latest periods would have met it.
+
+    `met` has, by the number of the latest periods that are looked at, how many of them have a value and how many of
+    these meet the target.
+    """
+
+    name: str
+    value: float
+    met: dict[int, tuple[int, int]]
+
+
+def suggestions(one: History, direction: str) -> tuple[list[Suggestion], Prospects] | None:
+    """The possible targets of a KPI with that direction, up or down; None where its history is too short."""
+    year = SEASONS[one.freq]
+    fewest = _FEWEST_OF_YEARS if year == 1 else FEWEST_YEARS * year
+    if np.isfinite(one.values).sum() < fewest:
+        return None
+    coming = [one.periods[-1].shift(number) for number in range(1, year + 1)]
+    found = prospects(one.scaled, one.places, np.array([place_in_year(period) for period in coming]))
+    if found is None:
+        return None
+    values = np.exp(found.paths) if one.is_scaled_by_logs else found.paths
+    made = [_suggestion(name, one, direction, _quantile(values, one, direction, met)) for name, met in LEVELS.items()]
+    return made, found
+
+
+def _quantile(values: Floats, one: History, direction: str, met: float) -> float:
+    """The value that the share `met` of the simulated periods reaches, to three digits; of shares within 0 to 1."""
+    value = float(np.quantile(values, 1 - met if direction == "up" else met))
+    if not one.is_relative and np.nanmin(one.values) >= 0 and np.nanmax(one.values) <= 1:
+        value = min(max(value, 0.0), 1.0)
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def _suggestion(name: str, one: History, direction: str, value: float) -> Suggestion:
+    year = SEASONS[one.freq]
+    return Suggestion(name, value, {count: met_in(one.values[-count:], value, direction) for count in (year, 2 * year)})
+
+
+def met_in(values: Floats, target: float, direction: str) -> tuple[int, int]:
+    """How many values there are, and how many of them reach the target."""
+    known = values[np.isfinite(values)]
+    reached = known >= target if direction == "up" else known <= target
+    return len(known), int(reached.sum())
+
+
+def suggest_target(kpi: str) -> Answer:
+    """A range of targets from the KPI's published history, or why none can be suggested; nothing is written.
+
+    Raises NyckeltalError for an unknown KPI.
+    """
+    entry = definition(kpi)
+    with reader.opened() as connection:
+        direction, unit, currency, kind, freq = _facts(connection, entry["kpi_id"])
+        histories = history.read(connection)
+        objective = _objective(connection, entry)
+    one = histories.get((entry["kpi_id"], freq))
+    answer: Answer = {
+        "kpi_id": entry["kpi_id"],
+        "name": entry["name"],
+        "freq": freq,
+        "direction": direction,
+        "suggested": [],
+        "objective": objective,
+        "method": METHOD,
+    }
+
+    def written(value: float) -> str:
+        return language("en").value(value, unit, currency)
+
+    present = entry.get("target")
+    if direction not in ("up", "down"):
+        return answer | {"refused": f"{entry['name']} has the direction {direction}: no value is a better one."}
+    if one is None:
+        return answer | {"refused": f"{entry['name']} has no closed {_WORDS[freq]} with a published value."}
+    answer |= {"history": _history_facts(one), "present_target": _present(one, present, direction)}
+    made = suggestions(one, direction)
+    if made is None:
+        known = int(np.isfinite(one.values).sum())
+        needed = _FEWEST_OF_YEARS if freq == "A" else FEWEST_YEARS * SEASONS[freq]
+        return answer | {
+            "refused": f"{entry['name']} has {known} closed {_WORDS[freq]} with a published value; a target needs"
+            f" {needed} of them, and more where season and gaps take too many."
+        }
+    found, outlook = made
+    answer["suggested"] = [
+        {
+            "name": each.name,
+            "value": each.value,
+            "met_if_things_go_on": LEVELS[each.name],
+            "met_in_last": [{"periods": n, "with_value": had, "met": met} for n, (had, met) in each.met.items()],
+            "yaml": _yaml(each, one, kind, entry.get("target_freq")),
+        }
+        for each in found
+    ]
+    per = f" {_A_PERIOD[freq]}" if kind == "flow" else ""
+    likely = next(each for each in found if each.name == "likely")
+    span = " to ".join(written(each.value) for each in (found[0], found[-1]))
+    answer["quote"] = (
+        f"If things go on as in the {len(one.periods)} {_WORDS[freq]} to {language('en').period(one.periods[-1].code)},"
+        f" {entry['name']} will be about {written(likely.value)}{per} in the coming year: {span} from a cautious to an"
+        " ambitious target."
+    )
+    answer["trend"] = _trend(outlook, one)
+    return answer
+
+
+def _facts(connection: duckdb.DuckDBPyConnection, kpi_id: str) -> tuple[str, str, str, str, str]:
+    """Direction, unit, currency, kind, and the frequency of the target, else the main one."""
+    row = connection.execute(
+        "select direction, unit, currency, kind, target_freq, freqs from kpi.catalog where kpi_id = ?", [kpi_id]
+    ).fetchone()
+    assert row is not None
+    freqs = row[5].split(", ")
+    main = next(freq for freq in ("M", "Q", "A", "W") if freq in freqs)
+    return row[0], row[1], row[2], row[3], row[4] or main
+
+
+def _history_facts(one: History) -> Answer:
+    """Level and percentiles of the last year, and what the history consists of."""
+    known = one.values[np.isfinite(one.values)]
+    last = one.values[-SEASONS[one.freq] :]
+    quantiles = np.nanquantile(last, (0.1, 0.25, 0.5, 0.75, 0.9)) if np.isfinite(last).any() else [np.nan] * 5
+    return {
+        "first": one.periods[0].code,
+        "last": one.periods[-1].code,
+        "periods_with_value": len(known),
+        "gaps": one.gaps,
+        "breaks": [period.code for period in one.breaks],
+        "percentiles_of_last_year": {
+            str(share): float(value) for share, value in zip((10, 25, 50, 75, 90), quantiles, strict=True)
+        },
+    }
+
+
+def _present(one: History, target: float | None, direction: str) -> Answer | None:
+    """The present target, and how many of the latest periods reach it; None without one."""
+    if target is None:
+        return None
+    year = SEASONS[one.freq]
+    counts = {count: met_in(one.values[-count:], target, direction) for count in (year, 2 * year)}
+    return {
+        "value": target,
+        "met_in_last": [{"periods": n, "with_value": had, "met": met} for n, (had, met) in counts.items()],
+    }
+
+
+def _trend(outlook: Prospects, one: History) -> Answer:
+    """The trend a year, with its standard error; relative where changes of the KPI are."""
+    year = SEASONS[one.freq]
+    sizes = [number * year for number in (outlook.slope, outlook.slope_error)]
+    if one.is_scaled_by_logs:
+        sizes = [float(np.expm1(size)) for size in sizes]
+    kind = "relative" if one.is_scaled_by_logs else "difference"
+    return {"a_year": sizes[0], "standard_error": sizes[1], "is": kind, "has_season": outlook.has_season}
+
+
+def _objective(connection: duckdb.DuckDBPyConnection, entry: Answer) -> Answer:
+    """The KPI's objective, and the other KPIs that serve it with their status against their targets."""
+    rows = connection.execute(
+        """select s.kpi_id, s.name, s.status from kpi.scorecard s join kpi.catalog c using (kpi_id)
+           where c.objective = ? and s.kpi_id <> ? order by s.status, s.kpi_id""",
+        [entry["objective"], entry["kpi_id"]],
+    ).fetchall()
+    others = [{"kpi_id": kpi_id, "name": name, "status": status} for kpi_id, name, status in rows]
+    missed = [row["name"] for row in others if row["status"] == "off target"]
+    reached = sum(row["status"] == "on target" for row in others)
+    name = entry.get("objective_name") or entry["objective"]
+    said = (
+        f"{name} is served by {len(others)} other KPIs: {reached} on target, {len(missed)} off target"
+        f"{' (' + ', '.join(missed) + ')' if missed else ''}. How much each must reach for the objective is nowhere"
+        " published."
+    )
+    return {"name": name, "other_kpis": others, "quote": said}
+
+
+def _yaml(one: Suggestion, of: History, kind: str, target_freq: str | None) -> str:
+    """The lines of the adoption. A sum over the period is a target of one frequency only."""
+    freq = [f"  freq: {of.freq}"] if target_freq or kind == "flow" else []
+    rationale = f"{one.name.capitalize()}, from the {_WORDS[of.freq]} {of.periods[0].code} to {of.periods[-1].code}"
+    return "\n".join(["target:", f"  value: {one.value:.15g}", *freq, "  source: history", f"  rationale: {rationale}"])

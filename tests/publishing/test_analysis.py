@@ -1,0 +1,157 @@
+"""The statistics of the published history on series made here: they find what was put in, and in noise nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metrics.core.periods import parse
+from publishing.analysis.change_points import Search
+from publishing.analysis.corrections import holm
+from publishing.analysis.cross_correlation import leading
+from publishing.analysis.history import History, place_in_year
+from publishing.analysis.regression import Floats, lagged, least_bic, line, season_and_line
+from publishing.analysis.suggested_target import met_in, suggestions
+from publishing.analysis.watch import watched
+
+MONTHS = 36
+PLACES = np.arange(MONTHS) % 12
+
+
+def noise(seed: int, size: int = MONTHS, memory: float = 0.5) -> Floats:
+    """Noise that remembers, with a season and a trend: nothing else."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=size + 50)
+    for place in range(1, len(values)):
+        values[place] += memory * values[place - 1]
+    return values[50:] + 3 * rng.normal(size=12)[np.arange(size) % 12] + 0.1 * np.arange(size)
+
+
+def of_kpi(kpi_id: str, values: Floats, *, is_relative: bool = False) -> History:
+    first = parse("2023-11")
+    periods = tuple(first.shift(number) for number in range(len(values)))
+    return History(kpi_id, "M", periods, values, is_relative, breaks=(), gaps={})
+
+
+def test_a_value_of_so_many_periods_before() -> None:
+    values = np.array([1.0, 2.0, 3.0])
+    assert lagged(values, 1).tolist()[1:] == [1.0, 2.0] and np.isnan(lagged(values, 1)[0])
+    assert np.isnan(lagged(values, 3)).tolist() == np.isnan(lagged(values, 5)).tolist() == [True] * 3
+
+
+def test_p_values_are_corrected_by_holm() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0] and holm([]) == []
+
+
+def test_the_model_that_explains_best_for_its_cost() -> None:
+    wave = np.tile(np.arange(12.0), 3)
+    assert least_bic(wave, [line(MONTHS), season_and_line(PLACES)]) == 1
+    assert (
+        least_bic(np.arange(36.0) + np.random.default_rng(0).normal(size=36), [line(36), season_and_line(PLACES)]) == 0
+    )
+
+
+def test_a_driver_is_found_at_its_lag_and_with_its_sign() -> None:
+    driver = noise(1)
+    outcome = noise(2) - 3 * np.nan_to_num(lagged(driver, 2))
+    others = {str(seed): noise(seed) for seed in range(10, 20)}
+    found = leading(outcome, {"driver": driver, **others}, PLACES)
+    assert [(lead.driver, lead.lag) for lead in found.leads] == [("driver", 2)]
+    assert found.leads[0].correlation < -found.smallest_seen < 0  # type: ignore[operator]
+    assert found.tried == 66 and found.periods == MONTHS and found.too_short == ()
+
+
+def test_a_shuffled_driver_does_not_lead() -> None:
+    driver = noise(1)
+    outcome = noise(2) - 3 * np.nan_to_num(lagged(driver, 2))
+    shuffled = {str(seed): np.random.default_rng(seed).permutation(driver) for seed in range(10)}
+    assert leading(outcome, shuffled, PLACES).leads == ()
+
+
+def test_of_a_gap_nothing_is_made_up_and_of_too_few_periods_nothing_is_said() -> None:
+    driver = noise(1)
+    outcome = noise(2) - 3 * np.nan_to_num(lagged(driver, 2))
+    outcome[[8, 20]] = np.nan
+    (lead,) = leading(outcome, {"driver": driver}, PLACES, lags=[2]).leads
+    assert lead.periods <= MONTHS - 2 - 2 * 2  # neither these months nor those after them, which look back on them
+    short = leading(outcome[:6], {"driver": driver[:6]}, PLACES[:6])
+    assert (short.leads, short.smallest_seen, short.too_short) == ((), None, ("driver",))
+
+
+def test_what_is_the_rest_of_a_share_does_not_lead_it() -> None:
+    share = noise(1)
+    assert leading(share, {"rest": 1 - share}, PLACES).leads == ()
+
+
+@pytest.mark.parametrize("kind", ["level", "trend"])
+def test_a_change_of_late_is_found_with_its_month_and_size(kind: str) -> None:
+    since = np.maximum(np.arange(MONTHS) - 28 + 1, 0.0)
+    change = 8.0 * (since > 0) if kind == "level" else 2.0 * since
+    shift = Search(noise(3, memory=0) + change, PLACES, "M").shift()
+    assert (shift.kind, shift.place) == (kind, 28) and shift.p_value < 0.001
+    assert shift.size == pytest.approx(8.0 if kind == "level" else 2.0, rel=0.25)
+
+
+def test_a_change_of_long_ago_is_none_of_late_and_two_periods_are_no_change() -> None:
+    for places in (slice(18, None), slice(34, None)):
+        values = noise(3, memory=0)
+        values[places] += 4
+        assert Search(values, PLACES, "M").shift().p_value > 0.01
+
+
+def test_in_a_catalogue_of_noise_nothing_shifted_and_in_one_with_a_change_only_that() -> None:
+    histories = [of_kpi(str(seed), noise(seed)) for seed in range(100, 140)]
+    assert watched(histories).shifts == () and watched(histories).kpis == 40
+    changed = noise(200)
+    changed[29:] += 15
+    (shift,) = watched([*histories, of_kpi("changed", changed)]).shifts
+    assert (shift.kpi_id, shift.kind, shift.since.code, shift.beside) == ("changed", "level", "2026-04", None)
+
+
+def test_a_relation_breaks_where_neither_kpi_does() -> None:
+    """Both move a lot, and together; then one is a little higher than the other leads to expect."""
+    rng = np.random.default_rng(5)
+    shared = 10 * rng.normal(size=MONTHS)
+    first, second = shared + 0.1 * rng.normal(size=MONTHS), shared + 0.1 * rng.normal(size=MONTHS)
+    first[28:] += 2
+    found = watched([of_kpi("first", first), of_kpi("second", second)])
+    assert [(shift.kpi_id, shift.beside, shift.since.code) for shift in found.shifts] == [
+        ("first", "second", "2026-03")
+    ]
+    assert found.pairs == 1 and found.shifts[0].size == pytest.approx(2, rel=0.2)
+
+
+def test_a_series_is_too_short_for_a_shift_before_two_years() -> None:
+    assert watched([of_kpi("young", noise(1, size=23))]).too_short == ("young",)
+
+
+def test_how_often_a_target_was_met() -> None:
+    values = np.array([1.0, np.nan, 3.0, 2.0])
+    assert met_in(values, 2.0, "up") == (3, 2) and met_in(values, 1.5, "down") == (3, 1)
+
+
+def test_targets_from_a_history_go_on_with_its_trend_and_are_ordered_by_the_direction() -> None:
+    rng = np.random.default_rng(7)
+    rising = of_kpi("rising", 100 + np.arange(36.0) + rng.normal(size=36))
+    for direction, order in (("up", 1), ("down", -1)):
+        made = suggestions(rising, direction)
+        assert made is not None
+        cautious, likely, ambitious = (one.value for one in made[0])
+        assert cautious * order < likely * order < ambitious * order
+        assert likely == pytest.approx(100 + 35 + 6.5, abs=2)  # the middle of the coming year
+    assert [one.met[12][1] for one in suggestions(rising, "up")[0]] == [0, 0, 0]  # type: ignore[index]
+    assert suggestions(of_kpi("young", rising.values[:23]), "up") is None
+
+
+def test_a_share_gets_no_target_above_one() -> None:
+    share = of_kpi(
+        "share", np.clip(0.95 + 0.002 * np.arange(36.0) + 0.01 * np.random.default_rng(1).normal(size=36), 0, 1)
+    )
+    assert max(one.value for one in suggestions(share, "up")[0]) <= 1  # type: ignore[index]
+
+
+def test_week_53_shares_the_place_of_week_52() -> None:
+    assert [place_in_year(parse(code)) for code in ("2026-W53", "2026-W52", "2026-W01", "2026-Q4", "2026-02")] == [
+        51, 51, 0, 3, 1,
+    ]  # fmt: skip
