@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isclose
 from typing import Any
 
 import duckdb
@@ -113,8 +113,9 @@ class Usual:
 def _times(change: float, usual: float | None, seen: float | None) -> float | None:
     if usual is None or seen is None:
         return None
-    distance = abs(change - usual)
-    return distance / seen if seen else (0.0 if distance == 0 else inf)
+    if isclose(change, usual, rel_tol=1e-9, abs_tol=1e-12):
+        return 0.0
+    return abs(change - usual) / seen if seen else inf
 
 
 def usual_changes(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Usual]:

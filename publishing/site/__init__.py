@@ -20,6 +20,7 @@ from data_quality.ledger.lock import releasing
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError, disk_faults_reported
+from metrics.core.periods import parse
 from metrics.core.private_files import make_data_dir
 from metrics.core.text import visible
 from metrics.definitions.catalog import Catalog
@@ -120,6 +121,7 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
     from publishing.site import content, shifts
     from publishing.site.data_page import DataPage
     from publishing.site.kpi_pages import KpiPages
+    from publishing.site.month_report import report_of
     from publishing.site.objectives_page import ObjectivesPage
 
     catalog = catalog.in_language(code)
@@ -127,6 +129,7 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
     shifted = shifts.read(published, catalog, site.language)
     shared: dict[str, Any] = {
         "site": site,
+        "report_file": report_file(site.closed_month_code()),
         "content": site.content,
         "language": site.language,
         "t": site.language.t,
@@ -155,6 +158,8 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
         "objectives.html",
         page("objectives", here="objectives.html", page=ObjectivesPage(site, _objectives(published))),
     )
+    report = report_of(published, site.content, site.language, parse(site.closed_month_code()), shifted)
+    yield shared["report_file"], page("report", here=shared["report_file"], report=report)
     yield "data.html", page("data", here="data.html", data=DataPage(site.content, site.language))
     yield "domains.html", page("scorecard", by="domain", here="index.html")
     yield (
@@ -172,6 +177,11 @@ def _objectives(published: Path) -> list[dict[str, Any]]:
 def page_file(kpi_id: str) -> str:
     """The name of a KPI's page."""
     return f"kpi-{kpi_id}.html"
+
+
+def report_file(month: str) -> str:
+    """The name of a month's report; the site has that of the newest closed month."""
+    return f"report-{month}.html"
 
 
 def _put(file: Path, text: str) -> None:

@@ -46,6 +46,11 @@ class Total(NamedTuple):
         return _period(self.time_period)
 
     @property
+    def target_attained(self) -> bool | None:
+        """Whether the value reaches its target; not where it is at risk. None where it isn't compared with one."""
+        return None if self.target_status is None else self.target_status == "on target"
+
+    @property
     def values(self) -> tuple[float | None, float | None, float | None]:
         """Its value, that of the period before, and that of a year ago."""
         return self.obs_value, self.previous_value, self.year_ago_value

@@ -137,7 +137,7 @@ class KpiPages(Scorecard):
                 or (previous.answer["compared_with"]["period"] != target.answer["compared_with"]["period"])
             ):
                 sentences += [target.parts(), *target.segments()]
-        return [sentence for sentence in sentences if sentence]
+        return [sentence for sentence in dict.fromkeys(sentences) if sentence]
 
     def chart(self, kpi: CatalogKpi, freq: str, width: int, height: int) -> Markup:
         """The chart of the totals at a frequency."""

@@ -166,26 +166,25 @@ class Reasons:
         return sentences
 
     def leading_cause(self) -> str:
-        """The part or member that makes most of the change, in half a sentence; empty where nothing is known."""
-        parts = [part for part in self.answer.get("parts_of_the_ratio", ()) if "adds_to_change" in part]
-        candidates = [(part["adds_to_change"], self.part_name(part)) for part in parts]
-        known = [segment for segment in self.answer["segments"] if not segment["note"] and len(segment["members"]) > 1]
-        members = [
-            (member["adds_to_change"], segment["segment"], member["member"])
-            for segment in known
-            for member in segment["members"]
-            if not is_combination(segment["segment"])
-        ]
+        """The part and the member that add most in the direction of the change; empty where nothing is known."""
         texts = []
-        if candidates:
-            added, name = max(candidates, key=lambda found: found[0] * self.change)
-            if added * self.change > 0:
-                texts.append(f"{name} {self.added(added)}")
-        if members:
-            added, segment, member = max(members, key=lambda found: found[0] * self.change)
-            if added * self.change > 0:
-                name = f"{self.segment_name(segment)} {self.member(segment, member)}"
-                texts.append(f"{name} {self.added(added)}")
+        parts = [part for part in self.answer.get("parts_of_the_ratio", ()) if "adds_to_change" in part]
+        part = max(parts, key=lambda found: found["adds_to_change"] * self.change, default=None)
+        if part and part["adds_to_change"] * self.change > 0:
+            words = "of its parts, {part} {added}"
+            texts.append(self.language.t(words, part=self.part_name(part), added=self.added(part["adds_to_change"])))
+        members = [
+            (segment["segment"], member)
+            for segment in self.answer["segments"]
+            for member in segment["members"]
+            if not segment["note"] and len(segment["members"]) > 1 and not is_combination(segment["segment"])
+        ]
+        segment, member = max(
+            members, key=lambda found: float(found[1]["adds_to_change"]) * self.change, default=("", None)
+        )
+        if member and member["adds_to_change"] * self.change > 0:
+            facts = {"member": self.member(segment, member["member"]), "added": self.added(member["adds_to_change"])}
+            texts.append(self.language.t("by {segment}, {member} {added}", segment=self.segment_name(segment), **facts))
         return "; ".join(texts)
 
     def _named(

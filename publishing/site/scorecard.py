@@ -55,13 +55,17 @@ class Scorecard(Lifecycle):
     """Makes what the scorecard shows."""
 
     def closed_month(self) -> str:
+        """The newest month that has closed in every domain, in words."""
+        return self.language.period(self.closed_month_code())
+
+    def closed_month_code(self) -> str:
         """The newest month that has closed in every domain; cohorts, which close later, aside."""
         calendar, day = self.content.catalog.calendar, self.content.release.realtime_start
         domains = {kpi.domain for kpi in self.content.catalog.kpis}
         month = period_of("M", day).shift(-1)
         while any(calendar.closes_on(month.end, domain) >= day for domain in domains):
             month = month.shift(-1)
-        return self.language.period(month.code)
+        return month.code
 
     def tiles(self) -> list[tuple[str, int, str]]:
         """The counts above the scorecard: word, number, and the sign that belongs to it."""
@@ -218,13 +222,14 @@ class Scorecard(Lifecycle):
     def last_revisions(self) -> list[tuple[CatalogKpi, Vintage]]:
         """The totals that the newest release revised, at the KPI's main frequency first."""
         sequence = self.content.release.sequence
-        return [found for found in self._revisions() if found[1].sequence == sequence]
+        return [found for found in self.revisions() if found[1].sequence == sequence]
 
     def restatements(self) -> list[tuple[CatalogKpi, Vintage]]:
         """The totals that changed after their period had closed, newest first."""
-        return [found for found in self._revisions() if found[1].is_restatement][:_LISTED]
+        return [found for found in self.revisions() if found[1].is_restatement][:_LISTED]
 
-    def _revisions(self) -> list[tuple[CatalogKpi, Vintage]]:
+    def revisions(self) -> list[tuple[CatalogKpi, Vintage]]:
+        """All revised totals, the newest first."""
         found = [
             (kpi, vintage)
             for kpi in self.content.catalog.kpis

@@ -30,6 +30,48 @@ REASONS = {
     "A change marked usual is within the KPI's usual variation, as nineteen of twenty of its changes are.": "En"
     " förändring märkt vanlig ligger inom nyckeltalets vanliga variation, som nitton av tjugo av dess förändringar.",
 }
+REPORT = {
+    "The month: {period}": "Månaden: {period}",
+    "Report of {period}": "Rapport för {period}",
+    "The month in at most ten sentences, the worst first.": "Månaden i högst tio meningar, det värsta först.",
+    "From the values of release {number} of {day}. A change is unusual where it lies outside the range of nineteen of"
+    " twenty of the KPI's changes. Missed targets are in the order of how much of the target is missed.": "Enligt"
+    " värdena i publicering {number}, {day}. En förändring är ovanlig om den ligger utanför det område där nitton av"
+    " tjugo av nyckeltalets förändringar ligger. Missade mål står i ordning efter hur stor del av målet som missas.",
+    "Targets of periods that ended with {month}: {reached} reached, {missed} missed.": "Mål för perioder som slutade"
+    " med {month}: {reached} nådda, {missed} missade.",
+    "{kpi} misses its target: {value} in {period}, {gap} above the target of {goal}.": "{kpi} missar målet: {value} för"
+    " {period}, {gap} över målet {goal}.",
+    "{kpi} misses its target: {value} in {period}, {gap} below the target of {goal}.": "{kpi} missar målet: {value} för"
+    " {period}, {gap} under målet {goal}.",
+    "It has missed it since {since}.": "Det har missats sedan {since}.",
+    "{period} or longer": "{period} eller längre",
+    "Since {since} it has come nearer to it by {change}.": "Sedan {since} har det kommit {change} närmare.",
+    "Since {since} it has changed by {change}.": "Sedan {since} är förändringen {change}.",
+    "of its parts, {part} {added}": "av dess delar {part} {added}",
+    "by {segment}, {member} {added}": "per {segment} {member} {added}",
+    "{count} more miss their target, by less: {kpis}.": "{count} till missar sitt mål, med mindre: {kpis}.",
+    "{kpi} changed unusually: {value} in {period}, {change} on a year ago.": "{kpi} ändrades"
+    " ovanligt: {value} för {period}, {change} mot ett år tidigare.",
+    "{kpi} changed unusually: {value} in {period}, {change} on the period before.": "{kpi} ändrades"
+    " ovanligt: {value} för {period}, {change} mot perioden före.",
+    "The largest additions: {cause}.": "De största bidragen: {cause}.",
+    "{totals} revised since {day}; most of all {kpi}, {period}, from {before} to {now} ({reason}).": "{totals}"
+    " reviderats sedan {day}; mest av alla {kpi}, {period}, från {before} till {now} ({reason}).",
+    "{incidents} for a decision, the oldest since {day}; newer values aren't published of: {kpis}.": "{incidents} på"
+    " beslut, den äldsta sedan {day}; nyare värden publiceras inte av: {kpis}.",
+    "total was": "total har",
+    "totals were": "totaler har",
+    "incident waits": "händelse väntar",
+    "incidents wait": "händelser väntar",
+    "Others that shifted: {kpis}.": "Andra som ändrat läge: {kpis}.",
+    "{reviews}: {kpis}.": "{reviews}: {kpis}.",
+    "review is due": "granskning är att göra",
+    "reviews are due": "granskningar är att göra",
+    "The next to close is {period} of {domains}, on {day}.": "Härnäst stängs {period} för {domains}, den {day}.",
+    "A quiet month: no target was missed, nothing changed unusually, and nothing was revised.": "En"
+    " lugn månad: inget mål missades, inget ändrades ovanligt, och inget reviderades.",
+}
 PARTS = {
     "ad cost": "mediekostnad",
     "ad clicks": "klick",
@@ -52,6 +94,31 @@ PARTS = {
     "good probes": "godkända mätningar",
     "gross revenue": "bruttoförsäljning",
     "incidents resolved": "lösta ärenden",
+    "enps balance": "ambassadörer minus kritiker",
+    "favourable answers": "positiva svar",
+    "goal score": "målpoäng",
+    "goal weight": "målvikter",
+    "ideas accepted": "antagna idéer",
+    "ideas launched": "lanserade idéer",
+    "leavers": "personer som slutat",
+    "leads": "leads",
+    "lost time injuries": "olyckor med frånvaro",
+    "managers": "chefer",
+    "promoter points": "ambassadörspoäng",
+    "recommendation answers": "svar",
+    "recordable injuries": "registrerade olyckor",
+    "training hours": "utbildningstimmar",
+    "average fte": "medelantal heltidstjänster",
+    "voluntary leavers": "personer som slutat frivilligt",
+    "women managers": "kvinnliga chefer",
+    "days to fill": "dagar till tillsättning",
+    "positions filled": "tillsatta tjänster",
+    "daily product users": "dagliga användare",
+    "energy use": "energianvändning",
+    "gross profit": "bruttovinst",
+    "kept recurring revenue": "behållna återkommande intäkter",
+    "closing recurring revenue": "utgående återkommande intäkter",
+    "opening recurring revenue": "ingående återkommande intäkter",
     "kept subscribers": "behållna abonnenter",
     "lost subscribers": "förlorade abonnenter",
     "million hours worked": "miljoner arbetade timmar",
@@ -82,4 +149,4 @@ PARTS = {
     "web engaged sessions": "engagerade besök",
     "web sessions": "besök",
 }
-SWEDISH_REASONS = REASONS | PARTS
+SWEDISH_REASONS = REASONS | REPORT | PARTS

@@ -50,10 +50,14 @@ Key = tuple[str, date, str, str]  # freq, first day, segment, member
 
 @dataclass(frozen=True)
 class Models:
-    """The SQL templates of marts, rollups and KPIs by name, and the input entities as statements that create them."""
+    """The SQL templates of marts, rollups and KPIs by name, and the input entities as statements that create them.
+
+    `expanded_formulas` are those of the KPIs that have one, by kpi_id.
+    """
 
     templates: dict[str, str]
     inputs: dict[str, str]
+    expanded_formulas: dict[str, str]
 
     def upstream(self, name: str) -> dict[str, str]:
         """That model and all that it reads."""
@@ -81,7 +85,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     for rollup in shared:
         templates |= rollup_models(rollup, day_fingerprint_sql(rollup, set(nodes[rollup.models[0]]["columns"]), "code"))
     templates |= {kpi_plan.kpi.model: kpi_sql(kpi_plan, shared, "hash") for kpi_plan in plans}
-    return Models(templates, dict(_input_tables()))
+    expanded = {kpi_plan.kpi.id: kpi_plan.expanded_formula for kpi_plan in plans if kpi_plan.expanded_formula}
+    return Models(templates, dict(_input_tables()), expanded)
+
+
+def test_a_margin_and_growth_have_a_formula_in_the_two_metrics_that_they_compare(models: Models) -> None:
+    """Other ratios are split by their numerator and denominator."""
+    assert models.expanded_formulas == {
+        "gross_margin": "(net_revenue - cost_of_goods) / net_revenue",
+        "revenue_growth_yoy": "(net_revenue - net_revenue_1_year_ago) / net_revenue_1_year_ago",
+    }
 
 
 @pytest.mark.parametrize("file", CASES, ids=lambda file: file.stem)

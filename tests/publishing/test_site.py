@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import stat
@@ -205,6 +206,33 @@ def test_a_kpis_page_says_how_it_goes_and_whether_it_can_be_trusted(pages: Path)
     assert "The total is within the range expected from its trend and season" in text
 
 
+def test_a_kpis_page_says_why_its_value_moved(pages: Path) -> None:
+    text = text_of(pages / "kpi-revenue.html")
+    assert "Why it moved Net revenue was 33.0 M SEK in January 2026, as in December 2025." in text
+    text = text_of(pages / "kpi-absence.html")
+    assert "Absence rate was 10.2 % in January 2026: 0.30 pp more than in December 2025, 9.9 %." in text
+    assert "By department: what each member adds isn't told, as 2 of the values are suppressed." in text
+    assert "It misses the target of 4.0 % by 6.2 pp. It last reached it in April 2024, by 0.10 pp" in text
+
+
+def test_a_change_within_the_usual_variation_has_no_colour_but_a_word(pages: Path) -> None:
+    """Each month of the absence rate is 0.3 percentage points above the one before: a usual change."""
+    index = (pages / "index.html").read_text()
+    (row,) = re.findall(r'<a href="kpi-absence.html">.*?</tr>', index, re.DOTALL)
+    assert re.search(r'class="change usual">.*?\+0\.3\N{NO-BREAK SPACE}pp<span class="sub">usual</span>', row)
+    assert "change worse" not in row
+    (row,) = re.findall(r'<a href="kpi-turnover.html">.*?</tr>', index, re.DOTALL)
+    assert "change worse" in row and "usual" not in row  # two changes are too few to know what is usual
+
+
+def test_the_newest_closed_month_has_a_report_that_the_scorecard_links_to(pages: Path) -> None:
+    assert '<a href="report-2026-01.html">Report of January 2026</a>' in (pages / "index.html").read_text()
+    text = text_of(pages / "report-2026-01.html")
+    assert "Targets of periods that ended with January 2026: 1 reached, 2 missed." in text
+    assert "Absence rate misses its target: 10.2 % in January 2026, 6.2 pp above the target of 4.0 %." in text
+    assert '<a href="kpi-absence.html#2026-01">Absence rate</a>' in (pages / "report-2026-01.html").read_text()
+
+
 def test_suppressed_cells_are_marked_and_their_values_stand_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,7 +288,9 @@ def test_every_link_works_from_disk_and_nothing_is_loaded_from_elsewhere(pages: 
     for page in sorted(pages.glob("*.html")):
         structure = Structure(page)
         for target in structure.targets:
-            assert target.startswith(("#", "data:,")) or (pages / target.split("#")[0]).is_file(), (page.name, target)
+            file, _, anchor = target.partition("#")
+            assert not file or target.startswith("data:,") or (pages / file).is_file(), (page.name, target)
+            assert not file or not anchor or f'id="{anchor}"' in (pages / file).read_text(), (page.name, target)
         assert structure.images_without_name == 0, page.name
 
 
@@ -279,7 +309,8 @@ def test_hostile_texts_are_texts(pages: Path) -> None:
 def test_the_files_can_be_read_by_all_and_no_draft_is_left(pages: Path) -> None:
     assert stat.S_IMODE(pages.stat().st_mode) == 0o755
     assert {stat.S_IMODE(file.stat().st_mode) for file in pages.iterdir()} == {0o644}
-    expected = {"index.html", "domains.html", "objectives.html", "data.html", "style.css", "sort.js"}
+    expected = {"index.html", "domains.html", "objectives.html", "data.html", "report-2026-01.html"}
+    expected |= {"style.css", "sort.js"}
     assert {file.name for file in pages.iterdir()} == expected | {site.page_file(kpi.kpi_id) for kpi in catalog().kpis}
 
 
@@ -364,6 +395,11 @@ def test_every_word_of_the_site_has_a_swedish_one(pages: Path, monkeypatch: pyte
     sources = "".join(file.read_text() for file in PACKAGE.rglob("*") if file.suffix in (".py", ".j2"))
     written = set(re.findall(r'\b(?:t|title)\(\s*"([^"]+)"', sources))
     assert written - set(SWEDISH) == set()
+    for module in ("reasons.py", "month_report.py"):  # there, a sentence is chosen before it is translated
+        tree = ast.parse((PACKAGE / module).read_text())
+        parts = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+        texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in parts}
+        assert {text for text in texts if isinstance(text, str) and re.search(r"\{\w+\}", text)} <= set(SWEDISH)
     places = {english: set(re.findall(r"\{\w+\}", english)) for english in SWEDISH}
     assert {
         english for english, swedish in SWEDISH.items() if set(re.findall(r"\{\w+\}", swedish)) != places[english]
@@ -404,6 +440,22 @@ def test_the_labels_of_an_axis_have_as_many_decimals_as_they_need() -> None:
     ]
     assert english.axis([0.02, 0.03], "fraction") == ["2\N{NO-BREAK SPACE}%", "3\N{NO-BREAK SPACE}%"]
     assert english.axis([0, 500], "count") == ["0", "500"]
+
+
+def test_a_series_that_hardly_changes_looks_so_and_no_line_runs_through_the_targets_word() -> None:
+    """A change of one per cent takes a third of the height, one of ten per cent nearly all of it."""
+
+    def heights(low: float, high: float) -> float:
+        months = periods_between("M", date(2025, 1, 1), date(2025, 12, 31))
+        points = [charts.Point(month, (low, high)[place % 2], "x", target=low) for place, month in enumerate(months)]
+        chart = charts.line_chart(points, "x", lambda ticks: [str(tick) for tick in ticks], width=400, height=200)
+        assert chart.rindex('class="line"') < chart.index('class="target-word"')
+        (line,) = re.findall(r'class="line" d="M([^"]*)"', chart)
+        pixels = [float(point.split()[1]) for point in line.split("L")]
+        return max(pixels) - min(pixels)
+
+    assert heights(100, 101) < 0.5 * heights(100, 110)
+    assert heights(100, 110) > 0.75 * (200 - 24 - 16)
 
 
 def test_a_line_is_interrupted_where_a_period_is_missing_or_suppressed() -> None:

@@ -1,0 +1,47 @@
+"""The report of a month in a terminal, and as Markdown."""
+
+from __future__ import annotations
+
+import re
+
+from rich.console import Console
+from rich.table import Table
+
+from metrics.core.text import visible
+from orchestration.cli.terminal import styled
+from publishing.site import page_file
+from publishing.site.month_report import MonthReport, Part
+
+_SPECIAL = re.compile(r"([\\\\`*_\[\]<>#|])")
+
+
+def print_report(terminal: Console, report: MonthReport) -> None:
+    """Print the sentences, numbered; the names of KPIs are bold."""
+    terminal.print(f"{report.content.catalog.company}: {report.title}", style="bold", highlight=False)
+    lines = Table.grid(padding=(0, 1, 0, 0))
+    lines.add_column(justify="right")
+    lines.add_column()
+    for number, sentence in enumerate(report.sentences(), 1):
+        words = ((part.text, "bold") if part.kpi_id else part.text for part in sentence)
+        lines.add_row(f"{number}.", styled(*words))
+    terminal.print(lines)
+    terminal.print("`kpi why KPI PERIOD` shows the figures behind a sentence.", style="dim", highlight=False)
+
+
+def markdown(report: MonthReport, site: str) -> str:
+    """The sentences as Markdown, each KPI linked to its page below the address `site`."""
+    lines = [f"# {_escaped(report.content.catalog.company)}: {_escaped(report.title)}", ""]
+    for number, sentence in enumerate(report.sentences(), 1):
+        lines.append(f"{number}. {''.join(_linked(part, site) for part in sentence)}")
+    return "\n".join(lines)
+
+
+def _linked(part: Part, site: str) -> str:
+    if not part.kpi_id:
+        return _escaped(part.text.replace("\N{NO-BREAK SPACE}", " "))
+    anchor = f"#{part.period}" if part.period else ""
+    return f"[{_escaped(part.text)}]({site}/{page_file(part.kpi_id)}{anchor})"
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", visible(text))

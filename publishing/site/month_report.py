@@ -1,0 +1,360 @@
+"""The report of a month: at most ten sentences on what it brought, the worst first, each with what it is linked to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import takewhile
+from pathlib import Path
+
+import duckdb
+
+from data_quality.ledger.store import Ledger
+from metrics.core import deployment
+from metrics.core.errors import NyckeltalError
+from metrics.core.periods import Period, parse
+from metrics.definitions.catalog import CatalogKpi
+from publishing import explanations, reader
+from publishing.answers import Against, Answer
+from publishing.duckdb_file import newest_catalog
+from publishing.site import content, shifts
+from publishing.site.content import Content, Total, Vintage
+from publishing.site.language import Language, language
+from publishing.site.reasons import Reasons
+from publishing.site.scorecard import Scorecard
+from publishing.site.shifts import ShiftNote
+
+MOST_SENTENCES = 10
+_MOST_MOVED = 2
+_MOST_NAMED = 12
+_MARK = "\0"  # around a KPI's id in a sentence, which becomes a link
+Answers = Mapping[str, Mapping[Against, Answer]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a sentence; where it names a KPI, its id and the period of which its page has the numbers."""
+
+    text: str
+    kpi_id: str = ""
+    period: str = ""
+
+
+@dataclass(frozen=True)
+class _KpiMonth:
+    """A KPI's total of the period that ended with the month, at the frequency of its target where that ended, too."""
+
+    kpi: CatalogKpi
+    total: Total
+    times_usual: float | None
+    compared_with: Against
+
+    @property
+    def misses(self) -> bool:
+        return self.total.target_attained is False
+
+    @property
+    def miss(self) -> float:
+        """How far it misses its target, as a share of it."""
+        assert self.total.obs_value is not None and self.total.target is not None
+        return abs(self.total.obs_value - self.total.target) / (abs(self.total.target) or 1.0)
+
+
+@dataclass(frozen=True)
+class MonthReport(Scorecard):
+    """Writes the report of one month. `answers` are those of `kpi why` for the periods of `codes`.
+
+    `shifted` are the notes of `kpi watch`, the most certain first.
+    """
+
+    month: Period = field(default_factory=lambda: parse("1970-01"))
+    answers: Answers = field(default_factory=dict)
+    shifted: Sequence[ShiftNote] = ()
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether it is of the newest closed month: of what waits and what is due only that one tells."""
+        return self.month.code == self.closed_month_code()
+
+    @property
+    def title(self) -> str:
+        period = self.language.period(self.month.code)
+        return self.language.t("The month: {period}", period=period)
+
+    def codes(self) -> dict[str, str]:
+        """The period of each KPI that the report looks at, by kpi_id."""
+        return {found.kpi.kpi_id: found.total.time_period for found in self.kpis_of_month()}
+
+    def kpis_of_month(self) -> list[_KpiMonth]:
+        """The KPIs with a value of a month, quarter or year that ended with the month."""
+        found = []
+        for kpi in self.content.catalog.kpis:
+            freqs = dict.fromkeys((kpi.target_freq or kpi.main_freq, "M", "Q", "A"))
+            totals = (
+                total
+                for freq in freqs
+                for total in self.content.series(kpi, freq)
+                if total.period.end == self.month.end and total.obs_value is not None and freq != "W"
+            )
+            if total := next(totals, None):
+                found.append(self._kpi_month(kpi, total))
+        return found
+
+    def _kpi_month(self, kpi: CatalogKpi, total: Total) -> _KpiMonth:
+        usual, compared_with, times = self.content.usual.get((kpi.kpi_id, total.freq)), "previous", None
+        value, previous, year_ago = total.values
+        if usual and value is not None and total.change_previous is not None and previous is not None:
+            times = usual.times_before(value - previous)
+        if usual and value is not None and total.change_year_ago is not None and year_ago is not None:
+            times_year_ago = usual.times_year_ago(value - year_ago)
+            if times_year_ago is not None and times_year_ago > (times or 0):
+                times, compared_with = times_year_ago, "year_ago"
+        return _KpiMonth(kpi, total, times, "year_ago" if compared_with == "year_ago" else "previous")
+
+    def sentences(self) -> list[list[Part]]:
+        """The sentences, the worst first: at most MOST_SENTENCES, each in parts."""
+        kpis = self.kpis_of_month()
+        missing = sorted((found for found in kpis if found.misses), key=lambda found: -found.miss)
+        moved = [found for found in kpis if (found.times_usual or 0) > 1 and not found.misses]
+        moved.sort(key=lambda found: -(found.times_usual or 0))
+        shifted, revised, waiting = self._shifted(), self._revised(), self._waiting()
+        last = [text for text in (shifted, revised, self._reviews(), self._closing()) if text]
+        first = [text for text in (self._summary(kpis, missing), waiting) if text]
+        if not (missing or moved or shifted or revised or waiting):
+            first.append(self._quiet())
+        room = MOST_SENTENCES - len(first) - len(last)
+        told_moved = moved[: min(_MOST_MOVED, room // 2)]
+        for_missing = room - len(told_moved)
+        told = missing if len(missing) <= for_missing else missing[: for_missing - 1]
+        texts = [*first, *map(self._missed, told)]
+        if len(told) < len(missing):
+            texts.append(self._others_missed(missing[len(told) :]))
+        texts += [*map(self._moved, told_moved), *last]
+        return [self._parts(text) for text in texts]
+
+    def _summary(self, kpis: Sequence[_KpiMonth], missing: Sequence[_KpiMonth]) -> str:
+        reached = sum(found.total.target_attained is True for found in kpis)
+        words = "Targets of periods that ended with {month}: {reached} reached, {missed} missed."
+        return self.language.t(words, month=self._month, reached=reached, missed=len(missing)) if kpis else ""
+
+    def _missed(self, found: _KpiMonth) -> str:
+        kpi, total = found.kpi, found.total
+        reasons, gap = self._reasons(kpi, "target"), (total.obs_value or 0) - (total.target or 0)
+        facts = {
+            "kpi": self._link(found),
+            "value": self.value(kpi, total.obs_value),
+            "period": self.language.period(total.time_period),
+            "goal": self.value(kpi, total.target),
+            "gap": reasons.size(gap, gap) if reasons and reasons.has_change else self._gap(kpi, gap),
+            "since": self._missed_since(found),
+        }
+        words = (
+            "{kpi} misses its target: {value} in {period}, {gap} above the target of {goal}."
+            if gap > 0
+            else "{kpi} misses its target: {value} in {period}, {gap} below the target of {goal}."
+        )
+        text = self.language.t(words, **facts)
+        if facts["since"]:
+            text += f" {self.language.t('It has missed it since {since}.', **facts)}"
+        if reasons is None or not reasons.has_change:
+            return text
+        is_nearer = reasons.change * gap < 0
+        since = self.language.t(
+            "Since {since} it has come nearer to it by {change}."
+            if is_nearer
+            else "Since {since} it has changed by {change}.",
+            since=self.language.period(reasons.answer["compared_with"]["period"]),
+            change=reasons.size(reasons.change) if is_nearer else reasons.added(reasons.change),
+        )
+        return " ".join([text, since, *self._additions(reasons)])
+
+    def _additions(self, reasons: Reasons) -> list[str]:
+        cause = reasons.leading_cause()
+        return [self.language.t("The largest additions: {cause}.", cause=cause)] if cause else []
+
+    def _moved(self, found: _KpiMonth) -> str:
+        kpi, total = found.kpi, found.total
+        is_year_ago = found.compared_with == "year_ago"
+        change = total.change_year_ago if is_year_ago else total.change_previous
+        facts = {
+            "kpi": self._link(found),
+            "value": self.value(kpi, total.obs_value),
+            "period": self.language.period(total.time_period),
+            "change": self.change_text(kpi, change),
+        }
+        text = (
+            self.language.t("{kpi} changed unusually: {value} in {period}, {change} on a year ago.", **facts)
+            if is_year_ago
+            else self.language.t(
+                "{kpi} changed unusually: {value} in {period}, {change} on the period before.", **facts
+            )
+        )
+        reasons = self._reasons(kpi, found.compared_with)
+        return " ".join([text, *(self._additions(reasons) if reasons and reasons.has_change else [])])
+
+    def _others_missed(self, others: Sequence[_KpiMonth]) -> str:
+        names = [self._link(found) for found in others[:_MOST_NAMED]]
+        if len(others) > _MOST_NAMED:
+            names.append(self.language.t("and {count} more", count=len(others) - _MOST_NAMED))
+        listed = ", ".join(names)
+        return self.language.t("{count} more miss their target, by less: {kpis}.", count=len(others), kpis=listed)
+
+    def _revised(self) -> str:
+        """The totals that were revised after the month before had closed; of an earlier month those of its periods."""
+        since = self._closed_on(self.month.shift(-1))
+        until = date.max if self.is_newest else self._closed_on(self.month)
+        revised = [
+            (kpi, vintage) for kpi, vintage in self.revisions() if since < vintage.realtime_start <= until
+        ]  # fmt: skip
+        if not revised:
+            return ""
+        kpi, vintage = max(revised, key=lambda entry: _relative(entry[1]))
+        return self.language.t(
+            "{totals} revised since {day}; most of all {kpi}, {period}, from {before} to {now} ({reason}).",
+            totals=self.language.count(len(revised), "total was", "totals were"),
+            day=self.language.day(since), kpi=self._link_to(kpi, vintage.freq, vintage.time_period),
+            period=self.language.period(vintage.time_period), before=self.value(kpi, vintage.previous_value),
+            now=self.value(kpi, vintage.obs_value), reason=self.language.t(_REVISIONS[vintage.revision_type or "R2"]),
+        )  # fmt: skip
+
+    def _shifted(self) -> str:
+        """The most certain shift of a KPI's level, trend or relation to another, and which other KPIs shifted."""
+        if not self.shifted or not self.is_newest:
+            return ""
+        first, *others = self.shifted
+        sentence = first.sentence.replace(first.kpi.name, f"{_MARK}{first.kpi.kpi_id}:{_MARK}", 1)
+        names = list(dict.fromkeys(f"{_MARK}{note.kpi.kpi_id}:{_MARK}" for note in others if note.kpi != first.kpi))
+        more = [self.language.t("Others that shifted: {kpis}.", kpis=", ".join(names[:_MOST_NAMED]))] if names else []
+        return " ".join([sentence, *more])
+
+    def _waiting(self) -> str:
+        held = self.open_incidents("held") if self.is_newest else []
+        if not held:
+            return ""
+        kpis = dict.fromkeys(kpi.kpi_id for _, of_incident in held for kpi in of_incident)
+        names = [f"{_MARK}{kpi_id}:{_MARK}" for kpi_id in list(kpis)[:3]]
+        if len(kpis) > 3:
+            names.append(self.language.t("and {count} more", count=len(kpis) - 3))
+        first = min(incident.since for incident, _ in held)
+        return self.language.t(
+            "{incidents} for a decision, the oldest since {day}; newer values aren't published of: {kpis}.",
+            incidents=self.language.count(len(held), "incident waits", "incidents wait"),
+            day=self.language.day(first), kpis=", ".join(names),
+        )  # fmt: skip
+
+    def _reviews(self) -> str:
+        due = self.reviews_due() if self.is_newest else []
+        if not due:
+            return ""
+        names = [f"{_MARK}{kpi.kpi_id}:{_MARK}" for kpi, _ in due[:3]]
+        if len(due) > 3:
+            names.append(self.language.t("and {count} more", count=len(due) - 3))
+        reviews = self.language.count(len(due), "review is due", "reviews are due")
+        return self.language.t("{reviews}: {kpis}.", reviews=reviews, kpis=", ".join(names))
+
+    def _closing(self) -> str:
+        closings = self.closings() if self.is_newest else []
+        if not closings:
+            return ""
+        day, period, domains = closings[0]
+        return self.language.t(
+            "The next to close is {period} of {domains}, on {day}.", day=day, period=period, domains=", ".join(domains)
+        )
+
+    def _quiet(self) -> str:
+        return self.language.t(
+            "A quiet month: no target was missed, nothing changed unusually, and nothing was revised."
+        )
+
+    def _missed_since(self, found: _KpiMonth) -> str:
+        """The first of several periods in a row that missed their target; empty where this is the first.
+
+        Of the periods that the site shows: where all of them did, the oldest one with a word that it may be longer.
+        """
+        series = self.content.series(found.kpi, found.total.freq)
+        until = [total for total in series if total.time_period <= found.total.time_period]
+        missed = list(takewhile(lambda total: total.target_attained is False, reversed(until)))
+        if len(missed) < 2:
+            return ""
+        first = self.language.period(missed[-1].time_period)
+        return self.language.t("{period} or longer", period=first) if len(missed) == len(until) else first
+
+    def _reasons(self, kpi: CatalogKpi, against: Against) -> Reasons | None:
+        answer = self.answers.get(kpi.kpi_id, {}).get(against)
+        currency = self.content.catalog.reporting_currency
+        return Reasons(self.language, answer, kpi.unit, currency, self.members) if answer else None
+
+    def _gap(self, kpi: CatalogKpi, gap: float) -> str:
+        if kpi.unit == "fraction":
+            return self.language.change(abs(gap), "difference", kpi.unit, "").lstrip("+")
+        return self.value(kpi, abs(gap))
+
+    def _closed_on(self, month: Period) -> date:
+        """The day after which the month was closed in every domain."""
+        domains = {kpi.domain for kpi in self.content.catalog.kpis}
+        return max(self.content.catalog.calendar.closes_on(month.end, domain) for domain in domains)
+
+    @property
+    def _month(self) -> str:
+        return self.language.period(self.month.code)
+
+    def _link(self, found: _KpiMonth) -> str:
+        return self._link_to(found.kpi, found.total.freq, found.total.time_period)
+
+    def _link_to(self, kpi: CatalogKpi, freq: str, code: str) -> str:
+        """A mark for the KPI's name; its page has the values of the main frequency, period by period."""
+        return f"{_MARK}{kpi.kpi_id}:{code if freq == kpi.main_freq else ''}{_MARK}"
+
+    def _parts(self, text: str) -> list[Part]:
+        parts = []
+        for place, piece in enumerate(text.split(_MARK)):
+            if place % 2 == 0:
+                parts += [Part(piece)] if piece else []
+            else:
+                kpi_id, period = piece.split(":", 1)
+                parts.append(Part(self.names[kpi_id], kpi_id, period))
+        return parts
+
+
+_REVISIONS = {"R3": "another methodology", "C": "a decision", "R1": "newer source data", "R2": "routine"}
+
+
+def _relative(vintage: Vintage) -> float:
+    """The size of a revision relative to the value before it."""
+    if vintage.obs_value is None or vintage.previous_value is None:
+        return 0.0
+    return abs(vintage.obs_value - vintage.previous_value) / (abs(vintage.previous_value) or math.inf)
+
+
+def report_of(
+    published: Path, rows: Content, words: Language, month: Period, shifted: Sequence[ShiftNote]
+) -> MonthReport:
+    """The report of a month, from the content of the published file, why its values moved, and what shifted."""
+    empty = MonthReport(rows, words, month=month)
+    with duckdb.connect(str(published), read_only=True) as connection:
+        answers = explanations.of_periods(connection, empty.codes(), ("previous", "year_ago", "target"))
+    return MonthReport(rows, words, month=month, answers=answers, shifted=shifted)
+
+
+def read(month: str, code: str) -> MonthReport:
+    """The report of a closed month such as 2026-10, by default of the newest one, in the language of that code.
+
+    Raises NyckeltalError for another text or language, where nothing is published, or the month isn't closed.
+    """
+    chosen = language(code)
+    with reader.opened():  # says what to do where nothing is published
+        ledger = Ledger.open(deployment.ledger_path(), make=False)
+    published, catalog = deployment.published_path(), newest_catalog(ledger).in_language(chosen.code)
+    found = content.read(published, catalog)
+    newest = Scorecard(found, chosen).closed_month_code()
+    period = parse(month or newest)
+    if period.freq != "M":
+        raise NyckeltalError("is no month", field="MONTH", found=month, expected="such as 2026-10")
+    if period.code > newest:
+        raise NyckeltalError("isn't closed yet", field="MONTH", found=month, expected=f"{newest} or earlier")
+    report = report_of(published, found, chosen, period, shifts.read(published, catalog, chosen))
+    if not report.codes():
+        raise NyckeltalError("nothing is published for this month", field="MONTH", found=month)
+    return report
