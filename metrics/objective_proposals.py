@@ -33,7 +33,7 @@ def proposal(
         most = max(of_domain.values())
         tied = [key for key in objectives if of_domain[key] == most]
         same = [key for key in tied if objectives[key].perspective == definition.perspective]
-        served = f"{most} of the {of_domain.total()} adopted KPIs of {domain} serve it"
+        served = f"{most} of {of_domain.total()} adopted KPIs of {domain} serve it"
         return Proposal(next(iter(same or tied), None), served)
     same = [key for key, objective in objectives.items() if objective.perspective == definition.perspective]
     if len(same) == 1:

@@ -39,6 +39,7 @@ _RELEASE = "tests/data_quality/test_release.py"
 _DISCLOSURE = "tests/data_quality/test_disclosure.py"
 _INGEST = "tests/orchestration/test_ingest.py"
 _ENGINE = "tests/metrics/test_engine.py"
+_STRATEGY = "tests/publishing/test_strategy.py"
 
 DEFECTS = (
     # The gate
@@ -470,5 +471,30 @@ DEFECTS = (
         "        _forget(connection, begun)\n",
         "",
         "tests/orchestration/test_changes.py::test_what_a_stopped_run_had_begun_is_built_again_though_its_code_is_that_of_before",
+    ),
+    # The strategy
+    Defect(
+        "unjudged_counted",
+        "a KPI that isn't judged doesn't count in an objective's attainment",
+        "publishing/strategy.py",
+        "judged = [(1.0, CREDIT[status]) for status in key_statuses[key] if status in CREDIT]",
+        "judged = [(1.0, CREDIT.get(status, 0.0)) for status in key_statuses[key]]",
+        f"{_STRATEGY}::test_attainment_rolls_up_by_weight_and_leaves_out_what_is_not_judged",
+    ),
+    Defect(
+        "tolerance_ignores_direction",
+        "a target's tolerance goes by the KPI's direction",
+        "publishing/tables.py",
+        "when if(direction = 'up', obs_value >= at_risk, obs_value <= at_risk) then 'at risk'",
+        "when obs_value >= at_risk then 'at risk'",
+        f"{_STRATEGY}::test_the_thresholds_go_by_the_direction",
+    ),
+    Defect(
+        "circular_objectives",
+        "an objective can't be a part of itself",
+        "metrics/definitions/objectives.py",
+        "        if parent == key and key not in known_circles:\n",
+        "        if False:\n",
+        "tests/metrics/test_objectives.py::test_a_mistake_in_the_tree_is_told_with_its_line",
     ),
 )

@@ -119,7 +119,7 @@ def test_an_objective_is_proposed_by_the_domain_and_else_by_the_perspective() ->
     of_customer = proposal(definitions["nps"], "customer", adopted, company.objectives)
     served = [kpi.adoption.objective for kpi in adopted if kpi.domain == "customer"]
     assert of_customer.objective == "keep" and served.count("keep") == 4
-    assert of_customer.reason == f"4 of the {len(served)} adopted KPIs of customer serve it"
+    assert of_customer.reason == f"4 of {len(served)} adopted KPIs of customer serve it"
     by_perspective = proposal(definitions["availability"], "technology", adopted, company.objectives)
     assert (by_perspective.objective, by_perspective.reason) == (
         "good_support", "the only objective of the perspective process",

@@ -206,6 +206,8 @@ def print_newest(
             without.append(f"  {kpi.name}: {_why_nothing(company, kpi, kpi.main_freq)}")
     title = f"{catalog.company}: newest published values"
     caption = status_legend(str(line[6])[:1] for line in lines)
+    if any(str(line[5]).startswith("~") for line in lines):
+        caption += "\nTarget: ✓ reached, ~ at risk: missed by no more than the tolerance, ✗ missed."
     gate = {str(line[7]) for line in lines} if verdicts else set()
     meanings = "; ".join(f"{word} {meaning}" for word, meaning in GATE_LEGEND.items() if word in gate)
     caption += f"\nGate: {meanings}." if meanings else ""
