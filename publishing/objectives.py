@@ -63,13 +63,14 @@ def tree(connection: duckdb.DuckDBPyConnection) -> list[Row]:
     """The objectives by perspective, each before its parts: the rows of kpi.objectives with further keys.
 
     `depth` counts the objectives above it. `kpis`, `initiatives` and `team_goals` are lists of rows of those that serve
-    the objective itself.
+    the objective itself; `history` has its attainment by month.
     """
     objectives = _rows(connection, "from kpi.objectives")
     serving = {
         "kpis": _by_objective(_rows(connection, _KPIS)),
         "initiatives": _by_objective(_rows(connection, "from kpi.initiatives order by since, initiative")),
         "team_goals": _by_objective(_rows(connection, _TEAM_GOALS)),
+        "history": _by_objective(_rows(connection, "from kpi.attainment order by period_end")),
     }
     perspectives = list(get_args(PERSPECTIVES))
 

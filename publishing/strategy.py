@@ -40,6 +40,14 @@ TARGETS = pa.schema(
         *((name, pa.string()) for name in ("rationale", "source")),
     ]
 )
+ATTAINMENT = pa.schema(
+    [
+        ("objective", pa.string()),
+        ("time_period", pa.string()),
+        ("period_end", pa.date32()),
+        ("attainment", pa.float64()),
+    ]
+)
 INITIATIVES = pa.schema(
     [
         *((name, pa.string()) for name in ("initiative", "name", "description", "objective", "kpi_id", "owner")),
@@ -75,12 +83,46 @@ left join kpi.catalog s on s.kpi_id = g.kpi_served
 order by g.kpi_id, g.freq, g.period_start, g.kpi_served, g.team
 """
 
+# For each month that has ended, what the scorecard would have said at its end, by the values and targets of today.
+_STATUSES_BY_MONTH = """
+with judged as (
+    select o.kpi_id, o.period_start, o.period_end, o.target_status
+    from kpi.observations o
+    join kpi.scorecard s using (kpi_id, freq)
+    where o.segment = '_T' and o.obs_status not in ('O', 'M')
+),
+months as (
+    select unnest(generate_series(
+        date_trunc('month', min(period_start))::date, max(period_end), interval 1 month
+    ))::date as first_day from judged
+),
+wanted as (
+    select kpi_id, strftime(first_day, '%Y-%m') as time_period, last_day(first_day) as month_end
+    from months cross join (select distinct kpi_id from judged)
+    where month_end <= (select max(period_end) from judged)
+)
+select w.time_period, w.month_end, w.kpi_id, j.target_status
+from wanted w
+asof join judged j on w.kpi_id = j.kpi_id and w.month_end >= j.period_end
+order by w.time_period
+"""
+
 
 def fill(connection: duckdb.DuckDBPyConnection, catalog: Catalog, day: date) -> None:
-    """Fill kpi.objectives and kpi.initiatives as they stand on that day; kpi.scorecard has the KPIs' statuses."""
+    """Fill the tables of objectives and initiatives as they stand on that day; kpi.scorecard has the KPIs' statuses."""
     statuses = dict(connection.execute("select kpi_id, status from kpi.scorecard").fetchall())
     relations.fill(connection, "objectives", objectives(catalog, statuses), OBJECTIVES)
     relations.fill(connection, "initiatives", initiatives(catalog, day), INITIATIVES)
+    by_month: dict[tuple[str, date], dict[str, str]] = defaultdict(dict)
+    for time_period, month_end, kpi_id, status in connection.execute(_STATUSES_BY_MONTH).fetchall():
+        by_month[time_period, month_end][kpi_id] = status or ""
+    history = [
+        {"time_period": time_period, "period_end": month_end, **row}
+        for (time_period, month_end), statuses in by_month.items()
+        for row in objectives(catalog, statuses)
+        if row["attainment"] is not None
+    ]
+    relations.fill(connection, "attainment", history, ATTAINMENT)
 
 
 def objectives(catalog: Catalog, statuses: Mapping[str, str]) -> list[dict[str, Any]]:

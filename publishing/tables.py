@@ -309,6 +309,8 @@ TABLE_COMMENTS = {
     "team_goals": "How far teams attained their goals, by team, by the KPI that the goals serve, and by both: one row"
     " for each and period. Of no person, and only where enough persons have such goals."
     " Empty without a KPI by kpi_served.",
+    "attainment": "How far each objective was attained at the end of each month: by the values, targets and objectives"
+    " of the newest release. One row for each objective and month in which something of it is judged.",
     "initiatives": "What the company does for its objectives: one row for each initiative.",
     "verdicts": "The gate's newest verdict on every KPI and period. For protected KPIs, check names and outcomes only.",
     "decisions": "What named persons decided on held values, and their reviews of KPIs: one row each. The names are"
@@ -488,6 +490,7 @@ COLUMN_COMMENTS = {
     "kpis_off_target": "Number of those that are off target",
     "kpis_not_judged": "Number of those with another status: no target, suppressed, nothing published",
     "kpis_supporting": "Number of supporting KPIs of it, and of what is a part of it; they don't count",
+    "attainment.attainment": "0 to 1, as objectives.attainment, of the newest values whose period had ended by then",
     "initiative": "Id of the initiative",
     "team_goals.kpi_id": "The KPI that measures goals; see catalog",
     "team_goals.kpi_served": "The KPI that the goals serve, by its id; _T all, _U unknown",

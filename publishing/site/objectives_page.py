@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from markupsafe import Markup
+
+from metrics.core.periods import parse
 from metrics.definitions.catalog import CatalogKpi
 from metrics.definitions.objectives import path_to
+from publishing.site.charts import Point, sparkline
 from publishing.site.content import Content
 from publishing.site.language import Language
 from publishing.site.scorecard import Row, Scorecard
@@ -19,6 +23,7 @@ _COUNTS = (
     ("off_target", "off target"),
     ("not_judged", "not judged"),
 )
+_MONTHS_SHOWN = 24
 SOURCE_WORDS = {
     "history": "from its own history",
     "benchmark": "from others' values",
@@ -48,6 +53,8 @@ class ShownObjective:
     attainment: float | None
     attainment_text: str
     counts: str
+    spark: Markup
+    spark_title: str
     kpis: list[Row]
     initiatives: list[tuple[str, str, str]]
     goals_period: str
@@ -82,6 +89,12 @@ class ObjectivesPage:
             facts.append(t("weight {weight}", weight=weight))
         counts = [f"{row[f'kpis_{name}']} {t(words)}" for name, words in _COUNTS if row[f"kpis_{name}"]]
         goals = [goal for goal in row["team_goals"] if goal["attainment"] is not None]
+        points = [
+            Point(parse(month["time_period"]), month["attainment"], self._share(month["attainment"]), "normal")
+            for month in row["history"][-_MONTHS_SHOWN:]
+        ]
+        ends = [language.period(point.period.code, short=True) for point in points]
+        spark_title = t("Attainment, {first} to {last}", first=ends[0], last=ends[-1]) if points else ""
         return ShownObjective(
             key=row["objective"],
             depth=row["depth"],
@@ -91,6 +104,8 @@ class ObjectivesPage:
             attainment=row["attainment"],
             attainment_text=self._share(row["attainment"]) if row["attainment"] is not None else t("not judged"),
             counts=", ".join(counts) or t("no key KPI serves it"),
+            spark=sparkline(points, spark_title, off_target=False) if len(points) > 1 else Markup(""),
+            spark_title=spark_title,
             kpis=[self._site.row(catalog.kpi(kpi["kpi_id"])) for kpi in row["kpis"]],
             initiatives=[
                 (

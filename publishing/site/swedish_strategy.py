@@ -7,13 +7,14 @@ STRATEGY = {
     " count.": "Uppfyllelsen är medelvärdet av verksamhetsmålets nyckeltal på nyckelnivå (på målet 100 %, i riskzonen"
     " 50 %, utanför målet 0 %) och av dess delmål, med deras vikter. Det som inte bedöms räknas inte med. Stödjande"
     " nyckeltal räknas inte.",
+    "Attainment, {first} to {last}": "Uppfyllelse, {first} till {last}",
     "Attained": "Uppfyllt",
     "KPIs of the objective {name}": "Nyckeltal för verksamhetsmålet {name}",
     "Initiatives": "Initiativ",
     "Goals of teams, {period}": "Teamens mål, {period}",
     "Team": "Team",
     "KPI served": "Nyckeltal som målen gäller",
-    "Share of the objective's goals": "Andel av verksamhetsmålets mål",
+    "Share of its goals": "Andel av dess mål",
     "At risk down to {value}, off target below it.": "I riskzonen ned till {value}, därunder utanför målet.",
     "At risk up to {value}, off target above it.": "I riskzonen upp till {value}, däröver utanför målet.",
     "Of single periods: {periods}": "För enskilda perioder: {periods}",

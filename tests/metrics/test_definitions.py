@@ -88,13 +88,13 @@ def test_a_combination_is_of_segments_that_the_definition_has_and_that_can_be_pr
     with pytest.raises(Problems) as raised:
         compiled(Company.load(folder))
     messages = str(raised.value)
-    assert "net_revenue.yml:12: segments: the definition has no 'colour'" in messages
+    assert "net_revenue.yml:29: segments: the definition has no 'colour'" in messages
     refused = "segments: the combination of country and department can't be protected: the KPI reads personnel data"
     assert f"headcount.yml:8: {refused}; expected two segments" in messages
     assert f"gender_pay_gap.yml:8: {refused} on persons' amounts" in messages
     assert "absence_rate.yml" not in messages
     revenue.write_text(revenue.read_text().replace(combinations, "segments: [[country, country]]"))
-    assert "net_revenue.yml:12: segments: a combination has two segments or more, each once" in findings(folder)[0]
+    assert "net_revenue.yml:29: segments: a combination has two segments or more, each once" in findings(folder)[0]
 
 
 def test_an_unknown_kpi_is_told_with_the_nearest_one(folder: Path) -> None:
@@ -107,13 +107,15 @@ def test_an_unknown_kpi_is_told_with_the_nearest_one(folder: Path) -> None:
 def test_several_mistakes_of_meaning_are_told_at_once(folder: Path) -> None:
     replace(folder / "kpis/finance/net_revenue.yml", "objective: profitable_growth", "objective: profitable_grwth")
     replace(folder / "kpis/finance/net_revenue.yml", "segments: [country", "segments: [contry")
-    replace(folder / "kpis/finance/net_revenue.yml", "  freq: M\n", "")
+    replace(folder / "kpis/sustainability/energy_use.yml", ", freq: M", "")
+    replace(folder / "kpis/innovation/rd_intensity.yml", "value: 0.04", "value: 0.04, tolerance: 0.01")
     with pytest.raises(Problems) as raised:
         compiled(Company.load(folder))
     messages = str(raised.value)
     assert "did you mean 'profitable_growth'?" in messages
     assert "did you mean 'country'?" in messages
-    assert "state its `freq`" in messages
+    assert "energy_use.yml:5: target: its value grows with the period" in messages and "state its `freq`" in messages
+    assert "rd_intensity.yml:5: target: has a tolerance, but the KPI's direction is band" in messages
 
 
 def test_an_unknown_metric_is_told_at_its_definition(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from metrics.core.periods import parse
 from orchestration.cli.formats import PERIODS, number, target_mark
 from orchestration.cli.terminal import styled
 
@@ -44,7 +45,7 @@ def print_objectives(terminal: Console, objectives: Sequence[Mapping[str, Any]],
 
 
 def attained(objective: Mapping[str, Any]) -> str:
-    """67 % attained: 2 key KPIs on target, 1 at risk, 1 not judged."""
+    """67% attained (50% a year ago): 2 on target, 1 at risk, 1 not judged."""
     counts = [
         f"{objective[f'kpis_{name}']} {words}"
         for name, words in (
@@ -56,6 +57,11 @@ def attained(objective: Mapping[str, Any]) -> str:
         if objective[f"kpis_{name}"]
     ]
     share = "nothing judged" if objective["attainment"] is None else f"{objective['attainment']:.0%} attained"
+    by_month = {row["time_period"]: row["attainment"] for row in objective["history"]}
+    newest = max(by_month, default="")
+    a_year_ago = by_month.get(parse(newest).shift(-12).code) if newest else None
+    if objective["attainment"] is not None and a_year_ago is not None:
+        share += f" ({a_year_ago:.0%} a year ago)"
     return f"{share}: {', '.join(counts)}" if counts else "no key KPI serves it"
 
 
