@@ -21,7 +21,6 @@ WITHOUT_UNIT_TEST = {
     "fct_energy_readings": "its only logic is a unit: kWh to MWh",
     "fct_waste": "its only logic is a unit: kg to tonnes",
     "fct_hours_worked": "its only logic is a unit: hours to millions of hours",
-    "fct_stock_levels": "quantity by cost in foreign currency is proved by tests/cases/inventory_turns.yml",
 }
 
 
