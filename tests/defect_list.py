@@ -125,6 +125,22 @@ DEFECTS = (
         "tests/data_quality/test_decisions.py::test_a_decision_does_not_count_when_another_check_fails_too",
     ),
     Defect(
+        "estimate",
+        "a value that the definition calls an estimate has the obs_status E",
+        "data_quality/release/vintages.py",
+        "when a.estimate then 'E'",
+        "when a.estimate then 'A'",
+        "tests/data_quality/test_ledger.py::test_statuses_have_their_precedence",
+    ),
+    Defect(
+        "views_of_one_name",
+        "a combination of segments and a segment of the same name have a view each",
+        "publishing/views.py",
+        "if uses[name] == 1 else",
+        "if uses[name] >= 1 else",
+        "tests/publishing/test_published.py::test_a_combination_and_a_segment_of_the_same_name_have_a_view_each",
+    ),
+    Defect(
         "closed_period",
         "a closed period keeps its value until someone decides",
         "data_quality/release/vintages.py",
