@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import parse_file
+from conftest import copied_company, parse_file
 
 from metrics.core.deployment import PROJECT
 from metrics.definitions.company import Company
@@ -71,9 +71,10 @@ print(chunk.rows.num_rows)
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the files of all recipes."""
     copy = tmp_path_factory.mktemp("recipes") / "project"
-    unwanted = shutil.ignore_patterns("__pycache__", "target", "logs", "simulator")
-    for folder in ("metrics", "data_quality", "publishing", "orchestration", "dbt_project", "sample_company"):
+    unwanted = shutil.ignore_patterns("__pycache__", "target", "logs")
+    for folder in ("metrics", "data_quality", "publishing", "orchestration", "dbt_project"):
         shutil.copytree(PROJECT / folder, copy / folder, symlinks=True, ignore=unwanted)
+    copied_company({"net_revenue"}, copy)
     for path, content in RECIPES.items():
         if (copy / path).parent.is_dir():
             assert not (copy / path).exists()
