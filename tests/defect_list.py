@@ -513,4 +513,21 @@ DEFECTS = (
         "        if False:\n",
         "tests/metrics/test_objectives.py::test_a_mistake_in_the_tree_is_told_with_its_line",
     ),
+    # What published history tells
+    Defect(
+        "provisional_history",
+        "no open period counts in a lead, a shift or a suggested target",
+        "publishing/analysis/history.py",
+        "where segment = '_T' and not provisional",
+        "where segment = '_T'",
+        "tests/publishing/test_published_analysis.py::test_open_months_are_left_out_and_suppressed_ones_are_gaps",
+    ),
+    Defect(
+        "lead_by_its_rest",
+        "a share isn't led by what is the rest of it",
+        "publishing/analysis/autoregression.py",
+        "_TOLD**2 * self._all_sizes",
+        "np.finfo(float).tiny",
+        "tests/publishing/test_analysis.py::test_what_is_the_rest_of_a_share_does_not_lead_it",
+    ),
 )

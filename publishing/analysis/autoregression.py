@@ -54,14 +54,14 @@ class Autoregression:
     def t(self, series: Floats) -> Floats:
         """Student's t (series, column) of each added column that is told, for each series (series, periods).
 
-        0 where the series' own last values explain the column, as of a share and the rest.
+        Close to 0 where the series' own last values explain the column, as of a share and its rest.
         """
         bases, left = _orthonormal(self._past(series), self._left(series[:, self._rows]))
         sizes = self._sizes(bases)
         slope = left @ self._added.T / sizes
         unexplained = (left**2).sum(axis=1)[:, None] - slope**2 * sizes
         spread = np.sqrt(np.maximum(unexplained, np.finfo(float).tiny) / self.freedom)
-        t: Floats = np.where(sizes > _TOLD * self._all_sizes, slope * np.sqrt(sizes) / spread, 0)
+        t: Floats = slope * np.sqrt(sizes) / spread
         return t
 
     def _sizes(self, bases: list[Floats]) -> Floats:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from publishing.analysis.autoregression import most_similar, noise
-from publishing.analysis.regression import SEASONS, Floats, fit, season_and_line
+from publishing.analysis.regression import SEASONS, Floats, fit, lagged, least_bic, line, season_and_line
 
 Kind = Literal["level", "trend"]
 LASTS = 3
@@ -62,7 +62,7 @@ class Search:
         self.possible = False
         if size < FEWEST_YEARS * year or year < 2 * LASTS - 2:
             return
-        columns = season_and_line(places)
+        columns = _season_where_seen(values, places)
         self._columns = columns if beside is None else np.column_stack([columns, beside])
         known = np.isfinite(values) & np.isfinite(self._columns).all(axis=1)
         self._rows = np.flatnonzero(known)
@@ -135,6 +135,13 @@ class Search:
         change = fit(shape, self._columns).residuals[known]
         left = fit(np.where(known, self._values, np.nan), self._columns).residuals[known]
         return float(left @ change / (change @ change))
+
+
+def _season_where_seen(values: Floats, places: npt.NDArray[np.int64]) -> Floats:
+    """The columns of a line, and of a season where it explains more of the values than it costs (BIC)."""
+    kinds = [line(len(values)), season_and_line(places)]
+    before = lagged(values, 1)[:, None]
+    return kinds[least_bic(values, [np.column_stack([columns, before]) for columns in kinds])]
 
 
 def _shape(kind: Kind, place: int, size: int) -> Floats:

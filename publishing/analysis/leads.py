@@ -15,7 +15,7 @@ from publishing.site.language import language
 
 _PERIODS = {"W": ("week", "weeks"), "M": ("month", "months"), "Q": ("quarter", "quarters"), "A": ("year", "years")}
 METHOD = (
-    "Correlation of each driver, 1 to 6 periods before, with what season, trend and its own period before leave of the"
+    "Correlation of each driver, 1 to 6 periods before, with what season, trend and its own last values leave of the"
     " KPI; compared with the strongest correlation of all drivers and lags in simulated noise of the same memory, so"
     " that together they find something false at most 5 times in 100. It says what moves before, not what causes."
 )

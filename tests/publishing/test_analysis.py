@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+import duckdb
 import numpy as np
 import pytest
 
@@ -12,7 +15,9 @@ from publishing.analysis.cross_correlation import leading
 from publishing.analysis.history import History, place_in_year
 from publishing.analysis.regression import Floats, lagged, least_bic, line, season_and_line
 from publishing.analysis.suggested_target import met_in, suggestions
-from publishing.analysis.watch import watched
+from publishing.analysis.watch import KpiShift, explanations, watched
+from publishing.analysis.words import shift_sentence
+from publishing.site.language import language
 
 MONTHS = 36
 PLACES = np.arange(MONTHS) % 12
@@ -124,6 +129,49 @@ def test_a_relation_breaks_where_neither_kpi_does() -> None:
 
 def test_a_series_is_too_short_for_a_shift_before_two_years() -> None:
     assert watched([of_kpi("young", noise(1, size=23))]).too_short == ("young",)
+
+
+SHIFT = KpiShift("sales", "M", "trend", parse("2026-04"), 1200.0, -0.05, is_relative=True, p_value=0.01)
+
+
+def test_what_is_known_of_the_time_of_a_shift() -> None:
+    """From the month before it to the one after its first: a decision on a new level, an incident, a break."""
+    with duckdb.connect() as connection:
+        connection.execute("""
+            create schema kpi;
+            create table kpi.decisions as select * from (values
+                ('sales', date '2026-04-01', 'a shop opened', 'sales-2026-04'),
+                ('sales', null, 'seen', 'sales-2026-04'),
+                ('sales', '2025-01-01', 'long ago', 'sales-2025-01'),
+                ('cost', '2026-04-01', 'another KPI', 'cost-2026-04')
+            ) d(kpi_id, new_level_from, reason, incident_id);
+            create table kpi.incidents as select * from (values
+                ('orders, sales', date '2026-05-01', date '2026-05-31', 'far outside', 'orders-2026-05'),
+                ('sales', '2026-07-01', '2026-07-31', 'later', 'sales-2026-07'),
+                ('sales_tax', '2026-04-01', '2026-04-30', 'another KPI', 'sales_tax-2026-04')
+            ) i(kpis, since, until, title, incident_id)
+        """)
+        known = explanations(connection, SHIFT, [parse("2024-01"), parse("2026-03")])
+    assert [(one["kind"], one["since"], one["text"]) for one in known] == [
+        ("decision", date(2026, 4, 1), "a shop opened"),
+        ("incident", date(2026, 5, 1), "far outside"),
+        ("break", date(2026, 3, 1), None),
+    ]
+
+
+def test_a_shift_in_a_sentence() -> None:
+    entry = {"name": "Sales", "unit": "currency", "currency": "SEK"}
+    english, swedish = (shift_sentence(SHIFT, entry, "", language(code)) for code in ("en", "sv"))
+    assert english.replace("\N{NO-BREAK SPACE}", " ") == (
+        "The trend of Sales changed in April 2026: it rises by 5.0 % a month less than before."
+    )
+    assert swedish.startswith("Trenden för Sales ändrades i april 2026")
+    share = {"name": "Share", "unit": "fraction", "currency": "SEK"}
+    beside = KpiShift("share", "M", "level", parse("2026-04"), 0.2, 0.013, False, 0.01, beside="sales")
+    assert shift_sentence(beside, share, "Sales", language("en")).replace("\N{NO-BREAK SPACE}", " ") == (
+        "Share and Sales no longer move together as before: since April 2026 Share is 1.3 pp higher than Sales leads to"
+        " expect."
+    )
 
 
 def test_how_often_a_target_was_met() -> None:

@@ -97,7 +97,8 @@ def print_targets(terminal: Console, answer: Mapping[str, Any], unit: str, curre
     for suggested in answer["suggested"]:
         terminal.print(f"\nTo adopt the {suggested['name']} one, paste:", highlight=False)
         terminal.print(suggested["yaml"], highlight=False)
-    terminal.print(f"\n{answer['method']}", style="dim", highlight=False)
+    if answer["suggested"]:
+        terminal.print(f"\n{answer['method']}", style="dim", highlight=False)
 
 
 def _print_table(terminal: Console, answer: Mapping[str, Any], written: Any) -> None:
