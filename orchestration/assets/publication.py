@@ -195,7 +195,7 @@ def _materializations(
 
     A MaterializeResult would mark all months of the run, also held ones.
     """
-    changed_months = _changed_months(since)
+    changed = changed_months(since)
     held_months = {(held.kpi_id, period_of("M", parse(held.time_period).end).code) for held in released.held}
     judged: dict[str, dict[str, list[Verdict]]] = defaultdict(lambda: defaultdict(list))
     for verdict in verdicts:
@@ -203,7 +203,7 @@ def _materializations(
     values = reader.values_by_month(kpis) if published_path().exists() else {}
     for kpi in kpis:
         for month, month_verdicts in judged[kpi.kpi_id].items():
-            if (kpi.kpi_id, month) in held_months or (kpi.kpi_id, month) not in changed_months:
+            if (kpi.kpi_id, month) in held_months or (kpi.kpi_id, month) not in changed:
                 continue
             periods = ", ".join(verdict.time_period for verdict in month_verdicts)
             # Dagster plots every number, so numbers that are not to be plotted are texts.
@@ -213,7 +213,7 @@ def _materializations(
             yield AssetMaterialization(_key(kpi.kpi_id), partition=month, metadata=metadata)
 
 
-def _changed_months(since: int) -> set[tuple[str, str]]:
+def changed_months(since: int) -> set[tuple[str, str]]:
     """(kpi_id, month) of the values and verdicts that came with the releases after the one numbered `since`."""
     ledger = Ledger.find(deployment.ledger_path())
     release_ids = [literal(row["release_id"]) for row in ledger.releases if row["sequence"] > since] if ledger else []

@@ -16,6 +16,7 @@ from data_quality.gate import verdict
 from data_quality.gate.verdict import Verdict
 from data_quality.ledger.store import Ledger
 from orchestration import standing
+from orchestration.assets.publication import changed_months
 from orchestration.standing import Standing
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi, months
@@ -131,8 +132,11 @@ def test_verdicts_stand_for_the_months_that_the_run_judged_and_for_no_others(war
 
 def test_the_newest_release_that_was_reported_is_known_until_its_record_is_lost(warehouse: Warehouse) -> None:
     assert standing.reported_sequence() == 1
+    assert changed_months(standing.reported_sequence()) == set()
     decide(warehouse)
     assert standing.reported_sequence() == 1
+    assert changed_months(standing.reported_sequence()) == {("revenue", "2026-02")}
+    assert ("revenue", "2025-01") in changed_months(0)
     warehouse.sql("drop table kpi._judged")
     assert standing.reported_sequence() == 0
     # As an earlier version kept it.
