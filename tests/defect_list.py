@@ -52,6 +52,14 @@ DEFECTS = (
         f"{_GATE}::test_a_missing_figure_counts_as_not_evaluated",
     ),
     Defect(
+        "skipped_numbers",
+        "a number that is missing in an order is counted",
+        "data_quality/gate/profiles/numbering.py",
+        'f"greatest({number} - 1 -"',
+        'f"greatest(0 -"',
+        "tests/data_quality/test_gate_feeds.py::test_rows_that_are_lost_evenly_leave_gaps_in_their_numbers",
+    ),
+    Defect(
         "check_not_evaluated",
         "a check that could not be evaluated holds",
         "data_quality/gate/verdict.py",

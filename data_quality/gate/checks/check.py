@@ -61,10 +61,6 @@ class Check:
         """Its figure of every planned key, with the columns that `Figure` describes."""
         return connection.execute(self.figure).df() if isinstance(self.figure, str) else self.figure(connection)
 
-    def limit(self, level: Level) -> float | None:
-        """The limit above which it flags or holds; None where it never does."""
-        return self.flag if level == "flag" else self.hold
-
 
 @dataclass(frozen=True)
 class LimitOf:
