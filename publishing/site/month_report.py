@@ -134,6 +134,14 @@ class MonthReport(Scorecard):
         texts += [*map(self._moved, told_moved), *last]
         return [self._parts(text) for text in texts]
 
+    def as_answer(self) -> Answer:
+        """The month, the title, and the sentences with the KPIs that they name, for programs."""
+        sentences = [
+            {"text": "".join(part.text for part in parts), "kpis": [part.kpi_id for part in parts if part.kpi_id]}
+            for parts in self.sentences()
+        ]
+        return {"month": self.month.code, "title": self.title, "sentences": sentences}
+
     def _summary(self, kpis: Sequence[_KpiMonth], missing: Sequence[_KpiMonth]) -> str:
         reached = sum(found.total.target_attained is True for found in kpis)
         words = "Targets of periods that ended with {month}: {reached} reached, {missed} missed."
