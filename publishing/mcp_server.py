@@ -50,7 +50,7 @@ def server() -> MCPServer:
     only_reads = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
     of_values: tuple[Callable[..., Answer], ...] = (list_kpis, definition, value, series, off_target, why_it_moved)
     of_strategy: tuple[Callable[..., Answer], ...] = (objectives, review, reviews_due)
-    of_history: tuple[Callable[..., Answer], ...] = (moves_before, what_shifted, suggest_target)
+    of_history: tuple[Callable[..., Answer], ...] = (moves_before, what_shifted, suggest_target, month_report)
     for tool in (*of_values, *of_strategy, *of_history):
         made.add_tool(_mistakes_told(tool), annotations=only_reads)
     return made
@@ -129,6 +129,19 @@ def moves_before(
     Say "moves before", never "causes". Say how many were tried and how many periods there were.
     """
     return leads.leads(kpi, of_all=of_all)
+
+
+def month_report(
+    month: Annotated[str, Field(description="Such as 2026-10; empty for the newest closed month")] = "",
+) -> Answer:
+    """What a closed month brought, in at most ten sentences, the worst first: quote them as they are.
+
+    Missed targets with since when and through what, unusual changes, what shifted, was revised, waits, is due and
+    closes next. Of an earlier month from the values as they stand now, and without what waits.
+    """
+    from publishing.site import month_report as report
+
+    return report.read(month, "en").as_answer()
 
 
 def what_shifted() -> Answer:

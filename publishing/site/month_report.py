@@ -27,7 +27,7 @@ from publishing.site.scorecard import Scorecard
 from publishing.site.shifts import ShiftNote
 
 MOST_SENTENCES = 10
-_MOST_MOVED = 2
+_MOST_MOVED = 2  # where the others are about missed targets
 _MOST_NAMED = 12
 _MARK = "\0"  # around a KPI's id in a sentence, which becomes a link
 Answers = Mapping[str, Mapping[Against, Answer]]
@@ -44,12 +44,16 @@ class Part:
 
 @dataclass(frozen=True)
 class _KpiMonth:
-    """A KPI's total of the period that ended with the month, at the frequency of its target where that ended, too."""
+    """A KPI's total of the period that ended with the month, at the frequency of its target where that ended, too.
+
+    `times_usual` is how many times its usual distance from the median the more unusual of its two changes is, that on
+    `compared_with`; None where it isn't known.
+    """
 
     kpi: CatalogKpi
     total: Total
-    times_usual: float | None
-    compared_with: Against
+    times_usual: float | None = None
+    compared_with: Against = "previous"
 
     @property
     def misses(self) -> bool:
@@ -103,15 +107,17 @@ class MonthReport(Scorecard):
         return found
 
     def _kpi_month(self, kpi: CatalogKpi, total: Total) -> _KpiMonth:
-        usual, compared_with, times = self.content.usual.get((kpi.kpi_id, total.freq)), "previous", None
+        usual = self.content.usual.get((kpi.kpi_id, total.freq))
         value, previous, year_ago = total.values
-        if usual and value is not None and total.change_previous is not None and previous is not None:
-            times = usual.times_before(value - previous)
-        if usual and value is not None and total.change_year_ago is not None and year_ago is not None:
-            times_year_ago = usual.times_year_ago(value - year_ago)
-            if times_year_ago is not None and times_year_ago > (times or 0):
-                times, compared_with = times_year_ago, "year_ago"
-        return _KpiMonth(kpi, total, times, "year_ago" if compared_with == "year_ago" else "previous")
+        times: dict[Against, float | None] = {}
+        if usual and value is not None and previous is not None and total.change_previous is not None:
+            times["previous"] = usual.times_before(value - previous)
+        if usual and value is not None and year_ago is not None and total.change_year_ago is not None:
+            times["year_ago"] = usual.times_year_ago(value - year_ago)
+        compared_with = max(times, key=lambda against: times[against] or 0, default=None)
+        return (
+            _KpiMonth(kpi, total, times.get(compared_with), compared_with) if compared_with else _KpiMonth(kpi, total)
+        )
 
     def sentences(self) -> list[list[Part]]:
         """The sentences, the worst first: at most MOST_SENTENCES, each in parts."""
@@ -125,7 +131,7 @@ class MonthReport(Scorecard):
         if not (missing or moved or shifted or revised or waiting):
             first.append(self._quiet())
         room = MOST_SENTENCES - len(first) - len(last)
-        told_moved = moved[: min(_MOST_MOVED, room // 2)]
+        told_moved = moved[: max(min(_MOST_MOVED, room // 2), room - len(missing))]
         for_missing = room - len(told_moved)
         told = missing if len(missing) <= for_missing else missing[: for_missing - 1]
         texts = [*first, *map(self._missed, told)]
@@ -133,6 +139,14 @@ class MonthReport(Scorecard):
             texts.append(self._others_missed(missing[len(told) :]))
         texts += [*map(self._moved, told_moved), *last]
         return [self._parts(text) for text in texts]
+
+    def as_answer(self) -> Answer:
+        """The month, the title, and the sentences with the KPIs that they name, for programs."""
+        sentences = [
+            {"text": "".join(part.text for part in parts), "kpis": [part.kpi_id for part in parts if part.kpi_id]}
+            for parts in self.sentences()
+        ]
+        return {"month": self.month.code, "title": self.title, "sentences": sentences}
 
     def _summary(self, kpis: Sequence[_KpiMonth], missing: Sequence[_KpiMonth]) -> str:
         reached = sum(found.total.target_attained is True for found in kpis)

@@ -281,7 +281,7 @@ def test_the_command_serves_a_client_over_standard_input_and_output(published: W
 
     instructions, listed, answer = asyncio.run(talk())
     assert "vintage" in instructions and answer.structured_content["value"] == 121.0
-    assert len(listed.tools) == 9
+    assert len(listed.tools) == 13
     assert all(tool.description and tool.annotations.read_only_hint for tool in listed.tools)
     assert {path: path.stat().st_mtime_ns for path in deployment.data_dir().rglob("*")} == before
 

@@ -16,6 +16,7 @@ from data_quality.ledger.store import Ledger
 from metrics.core import deployment
 from metrics.core.periods import parse, periods_between
 from metrics.definitions.catalog import Catalog, CatalogKpi
+from publishing import mcp_server
 from publishing.site import month_report
 from publishing.site.shifts import ShiftNote
 from tests import warehouse_factory
@@ -140,7 +141,10 @@ def test_the_command_prints_it_as_text_markdown_and_json(deployed: None) -> None
     assert "2. [Sales](https://kpi.example/kpi-revenue.html#2026-01) misses its target" in text
     assert "[Calm \\[x\\] \\*y\\*](https://kpi.example/kpi-calm.html#2026-01) changed unusually" in text
     answer = json.loads(kpi_command("report", "2025-12", "--json").stdout)
-    assert answer["month"] == "2025-12" and answer["sentences"][0][0]["text"].startswith("Targets of periods")
+    assert answer["month"] == "2025-12" and answer["sentences"][0]["text"].startswith("Targets of periods")
+    assert mcp_server.month_report("2025-12") == answer
+    newest = mcp_server.month_report()["sentences"][1]
+    assert newest["text"].startswith("Sales misses its target") and newest["kpis"] == ["revenue"]
     assert "isn't closed yet" in kpi_command("report", "2026-02").stderr
     assert "is no month" in kpi_command("report", "2025-Q4").stderr
     assert "nothing is published for this month" in kpi_command("report", "2020-01").stderr

@@ -32,8 +32,7 @@ def report(
 
     written = month_report.read(month, lang)
     if as_json:
-        sentences = [[vars(part) for part in sentence] for sentence in written.sentences()]
-        print_json({"month": written.month.code, "title": written.title, "sentences": sentences})
+        print_json(written.as_answer())
     elif markdown:
         address = site.rstrip("/") or site_path().parent.absolute().as_uri()
         typer.echo(month_prints.markdown(written, address))

@@ -194,7 +194,7 @@ def print_newest(
             heading = styled((objective.name if objective else kpi.objective, "bold"))
             lines.append([heading, *[""] * (len(columns) - 1)])
         for place, row in enumerate(shown):
-            lines.append(_newest_line(catalog, kpi, row, "" if place else kpi.name))
+            lines.append(_newest_line(catalog, kpi, row, "" if place else kpi.name, marks=_has_marks(rows)))
             if verdicts:
                 lines[-1].append(_gate_word(verdicts.get((kpi.kpi_id, row["freq"], row["time_period"]), "publish")))
             if not place and held and held.get(kpi.kpi_id):
@@ -224,7 +224,7 @@ def print_newest(
     console.print()
 
 
-def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name: str) -> list[Cell]:
+def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name: str, *, marks: bool) -> list[Cell]:
     currency, goal = catalog.reporting_currency, row["target"]
     against: Cell = ""
     if goal is not None:
@@ -233,27 +233,33 @@ def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name
         name,
         row["time_period"],
         _value(row, kpi, catalog),
-        *_changes(row, kpi, currency),
+        *_changes(row, kpi, currency, marks=marks),
         against,
         row["obs_status"],
     ]
 
 
-def _changes(row: Mapping[str, Any], kpi: CatalogKpi, currency: str) -> list[Cell]:
-    """The changes on the period before and on a year ago; one within the usual variation is dim, with a mark."""
+def _changes(row: Mapping[str, Any], kpi: CatalogKpi, currency: str, *, marks: bool) -> list[Cell]:
+    """The changes on the period before and on a year ago; one within the usual variation is dim, with a mark.
+
+    `marks`: a change of the table has one, so that the others need room for it.
+    """
     return [
         styled((f"{change(row[name], kpi, currency)} {_USUAL}", "dim"))
         if row.get(f"{name}_is_usual")
-        else f"{change(row[name], kpi, currency)}  "
+        else f"{change(row[name], kpi, currency)}{'  ' * marks}"
         for name in ("change_previous", "change_year_ago")
     ]
 
 
+def _has_marks(rows: Iterable[Mapping[str, Any]]) -> bool:
+    return any(row.get(f"{name}_is_usual") for row in rows for name in ("change_previous", "change_year_ago"))
+
+
 def _usual_legend(rows: Iterable[Mapping[str, Any]]) -> str:
     """What the mark means; empty where no change has it."""
-    names = ("change_previous_is_usual", "change_year_ago_is_usual")
-    has_mark = any(row.get(name) for row in rows for name in names)
-    return f"\n{_USUAL} within the KPI's usual variation, as nineteen of twenty of its changes are." if has_mark else ""
+    words = f"\n{_USUAL} within the KPI's usual variation, as nineteen of twenty of its changes are."
+    return words if _has_marks(rows) else ""
 
 
 def _gate_word(verdict: str) -> Text:
@@ -321,7 +327,7 @@ def _totals(
     columns += [Column("target"), Column("status")] if has_target else [Column("status")]
     lines: list[list[Cell]] = []
     for row in rows:
-        changes = _changes(row, kpi, catalog.reporting_currency)
+        changes = _changes(row, kpi, catalog.reporting_currency, marks=_has_marks(rows))
         reached = [target_mark(row["target_status"])] if has_target else []
         lines.append([row["time_period"], _value(row, kpi, catalog), *changes, *reached, row["obs_status"]])
     return columns, lines
