@@ -151,6 +151,8 @@ def test_rows_that_are_lost_evenly_leave_gaps_in_their_numbers(
     warehouse: Warehouse, numbered: str, usually_lost: int, lost: int, verdict: str
 ) -> None:
     warehouse.sql(NUMBERED[numbered])
+    warehouse.sql("alter table raw.orders add day date")  # a column's name may be any
+    warehouse.sql("update raw.orders set day = date '2020-01-01'")
     lose = "delete from raw.orders where hash(ordered_at, _source_line, 1) % 100 < {} and month(ordered_at) {} 2"
     warehouse.sql(lose.format(usually_lost, "<>"))
     warehouse.judge("2025-06-01", "2026-01-31")  # decides what numbers the rows

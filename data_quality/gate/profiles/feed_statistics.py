@@ -69,10 +69,12 @@ select $feed as feed, day, version, count(*) as n_rows, count(*) - count(distinc
         as n_alike_by_chance,
     {content} as content
 from (
-    select d.day, d.version, hash({columns}) as row_hash,
+    select _day as day, _version as version, hash({columns}) as row_hash,
         if({lacks_value}, row_hash, hash({compared_columns})) as fact_hash,
         {time} > _loaded_at + interval 1 day as ahead, {content_hash}, {skipped} as skipped
-    from raw.{feed} as source join changed_days d on d.day = {time}::date where isfinite({time})
+    from raw.{feed} as source
+    join (select day as _day, version as _version from changed_days) on _day = {time}::date
+    where isfinite({time})
 ), pairs
 group by day, version
 """
@@ -101,8 +103,9 @@ expecting as (
         count(*) over eight_weeks as n_before,
         -- A row that was delivered again under a new id equals the first one in all other columns. Where equal rows are
         -- common, they don't count, as busy days have more of them.
-        if(sum(n_alike) over a_year <= 0.01 * sum(n_rows) over a_year, n_alike - n_alike_by_chance, 0)
-            as n_seldom_alike
+        if(sum(n_alike) over a_year <= 0.01 * sum(n_rows) over a_year, n_alike - n_alike_by_chance * least(1,
+            -- Where rows are made so that they differ, such as one for each site, chance makes none alike.
+            (sum(n_alike) over a_year + 1) / (sum(n_alike_by_chance) over a_year + 1)), 0) as n_seldom_alike
     from rows_by_day
     window
         eight_weeks as (partition by feed, dayofweek(day) order by day rows between 8 preceding and 1 preceding),

@@ -67,7 +67,7 @@ def find(
 
 
 def skipped_sql(column: str, among: str) -> str:
-    """SQL for how many numbers are skipped before that of a row, for rows with a `day`; 0 for an equal number.
+    """SQL for how many numbers are skipped before that of a row, for rows with a `_day`; 0 for an equal number.
 
     `among` is as in `find`. A gap of more document numbers than the day has begins another range, and doesn't count.
     """
@@ -75,10 +75,10 @@ def skipped_sql(column: str, among: str) -> str:
     if among:
         return (
             f"greatest({number} - 1 -"
-            f" coalesce(lag({number}) over (partition by day, {identifier(among)} order by {number}), 0), 0)"
+            f" coalesce(lag({number}) over (partition by _day, {identifier(among)} order by {number}), 0), 0)"
         )
-    gap = f"{number} - 1 - lag({number}) over (partition by day, {_series(column)} order by {number})"
-    return f"if({gap} between 1 and count(*) over (partition by day), {gap}, 0)"
+    gap = f"{number} - 1 - lag({number}) over (partition by _day, {_series(column)} order by {number})"
+    return f"if({gap} between 1 and count(*) over (partition by _day), {gap}, 0)"
 
 
 def _number(column: str) -> str:
