@@ -17,7 +17,7 @@ from metrics.definitions.company import Company
 from metrics.definitions.kpi import Kpi
 from metrics.suggestions import Suggestion
 from orchestration.lock import writing
-from publishing.noise import Noise, noise_of
+from publishing.analysis.noise import Noise, noise_of
 
 _TOTALS = """
 select

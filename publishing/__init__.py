@@ -1,7 +1,7 @@
 """What people read, rendered from the ledger alone: `publish` brings all of it up to the newest release.
 
-A publisher is a module here with a function `publish(ledger)`; it is found by itself. The DuckDB file comes first, so
-that other publishers may read it.
+A publisher is a module or folder here with a function `publish(ledger)`; it is found by itself. The DuckDB
+file comes first, so that other publishers may read it.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """The tools that AI assistants call, in the Model Context Protocol: read-only, over the published file alone.
 
-What they answer is in `answers.py`; here is what an assistant reads about each of them.
+What they answer is in `answers/`, `analysis/` and `site/month_report.py`; here is what an assistant reads about each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import wraps
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,10 +15,11 @@ from pydantic import Field
 
 from metrics.core import clock
 from metrics.core.errors import NyckeltalError
-from publishing import answers, reviews
-from publishing import objectives as objective_answers
+from publishing import reader
 from publishing.analysis import leads, suggested_target, watch
-from publishing.answers import Answer
+from publishing.answers import Answer, reviews, values, why
+from publishing.answers import objectives as objective_answers
+from publishing.answers.value_rows import plain
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -52,7 +54,7 @@ def server() -> MCPServer:
     of_strategy: tuple[Callable[..., Answer], ...] = (objectives, review, reviews_due)
     of_history: tuple[Callable[..., Answer], ...] = (moves_before, what_shifted, suggest_target, month_report)
     for tool in (*of_values, *of_strategy, *of_history):
-        made.add_tool(_mistakes_told(tool), annotations=only_reads)
+        made.add_tool(_with_mistakes_reported(tool), annotations=only_reads)
     return made
 
 
@@ -61,17 +63,17 @@ def list_kpis(
     domain: Annotated[str, Field(description="Such as finance; empty for all")] = "",
 ) -> Answer:
     """The company's KPIs, each with its status against the target and its newest value. Find a KPI here first."""
-    return answers.kpis(search, domain)
+    return values.kpis(search, domain)
 
 
 def definition(kpi: _Kpi) -> Answer:
     """What a KPI means: description, unit, direction, target, owner, objective, frequencies, segments, version."""
-    return answers.definition(kpi)
+    return values.definition(kpi)
 
 
 def value(kpi: _Kpi, period: _Period = "", segment: _Segment = "_T", member: _Member = "_T") -> Answer:
     """A KPI's value for a period, with its status and every vintage of it; or why there is none."""
-    return answers.value(kpi, period, segment, member)
+    return values.value(kpi, period, segment, member)
 
 
 def series(
@@ -82,12 +84,12 @@ def series(
     last: Annotated[int, Field(ge=1, le=120, description="The number of periods")] = 12,
 ) -> Answer:
     """A KPI's newest values, oldest first."""
-    return answers.series(kpi, freq, segment, member, last)
+    return values.series(kpi, freq, segment, member, last)
 
 
 def off_target() -> Answer:
     """The KPIs whose newest total misses the target (off target, at risk), and how many KPIs have each status."""
-    return answers.off_target()
+    return values.off_target()
 
 
 def objectives() -> Answer:
@@ -104,7 +106,7 @@ def why_it_moved(
     revisions, a series break, a new definition, warnings, incidents. Against the target, the change is that since the
     last period that reached it, or on the period before. `in_words` has it in sentences: quote those.
     """
-    return answers.why_it_moved(kpi, period, compared_with)
+    return why.why_it_moved(kpi, period, compared_with)
 
 
 def review(kpi: _Kpi) -> Answer:
@@ -113,12 +115,12 @@ def review(kpi: _Kpi) -> Answer:
     Definition, owner and objective, newest values, revisions and incidents of a year, decisions, when it was reviewed
     last and with what outcome, opinions on retiring it, and what speaks against it or its target.
     """
-    return answers.plain(reviews.review(answers.kpi_id(kpi), clock.now().date()))
+    return plain(reviews.review(values.kpi_id(kpi), _today()))
 
 
 def reviews_due() -> Answer:
     """When each KPI was reviewed last and when its review is due, the soonest first; those overdue have passed."""
-    return answers.plain({"reviews": reviews.due(clock.now().date())})
+    return plain({"reviews": reviews.due(_today())})
 
 
 def moves_before(
@@ -157,7 +159,12 @@ def suggest_target(kpi: _Kpi) -> Answer:
     return suggested_target.suggest_target(kpi)
 
 
-def _mistakes_told(tool: Callable[..., Answer]) -> Callable[..., Answer]:
+def _today() -> date:
+    """Today in the time zone of the company, as the newest release states it."""
+    return clock.today(reader.newest_catalog().calendar.time_zone)
+
+
+def _with_mistakes_reported(tool: Callable[..., Answer]) -> Callable[..., Answer]:
     """The tool; it tells the assistant what is wrong about the question."""
     from mcp.server.mcpserver.exceptions import ToolError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from duckdb import StatementType
 
-from metrics.core.deployment import former_published_path, published_path
+from metrics.core.deployment import former_published_path, ledger_path, published_path
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
@@ -92,12 +92,26 @@ def newest_release(connection: duckdb.DuckDBPyConnection) -> str:
     return str(row[0])
 
 
+def newest_catalog() -> Catalog:
+    """The catalogue of the newest release, from the ledger. Raises NyckeltalError as `opened` does."""
+    from data_quality.ledger.store import Ledger
+    from publishing import duckdb_file
+
+    with opened():  # says what to do where nothing is published
+        return duckdb_file.newest_catalog(Ledger.open(ledger_path(), make=False))
+
+
+def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: object = None) -> list[dict[str, Any]]:
+    """The rows of a query, as dictionaries."""
+    result = connection.execute(sql, parameters or [])
+    names = [column[0] for column in result.description or []]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
 def query(sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[dict[str, Any]]:
     """The rows of a query of this project, as dictionaries. Raises NyckeltalError as `opened` does."""
     with opened() as connection:
-        result = connection.execute(sql, parameters or [])
-        names = [column[0] for column in result.description or []]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        return rows(connection, sql, parameters)
 
 
 def newest_totals(catalog: Catalog) -> list[dict[str, Any]]:
@@ -166,7 +180,7 @@ def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False)
     `flagged` adds the keys that are published with a warning that nobody acknowledged.
     """
     from data_quality.release.pending import Pending, State
-    from publishing.incidents import failing as failing_of  # Delta and Arrow take a third of a second
+    from publishing.duckdb_file.incidents import failing as failing_of  # Delta and Arrow take a third of a second
 
     rows = query(
         """select v.*, o.obs_value, d.reason as decision_reason, d.decided_by, d.decided_at

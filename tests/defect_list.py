@@ -143,7 +143,7 @@ DEFECTS = (
     Defect(
         "views_of_one_name",
         "a combination of segments and a segment of the same name have a view each",
-        "publishing/views.py",
+        "publishing/duckdb_file/views.py",
         "if uses[name] == 1 else",
         "if uses[name] >= 1 else",
         "tests/publishing/test_published.py::test_a_combination_and_a_segment_of_the_same_name_have_a_view_each",
@@ -277,7 +277,7 @@ DEFECTS = (
     Defect(
         "half_a_file",
         "the published file is swapped in whole",
-        "publishing/duckdb_file.py",
+        "publishing/duckdb_file/__init__.py",
         "draft.replace(path)",
         "path.write_bytes(draft.read_bytes())",
         "tests/publishing/test_readers.py::test_eight_readers_during_many_releases_see_whole_releases_only",
@@ -293,7 +293,7 @@ DEFECTS = (
     Defect(
         "edited_file",
         "a published file that was edited is rendered whole",
-        "publishing/rendering.py",
+        "publishing/duckdb_file/rendering.py",
         "is_whole and rendered.file == file_hash(path)",
         "is_whole",
         "tests/publishing/test_published_update.py::test_a_file_that_is_not_the_one_that_was_rendered_is_rendered_whole",
@@ -317,7 +317,7 @@ DEFECTS = (
     Defect(
         "as_of",
         "as-of gives the value of that day",
-        "publishing/tables.py",
+        "publishing/duckdb_file/tables.py",
         "then realtime_start <= cast(moment as date)",
         "then realtime_start < cast(moment as date)",
         "tests/orchestration/test_lookups.py::test_as_of_a_day",
@@ -500,7 +500,7 @@ DEFECTS = (
     Defect(
         "unjudged_counted",
         "a KPI that isn't judged doesn't count in an objective's attainment",
-        "publishing/strategy.py",
+        "publishing/duckdb_file/strategy.py",
         "judged = [(1.0, CREDIT[status]) for status in key_statuses[key] if status in CREDIT]",
         "judged = [(1.0, CREDIT.get(status, 0.0)) for status in key_statuses[key]]",
         f"{_STRATEGY}::test_attainment_rolls_up_by_weight_and_leaves_out_what_is_not_judged",
@@ -508,7 +508,7 @@ DEFECTS = (
     Defect(
         "tolerance_ignores_direction",
         "a target's tolerance goes by the KPI's direction",
-        "publishing/tables.py",
+        "publishing/duckdb_file/tables.py",
         "when if(direction = 'up', obs_value >= at_risk, obs_value <= at_risk) then 'at risk'",
         "when obs_value >= at_risk then 'at risk'",
         f"{_STRATEGY}::test_the_thresholds_go_by_the_direction",

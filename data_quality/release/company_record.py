@@ -1,6 +1,6 @@
 """What a release records of the company beside its definitions: how far each feed had come, and who may decide.
 
-No cell of a source and no name of a file. Readers see it in `kpi.feeds` and `kpi.incidents` (`publishing/tables.py`).
+No cell of a source and no name of a file. Readers see it in `kpi.feeds` and `kpi.incidents` of the published file.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ from publishing import reader
 from publishing.analysis import history
 from publishing.analysis.cross_correlation import FALSE_ALARMS, LAGS, Lead, LeadSearch, leading
 from publishing.analysis.history import History, place_in_year
-from publishing.answers import Answer, definition
-from publishing.site.language import language
+from publishing.answers import Answer
+from publishing.answers.values import definition
+from publishing.language import language
 
 _PERIODS = {"W": ("week", "weeks"), "M": ("month", "months"), "Q": ("quarter", "quarters"), "A": ("year", "years")}
 METHOD = (

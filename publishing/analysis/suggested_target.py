@@ -12,8 +12,9 @@ from publishing.analysis import history
 from publishing.analysis.history import History, place_in_year
 from publishing.analysis.prospects import Prospects, prospects
 from publishing.analysis.regression import SEASONS, Floats
-from publishing.answers import Answer, definition
-from publishing.site.language import language
+from publishing.answers import Answer
+from publishing.answers.values import definition
+from publishing.language import language
 
 LEVELS = {"cautious": 0.75, "likely": 0.5, "ambitious": 0.25}
 """The share of the coming year's periods in which a target of that name is met, if things go on."""

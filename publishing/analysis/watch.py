@@ -20,7 +20,7 @@ from publishing.analysis.history import History
 from publishing.analysis.regression import Floats, season_and_line
 from publishing.analysis.words import shift_sentence
 from publishing.answers import Answer
-from publishing.site.language import language
+from publishing.language import language
 
 FALSE_ALARMS = 0.05
 """How often at most anything is told of a whole catalogue in which nothing shifted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from publishing.site.language import Language
+from publishing.language import Language
 
 if TYPE_CHECKING:
     from publishing.analysis.watch import KpiShift

@@ -24,13 +24,15 @@ from metrics.core.periods import parse
 from metrics.core.private_files import make_data_dir
 from metrics.core.text import visible
 from metrics.definitions.catalog import Catalog
-from publishing import duckdb_file, objectives, rendering
-from publishing.site.language import language
+from publishing import duckdb_file
+from publishing.answers import objectives
+from publishing.duckdb_file import rendering
+from publishing.language import language
+from publishing.statuses import REVISIONS
 
 _FOLDER = Path(__file__).parent
 _COPIED = ("style.css", "sort.js")
 _HEAD = re.compile(r'<html lang="(\w+)" data-release="(\w+)">')
-_REVISION_WORDS = {"R3": "another methodology", "C": "a decision", "R1": "newer source data", "R2": "routine"}
 _OUTCOME_WORDS = {
     "pass": "passed",
     "fail": "didn't pass",
@@ -137,7 +139,7 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
         "shifted": shifted,
         "shifted_of": shifts.by_kpi(shifted),
         "file": page_file,
-        "revision_words": _REVISION_WORDS,
+        "revision_words": REVISIONS,
         "outcome_words": _OUTCOME_WORDS,
         "direction_words": _DIRECTION_WORDS,
         "decision_words": _DECISION_WORDS,

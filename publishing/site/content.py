@@ -16,9 +16,8 @@ import duckdb
 
 from metrics.core.periods import Period, parse
 from metrics.definitions.catalog import Catalog, CatalogKpi
-from publishing import explanations
-from publishing.answers import Against, Answer
-from publishing.noise import Usual, usual_changes
+from publishing.analysis.noise import Usual, usual_changes
+from publishing.answers import Against, Answer, why
 
 _period = cache(parse)
 _SHOWN_PERIODS = {"W": 53, "M": 37, "Q": 13, "A": 10}  # of the newest periods of a series
@@ -381,7 +380,7 @@ def read(path: Path, catalog: Catalog) -> Content:
             reviews={review.kpi_id: review for review in rows(Review, _REVIEWS)},
             opinions=_grouped(rows(Opinion, _OPINIONS), lambda row: row.kpi_id),
             usual=usual_changes(connection),
-            reasons=explanations.of_newest(connection),
+            reasons=why.of_newest(connection),
         )
 
 

@@ -11,18 +11,16 @@ from pathlib import Path
 
 import duckdb
 
-from data_quality.ledger.store import Ledger
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import Period, parse
 from metrics.definitions.catalog import CatalogKpi
-from publishing import explanations, reader
-from publishing.answers import Against, Answer
-from publishing.duckdb_file import newest_catalog
+from publishing import reader
+from publishing.answers import Against, Answer, why
+from publishing.answers.reasons import Reasons
+from publishing.language import Language, language
 from publishing.site import content, shifts
 from publishing.site.content import Content, Total, Vintage
-from publishing.site.language import Language, language
-from publishing.site.reasons import Reasons
 from publishing.site.scorecard import Scorecard
 from publishing.site.shifts import ShiftNote
 
@@ -348,7 +346,7 @@ def report_of(
     """The report of a month, from the content of the published file, why its values moved, and what shifted."""
     empty = MonthReport(rows, words, month=month)
     with duckdb.connect(str(published), read_only=True) as connection:
-        answers = explanations.of_periods(connection, empty.codes(), ("previous", "year_ago", "target"))
+        answers = why.of_periods(connection, empty.codes(), ("previous", "year_ago", "target"))
     return MonthReport(rows, words, month=month, answers=answers, shifted=shifted)
 
 
@@ -358,9 +356,7 @@ def read(month: str, code: str) -> MonthReport:
     Raises NyckeltalError for another text or language, where nothing is published, or the month isn't closed.
     """
     chosen = language(code)
-    with reader.opened():  # says what to do where nothing is published
-        ledger = Ledger.open(deployment.ledger_path(), make=False)
-    published, catalog = deployment.published_path(), newest_catalog(ledger).in_language(chosen.code)
+    published, catalog = deployment.published_path(), reader.newest_catalog().in_language(chosen.code)
     found = content.read(published, catalog)
     newest = Scorecard(found, chosen).closed_month_code()
     period = parse(month or newest)

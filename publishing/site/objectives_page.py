@@ -12,9 +12,9 @@ from markupsafe import Markup
 from metrics.core.periods import parse
 from metrics.definitions.catalog import CatalogKpi
 from metrics.definitions.objectives import path_to
+from publishing.language import Language
 from publishing.site.charts import Point, sparkline
 from publishing.site.content import Content
-from publishing.site.language import Language
 from publishing.site.scorecard import Row, Scorecard
 
 _COUNTS = (
@@ -62,7 +62,7 @@ class ShownObjective:
 
 
 class ObjectivesPage:
-    """Makes what the page shows. `tree` is that of `publishing/objectives.py`."""
+    """Makes what the page shows. `tree` is that of `publishing/answers/objectives.py`."""
 
     def __init__(self, site: Scorecard, tree: Sequence[Mapping[str, Any]]) -> None:
         self._site = site

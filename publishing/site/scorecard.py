@@ -12,9 +12,9 @@ from markupsafe import Markup
 from metrics.core.periods import earlier, parse, period_of
 from metrics.definitions.catalog import CatalogKpi
 from metrics.definitions.objectives import PERSPECTIVES
+from publishing.language import NOTHING
 from publishing.site.charts import sparkline
 from publishing.site.content import Incident, Vintage
-from publishing.site.language import NOTHING
 from publishing.site.lifecycle import Lifecycle
 from publishing.site.texts import Change, Note
 

@@ -12,7 +12,7 @@ import duckdb
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from publishing.analysis.watch import explanations, main_histories, watched
 from publishing.analysis.words import shift_sentence
-from publishing.site.language import Language
+from publishing.language import Language
 
 
 class ShiftNote(NamedTuple):

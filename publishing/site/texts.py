@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from metrics.core.periods import Period
 from metrics.definitions.catalog import CatalogKpi
+from publishing.language import MINUS, NOTHING, Language
 from publishing.site.charts import Point, State, with_gaps
 from publishing.site.content import Content, Total
-from publishing.site.language import MINUS, NOTHING, Language
 
 _FREQ_WORDS = {"W": "a week", "M": "a month", "Q": "a quarter", "A": "a year"}
 FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year"}

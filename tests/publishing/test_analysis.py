@@ -17,7 +17,7 @@ from publishing.analysis.regression import Floats, lagged, least_bic, line, seas
 from publishing.analysis.suggested_target import met_in, suggestions
 from publishing.analysis.watch import KpiShift, explanations, watched
 from publishing.analysis.words import shift_sentence
-from publishing.site.language import language
+from publishing.language import language
 
 MONTHS = 36
 PLACES = np.arange(MONTHS) % 12

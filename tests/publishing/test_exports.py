@@ -19,8 +19,9 @@ import publishing
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from orchestration.cli.app import app
-from publishing import exports, workbook
-from publishing.site.language import language
+from publishing import exports
+from publishing.exports import workbook
+from publishing.language import language
 from tests import warehouse_factory
 from tests.hostile import TEXTS
 from tests.warehouse_factory import Warehouse, cells, kpi
@@ -139,7 +140,7 @@ def sheet_rows(book: Workbook, name: str) -> list[list[Any]]:
 def test_the_workbook_has_real_numbers_and_days_and_the_words_of_its_language(
     published: Warehouse, tmp_path: Path
 ) -> None:
-    workbook.write(tmp_path / "kpi.xlsx", "R&D AB", language("sv"))
+    workbook.write(tmp_path / "kpi.xlsx", "R&D AB", language("sv"), {"country": {"NO": "Norge"}})
     book = load_workbook(tmp_path / "kpi.xlsx")
     assert book.sheetnames == ["Styrkort", "Ekonomi", "Personal", "Anmärkningar"]
     rows = sheet_rows(book, "Styrkort")
@@ -159,12 +160,12 @@ def test_the_workbook_has_real_numbers_and_days_and_the_words_of_its_language(
     assert finance[1][4:] == [datetime(2025, 12, 1), datetime(2026, 1, 1), datetime(2026, 2, 1)]
     total, norway, sweden = finance[2:5]
     assert total[1:] == ["Totalt", None, "SEK", 90.0, 100.0, 1_121_000.5]
-    assert norway[1:] == ["country", "NO", "SEK", None, 25.0, 1_120_920.5]
+    assert norway[1:] == ["land", "Norge", "SEK", None, 25.0, 1_120_920.5]
     assert book["Ekonomi"].row_dimensions[4].outlineLevel == 1 and book["Ekonomi"]["G3"].font.italic
     assert sweden[2] == "SE" and book["Ekonomi"]["G3"].number_format == "#,##0"
 
     people = {row[2]: row[5] for row in sheet_rows(book, "Personal")[2:]}
-    assert people == {None: 33.0, "DK": 20.0, "NO": "dolt", "SE": "dolt"}
+    assert people == {None: 33.0, "DK": 20.0, "Norge": "dolt", "SE": "dolt"}
     notes = [row for row in sheet_rows(book, "Anmärkningar") if row[0] == TEXTS["formula"]]
     assert notes[0][1] == "\\x1b[31mred\\x1b[0m"
     assert notes[0][7] == "revenue"  # the formula

@@ -17,7 +17,7 @@ from mcp.client.stdio import StdioServerParameters
 from metrics.core import deployment
 from metrics.core.deployment import PROJECT
 from publishing import mcp_server
-from publishing.movement import movement
+from publishing.answers.movement import movement
 from tests import warehouse_factory
 from tests.command_line import kpi_command
 from tests.hostile import TEXTS

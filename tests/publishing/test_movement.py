@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publishing.movement import gap_to_target, movement, since_when
+from publishing.answers.movement import gap_to_target, movement, since_when
 
 counts = st.integers(min_value=0, max_value=10**6)
 members = st.dictionaries(st.sampled_from(["SE", "NO", "DK", "_U"]), st.tuples(counts, counts), min_size=1).filter(

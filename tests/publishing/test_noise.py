@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from publishing import reader
-from publishing.noise import Usual, noise, with_usual
+from publishing.analysis.noise import Usual, noise, with_usual
 from tests import warehouse_factory
 from tests.warehouse_factory import cells, kpi
 

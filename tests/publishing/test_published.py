@@ -30,9 +30,10 @@ from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from metrics.definitions.feeds import Feed
 from orchestration.cli import app
-from publishing import duckdb_file, rendering
+from publishing import duckdb_file
 from publishing import reader as lookups
-from publishing.views import views
+from publishing.duckdb_file import rendering
+from publishing.duckdb_file.views import views
 from tests import warehouse_factory
 from tests.ledger_factory import append, observation
 from tests.warehouse_factory import Warehouse, cells, cells_of, kpi

@@ -21,7 +21,8 @@ from data_quality.ledger.store import Ledger
 from metrics.core import deployment
 from metrics.core.periods import Period, parse
 from metrics.definitions.catalog import Catalog
-from publishing import duckdb_file, rendering
+from publishing import duckdb_file
+from publishing.duckdb_file import rendering
 from tests import ledger_factory
 from tests.ledger_factory import observation, verdict
 from tests.warehouse_factory import Warehouse, kpi

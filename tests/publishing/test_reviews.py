@@ -13,7 +13,8 @@ import publishing
 from data_quality.release import opinions
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.adoption import Retired
-from publishing import answers, lint, mcp_server, reviews
+from publishing import lint, mcp_server
+from publishing.answers import reviews, values
 from publishing.lint.record import Record
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
@@ -111,7 +112,7 @@ def test_a_retired_kpi_keeps_its_history_and_gets_no_later_period(published: War
     statuses = dict(published.published("select kpi_id, status from kpi.scorecard"))
     assert statuses == {"clicks": "retired", "revenue": "on target", "visits": "on target"}
     assert reviews.review("visits", DAY)["replaces"][0]["kpi_id"] == "clicks"
-    told = answers.definition("clicks")
+    told = values.definition("clicks")
     assert (told["retired_on"], told["retired_reason"], told["replaced_by"]) == (
         "2025-11-30", "visits say more", "visits",
     )  # fmt: skip
@@ -128,7 +129,7 @@ def test_a_retired_kpi_keeps_its_history_and_gets_no_later_period(published: War
 
 
 def test_assistants_get_the_same(published: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NYCKELTAL_NOW", "2026-07-01T06:00:00+00:00")
+    monkeypatch.setenv("NYCKELTAL_NOW", "2026-06-30T22:30:00+00:00")  # July 1 where the company is
     told = mcp_server.review("Revenue")
     assert told["review"]["due_on"] == "2026-06-10" and told["attainment"]["met_in_year"] == 3
     (first, second) = mcp_server.reviews_due()["reviews"]

@@ -27,9 +27,9 @@ from metrics.definitions.kpi import Label, standard_definitions
 from metrics.definitions.objectives import Objective
 from orchestration.cli.app import app
 from publishing import duckdb_file, site
+from publishing.language import LANGUAGES, language
+from publishing.language.swedish import SWEDISH
 from publishing.site import charts
-from publishing.site.language import LANGUAGES, language
-from publishing.site.swedish import SWEDISH
 from tests import warehouse_factory
 from tests.browser import CHROMIUM, Browser, running
 from tests.hostile import TEXTS
@@ -37,7 +37,7 @@ from tests.ledger_factory import observation, table, verdict
 from tests.warehouse_factory import CALENDAR, cells, kpi
 
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
-PACKAGE = Path(site.__file__).parent
+PUBLISHING = Path(publishing.__file__).parent
 HOSTILE = {name: text for name, text in TEXTS.items() if text.strip() and storable(text)}
 CHECKS = [
     {"check": "bounds", "severity": "critical", "outcome": "pass", "figure": 0.0, "limit": 0.0, "detail": ""},
@@ -392,11 +392,11 @@ def test_every_word_of_the_site_has_a_swedish_one(pages: Path, monkeypatch: pyte
     monkeypatch.setitem(LANGUAGES, "sv", language("sv").__class__(**{**vars(language("sv")), "words": Recorder()}))
     dict(site.render(catalog(), deployment.published_path(), "sv"))
     assert missing <= set(HOSTILE.values())  # the units of some KPIs
-    sources = "".join(file.read_text() for file in PACKAGE.rglob("*") if file.suffix in (".py", ".j2"))
+    sources = "".join(file.read_text() for file in PUBLISHING.rglob("*") if file.suffix in (".py", ".j2"))
     written = set(re.findall(r'\b(?:t|title)\(\s*"([^"]+)"', sources))
     assert written - set(SWEDISH) == set()
-    for module in ("reasons.py", "month_report.py"):  # there, a sentence is chosen before it is translated
-        tree = ast.parse((PACKAGE / module).read_text())
+    for module in ("answers/reasons.py", "site/month_report.py"):  # there, a sentence is chosen before it is translated
+        tree = ast.parse((PUBLISHING / module).read_text())
         parts = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
         texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in parts}
         assert {text for text in texts if isinstance(text, str) and re.search(r"\{\w+\}", text)} <= set(SWEDISH)

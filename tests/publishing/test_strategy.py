@@ -16,11 +16,11 @@ import publishing
 from data_quality.ledger.schemas import VERDICTS
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
+from metrics.core.segments import member_words
 from metrics.definitions.adoption import EarlierTarget
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.objectives import Initiative, Objective, StrategyLabel
 from publishing import duckdb_file, mcp_server, site
-from publishing.members import member_name
 from tests import warehouse_factory
 from tests.command_line import kpi_command
 from tests.ledger_factory import observation, table
@@ -256,11 +256,11 @@ def test_the_page_is_in_swedish_with_the_labels() -> None:
 
 
 def test_a_member_that_is_a_kpi_is_shown_by_its_name() -> None:
-    names = {"cost": "Cost of a parcel"}
-    assert member_name("kpi_served", "cost", names) == "Cost of a parcel"
-    assert member_name("kpi_served", "gone", names) == "gone"
-    assert member_name("kpi_served:team", "cost:A%3AB", names) == "Cost of a parcel × A:B"
-    assert member_name("team", "cost", names) == "cost"
+    names = {"kpi_served": {"cost": "Cost of a parcel"}}
+    assert member_words("kpi_served", "cost", names) == "Cost of a parcel"
+    assert member_words("kpi_served", "gone", names) == "gone"
+    assert member_words("kpi_served:team", "cost:A%3AB", names) == "Cost of a parcel × A:B"
+    assert member_words("team", "cost", names) == "cost"
 
 
 def test_a_release_that_is_added_to_the_file_renews_attainment_and_states(monkeypatch: pytest.MonkeyPatch) -> None:

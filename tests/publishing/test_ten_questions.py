@@ -17,7 +17,7 @@ from metrics.core.deployment import PROJECT
 from metrics.core.periods import parse
 from metrics.definitions.catalog import Catalog
 from publishing import reader
-from publishing.answers import value
+from publishing.answers.values import value
 from tests import warehouse_factory
 from tests.ledger_factory import observation, table
 from tests.warehouse_factory import Warehouse, kpi

@@ -30,8 +30,9 @@ def export(
 
     Every release writes the Parquet files into published/parquet by itself.
     """
-    from publishing import exports, workbook
-    from publishing.site.language import language
+    from publishing import exports
+    from publishing.exports import workbook
+    from publishing.language import language
 
     chosen = language(lang)
     written = []
@@ -39,7 +40,8 @@ def export(
         _require_folder(to)
         if (to / "kpi.xlsx").is_dir():
             raise NyckeltalError("is a folder, where the workbook has to be", file=to / "kpi.xlsx", field="--to")
-        workbook.write(to / "kpi.xlsx", Company.load().name, chosen)
+        company = Company.load()
+        workbook.write(to / "kpi.xlsx", company.name, chosen, company.members.get(chosen.code))
         written.append(to / "kpi.xlsx")
     if csv:
         _require_folder(to / "csv")

@@ -67,7 +67,7 @@ def kpi(
         written.write(text)
     if published_path().exists():
         from orchestration.cli.reports.opinions import print_opinions
-        from publishing import reviews
+        from publishing.answers import reviews
 
         print_opinions(console(), kpi_id, reviews.opinions("adopt").get(kpi_id, []))
     console().print(

@@ -15,7 +15,7 @@ app = typer.Typer()
 def objectives(as_json: Json = False) -> None:
     """What the company wants to reach, as a tree: attainment, owner, horizon, KPIs, initiatives and teams' goals."""
     from orchestration.cli.reports.objectives import print_objectives
-    from publishing.objectives import answer
+    from publishing.answers.objectives import answer
 
     found = answer()
     if as_json:

@@ -71,7 +71,7 @@ def _state(
     import publishing
     from data_quality.release import opinions
     from orchestration.cli.reports import opinions as report
-    from publishing import reviews
+    from publishing.answers import reviews
 
     with writing(), publishing.published_around("the opinion is recorded and released"):
         opinion = opinions.state(

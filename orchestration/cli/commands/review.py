@@ -47,7 +47,7 @@ def review(
     is recorded, not authenticated.
     """
     from orchestration.cli.reports import review as report
-    from publishing import reviews
+    from publishing.answers import reviews
 
     if due == (kpi_id is not None) or (due and outcome):
         raise NyckeltalError("name a KPI, or give --due", field="KPI")

@@ -48,7 +48,7 @@ def run(
     from orchestration.cli.reports import lint as lint_report
     from orchestration.cli.reports import published
     from publishing import lint, reader
-    from publishing.noise import with_usual
+    from publishing.analysis.noise import with_usual
 
     company = Company.load()
     reader.restore()

@@ -34,8 +34,8 @@ def suggest(as_json: Json = False) -> None:
     from orchestration.adoptable import noise_of_adoptable
     from orchestration.cli.reports import suggested
     from orchestration.dbt.planning import parsed
-    from publishing import reviews
-    from publishing.noise import noise
+    from publishing.analysis.noise import noise
+    from publishing.answers import reviews
 
     company = Company.load()
     layer, lineage = parsed(company)

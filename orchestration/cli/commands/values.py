@@ -24,7 +24,7 @@ def scorecard(as_json: Json = False) -> None:
     """Where things stand: held incidents, overdue reviews, each KPI's newest value beside its target, by objective."""
     from orchestration.cli.reports import published
     from publishing import reader
-    from publishing.noise import with_usual
+    from publishing.analysis.noise import with_usual
 
     company = Company.load()
     catalog = Catalog.read(company)
@@ -70,7 +70,7 @@ def show(
     """The published values of one KPI."""
     from orchestration.cli.reports import published
     from publishing import reader
-    from publishing.noise import with_usual
+    from publishing.analysis.noise import with_usual
 
     company = Company.load()
     catalog = Catalog.read(company)

@@ -38,7 +38,7 @@ def why(
     """Why a published value moved: what each member and each part of a ratio or margin adds to the change."""
     from orchestration.cli.reports import why as report
     from publishing import reader
-    from publishing.answers import why_it_moved
+    from publishing.answers.why import why_it_moved
 
     answer = why_it_moved(kpi, period, against.value)
     if as_json:

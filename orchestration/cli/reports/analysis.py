@@ -9,7 +9,7 @@ from rich.console import Console
 
 from orchestration.cli.formats import PERIODS
 from orchestration.cli.tables import Cell, Column, number_column, print_table
-from publishing.site.language import language
+from publishing.language import language
 
 _ENGLISH = language("en")
 

@@ -15,7 +15,7 @@ from orchestration.cli.formats import PERIODS, number
 from orchestration.cli.reports import opinions as opinion_report
 from orchestration.cli.tables import Column, natural_width, number_column, print_table
 from orchestration.cli.terminal import styled
-from publishing.noise import FEWEST_CHANGES, Noise
+from publishing.analysis.noise import FEWEST_CHANGES, Noise
 
 
 def print_standard(terminal: Console, suggestions: Sequence[Suggestion], objectives: Mapping[str, Objective]) -> None:

@@ -9,15 +9,15 @@ from rich.console import Console
 
 from metrics.core.segments import words
 from orchestration.cli.tables import Cell, Column, number_column, print_table
-from publishing.site.language import language
-from publishing.site.reasons import Reasons
+from publishing.answers.reasons import Reasons
+from publishing.language import language
 
 _MEMBERS_SHOWN = 6
 _ENGLISH = language("en")
 
 
 def print_movement(terminal: Console, answer: Mapping[str, Any], unit: str, currency: str) -> None:
-    """Print what `answers.why_it_moved` tells of a change: sentences, then the ratio's parts and the members."""
+    """Print what `why_it_moved` answers: sentences, then the ratio's parts and the members."""
     reasons = Reasons(_ENGLISH, answer, unit, currency, {})
     if answer["not_mature"]:
         terminal.print(answer["not_mature"], style="yellow", highlight=False)

@@ -15,7 +15,7 @@ from metrics.core.periods import FREQ_NAMES
 from metrics.core.quoting import identifier, literal
 from metrics.core.segments import part_sql, parts_of
 from metrics.definitions.catalog import Catalog
-from publishing.tables import COLUMN_COMMENTS
+from publishing.duckdb_file.comments import COLUMN_COMMENTS
 
 _TOTALS = """
 select * exclude (freq, segment, member) from kpi.observations

@@ -149,4 +149,3 @@ PARTS = {
     "web engaged sessions": "engagerade besök",
     "web sessions": "besök",
 }
-SWEDISH_REASONS = REASONS | REPORT | PARTS

@@ -1,4 +1,4 @@
-"""Puts into sentences, in a language, why a value moved: what `answers.explained` found, largest first."""
+"""Puts into sentences, in a language, why a value moved: what `why.explained` answers, largest first."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metrics.core.segments import is_combination, member_words, words
-from publishing.site.language import Language
+from metrics.core.segments import is_combination, member_words
+from publishing.language import Language
 
 MEMBERS_NAMED = 3
 _NEGLIGIBLE = 0.005  # of the whole change: such an addition isn't worth a name
@@ -215,7 +215,7 @@ class Reasons:
         return words[:1].lower() + words[1:] if not words[:2].isupper() else words
 
     def segment_name(self, segment: str) -> str:
-        return " × ".join(self.language.t(part.replace("_", " ")) for part in words(segment).split(" × "))
+        return self.language.segment(segment)
 
     def member(self, segment: str, member: str) -> str:
         return self.language.t("unknown") if member == "_U" else member_words(segment, member, self.members)

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from metrics.core.text import visible
+from publishing import reader
 
 Row = dict[str, Any]
 PeriodKey = tuple[str, str, str]
@@ -40,9 +41,9 @@ select incident_id, state, title, kpis, since, until, reason from kpi.incidents 
 
 def plain_rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: object = None) -> list[Row]:
     """The rows of a query, with plain values: control characters spelt out, days and moments as ISO texts."""
-    result = connection.execute(query, parameters or [])
-    names = [column[0] for column in result.description or []]
-    return [dict(zip(names, map(plain_value, row), strict=True)) for row in result.fetchall()]
+    return [
+        {name: plain_value(value) for name, value in row.items()} for row in reader.rows(connection, query, parameters)
+    ]
 
 
 def plain_value(value: Any) -> Any:
@@ -50,6 +51,18 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, (date, datetime)):
         return value.isoformat()
     return visible(value) if isinstance(value, str) else value
+
+
+def plain(answer: Mapping[str, Any]) -> Row:
+    """The answer with plain values, in lists too: control characters spelt out, days and moments as ISO texts."""
+    return {
+        name: plain(value)
+        if isinstance(value, dict)
+        else [plain(entry) if isinstance(entry, dict) else plain_value(entry) for entry in value]
+        if isinstance(value, list)
+        else plain_value(value)
+        for name, value in answer.items()
+    }
 
 
 class ValueRows:
@@ -68,11 +81,11 @@ class ValueRows:
         if not wanted:
             return
         kpi_ids, freqs, codes = zip(*wanted, strict=True)
-        found: dict[PeriodKey, list[Row]] = defaultdict(list)
+        rows_by_period: dict[PeriodKey, list[Row]] = defaultdict(list)
         parameters = {"kpi_ids": list(kpi_ids), "freqs": list(freqs), "codes": list(codes)}
         for row in plain_rows(self._connection, _OF_PERIODS, parameters):
-            found[row["kpi_id"], row["freq"], row["time_period"]].append(row)
-        self._periods |= {key: found[key] for key in wanted}
+            rows_by_period[row["kpi_id"], row["freq"], row["time_period"]].append(row)
+        self._periods |= {key: rows_by_period[key] for key in wanted}
 
     def of_period(self, kpi_id: str, freq: str, code: str) -> list[Row]:
         """The rows of a period, of the columns of VALUES; empty where nothing is published."""
@@ -85,7 +98,7 @@ class ValueRows:
         for row in plain_rows(self._connection, _TOTALS, {"kpi_id": kpi_id}):
             by_series[row["kpi_id"], row["freq"]].append(row)
         self._totals |= by_series
-        self._loaded |= {kpi_id} if kpi_id else {found for found, _ in by_series}
+        self._loaded |= {kpi_id} if kpi_id else {kpi for kpi, _ in by_series}
 
     def totals(self, kpi_id: str, freq: str) -> Sequence[Mapping[str, Any]]:
         """The totals of a KPI at a frequency, oldest first: time_period, obs_value, target, target_attained."""

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from metrics.core.segments import part_sql
 from metrics.definitions.catalog import Catalog
-from publishing import relations
+from publishing.duckdb_file import relations
 
 CREDIT = {"on target": 1.0, "at risk": 0.5, "off target": 0.0}
 """What a key KPI of that status counts; one with another status is left out."""

@@ -1,7 +1,7 @@
 """Brings a copy of the published file up to the ledger's newest release: only the rows that new releases change.
 
 The result has the rows of a file that is rendered whole; those that were added or replaced stand last in their table.
-Whether a file can be brought up to date this way: `duckdb_file.py`.
+Whether a file can be brought up to date this way: `rendering.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from data_quality.ledger.store import Ledger
 from metrics.core.errors import NyckeltalError
 from metrics.core.quoting import literal
 from metrics.definitions.catalog import Catalog
-from publishing import incidents, relations, strategy, tables
+from publishing.duckdb_file import incidents, relations, strategy, tables
 
 _KEY = "kpi_id, freq, time_period"
 _CELL = f"{_KEY}, segment, member"

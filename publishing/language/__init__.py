@@ -1,4 +1,4 @@
-"""The languages of the site: its own words, and numbers, periods and dates as each language writes them.
+"""The languages of what people read: its words, and numbers, periods and dates as each language writes them.
 
 A KPI's name and description in another language stand in its definition. Reasons that people or the gate wrote stay as
 they are.
@@ -13,8 +13,9 @@ from datetime import date, datetime
 
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse
+from metrics.core.segments import words
 from metrics.core.text import with_currency
-from publishing.site.swedish import SWEDISH
+from publishing.language.swedish import SWEDISH
 
 _ENGLISH_MONTHS = "January February March April May June July August September October November December"
 _SWEDISH_MONTHS = "januari februari mars april maj juni juli augusti september oktober november december"
@@ -48,6 +49,10 @@ class Language:
         """The text in this language, beginning with a capital letter."""
         text = self.t(english)
         return text[:1].upper() + text[1:]
+
+    def segment(self, segment: str) -> str:
+        """The segment's name; of a combination those of its parts, such as channel × country."""
+        return " × ".join(self.t(part) for part in words(segment).split(" × "))
 
     def count(self, number: int, one: str, many: str) -> str:
         """A number of things: 1 value, 1,204 values."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,10 @@ from uuid import uuid4
 
 from metrics.core.errors import disk_faults_reported
 from metrics.core.periods import parse
-from metrics.core.segments import member_words, words
+from metrics.core.segments import member_words
 from metrics.core.text import visible, with_currency
 from publishing import reader
-from publishing.site.language import Language
+from publishing.language import Language
 from publishing.statuses import REVISIONS, STATUSES
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 Row = Mapping[str, Any]
+Members = Mapping[str, Mapping[str, str]]
 
 _PERIODS_SHOWN = {"M": 25, "Q": 9, "A": 6, "W": 27}
 _LONGEST_TEXT = 32_767  # of a cell
@@ -54,54 +55,31 @@ select kpi_id, time_period, revised_from, obs_value, revision_type, revision_rea
 from kpi.vintages where segment = '_T' and revision_type is not null
 order by sequence desc, kpi_id, period_start limit 500
 """
-_SWEDISH = {
-    "Change on a year ago": "Förändring mot i fjol",
-    "Description": "Beskrivning",
-    "Flagged": "Varningar",
-    "Held": "Hålls",
-    "Incidents": "Händelser",
-    "Member": "Medlem",
-    "Monthly": "Per månad",
-    "Provisional": "Preliminärt",
-    "Provisional values are in italics.": "Preliminära värden är kursiva.",
-    "Quarterly": "Per kvartal",
-    "Reason": "Skäl",
-    "Revisions of totals": "Revideringar av totaler",
-    "Segment": "Segment",
-    "Since": "Sedan",
-    "Total": "Totalt",
-    "Unit": "Enhet",
-    "Values are as the newest release published them.": "Värdena är som den senaste publiceringen publicerade dem.",
-    "Weekly": "Per vecka",
-    "Yearly": "Per år",
-    "missing": "saknas",
-    "yes": "ja",
-}
 _FREQ_TITLES = {"M": "Monthly", "Q": "Quarterly", "A": "Yearly", "W": "Weekly"}
 
 
-def write(file: Path, company: str, language: Language) -> None:
-    """Write the workbook; `company` stands above the scorecard. Raises NyckeltalError when it can't be written."""
+def write(file: Path, company: str, language: Language, members: Members | None = None) -> None:
+    """Write the workbook. Raises NyckeltalError when it can't be written.
+
+    `company` stands above the scorecard. `members` has names of members in the language, by segment.
+    """
     from openpyxl import Workbook  # takes a third of a second to import
 
-    words = replace(language, words={**language.words, **(_SWEDISH if language.code == "sv" else {})})
     book = Workbook()
     with reader.opened() as connection:
 
-        def rows(query: str, *parameters: object) -> list[Row]:
-            result = connection.execute(query, list(parameters))
-            names = [column[0] for column in result.description or []]
-            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        def rows(query: str, *parameters: object) -> list[dict[str, Any]]:
+            return reader.rows(connection, query, list(parameters))
 
         kpis = {row["kpi_id"]: row for row in rows("from kpi.catalog order by domain, name")}
         release = rows("from kpi.releases order by sequence desc limit 1")[0]
-        _Sheet(book.active, words).scorecard(company, release, rows(_SCORECARD))
+        _Sheet(book.active, language).scorecard(company, release, rows(_SCORECARD))
         for domain in dict.fromkeys(kpi["domain"] for kpi in kpis.values()):
-            sheet = _Sheet(book.create_sheet(_sheet_name(words.title(domain), book.sheetnames)), words)
-            sheet.members = {"kpi_served": {kpi["kpi_id"]: kpi["name"] for kpi in kpis.values()}}
+            sheet = _Sheet(book.create_sheet(_sheet_name(language.title(domain), book.sheetnames)), language)
+            sheet.members = {"kpi_served": {kpi["kpi_id"]: kpi["name"] for kpi in kpis.values()}} | dict(members or {})
             sheet.domain([kpi for kpi in kpis.values() if kpi["domain"] == domain], rows(_VALUES, domain))
         incidents = rows("from kpi.incidents where state in ('held', 'flagged') order by state desc, since desc")
-        notes = _Sheet(book.create_sheet(_sheet_name(words.t("Notes"), book.sheetnames)), words)
+        notes = _Sheet(book.create_sheet(_sheet_name(language.t("Notes"), book.sheetnames)), language)
         notes.notes(release, kpis, rows(_REVISED), incidents)
     draft = file.with_name(f".{file.name}.{uuid4().hex}")
     with disk_faults_reported("the workbook can't be written", file):
@@ -120,7 +98,7 @@ class _Sheet:
     sheet: Worksheet
     language: Language
     row: int = 1
-    members: dict[str, dict[str, str]] = field(default_factory=dict)
+    members: Members = field(default_factory=dict)
 
     def scorecard(self, company: str, release: Row, scores: Sequence[Row]) -> None:
         """A row for each KPI, by objective."""
@@ -196,7 +174,7 @@ class _Sheet:
         for (segment, member), by_start in members.items():
             is_total = segment == "_T"
             name = t("unknown") if member == "_U" else member_words(segment, member, self.members)
-            names = [t("Total"), None] if is_total else [words(segment), name]
+            names = [t("Total"), None] if is_total else [self.language.segment(segment), name]
             row = self.row
             periods = [by_start.get(start) for start in starts]
             texts = [(text, None) for text in (kpi["name"], *names, _unit(kpi, t))]

@@ -1,4 +1,4 @@
-"""The Swedish sentences about what shifted, by the English ones; see `swedish.py`."""
+"""The Swedish sentences about what shifted, by the English ones."""
 
 SHIFTS = {
     "What shifted": "Vad som har ändrats",

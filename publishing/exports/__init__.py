@@ -26,7 +26,7 @@ from metrics.core.errors import NyckeltalError, disk_faults_reported
 from metrics.core.private_files import make_data_dir
 from metrics.core.text import no_formula
 from publishing import reader
-from publishing.site.language import Language
+from publishing.language import Language
 
 _RELEASE = b"release_id"  # this key of a Parquet file's metadata names the release that it is of
 _LAST = "releases"  # the table whose file is put in place last

@@ -1,4 +1,9 @@
-"""The published DuckDB file: rendered from the ledger alone, and swapped in atomically. Its tables: `tables.py`."""
+"""The published DuckDB file: rendered from the ledger alone, and swapped in atomically.
+
+Here is when and how the file is written. Its tables are in `tables.py` (SQL), `strategy.py`, `incidents.py` and
+`relations.py` (Python), its views in `views.py`, the comments on them in `comments.py`. `update.py` brings a file up to
+date; `rendering.py` says whether it can.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +27,8 @@ from metrics.core.errors import NyckeltalError, disk_faults_reported
 from metrics.core.private_files import make_data_dir
 from metrics.core.quoting import identifier, literal
 from metrics.definitions.catalog import Catalog, CatalogKpi
-from publishing import duckdb_update, incidents, relations, rendering, strategy, tables, views
-from publishing.rendering import Rendering
+from publishing.duckdb_file import comments, incidents, relations, rendering, strategy, tables, update, views
+from publishing.duckdb_file.rendering import Rendering
 
 _CATALOG_COLUMNS = (
     *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "type", "level", "owner", "objective"),
@@ -180,7 +185,7 @@ def _update(ledger: Ledger, draft: Path, last: Rendering) -> None:
     """Bring the draft from its newest release up to the ledger's."""
     catalog = newest_catalog(ledger)
     with _filling(draft) as connection:
-        duckdb_update.update(connection, ledger, catalog, last.sequence)
+        update.update(connection, ledger, catalog, last.sequence)
 
 
 def _write(ledger: Ledger, draft: Path) -> None:
@@ -253,19 +258,19 @@ def _retirement(kpi: CatalogKpi) -> dict[str, Any]:
 
 def _make_views_and_comments(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Make the views, and comment on every table, view and column."""
-    for table, comment in tables.TABLE_COMMENTS.items():
+    for table, comment in comments.TABLE_COMMENTS.items():
         connection.execute(f"comment on table kpi.{table} is {literal(comment)}")
         for column in _columns(connection, table):
-            text = tables.COLUMN_COMMENTS.get(f"{table}.{column}") or tables.COLUMN_COMMENTS[column]
+            text = comments.COLUMN_COMMENTS.get(f"{table}.{column}") or comments.COLUMN_COMMENTS[column]
             connection.execute(f"comment on column kpi.{table}.{column} is {literal(text)}")
     for name, (query, comment, columns) in views.views(catalog).items():
         connection.execute(f"create view kpi.{identifier(name)} as {query}")
         connection.execute(f"comment on view kpi.{identifier(name)} is {literal(comment)}")
         for column in _columns(connection, name):
-            known = columns | tables.COLUMN_COMMENTS
+            known = columns | comments.COLUMN_COMMENTS
             text = known.get(f"observations.{column}") or known[column]
             connection.execute(f"comment on column kpi.{identifier(name)}.{identifier(column)} is {literal(text)}")
-    connection.execute(f"comment on macro table kpi.as_of is {literal(tables.MACRO_COMMENT)}")
+    connection.execute(f"comment on macro table kpi.as_of is {literal(comments.MACRO_COMMENT)}")
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:

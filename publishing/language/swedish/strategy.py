@@ -1,4 +1,4 @@
-"""The Swedish words of the strategy on the site, by the English ones; the others are in `swedish.py`."""
+"""The Swedish words about objectives, initiatives and teams' goals, by the English ones."""
 
 STRATEGY = {
     "Objectives": "Verksamhetsmål",

@@ -1,6 +1,6 @@
 """The objectives with all that serves them, from the published file: for `kpi objectives`, assistants and the site.
 
-How attainment is worked out: `strategy.py`.
+How attainment is worked out: `publishing/duckdb_file/strategy.py`.
 """
 
 from __future__ import annotations
@@ -75,12 +75,12 @@ def tree(connection: duckdb.DuckDBPyConnection) -> list[Row]:
     perspectives = list(get_args(PERSPECTIVES))
 
     def with_parts(parent: str | None, depth: int) -> list[Row]:
-        found: list[Row] = []
+        subtree: list[Row] = []
         siblings = [row for row in objectives if row["part_of"] == parent]
         for row in sorted(siblings, key=lambda row: perspectives.index(row["perspective"]) if depth == 0 else 0):
             lists = {name: rows[row["objective"]] for name, rows in serving.items()}
-            found += [row | {"depth": depth} | lists, *with_parts(row["objective"], depth + 1)]
-        return found
+            subtree += [row | {"depth": depth} | lists, *with_parts(row["objective"], depth + 1)]
+        return subtree
 
     return with_parts(None, 0)
 
@@ -94,9 +94,7 @@ def _by_objective(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:
     """The rows of a query; texts have their control characters spelt out."""
-    result = connection.execute(query)
-    names = [column[0] for column in result.description or []]
     return [
-        {name: visible(value) if isinstance(value, str) else value for name, value in zip(names, row, strict=True)}
-        for row in result.fetchall()
+        {name: visible(value) if isinstance(value, str) else value for name, value in row.items()}
+        for row in reader.rows(connection, query)
     ]

@@ -1,0 +1,27 @@
+"""The Swedish words of the workbook, by the English ones."""
+
+WORKBOOK = {
+    "Change on a year ago": "Förändring mot i fjol",
+    "Description": "Beskrivning",
+    "Flagged": "Varningar",
+    "Held": "Hålls",
+    "Is": "Nu",
+    "Incidents": "Händelser",
+    "Member": "Medlem",
+    "Monthly": "Per månad",
+    "Provisional": "Preliminärt",
+    "Provisional values are in italics.": "Preliminära värden är kursiva.",
+    "Quarterly": "Per kvartal",
+    "Reason": "Skäl",
+    "Revisions of totals": "Revideringar av totaler",
+    "Segment": "Segment",
+    "Since": "Sedan",
+    "Total": "Totalt",
+    "Unit": "Enhet",
+    "Values are as the newest release published them.": "Värdena är som den senaste publiceringen publicerade dem.",
+    "Was": "Tidigare",
+    "Weekly": "Per vecka",
+    "Yearly": "Per år",
+    "missing": "saknas",
+    "yes": "ja",
+}
