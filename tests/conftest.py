@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator
@@ -169,6 +170,9 @@ def copied_company(kpi_ids: Collection[str], folder: Path) -> Path:
     for adoption in copy.glob("kpis/*/*.yml"):
         if adoption.stem not in kpi_ids:
             adoption.unlink()
+    objectives = copy / "objectives.yml"  # its initiatives name KPIs, which have to be adopted
+    named = re.compile(r"^    kpi: (\w+)\n", re.MULTILINE)
+    objectives.write_text(named.sub(lambda line: line[0] if line[1] in kpi_ids else "", objectives.read_text()))
     return copy
 
 

@@ -108,7 +108,8 @@ def test_several_mistakes_of_meaning_are_told_at_once(folder: Path) -> None:
     replace(folder / "kpis/finance/net_revenue.yml", "objective: profitable_growth", "objective: profitable_grwth")
     replace(folder / "kpis/finance/net_revenue.yml", "segments: [country", "segments: [contry")
     replace(folder / "kpis/sustainability/energy_use.yml", ", freq: M", "")
-    replace(folder / "kpis/innovation/rd_intensity.yml", "value: 0.04", "value: 0.04, tolerance: 0.01")
+    intensity = folder / "kpis/innovation/rd_intensity.yml"
+    intensity.write_text(re.sub("target:.*", "target: {value: 0.04, tolerance: 0.01}", intensity.read_text()))
     with pytest.raises(Problems) as raised:
         compiled(Company.load(folder))
     messages = str(raised.value)
