@@ -15,12 +15,11 @@ from data_quality.release import readiness, release, snapshot
 from data_quality.release.decisions import checked_reason
 from data_quality.release.release import Release
 from metrics.core import deployment
-from metrics.core.errors import NyckeltalError, did_you_mean
+from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import standard_definitions
+from metrics.definitions.proposals import Proposal, is_protected
 
-Proposal = Literal["adopt", "retire"]
 OUTCOMES = {
     ("adopt", True): "adopt",
     ("adopt", False): "leave out",
@@ -59,7 +58,7 @@ def state(
     Raises NyckeltalError, and records nothing, for an unknown KPI, for one that is adopted already (or isn't, and is to
     be retired), and without a reason or a name.
     """
-    reason = checked_reason(kpi_id, reason, protected=_is_protected(catalog, kpi_id, proposal))
+    reason = checked_reason(kpi_id, reason, protected=is_protected(catalog, kpi_id, proposal))
     by = " ".join(by.split())
     with releasing():
         Ledger.open(deployment.ledger_path(), make=False)  # raises where there is no ledger
@@ -72,23 +71,3 @@ def state(
         except NyckeltalError as error:
             raise NyckeltalError(f"the opinion is recorded, but not published yet: {error}") from None
     return Opinion(kpi_id, proposal, in_favour, by, reason, released)
-
-
-def _is_protected(catalog: Catalog, kpi_id: str, proposal: Proposal) -> bool:
-    """Whether the KPI reads personnel data. Raises NyckeltalError unless the proposal can be about that KPI."""
-    live = {kpi.kpi_id: kpi for kpi in catalog.kpis if not kpi.is_retired}
-    if proposal == "retire":
-        if kpi_id not in live:
-            problem = f"no KPI '{kpi_id}' is in use{did_you_mean(kpi_id, list(live))}"
-            raise NyckeltalError(problem, field="KPI", expected="one that `kpi list` shows")
-        return live[kpi_id].protected
-    if kpi_id in live:
-        raise NyckeltalError(f"'{kpi_id}' is adopted already; with --retire the opinion is on retiring it", field="KPI")
-    standard = standard_definitions()
-    retired = {kpi.kpi_id: kpi for kpi in catalog.kpis if kpi.is_retired}
-    if kpi_id in retired:
-        return retired[kpi_id].protected
-    if kpi_id not in standard:
-        problem = f"there is no standard definition '{kpi_id}'{did_you_mean(kpi_id, list(standard))}"
-        raise NyckeltalError(problem, field="KPI", expected="one that `kpi suggest` shows")
-    return standard[kpi_id][0].persons is not None

@@ -22,6 +22,7 @@ from metrics.definitions.gate_settings import CheckSetting
 from metrics.definitions.identities import Identity
 from metrics.definitions.kpi import Label
 from metrics.definitions.objectives import Initiative, Objective
+from metrics.definitions.targets import Stated, ValidTarget, valid_targets, worst_at_risk
 
 Key = tuple[str, str, str]
 """(kpi_id, freq, time_period): the unit that is judged and published together."""
@@ -67,44 +68,28 @@ class Join:
     other_column: str
 
 
-@dataclass(frozen=True)
-class ValidTarget:
-    """A target for the periods that begin in [valid_from, valid_to]; None where that has no limit.
-
-    `at_risk` is the worst value that is still at risk, not off target; None where every value that misses is off.
-    """
-
-    value: float
-    valid_from: date | None
-    valid_to: date | None
-    at_risk: float | None = None
-
-    def covers(self, start: date) -> bool:
-        """Whether it is for the period that begins on that day."""
-        return (self.valid_from or date.min) <= start <= (self.valid_to or date.max)
-
-
 class CatalogKpi(BaseModel):
     """One adopted KPI: its standard definition, its adoption, and what follows from the lineage.
 
-    - `type`: leading or lagging; None in catalogues of earlier versions. - `feeds`: all feeds upstream. -
-    `daily_rollups`: the models with the rows, by day, of the facts that it is computed from. - `inputs`: by feed,
-    the raw columns that its values depend on, those of its adopted segments included. - `joins`: the keys that the
-    SQL upstream, or a dbt test `relationships`, looks up in another feed. - `covers`: the KPIs whose totals depend
-    only on inputs that its own total depends on too. - `observable_from`: the first day from which its feeds cover
-    a period and what the period looks back on; None where the KPI isn't supplied. - `compared_with`: how long
-    before its own period the earlier periods begin that it is compared with. - `window`: how long before its period
-    its first rows lie; None where it reads only rows of the period. - `without_rows`: its value for a period that
-    its feeds cover but that has no rows; None where that isn't known, as for a stock: it has no value before its
-    first row, and a period without rows after it is a fault. - `observable_to`: the last day on which an observable
-    period may end, because feeds ended, one is paused (`paused` says which and why), or the KPI was retired; None
-    without a limit. -
-    `part_of`: the `group` of other KPIs' person counts that the numerator's persons are a part of. -
-    `sql`: the text of its compiled dbt model; empty in `catalog.json`, beside which the model lies, and in
-    catalogues of earlier versions. -
-    `expanded_formula`: that of a ratio (a - b) / a or (a - b) / b in the metrics a and b, such as
-    "(net_revenue - cost_of_goods) / net_revenue"; else None. - `labels`: its name and description in other languages,
-    by their codes.
+    - `type`: leading or lagging; None in catalogues of earlier versions.
+    - `feeds`: all feeds upstream. `daily_rollups`: the models with the rows, by day, of the facts that it is computed
+      from.
+    - `inputs`: by feed, the raw columns that its values depend on, those of its adopted segments included. `joins`: the
+      keys that the SQL upstream, or a dbt test `relationships`, looks up in another feed. `covers`: the KPIs whose
+      totals depend only on inputs that its own total depends on too.
+    - `observable_from`: the first day from which its feeds cover a period and what the period looks back on; None where
+      the KPI isn't supplied. `observable_to`: the last day on which an observable period may end, because feeds ended,
+      one is paused (`paused` says which and why), or the KPI was retired; None without a limit.
+    - `compared_with`: how long before its own period the earlier periods begin that it is compared with. `window`: how
+      long before its period its first rows lie; None where it reads only rows of the period.
+    - `without_rows`: its value for a period that its feeds cover but that has no rows; None where that isn't known, as
+      for a stock: it has no value before its first row, and a period without rows after it is a fault.
+    - `part_of`: the `group` of other KPIs' person counts that the numerator's persons are a part of.
+    - `sql`: the text of its compiled dbt model; empty in `catalog.json`, beside which the model lies, and in catalogues
+      of earlier versions.
+    - `expanded_formula`: that of a ratio (a - b) / a or (a - b) / b in the metrics a and b, such as
+      "(net_revenue - cost_of_goods) / net_revenue"; else None.
+    - `labels`: its name and description in other languages, by their codes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -217,30 +202,12 @@ class CatalogKpi(BaseModel):
     @property
     def targets(self) -> list[ValidTarget]:
         """Its targets with the days on which their periods begin, the oldest first; those of single periods too."""
-        stated: dict[date, tuple[float | None, float | None]] = {
-            one.since: (one.value, one.tolerance) for one in self.earlier_targets
+        stated = {target.since: Stated(target.value, target.tolerance) for target in self.earlier_targets}
+        stated[self.target_since or date.min] = Stated(self.target, self.target_tolerance)
+        of_periods = {
+            parse(code): Stated(value, self.target_tolerance) for code, value in self.target_by_period.items()
         }
-        stated[self.target_since or date.min] = (self.target, self.target_tolerance)
-        changes = dict(stated)
-        for code, value in sorted(self.target_by_period.items(), key=lambda entry: parse(entry[0])):
-            changes[parse(code).start] = (value, self.target_tolerance)
-            after = parse(code).next().start
-            stated_before = max((day for day in stated if day <= after), default=None)
-            changes.setdefault(after, stated[stated_before] if stated_before else (None, None))
-        days = sorted(changes)
-        ends = [day - timedelta(days=1) for day in days[1:]]
-        return [
-            ValidTarget(value, None if day == date.min else day, until, self._at_risk(value, tolerance))
-            for day, until in zip(days, [*ends, None], strict=True)
-            for value, tolerance in [changes[day]]
-            if value is not None
-        ]
-
-    def _at_risk(self, target: float, tolerance: float | None) -> float | None:
-        """The worst value that is at risk of missing the target; None where the KPI has no tolerance or direction."""
-        if tolerance is None or self.direction not in ("up", "down"):
-            return None
-        return round(target - tolerance if self.direction == "up" else target + tolerance, 12)
+        return valid_targets(stated, of_periods, self.direction)
 
     def target_at(self, freq: str, start: date | None = None) -> float | None:
         """The present target for values of that frequency, or that for the period which begins on `start`.
@@ -249,12 +216,14 @@ class CatalogKpi(BaseModel):
         """
         if self.target_freq not in (None, freq):
             return None
-        return self.target if start is None else next((one.value for one in self.targets if one.covers(start)), None)
+        if start is None:
+            return self.target
+        return next((target.value for target in self.targets if target.covers(start)), None)
 
     @property
     def at_risk(self) -> float | None:
         """The worst value that is at risk, not off target, by the present target."""
-        return None if self.target is None else self._at_risk(self.target, self.target_tolerance)
+        return None if self.target is None else worst_at_risk(self.target, self.target_tolerance, self.direction)
 
     def observes(self, period: Period) -> bool:
         """Whether the period is observable: its feeds cover it and what it looks back on, now or later."""

@@ -127,15 +127,6 @@ def _wrong_initiatives(file: Path, content: ObjectivesFile, adopted: set[str]) -
             yield _problem(file, (*place, "kpi"), f"no KPI '{initiative.kpi}' is adopted{hint}")
 
 
-def ungoverned(folder: Path, objectives: dict[str, Objective]) -> list[NyckeltalError]:
-    """A finding for each objective without an owner or a horizon."""
-    return [
-        _problem(folder / "objectives.yml", ("objectives", key), f"has no {' and no '.join(missing)}")
-        for key, objective in objectives.items()
-        if (missing := [name for name in ("owner", "horizon") if not getattr(objective, name)])
-    ]
-
-
 def _problem(file: Path, place: tuple[str, ...], problem: str) -> NyckeltalError:
     line = yaml_file.line_of(yaml_file.read(file), place)
     return NyckeltalError(problem, file=file, line=line, field=".".join(place))

@@ -1,7 +1,12 @@
 """The lint of KPI definitions: applies every rule in `rules/` to every KPI.
 
-A rule is a module with a docstring that says what must hold, and a function `findings(kpi, company, layer)` that yields
-a NyckeltalError for each violation.
+There are three kinds of rules, by what they read and what becomes of what they find. Each rule is a module.
+- `rules/`: what must hold for a definition to be computed. Such a rule reads a KPI and the semantic layer:
+  `findings(kpi, company, layer)` yields a NyckeltalError for each violation. These are mistakes: nothing runs with one.
+- `governance/`: how the company manages its KPIs. Such a rule reads the whole catalogue; see `finding.py`.
+- `publishing/lint/rules/`: what the published values say of a KPI. Such a rule reads a KPI's record; see
+  `publishing/lint/`.
+What the last two find changes nothing, and `exceptions.yml` can accept it for a while.
 """
 
 from __future__ import annotations

@@ -67,11 +67,15 @@ def applied(
 
     `applied_rules` are the rules that were applied: nothing is said of exceptions from others.
     """
-    standing = {(one.rule, one.subject) for one in exceptions if one.until >= day}
-    found = {(finding.rule, finding.subject) for finding in findings}
+    accepted = {(exception.rule, exception.subject) for exception in exceptions if exception.until >= day}
+    places = {(finding.rule, finding.subject) for finding in findings}
     needless = [
-        Finding(NOT_NEEDED, one.subject, f"nothing is found by {one.rule}: take the exception out of exceptions.yml")
-        for one in exceptions
-        if one.rule in applied_rules and (one.rule, one.subject) not in found
+        Finding(
+            NOT_NEEDED,
+            exception.subject,
+            f"nothing is found by {exception.rule}: take the exception out of exceptions.yml",
+        )
+        for exception in exceptions
+        if exception.rule in applied_rules and (exception.rule, exception.subject) not in places
     ]
-    return [finding for finding in findings if (finding.rule, finding.subject) not in standing] + needless
+    return [finding for finding in findings if (finding.rule, finding.subject) not in accepted] + needless

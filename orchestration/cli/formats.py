@@ -22,6 +22,8 @@ STATUSES = {
     "E": "estimated",
     "M": "can't exist",
 }
+NOT_AUTHENTICATED = "recorded, not authenticated"
+"""Said with each name of a person who decided, reviewed or voted."""
 PERIODS = {"W": "week", "M": "month", "Q": "quarter", "A": "year"}
 _LARGE = ((1e12, " tn"), (1e9, " bn"), (1e6, " M"))
 

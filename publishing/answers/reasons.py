@@ -124,8 +124,8 @@ class Reasons:
 
     def segments(self) -> list[str]:
         """A sentence for each segment: its members that add most; or why it isn't told what they add."""
-        found = [segment for segment in self.answer["segments"] if not is_combination(segment["segment"])]
-        return [sentence for segment in found if (sentence := self.segment(segment))]
+        single = [segment for segment in self.answer["segments"] if not is_combination(segment["segment"])]
+        return [sentence for segment in single if (sentence := self.segment(segment))]
 
     def segment(self, segment: Mapping[str, Any], *, most: int = MEMBERS_NAMED) -> str:
         """By country, SE adds 0.8 M SEK, NO 0.3 M SEK and 3 others 0.1 M SEK."""
@@ -156,10 +156,7 @@ class Reasons:
                 for segment in part.get("segments", ())
                 if len(segment["members"]) > 1 and not is_combination(segment["segment"])
             ]
-            texts = [
-                f"{self.segment_name(name)} {self.member(name, found['member'])} {self.added(found['adds_to_change'])}"
-                for name, found in leading
-            ]
+            texts = [f"{self.segment_name(name)} {self._addition(name, member)}" for name, member in leading]
             if texts:
                 words = "Most through {part}: {members}."
                 sentences.append(self.language.t(words, part=self.part_name(part), members="; ".join(texts)))
@@ -169,7 +166,7 @@ class Reasons:
         """The part and the member that add most in the direction of the change; empty where nothing is known."""
         texts = []
         parts = [part for part in self.answer.get("parts_of_the_ratio", ()) if "adds_to_change" in part]
-        part = max(parts, key=lambda found: found["adds_to_change"] * self.change, default=None)
+        part = max(parts, key=lambda part: part["adds_to_change"] * self.change, default=None)
         if part and part["adds_to_change"] * self.change > 0:
             words = "of its parts, {part} {added}"
             texts.append(self.language.t(words, part=self.part_name(part), added=self.added(part["adds_to_change"])))
@@ -180,7 +177,7 @@ class Reasons:
             if not segment["note"] and len(segment["members"]) > 1 and not is_combination(segment["segment"])
         ]
         segment, member = max(
-            members, key=lambda found: float(found[1]["adds_to_change"]) * self.change, default=("", None)
+            members, key=lambda entry: float(entry[1]["adds_to_change"]) * self.change, default=("", None)
         )
         if member and member["adds_to_change"] * self.change > 0:
             facts = {"member": self.member(segment, member["member"]), "added": self.added(member["adds_to_change"])}
@@ -195,8 +192,11 @@ class Reasons:
         named = worth[:most] if len(worth) > most + 1 else worth
         return named, [member for member in members if member not in named]
 
+    def _addition(self, segment: str, member: Mapping[str, Any]) -> str:
+        return f"{self.member(segment, member['member'])} {self.added(member['adds_to_change'])}"
+
     def _member_text(self, segment: str, member: Mapping[str, Any]) -> str:
-        text = f"{self.member(segment, member['member'])} {self.added(member['adds_to_change'])}"
+        text = self._addition(segment, member)
         by_share = member.get("of_this_by_its_share")
         if by_share is None or abs(by_share) < 0.1 * abs(member["adds_to_change"]):
             return text

@@ -42,14 +42,14 @@ def kpis(search: str = "", domain: str = "") -> Answer:
         problem = f"no KPI has that domain{did_you_mean(domain, domains)}"
         raise NyckeltalError(problem, field="domain", found=domain, expected=" or ".join(domains))
     columns = ("kpi_id", "name", "description", "domain", "owner", "objective", "objective_name")
-    found = []
+    matching = []
     for row in rows:
         text = " ".join(str(row[name]) for name in columns).casefold()
         if domain in ("", row["domain"]) and all(word in text for word in search.casefold().split()):
             shown = {name: row[name] for name in (*columns[:5], "objective_name", "level", "status", "periods_held")}
             lists = {name: listed(row[name]) for name in ("freqs", "segments")}
-            found.append(shown | lists | {"newest": newest.get(row["kpi_id"])})
-    return {"kpis": found, "number_of_all_kpis": len(rows)}
+            matching.append(shown | lists | {"newest": newest.get(row["kpi_id"])})
+    return {"kpis": matching, "number_of_all_kpis": len(rows)}
 
 
 def definition(kpi: str) -> Answer:

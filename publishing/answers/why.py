@@ -114,12 +114,12 @@ def of_periods(
         keys += [(kpi_id, period.freq, needed) for needed in {code, *earlier}]
         wanted += [(kpi_id, code, against) for against in compared_with if against != "target" or has_target]
     published.load(keys)
-    found: dict[str, dict[Against, Answer]] = defaultdict(dict)
+    answers: dict[str, dict[Against, Answer]] = defaultdict(dict)
     for kpi_id, code, against in wanted:
         answer = explained(published, entries, by_id[kpi_id], code, against)
         if answer is not None:
-            found[kpi_id][against] = answer
-    return dict(found)
+            answers[kpi_id][against] = answer
+    return dict(answers)
 
 
 def _published_part(

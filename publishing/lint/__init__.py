@@ -26,12 +26,12 @@ def findings(company: Company, catalog: Catalog, day: date) -> list[Finding]:
     Raises Problems for mistakes in `exceptions.yml`.
     """
     accepted = exceptions.read(company, {*finding.RULES, *RULES})
-    found = list(finding.findings(company, catalog))
+    all_findings = list(finding.findings(company, catalog))
     applied = set(finding.RULES)
     if published_path().exists():
-        found += published_findings(day)
+        all_findings += published_findings(day)
         applied |= set(RULES)
-    return exceptions.applied(found, accepted, applied, day)
+    return exceptions.applied(all_findings, accepted, applied, day)
 
 
 def published_findings(day: date) -> list[Finding]:
@@ -47,6 +47,6 @@ def published_findings(day: date) -> list[Finding]:
 
 def relevance(kpi_id: str, day: date) -> Iterator[str]:
     """What of the KPI's published record speaks against its target or its use; its review aside."""
-    for found in published_findings(day):
-        if found.subject == kpi_id and found.rule != "review_overdue":
-            yield found.problem
+    for published_finding in published_findings(day):
+        if published_finding.subject == kpi_id and published_finding.rule != "review_overdue":
+            yield published_finding.problem

@@ -46,7 +46,7 @@ class Lifecycle(Texts):
 
     def opinions(self, kpi: CatalogKpi) -> list[Opinion]:
         """The opinions that count on retiring it."""
-        return [found for found in self.content.opinions.get(kpi.kpi_id, []) if found.proposal == "retire"]
+        return [opinion for opinion in self.content.opinions.get(kpi.kpi_id, []) if opinion.proposal == "retire"]
 
     def outcome(self, decision: Decision) -> str:
         """The outcome of a review in words: " (keep)"; empty for other decisions."""

@@ -23,6 +23,7 @@ from publishing.site import content, shifts
 from publishing.site.content import Content, Total, Vintage
 from publishing.site.scorecard import Scorecard
 from publishing.site.shifts import ShiftNote
+from publishing.statuses import REVISIONS
 
 MOST_SENTENCES = 10
 _MOST_MOVED = 2  # where the others are about missed targets
@@ -87,11 +88,11 @@ class MonthReport(Scorecard):
 
     def codes(self) -> dict[str, str]:
         """The period of each KPI that the report looks at, by kpi_id."""
-        return {found.kpi.kpi_id: found.total.time_period for found in self.kpis_of_month()}
+        return {kpi_month.kpi.kpi_id: kpi_month.total.time_period for kpi_month in self.kpis_of_month()}
 
     def kpis_of_month(self) -> list[_KpiMonth]:
         """The KPIs with a value of a month, quarter or year that ended with the month."""
-        found = []
+        kpi_months = []
         for kpi in self.content.catalog.kpis:
             freqs = dict.fromkeys((kpi.target_freq or kpi.main_freq, "M", "Q", "A"))
             totals = (
@@ -101,8 +102,8 @@ class MonthReport(Scorecard):
                 if total.period.end == self.month.end and total.obs_value is not None and freq != "W"
             )
             if total := next(totals, None):
-                found.append(self._kpi_month(kpi, total))
-        return found
+                kpi_months.append(self._kpi_month(kpi, total))
+        return kpi_months
 
     def _kpi_month(self, kpi: CatalogKpi, total: Total) -> _KpiMonth:
         usual = self.content.usual.get((kpi.kpi_id, total.freq))
@@ -120,9 +121,9 @@ class MonthReport(Scorecard):
     def sentences(self) -> list[list[Part]]:
         """The sentences, the worst first: at most MOST_SENTENCES, each in parts."""
         kpis = self.kpis_of_month()
-        missing = sorted((found for found in kpis if found.misses), key=lambda found: -found.miss)
-        moved = [found for found in kpis if (found.times_usual or 0) > 1 and not found.misses]
-        moved.sort(key=lambda found: -(found.times_usual or 0))
+        missing = sorted((kpi_month for kpi_month in kpis if kpi_month.misses), key=lambda kpi_month: -kpi_month.miss)
+        moved = [kpi_month for kpi_month in kpis if (kpi_month.times_usual or 0) > 1 and not kpi_month.misses]
+        moved.sort(key=lambda kpi_month: -(kpi_month.times_usual or 0))
         shifted, revised, waiting = self._shifted(), self._revised(), self._waiting()
         last = [text for text in (shifted, revised, self._reviews(), self._closing()) if text]
         first = [text for text in (self._summary(kpis, missing), waiting) if text]
@@ -147,20 +148,20 @@ class MonthReport(Scorecard):
         return {"month": self.month.code, "title": self.title, "sentences": sentences}
 
     def _summary(self, kpis: Sequence[_KpiMonth], missing: Sequence[_KpiMonth]) -> str:
-        reached = sum(found.total.target_attained is True for found in kpis)
+        reached = sum(kpi_month.total.target_attained is True for kpi_month in kpis)
         words = "Targets of periods that ended with {month}: {reached} reached, {missed} missed."
         return self.language.t(words, month=self._month, reached=reached, missed=len(missing)) if kpis else ""
 
-    def _missed(self, found: _KpiMonth) -> str:
-        kpi, total = found.kpi, found.total
+    def _missed(self, kpi_month: _KpiMonth) -> str:
+        kpi, total = kpi_month.kpi, kpi_month.total
         reasons, gap = self._reasons(kpi, "target"), (total.obs_value or 0) - (total.target or 0)
         facts = {
-            "kpi": self._link(found),
+            "kpi": self._link(kpi_month),
             "value": self.value(kpi, total.obs_value),
             "period": self.language.period(total.time_period),
             "goal": self.value(kpi, total.target),
             "gap": reasons.size(gap, gap) if reasons and reasons.has_change else self._gap(kpi, gap),
-            "since": self._missed_since(found),
+            "since": self._missed_since(kpi_month),
         }
         words = (
             "{kpi} misses its target: {value} in {period}, {gap} above the target of {goal}."
@@ -186,12 +187,12 @@ class MonthReport(Scorecard):
         cause = reasons.leading_cause()
         return [self.language.t("The largest additions: {cause}.", cause=cause)] if cause else []
 
-    def _moved(self, found: _KpiMonth) -> str:
-        kpi, total = found.kpi, found.total
-        is_year_ago = found.compared_with == "year_ago"
+    def _moved(self, kpi_month: _KpiMonth) -> str:
+        kpi, total = kpi_month.kpi, kpi_month.total
+        is_year_ago = kpi_month.compared_with == "year_ago"
         change = total.change_year_ago if is_year_ago else total.change_previous
         facts = {
-            "kpi": self._link(found),
+            "kpi": self._link(kpi_month),
             "value": self.value(kpi, total.obs_value),
             "period": self.language.period(total.time_period),
             "change": self.change_text(kpi, change),
@@ -203,11 +204,11 @@ class MonthReport(Scorecard):
                 "{kpi} changed unusually: {value} in {period}, {change} on the period before.", **facts
             )
         )
-        reasons = self._reasons(kpi, found.compared_with)
+        reasons = self._reasons(kpi, kpi_month.compared_with)
         return " ".join([text, *(self._additions(reasons) if reasons and reasons.has_change else [])])
 
     def _others_missed(self, others: Sequence[_KpiMonth]) -> str:
-        names = [self._link(found) for found in others[:_MOST_NAMED]]
+        names = [self._link(kpi_month) for kpi_month in others[:_MOST_NAMED]]
         if len(others) > _MOST_NAMED:
             names.append(self.language.t("and {count} more", count=len(others) - _MOST_NAMED))
         listed = ", ".join(names)
@@ -228,7 +229,7 @@ class MonthReport(Scorecard):
             totals=self.language.count(len(revised), "total was", "totals were"),
             day=self.language.day(since), kpi=self._link_to(kpi, vintage.freq, vintage.time_period),
             period=self.language.period(vintage.time_period), before=self.value(kpi, vintage.previous_value),
-            now=self.value(kpi, vintage.obs_value), reason=self.language.t(_REVISIONS[vintage.revision_type or "R2"]),
+            now=self.value(kpi, vintage.obs_value), reason=self.language.t(REVISIONS[vintage.revision_type or "R2"]),
         )  # fmt: skip
 
     def _shifted(self) -> str:
@@ -280,13 +281,13 @@ class MonthReport(Scorecard):
             "A quiet month: no target was missed, nothing changed unusually, and nothing was revised."
         )
 
-    def _missed_since(self, found: _KpiMonth) -> str:
+    def _missed_since(self, kpi_month: _KpiMonth) -> str:
         """The first of several periods in a row that missed their target; empty where this is the first.
 
         Of the periods that the site shows: where all of them did, the oldest one with a word that it may be longer.
         """
-        series = self.content.series(found.kpi, found.total.freq)
-        until = [total for total in series if total.time_period <= found.total.time_period]
+        series = self.content.series(kpi_month.kpi, kpi_month.total.freq)
+        until = [total for total in series if total.time_period <= kpi_month.total.time_period]
         missed = list(takewhile(lambda total: total.target_attained is False, reversed(until)))
         if len(missed) < 2:
             return ""
@@ -312,8 +313,8 @@ class MonthReport(Scorecard):
     def _month(self) -> str:
         return self.language.period(self.month.code)
 
-    def _link(self, found: _KpiMonth) -> str:
-        return self._link_to(found.kpi, found.total.freq, found.total.time_period)
+    def _link(self, kpi_month: _KpiMonth) -> str:
+        return self._link_to(kpi_month.kpi, kpi_month.total.freq, kpi_month.total.time_period)
 
     def _link_to(self, kpi: CatalogKpi, freq: str, code: str) -> str:
         """A mark for the KPI's name; its page has the values of the main frequency, period by period."""
@@ -328,9 +329,6 @@ class MonthReport(Scorecard):
                 kpi_id, period = piece.split(":", 1)
                 parts.append(Part(self.names[kpi_id], kpi_id, period))
         return parts
-
-
-_REVISIONS = {"R3": "another methodology", "C": "a decision", "R1": "newer source data", "R2": "routine"}
 
 
 def _relative(vintage: Vintage) -> float:

@@ -27,17 +27,17 @@ def read(path: Path, catalog: Catalog, language: Language) -> list[ShiftNote]:
     """The shifts in the published file, the most certain first. `catalog` is that of its newest release."""
     with duckdb.connect(str(path), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        histories = {one.kpi_id: one for one in main_histories(connection)}
+        histories = {history.kpi_id: history for history in main_histories(connection)}
         adopted = {kpi.kpi_id: kpi for kpi in catalog.kpis}
-        found = watched([one for kpi_id, one in histories.items() if kpi_id in adopted]).shifts
+        shifts = watched([history for kpi_id, history in histories.items() if kpi_id in adopted]).shifts
         notes = []
-        for shift in found:
+        for shift in shifts:
             kpi = adopted[shift.kpi_id]
             entry = {"name": kpi.name, "unit": kpi.unit, "currency": catalog.reporting_currency}
             other = adopted[shift.beside].name if shift.beside else ""
             known = explanations(connection, shift, histories[shift.kpi_id].breaks)
             sentence = shift_sentence(shift, entry, other, language)
-            notes.append(ShiftNote(kpi, sentence, [_known(one, language) for one in known]))
+            notes.append(ShiftNote(kpi, sentence, [_known(event, language) for event in known]))
     return notes
 
 
@@ -49,10 +49,10 @@ def by_kpi(notes: list[ShiftNote]) -> Mapping[str, list[ShiftNote]]:
     return grouped
 
 
-def _known(one: Mapping[str, Any], language: Language) -> tuple[str, str]:
+def _known(event: Mapping[str, Any], language: Language) -> tuple[str, str]:
     words = {
         "decision": "Released as a new level from {day}:",
         "incident": "Incident since {day}:",
         "break": "The series breaks on {day}.",
     }
-    return language.t(words[one["kind"]], day=language.day(one["since"])), one["text"] or ""
+    return language.t(words[event["kind"]], day=language.day(event["since"])), event["text"] or ""

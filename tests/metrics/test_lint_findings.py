@@ -51,6 +51,20 @@ def test_the_kpi_of_a_part_serves_the_whole_objective() -> None:
     assert not list(finding.RULES["objective_without_kpi"].findings(company(Path("/")), catalog))
 
 
+def test_an_objective_has_owner_and_horizon() -> None:
+    complete = Objective(name="Growth", perspective="financial", owner="ceo@example.com", horizon=DAY)
+    objectives = {
+        "growth": complete,
+        "loyalty": complete.model_copy(update={"horizon": None}),
+        "service": complete.model_copy(update={"horizon": None, "owner": ""}),
+    }
+    catalog = Catalog(company="Test", reporting_currency="SEK", calendar=CALENDAR, objectives=objectives, kpis=(kpi(),))
+    assert list(finding.RULES["incomplete_objective"].findings(company(Path("/")), catalog)) == [
+        ("loyalty", "has no horizon"),
+        ("service", "has no owner and no horizon"),
+    ]
+
+
 def test_more_kpis_than_people_steer_by() -> None:
     seven = [kpi(f"k{number}") for number in range(7)]
     assert not found("too_many_kpis", *seven, kpi("k8", retired=RETIRED))

@@ -337,4 +337,4 @@ for command in {commands!r}:
     variables = {**os.environ, "NYCKELTAL_DATA_DIR": str(tmp_path), "NYCKELTAL_COMPANY": "sample_company"}
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=variables, cwd=PROJECT)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stderr.count("did you mean 'net_revenue'") == 8
+    assert ended.stderr.count("did you mean 'net_revenue'") == 9

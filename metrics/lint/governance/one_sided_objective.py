@@ -14,11 +14,11 @@ from metrics.definitions.company import Company
 
 
 def findings(_: Company, catalog: Catalog) -> Iterator[tuple[str, str]]:
-    types: dict[str, set[str]] = defaultdict(set)
+    types_by_objective: dict[str, set[str]] = defaultdict(set)
     for kpi in catalog.live:
-        types[kpi.objective] |= {kpi.type} if kpi.type else set()
-    for objective, found in types.items():
-        if len(found) == 1:
-            only = found.pop()
+        types_by_objective[kpi.objective] |= {kpi.type} if kpi.type else set()
+    for objective, types in types_by_objective.items():
+        if len(types) == 1:
+            (only,) = types
             other = "lagging" if only == "leading" else "leading"
             yield objective, f"all of its KPIs are {only}; a {other} one is missing"

@@ -14,7 +14,6 @@ from metrics.core import clock
 from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.definitions.company import Company
 from metrics.definitions.kpi import require_adopted
-from metrics.definitions.objectives import ungoverned
 from orchestration.cli.options import Json
 from orchestration.cli.terminal import DONE, console, print_json, styled
 
@@ -50,19 +49,15 @@ def check(
         raise Problems([finding.error(company) for finding in findings], advice=advice)
     domains = sorted({defined_kpi.plan.kpi.domain for defined_kpi in plan.kpis})
     without_deciders = [domain for domain in domains if not company.roles.deciders(domain)]
-    without_facts = ungoverned(company.path, company.objectives)
     if as_json:
         summary: dict[str, Any] = {"company": company.name, "feeds": len(company.feeds), "kpis": len(plan.kpis)}
         summary["findings"] = [asdict(finding) for finding in findings]
-        summary["objectives_incomplete"] = list(map(str, without_facts))
         print_json({**summary, "nobody_decides_for": without_deciders, "read_whole": plan.models_counted_whole})
         return
     terminal = console()
     terminal.print(styled(DONE, f"{company.name}: {len(company.feeds)} feeds and {len(plan.kpis)} KPIs are right."))
     if without_deciders:
         terminal.print(f"  roles.yml names nobody who may decide on held values of {', '.join(without_deciders)}.")
-    for finding in without_facts:
-        terminal.print(f"  {finding}.", highlight=False)
     _print_models_counted_whole(plan.models_counted_whole)
     report.print_findings(terminal, findings)
 

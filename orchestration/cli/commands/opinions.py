@@ -10,6 +10,7 @@ import typer
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
+from metrics.definitions.proposals import Proposal, is_protected
 from orchestration.cli.options import Json, user
 from orchestration.cli.terminal import console, print_json
 from orchestration.lock import writing
@@ -68,6 +69,8 @@ def _state(
 ) -> None:
     company = Company.load()
     catalog = Catalog.read(company)
+    proposal: Proposal = "retire" if retire else "adopt"
+    is_protected(catalog, kpi_id, proposal)  # a misspelt KPI is reported before the ledger's libraries are imported
     import publishing
     from data_quality.release import opinions
     from orchestration.cli.reports import opinions as report
@@ -79,7 +82,7 @@ def _state(
             catalog,
             kind,
             kpi_id,
-            "retire" if retire else "adopt",
+            proposal,
             in_favour=in_favour,
             reason=reason,
             by=by or user(),

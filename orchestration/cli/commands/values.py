@@ -68,7 +68,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """The published values of one KPI."""
-    from orchestration.cli.reports import published
+    from orchestration.cli.reports import series
     from publishing import reader
     from publishing.analysis.noise import with_usual
 
@@ -85,7 +85,7 @@ def show(
         print_json(rows)
         return
     held = [row["time_period"] for row in reader.held() if (row["kpi_id"], row["freq"]) == (kpi_id, freq)]
-    published.print_series(console(), company, catalog, kpi, freq, rows, segment, held)
+    series.print_series(console(), company, catalog, kpi, freq, rows, segment, held)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # a query may begin with a comment: `-- revenue`

@@ -16,11 +16,10 @@ from data_quality.release.decisions import Decided
 from data_quality.release.pending import Pending
 from data_quality.release.snapshot import FeedState
 from metrics.definitions.catalog import Catalog, Key
-from orchestration.cli.formats import PERIODS, change_between, number
+from orchestration.cli.formats import NOT_AUTHENTICATED, PERIODS, change_between, number
 from orchestration.cli.tables import Cell, Column, number_column, print_record, print_table, print_with_notes
 from orchestration.cli.terminal import DONE, styled
 
-NOT_AUTHENTICATED = "recorded, not authenticated"
 AS_RELEASED = "This is the state of the newest release; new values and the feeds' state are shown after the run."
 STATES = {
     "decide": "waits for a decision",

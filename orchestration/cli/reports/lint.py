@@ -16,9 +16,9 @@ def print_findings(terminal: Console, findings: Sequence[Finding]) -> None:
     by_rule: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         by_rule[finding.rule].append(finding)
-    for rule, found in by_rule.items():
-        terminal.print(styled((f"{rule} ({len(found)})", "bold yellow")))
-        for finding in found:
+    for rule, rule_findings in by_rule.items():
+        terminal.print(styled((f"{rule} ({len(rule_findings)})", "bold yellow")))
+        for finding in rule_findings:
             terminal.print(styled("  ", (finding.subject, "bold"), f": {finding.problem}"), highlight=False)
     if findings:
         terminal.print(f"{_count(findings)}; docs/reference/lint.md says why each rule matters.", style="dim")

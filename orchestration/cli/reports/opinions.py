@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from data_quality.release.opinions import Opinion
-from orchestration.cli.reports.decisions import NOT_AUTHENTICATED
+from orchestration.cli.formats import NOT_AUTHENTICATED
 from orchestration.cli.terminal import DONE, styled
 
 _ACTS = {"adopt": "adopting", "retire": "retiring"}

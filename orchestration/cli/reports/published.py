@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,14 +14,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from metrics.core import clock
 from metrics.core.deployment import published_path, site_path
-from metrics.core.periods import FREQ_NAMES, Period, period_of
-from metrics.core.segments import member_words
 from metrics.core.text import short_path
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
-from orchestration.cli.formats import PERIODS, cell, change, number, status_legend, target, target_mark
+from orchestration.cli.formats import cell, number, status_legend, target_mark
+from orchestration.cli.reports.value_cells import changes, has_marks, not_supplied, usual_legend, value, why_nothing
 from orchestration.cli.stage_display import duration
 from orchestration.cli.tables import (
     Cell,
@@ -47,7 +45,6 @@ GATE_LEGEND = {
     "released": "published by a decision",
 }
 _WIDE = 130  # characters
-_USUAL = "~"
 INCIDENTS_SHOWN, KPIS_NAMED, OVERDUE_SHOWN = 8, 3, 8  # in the summary; `kpi held` shows all
 
 
@@ -194,7 +191,7 @@ def print_newest(
             heading = styled((objective.name if objective else kpi.objective, "bold"))
             lines.append([heading, *[""] * (len(columns) - 1)])
         for place, row in enumerate(shown):
-            lines.append(_newest_line(catalog, kpi, row, "" if place else kpi.name, marks=_has_marks(rows)))
+            lines.append(_newest_line(catalog, kpi, row, "" if place else kpi.name, marks=has_marks(rows)))
             if verdicts:
                 lines[-1].append(_gate_word(verdicts.get((kpi.kpi_id, row["freq"], row["time_period"]), "publish")))
             if not place and held and held.get(kpi.kpi_id):
@@ -203,7 +200,7 @@ def print_newest(
                 rolling = number(row["rolling_12_months"], kpi.unit, catalog.reporting_currency)
                 lines[-1] += [rolling, "" if place else kpi.owner]
         if not shown:
-            without.append(f"  {kpi.name}: {_why_nothing(company, kpi, kpi.main_freq)}")
+            without.append(f"  {kpi.name}: {why_nothing(company, kpi, kpi.main_freq)}")
     title = f"{catalog.company}: newest published values"
     caption = status_legend(str(line[6])[:1] for line in lines)
     if any(str(line[5]).startswith("~") for line in lines):
@@ -212,7 +209,7 @@ def print_newest(
     meanings = "; ".join(f"{word} {meaning}" for word, meaning in GATE_LEGEND.items() if word in gate)
     caption += f"\nGate: {meanings}." if meanings else ""
     caption += "\nHeld: the number of periods that wait for a decision." if held and any(held.values()) else ""
-    caption += _usual_legend(rows)
+    caption += usual_legend(rows)
     if natural_width(columns, lines) > console.width:  # two tables of all KPIs, one below the other, can't be read
         columns, lines = [*columns[:4], *columns[5:]], [[*line[:4], *line[5:]] for line in lines]
         caption += "\nA wider terminal shows the change on a year ago, too."
@@ -232,137 +229,15 @@ def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name
     return [
         name,
         row["time_period"],
-        _value(row, kpi, catalog),
-        *_changes(row, kpi, currency, marks=marks),
+        value(row, kpi, catalog),
+        *changes(row, kpi, currency, marks=marks),
         against,
         row["obs_status"],
     ]
 
 
-def _changes(row: Mapping[str, Any], kpi: CatalogKpi, currency: str, *, marks: bool) -> list[Cell]:
-    """The changes on the period before and on a year ago; one within the usual variation is dim, with a mark.
-
-    `marks`: a change of the table has one, so that the others need room for it.
-    """
-    return [
-        styled((f"{change(row[name], kpi, currency)} {_USUAL}", "dim"))
-        if row.get(f"{name}_is_usual")
-        else f"{change(row[name], kpi, currency)}{'  ' * marks}"
-        for name in ("change_previous", "change_year_ago")
-    ]
-
-
-def _has_marks(rows: Iterable[Mapping[str, Any]]) -> bool:
-    return any(row.get(f"{name}_is_usual") for row in rows for name in ("change_previous", "change_year_ago"))
-
-
-def _usual_legend(rows: Iterable[Mapping[str, Any]]) -> str:
-    """What the mark means; empty where no change has it."""
-    words = f"\n{_USUAL} within the KPI's usual variation, as nineteen of twenty of its changes are."
-    return words if _has_marks(rows) else ""
-
-
 def _gate_word(verdict: str) -> Text:
     return styled(GATE_WORDS.get(verdict, (verdict, "default")))
-
-
-def _why_nothing(company: Company, kpi: CatalogKpi, freq: str) -> str:
-    """Why nothing of the KPI is published at a frequency: no data, too early, or all values held."""
-    if not kpi.supplied:
-        return _not_supplied(kpi)
-    first = _first_period(kpi, freq)
-    if first is not None and not kpi.observes(first):
-        return f"its feeds cover it {kpi.observable_days}: no whole {PERIODS[freq]}"
-    if first is not None and first.end >= clock.today(company.time_zone):
-        looks_back = f" (it looks back {kpi.lookback})" if kpi.lookback else ""
-        return f"its first {PERIODS[freq]} is {first.code}, which ends on {first.end}{looks_back}"
-    return f"all values are held; `kpi held {kpi.kpi_id}` shows why"
-
-
-def _first_period(kpi: CatalogKpi, freq: str) -> Period | None:
-    """The KPI's first observable period; None where it has no feed."""
-    if kpi.observable_from is None:
-        return None
-    period = period_of(freq, kpi.observable_from)
-    return period if period.start >= kpi.observable_from else period.next()
-
-
-def _not_supplied(kpi: CatalogKpi) -> str:
-    return f"not supplied, the company has no {', '.join(kpi.missing_entities)}"
-
-
-def print_series(
-    console: Console,
-    company: Company,
-    catalog: Catalog,
-    kpi: CatalogKpi,
-    freq: str,
-    rows: Sequence[Mapping[str, Any]],
-    segment: str | None,
-    held: Sequence[str],
-) -> None:
-    """Print the values of one KPI at a frequency: a row per period, for the total or with a column per member.
-
-    `held` are its held periods at this frequency; they are listed below the table.
-    """
-    title = f"{kpi.name}, {FREQ_NAMES[freq]}" + ("" if segment else _target_words(catalog, kpi, freq))
-    columns, lines = _members(catalog, kpi, rows, segment) if segment else _totals(catalog, kpi, freq, rows)
-    if lines:
-        legend = status_legend(row["obs_status"] for row in rows) + _usual_legend(rows)
-        print_table(console, columns, lines, title=title, caption=legend)
-    else:
-        console.print(title, style="bold", highlight=False)
-        console.print(f"Nothing is published: {_why_nothing(company, kpi, freq)}.", highlight=False)
-    if held:
-        console.print(styled(("Held:", "red"), f" {_shortened(held)}; `kpi held {kpi.kpi_id}` shows why."))
-    console.print(kpi.description, style="dim", highlight=False)
-    console.print(f"Owner {kpi.owner}; definition version {kpi.definition_version}.", style="dim", highlight=False)
-
-
-def _totals(
-    catalog: Catalog, kpi: CatalogKpi, freq: str, rows: Sequence[Mapping[str, Any]]
-) -> tuple[list[Column], list[list[Cell]]]:
-    has_target = kpi.target_at(freq) is not None
-    columns = [Column("period"), *map(number_column, ("value", "change", "a year ago"))]
-    columns += [Column("target"), Column("status")] if has_target else [Column("status")]
-    lines: list[list[Cell]] = []
-    for row in rows:
-        changes = _changes(row, kpi, catalog.reporting_currency, marks=_has_marks(rows))
-        reached = [target_mark(row["target_status"])] if has_target else []
-        lines.append([row["time_period"], _value(row, kpi, catalog), *changes, *reached, row["obs_status"]])
-    return columns, lines
-
-
-def _members(
-    catalog: Catalog, kpi: CatalogKpi, rows: Sequence[Mapping[str, Any]], segment: str
-) -> tuple[list[Column], list[list[Cell]]]:
-    """Columns and rows for the members of a segment. A value that isn't normal is followed by its status letter."""
-    members = sorted({row["member"] for row in rows})
-    cells: dict[tuple[str, str], Cell] = {}
-    for row in rows:
-        marked = row["obs_status"] not in ("A", "Q")
-        letter = f" {row['obs_status']}" if marked else ""
-        cells[row["time_period"], row["member"]] = styled(_value(row, kpi, catalog), (letter, "dim"))
-    names = {"kpi_served": {other.kpi_id: other.name for other in catalog.kpis}}
-    segment = rows[0]["segment"] if rows else ""
-    titles = ["unknown" if member == "_U" else member_words(segment, member, names) for member in members]
-    columns = [Column("period"), *map(number_column, titles)]
-    periods = dict.fromkeys(row["time_period"] for row in rows)
-    lines: list[list[Cell]] = [[period, *(cells.get((period, member), "") for member in members)] for period in periods]
-    return columns, lines
-
-
-def _target_words(catalog: Catalog, kpi: CatalogKpi, freq: str) -> str:
-    if kpi.target is None:
-        return ""
-    stated = f"; target {target(kpi, catalog.reporting_currency)}"
-    return stated if kpi.target_at(freq) is not None else f"{stated} (compared with --freq {kpi.target_freq})"
-
-
-def _value(row: Mapping[str, Any], kpi: CatalogKpi, catalog: Catalog) -> Cell:
-    if row["obs_status"] == "Q":
-        return styled(("suppressed", "dim"))
-    return number(row["obs_value"], kpi.unit, catalog.reporting_currency)
 
 
 def print_catalog(console: Console, catalog: Catalog) -> None:
@@ -374,7 +249,7 @@ def print_catalog(console: Console, catalog: Catalog) -> None:
         if kpi.is_retired:
             note.append(styled((f"; retired {_retired(kpi)}", "yellow")))
         if not kpi.supplied:
-            note.append(styled((f"; {_not_supplied(kpi)}", "yellow")))
+            note.append(styled((f"; {not_supplied(kpi)}", "yellow")))
         rows.append(([kpi.kpi_id, kpi.name, kpi.domain, " ".join(kpi.freqs)], styled(*note)))
     columns = [Column("KPI"), Column("name", wraps=True), Column("domain"), Column("freqs")]
     print_with_notes(console, columns, rows, title=f"{catalog.company}: {len(catalog.kpis)} KPIs")
@@ -442,8 +317,3 @@ def _faults(console: Console, result: RunResult) -> None:
         if feed.rows_rejected:
             rows = f" {feed.rows_rejected:,} rows rejected (the reasons are in raw._rejected)"
             console.print(styled((f"Feed {feed.feed}:", "yellow"), rows))
-
-
-def _shortened(periods: Iterable[str]) -> str:
-    ordered = list(periods)
-    return ", ".join(ordered) if len(ordered) <= 4 else f"{', '.join(ordered[:3])} … {ordered[-1]} ({len(ordered)})"

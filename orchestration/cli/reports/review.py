@@ -8,8 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from metrics.definitions.catalog import CatalogKpi
-from orchestration.cli.formats import PERIODS, change, number, target, target_mark
-from orchestration.cli.reports.decisions import NOT_AUTHENTICATED
+from orchestration.cli.formats import NOT_AUTHENTICATED, PERIODS, change, number, target, target_mark
 from orchestration.cli.tables import Cell, Column, natural_width, number_column, print_record, print_table
 from orchestration.cli.terminal import styled
 

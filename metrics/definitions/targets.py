@@ -1,0 +1,68 @@
+"""Targets by the days for which they are valid, and the worst value that is at risk of missing one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from metrics.core.periods import Period
+
+
+class Stated(NamedTuple):
+    """A target and its tolerance as stated; None where none is."""
+
+    value: float | None
+    tolerance: float | None
+
+
+@dataclass(frozen=True)
+class ValidTarget:
+    """A target for the periods that begin in [valid_from, valid_to]; None where that has no limit.
+
+    `at_risk` is the worst value that is still at risk, not off target; None where every value that misses is off.
+    """
+
+    value: float
+    valid_from: date | None
+    valid_to: date | None
+    at_risk: float | None = None
+
+    def covers(self, start: date) -> bool:
+        """Whether it is for the period that begins on that day."""
+        return (self.valid_from or date.min) <= start <= (self.valid_to or date.max)
+
+
+def valid_targets(
+    stated: Mapping[date, Stated], of_periods: Mapping[Period, Stated], direction: str
+) -> list[ValidTarget]:
+    """The targets with the days on which their periods begin, the oldest first.
+
+    `stated` has those that hold from a day on (`date.min`: from the beginning), `of_periods` those of single periods.
+    After such a period the target that is stated for the next day holds again.
+    """
+    changes = dict(stated)
+    for period, target in sorted(of_periods.items()):
+        changes[period.start] = target
+        after = period.next().start
+        day_stated = max((day for day in stated if day <= after), default=None)
+        changes.setdefault(after, stated[day_stated] if day_stated else Stated(None, None))
+    days = sorted(changes)
+    ends = [day - timedelta(days=1) for day in days[1:]]
+    return [
+        ValidTarget(value, None if day == date.min else day, until, worst_at_risk(value, tolerance, direction))
+        for day, until in zip(days, [*ends, None], strict=True)
+        for value, tolerance in [changes[day]]
+        if value is not None
+    ]
+
+
+def worst_at_risk(target: float, tolerance: float | None, direction: str) -> float | None:
+    """The worst value that is at risk of missing the target; None without a tolerance, or where neither way is better.
+
+    `direction` is that of the KPI: up, down, band or none.
+    """
+    if tolerance is None or direction not in ("up", "down"):
+        return None
+    return round(target - tolerance if direction == "up" else target + tolerance, 12)

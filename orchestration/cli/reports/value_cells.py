@@ -1,0 +1,70 @@
+"""What the tables of values share: the cells of a value and its changes, and why there is no value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from metrics.core import clock
+from metrics.core.periods import Period, period_of
+from metrics.definitions.catalog import Catalog, CatalogKpi
+from metrics.definitions.company import Company
+from orchestration.cli.formats import PERIODS, change, number
+from orchestration.cli.tables import Cell
+from orchestration.cli.terminal import styled
+
+_USUAL = "~"
+
+
+def value(row: Mapping[str, Any], kpi: CatalogKpi, catalog: Catalog) -> Cell:
+    if row["obs_status"] == "Q":
+        return styled(("suppressed", "dim"))
+    return number(row["obs_value"], kpi.unit, catalog.reporting_currency)
+
+
+def changes(row: Mapping[str, Any], kpi: CatalogKpi, currency: str, *, marks: bool) -> list[Cell]:
+    """The changes on the period before and on a year ago; one within the usual variation is dim, with a mark.
+
+    `marks`: a change of the table has one, so that the others need room for it.
+    """
+    return [
+        styled((f"{change(row[name], kpi, currency)} {_USUAL}", "dim"))
+        if row.get(f"{name}_is_usual")
+        else f"{change(row[name], kpi, currency)}{'  ' * marks}"
+        for name in ("change_previous", "change_year_ago")
+    ]
+
+
+def has_marks(rows: Iterable[Mapping[str, Any]]) -> bool:
+    return any(row.get(f"{name}_is_usual") for row in rows for name in ("change_previous", "change_year_ago"))
+
+
+def usual_legend(rows: Iterable[Mapping[str, Any]]) -> str:
+    """What the mark means; empty where no change has it."""
+    words = f"\n{_USUAL} within the KPI's usual variation, as nineteen of twenty of its changes are."
+    return words if has_marks(rows) else ""
+
+
+def why_nothing(company: Company, kpi: CatalogKpi, freq: str) -> str:
+    """Why nothing of the KPI is published at a frequency: no data, too early, or all values held."""
+    if not kpi.supplied:
+        return not_supplied(kpi)
+    first = _first_period(kpi, freq)
+    if first is not None and not kpi.observes(first):
+        return f"its feeds cover it {kpi.observable_days}: no whole {PERIODS[freq]}"
+    if first is not None and first.end >= clock.today(company.time_zone):
+        looks_back = f" (it looks back {kpi.lookback})" if kpi.lookback else ""
+        return f"its first {PERIODS[freq]} is {first.code}, which ends on {first.end}{looks_back}"
+    return f"all values are held; `kpi held {kpi.kpi_id}` shows why"
+
+
+def _first_period(kpi: CatalogKpi, freq: str) -> Period | None:
+    """The KPI's first observable period; None where it has no feed."""
+    if kpi.observable_from is None:
+        return None
+    period = period_of(freq, kpi.observable_from)
+    return period if period.start >= kpi.observable_from else period.next()
+
+
+def not_supplied(kpi: CatalogKpi) -> str:
+    return f"not supplied, the company has no {', '.join(kpi.missing_entities)}"
