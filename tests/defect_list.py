@@ -534,7 +534,7 @@ DEFECTS = (
         "lead_by_its_rest",
         "a share isn't led by what is the rest of it",
         "publishing/analysis/autoregression.py",
-        "_TOLD**2 * self._all_sizes",
+        "_LEAST_LEFT**2 * self._all_sizes",
         "np.finfo(float).tiny",
         "tests/publishing/test_analysis.py::test_what_is_the_rest_of_a_share_does_not_lead_it",
     ),

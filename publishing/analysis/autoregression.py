@@ -13,8 +13,8 @@ from publishing.analysis.regression import Floats, lagged, least_bic
 
 LONGEST_MEMORY = 3
 _LONGEST_MEMORY_SHARE = 0.8
-_TOLD = 1e-6
-"""The share of a column's sum of squares that others must leave of it."""
+_LEAST_LEFT = 1e-6
+"""The smallest share of a column's sum of squares that the other columns must leave unexplained."""
 
 
 class Autoregression:
@@ -22,8 +22,8 @@ class Autoregression:
 
     `columns` (periods, columns) explain all series; `added` (periods, columns) are tried one at a time; `known` says in
     which periods the series have values; `order` is the number of last values. Only periods are used in which
-    everything is there, the last values too. `freedom` are the degrees of freedom beside one added column; `is_told`
-    says, for each added column, whether the others don't explain it already.
+    everything is there, the last values too. `freedom` are the degrees of freedom beside one added column.
+    `is_distinct` says, for each added column, whether the others don't explain it already.
     """
 
     def __init__(self, known: npt.NDArray[np.bool_], columns: Floats, added: Floats, order: int) -> None:
@@ -33,7 +33,7 @@ class Autoregression:
             rows &= np.concatenate([np.zeros(back, dtype=bool), known[:-back]])
         self._rows = np.flatnonzero(rows)
         self.freedom = -1
-        self.is_told = np.zeros(added.shape[1], dtype=bool)
+        self.is_distinct = np.zeros(added.shape[1], dtype=bool)
         if len(self._rows) <= columns.shape[1] + 1 + order:
             return
         # What the columns explain is taken out of all else beforehand (R. Frisch and F. Waugh, 1933).
@@ -42,8 +42,8 @@ class Autoregression:
         self.freedom = len(self._rows) - self._basis.shape[1] - order - 1
         tried = added[self._rows].T
         self._added = self._left(tried)
-        self.is_told = (self._added**2).sum(axis=1) > _TOLD * (tried**2).sum(axis=1)
-        self._added = self._added[self.is_told]
+        self.is_distinct = (self._added**2).sum(axis=1) > _LEAST_LEFT * (tried**2).sum(axis=1)
+        self._added = self._added[self.is_distinct]
         self._all_sizes = (self._added**2).sum(axis=1)
 
     @property
@@ -52,7 +52,7 @@ class Autoregression:
         return len(self._rows)
 
     def t(self, series: Floats) -> Floats:
-        """Student's t (series, column) of each added column that is told, for each series (series, periods).
+        """Student's t (series, column) of each added column that is distinct, for each series (series, periods).
 
         Close to 0 where the series' own last values explain the column, as of a share and its rest.
         """
@@ -67,7 +67,7 @@ class Autoregression:
     def _sizes(self, bases: list[Floats]) -> Floats:
         """What the last values leave of each added column: its sum of squares (series, column)."""
         explained = sum(((base @ self._added.T) ** 2 for base in bases), np.zeros(1))
-        sizes: Floats = np.maximum(self._all_sizes - explained, _TOLD**2 * self._all_sizes)
+        sizes: Floats = np.maximum(self._all_sizes - explained, _LEAST_LEFT**2 * self._all_sizes)
         return sizes
 
     def memory(self, series: Floats) -> Floats:

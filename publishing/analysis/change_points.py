@@ -76,9 +76,10 @@ class Search:
         tried = [(kind, place) for kind in kinds for place in range(max(size - year, LASTS), size - LASTS + 1)]
         shapes = np.array([_shape(kind, place, size)[known] for kind, place in tried])
         left = self._left(shapes)
-        told = (left**2).sum(axis=1) > 1e-6 * (shapes**2).sum(axis=1)  # the others are what season and line can make
-        self._changes = [change for change, is_told in zip(tried, told, strict=True) if is_told]
-        self._shapes = left[told]
+        # The others are what season and line can make.
+        distinct = (left**2).sum(axis=1) > 1e-6 * (shapes**2).sum(axis=1)
+        self._changes = [change for change, is_distinct in zip(tried, distinct, strict=True) if is_distinct]
+        self._shapes = left[distinct]
         self.possible = bool(self._changes) and self._freedom >= FEWEST_FREEDOM
 
     def quick_p(self) -> float:
@@ -88,16 +89,16 @@ class Search:
 
     def shift(self) -> Shift:
         """The strongest change, with its p-value from simulated noise."""
-        found = self._strength(self._values[None, :])
-        best = int(np.abs(found.t[0]).argmax())
+        strength = self._strength(self._values[None, :])
+        best = int(np.abs(strength.t[0]).argmax())
         strongest, memory = [], []
         for series in np.split(noise(_SIMULATED, len(self._values)), _PARTS):
             simulated = self._strength(series)
             places = np.abs(simulated.t).argmax(axis=1)[:, None]
             strongest.append(np.abs(np.take_along_axis(simulated.t, places, axis=1))[:, 0])
             memory.append(np.take_along_axis(simulated.memory, places, axis=1)[:, 0])
-        similar = most_similar(np.concatenate(memory), float(found.memory[0, best]))
-        stronger = int((np.concatenate(strongest)[similar] >= abs(found.t[0, best])).sum())
+        similar = most_similar(np.concatenate(memory), float(strength.memory[0, best]))
+        stronger = int((np.concatenate(strongest)[similar] >= abs(strength.t[0, best])).sum())
         kind, place = self._changes[best]
         return Shift(kind, place, self._size(kind, place), (1 + stronger) / (1 + len(similar)))
 

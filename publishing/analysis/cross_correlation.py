@@ -82,28 +82,30 @@ def leading(
         return LeadSearch((), 0, periods, None, too_short)
     simulated = _simulated(outcome, columns)
     strongest = np.ones(len(simulated))
-    found: list[Lead] = []
+    candidates: list[Lead] = []
     for lag, regression, group in tests:
-        told = [name for name, is_told in zip(group, regression.is_told, strict=True) if is_told]
-        if not told:
+        distinct = [name for name, is_distinct in zip(group, regression.is_distinct, strict=True) if is_distinct]
+        if not distinct:
             continue
         strongest = np.minimum(strongest, _p_values(regression.t(simulated), regression.freedom).min(axis=1))
         t = regression.t(outcome[None, :])[0]
         correlations = t / np.sqrt(regression.freedom + t**2)
         p_values = _p_values(t, regression.freedom)
-        found += [
+        candidates += [
             Lead(name, lag, float(correlation), regression.periods, float(p_value))
-            for name, correlation, p_value in zip(told, correlations, p_values, strict=True)
+            for name, correlation, p_value in zip(distinct, correlations, p_values, strict=True)
         ]
-    corrected = [(1 + int((strongest <= lead.p_value).sum())) / (1 + len(strongest)) for lead in found]
+    corrected = [(1 + int((strongest <= lead.p_value).sum())) / (1 + len(strongest)) for lead in candidates]
     leads = [
         Lead(lead.driver, lead.lag, lead.correlation, lead.periods, p_value)
-        for lead, p_value in zip(found, corrected, strict=True)
+        for lead, p_value in zip(candidates, corrected, strict=True)
         if p_value <= false_alarms
     ]
-    smallest = _smallest_seen(float(np.quantile(strongest, false_alarms)), max(one.freedom for _, one, _ in tests))
+    smallest = _smallest_seen(
+        float(np.quantile(strongest, false_alarms)), max(regression.freedom for _, regression, _ in tests)
+    )
     leads.sort(key=lambda lead: (lead.p_value, -abs(lead.correlation)))
-    return LeadSearch(tuple(leads), len(found), periods, smallest, too_short)
+    return LeadSearch(tuple(leads), len(candidates), periods, smallest, too_short)
 
 
 def _tests(
@@ -118,7 +120,7 @@ def _tests(
     tests = []
     for (lag, _), group in groups.items():
         regression = Autoregression(known, columns, np.column_stack([before[name, lag] for name in group]), order)
-        if regression.freedom >= FEWEST_FREEDOM and regression.is_told.any():
+        if regression.freedom >= FEWEST_FREEDOM and regression.is_distinct.any():
             tests.append((lag, regression, group))
     return tests
 

@@ -89,13 +89,13 @@ def _history(kpi_id: str, freq: str, totals: list[tuple[Any, ...]], *, is_relati
     while period < last:
         period = period.next()
         periods.append(period)
-    words = ("suppressed" if statuses.get(one) == "Q" else "missing" for one in periods if one not in known)
+    words = ("suppressed" if statuses.get(period) == "Q" else "missing" for period in periods if period not in known)
     return History(
         kpi_id=kpi_id,
         freq=freq,
         periods=tuple(periods),
-        values=np.array([known.get(one, np.nan) for one in periods]),
+        values=np.array([known.get(period, np.nan) for period in periods]),
         is_relative=is_relative,
-        breaks=tuple(one for one in periods if statuses.get(one) == "B"),
+        breaks=tuple(period for period in periods if statuses.get(period) == "B"),
         gaps=dict(Counter(words)),
     )

@@ -54,8 +54,8 @@ def _search_at(
     periods = [*earlier, *of_outcome.periods]
     values = {name: histories[name, freq].on(periods) for name in drivers}
     places = np.array([place_in_year(period) for period in periods])
-    found = leading(of_outcome.on(periods), values, places, LAGS, false_alarms)
-    return FreqSearch(freq, found, of_outcome.gaps)
+    lead_search = leading(of_outcome.on(periods), values, places, LAGS, false_alarms)
+    return FreqSearch(freq, lead_search, of_outcome.gaps)
 
 
 def leads(kpi: str, *, of_all: bool = False) -> Answer:
@@ -70,43 +70,51 @@ def leads(kpi: str, *, of_all: bool = False) -> Answer:
     names = {kpi_id: name for kpi_id, name, _ in rows}
     drivers = [kpi_id for kpi_id, _, kind in rows if kpi_id != entry["kpi_id"] and (of_all or kind == "leading")]
     searches = search(histories, entry["kpi_id"], drivers)
-    found = [_lead(one, lead, entry["name"], names) for one in searches for lead in one.search.leads]
-    tried = {name for one in searches if one.search.tried for name in drivers if (name, one.freq) in histories}
+    leads_found = [
+        _lead(freq_search, lead, entry["name"], names) for freq_search in searches for lead in freq_search.search.leads
+    ]
+    tried = {
+        name
+        for freq_search in searches
+        if freq_search.search.tried
+        for name in drivers
+        if (name, freq_search.freq) in histories
+    }
     answer: Answer = {
         "kpi_id": entry["kpi_id"],
         "name": entry["name"],
-        "leads": found,
-        "searched": [_searched(one) for one in searches],
+        "leads": leads_found,
+        "searched": [_searched(freq_search) for freq_search in searches],
         "not_tried": sorted(set(drivers) - tried),
         "method": METHOD,
     }
-    leading_drivers = len({lead["driver"] for lead in found})
+    leading_drivers = len({lead["driver"] for lead in leads_found})
     return answer | {"summary": _summary(entry["name"], searches, len(tried), leading_drivers)}
 
 
-def _lead(one: FreqSearch, lead: Lead, outcome: str, names: dict[str, str]) -> Answer:
+def _lead(freq_search: FreqSearch, lead: Lead, outcome: str, names: dict[str, str]) -> Answer:
     driver, count = names[lead.driver], language("en").count
-    later = count(lead.lag, *_PERIODS[one.freq])
+    later = count(lead.lag, *_PERIODS[freq_search.freq])
     way = "higher" if lead.correlation > 0 else "lower"
     return {
         "driver": lead.driver,
         "driver_name": driver,
-        "freq": one.freq,
+        "freq": freq_search.freq,
         "periods_before": lead.lag,
         "correlation": lead.correlation,
         "periods": lead.periods,
         "p_value": lead.p_value,
         "quote": f"{driver} moves before {outcome} by {later}: when it is higher than usual, {outcome} is {way} than"
         f" usual {later} later (correlation {language('en').decimal(lead.correlation, 2)} over"
-        f" {count(lead.periods, *_PERIODS[one.freq])}).",
+        f" {count(lead.periods, *_PERIODS[freq_search.freq])}).",
     }
 
 
-def _searched(one: FreqSearch) -> Answer:
+def _searched(freq_search: FreqSearch) -> Answer:
     """What was tried at a frequency, and what could have been seen."""
-    word, words = _PERIODS[one.freq]
-    search, count = one.search, language("en").count
-    gaps = "".join(f", {count(number, word, words)} {why}" for why, number in one.gaps.items())
+    word, words = _PERIODS[freq_search.freq]
+    search, count = freq_search.search, language("en").count
+    gaps = "".join(f", {count(number, word, words)} {why}" for why, number in freq_search.gaps.items())
     had = f"{count(search.periods, word, words)} with a closed value{gaps}"
     if search.smallest_seen is None:
         text = f"By {word}: {had}. That is too few to look for leads."
@@ -116,9 +124,9 @@ def _searched(one: FreqSearch) -> Answer:
             f" exceed {search.smallest_seen:.2f} there to be told from chance."
         )
     return {
-        "freq": one.freq,
+        "freq": freq_search.freq,
         "periods": search.periods,
-        "gaps": one.gaps,
+        "gaps": freq_search.gaps,
         "tried": search.tried,
         "smallest_correlation_seen": search.smallest_seen,
         "too_short": list(search.too_short),
@@ -130,7 +138,7 @@ def _summary(name: str, searches: list[FreqSearch], drivers: int, leads: int) ->
     """The answer in a sentence; why there is none where there are too few periods."""
     if not searches:
         return f"{name} has no published months, quarters or weeks in common with a driver: leads can't be looked for."
-    if all(one.search.smallest_seen is None for one in searches):
+    if all(freq_search.search.smallest_seen is None for freq_search in searches):
         return f"{name} has too few closed periods to look for leads."
     if not leads:
         return f"None of {drivers} drivers moved before {name} by more than chance."

@@ -102,11 +102,11 @@ class Usual:
         self, value: float | None, previous: float | None, year_ago: float | None
     ) -> tuple[bool | None, bool | None]:
         """Whether the value's changes on the period before and on a year ago are usual; None where it isn't known."""
-        found = (
+        multiples = (
             times(value - earlier) if value is not None and earlier is not None else None
             for times, earlier in ((self.times_before, previous), (self.times_year_ago, year_ago))
         )  # fmt: skip
-        on_before, on_year_ago = (None if times is None else times <= 1 for times in found)
+        on_before, on_year_ago = (None if times is None else times <= 1 for times in multiples)
         return on_before, on_year_ago
 
 
@@ -120,8 +120,8 @@ def _times(change: float, usual: float | None, seen: float | None) -> float | No
 
 def usual_changes(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Usual]:
     """By (kpi_id, freq), from a connection to the published file."""
-    found = connection.execute(_USUAL.format(totals=_PUBLISHED), {"fewest": FEWEST_CHANGES}).fetchall()
-    return {(kpi_id, freq): Usual(*facts) for kpi_id, freq, *facts in found}
+    rows = connection.execute(_USUAL.format(totals=_PUBLISHED), {"fewest": FEWEST_CHANGES}).fetchall()
+    return {(kpi_id, freq): Usual(*columns) for kpi_id, freq, *columns in rows}
 
 
 def with_usual(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -44,32 +44,36 @@ class Suggestion:
     met: dict[int, tuple[int, int]]
 
 
-def suggestions(one: History, direction: str) -> tuple[list[Suggestion], Prospects] | None:
+def suggestions(totals: History, direction: str) -> tuple[list[Suggestion], Prospects] | None:
     """The possible targets of a KPI with that direction, up or down; None where its history is too short."""
-    year = SEASONS[one.freq]
+    year = SEASONS[totals.freq]
     fewest = _FEWEST_OF_YEARS if year == 1 else FEWEST_YEARS * year
-    if np.isfinite(one.values).sum() < fewest:
+    if np.isfinite(totals.values).sum() < fewest:
         return None
-    coming = [one.periods[-1].shift(number) for number in range(1, year + 1)]
-    found = prospects(one.scaled, one.places, np.array([place_in_year(period) for period in coming]))
-    if found is None:
+    coming = [totals.periods[-1].shift(number) for number in range(1, year + 1)]
+    outlook = prospects(totals.scaled, totals.places, np.array([place_in_year(period) for period in coming]))
+    if outlook is None:
         return None
-    values = np.exp(found.paths) if one.is_scaled_by_logs else found.paths
-    made = [_suggestion(name, one, direction, _quantile(values, one, direction, met)) for name, met in LEVELS.items()]
-    return made, found
+    values = np.exp(outlook.paths) if totals.is_scaled_by_logs else outlook.paths
+    suggested = [
+        _suggestion(name, totals, direction, _quantile(values, totals, direction, met)) for name, met in LEVELS.items()
+    ]
+    return suggested, outlook
 
 
-def _quantile(values: Floats, one: History, direction: str, met: float) -> float:
+def _quantile(values: Floats, totals: History, direction: str, met: float) -> float:
     """The value that the share `met` of the simulated periods reaches, to three digits; of shares within 0 to 1."""
     value = float(np.quantile(values, 1 - met if direction == "up" else met))
-    if not one.is_relative and np.nanmin(one.values) >= 0 and np.nanmax(one.values) <= 1:
+    if not totals.is_relative and np.nanmin(totals.values) >= 0 and np.nanmax(totals.values) <= 1:
         value = min(max(value, 0.0), 1.0)
     return float(f"{value:.{_DIGITS}g}")
 
 
-def _suggestion(name: str, one: History, direction: str, value: float) -> Suggestion:
-    year = SEASONS[one.freq]
-    return Suggestion(name, value, {count: met_in(one.values[-count:], value, direction) for count in (year, 2 * year)})
+def _suggestion(name: str, totals: History, direction: str, value: float) -> Suggestion:
+    year = SEASONS[totals.freq]
+    return Suggestion(
+        name, value, {count: met_in(totals.values[-count:], value, direction) for count in (year, 2 * year)}
+    )
 
 
 def met_in(values: Floats, target: float, direction: str) -> tuple[int, int]:
@@ -89,7 +93,7 @@ def suggest_target(kpi: str) -> Answer:
         direction, unit, currency, kind, freq = _facts(connection, entry["kpi_id"])
         histories = history.read(connection)
         objective = _objective(connection, entry)
-    one = histories.get((entry["kpi_id"], freq))
+    totals = histories.get((entry["kpi_id"], freq))
     answer: Answer = {
         "kpi_id": entry["kpi_id"],
         "name": entry["name"],
@@ -106,37 +110,38 @@ def suggest_target(kpi: str) -> Answer:
     present = entry.get("target")
     if direction not in ("up", "down"):
         return answer | {"refused": f"{entry['name']} has the direction {direction}: no value is a better one."}
-    if one is None:
+    if totals is None:
         return answer | {"refused": f"{entry['name']} has no closed {_WORDS[freq]} with a published value."}
-    answer |= {"history": _history_facts(one), "present_target": _present(one, present, direction)}
-    made = suggestions(one, direction)
-    if made is None:
-        known = int(np.isfinite(one.values).sum())
+    answer |= {"history": _history_facts(totals), "present_target": _present(totals, present, direction)}
+    suggested_and_outlook = suggestions(totals, direction)
+    if suggested_and_outlook is None:
+        known = int(np.isfinite(totals.values).sum())
         needed = _FEWEST_OF_YEARS if freq == "A" else FEWEST_YEARS * SEASONS[freq]
         return answer | {
             "refused": f"{entry['name']} has {known} closed {_WORDS[freq]} with a published value; a target needs"
             f" {needed} of them, and more where season and gaps take too many."
         }
-    found, outlook = made
+    suggested, outlook = suggested_and_outlook
     answer["suggested"] = [
         {
-            "name": each.name,
-            "value": each.value,
-            "met_if_things_go_on": LEVELS[each.name],
-            "met_in_last": [{"periods": n, "with_value": had, "met": met} for n, (had, met) in each.met.items()],
-            "yaml": _yaml(each, one, kind, entry.get("target_freq")),
+            "name": suggestion.name,
+            "value": suggestion.value,
+            "met_if_things_go_on": LEVELS[suggestion.name],
+            "met_in_last": [{"periods": n, "with_value": had, "met": met} for n, (had, met) in suggestion.met.items()],
+            "yaml": _yaml(suggestion, totals, kind, entry.get("target_freq")),
         }
-        for each in found
+        for suggestion in suggested
     ]
     per = f" {_A_PERIOD[freq]}" if kind == "flow" else ""
-    likely = next(each for each in found if each.name == "likely")
-    span = " to ".join(written(each.value) for each in (found[0], found[-1]))
+    likely = next(suggestion for suggestion in suggested if suggestion.name == "likely")
+    span = " to ".join(written(suggestion.value) for suggestion in (suggested[0], suggested[-1]))
+    last = language("en").period(totals.periods[-1].code)
     answer["quote"] = (
-        f"If things go on as in the {len(one.periods)} {_WORDS[freq]} to {language('en').period(one.periods[-1].code)},"
+        f"If things go on as in the {len(totals.periods)} {_WORDS[freq]} to {last},"
         f" {entry['name']} will be about {written(likely.value)}{per} in the coming year: {span} from a cautious to an"
         " ambitious target."
     )
-    answer["trend"] = _trend(outlook, one)
+    answer["trend"] = _trend(outlook, totals)
     return answer
 
 
@@ -151,42 +156,42 @@ def _facts(connection: duckdb.DuckDBPyConnection, kpi_id: str) -> tuple[str, str
     return row[0], row[1], row[2], row[3], row[4] or main
 
 
-def _history_facts(one: History) -> Answer:
+def _history_facts(totals: History) -> Answer:
     """Level and percentiles of the last year, and what the history consists of."""
-    known = one.values[np.isfinite(one.values)]
-    last = one.values[-SEASONS[one.freq] :]
+    known = totals.values[np.isfinite(totals.values)]
+    last = totals.values[-SEASONS[totals.freq] :]
     quantiles = np.nanquantile(last, (0.1, 0.25, 0.5, 0.75, 0.9)) if np.isfinite(last).any() else [np.nan] * 5
     return {
-        "first": one.periods[0].code,
-        "last": one.periods[-1].code,
+        "first": totals.periods[0].code,
+        "last": totals.periods[-1].code,
         "periods_with_value": len(known),
-        "gaps": one.gaps,
-        "breaks": [period.code for period in one.breaks],
+        "gaps": totals.gaps,
+        "breaks": [period.code for period in totals.breaks],
         "percentiles_of_last_year": {
             str(share): float(value) for share, value in zip((10, 25, 50, 75, 90), quantiles, strict=True)
         },
     }
 
 
-def _present(one: History, target: float | None, direction: str) -> Answer | None:
+def _present(totals: History, target: float | None, direction: str) -> Answer | None:
     """The present target, and how many of the latest periods reach it; None without one."""
     if target is None:
         return None
-    year = SEASONS[one.freq]
-    counts = {count: met_in(one.values[-count:], target, direction) for count in (year, 2 * year)}
+    year = SEASONS[totals.freq]
+    counts = {count: met_in(totals.values[-count:], target, direction) for count in (year, 2 * year)}
     return {
         "value": target,
         "met_in_last": [{"periods": n, "with_value": had, "met": met} for n, (had, met) in counts.items()],
     }
 
 
-def _trend(outlook: Prospects, one: History) -> Answer:
+def _trend(outlook: Prospects, totals: History) -> Answer:
     """The trend a year, with its standard error; relative where changes of the KPI are."""
-    year = SEASONS[one.freq]
+    year = SEASONS[totals.freq]
     sizes = [number * year for number in (outlook.slope, outlook.slope_error)]
-    if one.is_scaled_by_logs:
+    if totals.is_scaled_by_logs:
         sizes = [float(np.expm1(size)) for size in sizes]
-    kind = "relative" if one.is_scaled_by_logs else "difference"
+    kind = "relative" if totals.is_scaled_by_logs else "difference"
     return {"a_year": sizes[0], "standard_error": sizes[1], "is": kind, "has_season": outlook.has_season}
 
 
@@ -209,8 +214,11 @@ def _objective(connection: duckdb.DuckDBPyConnection, entry: Answer) -> Answer:
     return {"name": name, "other_kpis": others, "quote": said}
 
 
-def _yaml(one: Suggestion, of: History, kind: str, target_freq: str | None) -> str:
+def _yaml(suggestion: Suggestion, totals: History, kind: str, target_freq: str | None) -> str:
     """The lines of the adoption. A sum over the period is a target of one frequency only."""
-    freq = [f"  freq: {of.freq}"] if target_freq or kind == "flow" else []
-    rationale = f"{one.name.capitalize()}, from the {_WORDS[of.freq]} {of.periods[0].code} to {of.periods[-1].code}"
-    return "\n".join(["target:", f"  value: {one.value:.15g}", *freq, "  source: history", f"  rationale: {rationale}"])
+    freq = [f"  freq: {totals.freq}"] if target_freq or kind == "flow" else []
+    first, last = totals.periods[0].code, totals.periods[-1].code
+    rationale = f"{suggestion.name.capitalize()}, from the {_WORDS[totals.freq]} {first} to {last}"
+    return "\n".join(
+        ["target:", f"  value: {suggestion.value:.15g}", *freq, "  source: history", f"  rationale: {rationale}"]
+    )

@@ -74,26 +74,31 @@ class Watched:
 
 def watched(histories: Sequence[History]) -> Watched:
     """What shifted in the last year of these histories: one for each KPI, at its main frequency."""
-    own = {one.kpi_id: (one, Search(one.scaled, one.places, one.freq)) for one in histories}
+    own = {
+        kpi_history.kpi_id: (kpi_history, Search(kpi_history.scaled, kpi_history.places, kpi_history.freq))
+        for kpi_history in histories
+    }
     possible = {kpi_id: pair for kpi_id, pair in own.items() if pair[1].possible}
-    searches: list[tuple[History, Search, str | None]] = [(one, search, None) for one, search in possible.values()]
+    searches: list[tuple[History, Search, str | None]] = [
+        (kpi_history, search, None) for kpi_history, search in possible.values()
+    ]
     pairs = [
         (first, Search(first.scaled, first.places, first.freq, beside=second.on(first.periods)), second.kpi_id)
-        for first, second in moving_together([one for one, _ in possible.values()])
+        for first, second in moving_together([kpi_history for kpi_history, _ in possible.values()])
     ]
     searches += [pair for pair in pairs if pair[1].possible]
     quick = [search.quick_p() for _, search, _ in searches]
     shifts = {place: searches[place][1].shift() for place, p_value in enumerate(holm(quick)) if p_value <= FALSE_ALARMS}
     corrected = holm([shifts[place].p_value if place in shifts else p_value for place, p_value in enumerate(quick)])
-    found = [
+    certain = [
         _kpi_shift(searches[place][0], shift, corrected[place], searches[place][2])
         for place, shift in shifts.items()
         if corrected[place] <= FALSE_ALARMS
     ]
-    alone = {shift.kpi_id for shift in found if shift.beside is None}
-    told = [shift for shift in found if shift.beside is None or not {shift.kpi_id, shift.beside} & alone]
+    alone = {shift.kpi_id for shift in certain if shift.beside is None}
+    reported = [shift for shift in certain if shift.beside is None or not {shift.kpi_id, shift.beside} & alone]
     return Watched(
-        shifts=tuple(sorted(told, key=lambda shift: shift.p_value)),
+        shifts=tuple(sorted(reported, key=lambda shift: shift.p_value)),
         kpis=len(possible),
         pairs=len(searches) - len(possible),
         too_short=tuple(sorted(set(own) - set(possible))),
@@ -102,11 +107,13 @@ def watched(histories: Sequence[History]) -> Watched:
 
 def moving_together(histories: Sequence[History]) -> list[tuple[History, History]]:
     """The pairs of KPIs of one frequency that move together beside season and trend, corrected for all pairs."""
-    left = {one.kpi_id: dict(zip(one.periods, _left(one), strict=True)) for one in histories}
+    left = {
+        kpi_history.kpi_id: dict(zip(kpi_history.periods, _left(kpi_history), strict=True)) for kpi_history in histories
+    }
     pairs, p_values = [], []
     for first, second in combinations(histories, 2):
         both = [period for period in first.periods if second.freq == first.freq and period in left[second.kpi_id]]
-        values = np.array([[left[one.kpi_id][period] for period in both] for one in (first, second)])
+        values = np.array([[left[kpi_history.kpi_id][period] for period in both] for kpi_history in (first, second)])
         if not both:
             continue
         values = values[:, np.isfinite(values).all(axis=0)]
@@ -122,13 +129,13 @@ def moving_together(histories: Sequence[History]) -> list[tuple[History, History
 
 def main_histories(connection: duckdb.DuckDBPyConnection) -> list[History]:
     """The history of each KPI at its main frequency."""
-    found: dict[str, History] = {}
+    main: dict[str, History] = {}
     histories = history.read(connection)
     for freq in ("M", "Q", "A", "W"):
-        for (kpi_id, of_freq), one in sorted(histories.items()):
+        for (kpi_id, of_freq), kpi_history in sorted(histories.items()):
             if of_freq == freq:
-                found.setdefault(kpi_id, one)
-    return list(found.values())
+                main.setdefault(kpi_id, kpi_history)
+    return list(main.values())
 
 
 def explanations(connection: duckdb.DuckDBPyConnection, shift: KpiShift, breaks: Sequence[Period]) -> list[Answer]:
@@ -144,9 +151,9 @@ def explanations(connection: duckdb.DuckDBPyConnection, shift: KpiShift, breaks:
         if since <= last and until >= first
     ]
     return known + [
-        {"kind": "break", "since": one.start, "text": None, "incident_id": None}
-        for one in breaks
-        if first <= one.start <= last
+        {"kind": "break", "since": period.start, "text": None, "incident_id": None}
+        for period in breaks
+        if first <= period.start <= last
     ]
 
 
@@ -157,14 +164,14 @@ def watch() -> Answer:
     """
     with reader.opened() as connection:
         histories = main_histories(connection)
-        found = watched(histories)
-        of_kpi = {one.kpi_id: one for one in histories}
-        known = [explanations(connection, shift, of_kpi[shift.kpi_id].breaks) for shift in found.shifts]
+        result = watched(histories)
+        of_kpi = {kpi_history.kpi_id: kpi_history for kpi_history in histories}
+        known = [explanations(connection, shift, of_kpi[shift.kpi_id].breaks) for shift in result.shifts]
         columns = ("kpi_id", "name", "owner", "unit", "currency")
         rows = connection.execute(f"select {', '.join(columns)} from kpi.catalog").fetchall()
     entries = {row[0]: dict(zip(columns, row, strict=True)) for row in rows}
     shifts = []
-    for shift, facts in zip(found.shifts, known, strict=True):
+    for shift, facts in zip(result.shifts, known, strict=True):
         entry, other = entries[shift.kpi_id], entries[shift.beside]["name"] if shift.beside else ""
         shifts.append(
             {
@@ -184,20 +191,20 @@ def watch() -> Answer:
         )
     return {
         "shifts": shifts,
-        "searched": {"kpis": found.kpis, "pairs": found.pairs},
-        "too_short": list(found.too_short),
+        "searched": {"kpis": result.kpis, "pairs": result.pairs},
+        "too_short": list(result.too_short),
         "method": METHOD,
     }
 
 
-def _kpi_shift(one: History, shift: Shift, p_value: float, beside: str | None) -> KpiShift:
-    is_relative = one.is_scaled_by_logs
+def _kpi_shift(kpi_history: History, shift: Shift, p_value: float, beside: str | None) -> KpiShift:
+    is_relative = kpi_history.is_scaled_by_logs
     return KpiShift(
-        kpi_id=one.kpi_id,
-        freq=one.freq,
+        kpi_id=kpi_history.kpi_id,
+        freq=kpi_history.freq,
         kind=shift.kind,
-        since=one.periods[shift.place],
-        level=float(np.nanmean(one.values[shift.place :])),
+        since=kpi_history.periods[shift.place],
+        level=float(np.nanmean(kpi_history.values[shift.place :])),
         size=float(np.expm1(shift.size)) if is_relative else shift.size,
         is_relative=is_relative,
         p_value=p_value,
@@ -205,8 +212,10 @@ def _kpi_shift(one: History, shift: Shift, p_value: float, beside: str | None) -
     )
 
 
-def _left(one: History) -> Floats:
+def _left(kpi_history: History) -> Floats:
     """What season, line and its last values leave of each value."""
-    columns, nothing = season_and_line(one.places), np.zeros((len(one.values), 1))
-    regression = Autoregression(np.isfinite(one.values), columns, nothing, order_of(one.scaled, columns))
-    return regression.residuals(one.scaled)
+    columns, nothing = season_and_line(kpi_history.places), np.zeros((len(kpi_history.values), 1))
+    regression = Autoregression(
+        np.isfinite(kpi_history.values), columns, nothing, order_of(kpi_history.scaled, columns)
+    )
+    return regression.residuals(kpi_history.scaled)

@@ -355,14 +355,14 @@ def read(month: str, code: str) -> MonthReport:
     """
     chosen = language(code)
     published, catalog = deployment.published_path(), reader.newest_catalog().in_language(chosen.code)
-    found = content.read(published, catalog)
-    newest = Scorecard(found, chosen).closed_month_code()
+    site_content = content.read(published, catalog)
+    newest = Scorecard(site_content, chosen).closed_month_code()
     period = parse(month or newest)
     if period.freq != "M":
         raise NyckeltalError("is no month", field="MONTH", found=month, expected="such as 2026-10")
     if period.code > newest:
         raise NyckeltalError("isn't closed yet", field="MONTH", found=month, expected=f"{newest} or earlier")
-    report = report_of(published, found, chosen, period, shifts.read(published, catalog, chosen))
+    report = report_of(published, site_content, chosen, period, shifts.read(published, catalog, chosen))
     if not report.codes():
         raise NyckeltalError("nothing is published for this month", field="MONTH", found=month)
     return report

@@ -98,7 +98,7 @@ def adopt(copy: Path, domain: str, kpi: str, *, owner: str = "coo@nordvik.exampl
     """Let the sample company adopt a KPI."""
     file = copy / "sample_company" / "kpis" / domain / f"{kpi}.yml"
     lines = [f"kpi: {kpi}", f"owner: {owner}", "level: supporting", "objective: profitable_growth"]
-    lines += ["target: {none: a recipe}", "review: yearly", "freqs: [M]"]
+    lines += ["target: {none: a recipe}", "review: quarterly", "freqs: [M]"]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return file
 
