@@ -73,10 +73,14 @@ def test_what_does_not_fit_together_is_refused(fields: dict[str, Any]) -> None:
 
 def test_what_a_kpi_only_looks_up_in_brings_no_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path / "data"))
-    planned = planned_of(Company.load(copied_company({"ctr", "new_customers"}, tmp_path)))
+    company = Company.load(copied_company({"ctr", "new_customers"}, tmp_path))
+    planned = planned_of(company)
     upstream = {defined_kpi.plan.kpi.id: defined_kpi.upstream for defined_kpi in planned.kpis}
-    assert upstream["ctr"].event_feeds == ("google_ads", "linkedin_ads", "meta_ads")
-    assert set(upstream["ctr"].feeds) - set(upstream["ctr"].event_feeds) == {"exchange_rates"}
+    ads = ["google_ads", "linkedin_ads", "meta_ads"]
+    with_days = [name for name in upstream["ctr"].event_feeds if company.feeds[name].time_column]
+    assert with_days == ads  # the plan of campaigns is joined as it is, but its rows have no day
+    assert set(upstream["ctr"].feeds) - {*ads, "campaigns"} == {"exchange_rates"}
+    assert "exchange_rates" not in upstream["ctr"].event_feeds
     assert "customers" in upstream["new_customers"].event_feeds  # a dimension that it counts the rows of
 
 
