@@ -39,7 +39,9 @@ class KpiPages(Scorecard):
             ],
             "incidents": [found for found in self.content.incidents if kpi.kpi_id in found.kpi_ids],
             "decisions": [
-                found for found in self.content.decisions if found.kpi_id == kpi.kpi_id and found.incident_id is None
+                decision
+                for decision in self.content.decisions
+                if decision.kpi_id == kpi.kpi_id and decision.incident_id is None
             ],
             "freq_titles": FREQ_TITLES,
             "here": "",
@@ -214,4 +216,4 @@ class KpiPages(Scorecard):
 
     def findings(self, kpi: CatalogKpi) -> list[Finding]:
         """The KPI's held periods and those with a warning, newest first."""
-        return sorted(self.content.findings.get(kpi.kpi_id, []), key=lambda found: found.period.end, reverse=True)
+        return sorted(self.content.findings.get(kpi.kpi_id, []), key=lambda finding: finding.period.end, reverse=True)

@@ -167,7 +167,7 @@ class Scorecard(Lifecycle):
             )
             notes.append(Note("waiting", text))
         findings = self.content.findings.get(kpi.kpi_id, [])
-        if flagged := sum(found.state == "flagged" and self.is_recent(found.period.end) for found in findings):
+        if flagged := sum(finding.state == "flagged" and self.is_recent(finding.period.end) for finding in findings):
             notes.append(Note("flagged", count(flagged, "warning in 12 months", "warnings in 12 months")))
         if score.provisional:
             notes.append(Note("provisional", t("provisional")))
@@ -185,9 +185,9 @@ class Scorecard(Lifecycle):
         """The held period that follows the newest published value at the frequency that is shown; None without one."""
         score = self.content.scores[kpi.kpi_id]
         held = [
-            found.time_period
-            for found in self.content.findings.get(kpi.kpi_id, [])
-            if found.state == "held" and found.freq == (score.freq or kpi.main_freq)
+            finding.time_period
+            for finding in self.content.findings.get(kpi.kpi_id, [])
+            if finding.state == "held" and finding.freq == (score.freq or kpi.main_freq)
         ]
         return max((code for code in held if code > (score.time_period or "")), default=None)
 
@@ -207,9 +207,9 @@ class Scorecard(Lifecycle):
     def open_incidents(self, state: str) -> list[tuple[Incident, list[CatalogKpi]]]:
         """The incidents in that state with their KPIs; warnings of the last year only."""
         return [
-            (found, self.kpis_of(found))
-            for found in self.content.incidents
-            if found.state == state and (state == "held" or self.is_recent(found.until))
+            (incident, self.kpis_of(incident))
+            for incident in self.content.incidents
+            if incident.state == state and (state == "held" or self.is_recent(incident.until))
         ]
 
     def is_recent(self, day: date) -> bool:
@@ -222,22 +222,22 @@ class Scorecard(Lifecycle):
     def last_revisions(self) -> list[tuple[CatalogKpi, Vintage]]:
         """The totals that the newest release revised, at the KPI's main frequency first."""
         sequence = self.content.release.sequence
-        return [found for found in self.revisions() if found[1].sequence == sequence]
+        return [revision for revision in self.revisions() if revision[1].sequence == sequence]
 
     def restatements(self) -> list[tuple[CatalogKpi, Vintage]]:
         """The totals that changed after their period had closed, newest first."""
-        return [found for found in self.revisions() if found[1].is_restatement][:_LISTED]
+        return [revision for revision in self.revisions() if revision[1].is_restatement][:_LISTED]
 
     def revisions(self) -> list[tuple[CatalogKpi, Vintage]]:
         """All revised totals, the newest first."""
-        found = [
+        revised = [
             (kpi, vintage)
             for kpi in self.content.catalog.kpis
             for freq in kpi.freqs
             for vintage in self.content.vintages.get((kpi.kpi_id, freq), [])
             if vintage.revision_type
         ]
-        return sorted(found, key=lambda entry: (entry[1].sequence, entry[1].time_period), reverse=True)
+        return sorted(revised, key=lambda entry: (entry[1].sequence, entry[1].time_period), reverse=True)
 
     def closings(self) -> list[tuple[str, str, list[str]]]:
         """The next days on which months, quarters and years close: the day, the period and the domains."""

@@ -119,7 +119,9 @@ class Texts:
 
     def _new_points(self, kpi: CatalogKpi, freq: str) -> list[Point]:
         findings = {
-            found.time_period: found for found in self.content.findings.get(kpi.kpi_id, []) if found.freq == freq
+            finding.time_period: finding
+            for finding in self.content.findings.get(kpi.kpi_id, [])
+            if finding.freq == freq
         }
         firsts: dict[str, float] = {}
         for vintage in self.content.vintages.get((kpi.kpi_id, freq), []):
