@@ -5,6 +5,7 @@ What is pending is listed by `pending.py`; what a decision makes eligible is wor
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -145,10 +146,7 @@ def _decide(
     reason = checked_reason(kpi.kpi_id, reason, protected=kpi.protected)
     by = decider(company, kpi, decision, by)
     with releasing():
-        Ledger.open(deployment.ledger_path(), make=False)  # raises where there is no ledger
-        ledger = Ledger.open(deployment.ledger_path())
-        verified.require_sound(ledger)
-        readiness.require_past(company)
+        ledger = ready_ledger(company)
         columns = {"kpi_id": kpi.kpi_id, "decision": decision, "reason": reason, "decided_by": by}
         columns |= {"outcome": outcome} if outcome else {}
         subjects: list[_Subject] = []
@@ -244,6 +242,26 @@ def _periods(kpi: CatalogKpi, decision: Decision, codes: Sequence[str]) -> list[
             expected = f"a period of what is published {published}"
             raise NyckeltalError(problem, field="period", found=period.code, expected=expected)
     return periods
+
+
+def ready_ledger(company: Company) -> Ledger:
+    """The ledger, to which a decision can be added now and released.
+
+    Raises NyckeltalError when there is none, it is damaged or ahead of the clock, or lacks a release that is published.
+    """
+    Ledger.open(deployment.ledger_path(), make=False)  # raises where there is no ledger
+    ledger = Ledger.open(deployment.ledger_path())
+    verified.require_sound(ledger)
+    readiness.require_past(company)
+    return ledger
+
+
+def is_retired_by_decision(ledger: Ledger, kpi_id: str) -> bool:
+    """Whether the newest release says that the KPI is retired, and the KPI's newest review decided that."""
+    released = json.loads(ledger.newest["catalog"])["kpis"] if ledger.newest else []
+    reviews = [row for row in ledger.decisions() if (row["kpi_id"], row["decision"]) == (kpi_id, "review")]
+    is_retired = any(kpi["kpi_id"] == kpi_id and kpi.get("retired") for kpi in released)
+    return is_retired and bool(reviews) and reviews[-1]["outcome"] == "retire"
 
 
 def checked_reason(kpi_id: str, reason: str, *, protected: bool) -> str:

@@ -8,13 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from data_quality.ledger import verified
 from data_quality.ledger.lock import releasing
-from data_quality.ledger.store import Ledger
-from data_quality.release import readiness, release, snapshot
-from data_quality.release.decisions import checked_reason
+from data_quality.release import release, snapshot
+from data_quality.release.decisions import checked_reason, ready_ledger
 from data_quality.release.release import Release
-from metrics.core import deployment
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
@@ -62,10 +59,7 @@ def state(
     reason = checked_reason(kpi_id, reason, protected=_is_protected(catalog, kpi_id, proposal))
     by = " ".join(by.split())
     with releasing():
-        Ledger.open(deployment.ledger_path(), make=False)  # raises where there is no ledger
-        ledger = Ledger.open(deployment.ledger_path())
-        verified.require_sound(ledger)
-        readiness.require_past(company)
+        ledger = ready_ledger(company)
         ledger.decide(kpi_id, kind, reason=reason, decided_by=by, outcome=OUTCOMES[proposal, in_favour])
         try:
             released = release.release(snapshot.empty(), company, catalog)
