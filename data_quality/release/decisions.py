@@ -6,7 +6,6 @@ What is pending is listed by `pending.py`; what a decision makes eligible is wor
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -31,6 +30,7 @@ from data_quality.release.snapshot import ReleaseSnapshot
 from metrics.core import clock, deployment
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import FREQ_NAMES, Period, parse
+from metrics.core.text import has_figures, invisible
 from metrics.definitions.catalog import Catalog, CatalogKpi, Key
 from metrics.definitions.company import Company
 from metrics.definitions.roles import listed_spelling
@@ -267,9 +267,9 @@ def is_retired_by_decision(ledger: Ledger, kpi_id: str) -> bool:
 def checked_reason(kpi_id: str, reason: str, *, protected: bool) -> str:
     """The reason on one line. Raises NyckeltalError for an empty one, and for figures where the KPI is protected."""
     reason = " ".join(reason.split())
-    if not reason:
+    if set(reason) <= {*invisible(reason), " "}:
         raise NyckeltalError("a decision needs a reason", field="reason")
-    if protected and re.search(r"\d", reason):  # the reason is published with the decision
+    if protected and has_figures(reason):  # the reason is published with the decision
         problem = f"{kpi_id} reads personnel data: the reason is published, so it must not contain figures"
         raise NyckeltalError(problem, field="reason", expected="words without digits")
     return reason
