@@ -80,8 +80,8 @@ def decide(
     covers the decision; the caller renders it (`publishing.published_around`).
 
     Raises NyckeltalError, and records nothing, when the person may not decide, the reason is empty or a period is
-    invalid, a period holds nothing, its verdict isn't on the present candidate, the same decision was made already, or
-    the ledger is damaged or ahead of the warehouse or of the clock.
+    invalid, the KPI of a review is retired, a period holds nothing, its verdict isn't on the present candidate, the
+    same decision was made already, or the ledger is damaged or ahead of the warehouse or of the clock.
 
     When the release fails, the error says that the decision is recorded, and the next release covers it. Repeating the
     same decision by the same person for the same reason releases it too, and records it only once.
@@ -147,6 +147,10 @@ def _decide(
     by = decider(company, kpi, decision, by)
     with releasing():
         ledger = ready_ledger(company)
+        completes = outcome == "retire" and not is_retired_by_decision(ledger, kpi.kpi_id)
+        if kpi.retired and decision == "review" and not completes:
+            problem = f"{kpi.kpi_id} is retired since {kpi.retired.on}: it isn't reviewed any more"
+            raise NyckeltalError(problem, field="KPI")
         columns = {"kpi_id": kpi.kpi_id, "decision": decision, "reason": reason, "decided_by": by}
         columns |= {"outcome": outcome} if outcome else {}
         subjects: list[_Subject] = []

@@ -215,6 +215,10 @@ def test_an_interrupted_retirement_goes_on(
     assert copied.published(decided) == [("retire", "not used")]
     done = kpi_command(*same)
     assert done.returncode == 2 and "retired: is retired since 2026-06-30" in done.stderr
+    for outcome in ("keep", "retire"):
+        refused = kpi_command("review", "revenue", "--outcome", outcome, "--reason", "good", "--by", "anna")
+        assert refused.returncode == 2 and "revenue is retired since 2026-06-30: it isn't reviewed" in refused.stderr
+    assert copied.published(decided) == [("retire", "not used")]
 
 
 def test_retiring_compiles_the_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
