@@ -5,7 +5,7 @@ What is pending is listed by `pending.py`; what a decision makes eligible is wor
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -30,6 +30,7 @@ from data_quality.release.snapshot import ReleaseSnapshot
 from metrics.core import clock, deployment
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import FREQ_NAMES, Period, parse
+from metrics.core.text import has_figures, invisible
 from metrics.definitions.catalog import Catalog, CatalogKpi, Key
 from metrics.definitions.company import Company
 from metrics.definitions.roles import listed_spelling
@@ -79,8 +80,8 @@ def decide(
     covers the decision; the caller renders it (`publishing.published_around`).
 
     Raises NyckeltalError, and records nothing, when the person may not decide, the reason is empty or a period is
-    invalid, a period holds nothing, its verdict isn't on the present candidate, the same decision was made already, or
-    the ledger is damaged or ahead of the warehouse or of the clock.
+    invalid, the KPI of a review is retired, a period holds nothing, its verdict isn't on the present candidate, the
+    same decision was made already, or the ledger is damaged or ahead of the warehouse or of the clock.
 
     When the release fails, the error says that the decision is recorded, and the next release covers it. Repeating the
     same decision by the same person for the same reason releases it too, and records it only once.
@@ -145,10 +146,11 @@ def _decide(
     reason = checked_reason(kpi.kpi_id, reason, protected=kpi.protected)
     by = decider(company, kpi, decision, by)
     with releasing():
-        Ledger.open(deployment.ledger_path(), make=False)  # raises where there is no ledger
-        ledger = Ledger.open(deployment.ledger_path())
-        verified.require_sound(ledger)
-        readiness.require_past(company)
+        ledger = ready_ledger(company)
+        completes = outcome == "retire" and not is_retired_by_decision(ledger, kpi.kpi_id)
+        if kpi.retired and decision == "review" and not completes:
+            problem = f"{kpi.kpi_id} is retired since {kpi.retired.on}: it isn't reviewed any more"
+            raise NyckeltalError(problem, field="KPI")
         columns = {"kpi_id": kpi.kpi_id, "decision": decision, "reason": reason, "decided_by": by}
         columns |= {"outcome": outcome} if outcome else {}
         subjects: list[_Subject] = []
@@ -246,12 +248,32 @@ def _periods(kpi: CatalogKpi, decision: Decision, codes: Sequence[str]) -> list[
     return periods
 
 
+def ready_ledger(company: Company) -> Ledger:
+    """The ledger, to which a decision can be added now and released.
+
+    Raises NyckeltalError when there is none, it is damaged or ahead of the clock, or lacks a release that is published.
+    """
+    Ledger.open(deployment.ledger_path(), make=False)  # raises where there is no ledger
+    ledger = Ledger.open(deployment.ledger_path())
+    verified.require_sound(ledger)
+    readiness.require_past(company)
+    return ledger
+
+
+def is_retired_by_decision(ledger: Ledger, kpi_id: str) -> bool:
+    """Whether the newest release says that the KPI is retired, and the KPI's newest review decided that."""
+    released = json.loads(ledger.newest["catalog"])["kpis"] if ledger.newest else []
+    reviews = [row for row in ledger.decisions() if (row["kpi_id"], row["decision"]) == (kpi_id, "review")]
+    is_retired = any(kpi["kpi_id"] == kpi_id and kpi.get("retired") for kpi in released)
+    return is_retired and bool(reviews) and reviews[-1]["outcome"] == "retire"
+
+
 def checked_reason(kpi_id: str, reason: str, *, protected: bool) -> str:
     """The reason on one line. Raises NyckeltalError for an empty one, and for figures where the KPI is protected."""
     reason = " ".join(reason.split())
-    if not reason:
+    if set(reason) <= {*invisible(reason), " "}:
         raise NyckeltalError("a decision needs a reason", field="reason")
-    if protected and re.search(r"\d", reason):  # the reason is published with the decision
+    if protected and has_figures(reason):  # the reason is published with the decision
         problem = f"{kpi_id} reads personnel data: the reason is published, so it must not contain figures"
         raise NyckeltalError(problem, field="reason", expected="words without digits")
     return reason

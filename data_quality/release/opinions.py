@@ -5,20 +5,20 @@ Each is a row of the ledger's decisions, of which the release publishes all; `kp
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
-from data_quality.ledger import verified
 from data_quality.ledger.lock import releasing
-from data_quality.ledger.store import Ledger
-from data_quality.release import readiness, release, snapshot
-from data_quality.release.decisions import checked_reason
+from data_quality.release import release, snapshot
+from data_quality.release.decisions import checked_reason, ready_ledger
 from data_quality.release.release import Release
-from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
+from metrics.core.text import has_figures, invisible
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from metrics.definitions.proposals import Proposal, is_protected
+from metrics.definitions.roles import listed_spelling
 
 OUTCOMES = {
     ("adopt", True): "adopt",
@@ -58,16 +58,33 @@ def state(
     Raises NyckeltalError, and records nothing, for an unknown KPI, for one that is adopted already (or isn't, and is to
     be retired), and without a reason or a name.
     """
-    reason = checked_reason(kpi_id, reason, protected=is_protected(catalog, kpi_id, proposal))
-    by = " ".join(by.split())
+    protected = is_protected(catalog, kpi_id, proposal)
+    reason = checked_reason(kpi_id, reason, protected=protected)
+    by = _checked_name(company, kpi_id, by, protected=protected)
     with releasing():
-        Ledger.open(deployment.ledger_path(), make=False)  # raises where there is no ledger
-        ledger = Ledger.open(deployment.ledger_path())
-        verified.require_sound(ledger)
-        readiness.require_past(company)
+        ledger = ready_ledger(company)
         ledger.decide(kpi_id, kind, reason=reason, decided_by=by, outcome=OUTCOMES[proposal, in_favour])
         try:
             released = release.release(snapshot.empty(), company, catalog)
         except NyckeltalError as error:
             raise NyckeltalError(f"the opinion is recorded, but not published yet: {error}") from None
     return Opinion(kpi_id, proposal, in_favour, by, reason, released)
+
+
+def _checked_name(company: Company, kpi_id: str, by: str, *, protected: bool) -> str:
+    """The name on one line, and as roles.yml spells it if it is there; it is published with the opinion.
+
+    Raises NyckeltalError for none, for characters that can't be seen, and for figures where the KPI is protected,
+    except in a name of roles.yml.
+    """
+    by = unicodedata.normalize("NFKC", " ".join(by.split()))
+    if not by or invisible(by):
+        problem = "has a character that can't be seen" if by else "an opinion needs a name"
+        raise NyckeltalError(problem, field="--by", found=ascii(by) if by else None, expected="who states it")
+    roles = company.roles
+    groups = (*roles.decides.values(), *roles.refactors.values())
+    listed = listed_spelling(by, tuple(name for names in groups for name in names))
+    if protected and listed is None and has_figures(by):
+        problem = f"{kpi_id} reads personnel data: the name is published, so it must not contain figures"
+        raise NyckeltalError(problem, field="--by", expected="a name without digits, or one of roles.yml")
+    return listed or by

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 # Control characters except tab and line feed, line and paragraph separators, characters that change the direction of
 # the text, codes of no character, and halves of surrogate pairs, which names of files can contain and no terminal can
 # print.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]")
+_INVISIBLE = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # letters and marks that nothing is printed for
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # A spreadsheet takes a cell that begins like this for a formula (OWASP, "CSV Injection"; full-width forms too).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -18,6 +21,16 @@ _LINE_BREAKS = re.compile(r"[\t\n]")
 def storable(text: str) -> bool:
     """Whether a file or database can store the text: it has no NUL character and no half of a surrogate pair."""
     return _UNSTORABLE.search(text) is None
+
+
+def invisible(text: str) -> str:
+    """The characters of the text that can't be seen: control characters, marks of direction, of no width or meaning."""
+    return "".join(sign for sign in text if sign in _BLANK or unicodedata.category(sign) in _INVISIBLE)
+
+
+def has_figures(text: str) -> bool:
+    """Whether the text has digits or other signs that stand for a number, such as ½, ² or Ⅳ."""
+    return any(unicodedata.category(sign).startswith("N") for sign in text)
 
 
 def visible(text: str) -> str:

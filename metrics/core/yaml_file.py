@@ -77,9 +77,16 @@ def read(path: Path) -> CommentedMap:
     Raises NyckeltalError when the file doesn't exist, isn't YAML, or its top level isn't a mapping.
     """
     try:
-        document = _parsed(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError:
         raise NyckeltalError("there is no such file", file=path) from None
+    return parsed(path, content)
+
+
+def parsed(path: Path, content: bytes) -> CommentedMap:
+    """The same of a content that the file has, or is to have."""
+    try:
+        document = _parsed(content)
     except _Refused as error:
         raise NyckeltalError(error.problem, file=path, line=error.problem_mark.line + 1) from None
     except MarkedYAMLError as error:

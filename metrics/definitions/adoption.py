@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import Freq, parse
 from metrics.core.segments import combined
+from metrics.core.text import invisible
 from metrics.core.yaml_file import Strict
 from metrics.definitions.gate_settings import GateSettings
 
@@ -101,6 +102,13 @@ class Retired(Strict):
     on: date = Field(description="The last day on which a period that is still published may end.")
     reason: str = Field(min_length=3, description="Why it was retired.")
     replaced_by: str | None = Field(default=None, description="The id of the adopted KPI that replaces it.")
+
+    @field_validator("reason")
+    @classmethod
+    def _says_something(cls, reason: str) -> str:
+        if set("".join(reason.split())) <= set(invisible(reason)):
+            raise ValueError("is blank")
+        return reason
 
 
 class Adoption(Strict):

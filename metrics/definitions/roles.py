@@ -5,8 +5,11 @@ The names are recorded with the decisions; they are not authenticated.
 
 from __future__ import annotations
 
+import unicodedata
+
 from pydantic import Field, field_validator
 
+from metrics.core.text import invisible
 from metrics.core.yaml_file import Strict
 from metrics.definitions.calendar import DEFAULT
 
@@ -34,6 +37,9 @@ class Roles(Strict):
             raise ValueError(
                 f"{', '.join(domains_without_names)} has no name; leave out a domain in which nobody may do this"
             )
+        for name in (name for names in names_by_domain.values() for name in names):
+            if invisible(name):
+                raise ValueError(f"the name {name!a} has a character that can't be seen")
         return names_by_domain
 
     def deciders(self, domain: str) -> tuple[str, ...]:
@@ -46,7 +52,13 @@ class Roles(Strict):
         return tuple(dict.fromkeys((*refactorers, *self.deciders(domain))))
 
 
+def same_person(name: str) -> str:
+    """A name's form for comparison: equal for spellings that differ in case, spaces or coding of characters only."""
+    folded = unicodedata.normalize("NFKC", name).casefold()  # which may yield characters that aren't normal
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
 def listed_spelling(name: str, names: tuple[str, ...]) -> str | None:
     """The spelling of `name` in `names`, whatever its case; None when it isn't there."""
-    spellings = {listed_name.strip().casefold(): listed_name.strip() for listed_name in names}
-    return spellings.get(name.strip().casefold())
+    spellings = {same_person(listed_name): listed_name.strip() for listed_name in names}
+    return spellings.get(same_person(name))

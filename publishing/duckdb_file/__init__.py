@@ -202,7 +202,7 @@ def _write(ledger: Ledger, draft: Path) -> None:
             "ledger_releases": relations.releases(ledger),
             "ledger_observations": ledger.observations,
             "ledger_verdicts": relations.with_days(ledger.verdicts),
-            "ledger_decisions": ledger.sealed_decisions(),
+            "ledger_decisions": relations.decisions(ledger),
         }
         starts = ledger.observations.group_by(["kpi_id", "freq"]).aggregate([("period_start", "min")]).to_pylist()
         first = {(row["kpi_id"], row["freq"]): row["period_start_min"] for row in starts}

@@ -13,11 +13,19 @@ import pyarrow as pa
 from data_quality.ledger.schemas import RELEASES
 from data_quality.ledger.store import Ledger
 from metrics.core.periods import parse
+from metrics.definitions.roles import same_person
 
 
 def releases(ledger: Ledger) -> pa.Table:
     """The release rows; `catalog`, `manifest` and `company` are NULL."""
     return pa.Table.from_pylist(ledger.releases, schema=pa.schema([field.with_nullable(True) for field in RELEASES]))
+
+
+def decisions(ledger: Ledger) -> pa.Table:
+    """The decisions that a release covers. `person` is the same for all spellings of a name."""
+    rows = ledger.sealed_decisions()
+    persons = [same_person(name) for name in rows.column("decided_by").to_pylist()]
+    return rows.append_column("person", pa.array(persons, pa.string()))
 
 
 FEEDS = pa.schema(

@@ -201,7 +201,7 @@ OPINIONS = """
 select
     kpi_id, if(outcome in ('adopt', 'leave out'), 'adopt', 'retire') as proposal,
     outcome in ('adopt', 'retire') as in_favour, decision = 'propose' as proposes,
-    row_number() over (partition by kpi_id, proposal, lower(decided_by) order by number desc) = 1 as counts,
+    row_number() over (partition by kpi_id, proposal, person order by number desc) = 1 as counts,
     reason, decided_by as stated_by, decided_at as stated_at, release_id
 from ledger_decisions
 where decision in ('propose', 'vote')

@@ -109,7 +109,7 @@ def update(connection: duckdb.DuckDBPyConnection, ledger: Ledger, catalog: Catal
     sources = {
         "ledger_releases": relations.releases(ledger),
         "ledger_observations": observations,
-        "ledger_decisions": ledger.sealed_decisions(),
+        "ledger_decisions": relations.decisions(ledger),
     }
     first_before = _first(connection)
     for name, rows in sources.items():

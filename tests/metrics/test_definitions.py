@@ -206,6 +206,8 @@ def test_a_role_is_of_a_domain_and_names_somebody(folder: Path) -> None:
     assert "roles.yml:2: decides: finance has no name" in messages()
     replace(folder / "roles.yml", "decides:", "decide:")
     assert "roles.yml:2: decide: unknown key (did you mean 'decides'?)" in messages()
+    (folder / "roles.yml").write_text("decides: {finance: [cfo\u200b]}\n")
+    assert r"roles.yml:1: decides: the name 'cfo\u200b' has a character that can't be seen" in messages()
     (folder / "roles.yml").write_text("decides: {finance: [cfo]}\nrefactors: {finace: [engineer]}\n")
     assert "roles.yml:2: refactors: there is no group of KPIs 'finace'" in messages()
     (folder / "roles.yml").write_text("decides: {finance: [cfo]}\nrefactors: {default: [engineer]}\n")

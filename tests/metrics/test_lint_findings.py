@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from metrics.core import yaml_file
 from metrics.core.errors import Problems
-from metrics.definitions.adoption import Retired
+from metrics.definitions.adoption import Adoption, Retired
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company, Objective
+from metrics.definitions.kpi import Kpi, standard_definitions
 from metrics.definitions.roles import Roles
 from metrics.lint import exceptions, finding
 from metrics.lint.finding import Finding
+from metrics.lint.rules import retirement_holds
 from tests.warehouse_factory import CALENDAR, ROLES, kpi
 
 RETIRED = Retired(on=date(2026, 1, 31), reason="nobody acts on it")
@@ -167,3 +170,29 @@ def test_an_exception_from_no_rule_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(Problems, match="reason: is required"):
         exceptions.read(write(tmp_path, "exceptions: [{rule: a, subject: b, until: 2026-03-05}]\n"), {"a"})
     assert exceptions.read(replace(company(tmp_path), path=tmp_path / "none"), {"a"}) == ()
+
+
+def test_a_retirement_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NYCKELTAL_NOW", "2026-01-30T23:30:00+00:00")  # January 31 where the company is
+    definition, definition_file = standard_definitions()["ctr"]
+    facts = "owner: cmo\nlevel: key\nobjective: growth\ntarget: {none: new}\nreview: monthly\nfreqs: [M]\n"
+    (tmp_path / "kpis/marketing").mkdir(parents=True)
+
+    def problems(day: str, *replaced_by: str, reason: str = "nobody acts on it") -> list[str]:
+        files = {kpi_id: tmp_path / f"kpis/marketing/{kpi_id}.yml" for kpi_id in ("ctr", "cpc", "cpl")}
+        for file, follower in zip(files.values(), (*replaced_by, "", "", ""), strict=False):
+            follows = f", replaced_by: {follower}" if follower else ""
+            file.write_text(f"kpi: {file.stem}\n{facts}retired: {{on: {day}, reason: '{reason}'{follows}}}\n")
+        adoption = yaml_file.load(files["ctr"], Adoption)
+        ctr = Kpi("marketing", definition, adoption, definition_file, files["ctr"])
+        return [str(error) for error in retirement_holds.findings(ctr, company(tmp_path), None)]  # type: ignore[arg-type]
+
+    assert problems("2026-01-31") == [] == problems("2026-01-31", "cpc", "cpl")
+    (future,) = problems("2099-01-01")
+    assert "ctr.yml:8: retired: its day, 2099-01-01, is still to come" in future
+    (circular,) = problems("2026-01-31", "cpc", "cpl", "ctr")
+    assert "the replacements lead back to it: cpc, cpl, ctr" in circular
+    assert "no KPI 'cpp' is adopted" in problems("2026-01-31", "cpp")[0]
+    assert problems("2026-01-31", "cpc", "cpl", "cpc") == []  # told of those two
+    with pytest.raises(Problems, match=r"ctr.yml:8: retired.reason: is blank"):
+        problems("2026-01-31", reason="     ")

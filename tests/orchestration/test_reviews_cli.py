@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -118,23 +117,108 @@ def test_retired_is_added_to_a_kpis_file_and_taken_out_when_that_fails(tmp_path:
     file, kpis = tmp_path / "revenue.yml", (kpi(), kpi("sales"))
     catalog = Catalog(company="Test", reporting_currency="SEK", calendar=CALENDAR, objectives={}, kpis=kpis)
     before = file.read_text()
-    facts: tuple[Any, ...] = (file, kpis[0], date(2026, 3, 5), 'Not "used": at all')
+    retired = Retired(on=date(2026, 3, 5), reason='Not "used": at\x7f all', replaced_by="sales")
     for replaced_by in ("sale", "revenue"):
-        with pytest.raises(NyckeltalError, match="is in use"), retiring.written(*facts, replaced_by, catalog):
+        other = retired.model_copy(update={"replaced_by": replaced_by})
+        with pytest.raises(NyckeltalError, match="is in use"), retiring.written(file, "revenue", other, catalog):
             pass
-    with pytest.raises(ZeroDivisionError), retiring.written(*facts, "sales", catalog):
+    with pytest.raises(ZeroDivisionError), retiring.written(file, "revenue", retired, catalog):
         assert file.read_text() != before
         _ = 1 / 0
     assert file.read_text() == before
-    with retiring.written(*facts, "sales", catalog):
+    with retiring.written(file, "revenue", retired, catalog):
         pass
     assert file.read_text().startswith(before)
-    expected = Retired(on=date(2026, 3, 5), reason='Not "used": at all', replaced_by="sales")
-    assert yaml_file.load(file, Adoption).retired == expected
-    again = kpis[0].model_copy(update={"retired": expected})
-    later = retiring.written(file, again, date(2026, 3, 6), "twice", None, catalog)
-    with pytest.raises(NyckeltalError, match="is retired since 2026-03-05"), later:
+    assert yaml_file.load(file, Adoption).retired == retired
+    # After an interruption: the file states it already.
+    written, later = file.read_text(), retired.model_copy(update={"on": date(2026, 3, 6)})
+    with retiring.written(file, "revenue", later, catalog):
+        assert file.read_text() == written
+    again = retiring.written(file, "revenue", later.model_copy(update={"reason": "twice"}), catalog)
+    with (
+        pytest.raises(NyckeltalError, match=r"revenue.yml:9: retired: is retired since 2026-03-05, for another"),
+        again,
+    ):
         pass
+
+
+@pytest.mark.parametrize("content", ["{kpi: revenue, level: key}\n", "kpi: revenue\n...\n", "kpi: revenue\nretired:\n"])
+def test_a_file_to_which_retired_cannot_be_added_stays(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "revenue.yml"
+    file.write_text(content)
+    catalog = Catalog(company="Test", reporting_currency="SEK", calendar=CALENDAR, objectives={}, kpis=(kpi(),))
+    retired = Retired(on=date(2026, 3, 5), reason="gone")
+    with pytest.raises(NyckeltalError, match=r'add it by hand .* retired: {on: 2026-03-05, reason: "gone"}'):
+        retiring.written(file, "revenue", retired, catalog).__enter__()
+    assert file.read_text() == content
+
+
+def test_line_ends_stay_and_a_write_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, before = tmp_path / "revenue.yml", b"kpi: revenue\r\nlevel: key\r\n"
+    file.write_bytes(before)
+    catalog = Catalog(company="Test", reporting_currency="SEK", calendar=CALENDAR, objectives={}, kpis=(kpi(),))
+    retired = Retired(on=date(2026, 3, 5), reason="gone")
+    with pytest.raises(ZeroDivisionError), retiring.written(file, "revenue", retired, catalog):
+        after = file.read_bytes()
+        _ = 1 / 0
+    assert after == before + b'retired:\r\n  on: 2026-03-05\r\n  reason: "gone"\r\n' and file.read_bytes() == before
+    write = Path.write_bytes
+
+    def full_disk(path: Path, content: bytes) -> int:
+        write(path, content[:5])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(NyckeltalError, match=r"revenue.yml: can't be written: No space left"):
+        retiring.written(file, "revenue", retired, catalog).__enter__()
+    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_retirement_that_cannot_be_decided_changes_nothing(
+    released: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = released.path.parent / "company"
+    reason = ("--reason", "back in time", "--by", "anna")
+    gone = kpi_command("retire", "revenue", *reason)
+    assert gone.returncode == 2 and "the file of revenue is gone since the last `kpi compile`" in gone.stderr
+    (folder / "kpis/finance").mkdir(parents=True)
+    adoption(folder / "kpis/finance")
+    file, catalog = folder / "kpis/finance/revenue.yml", folder / "compiled/catalog.json"
+    before = (file.read_text(), catalog.read_text())
+    with monkeypatch.context() as patch:
+        # What compiles the company isn't reached, as it would find no definitions here.
+        patch.setenv("NYCKELTAL_NOW", "2026-03-04T06:00:00+00:00")
+        refused = kpi_command("retire", "revenue", *reason)
+    assert refused.returncode == 2 and "the clock is before the newest release" in refused.stderr
+    assert (file.read_text(), catalog.read_text()) == before
+    shutil.rmtree(folder / "kpis")
+
+
+def test_an_interrupted_retirement_goes_on(
+    released: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = warehouse_factory.copy(released, tmp_path, monkeypatch)
+    copied.now("2026-07-01T06:00:00")
+    copied.feed("orders", newest_delivery="2026-07-01T05:00:00+00:00")
+    folder = tmp_path / "company"
+    monkeypatch.setenv("NYCKELTAL_COMPANY", str(folder))
+    (folder / "kpis/finance").mkdir(parents=True)
+    adoption(folder / "kpis/finance", retired='{on: 2026-06-30, reason: "not used"}')  # killed before it compiled
+    retired = kpi(description="Money earned.", retired=Retired(on=date(2026, 6, 30), reason="not used"))
+    catalog = copied.catalog.model_copy(update={"kpis": (retired,)})
+    monkeypatch.setattr("orchestration.dbt.planning.planned", lambda _: None)
+    compiled = {"catalog.json": catalog.definitions_json}
+    monkeypatch.setattr("metrics.compiled_folder.compile_company", lambda *_, **__: compiled)
+    same = ("retire", "revenue", "--reason", "not used", "--by", "anna")
+    assert "revenue is retired" in command(*same)
+    decided = "select outcome, reason from kpi.decisions where decision = 'review' and reason = 'not used'"
+    assert copied.published(decided) == [("retire", "not used")]
+    done = kpi_command(*same)
+    assert done.returncode == 2 and "retired: is retired since 2026-06-30" in done.stderr
+    for outcome in ("keep", "retire"):
+        refused = kpi_command("review", "revenue", "--outcome", outcome, "--reason", "good", "--by", "anna")
+        assert refused.returncode == 2 and "revenue is retired since 2026-06-30: it isn't reviewed" in refused.stderr
+    assert copied.published(decided) == [("retire", "not used")]
 
 
 def test_retiring_compiles_the_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,15 +152,22 @@ def test_the_newest_opinion_of_a_person_counts(tmp_path: Path, monkeypatch: pyte
                 warehouse.company, warehouse.catalog, kind, kpi_id, proposal, in_favour=in_favour, reason=reason, by=by
             )
 
-    def refused(message: str, kpi_id: str, proposal: str, **facts: Any) -> None:
+    def refused(message: str, kpi_id: str, proposal: str, by: str = "bo", **facts: Any) -> None:
         with pytest.raises(NyckeltalError, match=message):
-            state("vote", kpi_id, proposal, "bo", **facts)
+            state("vote", kpi_id, proposal, by, **facts)
 
+    warehouse.unrendered = True
+    for name in ("\N{LATIN CAPITAL LETTER A WITH RING ABOVE}sa Strauß", "A\N{COMBINING RING ABOVE}SA  STRAUSS"):
+        opinions.state(
+            warehouse.company, warehouse.catalog, "vote", "ctr", "adopt", in_favour=True, reason="r", by=name
+        )
+    assert warehouse.published("select counts from kpi.opinions") == [(False,), (True,)]
     state("propose", "nps", "adopt", "Anna", reason="customers\n tell us")
     state("vote", "nps", "adopt", "bo", in_favour=False)
     state("vote", "nps", "adopt", "ANNA", in_favour=False, reason="changed my mind")
     state("vote", "revenue", "retire", "bo")
-    query = "select kpi_id, proposal, in_favour, proposes, counts, reason, stated_by from kpi.opinions"
+    columns = "kpi_id, proposal, in_favour, proposes, counts, reason, stated_by"
+    query = f"select {columns} from kpi.opinions where kpi_id <> 'ctr'"
     assert warehouse.published(query) == [
         ("nps", "adopt", True, True, False, "customers tell us", "Anna"),
         ("nps", "adopt", False, False, True, "useful", "bo"),
@@ -175,4 +182,9 @@ def test_the_newest_opinion_of_a_person_counts(tmp_path: Path, monkeypatch: pyte
     refused(r"no KPI 'nps' is in use", "nps", "retire")
     refused("needs a reason", "nps", "adopt", reason=" ")
     refused("heads reads personnel data: .* must not contain figures", "heads", "retire", reason="only 3 persons")
+    refused("heads reads personnel data: the reason", "heads", "retire", reason="half of us, or \N{ROMAN NUMERAL FOUR}")
+    refused("heads reads personnel data: the name", "heads", "retire", by="Bo 4711")
+    refused("needs a name", "nps", "adopt", by=" ")
+    refused("--by: has a character that can't be seen", "nps", "adopt", by="an\u200bna")
+    refused("needs a reason", "nps", "adopt", reason="\u200b")
     refused("enps reads personnel data", "enps", "adopt", reason="12 of us want it")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from metrics.core import clock
+from metrics.core.errors import NyckeltalError
 from metrics.core.text import short_path
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
@@ -32,8 +33,8 @@ def retire(
     """Take a KPI out of use from today on: no later period is published, and what was published stays.
 
     It writes `retired` into the KPI's file, compiles, and records a review with the outcome retire. The KPI's owner may
-    do so, and those who decide for its domain; the name is recorded, not authenticated. To take it back, remove
-    `retired` from the file.
+    do so, and those who decide for its domain; the name is recorded, not authenticated. If it was interrupted, the same
+    command does what is missing. To take it back, remove `retired` from the file.
     """
     company = Company.load()
     catalog = Catalog.read(company)
@@ -48,15 +49,21 @@ def retire(
     decisions.decider(company, kpi, "review", by)
     reason = decisions.checked_reason(kpi_id, reason, protected=kpi.protected)
     file, decided = retiring.adoption_file(company, kpi_id), None
-    with writing():
-        with retiring.written(file, kpi, clock.today(company.time_zone), reason, replaced_by, catalog):
-            compiled = compiled_folder.compile_company(company, planned(company), released=anything_released())
+    retired = retiring.retirement(clock.today(company.time_zone), reason, replaced_by)
+    with writing(), publishing.published_around("the KPI is retired, and that is released"):
+        released = anything_released()
+        # Everything that could refuse the decision is checked before the file is changed.
+        ledger = decisions.ready_ledger(company) if released else None
+        is_decided = ledger is None or decisions.is_retired_by_decision(ledger, kpi_id)
+        if kpi.retired and is_decided:
+            raise NyckeltalError(f"is retired since {kpi.retired.on}", file=file, field="retired")
+        with retiring.written(file, kpi_id, retired, catalog):
+            compiled = compiled_folder.compile_company(company, planned(company), released=released)
         compiled_folder.write(company, compiled)
-        if anything_released():
-            with publishing.published_around("the KPI is retired, and that is released"):
-                decided = decisions.decide(
-                    company, Catalog.read(company), "review", kpi_id, reason=reason, by=by, outcome="retire"
-                )
+        if not is_decided:
+            decided = decisions.decide(
+                company, Catalog.read(company), "review", kpi_id, reason=reason, by=by, outcome="retire"
+            )
     if as_json:
         print_json({"kpi_id": kpi_id, "file": str(file), "decision": asdict(decided) if decided else None})
         return
