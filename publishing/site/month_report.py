@@ -90,9 +90,9 @@ class MonthReport(Scorecard):
         return {found.kpi.kpi_id: found.total.time_period for found in self.kpis_of_month()}
 
     def kpis_of_month(self) -> list[_KpiMonth]:
-        """The KPIs with a value of a month, quarter or year that ended with the month."""
+        """The KPIs in use with a value of a month, quarter or year that ended with the month."""
         found = []
-        for kpi in self.content.catalog.kpis:
+        for kpi in self.content.catalog.live:
             freqs = dict.fromkeys((kpi.target_freq or kpi.main_freq, "M", "Q", "A"))
             totals = (
                 total
