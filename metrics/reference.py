@@ -11,7 +11,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -139,6 +139,8 @@ def _kind(annotation: Any, field: FieldInfo | None = None) -> str:
             kind += f", at least {limit.ge}"
         elif isinstance(limit, Gt):
             kind += f", above {limit.gt}"
+        elif isinstance(limit, Le):
+            kind += f", at most {limit.le}"
         elif isinstance(limit, Lt):
             kind += f", below {limit.lt}"
     return kind

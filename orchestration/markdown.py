@@ -1,4 +1,4 @@
-"""Escapes texts for Dagster's pages, which render every description as Markdown: no image or link takes effect."""
+"""Escapes texts for Markdown, such as descriptions on Dagster's pages and mails: no image or link takes effect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from metrics.core.text import visible
 
 # Characters that Markdown interprets: anywhere or at the edge of a word (_MARK), and at the beginning of a line.
-_MARK = re.compile(r":(?=//)|[\\`*\[\]<>&#!|~$]|(?<![^\W_])_|_(?![^\W_])")
+_MARK = re.compile(r":(?=//)|(?<=www)\.|[\\`*\[\]<>&#!|~$]|(?<![^\W_])_|_(?![^\W_])")
 _BEGINNING = re.compile(r"^([ \t]*(?:\d+(?=[.)])|(?=[-+=])))", re.MULTILINE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,15 +16,15 @@ from ruamel.yaml.events import AliasEvent, ScalarEvent
 from ruamel.yaml.reader import ReaderError
 
 from metrics.core.errors import NyckeltalError, Problems, did_you_mean
-from metrics.core.text import storable
+from metrics.core.text import one_line, storable
 
 MAX_DEPTH = 50
 
 
 class Strict(BaseModel):
-    """A model of a part of a YAML file: it refuses unknown keys, and its values can't be changed."""
+    """A model of a part of a YAML file: it refuses unknown keys, infinity and NaN; its values can't be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class _Refused(ComposerError):
@@ -101,6 +102,13 @@ def parsed(path: Path, content: bytes) -> CommentedMap:
         raise NyckeltalError(f"not valid YAML: {error}", file=path) from None
     if not isinstance(document, CommentedMap):
         raise NyckeltalError("the file's top level is not a mapping", file=path, line=1, expected="`key: value` lines")
+    if repeated := list(_repeated_keys(document)):
+        raise Problems(
+            [
+                NyckeltalError(f"the key {one_line(name)} is there twice", file=path, line=line)
+                for name, line in repeated
+            ]
+        )
     return document
 
 
@@ -125,6 +133,20 @@ def line_of(document: Any, keys: tuple[int | str, ...]) -> int | None:
     return line
 
 
+def _repeated_keys(node: Any) -> Iterator[tuple[str, int]]:
+    """The keys that are the same text as one before in their mapping, such as 2026 and "2026"; with their lines."""
+    if isinstance(node, CommentedMap):
+        names: set[str] = set()
+        for key, value in node.items():
+            if _name(key) in names:
+                yield _name(key), node.lc.key(key)[0] + 1
+            names.add(_name(key))
+            yield from _repeated_keys(value)
+    elif isinstance(node, CommentedSeq):
+        for value in node:
+            yield from _repeated_keys(value)
+
+
 def _plain(node: Any) -> Any:
     """The node as plain dictionaries and lists, with the keys as texts."""
     if isinstance(node, dict):
@@ -142,7 +164,7 @@ def _name(key: Any) -> str:
 def _finding(path: Path, document: CommentedMap, model: type[BaseModel], error: Any) -> NyckeltalError:
     """A mistake that pydantic reports, as an error with file, line and field."""
     keys = tuple(key for key in error["loc"] if key != "[key]")  # pydantic adds "[key]" where a key itself is wrong
-    field = ".".join(str(key) for key in keys)
+    field = one_line(".".join(str(key) for key in keys))
     line = line_of(document, keys) or 1
     if error["type"] == "extra_forbidden":
         siblings = _fields_beside(model, keys)

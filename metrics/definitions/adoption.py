@@ -38,7 +38,7 @@ class Target(Strict):
         default=None,
         description="The frequency that it is for. Required of a KPI whose value grows with the period.",
     )
-    none: str | None = Field(default=None, description="The reason why there is no target.")
+    none: str | None = Field(default=None, max_length=1000, description="The reason why there is no target.")
     tolerance: float | None = Field(
         default=None,
         gt=0,
@@ -50,7 +50,7 @@ class Target(Strict):
         description="The targets of single periods of `freq`, in place of `value`, such as"
         " `{2026-11: 24000000, 2026-12: 26000000}`: for a series with a season.",
     )
-    rationale: str = Field(default="", description="Why this value.")
+    rationale: str = Field(default="", max_length=1000, description="Why this value.")
     source: Literal["history", "benchmark", "commitment"] | None = Field(
         default=None,
         description="Where it comes from. `history`: the KPI's own values; `benchmark`: others' values; `commitment`:"

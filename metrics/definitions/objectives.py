@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from metrics.core import yaml_file
 from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.core.yaml_file import Strict
 
+MAX_LEVELS = 10
+"""How many objectives may stand below each other: a company that has more of them has no tree but a list."""
+_KEY = re.compile(r"[a-z0-9_]+")
+
+
+def _plain_key(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise ValueError("a key consists of a to z, digits and _")
+    return key
+
+
+Key = Annotated[str, AfterValidator(_plain_key)]
 PERSPECTIVES = Literal["financial", "customer", "process", "learning", "sustainability"]
 
 
 class StrategyLabel(Strict):
     """A name and a description in another language, for people."""
 
-    name: str = Field(description="Its name.")
+    name: str = Field(max_length=200, description="Its name.")
     description: str = Field(default="", description="Its description.")
 
 
 class Objective(Strict):
     """What the company wants, by a key that adoptions name."""
 
-    name: str = Field(description="The objective in a few words.")
+    name: str = Field(max_length=200, description="The objective in a few words.")
     perspective: PERSPECTIVES = Field(description="The balanced scorecard's perspective, or sustainability.")
     description: str = Field(default="", description="What the company wants, and how it knows that it has it.")
     part_of: str | None = Field(default=None, description="The key of the objective that it is a part of.")
@@ -38,7 +51,10 @@ class Objective(Strict):
         description="The day by which it is to be reached, such as 2027-12-31. `kpi check` names objectives without.",
     )
     weight: float = Field(
-        default=1, gt=0, description="How much it counts in the objective that it is a part of. A key KPI counts 1."
+        default=1,
+        gt=0,
+        le=1000,
+        description="How much it counts in the objective that it is a part of. A key KPI counts 1.",
     )
     labels: dict[str, StrategyLabel] = Field(
         default_factory=dict, description="Its name and description by language, such as `sv`, for `kpi site --lang`."
@@ -48,7 +64,7 @@ class Objective(Strict):
 class Initiative(Strict):
     """What the company does, from one day to another, to reach an objective."""
 
-    name: str = Field(description="The initiative in a few words.")
+    name: str = Field(max_length=200, description="The initiative in a few words.")
     objective: str = Field(description="The key of the objective that it is meant to bring nearer.")
     owner: str = Field(min_length=3, description="Who answers for it, such as an address.")
     since: date = Field(description="Its first day.")
@@ -73,8 +89,8 @@ class Initiative(Strict):
 class ObjectivesFile(Strict):
     """What the company wants to reach, and its KPIs serve; and what it does for it."""
 
-    objectives: dict[str, Objective] = Field(description="The objectives, by key.")
-    initiatives: dict[str, Initiative] = Field(default_factory=dict, description="The initiatives, by key.")
+    objectives: dict[Key, Objective] = Field(description="The objectives, by key.")
+    initiatives: dict[Key, Initiative] = Field(default_factory=dict, description="The initiatives, by key.")
 
 
 def read_objectives(folder: Path) -> ObjectivesFile:
@@ -107,9 +123,13 @@ def _wrong_parents(file: Path, objectives: dict[str, Objective]) -> Iterator[Nyc
         if objective.part_of is not None and objective.part_of not in objectives:
             hint = did_you_mean(objective.part_of, list(objectives))
             yield _problem(file, ("objectives", key, "part_of"), f"there is no objective '{objective.part_of}'{hint}")
-        circle = [key]
-        while (parent := getattr(objectives.get(circle[-1]), "part_of", None)) and parent not in circle:
-            circle.append(parent)
+        circle, parent = {key: None}, objective.part_of
+        while parent in objectives and parent not in circle:
+            circle[parent] = None
+            parent = objectives[parent].part_of
+        if parent is None and len(circle) == MAX_LEVELS + 1:
+            problem = f"lies more than {MAX_LEVELS} levels deep: make it a part of a higher objective"
+            yield _problem(file, ("objectives", key, "part_of"), problem)
         if parent == key and key not in known_circles:
             known_circles.update(circle)
             text = " is a part of ".join([*circle, key])

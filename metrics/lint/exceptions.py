@@ -22,7 +22,7 @@ class LintException(Strict):
 
     rule: str = Field(description="The rule, as `kpi check` names it.")
     subject: str = Field(description="What the finding is of: a KPI, an objective, an owner or `company`.")
-    reason: str = Field(min_length=3, description="Why it is accepted.")
+    reason: str = Field(min_length=3, max_length=1000, description="Why it is accepted.")
     until: date = Field(description="The last day on which it is; from then on the finding is reported again.")
 
 
@@ -54,6 +54,16 @@ def read(company: Company, rules: Collection[str]) -> tuple[LintException, ...]:
         )
         for number, exception in enumerate(exceptions)
         if exception.rule not in rules
+    ]
+    first = {(one.rule, one.subject): number for number, one in reversed(list(enumerate(exceptions)))}
+    problems += [
+        NyckeltalError(
+            f"there is an exception from {one.rule} of {one.subject} already; keep one of the two",
+            file=file,
+            line=yaml_file.line_of(document, ("exceptions", number)),
+        )
+        for number, one in enumerate(exceptions)
+        if first[one.rule, one.subject] != number
     ]
     if problems:
         raise Problems(problems)

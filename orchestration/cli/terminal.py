@@ -53,6 +53,11 @@ def print_json(value: Any, default: Callable[[Any], Any] = str) -> None:
     typer.echo(_UNSHOWN_IN_JSON.sub(lambda character: f"\\u{ord(character[0]):04x}", text))
 
 
+def print_text(text: str) -> None:
+    """Print a text as it is, without wrapping it: with its control characters as escapes."""
+    typer.echo(visible(text))
+
+
 def print_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print rows as CSV, with a header. A text that a spreadsheet would take for a formula gets a `'` before it."""
     as_text = visible if sys.stdout.isatty() else str

@@ -74,7 +74,8 @@ class Autoregression:
         """How much each series (series, periods) remembers, without an added column: the sum of its weights."""
         past, now = self._past(series), self._left(series[:, self._rows])
         squares = np.einsum("bsr,csr->sbc", past, past)
-        weights: Floats = np.linalg.solve(squares, np.einsum("bsr,sr->sb", past, now)[:, :, None])
+        # The pseudo-inverse, as the last values of a series that rarely changes may be the same in all these periods.
+        weights: Floats = np.linalg.pinv(squares, hermitian=True) @ np.einsum("bsr,sr->sb", past, now)[:, :, None]
         memory: Floats = weights.sum(axis=(1, 2))
         return memory
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from publishing.analysis.autoregression import Autoregression, most_similar, noise, order_of
-from publishing.analysis.regression import Floats, lagged, season_and_line
+from publishing.analysis.regression import Floats, binary_exponent, lagged, season_and_line, varies
 
 LAGS = range(1, 7)
 """How many periods before are tried."""
@@ -47,7 +47,8 @@ class LeadSearch:
 
     `tried` counts pairs of a driver and a lag. `periods` is the number of the outcome's values. `smallest_seen` is the
     smallest correlation that would have been told from chance, with the most periods that any driver had; None where
-    nothing could be tried. `too_short` are the drivers that couldn't be tried.
+    nothing could be tried. `too_short` are the drivers that couldn't be tried, `unvarying` those of which season and
+    line leave nothing. `outcome_varies` says whether they leave anything of the outcome; else nothing is tried.
     """
 
     leads: tuple[Lead, ...]
@@ -55,6 +56,8 @@ class LeadSearch:
     periods: int
     smallest_seen: float | None
     too_short: tuple[str, ...]
+    unvarying: tuple[str, ...] = ()
+    outcome_varies: bool = True
 
 
 def leading(
@@ -74,12 +77,18 @@ def leading(
     P. Westfall and S. Young, Resampling-Based Multiple Testing, 1993).
     """
     columns = season_and_line(places)
+    outcome = np.ldexp(outcome, -binary_exponent(outcome))
+    drivers = {name: np.ldexp(values, -binary_exponent(values)) for name, values in drivers.items()}
+    periods = int(np.isfinite(outcome).sum())
+    unvarying = tuple(name for name, values in drivers.items() if not varies(values, columns))
+    if not varies(outcome, columns):
+        return LeadSearch((), 0, periods, None, (), unvarying, outcome_varies=False)
+    drivers = {name: values for name, values in drivers.items() if name not in unvarying}
     tests = _tests(outcome, drivers, columns, lags)
     names = [name for _, _, group in tests for name in group]
     too_short = tuple(name for name in drivers if name not in names)
-    periods = int(np.isfinite(outcome).sum())
     if not tests:
-        return LeadSearch((), 0, periods, None, too_short)
+        return LeadSearch((), 0, periods, None, too_short, unvarying)
     simulated = _simulated(outcome, columns)
     strongest = np.ones(len(simulated))
     candidates: list[Lead] = []
@@ -105,7 +114,7 @@ def leading(
         float(np.quantile(strongest, false_alarms)), max(regression.freedom for _, regression, _ in tests)
     )
     leads.sort(key=lambda lead: (lead.p_value, -abs(lead.correlation)))
-    return LeadSearch(tuple(leads), len(candidates), periods, smallest, too_short)
+    return LeadSearch(tuple(leads), len(candidates), periods, smallest, too_short, unvarying)
 
 
 def _tests(
@@ -119,6 +128,8 @@ def _tests(
         groups[lag, (known & np.isfinite(values)).tobytes()].append(name)
     tests = []
     for (lag, _), group in groups.items():
+        if not varies(np.where(np.isfinite(before[group[0], lag]), outcome, np.nan), columns):
+            continue  # it changed only in periods that these drivers don't have
         regression = Autoregression(known, columns, np.column_stack([before[name, lag] for name in group]), order)
         if regression.freedom >= FEWEST_FREEDOM and regression.is_distinct.any():
             tests.append((lag, regression, group))

@@ -116,13 +116,17 @@ def _searched(freq_search: FreqSearch) -> Answer:
     search, count = freq_search.search, language("en").count
     gaps = "".join(f", {count(number, word, words)} {why}" for why, number in freq_search.gaps.items())
     had = f"{count(search.periods, word, words)} with a closed value{gaps}"
-    if search.smallest_seen is None:
+    if not search.outcome_varies:
+        text = f"By {word}: {had}. Season and trend explain them all: nothing is left that a lead could explain."
+    elif search.smallest_seen is None:
         text = f"By {word}: {had}. That is too few to look for leads."
     else:
         text = (
             f"By {word}: {had}; {count(search.tried, 'pair', 'pairs')} of a driver and a lag tried. A correlation must"
             f" exceed {search.smallest_seen:.2f} there to be told from chance."
         )
+    if search.unvarying and search.outcome_varies:
+        text += f" Left out, as they don't vary beside season and trend: {', '.join(search.unvarying)}."
     return {
         "freq": freq_search.freq,
         "periods": search.periods,
@@ -130,6 +134,7 @@ def _searched(freq_search: FreqSearch) -> Answer:
         "tried": search.tried,
         "smallest_correlation_seen": search.smallest_seen,
         "too_short": list(search.too_short),
+        "unvarying": list(search.unvarying),
         "text": text,
     }
 
@@ -138,6 +143,8 @@ def _summary(name: str, searches: list[FreqSearch], drivers: int, leads: int) ->
     """The answer in a sentence; why there is none where there are too few periods."""
     if not searches:
         return f"{name} has no published months, quarters or weeks in common with a driver: leads can't be looked for."
+    if not any(freq_search.search.outcome_varies for freq_search in searches):
+        return f"{name} doesn't vary beside season and trend: leads can't be looked for."
     if all(freq_search.search.smallest_seen is None for freq_search in searches):
         return f"{name} has too few closed periods to look for leads."
     if not leads:

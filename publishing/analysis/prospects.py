@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from publishing.analysis.regression import Floats, fit, lagged, least_bic, line, season_and_line
+from publishing.analysis.regression import Floats, binary_exponent, fit, lagged, least_bic, line, season_and_line
 
 FEWEST_FREEDOM = 4
 """Periods beyond the parameters that are fitted: with fewer, the noise isn't known."""
@@ -37,6 +37,8 @@ def prospects(values: Floats, places: npt.NDArray[np.int64], coming: npt.NDArray
     BIC), and the value of the period before.
     """
     size, ahead = len(values), len(coming)
+    exponent = binary_exponent(values)
+    values = np.ldexp(values, -exponent)
     everywhere = np.concatenate([places, coming])
     before = lagged(values, 1)[:, None]
     kinds = [line(size + ahead), season_and_line(everywhere)]
@@ -45,6 +47,7 @@ def prospects(values: Floats, places: npt.NDArray[np.int64], coming: npt.NDArray
     columns, model = kinds[chosen], models[chosen]
     known = np.isfinite(values) & np.isfinite(model).all(axis=1)
     used = (model[known] != 0).any(axis=0)  # a place in the year that has no value yet has no level of its own
+    used[-1] = True  # the value before counts, even where it always was 0
     freedom = int(known.sum() - used.sum())
     if freedom < FEWEST_FREEDOM:
         return None
@@ -64,4 +67,5 @@ def prospects(values: Floats, places: npt.NDArray[np.int64], coming: npt.NDArray
         paths[:, place] = last
     # Beside its own past the line's slope is that of a single period; the trend is what it comes to in the long run.
     free = max(1 - float(middle[-1]), 0.05)
-    return Prospects(paths, bool(chosen), float(middle[1]) / free, float(np.sqrt(spread[1, 1])) / free)
+    slope, slope_error = np.ldexp([float(middle[1]), float(np.sqrt(spread[1, 1]))], exponent) / free
+    return Prospects(np.ldexp(paths, exponent), bool(chosen), float(slope), float(slope_error))

@@ -14,6 +14,10 @@ SEASONS = {"W": 52, "M": 12, "Q": 4, "A": 1}
 """Periods in a year. The rare week 53 counts as week 52."""
 
 
+_ROUNDING = 1e-9
+"""The share of the largest value below which what a fit leaves is a rounding error."""
+
+
 class Fit(NamedTuple):
     """A least-squares fit: what it leaves of each value (NaN where it had none), and how many parameters it took."""
 
@@ -68,6 +72,24 @@ def fit(values: Floats, columns: Floats) -> Fit:
 def lagged(values: Floats, periods: int) -> Floats:
     """The value of so many periods before, in the place of each; NaN where there is none."""
     return np.concatenate([np.full(min(periods, len(values)), np.nan), values[: max(len(values) - periods, 0)]])
+
+
+def binary_exponent(values: Floats) -> int:
+    """The power of two by which the values are at most 1: divided by it, the squares of huge and tiny ones are finite.
+
+    Dividing by a power of two loses no digit.
+    """
+    largest = float(np.nanmax(np.abs(values), initial=0.0))
+    return int(np.frexp(largest)[1]) if np.isfinite(largest) else 0
+
+
+def varies(values: Floats, columns: Floats) -> bool:
+    """Whether the columns leave anything of the values but rounding errors; True where they are too few to tell."""
+    known = np.isfinite(values) & np.isfinite(columns).all(axis=1)
+    fitted = fit(values, columns)
+    if known.sum() <= fitted.parameters:
+        return True
+    return bool(np.abs(fitted.residuals[known]).max() > _ROUNDING * np.abs(values[known]).max())
 
 
 def logs_where_relative(values: Floats, *, relative: bool) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 import numpy as np
@@ -90,7 +91,7 @@ def suggest_target(kpi: str) -> Answer:
     """
     entry = definition(kpi)
     with reader.opened() as connection:
-        direction, unit, currency, kind, freq = _facts(connection, entry["kpi_id"])
+        direction, unit, currency, kind, retired_on, freq = _facts(connection, entry["kpi_id"])
         histories = history.read(connection)
         objective = _objective(connection, entry)
     totals = histories.get((entry["kpi_id"], freq))
@@ -110,9 +111,16 @@ def suggest_target(kpi: str) -> Answer:
     present = entry.get("target")
     if direction not in ("up", "down"):
         return answer | {"refused": f"{entry['name']} has the direction {direction}: no value is a better one."}
+    if retired_on is not None:
+        return answer | {"refused": f"{entry['name']} is retired since {retired_on}."}
     if totals is None:
         return answer | {"refused": f"{entry['name']} has no closed {_WORDS[freq]} with a published value."}
     answer |= {"history": _history_facts(totals), "present_target": _present(totals, present, direction)}
+    if np.nanmin(totals.values) == np.nanmax(totals.values):
+        value = written(float(np.nanmax(totals.values)))
+        return answer | {
+            "refused": f"{entry['name']} was {value} in every closed period: its history says nothing of other values."
+        }
     suggested_and_outlook = suggestions(totals, direction)
     if suggested_and_outlook is None:
         known = int(np.isfinite(totals.values).sum())
@@ -145,15 +153,16 @@ def suggest_target(kpi: str) -> Answer:
     return answer
 
 
-def _facts(connection: duckdb.DuckDBPyConnection, kpi_id: str) -> tuple[str, str, str, str, str]:
-    """Direction, unit, currency, kind, and the frequency of the target, else the main one."""
+def _facts(connection: duckdb.DuckDBPyConnection, kpi_id: str) -> tuple[str, str, str, str, date | None, str]:
+    """Direction, unit, currency, kind, the day it was retired on, and its target's frequency, else the main one."""
     row = connection.execute(
-        "select direction, unit, currency, kind, target_freq, freqs from kpi.catalog where kpi_id = ?", [kpi_id]
+        "select direction, unit, currency, kind, retired_on, target_freq, freqs from kpi.catalog where kpi_id = ?",
+        [kpi_id],
     ).fetchone()
     assert row is not None
-    freqs = row[5].split(", ")
+    freqs = row[6].split(", ")
     main = next(freq for freq in ("M", "Q", "A", "W") if freq in freqs)
-    return row[0], row[1], row[2], row[3], row[4] or main
+    return row[0], row[1], row[2], row[3], row[4], row[5] or main
 
 
 def _history_facts(totals: History) -> Answer:

@@ -91,9 +91,9 @@ class MonthReport(Scorecard):
         return {kpi_month.kpi.kpi_id: kpi_month.total.time_period for kpi_month in self.kpis_of_month()}
 
     def kpis_of_month(self) -> list[_KpiMonth]:
-        """The KPIs with a value of a month, quarter or year that ended with the month."""
+        """The KPIs in use with a value of a month, quarter or year that ended with the month."""
         kpi_months = []
-        for kpi in self.content.catalog.kpis:
+        for kpi in self.content.catalog.live:
             freqs = dict.fromkeys((kpi.target_freq or kpi.main_freq, "M", "Q", "A"))
             totals = (
                 total

@@ -53,7 +53,7 @@ def test_a_misspelt_key_is_told_with_its_line_and_the_nearest_spelling(folder: P
 
 def test_a_kpi_needs_an_owner_and_a_target_or_a_reason(folder: Path) -> None:
     replace(folder / "kpis/finance/net_revenue.yml", "owner: cfo@nordvik.example\n", "")
-    replace(folder / "kpis/marketing/ctr.yml", "target: {value: 0.02}", "target: {}")
+    replace(folder / "kpis/marketing/ctr.yml", "target:\n  value: 0.02\n", "target: {}\nold:\n")
     messages = "\n".join(findings(folder))
     assert "owner: is required" in messages
     assert "state either a value, or under `none` the reason" in messages
@@ -110,10 +110,13 @@ def test_several_mistakes_of_meaning_are_told_at_once(folder: Path) -> None:
     replace(folder / "kpis/sustainability/energy_use.yml", ", freq: M", "")
     intensity = folder / "kpis/innovation/rd_intensity.yml"
     intensity.write_text(re.sub("target:.*", "target: {value: 0.04, tolerance: 0.01}", intensity.read_text()))
+    ctr = folder / "kpis/marketing/ctr.yml"
+    replace(ctr, "  value: 0.02\n", "  value: 0.02\n  tolerance: 2\n")
     with pytest.raises(Problems) as raised:
         compiled(Company.load(folder))
     messages = str(raised.value)
     assert "did you mean 'profitable_growth'?" in messages
+    assert "ctr.yml:5: target: its tolerance of 2 is so large that no value would be off the target" in messages
     assert "did you mean 'country'?" in messages
     assert "energy_use.yml:5: target: its value grows with the period" in messages and "state its `freq`" in messages
     assert "rd_intensity.yml:5: target: has a tolerance, but the KPI's direction is band" in messages

@@ -169,6 +169,9 @@ def test_an_exception_from_no_rule_is_a_mistake(tmp_path: Path) -> None:
         exceptions.read(write(tmp_path, text), {"unknown_owner"})
     with pytest.raises(Problems, match="reason: is required"):
         exceptions.read(write(tmp_path, "exceptions: [{rule: a, subject: b, until: 2026-03-05}]\n"), {"a"})
+    entry = "- {rule: a, subject: b, reason: none, until: 2026-03-05}\n"
+    with pytest.raises(Problems, match=r"exceptions.yml:3: there is an exception from a of b already; keep one of"):
+        exceptions.read(write(tmp_path, "exceptions:\n" + 2 * entry), {"a"})
     assert exceptions.read(replace(company(tmp_path), path=tmp_path / "none"), {"a"}) == ()
 
 

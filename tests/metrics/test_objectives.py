@@ -75,11 +75,42 @@ _CIRCLE = "an objective can't be a part of itself"
         ),
         ("kpi: mrr", "kpi: mmr", "6: initiatives.move.kpi: no KPI 'mmr' is adopted (did you mean 'mrr'?)"),
         ("until: 2026-06-30", "until: 2025-06-30", "6: initiatives.move: `until` is before `since`"),
+        (
+            "weight: 2",
+            "weight: 1001",
+            "3: objectives.part.weight: input should be less than or equal to 1000; found 1001",
+        ),
+        (
+            "  part_of_part:",
+            '  "part\\u202e": {name: P, perspective: learning}\n  part_of_part:',
+            r"4: objectives.part\u202e: a key consists of a to z, digits and _; found 'part\u202e'",
+        ),
+        (
+            "  move:",
+            "  Move it:",
+            "6: initiatives.Move it: a key consists of a to z, digits and _; found 'Move it'",
+        ),
+        ("weight: 2", "weight: .inf", "3: objectives.part.weight: input should be a finite number; found inf"),
         ("weight: 2", "weight: 0", "3: objectives.part.weight: input should be greater than 0; found 0"),
     ],
 )
 def test_a_mistake_in_the_tree_is_told_with_its_line(folder: Path, old: str, new: str, said: str) -> None:
     assert problem_with(folder, old, new) == said
+
+
+def test_a_tree_has_at_most_ten_levels(folder: Path) -> None:
+    levels = [
+        f"  o{number}: {{name: N, perspective: financial, part_of: o{number - 1}}}\n" for number in range(1, 1200)
+    ]
+    tree = ["  o0: {name: N, perspective: financial}\n", *levels]
+    (folder / "objectives.yml").write_text("".join(["objectives:\n", *tree[:10]]))
+    assert len(Company.load(folder).objectives) == 10
+    (folder / "objectives.yml").write_text("".join(["objectives:\n", *tree]))
+    with pytest.raises(Problems) as raised:
+        Company.load(folder)
+    assert str(raised.value).endswith(
+        "objectives.yml:12: objectives.o10.part_of: lies more than 10 levels deep: make it a part of a higher objective"
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,6 +120,19 @@ def test_a_mistake_in_the_tree_is_told_with_its_line(folder: Path, old: str, new
         ("{value: 5, freq: M, by_period: {2026-Q1: 4}}", "'2026-Q1' is no period of the target's `freq`, M"),
         ("{none: no, tolerance: 1}", "tolerance, by_period, rationale and source are of a target with a value"),
         ("{value: 5, tolerance: 0}", "target.tolerance: input should be greater than 0; found 0"),
+        ("{value: .inf}", "target.value: input should be a finite number; found inf"),
+        ("{value: 1e400}", "target.value: input should be a finite number; found inf"),
+        ("{value: 5, tolerance: .nan}", "target.tolerance: input should be a finite number; found nan"),
+        (
+            "{value: 5, freq: M, by_period: {2026-01: .inf}}",
+            "target.by_period.2026-01: input should be a finite number; found inf",
+        ),
+        (
+            "{value: 5, since: 2026-01-01, earlier: [{value: -.inf, since: 2025-01-01}]}",
+            "target.earlier.0.value: input should be a finite number; found -inf",
+        ),
+        ('{value: 5, freq: A, by_period: {2026: 4, "2026": 5}}', "the key 2026 is there twice"),
+        ("{none: " + "why " * 300 + "}", "target.none: string should have at most 1000 characters"),
         ("{value: 5, source: hearsay}", "input should be 'history', 'benchmark' or 'commitment'; found 'hearsay'"),
     ],
 )

@@ -203,3 +203,42 @@ def test_week_53_shares_the_place_of_week_52() -> None:
     assert [place_in_year(parse(code)) for code in ("2026-W53", "2026-W52", "2026-W01", "2026-Q4", "2026-02")] == [
         51, 51, 0, 3, 1,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        np.zeros(MONTHS),
+        np.full(MONTHS, 5.0),
+        np.r_[np.full(MONTHS - 1, 5.0), np.nan],
+        np.arange(MONTHS) / 10,
+        PLACES / 3,
+    ],
+)
+def test_of_an_outcome_that_season_and_line_explain_nothing_leads(outcome: Floats) -> None:
+    found = leading(outcome, {"driver": noise(1), "still": np.full(MONTHS, 5.0)}, PLACES)
+    assert (found.outcome_varies, found.leads, found.unvarying) == (False, (), ("still",))
+
+
+def test_a_series_that_rarely_changes_or_is_tiny_or_huge_is_searched_like_others() -> None:
+    driver = noise(1)
+    outcome = noise(2) - 3 * np.nan_to_num(lagged(driver, 2))
+    for size in (1e-300, 1e300):
+        found = leading(outcome * size, {"driver": driver * size, "still": np.zeros(MONTHS)}, PLACES)
+        assert [(lead.driver, lead.lag) for lead in found.leads] == [("driver", 2)] and found.unvarying == ("still",)
+    once = np.where(np.arange(MONTHS) == 10, 7.0, 0.0)
+    first = np.r_[1.0, np.nan, np.zeros(MONTHS - 2)]  # what changed isn't in the periods that have a period before
+    for rare in (once, first):
+        assert leading(rare, {"driver": driver}, PLACES).leads == ()
+    assert leading(outcome, {"once": once}, PLACES).leads == ()
+
+
+def test_a_target_of_zeros_and_of_a_last_value_that_differs() -> None:
+    for values in (np.zeros(MONTHS), np.r_[np.zeros(MONTHS - 1), 1.0]):
+        made = suggestions(of_kpi("zeros", values), "up")
+        assert made is not None and np.isfinite([one.value for one in made[0]]).all()
+    huge, plain = (
+        suggestions(of_kpi("k", size * (5 + noise(1))), "up")[0][1].value  # type: ignore[index]
+        for size in (2.0**990, 1.0)
+    )
+    assert huge == pytest.approx(plain * 2.0**990, rel=1e-2)

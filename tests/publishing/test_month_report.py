@@ -15,6 +15,7 @@ from data_quality.ledger.schemas import VERDICTS
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
 from metrics.core.periods import parse, periods_between
+from metrics.definitions.adoption import Retired
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from publishing import mcp_server
 from publishing.site import month_report
@@ -131,6 +132,31 @@ def test_it_tells_what_shifted_with_the_most_certain_one_first(deployed: None) -
     assert "".join(part.text for part in told) == "The trend of Calm changed. Others that shifted: Cool."
     assert [part.kpi_id for part in told if part.kpi_id] == ["calm", "cool"]
     assert not any("quiet" in part.text for parts in report.sentences() for part in parts)
+
+
+def test_markdown_holds_texts_of_others_as_they_are(deployed: None) -> None:
+    name = "Sales\n\n# Head &lt;b&gt; ~~s~~ http://evil.example www.evil.example ![i](x)"
+    release([kpi(target=100.0, name=name)], series("revenue", 50, **{"SE\n- li": 40}))
+    lines = kpi_command("report", "--markdown", "--site", "https://kpi.example").stdout.splitlines()
+    assert len(lines) == 2 + len(sentences())
+    assert r"[Sales\\n\\n\# Head \&lt;b\&gt; \~\~s\~\~ http\://evil.example www\.evil.example \!\[i\](x)](" in lines[3]
+    for site in ("javascript:alert(1)//)[", "https://a.example/) [x](https://b.example", "kpi.example"):
+        refused = kpi_command("report", "--markdown", "--site", site)
+        assert refused.returncode == 2 and "--site: is no address of a site" in refused.stderr
+
+
+def test_a_retired_kpi_misses_no_target_and_is_offered_none(deployed: None) -> None:
+    retired = Retired(on=date(2026, 1, 31), reason="replaced")
+    zeros = [total("zeros", code, 0.0) for code in MONTHS]
+    release(
+        [kpi("calm", target=90.0), kpi(target=100.0, retired=retired), kpi("zeros", name="Claims", target=None)],
+        [*series("calm", 101), *series("revenue", 50), *zeros],
+    )
+    assert not any("misses" in text for text in sentences())
+    assert "is retired since 2026-01-31" in kpi_command("suggest-target", "revenue").stdout
+    assert "Claims was 0" in kpi_command("suggest-target", "zeros").stdout
+    leads = kpi_command("leads", "zeros", "--all")
+    assert leads.returncode == 0 and "Claims" in leads.stdout
 
 
 def test_the_command_prints_it_as_text_markdown_and_json(deployed: None) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
 
 from metrics.core.deployment import site_path
+from metrics.core.errors import NyckeltalError
 from orchestration.cli.options import Json
-from orchestration.cli.terminal import console, print_json
+from orchestration.cli.terminal import console, print_json, print_text
 
 HELP_ORDER = 4
 app = typer.Typer()
+_ADDRESS = re.compile(r"https?://[^\s()<>\[\]\\\"'\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 
 
 @app.command()
@@ -30,11 +33,14 @@ def report(
     from orchestration.cli.reports import month as month_prints
     from publishing.site import month_report
 
+    if site and not _ADDRESS.fullmatch(site):
+        raise NyckeltalError("is no address of a site", field="--site", found=site, expected="https://kpi.example")
     written = month_report.read(month, lang)
     if as_json:
         print_json(written.as_answer())
     elif markdown:
-        address = site.rstrip("/") or site_path().parent.absolute().as_uri()
-        typer.echo(month_prints.markdown(written, address))
+        own = site_path().parent.absolute().as_uri().replace("(", "%28").replace(")", "%29")
+        address = site.rstrip("/") or own
+        print_text(month_prints.markdown(written, address))
     else:
         month_prints.print_report(console(), written)

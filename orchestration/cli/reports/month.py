@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from rich.console import Console
 from rich.table import Table
 
-from metrics.core.text import visible
+from metrics.core.text import one_line
 from orchestration.cli.terminal import styled
+from orchestration.markdown import plain
 from publishing.site import page_file
 from publishing.site.month_report import MonthReport, Part
-
-_SPECIAL = re.compile(r"([\\\\`*_\[\]<>#|])")
 
 
 def print_report(terminal: Console, report: MonthReport) -> None:
@@ -44,4 +41,4 @@ def _linked(part: Part, site: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", visible(text))
+    return plain(one_line(text))
