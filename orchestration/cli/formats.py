@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
+from metrics.core.periods import parse
 from metrics.core.text import with_currency
 from metrics.definitions.catalog import CatalogKpi
 from orchestration.cli.terminal import styled
@@ -25,6 +26,7 @@ STATUSES = {
 NOT_AUTHENTICATED = "recorded, not authenticated"
 """Said with each name of a person who decided, reviewed or voted."""
 PERIODS = {"W": "week", "M": "month", "Q": "quarter", "A": "year"}
+_TARGET_MARKS = {"on target": ("✓", "green"), "at risk": ("~", "yellow"), "off target": ("✗", "red")}
 _LARGE = ((1e12, " tn"), (1e9, " bn"), (1e6, " M"))
 
 
@@ -67,16 +69,24 @@ def change_between(value: float | None, previous: float | None, kpi: CatalogKpi,
     return change((value - previous) / abs(previous) if previous else None, kpi, currency)
 
 
-def target(kpi: CatalogKpi, currency: str) -> str:
-    """The target and its frequency: 20.0 M SEK a month."""
+def target(kpi: CatalogKpi, currency: str, *, value: float | None = None, period: str | None = None) -> str:
+    """The target and its frequency: 20.0 M SEK a month. Of a KPI with targets of single periods that of `period`."""
+    if kpi.target_by_period and period and value is not None:
+        return f"{number(value, kpi.unit, currency)} in {period}, varies by {PERIODS[parse(period).freq]}"
     stated = number(kpi.target, kpi.unit, currency)
     return f"{stated} a {PERIODS[kpi.target_freq]}" if kpi.target_freq else stated
 
 
 def target_mark(status: str | None) -> Text:
     """A mark for a status against the target: ✓ on target, ~ at risk, ✗ off target; empty for another one."""
-    marks = {"on target": ("✓", "green"), "at risk": ("~", "yellow"), "off target": ("✗", "red")}
-    return styled(marks.get(status or "", ""))
+    return styled(_TARGET_MARKS.get(status or "", ""))
+
+
+def target_legend(statuses: Iterable[str | None]) -> str:
+    """What the marks of these statuses mean, on a line of its own; empty where there are none."""
+    used = set(statuses)
+    meanings = ", ".join(f"{mark} {status}" for status, (mark, _) in _TARGET_MARKS.items() if status in used)
+    return f"\n{meanings}." if meanings else ""
 
 
 def status_legend(statuses: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from datetime import date
 import duckdb
 import numpy as np
 
+from metrics.definitions.catalog import CatalogKpi
 from publishing import reader
 from publishing.analysis import history
 from publishing.analysis.history import History, place_in_year
@@ -90,9 +91,11 @@ def suggest_target(kpi: str) -> Answer:
     Raises NyckeltalError for an unknown KPI.
     """
     entry = definition(kpi)
+    adopted = reader.newest_catalog().kpi(entry["kpi_id"])
     with reader.opened() as connection:
         direction, unit, currency, kind, retired_on, freq = _facts(connection, entry["kpi_id"])
         histories = history.read(connection)
+        present = _present(connection, adopted, freq)
         objective = _objective(connection, entry)
     totals = histories.get((entry["kpi_id"], freq))
     answer: Answer = {
@@ -108,14 +111,13 @@ def suggest_target(kpi: str) -> Answer:
     def written(value: float) -> str:
         return language("en").value(value, unit, currency)
 
-    present = entry.get("target")
     if direction not in ("up", "down"):
         return answer | {"refused": f"{entry['name']} has the direction {direction}: no value is a better one."}
     if retired_on is not None:
         return answer | {"refused": f"{entry['name']} is retired since {retired_on}."}
     if totals is None:
         return answer | {"refused": f"{entry['name']} has no closed {_WORDS[freq]} with a published value."}
-    answer |= {"history": _history_facts(totals), "present_target": _present(totals, present, direction)}
+    answer |= {"history": _history_facts(totals), "present_target": present}
     if np.nanmin(totals.values) == np.nanmax(totals.values):
         value = written(float(np.nanmax(totals.values)))
         return answer | {
@@ -136,7 +138,7 @@ def suggest_target(kpi: str) -> Answer:
             "value": suggestion.value,
             "met_if_things_go_on": LEVELS[suggestion.name],
             "met_in_last": [{"periods": n, "with_value": had, "met": met} for n, (had, met) in suggestion.met.items()],
-            "yaml": _yaml(suggestion, totals, kind, entry.get("target_freq")),
+            "yaml": _yaml(suggestion, totals, kind, adopted),
         }
         for suggestion in suggested
     ]
@@ -150,6 +152,12 @@ def suggest_target(kpi: str) -> Answer:
         " ambitious target."
     )
     answer["trend"] = _trend(outlook, totals)
+    answer["to_keep"] = _to_keep(adopted)
+    if outlook.has_season or adopted.target_by_period:
+        because = "has a season" if outlook.has_season else "has targets of single periods"
+        answer["warning"] = (
+            f"{entry['name']} {because}: one value for all {_WORDS[freq]} misleads. State one for each as by_period."
+        )
     return answer
 
 
@@ -182,15 +190,30 @@ def _history_facts(totals: History) -> Answer:
     }
 
 
-def _present(totals: History, target: float | None, direction: str) -> Answer | None:
-    """The present target, and how many of the latest periods reach it; None without one."""
-    if target is None:
+def _present(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi, freq: str) -> Answer | None:
+    """The present target, and how many of the latest closed periods reached their own; None without one.
+
+    As published: of a period with a target of its own, whether it reached that one.
+    """
+    if kpi.target is None:
         return None
-    year = SEASONS[totals.freq]
-    counts = {count: met_in(totals.values[-count:], target, direction) for count in (year, 2 * year)}
+    statuses = [
+        status
+        for (status,) in connection.execute(
+            """select target_status from kpi.observations
+               where kpi_id = ? and freq = ? and segment = '_T' and not provisional order by period_start""",
+            [kpi.kpi_id, freq],
+        ).fetchall()
+    ]
+    year = SEASONS[freq]
+    met_in_last = []
+    for count in (year, 2 * year):
+        compared = [status for status in statuses[-count:] if status]
+        met_in_last.append({"periods": count, "with_value": len(compared), "met": compared.count("on target")})
     return {
-        "value": target,
-        "met_in_last": [{"periods": n, "with_value": had, "met": met} for n, (had, met) in counts.items()],
+        "value": kpi.target,
+        "varies": bool(kpi.target_by_period or kpi.earlier_targets),
+        "met_in_last": met_in_last,
     }
 
 
@@ -223,11 +246,23 @@ def _objective(connection: duckdb.DuckDBPyConnection, entry: Answer) -> Answer:
     return {"name": name, "other_kpis": others, "quote": said}
 
 
-def _yaml(suggestion: Suggestion, totals: History, kind: str, target_freq: str | None) -> str:
-    """The lines of the adoption. A sum over the period is a target of one frequency only."""
-    freq = [f"  freq: {totals.freq}"] if target_freq or kind == "flow" else []
+def _yaml(suggestion: Suggestion, totals: History, kind: str, kpi: CatalogKpi) -> str:
+    """The lines of the adoption, without those to keep. A sum over the period is a target of one frequency only."""
+    freq = [f"  freq: {totals.freq}"] if kpi.target is None and kind == "flow" else []
     first, last = totals.periods[0].code, totals.periods[-1].code
     rationale = f"{suggestion.name.capitalize()}, from the {_WORDS[totals.freq]} {first} to {last}"
     return "\n".join(
         ["target:", f"  value: {suggestion.value:.15g}", *freq, "  source: history", f"  rationale: {rationale}"]
     )
+
+
+def _to_keep(kpi: CatalogKpi) -> list[str]:
+    """The other keys of the present target, which the suggested lines don't have."""
+    stated = {
+        "freq": kpi.target_freq,
+        "since": kpi.target_since,
+        "by_period": kpi.target_by_period,
+        "tolerance": kpi.target_tolerance is not None,
+        "earlier": kpi.earlier_targets,
+    }
+    return [key for key, value in stated.items() if value] if kpi.target is not None else []

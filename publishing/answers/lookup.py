@@ -83,5 +83,27 @@ def newest_with_target(connection: duckdb.DuckDBPyConnection, entry: Mapping[str
     return row[0] if row else None
 
 
+def target_of_newest(connection: duckdb.DuckDBPyConnection, kpi_id: str) -> Answer:
+    """The target of the newest period, that period, and whether single periods have targets of their own.
+
+    `target` is the one that is stated for all periods where nothing is published.
+    """
+    (row,) = plain_rows(
+        connection,
+        """select
+               if(s.time_period is null, c.target, s.target) as target,
+               if(s.target is null, null, s.time_period) as target_period,
+               exists(
+                   select 1 from kpi.targets t
+                   join kpi.calendar d on d.kpi_id = t.kpi_id
+                       and d.period_start = t.valid_from and d.period_end = t.valid_to
+                   where t.kpi_id = c.kpi_id and d.freq = s.freq
+               ) as target_varies
+           from kpi.catalog c join kpi.scorecard s using (kpi_id) where c.kpi_id = ?""",
+        [kpi_id],
+    )
+    return row
+
+
 def listed(text: str) -> list[str]:
     return text.split(", ") if text else []

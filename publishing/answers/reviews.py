@@ -8,6 +8,7 @@ from typing import Any
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import earlier
 from publishing import lint, reader
+from publishing.answers.lookup import target_of_newest
 
 _DUE = """
 select r.*, c.name, s.status, (?::date - r.due_on) as days_overdue from kpi.reviews r
@@ -42,6 +43,10 @@ _OPINIONS = """
 select kpi_id, proposal, in_favour, reason, stated_by, stated_at::date as stated_on from kpi.opinions
 where counts and proposal = $proposal order by stated_at
 """
+_INITIATIVES = """
+select initiative, name, description, owner, since, until, state from kpi.initiatives
+where kpi_id = $kpi_id order by since, initiative
+"""
 _DEFINITION = (
     *("kpi_id", "name", "description", "formula", "domain", "unit", "currency", "direction", "type", "level", "owner"),
     *("objective", "target", "target_freq", "target_note", "definition_version"),
@@ -67,6 +72,7 @@ def review(kpi_id: str, day: date) -> dict[str, Any]:
 
     `values` are totals at the frequency of the target, else at the main one, oldest first. Revisions and incidents are
     those of the year before `day`. `relevance` has what speaks against the KPI or its target, in sentences.
+    `target` is that of the newest period, `target_period`; `target_varies` says that single periods have their own.
     Raises NyckeltalError for a KPI that no release has, and when nothing was published.
     """
     past_year = {"since": earlier(day, "1 year")}
@@ -80,8 +86,11 @@ def review(kpi_id: str, day: date) -> dict[str, Any]:
     (state,) = reader.query("from kpi.reviews where kpi_id = $kpi_id", of_kpi)
     reviewed = state["reviewed_on"]
     replaces = reader.query("select kpi_id, name, retired_on from kpi.catalog where replaced_by = $kpi_id", of_kpi)
+    with reader.opened() as connection:
+        target = target_of_newest(connection, kpi_id)
     return {
         **{name: entry[name] for name in _DEFINITION},
+        **target,
         "freq": key["freq"],
         "values": reader.query(_VALUES, key),
         "attainment": reader.query(_ATTAINMENT, key | past_year)[0],
@@ -90,6 +99,7 @@ def review(kpi_id: str, day: date) -> dict[str, Any]:
         "decisions": reader.query(_DECISIONS, of_kpi),
         "review": {**state, "days_since": (day - reviewed) // timedelta(days=1) if reviewed else None},
         "opinions_on_retiring": opinions("retire").get(kpi_id, []),
+        "initiatives": reader.query(_INITIATIVES, of_kpi),
         "relevance": list(lint.relevance(kpi_id, day)),
         "replaces": replaces,
     }

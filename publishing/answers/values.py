@@ -10,7 +10,7 @@ from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import parse
 from publishing import reader
 from publishing.answers import Answer
-from publishing.answers.lookup import KPIS, freq_named, listed, member_named, named_kpi, newest_period
+from publishing.answers.lookup import KPIS, freq_named, listed, member_named, named_kpi, newest_period, target_of_newest
 from publishing.answers.quotes import no_value, unit_words, value_answer, vintage_answer
 from publishing.answers.value_rows import VALUES, plain_rows
 
@@ -55,10 +55,13 @@ def kpis(search: str = "", domain: str = "") -> Answer:
 def definition(kpi: str) -> Answer:
     """What the KPI means and who answers for it: the catalogue's row, and the objective that it serves.
 
+    `target` is that of the newest period, `target_period`; `target_varies` says that single periods have their own.
+
     `kpi` is its id or name. Raises NyckeltalError for another text.
     """
     with reader.opened() as connection:
         row = named_kpi(connection, kpi)
+        row |= target_of_newest(connection, row["kpi_id"])
     row["unit"] = unit_words(row)
     return {name: listed(value) if name in _LISTS else value for name, value in row.items() if value is not None}
 

@@ -50,5 +50,5 @@ def test_a_usual_change_has_a_mark_that_is_explained(tmp_path: Path, monkeypatch
     lines = printed(120, tmp_path, monkeypatch).splitlines()
     (usual,) = (line for line in lines if line.startswith("Revenue"))
     (unusual,) = (line for line in lines if line.startswith("Energy"))
-    assert "+10.0 % ~" in usual and "+20.0 % ~" not in usual and "~" not in unusual
-    assert any(line.startswith("~ within the KPI's usual variation") for line in lines)
+    assert "+10.0 % ≈" in usual and "+20.0 % ≈" not in usual and "≈" not in unusual
+    assert any(line.startswith("≈ within the KPI's usual variation") for line in lines)

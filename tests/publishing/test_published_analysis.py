@@ -60,7 +60,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
             objectives=warehouse.company.objectives,
             kpis=(
                 kpi("sessions", name="Sessions", type="leading", unit="count", target=None, **facts),
-                kpi("customers", name="Customers", unit="count", target=100.0, target_freq="M", **facts),
+                kpi(
+                    "customers", name="Customers", unit="count", target=1000.0, target_freq="M", target_tolerance=1.0,
+                    target_by_period={"2026-05": 1.0, "2026-06": 2.0}, **facts,
+                ),
                 kpi("revenue", name="Revenue", type="lagging", **facts),
                 kpi("heads", name="Heads", unit="persons", protected=True, direction="none", target=None, **facts),
             ),
@@ -123,14 +126,18 @@ def test_a_target_from_history_with_the_lines_to_paste(published: Warehouse) -> 
     answer = suggest_target("customers")
     cautious, likely, ambitious = answer["suggested"]
     assert 85 < cautious["value"] < likely["value"] < ambitious["value"] < 120
-    assert answer["present_target"]["value"] == 100.0
-    assert answer["present_target"]["met_in_last"][0]["with_value"] == 12
+    # Each month is counted by its own target: only May and June 2026 have one that is reached.
+    met = [{"periods": 12, "with_value": 12, "met": 2}, {"periods": 24, "with_value": 24, "met": 2}]
+    assert answer["present_target"] == {"value": 1000.0, "varies": True, "met_in_last": met}
+    assert answer["to_keep"] == ["freq", "by_period", "tolerance"]
+    assert answer["warning"].startswith("Customers has targets of single periods: one value for all months misleads.")
     assert likely["yaml"].splitlines() == [
-        "target:", f"  value: {likely['value']:.15g}", "  freq: M", "  source: history",
+        "target:", f"  value: {likely['value']:.15g}", "  source: history",
         "  rationale: Likely, from the months 2023-01 to 2026-06",
     ]  # fmt: skip
     printed = kpi_command("suggest-target", "customers").stdout
     assert "present" in printed and "met in last 24" in printed and "  source: history\n" in printed
+    assert "keep the lines freq, by_period, tolerance:" in " ".join(printed.split())
     assert json.loads(kpi_command("suggest-target", "customers", "--json").stdout) == answer
     assert mcp_server.suggest_target("customers") == answer
     refused = kpi_command("suggest-target", "heads").stdout

@@ -34,7 +34,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         warehouse.add(
             kpi(), {code: cells(95 + 10 * (place % 2), SE=95 + 10 * (place % 2)) for place, code in enumerate(MONTHS)}
         )
-        warehouse.add(kpi("visits", unit="count", review="monthly"), {code: cells(120, SE=120) for code in MONTHS})
+        visits = kpi("visits", unit="count", review="monthly", target_by_period={"2025-12": 110})
+        warehouse.add(visits, {code: cells(120, SE=120) for code in MONTHS})
         retired = Retired(on=date(2025, 11, 30), reason="visits say more", replaced_by="visits")
         clicks = kpi("clicks", unit="count", retired=retired, observable_to=retired.on)
         warehouse.add(clicks, {code: cells(130, SE=130) for code in MONTHS})
@@ -66,6 +67,13 @@ def test_what_a_review_looks_at(published: Warehouse) -> None:
     assert facts["decisions"][0]["reason"] == "the target is old" and not facts["relevance"]
     with pytest.raises(NyckeltalError, match="orders is in no release yet"):
         reviews.review("orders", DAY)
+
+
+def test_the_target_shown_is_that_of_the_newest_period(published: Warehouse) -> None:
+    shown = {"target": 110.0, "target_period": "2025-12", "target_varies": True}
+    for facts in (reviews.review("visits", DAY), values.definition("visits")):
+        assert {name: facts[name] for name in shown} == shown
+    assert values.definition("revenue")["target_varies"] is False
 
 
 def test_what_speaks_against_a_kpi(published: Warehouse) -> None:

@@ -87,6 +87,8 @@ def print_targets(terminal: Console, answer: Mapping[str, Any], unit: str, curre
         terminal.print(_trend(answer, unit, currency), highlight=False)
         terminal.print()
         _print_table(terminal, answer, written)
+        if "warning" in answer:
+            terminal.print(f"{answer['warning']}\n", style="yellow", highlight=False)
     history = answer.get("history")
     if history:
         gaps = "".join(f", {number} {word}" for word, number in history["gaps"].items())
@@ -94,8 +96,10 @@ def print_targets(terminal: Console, answer: Mapping[str, Any], unit: str, curre
         known = f"{history['periods_with_value']} closed periods from {history['first']} to {history['last']}"
         terminal.print(f"History: {known} with a value{gaps}.{breaks}", highlight=False)
     terminal.print(answer["objective"]["quote"], highlight=False)
+    to_keep = answer.get("to_keep", [])
     for suggested in answer["suggested"]:
-        terminal.print(f"\nTo adopt the {suggested['name']} one, paste:", highlight=False)
+        keep = f" into its target, and keep the lines {', '.join(to_keep)}" if to_keep else ""
+        terminal.print(f"\nTo adopt the {suggested['name']} one, paste{keep}:", highlight=False)
         terminal.print(suggested["yaml"], highlight=False)
     if answer["suggested"]:
         terminal.print(f"\n{answer['method']}", style="dim", highlight=False)
@@ -110,9 +114,10 @@ def _print_table(terminal: Console, answer: Mapping[str, Any], written: Any) -> 
     ]
     if present:
         rows.append(["present", written(present["value"]), "", *map(_met, present["met_in_last"])])
+    varies = "\npresent: counted by the target that each period had." if present and present["varies"] else ""
     counts = [f"met in last {one['periods']}" for one in answer["suggested"][0]["met_in_last"]]
     columns = [Column("target"), *map(number_column, ("value", "coming year", *counts))]
-    caption = "coming year: the share of its periods that meet it, if things go on.\n"
+    caption = f"coming year: the share of its periods that meet it, if things go on.{varies}\n"
     print_table(terminal, columns, rows, caption=caption)
 
 

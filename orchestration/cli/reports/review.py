@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from metrics.definitions.catalog import CatalogKpi
-from orchestration.cli.formats import NOT_AUTHENTICATED, PERIODS, change, number, target, target_mark
-from orchestration.cli.tables import Cell, Column, natural_width, number_column, print_record, print_table
+from orchestration.cli.formats import NOT_AUTHENTICATED, PERIODS, change, number, target, target_legend, target_mark
+from orchestration.cli.tables import Cell, Column, number_column, print_record, print_table
 from orchestration.cli.terminal import styled
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -26,9 +26,10 @@ def print_review(terminal: Console, kpi: CatalogKpi, facts: Mapping[str, Any], c
             f"{facts['formula']}; unit {facts['unit']}, direction {facts['direction']}, {facts['type'] or '–'}",
         ),
         ("serves", f"{facts['objective']} ({facts['level']}); owner {facts['owner']}"),
-        ("target", _target(kpi, currency)),
+        *_target(kpi, facts, currency),
+        *_initiatives(facts["initiatives"]),
         *_retirement(facts),
-        ("reviewed", _reviewed(facts["review"])),
+        ("reviewed", _reviewed(facts["review"], is_retired=kpi.is_retired)),
         ("on target", _attainment(facts["attainment"])),
         ("revised", _revisions(facts["revisions"])),
         *(
@@ -69,9 +70,7 @@ def print_due(terminal: Console, rows: Sequence[Mapping[str, Any]]) -> None:
         due = styled((f"{late} days overdue", "yellow")) if late > 0 else "today" if late == 0 else f"in {-late} days"
         last = f"{row['reviewed_on']} {row['outcome'] or ''}".strip() if row["reviewed_on"] else "never"
         lines.append([row["kpi_id"], f"{row['due_on']}", due, row["owner"], last])
-    columns = [Column("KPI"), Column("due on"), Column(""), Column("owner", wraps=True), Column("last review")]
-    if natural_width(columns, lines) > terminal.width:
-        columns, lines = columns[:-1], [line[:-1] for line in lines]
+    columns = [Column("KPI"), Column("due on"), Column(""), Column("owner"), Column("last review")]
     print_table(
         terminal,
         columns,
@@ -82,8 +81,26 @@ def print_due(terminal: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def _target(kpi: CatalogKpi, currency: str) -> str:
-    return target(kpi, currency) if kpi.target is not None else f"none: {kpi.target_note}"
+def _target(kpi: CatalogKpi, facts: Mapping[str, Any], currency: str) -> list[tuple[str, Cell]]:
+    """The target of the newest period, from where it is at risk, its source and rationale."""
+    if kpi.target is None:
+        return [("target", f"none: {kpi.target_note}")]
+    shown = target(kpi, currency, value=facts["target"], period=facts["target_period"])
+    if kpi.target_tolerance is not None:
+        shown += f"; at risk within {number(kpi.target_tolerance, kpi.unit, currency)} of it"
+    reasons = [kpi.target_rationale] if kpi.target_rationale else []
+    reasons += [f"source: {kpi.target_source}"] if kpi.target_source else []
+    return [("target", shown), *([("", "; ".join(reasons))] if reasons else [])]
+
+
+def _initiatives(initiatives: Sequence[Mapping[str, Any]]) -> list[tuple[str, Cell]]:
+    return [
+        (
+            "" if place else "initiatives",
+            f"{row['name']} ({row['state']}, {row['since']} to {row['until']}), {row['owner']}",
+        )
+        for place, row in enumerate(initiatives)
+    ]
 
 
 def _retirement(facts: Mapping[str, Any]) -> list[tuple[str, Cell]]:
@@ -96,8 +113,8 @@ def _retirement(facts: Mapping[str, Any]) -> list[tuple[str, Cell]]:
     return fields
 
 
-def _reviewed(review: Mapping[str, Any]) -> Cell:
-    cadence = f"; reviewed {_CADENCES.get(review['review'], review['review'])}"
+def _reviewed(review: Mapping[str, Any], *, is_retired: bool) -> Cell:
+    cadence = "" if is_retired else f"; reviewed {_CADENCES.get(review['review'], review['review'])}"
     due = f", due on {review['due_on']}" if review["due_on"] else ""
     if not review["reviewed_on"]:
         return f"never{due}{cadence}"
@@ -157,6 +174,7 @@ def _print_values(terminal: Console, kpi: CatalogKpi, facts: Mapping[str, Any], 
     columns = [Column("period"), *map(number_column, ("value", "change", "a year ago", "target")), Column("status")]
     shown = values[-_BARS_SHOWN:]
     caption = f"The past {len(shown)} {PERIODS[facts['freq']]}s: {sparkline([row['obs_value'] for row in shown])}"
+    caption += target_legend(row["target_status"] for row in values[-_VALUES_SHOWN:])
     print_table(terminal, columns, rows, caption=f"{caption}\n")
 
 

@@ -11,7 +11,7 @@ from metrics.core.periods import FREQ_NAMES
 from metrics.core.segments import member_words
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
-from orchestration.cli.formats import status_legend, target, target_mark
+from orchestration.cli.formats import number, status_legend, target, target_legend, target_mark
 from orchestration.cli.reports.value_cells import changes, has_marks, usual_legend, value, why_nothing
 from orchestration.cli.tables import Cell, Column, number_column, print_table
 from orchestration.cli.terminal import styled
@@ -31,10 +31,12 @@ def print_series(
 
     `held` are its held periods at this frequency; they are listed below the table.
     """
-    title = f"{kpi.name}, {FREQ_NAMES[freq]}" + ("" if segment else _target_words(catalog, kpi, freq))
+    title = f"{kpi.name}, {FREQ_NAMES[freq]}" + ("" if segment else _target_words(catalog, kpi, freq, rows))
     columns, lines = _members(catalog, kpi, rows, segment) if segment else _totals(catalog, kpi, freq, rows)
     if lines:
-        legend = status_legend(row["obs_status"] for row in rows) + usual_legend(rows)
+        legend = status_legend(row["obs_status"] for row in rows)
+        legend += "" if segment else target_legend(row["target_status"] for row in rows)
+        legend += usual_legend(rows)
         print_table(console, columns, lines, title=title, caption=legend)
     else:
         console.print(title, style="bold", highlight=False)
@@ -51,10 +53,12 @@ def _totals(
     has_target = kpi.target_at(freq) is not None
     columns = [Column("period"), *map(number_column, ("value", "change", "a year ago"))]
     columns += [Column("target"), Column("status")] if has_target else [Column("status")]
+    varies = len({row["target"] for row in rows}) > 1
     lines: list[list[Cell]] = []
     for row in rows:
         change_cells = changes(row, kpi, catalog.reporting_currency, marks=has_marks(rows))
-        reached = [target_mark(row["target_status"])] if has_target else []
+        goal = f" {number(row['target'], kpi.unit, catalog.reporting_currency, with_unit=False)}" if varies else ""
+        reached = [styled(target_mark(row["target_status"]), goal)] if has_target else []
         lines.append([row["time_period"], value(row, kpi, catalog), *change_cells, *reached, row["obs_status"]])
     return columns, lines
 
@@ -78,10 +82,12 @@ def _members(
     return columns, lines
 
 
-def _target_words(catalog: Catalog, kpi: CatalogKpi, freq: str) -> str:
+def _target_words(catalog: Catalog, kpi: CatalogKpi, freq: str, rows: Sequence[Mapping[str, Any]]) -> str:
     if kpi.target is None:
         return ""
-    stated = f"; target {target(kpi, catalog.reporting_currency)}"
+    newest = rows[-1] if rows else {}
+    shown = target(kpi, catalog.reporting_currency, value=newest.get("target"), period=newest.get("time_period"))
+    stated = f"; target {shown}"
     return stated if kpi.target_at(freq) is not None else f"{stated} (compared with --freq {kpi.target_freq})"
 
 

@@ -13,7 +13,7 @@ from orchestration.cli.formats import PERIODS, change, number
 from orchestration.cli.tables import Cell
 from orchestration.cli.terminal import styled
 
-_USUAL = "~"
+_USUAL = "≈"
 
 
 def value(row: Mapping[str, Any], kpi: CatalogKpi, catalog: Catalog) -> Cell:
@@ -29,14 +29,19 @@ def changes(row: Mapping[str, Any], kpi: CatalogKpi, currency: str, *, marks: bo
     """
     return [
         styled((f"{change(row[name], kpi, currency)} {_USUAL}", "dim"))
-        if row.get(f"{name}_is_usual")
+        if _is_usual(row, name)
         else f"{change(row[name], kpi, currency)}{'  ' * marks}"
         for name in ("change_previous", "change_year_ago")
     ]
 
 
 def has_marks(rows: Iterable[Mapping[str, Any]]) -> bool:
-    return any(row.get(f"{name}_is_usual") for row in rows for name in ("change_previous", "change_year_ago"))
+    return any(_is_usual(row, name) for row in rows for name in ("change_previous", "change_year_ago"))
+
+
+def _is_usual(row: Mapping[str, Any], name: str) -> bool:
+    """Whether there is a change, and it is a usual one."""
+    return row[name] is not None and bool(row.get(f"{name}_is_usual"))
 
 
 def usual_legend(rows: Iterable[Mapping[str, Any]]) -> str:
