@@ -71,13 +71,21 @@ def leads(kpi: str, *, of_all: bool = False) -> Answer:
     drivers = [kpi_id for kpi_id, _, kind in rows if kpi_id != entry["kpi_id"] and (of_all or kind == "leading")]
     searches = search(histories, entry["kpi_id"], drivers)
     found = [_lead(one, lead, entry["name"], names) for one in searches for lead in one.search.leads]
-    tried = {name for one in searches if one.search.tried for name in drivers if (name, one.freq) in histories}
+    tried = {
+        name
+        for one in searches
+        if one.search.tried
+        for name in drivers
+        if (name, one.freq) in histories and name not in one.search.unvarying
+    }
+    unvarying = {name for one in searches for name in one.search.unvarying}
+    can_be_led = not searches or any(one.search.outcome_varies for one in searches)
     answer: Answer = {
         "kpi_id": entry["kpi_id"],
         "name": entry["name"],
         "leads": found,
         "searched": [_searched(one) for one in searches],
-        "not_tried": sorted(set(drivers) - tried),
+        "not_tried": sorted(set(drivers) - tried - unvarying) if can_be_led else [],
         "method": METHOD,
     }
     leading_drivers = len({lead["driver"] for lead in found})
