@@ -78,14 +78,16 @@ def leads(kpi: str, *, of_all: bool = False) -> Answer:
         for freq_search in searches
         if freq_search.search.tried
         for name in drivers
-        if (name, freq_search.freq) in histories
+        if (name, freq_search.freq) in histories and name not in freq_search.search.unvarying
     }
+    unvarying = {name for freq_search in searches for name in freq_search.search.unvarying}
+    can_be_led = not searches or any(freq_search.search.outcome_varies for freq_search in searches)
     answer: Answer = {
         "kpi_id": entry["kpi_id"],
         "name": entry["name"],
         "leads": leads_found,
         "searched": [_searched(freq_search) for freq_search in searches],
-        "not_tried": sorted(set(drivers) - tried),
+        "not_tried": sorted(set(drivers) - tried - unvarying) if can_be_led else [],
         "method": METHOD,
     }
     leading_drivers = len({lead["driver"] for lead in leads_found})
