@@ -80,7 +80,7 @@ def _checked_name(company: Company, kpi_id: str, by: str, *, protected: bool) ->
     by = unicodedata.normalize("NFKC", " ".join(by.split()))
     if not by or invisible(by):
         problem = "has a character that can't be seen" if by else "an opinion needs a name"
-        raise NyckeltalError(problem, field="--by", found=ascii(by) if by else None, expected="who states it")
+        raise NyckeltalError(problem, field="--by", found=by or None, expected="who states it")
     roles = company.roles
     groups = (*roles.decides.values(), *roles.refactors.values())
     listed = listed_spelling(by, tuple(name for names in groups for name in names))

@@ -58,6 +58,8 @@ def test_votes_are_counted(released: Warehouse) -> None:
     assert "Vote against adopting nps recorded by anna" in voted and "1 for, 1 against" in voted
     command("vote", "revenue", "--retire", "--against", "--reason", "all use it", "--by", "anna")
     assert "0 for and 1 against retiring it (recorded, not authenticated) against: anna" in command("review", "revenue")
+    nobody = kpi_command("vote", "nps", "--for", "--reason", "both", "--by", "")
+    assert nobody.returncode == 2 and "--by: an opinion needs a name" in nobody.stderr
     undecided = kpi_command("vote", "nps", "--reason", "both", "--by", "bo")
     assert undecided.returncode == 2 and "give --for or --against" in undecided.stderr
 

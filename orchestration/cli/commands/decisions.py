@@ -180,7 +180,7 @@ def _decide(
     if codes and as_new_level:
         raise NyckeltalError("a new level is accepted for an incident: name the incident", field="--as-new-level")
     ranges = [[parse(end) for end in code.split("..")] for code in codes or ()]
-    by = by or user()
+    by = user() if by is None else by
     import publishing
     from data_quality.release import decisions
     from orchestration.cli.reports import decisions as decision_report

@@ -85,7 +85,7 @@ def _state(
             proposal,
             in_favour=in_favour,
             reason=reason,
-            by=by or user(),
+            by=user() if by is None else by,
         )
     counted = reviews.opinions(opinion.proposal).get(kpi_id, [])
     if as_json:

@@ -39,7 +39,7 @@ def retire(
     company = Company.load()
     catalog = Catalog.read(company)
     kpi = catalog.kpi(kpi_id)
-    by = by or user()
+    by = user() if by is None else by
     import publishing
     from data_quality.release import decisions
     from metrics import compiled_folder, retiring

@@ -82,7 +82,7 @@ def _record(
 
     with writing(), publishing.published_around("the review is recorded and released"):
         decided = decisions.decide(
-            company, catalog, "review", kpi_id, reason=reason, by=by or user(), outcome=outcome.value
+            company, catalog, "review", kpi_id, reason=reason, by=user() if by is None else by, outcome=outcome.value
         )
     if as_json:
         print_json(asdict(decided))
