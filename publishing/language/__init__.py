@@ -167,9 +167,7 @@ def _decimals(least: int, step: float | None, scale: float) -> int:
 
 LANGUAGES = {
     "en": Language("en", "English", {}, tuple(_ENGLISH_MONTHS.split()), ",", ".", ("M", "bn", "tn"), "pp"),
-    "sv": Language(
-        "sv", "Svenska", SWEDISH, tuple(_SWEDISH_MONTHS.split()), _NO_BREAK, ",", ("mn", "md", "bn"), "procentenheter"
-    ),
+    "sv": Language("sv", "Svenska", SWEDISH, tuple(_SWEDISH_MONTHS.split()), _NO_BREAK, ",", ("mn", "md", "bn"), "pe"),
 }
 
 
