@@ -136,7 +136,7 @@ def moves_before(
 def month_report(
     month: Annotated[str, Field(description="Such as 2026-10; empty for the newest closed month")] = "",
 ) -> Answer:
-    """What a closed month brought, in at most ten sentences, the worst first: quote them as they are.
+    """What a closed month brought, in at most ten points, the worst first: quote them as they are.
 
     Missed targets with since when and through what, unusual changes, what shifted, was revised, waits, is due and
     closes next. Of an earlier month from the values as they stand now, and without what waits.

@@ -240,8 +240,8 @@ def _objective(connection: duckdb.DuckDBPyConnection, entry: Answer) -> Answer:
     name = entry.get("objective_name") or entry["objective"]
     said = (
         f"{name} is served by {len(others)} other KPIs: {reached} on target, {len(missed)} off target"
-        f"{' (' + ', '.join(missed) + ')' if missed else ''}. How much each must reach for the objective is nowhere"
-        " published."
+        f"{' (' + ', '.join(missed) + ')' if missed else ''}. Which value of a KPI the objective needs isn't stated"
+        " anywhere, so the suggestions don't take it into account."
     )
     return {"name": name, "other_kpis": others, "quote": said}
 

@@ -28,7 +28,11 @@ select
     c.unit, c.currency, c.target_freq
 from kpi.catalog c
 join kpi.scorecard s using (kpi_id)
+where c.retired_on is null
 order by c.level <> 'key', c.domain, c.kpi_id
+"""
+_INITIATIVES = """
+select i.*, c.name as kpi_name from kpi.initiatives i left join kpi.catalog c using (kpi_id) order by since, initiative
 """
 # Of the newest period at the KPI's shortest frequency but weeks. Where teams are cut by the KPI that their goals serve,
 # a row for each of both; else a row for each KPI, of all teams.
@@ -68,7 +72,7 @@ def tree(connection: duckdb.DuckDBPyConnection) -> list[Row]:
     objectives = _rows(connection, "from kpi.objectives")
     serving = {
         "kpis": _by_objective(_rows(connection, _KPIS)),
-        "initiatives": _by_objective(_rows(connection, "from kpi.initiatives order by since, initiative")),
+        "initiatives": _by_objective(_rows(connection, _INITIATIVES)),
         "team_goals": _by_objective(_rows(connection, _TEAM_GOALS)),
         "history": _by_objective(_rows(connection, "from kpi.attainment order by period_end")),
     }

@@ -156,10 +156,14 @@ class Reasons:
                 for segment in part.get("segments", ())
                 if len(segment["members"]) > 1 and not is_combination(segment["segment"])
             ]
-            texts = [f"{self.segment_name(name)} {self._addition(name, member)}" for name, member in leading]
-            if texts:
-                words = "Most through {part}: {members}."
-                sentences.append(self.language.t(words, part=self.part_name(part), members="; ".join(texts)))
+            words = "Most through {part}, by {segment}: {member}."
+            sentences += [
+                self.language.t(
+                    words, part=self.part_name(part), segment=self.segment_name(name),
+                    member=self._addition(name, member),
+                )
+                for name, member in leading
+            ]  # fmt: skip
         return sentences
 
     def leading_cause(self) -> str:

@@ -82,14 +82,15 @@ COLUMN_COMMENTS = {
     "year_to_date_year_ago": "year_to_date of the same period a year ago",
     "rolling_12_months": "The KPI over the twelve months up to the period's end; for months and quarters",
     "rolling_12_months_year_ago": "rolling_12_months of the same period a year ago",
-    "status": "on target, at risk, off target or no target; not compared: the KPI has no direction; not mature: a"
+    "status": "on target, at risk, off target or no target; not compared: it has a target, but its direction is band or"
+    " none, so that more or less is neither better nor worse; not mature: a"
     " cohort whose later events still count; suppressed; nothing published; not supplied: the company has no"
     " data for it; retired: no longer in use",
     "observations.status": "obs_status in words: "
     + ", ".join(STATUSES[code] for code in ("A", "P", "U", "B", "E", "Q", "O")),
     "provisional": "Whether the value may be revised without a decision: its period was open in the newest release",
     "provisional_until": "Last day on which the value is provisional; NULL once its period has closed",
-    "scorecard.objective": "Name of the objective that it serves",
+    "scorecard.objective": "Name of the objective that it serves; its key is catalog.objective",
     "scorecard.held": "Number of its periods, at any frequency, that wait for a decision",
     "flagged": "Number of its periods, at any frequency, that are published with a warning that nobody acknowledged",
     "unit": "The unit of the value; fraction is 0-1, currency is the reporting currency",
@@ -107,6 +108,7 @@ COLUMN_COMMENTS = {
     "replaced_by": "The KPI that replaces a retired one; NULL where none does",
     "reviewed_on": "Day of its newest review; NULL without one",
     "reviewed_by": "Who reviewed it, as stated; not authenticated",
+    "reviews.overdue": "Whether it was due before the day of the newest release",
     "reviews.reason": "The reason stated with the review",
     "reviews.outcome": "keep, change or retire, as its newest review says",
     "due_on": "Day by which it has to be reviewed: a month or a quarter after its newest review, or after its first"
@@ -187,6 +189,7 @@ COLUMN_COMMENTS = {
     "missing_entities": "The input entities that the company doesn't supply, separated by commas",
     "protected": "Whether it reads personnel data, so that it is subject to disclosure control",
     "disclosure_threshold": "The smallest number of persons that a published cell of a protected KPI may count",
+    "objectives.objective": "Key of the objective; catalog.objective has it too",
     "objectives.part_of": "The objective that it is a part of; NULL for a topmost one",
     "objectives.owner": "The person responsible for the objective; NULL where none is stated",
     "objectives.horizon": "The day by which it is to be reached; NULL where none is stated",
@@ -199,12 +202,14 @@ COLUMN_COMMENTS = {
     "kpis_off_target": "Number of those that are off target",
     "kpis_not_judged": "Number of those with another status: no target, suppressed, nothing published",
     "kpis_supporting": "Number of supporting KPIs of it, and of what is a part of it; they don't count",
+    "attainment.objective": "Key of the objective; see objectives, which has its name",
     "attainment.attainment": "0 to 1, as objectives.attainment, of the newest values whose period had ended by then",
     "initiative": "Id of the initiative",
     "team_goals.kpi_id": "The KPI that measures goals; see catalog",
     "team_goals.kpi_served": "The KPI that the goals serve, by its id; _T all, _U unknown",
     "team_goals.team": "The team; _T all, _U unknown",
-    "team_goals.objective": "The objective that the KPI served serves; NULL for _T, and where no such KPI is adopted",
+    "team_goals.objective": "Key of the objective that the KPI served serves; NULL for _T, and where no such KPI is"
+    " adopted",
     "team_goals.attainment": "Weighted scores of the goals as a share of their weights; NULL if suppressed or missing",
     "team_goals.goal_weight": "Weight of the goals judged; NULL as attainment",
     "team_goals.share_of_objective": "Its part of the published goal weight of all KPIs of the objective, among rows of"

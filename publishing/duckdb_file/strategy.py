@@ -137,6 +137,8 @@ def objectives(catalog: Catalog, statuses: Mapping[str, str]) -> list[dict[str, 
     key_statuses: dict[str, list[str]] = defaultdict(list)
     supporting: Counter[str] = Counter()
     for kpi in catalog.kpis:
+        if statuses.get(kpi.kpi_id) == "retired":
+            continue
         if kpi.level == "key":
             key_statuses[kpi.objective].append(statuses.get(kpi.kpi_id, "nothing published"))
         else:

@@ -190,7 +190,8 @@ select
     c.kpi_id, c.owner, c.review, r.reviewed_on, r.outcome, r.decided_by as reviewed_by, r.reason,
     case when c.retired_on is null then (
         coalesce(r.reviewed_on, p.published_on) + if(c.review = 'monthly', interval 1 month, interval 3 month)
-    )::date end as due_on
+    )::date end as due_on,
+    coalesce(due_on < (select max(realtime_start) from kpi.releases), false) as overdue
 from kpi.catalog c
 left join reviewed r using (kpi_id)
 left join published p using (kpi_id)

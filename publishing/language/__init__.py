@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from metrics.core.errors import NyckeltalError
@@ -49,6 +49,10 @@ class Language:
         """The text in this language, beginning with a capital letter."""
         text = self.t(english)
         return text[:1].upper() + text[1:]
+
+    def in_sentences(self) -> Language:
+        """The same, for texts that have room: Swedish percentage points are spelt out."""
+        return replace(self, percentage_points=self.t("percentage points")) if self.code == "sv" else self
 
     def segment(self, segment: str) -> str:
         """The segment's name; of a combination those of its parts, such as channel × country."""

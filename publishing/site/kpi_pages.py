@@ -32,6 +32,8 @@ class KpiPages(Scorecard):
             "row": self.row(kpi),
             "objective_path": objectives_page.path(self, kpi),
             "target_facts": objectives_page.target_facts(self, kpi),
+            "initiatives": objectives_page.initiatives(self, kpi),
+            "period_targets": objectives_page.period_targets(self, kpi),
             "signs": SIGNS,
             "checks": [
                 (check, sentences.get(check["check"], check["check"]))
@@ -95,13 +97,22 @@ class KpiPages(Scorecard):
         checks = self.content.newest_checks.get(kpi.kpi_id, [])
         evaluated = [check for check in checks if check["outcome"] != "not_applicable"]
         failed = [check for check in evaluated if check["outcome"] != "pass"]
+        checked = self.content.newest(kpi, kpi.main_freq)  # the checks are those of the main frequency
+        of_another = checked is not None and total is not None and checked.time_period != total.time_period
+
+        def of_period(text: str) -> str:
+            """The text, with the period where the checks are of another one than that which is shown."""
+            if not of_another or checked is None:
+                return text
+            return t("{period}: {text}", period=self.language.period(checked.time_period), text=text)
+
         if evaluated and not failed:
-            notes.append(Note("quiet", t("All {count} checks that apply passed.", count=len(evaluated))))
-        elif failed and total is not None and (name := self.released_by(kpi, total)):
+            notes.append(Note("quiet", of_period(t("All {count} checks that apply passed.", count=len(evaluated)))))
+        elif failed and total is not None and not of_another and (name := self.released_by(kpi, total)):
             notes.append(Note("flagged", t("A check held it, and {name} released it; see below.", name=name)))
         elif failed:
             text = "{failed} of {count} checks gave a warning; see the checks below."
-            notes.append(Note("flagged", t(text, failed=len(failed), count=len(evaluated))))
+            notes.append(Note("flagged", of_period(t(text, failed=len(failed), count=len(evaluated)))))
         if newest_held := self.newest_held(kpi):
             text = "{period} is held until someone decides; this is the newest published value."
             sentence = t(text, period=self.language.period(newest_held))

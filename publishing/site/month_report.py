@@ -1,4 +1,4 @@
-"""The report of a month: at most ten sentences on what it brought, the worst first, each with what it is linked to."""
+"""The report of a month: at most ten points on what it brought, the worst first, each with what it is linked to."""
 
 from __future__ import annotations
 
@@ -121,7 +121,8 @@ class MonthReport(Scorecard):
     def sentences(self) -> list[list[Part]]:
         """The sentences, the worst first: at most MOST_SENTENCES, each in parts."""
         kpis = self.kpis_of_month()
-        missing = sorted((kpi_month for kpi_month in kpis if kpi_month.misses), key=lambda kpi_month: -kpi_month.miss)
+        missing = [kpi_month for kpi_month in kpis if kpi_month.misses]
+        missing.sort(key=lambda kpi_month: (kpi_month.total.target_status == "at risk", -kpi_month.miss))
         moved = [kpi_month for kpi_month in kpis if (kpi_month.times_usual or 0) > 1 and not kpi_month.misses]
         moved.sort(key=lambda kpi_month: -(kpi_month.times_usual or 0))
         shifted, revised, waiting = self._shifted(), self._revised(), self._waiting()
@@ -136,7 +137,10 @@ class MonthReport(Scorecard):
         texts = [*first, *map(self._missed, told)]
         if len(told) < len(missing):
             texts.append(self._others_missed(missing[len(told) :]))
-        texts += [*map(self._moved, told_moved), *last]
+        texts += map(self._moved, told_moved)
+        if others := moved[len(told_moved) :]:
+            texts[-1] += f" {self._others_moved(others)}" if told_moved else ""
+        texts += last
         return [self._parts(text) for text in texts]
 
     def as_answer(self) -> Answer:
@@ -149,8 +153,10 @@ class MonthReport(Scorecard):
 
     def _summary(self, kpis: Sequence[_KpiMonth], missing: Sequence[_KpiMonth]) -> str:
         reached = sum(kpi_month.total.target_attained is True for kpi_month in kpis)
-        words = "Targets of periods that ended with {month}: {reached} reached, {missed} missed."
-        return self.language.t(words, month=self._month, reached=reached, missed=len(missing)) if kpis else ""
+        risk = sum(kpi_month.total.target_status == "at risk" for kpi_month in missing)
+        words = "Targets of periods that ended with {month}: {reached} reached, {risk} at risk, {off} off target."
+        counts = {"reached": reached, "risk": risk, "off": len(missing) - risk}
+        return self.language.t(words, month=self._month, **counts) if kpis else ""
 
     def _missed(self, kpi_month: _KpiMonth) -> str:
         kpi, total = kpi_month.kpi, kpi_month.total
@@ -169,6 +175,8 @@ class MonthReport(Scorecard):
             else "{kpi} misses its target: {value} in {period}, {gap} below the target of {goal}."
         )
         text = self.language.t(words, **facts)
+        if total.target_status == "at risk":
+            text += f" {self.language.t('It is at risk.')}"
         if facts["since"]:
             text += f" {self.language.t('It has missed it since {since}.', **facts)}"
         if reasons is None or not reasons.has_change:
@@ -185,7 +193,7 @@ class MonthReport(Scorecard):
 
     def _additions(self, reasons: Reasons) -> list[str]:
         cause = reasons.leading_cause()
-        return [self.language.t("The largest additions: {cause}.", cause=cause)] if cause else []
+        return [self.language.t("Most of it: {cause}.", cause=cause)] if cause else []
 
     def _moved(self, kpi_month: _KpiMonth) -> str:
         kpi, total = kpi_month.kpi, kpi_month.total
@@ -197,22 +205,33 @@ class MonthReport(Scorecard):
             "period": self.language.period(total.time_period),
             "change": self.change_text(kpi, change),
         }
+        tone = self.change(kpi, change).tone
+        facts["tone"] = f" ({self.language.t(tone)})" if tone else ""
         text = (
-            self.language.t("{kpi} changed unusually: {value} in {period}, {change} on a year ago.", **facts)
+            self.language.t("{kpi} changed unusually: {value} in {period}, {change} on a year ago{tone}.", **facts)
             if is_year_ago
             else self.language.t(
-                "{kpi} changed unusually: {value} in {period}, {change} on the period before.", **facts
+                "{kpi} changed unusually: {value} in {period}, {change} on the period before{tone}.", **facts
             )
         )
         reasons = self._reasons(kpi, kpi_month.compared_with)
         return " ".join([text, *(self._additions(reasons) if reasons and reasons.has_change else [])])
 
+    def _others_moved(self, others: Sequence[_KpiMonth]) -> str:
+        words = "{count} more changed unusually: {kpis}."
+        return self.language.t(words, count=len(others), kpis=self._names(others))
+
     def _others_missed(self, others: Sequence[_KpiMonth]) -> str:
+        words = "{count} more miss their target, by less: {kpis}."
+        if any(kpi_month.total.target_status == "at risk" for kpi_month in others):
+            words = "{count} more miss their target, by less or at risk: {kpis}."
+        return self.language.t(words, count=len(others), kpis=self._names(others))
+
+    def _names(self, others: Sequence[_KpiMonth]) -> str:
         names = [self._link(kpi_month) for kpi_month in others[:_MOST_NAMED]]
         if len(others) > _MOST_NAMED:
             names.append(self.language.t("and {count} more", count=len(others) - _MOST_NAMED))
-        listed = ", ".join(names)
-        return self.language.t("{count} more miss their target, by less: {kpis}.", count=len(others), kpis=listed)
+        return ", ".join(names)
 
     def _revised(self) -> str:
         """The totals that were revised after the month before had closed; of an earlier month those of its periods."""
@@ -268,13 +287,12 @@ class MonthReport(Scorecard):
         return self.language.t("{reviews}: {kpis}.", reviews=reviews, kpis=", ".join(names))
 
     def _closing(self) -> str:
-        closings = self.closings() if self.is_newest else []
+        closings = self.closings(("M",)) if self.is_newest else []
         if not closings:
             return ""
         day, period, domains = closings[0]
-        return self.language.t(
-            "The next to close is {period} of {domains}, on {day}.", day=day, period=period, domains=", ".join(domains)
-        )
+        words = "The next month to close is {period} of {domains}, on {day}."
+        return self.language.t(words, day=day, period=period, domains=", ".join(domains))
 
     def _quiet(self) -> str:
         return self.language.t(
@@ -342,6 +360,7 @@ def report_of(
     published: Path, rows: Content, words: Language, month: Period, shifted: Sequence[ShiftNote]
 ) -> MonthReport:
     """The report of a month, from the content of the published file, why its values moved, and what shifted."""
+    words = words.in_sentences()
     empty = MonthReport(rows, words, month=month)
     with duckdb.connect(str(published), read_only=True) as connection:
         answers = why.of_periods(connection, empty.codes(), ("previous", "year_ago", "target"))

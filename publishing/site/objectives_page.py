@@ -56,7 +56,7 @@ class ShownObjective:
     spark: Markup
     spark_title: str
     kpis: list[Row]
-    initiatives: list[tuple[str, str, str]]
+    initiatives: list[tuple[str, str, str, CatalogKpi | None]]
     goals_period: str
     goals: list[TeamGoal]
 
@@ -112,6 +112,7 @@ class ObjectivesPage:
                     catalog.initiatives[initiative["initiative"]].name,
                     t(initiative["state"]),
                     f"{self._span(initiative['since'], initiative['until'])}, {initiative['owner']}",
+                    catalog.kpi(initiative["kpi_id"]) if initiative["kpi_name"] else None,
                 )
                 for initiative in row["initiatives"]
             ],
@@ -134,6 +135,25 @@ class ObjectivesPage:
         return f"{self._language.day(since)} – {self._language.day(until)}"
 
 
+def initiatives(site: Scorecard, kpi: CatalogKpi) -> list[str]:
+    """The initiatives that are to move the KPI, with their state on the day of the newest release."""
+    day, t = site.content.release.realtime_start, site.language.t
+    return [
+        f"{one.name} ({t(one.state(day))}, {site.language.day(one.since)} – {site.language.day(one.until)})"
+        for one in site.content.catalog.initiatives.values()
+        if one.kpi == kpi.kpi_id
+    ]
+
+
+def period_targets(site: Scorecard, kpi: CatalogKpi) -> list[tuple[str, str]]:
+    """The single periods with a target of their own, and that target; last what the others have."""
+    targets = [
+        (site.language.period(code, short=True), site.value(kpi, target))
+        for code, target in kpi.target_by_period.items()
+    ]
+    return [*targets, (site.language.t("others"), site.value(kpi, kpi.target))] if targets else []
+
+
 def path(site: Scorecard, kpi: CatalogKpi) -> list[tuple[str, str]]:
     """The objectives from the topmost one down to that of the KPI, as (key, name)."""
     objectives = site.content.catalog.objectives
@@ -141,20 +161,16 @@ def path(site: Scorecard, kpi: CatalogKpi) -> list[tuple[str, str]]:
 
 
 def target_facts(site: Scorecard, kpi: CatalogKpi) -> list[str]:
-    """What is said below a KPI's target: when it is at risk, targets of single periods, source and rationale."""
+    """What is said below a KPI's target: when it is at risk, of the shown period where it varies, and its source."""
     t, facts = site.language.t, []
-    if kpi.at_risk is not None:
+    shown = site.target_of_period(kpi)
+    at_risk = shown[1].at_risk if shown else kpi.at_risk
+    if at_risk is not None:
         sentences = {
-            "up": t("At risk down to {value}, off target below it.", value=site.value(kpi, kpi.at_risk)),
-            "down": t("At risk up to {value}, off target above it.", value=site.value(kpi, kpi.at_risk)),
+            "up": t("At risk down to {value}, off target below it.", value=site.value(kpi, at_risk)),
+            "down": t("At risk up to {value}, off target above it.", value=site.value(kpi, at_risk)),
         }
         facts.append(sentences[kpi.direction])
-    if kpi.target_by_period:
-        periods = ", ".join(
-            f"{site.language.period(code, short=True)} {site.value(kpi, target)}"
-            for code, target in kpi.target_by_period.items()
-        )
-        facts.append(t("Of single periods: {periods}", periods=periods))
     if kpi.target_source:
         facts.append(t("Source: {source}.", source=t(SOURCE_WORDS[kpi.target_source])))
     return facts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import get_args
@@ -12,6 +13,7 @@ from markupsafe import Markup
 from metrics.core.periods import earlier, parse, period_of
 from metrics.definitions.catalog import CatalogKpi
 from metrics.definitions.objectives import PERSPECTIVES
+from publishing.duckdb_file import strategy
 from publishing.language import NOTHING
 from publishing.site.charts import sparkline
 from publishing.site.content import Incident, Vintage
@@ -49,6 +51,7 @@ class Group:
     name: str
     description: str
     rows: list[Row]
+    facts: str = ""  # of an objective: attainment, owner, horizon
 
 
 class Scorecard(Lifecycle):
@@ -75,7 +78,8 @@ class Scorecard(Lifecycle):
             ("on target", statuses["on target"], "on"),
             ("at risk", statuses["at risk"], "risk"),
             ("off target", statuses["off target"], "off"),
-            ("no target", statuses["no target"] + statuses["not compared"], "none"),
+            ("no target", statuses["no target"], "none"),
+            ("not compared", statuses["not compared"], "none"),
             ("not mature", statuses["not mature"], "none"),
             ("suppressed", statuses["suppressed"], "none"),
             ("nothing published", statuses["nothing published"] + statuses["not supplied"], "none"),
@@ -85,7 +89,7 @@ class Scorecard(Lifecycle):
             ("with a warning in 12 months", len(self.open_incidents("flagged")), "flagged"),
             ("reviews due", len(self.reviews_due()), "review"),
         ]
-        optional = ("at risk", "not mature", "suppressed", "nothing published", "no longer in use")
+        optional = ("at risk", "not compared", "not mature", "suppressed", "nothing published", "no longer in use")
         return [
             (self.language.title(word), count, sign) for word, count, sign in counts if count or word not in optional
         ]
@@ -108,12 +112,24 @@ class Scorecard(Lifecycle):
             name = objective.name if objective else key if by == "objective" else self.language.t(key).capitalize()
             rows = [self.row(kpi) for kpi in sorted(kpis, key=lambda kpi: kpi.level != "key")]
             if rows:
-                groups.append(Group(name, objective.description if objective else "", rows))
+                facts = self._facts(key) if objective else ""
+                groups.append(Group(name, objective.description if objective else "", rows, facts))
         if retired := [self.row(kpi) for kpi in self.content.catalog.kpis if kpi.is_retired]:
             t = self.language.t
             text = "No longer in use; what was published of them stays, and no later period is."
             groups.append(Group(t("Retired"), t(text), retired))
         return groups
+
+    def _facts(self, key: str) -> str:
+        """How far an objective is attained, who answers for it, and by when."""
+        t, objective = self.language.t, self.content.catalog.objectives[key]
+        statuses = {kpi_id: score.status for kpi_id, score in self.content.scores.items()}
+        rows = strategy.objectives(self.content.catalog, statuses)
+        share = next(row["attainment"] for row in rows if row["objective"] == key)
+        percent = f"{self.language.decimal((share or 0) * 100, 0)}\N{NO-BREAK SPACE}%"
+        attained = t("{share} attained", share=percent) if share is not None else t("not judged")
+        horizon = t("by {day}", day=self.language.day(objective.horizon)) if objective.horizon else t("no horizon")
+        return " · ".join((attained, objective.owner or t("no owner"), horizon))
 
     def row(self, kpi: CatalogKpi) -> Row:
         score = self.content.scores[kpi.kpi_id]
@@ -239,11 +255,11 @@ class Scorecard(Lifecycle):
         ]
         return sorted(revised, key=lambda entry: (entry[1].sequence, entry[1].time_period), reverse=True)
 
-    def closings(self) -> list[tuple[str, str, list[str]]]:
-        """The next days on which months, quarters and years close: the day, the period and the domains."""
+    def closings(self, freqs: Sequence[str] = ("M", "Q", "A")) -> list[tuple[str, str, list[str]]]:
+        """The next eight days on which periods of these frequencies close: the day, the period and the domains."""
         by_day: dict[tuple[date, str], list[str]] = defaultdict(list)
         for closing in self.content.closings:
-            if parse(closing.time_period).freq != "W":
+            if parse(closing.time_period).freq in freqs:
                 by_day[closing.closes_on, closing.time_period].append(closing.domain)
         return [
             (

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from metrics.core.periods import Period
 from metrics.definitions.catalog import CatalogKpi
+from metrics.definitions.targets import ValidTarget
 from publishing.language import MINUS, NOTHING, Language
 from publishing.site.charts import Point, State, with_gaps
 from publishing.site.content import Content, Total
@@ -64,11 +65,27 @@ class Texts:
         return self.value(kpi, total.obs_value)
 
     def target(self, kpi: CatalogKpi) -> str:
-        """The target with its frequency: at least 20.0 M SEK a month. Empty without one."""
+        """The target with its frequency: at least 20.0 M SEK a month; of the shown period where it varies.
+
+        Empty without one.
+        """
         if kpi.target is None:
             return ""
+        t = self.language.t
         least = {"up": "at least {value}", "down": "at most {value}"}.get(kpi.direction, "{value}")
-        return f"{self.language.t(least, value=self.value(kpi, kpi.target))} {self.freq_words(kpi.target_freq)}".strip()
+        if shown := self.target_of_period(kpi):
+            period, target = shown
+            of_period = t(least, value=self.value(kpi, target.value))
+            return t("{target} for {period}; it varies", target=of_period, period=self.language.period(period))
+        return f"{t(least, value=self.value(kpi, kpi.target))} {self.freq_words(kpi.target_freq)}".strip()
+
+    def target_of_period(self, kpi: CatalogKpi) -> tuple[str, ValidTarget] | None:
+        """The shown period and its target, of a KPI with targets of single periods; None for another one."""
+        score = self.content.scores[kpi.kpi_id]
+        total = self.content.newest(kpi, score.freq or kpi.main_freq)
+        if not kpi.target_by_period or total is None or total.target is None:
+            return None
+        return total.time_period, next(target for target in kpi.targets if target.covers(total.period.start))
 
     def freq_words(self, freq: str | None) -> str:
         return self.language.t(_FREQ_WORDS[freq]) if freq else ""

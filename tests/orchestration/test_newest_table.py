@@ -10,6 +10,7 @@ import pytest
 
 from metrics.definitions.catalog import Catalog
 from orchestration.cli.reports.published import print_newest
+from orchestration.cli.reports.value_cells import usual_legend
 from orchestration.cli.terminal import PlainConsole
 from tests import warehouse_factory
 from tests.warehouse_factory import CALENDAR, kpi
@@ -52,3 +53,9 @@ def test_a_usual_change_has_a_mark_that_is_explained(tmp_path: Path, monkeypatch
     (unusual,) = (line for line in lines if line.startswith("Energy"))
     assert "+10.0 % ≈" in usual and "+20.0 % ≈" not in usual and "≈" not in unusual
     assert any(line.startswith("≈ within the KPI's usual variation") for line in lines)
+
+
+def test_a_missing_change_has_no_mark() -> None:
+    row = {"change_previous": None, "change_previous_is_usual": True, "change_year_ago": 0.1}
+    assert usual_legend([row]) == ""
+    assert usual_legend([row | {"change_year_ago_is_usual": True}]).startswith("\n≈ within")

@@ -70,15 +70,15 @@ def test_what_is_off_target_comes_with_why_and_then_what_moved(deployed: None) -
     kpis = [kpi(target=100.0, name="Sales"), kpi("visits", target=None, unit="count"), kpi("calm", target=90.0)]
     release(kpis, [*series("revenue", 80, SE=60), *series("visits", 150), *series("calm", 102)])
     found = sentences()
-    assert found[0] == "Targets of periods that ended with January 2026: 1 reached, 1 missed."
+    assert found[0] == "Targets of periods that ended with January 2026: 1 reached, 0 at risk, 1 off target."
     # 80 after 101 in December, which reached the target: NO, of which it is the rest, has all of the change.
     assert found[1] == (
         "Sales misses its target: 80.00 SEK in January 2026, 20.00 SEK below the target of 100.0 SEK."
-        " Since December 2025 it has changed by −21.00 SEK. The largest additions: by country, NO −21.00 SEK."
+        " Since December 2025 it has changed by −21.00 SEK. Most of it: by country, NO −21.00 SEK."
     )
-    assert found[2] == "Visits changed unusually: 150 in January 2026, +48.5 % on the period before."
-    assert found[3].startswith("The next to close is ") and len(found) == 4
-    assert sentences("sv")[2] == "Visits ändrades ovanligt: 150 för januari 2026, +48,5 % mot perioden före."
+    assert found[2] == "Visits changed unusually: 150 in January 2026, +48.5 % on the period before (better)."
+    assert found[3].startswith("The next month to close is ") and len(found) == 4
+    assert sentences("sv")[2] == "Visits ändrades ovanligt: 150 för januari 2026, +48,5 % mot perioden före (bättre)."
 
 
 def test_a_month_without_news_says_so(deployed: None) -> None:

@@ -228,7 +228,7 @@ def test_a_change_within_the_usual_variation_has_no_colour_but_a_word(pages: Pat
 def test_the_newest_closed_month_has_a_report_that_the_scorecard_links_to(pages: Path) -> None:
     assert '<a href="report-2026-01.html">Report of January 2026</a>' in (pages / "index.html").read_text()
     text = text_of(pages / "report-2026-01.html")
-    assert "Targets of periods that ended with January 2026: 1 reached, 2 missed." in text
+    assert "Targets of periods that ended with January 2026: 1 reached, 0 at risk, 2 off target." in text
     assert "Absence rate misses its target: 10.2 % in January 2026, 6.2 pp above the target of 4.0 %." in text
     assert '<a href="kpi-absence.html#2026-01">Absence rate</a>' in (pages / "report-2026-01.html").read_text()
 

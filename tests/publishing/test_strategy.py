@@ -210,7 +210,7 @@ def test_the_command_prints_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "44% attained: 1 on target, 1 at risk, 1 off target, 1 not judged; ceo@example.com; by 2027-12" in text
         assert "✓ Net revenue: 100.0 SEK in 2026-01; target 100.0 SEK a month" in text
         assert "~ Cost: 110.0 SEK in 2026-01" in text and "· Context: 5.00 SEK in 2026-01; no target" in text
-        assert "Initiative: present (under way)" in text
+        assert "Initiative: present (under way), to move Delivery" in text
         assert "Teams' goals, 2025-Q4 Stores for Delivery: 60% attained, 50% of the objective's goals" in text
         assert "Few" not in text
         assert "nothing judged: 1 not judged" in text and "no key KPI serves it; no owner; no horizon" in text
@@ -235,15 +235,18 @@ def test_the_page_of_the_objectives_shows_all_that_serves_them() -> None:
     assert "Growth ceo@example.com · by 31 Dec 2027 44 % 1 on target, 1 at risk, 1 off target, 1 not judged" in text
     assert "Service no owner · no horizon · weight 3 25 %" in text
     assert "Net revenue On target 100.0 SEK Jan 2026 100.0 SEK a month" in text
-    assert "future planned, 6 Mar 2026 – 1 Sep 2026, coo@example.com" in text
+    assert "future → Delivery planned, 6 Mar 2026 – 1 Sep 2026, coo@example.com" in text
     assert "Goals of teams, Q4 2025 Team KPI served Attained Share of its goals Stores Delivery 60 %" in text
+    assert "44 % attained · ceo@example.com · by 31 Dec 2027" in text_of("index.html")
     assert 'id="service" style="--depth: 1"' in (deployment.site_path().parent / "objectives.html").read_text()
 
 
 def test_a_kpis_page_names_the_path_of_its_objective_and_where_its_target_comes_from() -> None:
     text = text_of("kpi-revenue.html")
-    assert "At risk down to 90.00 SEK, off target below it. Of single periods: Mar 2026 300.0 SEK" in text
+    assert "at least 100.0 SEK for January 2026; it varies At risk down to 90.00 SEK, off target below it." in text
     assert "Source: from others' values. As others in <b>Sweden</b>" in text
+    assert "Targets of single periods Mar 2026 300.0 SEK others 100.0 SEK" in text
+    assert "present (under way, 5 Mar 2026 – 5 Mar 2026)" in text_of("kpi-delivery.html")
     assert "Growth › Service (key, lagging)" in text_of("kpi-cost.html")
     assert "At risk up to 110.0 SEK, off target above it." in text_of("kpi-cost.html")
     assert "Stores" in text_of("kpi-goals.html") and "Delivery × Stores" in text_of("kpi-goals.html")

@@ -29,7 +29,7 @@ def report(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """What a month brought, in at most ten sentences, the worst first. The site has that of the newest closed month."""
+    """What a month brought, in at most ten points, the worst first. The site has that of the newest closed month."""
     from orchestration.cli.reports import month as month_prints
     from publishing.site import month_report
 

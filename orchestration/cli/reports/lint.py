@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.padding import Padding
 
 from metrics.lint.finding import Finding
 from orchestration.cli.terminal import styled
@@ -19,7 +20,8 @@ def print_findings(terminal: Console, findings: Sequence[Finding]) -> None:
     for rule, rule_findings in by_rule.items():
         terminal.print(styled((f"{rule} ({len(rule_findings)})", "bold yellow")))
         for finding in rule_findings:
-            terminal.print(styled("  ", (finding.subject, "bold"), f": {finding.problem}"), highlight=False)
+            text = styled((finding.subject, "bold"), f": {finding.problem}")
+            terminal.print(Padding(text, (0, 0, 0, 2), expand=False), highlight=False)
     if findings:
         terminal.print(f"{_count(findings)}; docs/reference/lint.md says why each rule matters.", style="dim")
 

@@ -22,7 +22,8 @@ def print_report(terminal: Console, report: MonthReport) -> None:
         words = ((part.text, "bold") if part.kpi_id else part.text for part in sentence)
         lines.add_row(f"{number}.", styled(*words))
     terminal.print(lines)
-    terminal.print("`kpi why KPI PERIOD` shows the figures behind a sentence.", style="dim", highlight=False)
+    hint = report.language.t("`kpi why KPI PERIOD` shows the figures behind a sentence.")
+    terminal.print(hint, style="dim", highlight=False)
 
 
 def markdown(report: MonthReport, site: str) -> str:

@@ -41,7 +41,11 @@ def print_objectives(terminal: Console, objectives: Sequence[Mapping[str, Any]],
     if branches:
         terminal.print(branches[0], highlight=False)
     terminal.print()
-    terminal.print(f"✓ on target, ~ at risk, ✗ off target, · not judged. {rule}", style="dim", highlight=False)
+    terminal.print(
+        f"✓ on target, ~ at risk, ✗ off target, · not judged, for the reason given. {rule}",
+        style="dim",
+        highlight=False,
+    )
 
 
 def attained(objective: Mapping[str, Any]) -> str:
@@ -82,13 +86,14 @@ def _lines(objective: Mapping[str, Any]) -> list[Text]:
         if value and kpi["target"] is not None:
             period = f" a {PERIODS[kpi['target_freq']]}" if kpi["target_freq"] else ""
             facts.append(f"target {number(kpi['target'], kpi['unit'], kpi['currency'])}{period}")
-        elif value:
+        if value and not mark.plain:
             facts.append(kpi["status"])
         level = ", supporting" if kpi["level"] != "key" else ""
         lines.append(styled(mark if mark.plain else "·", f" {kpi['name']}{level}: ", ("; ".join(facts), "dim")))
     for initiative in objective["initiatives"]:
         span = f"{initiative['since']} to {initiative['until']}, {initiative['owner']}"
-        text = f"Initiative: {initiative['name']} ({initiative['state']})"
+        moves = f", to move {initiative['kpi_name']}" if initiative["kpi_name"] else ""
+        text = f"Initiative: {initiative['name']} ({initiative['state']}){moves}"
         lines.append(styled((text, _STATE_STYLES[initiative["state"]]), (f" {span}", "dim")))
     return lines
 

@@ -98,7 +98,7 @@ def print_noise(
                 (noise.kpi_id, kpi.name, PERIODS[noise.freq], number(noise.level, kpi.unit, currency), *changes)
             )
     columns = [Column("KPI"), Column("name"), Column("by")]
-    columns += map(number_column, ("usual value", "on one before", "a year ago"))
+    columns += map(number_column, ("usual value", "change on period before", "on a year ago"))
     if natural_width(columns, rows) > terminal.width:
         columns, rows = [columns[0], *columns[2:]], [(row[0], *row[2:]) for row in rows]
     print_table(

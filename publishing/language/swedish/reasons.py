@@ -21,7 +21,7 @@ REASONS = {
     " varje medlem bidrar med sägs inte, eftersom {count} av värdena är dolda.",
     "{count} others together {added}": "{count} andra tillsammans {added}",
     "one other {added}": "en annan {added}",
-    "Most through {part}: {members}.": "Mest genom {part}: {members}.",
+    "Most through {part}, by {segment}: {member}.": "Mest genom {part}, per {segment}: {member}.",
     "{own} by its own value, {share} by its share": "{own} genom sitt eget värde, {share} genom sin andel",
     "Why it moved": "Varför det ändrades",
     "What is added makes up the change. It doesn't say what people or markets did.": "Det som läggs till utgör"
@@ -33,13 +33,19 @@ REASONS = {
 REPORT = {
     "The month: {period}": "Månaden: {period}",
     "Report of {period}": "Rapport för {period}",
-    "The month in at most ten sentences, the worst first.": "Månaden i högst tio meningar, det värsta först.",
+    "The month in at most ten points, the worst first.": "Månaden i högst tio punkter, det värsta först.",
     "From the values of release {number} of {day}. A change is unusual where it lies outside the range of nineteen of"
-    " twenty of the KPI's changes. Missed targets are in the order of how much of the target is missed.": "Enligt"
+    " twenty of the KPI's changes. Missed targets are in the order of how much of the target is missed, those"
+    " at risk last.": "Enligt"
     " värdena i publicering {number}, {day}. En förändring är ovanlig om den ligger utanför det område där nitton av"
-    " tjugo av nyckeltalets förändringar ligger. Missade mål står i ordning efter hur stor del av målet som missas.",
-    "Targets of periods that ended with {month}: {reached} reached, {missed} missed.": "Mål för perioder som slutade"
-    " med {month}: {reached} nådda, {missed} missade.",
+    " tjugo av nyckeltalets förändringar ligger. Missade mål står i ordning efter hur stor del av målet som missas, de"
+    " i riskzonen sist.",
+    "Targets of periods that ended with {month}: {reached} reached, {risk} at risk, {off} off target.": "Mål för"
+    " perioder som slutade med {month}: {reached} nådda, {risk} i riskzonen, {off} utanför målet.",
+    "It is at risk.": "Det är i riskzonen.",
+    "{count} more changed unusually: {kpis}.": "{count} till ändrades ovanligt: {kpis}.",
+    "`kpi why KPI PERIOD` shows the figures behind a sentence.": "`kpi why KPI PERIOD`"
+    " visar siffrorna bakom en mening.",
     "{kpi} misses its target: {value} in {period}, {gap} above the target of {goal}.": "{kpi} missar målet: {value} för"
     " {period}, {gap} över målet {goal}.",
     "{kpi} misses its target: {value} in {period}, {gap} below the target of {goal}.": "{kpi} missar målet: {value} för"
@@ -50,12 +56,14 @@ REPORT = {
     "Since {since} it has changed by {change}.": "Sedan {since} är förändringen {change}.",
     "of its parts, {part} {added}": "av dess delar {part} {added}",
     "by {segment}, {member} {added}": "per {segment} {member} {added}",
+    "{count} more miss their target, by less or at risk: {kpis}.": "{count} till missar sitt mål, med mindre eller i"
+    " riskzonen: {kpis}.",
     "{count} more miss their target, by less: {kpis}.": "{count} till missar sitt mål, med mindre: {kpis}.",
-    "{kpi} changed unusually: {value} in {period}, {change} on a year ago.": "{kpi} ändrades"
-    " ovanligt: {value} för {period}, {change} mot ett år tidigare.",
-    "{kpi} changed unusually: {value} in {period}, {change} on the period before.": "{kpi} ändrades"
-    " ovanligt: {value} för {period}, {change} mot perioden före.",
-    "The largest additions: {cause}.": "De största bidragen: {cause}.",
+    "{kpi} changed unusually: {value} in {period}, {change} on a year ago{tone}.": "{kpi} ändrades"
+    " ovanligt: {value} för {period}, {change} mot ett år tidigare{tone}.",
+    "{kpi} changed unusually: {value} in {period}, {change} on the period before{tone}.": "{kpi} ändrades"
+    " ovanligt: {value} för {period}, {change} mot perioden före{tone}.",
+    "Most of it: {cause}.": "Mest: {cause}.",
     "{totals} revised since {day}; most of all {kpi}, {period}, from {before} to {now} ({reason}).": "{totals}"
     " reviderats sedan {day}; mest av alla {kpi}, {period}, från {before} till {now} ({reason}).",
     "{incidents} for a decision, the oldest since {day}; newer values aren't published of: {kpis}.": "{incidents} på"
@@ -68,7 +76,8 @@ REPORT = {
     "{reviews}: {kpis}.": "{reviews}: {kpis}.",
     "review is due": "granskning är att göra",
     "reviews are due": "granskningar är att göra",
-    "The next to close is {period} of {domains}, on {day}.": "Härnäst stängs {period} för {domains}, den {day}.",
+    "The next month to close is {period} of {domains}, on {day}.": "Nästa månad som stängs är {period} för {domains},"
+    " den {day}.",
     "A quiet month: no target was missed, nothing changed unusually, and nothing was revised.": "En"
     " lugn månad: inget mål missades, inget ändrades ovanligt, och inget reviderades.",
 }

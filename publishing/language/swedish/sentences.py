@@ -41,6 +41,9 @@ SENTENCES = {
     "Better:": "Bättre:",
     "Worse:": "Sämre:",
     "percentage points": "procentenheter",
+    "The next months, quarters and years, eight at most. `kpi calendar` lists all, weeks too.": "De närmaste månaderna,"
+    " kvartalen och åren, högst åtta. `kpi calendar` listar alla, även veckor.",
+    "{period}: {text}": "{period}: {text}",
     "outlined": "ofyllda",
     "filled": "fyllda",
     "vs period before": "mot perioden före",
