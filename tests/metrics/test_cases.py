@@ -133,7 +133,7 @@ def _standard_kpis() -> Iterator[Kpi]:
     """Each standard KPI, adopted at all its frequencies and segments."""
     for kpi_id, (definition, file) in standard_definitions().items():
         adoption = Adoption(
-            kpi=kpi_id, owner="owner", level="key", objective="any", target=Target(none="none"), review="yearly",
+            kpi=kpi_id, owner="owner", level="key", objective="any", target=Target(none="none"), review="quarterly",
             freqs=definition.freqs, segments=definition.segments,
         )  # fmt: skip
         yield Kpi(file.parent.name, definition, adoption, file, file)
