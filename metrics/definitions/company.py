@@ -24,7 +24,7 @@ DEFINITIONS = PROJECT / "metrics" / "kpis"  # a folder for each domain, with the
 class CompanyFile(Strict):
     """Who the company is."""
 
-    name: str = Field(max_length=200, description="The company's name, as tables and pages show it.")
+    name: str = Field(description="The company's name, as tables and pages show it.")
     reporting_currency: str = Field(
         pattern="^[A-Z]{3}$",
         description="The currency into which amounts are converted, by its ISO 4217 code, such as `SEK`.",

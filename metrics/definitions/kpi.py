@@ -105,7 +105,7 @@ class Definition(Strict):
     kpi: str = Field(
         pattern=r"^[a-z][a-z0-9_]*$", description="Its id in code and tables, which is also the file's name."
     )
-    name: str = Field(max_length=200, description="Its name for people.")
+    name: str = Field(description="Its name for people.")
     description: str = Field(description="What its value is, in a sentence.")
     perspective: PERSPECTIVES = Field(description="The balanced scorecard's perspective, or sustainability.")
     kind: Literal["flow", "stock", "ratio", "distinct", "quantile", "index"] = Field(
