@@ -38,8 +38,8 @@ def proposal(
     same = [key for key, objective in objectives.items() if objective.perspective == definition.perspective]
     if len(same) == 1:
         return Proposal(same[0], f"the only objective of the perspective {definition.perspective}")
-    found = f"{len(same)} objectives have" if same else "no objective has"
-    return Proposal(None, f"no KPI of {domain} is adopted, and {found} the perspective {definition.perspective}")
+    having = f"{len(same)} objectives have" if same else "no objective has"
+    return Proposal(None, f"no KPI of {domain} is adopted, and {having} the perspective {definition.perspective}")
 
 
 def unserved(adopted: Collection[Kpi], objectives: Mapping[str, Objective]) -> list[str]:

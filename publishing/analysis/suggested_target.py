@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 import duckdb
 import numpy as np
@@ -91,9 +90,10 @@ def suggest_target(kpi: str) -> Answer:
     Raises NyckeltalError for an unknown KPI.
     """
     entry = definition(kpi)
-    adopted = reader.newest_catalog().kpi(entry["kpi_id"])
+    catalog = reader.newest_catalog()
+    adopted = catalog.kpi(entry["kpi_id"])
+    direction, freq = adopted.direction, adopted.target_freq or adopted.main_freq
     with reader.opened() as connection:
-        direction, unit, currency, kind, retired_on, freq = _facts(connection, entry["kpi_id"])
         histories = history.read(connection)
         present = _present(connection, adopted, freq)
         objective = _objective(connection, entry)
@@ -109,12 +109,12 @@ def suggest_target(kpi: str) -> Answer:
     }
 
     def written(value: float) -> str:
-        return language("en").value(value, unit, currency)
+        return language("en").value(value, adopted.unit, catalog.reporting_currency)
 
     if direction not in ("up", "down"):
         return answer | {"refused": f"{entry['name']} has the direction {direction}: no value is a better one."}
-    if retired_on is not None:
-        return answer | {"refused": f"{entry['name']} is retired since {retired_on}."}
+    if adopted.retired is not None:
+        return answer | {"refused": f"{entry['name']} is retired since {adopted.retired.on}."}
     if totals is None:
         return answer | {"refused": f"{entry['name']} has no closed {_WORDS[freq]} with a published value."}
     answer |= {"history": _history_facts(totals), "present_target": present}
@@ -138,11 +138,11 @@ def suggest_target(kpi: str) -> Answer:
             "value": suggestion.value,
             "met_if_things_go_on": LEVELS[suggestion.name],
             "met_in_last": [{"periods": n, "with_value": had, "met": met} for n, (had, met) in suggestion.met.items()],
-            "yaml": _yaml(suggestion, totals, kind, adopted),
+            "yaml": _yaml(suggestion, totals, adopted),
         }
         for suggestion in suggested
     ]
-    per = f" {_A_PERIOD[freq]}" if kind == "flow" else ""
+    per = f" {_A_PERIOD[freq]}" if adopted.kind == "flow" else ""
     likely = next(suggestion for suggestion in suggested if suggestion.name == "likely")
     span = " to ".join(written(suggestion.value) for suggestion in (suggested[0], suggested[-1]))
     last = language("en").period(totals.periods[-1].code)
@@ -159,18 +159,6 @@ def suggest_target(kpi: str) -> Answer:
             f"{entry['name']} {because}: one value for all {_WORDS[freq]} misleads. State one for each as by_period."
         )
     return answer
-
-
-def _facts(connection: duckdb.DuckDBPyConnection, kpi_id: str) -> tuple[str, str, str, str, date | None, str]:
-    """Direction, unit, currency, kind, the day it was retired on, and its target's frequency, else the main one."""
-    row = connection.execute(
-        "select direction, unit, currency, kind, retired_on, target_freq, freqs from kpi.catalog where kpi_id = ?",
-        [kpi_id],
-    ).fetchone()
-    assert row is not None
-    freqs = row[6].split(", ")
-    main = next(freq for freq in ("M", "Q", "A", "W") if freq in freqs)
-    return row[0], row[1], row[2], row[3], row[4], row[5] or main
 
 
 def _history_facts(totals: History) -> Answer:
@@ -246,9 +234,9 @@ def _objective(connection: duckdb.DuckDBPyConnection, entry: Answer) -> Answer:
     return {"name": name, "other_kpis": others, "quote": said}
 
 
-def _yaml(suggestion: Suggestion, totals: History, kind: str, kpi: CatalogKpi) -> str:
+def _yaml(suggestion: Suggestion, totals: History, kpi: CatalogKpi) -> str:
     """The lines of the adoption, without those to keep. A sum over the period is a target of one frequency only."""
-    freq = [f"  freq: {totals.freq}"] if kpi.target is None and kind == "flow" else []
+    freq = [f"  freq: {totals.freq}"] if kpi.target is None and kpi.kind == "flow" else []
     first, last = totals.periods[0].code, totals.periods[-1].code
     rationale = f"{suggestion.name.capitalize()}, from the {_WORDS[totals.freq]} {first} to {last}"
     return "\n".join(

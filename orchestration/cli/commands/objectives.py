@@ -17,8 +17,8 @@ def objectives(as_json: Json = False) -> None:
     from orchestration.cli.reports.objectives import print_objectives
     from publishing.answers.objectives import answer
 
-    found = answer()
+    tree = answer()
     if as_json:
-        print_json(found)
+        print_json(tree)
     else:
-        print_objectives(console(), found["objectives"], found["attainment"])
+        print_objectives(console(), tree["objectives"], tree["attainment"])
