@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from sample_company.simulator.business import COUNTRIES, OFFICE_WEEK, demand, pick
-from sample_company.simulator.customers import FIRST_ID as FIRST_CUSTOMER
-from sample_company.simulator.customers import Customers
 from sample_company.simulator.files import SourceFolder, labels
-from sample_company.simulator.quality import defect_pressure
+from sample_company.simulator.sales.customers import FIRST_ID as FIRST_CUSTOMER
+from sample_company.simulator.sales.customers import Customers
+from sample_company.simulator.technology.quality import defect_pressure
 from sample_company.simulator.timeline import Month, Span, instants
 
 QUESTIONS = ("recommend", "ease")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from sample_company.simulator.business import OFFICE_WEEK, pick, weekday
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.operations import SITES
+from sample_company.simulator.technology.operations import SITES
 from sample_company.simulator.timeline import Month, Span
 
 A_DAY, YEARLY_REPORTING = 0.45, 1.15

@@ -19,12 +19,12 @@ from sample_company.simulator.business import (
     pick,
     years_since_anchor,
 )
-from sample_company.simulator.customers import FIRST_ID as FIRST_CUSTOMER
-from sample_company.simulator.customers import Customers, Indexes, registered_before
 from sample_company.simulator.files import DailyFiles, SourceFolder, labels
-from sample_company.simulator.products import CLOTHING, SUBSCRIPTION, Products, price_level
-from sample_company.simulator.products import FIRST_ID as FIRST_PRODUCT
-from sample_company.simulator.sold import Sold
+from sample_company.simulator.sales.customers import FIRST_ID as FIRST_CUSTOMER
+from sample_company.simulator.sales.customers import Customers, Indexes, registered_before
+from sample_company.simulator.sales.products import CLOTHING, SUBSCRIPTION, Products, price_level
+from sample_company.simulator.sales.products import FIRST_ID as FIRST_PRODUCT
+from sample_company.simulator.sales.sold import Sold
 from sample_company.simulator.timeline import OFFICE, Days, Instants, Month, Span, instants
 
 ORDERS_PER_DAY = 142

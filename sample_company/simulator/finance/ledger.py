@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from sample_company.simulator.business import Floats, years_since_anchor
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.products import CATEGORIES, Products, price_level
-from sample_company.simulator.sold import Sold
+from sample_company.simulator.sales.products import CATEGORIES, Products, price_level
+from sample_company.simulator.sales.sold import Sold
 from sample_company.simulator.timeline import Month, Span
 
 PURCHASE_SHARES = np.array([0.56, 0.52, 0.55, 0.68, 0.48, 0.40])

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sample_company.simulator.business import COUNTRIES, CURRENCIES, pick
-from sample_company.simulator.customers import FIRST_NAMES, LAST_NAMES
 from sample_company.simulator.files import SourceFolder
+from sample_company.simulator.sales.customers import FIRST_NAMES, LAST_NAMES
 from sample_company.simulator.timeline import Days, Month, Span
 
 STAFF = 628

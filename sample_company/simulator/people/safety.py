@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from sample_company.simulator.business import COUNTRIES, Floats, pick
 from sample_company.simulator.files import SourceFolder, labels
-from sample_company.simulator.people import DEPARTMENTS, MONTHLY_HOURS, Staff, employee_id
+from sample_company.simulator.people.staff import DEPARTMENTS, MONTHLY_HOURS, Staff, employee_id
 from sample_company.simulator.timeline import Days, Month, Span
 
 # Share of the contracted hours that is worked, from January to December.

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from sample_company.simulator.business import COUNTRIES, demand, years_since_anchor
-from sample_company.simulator.customers import FIRST_ID as FIRST_CUSTOMER
-from sample_company.simulator.customers import Customers
 from sample_company.simulator.files import SourceFolder, labels
+from sample_company.simulator.sales.customers import FIRST_ID as FIRST_CUSTOMER
+from sample_company.simulator.sales.customers import Customers
 from sample_company.simulator.timeline import Month, Span
 
 VISITS_PER_DAY = 260

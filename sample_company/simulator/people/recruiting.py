@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from sample_company.simulator.business import COUNTRIES
 from sample_company.simulator.files import SourceFolder, known, labels
-from sample_company.simulator.people import DEPARTMENTS, Staff
+from sample_company.simulator.people.staff import DEPARTMENTS, Staff
 from sample_company.simulator.timeline import Days, Month, Span
 
 NOTICE_DAYS = (20, 60)

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from sample_company.simulator.business import Floats, pick, weekday, years_since_anchor
 from sample_company.simulator.files import SourceFolder, known, labels
-from sample_company.simulator.operations import SERVICE_SHARES, SERVICES, incidents_of
-from sample_company.simulator.quality import defect_pressure
+from sample_company.simulator.technology.operations import SERVICE_SHARES, SERVICES, incidents_of
+from sample_company.simulator.technology.quality import defect_pressure
 from sample_company.simulator.timeline import (
     OFFICE,
     Instants,

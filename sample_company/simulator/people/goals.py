@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.people import DEPARTMENTS, Staff, employee_id
+from sample_company.simulator.people.staff import DEPARTMENTS, Staff, employee_id
 from sample_company.simulator.timeline import Month, Span
 
 SERVED = (

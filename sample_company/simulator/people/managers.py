@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sample_company.simulator.files import SourceFolder, labels
-from sample_company.simulator.people import DEPARTMENTS, STAYS, Staff, employee_id
+from sample_company.simulator.people.staff import DEPARTMENTS, STAYS, Staff, employee_id
 from sample_company.simulator.timeline import Month, Span
 
 LEVELS = ("L1", "L2", "L3")

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from sample_company.simulator.business import COUNTRIES, OFFICE_WEEK, demand, pick, years_since_anchor
-from sample_company.simulator.customers import FIRST_ID as FIRST_CUSTOMER
-from sample_company.simulator.customers import Customers
 from sample_company.simulator.files import SourceFolder, known
+from sample_company.simulator.sales.customers import FIRST_ID as FIRST_CUSTOMER
+from sample_company.simulator.sales.customers import Customers
 from sample_company.simulator.timeline import OFFICE, Instants, Month, Span, instants, last_day
 
 TICKETS_PER_DAY = 34

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from sample_company.simulator.business import CHANNELS, COUNTRIES, CURRENCIES, PRICE_FACTORS, pick
-from sample_company.simulator.customers import FIRST_ID as FIRST_CUSTOMER
-from sample_company.simulator.customers import TYPES, Customers, Indexes
 from sample_company.simulator.files import SourceFolder
+from sample_company.simulator.sales.customers import FIRST_ID as FIRST_CUSTOMER
+from sample_company.simulator.sales.customers import TYPES, Customers, Indexes
 from sample_company.simulator.timeline import Days, Month, Span, local_days
 
 PLANS = ("Basic", "Family", "Business")

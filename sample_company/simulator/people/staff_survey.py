@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sample_company.simulator.business import Floats
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.people import Staff, employee_id
+from sample_company.simulator.people.staff import Staff, employee_id
 from sample_company.simulator.timeline import Month, Span
 
 WAVES = (2, 5, 8, 11)

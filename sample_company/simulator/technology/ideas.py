@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from sample_company.simulator.business import pick
 from sample_company.simulator.files import SourceFolder, labels
-from sample_company.simulator.launches import launches_of
-from sample_company.simulator.products import Products
+from sample_company.simulator.sales.products import Products
+from sample_company.simulator.technology.launches import launches_of
 from sample_company.simulator.timeline import Days, Month, Span
 
 MONTHS_TO_LAUNCH = (4, 17)

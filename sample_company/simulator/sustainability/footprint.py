@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from sample_company.simulator.business import Floats
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.operations import SITES
-from sample_company.simulator.sold import Sold
+from sample_company.simulator.sales.sold import Sold
+from sample_company.simulator.technology.operations import SITES
 from sample_company.simulator.timeline import Month, Span
 
 # From January to December.

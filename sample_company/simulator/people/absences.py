@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from sample_company.simulator.business import pick, weekday
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.people import Staff, employee_id
+from sample_company.simulator.people.staff import Staff, employee_id
 from sample_company.simulator.timeline import Days, Month, Span
 
 TYPES = ("sick", "care_of_child", "holiday")

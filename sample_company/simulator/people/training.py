@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from sample_company.simulator.business import pick
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.people import Staff, employee_id
+from sample_company.simulator.people.staff import Staff, employee_id
 from sample_company.simulator.timeline import OFFICE, Month, Span, instants
 
 # Course: (minutes, share of completions)

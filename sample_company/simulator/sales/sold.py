@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sample_company.simulator.products import Products
+from sample_company.simulator.sales.products import Products
 from sample_company.simulator.timeline import Days, Month, Span
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from sample_company.simulator.business import CHANNELS, COUNTRIES, COUNTRY_SHARES, OFFICE_WEEK, demand, pick
-from sample_company.simulator.customers import Customers, Indexes
 from sample_company.simulator.files import SourceFolder, labels
+from sample_company.simulator.sales.customers import Customers, Indexes
 from sample_company.simulator.timeline import OFFICE, Instants, Month, Span, instants
 
 LEADS_PER_DAY = 75

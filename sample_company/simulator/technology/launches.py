@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.products import FIRST_ID, Products
+from sample_company.simulator.sales.products import FIRST_ID, Products
 from sample_company.simulator.timeline import Days, Month, Span
 
 SINCE = Month(2019, 1)

@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from sample_company.simulator.business import Floats, weekday, years_since_anchor
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.ledger import unit_costs
-from sample_company.simulator.products import FIRST_ID, SUBSCRIPTION, Products
-from sample_company.simulator.sold import Sold
+from sample_company.simulator.finance.ledger import unit_costs
+from sample_company.simulator.sales.products import FIRST_ID, SUBSCRIPTION, Products
+from sample_company.simulator.sales.sold import Sold
 from sample_company.simulator.timeline import Month, Span
 
 WAREHOUSE = "Jönköping"
