@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.plan import KpiPlan, Rollup, plan, rollups
-from metrics.compiler.rollups import rollup_models
 from metrics.compiler.semantic_layer import Engine, SemanticLayer
+from metrics.compiler.sql.kpi_sql import kpi_sql
+from metrics.compiler.sql.rollups import rollup_models
 from metrics.core.errors import NyckeltalError, Problems
 from metrics.definitions.company import Company
 from metrics.definitions.identities import Identity, identities
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 from metrics.lint import findings
 from metrics.versioning.column_uses import ColumnUses, Uses
 from metrics.versioning.lineage import Lineage, Upstream, definition_hash, hashed

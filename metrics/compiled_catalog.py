@@ -10,7 +10,7 @@ from metrics.company_plan import CompanyPlan, DefinedKpi
 from metrics.compiler.plan import KpiPlan
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
-from metrics.definitions.gate_settings import merged
+from metrics.definitions.kpis.gate_settings import merged
 from metrics.definitions.observable import observable_to, pauses
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from metrics.definitions.kpi import Definition, Kpi
+from metrics.definitions.kpis.kpi import Definition, Kpi
 from metrics.definitions.objectives import Objective
 
 

@@ -21,10 +21,11 @@ from data_quality.gate.keys import Planned
 from data_quality.gate.verdict import CheckResult, Verdict
 from data_quality.ledger.queries import Decisions, compared_with, newest_decisions, published_keys
 from data_quality.ledger.store import Ledger
-from data_quality.release import disclosed, reconciliation, refactorings, vintages
-from data_quality.release.refactorings import REFACTORING
+from data_quality.release import disclosed
+from data_quality.release.comparison import reconciliation, refactorings, vintages
+from data_quality.release.comparison.refactorings import REFACTORING
+from data_quality.release.comparison.vintages import ELIGIBLE
 from data_quality.release.snapshot import ReleaseSnapshot
-from data_quality.release.vintages import ELIGIBLE
 from metrics.core.periods import FREQS, earlier, parse, period_of, periods_between
 from metrics.definitions.catalog import Catalog, Key
 

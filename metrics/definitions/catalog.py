@@ -15,14 +15,14 @@ from pydantic import BaseModel, ConfigDict
 
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import Period, earlier, later, parse, period_of
-from metrics.definitions.adoption import EarlierTarget, Retired
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.company import Company
-from metrics.definitions.gate_settings import CheckSetting
 from metrics.definitions.identities import Identity
-from metrics.definitions.kpi import Label
+from metrics.definitions.kpis.adoption import EarlierTarget, Retired
+from metrics.definitions.kpis.gate_settings import CheckSetting
+from metrics.definitions.kpis.kpi import Label
+from metrics.definitions.kpis.targets import Stated, ValidTarget, valid_targets, worst_at_risk
 from metrics.definitions.objectives import Initiative, Objective
-from metrics.definitions.targets import Stated, ValidTarget, valid_targets, worst_at_risk
 
 Key = tuple[str, str, str]
 """(kpi_id, freq, time_period): the unit that is judged and published together."""

@@ -18,7 +18,7 @@ from pkgutil import iter_modules
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 from metrics.lint import rules
 
 RULES = tuple(import_module(f"{rules.__name__}.{module.name}") for module in iter_modules(rules.__path__))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from metrics.core.periods import Period
 from metrics.definitions.catalog import CatalogKpi
-from metrics.definitions.targets import ValidTarget
+from metrics.definitions.kpis.targets import ValidTarget
 from publishing.language import MINUS, NOTHING, Language
 from publishing.site.charts import Point, State, with_gaps
 from publishing.site.content import Content, Total

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from data_quality.ledger.store import Ledger
-from data_quality.release import refactorings
+from data_quality.release.comparison import refactorings
 from data_quality.release.release import Release
 from data_quality.warehouse import connect
 from metrics.core import deployment

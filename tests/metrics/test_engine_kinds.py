@@ -13,16 +13,16 @@ import duckdb
 import pytest
 
 from benchmarks.engine import Engine
-from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.measures import MeasureClass
 from metrics.compiler.plan import plan, rollups
-from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.compiler.sql.kpi_sql import kpi_sql
+from metrics.compiler.sql.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.support import unsupported
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import FREQS, Period
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 from metrics.lint.rules import freq_dimension_of_facts, metric_exists
 from orchestration.cli.reports.plan import PERIOD_VALUES
 from tests.engine_factory import kpi_over, values_of

@@ -11,10 +11,10 @@ import pytest
 
 from metrics.core import yaml_file
 from metrics.core.errors import Problems
-from metrics.definitions.adoption import Adoption, Retired
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company, Objective
-from metrics.definitions.kpi import Kpi, standard_definitions
+from metrics.definitions.kpis.adoption import Adoption, Retired
+from metrics.definitions.kpis.kpi import Kpi, standard_definitions
 from metrics.definitions.roles import Roles
 from metrics.lint import exceptions, finding
 from metrics.lint.finding import Finding

@@ -12,8 +12,8 @@ from metrics.compiled_folder import compile_company, write
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError, Problems
 from metrics.definitions import input_entities
-from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
+from metrics.definitions.kpis.adopted import adopted_kpis
 from metrics.lint.binding import require_bound
 from orchestration.cli.app import app
 from orchestration.dbt import project

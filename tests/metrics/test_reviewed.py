@@ -15,9 +15,9 @@ from metrics.compiled_folder import compile_company, stale, write
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError, Problems
 from metrics.core.yaml_file import load
-from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.adopted import adopted_kpis
+from metrics.definitions.kpis.kpi import Kpi
 from metrics.versioning import reviewed
 from metrics.versioning.reviewed import CurrentDefinition, Record, record_refactoring, review
 from orchestration.cli.app import app

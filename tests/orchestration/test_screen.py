@@ -30,7 +30,7 @@ from metrics.definitions.company import Company
 from orchestration.cli import formats, stage_display
 from orchestration.cli.app import app
 from orchestration.cli.commands import runs
-from orchestration.cli.reports import published as published_report
+from orchestration.cli.reports.values import published as published_report
 from orchestration.cli.terminal import PlainConsole, console
 from orchestration.run import RunResult
 from tests import warehouse_factory

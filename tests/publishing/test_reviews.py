@@ -12,7 +12,7 @@ import pytest
 import publishing
 from data_quality.release import opinions
 from metrics.core.errors import NyckeltalError
-from metrics.definitions.adoption import Retired
+from metrics.definitions.kpis.adoption import Retired
 from publishing import lint, mcp_server
 from publishing.answers import reviews, values
 from publishing.lint.record import Record

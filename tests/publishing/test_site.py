@@ -23,7 +23,7 @@ from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse, periods_between
 from metrics.core.text import storable, visible
 from metrics.definitions.catalog import Catalog
-from metrics.definitions.kpi import Label, standard_definitions
+from metrics.definitions.kpis.kpi import Label, standard_definitions
 from metrics.definitions.objectives import Objective
 from orchestration.cli.app import app
 from publishing import duckdb_file, site

@@ -12,7 +12,7 @@ from metrics.compiler.plan import conversion_metrics
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
 def findings(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[NyckeltalError]:

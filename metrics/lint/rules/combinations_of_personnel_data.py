@@ -11,7 +11,7 @@ from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
 from metrics.core.segments import is_combination, parts_of
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
 def findings(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:

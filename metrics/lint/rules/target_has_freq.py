@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
 def findings(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:

@@ -19,7 +19,14 @@ from metrics.core.text import short_path
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
 from orchestration.cli.formats import cell, number, status_legend, target_mark
-from orchestration.cli.reports.value_cells import changes, has_marks, not_supplied, usual_legend, value, why_nothing
+from orchestration.cli.reports.values.value_cells import (
+    changes,
+    has_marks,
+    not_supplied,
+    usual_legend,
+    value,
+    why_nothing,
+)
 from orchestration.cli.stage_display import duration
 from orchestration.cli.tables import (
     Cell,

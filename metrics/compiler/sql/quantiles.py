@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from metrics.compiler.cuts import KEYS, grouping_sets, member_column, more_columns, segment_and_member
 from metrics.compiler.measures import MeasureQuery
 from metrics.compiler.plan import Rollup
+from metrics.compiler.sql.cuts import KEYS, grouping_sets, member_column, more_columns, segment_and_member
 
 _AGGREGATE = re.compile(r"(PERCENTILE_\w+)\((.+)\) WITHIN GROUP \(ORDER BY \{\}\)")
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from metrics.definitions.catalog import Catalog, CatalogKpi, ReleaseDate
 from orchestration.cli.formats import number, revision_legend, status_legend
-from orchestration.cli.reports.revisions import History, Statistics, Value
+from orchestration.cli.reports.values.revisions import History, Statistics, Value
 from orchestration.cli.tables import Cell, Column, number_column, print_table
 from orchestration.cli.terminal import styled
 

@@ -13,9 +13,9 @@ from metrics.core import yaml_file
 from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.core.periods import DURATION, Freq, parse
 from metrics.core.yaml_file import Strict
-from metrics.definitions.adoption import Adoption
 from metrics.definitions.company import DEFINITIONS, Company
-from metrics.definitions.gate_settings import GateSettings
+from metrics.definitions.kpis.adoption import Adoption
+from metrics.definitions.kpis.gate_settings import GateSettings
 from metrics.definitions.objectives import PERSPECTIVES
 
 STANDARD_DEFINITIONS = DEFINITIONS

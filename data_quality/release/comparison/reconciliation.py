@@ -10,7 +10,7 @@ from collections.abc import Collection
 import duckdb
 import pyarrow as pa
 
-from data_quality.release.vintages import INCOMING, SAME
+from data_quality.release.comparison.vintages import INCOMING, SAME
 from metrics.definitions.catalog import Key
 
 # Every cell of additive KPIs as it would be after the release, with its present values. A member without a row any more

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metrics.compiler.cuts import (
+from metrics.compiler.measures import MeasureQuery
+from metrics.compiler.plan import Rollup
+from metrics.compiler.sql.cuts import (
     EACH_CUT,
     EACH_SPAN,
     NEXT_CUT,
@@ -20,9 +22,7 @@ from metrics.compiler.cuts import (
     piece_ctes,
     segment_and_member,
 )
-from metrics.compiler.measures import MeasureQuery
-from metrics.compiler.plan import Rollup
-from metrics.compiler.quantiles import quantiles
+from metrics.compiler.sql.quantiles import quantiles
 from metrics.core.segments import identifier
 
 _BITS = 62  # members per word: the bits of a BIGINT without its sign

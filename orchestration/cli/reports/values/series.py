@@ -12,7 +12,7 @@ from metrics.core.segments import member_words
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
 from orchestration.cli.formats import number, status_legend, target, target_legend, target_mark
-from orchestration.cli.reports.value_cells import changes, has_marks, usual_legend, value, why_nothing
+from orchestration.cli.reports.values.value_cells import changes, has_marks, usual_legend, value, why_nothing
 from orchestration.cli.tables import Cell, Column, number_column, print_table
 from orchestration.cli.terminal import styled
 

@@ -12,7 +12,7 @@ from metrics.core.periods import Freq, parse
 from metrics.core.segments import combined
 from metrics.core.text import invisible
 from metrics.core.yaml_file import Strict
-from metrics.definitions.gate_settings import GateSettings
+from metrics.definitions.kpis.gate_settings import GateSettings
 
 # What a reader of the reference page has to know about `segments` of an adoption.
 COMBINATIONS = (

@@ -12,11 +12,11 @@ from metrics.core import yaml_file
 from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.core.periods import Freq
 from metrics.core.segments import singles
-from metrics.definitions.adoption import COMBINATIONS, Adoption
 from metrics.definitions.calendar import DEFAULT
 from metrics.definitions.company import Company
-from metrics.definitions.gate_settings import GateSettings
-from metrics.definitions.kpi import Definition, Kpi, read_entries, standard_definitions
+from metrics.definitions.kpis.adoption import COMBINATIONS, Adoption
+from metrics.definitions.kpis.gate_settings import GateSettings
+from metrics.definitions.kpis.kpi import Definition, Kpi, read_entries, standard_definitions
 
 _DOMAIN = re.compile(r"[a-z][a-z0-9_]*")
 

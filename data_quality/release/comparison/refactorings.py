@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from data_quality import deployment_key
 from data_quality.gate import candidates
 from data_quality.ledger.store import Ledger
-from data_quality.release.vintages import SAME
+from data_quality.release.comparison.vintages import SAME
 from data_quality.warehouse import has_table
 from metrics.core import clock
 from metrics.core.quoting import identifier

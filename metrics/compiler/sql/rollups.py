@@ -14,10 +14,17 @@ from collections.abc import Iterable, Sequence
 from textwrap import indent
 
 from metrics.compiler.cohorts import attributed_sql
-from metrics.compiler.cuts import KEYS, grouping_sets, loop_variables, member_column, more_columns, segment_and_member
 from metrics.compiler.measures import Cohort, MeasureQuery
-from metrics.compiler.non_additive import aggregate_sql, entity_columns, non_additive
 from metrics.compiler.plan import Rollup
+from metrics.compiler.sql.cuts import (
+    KEYS,
+    grouping_sets,
+    loop_variables,
+    member_column,
+    more_columns,
+    segment_and_member,
+)
+from metrics.compiler.sql.non_additive import aggregate_sql, entity_columns, non_additive
 from metrics.compiler.windows import averages_sql, window_days
 from metrics.core.periods import PART_OF_WEEK
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from metrics.compiler.arithmetic import Measure
-from metrics.compiler.cuts import KEYS
 from metrics.compiler.plan import KpiPlan, Rollup
-from metrics.compiler.rollups import full_outer_join
+from metrics.compiler.sql.cuts import KEYS
+from metrics.compiler.sql.rollups import full_outer_join
 from metrics.core.periods import PART_OF_WEEK
 from metrics.core.quoting import comment
 
