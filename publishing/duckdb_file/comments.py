@@ -161,6 +161,7 @@ COLUMN_COMMENTS = {
     "target_note": "Why there is no target",
     "review": "How often the owner reviews it",
     "freqs": "Its frequencies, separated by commas",
+    "main_freq": "Its frequency to show where none is chosen: M, else the next longer one, else W",
     "segments": "Its segments, separated by commas",
     "metric": "The dbt metric that defines its formula",
     "formula": "The metric; of a ratio, the metrics of numerator and denominator",

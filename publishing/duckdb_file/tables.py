@@ -236,9 +236,7 @@ with newest as (
     select o.*
     from kpi.observations o
     join kpi.catalog c using (kpi_id)
-    where o.is_newest and o.segment = '_T' and o.freq = coalesce(c.target_freq, list_filter(
-        ['M', 'Q', 'A', 'W'], lambda freq: list_contains(string_split(c.freqs, ', '), freq)
-    )[1])
+    where o.is_newest and o.segment = '_T' and o.freq = coalesce(c.target_freq, c.main_freq)
 ),
 waiting as (
     select

@@ -13,7 +13,7 @@ from metrics.definitions.catalog import CatalogKpi
 from publishing.answers.reasons import Reasons
 from publishing.site import objectives_page
 from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
-from publishing.site.content import Cell, Finding, Total, Vintage
+from publishing.site.rows import Cell, Finding, Total, Vintage
 from publishing.site.scorecard import SIGNS, Scorecard
 from publishing.site.texts import FREQ_TITLES, Note
 

@@ -16,8 +16,8 @@ from metrics.definitions.objectives import PERSPECTIVES
 from publishing.duckdb_file import strategy
 from publishing.language import NOTHING
 from publishing.site.charts import sparkline
-from publishing.site.content import Incident, Vintage
 from publishing.site.lifecycle import Lifecycle
+from publishing.site.rows import Incident, Vintage
 from publishing.site.texts import Change, Note
 
 SIGNS = {"on target": "on", "at risk": "risk", "off target": "off"}  # all other statuses have the sign "none"

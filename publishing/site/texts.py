@@ -11,7 +11,8 @@ from metrics.definitions.catalog import CatalogKpi
 from metrics.definitions.kpis.targets import ValidTarget
 from publishing.language import MINUS, NOTHING, Language
 from publishing.site.charts import Point, State, with_gaps
-from publishing.site.content import Content, Total
+from publishing.site.content import Content
+from publishing.site.rows import Total
 
 _FREQ_WORDS = {"W": "a week", "M": "a month", "Q": "a quarter", "A": "a year"}
 FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year"}

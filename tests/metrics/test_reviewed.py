@@ -145,7 +145,7 @@ def test_an_adoption_is_not_below_its_standard(kpi: Kpi, monkeypatch: pytest.Mon
     for version, wrong in ((None, False), (2, True), (3, False), (4, False)):
         adoption = kpi.adoption.model_copy(update={"definition_version": version})
         changed = replace(kpi, definition=standard, adoption=adoption)
-        assert bool(list(version_not_below_standard.findings(changed, None, None))) is wrong  # type: ignore[arg-type]
+        assert bool(list(version_not_below_standard.findings(changed))) is wrong
         assert changed.version == (version or 3)
 
 
