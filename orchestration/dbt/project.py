@@ -15,6 +15,7 @@ from metrics.core.errors import NyckeltalError
 from metrics.core.private_files import private_files
 from metrics.definitions.company import Company
 from orchestration.dbt.dropped_keys import restore_dropped_keys
+from orchestration.dbt.parse_faults import parse_fault
 
 DBT_PROJECT = PROJECT / "dbt_project"
 _SHARED = ("dbt_project.yml", "profiles.yml", "macros", "models")
@@ -67,7 +68,7 @@ def parse(company: Company, *, compiled: Path | None = None) -> Path:
     """Parses the project for that company and returns the folder with `manifest.json` and `semantic_manifest.json`.
 
     `compiled` replaces the company's compiled folder; the parse then has its own workspace beside that folder.
-    Raises NyckeltalError, with dbt's message, when the project doesn't parse.
+    Raises NyckeltalError, at the file of the mistake where dbt names it, when the project doesn't parse.
     """
     # Imported here because dbt takes a second to import, and most commands don't parse.
     from dbt.cli.main import dbtRunner
@@ -84,10 +85,16 @@ def parse(company: Company, *, compiled: Path | None = None) -> Path:
             "DBT_TARGET_PATH": str(target),
             "DBT_LOG_PATH": str(target / "logs"),
         }
+    reasons: list[str] = []
+
+    def keep(event: Any) -> None:
+        if event.info.name == "SemanticValidationFailure":
+            reasons.append(event.info.msg)
+
     with _environ(variables):
-        result = dbtRunner().invoke(["--quiet", "--log-level", "none", "parse"])
+        result = dbtRunner(callbacks=[keep]).invoke(["--quiet", "--log-level", "none", "parse"])
     if not result.success:
-        raise NyckeltalError(f"dbt can't parse the project: {result.exception}", file=company.path)
+        raise parse_fault(company, DBT_PROJECT, str(result.exception), reasons)
     restore_dropped_keys(Path(variables["DBT_PROJECT_DIR"]), target)
     return target
 
