@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from metrics.core import clock
+from data_quality import intact
+from metrics.core import clock, deployment
 from metrics.core.deployment import PROJECT, data_dir
 from metrics.core.errors import NyckeltalError
 from metrics.core.private_files import private_files
@@ -109,9 +110,12 @@ def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], 
     from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
 
+    from orchestration.dbt.plugin import Plugin
+
     target = target_dir(company)
     # The file for dbt's partial parsing is the manifest itself. To read it is much faster than a partial parse.
     manifest = Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes())
+    Plugin.intact_tables = None
     with building(company):
         flags = ["--log-level-file", "none", "--no-use-colors"]
         result = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*flags, *arguments])
@@ -119,6 +123,10 @@ def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], 
     if result.exception is not None:
         raise NyckeltalError(f"dbt failed: {result.exception}", file=company.path)
     run_results: dict[str, Any] = json.loads((target / "run_results.json").read_text())
+    if Plugin.intact_tables is not None:
+        nodes = (manifest.nodes.get(result["unique_id"]) for result in run_results["results"])
+        written_tables = {(node.schema, node.alias) for node in nodes if node is not None}
+        intact.keep(deployment.warehouse_path(), Plugin.intact_tables - written_tables)
     return run_results
 
 

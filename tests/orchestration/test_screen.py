@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from data_quality.gate.keys import history
 from data_quality.release import release
-from data_quality.release.eligibility import Held
+from data_quality.release.result import Held
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.core.text import short_path
