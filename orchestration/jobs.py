@@ -51,7 +51,8 @@ class DecisionConfig(Config):
         default=None, description="The incident, as `kpi held` names it; empty where a KPI is named."
     )
     as_new_level: bool = Field(
-        default=False, description="When an incident is released: accept the level from its first day on."
+        default=False,
+        description="When an incident is released: accept each KPI's level from its first held day on.",
     )
     kpi: str | None = Field(default=None, description="Instead of an incident, a KPI's id, such as net_revenue.")
     outcome: str | None = Field(  # Dagster has no type for one of several texts or none

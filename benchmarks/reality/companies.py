@@ -67,7 +67,7 @@ COMPANIES = (
         ),
         first_run="2016-06",
         last="2017-06",
-        new_levels=("2016-07", "2016-08"),  # it widened its range in July 2016
+        new_levels=("2016-07",),  # it widened its range in July 2016
         expected={
             "net_revenue": "net_revenue_after_returns",
             "average_order_value": "average_order_value",

@@ -118,9 +118,11 @@ class Incident:
     @property
     def since(self) -> date:
         """The first day of the earliest of its shortest periods; only held periods count if there are any."""
-        periods = [failure.period for failure in self.held or self.failures]
-        shortest = min(_SHORTEST_FIRST.index(period.freq) for period in periods)
-        return min(period.start for period in periods if _SHORTEST_FIRST.index(period.freq) == shortest)
+        return _since(self.held or self.failures)
+
+    def since_of(self, kpi_id: str) -> date:
+        """The same of the periods of one of its KPIs. An event may reach one KPI later than another."""
+        return _since([failure for failure in self.held or self.failures if failure.kpi.kpi_id == kpi_id])
 
     @property
     def until(self) -> date:
@@ -141,6 +143,11 @@ class Incident:
         what_is_wrong = _FAILINGS.get(check.check, f"the check {check.check} fails")
         subject = f"Feed {check.feed}" if check.feed else self.lead.kpi.name
         return f"{subject}: {what_is_wrong}"
+
+
+def _since(failures: Sequence[Failure]) -> date:
+    shortest = min(failures, key=lambda failure: _SHORTEST_FIRST.index(failure.period.freq)).period.freq
+    return min(failure.period.start for failure in failures if failure.period.freq == shortest)
 
 
 def find(failures: Iterable[Failure], catalog: Catalog) -> list[Incident]:

@@ -6,7 +6,7 @@ What is pending is listed by `pending.py`; what a decision makes eligible is wor
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import reduce
@@ -92,7 +92,7 @@ def decide(
         problem = "a review needs an outcome" if decision == "review" else "only a review has an outcome"
         expected = " or ".join(OUTCOMES) if decision == "review" else None
         raise NyckeltalError(problem, field="outcome", found=outcome, expected=expected)
-    return _decide(company, catalog, decision, kpi, keys, None, None, reason=reason, by=by, outcome=outcome)
+    return _decide(company, catalog, decision, kpi, keys, None, {}, reason=reason, by=by, outcome=outcome)
 
 
 def settle(
@@ -108,7 +108,8 @@ def settle(
     """Record one decision on everything that an incident holds (for acknowledge: flags), and make a release.
 
     Whoever may decide for the incident's lead KPI may decide. With `as_new_level` a release decision also states that
-    the incident's KPIs have a new level from its first day on: later periods aren't compared with earlier ones.
+    each of the incident's KPIs has a new level from the first day of its own held periods on: later periods aren't
+    compared with earlier ones.
     Raises NyckeltalError as `decide` does, and when no incident of that id is open.
     """
     if decision == "review":
@@ -124,7 +125,7 @@ def settle(
         problem = f"{incident.incident_id} holds nothing: it can only be acknowledged"
         raise NyckeltalError(problem, field="incident")
     keys = [failure.key for failure in incident.held or incident.failures]
-    since = incident.since if as_new_level else None
+    since = {kpi_id: incident.since_of(kpi_id) for kpi_id, *_ in keys} if as_new_level else {}
     kpi = incident.lead.kpi
     return _decide(company, catalog, decision, kpi, keys, incident.incident_id, since, reason=reason, by=by)
 
@@ -136,13 +137,16 @@ def _decide(
     kpi: CatalogKpi,
     keys: Sequence[Key],
     incident_id: str | None,
-    new_level_from: date | None,
+    new_levels: Mapping[str, date],
     *,
     reason: str,
     by: str,
     outcome: str | None = None,
 ) -> Decided:
-    """Record the decision on each key (a review: on the KPI alone), and make a release."""
+    """Record the decision on each key (a review: on the KPI alone), and make a release.
+
+    `new_levels` has the first day of the new level of each KPI whose level the decision changes.
+    """
     reason = checked_reason(kpi.kpi_id, reason, protected=kpi.protected)
     by = decider(company, kpi, decision, by)
     with releasing():
@@ -186,7 +190,7 @@ def _decide(
                     candidate_hash=subject.held.candidate_hash,
                     checks=subject.held.checks,
                     incident_id=incident_id,
-                    new_level_from=new_level_from,
+                    new_level_from=new_levels.get(kpi_id),
                 )
                 ids.append(decision_id)
         try:

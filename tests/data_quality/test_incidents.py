@@ -69,6 +69,13 @@ def test_a_level_that_begins_in_a_month_goes_on_in_the_weeks_after_it() -> None:
     assert len(keys_of_incidents(month, rows)) == 2
 
 
+def test_an_event_may_reach_one_kpi_of_an_incident_later_than_another() -> None:
+    """AdventureWorks sold more lines from July on, and smaller orders from August on."""
+    (only_incident,) = incidents.find([failing(REVENUE, "2016-07"), failing(GROWTH, "2016-W31")], CATALOG)
+    assert only_incident.since_of("growth") == date(2016, 8, 1)
+    assert only_incident.since_of("revenue") == date(2016, 7, 1)
+
+
 def test_a_quarter_joins_one_incident_and_never_two() -> None:
     keys = [failing(REVENUE, code) for code in ("2026-W27", "2026-W36", "2026-Q3")]
     assert keys_of_incidents(*keys) == [["revenue 2026-Q3", "revenue 2026-W27"], ["revenue 2026-W36"]]

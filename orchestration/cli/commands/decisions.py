@@ -124,7 +124,8 @@ def release(
     as_new_level: Annotated[
         bool,
         typer.Option(
-            "--as-new-level", help="Accept the level from the incident's first day on: no later period is held for it."
+            "--as-new-level",
+            help="Accept each KPI's level from its first held day on: no later period is held for it.",
         ),
     ] = False,
     as_json: Json = False,
