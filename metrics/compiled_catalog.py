@@ -72,6 +72,7 @@ def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> C
         target_by_period=adoption.target.by_period,
         target_rationale=adoption.target.rationale,
         target_source=adoption.target.source,
+        target_labels=adoption.target.labels,
         review=adoption.review,
         freqs=adoption.freqs,
         segments=adoption.segments,

@@ -111,7 +111,8 @@ _SCORECARD = "select {columns} from kpi.scorecard"
 @dataclass(frozen=True)
 class Content:
     """All rows that the site shows. The dictionaries are by kpi_id, those of totals, vintages and usual changes by
-    (kpi_id, freq), feeds by name. `reasons` are the answers on why the value of the scorecard moved.
+    (kpi_id, freq), feeds by name. `reasons` are the answers on why the value of the scorecard moved. The catalogue has
+    the names of the page's language, and `english_names` those of the definitions.
     """
 
     catalog: Catalog
@@ -131,6 +132,7 @@ class Content:
     opinions: dict[str, list[Opinion]]
     usual: dict[tuple[str, str], Usual]
     reasons: dict[str, dict[Against, Answer]]
+    english_names: dict[str, str]
 
     @property
     def release(self) -> ReleaseRow:
@@ -185,6 +187,7 @@ def read(path: Path, catalog: Catalog) -> Content:
             opinions=_grouped(rows(Opinion, _OPINIONS), lambda row: row.kpi_id),
             usual=usual_changes(connection),
             reasons=why.of_newest(connection),
+            english_names=dict(connection.execute("select kpi_id, name from kpi.catalog").fetchall()),
         )
 
 

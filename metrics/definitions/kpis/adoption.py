@@ -51,6 +51,11 @@ class Target(Strict):
         " `{2026-11: 24000000, 2026-12: 26000000}`: for a series with a season.",
     )
     rationale: str = Field(default="", max_length=1000, description="Why this value.")
+    labels: dict[str, str] = Field(
+        default_factory=dict,
+        description="The `rationale`, or the reason under `none`, by language, such as `{sv: Budgeten för 2026}`, for"
+        " `kpi site --lang`.",
+    )
     source: Literal["history", "benchmark", "commitment"] | None = Field(
         default=None,
         description="Where it comes from. `history`: the KPI's own values; `benchmark`: others' values; `commitment`:"

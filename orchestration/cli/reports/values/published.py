@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.text import Text
@@ -138,7 +139,8 @@ def scorecard(
     console.print(", ".join(f"{count:,} {status}" for status, count in statuses.most_common()) + ".", highlight=False)
     if releases:
         newest = releases[0]
-        console.print(f"Release {newest['sequence']} of {newest['published_at']:%Y-%m-%d %H:%M %Z}.")
+        published_at = newest["published_at"].astimezone(ZoneInfo(company.time_zone))
+        console.print(f"Release {newest['sequence']} of {published_at:%Y-%m-%d %H:%M} ({company.time_zone}).")
 
 
 def print_query(console: Console, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
