@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from sample_company.simulator.attention import attention
 from sample_company.simulator.business import CHANNELS, COUNTRIES, COUNTRY_SHARES, OFFICE_WEEK, demand, pick
 from sample_company.simulator.files import SourceFolder, labels
+from sample_company.simulator.marketing.media import PLATFORM_CHANNELS, PLATFORMS
 from sample_company.simulator.sales.customers import Customers, Indexes
 from sample_company.simulator.timeline import OFFICE, Instants, Month, Span, instants
 
@@ -16,8 +18,13 @@ QUALIFIED = np.array([0.52, 0.40, 0.50, 0.46, 0.55, 0.60])
 STATUSES = ("qualified", "new", "disqualified")
 CONVERTING = np.array([0.21, 0.07, 0.01])
 """Share of the leads that become customers, of each status."""
-DAYS_TO_CUSTOMER = 17.0
-"""Mean days from a lead to the day on which that person is ready to register in the shop."""
+DAYS_TO_CUSTOMER, LIKE_MINDED = 42.0, 30.0
+"""Mean days from a lead to the day on which it is ready to register in the shop; how close to the mean leads are."""
+
+
+BROUGHT_BY = [(platform, campaign.name) for platform, (campaigns, _) in PLATFORMS.items() for campaign in campaigns]
+"""Platform and campaign of the ads that bring leads."""
+LEADS_BROUGHT = np.array([campaign.leads for campaigns, _ in PLATFORMS.values() for campaign in campaigns])
 
 
 class Leads:
@@ -34,13 +41,15 @@ class Leads:
         """Write crm/leads_<month>.csv: the leads created in a month."""
         span = self._span
         rng = span.rng("leads", month)
-        days = np.repeat(month.days, rng.poisson(LEADS_PER_DAY * span.scale * demand(month.days, OFFICE_WEEK)))
+        usual = LEADS_PER_DAY * span.scale * demand(month.days, OFFICE_WEEK)
+        days = np.repeat(month.days, rng.poisson(usual * attention(span, month.days)))
         created = np.sort(instants(rng, days, OFFICE))
         size = len(created)
         channel = pick(rng, size, LEAD_SHARES)
         other = np.where(rng.random(size) < 0.4, 1, 2)
         status = np.where(rng.random(size) < QUALIFIED[channel], 0, other)
         country = pick(rng, size, COUNTRY_SHARES)
+        campaign = _campaigns(rng, channel)
         ids = month.number * 1_000_000 + np.arange(1, size + 1)
         table = pa.table(
             {
@@ -50,13 +59,15 @@ class Leads:
                 "channel": labels(channel, CHANNELS),
                 "country": labels(country, COUNTRIES),
                 "status": labels(status, STATUSES),
+                "utm_source": labels(campaign, [platform for platform, _ in BROUGHT_BY]),
+                "utm_campaign": labels(campaign, [name for _, name in BROUGHT_BY]),
             }
         ).filter(pa.array(created < span.end))
         self._folder.csv(f"crm/leads_{month.code}.csv", table, span.newest(month))
 
         rng = span.rng("lead conversions", month)
         converts = rng.random(size) < CONVERTING[status]
-        waits = (rng.exponential(DAYS_TO_CUSTOMER, size) * 86400).astype("timedelta64[s]")
+        waits = (rng.gamma(LIKE_MINDED, DAYS_TO_CUSTOMER / LIKE_MINDED, size) * 86400).astype("timedelta64[s]")
         self._ids.append(ids[converts])
         self._countries.append(country[converts])
         self._ready_at.append((created + waits)[converts])
@@ -83,6 +94,17 @@ class Leads:
                 leads[int(oldest_first[free])] = int(ids[lead])
                 free += 1
         return leads
+
+
+def _campaigns(rng: np.random.Generator, channel: Indexes) -> Indexes:
+    """The ad campaign that brought each lead, an index of BROUGHT_BY: -1 for leads of a channel without ads."""
+    campaign = np.full(len(channel), -1)
+    for number, name in enumerate(CHANNELS):
+        ads = [index for index, (platform, _) in enumerate(BROUGHT_BY) if PLATFORM_CHANNELS[platform] == name]
+        if ads:
+            drawn = pick(rng, len(channel), LEADS_BROUGHT[ads])
+            campaign = np.where(channel == number, np.array(ads)[drawn], campaign)
+    return campaign
 
 
 def lead_email(lead_id: int) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sample_company.simulator.attention import attention
 from sample_company.simulator.business import (
     CHANNELS,
     COUNTRIES,
@@ -21,12 +22,13 @@ from sample_company.simulator.business import (
     years_since_anchor,
 )
 from sample_company.simulator.files import DailyFiles, SourceFolder, labels
+from sample_company.simulator.sales.shop import orders_level
 from sample_company.simulator.timeline import Days, Month, Span
 
-SESSIONS_PER_DAY = 5200
-SESSION_SHARES = np.array([0.24, 0.17, 0.29, 0.08, 0.15, 0.07])
+SESSIONS_PER_DAY = 5300
+SESSION_SHARES = np.array([0.39, 0.17, 0.21, 0.05, 0.12, 0.06])
 ENGAGED = np.array([0.58, 0.44, 0.62, 0.68, 0.66, 0.60])
-ORDERING = np.array([0.027, 0.014, 0.026, 0.038, 0.032, 0.023])
+ORDERING = np.array([0.020, 0.013, 0.030, 0.045, 0.036, 0.024])
 """Share of the sessions with an order, of each channel."""
 PAGES_PER_SESSION = 3.4
 # What marketing learns: better ads and pages every year. Before Christmas, visitors come to buy.
@@ -39,7 +41,10 @@ SEK_PER_EUR = 11.4
 
 @dataclass(frozen=True)
 class Campaign:
-    """An ad campaign that runs in every country: daily impressions, CTR, SEK per click, orders per click, SEK each."""
+    """An ad campaign that runs in every country: daily impressions, CTR, SEK per click, orders per click, SEK each.
+
+    `leads` is its share of the leads that the ads of its channel bring.
+    """
 
     name: str
     impressions: float
@@ -47,6 +52,7 @@ class Campaign:
     cost_per_click: float
     conversion_rate: float
     value: float
+    leads: float
 
 
 @dataclass(frozen=True)
@@ -150,21 +156,23 @@ def _linkedin(ads: AdCounts) -> dict[str, Any]:
 PLATFORMS: dict[str, tuple[tuple[Campaign, ...], Callable[[AdCounts], dict[str, Any]]]] = {
     "google": (
         (
-            Campaign("Brand search", 9_500, 0.062, 3.6, 0.047, 1_020),
-            Campaign("Generic search", 34_000, 0.031, 10.4, 0.027, 1_280),
-            Campaign("Shopping", 42_000, 0.017, 8.2, 0.030, 1_190),
+            Campaign("Brand search", 9_500, 0.062, 3.6, 0.047, 1_020, 0.34),
+            Campaign("Generic search", 34_000, 0.031, 10.4, 0.027, 1_280, 0.41),
+            Campaign("Shopping", 42_000, 0.017, 8.2, 0.030, 1_190, 0.25),
         ),
         _google,
     ),
     "meta": (
         (
-            Campaign("Prospecting", 62_000, 0.011, 8.1, 0.018, 1_100),
-            Campaign("Retargeting", 16_000, 0.016, 9.3, 0.034, 1_150),
+            Campaign("Prospecting", 62_000, 0.011, 8.1, 0.018, 1_100, 0.45),
+            Campaign("Retargeting", 16_000, 0.016, 9.3, 0.034, 1_150, 0.38),
         ),
         _meta,
     ),
-    "linkedin": ((Campaign("B2B decision makers", 9_000, 0.0065, 38.0, 0.021, 5_400),), _linkedin),
+    "linkedin": ((Campaign("B2B decision makers", 9_000, 0.0065, 38.0, 0.021, 5_400, 0.17),), _linkedin),
 }
+PLATFORM_CHANNELS = {"google": "paid_search", "meta": "paid_social", "linkedin": "paid_social"}
+"""The marketing channel of each platform."""
 
 
 def write_web(folder: SourceFolder, span: Span, month: Month) -> None:
@@ -172,12 +180,15 @@ def write_web(folder: SourceFolder, span: Span, month: Month) -> None:
     rng = span.rng("web", month)
     shape = (len(month.days), len(CHANNELS), len(COUNTRIES))
     shares = SESSION_SHARES[:, None] * COUNTRY_SHARES
-    level = SESSIONS_PER_DAY * span.scale * demand(month.days)[:, None, None] * shares
+    noticed = attention(span, month.days)
+    level = SESSIONS_PER_DAY * span.scale * (demand(month.days) * noticed)[:, None, None] * shares
     sessions = rng.poisson(level * rng.lognormal(0, 0.06, shape))
     years = years_since_anchor(month.days)[:, None, None]
     engaged = rng.binomial(sessions, np.broadcast_to(ENGAGED[:, None] * YEARLY_ENGAGEMENT**years, shape))
     pages = sessions + rng.poisson(sessions * (PAGES_PER_SESSION - 1))
-    buying = (1 + SEASONAL_ORDERING * (season(month.days) - 1))[:, None, None] * YEARLY_ORDERING**years
+    # More attention brings visitors, who order some weeks later: today's orders are those of the shop.
+    buying = (1 + SEASONAL_ORDERING * (season(month.days) - 1)) * orders_level(span, month.days) / noticed
+    buying = buying[:, None, None] * YEARLY_ORDERING**years
     conversions = rng.binomial(sessions, np.broadcast_to(ORDERING[:, None] * buying, shape))
     day, channel, country = (axis.ravel() for axis in np.indices(shape))
     table = pa.table(

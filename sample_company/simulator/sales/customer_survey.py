@@ -9,16 +9,16 @@ from sample_company.simulator.business import COUNTRIES, OFFICE_WEEK, demand, pi
 from sample_company.simulator.files import SourceFolder, labels
 from sample_company.simulator.sales.customers import FIRST_ID as FIRST_CUSTOMER
 from sample_company.simulator.sales.customers import Customers
-from sample_company.simulator.technology.quality import defect_pressure
-from sample_company.simulator.timeline import Month, Span, instants
+from sample_company.simulator.technology.quality import annoyance
+from sample_company.simulator.timeline import Month, Span, instants, local_days
 
 QUESTIONS = ("recommend", "ease")
 ANSWERS_PER_DAY = 44
 BLANK_SHARE = 0.03
 PROMOTERS, DETRACTORS = 0.49, 0.17
-"""Shares of the answers in an ordinary month."""
-DEFECTS_COST = 0.16
-"""By how much both shares move for twice the defects in the two months before."""
+"""Shares of the answers in an ordinary week."""
+DEFECTS_COST = 0.13
+"""By how much both shares move for twice the defects in the weeks before."""
 # What promoters, the others and detractors answer: 9 or 10, 7 or 8, 0 to 6.
 SCORES = (np.array([9, 10]), np.array([7, 8]), np.arange(7))
 SCORE_SHARES = (np.array([0.55, 0.45]), np.array([0.45, 0.55]), np.array([0.03, 0.03, 0.05, 0.1, 0.14, 0.3, 0.35]))
@@ -31,10 +31,9 @@ def write_survey(folder: SourceFolder, span: Span, customers: Customers, registe
     answered = np.sort(instants(rng, days))
     size = len(answered)
     customer = customers.returning(rng, np.full(size, registered))
-    pressure = (defect_pressure(span, month.previous()) + defect_pressure(span, month.previous().previous())) / 2
-    moved = DEFECTS_COST * np.log2(pressure)
-    shares = np.array([PROMOTERS - moved, 1 - PROMOTERS - DETRACTORS, DETRACTORS + moved]).clip(0.02, 1)
-    band = pick(rng, size, shares)
+    moved = DEFECTS_COST * annoyance(span, local_days(answered))
+    drawn = rng.random(size)
+    band = np.where(drawn < PROMOTERS - moved, 0, np.where(drawn < 1 - DETRACTORS - moved, 1, 2))
     score = np.zeros(size, dtype=np.int64)
     for number, (scores, score_shares) in enumerate(zip(SCORES, SCORE_SHARES, strict=True)):
         score = np.where(band == number, scores[pick(rng, size, score_shares)], score)

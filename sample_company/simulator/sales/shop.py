@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from sample_company.simulator.attention import newcomers
 from sample_company.simulator.business import (
     CHANNELS,
     COUNTRIES,
@@ -25,6 +26,7 @@ from sample_company.simulator.sales.customers import Customers, Indexes, registe
 from sample_company.simulator.sales.products import CLOTHING, SUBSCRIPTION, Products, price_level
 from sample_company.simulator.sales.products import FIRST_ID as FIRST_PRODUCT
 from sample_company.simulator.sales.sold import Sold
+from sample_company.simulator.sales.supply import weeks_to_go
 from sample_company.simulator.timeline import OFFICE, Days, Instants, Month, Span, instants
 
 ORDERS_PER_DAY = 142
@@ -73,6 +75,17 @@ class Orders:
     is_business: npt.NDArray[np.bool_]
 
 
+def orders_level(span: Span, days: Days) -> Floats:
+    """Orders of each day, relative to what demand alone would make: more or fewer newcomers than usual."""
+    level: Floats = 1 + KIND_SHARES[NEW] * (newcomers(span, days) - 1)
+    return level
+
+
+def _share_of_new(span: Span, days: Days) -> Floats:
+    share: Floats = KIND_SHARES[NEW] * newcomers(span, days) / orders_level(span, days)
+    return share
+
+
 class Shop:
     """The shop's systems; `run` is called for every month in turn."""
 
@@ -109,14 +122,14 @@ class Shop:
             files.write(month, self._span.until)
 
     def _take_orders(self, rng: np.random.Generator, month: Month) -> Orders:
-        per_day = rng.poisson(ORDERS_PER_DAY * self._span.scale * demand(month.days))
-        day = np.repeat(month.days, per_day)
+        usual = ORDERS_PER_DAY * self._span.scale * demand(month.days)
+        day = np.repeat(month.days, rng.poisson(usual * orders_level(self._span, month.days)))
         ordered_at = instants(rng, day)
         oldest_first = np.argsort(ordered_at, kind="stable")
         day, ordered_at = day[oldest_first], ordered_at[oldest_first]
 
-        kind = pick(rng, len(day), KIND_SHARES)
-        is_new = kind == NEW
+        is_new = rng.random(len(day)) < _share_of_new(self._span, day)
+        kind = np.where(is_new, NEW, 1 + pick(rng, len(day), KIND_SHARES[1:]))
         registered = len(self._customers) + np.cumsum(is_new)
         customer = np.where(is_new, registered - 1, -1)
         for which, choose in ((RETURNING, self._customers.returning), (SUBSCRIBER, self._customers.subscribers)):
@@ -169,7 +182,7 @@ class Shop:
         order = np.repeat(np.arange(len(lines)), lines)
         number = np.arange(len(order)) - np.repeat(np.cumsum(lines) - lines, lines) + 1
 
-        product = self._choose_products(rng, month, orders.kind[order] == SUBSCRIBER)
+        product = self._choose_products(rng, month, orders.day[order], orders.kind[order] == SUBSCRIBER)
         is_business = orders.is_business[order]
         quantity = np.where(
             is_business,
@@ -206,8 +219,13 @@ class Shop:
         book(returned, return_day, instants(rng, return_day, OFFICE), -1)
 
     def _choose_products(
-        self, rng: np.random.Generator, month: Month, is_subscription: npt.NDArray[np.bool_]
+        self, rng: np.random.Generator, month: Month, day: Days, is_subscription: npt.NDArray[np.bool_]
     ) -> Indexes:
-        goods = pick(rng, len(is_subscription), self._products.shares_on(month.days[14]))
+        shares = self._products.shares_on(month.days[14])
+        goods = pick(rng, len(day), shares)
+        is_out = weeks_to_go(self._span, self._products, month.days) == 0
+        place = (day - month.days[0]).astype(np.int64)
+        while len(sold_out := np.flatnonzero(is_out[place, goods])):
+            goods[sold_out] = pick(rng, len(sold_out), shares)
         subscriptions = np.flatnonzero(self._products.category == SUBSCRIPTION)
         return np.where(is_subscription, subscriptions[rng.integers(0, len(subscriptions), len(goods))], goods)

@@ -10,6 +10,7 @@ from sample_company.simulator.files import SourceFolder
 from sample_company.simulator.finance.ledger import unit_costs
 from sample_company.simulator.sales.products import FIRST_ID, SUBSCRIPTION, Products
 from sample_company.simulator.sales.sold import Sold
+from sample_company.simulator.sales.supply import WEEKS_OF_COVER, weeks_to_go
 from sample_company.simulator.timeline import Month, Span
 
 WAREHOUSE = "Jönköping"
@@ -20,7 +21,10 @@ LOOK_BACK = 56
 
 
 def write_stock(folder: SourceFolder, span: Span, month: Month, products: Products, sold: Sold) -> None:
-    """wms/stock_levels_<month>.parquet. Goods come in on Mondays, up to the cover; what is sold goes out, by day."""
+    """wms/stock_levels_<month>.parquet. Goods come in on Mondays, up to the cover; what is sold goes out, by day.
+
+    Where a supplier fails, less and less comes in until nothing is left.
+    """
     goods = np.flatnonzero(products.category != SUBSCRIPTION)
     first = np.datetime64(span.start)
     # From the Monday on or before the month's first day, so that a week over two months is one week.
@@ -28,10 +32,11 @@ def write_stock(folder: SourceFolder, span: Span, month: Month, products: Produc
     days = np.arange(day_zero, month.days[-1] + 1)
     mondays = np.maximum(days - weekday(days), first)
     starts, week = np.unique(mondays, return_inverse=True)
+    filled = np.minimum(weeks_to_go(span, products, starts)[:, goods] / WEEKS_OF_COVER, 1.0)
     spread = span.rng("stock").lognormal(0, 0.25, len(products.names))[goods]
     cover = COVER_DAYS * YEARLY_COVER ** years_since_anchor(starts)
     usual = np.stack([_sold_a_day(sold, start, first)[goods] for start in starts])
-    ordered_up_to = np.ceil(usual * cover[:, None] * spread).astype(np.int64)
+    ordered_up_to = np.ceil(usual * cover[:, None] * spread * filled).astype(np.int64)
     out = sold.units(days)[:, goods].cumsum(axis=0)
     before = np.concatenate([np.zeros((1, len(goods)), dtype=np.int64), out])[np.searchsorted(days, mondays)]
     on_hand = np.maximum(ordered_up_to[week] - (out - before), 0)

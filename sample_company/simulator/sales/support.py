@@ -10,7 +10,8 @@ from sample_company.simulator.business import COUNTRIES, OFFICE_WEEK, demand, pi
 from sample_company.simulator.files import SourceFolder, known
 from sample_company.simulator.sales.customers import FIRST_ID as FIRST_CUSTOMER
 from sample_company.simulator.sales.customers import Customers
-from sample_company.simulator.timeline import OFFICE, Instants, Month, Span, instants, last_day
+from sample_company.simulator.technology.quality import annoyance
+from sample_company.simulator.timeline import OFFICE, Instants, Month, Span, instants, last_day, local_days
 
 TICKETS_PER_DAY = 34
 CHANNELS = ("email", "chat", "phone")
@@ -22,6 +23,8 @@ UNKNOWN_SHARE = 0.06
 SATISFIED = np.array([0.77, 0.83, 0.79])
 """Share of answers of 4 or 5, of each channel, at first."""
 YEARLY_SATISFACTION = 0.01
+DEFECTS_COST = 0.13
+"""By how much the share falls for twice the defects in the weeks before."""
 
 
 def write_tickets(folder: SourceFolder, span: Span, customers: Customers, registered: int, month: Month) -> None:
@@ -35,7 +38,8 @@ def write_tickets(folder: SourceFolder, span: Span, customers: Customers, regist
     closed = opened + _seconds(HOURS_TO_CLOSE[channel] * rng.lognormal(0, 0.9, size) * 3600)
     answered = closed + _seconds(rng.exponential(20, size) * 3600)
     has_answer = rng.random(size) < ANSWER_SHARE
-    is_satisfied = rng.random(size) < SATISFIED[channel] + YEARLY_SATISFACTION * years_since_anchor(day)
+    share = SATISFIED[channel] + YEARLY_SATISFACTION * years_since_anchor(day)
+    is_satisfied = rng.random(size) < share - DEFECTS_COST * annoyance(span, local_days(answered))
     score = np.where(is_satisfied, 4 + (rng.random(size) < 0.6), 1 + pick(rng, size, np.array([0.25, 0.25, 0.5])))
 
     closed = known(closed, span.end)

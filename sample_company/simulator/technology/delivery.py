@@ -91,7 +91,7 @@ def write_deployments(folder: SourceFolder, span: Span, month: Month) -> None:
     days = np.repeat(month.days, rng.poisson(2 * per_day))
     finished = np.sort(instants(rng, days, OFFICE))
     size = len(finished)
-    share = FAILED_SHARE * defect_pressure(span, month) * YEARLY_FAILURES ** years_since_anchor(days)
+    share = FAILED_SHARE * defect_pressure(span, days) * YEARLY_FAILURES ** years_since_anchor(days)
     fails = rng.random(size) < share
     rolled_back = known(finished + _seconds(rng.exponential(HOURS_TO_ROLL_BACK, size) * 3600), span.end)
     rolled_back = np.where(fails, rolled_back, np.datetime64("NaT", "s"))
@@ -111,7 +111,7 @@ def write_deployments(folder: SourceFolder, span: Span, month: Month) -> None:
 def write_defects(folder: SourceFolder, span: Span, month: Month) -> None:
     """tracker/defects_<month>.csv: the defects reported in a month, as known at the last day; times are UTC."""
     rng = span.rng("defects", month)
-    rate = DEFECTS_PER_DAY * (0.25 + WORKING_WEEK[weekday(month.days)]) * defect_pressure(span, month)
+    rate = DEFECTS_PER_DAY * (0.25 + WORKING_WEEK[weekday(month.days)]) * defect_pressure(span, month.days)
     days = np.repeat(month.days, rng.poisson(rate))
     reported = np.sort(instants(rng, days, OFFICE))
     size = len(reported)
