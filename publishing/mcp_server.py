@@ -16,7 +16,7 @@ from pydantic import Field
 from metrics.core import clock
 from metrics.core.errors import NyckeltalError
 from publishing import reader
-from publishing.analysis import leads, suggested_target, watch
+from publishing.analysis import leads, relevance, suggested_target, watch
 from publishing.answers import Answer, reviews, values, why
 from publishing.answers import objectives as objective_answers
 from publishing.answers.value_rows import plain
@@ -35,6 +35,7 @@ instructions.
 """
 
 _Kpi = Annotated[str, Field(description="Id or name of the KPI, such as net_revenue")]
+_AsOf = Annotated[str, Field(description="A day such as 2026-10-09: as it was published by then; empty for now")]
 _Period = Annotated[str, Field(description="Such as 2026-11, 2026-Q4, 2026-W48 or 2026; empty for the newest")]
 _Segment = Annotated[
     str,
@@ -92,9 +93,9 @@ def off_target() -> Answer:
     return values.off_target()
 
 
-def objectives() -> Answer:
+def objectives(as_of: _AsOf = "") -> Answer:
     """What the company wants to reach, as a tree: attainment, owner, horizon, KPIs, initiatives and teams' goals."""
-    return objective_answers.answer()
+    return plain(objective_answers.answer(_day(as_of)))
 
 
 def why_it_moved(
@@ -115,7 +116,8 @@ def review(kpi: _Kpi) -> Answer:
     Definition, owner and objective, newest values, revisions and incidents of a year, decisions, when it was reviewed
     last and with what outcome, opinions on retiring it, and what speaks against it or its target.
     """
-    return plain(reviews.review(values.kpi_id(kpi), _today()))
+    kpi_id = values.kpi_id(kpi)
+    return plain(reviews.review(kpi_id, _today()) | {"leads_to": relevance.leads_to(kpi_id)})
 
 
 def reviews_due() -> Answer:
@@ -135,15 +137,17 @@ def moves_before(
 
 def month_report(
     month: Annotated[str, Field(description="Such as 2026-10; empty for the newest closed month")] = "",
+    as_of: _AsOf = "",
+    lang: Annotated[str, Field(description="The language of the sentences, en or sv")] = "en",
 ) -> Answer:
     """What a closed month brought, in at most ten points, the worst first: quote them as they are.
 
     Missed targets with since when and through what, unusual changes, what shifted, was revised, waits, is due and
-    closes next. Of an earlier month from the values as they stand now, and without what waits.
+    closes next. That of an earlier month is as it was before the next month closed. Say from which release it is.
     """
     from publishing.site import month_report as report
 
-    return report.read(month, "en").as_answer()
+    return report.read(month, lang, _day(as_of)).as_answer()
 
 
 def what_shifted() -> Answer:
@@ -157,6 +161,14 @@ def what_shifted() -> Answer:
 def suggest_target(kpi: _Kpi) -> Answer:
     """A cautious, a likely and an ambitious target from a KPI's own history, and how often each would have been met."""
     return suggested_target.suggest_target(kpi)
+
+
+def _day(text: str) -> date | None:
+    """The day, None for an empty text. Raises NyckeltalError for another text."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise NyckeltalError("is no day", field="as_of", found=text, expected="such as 2026-10-09") from None
 
 
 def _today() -> date:
