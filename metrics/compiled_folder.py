@@ -58,13 +58,18 @@ def whole_tables(planned: CompanyPlan) -> dict[str, str]:
 
 
 def write(company: Company, files: dict[str, str]) -> list[str]:
-    """Writes the files that differ and removes those that are no longer compiled. Returns the paths that changed."""
+    """Writes the files that differ and removes those that are no longer compiled. Returns the paths that changed.
+
+    Each file is written whole or not at all, and the catalogue last: whatever stops this, it can be read afterwards.
+    """
     changed = stale(company, files)
-    for name in changed:
+    for name in sorted(changed, key=lambda name: name == "catalog.json"):
         path = folder(company) / name
         if name in files:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(files[name], encoding="utf-8")
+            draft = path.with_name(f".{path.name}.draft")
+            draft.write_text(files[name], encoding="utf-8")
+            draft.replace(path)
         else:
             path.unlink()
     return changed

@@ -100,7 +100,7 @@ def _adoption(company: Company) -> str:
         _line("owner", "", "who answers for it, such as an address"),
         _line("level", "", "key: the objective is judged by it; supporting: it explains another"),
         _line("objective", "", " or ".join(company.objectives)),
-        _line("target", "{none: }", "the reason why there is none, or {value: 0.9, freq: M}"),
+        _line("target", "{none: }", "the reason why there is none, or {value: 0.9, freq: M}, or {band: [0.4, 0.6]}"),
         _line("review", "quarterly", "monthly or quarterly"),
     )
     return "\n".join(lines) + "\n"

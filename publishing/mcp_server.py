@@ -34,6 +34,7 @@ instructions.
 """
 
 _Kpi = Annotated[str, Field(description="Id or name of the KPI, such as net_revenue")]
+_AsOf = Annotated[str, Field(description="A day such as 2026-10-09: as it was published by then; empty for now")]
 _Period = Annotated[str, Field(description="Such as 2026-11, 2026-Q4, 2026-W48 or 2026; empty for the newest")]
 _Segment = Annotated[
     str,
@@ -91,9 +92,9 @@ def off_target() -> Answer:
     return values.off_target()
 
 
-def objectives() -> Answer:
+def objectives(as_of: _AsOf = "") -> Answer:
     """What the company wants to reach, as a tree: attainment, owner, horizon, KPIs, initiatives and teams' goals."""
-    return objective_answers.answer()
+    return plain(objective_answers.answer(_day(as_of)))
 
 
 def why_it_moved(
@@ -114,7 +115,10 @@ def review(kpi: _Kpi) -> Answer:
     Definition, owner and objective, newest values, revisions and incidents of a year, decisions, when it was reviewed
     last and with what outcome, opinions on retiring it, and what speaks against it or its target.
     """
-    return plain(reviews.review(values.kpi_id(kpi), _today()))
+    from publishing.analysis import relevance
+
+    kpi_id = values.kpi_id(kpi)
+    return plain(reviews.review(kpi_id, _today()) | {"leads_to": relevance.leads_to(kpi_id)})
 
 
 def reviews_due() -> Answer:
@@ -136,15 +140,17 @@ def moves_before(
 
 def month_report(
     month: Annotated[str, Field(description="Such as 2026-10; empty for the newest closed month")] = "",
+    as_of: _AsOf = "",
+    lang: Annotated[str, Field(description="The language of the sentences, en or sv")] = "en",
 ) -> Answer:
     """What a closed month brought, in at most ten points, the worst first: quote them as they are.
 
     Missed targets with since when and through what, unusual changes, what shifted, was revised, waits, is due and
-    closes next. Of an earlier month from the values as they stand now, and without what waits.
+    closes next. That of an earlier month is as it was before the next month closed. Say from which release it is.
     """
     from publishing.site import month_report as report
 
-    return report.read(month, "en").as_answer()
+    return report.read(month, lang, _day(as_of)).as_answer()
 
 
 def what_shifted() -> Answer:
@@ -162,6 +168,14 @@ def suggest_target(kpi: _Kpi) -> Answer:
     from publishing.analysis import suggested_target
 
     return suggested_target.suggest_target(kpi)
+
+
+def _day(text: str) -> date | None:
+    """The day, None for an empty text. Raises NyckeltalError for another text."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise NyckeltalError("is no day", field="as_of", found=text, expected="such as 2026-10-09") from None
 
 
 def _today() -> date:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -16,7 +19,10 @@ from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
 
 if TYPE_CHECKING:
+    from data_quality.ledger.store import Ledger
     from data_quality.release.pending import Pending
+
+_AS_OF: ContextVar[tuple[Path, Ledger] | None] = ContextVar("as_of", default=None)
 
 # With these settings a query can only read the published file. It can use no other file, network address, extension or
 # Python object, can't spill to disk, and can't change the settings.
@@ -42,6 +48,34 @@ def restore() -> None:
 
 
 @contextmanager
+def as_it_stood(day: date) -> Iterator[None]:
+    """Within the block, what is read is as it was published at the end of that day: values, targets, objectives, all.
+
+    The published file of that day is made again from the ledger, in a folder of its own, which takes seconds.
+    Raises NyckeltalError where nothing was published by then, or another version of the project published it.
+    """
+    from data_quality.ledger.store import Ledger
+    from publishing import duckdb_file
+
+    with opened():  # says what to do where nothing is published
+        ledger = Ledger.open(ledger_path(), make=False).as_of(day)
+    with TemporaryDirectory(prefix="kpi-as-of-") as folder:
+        path = Path(folder) / "published.duckdb"
+        duckdb_file.build(ledger, path)
+        token = _AS_OF.set((path, ledger))
+        try:
+            yield
+        finally:
+            _AS_OF.reset(token)
+
+
+def source() -> Path:
+    """The file that is read: the published one, or that of a past day."""
+    past = _AS_OF.get()
+    return past[0] if past else published_path()
+
+
+@contextmanager
 def opened(*, for_user: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the published file, read-only and without other access; all its queries see one release.
 
@@ -50,8 +84,8 @@ def opened(*, for_user: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises NyckeltalError when nothing has been published yet, DuckDB refuses a query, or the file lacks a table or
     column that this version reads.
     """
-    path = published_path()
-    if not path.exists() and former_published_path().exists():
+    path = source()
+    if path == published_path() and not path.exists() and former_published_path().exists():
         problem = f"the published file is now {path}; make it from the ledger with `kpi ledger rebuild`"
         raise NyckeltalError(problem, file=former_published_path())
     if not path.exists():
@@ -98,7 +132,8 @@ def newest_catalog() -> Catalog:
     from publishing import duckdb_file
 
     with opened():  # says what to do where nothing is published
-        return duckdb_file.newest_catalog(Ledger.open(ledger_path(), make=False))
+        past = _AS_OF.get()
+        return duckdb_file.newest_catalog(past[1] if past else Ledger.open(ledger_path(), make=False))
 
 
 def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: object = None) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,6 +28,9 @@ from data_quality.ledger import compact
 from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from metrics.core import deployment
+from metrics.core.errors import NyckeltalError
+from metrics.definitions.kpis.adoption import Retired
+from orchestration.cli.commands import opinions, retire, review
 from publishing import duckdb_file
 from tests import crash, warehouse_factory
 from tests.crash import Fault, Step
@@ -132,15 +135,80 @@ def _ingest(data: Path) -> None:
     _orders(data).run()
 
 
+COMPANY = {
+    "company.yml": "name: Test\nreporting_currency: SEK\n",
+    "objectives.yml": "objectives: {growth: {name: Growth, perspective: financial}}\n",
+    "calendar.yml": "time_zone: Europe/Stockholm\ncountry: SE\ncloses_after: {default: 7}\n",
+    "roles.yml": "decides:\n  finance: [anna]\n",
+    "feeds/shop.yml": "system: shop\nfeeds:\n  orders: {description: Orders., path: orders/*.csv, format: csv,"
+    " history_from: 2025-12-15, grain: day, time_column: day, columns: {day: date}}\n",
+    "kpis/finance/revenue.yml": "kpi: revenue\nowner: cfo@example.com\nlevel: key\nobjective: growth\n"
+    "target: {none: new}\nreview: monthly\nfreqs: [M]\n",
+}
+
+
+def _company(data: Path) -> None:
+    """A release, and the folder of its company."""
+    _released(data)
+    for name, text in {**COMPANY, "compiled/catalog.json": _warehouse(data).catalog.definitions_json}.items():
+        (data / "company" / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / "company" / name).write_text(text)
+
+
+def _people_decide(data: Path) -> Warehouse:
+    warehouse = _warehouse(data)
+    warehouse.now("2026-03-07 07:00")
+    pytest.MonkeyPatch().setenv("NYCKELTAL_COMPANY", str(data / "company"))
+    return warehouse
+
+
+def _vote(data: Path) -> None:
+    _people_decide(data)
+    opinions.vote("nps", reason="too many surveys", in_favour=False, by="anna", retire=False, as_json=False)
+
+
+def _review(data: Path) -> None:
+    _people_decide(data)
+    review.review("revenue", review.Outcome.KEEP, reason="of use", by="anna", due=False, as_json=False)
+
+
+def _retire(data: Path) -> None:
+    """Without dbt: what the company compiles to is given."""
+    warehouse, patch = _people_decide(data), pytest.MonkeyPatch()
+    retired = kpi(retired=Retired(on=date(2026, 3, 7), reason="not used"))
+    catalog = warehouse.catalog.model_copy(update={"kpis": (retired, *warehouse.catalog.kpis[1:])})
+    compiled = {"catalog.json": catalog.definitions_json, "kpi/kpi_revenue.sql": "select 1\n"}
+    patch.setattr("orchestration.dbt.planning.planned", lambda _: None)
+    patch.setattr("metrics.compiled_folder.compile_company", lambda *_, **__: compiled)
+    try:
+        retire.retire("revenue", reason="not used", by="anna", replaced_by=None, as_json=False)
+    except NyckeltalError as error:
+        if "is retired since" not in error.problem:  # it was stopped after its last change
+            raise
+
+
 @dataclass(frozen=True)
 class Scenario:
-    """`prepare` fills a data folder, `act` is what is stopped; run again, it completes."""
+    """`prepare` fills a data folder, `act` is what is stopped; run again, it completes.
+
+    `is_decision`: each time a person does it, a decision is recorded, the newest of which counts.
+    """
 
     prepare: Callable[[Path], object]
     act: Callable[[Path], object]
+    is_decision: bool = False
 
 
+_COUNTING = {  # what is published of decisions
+    "opinions": "select kpi_id, proposal, in_favour, reason, stated_by from kpi.opinions where counts",
+    "reviews": "select kpi_id, reviewed_on, reviewed_by, outcome, reason from kpi.reviews",
+    "scorecard": "select kpi_id, status, obs_value from kpi.scorecard",
+    "catalog": "select kpi_id, retired_on, retired_reason from kpi.catalog",
+}
 SCENARIOS = {
+    "vote": Scenario(_company, _vote, is_decision=True),
+    "review": Scenario(_company, _review, is_decision=True),
+    "retire": Scenario(_company, _retire, is_decision=True),
     "ingest": Scenario(_delivered, _ingest),
     "gate": Scenario(_built, _judge),
     "first release": Scenario(_judged, _publish),
@@ -151,7 +219,7 @@ SCENARIOS = {
 _NOT_COMPARED = {
     *("release_id", "published_at", "realtime_start", "realtime_end", "judged_at", "content_hash", "previous_hash"),
     *("loaded_at", "_loaded_at", "checked_at", "_dlt_load_id", "_dlt_id", "candidate_hash", "seal", "built_at"),
-    *("watermark", "manifest"),
+    *("watermark", "manifest", "decision_id", "decided_at", "stated_at"),
 }
 
 
@@ -186,11 +254,24 @@ def _state(data: Path) -> dict[str, Any]:
             state[name] = sorted(map(str, compared_rows.to_pylist()))
         state["releases"] = [row["sequence"] for row in ledger.releases]
     state["files"] = sorted(path.name for path in data.iterdir() if path.name not in ("sources", "release.lock"))
+    company = data / "company"
+    state["company"] = {
+        str(path.relative_to(company)): path.read_text() for path in company.rglob("*.*") if path.is_file()
+    }
     return state
 
 
-def _write_state(data: Path, to: Path) -> None:
-    to.write_text(json.dumps(_state(data)))
+def _decided(state: dict[str, Any], data: Path) -> dict[str, Any]:
+    """The state with what counts of the decisions in place of every row that has to do with them."""
+    with duckdb.connect(str(data / "published" / "published.duckdb"), read_only=True) as connection:
+        counting = {name: str(sorted(connection.execute(sql).fetchall())) for name, sql in _COUNTING.items()}
+    kept = {name: state[name] for name in ("observations", "files", "company", "warehouse")}
+    return kept | counting
+
+
+def _write_state(data: Path, to: Path, *, is_decision: bool) -> None:
+    state = _state(data)
+    to.write_text(json.dumps(state | ({"decided": _decided(state, data)} if is_decision else {})))
 
 
 def _require_readable(data: Path, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -206,6 +287,8 @@ def _require_readable(data: Path, before: dict[str, Any], after: dict[str, Any])
 def _require_completed(scenario: Scenario, data: Path, after: dict[str, Any]) -> None:
     scenario.act(data)
     state = json.loads(json.dumps(_state(data)))
+    if scenario.is_decision:
+        state, after = json.loads(json.dumps(_decided(state, data))), after["decided"]
     for name in after:
         if state.get(name) != after[name]:
             raise AssertionError(f"{name} differs\nfound    {state.get(name)}\nexpected {after[name]}")
@@ -225,7 +308,7 @@ def sweep(scenario: Scenario, max_steps: int | None = None) -> tuple[dict[str, i
             shutil.copytree(template, data)
 
         def state() -> Any:
-            _require(crash.alone(lambda: _write_state(data, folder / "state")))
+            _require(crash.alone(lambda: _write_state(data, folder / "state", is_decision=scenario.is_decision)))
             return json.loads((folder / "state").read_text())
 
         template.mkdir()

@@ -11,7 +11,7 @@ import json
 import math
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
@@ -34,7 +34,7 @@ _RELEASE_TIMES = """
 with times as (
     select release_id, sequence, min(published_at) over later as published_at, min(realtime_start) over later
         as realtime_start
-    from releases
+    from releases where {counts}
     window later as (order by sequence rows between current row and unbounded following)
 )
 """
@@ -52,10 +52,14 @@ class ConcurrentRelease(NyckeltalError):
 
 @dataclass(frozen=True)
 class Ledger:
-    """The ledger as it stood when it was opened. `tables` are its Delta tables by name."""
+    """The ledger as it stood when it was opened. `tables` are its Delta tables by name.
+
+    With `until`, a release's sequence, only the releases up to that one count: the ledger as it stood after it.
+    """
 
     root: str
     tables: dict[str, DeltaTable]
+    until: int | None = None
 
     @staticmethod
     def open(root: str, *, make: bool = True) -> Ledger:
@@ -83,6 +87,21 @@ class Ledger:
         """The ledger, opened without writing; None where there is none yet. Raises as `open` does."""
         return None if tables.find_all(root, SCHEMAS)["releases"] is None else Ledger.open(root, make=False)
 
+    def as_of(self, day: date) -> Ledger:
+        """The ledger as it stood at the end of that day. Raises NyckeltalError where it had no release by then."""
+        made = [release for release in self.releases if release["realtime_start"] <= day]
+        if not made:
+            first = self.releases[0]["realtime_start"] if self.releases else "none yet"
+            raise NyckeltalError(
+                f"nothing was published by {day}", expected=f"a day from the first release on: {first}"
+            )
+        return replace(self, until=made[-1]["sequence"])
+
+    @property
+    def _counts(self) -> str:
+        """The SQL condition on the release rows that count."""
+        return "true" if self.until is None else f"sequence <= {self.until}"
+
     def rows(self, name: TableName) -> pa.Table:
         """Every row of a table, including those of interrupted releases.
 
@@ -94,7 +113,8 @@ class Ledger:
     def releases(self) -> list[dict[str, Any]]:
         """The release rows, in sequence, without the long texts `catalog`, `manifest` and `company`."""
         schema = pa.schema([field for field in RELEASES if field.name not in ("catalog", "manifest", "company")])
-        rows = tables.query(f"select {', '.join(schema.names)} from rows", schema, rows=self.tables["releases"])
+        query = f"select {', '.join(schema.names)} from rows where {self._counts}"
+        rows = tables.query(query, schema, rows=self.tables["releases"])
         return sorted(rows.to_pylist(), key=lambda row: row["sequence"])
 
     @cached_property
@@ -299,7 +319,7 @@ class Ledger:
         names = ", ".join(f"rows.{column}" for column in columns)
         sql = (
             f"select {names}, min(releases.sequence) as sequence from rows"
-            f" join releases on rows.release_id = releases.release_id group by {names}"
+            f" join releases on rows.release_id = releases.release_id where {self._counts} group by {names}"
         )
         return tables.query(sql, schema, rows=self.tables[name], releases=self.tables["releases"])
 
@@ -307,8 +327,8 @@ class Ledger:
         schema = SCHEMAS[name]
         columns = ", ".join(f"{_CORRECTED.get(field.name, f'rows.{field.name}')} as {field.name}" for field in schema)
         sql = (
-            f"{_RELEASE_TIMES} select {columns}, times.sequence from rows join times using (release_id)"
-            f" where {condition}"
+            f"{_RELEASE_TIMES.format(counts=self._counts)}"
+            f" select {columns}, times.sequence from rows join times using (release_id) where {condition}"
         )
         sequenced = schema.append(pa.field("sequence", pa.int64()))
         return tables.query(sql, sequenced, rows=self.tables[name], releases=self.tables["releases"])

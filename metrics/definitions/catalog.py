@@ -21,7 +21,7 @@ from metrics.definitions.identities import Identity
 from metrics.definitions.kpis.adoption import EarlierTarget, Retired
 from metrics.definitions.kpis.gate_settings import CheckSetting
 from metrics.definitions.kpis.kpi import Label
-from metrics.definitions.kpis.targets import Stated, ValidTarget, valid_targets, worst_at_risk
+from metrics.definitions.kpis.targets import Stated, ValidTarget, valid_targets
 from metrics.definitions.objectives import Initiative, Objective
 
 Key = tuple[str, str, str]
@@ -91,6 +91,7 @@ class CatalogKpi(BaseModel):
       "(net_revenue - cost_of_goods) / net_revenue"; else None.
     - `labels`: its name and description in other languages, by their codes; `target_labels`: why its target has this
       value, or why there is none.
+    - `target`: the value to reach; of a band its lower end, and `target_to` its upper one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -157,6 +158,7 @@ class CatalogKpi(BaseModel):
     earlier_targets: tuple[EarlierTarget, ...] = ()
     target_tolerance: float | None = None
     target_by_period: dict[str, float] = {}
+    target_to: float | None = None
     target_rationale: str = ""
     target_source: str | None = None
     target_labels: dict[str, str] = {}
@@ -204,14 +206,17 @@ class CatalogKpi(BaseModel):
     @property
     def targets(self) -> list[ValidTarget]:
         """Its targets with the days on which their periods begin, the oldest first; those of single periods too."""
-        stated = {target.since: Stated(target.value, target.tolerance) for target in self.earlier_targets}
-        stated[self.target_since or date.min] = Stated(self.target, self.target_tolerance)
+        stated = {}
+        for target in self.earlier_targets:
+            lower, upper = target.band or (target.value, None)
+            stated[target.since] = Stated(lower, target.tolerance, upper)
+        stated[self.target_since or date.min] = Stated(self.target, self.target_tolerance, self.target_to)
         of_periods = {
             parse(code): Stated(value, self.target_tolerance) for code, value in self.target_by_period.items()
         }
         return valid_targets(stated, of_periods, self.direction)
 
-    def target_at(self, freq: str, start: date | None = None) -> float | None:
+    def target_at(self, freq: str, start: date | None = None) -> ValidTarget | None:
         """The present target for values of that frequency, or that for the period which begins on `start`.
 
         None where there is none: a yearly sum has no weekly target.
@@ -219,13 +224,17 @@ class CatalogKpi(BaseModel):
         if self.target_freq not in (None, freq):
             return None
         if start is None:
-            return self.target
-        return next((target.value for target in self.targets if target.covers(start)), None)
+            return self.present_target
+        return next((target for target in self.targets if target.covers(start)), None)
 
     @property
-    def at_risk(self) -> float | None:
-        """The worst value that is at risk, not off target, by the present target."""
-        return None if self.target is None else worst_at_risk(self.target, self.target_tolerance, self.direction)
+    def present_target(self) -> ValidTarget | None:
+        """The target that is stated for all periods from now on."""
+        if self.target is None:
+            return None
+        since = self.target_since or date.min
+        stated = Stated(self.target, self.target_tolerance, self.target_to)
+        return valid_targets({since: stated}, {}, self.direction)[0]
 
     def with_target_reason(self, code: str) -> CatalogKpi:
         """The KPI with the reason of its target, or why there is none, in that language where that is stated."""

@@ -249,13 +249,19 @@ def _facts(kpi: CatalogKpi) -> dict[str, Any]:
         "frequencies": ", ".join(kpi.freqs),
         "segments": ", ".join(kpi.segments) or "none",
         "objective": kpi.objective,
-        "target": kpi.target if kpi.target is not None else visible(kpi.target_note),
+        "target": _target(kpi),
         "definition_version": kpi.definition_version,
         "candidates": f"kpi.{kpi.model}",
         "feeds": ", ".join(kpi.feeds),
         "protected": kpi.protected,
         "page": _page(kpi),
     }
+
+
+def _target(kpi: CatalogKpi) -> float | str:
+    if kpi.target is None:
+        return visible(kpi.target_note)
+    return kpi.target if kpi.target_to is None else f"{kpi.target:g} to {kpi.target_to:g}"
 
 
 def _page(kpi: CatalogKpi) -> MetadataValue[Any]:

@@ -70,11 +70,20 @@ def change_between(value: float | None, previous: float | None, kpi: CatalogKpi,
 
 
 def target(kpi: CatalogKpi, currency: str, *, value: float | None = None, period: str | None = None) -> str:
-    """The target and its frequency: 20.0 M SEK a month. Of a KPI with targets of single periods that of `period`."""
+    """The target and its frequency: 20.0 M SEK a month, or 40.0 % to 60.0 %.
+
+    Of a KPI with targets of single periods that of `period`.
+    """
     if kpi.target_by_period and period and value is not None:
         return f"{number(value, kpi.unit, currency)} in {period}, varies by {PERIODS[parse(period).freq]}"
-    stated = number(kpi.target, kpi.unit, currency)
+    stated = goal(kpi.target, kpi.target_to, kpi.unit, currency)
     return f"{stated} a {PERIODS[kpi.target_freq]}" if kpi.target_freq else stated
+
+
+def goal(value: float | None, value_to: float | None, unit: str, currency: str, *, with_unit: bool = True) -> str:
+    """The value of a target, or the two ends of a band; empty without one."""
+    ends = [number(end, unit, currency, with_unit=with_unit) for end in (value, value_to) if end is not None]
+    return " to ".join(ends)
 
 
 def target_mark(status: str | None) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from metrics.definitions.catalog import CatalogKpi
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Freq = Annotated[str | None, typer.Option(help="W, M, Q or A. Without it M, or the frequency that the KPI has.")]
 Last = Annotated[int, typer.Option(min=1, help="The number of periods, counted back from the newest.")]
+AsOf = Annotated[str, typer.Option("--as-of", metavar="DAY", help="As it was published by the end of that day.")]
 Reason = Annotated[str, typer.Option(help="Why. It is published with the decision.")]
 By = Annotated[
     str | None,
@@ -33,6 +35,14 @@ def user() -> str:
         return getpass.getuser()
     except (KeyError, ImportError, OSError):
         raise NyckeltalError("the environment names no user", field="--by", expected="who decides") from None
+
+
+def past_day(text: str) -> date | None:
+    """The day of --as-of, None for an empty text. Raises NyckeltalError for another text."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise NyckeltalError("is no day", field="--as-of", found=text, expected="such as 2026-10-09") from None
 
 
 def published_freq(freq: str, kpi: CatalogKpi | None) -> str:

@@ -14,10 +14,12 @@ import numpy.typing as npt
 from scipy import stats
 
 from publishing.analysis.autoregression import Autoregression, most_similar, noise, order_of
-from publishing.analysis.regression import Floats, binary_exponent, lagged, season_and_line, varies
+from publishing.analysis.regression import Floats, binary_exponent, fit, lagged, season_and_line, varies
 
 LAGS = range(1, 7)
 """How many periods before are tried."""
+LAGS_OF_WEEKS = range(1, 14)
+"""The same of weeks: a quarter."""
 FALSE_ALARMS = 0.05
 """How often at most anything is found, where no series leads the other, however many are tried."""
 FEWEST_FREEDOM = 3
@@ -108,13 +110,37 @@ def leading(
     leads = [
         Lead(lead.driver, lead.lag, lead.correlation, lead.periods, p_value)
         for lead, p_value in zip(candidates, corrected, strict=True)
-        if p_value <= false_alarms
+        if p_value <= false_alarms and _moves_alike_prewhitened(outcome, drivers[lead.driver], columns, lead)
     ]
     smallest = _smallest_seen(
         float(np.quantile(strongest, false_alarms)), max(regression.freedom for _, regression, _ in tests)
     )
     leads.sort(key=lambda lead: (lead.p_value, -abs(lead.correlation)))
     return LeadSearch(tuple(leads), len(candidates), periods, smallest, too_short, unvarying)
+
+
+def _moves_alike_prewhitened(outcome: Floats, driver: Floats, columns: Floats, lead: Lead) -> bool:
+    """Whether what is new in the driver is followed by the outcome, too: with the same sign, and by more than chance.
+
+    Both are filtered by the driver's own autoregression, which makes noise of it (G. Box and G. Jenkins, Time Series
+    Analysis, 1970). Series that drift look alike at many lags; what is new in them doesn't.
+    """
+    left_of_driver, left = (fit(values, columns).residuals for values in (driver, outcome))
+    past = np.column_stack([lagged(left_of_driver, back) for back in range(1, order_of(driver, columns) + 1)])
+    known = np.isfinite(left_of_driver) & np.isfinite(past).all(axis=1)
+    weights, *_ = np.linalg.lstsq(past[known], left_of_driver[known], rcond=None)
+    new, follows = (
+        values - sum(weight * lagged(values, back) for back, weight in enumerate(weights, 1))
+        for values in (left_of_driver, left)
+    )
+    before = lagged(new, lead.lag)
+    both = np.isfinite(before) & np.isfinite(follows)
+    freedom = int(both.sum()) - columns.shape[1] - len(weights) - 1
+    if freedom < FEWEST_FREEDOM or min(before[both].std(), follows[both].std()) == 0:
+        return True  # too few to tell: what was found beside the outcome's own past stands
+    correlation = float(np.clip(np.corrcoef(before[both], follows[both])[0, 1], -1 + 1e-12, 1 - 1e-12))
+    t = correlation * np.sqrt(freedom / (1 - correlation**2))
+    return correlation * lead.correlation > 0 and bool(2 * stats.t.sf(abs(t), freedom) <= FALSE_ALARMS)
 
 
 def _tests(

@@ -8,17 +8,19 @@ import numpy as np
 
 from publishing import reader
 from publishing.analysis import history
-from publishing.analysis.cross_correlation import FALSE_ALARMS, LAGS, Lead, LeadSearch, leading
+from publishing.analysis.cross_correlation import FALSE_ALARMS, LAGS, LAGS_OF_WEEKS, Lead, LeadSearch, leading
 from publishing.analysis.history import History, place_in_year
 from publishing.answers import Answer
 from publishing.answers.values import definition
 from publishing.language import language
 
-_PERIODS = {"W": ("week", "weeks"), "M": ("month", "months"), "Q": ("quarter", "quarters"), "A": ("year", "years")}
+PERIODS = {"W": ("week", "weeks"), "M": ("month", "months"), "Q": ("quarter", "quarters"), "A": ("year", "years")}
 METHOD = (
-    "Correlation of each driver, 1 to 6 periods before, with what season, trend and its own last values leave of the"
-    " KPI; compared with the strongest correlation of all drivers and lags in simulated noise of the same memory, so"
-    " that together they find something false at most 5 times in 100. It says what moves before, not what causes."
+    "Correlation of each driver, 1 to 6 months or quarters or 1 to 13 weeks before, with what season, trend and its own"
+    " last values leave of the KPI; compared with the strongest correlation of all drivers and lags in simulated noise"
+    " of the same memory, so that together they find something false at most 5 times in 100. It says what moves before,"
+    " not what causes. It must be found of what is new in the driver, too (both filtered by the driver's own"
+    " autoregression)."
 )
 
 
@@ -31,7 +33,9 @@ class FreqSearch:
     gaps: dict[str, int]
 
 
-def search(histories: dict[tuple[str, str], History], outcome: str, drivers: list[str]) -> list[FreqSearch]:
+def search(
+    histories: dict[tuple[str, str], History], outcome: str, drivers: list[str], false_alarms: float = FALSE_ALARMS
+) -> list[FreqSearch]:
     """Which of the drivers moved before the outcome, at each frequency that they share.
 
     Drivers are compared by month, those without months by quarter, and by week as well where both have weeks. The
@@ -43,18 +47,19 @@ def search(histories: dict[tuple[str, str], History], outcome: str, drivers: lis
         if (outcome, freq) in histories
     }
     by_freq = {freq: names for freq, names in by_freq.items() if names}
-    return [_search_at(histories, outcome, freq, names, FALSE_ALARMS / len(by_freq)) for freq, names in by_freq.items()]
+    return [_search_at(histories, outcome, freq, names, false_alarms / len(by_freq)) for freq, names in by_freq.items()]
 
 
 def _search_at(
     histories: dict[tuple[str, str], History], outcome: str, freq: str, drivers: list[str], false_alarms: float
 ) -> FreqSearch:
     of_outcome = histories[outcome, freq]
-    earlier = [of_outcome.periods[0].shift(-back) for back in reversed(LAGS)]  # in which drivers may have moved
+    lags = LAGS_OF_WEEKS if freq == "W" else LAGS
+    earlier = [of_outcome.periods[0].shift(-back) for back in reversed(lags)]  # in which drivers may have moved
     periods = [*earlier, *of_outcome.periods]
     values = {name: histories[name, freq].on(periods) for name in drivers}
     places = np.array([place_in_year(period) for period in periods])
-    lead_search = leading(of_outcome.on(periods), values, places, LAGS, false_alarms)
+    lead_search = leading(of_outcome.on(periods), values, places, lags, false_alarms)
     return FreqSearch(freq, lead_search, of_outcome.gaps)
 
 
@@ -96,7 +101,7 @@ def leads(kpi: str, *, of_all: bool = False) -> Answer:
 
 def _lead(freq_search: FreqSearch, lead: Lead, outcome: str, names: dict[str, str]) -> Answer:
     driver, count = names[lead.driver], language("en").count
-    later = count(lead.lag, *_PERIODS[freq_search.freq])
+    later = count(lead.lag, *PERIODS[freq_search.freq])
     way = "higher" if lead.correlation > 0 else "lower"
     return {
         "driver": lead.driver,
@@ -108,13 +113,13 @@ def _lead(freq_search: FreqSearch, lead: Lead, outcome: str, names: dict[str, st
         "p_value": lead.p_value,
         "quote": f"{driver} moves before {outcome} by {later}: when it is higher than usual, {outcome} is {way} than"
         f" usual {later} later (correlation {language('en').decimal(lead.correlation, 2)} over"
-        f" {count(lead.periods, *_PERIODS[freq_search.freq])}).",
+        f" {count(lead.periods, *PERIODS[freq_search.freq])}).",
     }
 
 
 def _searched(freq_search: FreqSearch) -> Answer:
     """What was tried at a frequency, and what could have been seen."""
-    word, words = _PERIODS[freq_search.freq]
+    word, words = PERIODS[freq_search.freq]
     search, count = freq_search.search, language("en").count
     gaps = "".join(f", {count(number, word, words)} {why}" for why, number in freq_search.gaps.items())
     had = f"{count(search.periods, word, words)} with a closed value{gaps}"

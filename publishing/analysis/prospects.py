@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,19 +30,22 @@ class Prospects:
     slope_error: float
 
 
-def prospects(values: Floats, places: npt.NDArray[np.int64], coming: npt.NDArray[np.int64]) -> Prospects | None:
+def prospects(
+    values: Floats, places: npt.NDArray[np.int64], coming: npt.NDArray[np.int64], steps: Sequence[int] = ()
+) -> Prospects | None:
     """The prospects for the periods after the last value; None where the values are too few.
 
     `values` has NaN where there is none, but ends with a value; `places` and `coming` are the numbers in the year of
-    its periods and of the coming ones. The values are explained by a line, a season where they have one (by the least
-    BIC), and the value of the period before.
+    its periods and of the coming ones. The values are explained by a line, by steps of their level from the periods
+    `steps` on, which last, by a season where they have one (by the least BIC), and by the value of the period before.
     """
     size, ahead = len(values), len(coming)
     exponent = binary_exponent(values)
     values = np.ldexp(values, -exponent)
     everywhere = np.concatenate([places, coming])
     before = lagged(values, 1)[:, None]
-    kinds = [line(size + ahead), season_and_line(everywhere)]
+    levels = [(np.arange(size + ahead) >= step).astype(np.float64) for step in steps]
+    kinds = [np.column_stack([columns, *levels]) for columns in (line(size + ahead), season_and_line(everywhere))]
     models = [np.column_stack([columns[:size], before]) for columns in kinds]
     chosen = least_bic(values, models)
     columns, model = kinds[chosen], models[chosen]
@@ -58,12 +62,12 @@ def prospects(values: Floats, places: npt.NDArray[np.int64], coming: npt.NDArray
     rng = np.random.default_rng(0)  # the same draws each time, so that an answer doesn't change by itself
     drawn = rng.multivariate_normal(middle, spread, _PATHS)
     memory = np.clip(drawn[:, -1], -1, 1)
-    levels = drawn[:, :-1] @ columns[size:, used[:-1]].T
+    expected = drawn[:, :-1] @ columns[size:, used[:-1]].T
     noise = rng.choice(left * np.sqrt(len(left) / freedom), (_PATHS, ahead))
     paths = np.empty((_PATHS, ahead))
     last = np.full(_PATHS, values[-1])
     for place in range(ahead):
-        last = levels[:, place] + memory * last + noise[:, place]
+        last = expected[:, place] + memory * last + noise[:, place]
         paths[:, place] = last
     # Beside its own past the line's slope is that of a single period; the trend is what it comes to in the long run.
     free = max(1 - float(middle[-1]), 0.05)

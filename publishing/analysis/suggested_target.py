@@ -10,9 +10,10 @@ import numpy as np
 from metrics.definitions.catalog import CatalogKpi
 from publishing import reader
 from publishing.analysis import history
+from publishing.analysis.change_points import earlier_steps
 from publishing.analysis.history import History, place_in_year
 from publishing.analysis.prospects import Prospects, prospects
-from publishing.analysis.regression import SEASONS, Floats
+from publishing.analysis.regression import SEASONS, Floats, line
 from publishing.answers import Answer
 from publishing.answers.values import definition
 from publishing.language import language
@@ -26,9 +27,10 @@ _DIGITS = 3
 _A_PERIOD = {"W": "a week", "M": "a month", "Q": "a quarter", "A": "a year"}
 _WORDS = {"W": "weeks", "M": "months", "Q": "quarters", "A": "years"}
 METHOD = (
-    "4,000 courses of the coming year are simulated from level, trend, season (where there is one), memory and noise of"
-    " the closed periods, with the uncertainty of each. A cautious target is met in three of four of their periods, a"
-    " likely one in half, an ambitious one in one of four. They say what happens if things go on, not what can be done."
+    "4,000 courses of the coming year are simulated from level (since its last step), trend, season (where there is"
+    " one), memory and noise of the closed periods, with the uncertainty of each. A cautious target is met in three of"
+    " four of their periods, a likely one in half, an ambitious one in one of four. They say what happens if things go"
+    " on, not what can be done."
 )
 
 
@@ -36,51 +38,67 @@ METHOD = (
 class Suggestion:
     """A possible target: its value in the KPI's unit, and how many of the latest periods would have met it.
 
-    `met` has, by the number of the latest periods that are looked at, how many of them have a value and how many of
-    these meet the target.
+    Of a band `value` is the lower end and `value_to` the upper one. `met` has, by the number of the latest periods that
+    are looked at, how many of them have a value and how many of these meet the target.
     """
 
     name: str
     value: float
+    value_to: float | None
     met: dict[int, tuple[int, int]]
 
 
 def suggestions(totals: History, direction: str) -> tuple[list[Suggestion], Prospects] | None:
-    """The possible targets of a KPI with that direction, up or down; None where its history is too short."""
+    """The possible targets of a KPI with that direction, up, down or band; None where its history is too short."""
     year = SEASONS[totals.freq]
     fewest = _FEWEST_OF_YEARS if year == 1 else FEWEST_YEARS * year
     if np.isfinite(totals.values).sum() < fewest:
         return None
     coming = [totals.periods[-1].shift(number) for number in range(1, year + 1)]
-    outlook = prospects(totals.scaled, totals.places, np.array([place_in_year(period) for period in coming]))
+    outlook = prospects(
+        totals.scaled, totals.places, np.array([place_in_year(period) for period in coming]), _steps(totals)
+    )
     if outlook is None:
         return None
     values = np.exp(outlook.paths) if totals.is_scaled_by_logs else outlook.paths
     suggested = [
-        _suggestion(name, totals, direction, _quantile(values, totals, direction, met)) for name, met in LEVELS.items()
+        _suggestion(name, totals, direction, *(_quantile(values, totals, share) for share in _shares(direction, met)))
+        for name, met in LEVELS.items()
     ]
     return suggested, outlook
 
 
-def _quantile(values: Floats, totals: History, direction: str, met: float) -> float:
-    """The value that the share `met` of the simulated periods reaches, to three digits; of shares within 0 to 1."""
-    value = float(np.quantile(values, 1 - met if direction == "up" else met))
+def _steps(totals: History) -> list[int]:
+    """The places at which the level stepped: it goes on from the present one, not from a mean of all."""
+    return earlier_steps(totals.scaled, line(len(totals.values)), len(totals.values))
+
+
+def _shares(direction: str, met: float) -> tuple[float, ...]:
+    """The shares of periods that lie below a target which the share `met` reaches; of a band below each of its ends."""
+    shares = {"up": (1 - met,), "down": (met,), "band": ((1 - met) / 2, (1 + met) / 2)}
+    return shares[direction]
+
+
+def _quantile(values: Floats, totals: History, share: float) -> float:
+    """The value below which that share of the simulated periods lies, to three digits; of shares within 0 to 1."""
+    value = float(np.quantile(values, share))
     if not totals.is_relative and np.nanmin(totals.values) >= 0 and np.nanmax(totals.values) <= 1:
         value = min(max(value, 0.0), 1.0)
     return float(f"{value:.{_DIGITS}g}")
 
 
-def _suggestion(name: str, totals: History, direction: str, value: float) -> Suggestion:
+def _suggestion(name: str, totals: History, direction: str, value: float, value_to: float | None = None) -> Suggestion:
     year = SEASONS[totals.freq]
-    return Suggestion(
-        name, value, {count: met_in(totals.values[-count:], value, direction) for count in (year, 2 * year)}
-    )
+    met = {count: met_in(totals.values[-count:], value, direction, value_to) for count in (year, 2 * year)}
+    return Suggestion(name, value, value_to, met)
 
 
-def met_in(values: Floats, target: float, direction: str) -> tuple[int, int]:
-    """How many values there are, and how many of them reach the target."""
+def met_in(values: Floats, target: float, direction: str, target_to: float | None = None) -> tuple[int, int]:
+    """How many values there are, and how many of them reach the target, or lie in the band from it to `target_to`."""
     known = values[np.isfinite(values)]
-    reached = known >= target if direction == "up" else known <= target
+    reached = known <= target if direction == "down" else known >= target
+    if target_to is not None:
+        reached &= known <= target_to
     return len(known), int(reached.sum())
 
 
@@ -108,17 +126,17 @@ def suggest_target(kpi: str) -> Answer:
         "method": METHOD,
     }
 
-    def written(value: float) -> str:
-        return language("en").value(value, adopted.unit, catalog.reporting_currency)
+    def written(value: float, value_to: float | None = None) -> str:
+        return language("en").target(value, value_to, adopted.unit, catalog.reporting_currency)
 
-    if direction not in ("up", "down"):
+    if direction not in ("up", "down", "band"):
         return answer | {"refused": f"{entry['name']} has the direction {direction}: no value is a better one."}
     if adopted.retired is not None:
         return answer | {"refused": f"{entry['name']} is retired since {adopted.retired.on}."}
     if totals is None:
         return answer | {"refused": f"{entry['name']} has no closed {_WORDS[freq]} with a published value."}
     answer |= {"history": _history_facts(totals), "present_target": present}
-    if np.nanmin(totals.values) == np.nanmax(totals.values):
+    if np.isfinite(totals.values).sum() > 1 and np.nanmin(totals.values) == np.nanmax(totals.values):
         value = written(float(np.nanmax(totals.values)))
         return answer | {
             "refused": f"{entry['name']} was {value} in every closed period: its history says nothing of other values."
@@ -136,6 +154,7 @@ def suggest_target(kpi: str) -> Answer:
         {
             "name": suggestion.name,
             "value": suggestion.value,
+            "value_to": suggestion.value_to,
             "met_if_things_go_on": LEVELS[suggestion.name],
             "met_in_last": [{"periods": n, "with_value": had, "met": met} for n, (had, met) in suggestion.met.items()],
             "yaml": _yaml(suggestion, totals, adopted),
@@ -144,14 +163,21 @@ def suggest_target(kpi: str) -> Answer:
     ]
     per = f" {_A_PERIOD[freq]}" if adopted.kind == "flow" else ""
     likely = next(suggestion for suggestion in suggested if suggestion.name == "likely")
-    span = " to ".join(written(suggestion.value) for suggestion in (suggested[0], suggested[-1]))
     last = language("en").period(totals.periods[-1].code)
-    answer["quote"] = (
-        f"If things go on as in the {len(totals.periods)} {_WORDS[freq]} to {last},"
-        f" {entry['name']} will be about {written(likely.value)}{per} in the coming year: {span} from a cautious to an"
-        " ambitious target."
-    )
+    as_before = f"If things go on as in the {len(totals.periods)} {_WORDS[freq]} to {last}, {entry['name']} will be"
+    if likely.value_to is None:
+        span = " to ".join(written(suggestion.value) for suggestion in (suggested[0], suggested[-1]))
+        answer["quote"] = (
+            f"{as_before} about {written(likely.value)}{per} in the coming year: {span} from a cautious to an ambitious"
+            " target."
+        )
+    else:
+        answer["quote"] = (
+            f"{as_before} from {written(likely.value, likely.value_to)}{per} in half of the coming year's"
+            f" {_WORDS[freq]}. Where it should be, its history can't say: a band is what is wanted, not what is usual."
+        )
     answer["trend"] = _trend(outlook, totals)
+    answer["steps"] = [totals.periods[place].code for place in sorted(_steps(totals))]
     answer["to_keep"] = _to_keep(adopted)
     if outlook.has_season or adopted.target_by_period:
         because = "has a season" if outlook.has_season else "has targets of single periods"
@@ -200,6 +226,7 @@ def _present(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi, freq: str) 
         met_in_last.append({"periods": count, "with_value": len(compared), "met": compared.count("on target")})
     return {
         "value": kpi.target,
+        "value_to": kpi.target_to,
         "varies": bool(kpi.target_by_period or kpi.earlier_targets),
         "met_in_last": met_in_last,
     }
@@ -239,9 +266,10 @@ def _yaml(suggestion: Suggestion, totals: History, kpi: CatalogKpi) -> str:
     freq = [f"  freq: {totals.freq}"] if kpi.target is None and kpi.kind == "flow" else []
     first, last = totals.periods[0].code, totals.periods[-1].code
     rationale = f"{suggestion.name.capitalize()}, from the {_WORDS[totals.freq]} {first} to {last}"
-    return "\n".join(
-        ["target:", f"  value: {suggestion.value:.15g}", *freq, "  source: history", f"  rationale: {rationale}"]
-    )
+    value = f"  value: {suggestion.value:.15g}"
+    if suggestion.value_to is not None:
+        value = f"  band: [{suggestion.value:.15g}, {suggestion.value_to:.15g}]"
+    return "\n".join(["target:", value, *freq, "  source: history", f"  rationale: {rationale}"])
 
 
 def _to_keep(kpi: CatalogKpi) -> list[str]:

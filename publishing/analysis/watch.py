@@ -25,10 +25,10 @@ from publishing.language import language
 FALSE_ALARMS = 0.05
 """How often at most anything is told of a whole catalogue in which nothing shifted."""
 METHOD = (
-    "Each KPI's closed periods, less season, trend and the memory of their noise, are searched for a step or a bend in"
-    " the last year that has lasted three periods; and so is each pair of KPIs that move together, for a step that the"
-    " other doesn't share. Corrected (Holm) for all that is searched: of a catalogue in which nothing shifted, anything"
-    " is told at most 5 times in 100."
+    "Each KPI's closed periods, less season, trend, steps of earlier years and the memory of their noise, are searched"
+    " for a step or a bend in the last year that has lasted three periods; and so is each pair of KPIs that move"
+    " together, for a step that the other doesn't share. Corrected (Holm) for all that is searched: of a catalogue in"
+    " which nothing shifted, anything is told at most 5 times in 100."
 )
 _EXPLAINED = """
 select 'decision' as kind, new_level_from as since, new_level_from as until, reason, incident_id from kpi.decisions
@@ -44,6 +44,7 @@ order by all
 class KpiShift:
     """A change of late in a KPI: since `since`. `beside` is the other KPI where their relation changed.
 
+    `earlier_steps` are the first periods of the steps of earlier years that were taken into account.
     `level` is the mean of the values since then, in the KPI's unit. `size` is in its unit too, of a KPI with relative
     changes relative (0.05 is 5 %); of a trend for each period. `p_value` is corrected for the whole catalogue.
     """
@@ -57,6 +58,7 @@ class KpiShift:
     is_relative: bool
     p_value: float
     beside: str | None = None
+    earlier_steps: tuple[Period, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,7 @@ def watch() -> Answer:
                 "level_since": shift.level,
                 "size": shift.size,
                 "size_is": "relative" if shift.is_relative else "difference",
+                "earlier_steps": [period.code for period in shift.earlier_steps],
                 "p_value": shift.p_value,
                 "known": [{**fact, "since": fact["since"].isoformat()} for fact in facts],
                 "quote": shift_sentence(shift, entry, other, language("en")),
@@ -209,6 +212,7 @@ def _kpi_shift(kpi_history: History, shift: Shift, p_value: float, beside: str |
         is_relative=is_relative,
         p_value=p_value,
         beside=beside,
+        earlier_steps=tuple(kpi_history.periods[place] for place in sorted(shift.earlier_steps)),
     )
 
 

@@ -44,7 +44,7 @@ def shift_sentence(shift: KpiShift, entry: Mapping[str, Any], other: str, langua
         size = language.change(abs(shift.size), kind, unit, currency).lstrip("+")
     else:
         size = language.value(abs(shift.size), unit, currency)
-    return language.t(
+    sentence = language.t(
         texts[shift.size > 0],
         kpi=entry["name"],
         other=other,
@@ -53,3 +53,7 @@ def shift_sentence(shift: KpiShift, entry: Mapping[str, Any], other: str, langua
         size=size,
         period=language.t(_A_PERIOD[shift.freq]),
     )
+    if not shift.earlier_steps:
+        return sentence
+    steps = ", ".join(language.period(period.code) for period in shift.earlier_steps)
+    return f"{sentence} {language.t('Earlier steps of its level are taken into account: {steps}.', steps=steps)}"

@@ -91,6 +91,7 @@ def target_of_newest(connection: duckdb.DuckDBPyConnection, kpi_id: str) -> Answ
         connection,
         """select
                if(s.time_period is null, c.target, s.target) as target,
+               if(s.time_period is null, c.target_to, s.target_to) as target_to,
                if(s.target is null, null, s.time_period) as target_period,
                exists(
                    select 1 from kpi.targets t

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isclose
 from typing import Any
 
+from metrics.definitions.kpis.targets import gap_to
+
 _MEMBERS_SHOWN = 10
 LIMITS = (
     "The published tables tell which members and which part of a ratio a change comes from, not what people or markets"
@@ -48,19 +50,30 @@ def movement(
 def gap_to_target(now: Row, then: Row | None) -> dict[str, Any]:
     """How far a total is from its target, and of what that is made up since an earlier period: it adds up to the gap.
 
-    `now` and `then` have time_period, obs_value and target. The gap is the value less the target.
+    `now` and `then` have time_period, obs_value, target and target_to. The gap is the value less the target; of a band,
+    less the end that it lies beyond. Of a value within its band nothing is said of the earlier period, nor where that
+    one lay beyond the other end.
     """
-    gap = now["obs_value"] - now["target"]
-    answer = {"target": now["target"], "gap": gap}
+    gap = _gap(now)
+    answer = {"target": now["target"], "target_to": now["target_to"], "gap": gap}
     if then is None:
+        return answer
+    end = "target" if gap < 0 or now["target_to"] is None else "target_to"
+    is_band = now["target_to"] is not None
+    if then[end] is None or (is_band and (gap == 0 or gap * _gap(then) < 0)):
         return answer
     return answer | {
         "since": then["time_period"],
         "target_then": then["target"],
-        "gap_then": then["obs_value"] - then["target"],
+        "target_to_then": then["target_to"],
+        "gap_then": then["obs_value"] - then[end],
         "change_since": now["obs_value"] - then["obs_value"],
-        "by_change_of_target": then["target"] - now["target"],
+        "by_change_of_target": then[end] - now[end],
     }
+
+
+def _gap(row: Row) -> float:
+    return gap_to(row["obs_value"], row["target"], row["target_to"])
 
 
 def since_when(totals: Sequence[Row], code: str) -> Row | None:

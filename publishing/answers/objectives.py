@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import date
 from typing import Any, get_args
 
 import duckdb
@@ -25,6 +27,7 @@ ATTAINMENT_RULE = (
 _KPIS = """
 select
     c.objective, c.kpi_id, c.name, c.level, c.type, c.owner, s.status, s.freq, s.time_period, s.obs_value, s.target,
+    s.target_to,
     c.unit, c.currency, c.target_freq
 from kpi.catalog c
 join kpi.scorecard s using (kpi_id)
@@ -52,13 +55,23 @@ order by share_of_objective desc nulls last, team, kpi_served
 """
 
 
-def answer() -> Row:
-    """The objectives as a tree written down line by line, and the rule of their attainment.
+_RELEASE = "select sequence, realtime_start from kpi.releases order by sequence desc limit 1"
 
-    Raises NyckeltalError when nothing is published.
+
+def answer(as_of: date | None = None) -> Row:
+    """The objectives as a tree written down line by line, the rule of their attainment, and the release they are of.
+
+    With `as_of` as they stood at the end of that day: by the targets, values and objectives that were published then.
+    Raises NyckeltalError when nothing is, or was, published.
     """
-    with reader.opened() as connection:
-        return {"attainment": ATTAINMENT_RULE, "objectives": tree(connection)}
+    with reader.as_it_stood(as_of) if as_of else nullcontext(), reader.opened() as connection:
+        (release,) = reader.rows(connection, _RELEASE)
+        return {
+            "attainment": ATTAINMENT_RULE,
+            "release": release["sequence"],
+            "published_on": release["realtime_start"],
+            "objectives": tree(connection),
+        }
 
 
 def tree(connection: duckdb.DuckDBPyConnection) -> list[Row]:

@@ -31,6 +31,7 @@ def value_answer(row: Mapping[str, Any]) -> Answer:
         "status": row["status"],
         "provisional_until": row["provisional_until"],
         "target": row["target"],
+        "target_to": row["target_to"],
         "target_status": row["target_status"],
         "target_attained": row["target_attained"],
         "changes_are": row["change_kind"],
@@ -59,9 +60,10 @@ def _quote(facts: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     if facts["provisional_until"]:
         remarks = [remark for remark in remarks if remark != "provisional"]
         remarks.append(f"provisional until {facts['provisional_until']}")
+    goal = language("en").target(facts["target"], facts["target_to"], row["unit"], row["currency"])
     if facts["target_attained"] is not None:
         remarks.append(
-            f"{'reaches' if facts['target_attained'] else 'misses'} the target of {written(facts['target'])}"
+            f"{'reaches' if facts['target_attained'] else 'misses'} the target of {goal}"
             f"{' and is at risk' if facts['target_status'] == 'at risk' else ''}"
         )
     if facts["held"]:

@@ -81,8 +81,10 @@ class Reasons:
             return []
         t = self.language.t
         attained = self.answer["value"]["target_attained"]
-        goal = self.value(facts["target"])
+        goal = self._goal(facts["target"], facts["target_to"])
         gap = self.size(facts["gap"], facts["gap"])
+        if facts["target_to"] is not None and facts["gap"] == 0:
+            return [t("It is within the target of {target}.", target=goal)]
         words = {
             True: "It reaches the target of {target}, by {gap}.",
             False: "It misses the target of {target} by {gap}.",
@@ -104,7 +106,7 @@ class Reasons:
         elif attained is False:
             sentences.append(t("In {period} it missed it by {gap}; since then it has changed by {change}.", **then))
         if facts["by_change_of_target"]:
-            before, now = self.value(facts["target_then"]), self.value(facts["target"])
+            before, now = self._goal(facts["target_then"], facts["target_to_then"]), goal
             sentences.append(t("The target itself was changed from {before} to {now}.", before=before, now=now))
         return sentences
 
@@ -226,6 +228,10 @@ class Reasons:
 
     def value(self, value: float | None) -> str:
         return self.language.value(value, self.unit, self.currency, step=self.change or None)
+
+    def _goal(self, target: float, target_to: float | None) -> str:
+        ends = [self.value(end) for end in (target, target_to) if end is not None]
+        return self.language.t("{lower} to {upper}", lower=ends[0], upper=ends[1]) if len(ends) > 1 else ends[0]
 
     def number(self, value: float, part: Mapping[str, Any]) -> str:
         """A part's value, whose unit isn't known: as exactly as its change needs it."""

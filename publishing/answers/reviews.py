@@ -16,7 +16,7 @@ join kpi.catalog c using (kpi_id) join kpi.scorecard s using (kpi_id)
 where r.due_on is not null order by r.due_on, r.kpi_id
 """
 _VALUES = """
-select time_period, obs_value, target, target_status, change_previous, change_year_ago, obs_status
+select time_period, obs_value, target, target_to, target_status, change_previous, change_year_ago, obs_status
 from kpi.observations where kpi_id = $kpi_id and freq = $freq and segment = '_T'
 qualify row_number() over (order by period_start desc) <= 60 order by period_start
 """
@@ -49,7 +49,7 @@ where kpi_id = $kpi_id order by since, initiative
 """
 _DEFINITION = (
     *("kpi_id", "name", "description", "formula", "domain", "unit", "currency", "direction", "type", "level", "owner"),
-    *("objective", "target", "target_freq", "target_note", "definition_version"),
+    *("objective", "target", "target_to", "target_freq", "target_note", "definition_version"),
     *("retired_on", "retired_reason", "replaced_by"),
 )
 

@@ -31,7 +31,7 @@ with wanted as (select unnest($kpi_ids) as kpi_id, unnest($freqs) as freq, unnes
 from ({VALUES}) semi join wanted using (kpi_id, freq, time_period)
 """
 _TOTALS = """
-select kpi_id, freq, time_period, obs_value, target, target_attained from kpi.observations
+select kpi_id, freq, time_period, obs_value, target, target_to, target_attained from kpi.observations
 where segment = '_T' and (kpi_id = $kpi_id or $kpi_id is null) order by period_start
 """
 _INCIDENTS = """
@@ -101,7 +101,7 @@ class ValueRows:
         self._loaded |= {kpi_id} if kpi_id else {kpi for kpi, _ in by_series}
 
     def totals(self, kpi_id: str, freq: str) -> Sequence[Mapping[str, Any]]:
-        """The totals of a KPI at a frequency, oldest first: time_period, obs_value, target, target_attained."""
+        """The totals of a KPI at a frequency, oldest first, with the columns of _TOTALS."""
         if kpi_id not in self._loaded:
             self.load_totals(kpi_id)
         return self._totals.get((kpi_id, freq), [])

@@ -32,7 +32,8 @@ from publishing.duckdb_file.rendering import Rendering
 
 _CATALOG_COLUMNS = (
     *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "type", "level", "owner", "objective"),
-    *("change_kind", "target", "target_freq", "target_note", "review", "freqs", "main_freq", "segments", "metric"),
+    *("change_kind", "target", "target_to", "target_freq", "target_note", "review", "freqs", "main_freq", "segments"),
+    "metric",
     *(
         "standard",
         "definition_version",
@@ -238,6 +239,7 @@ def _fill_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> No
         "observable_to": pa.date32(),
         "retired_on": pa.date32(),
         "target": pa.float64(),
+        "target_to": pa.float64(),
         "definition_version": pa.int64(),
         "disclosure_threshold": pa.int64(),
         "supplied": pa.bool_(),

@@ -56,15 +56,22 @@ COLUMN_COMMENTS = {
     " missing",
     "denominator": "The denominator of a ratio; NULL for other KPIs, for pay, and where suppressed or missing",
     "n_obs": "Number of source rows that the value is computed from",
-    "target": "The KPI's target for the period, in its unit; on totals, and only at the frequency for which it is"
-    " stated (catalog.target_freq; at all of them where that is NULL)",
-    "target_status": "on target: the value reaches the target; at risk: it misses it by no more than the tolerance that"
-    " is stated with the target; off target: by more, or none is stated; NULL where target_attained is",
+    "target": "The KPI's target for the period, in its unit, of a band its lower end; on totals, and only at the"
+    " frequency for which it is stated (catalog.target_freq; at all of them where that is NULL)",
+    "target_status": "on target: the value reaches the target, or lies in its band; at risk: it misses it by no more"
+    " than the tolerance that is stated with the target; off target: by more, or none is stated; NULL where"
+    " target_attained is",
     "target_attained": "Whether the value reaches the target; NULL without a target, where the KPI has no direction,"
     " and for a cohort while it is provisional, as later events still count",
-    "targets.target": "The value to reach, in the KPI's unit, at the frequency catalog.target_freq",
-    "catalog.target": "The present target, in the KPI's unit; see targets for those of earlier periods",
-    "targets.at_risk": "The worst value that is at risk, not off target; NULL where no tolerance is stated",
+    "target_to": "Where the target is a band, its upper end; target is then the lower one. NULL for other targets",
+    "targets.target": "The value to reach, or the lower end of a band, in the KPI's unit, at the frequency"
+    " catalog.target_freq",
+    "catalog.target": "The present target, or the lower end of a band, in the KPI's unit; see targets for those of"
+    " earlier periods",
+    "targets.at_risk": "The worst value that is at risk, not off target, of a band the least one; NULL where no"
+    " tolerance is stated",
+    "targets.at_risk_to": "Of a band, the greatest value that is at risk, not off target; NULL where no tolerance is"
+    " stated",
     "targets.rationale": "Why the target has this value, as stated; NULL where none is, and for earlier targets",
     "targets.source": "Where the target comes from: history, the KPI's own values; benchmark, others' values;"
     " commitment, a promise, budget, contract or law; NULL as rationale",
@@ -92,8 +99,8 @@ COLUMN_COMMENTS = {
     "year_to_date_year_ago": "year_to_date of the same period a year ago",
     "rolling_12_months": "The KPI over the twelve months up to the period's end; for months and quarters",
     "rolling_12_months_year_ago": "rolling_12_months of the same period a year ago",
-    "status": "on target, at risk, off target or no target; not compared: it has a target, but its direction is band or"
-    " none, so that more or less is neither better nor worse; not mature: a"
+    "status": "on target, at risk, off target or no target; not compared: it has a target, but its direction is none,"
+    " or is band and the target is one value; not mature: a"
     " cohort whose later events still count; suppressed; nothing published; not supplied: the company has no"
     " data for it; retired: no longer in use",
     "observations.status": "obs_status in words: "

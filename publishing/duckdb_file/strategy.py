@@ -35,7 +35,7 @@ OBJECTIVES = pa.schema(
 TARGETS = pa.schema(
     [
         ("kpi_id", pa.string()),
-        *((name, pa.float64()) for name in ("target", "at_risk")),
+        *((name, pa.float64()) for name in ("target", "target_to", "at_risk", "at_risk_to")),
         *((name, pa.date32()) for name in ("valid_from", "valid_to")),
         *((name, pa.string()) for name in ("rationale", "source")),
     ]

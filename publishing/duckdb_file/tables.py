@@ -69,7 +69,9 @@ compared as (
         coalesce(l.period_start = n.newest_start, false) as is_newest,
         l.segment = '_T' and (c.target_freq is null or c.target_freq = l.freq) as has_target,
         if(has_target, g.target, null) as target,
+        if(has_target, g.target_to, null) as target_to,
         if(has_target, g.at_risk, null) as at_risk,
+        if(has_target, g.at_risk_to, null) as at_risk_to,
         b.obs_value as previous_value,
         y.obs_value as year_ago_value,
         y.year_to_date as year_to_date_year_ago,
@@ -93,11 +95,14 @@ compared as (
 )
 select
     kpi_id, name, domain, freq, time_period, period_start, period_end, is_newest, segment, member,
-    obs_value, numerator, denominator, n_obs, target,
+    obs_value, numerator, denominator, n_obs, target, target_to,
     case
-        when is_immature or obs_value is null or target is null or direction not in ('up', 'down') then null
-        when if(direction = 'up', obs_value >= target, obs_value <= target) then 'on target'
-        when if(direction = 'up', obs_value >= at_risk, obs_value <= at_risk) then 'at risk'
+        when is_immature or obs_value is null or target is null or direction = 'none' then null
+        when direction = 'band' and target_to is null then null
+        when case direction when 'up' then obs_value >= target when 'down' then obs_value <= target
+            else obs_value between target and target_to end then 'on target'
+        when case direction when 'up' then obs_value >= at_risk when 'down' then obs_value <= at_risk
+            else obs_value between at_risk and at_risk_to end then 'at risk'
         else 'off target'
     end as target_status,
     target_status = 'on target' as target_attained,
@@ -250,7 +255,7 @@ waiting as (
 select
     c.kpi_id, c.name, c.domain, coalesce(b.name, c.objective) as objective, c.level, c.type, c.owner, c.direction,
     c.unit,
-    n.freq, n.time_period, n.period_start, n.period_end, n.obs_value, n.target,
+    n.freq, n.time_period, n.period_start, n.period_end, n.obs_value, n.target, n.target_to,
     case
         when c.retired_on is not null then 'retired'
         when not c.supplied then 'not supplied'

@@ -135,7 +135,7 @@ class _Sheet:
                 [
                     *((names[score["kpi_id"]], None), (objectives[score["kpi_id"]], None)),
                     (score["time_period"], None),
-                    *((_value(score, t), shown), (_unit(score, t), None), (score["target"], shown)),
+                    *((_value(score, t), shown), (_unit(score, t), None), _target(score, shown, self.language)),
                     *((t(score["status"]), None), (t("yes") if score["provisional"] else None, None)),
                     *(*changes, (score["rolling_12_months"], shown), (score["owner"], None)),
                     *((score["held"] or None, "0"), (score["flagged"] or None, "0")),
@@ -299,6 +299,13 @@ def _value(row: Row, t: Any) -> Any:
     if row["obs_value"] is None and row["obs_status"] in ("Q", "O"):
         return t(STATUSES[row["obs_status"]])
     return row["obs_value"]
+
+
+def _target(row: Row, shown: str, language: Language) -> tuple[Any, str | None]:
+    """The target and its number format; of a band its two ends as a text."""
+    if row["target_to"] is None:
+        return row["target"], shown
+    return language.target(row["target"], row["target_to"], row["unit"], row["currency"]), None
 
 
 def _unit(row: Row, t: Any) -> str:

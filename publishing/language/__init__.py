@@ -105,6 +105,13 @@ class Language:
         text = self._sized(value, step, like, whole=unit in ("count", "persons"))
         return f"{text}{_NO_BREAK}{label}" if label and with_unit else text
 
+    def target(self, target: float | None, target_to: float | None, unit: str, currency: str) -> str:
+        """A target: its value, or the two ends of a band, of which `target_to` is the upper one."""
+        shown = self.value(target, unit, currency)
+        if target_to is None:
+            return shown
+        return self.t("{lower} to {upper}", lower=shown, upper=self.value(target_to, unit, currency))
+
     def unit(self, unit: str, currency: str) -> str:
         """What stands behind a number of that unit; empty for numbers of things and for ratios."""
         known = {"currency": currency, "count": "", "ratio": "", "persons": ""}

@@ -27,8 +27,8 @@ _CHARACTER = 6.6  # the width of a digit at the size of the labels
 class Point:
     """A period of a series. `label` is read out; `marks` are words such as flagged, revised, break.
 
-    `first_value` is the value that was published first, where the value was revised since. `target` is the period's.
-    `usual` is the range in which the value would be a usual change.
+    `first_value` is the value that was published first, where the value was revised since. `targets` has the
+    period's target, or the two ends of its band. `usual` is the range in which the value would be a usual change.
     """
 
     period: Period
@@ -37,7 +37,7 @@ class Point:
     state: State = "normal"
     marks: tuple[str, ...] = ()
     first_value: float | None = None
-    target: float | None = None
+    targets: tuple[float, ...] = ()
     usual: tuple[float, float] | None = None
 
     @property
@@ -84,7 +84,7 @@ def line_chart(
     *,
     width: int,
     height: int,
-    target_word: Callable[[float], str] = str,
+    target_word: Callable[[tuple[float, ...]], str] = str,
     low_high: tuple[float, float] | None = None,
 ) -> Markup:
     """A series with both axes, the targets of its periods, and its marks. `labels` writes the values of the axis.
@@ -116,14 +116,16 @@ def line_chart(
     parts += _time_axis(points, x, base, bottom, width)
     parts += _band(points, x, y) if usual else []
     target_text = ""
-    if (target := next(reversed(_targets(points)), None)) is not None:
+    if newest := next((point.targets for point in reversed(points) if point.targets), ()):
+        target = newest[-1]
         parts.append(_target_line(points, x, y, left, width))
         near = [abs(y(point.value) - y(target)) if point.value is not None else height for point in points]
+        has_others = len(set(_targets(points))) > len(newest)
         at_end = (  # where the line is farther away; of several targets the newest one ends there
-            min(near[-len(near) // 5 - 1 :]) > min(near[: len(near) // 5 + 1]) or len(set(_targets(points))) > 1
+            min(near[-len(near) // 5 - 1 :]) > min(near[: len(near) // 5 + 1]) or has_others
         )
         side = f'x="{width - 4}" text-anchor="end"' if at_end else f'x="{left + 4}"'
-        target_text = f'<text class="target-word" {side} y="{y(target) - 5}">{_text(target_word(target))}</text>'
+        target_text = f'<text class="target-word" {side} y="{y(target) - 5}">{_text(target_word(newest))}</text>'
     step = x(1) - x(0)
     for place, point in enumerate(points):
         if "break" in point.marks:
@@ -202,16 +204,16 @@ def _band(points: Sequence[Point], x: _Scale, y: _Scale) -> list[str]:
 
 
 def _targets(points: Sequence[Point]) -> list[float]:
-    return [point.target for point in points if point.target is not None]
+    return [target for point in points for target in point.targets]
 
 
 def _target_line(points: Sequence[Point], x: _Scale, y: _Scale, left: float, right: float) -> str:
-    """A level line for each target, over its periods; from `left` for the first period, to `right` for the last one."""
+    """A level line for each target, two for a band, over its periods; the first from `left`, the last to `right`."""
     half_step = (x(1) - x(0)) / 2
     path = []
-    for target, run in groupby(range(len(points)), key=lambda place: points[place].target):
+    for targets, run in groupby(range(len(points)), key=lambda place: points[place].targets):
         places = list(run)
-        if target is not None:
+        for target in targets:
             start = left if places[0] == 0 else round(x(places[0]) - half_step, 1)
             end = right if places[-1] == len(points) - 1 else round(x(places[-1]) + half_step, 1)
             path.append(f"M{start} {y(target)}H{end}")

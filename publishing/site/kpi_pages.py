@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from metrics.core.segments import member_words, words
 from metrics.definitions.catalog import CatalogKpi
+from metrics.definitions.kpis.targets import gap_to
 from publishing.answers.reasons import Reasons
 from publishing.site import objectives_page
 from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
@@ -109,14 +110,14 @@ class KpiPages(Scorecard):
             day = self.language.day(self.closes_on(kpi, total.period))
             sentences.append(t("Later events still count: it is compared with the target after {day}.", day=day))
         elif total.target is not None and total.target != 0:
-            gap = total.obs_value - total.target
+            gap = gap_to(total.obs_value, total.target, total.target_to)
             if kpi.change_kind == "relative":
-                gap /= abs(total.target)
+                gap /= abs(total.target if gap < 0 or total.target_to is None else total.target_to)
+            goal = f"{self.goal(kpi, total.target, total.target_to)} {self.freq_words(kpi.target_freq)}".strip()
             words = "{gap} above the target of {target}." if gap >= 0 else "{gap} below the target of {target}."
-            size = self.change_text(kpi, abs(gap)).lstrip("+")
-            sentences.append(
-                t(words, gap=size, target=f"{self.value(kpi, total.target)} {self.freq_words(kpi.target_freq)}".strip())
-            )
+            if gap == 0 and total.target_to is not None:
+                words = "It is within the target of {target}."
+            sentences.append(t(words, gap=self.change_text(kpi, abs(gap)).lstrip("+"), target=goal))
         elif kpi.target is None and kpi.target_note:
             sentences.append(kpi.target_note)
         return sentences
@@ -210,8 +211,8 @@ class KpiPages(Scorecard):
             lambda values: self.language.axis(values, kpi.unit),
             width=width,
             height=height,
-            target_word=lambda target: self.language.t(
-                "target {value}", value=self.value(kpi, target, with_unit=False)
+            target_word=lambda targets: self.language.t(
+                "target {value}", value=" – ".join(self.value(kpi, target, with_unit=False) for target in targets)
             ),
         )
 

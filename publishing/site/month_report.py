@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import takewhile
@@ -11,10 +12,10 @@ from pathlib import Path
 
 import duckdb
 
-from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import Period, parse
 from metrics.definitions.catalog import CatalogKpi
+from metrics.definitions.kpis.targets import gap_to
 from publishing import reader
 from publishing.answers import Against, Answer, why
 from publishing.answers.reasons import Reasons
@@ -62,8 +63,13 @@ class _KpiMonth:
     @property
     def miss(self) -> float:
         """How far it misses its target, as a share of it."""
-        assert self.total.obs_value is not None and self.total.target is not None
-        return abs(self.total.obs_value - self.total.target) / (abs(self.total.target) or 1.0)
+        assert self.total.target is not None
+        return abs(self.gap) / (abs(self.total.target) or 1.0)
+
+    @property
+    def gap(self) -> float:
+        """How much it lies above its target, or below it where that is less than 0."""
+        return gap_to(self.total.obs_value or 0.0, self.total.target or 0.0, self.total.target_to)
 
 
 @dataclass(frozen=True)
@@ -147,10 +153,21 @@ class MonthReport(Scorecard):
     def as_answer(self) -> Answer:
         """The month, the title, and the sentences with the KPIs that they name, for programs."""
         sentences = [
-            {"text": "".join(part.text for part in parts), "kpis": [part.kpi_id for part in parts if part.kpi_id]}
+            {
+                "text": "".join(part.text for part in parts),
+                "kpis": [part.kpi_id for part in parts if part.kpi_id],
+                "numbers": [{"kpi_id": part.kpi_id, "period": part.period} for part in parts if part.kpi_id],
+            }
             for parts in self.sentences()
         ]
-        return {"month": self.month.code, "title": self.title, "sentences": sentences}
+        release = self.content.release
+        return {
+            "month": self.month.code,
+            "title": self.title,
+            "release": release.sequence,
+            "published_on": release.realtime_start.isoformat(),
+            "sentences": sentences,
+        }
 
     def _summary(self, kpis: Sequence[_KpiMonth], missing: Sequence[_KpiMonth]) -> str:
         reached = sum(kpi_month.total.target_attained is True for kpi_month in kpis)
@@ -161,12 +178,12 @@ class MonthReport(Scorecard):
 
     def _missed(self, kpi_month: _KpiMonth) -> str:
         kpi, total = kpi_month.kpi, kpi_month.total
-        reasons, gap = self._reasons(kpi, "target"), (total.obs_value or 0) - (total.target or 0)
+        reasons, gap = self._reasons(kpi, "target"), kpi_month.gap
         facts = {
             "kpi": self._link(kpi_month),
             "value": self.value(kpi, total.obs_value),
             "period": self.language.period(total.time_period),
-            "goal": self.value(kpi, total.target),
+            "goal": self.goal(kpi, total.target, total.target_to),
             "gap": reasons.size(gap, gap) if reasons and reasons.has_change else self._gap(kpi, gap),
             "since": self._missed_since(kpi_month),
         }
@@ -368,13 +385,38 @@ def report_of(
     return MonthReport(rows, words, month=month, answers=answers, shifted=shifted)
 
 
-def read(month: str, code: str) -> MonthReport:
+def read(month: str, code: str, as_of: date | None = None) -> MonthReport:
     """The report of a closed month such as 2026-10, by default of the newest one, in the language of that code.
 
+    A report doesn't change after the next month has closed: that of an earlier month is written from what was published
+    on the last day on which it was the newest, or from the first release, where that is younger. `as_of` is another day
+    as of which it is written.
     Raises NyckeltalError for another text or language, where nothing is published, or the month isn't closed.
     """
+    day = as_of or _last_day_as_newest(month)
+    with reader.as_it_stood(day) if day else nullcontext():
+        return _written(month, code)
+
+
+def _last_day_as_newest(month: str) -> date | None:
+    """The day as of which the report of an earlier month is written; None where that is the newest release.
+
+    The last day on which the month was the newest closed one, or that of the first release, where that is later.
+    """
+    (released,) = reader.query("select min(realtime_start) as first, max(realtime_start) as last from kpi.releases")
+    catalog = reader.newest_catalog()
+    period = parse(month) if month else None
+    if period is None or period.freq != "M":
+        return None
+    closes = (catalog.calendar.closes_on(period.next().end, domain) for domain in {kpi.domain for kpi in catalog.kpis})
+    day = max(*closes, released["first"])
+    return day if day < released["last"] else None
+
+
+def _written(month: str, code: str) -> MonthReport:
+    """The report from what is read now, which may be what was published on a past day."""
     chosen = language(code)
-    published, catalog = deployment.published_path(), reader.newest_catalog().in_language(chosen.code)
+    published, catalog = reader.source(), reader.newest_catalog().in_language(chosen.code)
     site_content = content.read(published, catalog)
     newest = Scorecard(site_content, chosen).closed_month_code()
     period = parse(month or newest)

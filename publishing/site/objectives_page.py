@@ -164,13 +164,15 @@ def target_facts(site: Scorecard, kpi: CatalogKpi) -> list[str]:
     """What is said below a KPI's target: when it is at risk, of the shown period where it varies, and its source."""
     t, facts = site.language.t, []
     shown = site.target_of_period(kpi)
-    at_risk = shown[1].at_risk if shown else kpi.at_risk
-    if at_risk is not None:
+    target = shown[1] if shown else kpi.present_target
+    if target is not None and target.at_risk is not None:
         sentences = {
-            "up": t("At risk down to {value}, off target below it.", value=site.value(kpi, at_risk)),
-            "down": t("At risk up to {value}, off target above it.", value=site.value(kpi, at_risk)),
+            "up": "At risk down to {value}, off target below it.",
+            "down": "At risk up to {value}, off target above it.",
+            "band": "At risk from {lower} to {upper} outside the band, off target beyond.",
         }
-        facts.append(sentences[kpi.direction])
+        lower, upper = (site.value(kpi, end) for end in (target.at_risk, target.at_risk_to))
+        facts.append(t(sentences[kpi.direction], value=lower, lower=lower, upper=upper))
     if kpi.target_source:
         facts.append(t("Source: {source}.", source=t(SOURCE_WORDS[kpi.target_source])))
     return facts

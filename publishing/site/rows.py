@@ -31,6 +31,7 @@ class Total(NamedTuple):
     time_period: str
     obs_value: float | None
     target: float | None
+    target_to: float | None
     target_status: str | None
     previous_value: float | None
     change_previous: float | None

@@ -149,7 +149,7 @@ class Scorecard(Lifecycle):
         t, freq = self.language.t, score.freq or kpi.main_freq
         total = self.content.newest(kpi, freq) if score.time_period else None
         spark_points = self.points(kpi, kpi.main_freq)[-_SPARK_PERIODS[kpi.main_freq] :]
-        target = total.target if total else kpi.target
+        target, target_to = (total.target, total.target_to) if total else (kpi.target, kpi.target_to)
         values = [point for point in spark_points if point.value is not None]
         spark_title = (
             t("{name}: {first} to {last}", name=kpi.name, first=values[0].label, last=values[-1].label)
@@ -165,7 +165,7 @@ class Scorecard(Lifecycle):
             period=self.language.period(total.time_period, short=True) if total else "",
             value=self.shown(kpi, total) if total else NOTHING,
             newer=self.newer(kpi, total) if total else [],
-            target=self.value(kpi, target) if target is not None else NOTHING,
+            target=self.goal(kpi, target, target_to) if target is not None else NOTHING,
             target_freq=self.freq_words(kpi.target_freq) if target is not None else "",
             previous=previous,
             year_ago=year_ago,

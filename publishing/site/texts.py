@@ -84,7 +84,12 @@ class Texts:
             period, target = shown
             of_period = t(least, value=self.value(kpi, target.value))
             return t("{target} for {period}; it varies", target=of_period, period=self.language.period(period))
-        return f"{t(least, value=self.value(kpi, kpi.target))} {self.freq_words(kpi.target_freq)}".strip()
+        stated = t(least, value=self.goal(kpi, kpi.target, kpi.target_to))
+        return f"{stated} {self.freq_words(kpi.target_freq)}".strip()
+
+    def goal(self, kpi: CatalogKpi, target: float | None, target_to: float | None) -> str:
+        """The target's value, or the two ends of its band."""
+        return self.language.target(target, target_to, kpi.unit, self.content.catalog.reporting_currency)
 
     def target_of_period(self, kpi: CatalogKpi) -> tuple[str, ValidTarget] | None:
         """The shown period and its target, of a KPI with targets of single periods; None for another one."""
@@ -171,16 +176,16 @@ class Texts:
             if (status := self.status_words(kpi, total)) != self.language.t("final"):
                 label += f" ({status})" if total.obs_status != "Q" else ""
             first = firsts.get(total.time_period)
-            target = kpi.target_at(freq, total.period.start)
+            targets = _ends(kpi.target_at(freq, total.period.start))
             earlier = total.values[1:]
             usual = self._within_bounds(kpi, known.expected(*earlier) if known and "break" not in marks else None)
-            points.append(Point(total.period, total.obs_value, label, state, tuple(marks), first, target, usual))
+            points.append(Point(total.period, total.obs_value, label, state, tuple(marks), first, targets, usual))
         since = points[0].period.start if points else date.min
         for finding in findings.values():
             if finding.held and finding.period.start >= since:
                 label = f"{self.language.period(finding.time_period)}: {self.language.t('held')}"
-                target = kpi.target_at(freq, finding.period.start)
-                points.append(Point(finding.period, None, label, "held", target=target))
+                targets = _ends(kpi.target_at(freq, finding.period.start))
+                points.append(Point(finding.period, None, label, "held", targets=targets))
         return with_gaps(sorted(points, key=lambda point: point.period))
 
     @staticmethod
@@ -191,3 +196,8 @@ class Texts:
         lower = -inf if kpi.lower_bound is None else kpi.lower_bound
         upper = inf if kpi.upper_bound is None else kpi.upper_bound
         return min(max(usual[0], lower), upper), min(max(usual[1], lower), upper)
+
+
+def _ends(target: ValidTarget | None) -> tuple[float, ...]:
+    """The target's value, or the two ends of its band; empty without one."""
+    return tuple(end for end in (target.value, target.target_to) if end is not None) if target else ()

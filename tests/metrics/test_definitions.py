@@ -56,7 +56,7 @@ def test_a_kpi_needs_an_owner_and_a_target_or_a_reason(folder: Path) -> None:
     replace(folder / "kpis/marketing/ctr.yml", "target:\n  value: 0.02\n", "target: {}\nold:\n")
     messages = "\n".join(findings(folder))
     assert "owner: is required" in messages
-    assert "state either a value, or under `none` the reason" in messages
+    assert "state either a value, or a band, or under `none` the reason" in messages
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,10 @@ def test_a_kpi_needs_an_owner_and_a_target_or_a_reason(folder: Path) -> None:
         ("{value: 2, freq: M, since: 2025-01-01, earlier: [{value: 1, since: 2026-01-01}]}", "oldest first"),
         ("{value: 2, freq: M, since: 2025-01-01, earlier: [{value: 1, since: 2025-01-01}]}", "each since another day"),
         ("{value: 2, freq: M, since: January}", "valid date"),
+        ("{value: 2, band: [1, 3], freq: M}", "state either a value, or a band"),
+        ("{band: [3, 1], freq: M}", "the lesser one first"),
+        ("{band: [1, 3], freq: M, by_period: {2026-01: 2}}", "by_period is of a target with a value"),
+        ("{value: 2, freq: M, since: 2026-01-01, earlier: [{since: 2025-01-01}]}", "either a value or a band"),
     ],
 )
 def test_earlier_targets_are_each_since_a_day(folder: Path, target: str, message: str) -> None:

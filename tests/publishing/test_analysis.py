@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metrics.core.periods import parse
-from publishing.analysis.change_points import Search
+from publishing.analysis.change_points import Search, earlier_steps
 from publishing.analysis.corrections import holm
 from publishing.analysis.cross_correlation import leading
 from publishing.analysis.history import History, place_in_year
@@ -242,3 +242,28 @@ def test_a_target_of_zeros_and_of_a_last_value_that_differs() -> None:
         for size in (2.0**990, 1.0)
     )
     assert huge == pytest.approx(plain * 2.0**990, rel=1e-2)
+
+
+def test_a_band_from_history_holds_as_many_of_the_coming_periods_as_its_name_says() -> None:
+    made = suggestions(of_kpi("k", noise(1, memory=0.0) - 0.1 * np.arange(MONTHS)), "band")
+    assert made is not None
+    widths = [one.value_to - one.value for one in made[0] if one.value_to is not None]
+    assert len(widths) == 3 and widths == sorted(widths, reverse=True)
+    cautious = made[0][0]
+    assert cautious.value_to is not None
+    within = (made[1].paths >= cautious.value) & (made[1].paths <= cautious.value_to)
+    assert within.mean() == pytest.approx(0.75, abs=0.02)
+    assert met_in(np.array([1.0, 2.0, 3.0, np.nan]), 1.5, "band", 2.5) == (3, 1)
+
+
+def test_a_step_of_an_earlier_year_does_not_hide_a_later_one() -> None:
+    """As AdventureWorks' average order value: two falls, between which it hardly changes, look like a line."""
+    values = np.random.default_rng(1).normal(scale=0.05, size=30) - 0.5 * (np.arange(30) >= 6) - (np.arange(30) >= 19)
+    search = Search(values, np.arange(30) % 12, "M")
+    shift = search.shift()
+    assert (shift.kind, shift.place, shift.earlier_steps) == ("level", 19, (6,))
+    assert shift.size == pytest.approx(-1, abs=0.1) and shift.p_value < 0.001
+    assert earlier_steps(values[:15] * 0 + values[8], line(15), 12) == []
+    found = watched([of_kpi("falls", values)]).shifts
+    sentence = shift_sentence(found[0], {"name": "Falls", "unit": "count", "currency": ""}, "", language("sv"))
+    assert sentence.endswith("Hänsyn är tagen till tidigare nivåskiften: maj 2024.")

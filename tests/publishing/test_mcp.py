@@ -296,7 +296,9 @@ def test_before_the_first_release_the_assistant_is_told_so(
 def test_against_the_target_it_tells_the_gap_and_what_changed_since(published: Warehouse) -> None:
     answer = ask("why_it_moved", kpi="revenue", period="2026-02", compared_with="target")
     assert answer["against_target"] == {
-        "target": 125.0, "gap": -4.0, "since": "2026-01", "target_then": 125.0, "gap_then": -25.0, "change_since": 21.0,
+        "target": 125.0, "target_to": None, "gap": -4.0, "since": "2026-01", "target_then": 125.0,
+        "target_to_then": None,
+        "gap_then": -25.0, "change_since": 21.0,
         "by_change_of_target": 0.0,
     }  # fmt: skip
     words = [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in answer["in_words"]]

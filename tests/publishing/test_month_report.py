@@ -174,3 +174,21 @@ def test_the_command_prints_it_as_text_markdown_and_json(deployed: None) -> None
     assert "isn't closed yet" in kpi_command("report", "2026-02").stderr
     assert "is no month" in kpi_command("report", "2025-Q4").stderr
     assert "nothing is published for this month" in kpi_command("report", "2020-01").stderr
+
+
+def test_the_report_of_a_month_stays_as_it_was_when_the_next_one_closed(deployed: None) -> None:
+    kpis = [kpi(target=100.0, name="Sales")]
+    release(kpis, [total("revenue", code, 90.0) for code in MONTHS])
+    before = month_report.read("2026-01", "en").as_answer()
+    assert "90.0 SEK in January 2026, 10.0 SEK below the target" in before["sentences"][1]["text"]
+    assert before["sentences"][1]["numbers"] == [{"kpi_id": "revenue", "period": "2026-01"}]
+    later = [total("revenue", "2026-01", 120.0), total("revenue", "2026-02", 95.0), total("revenue", "2026-03", 95.0)]
+    release(kpis, later, date(2026, 4, 20))
+    assert month_report.read("2026-01", "en").as_answer() == before
+    assert month_report.read("", "en").as_answer()["release"] == 2
+    now = month_report.read("2026-01", "en", date(2026, 4, 20)).as_answer()
+    assert (now["release"], now["published_on"]) == (2, "2026-04-20") and now["sentences"] != before["sentences"]
+    shown = kpi_command("report", "2026-01").stdout
+    assert "90.0 SEK" in shown and "From the values of release 1 of" in shown
+    refused = kpi_command("report", "2026-01", "--as-of", "2026-02-01")
+    assert refused.returncode == 2 and "nothing was published by 2026-02-01" in refused.stderr

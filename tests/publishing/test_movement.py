@@ -96,7 +96,7 @@ def test_what_the_members_add_is_not_told_beside_a_suppressed_one() -> None:
 def totals(*values: tuple[str, float | None, float | None]) -> list[dict[str, Any]]:
     """Totals of a KPI of which more is better: period, value and target."""
     return [
-        {"time_period": code, "obs_value": value, "target": target,
+        {"time_period": code, "obs_value": value, "target": target, "target_to": None,
          "target_attained": None if value is None or target is None else value >= target}
         for code, value, target in values
     ]  # fmt: skip
@@ -113,6 +113,21 @@ def test_a_missed_target_is_compared_with_the_last_period_that_reached_its_own()
     assert since_when(series, "2026-04") is series[1]
     assert since_when(series, "2026-02") is None  # the month before has no target
     assert "since" not in gap_to_target(series[1], None)
+
+
+def in_band(value: float, lower: float, upper: float) -> dict[str, Any]:
+    return {"time_period": "2026-01", "obs_value": value, "target": lower, "target_to": upper}
+
+
+def test_a_value_outside_its_band_is_compared_with_the_end_that_it_lies_beyond() -> None:
+    below, above, within = in_band(3, 4, 6), in_band(7, 4, 6), in_band(5, 4, 6)
+    gap = gap_to_target(below, within)
+    assert (gap["gap"], gap["gap_then"], gap["change_since"], gap["by_change_of_target"]) == (-1, 1, -2, 0)
+    gap = gap_to_target(above, in_band(5, 3, 8))
+    assert (gap["gap"], gap["gap_then"], gap["change_since"], gap["by_change_of_target"]) == (1, -3, 2, 2)
+    assert gap["gap"] == gap["gap_then"] + gap["change_since"] + gap["by_change_of_target"]
+    assert gap_to_target(within, below) == {"target": 4, "target_to": 6, "gap": 0}
+    assert "since" not in gap_to_target(below, above)  # neither end says how it came from one side to the other
 
 
 def test_a_reached_target_is_compared_with_the_period_before() -> None:

@@ -112,15 +112,19 @@ def test_a_value_that_misses_its_target_within_the_tolerance_is_at_risk() -> Non
 @pytest.mark.parametrize(
     ("direction", "value", "status"),
     [
-        ("up", 89.99, "off target"), ("up", 90.0, "at risk"), ("up", 100.0, "on target"), ("band", 50.0, None),
+        ("up", 89.99, "off target"), ("up", 90.0, "at risk"), ("up", 100.0, "on target"), ("none", 50.0, None),
         ("down", 100.0, "on target"), ("down", 110.0, "at risk"), ("down", 110.01, "off target"),
+        ("band", 89.99, "off target"), ("band", 90.0, "at risk"), ("band", 100.0, "on target"),
+        ("band", 120.0, "on target"), ("band", 130.0, "at risk"), ("band", 130.01, "off target"),
+        ("band without one", 100.0, None),
     ],
 )  # fmt: skip
 def test_the_thresholds_go_by_the_direction(
     direction: str, value: float, status: str | None, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse_factory.point_at(tmp_path, monkeypatch)
-    entry = kpi(direction=direction, target_tolerance=10.0)
+    target_to = 120.0 if direction == "band" else None
+    entry = kpi(direction=direction.split()[0], target_tolerance=10.0, target_to=target_to)
     ledger = Ledger.open(deployment.ledger_path())
     catalog = CATALOG.model_copy(update={"kpis": (entry,), "initiatives": {}})
     ledger.append(
@@ -152,6 +156,12 @@ def test_single_periods_have_targets_of_their_own_between_those_that_are_stated(
         (90.0, date(2025, 12, 1), date(2025, 12, 31), 85.0),
         (100.0, date(2026, 1, 1), None, 95.0),
     ]  # fmt: skip
+    band = kpi(direction="band", target_to=120.0, target_tolerance=5.0, target_since=date(2026, 1, 1),
+               earlier_targets=(EarlierTarget(band=(80, 90), since=date(2025, 1, 1)),))  # fmt: skip
+    assert [tuple(vars(target).values()) for target in band.targets] == [
+        (80.0, date(2025, 1, 1), date(2025, 12, 31), None, 90.0, None),
+        (100.0, date(2026, 1, 1), None, 95.0, 120.0, 125.0),
+    ]
     assert query("select target, at_risk, source, rationale from kpi.targets where kpi_id = 'revenue'") == [
         (value, value - 10, "benchmark", "As others in <b>Sweden</b>") for value in (100.0, 300.0, 100.0)
     ]
@@ -271,3 +281,24 @@ def test_a_release_that_is_added_to_the_file_renews_attainment_and_states(monkey
     release([observation(kpi_id="delivery", obs_value=100.0, **february)], date(2026, 3, 12))
     assert query("select attainment from kpi.objectives where objective = 'service'") == [((0.5 + 1) / 2,)]
     assert query("select state from kpi.initiatives where initiative = 'future'") == [("under way",)]
+
+
+def test_attainment_can_be_looked_up_as_it_stood_on_a_past_day(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delivery was off target in March; in April its value is revised, and January's attainment with it."""
+    warehouse_factory.point_at(tmp_path, monkeypatch)
+    release([observation(kpi_id="delivery", obs_value=99.0)], date(2026, 3, 5))
+    release([observation(kpi_id="delivery", obs_value=101.0)], date(2026, 4, 7))
+
+    def attained(*arguments: str) -> tuple[float, float, int]:
+        answer = json.loads(kpi_command("objectives", "--json", *arguments).stdout)
+        (service,) = [row for row in answer["objectives"] if row["objective"] == "service"]
+        return service["attainment"], service["history"][-1]["attainment"], answer["release"]
+
+    assert attained() == attained("--as-of", "2026-04-07") == (1.0, 1.0, 2)
+    assert attained("--as-of", "2026-03-05") == attained("--as-of", "2026-04-06") == (0.0, 0.0, 1)
+    assert mcp_server.objectives("2026-03-31")["published_on"] == "2026-03-05"
+    too_early = kpi_command("objectives", "--as-of", "2026-03-04")
+    assert too_early.returncode == 2 and "nothing was published by 2026-03-04" in too_early.stderr
+    no_day = kpi_command("objectives", "--as-of", "March")
+    assert no_day.returncode == 2 and "--as-of: is no day" in no_day.stderr
+    assert attained() == (1.0, 1.0, 2)  # and the published file is as it was

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from math import isfinite
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import Freq, parse
@@ -22,18 +23,42 @@ COMBINATIONS = (
 )
 
 
+Band = tuple[float, float]
+"""The least and the greatest value that are on target."""
+
+
+def _from_less_to_more(band: Band | None) -> Band | None:
+    if band is not None and not (isfinite(band[0]) and isfinite(band[1]) and band[0] < band[1]):
+        raise ValueError("a band is two numbers, the lesser one first, such as [0.4, 0.6]")
+    return band
+
+
 class EarlierTarget(Strict):
     """A target of earlier periods."""
 
-    value: float = Field(description="The value to reach, in the KPI's unit.")
+    value: float | None = Field(default=None, description="The value to reach, in the KPI's unit.")
+    band: Annotated[Band | None, AfterValidator(_from_less_to_more)] = Field(
+        default=None, description="In place of a value, its band, as below."
+    )
     since: date = Field(description="The first day of the periods that it was for.")
     tolerance: float | None = Field(default=None, gt=0, description="Its tolerance, as below.")
 
+    @model_validator(mode="after")
+    def _value_or_band(self) -> EarlierTarget:
+        if (self.value is None) == (self.band is None):
+            raise ValueError("state either a value or a band")
+        return self
+
 
 class Target(Strict):
-    """A target value, or the reason why there is none."""
+    """A target value, a band of values, or the reason why there is none."""
 
     value: float | None = Field(default=None, description="The value to reach, in the KPI's unit.")
+    band: Annotated[Band | None, AfterValidator(_from_less_to_more)] = Field(
+        default=None,
+        description="Of a KPI whose direction is `band`, in place of `value`: the least and the greatest value that are"
+        " on target, such as `[0.4, 0.6]`.",
+    )
     freq: Freq | None = Field(
         default=None,
         description="The frequency that it is for. Required of a KPI whose value grows with the period.",
@@ -42,8 +67,8 @@ class Target(Strict):
     tolerance: float | None = Field(
         default=None,
         gt=0,
-        description="How far a value may miss it, in the KPI's unit, and be at risk rather than off target. Without it,"
-        " every value that misses it is off target.",
+        description="How far a value may miss it, in the KPI's unit, and be at risk rather than off target; of a band,"
+        " on either side. Without it, every value that misses it is off target.",
     )
     by_period: dict[str, float] = Field(
         default_factory=dict,
@@ -81,10 +106,12 @@ class Target(Strict):
 
     @model_validator(mode="after")
     def _value_or_reason(self) -> Target:
-        if (self.value is None) == (self.none is None):
-            raise ValueError("state either a value, or under `none` the reason why there is none")
-        if self.value is None and (self.tolerance or self.by_period or self.source or self.rationale):
-            raise ValueError("tolerance, by_period, rationale and source are of a target with a value")
+        if [self.value, self.band, self.none].count(None) != 2:
+            raise ValueError("state either a value, or a band, or under `none` the reason why there is none")
+        if self.none is not None and (self.tolerance or self.by_period or self.source or self.rationale):
+            raise ValueError("tolerance, by_period, rationale and source are of a target with a value or a band")
+        if self.band is not None and self.by_period:
+            raise ValueError("by_period is of a target with a value")
         return self
 
     @model_validator(mode="after")
@@ -125,7 +152,7 @@ class Adoption(Strict):
         description="`key`: the objective is measured by it. `supporting`: it explains another KPI."
     )
     objective: str = Field(description="The key of the objective in `objectives.yml` that it serves.")
-    target: Target = Field(description="The value to reach, or why there is none.")
+    target: Target = Field(description="The value to reach, the band to stay in, or why there is none.")
     review: Literal["monthly", "quarterly"] = Field(
         description="How often its owner reviews definition, target and use: at least every quarter. `kpi review --due`"
         " lists what is due."

@@ -1,7 +1,8 @@
 """A target is one that the KPI can reach: within the bounds of its values, and of a KPI whose values can be better.
 
-A target outside the bounds is never or always reached. A KPI with direction `none` or `band` has no better values, so
-that it isn't compared with a target.
+A target outside the bounds is never or always reached, and so is a band that holds all possible values. A KPI with
+direction `none` has no better values, so that it isn't compared with a target; one with direction `band` is compared
+with a band.
 """
 
 from __future__ import annotations
@@ -15,9 +16,15 @@ def findings(catalog: Catalog) -> Iterator[tuple[str, str]]:
     for kpi in catalog.live:
         if kpi.target is None:
             continue
-        if kpi.direction in ("none", "band"):
-            yield kpi.kpi_id, f"has a target, but its direction is `{kpi.direction}`: it is never compared with it"
+        if kpi.direction == "none":
+            yield kpi.kpi_id, "has a target, but its direction is `none`: it is never compared with it"
+        if kpi.direction == "band" and kpi.target_to is None:
+            yield kpi.kpi_id, "has one value as its target, but its direction is `band`: state a `band` to stay in"
         low, high = kpi.lower_bound, kpi.upper_bound
-        if (low is not None and kpi.target < low) or (high is not None and kpi.target > high):
-            limits = " to ".join("…" if bound is None else f"{bound:g}" for bound in (low, high))
-            yield kpi.kpi_id, f"its target {kpi.target:g} lies outside its bounds, {limits}"
+        limits = " to ".join("…" if bound is None else f"{bound:g}" for bound in (low, high))
+        ends = [end for end in (kpi.target, kpi.target_to) if end is not None]
+        if any((low is not None and end < low) or (high is not None and end > high) for end in ends):
+            stated = " to ".join(f"{end:g}" for end in ends)
+            yield kpi.kpi_id, f"its target {stated} lies outside its bounds, {limits}"
+        elif ends == [low, high]:
+            yield kpi.kpi_id, f"its band is the whole of its bounds, {limits}: no value can miss it"

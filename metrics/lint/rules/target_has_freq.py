@@ -12,7 +12,7 @@ def findings(kpi: Kpi) -> Iterator[NyckeltalError]:
     adoption = kpi.adoption
     target = adoption.target
     depends_on_freq = kpi.definition.adds_up and kpi.definition.kind != "stock" and len(adoption.freqs) > 1
-    if depends_on_freq and target.value is not None and target.freq is None:
+    if depends_on_freq and target.none is None and target.freq is None:
         yield kpi.problem(
             "target", "its value grows with the period, so one target can't be for all frequencies: state its `freq`"
         )

@@ -1,4 +1,4 @@
-"""A target with a tolerance is of a KPI whose direction is up or down: others aren't judged by it."""
+"""A target with a tolerance is a band, or of a KPI whose direction is up or down: others aren't judged by it."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from metrics.definitions.kpis.kpi import Kpi
 
 def findings(kpi: Kpi) -> Iterator[NyckeltalError]:
     target, direction = kpi.adoption.target, kpi.definition.direction
-    if target.tolerance is not None and direction not in ("up", "down"):
+    if target.tolerance is not None and target.band is None and direction not in ("up", "down"):
         yield kpi.problem("target", f"has a tolerance, but the KPI's direction is {direction}: no value is at risk")

@@ -13,10 +13,20 @@ from metrics.definitions.kpis.kpi import Kpi
 
 
 def findings(kpi: Kpi) -> Iterator[NyckeltalError]:
-    target, bounds, unit = kpi.adoption.target, kpi.definition.bounds, kpi.definition.unit
+    bounds, unit = kpi.definition.bounds, kpi.definition.unit
     upper = inf if bounds.upper is None else bounds.upper
-    for value, tolerance in [(target.value, target.tolerance), *((one.value, one.tolerance) for one in target.earlier)]:
-        if value is None or tolerance is None:
+    stated = kpi.adoption.target
+    targets = [(stated.value, stated.band, stated.tolerance)]
+    for value, band, tolerance in [*targets, *((one.value, one.band, one.tolerance) for one in stated.earlier)]:
+        if tolerance is None:
+            continue
+        if band is not None and band[0] - tolerance <= (bounds.lower or 0.0) and band[1] + tolerance >= upper:
+            yield kpi.problem(
+                "target",
+                f"its tolerance of {tolerance:g} is so large that no value would be off the band of {band[0]:g} to"
+                f" {band[1]:g}; state a smaller one, in the KPI's unit",
+            )
+        if value is None:
             continue
         lower = -1.0 if unit == "fraction" else 0.0 if value > 0 else -inf
         lower = lower if bounds.lower is None else bounds.lower

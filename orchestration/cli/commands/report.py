@@ -9,7 +9,7 @@ import typer
 
 from metrics.core.deployment import site_path
 from metrics.core.errors import NyckeltalError
-from orchestration.cli.options import Json
+from orchestration.cli.options import AsOf, Json, past_day
 from orchestration.cli.terminal import console, print_json, print_text
 
 HELP_ORDER = 4
@@ -27,15 +27,20 @@ def report(
     site: Annotated[
         str, typer.Option(help="Address of the site, to which the links of --markdown lead. Without it, this folder's.")
     ] = "",
+    as_of: AsOf = "",
     as_json: Json = False,
 ) -> None:
-    """What a month brought, in at most ten points, the worst first. The site has that of the newest closed month."""
+    """What a month brought, in at most ten points, the worst first. The site has that of the newest closed month.
+
+    The report of an earlier month stays as it was when the next month closed, or as of the first release, where that
+    came later; --as-of takes another day.
+    """
     from orchestration.cli.reports import month as month_prints
     from publishing.site import month_report
 
     if site and not _ADDRESS.fullmatch(site):
         raise NyckeltalError("is no address of a site", field="--site", found=site, expected="https://kpi.example")
-    written = month_report.read(month, lang)
+    written = month_report.read(month, lang, past_day(as_of))
     if as_json:
         print_json(written.as_answer())
     elif markdown:

@@ -77,14 +77,16 @@ def _known(known: Mapping[str, Any]) -> str:
 def print_targets(terminal: Console, answer: Mapping[str, Any], unit: str, currency: str) -> None:
     """Print what `analysis.suggest_target` tells: sentences, a table of the targets, and the lines of each."""
 
-    def written(value: float) -> str:
-        return _ENGLISH.value(value, unit, currency)
+    def written(one: Mapping[str, Any]) -> str:
+        return _ENGLISH.target(one["value"], one["value_to"], unit, currency)
 
     if "refused" in answer:
         terminal.print(f"No target is suggested. {answer['refused']}", style="bold", highlight=False)
     else:
         terminal.print(answer["quote"], style="bold", highlight=False)
         terminal.print(_trend(answer, unit, currency), highlight=False)
+        if answer["steps"]:
+            terminal.print(f"Its level stepped in {', '.join(answer['steps'])}.", highlight=False)
         terminal.print()
         _print_table(terminal, answer, written)
         if "warning" in answer:
@@ -109,11 +111,11 @@ def _print_table(terminal: Console, answer: Mapping[str, Any], written: Any) -> 
     """A row for each target, and for the present one."""
     present = answer["present_target"]
     rows: list[list[Cell]] = [
-        [one["name"], written(one["value"]), f"{one['met_if_things_go_on']:.0%}", *map(_met, one["met_in_last"])]
+        [one["name"], written(one), f"{one['met_if_things_go_on']:.0%}", *map(_met, one["met_in_last"])]
         for one in answer["suggested"]
     ]
     if present:
-        rows.append(["present", written(present["value"]), "", *map(_met, present["met_in_last"])])
+        rows.append(["present", written(present), "", *map(_met, present["met_in_last"])])
     varies = "\npresent: counted by the target that each period had." if present and present["varies"] else ""
     counts = [f"met in last {one['periods']}" for one in answer["suggested"][0]["met_in_last"]]
     columns = [Column("target"), *map(number_column, ("value", "coming year", *counts))]

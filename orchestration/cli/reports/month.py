@@ -22,6 +22,7 @@ def print_report(terminal: Console, report: MonthReport) -> None:
         words = ((part.text, "bold") if part.kpi_id else part.text for part in sentence)
         lines.add_row(f"{number}.", styled(*words))
     terminal.print(lines)
+    terminal.print(_release(report), style="dim", highlight=False)
     hint = report.language.t("`kpi why KPI PERIOD` shows the figures behind a sentence.")
     terminal.print(hint, style="dim", highlight=False)
 
@@ -31,7 +32,14 @@ def markdown(report: MonthReport, site: str) -> str:
     lines = [f"# {_escaped(report.content.catalog.company)}: {_escaped(report.title)}", ""]
     for number, sentence in enumerate(report.sentences(), 1):
         lines.append(f"{number}. {''.join(_linked(part, site) for part in sentence)}")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", _escaped(_release(report))])
+
+
+def _release(report: MonthReport) -> str:
+    """From which release the report is written."""
+    release = report.content.release
+    words = "From the values of release {number} of {day}."
+    return report.language.t(words, number=release.sequence, day=report.language.day(release.realtime_start))
 
 
 def _linked(part: Part, site: str) -> str:

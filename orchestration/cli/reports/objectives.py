@@ -10,7 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from metrics.core.periods import parse
-from orchestration.cli.formats import PERIODS, number, target_mark
+from orchestration.cli.formats import PERIODS, goal, number, target_mark
 from orchestration.cli.terminal import styled
 
 _STATE_STYLES = {"planned": "dim", "under way": "default", "ended": "dim"}
@@ -85,7 +85,7 @@ def _lines(objective: Mapping[str, Any]) -> list[Text]:
         facts = [f"{value} in {kpi['time_period']}"] if value else [kpi["status"]]
         if value and kpi["target"] is not None:
             period = f" a {PERIODS[kpi['target_freq']]}" if kpi["target_freq"] else ""
-            facts.append(f"target {number(kpi['target'], kpi['unit'], kpi['currency'])}{period}")
+            facts.append(f"target {goal(kpi['target'], kpi['target_to'], kpi['unit'], kpi['currency'])}{period}")
         if value and not mark.plain:
             facts.append(kpi["status"])
         level = ", supporting" if kpi["level"] != "key" else ""

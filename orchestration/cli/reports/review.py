@@ -8,7 +8,16 @@ from typing import Any
 from rich.console import Console
 
 from metrics.definitions.catalog import CatalogKpi
-from orchestration.cli.formats import NOT_AUTHENTICATED, PERIODS, change, number, target, target_legend, target_mark
+from orchestration.cli.formats import (
+    NOT_AUTHENTICATED,
+    PERIODS,
+    change,
+    goal,
+    number,
+    target,
+    target_legend,
+    target_mark,
+)  # fmt: skip
 from orchestration.cli.tables import Cell, Column, number_column, print_record, print_table
 from orchestration.cli.terminal import styled
 
@@ -36,6 +45,7 @@ def print_review(terminal: Console, kpi: CatalogKpi, facts: Mapping[str, Any], c
             (f"{'relevance' if not place else ''}", styled((f"! {text}", "yellow")))
             for place, text in enumerate(facts["relevance"])
         ),
+        *_leads_to(facts["leads_to"]),
         *_incidents(facts["incidents"]),
         *_decisions(facts["decisions"]),
         *votes(facts["opinions_on_retiring"], "retiring it"),
@@ -136,6 +146,13 @@ def _revisions(revisions: Mapping[str, int]) -> str:
     return f"{revisions['revised']} totals in the past year, {revisions['after_closing']} of them after closing"
 
 
+def _leads_to(answer: Mapping[str, Any] | None) -> list[tuple[str, Cell]]:
+    if answer is None:
+        return []
+    is_doubtful = answer["verdict"] == "leads nothing"
+    return [("leads", styled((f"! {answer['text']}", "yellow")) if is_doubtful else answer["text"])]
+
+
 def _incidents(incidents: Sequence[Mapping[str, Any]]) -> list[tuple[str, Cell]]:
     if not incidents:
         return [("incidents", "none in the past year")]
@@ -168,8 +185,8 @@ def _print_values(terminal: Console, kpi: CatalogKpi, facts: Mapping[str, Any], 
             styled(("suppressed", "dim")) if row["obs_status"] == "Q" else number(row["obs_value"], kpi.unit, currency)
         )
         changes = [change(row[name], kpi, currency) for name in ("change_previous", "change_year_ago")]
-        goal = number(row["target"], kpi.unit, currency, with_unit=False) if row["target"] is not None else ""
-        against = styled(target_mark(row["target_status"]), f" {goal}") if goal else ""
+        stated = goal(row["target"], row["target_to"], kpi.unit, currency, with_unit=False)
+        against = styled(target_mark(row["target_status"]), f" {stated}") if stated else ""
         rows.append([row["time_period"], value, *changes, against, row["obs_status"]])
     columns = [Column("period"), *map(number_column, ("value", "change", "a year ago", "target")), Column("status")]
     shown = values[-_BARS_SHOWN:]

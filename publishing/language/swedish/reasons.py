@@ -7,6 +7,7 @@ REASONS = {
     "{name} was {now} in {period}: {size} less than in {earlier}, {then}.": "{name} var {now} för {period}: {size}"
     " mindre än för {earlier}, {then}.",
     "It reaches the target of {target}, by {gap}.": "Målet {target} nås, med {gap}.",
+    "It is within the target of {target}.": "Det ligger inom målet {target}.",
     "It misses the target of {target} by {gap}.": "Målet {target} missas med {gap}.",
     "It is {gap} from the target of {target}.": "Det är {gap} från målet {target}.",
     "It last reached it in {period}, by {gap}; since then it has changed by {change}.": "Senast nåddes det för"
@@ -34,6 +35,7 @@ REPORT = {
     "The month: {period}": "Månaden: {period}",
     "Report of {period}": "Rapport för {period}",
     "The month in at most ten points, the worst first.": "Månaden i högst tio punkter, det värsta först.",
+    "From the values of release {number} of {day}.": "Enligt värdena i publicering {number}, {day}.",
     "From the values of release {number} of {day}. A change is unusual where it lies outside the range of nineteen of"
     " twenty of the KPI's changes. Missed targets are in the order of how much of the target is missed, those"
     " at risk last.": "Enligt"

@@ -35,6 +35,7 @@ SENTENCES = {
     "until {day}": "till {day}",
     "target {value}": "mål {value}",
     "at least {value}": "minst {value}",
+    "{lower} to {upper}": "{lower} till {upper}",
     "at most {value}": "högst {value}",
     "Q{quarter} {year}": "kv {quarter} {year}",
     "week {week} {year}": "vecka {week} {year}",

@@ -4,6 +4,8 @@ SHIFTS = {
     "What shifted": "Vad som har ändrats",
     "No KPI's level or trend has changed in the last year by more than chance.": "Inget nyckeltals nivå eller trend har"
     " ändrats mer än slumpmässigt det senaste året.",
+    "Earlier steps of its level are taken into account: {steps}.": "Hänsyn är tagen till tidigare nivåskiften:"
+    " {steps}.",
     "Nothing is known of that time.": "Inget är känt om den tiden.",
     "Released as a new level from {day}:": "Släppt som ny nivå från {day}:",
     "Incident since {day}:": "Händelse sedan {day}:",

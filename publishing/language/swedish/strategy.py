@@ -16,6 +16,8 @@ STRATEGY = {
     "KPI served": "Nyckeltal som målen gäller",
     "Share of its goals": "Andel av dess mål",
     "At risk down to {value}, off target below it.": "I riskzonen ned till {value}, därunder utanför målet.",
+    "At risk from {lower} to {upper} outside the band, off target beyond.": "I riskzonen från {lower} till"
+    " {upper} utanför bandet, därbortom utanför målet.",
     "At risk up to {value}, off target above it.": "I riskzonen upp till {value}, däröver utanför målet.",
     "Targets of single periods": "Mål för enskilda perioder",
     "{target} for {period}; it varies": "{target} för {period}; det varierar",

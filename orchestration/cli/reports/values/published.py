@@ -19,7 +19,7 @@ from metrics.core.deployment import published_path, site_path
 from metrics.core.text import short_path
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
-from orchestration.cli.formats import cell, number, status_legend, target_mark
+from orchestration.cli.formats import cell, goal, number, status_legend, target_mark
 from orchestration.cli.reports.values.value_cells import (
     changes,
     has_marks,
@@ -231,10 +231,9 @@ def print_newest(
 
 
 def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name: str, *, marks: bool) -> list[Cell]:
-    currency, goal = catalog.reporting_currency, row["target"]
-    against: Cell = ""
-    if goal is not None:
-        against = styled(target_mark(row["target_status"]), " ", number(goal, kpi.unit, currency, with_unit=False))
+    currency = catalog.reporting_currency
+    stated = goal(row["target"], row["target_to"], kpi.unit, currency, with_unit=False)
+    against: Cell = styled(target_mark(row["target_status"]), f" {stated}") if stated else ""
     return [
         name,
         row["time_period"],

@@ -11,7 +11,7 @@ from metrics.core.periods import FREQ_NAMES
 from metrics.core.segments import member_words
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
-from orchestration.cli.formats import number, status_legend, target, target_legend, target_mark
+from orchestration.cli.formats import goal, status_legend, target, target_legend, target_mark
 from orchestration.cli.reports.values.value_cells import changes, has_marks, usual_legend, value, why_nothing
 from orchestration.cli.tables import Cell, Column, number_column, print_table
 from orchestration.cli.terminal import styled
@@ -53,12 +53,13 @@ def _totals(
     has_target = kpi.target_at(freq) is not None
     columns = [Column("period"), *map(number_column, ("value", "change", "a year ago"))]
     columns += [Column("target"), Column("status")] if has_target else [Column("status")]
-    varies = len({row["target"] for row in rows}) > 1
+    varies = len({(row["target"], row["target_to"]) for row in rows}) > 1
     lines: list[list[Cell]] = []
     for row in rows:
         change_cells = changes(row, kpi, catalog.reporting_currency, marks=has_marks(rows))
-        goal = f" {number(row['target'], kpi.unit, catalog.reporting_currency, with_unit=False)}" if varies else ""
-        reached = [styled(target_mark(row["target_status"]), goal)] if has_target else []
+        ends, currency = (row["target"], row["target_to"]), catalog.reporting_currency
+        stated = f" {goal(*ends, kpi.unit, currency, with_unit=False)}" if varies else ""
+        reached = [styled(target_mark(row["target_status"]), stated)] if has_target else []
         lines.append([row["time_period"], value(row, kpi, catalog), *change_cells, *reached, row["obs_status"]])
     return columns, lines
 
