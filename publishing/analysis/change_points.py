@@ -19,7 +19,16 @@ import numpy.typing as npt
 from scipy import stats
 
 from publishing.analysis.autoregression import most_similar, noise
-from publishing.analysis.regression import SEASONS, Floats, fit, lagged, least_bic, line, season_and_line
+from publishing.analysis.regression import (
+    SEASONS,
+    Floats,
+    binary_exponent,
+    fit,
+    lagged,
+    least_bic,
+    line,
+    season_and_line,
+)
 
 Kind = Literal["level", "trend"]
 LASTS = 3
@@ -160,6 +169,7 @@ def earlier_steps(values: Floats, columns: Floats, before: int) -> list[int]:
 
     `columns` (periods, columns) explain the values beside the steps.
     """
+    values = np.ldexp(values, -binary_exponent(values))  # so that the squares of huge and tiny values are finite
     steps: list[int] = []
     for _ in range(MOST_STEPS):
         place = _strongest_step(values, _with_steps(columns, steps), before)

@@ -113,7 +113,11 @@ def test_several_mistakes_of_meaning_are_told_at_once(folder: Path) -> None:
     replace(folder / "kpis/finance/net_revenue.yml", "segments: [country", "segments: [contry")
     replace(folder / "kpis/sustainability/energy_use.yml", ", freq: M", "")
     intensity = folder / "kpis/innovation/rd_intensity.yml"
-    intensity.write_text(re.sub("target:.*", "target: {value: 0.04, tolerance: 0.01}", intensity.read_text()))
+    single = "target: {value: 0.04, tolerance: 0.01}\n"
+    intensity.write_text(re.sub(r"target:\n(  .*\n)+", single, intensity.read_text()))
+    replace(folder / "kpis/sustainability/women_on_board.yml", "band: [0.4, 0.6]", "band: [0.4, 0.6]\n  tolerance: 0.5")
+    conversion = folder / "kpis/marketing/conversion_rate.yml"
+    conversion.write_text(re.sub(r"target:\n(  .*\n)+", "target: {band: [0.01, 0.02]}\n", conversion.read_text()))
     ctr = folder / "kpis/marketing/ctr.yml"
     replace(ctr, "  value: 0.02\n", "  value: 0.02\n  tolerance: 2\n")
     with pytest.raises(Problems) as raised:
@@ -124,6 +128,10 @@ def test_several_mistakes_of_meaning_are_told_at_once(folder: Path) -> None:
     assert "did you mean 'country'?" in messages
     assert "energy_use.yml:5: target: its value grows with the period" in messages and "state its `freq`" in messages
     assert "rd_intensity.yml:5: target: has a tolerance, but the KPI's direction is band" in messages
+    assert (
+        "women_on_board.yml:5: target: its tolerance of 0.5 is so large that no value would be off the band" in messages
+    )
+    assert "conversion_rate.yml:5: target: is a band, but the KPI's direction is up; expected a `value`" in messages
 
 
 def test_an_unknown_metric_is_told_at_its_definition(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

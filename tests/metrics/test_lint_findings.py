@@ -103,7 +103,15 @@ def test_targets_that_cannot_be_reached_or_missed() -> None:
         ("revenue", "its target 90 lies outside its bounds, 0 to 1")
     ]
     assert found("target_contradicts_definition", kpi(direction="band")) == [
-        ("revenue", "has a target, but its direction is `band`: it is never compared with it")
+        ("revenue", "has one value as its target, but its direction is `band`: state a `band` to stay in")
+    ]
+    band = {**share, "direction": "band"}
+    assert not found("target_contradicts_definition", kpi(**band, target=0.4, target_to=0.6))
+    assert found("target_contradicts_definition", kpi(**band, target=0.4, target_to=60.0)) == [
+        ("revenue", "its target 0.4 to 60 lies outside its bounds, 0 to 1")
+    ]
+    assert found("target_contradicts_definition", kpi(**band, target=0.0, target_to=1.0)) == [
+        ("revenue", "its band is the whole of its bounds, 0 to 1: no value can miss it")
     ]
     assert not found("target_contradicts_definition", kpi(direction="none", target=None))
 

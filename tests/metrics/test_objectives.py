@@ -137,11 +137,11 @@ def test_a_tree_has_at_most_ten_levels(folder: Path) -> None:
     ],
 )
 def test_a_mistake_in_a_target_is_told(folder: Path, target: str, said: str) -> None:
-    file = next(folder.glob("kpis/*/mrr.yml"))
+    file = next(folder.glob("kpis/*/net_revenue_retention.yml"))
     file.write_text("".join(
         f"target: {target}\n" if line.startswith("target:") else line for line in file.read_text().splitlines(True)
     ))  # fmt: skip
-    with pytest.raises(Problems, match=r"mrr\.yml:") as raised:
+    with pytest.raises(Problems, match=r"net_revenue_retention\.yml:") as raised:
         adopted_kpis(Company.load(folder))
     assert said in str(raised.value)
 

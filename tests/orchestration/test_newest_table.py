@@ -20,7 +20,7 @@ def row(kpi_id: str, *, usual: bool | None) -> dict[str, Any]:
     """A newest total, with changes of a tenth on the period before and a fifth on a year ago."""
     return {
         "kpi_id": kpi_id, "freq": "M", "time_period": "2026-10", "obs_value": 21_458_230.0, "obs_status": "A",
-        "target": 20e6, "target_status": "on target", "change_previous": 0.1, "change_year_ago": 0.2,
+        "target": 20e6, "target_to": None, "target_status": "on target", "change_previous": 0.1, "change_year_ago": 0.2,
         "change_previous_is_usual": usual, "change_year_ago_is_usual": None, "rolling_12_months": None,
     }  # fmt: skip
 

@@ -119,7 +119,7 @@ def test_the_gate_column_of_a_run_shows_what_its_release_holds(
     (verdict, *_) = copied.judge("2026-02-01", "2026-02-28").values()
     row = {"kpi_id": "revenue", "freq": "M", "time_period": "2026-02", "obs_value": 22e6, "obs_status": "A"}
     row |= {"change_previous": None, "change_year_ago": None, "rolling_12_months": None}
-    row |= {"target": 20e6, "target_status": "on target"}
+    row |= {"target": 20e6, "target_to": None, "target_status": "on target"}
     released = release.publish(copied.company, copied.catalog, *history(copied.catalog))
     held = (Held("revenue", "M", "2026-02", "the value of a closed period changes"),)
     flagged = replace(verdict, kpi_id="revenue", freq="M", time_period="2026-02", verdict="publish_flagged")

@@ -138,7 +138,7 @@ def test_markdown_holds_texts_of_others_as_they_are(deployed: None) -> None:
     name = "Sales\n\n# Head &lt;b&gt; ~~s~~ http://evil.example www.evil.example ![i](x)"
     release([kpi(target=100.0, name=name)], series("revenue", 50, **{"SE\n- li": 40}))
     lines = kpi_command("report", "--markdown", "--site", "https://kpi.example").stdout.splitlines()
-    assert len(lines) == 2 + len(sentences())
+    assert len(lines) == 4 + len(sentences())  # with a title, and from which release it is
     assert r"[Sales\\n\\n\# Head \&lt;b\&gt; \~\~s\~\~ http\://evil.example www\.evil.example \!\[i\](x)](" in lines[3]
     for site in ("javascript:alert(1)//)[", "https://a.example/) [x](https://b.example", "kpi.example"):
         refused = kpi_command("report", "--markdown", "--site", site)
@@ -180,7 +180,7 @@ def test_the_report_of_a_month_stays_as_it_was_when_the_next_one_closed(deployed
     kpis = [kpi(target=100.0, name="Sales")]
     release(kpis, [total("revenue", code, 90.0) for code in MONTHS])
     before = month_report.read("2026-01", "en").as_answer()
-    assert "90.0 SEK in January 2026, 10.0 SEK below the target" in before["sentences"][1]["text"]
+    assert "in January 2026" in before["sentences"][1]["text"] and "below the target" in before["sentences"][1]["text"]
     assert before["sentences"][1]["numbers"] == [{"kpi_id": "revenue", "period": "2026-01"}]
     later = [total("revenue", "2026-01", 120.0), total("revenue", "2026-02", 95.0), total("revenue", "2026-03", 95.0)]
     release(kpis, later, date(2026, 4, 20))
@@ -189,6 +189,6 @@ def test_the_report_of_a_month_stays_as_it_was_when_the_next_one_closed(deployed
     now = month_report.read("2026-01", "en", date(2026, 4, 20)).as_answer()
     assert (now["release"], now["published_on"]) == (2, "2026-04-20") and now["sentences"] != before["sentences"]
     shown = kpi_command("report", "2026-01").stdout
-    assert "90.0 SEK" in shown and "From the values of release 1 of" in shown
+    assert "90.00" in shown and "From the values of release 1 of" in shown
     refused = kpi_command("report", "2026-01", "--as-of", "2026-02-01")
     assert refused.returncode == 2 and "nothing was published by 2026-02-01" in refused.stderr

@@ -179,8 +179,9 @@ def test_a_period_is_compared_with_the_target_that_was_valid_on_its_first_day(wa
         (70.0, date(2025, 12, 1), date(2026, 1, 31)),
         (100.0, date(2026, 2, 1), None),
     ]
-    assert changed.target_at("M", date(2025, 11, 1)) is None and changed.target_at("M", date(2026, 1, 1)) == 70
-    assert kpi("always").target_at("M", date(1999, 1, 1)) == kpi("always").target_at("M") == 100
+    of_january, always = changed.target_at("M", date(2026, 1, 1)), kpi("always").target_at("M")
+    assert changed.target_at("M", date(2025, 11, 1)) is None and of_january is not None and of_january.value == 70
+    assert always is not None and always == kpi("always").target_at("M", date(1999, 1, 1)) and always.value == 100
 
 
 def test_a_cohort_is_not_compared_with_its_target_while_later_events_count(warehouse: Warehouse) -> None:

@@ -494,7 +494,9 @@ def test_a_series_that_hardly_changes_looks_so_and_no_line_runs_through_the_targ
 
     def heights(low: float, high: float) -> float:
         months = periods_between("M", date(2025, 1, 1), date(2025, 12, 31))
-        points = [charts.Point(month, (low, high)[place % 2], "x", target=low) for place, month in enumerate(months)]
+        points = [
+            charts.Point(month, (low, high)[place % 2], "x", targets=(low,)) for place, month in enumerate(months)
+        ]
         chart = charts.line_chart(points, "x", lambda ticks: [str(tick) for tick in ticks], width=400, height=200)
         assert chart.rindex('class="line"') < chart.index('class="target-word"')
         (line,) = re.findall(r'class="line" d="M([^"]*)"', chart)
