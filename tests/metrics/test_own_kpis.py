@@ -86,6 +86,11 @@ def test_a_file_that_is_neither_an_adoption_nor_a_definition(folder: Path) -> No
     (folder / "kpis/customer/liking.yml").write_text(text.replace("csat", "liking"))
     assert "there is no standard definition 'liking'; expected the id of one, or a whole definition" in findings(folder)
     (folder / "kpis/customer/liking.yml").rename(folder / "kpis/customer/csat.yml")
+    for misplaced in ("kpis/mrr2.yml", "kpis/customer/mrr2.yaml", "kpis/customer/deeper/mrr2.yml"):
+        (folder / misplaced).parent.mkdir(exist_ok=True)
+        (folder / misplaced).write_text(text)
+        assert f"{misplaced}: isn't where KPIs are read; expected kpis/<domain>/<kpi>.yml" in findings(folder)
+        (folder / misplaced).unlink()
     (folder / "kpis/Sales").mkdir()
     (folder / "kpis/customer/csat.yml").write_text(text)
     (folder / "kpis/customer/csat.yml").rename(folder / "kpis/Sales/csat.yml")
