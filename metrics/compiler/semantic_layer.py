@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
@@ -148,6 +149,8 @@ def _engine(manifest: Any, engine: Engine) -> Any:
     from metricflow.engine.metricflow_engine import MetricFlowEngine
     from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
 
+    # On a busy machine MetricFlow warns, on the terminal, of steps that take seconds.
+    logging.getLogger("metricflow_semantics").setLevel(logging.ERROR)
     return MetricFlowEngine(SemanticManifestLookup(manifest), _Rendering(engine))
 
 

@@ -278,19 +278,8 @@ class _Binder:
 
     def _parents_first(self) -> list[str]:
         """Every model, each after those that it reads."""
-        visited: dict[str, None] = {}
-
-        def visit(unique_id: str) -> None:
-            if unique_id in self._lineage.nodes and unique_id not in visited:
-                for parent in self._lineage.parents.get(unique_id, ()):
-                    visit(parent)
-                visited[unique_id] = None
-
-        for unique_id in sorted(self._lineage.models.values()):
-            visit(unique_id)
-        return [
-            name for unique_id in visited if (name := self._lineage.nodes[unique_id]["name"]) in self._lineage.models
-        ]
+        names = {unique_id: name for name, unique_id in self._lineage.models.items()}
+        return [names[unique_id] for unique_id in self._lineage.parents_first if unique_id in names]
 
     def _file(self, node: Mapping[str, Any]) -> Path:
         """The file of a node, where the company or the project has it."""

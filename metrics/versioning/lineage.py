@@ -13,9 +13,11 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from metrics.core.errors import NyckeltalError
 from metrics.versioning.pruning import NotPruned, Schema, Select
 from metrics.versioning.rendering import MODELS, RAW, NotRendered, rendered, unrendered
 
@@ -51,6 +53,7 @@ class Lineage:
 
     `raw_columns` are the declared columns of each feed's raw table. `counted_whole` has the models that count as a
     whole, each with the reason: the SQL that can't be pruned, or another one. It is filled as models are analysed.
+    `parents_first` has the unique ids of all nodes. Raises NyckeltalError for models that read each other in a circle.
     """
 
     def __init__(self, manifest_file: Path, raw_columns: Mapping[str, Iterable[str]] | None = None) -> None:
@@ -58,6 +61,11 @@ class Lineage:
         self.nodes: dict[str, Any] = self.manifest["nodes"]
         self.parents: dict[str, list[str]] = self.manifest["parent_map"]
         self.macros: dict[str, Any] = self.manifest["macros"]
+        try:
+            self.parents_first = list(TopologicalSorter(self.parents).static_order())
+        except CycleError as error:
+            circle = " → ".join(str(unique_id).rsplit(".", 1)[-1] for unique_id in error.args[1])
+            raise NyckeltalError(f"models read each other in a circle: {circle}", expected="no circle") from None
         self._raw_columns = {feed: tuple(columns) for feed, columns in (raw_columns or {}).items()}
         self.counted_whole: dict[str, str] = {}
         self._selects: dict[str, Select | None] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.definitions.company import Company
 
-_FILE = re.compile(r"\(((?:company|models|macros|compiled|tests)/[^)]+)\)")
+_FILE = re.compile(r"(?:\(|^\s+- )((?:company|models|macros|compiled|tests)/[^)\n]+)", re.MULTILINE)
 _YAML_FILE = re.compile(r"Error reading \w+: (\S+) - Runtime Error")
 _LINE = re.compile(r"^\s*(?:Syntax error near )?line (\d+)$", re.MULTILINE)
 _MISSING = re.compile(
@@ -38,6 +38,10 @@ def parse_fault(company: Company, dbt_project: Path, message: str, reasons: Sequ
         word = next(iter(_QUOTED.findall(message)), "")
         file = next((path for path in files if _line_of(word, path)), company.path)
         return NyckeltalError(f"dbt can't parse the project: {message}", file=file, line=_line_of(word, file))
+    if "codec can't decode" in message:
+        texts = sorted(path for path in company.path.rglob("*.*") if path.suffix in (".sql", ".yml"))
+        file = next((path for path in texts if not _is_utf8(path)), company.path)
+        return NyckeltalError("isn't UTF-8", file=file, expected="a text saved as UTF-8")
     in_yaml = _YAML_FILE.search(message)
     folders = (company.path / "models", dbt_project / "models")
     paths = [folder / in_yaml[1] for folder in folders if in_yaml and (folder / in_yaml[1]).is_file()]
@@ -62,8 +66,19 @@ def _names(kind: str, folders: Iterable[Path]) -> set[str]:
     return {name for text in texts for name in re.findall(r"- name: (\w+)", text)}
 
 
+def _is_utf8(file: Path) -> bool:
+    try:
+        file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _line_of(word: str, file: Path | None) -> int | None:
-    """The first line of the file with the word; None without one."""
+    """The first line of the file with the word in quotes, else with the word; None without one."""
     lines = file.read_text(encoding="utf-8").splitlines() if file is not None and file.is_file() else []
-    pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
-    return next((number for number, line in enumerate(lines, 1) if word and pattern.search(line)), None)
+    for pattern in (rf"['\"]{re.escape(word)}['\"]", rf"(?<!\w){re.escape(word)}(?!\w)"):
+        for number, line in enumerate(lines, 1):
+            if word and re.search(pattern, line):
+                return number
+    return None

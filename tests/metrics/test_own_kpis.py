@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -16,6 +17,7 @@ from metrics.definitions import input_entities
 from metrics.definitions.company import Company
 from metrics.definitions.kpis.adopted import adopted_kpis
 from metrics.lint.binding import require_bound
+from metrics.versioning.lineage import Lineage
 from orchestration.cli.app import app
 from orchestration.dbt import project
 from orchestration.dbt.manifest import prepared_manifest
@@ -86,6 +88,11 @@ def test_a_file_that_is_neither_an_adoption_nor_a_definition(folder: Path) -> No
     (folder / "kpis/customer/liking.yml").write_text(text.replace("csat", "liking"))
     assert "there is no standard definition 'liking'; expected the id of one, or a whole definition" in findings(folder)
     (folder / "kpis/customer/liking.yml").rename(folder / "kpis/customer/csat.yml")
+    for misplaced in ("kpis/mrr2.yml", "kpis/customer/mrr2.yaml", "kpis/customer/deeper/mrr2.yml"):
+        (folder / misplaced).parent.mkdir(exist_ok=True)
+        (folder / misplaced).write_text(text)
+        assert f"{misplaced}: isn't where KPIs are read; expected kpis/<domain>/<kpi>.yml" in findings(folder)
+        (folder / misplaced).unlink()
     (folder / "kpis/Sales").mkdir()
     (folder / "kpis/customer/csat.yml").write_text(text)
     (folder / "kpis/customer/csat.yml").rename(folder / "kpis/Sales/csat.yml")
@@ -135,6 +142,14 @@ def test_what_an_own_metric_test_or_macro_misspells_is_found(folder: Path) -> No
     macro["macro_sql"] = macro["macro_sql"].replace(".end_date", ".ends_date", 1)
     with pytest.raises(Problems, match=r"did you mean 'end_date'\?"):
         require_bound(company, lineage)
+
+
+def test_models_that_read_each_other_are_named(tmp_path: Path) -> None:
+    parents = {"model.nyckeltal.a": ["model.nyckeltal.b"], "model.nyckeltal.b": ["model.nyckeltal.a"]}
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"nodes": {}, "macros": {}, "parent_map": parents}))
+    with pytest.raises(NyckeltalError, match=r"in a circle: (a → b → a|b → a → b)"):
+        Lineage(manifest)
 
 
 def test_a_name_that_dbt_cannot_resolve_is_found_at_its_line(folder: Path) -> None:

@@ -62,6 +62,7 @@ def adopted_kpis(company: Company) -> list[Kpi]:
     standard = standard_definitions()
     entries, findings = read_entries(company.path / "kpis", lambda file: _entry_class(file, standard.keys()))
     findings += _wrong_domains(sorted({file.parent for _, file in entries.values()}))
+    findings += _misplaced(company.path / "kpis")
     kpis = []
     for kpi_id, (entry, file) in entries.items():
         if isinstance(entry, OwnKpi):
@@ -95,6 +96,15 @@ def _entry_class(file: Path, standard: Collection[str]) -> type[Adoption]:
     definition_keys = keys & (Definition.model_fields.keys() - Adoption.model_fields.keys())
     is_own = "metric" in keys or (bool(definition_keys) and file.stem not in standard)
     return OwnKpi if is_own else Adoption
+
+
+def _misplaced(folder: Path) -> list[NyckeltalError]:
+    """A finding for each YAML file that would be passed over: not in the folder of a domain, or with another ending."""
+    read = set(folder.glob("*/*.yml"))
+    files = sorted(file for file in folder.rglob("[!.]*") if file.suffix in (".yml", ".yaml") and file not in read)
+    return [
+        NyckeltalError("isn't where KPIs are read", file=file, expected="kpis/<domain>/<kpi>.yml") for file in files
+    ]
 
 
 def _wrong_domains(folders: list[Path]) -> list[NyckeltalError]:
