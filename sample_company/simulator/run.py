@@ -66,7 +66,7 @@ def simulate(out: Path, span: Span) -> None:
         write_defects(folder, span, month)
         boards.run(month)
         media = write_ads(folder, span, month)
-        write_web(folder, span, month)
+        write_web(folder, span, month, shop.web_orders)
         leads.run(month)
         kwh = write_energy(folder, span, month)
         staff.run(month)

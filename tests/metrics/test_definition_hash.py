@@ -185,23 +185,29 @@ def test_generated_code_that_reads_another_rollup_or_a_whole_table(definitions: 
     lineage = definitions.lineage()
     parts = lineage.parts({"a": "select day from {{ ref('rollup_of_another_kpi') }}"})
     assert set(parts) == {"a"}
-    whole = lineage.parts({"a": "select leads from {{ ref('fct_leads') }} as leads"})  # a row as one value
-    one_column = lineage.parts({"a": "select lead_date from {{ ref('fct_leads') }}"})
-    assert set(whole) == set(one_column) == {"a", "fct_leads", "stg_leads"}
-    assert "is_qualified" in whole["fct_leads"] and "is_qualified" not in one_column["fct_leads"]
+    whole = lineage.parts(
+        {"a": "select near_misses from {{ ref('fct_near_misses') }} as near_misses"}
+    )  # a row as one value
+    one_column = lineage.parts({"a": "select reported_date from {{ ref('fct_near_misses') }}"})
+    assert set(whole) == set(one_column) == {"a", "fct_near_misses", "stg_near_misses"}
+    assert "hazard" in whole["fct_near_misses"] and "hazard" not in one_column["fct_near_misses"]
 
 
 def test_the_raw_columns_that_a_definition_reads(definitions: Definitions) -> None:
     lineage = definitions.lineage()
-    one_column = lineage.feed_columns({"a": "select lead_date from {{ ref('fct_leads') }}"})
-    assert one_column == {"leads": ("created_at",)}
-    whole = lineage.feed_columns({"a": "select leads from {{ ref('fct_leads') }} as leads"})  # a row as one value
-    assert set(whole["leads"]) >= {"lead_id", "created_at", "channel", "country", "status"}
-    rows = lineage.feed_columns({"a": "select count(*) as n from {{ ref('fct_leads') }}"})
-    assert rows == {"leads": ()}
+    one_column = lineage.feed_columns({"a": "select reported_date from {{ ref('fct_near_misses') }}"})
+    assert one_column == {"near_misses": ("reported_on",)}
+    whole = lineage.feed_columns(
+        {"a": "select near_misses from {{ ref('fct_near_misses') }} as near_misses"}
+    )  # a row as one value
+    assert set(whole["near_misses"]) >= {"report_no", "reported_on", "site", "hazard"}
+    rows = lineage.feed_columns({"a": "select count(*) as n from {{ ref('fct_near_misses') }}"})
+    assert rows == {"near_misses": ()}
     mixed = {feed: [name.title() for name in names] for feed, names in raw_columns(definitions.company).items()}
-    lineage = Lineage(definitions.folder / "manifest.json", mixed)  # which has Created_At
-    assert lineage.feed_columns({"a": "select lead_date from {{ ref('fct_leads') }}"}) == {"leads": ("Created_At",)}
+    lineage = Lineage(definitions.folder / "manifest.json", mixed)  # which has Reported_On
+    assert lineage.feed_columns({"a": "select reported_date from {{ ref('fct_near_misses') }}"}) == {
+        "near_misses": ("Reported_On",)
+    }
 
 
 def test_a_kpi_covers_those_whose_totals_read_nothing_else(definitions: Definitions) -> None:

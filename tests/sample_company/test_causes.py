@@ -6,13 +6,19 @@ from collections import defaultdict
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import numpy as np
 from python_calamine import CalamineWorkbook
 
+from sample_company.simulator.business import demand
 from sample_company.simulator.files import SourceFolder
+from sample_company.simulator.marketing.media import write_web
 from sample_company.simulator.people.staff import Staff, staff_ahead
 from sample_company.simulator.people.staff_survey import ITEMS, Survey
-from sample_company.simulator.timeline import Span
+from sample_company.simulator.sales.customers import Customers
+from sample_company.simulator.sales.products import make_products
+from sample_company.simulator.sales.shop import Shop
+from sample_company.simulator.timeline import Span, local_days
 
 
 def test_engagement_falls_in_the_quarter_before_many_leave(tmp_path: Path) -> None:
@@ -41,3 +47,25 @@ def test_engagement_falls_in_the_quarter_before_many_leave(tmp_path: Path) -> No
     assert len(waves) == 11
     assert np.corrcoef(engagement, next_quarter)[0, 1] < -0.5
     assert max(engagement) - min(engagement) > 0.08
+
+
+def test_visits_lead_new_customers_by_six_weeks(tmp_path: Path) -> None:
+    span = Span(start=date(2024, 1, 1), until=date(2025, 6, 29), seed=1, scale=0.5)
+    folder, customers = SourceFolder(tmp_path), Customers(span)
+    registered_before = len(customers)
+    shop = Shop(folder, span, customers, make_products(span))
+    for month in span.months():
+        shop.run(month)
+        write_web(folder, span, month, shop.web_orders)
+    days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2025-06-30"))
+    week = (days - days[0]).astype(np.int64) // 7
+    usual = np.bincount(week, demand(days))
+    visits_by_day = duckdb.sql(
+        f"select sum(sessions) from '{tmp_path}/web/*.parquet' group by session_date order by session_date"
+    ).fetchall()
+    visits = np.bincount(week, [float(visits) for (visits,) in visits_by_day]) / usual
+    registered = (local_days(customers.created_at[registered_before:]) - days[0]).astype(np.int64) // 7
+    newcomers = np.bincount(registered, minlength=len(usual))[: len(usual)] / usual
+    related = [np.corrcoef(newcomers[lag:], visits[: len(visits) - lag])[0, 1] for lag in range(10)]
+    assert np.argmax(related) == 6
+    assert related[6] > 0.4

@@ -14,7 +14,7 @@ from sample_company.simulator.files import SourceFolder
 from sample_company.simulator.run import simulate
 from sample_company.simulator.sales.customer_survey import write_survey
 from sample_company.simulator.sales.customers import Customers
-from sample_company.simulator.technology.quality import defect_pressure
+from sample_company.simulator.technology.delivery import write_defects
 from sample_company.simulator.timeline import Span
 
 
@@ -102,19 +102,23 @@ def test_the_board_has_every_day_of_a_sprint_and_its_work_falls(sources: duckdb.
     assert all(days == 14 and left < committed / 2 for days, committed, left in sprints)
 
 
-def test_recommendations_fall_after_a_month_with_many_defects(tmp_path: Path) -> None:
-    span = Span(date(2023, 1, 1), date(2025, 12, 31), seed=1, scale=0.5)
-    customers = Customers(span)
+def test_recommendations_fall_three_weeks_after_a_week_with_many_defects(tmp_path: Path) -> None:
+    span = Span(date(2024, 1, 1), date(2025, 6, 30), seed=1, scale=0.5)
+    customers, folder = Customers(span), SourceFolder(tmp_path)
     for month in span.months():
-        write_survey(SourceFolder(tmp_path), span, customers, len(customers), month)
-    scores = duckdb.sql(
-        f"""select avg(case when score_0_to_10 >= 9 then 100 when score_0_to_10 <= 6 then -100 else 0 end)
-        from '{tmp_path}/survey/*.csv' where score_0_to_10 is not null
-        group by date_trunc('month', submitted_utc) order by date_trunc('month', submitted_utc)"""
-    ).fetchall()
-    pressure = [defect_pressure(span, month) for month in span.months()]
-    after_a_month, at_once = (
-        np.corrcoef([score for (score,) in scores][lag:], pressure[: len(pressure) - lag])[0, 1] for lag in (1, 0)
+        write_survey(folder, span, customers, len(customers), month)
+        write_defects(folder, span, month)
+    scores, defects = (
+        np.array([value for (value,) in duckdb.sql(f"{query} group by {week} order by {week}").fetchall()], float)
+        for query, week in (
+            (
+                "select avg(case when score_0_to_10 >= 9 then 100 when score_0_to_10 <= 6 then -100 else 0 end)"
+                f" from '{tmp_path}/survey/*.csv' where score_0_to_10 is not null",
+                "date_trunc('week', submitted_utc)",
+            ),
+            (f"select count(*) from '{tmp_path}/tracker/defects_*.csv'", "date_trunc('week', created)"),
+        )
     )
-    assert after_a_month < -0.6
-    assert after_a_month < at_once
+    related = [np.corrcoef(scores[lag:], defects[: len(defects) - lag])[0, 1] for lag in range(7)]
+    assert np.argmin(related) == 3
+    assert related[3] < -0.4

@@ -13,11 +13,11 @@ CHRISTMAS, ALL_YEAR = "Christmas gifts", "Quality that lasts"
 # Platform, campaign, audience, message; None where it is CHRISTMAS in November and December and else ALL_YEAR.
 # The ads of "Shopping" are made from the range: it isn't planned.
 PLAN: tuple[tuple[str, str, str, str | None], ...] = (
-    ("google", "Brand search", "knows the brand", ALL_YEAR),
-    ("google", "Generic search", "looks for a product", None),
-    ("meta", "Prospecting", "families", None),
-    ("meta", "Retargeting", "has visited the shop", "Your cart is waiting"),
-    ("linkedin", "B2B decision makers", "businesses", "Equip your team"),
+    ("google", "Brand search", "People who search for Nordvik", ALL_YEAR),
+    ("google", "Generic search", "People who search for a product", None),
+    ("meta", "Prospecting", "Families", None),
+    ("meta", "Retargeting", "Visitors who did not buy", "Your cart is waiting"),
+    ("linkedin", "B2B decision makers", "Businesses", "Equip your team"),
 )
 SINCE = date(2023, 1, 1)
 

@@ -22,16 +22,14 @@ from sample_company.simulator.business import (
     years_since_anchor,
 )
 from sample_company.simulator.files import DailyFiles, SourceFolder, labels
-from sample_company.simulator.sales.shop import orders_level
 from sample_company.simulator.timeline import Days, Month, Span
 
-SESSIONS_PER_DAY = 5300
-SESSION_SHARES = np.array([0.39, 0.17, 0.21, 0.05, 0.12, 0.06])
+SESSIONS_PER_DAY = 4900
+SESSION_SHARES = np.array([0.41, 0.18, 0.20, 0.05, 0.11, 0.05])
 ENGAGED = np.array([0.58, 0.44, 0.62, 0.68, 0.66, 0.60])
-ORDERING = np.array([0.020, 0.013, 0.030, 0.045, 0.036, 0.024])
-"""Share of the sessions with an order, of each channel."""
 PAGES_PER_SESSION = 3.4
-# What marketing learns: better ads and pages every year. Before Christmas, visitors come to buy.
+# What marketing learns: better ads and pages every year, so that fewer visits make an order. Before Christmas, visitors
+# come to buy.
 YEARLY_CTR, YEARLY_ENGAGEMENT, YEARLY_ORDERING = 1.03, 1.012, 1.015
 SEASONAL_ORDERING = 0.4
 
@@ -175,21 +173,19 @@ PLATFORM_CHANNELS = {"google": "paid_search", "meta": "paid_social", "linkedin":
 """The marketing channel of each platform."""
 
 
-def write_web(folder: SourceFolder, span: Span, month: Month) -> None:
-    """web/sessions_<month>.parquet: a row per day, channel and country."""
+def write_web(folder: SourceFolder, span: Span, month: Month, orders: npt.NDArray[np.int64]) -> None:
+    """web/sessions_<month>.parquet: a row per day, channel and country. `orders` are the shop's, of the same."""
     rng = span.rng("web", month)
     shape = (len(month.days), len(CHANNELS), len(COUNTRIES))
     shares = SESSION_SHARES[:, None] * COUNTRY_SHARES
-    noticed = attention(span, month.days)
-    level = SESSIONS_PER_DAY * span.scale * (demand(month.days) * noticed)[:, None, None] * shares
-    sessions = rng.poisson(level * rng.lognormal(0, 0.06, shape))
+    buying = (1 + SEASONAL_ORDERING * (season(month.days) - 1)) * YEARLY_ORDERING ** years_since_anchor(month.days)
+    visitors = demand(month.days) / buying * attention(span, month.days)
+    level = SESSIONS_PER_DAY * span.scale * visitors[:, None, None] * shares
+    sessions = np.maximum(rng.poisson(level * rng.lognormal(0, 0.06, shape)), orders)
     years = years_since_anchor(month.days)[:, None, None]
     engaged = rng.binomial(sessions, np.broadcast_to(ENGAGED[:, None] * YEARLY_ENGAGEMENT**years, shape))
+    engaged = np.maximum(engaged, orders)
     pages = sessions + rng.poisson(sessions * (PAGES_PER_SESSION - 1))
-    # More attention brings visitors, who order some weeks later: today's orders are those of the shop.
-    buying = (1 + SEASONAL_ORDERING * (season(month.days) - 1)) * orders_level(span, month.days) / noticed
-    buying = buying[:, None, None] * YEARLY_ORDERING**years
-    conversions = rng.binomial(sessions, np.broadcast_to(ORDERING[:, None] * buying, shape))
     day, channel, country = (axis.ravel() for axis in np.indices(shape))
     table = pa.table(
         {
@@ -199,7 +195,7 @@ def write_web(folder: SourceFolder, span: Span, month: Month) -> None:
             "sessions": sessions.ravel(),
             "engaged_sessions": engaged.ravel(),
             "page_views": pages.ravel(),
-            "conversions": conversions.ravel(),
+            "conversions": orders.ravel(),
         }
     ).filter(pa.array(month.days[day] <= np.datetime64(span.until)))
     folder.parquet(f"web/sessions_{month.code}.parquet", table, span.newest(month))

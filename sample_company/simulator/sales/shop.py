@@ -75,14 +75,18 @@ class Orders:
     is_business: npt.NDArray[np.bool_]
 
 
-def orders_level(span: Span, days: Days) -> Floats:
-    """Orders of each day, relative to what demand alone would make: more or fewer newcomers than usual."""
-    level: Floats = 1 + KIND_SHARES[NEW] * (newcomers(span, days) - 1)
-    return level
+def _counted(month: Month, orders: Orders, channel: Indexes) -> Indexes:
+    """The month's orders by day, channel and country; a subscription's come by themselves and aren't among them."""
+    counts = np.zeros((len(month.days), len(CHANNELS), len(COUNTRIES)), dtype=np.int64)
+    came = orders.kind != SUBSCRIBER
+    place = (orders.day - month.days[0]).astype(np.int64)
+    np.add.at(counts, (place[came], channel[came], orders.country[came].astype(np.int64)), 1)
+    return counts
 
 
 def _share_of_new(span: Span, days: Days) -> Floats:
-    share: Floats = KIND_SHARES[NEW] * newcomers(span, days) / orders_level(span, days)
+    new = KIND_SHARES[NEW] * newcomers(span, days)
+    share: Floats = new / (new + 1 - KIND_SHARES[NEW])
     return share
 
 
@@ -94,6 +98,8 @@ class Shop:
         self._customers = customers
         self._products = products
         self.sold = Sold(span, products)
+        self.web_orders: Indexes = np.empty((0, len(CHANNELS), len(COUNTRIES)), dtype=np.int64)
+        """Orders that somebody came to the shop for, in the newest month: (days, channels, countries)."""
         self._orders = DailyFiles(folder, "shop/orders/orders_{day}.csv")
         self._lines = DailyFiles(folder, "shop/order_lines/order_lines_{day}.csv")
         self._deliveries = DailyFiles(folder, "shop/deliveries/deliveries_{day}.csv")
@@ -105,6 +111,8 @@ class Shop:
         promised = orders.day + PROMISED_DAYS[orders.country]
         is_parcel = orders.kind != SUBSCRIBER
         no_customer = orders.customer < 0
+        channel = self._channels(rng, orders.kind)
+        self.web_orders = _counted(month, orders, channel)
         self._orders.add(
             orders.day,
             {
@@ -112,7 +120,7 @@ class Shop:
                 "ordered_at": orders.ordered_at,
                 "customer_id": pa.array(orders.customer + FIRST_CUSTOMER, mask=no_customer),
                 "country": labels(orders.country, COUNTRIES),
-                "channel": labels(self._channels(rng, orders.kind), CHANNELS),
+                "channel": labels(channel, CHANNELS),
                 "promised_date": pa.array(promised, mask=~is_parcel),
             },
         )
@@ -122,8 +130,9 @@ class Shop:
             files.write(month, self._span.until)
 
     def _take_orders(self, rng: np.random.Generator, month: Month) -> Orders:
+        more_newcomers = 1 + KIND_SHARES[NEW] * (newcomers(self._span, month.days) - 1)
         usual = ORDERS_PER_DAY * self._span.scale * demand(month.days)
-        day = np.repeat(month.days, rng.poisson(usual * orders_level(self._span, month.days)))
+        day = np.repeat(month.days, rng.poisson(usual * more_newcomers))
         ordered_at = instants(rng, day)
         oldest_first = np.argsort(ordered_at, kind="stable")
         day, ordered_at = day[oldest_first], ordered_at[oldest_first]

@@ -11,9 +11,10 @@ from sample_company.simulator.finance.ledger import unit_costs
 from sample_company.simulator.sales.products import FIRST_ID, SUBSCRIPTION, Products
 from sample_company.simulator.sales.sold import Sold
 from sample_company.simulator.sales.supply import WEEKS_OF_COVER, weeks_to_go
+from sample_company.simulator.technology.operations import SITES
 from sample_company.simulator.timeline import Month, Span
 
-WAREHOUSE = "Jönköping"
+WAREHOUSE = SITES[0]
 COVER_DAYS, YEARLY_COVER = 66.0, 0.96
 """Days of sales that are kept in stock, and how that shrinks by the year."""
 LOOK_BACK = 56

@@ -12,7 +12,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM {{ ref('fct_leads') }} AS leads
   WHERE CAST(lead_date AS DATE) IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '9f3e7492552a5dc3') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'cd2c6b5fed87f3f5') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -27,7 +27,7 @@ SELECT
   '_T' AS member,
   COUNT(*) AS n_rows,
   SUM(qualified_leads) AS qualified_leads,
-  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), '9f3e7492552a5dc3') AS inputs
+  CONCAT_WS(' ', COUNT(*), EPOCH_US(MAX(_loaded_at)), 'cd2c6b5fed87f3f5') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day))
