@@ -28,9 +28,11 @@ def row(kpi_id: str, *, usual: bool | None) -> dict[str, Any]:
 def printed(width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     company = warehouse_factory.make(tmp_path, monkeypatch).company
     kpis = (kpi("revenue", name="Revenue"), kpi("energy", name="Energy intensity", unit="MWh per million currency"))
+    kpis = (*kpis, kpi("growth", name="Growth", freqs=("A",)))
     catalog = Catalog(company="Test", reporting_currency="SEK", calendar=CALENDAR, objectives={}, kpis=kpis)
     out = io.StringIO()
-    rows = [row("revenue", usual=True), row("energy", usual=False)]
+    year = row("growth", usual=None) | {"freq": "A", "time_period": "2025", "change_previous": 0.2}
+    rows = [row("revenue", usual=True), row("energy", usual=False), year]
     print_newest(PlainConsole(file=out, width=width), company, catalog, rows, {})
     return out.getvalue()
 
@@ -53,6 +55,14 @@ def test_a_usual_change_has_a_mark_that_is_explained(tmp_path: Path, monkeypatch
     (unusual,) = (line for line in lines if line.startswith("Energy"))
     assert "+10.0 % ≈" in usual and "+20.0 % ≈" not in usual and "≈" not in unusual
     assert any(line.startswith("≈ within the KPI's usual variation") for line in lines)
+
+
+def test_a_years_change_is_said_once_at_any_width(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for width in (80, 120):
+        (tmp_path / str(width)).mkdir()
+        lines = printed(width, tmp_path / str(width), monkeypatch).splitlines()
+        (growth,) = (line for line in lines if line.startswith("Growth"))
+        assert growth.count("+20.0 %") == 1
 
 
 def test_a_missing_change_has_no_mark() -> None:

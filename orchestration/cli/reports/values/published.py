@@ -222,6 +222,8 @@ def print_newest(
     if natural_width(columns, lines) > console.width:  # two tables of all KPIs, one below the other, can't be read
         columns, lines = [*columns[:4], *columns[5:]], [[*line[:4], *line[5:]] for line in lines]
         caption += "\nA wider terminal shows the change on a year ago, too."
+    else:  # of a year both changes are the same one: it is said once
+        lines = [[*line[:3], "", *line[4:]] if len(str(line[1])) == len("2026") else line for line in lines]
     print_table(console, columns, lines, title=title, caption=caption)
     if without:
         console.print("Nothing published yet:", style="bold")
