@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.facts import SEGMENTS
-from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.plan import plan, rollups
-from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.compiler.sql.kpi_sql import kpi_sql
+from metrics.compiler.sql.rollups import day_fingerprint_sql, rollup_models
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import Freq
-from metrics.definitions.adoption import Adoption, Target
-from metrics.definitions.kpi import Definition, Kpi
+from metrics.definitions.kpis.adoption import Adoption, Target
+from metrics.definitions.kpis.kpi import Definition, Kpi
 
 PROJECT = Path(__file__).parent / "project"
 FREQS: tuple[Freq, ...] = ("W", "M", "Q", "A")

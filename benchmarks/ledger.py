@@ -30,8 +30,8 @@ from rich.table import Table
 from data_quality.ledger import compact, queries, verify
 from data_quality.ledger.schemas import OBSERVATIONS, VERDICTS
 from data_quality.ledger.store import Ledger
-from data_quality.release import vintages
-from data_quality.release.vintages import ELIGIBLE, INCOMING
+from data_quality.release.comparison import vintages
+from data_quality.release.comparison.vintages import ELIGIBLE, INCOMING
 from metrics.core.deployment import PROJECT
 from metrics.core.periods import Period, period_of
 from metrics.definitions.catalog import Catalog

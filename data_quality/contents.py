@@ -12,13 +12,14 @@ from typing import Any
 
 import duckdb
 
+from data_quality import intact
+from data_quality.intact import Relation
 from data_quality.warehouse import has_table
 from metrics.core.quoting import identifier, literal
 
 _TABLE = "create table if not exists kpi._contents (relation varchar, content varchar)"
 _TABLES = "select schema_name, table_name from duckdb_tables() where database_name = current_database()"
 _CONTENT = f"concat_ws(' ', '{duckdb.__version__}', count(*), coalesce(sum(_hash), 0))"
-Relation = tuple[str, str]  # schema and table
 
 
 def relation(node: Mapping[str, Any]) -> Relation | None:
@@ -46,7 +47,9 @@ def of_feed(connection: duckdb.DuckDBPyConnection, feed: str) -> list[tuple[str,
     if not has_table(connection, "raw", feed):
         return []
     columns = [("", ",".join(_columns(connection, ("raw", feed))))]
-    return columns + sorted((file or "", content) for file, content in of_files(connection, feed).items())
+    ingested = _ingested(connection, feed)
+    present = ingested if ("raw", feed) in intact.of(connection) else _read_feed(connection, feed, ingested)
+    return columns + sorted((file or "", content) for file, content in present.items() if content is not None)
 
 
 def edited_files(connection: duckdb.DuckDBPyConnection, feed: str) -> list[str]:
@@ -55,9 +58,11 @@ def edited_files(connection: duckdb.DuckDBPyConnection, feed: str) -> list[str]:
         connection, ("raw", "_files")
     ):
         return []
-    ingested = dict(connection.execute("select source_file, content from raw._files where feed = ?", [feed]).fetchall())
-    present = of_files(connection, feed)
-    changed = {file for file, content in ingested.items() if _differs(content, present.get(file))}
+    if ("raw", feed) in intact.of(connection):
+        return []
+    ingested = _ingested(connection, feed)
+    present = _read_feed(connection, feed, ingested)
+    changed = {file or "?" for file, content in ingested.items() if _differs(content, present.get(file))}
     return sorted(changed | {file or "?" for file in present if file not in ingested})
 
 
@@ -68,8 +73,10 @@ def record(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation])
     for relation in relations:
         name = ".".join(relation)
         connection.execute("delete from kpi._contents where relation = ?", [name])
+        intact.remove(connection, [relation])
         if _is_table(connection, relation):
             connection.execute("insert into kpi._contents values (?, ?)", [name, _content(connection, relation)])
+            intact.add(connection, [relation])
 
 
 def known_relations(connection: duckdb.DuckDBPyConnection) -> set[Relation]:
@@ -95,11 +102,10 @@ def edited(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation])
         return set()
     written = dict(connection.execute("select relation, content from kpi._contents").fetchall())
     tables = set(connection.execute(_TABLES).fetchall())
-    return {
-        relation
-        for relation in relations
-        if relation in tables and _differs(written.get(".".join(relation)), _content(connection, relation))
-    }
+    unread = (set(relations) & tables) - intact.of(connection)
+    present = {relation: _content(connection, relation) for relation in sorted(unread)}
+    intact.add(connection, [relation for relation in present if written.get(".".join(relation)) == present[relation]])
+    return {relation for relation in present if _differs(written.get(".".join(relation)), present[relation])}
 
 
 def is_comparable(content: str | None) -> bool:
@@ -126,6 +132,23 @@ def _with_hashes(connection: duckdb.DuckDBPyConnection, relation: Relation) -> s
         for column in [identifier(name)]
     ]
     return f"(select *, hash({' + '.join(cells)}) as _hash from {'.'.join(map(identifier, relation))})"
+
+
+def _ingested(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[str | None, str | None]:
+    """The content hash of the rows that ingest wrote, by source file; None for a file without rows."""
+    if not has_table(connection, "raw", "_files") or "content" not in _columns(connection, ("raw", "_files")):
+        return {}
+    return dict(connection.execute("select source_file, content from raw._files where feed = ?", [feed]).fetchall())
+
+
+def _read_feed(
+    connection: duckdb.DuckDBPyConnection, feed: str, ingested: Mapping[str | None, str | None]
+) -> dict[str | None, str]:
+    """As `of_files`; the feed is intact where raw has exactly what ingest wrote."""
+    present = of_files(connection, feed)
+    if present == {file: content for file, content in ingested.items() if content is not None}:
+        intact.add(connection, [("raw", feed)])
+    return present
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, relation: Relation) -> list[str]:

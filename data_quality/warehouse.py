@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from data_quality import intact
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError, disk_fault, disk_faults_reported
 from metrics.core.private_files import private_files
@@ -49,7 +50,10 @@ def opened(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
                 raise NyckeltalError(problem if busy else "the warehouse can't be opened", file=path) from None
         with disk_faults_reported("the warehouse can't be used", path, repair=REPAIR), closing(connection):
             connection.execute("set TimeZone = 'UTC'")
+            intact.open_with(connection, intact.known(path))
             yield connection
+            intact_tables = intact.of(connection)
+    intact.keep(path, intact_tables)
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:

@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.plan import KpiPlan, Rollup, plan, rollups
-from metrics.compiler.rollups import rollup_models
 from metrics.compiler.semantic_layer import Engine, SemanticLayer
+from metrics.compiler.sql.kpi_sql import kpi_sql
+from metrics.compiler.sql.rollups import rollup_models
 from metrics.core.errors import NyckeltalError, Problems
 from metrics.definitions.company import Company
 from metrics.definitions.identities import Identity, identities
-from metrics.definitions.kpi import Kpi
-from metrics.lint import findings
+from metrics.definitions.kpis.kpi import Kpi
+from metrics.lint import rules
+from metrics.lint.rule import apply, rules_of
 from metrics.versioning.column_uses import ColumnUses, Uses
 from metrics.versioning.lineage import Lineage, Upstream, definition_hash, hashed
 from metrics.versioning.reviewed import CurrentDefinition
+
+_RULES = rules_of(rules)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def plan_company(company: Company, kpis: Sequence[Kpi], parse_folder: Path, engi
     layer = SemanticLayer.read(parse_folder / "semantic_manifest.json", engine)
     lineage = Lineage(parse_folder / "manifest.json", raw_columns(company))
     column_uses = ColumnUses(lineage)
-    if problems := findings(kpis, company, layer):
+    if problems := [error for kpi in kpis for _, error in apply(_RULES, kpi=kpi, company=company, layer=layer)]:
         raise Problems(problems)
     defined_kpis = []
     for kpi in kpis:

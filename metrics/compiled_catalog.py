@@ -10,7 +10,7 @@ from metrics.company_plan import CompanyPlan, DefinedKpi
 from metrics.compiler.plan import KpiPlan
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
-from metrics.definitions.gate_settings import merged
+from metrics.definitions.kpis.gate_settings import merged
 from metrics.definitions.observable import observable_to, pauses
 
 
@@ -72,6 +72,7 @@ def _entry(company: Company, defined_kpi: DefinedKpi, planned: CompanyPlan) -> C
         target_by_period=adoption.target.by_period,
         target_rationale=adoption.target.rationale,
         target_source=adoption.target.source,
+        target_labels=adoption.target.labels,
         review=adoption.review,
         freqs=adoption.freqs,
         segments=adoption.segments,

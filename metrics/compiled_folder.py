@@ -8,9 +8,9 @@ from pathlib import Path
 
 from metrics.company_plan import CompanyPlan
 from metrics.compiled_catalog import catalog_text
-from metrics.compiler.kpi_sql import candidates_sql, kpi_sql
 from metrics.compiler.plan import Rollup
-from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
+from metrics.compiler.sql.kpi_sql import candidates_sql, kpi_sql
+from metrics.compiler.sql.rollups import day_fingerprint_sql, rollup_models
 from metrics.core.errors import NyckeltalError
 from metrics.core.quoting import jinja, literal
 from metrics.core.text import visible

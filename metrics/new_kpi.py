@@ -14,9 +14,9 @@ from metrics.compiler.input_filters import inputs
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.compiler.support import unsupported
 from metrics.core.errors import NyckeltalError, did_you_mean
-from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import Definition, standard_definitions
+from metrics.definitions.kpis.adopted import adopted_kpis
+from metrics.definitions.kpis.kpi import Definition, standard_definitions
 from metrics.versioning.lineage import Lineage
 
 

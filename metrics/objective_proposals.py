@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from metrics.definitions.kpi import Definition, Kpi
-from metrics.definitions.objectives import Objective
+from metrics.definitions.kpis.kpi import Definition, Kpi
+from metrics.definitions.objectives import Objective, path_to
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,5 @@ def proposal(
 
 def unserved(adopted: Collection[Kpi], objectives: Mapping[str, Objective]) -> list[str]:
     """The keys of the objectives that no adopted KPI serves, neither they themselves nor a part of them."""
-    served = {kpi.adoption.objective for kpi in adopted}
-    while parents := {objectives[key].part_of for key in served if key in objectives} - served - {None}:
-        served |= {parent for parent in parents if parent is not None}
+    served = {key for kpi in adopted for key in path_to(objectives, kpi.adoption.objective)}
     return [key for key in objectives if key not in served]

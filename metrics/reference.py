@@ -17,12 +17,12 @@ from pydantic.fields import FieldInfo
 
 from metrics.core import yaml_file
 from metrics.core.deployment import PROJECT
-from metrics.definitions.adoption import Adoption
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.company import CompanyFile
 from metrics.definitions.feeds import FeedFile
 from metrics.definitions.identities import IdentitiesFile
-from metrics.definitions.kpi import Definition
+from metrics.definitions.kpis.adoption import Adoption
+from metrics.definitions.kpis.kpi import Definition
 from metrics.definitions.objectives import ObjectivesFile
 from metrics.definitions.roles import Roles
 from metrics.lint.exceptions import ExceptionsFile

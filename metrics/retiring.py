@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from metrics.core import yaml_file
 from metrics.core.errors import NyckeltalError, did_you_mean
-from metrics.definitions.adoption import Retired
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
+from metrics.definitions.kpis.adoption import Retired
 
 
 def adoption_file(company: Company, kpi_id: str) -> Path:

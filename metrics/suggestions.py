@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from metrics.compiler.semantic_layer import SemanticLayer
-from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import Definition, standard_definitions
+from metrics.definitions.kpis.adopted import adopted_kpis
+from metrics.definitions.kpis.kpi import Definition, standard_definitions
 from metrics.new_kpi import fact_models
 from metrics.objective_proposals import Proposal, proposal
 from metrics.versioning.lineage import Lineage

@@ -12,9 +12,9 @@ from metrics.compiler.plan import plan
 from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from metrics.core import clock
 from metrics.core.periods import period_of
-from metrics.definitions.adoption import Adoption
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.adoption import Adoption
+from metrics.definitions.kpis.kpi import Kpi
 from metrics.suggestions import Suggestion
 from orchestration.lock import writing
 from publishing.analysis.noise import Noise, noise_of

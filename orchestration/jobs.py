@@ -21,7 +21,6 @@ from dagster import (
 from pydantic import Field
 
 import publishing
-from data_quality.release import decisions
 from metrics.core.errors import NyckeltalError, values_withheld
 from metrics.core.text import visible
 from metrics.definitions.catalog import Catalog
@@ -70,6 +69,8 @@ def decide_job(company: Company) -> JobDefinition:
     # An op and a job share one namespace in Dagster, so the op needs another name than the job.
     @op(description="Records a decision, and publishes what follows from it.", out=Out(Nothing))
     def record_decision(config: DecisionConfig) -> Iterator[AssetCheckEvaluation | Output[None]]:
+        from data_quality.release import decisions  # it needs pandas, which takes a second to import
+
         try:
             with writing(), values_withheld("decide"):
                 current_company = Company.load(company.path)  # with its present roles, not those when Dagster started

@@ -17,8 +17,7 @@ from data_quality.gate.candidates import edited_kpis
 from data_quality.gate.keys import plan
 from data_quality.gate.verdict import Verdict
 from data_quality.ledger.store import Ledger
-from data_quality.release.eligibility import Held
-from data_quality.release.release import Release
+from data_quality.release.result import Held, Release
 from metrics.core import clock, deployment
 from metrics.core.deployment import PROJECT
 from metrics.definitions.catalog import Catalog

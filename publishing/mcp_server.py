@@ -16,7 +16,6 @@ from pydantic import Field
 from metrics.core import clock
 from metrics.core.errors import NyckeltalError
 from publishing import reader
-from publishing.analysis import leads, suggested_target, watch
 from publishing.answers import Answer, reviews, values, why
 from publishing.answers import objectives as objective_answers
 from publishing.answers.value_rows import plain
@@ -130,6 +129,8 @@ def moves_before(
 
     Say "moves before", never "causes". Say how many were tried and how many periods there were.
     """
+    from publishing.analysis import leads  # scipy, which it needs, takes half a second to import, in each run too
+
     return leads.leads(kpi, of_all=of_all)
 
 
@@ -151,11 +152,15 @@ def what_shifted() -> Answer:
 
     `known` are decisions, incidents and breaks of the series at that time; it needn't be why.
     """
+    from publishing.analysis import watch
+
     return watch.watch()
 
 
 def suggest_target(kpi: _Kpi) -> Answer:
     """A cautious, a likely and an ambitious target from a KPI's own history, and how often each would have been met."""
+    from publishing.analysis import suggested_target
+
     return suggested_target.suggest_target(kpi)
 
 

@@ -135,7 +135,7 @@ DEFECTS = (
     Defect(
         "estimate",
         "a value that the definition calls an estimate has the obs_status E",
-        "data_quality/release/vintages.py",
+        "data_quality/release/comparison/vintages.py",
         "when a.estimate then 'E'",
         "when a.estimate then 'A'",
         "tests/data_quality/test_ledger.py::test_statuses_have_their_precedence",
@@ -151,7 +151,7 @@ DEFECTS = (
     Defect(
         "closed_period",
         "a closed period keeps its value until someone decides",
-        "data_quality/release/vintages.py",
+        "data_quality/release/comparison/vintages.py",
         "not may_change and definition_version <= known_version",
         "may_change and definition_version <= known_version",
         "tests/data_quality/test_closed_periods.py::test_a_closed_period_keeps_its_value_until_someone_decides",
@@ -167,7 +167,7 @@ DEFECTS = (
     Defect(
         "refactoring",
         "a refactoring is proved by equal values",
-        "data_quality/release/refactorings.py",
+        "data_quality/release/comparison/refactorings.py",
         "if comparison.difference is None and comparison.reference_hash in",
         "if comparison.reference_hash in",
         "tests/data_quality/test_refactorings.py"
@@ -433,7 +433,7 @@ DEFECTS = (
     Defect(
         "incremental",
         "an incremental run gives what a rebuild gives",
-        "metrics/compiler/rollups.py",
+        "metrics/compiler/sql/rollups.py",
         "AS kept USING (day, inputs)",
         "AS kept USING (day)",
         f"{_ENGINE}::test_a_member_that_vanishes_from_a_day_changes_the_day",

@@ -12,13 +12,13 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from benchmarks.engine import Engine
-from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.plan import plan, rollups
-from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.compiler.sql.kpi_sql import kpi_sql
+from metrics.compiler.sql.rollups import day_fingerprint_sql, rollup_models
 from metrics.core.periods import Freq
-from metrics.definitions.adoption import Adoption, Target
-from metrics.definitions.kpi import Definition, Kpi
+from metrics.definitions.kpis.adoption import Adoption, Target
+from metrics.definitions.kpis.kpi import Definition, Kpi
 
 PROJECT = Path(__file__).parent / "engine_project"
 FREQS: tuple[Freq, ...] = ("W", "M", "Q", "A")

@@ -16,7 +16,8 @@ from data_quality.gate.keys import Planned
 from data_quality.gate.verdict import CheckResult, Verdict, answer
 from data_quality.ledger.schemas import OBSERVATIONS, VERDICTS
 from data_quality.release import eligibility
-from data_quality.release.eligibility import Eligibility, Held
+from data_quality.release.eligibility import Eligibility
+from data_quality.release.result import Held
 from data_quality.release.snapshot import FeedState, ReleaseSnapshot
 from metrics.core.periods import Period, periods_between
 from metrics.definitions.catalog import Catalog, CatalogKpi, Key

@@ -18,7 +18,7 @@ from data_quality.gate.candidates import COLUMNS
 from data_quality.gate.verdict import Verdict
 from data_quality.release import decisions, release
 from data_quality.release.decisions import Decided
-from data_quality.release.release import Release
+from data_quality.release.result import Release
 from metrics.core.periods import Period, parse, periods_between
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.catalog import Catalog, CatalogKpi, PersonCount

@@ -12,7 +12,7 @@ import pandas as pd
 from data_quality import warehouse
 from data_quality.gate import candidates
 from data_quality.gate.verdict import Verdict
-from data_quality.release.eligibility import Held
+from data_quality.release.result import Held
 from metrics.definitions.catalog import Catalog, Key
 
 UNMOVED = 1e-6

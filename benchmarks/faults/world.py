@@ -18,8 +18,8 @@ from data_quality.gate import judge, keys
 from data_quality.gate.verdict import Verdict
 from data_quality.ledger.store import Ledger
 from data_quality.release import eligibility, snapshot
-from data_quality.release.eligibility import Held
 from data_quality.release.release import publish
+from data_quality.release.result import Held
 from data_quality.release.unsettled import unsettled
 from metrics.core import clock
 from metrics.core.deployment import PROJECT, ledger_path

@@ -28,7 +28,7 @@ from metrics.definitions.catalog import Catalog, CatalogKpi, Key
 
 # Checks that fail only because another value is held, or only beside published values.
 _DERIVED = ("part_of_held", "beside_held", "reconciliation", "base_restated")
-_FAILINGS = {check.name: check.failing for check in CHECKS} | {
+FAILINGS = {check.name: check.failing for check in CHECKS} | {
     "closed_period": "the value of a closed period changed",
     "unexplained_change": "the value changed although no newer data came",
     "refactoring": "the definition changed, and it is not proved that its values stay the same",
@@ -80,7 +80,7 @@ class Failure:
     @property
     def main_check(self) -> CheckResult | None:
         """The check to name first: one that holds before one that flags, a cause before its consequences."""
-        order = [*_FAILINGS]
+        order = [*FAILINGS]
 
         def rank(check: CheckResult) -> tuple[bool, bool, bool, int]:
             position = order.index(check.check) if check.check in order else len(order)
@@ -140,7 +140,7 @@ class Incident:
         check = self.lead.main_check
         if check is None:
             return f"{self.lead.kpi.name}: held"
-        what_is_wrong = _FAILINGS.get(check.check, f"the check {check.check} fails")
+        what_is_wrong = FAILINGS.get(check.check, f"the check {check.check} fails")
         subject = f"Feed {check.feed}" if check.feed else self.lead.kpi.name
         return f"{subject}: {what_is_wrong}"
 

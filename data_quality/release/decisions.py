@@ -23,9 +23,9 @@ from data_quality.ledger import queries, verified
 from data_quality.ledger.lock import releasing
 from data_quality.ledger.store import Ledger
 from data_quality.release import eligibility, readiness, release, snapshot
-from data_quality.release.eligibility import Eligibility, Held
+from data_quality.release.eligibility import Eligibility
 from data_quality.release.pending import open_incidents
-from data_quality.release.release import Release
+from data_quality.release.result import Held, Release
 from data_quality.release.snapshot import ReleaseSnapshot
 from metrics.core import clock, deployment
 from metrics.core.errors import NyckeltalError, did_you_mean

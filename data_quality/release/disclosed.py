@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_quality.disclosure.control import controlled
+from data_quality.release.comparison.vintages import INCOMING
 from data_quality.release.snapshot import ReleaseSnapshot
-from data_quality.release.vintages import INCOMING
 from metrics.core import clock
 from metrics.definitions.catalog import Catalog, Key
 

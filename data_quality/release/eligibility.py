@@ -21,10 +21,12 @@ from data_quality.gate.keys import Planned
 from data_quality.gate.verdict import CheckResult, Verdict
 from data_quality.ledger.queries import Decisions, compared_with, newest_decisions, published_keys
 from data_quality.ledger.store import Ledger
-from data_quality.release import disclosed, reconciliation, refactorings, vintages
-from data_quality.release.refactorings import REFACTORING
+from data_quality.release import disclosed
+from data_quality.release.comparison import reconciliation, refactorings, vintages
+from data_quality.release.comparison.refactorings import REFACTORING
+from data_quality.release.comparison.vintages import ELIGIBLE
+from data_quality.release.result import Held
 from data_quality.release.snapshot import ReleaseSnapshot
-from data_quality.release.vintages import ELIGIBLE
 from metrics.core.periods import FREQS, earlier, parse, period_of, periods_between
 from metrics.definitions.catalog import Catalog, Key
 
@@ -42,32 +44,6 @@ STILL_TO_COME = frozenset(check.name for check in CHECKS if check.fixed)
 # The check that fails because the period is a part of a held one.
 PARTS = frozenset({"part_of_held"})
 ComparisonFailures = dict[Key, tuple[CheckResult, ...]]
-
-
-@dataclass(frozen=True)
-class Held:
-    """A key that may not be published, and why.
-
-    `checks` are the names of the checks that failed or could not be evaluated, without RECONCILIATION: those that a
-    decision can release.
-    `candidate_hash` is the candidate that a decision would be on. It is None where nothing can be decided, because the
-    stored verdict isn't on what the warehouse holds now.
-    `published_stays`: no verdict holds the key, and a value of it is published. That value stays until a run judges the
-    new one.
-    """
-
-    kpi_id: str
-    freq: str
-    time_period: str
-    reason: str
-    checks: tuple[str, ...] = ()
-    candidate_hash: str | None = None
-    published_stays: bool = False
-
-    @property
-    def key(self) -> Key:
-        """(kpi_id, freq, time_period)."""
-        return self.kpi_id, self.freq, self.time_period
 
 
 @dataclass(frozen=True)

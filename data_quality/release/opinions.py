@@ -12,7 +12,7 @@ from typing import Literal
 from data_quality.ledger.lock import releasing
 from data_quality.release import release, snapshot
 from data_quality.release.decisions import checked_reason, ready_ledger
-from data_quality.release.release import Release
+from data_quality.release.result import Release
 from metrics.core.errors import NyckeltalError
 from metrics.core.text import has_figures, invisible
 from metrics.definitions.catalog import Catalog

@@ -18,7 +18,8 @@ from data_quality.gate.verdict import CheckResult, Verdict
 from data_quality.ledger import queries
 from data_quality.ledger.store import Ledger
 from data_quality.release import eligibility, snapshot
-from data_quality.release.eligibility import Eligibility, Held
+from data_quality.release.eligibility import Eligibility
+from data_quality.release.result import Held
 from data_quality.release.snapshot import FeedState, ReleaseSnapshot
 from metrics.core import clock, deployment, secret_key
 from metrics.core.errors import NyckeltalError

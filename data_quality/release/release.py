@@ -7,7 +7,7 @@ Whatever started it, a release reads the stored verdicts itself and compares the
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 import duckdb
@@ -21,7 +21,8 @@ from data_quality.ledger.lock import releasing
 from data_quality.ledger.schemas import VERDICTS
 from data_quality.ledger.store import ConcurrentRelease, Ledger
 from data_quality.release import company_record, eligibility, readiness, snapshot
-from data_quality.release.eligibility import Eligibility, Held
+from data_quality.release.eligibility import Eligibility
+from data_quality.release.result import Release
 from data_quality.release.snapshot import ReleaseSnapshot
 from metrics.core import clock, deployment
 from metrics.definitions.catalog import Catalog
@@ -42,25 +43,6 @@ anti join latest l
     and j.candidate_hash is not distinct from l.candidate_hash and j.definition_hash = l.definition_hash
 order by kpi_id, freq, time_period
 """
-
-
-@dataclass(frozen=True)
-class Release:
-    """What a release did. `release_id` is None when there was nothing new, so that no release was made.
-
-    `published` counts the eligible keys, `appended_observations` and `unchanged` their cells, `appended_verdicts` the
-    verdicts that differ from the ledger's newest. `sequence` is that of the ledger's newest release, 0 when it has
-    none.
-    """
-
-    release_id: str | None
-    sequence: int
-    realtime_start: date
-    published: int
-    appended_observations: int
-    unchanged: int
-    appended_verdicts: int
-    held: tuple[Held, ...]
 
 
 def publish(company: Company, catalog: Catalog, first: date, last: date) -> Release:

@@ -17,8 +17,8 @@ from data_quality.gate import candidates, verdict
 from data_quality.gate.candidates import Loaded
 from data_quality.gate.keys import Planned, plan
 from data_quality.gate.verdict import Verdict
-from data_quality.release import refactorings
-from data_quality.release.refactorings import Refactoring
+from data_quality.release.comparison import refactorings
+from data_quality.release.comparison.refactorings import Refactoring
 from metrics.definitions.catalog import Catalog, Key
 
 # A sum to date is NULL where the feeds don't cover the whole time that it adds up.

@@ -11,7 +11,7 @@ from sqlglot import exp, parse_one
 from metrics.compiler.cohorts import conversions_measure
 from metrics.compiler.offsets import added, offset_of
 from metrics.compiler.semantic_layer import SemanticLayer
-from metrics.definitions.kpi import Persons
+from metrics.definitions.kpis.kpi import Persons
 
 
 @dataclass(frozen=True, order=True)

@@ -10,7 +10,7 @@ from metrics.compiler.measures import measure_query
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Contributions, PersonCount
-from metrics.definitions.kpi import Definition
+from metrics.definitions.kpis.kpi import Definition
 
 Role = Literal["numerator", "denominator", "n_obs"]
 

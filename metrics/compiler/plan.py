@@ -1,7 +1,7 @@
 """The plan of KPIs: the measures of each, the arithmetic over them, and the rollups in which measures share scans.
 
 Pure: a semantic layer and KPIs go in, a plan comes out. The SQL expressions over measures are made in arithmetic.py,
-all other SQL in rollups.py and kpi_sql.py.
+all other SQL in `sql/`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from metrics.compiler.windows import window_of, window_query
 from metrics.core.periods import FREQS, PART_OF_WEEK, later, period_of
 from metrics.core.segments import identifier
 from metrics.definitions.catalog import Contributions, PersonCount
-from metrics.definitions.kpi import Kpi  # Expressions that are NULL where one of their operands is.
+from metrics.definitions.kpis.kpi import Kpi  # Expressions that are NULL where one of their operands is.
 
 _PLAIN = (
     exp.Column, exp.Identifier, exp.Literal, exp.Paren, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Nullif,

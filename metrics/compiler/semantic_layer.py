@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from metrics.compiler.input_filters import filtered_copy, metrics_with_moved_filters
-from metrics.core.errors import NyckeltalError
+from metrics.core.errors import NyckeltalError, did_you_mean
 
 Engine = Literal["duckdb", "spark"]
 GRAINS = {"W": "week", "M": "month", "Q": "quarter", "A": "year"}
@@ -178,5 +178,13 @@ def _explain(engine: Any, metrics: Sequence[str], group_by: Sequence[str], where
     try:
         return str(engine.explain(request).sql_statement.sql)
     except InvalidQueryException as error:
+        dimensions = engine.simple_dimensions_for_metrics(list(metrics))
+        known = {dimension.dunder_name for dimension in dimensions if dimension.type.value == "categorical"}
+        known |= {name.rpartition("__")[2] for name in known}
+        known |= {entity.name for entity in engine.entities_for_metrics(list(metrics))}
+        for name in group_by:
+            if name not in known and not name.startswith("metric_time"):
+                problem = f"{', '.join(metrics)} can't be cut by '{name}'{did_you_mean(name, sorted(known))}"
+                raise NyckeltalError(problem, expected=", ".join(sorted(known))) from None
         reason = " ".join(str(error).split())[:300]
         raise NyckeltalError(f"MetricFlow can't cut {', '.join(metrics)} by {', '.join(group_by)}: {reason}") from None

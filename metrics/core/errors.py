@@ -61,8 +61,9 @@ class Problems(NyckeltalError):
 
 def did_you_mean(word: str, spellings: Sequence[str]) -> str:
     """ " (did you mean 'owner'?)" when a known word has a similar spelling, else an empty text."""
-    matches = get_close_matches(word, spellings, n=1)
-    return f" (did you mean '{matches[0]}'?)" if matches else ""
+    by_lower_case = {spelling.casefold(): spelling for spelling in spellings}
+    matches = get_close_matches(word.casefold(), by_lower_case, n=1)
+    return f" (did you mean '{by_lower_case[matches[0]]}'?)" if matches else ""
 
 
 # DuckDB's errors about files, memory and locks, and those about the SQL, which occur before any row is read.

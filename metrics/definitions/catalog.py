@@ -15,14 +15,14 @@ from pydantic import BaseModel, ConfigDict
 
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.periods import Period, earlier, later, parse, period_of
-from metrics.definitions.adoption import EarlierTarget, Retired
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.company import Company
-from metrics.definitions.gate_settings import CheckSetting
 from metrics.definitions.identities import Identity
-from metrics.definitions.kpi import Label
+from metrics.definitions.kpis.adoption import EarlierTarget, Retired
+from metrics.definitions.kpis.gate_settings import CheckSetting
+from metrics.definitions.kpis.kpi import Label
+from metrics.definitions.kpis.targets import Stated, ValidTarget, valid_targets, worst_at_risk
 from metrics.definitions.objectives import Initiative, Objective
-from metrics.definitions.targets import Stated, ValidTarget, valid_targets, worst_at_risk
 
 Key = tuple[str, str, str]
 """(kpi_id, freq, time_period): the unit that is judged and published together."""
@@ -89,7 +89,8 @@ class CatalogKpi(BaseModel):
       of earlier versions.
     - `expanded_formula`: that of a ratio (a - b) / a or (a - b) / b in the metrics a and b, such as
       "(net_revenue - cost_of_goods) / net_revenue"; else None.
-    - `labels`: its name and description in other languages, by their codes.
+    - `labels`: its name and description in other languages, by their codes; `target_labels`: why its target has this
+      value, or why there is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -158,6 +159,7 @@ class CatalogKpi(BaseModel):
     target_by_period: dict[str, float] = {}
     target_rationale: str = ""
     target_source: str | None = None
+    target_labels: dict[str, str] = {}
     retired: Retired | None = None
 
     @property
@@ -224,6 +226,12 @@ class CatalogKpi(BaseModel):
     def at_risk(self) -> float | None:
         """The worst value that is at risk, not off target, by the present target."""
         return None if self.target is None else worst_at_risk(self.target, self.target_tolerance, self.direction)
+
+    def with_target_reason(self, code: str) -> CatalogKpi:
+        """The KPI with the reason of its target, or why there is none, in that language where that is stated."""
+        text = self.target_labels.get(code)
+        name = "target_note" if self.target is None else "target_rationale"
+        return self if text is None else self.model_copy(update={name: text})
 
     def observes(self, period: Period) -> bool:
         """Whether the period is observable: its feeds cover it and what it looks back on, now or later."""
@@ -314,7 +322,7 @@ class Catalog(BaseModel):
 
     def in_language(self, code: str) -> Catalog:
         """The catalogue with the names and descriptions of that language, of all that has them."""
-        kpis = tuple(_labelled(kpi, code) for kpi in self.kpis)
+        kpis = tuple(_labelled(kpi, code).with_target_reason(code) for kpi in self.kpis)
         objectives = {key: _labelled(objective, code) for key, objective in self.objectives.items()}
         initiatives = {key: _labelled(initiative, code) for key, initiative in self.initiatives.items()}
         return self.model_copy(update={"kpis": kpis, "objectives": objectives, "initiatives": initiatives})

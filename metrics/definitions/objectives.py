@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -108,7 +108,7 @@ def read_objectives(folder: Path) -> ObjectivesFile:
     return content
 
 
-def path_to(objectives: dict[str, Objective], key: str) -> list[str]:
+def path_to(objectives: Mapping[str, Objective], key: str) -> list[str]:
     """The keys from the topmost objective down to this one; just the key where there is no such objective."""
     path = [key]
     while (objective := objectives.get(path[0])) and objective.part_of and objective.part_of not in path:

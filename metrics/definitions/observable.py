@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 
 from metrics.core.periods import later
-from metrics.definitions.adoption import Retired
 from metrics.definitions.feeds import Feed
+from metrics.definitions.kpis.adoption import Retired
 
 
 def observable_to(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.definitions.catalog import Catalog
-from metrics.definitions.kpi import standard_definitions
+from metrics.definitions.kpis.kpi import standard_definitions
 
 Proposal = Literal["adopt", "retire"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from metrics.core.quoting import identifier
 from metrics.definitions.company import Company
 from metrics.definitions.feeds import Feed, stored_name
 from metrics.versioning.lineage import Lineage
-from metrics.versioning.rendering import MODELS, RAW, NotRendered, rendered
+from metrics.versioning.rendering import MODELS, RAW, NotRendered, called_macros, rendered, undefined
 
 Types = Mapping[str, str]  # the type of each column, in the order of the table
 _FEED_TYPES = {
@@ -29,22 +29,36 @@ _FEED_TYPES = {
     "date": "date", "timestamp": "timestamp",
 }  # fmt: skip
 _ADDED = {"_loaded_at": "timestamptz", "_source_file": "varchar", "_source_line": "bigint"}
-_NO_COLUMN = (
-    re.compile(r'Referenced column "([^"]+)" not found'),
-    re.compile(r'does not have a column named "([^"]+)"'),
-    re.compile(r'Column "([^"]+)" in (?:REPLACE|EXCLUDE|RENAME|USING)'),
-    re.compile(r'Column with name "?([^"\s]+)"? does not exist'),
-)
+# What DuckDB says of a name that it doesn't find: the kind of name, and the name.
+_NOT_FOUND = [
+    (kind, re.compile(pattern))
+    for kind, pattern in (
+        ("column", r'Referenced column "([^"]+)" not found'),
+        ("column", r'does not have a column named "([^"]+)"'),
+        ("column", r'Column "([^"]+)" (?:in (?:REPLACE|EXCLUDE|RENAME|USING)|does not exist on)'),
+        ("column", r'Column with name "?([^"\s]+)"? does not exist'),
+        ("table or alias", r'Referenced table "([^"]+)" not found'),
+        ("table", r'Table with name "?([^"\s!]+)"? does not exist'),
+        ("function", r'Function with name "?([^"\s!]+)"? does not exist'),
+        ("type", r'Type with name "?([^"\s!]+)"? does not exist'),
+    )
+]
+_SIMILAR = re.compile(r"^(?:Candidate \w+:|Did you mean)(.*)$", re.MULTILINE)
 _LINE = re.compile(r"\nLINE (\d+): ")
 
 
 @dataclass(frozen=True)
 class _Unbound:
-    """Why SQL can't be bound: the column that isn't there, None for another reason; and the line of the SQL."""
+    """Why SQL can't be bound, and the line of the SQL.
 
-    column: str | None
+    `name` is what isn't there, None for another reason; `kind` says what it names; `similar` has names that are there.
+    """
+
     reason: str
     line: int | None
+    kind: str = ""
+    name: str | None = None
+    similar: tuple[str, ...] = ()
 
 
 def require_bound(company: Company, lineage: Lineage) -> None:
@@ -53,11 +67,17 @@ def require_bound(company: Company, lineage: Lineage) -> None:
     Models that read a wrong model aren't checked, nor is SQL that needs a run of dbt to be rendered.
     """
     # SQL that reads files can't be bound, as files are out of reach here, and so isn't checked.
-    with duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "1"}) as connection:
+    with duckdb.connect(
+        ":memory:", config={"enable_external_access": "false", "threads": "1", "python_enable_replacements": "false"}
+    ) as connection:
         binder = _Binder(company, lineage, connection)
-        findings = [*binder.of_models(), *binder.of_tests(), *binder.of_semantic_models(), *binder.of_metrics()]
+        findings = [
+            *binder.of_templates(), *binder.of_models(), *binder.of_tests(), *binder.of_semantic_models(),
+            *binder.of_metrics(),
+        ]  # fmt: skip
     if findings:
-        raise Problems(findings)
+        # A mistake in a macro is found in each model that calls it.
+        raise Problems(list({str(finding): finding for finding in findings}.values()))
 
 
 class _Binder:
@@ -72,6 +92,18 @@ class _Binder:
         for feed in company.feeds.values():
             self._create_table((RAW, feed.name), _columns_of(feed))
 
+    def of_templates(self) -> Iterator[NyckeltalError]:
+        """The names in templates that neither dbt nor a macro has."""
+        macros = self._lineage.macros
+        known = {macro["name"] for macro in macros.values()} | {macro["package_name"] for macro in macros.values()}
+        own = {key for node in self._lineage.nodes.values() for key in called_macros(node, macros)}
+        for code in (*self._lineage.nodes.values(), *(macros[key] for key in sorted(own))):
+            for name in sorted(undefined(code.get("raw_code") or code.get("macro_sql") or "") - known):
+                problem = f"the template names '{name}', which neither dbt nor a macro has"
+                file = self._file(code)
+                hint = did_you_mean(name, sorted(known))
+                yield NyckeltalError(problem + hint, file=file, line=_line_of(name, file))
+
     def of_models(self) -> Iterator[NyckeltalError]:
         for name in self._parents_first():
             node = self._lineage.nodes[self._lineage.models[name]]
@@ -81,11 +113,10 @@ class _Binder:
                 yield self._of_sql(node, actual)
             elif actual is not None and contract_columns is not None:
                 yield from self._unlike_contract(node, actual, contract_columns)
-            # What reads a model is bound to what its contract promises, so that one mistake is one finding.
-            if contract_columns is not None:
-                self._create_table((MODELS, name), contract_columns)
-            elif isinstance(actual, dict):
-                self._create_table((MODELS, name), actual)
+            # What reads a model may read what its contract promises and what it gives: one mistake is one finding.
+            given = actual if isinstance(actual, dict) else None
+            if contract_columns is not None or given is not None:
+                self._create_table((MODELS, name), {**(given or {}), **(contract_columns or {})})
 
     def of_tests(self) -> Iterator[NyckeltalError]:
         for node in self._lineage.nodes.values():
@@ -133,21 +164,26 @@ class _Binder:
         if isinstance(bound, _Unbound):
             file = self._file(stated)
             problem = f"{label}: {bound.reason}"
-            if bound.column is not None:
-                hint = did_you_mean(bound.column, list(table or ()))
-                problem = f"{label} reads a column '{bound.column}', which {model} doesn't have{hint}"
+            if bound.name is not None:
+                hint = did_you_mean(bound.name, [*(table or ()), *bound.similar])
+                problem = f"{label} reads a {bound.kind} '{bound.name}', which {model} doesn't have{hint}"
             yield NyckeltalError(problem, file=file, line=_line_of(name, file))
 
     def _of_sql(self, node: Mapping[str, Any], unbound: _Unbound) -> NyckeltalError:
         file, tables = self._file(node), self._reads(node)
         problem = unbound.reason
-        if unbound.column is not None:
-            column_names = sorted({column for table in tables for column in self._tables[table]})
-            read = ", ".join(name for _, name in tables) or node["name"]
-            problem = f"there is no column '{unbound.column}' in {read}{did_you_mean(unbound.column, column_names)}"
+        if unbound.name is not None:
+            similar, read = list(unbound.similar), ""
+            if unbound.kind == "column":
+                similar += sorted({column for table in tables for column in self._tables[table]})
+                read = f" in {', '.join(name for _, name in tables) or node['name']}"
+            problem = f"there is no {unbound.kind} '{unbound.name}'{read}{did_you_mean(unbound.name, similar)}"
         lines = self._sql(node).splitlines()
         excerpt = lines[unbound.line - 1] if unbound.line and unbound.line <= len(lines) else ""
-        return NyckeltalError(problem, file=file, line=_line_with(excerpt, file) or _line_of(unbound.column, file))
+        if (line := _line_with(excerpt, file)) is None and not _has_word(unbound.name, file):
+            macros = [self._lineage.macros[key] for key in called_macros(node, self._lineage.macros)]
+            file = next((path for path in map(self._file, macros) if _has_word(unbound.name, path)), file)
+        return NyckeltalError(problem, file=file, line=line or _line_of(unbound.name, file))
 
     def _unlike_contract(
         self, node: Mapping[str, Any], actual: Types, contract_columns: Types
@@ -192,11 +228,16 @@ class _Binder:
             rows = self._connection.execute(f"describe ({sql}\n)").fetchall()
         except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException) as error:
             text = str(error)
-            if "Table with name" in text:  # of the warehouse, which isn't here
-                return None
-            column = next((match[1] for pattern in _NO_COLUMN if (match := pattern.search(text))), None)
             line = _LINE.search(text)
-            return _Unbound(column, text.splitlines()[0], int(line[1]) if line else None)
+            unbound = _Unbound(text.splitlines()[0], int(line[1]) if line else None)
+            matches = ((kind, match[1]) for kind, pattern in _NOT_FOUND if (match := pattern.search(text)))
+            kind, name = next(matches, ("", None))
+            if kind == "table" and name and ("." in name or re.search(rf'[.]"?{re.escape(name)}\b', sql)):
+                return None  # of a schema of the warehouse, which isn't here
+            similar = re.findall(r'"([^"]+)"', " ".join(_SIMILAR.findall(text)))
+            # DuckDB doesn't name CTEs, nor columns of others than the one that is read.
+            similar += re.findall(r"\b(\w+) as \(" if kind.startswith("table") else r"\bas (\w+)", sql)
+            return replace(unbound, kind=kind, name=name, similar=tuple(similar))
         except duckdb.Error:
             return None
         return {name: data_type for name, data_type, *_ in rows}
@@ -289,6 +330,10 @@ def _line_of(word: str | None, file: Path, after: str | None = None) -> int:
         ),
         1,
     )
+
+
+def _has_word(word: str | None, file: Path) -> bool:
+    return bool(word and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", "\n".join(_lines(file)), re.IGNORECASE))
 
 
 def _lines(file: Path) -> list[str]:

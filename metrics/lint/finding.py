@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
-from types import ModuleType
 
 from metrics.core import yaml_file
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from metrics.lint import governance
+from metrics.lint.rule import apply, rules_of
 
 
 @dataclass(frozen=True)
@@ -44,17 +42,10 @@ def place(company: Company, subject: str) -> tuple[Path, int | None]:
     return company.path / "company.yml", None
 
 
-def rules_of(package: ModuleType) -> dict[str, ModuleType]:
-    """The rules of a package by their names."""
-    names = [module.name for module in iter_modules(package.__path__)]
-    return {name: import_module(f"{package.__name__}.{name}") for name in names}
-
-
 RULES = rules_of(governance)
 
 
 def findings(company: Company, catalog: Catalog) -> Iterator[Finding]:
     """The findings of all rules of governance."""
-    for name, rule in RULES.items():
-        for subject, problem in rule.findings(company, catalog):
-            yield Finding(name, subject, problem)
+    for name, (subject, problem) in apply(RULES, company=company, catalog=catalog):
+        yield Finding(name, subject, problem)

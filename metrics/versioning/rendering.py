@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, TemplateError
+from jinja2.meta import find_undeclared_variables
 from sqlglot import Dialect
 from sqlglot.errors import SqlglotError
 
@@ -20,6 +21,16 @@ _NO_MOMENT = datetime(1, 1, 1)
 _HARMLESS = {"materialized", "schema", "alias", "tags", "meta", "on_error", "docs", "group", "access"}
 _STATELESS = {"table", "view", "ephemeral"}  # the materializations that don't depend on earlier runs
 _ENVIRONMENT = Environment(undefined=StrictUndefined, extensions=["jinja2.ext.do"])
+# What dbt has in templates besides macros, Jinja's own last.
+_DBT_NAMES = """
+    adapter api builtins caller column compiled_code config context context_macro_stack database dbt_metadata_envs
+    dbt_version defer_relation diff_of_two_dicts env env_var exceptions execute flags fromjson fromyaml function graph
+    invocation_args_dict invocation_id kwargs load_agate_table load_result local_md5 log metric model modules
+    otel_span_id otel_trace_id post_hooks pre_hooks print project_name ref render return run_started_at schema
+    selected_resources set set_strict source source_node sql sql_now store_raw_result store_result submit_python_job
+    target this thread_id tojson toyaml try_or_compiler_error validation var varargs write zip zip_strict
+    adapter_macro cycler dict joiner lipsum namespace range self
+"""
 _TOKENIZER = Dialect.get_or_raise("duckdb")
 
 
@@ -50,6 +61,18 @@ def rendered(node: Mapping[str, Any], macros: Mapping[str, Any]) -> str:
         return _ENVIRONMENT.from_string(code).render(context)
     except (TemplateError, TypeError, ValueError, AttributeError, KeyError) as error:
         raise NotRendered(f"the template: {error}") from None
+
+
+def undefined(code: str) -> set[str]:
+    """The names in a template that it doesn't define itself and that aren't dbt's; those of macros are among them.
+
+    Empty for a template that can't be read, such as one with tags of dbt's own.
+    """
+    try:
+        names = find_undeclared_variables(_ENVIRONMENT.parse(code))
+    except TemplateError:
+        return set()
+    return {name for name in names - set(_DBT_NAMES.split()) if not name.startswith("_")}
 
 
 def unrendered(node: Mapping[str, Any], macros: Mapping[str, Any]) -> str:

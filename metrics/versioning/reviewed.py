@@ -18,7 +18,7 @@ from metrics.core import clock, yaml_file
 from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.core.yaml_file import Strict
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 from metrics.definitions.roles import listed_spelling
 
 _TITLE = """\

@@ -1,27 +1,24 @@
 """The assets of dbt's models: staging, marts and KPI candidates; one call of dbt builds them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from dagster import AssetCheckSpec, AssetExecutionContext, AssetKey, AssetsDefinition, Output, ResourceParam
+from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Output, ResourceParam, multi_asset
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
-from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
-from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from google.protobuf.json_format import MessageToDict
 
 from metrics.core import clock
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
 from metrics.versioning.lineage import Lineage
+from orchestration.assets import model_specs
 from orchestration.dbt import builds, changes, project, proving
 from orchestration.dbt.manifest import require_compiled
 from orchestration.lock import writing
-from orchestration.markdown import plain
 from orchestration.resources import RunResources
 
 # Dagster skips a step when one of its inputs has no output, so a KPI that was not built would keep all others from
@@ -37,47 +34,24 @@ def candidates_key(kpi: CatalogKpi) -> AssetKey:
     return AssetKey(["kpi", kpi.model])
 
 
-class _Translator(DagsterDbtTranslator):
-    """Names and groups assets by the models' schema; the assets of KPIs have the catalogue's description."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        super().__init__(settings=DagsterDbtTranslatorSettings(enable_asset_checks=True))
-        self._kpis = {kpi.model: kpi for kpi in catalog.kpis}
-
-    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        kpi = self._kpis.get(dbt_resource_props["name"])
-        described = plain(f"Candidates of {kpi.name}. {kpi.description}") if kpi else dbt_resource_props["description"]
-        return super().get_description({**dbt_resource_props, "description": described})
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        return str(dbt_resource_props["schema"])
-
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
-        return AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
-
-    def get_asset_check_spec(self, *arguments: Any, **options: Any) -> AssetCheckSpec | None:
-        """Checks don't block: the gate holds the KPIs that depend on a failed test, and no others."""
-        spec = super().get_asset_check_spec(*arguments, **options)
-        return spec and spec._replace(blocking=False)
-
-
 def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefinition:
     """Every dbt model as an asset `<schema>/<model>`, its data tests as asset checks."""
-    translator = _Translator(catalog)
     lineage = Lineage(manifest)
     kpi_outputs = {candidates_key(kpi).to_python_identifier() for kpi in catalog.kpis}
 
-    @dbt_assets(manifest=lineage.manifest, dagster_dbt_translator=translator, name="dbt_build")
+    @multi_asset(
+        name="dbt_build",
+        specs=model_specs.asset_specs(lineage.manifest, catalog),
+        check_specs=model_specs.check_specs(lineage.manifest),
+        can_subset=True,
+    )
     def dbt_build(context: AssetExecutionContext, run: ResourceParam[RunResources]) -> Iterator[Any]:
-        chosen = get_updated_cli_invocation_params_for_context(context, lineage.manifest, translator)
-        indirect = ["--indirect-selection", chosen.indirect_selection] if chosen.indirect_selection else []
-        selection = [*chosen.selection_args, *indirect]
-        outcomes: list[DbtCoreCliEventMessage] = []
+        messages: list[dict[str, Any]] = []
 
         def keep(event: Any) -> None:
             if event.info.name in ("LogModelResult", "LogTestResult"):
                 message = MessageToDict(event, preserving_proto_field_name=True)
-                outcomes.append(DbtCoreCliEventMessage(message, event_history_metadata={}))
+                messages.append(message)
                 total = message["data"].get("total") or message["data"].get("num_models")
                 run.stages.report(f"{message['data']['index']} of {total} models and tests")
 
@@ -93,6 +67,10 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
             # Whoever chooses some assets wants these built. dbt splits a name with spaces or commas.
             if unchanged and not context.is_subset and all(re.fullmatch(r"\w+", name) for name in changed):
                 selection = ["--select", *changed, "--indirect-selection", "empty"] if changed else []
+            else:
+                from orchestration.assets import dbt_translator
+
+                selection = dbt_translator.selection(context, lineage.manifest, catalog)
             if selection:
                 # The gate's library takes seconds to import; Python has time for it while DuckDB works for dbt.
                 Thread(target=import_module, args=["great_expectations"], daemon=True).start()
@@ -109,8 +87,10 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
         with run.stages.stage("report to Dagster"):
             union: list[Any] = []  # yielded last, because it depends on all KPIs, also on those that were not built
             missing = set(kpi_outputs & context.selected_output_names)
-            for outcome in outcomes:
-                for event in outcome.to_default_asset_events(lineage.manifest, translator, context=context):
+            if messages:
+                from orchestration.assets import dbt_translator
+
+                for event in dbt_translator.dagster_events(messages, context, lineage.manifest, catalog):
                     output = getattr(event, "output_name", None)
                     if output == UNION:
                         union.append(event)

@@ -25,13 +25,11 @@ from dagster import (
 )
 
 import publishing
-from data_quality.gate import judge
 from data_quality.gate.keys import history
 from data_quality.gate.verdict import Verdict
 from data_quality.ledger.store import Ledger
-from data_quality.release import readiness, release
-from data_quality.release.release import Release
-from data_quality.release.unsettled import unsettled
+from data_quality.release import readiness
+from data_quality.release.result import Release
 from metrics.core import clock, deployment
 from metrics.core.deployment import published_path, site_path, site_url
 from metrics.core.periods import parse, period_of
@@ -120,11 +118,20 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
                 inputs = standing.inputs(company, files_read)
                 unchanged = standing.of_last_run(catalog, first, last, inputs)
                 if unchanged is None:
+                    # These need pandas, which takes a second to import.
+                    from data_quality.gate import judge
+                    from data_quality.release.unsettled import unsettled
+
                     run.verdicts = judge.judge(company, catalog, first, last, also=unsettled(catalog))
                 else:
                     run.verdicts = unchanged.verdicts
             with run.stages.stage("publication"):
-                run.release = unchanged.release if unchanged else release.publish(company, catalog, *history(catalog))
+                if unchanged is None:
+                    from data_quality.release import release
+
+                    run.release = release.publish(company, catalog, *history(catalog))
+                else:
+                    run.release = unchanged.release
                 publishing.publish()
             with run.stages.stage("report to Dagster"):
                 # Whoever chose these months or KPIs in Dagster waits for their events; else what is new is reported.

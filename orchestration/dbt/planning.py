@@ -9,8 +9,8 @@ from metrics.company_plan import CompanyPlan, plan_company
 from metrics.compiled_folder import staging_files
 from metrics.compiler.semantic_layer import Engine, SemanticLayer
 from metrics.core.private_files import private_files
-from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
+from metrics.definitions.kpis.adopted import adopted_kpis
 from metrics.lint.binding import require_bound
 from metrics.versioning.lineage import Lineage
 from orchestration.dbt import project

@@ -1,4 +1,5 @@
-"""A plugin of dbt-duckdb, named in `profiles.yml`: removes values of rows from the errors of failed models.
+"""A plugin of dbt-duckdb, named in `profiles.yml`: removes values of rows from the errors of failed models, and notes
+which tables were intact when dbt opened the warehouse.
 
 dbt prints, logs and stores the text of every error, and Dagster keeps it. DuckDB's text quotes the cell that it can't
 convert.
@@ -8,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
+from data_quality import intact
+from data_quality.intact import Relation
+from metrics.core import deployment
 from metrics.core.errors import without_values
 
 
@@ -44,8 +48,18 @@ def _exception_handler(manager: Any, sql: str, connection_name: str = "master") 
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb has no types
-    """dbt-duckdb creates the plugin before it sends the first statement."""
+    """dbt-duckdb creates the plugin before it sends the first statement.
+
+    `intact_tables` are those of the newest build, when it opened the warehouse; None when it didn't open it.
+    """
+
+    intact_tables: ClassVar[set[Relation] | None] = None
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Replaces the adapter's exception handler, because dbt-duckdb has no setting for it."""
         DuckDBConnectionManager.exception_handler = _exception_handler
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """dbt-duckdb calls it when it has opened the warehouse: from then on nobody else can write to it."""
+        tables = intact.known(deployment.warehouse_path())
+        Plugin.intact_tables = tables if Plugin.intact_tables is None else tables & Plugin.intact_tables

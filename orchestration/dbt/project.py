@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from metrics.core import clock
+from data_quality import intact
+from metrics.core import clock, deployment
 from metrics.core.deployment import PROJECT, data_dir
 from metrics.core.errors import NyckeltalError
 from metrics.core.private_files import private_files
 from metrics.definitions.company import Company
 from orchestration.dbt.dropped_keys import restore_dropped_keys
+from orchestration.dbt.parse_faults import parse_fault
 
 DBT_PROJECT = PROJECT / "dbt_project"
 _SHARED = ("dbt_project.yml", "profiles.yml", "macros", "models")
@@ -67,7 +69,7 @@ def parse(company: Company, *, compiled: Path | None = None) -> Path:
     """Parses the project for that company and returns the folder with `manifest.json` and `semantic_manifest.json`.
 
     `compiled` replaces the company's compiled folder; the parse then has its own workspace beside that folder.
-    Raises NyckeltalError, with dbt's message, when the project doesn't parse.
+    Raises NyckeltalError, at the file of the mistake where dbt names it, when the project doesn't parse.
     """
     # Imported here because dbt takes a second to import, and most commands don't parse.
     from dbt.cli.main import dbtRunner
@@ -84,10 +86,16 @@ def parse(company: Company, *, compiled: Path | None = None) -> Path:
             "DBT_TARGET_PATH": str(target),
             "DBT_LOG_PATH": str(target / "logs"),
         }
+    reasons: list[str] = []
+
+    def keep(event: Any) -> None:
+        if event.info.name == "SemanticValidationFailure":
+            reasons.append(event.info.msg)
+
     with _environ(variables):
-        result = dbtRunner().invoke(["--quiet", "--log-level", "none", "parse"])
+        result = dbtRunner(callbacks=[keep]).invoke(["--quiet", "--log-level", "none", "parse"])
     if not result.success:
-        raise NyckeltalError(f"dbt can't parse the project: {result.exception}", file=company.path)
+        raise parse_fault(company, DBT_PROJECT, str(result.exception), reasons)
     restore_dropped_keys(Path(variables["DBT_PROJECT_DIR"]), target)
     return target
 
@@ -102,9 +110,12 @@ def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], 
     from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
 
+    from orchestration.dbt.plugin import Plugin
+
     target = target_dir(company)
     # The file for dbt's partial parsing is the manifest itself. To read it is much faster than a partial parse.
     manifest = Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes())
+    Plugin.intact_tables = None
     with building(company):
         flags = ["--log-level-file", "none", "--no-use-colors"]
         result = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*flags, *arguments])
@@ -112,6 +123,10 @@ def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], 
     if result.exception is not None:
         raise NyckeltalError(f"dbt failed: {result.exception}", file=company.path)
     run_results: dict[str, Any] = json.loads((target / "run_results.json").read_text())
+    if Plugin.intact_tables is not None:
+        nodes = (manifest.nodes.get(result["unique_id"]) for result in run_results["results"])
+        written_tables = {(node.schema, node.alias) for node in nodes if node is not None}
+        intact.keep(deployment.warehouse_path(), Plugin.intact_tables - written_tables)
     return run_results
 
 

@@ -1,6 +1,6 @@
 """Proves refactorings around dbt's builds: stores the candidates before a build, and compares them after it.
 
-The comparison itself is in `data_quality/release/refactorings.py`.
+The comparison itself is in `data_quality/release/comparison/refactorings.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from data_quality import warehouse
 from data_quality.ledger.store import Ledger
-from data_quality.release import refactorings
+from data_quality.release.comparison import refactorings
 from metrics.core import deployment
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 
+from data_quality import intact
+from data_quality.intact import Relation
 from metrics.core import clock
 from metrics.core.deployment import data_dir
 from metrics.core.errors import NyckeltalError, did_you_mean, without_values
@@ -46,9 +48,12 @@ def ingest(company: Company, feeds: Sequence[str] | None = None, progress: Progr
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         try:
-            run = _Run(company, books, moment, work, report_progress)
+            run = _Run(company, books, moment, work, report_progress, intact.of(connection))
             feed_loads = run.land([run.plan(feed) for feed in chosen])
-            return record_ingest(company, books, feed_loads, moment)
+            reports = record_ingest(company, books, feed_loads, moment)
+            # A table that ingest alone has written to has what ingest recorded of it.
+            intact.add(connection, run.intact_before & _tables(load for load in feed_loads if not load.failure))
+            return reports
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -64,13 +69,17 @@ def _chosen(company: Company, names: Sequence[str] | None) -> list[Feed]:
 
 @dataclass
 class _Run:
-    """One call of ingest. `moment` is written to the rows as `_loaded_at`; `work` is a folder for temporary files."""
+    """One call of ingest. `moment` is written to the rows as `_loaded_at`; `work` is a folder for temporary files.
+
+    `intact_before` are the tables that had the rows that ingest and dbt wrote, when ingest began.
+    """
 
     company: Company
     books: Bookkeeping
     moment: datetime
     work: Path
     report_progress: Progress
+    intact_before: set[Relation]
     _key: PseudonymKey | None = None
     _attempts: int = 0
     _faulty: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -99,6 +108,7 @@ class _Run:
 
     def _land_together(self, feed_loads: list[FeedLoad], empty_tables: list[Landing]) -> None:
         """Loads all feeds in one pipeline run. When that fails, each is loaded by itself: only the faulty one fails."""
+        intact.remove(self.books.connection, _tables(feed_loads))
         while True:
             self._attempts += 1
             spool = RejectedRows(self.work / f"rejected_rows_{self._attempts}.parquet")
@@ -164,6 +174,10 @@ class _Run:
             replaces=exists and bool(self.books.row_counts(feed.name, names)),
             creates=not exists,
         )
+
+
+def _tables(feed_loads: Iterable[FeedLoad]) -> set[Relation]:
+    return {("raw", feed_load.plan.feed.name) for feed_load in feed_loads}
 
 
 def _timed(feed_load: FeedLoad) -> Iterator[pa.Table]:

@@ -16,13 +16,13 @@ FEWEST_CHANGES = 12
 
 # Twice the standard deviation of the changes: one in twenty is larger. It is taken from the median distance to their
 # median (1.4826 times it, for normally distributed values), so that a few faults or events don't widen it.
-_SPREADS = """
+_SPREADS = f"""
 select
     kpi_id, freq, median(obs_value) as level,
     median(on_before) as usual_on_before, median(on_year_ago) as usual_on_year_ago,
-    if(count(on_before) >= $fewest, 2 * 1.4826 * mad(on_before), null) as seen_on_before,
-    if(count(on_year_ago) >= $fewest, 2 * 1.4826 * mad(on_year_ago), null) as seen_on_year_ago
-from ({totals})
+    if(count(on_before) >= {FEWEST_CHANGES}, 2 * 1.4826 * mad(on_before), null) as seen_on_before,
+    if(count(on_year_ago) >= {FEWEST_CHANGES}, 2 * 1.4826 * mad(on_year_ago), null) as seen_on_year_ago
+from ({{totals}})
 group by kpi_id, freq
 """
 _NOISE = f"""
@@ -32,16 +32,32 @@ where freq in ('M', 'Q')
 qualify row_number() over (partition by kpi_id order by freq) = 1
 order by kpi_id
 """
-_USUAL = f"""
-select kpi_id, freq, usual_on_before, seen_on_before, usual_on_year_ago, seen_on_year_ago
-from ({_SPREADS})
-"""
 _PUBLISHED = """
 select
     kpi_id, freq, obs_value, obs_value - previous_value as on_before, obs_value - year_ago_value as on_year_ago
 from kpi.observations
 where segment = '_T'
 """
+# The table `kpi.usual_changes`.
+USUAL_CHANGES = f"""
+select
+    kpi_id, freq, usual_on_before as usual_previous, seen_on_before as usual_previous_within,
+    usual_on_year_ago as usual_year_ago, seen_on_year_ago as usual_year_ago_within
+from ({_SPREADS.format(totals=_PUBLISHED)})
+order by kpi_id, freq
+"""
+
+
+def is_usual_sql(against: str, total: str = "o", usual: str = "u") -> str:
+    """SQL: whether a total's change is usual, as `Usual.are_usual` says; NULL where that isn't known.
+
+    `against` is previous or year_ago; `total` and `usual` name a row of `kpi.observations` and one of USUAL_CHANGES.
+    """
+    change, median = f"({total}.obs_value - {total}.{against}_value)", f"{usual}.usual_{against}"
+    rounding = f"greatest(1e-9 * greatest(abs({change}), abs({median})), 1e-12)"
+    within = f"{usual}.usual_{against}_within"
+    is_known = f"{total}.change_{against} is not null and {within} is not null"
+    return f"if({is_known}, abs({change} - {median}) <= greatest({within}, {rounding}), null)"
 
 
 @dataclass(frozen=True)
@@ -70,7 +86,7 @@ def noise() -> list[Noise]:
 
 def noise_of(connection: duckdb.DuckDBPyConnection, totals: str) -> list[Noise]:
     """The noise of the totals that a query gives: kpi_id, freq, obs_value, and its change on_before and on_year_ago."""
-    rows = connection.execute(_NOISE.format(totals=totals), {"fewest": FEWEST_CHANGES}).fetchall()
+    rows = connection.execute(_NOISE.format(totals=totals)).fetchall()
     return [Noise(*row) for row in rows]
 
 
@@ -98,6 +114,22 @@ class Usual:
         """As `times_before`, of a change on a year ago."""
         return _times(change, self.on_year_ago, self.seen_on_year_ago)
 
+    def expected(self, previous: float | None, year_ago: float | None) -> tuple[float, float] | None:
+        """The lowest and the highest value that is a usual change on the period before, or on a year ago.
+
+        By the one whose usual changes are the more alike; None where neither is known.
+        """
+        ranges = [
+            (within, earlier + median)
+            for earlier, median, within in (
+                (previous, self.on_before, self.seen_on_before),
+                (year_ago, self.on_year_ago, self.seen_on_year_ago),
+            )
+            if earlier is not None and median is not None and within is not None
+        ]
+        within, middle = min(ranges, default=(0.0, None))
+        return None if middle is None else (middle - within, middle + within)
+
     def are_usual(
         self, value: float | None, previous: float | None, year_ago: float | None
     ) -> tuple[bool | None, bool | None]:
@@ -120,7 +152,10 @@ def _times(change: float, usual: float | None, seen: float | None) -> float | No
 
 def usual_changes(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Usual]:
     """By (kpi_id, freq), from a connection to the published file."""
-    rows = connection.execute(_USUAL.format(totals=_PUBLISHED), {"fewest": FEWEST_CHANGES}).fetchall()
+    rows = connection.execute(
+        "select kpi_id, freq, usual_previous, usual_previous_within, usual_year_ago, usual_year_ago_within"
+        " from kpi.usual_changes"
+    ).fetchall()
     return {(kpi_id, freq): Usual(*columns) for kpi_id, freq, *columns in rows}
 
 

@@ -39,8 +39,7 @@ def entry_named(entries: Sequence[Answer], kpi: str) -> Answer:
 
 def freq_named(entry: Mapping[str, Any], freq: str) -> str:
     """The frequency, by default the KPI's main one. Raises NyckeltalError if the KPI isn't published at it."""
-    freqs = listed(entry["freqs"])
-    chosen = freq or next(name for name in ("M", "Q", "A", "W") if name in freqs)
+    freqs, chosen = listed(entry["freqs"]), freq or entry["main_freq"]
     if chosen not in freqs:
         problem = f"{entry['kpi_id']} is not published {FREQ_NAMES.get(chosen, 'at this frequency')}"
         raise NyckeltalError(problem, field="freq", found=chosen, expected=" or ".join(freqs))

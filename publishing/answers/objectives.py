@@ -34,7 +34,7 @@ order by c.level <> 'key', c.domain, c.kpi_id
 _INITIATIVES = """
 select i.*, c.name as kpi_name from kpi.initiatives i left join kpi.catalog c using (kpi_id) order by since, initiative
 """
-# Of the newest period at the KPI's shortest frequency but weeks. Where teams are cut by the KPI that their goals serve,
+# Of the newest period at the KPI's main frequency. Where teams are cut by the KPI that their goals serve,
 # a row for each of both; else a row for each KPI, of all teams.
 _TEAM_GOALS = """
 with newest as (
@@ -42,9 +42,7 @@ with newest as (
     from kpi.team_goals g
     join kpi.catalog c using (kpi_id)
     join kpi.catalog s on s.kpi_id = g.kpi_served
-    where g.is_newest and g.kpi_served <> '_T' and g.freq = list_filter(
-        ['M', 'Q', 'A', 'W'], lambda freq: list_contains(string_split(c.freqs, ', '), freq)
-    )[1]
+    where g.is_newest and g.kpi_served <> '_T' and g.freq = c.main_freq
 )
 select objective, kpi_id, time_period, team, kpi_served, kpi_served_name, attainment, goal_weight, share_of_objective,
     status

@@ -81,8 +81,7 @@ def review(kpi_id: str, day: date) -> dict[str, Any]:
     if not entries:
         raise NyckeltalError(f"{kpi_id} is in no release yet; `kpi run` publishes it", field="KPI")
     (entry,) = entries
-    freqs = entry["freqs"].split(", ")
-    key = of_kpi | {"freq": entry["target_freq"] or next(freq for freq in ("M", "Q", "A", "W") if freq in freqs)}
+    key = of_kpi | {"freq": entry["target_freq"] or entry["main_freq"]}
     (state,) = reader.query("from kpi.reviews where kpi_id = $kpi_id", of_kpi)
     reviewed = state["reviewed_on"]
     replaces = reader.query("select kpi_id, name, retired_on from kpi.catalog where replaced_by = $kpi_id", of_kpi)

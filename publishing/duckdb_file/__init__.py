@@ -32,8 +32,9 @@ from publishing.duckdb_file.rendering import Rendering
 
 _CATALOG_COLUMNS = (
     *("kpi_id", "name", "description", "domain", "unit", "direction", "kind", "type", "level", "owner", "objective"),
-    *("change_kind", "target", "target_freq", "target_note", "review", "freqs", "segments", "metric", "standard"),
+    *("change_kind", "target", "target_freq", "target_note", "review", "freqs", "main_freq", "segments", "metric"),
     *(
+        "standard",
         "definition_version",
         "definition_hash",
         "formula",

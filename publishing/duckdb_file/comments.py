@@ -20,6 +20,7 @@ TABLE_COMMENTS = {
     "attainment": "How far each objective was attained at the end of each month: by the values, targets and objectives"
     " of the newest release. One row for each objective and month in which something of it is judged.",
     "initiatives": "What the company does for its objectives: one row for each initiative.",
+    "usual_changes": "How much the totals of each KPI usually change at a frequency: one row for each.",
     "verdicts": "The gate's newest verdict on every KPI and period. For protected KPIs, check names and outcomes only.",
     "decisions": "What named persons decided on held values, and their reviews of KPIs: one row each. The names are"
     " recorded, not authenticated.",
@@ -75,6 +76,15 @@ COLUMN_COMMENTS = {
     " says; NULL for a cohort while it is provisional, as later events still count",
     "year_ago_value": "The value of the same period a year ago (for weeks: of the same ISO week number)",
     "change_year_ago": "Change on year_ago_value, stated as change_previous is",
+    "change_previous_is_usual": "Whether change_previous is within the KPI's usual variation (see usual_changes);"
+    " NULL where that isn't known",
+    "change_year_ago_is_usual": "Whether change_year_ago is within the KPI's usual variation (see usual_changes);"
+    " NULL where that isn't known",
+    "usual_previous": "The median change of the KPI's totals on previous_value, in its unit",
+    "usual_previous_within": "How far from the median nineteen of twenty changes on previous_value lie, in the KPI's"
+    " unit: a change farther away is unusual; NULL with fewer than twelve changes",
+    "usual_year_ago": "The median change of the KPI's totals on year_ago_value, in its unit",
+    "usual_year_ago_within": "As usual_previous_within, of changes on year_ago_value",
     "change_kind": "How changes of the KPI are stated: relative, or as a difference in its unit, of fractions and of"
     " KPIs whose definition states a lower bound below 0",
     "year_to_date": "The KPI over the year up to the period's end; for months and quarters, unless the"
@@ -161,6 +171,7 @@ COLUMN_COMMENTS = {
     "target_note": "Why there is no target",
     "review": "How often the owner reviews it",
     "freqs": "Its frequencies, separated by commas",
+    "main_freq": "Its frequency to show where none is chosen: M, else the next longer one, else W",
     "segments": "Its segments, separated by commas",
     "metric": "The dbt metric that defines its formula",
     "formula": "The metric; of a ratio, the metrics of numerator and denominator",

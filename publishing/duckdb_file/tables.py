@@ -19,6 +19,7 @@ import pyarrow as pa
 from metrics.core.periods import later
 from metrics.core.quoting import literal
 from metrics.definitions.catalog import Catalog
+from publishing.analysis.noise import USUAL_CHANGES, is_usual_sql
 from publishing.duckdb_file.strategy import TEAM_GOALS
 from publishing.statuses import STATUSES
 
@@ -231,14 +232,12 @@ order by kpi_id, freq, period_start
 
 # `flagged` and `held` count what someone has to look at: warnings that nobody acknowledged, and periods that wait for a
 # decision.
-SCORECARD = """
+SCORECARD = f"""
 with newest as (
     select o.*
     from kpi.observations o
     join kpi.catalog c using (kpi_id)
-    where o.is_newest and o.segment = '_T' and o.freq = coalesce(c.target_freq, list_filter(
-        ['M', 'Q', 'A', 'W'], lambda freq: list_contains(string_split(c.freqs, ', '), freq)
-    )[1])
+    where o.is_newest and o.segment = '_T' and o.freq = coalesce(c.target_freq, c.main_freq)
 ),
 waiting as (
     select
@@ -263,10 +262,13 @@ select
         else 'not compared'
     end as status,
     n.provisional,
-    n.change_previous, n.change_year_ago, n.rolling_12_months, n.rolling_12_months_year_ago, n.obs_status,
+    n.change_previous, {is_usual_sql("previous", "n")} as change_previous_is_usual,
+    n.change_year_ago, {is_usual_sql("year_ago", "n")} as change_year_ago_is_usual,
+    n.rolling_12_months, n.rolling_12_months_year_ago, n.obs_status,
     coalesce(w.held, 0) as held, coalesce(w.flagged, 0) as flagged
 from kpi.catalog c
 left join newest n on n.kpi_id = c.kpi_id
+left join kpi.usual_changes u on u.kpi_id = n.kpi_id and u.freq = n.freq
 left join waiting w on w.kpi_id = c.kpi_id
 left join kpi.objectives b on b.objective = c.objective
 order by c.domain, c.kpi_id
@@ -293,6 +295,7 @@ TABLES = {
     "releases": RELEASES,
     "reviews": REVIEWS,
     "opinions": OPINIONS,
+    "usual_changes": USUAL_CHANGES,
     "scorecard": SCORECARD,
     "team_goals": TEAM_GOALS,
 }

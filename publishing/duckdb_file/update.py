@@ -130,8 +130,9 @@ def update(connection: duckdb.DuckDBPyConnection, ledger: Ledger, catalog: Catal
     rows = incidents.rows(connection, catalog, sources["ledger_decisions"].to_pylist(), relations.deciders(ledger))
     relations.fill(connection, "incidents", rows, incidents.SCHEMA)
     relations.fill(connection, "feeds", relations.feeds(ledger), relations.FEEDS)
-    for name in tables.TABLES.keys() - {"vintages", "observations", "verdicts", "releases", "decisions", "calendar"}:
-        _fill_again(connection, name)
+    for name in tables.TABLES:  # in their order: the scorecard reads what is usual
+        if name not in ("vintages", "observations", "verdicts", "releases", "decisions", "calendar"):
+            _fill_again(connection, name)
     strategy.fill(connection, catalog, ledger.newest["realtime_start"])
     for name in sources:
         connection.unregister(name)

@@ -15,11 +15,17 @@ from metrics.core.periods import FREQ_NAMES
 from metrics.core.quoting import identifier, literal
 from metrics.core.segments import part_sql, parts_of
 from metrics.definitions.catalog import Catalog
+from publishing.analysis.noise import is_usual_sql
 from publishing.duckdb_file.comments import COLUMN_COMMENTS
 
-_TOTALS = """
-select * exclude (freq, segment, member) from kpi.observations
-where segment = '_T' and freq = {freq}
+_TOTALS = f"""
+select
+    o.* exclude (freq, segment, member),
+    {is_usual_sql("previous")} as change_previous_is_usual,
+    {is_usual_sql("year_ago")} as change_year_ago_is_usual
+from kpi.observations o
+left join kpi.usual_changes u using (kpi_id, freq)
+where segment = '_T' and freq = {{freq}}
 order by kpi_id, period_start
 """
 _BY_SEGMENT = """

@@ -12,11 +12,13 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from metrics.core.errors import disk_faults_reported
 from metrics.core.periods import parse
 from metrics.core.segments import member_words
 from metrics.core.text import visible, with_currency
+from metrics.definitions.catalog import Catalog
 from publishing import reader
 from publishing.language import Language
 from publishing.statuses import REVISIONS, STATUSES
@@ -58,25 +60,30 @@ order by sequence desc, kpi_id, period_start limit 500
 _FREQ_TITLES = {"M": "Monthly", "Q": "Quarterly", "A": "Yearly", "W": "Weekly"}
 
 
-def write(file: Path, company: str, language: Language, members: Members | None = None) -> None:
+def write(file: Path, catalog: Catalog, language: Language) -> None:
     """Write the workbook. Raises NyckeltalError when it can't be written.
 
-    `company` stands above the scorecard. `members` has names of members in the language, by segment.
+    `catalog` is that of the newest release: its names are used in the language.
     """
     from openpyxl import Workbook  # takes a third of a second to import
 
-    book = Workbook()
+    book, catalog = Workbook(), catalog.in_language(language.code)
+    words = {kpi.kpi_id: {"name": kpi.name, "description": kpi.description} for kpi in catalog.kpis}
+    members = catalog.members.get(language.code, {})
     with reader.opened() as connection:
 
         def rows(query: str, *parameters: object) -> list[dict[str, Any]]:
             return reader.rows(connection, query, list(parameters))
 
-        kpis = {row["kpi_id"]: row for row in rows("from kpi.catalog order by domain, name")}
+        kpis = {
+            row["kpi_id"]: row | {"english_name": row["name"]} | words[row["kpi_id"]]
+            for row in rows("from kpi.catalog order by domain, name")
+        }
         release = rows("from kpi.releases order by sequence desc limit 1")[0]
-        _Sheet(book.active, language).scorecard(company, release, rows(_SCORECARD))
+        _Sheet(book.active, language).scorecard(catalog, release, rows(_SCORECARD))
         for domain in dict.fromkeys(kpi["domain"] for kpi in kpis.values()):
             sheet = _Sheet(book.create_sheet(_sheet_name(language.title(domain), book.sheetnames)), language)
-            sheet.members = {"kpi_served": {kpi["kpi_id"]: kpi["name"] for kpi in kpis.values()}} | dict(members or {})
+            sheet.members = {"kpi_served": {kpi["kpi_id"]: kpi["name"] for kpi in kpis.values()}} | members
             sheet.domain([kpi for kpi in kpis.values() if kpi["domain"] == domain], rows(_VALUES, domain))
         incidents = rows("from kpi.incidents where state in ('held', 'flagged') order by state desc, since desc")
         notes = _Sheet(book.create_sheet(_sheet_name(language.t("Notes"), book.sheetnames)), language)
@@ -100,13 +107,18 @@ class _Sheet:
     row: int = 1
     members: Members = field(default_factory=dict)
 
-    def scorecard(self, company: str, release: Row, scores: Sequence[Row]) -> None:
-        """A row for each KPI, by objective."""
+    def scorecard(self, catalog: Catalog, release: Row, scores: Sequence[Row]) -> None:
+        """A row for each KPI, by objective. `catalog` has the names of the language."""
+        names, zone = {kpi.kpi_id: kpi.name for kpi in catalog.kpis}, catalog.calendar.time_zone
+        objectives = {
+            kpi.kpi_id: catalog.objectives[kpi.objective].name if kpi.objective in catalog.objectives else kpi.objective
+            for kpi in catalog.kpis
+        }
         t, title = self.language.t, self.language.title
         self.sheet.title = _sheet_name(t("Scorecard"), [])
-        self.title(f"{company}: {t('Scorecard')}")
-        published = self.language.moment(release["published_at"])
-        self.text(t("Release {number} of {moment} ({zone}).", number=release["sequence"], moment=published, zone="UTC"))
+        self.title(f"{catalog.company}: {t('Scorecard')}")
+        published = self.language.moment(release["published_at"].astimezone(ZoneInfo(zone)))
+        self.text(t("Release {number} of {moment} ({zone}).", number=release["sequence"], moment=published, zone=zone))
         self.row += 1
         self.header(
             *(title("KPI"), title("objective"), t("Period"), t("Value"), t("Unit"), t("Target"), t("Status")),
@@ -121,7 +133,8 @@ class _Sheet:
             changes = [self.change(score, score[name]) for name in ("change_previous", "change_year_ago")]
             self.cells(
                 [
-                    *((score["name"], None), (score["objective"], None), (score["time_period"], None)),
+                    *((names[score["kpi_id"]], None), (objectives[score["kpi_id"]], None)),
+                    (score["time_period"], None),
                     *((_value(score, t), shown), (_unit(score, t), None), (score["target"], shown)),
                     *((t(score["status"]), None), (t("yes") if score["provisional"] else None, None)),
                     *(*changes, (score["rolling_12_months"], shown), (score["owner"], None)),
@@ -221,8 +234,10 @@ class _Sheet:
             self.row += 1
             self.title(t("Incidents"))
             self.header(t("KPIs"), t("Reason"), t("Status"), t("Since"))
+            names = {kpi["english_name"]: kpi["name"] for kpi in kpis.values()}
             for row in incidents:
-                texts = [(text, None) for text in (row["kpis"], row["title"], t(row["state"]))]
+                reason = self.language.incident(row["title"], names)
+                texts = [(text, None) for text in (row["kpis"], reason, t(row["state"]))]
                 self.cells([*texts, (row["since"], _DAY)])
         widths = [36, 80, 16, 14, 30, 30, 12, 50]
         self.finish(widths, repeated=None)

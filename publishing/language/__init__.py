@@ -1,7 +1,7 @@
 """The languages of what people read: its words, and numbers, periods and dates as each language writes them.
 
-A KPI's name and description in another language stand in its definition. Reasons that people or the gate wrote stay as
-they are.
+A KPI's name and description in another language stand in its definition. What people wrote stays as it is, and so do
+the figures that the gate found.
 """
 
 from __future__ import annotations
@@ -56,7 +56,19 @@ class Language:
 
     def segment(self, segment: str) -> str:
         """The segment's name; of a combination those of its parts, such as channel × country."""
-        return " × ".join(self.t(part) for part in words(segment).split(" × "))
+        return " × ".join(self.t(part.replace("_", " ")) for part in words(segment).split(" × "))
+
+    def incident(self, title: str, names: Mapping[str, str]) -> str:
+        """An incident's title, which names a feed or a KPI. `names` has the KPIs' names by their English ones.
+
+        What has no word in this language stays as it is.
+        """
+        subject, _, wrong = title.rpartition(": ")
+        if not subject or wrong not in self.words:
+            return title
+        feed = subject.removeprefix("Feed ")
+        named = self.t("Feed {name}", name=feed) if feed != subject else subject
+        return f"{names.get(subject, named)}: {self.t(wrong)}"
 
     def count(self, number: int, one: str, many: str) -> str:
         """A number of things: 1 value, 1,204 values."""

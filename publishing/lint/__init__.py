@@ -12,7 +12,8 @@ from metrics.core.deployment import published_path
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from metrics.lint import exceptions, finding
-from metrics.lint.finding import Finding, rules_of
+from metrics.lint.finding import Finding
+from metrics.lint.rule import apply, rules_of
 from publishing.lint import rules
 from publishing.lint.record import records
 
@@ -36,13 +37,12 @@ def findings(company: Company, catalog: Catalog, day: date) -> list[Finding]:
 
 def published_findings(day: date) -> list[Finding]:
     """The findings on what was published. Raises NyckeltalError without a published file."""
-    all_records = list(records())
-    return [
-        Finding(name, record.kpi_id, problem)
-        for name, rule in RULES.items()
-        for record in all_records
-        for problem in rule.problems(record, day)
+    by_kpi = [
+        Finding(rule, subject, problem)
+        for record in records()
+        for rule, (subject, problem) in apply(RULES, record=record, day=day)
     ]
+    return sorted(by_kpi, key=lambda finding: finding.rule)
 
 
 def relevance(kpi_id: str, day: date) -> Iterator[str]:

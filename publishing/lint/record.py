@@ -12,9 +12,7 @@ from publishing import reader
 # The closed periods of a frequency that are looked at, and their name: a year's, and of years four.
 PERIODS = {"W": (52, "weeks"), "M": (12, "months"), "Q": (4, "quarters"), "A": (4, "years")}
 _KPIS = """
-select kpi_id, due_on, coalesce(target_freq, list_filter(
-    ['M', 'Q', 'A', 'W'], lambda freq: list_contains(string_split(freqs, ', '), freq)
-)[1]) as freq
+select kpi_id, due_on, coalesce(target_freq, main_freq) as freq
 from kpi.catalog join kpi.reviews using (kpi_id) where retired_on is null order by domain, kpi_id
 """
 _TOTALS = """

@@ -52,6 +52,7 @@ _DECISION_WORDS = {
     "review": "reviewed by",
 }
 _MARK_WORDS = {
+    "usual": "usual range: where a value lies that follows the one before, or that of a year ago, by a usual change",
     "provisional": "provisional",
     "suppressed": "suppressed",
     "held": "held: waits for a decision",
@@ -60,7 +61,7 @@ _MARK_WORDS = {
     "break": "break in the series",
 }
 _USUAL_WORDS = "A change marked usual is within the KPI's usual variation, as nineteen of twenty of its changes are."
-_RELEASE_CHECKS = {  # what a release looks at, beside the checks of the gate (docs/reference/statuses.md)
+RELEASE_CHECKS = {  # what a release looks at, beside the checks of the gate (docs/reference/statuses.md)
     "closed_period": "The value of a closed period doesn't change.",
     "unexplained_change": "The value of an open period changes only where newer rows came.",
     "refactoring": "A definition that is recorded as a refactoring gives the same values.",
@@ -145,7 +146,7 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
         "decision_words": _DECISION_WORDS,
         "mark_words": _MARK_WORDS,
         "usual_words": _USUAL_WORDS,
-        "sentences": {check.name: check.sentence for check in CHECKS} | _RELEASE_CHECKS,
+        "sentences": {check.name: check.sentence for check in CHECKS} | RELEASE_CHECKS,
     }
 
     def page(template: str, **facts: Any) -> str:

@@ -19,6 +19,7 @@ from metrics.core.text import visible
 State = Literal["normal", "provisional", "suppressed", "missing", "held"]
 _STRIP = 14  # the height of the strip with the periods that are suppressed or held
 _LEAST_SPAN = 0.03  # of the value: a change of three per cent may fill the height, a smaller one doesn't
+_SMALL = 160  # charts of this height or less have smaller marks, and no range of usual values
 _CHARACTER = 6.6  # the width of a digit at the size of the labels
 
 
@@ -27,6 +28,7 @@ class Point:
     """A period of a series. `label` is read out; `marks` are words such as flagged, revised, break.
 
     `first_value` is the value that was published first, where the value was revised since. `target` is the period's.
+    `usual` is the range in which the value would be a usual change.
     """
 
     period: Period
@@ -36,6 +38,7 @@ class Point:
     marks: tuple[str, ...] = ()
     first_value: float | None = None
     target: float | None = None
+    usual: tuple[float, float] | None = None
 
     @property
     def is_held(self) -> bool:
@@ -95,7 +98,8 @@ def line_chart(
     values = [value for point in points for value in (point.value, point.first_value) if value is not None]
     if not values:
         return Markup("")
-    low, high = low_high or _range([*values, *_targets(points)])
+    usual = [end for point in points for end in point.usual or ()] if height > _SMALL else []
+    low, high = low_high or _range([*values, *_targets(points), *usual])
     ticks = _ticks(low, high, 4)
     low, high = min(low, ticks[0]), max(high, ticks[-1])
     tick_labels = labels(ticks)
@@ -110,6 +114,7 @@ def line_chart(
         for tick, label in zip(ticks, tick_labels, strict=True)
     ]
     parts += _time_axis(points, x, base, bottom, width)
+    parts += _band(points, x, y) if usual else []
     target_text = ""
     if (target := next(reversed(_targets(points)), None)) is not None:
         parts.append(_target_line(points, x, y, left, width))
@@ -126,7 +131,7 @@ def line_chart(
         if point.state == "suppressed":
             parts.append(_bar(x(place), (base + bottom) / 2, min(step, 24) * 0.8, point))
         if point.is_held:
-            parts.append(_cross(x(place), (base + bottom) / 2, 4 if height > 150 else 3, point))
+            parts.append(_cross(x(place), (base + bottom) / 2, 4 if height > _SMALL else 3, point))
     parts.append(_line(points, x, y))
     for place, point in enumerate(points):
         if point.value is None:
@@ -139,7 +144,7 @@ def line_chart(
         is_alone = all(
             other.value is None for other in (*points[max(place - 1, 0) : place], *points[place + 1 : place + 2])
         )
-        parts.append(_dot(x(place), y(point.value), point, 3 if height > 150 else 2.2 if is_alone else 1.7))
+        parts.append(_dot(x(place), y(point.value), point, 3 if height > _SMALL else 2.2 if is_alone else 1.7))
     parts.append(target_text)  # last, so that no line runs through it
     return _svg("chart", width, height, title, parts)
 
@@ -155,7 +160,7 @@ def with_gaps(points: Sequence[Point]) -> list[Point]:
     for point in points:
         while whole and whole[-1].period.next() < point.period:
             following = whole[-1].period.next()
-            whole.append(replace(point, period=following, value=None, label="", state="missing", marks=()))
+            whole.append(replace(point, period=following, value=None, label="", state="missing", marks=(), usual=None))
         whole.append(point)
     return whole
 
@@ -179,6 +184,21 @@ def _line(points: Sequence[Point], x: _Scale, y: _Scale) -> str:
         if has_value:
             path.append("M" + "L".join(f"{x(place)} {y(point.value or 0)}" for place, point in run))
     return f'<path class="line" d="{"".join(path)}"/>'
+
+
+def _band(points: Sequence[Point], x: _Scale, y: _Scale) -> list[str]:
+    """The range of usual values, over the periods that have one; half a step to both sides where one stands alone."""
+    areas, half_step = [], (x(1) - x(0)) / 2
+    for has_range, run in groupby(enumerate(points), key=lambda entry: entry[1].usual is not None):
+        ends = [(x(place), *map(y, point.usual)) for place, point in run if point.usual is not None]
+        if has_range:
+            if len(ends) == 1:
+                place, low, high = ends[0]
+                ends = [(round(place - half_step, 1), low, high), (round(place + half_step, 1), low, high)]
+            upper = "L".join(f"{place} {high}" for place, _, high in ends)
+            lower = "L".join(f"{place} {low}" for place, low, _ in reversed(ends))
+            areas.append(f'<path class="usual" d="M{upper}L{lower}Z"/>')
+    return areas
 
 
 def _targets(points: Sequence[Point]) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from metrics.definitions.catalog import CatalogKpi
-from publishing.site.content import FeedRow
+from publishing.site.rows import FeedRow
 from publishing.site.texts import Texts
 
 _CADENCES = {

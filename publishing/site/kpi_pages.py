@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -13,11 +13,20 @@ from metrics.definitions.catalog import CatalogKpi
 from publishing.answers.reasons import Reasons
 from publishing.site import objectives_page
 from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
-from publishing.site.content import Cell, Finding, Total, Vintage
-from publishing.site.scorecard import SIGNS, Scorecard
+from publishing.site.rows import Cell, Finding, Total, Vintage
+from publishing.site.scorecard import SIGNS, Row, Scorecard
 from publishing.site.texts import FREQ_TITLES, Note
 
 _MEMBERS_SHOWN = 12
+_MISSES_SHOWN = 6
+
+
+class Miss(NamedTuple):
+    """A KPI that misses its target: by how much, and what made most of the change since it last reached it."""
+
+    row: Row
+    gap: str
+    cause: str
 
 
 class KpiPages(Scorecard):
@@ -48,6 +57,44 @@ class KpiPages(Scorecard):
             "freq_titles": FREQ_TITLES,
             "here": "",
         }
+
+    def misses(self) -> tuple[list[Miss], int]:
+        """The key KPIs that miss their target, off target before at risk and the widest miss first; how many others do.
+
+        Without key KPIs among them it is the supporting ones.
+        """
+        order = {"off target": 0, "at risk": 1}
+        missing = [kpi for kpi in self.content.catalog.live if self.content.scores[kpi.kpi_id].status in order]
+        level = "key" if any(kpi.level == "key" for kpi in missing) else "supporting"
+
+        def rank(kpi: CatalogKpi) -> tuple[int, float]:
+            total = self.content.newest(kpi, self.content.scores[kpi.kpi_id].freq or kpi.main_freq)
+            assert total is not None and total.obs_value is not None and total.target is not None
+            width = abs(total.obs_value - total.target) / (abs(total.target) or 1.0)
+            return order[self.content.scores[kpi.kpi_id].status], -width
+
+        listed = sorted((kpi for kpi in missing if kpi.level == level), key=rank)[:_MISSES_SHOWN]
+        misses = [Miss(self.row(kpi), " ".join(self.headline(kpi)), self.cause(kpi)) for kpi in listed]
+        return misses, len(missing) - len(misses)
+
+    def cause(self, kpi: CatalogKpi) -> str:
+        """What made most of the shown value's change since it last reached its target; empty where that isn't known.
+
+        Where it has come nearer to the target, only by how much: what did that isn't why it misses it.
+        """
+        answer = self.content.reasons.get(kpi.kpi_id, {}).get("target")
+        if answer is None or answer["value"]["period"] != self.content.scores[kpi.kpi_id].time_period:
+            return ""
+        reasons = Reasons(self.language, answer, kpi.unit, self.content.catalog.reporting_currency, self.members)
+        if not reasons.has_change:
+            return ""
+        t, since = self.language.t, self.language.period(answer["compared_with"]["period"], short=True)
+        if (reasons.change > 0) == (kpi.direction == "up"):
+            change = reasons.size(reasons.change)
+            return t("Since {since} it has come nearer to it by {change}.", since=since, change=change)
+        changed = t("Since {since} it has changed by {change}.", since=since, change=reasons.added(reasons.change))
+        cause = reasons.leading_cause()
+        return f"{changed} {t('Most of it: {cause}.', cause=cause)}" if cause else changed
 
     def headline(self, kpi: CatalogKpi) -> list[str]:
         """How the KPI is going, in sentences."""
@@ -104,7 +151,8 @@ class KpiPages(Scorecard):
             """The text, with the period where the checks are of another one than that which is shown."""
             if not of_another or checked is None:
                 return text
-            return t("{period}: {text}", period=self.language.period(checked.time_period), text=text)
+            written = t("{period}: {text}", period=self.language.period(checked.time_period), text=text)
+            return written[0].upper() + written[1:]
 
         if evaluated and not failed:
             notes.append(Note("quiet", of_period(t("All {count} checks that apply passed.", count=len(evaluated)))))
@@ -172,7 +220,13 @@ class KpiPages(Scorecard):
         points = [point for freq in self.freqs(kpi) for point in self.points(kpi, freq)]
         found = {mark for point in points for mark in (*point.marks, point.state)}
         found |= {"revised"} if any(point.first_value is not None for point in points) else set()
-        return [mark for mark in ("provisional", "suppressed", "held", "flagged", "revised", "break") if mark in found]
+        of_main = self.points(kpi, kpi.main_freq)
+        found |= {"usual"} if any(point.usual is not None for point in of_main) else set()
+        return [
+            mark
+            for mark in ("usual", "provisional", "suppressed", "held", "flagged", "revised", "break")
+            if mark in found
+        ]
 
     def freqs(self, kpi: CatalogKpi) -> list[str]:
         """The frequencies with a chart: the main one, then quarters and years."""

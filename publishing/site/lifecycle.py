@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from metrics.definitions.catalog import CatalogKpi
 from publishing.lint.record import PERIODS
-from publishing.site.content import Decision, Opinion
+from publishing.site.rows import Decision, Opinion
 from publishing.site.texts import Texts
 
 

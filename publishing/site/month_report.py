@@ -20,7 +20,8 @@ from publishing.answers import Against, Answer, why
 from publishing.answers.reasons import Reasons
 from publishing.language import Language, language
 from publishing.site import content, shifts
-from publishing.site.content import Content, Total, Vintage
+from publishing.site.content import Content
+from publishing.site.rows import Total, Vintage
 from publishing.site.scorecard import Scorecard
 from publishing.site.shifts import ShiftNote
 from publishing.statuses import REVISIONS

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from markupsafe import Markup
 
@@ -16,8 +16,8 @@ from metrics.definitions.objectives import PERSPECTIVES
 from publishing.duckdb_file import strategy
 from publishing.language import NOTHING
 from publishing.site.charts import sparkline
-from publishing.site.content import Incident, Vintage
 from publishing.site.lifecycle import Lifecycle
+from publishing.site.rows import Incident, Total, Vintage
 from publishing.site.texts import Change, Note
 
 SIGNS = {"on target": "on", "at risk": "risk", "off target": "off"}  # all other statuses have the sign "none"
@@ -25,16 +25,25 @@ _SPARK_PERIODS = {"W": 26, "M": 24, "Q": 8, "A": 10}
 _LISTED = 8
 
 
+class Newer(NamedTuple):
+    """The newest value at another frequency than the shown one, of a period that begins later."""
+
+    period: str
+    value: str
+    previous: Change
+    year_ago: Change
+
+
 @dataclass(frozen=True)
 class Row:
-    """A KPI's row of the scorecard."""
+    """A KPI's row of the scorecard. `newer` is empty where the shown value is the newest one."""
 
     kpi: CatalogKpi
     sign: str
     status: str
     period: str
     value: str
-    newer: str
+    newer: list[Newer]
     target: str
     target_freq: str
     previous: Change
@@ -71,28 +80,32 @@ class Scorecard(Lifecycle):
         return month.code
 
     def tiles(self) -> list[tuple[str, int, str]]:
-        """The counts above the scorecard: word, number, and the sign that belongs to it."""
+        """The eight counts above the scorecard: word, number, and the sign that belongs to it."""
         scores = self.content.scores.values()
         statuses = Counter(score.status for score in scores)
         counts = [
-            ("on target", statuses["on target"], "on"),
-            ("at risk", statuses["at risk"], "risk"),
             ("off target", statuses["off target"], "off"),
+            ("at risk", statuses["at risk"], "risk"),
+            ("on target", statuses["on target"], "on"),
             ("no target", statuses["no target"], "none"),
-            ("not compared", statuses["not compared"], "none"),
-            ("not mature", statuses["not mature"], "none"),
-            ("suppressed", statuses["suppressed"], "none"),
-            ("nothing published", statuses["nothing published"] + statuses["not supplied"], "none"),
-            ("no longer in use", statuses["retired"], "none"),
             ("provisional", sum(bool(score.provisional) for score in scores), "open"),
             ("waiting for a decision", len(self.open_incidents("held")), "waiting"),
             ("with a warning in 12 months", len(self.open_incidents("flagged")), "flagged"),
             ("reviews due", len(self.reviews_due()), "review"),
         ]
-        optional = ("at risk", "not compared", "not mature", "suppressed", "nothing published", "no longer in use")
-        return [
-            (self.language.title(word), count, sign) for word, count, sign in counts if count or word not in optional
+        return [(self.language.title(word), count, sign) for word, count, sign in counts]
+
+    def other_counts(self) -> list[str]:
+        """How many KPIs have a status that no tile counts: 2 not compared, 1 suppressed."""
+        statuses = Counter(score.status for score in self.content.scores.values())
+        counts = [
+            ("not compared", statuses["not compared"]),
+            ("not mature", statuses["not mature"]),
+            ("suppressed", statuses["suppressed"]),
+            ("nothing published", statuses["nothing published"] + statuses["not supplied"]),
+            ("no longer in use", statuses["retired"]),
         ]
+        return [f"{count} {self.language.t(word)}" for word, count in counts if count]
 
     def groups(self, by: str) -> list[Group]:
         """The rows by `objective`, in the order of their perspectives, or by `domain`; key KPIs come first.
@@ -135,7 +148,6 @@ class Scorecard(Lifecycle):
         score = self.content.scores[kpi.kpi_id]
         t, freq = self.language.t, score.freq or kpi.main_freq
         total = self.content.newest(kpi, freq) if score.time_period else None
-        newer = self.content.newest(kpi, kpi.main_freq) if freq != kpi.main_freq else None
         spark_points = self.points(kpi, kpi.main_freq)[-_SPARK_PERIODS[kpi.main_freq] :]
         target = total.target if total else kpi.target
         values = [point for point in spark_points if point.value is not None]
@@ -152,7 +164,7 @@ class Scorecard(Lifecycle):
             status=self.language.title(score.status),
             period=self.language.period(total.time_period, short=True) if total else "",
             value=self.shown(kpi, total) if total else NOTHING,
-            newer=f"{self.language.period(newer.time_period, short=True)}: {self.shown(kpi, newer)}" if newer else "",
+            newer=self.newer(kpi, total) if total else [],
             target=self.value(kpi, target) if target is not None else NOTHING,
             target_freq=self.freq_words(kpi.target_freq) if target is not None else "",
             previous=previous,
@@ -165,6 +177,16 @@ class Scorecard(Lifecycle):
             ),
             notes=self.notes(kpi),
         )
+
+    def newer(self, kpi: CatalogKpi, shown: Total) -> list[Newer]:
+        """The newest values of months, quarters and years that begin after the shown total's period."""
+        period = self.language.period
+        newest = (self.content.newest(kpi, freq) for freq in ("M", "Q", "A") if freq in kpi.freqs)
+        return [
+            Newer(period(total.time_period, short=True), self.shown(kpi, total), *self.changes(kpi, total))
+            for total in newest
+            if total and total.period.start > shown.period.start
+        ]
 
     def notes(self, kpi: CatalogKpi) -> list[Note]:
         """What a reader has to know of the KPI's newest values."""

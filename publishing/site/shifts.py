@@ -25,8 +25,11 @@ class ShiftNote(NamedTuple):
 
 def read(path: Path, catalog: Catalog, language: Language) -> list[ShiftNote]:
     """The shifts in the published file, the most certain first. `catalog` is that of its newest release."""
+    own_names = {kpi.kpi_id: kpi.name for kpi in catalog.kpis}
     with duckdb.connect(str(path), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        in_english = connection.execute("select kpi_id, name from kpi.catalog").fetchall()
+        names = {name: own_names[kpi_id] for kpi_id, name in in_english}
         histories = {history.kpi_id: history for history in main_histories(connection)}
         adopted = {kpi.kpi_id: kpi for kpi in catalog.kpis}
         shifts = watched([history for kpi_id, history in histories.items() if kpi_id in adopted]).shifts
@@ -37,7 +40,7 @@ def read(path: Path, catalog: Catalog, language: Language) -> list[ShiftNote]:
             other = adopted[shift.beside].name if shift.beside else ""
             known = explanations(connection, shift, histories[shift.kpi_id].breaks)
             sentence = shift_sentence(shift, entry, other, language)
-            notes.append(ShiftNote(kpi, sentence, [_known(event, language) for event in known]))
+            notes.append(ShiftNote(kpi, sentence, [_known(event, language, names) for event in known]))
     return notes
 
 
@@ -49,10 +52,12 @@ def by_kpi(notes: list[ShiftNote]) -> Mapping[str, list[ShiftNote]]:
     return grouped
 
 
-def _known(event: Mapping[str, Any], language: Language) -> tuple[str, str]:
+def _known(event: Mapping[str, Any], language: Language, names: Mapping[str, str]) -> tuple[str, str]:
     words = {
         "decision": "Released as a new level from {day}:",
         "incident": "Incident since {day}:",
         "break": "The series breaks on {day}.",
     }
-    return language.t(words[event["kind"]], day=language.day(event["since"])), event["text"] or ""
+    text = event["text"] or ""
+    written = language.incident(text, names) if event["kind"] == "incident" else text
+    return language.t(words[event["kind"]], day=language.day(event["since"])), written

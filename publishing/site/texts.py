@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from math import inf
 from typing import NamedTuple
 
 from metrics.core.periods import Period
 from metrics.definitions.catalog import CatalogKpi
-from metrics.definitions.targets import ValidTarget
+from metrics.definitions.kpis.targets import ValidTarget
 from publishing.language import MINUS, NOTHING, Language
 from publishing.site.charts import Point, State, with_gaps
-from publishing.site.content import Content, Total
+from publishing.site.content import Content
+from publishing.site.rows import Total
 
 _FREQ_WORDS = {"W": "a week", "M": "a month", "Q": "a quarter", "A": "a year"}
 FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year"}
@@ -55,6 +57,11 @@ class Texts:
         """Names of members in the page's language, by segment: the company's own, and the KPIs that goals serve."""
         return {"kpi_served": self.names} | self.content.catalog.members.get(self.language.code, {})
 
+    def incident(self, title: str) -> str:
+        """An incident's title in the page's language."""
+        english = self.content.english_names
+        return self.language.incident(title, {english[kpi_id]: name for kpi_id, name in self.names.items()})
+
     def value(self, kpi: CatalogKpi, value: float | None, *, with_unit: bool = True) -> str:
         return self.language.value(value, kpi.unit, self.content.catalog.reporting_currency, with_unit=with_unit)
 
@@ -94,13 +101,13 @@ class Texts:
         return self.language.change(change, kpi.change_kind, kpi.unit, self.content.catalog.reporting_currency)
 
     def changes(self, kpi: CatalogKpi, total: Total) -> tuple[Change, Change]:
-        """The total's changes on the period before and on a year ago."""
+        """The total's changes on the period before and on a year ago. Of a year they are the same: said once."""
         known = self.content.usual.get((kpi.kpi_id, total.freq))
         on_before, on_year_ago = known.are_usual(*total.values) if known else (None, None)
-        return (
-            self.change(kpi, total.change_previous, usual=on_before is True),
-            self.change(kpi, total.change_year_ago, usual=on_year_ago is True),
-        )
+        year_ago = self.change(kpi, total.change_year_ago, usual=on_year_ago is True)
+        if total.freq == "A":
+            return Change("", "", "", ""), year_ago
+        return self.change(kpi, total.change_previous, usual=on_before is True), year_ago
 
     def change(self, kpi: CatalogKpi, change: float | None, *, usual: bool = False) -> Change:
         """The change in words; `usual` where it lies within the KPI's usual variation."""
@@ -144,7 +151,7 @@ class Texts:
         for vintage in self.content.vintages.get((kpi.kpi_id, freq), []):
             if vintage.revision_type and vintage.previous_value is not None:
                 firsts.setdefault(vintage.time_period, vintage.previous_value)
-        points = []
+        points, known = [], self.content.usual.get((kpi.kpi_id, freq))
         for total in self.content.series(kpi, freq):
             finding = findings.pop(total.time_period, None)
             marks = [mark for mark, holds in (
@@ -165,7 +172,9 @@ class Texts:
                 label += f" ({status})" if total.obs_status != "Q" else ""
             first = firsts.get(total.time_period)
             target = kpi.target_at(freq, total.period.start)
-            points.append(Point(total.period, total.obs_value, label, state, tuple(marks), first, target))
+            earlier = total.values[1:]
+            usual = self._within_bounds(kpi, known.expected(*earlier) if known and "break" not in marks else None)
+            points.append(Point(total.period, total.obs_value, label, state, tuple(marks), first, target, usual))
         since = points[0].period.start if points else date.min
         for finding in findings.values():
             if finding.held and finding.period.start >= since:
@@ -173,3 +182,12 @@ class Texts:
                 target = kpi.target_at(freq, finding.period.start)
                 points.append(Point(finding.period, None, label, "held", target=target))
         return with_gaps(sorted(points, key=lambda point: point.period))
+
+    @staticmethod
+    def _within_bounds(kpi: CatalogKpi, usual: tuple[float, float] | None) -> tuple[float, float] | None:
+        """The range, cut to values that the KPI can have."""
+        if usual is None:
+            return None
+        lower = -inf if kpi.lower_bound is None else kpi.lower_bound
+        upper = inf if kpi.upper_bound is None else kpi.upper_bound
+        return min(max(usual[0], lower), upper), min(max(usual[1], lower), upper)

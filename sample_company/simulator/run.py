@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sample_company.simulator.absences import Absences
-from sample_company.simulator.app import write_app
-from sample_company.simulator.board import write_board
-from sample_company.simulator.campaigns import write_campaigns
-from sample_company.simulator.club import Club
-from sample_company.simulator.customer_survey import write_survey
-from sample_company.simulator.customers import Customers
-from sample_company.simulator.delivery import write_defects, write_deployments, write_probes
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.finance import write_exchange_rates
-from sample_company.simulator.footprint import write_activities, write_factors, write_waste, write_water
-from sample_company.simulator.goals import Goals
-from sample_company.simulator.ideas import write_ideas
-from sample_company.simulator.launches import write_launches
-from sample_company.simulator.leads import Leads, lead_email
-from sample_company.simulator.ledger import write_ledger
-from sample_company.simulator.managers import Managers
-from sample_company.simulator.marketing import write_ads, write_web
-from sample_company.simulator.near_misses import write_near_misses
-from sample_company.simulator.operations import write_energy, write_incidents
-from sample_company.simulator.people import Staff, staff_ahead
-from sample_company.simulator.products import make_products, write_products
-from sample_company.simulator.recruiting import write_recruiting
-from sample_company.simulator.safety import Safety
-from sample_company.simulator.shop import Shop
-from sample_company.simulator.sprints import Boards
-from sample_company.simulator.staff_survey import Survey
-from sample_company.simulator.stock import write_stock
-from sample_company.simulator.support import write_tickets
+from sample_company.simulator.finance.exchange_rates import write_exchange_rates
+from sample_company.simulator.finance.ledger import write_ledger
+from sample_company.simulator.marketing.campaigns import write_campaigns
+from sample_company.simulator.marketing.leads import Leads, lead_email
+from sample_company.simulator.marketing.media import write_ads, write_web
+from sample_company.simulator.people.absences import Absences
+from sample_company.simulator.people.goals import Goals
+from sample_company.simulator.people.managers import Managers
+from sample_company.simulator.people.near_misses import write_near_misses
+from sample_company.simulator.people.recruiting import write_recruiting
+from sample_company.simulator.people.safety import Safety
+from sample_company.simulator.people.staff import Staff, staff_ahead
+from sample_company.simulator.people.staff_survey import Survey
+from sample_company.simulator.people.training import write_completions
+from sample_company.simulator.sales.club import Club
+from sample_company.simulator.sales.customer_survey import write_survey
+from sample_company.simulator.sales.customers import Customers
+from sample_company.simulator.sales.products import make_products, write_products
+from sample_company.simulator.sales.shop import Shop
+from sample_company.simulator.sales.stock import write_stock
+from sample_company.simulator.sales.support import write_tickets
+from sample_company.simulator.sustainability.board import write_board
+from sample_company.simulator.sustainability.footprint import write_activities, write_factors, write_waste, write_water
+from sample_company.simulator.technology.app import write_app
+from sample_company.simulator.technology.delivery import write_defects, write_deployments, write_probes
+from sample_company.simulator.technology.ideas import write_ideas
+from sample_company.simulator.technology.launches import write_launches
+from sample_company.simulator.technology.operations import write_energy, write_incidents
+from sample_company.simulator.technology.sprints import Boards
 from sample_company.simulator.timeline import Span
-from sample_company.simulator.training import write_completions
 
 
 def simulate(out: Path, span: Span) -> None:

@@ -94,6 +94,15 @@ class Span:
         """Random numbers of one entity and month: they depend neither on `until` nor on other entities."""
         return np.random.default_rng([self.seed, crc32(entity.encode()), month.number if month else 0])
 
+    def weekly_rng(self, entity: str, monday: np.datetime64) -> np.random.Generator:
+        """Random numbers of one entity and week, as independent as those of `rng`."""
+        return np.random.default_rng([self.seed, crc32(entity.encode()), int(monday.astype(np.int64))])
+
+    def weekly(self, entity: str, days: Days) -> npt.NDArray[np.float64]:
+        """A standard normal number for each day, the same from Monday to Sunday."""
+        mondays, week = np.unique(days - (days.astype(np.int64) + 3) % 7, return_inverse=True)
+        return np.array([self.weekly_rng(entity, monday).normal() for monday in mondays])[week]
+
     @property
     def end(self) -> np.datetime64:
         """The moment (UTC) at which the last day ends: nothing later is known."""

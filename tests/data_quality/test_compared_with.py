@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from data_quality.ledger import queries
 from data_quality.ledger.store import Ledger
-from data_quality.release import reconciliation, vintages
-from data_quality.release.vintages import ELIGIBLE, INCOMING
+from data_quality.release.comparison import reconciliation, vintages
+from data_quality.release.comparison.vintages import ELIGIBLE, INCOMING
 from metrics.core.periods import parse
 from tests.ledger_factory import append, observation
 

@@ -21,9 +21,9 @@ from metrics.compiler.plan import plan
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.deployment import ledger_path
 from metrics.core.errors import NyckeltalError
-from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.catalog import Catalog
-from metrics.definitions.kpi import Persons
+from metrics.definitions.kpis.adopted import adopted_kpis
+from metrics.definitions.kpis.kpi import Persons
 from metrics.versioning.lineage import Lineage
 from orchestration.dbt import project
 from tests.disclosure_attack import cells, leaks

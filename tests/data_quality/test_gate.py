@@ -20,8 +20,8 @@ from data_quality.gate.checks import reference
 from data_quality.gate.checks.computation import missing_results
 from data_quality.gate.checks.registry import CHECKS, LIMITS, NAMES
 from data_quality.gate.verdict import CheckResult, Verdict, answer
-from metrics.compiler.kpi_sql import candidates_sql
-from metrics.definitions.gate_settings import CHECK_NAMES, FIXED, CheckSetting
+from metrics.compiler.sql.kpi_sql import candidates_sql
+from metrics.definitions.kpis.gate_settings import CHECK_NAMES, FIXED, CheckSetting
 from tests import warehouse_factory
 from tests.warehouse_factory import OPEN_FOR_YEARS, Warehouse, cells, cells_of, failing, kpi, months
 

@@ -19,8 +19,8 @@ from data_quality.ledger.manifest import canonical, content_hash, row_hash
 from data_quality.ledger.schemas import RELEASES, SCHEMAS, VERDICTS
 from data_quality.ledger.store import ConcurrentRelease, Ledger
 from data_quality.ledger.verify import verify
-from data_quality.release import vintages
-from data_quality.release.vintages import ELIGIBLE, INCOMING
+from data_quality.release.comparison import vintages
+from data_quality.release.comparison.vintages import ELIGIBLE, INCOMING
 from metrics.core.errors import NyckeltalError
 from tests.ledger_factory import DAY, NOON, append, observation, race, table, verdict
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from data_quality.ledger.store import Ledger
-from data_quality.release import refactorings
-from data_quality.release.release import Release
+from data_quality.release.comparison import refactorings
+from data_quality.release.result import Release
 from data_quality.warehouse import connect
 from metrics.core import deployment
 from tests import warehouse_factory

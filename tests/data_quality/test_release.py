@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from data_quality.ledger.store import Ledger
-from data_quality.release import release, vintages
+from data_quality.release import release
+from data_quality.release.comparison import vintages
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from tests import warehouse_factory

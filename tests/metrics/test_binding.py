@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dbt.context import providers
 from typer.testing import CliRunner
 
 from metrics.core.deployment import PROJECT
@@ -15,6 +16,7 @@ from metrics.core.errors import Problems
 from metrics.definitions.company import Company
 from metrics.lint.binding import require_bound
 from metrics.versioning.lineage import Lineage
+from metrics.versioning.rendering import undefined
 from orchestration.cli.app import app
 from orchestration.dbt.planning import parsed as parsed_of
 
@@ -67,8 +69,17 @@ def test_what_is_right_is_bound_in_a_second_or_two(parsed: tuple[Path, Lineage])
         ("stg_web_sessions", "as sessions", "as sesions", "gives no column 'sessions', which the contract of"),
         ("stg_web_sessions", "as bigint) as sessions", "as varchar) as sessions", "found 'varchar'; expected bigint"),
         ("fct_orders", "orders.country", "orders.contry", "no column 'contry' in "),
+        ("fct_orders", "orders.country", "orders.CONTRY", "(did you mean 'country'?)"),
+        ("fct_orders", "orders.country", "ordres.country", "no table or alias 'ordres' (did you mean 'orders'?)"),
         ("fct_orders", "select * from final", "select * fro final", "fct_orders.sql"),
-        ("fct_orders", "sum(", "summ(", "summ"),
+        ("fct_orders", "select * from final", "select * from fianl", "no table 'fianl' (did you mean 'final'?)"),
+        ("fct_orders", "sum(", "summ(", "no function 'summ' (did you mean 'sum'?)"),
+        (
+            "fct_orders",
+            "select * from final",
+            "select * from final {{ todai() }}",
+            "names 'todai', which neither dbt nor",
+        ),
     ],
 )
 def test_a_mistake_in_a_model_is_one_finding_at_its_file(
@@ -76,6 +87,13 @@ def test_a_mistake_in_a_model_is_one_finding_at_its_file(
 ) -> None:
     messages = findings(model, old, new)
     assert len(messages) == 1 and f"{model}.sql" in messages[0] and problem in messages[0]
+
+
+def test_the_names_that_dbt_has_in_templates_are_known() -> None:
+    contexts = [kind for kind in vars(providers).values() if hasattr(kind, "_context_members_")]
+    names = {name for context in contexts for name in context._context_members_}
+    assert len(names) > 50
+    assert undefined(" ".join(f"{{{{ {name} }}}}" for name in sorted(names))) == set()
 
 
 def test_a_column_that_the_feed_does_not_declare_is_a_finding(findings: Change) -> None:

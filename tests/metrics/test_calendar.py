@@ -116,7 +116,7 @@ def test_a_mistake_in_a_calendar_is_reported(tmp_path: Path, old: str, new: str,
 
 
 def test_a_definition_s_breaks_are_periods() -> None:
-    from metrics.definitions.kpi import Definition, standard_definitions
+    from metrics.definitions.kpis.kpi import Definition, standard_definitions
 
     fields = standard_definitions()["web_sessions"][0].model_dump(exclude_none=True)
     definition = Definition.model_validate({**fields, "breaks": ["2026-02", 2025]})
@@ -131,7 +131,7 @@ def test_a_definition_s_breaks_are_periods() -> None:
 
 
 def test_low_reliability_by_kind() -> None:
-    from metrics.definitions.kpi import standard_definitions
+    from metrics.definitions.kpis.kpi import standard_definitions
 
     definitions = {kpi_id: definition for kpi_id, (definition, _) in standard_definitions().items()}
     assert definitions["csat"].reliable_n_obs == definitions["incident_resolution_time_p50"].reliable_n_obs == 30

@@ -30,16 +30,16 @@ import pytest
 import yaml
 
 from benchmarks.engine import Engine
-from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.plan import plan, rollups
-from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.semantic_layer import GRAINS
+from metrics.compiler.sql.kpi_sql import kpi_sql
+from metrics.compiler.sql.rollups import day_fingerprint_sql, rollup_models
 from metrics.core.periods import parse
-from metrics.definitions.adoption import Adoption, Target
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.company import Company
 from metrics.definitions.input_entities import CONTRACTS
-from metrics.definitions.kpi import Kpi, standard_definitions
+from metrics.definitions.kpis.adoption import Adoption, Target
+from metrics.definitions.kpis.kpi import Kpi, standard_definitions
 from orchestration.dbt.planning import parsed
 
 CASES = sorted((Path(__file__).parents[1] / "cases").glob("*.yml"))

@@ -13,9 +13,9 @@ from metrics.core import yaml_file
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError, Problems
 from metrics.core.yaml_file import Strict, load
-from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company, CompanyFile
-from metrics.definitions.gate_settings import CheckSetting, GateSettings, merged
+from metrics.definitions.kpis.adopted import adopted_kpis
+from metrics.definitions.kpis.gate_settings import CheckSetting, GateSettings, merged
 from orchestration.dbt.planning import planned
 
 
@@ -126,7 +126,7 @@ def test_an_unknown_metric_is_told_at_its_definition(folder: Path, monkeypatch: 
     definitions = folder / "definitions"
     shutil.copytree(PROJECT / "metrics/kpis", definitions)
     replace(definitions / "finance/net_revenue.yml", "metric: net_revenue", "metric: net_revnue")
-    monkeypatch.setattr("metrics.definitions.kpi.STANDARD_DEFINITIONS", definitions)
+    monkeypatch.setattr("metrics.definitions.kpis.kpi.STANDARD_DEFINITIONS", definitions)
     with pytest.raises(Problems) as raised:
         compiled(Company.load(folder))
     assert "there is no metric 'net_revnue' (did you mean 'net_revenue'?)" in str(raised.value)
@@ -139,7 +139,7 @@ def test_a_cohort_must_mature_for_as_long_as_its_conversions_count(
     definitions = folder / "definitions"
     shutil.copytree(PROJECT / "metrics/kpis", definitions)
     replace(definitions / "marketing/lead_to_customer_rate.yml", "matures_after: 90 days\n", stated)
-    monkeypatch.setattr("metrics.definitions.kpi.STANDARD_DEFINITIONS", definitions)
+    monkeypatch.setattr("metrics.definitions.kpis.kpi.STANDARD_DEFINITIONS", definitions)
     with pytest.raises(Problems) as raised:
         compiled(Company.load(folder))
     assert f"lead_to_customer_rate.yml:{line}: " in str(raised.value)

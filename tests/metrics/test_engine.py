@@ -14,12 +14,12 @@ from sqlglot import ErrorLevel, parse_one
 
 from benchmarks.engine import Engine
 from metrics.compiler.plan import plan, rollups
-from metrics.compiler.rollups import rollup_models
 from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
+from metrics.compiler.sql.rollups import rollup_models
 from metrics.compiler.support import unsupported
 from metrics.core.periods import Freq
 from metrics.core.segments import member_words, part_sql
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 from tests.engine_factory import (
     CHANGES,
     COMBINATIONS,

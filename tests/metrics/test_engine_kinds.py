@@ -13,16 +13,16 @@ import duckdb
 import pytest
 
 from benchmarks.engine import Engine
-from metrics.compiler.kpi_sql import kpi_sql
 from metrics.compiler.measures import MeasureClass
 from metrics.compiler.plan import plan, rollups
-from metrics.compiler.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.semantic_layer import SemanticLayer
+from metrics.compiler.sql.kpi_sql import kpi_sql
+from metrics.compiler.sql.rollups import day_fingerprint_sql, rollup_models
 from metrics.compiler.support import unsupported
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import FREQS, Period
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 from metrics.lint.rules import freq_dimension_of_facts, metric_exists
 from orchestration.cli.reports.plan import PERIOD_VALUES
 from tests.engine_factory import kpi_over, values_of
@@ -104,7 +104,7 @@ def test_a_refusal_names_metric_file_and_line(layer: SemanticLayer, tmp_path: Pa
     file = tmp_path / "orders_lag.yml"
     file.write_text("kpi: orders_lag\nname: Orders\nmetric: orders_5_days_ago\n", encoding="utf-8")
     kpi = replace(kpi_over("orders_5_days_ago", freqs=["W", "M"], n_obs="orders"), definition_file=file)
-    (finding,) = metric_exists.findings(kpi, None, layer)  # type: ignore[arg-type]
+    (finding,) = metric_exists.findings(kpi, layer)
     assert (finding.file, finding.line, finding.field) == (file, 3, "metric")
     assert finding.problem == (
         "metric 'orders_5_days_ago' takes 'orders' 5 days earlier: no whole number of weekly or monthly periods;"
@@ -272,7 +272,6 @@ def test_a_freq_dimension_is_not_for_weeks() -> None:
 def test_a_freq_dimension_is_one_of_all_facts(layer: SemanticLayer, tmp_path: Path, changes: dict[str, Any]) -> None:
     file = tmp_path / "churn_rate.yml"
     file.write_text("kpi: churn_rate\nfreq_dimension: opening__country_code\n", encoding="utf-8")
-    company: Any = None
-    problems = list(freq_dimension_of_facts.findings(replace(_churn(**changes), definition_file=file), company, layer))
+    problems = list(freq_dimension_of_facts.findings(replace(_churn(**changes), definition_file=file), layer))
     assert problems and all((finding.field, finding.line) == ("freq_dimension", 2) for finding in problems)
-    assert not list(freq_dimension_of_facts.findings(_churn(), company, layer))
+    assert not list(freq_dimension_of_facts.findings(_churn(), layer))

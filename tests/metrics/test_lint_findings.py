@@ -11,13 +11,14 @@ import pytest
 
 from metrics.core import yaml_file
 from metrics.core.errors import Problems
-from metrics.definitions.adoption import Adoption, Retired
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company, Objective
-from metrics.definitions.kpi import Kpi, standard_definitions
+from metrics.definitions.kpis.adoption import Adoption, Retired
+from metrics.definitions.kpis.kpi import Kpi, standard_definitions
 from metrics.definitions.roles import Roles
 from metrics.lint import exceptions, finding
 from metrics.lint.finding import Finding
+from metrics.lint.rule import apply
 from metrics.lint.rules import retirement_holds
 from tests.warehouse_factory import CALENDAR, ROLES, kpi
 
@@ -33,7 +34,8 @@ def found(rule: str, *kpis: Any, roles: Roles = ROLES, **objectives: str) -> lis
     """The findings of a rule on these KPIs, which serve the objective growth."""
     named = {key: Objective(name=name, perspective="financial") for key, name in objectives.items()}
     catalog = Catalog(company="Test", reporting_currency="SEK", calendar=CALENDAR, objectives=named, kpis=kpis)
-    return list(finding.RULES[rule].findings(company(Path("/"), roles), catalog))
+    rules = {rule: finding.RULES[rule]}
+    return [where_and_what for _, where_and_what in apply(rules, company=company(Path("/"), roles), catalog=catalog)]
 
 
 def test_an_objective_needs_a_kpi_that_is_in_use() -> None:
@@ -51,7 +53,7 @@ def test_the_kpi_of_a_part_serves_the_whole_objective() -> None:
         company="Test", reporting_currency="SEK", calendar=CALENDAR, objectives=objectives,
         kpis=(kpi(objective="loyalty"),),
     )  # fmt: skip
-    assert not list(finding.RULES["objective_without_kpi"].findings(company(Path("/")), catalog))
+    assert not list(finding.RULES["objective_without_kpi"].findings(catalog))
 
 
 def test_an_objective_has_owner_and_horizon() -> None:
@@ -62,7 +64,7 @@ def test_an_objective_has_owner_and_horizon() -> None:
         "service": complete.model_copy(update={"horizon": None, "owner": ""}),
     }
     catalog = Catalog(company="Test", reporting_currency="SEK", calendar=CALENDAR, objectives=objectives, kpis=(kpi(),))
-    assert list(finding.RULES["incomplete_objective"].findings(company(Path("/")), catalog)) == [
+    assert list(finding.RULES["incomplete_objective"].findings(catalog)) == [
         ("loyalty", "has no horizon"),
         ("service", "has no owner and no horizon"),
     ]
@@ -188,7 +190,7 @@ def test_a_retirement_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             file.write_text(f"kpi: {file.stem}\n{facts}retired: {{on: {day}, reason: '{reason}'{follows}}}\n")
         adoption = yaml_file.load(files["ctr"], Adoption)
         ctr = Kpi("marketing", definition, adoption, definition_file, files["ctr"])
-        return [str(error) for error in retirement_holds.findings(ctr, company(tmp_path), None)]  # type: ignore[arg-type]
+        return [str(error) for error in retirement_holds.findings(ctr, company(tmp_path))]
 
     assert problems("2026-01-31") == [] == problems("2026-01-31", "cpc", "cpl")
     (future,) = problems("2099-01-01")

@@ -9,9 +9,9 @@ import pytest
 
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import Problems
-from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import standard_definitions
+from metrics.definitions.kpis.adopted import adopted_kpis
+from metrics.definitions.kpis.kpi import standard_definitions
 from metrics.definitions.objectives import Objective, path_to
 from metrics.objective_proposals import proposal, unserved
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from metrics.compiled_folder import compile_company, write
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError, Problems
 from metrics.definitions import input_entities
-from metrics.definitions.adopted import adopted_kpis
 from metrics.definitions.company import Company
+from metrics.definitions.kpis.adopted import adopted_kpis
 from metrics.lint.binding import require_bound
 from orchestration.cli.app import app
 from orchestration.dbt import project
@@ -134,6 +135,29 @@ def test_what_an_own_metric_test_or_macro_misspells_is_found(folder: Path) -> No
     macro["macro_sql"] = macro["macro_sql"].replace(".end_date", ".ends_date", 1)
     with pytest.raises(Problems, match=r"did you mean 'end_date'\?"):
         require_bound(company, lineage)
+
+
+def test_a_name_that_dbt_cannot_resolve_is_found_at_its_line(folder: Path) -> None:
+    for file, name, misspelt, problem in (
+        (
+            "models/staging/stg_subscriptions.sql",
+            "'accounts'",
+            "'acounts'",
+            "no feed 'acounts' (did you mean 'accounts'",
+        ),
+        ("models/marts/fct_account_periods.sql", "'stg_subscriptions'", "'subscriptions'", "no model 'subscriptions'"),
+        ("models/metrics/subscriptions.yml", "kept_mrr_yearly", "kept_mr_yearly", "(did you mean 'kept_mrr_yearly'?)"),
+        ("models/marts/fct_account_periods.yml", "dimension: period_start", "dimension: period_strt", "'period_strt'"),
+        ("models/staging/stg_subscriptions.sql", "'accounts') }}", "'accounts') }", "unexpected '}'"),
+        ("models/marts/fct_account_periods.yml", "    columns:", "    columns:\n  - : [", "Syntax error near line"),
+    ):
+        path = folder / file
+        change(path, name, misspelt)
+        with pytest.raises(NyckeltalError, match=re.escape(problem)) as raised:
+            parsed(Company.load(folder))
+        line = path.read_text().split(misspelt)[0].count("\n") + 1
+        assert raised.value.file == path and abs((raised.value.line or 0) - line) <= ("Syntax" in problem)
+        change(path, misspelt, name)
 
 
 def test_what_reads_a_feed_of_personnel_is_protected_whatever_its_name(

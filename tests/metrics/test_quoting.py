@@ -16,8 +16,8 @@ from conftest import copied_company
 from metrics.compiled_folder import compile_company, write
 from metrics.core.quoting import comment, identifier, jinja, literal
 from metrics.core.text import visible
-from metrics.definitions import kpi
 from metrics.definitions.company import Company
+from metrics.definitions.kpis import kpi
 from orchestration.dbt import project
 from orchestration.dbt.planning import planned
 from tests import hostile

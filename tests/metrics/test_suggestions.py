@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metrics.core.deployment import PROJECT
-from metrics.definitions.kpi import standard_definitions
+from metrics.definitions.kpis.kpi import standard_definitions
 from tests.command_line import kpi_command
 
 COMPANY = PROJECT / "tests/ravenstack"  # it has orders and subscriptions, but neither leads nor staff

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import AssetKey, FreshnessPolicy, MetadataValue
+from dagster import AssetKey, AssetSpec, FreshnessPolicy, MetadataValue
 
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
@@ -32,9 +33,50 @@ def test_the_asset_graph_is_the_reviewed_one(tmp_path: Path, monkeypatch: pytest
     if os.environ.get("UPDATE_SNAPSHOTS"):
         SNAPSHOT.write_text(text)
     assert text == SNAPSHOT.read_text()
+    _require_those_of_dagster_dbt(Company.load(PROJECT / "sample_company"))
     # Dagster asks for all of these to be chosen together, and refuses a backfill of fewer.
     asset_key = AssetKey(["published", "net_revenue"])
     assert {key for key in graph.get(asset_key).execution_set_entity_keys if isinstance(key, AssetKey)} == {asset_key}
+
+
+def _require_those_of_dagster_dbt(company: Company) -> None:
+    """The specs of models and data tests are those that dagster-dbt makes, without its own `dagster_dbt/` metadata."""
+    from dagster_dbt.asset_utils import build_dbt_specs
+
+    from metrics.versioning.lineage import Lineage
+    from orchestration.assets import model_specs
+    from orchestration.assets.dbt_translator import Translator
+    from orchestration.dbt.project import target_dir
+
+    def without(metadata: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in metadata.items() if not key.startswith("dagster_dbt/")}
+
+    catalog = Catalog.read(company)
+    manifest = Lineage(target_dir(company) / "manifest.json").manifest
+    specs, check_specs = build_dbt_specs(
+        translator=Translator(catalog),
+        manifest=manifest,
+        select="fqn:*",
+        exclude="",
+        selector="",
+        io_manager_key=None,
+        project=None,
+    )
+    expected = {spec.key: spec.replace_attributes(metadata=without(spec.metadata)) for spec in specs}
+    made = {
+        spec.key: spec.replace_attributes(metadata=without(spec.metadata))
+        for spec in model_specs.asset_specs(manifest, catalog)
+    }
+    assert made.keys() == expected.keys()
+    for key, spec in made.items():
+        described = {**vars_of(spec), "deps": {dep.asset_key for dep in spec.deps}}
+        assert described == {**vars_of(expected[key]), "deps": {dep.asset_key for dep in expected[key].deps}}, key
+    assert {spec.key: spec for spec in model_specs.check_specs(manifest)} == {spec.key: spec for spec in check_specs}
+
+
+def vars_of(spec: AssetSpec) -> dict[str, Any]:
+    names = ("description", "metadata", "skippable", "group_name", "code_version", "tags", "kinds", "owners")
+    return {name: getattr(spec, name) for name in (*names, "automation_condition", "partitions_def")}
 
 
 def test_a_feed_is_overdue_when_it_was_not_read_as_often_as_its_source_delivers(

@@ -17,7 +17,7 @@ from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.cli.app import app
-from orchestration.cli.reports.revisions import History, Value, statistics, value_histories
+from orchestration.cli.reports.values.revisions import History, Value, statistics, value_histories
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 

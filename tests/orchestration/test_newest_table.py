@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from metrics.definitions.catalog import Catalog
-from orchestration.cli.reports.published import print_newest
-from orchestration.cli.reports.value_cells import usual_legend
+from orchestration.cli.reports.values.published import print_newest
+from orchestration.cli.reports.values.value_cells import usual_legend
 from orchestration.cli.terminal import PlainConsole
 from tests import warehouse_factory
 from tests.warehouse_factory import CALENDAR, kpi

@@ -14,8 +14,8 @@ from metrics import retiring
 from metrics.core import yaml_file
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError, Problems
-from metrics.definitions.adoption import Adoption, Retired
 from metrics.definitions.catalog import Catalog
+from metrics.definitions.kpis.adoption import Adoption, Retired
 from metrics.definitions.observable import observable_to
 from orchestration.cli.reports.review import sparkline
 from tests import warehouse_factory

@@ -16,7 +16,7 @@ from data_quality.gate import judge
 from data_quality.gate.keys import history
 from data_quality.release import release
 from data_quality.release.pending import pending_values
-from data_quality.release.release import Release
+from data_quality.release.result import Release
 from data_quality.release.unsettled import unsettled
 from publishing import reader
 from tests import warehouse_factory

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from data_quality.gate.keys import history
 from data_quality.release import release
-from data_quality.release.eligibility import Held
+from data_quality.release.result import Held
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.core.text import short_path
@@ -30,7 +30,7 @@ from metrics.definitions.company import Company
 from orchestration.cli import formats, stage_display
 from orchestration.cli.app import app
 from orchestration.cli.commands import runs
-from orchestration.cli.reports import published as published_report
+from orchestration.cli.reports.values import published as published_report
 from orchestration.cli.terminal import PlainConsole, console
 from orchestration.run import RunResult
 from tests import warehouse_factory

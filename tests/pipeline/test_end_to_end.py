@@ -19,7 +19,7 @@ from metrics.compiler.semantic_layer import GRAINS, SemanticLayer
 from metrics.core.deployment import PROJECT
 from metrics.core.periods import later
 from metrics.definitions.catalog import Catalog, CatalogKpi
-from metrics.definitions.kpi import standard_definitions
+from metrics.definitions.kpis.kpi import standard_definitions
 from orchestration.dbt import project
 from tests.command_line import kpi_command
 

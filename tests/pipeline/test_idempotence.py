@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_quality.ledger.store import Ledger
-from data_quality.release import vintages
-from data_quality.release.vintages import ELIGIBLE, INCOMING
+from data_quality.release.comparison import vintages
+from data_quality.release.comparison.vintages import ELIGIBLE, INCOMING
 from metrics.core import deployment
 from metrics.core.periods import parse
 from tests import warehouse_factory

@@ -23,13 +23,17 @@ COMMANDS = "orchestration/cli/commands"
 FOUND = """
 import json
 from data_quality.gate.checks.registry import NAMES
-from metrics.lint import RULES
+from metrics.lint import finding, rules
+from metrics.lint.rule import rules_of
 from orchestration.cli.app import app
+from publishing import lint
+from publishing.lint.record import Record
 from typer.main import get_command
 
 print(json.dumps({
     "checks": NAMES,
-    "rules": [rule.__name__ for rule in RULES],
+    "rules": [*rules_of(rules), *finding.RULES, *lint.RULES],
+    "published": [list(lint.RULES["value_is_negative"].findings(Record("profit", (-1.0, 2.0), (), "", None)))],
     "commands": list(get_command(app).commands),
 }))
 """
@@ -108,7 +112,8 @@ def test_check_lint_rule_and_command_are_found(copy: Path) -> None:
     assert process.returncode == 0, process.stderr
     names = json.loads(process.stdout)
     assert "negative_total" in names["checks"]
-    assert "metrics.lint.rules.owner_is_an_address" in names["rules"]
+    assert {"owner_is_an_address", "standard_without_source", "value_is_negative"} <= set(names["rules"])
+    assert names["published"] == [[["profit", "its newest value is negative"]]]
     assert "owners" in names["commands"] or not (PROJECT / COMMANDS).is_dir()
 
 
@@ -135,6 +140,8 @@ def test_kpis_on_an_old_and_a_new_entity_are_planned_and_linted(copy: Path) -> N
         f"{wrong.relative_to(copy)}:2: owner: is no address; expected one such as cfo@nordvik.example" in process.stderr
     )
     adopt(copy, "marketing", "newsletter_recipients")
+    process = python(copy, "-m", "orchestration.cli.app", "check")
+    assert "newsletter_recipients: follows no standard" in process.stdout
     process = python(copy, "-m", "orchestration.cli.app", "compile")
     assert process.returncode == 0, process.stderr
     assert "compiled/kpi/kpi_orders_placed.sql" in process.stdout

@@ -19,7 +19,7 @@ import publishing
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from orchestration.cli.app import app
-from publishing import exports
+from publishing import exports, reader
 from publishing.exports import workbook
 from publishing.language import language
 from tests import warehouse_factory
@@ -140,7 +140,9 @@ def sheet_rows(book: Workbook, name: str) -> list[list[Any]]:
 def test_the_workbook_has_real_numbers_and_days_and_the_words_of_its_language(
     published: Warehouse, tmp_path: Path
 ) -> None:
-    workbook.write(tmp_path / "kpi.xlsx", "R&D AB", language("sv"), {"country": {"NO": "Norge"}})
+    in_swedish = {"sv": {"country": {"NO": "Norge"}}}
+    catalog = reader.newest_catalog().model_copy(update={"company": "R&D AB", "members": in_swedish})
+    workbook.write(tmp_path / "kpi.xlsx", catalog, language("sv"))
     book = load_workbook(tmp_path / "kpi.xlsx")
     assert book.sheetnames == ["Styrkort", "Ekonomi", "Personal", "Anmärkningar"]
     rows = sheet_rows(book, "Styrkort")
@@ -198,7 +200,8 @@ def test_a_workbook_of_a_file_of_another_version_is_one_clear_line(published: Wa
 
 
 def test_no_text_in_the_workbook_is_a_formula(published: Warehouse, tmp_path: Path) -> None:
-    workbook.write(tmp_path / "kpi.xlsx", "=1+1", language("en"))
+    catalog = reader.newest_catalog().model_copy(update={"company": "=1+1"})
+    workbook.write(tmp_path / "kpi.xlsx", catalog, language("en"))
     book = load_workbook(tmp_path / "kpi.xlsx")
     kinds = {cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row}
     assert "f" not in kinds and {"s", "n", "d"} <= kinds

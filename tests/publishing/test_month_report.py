@@ -15,8 +15,8 @@ from data_quality.ledger.schemas import VERDICTS
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
 from metrics.core.periods import parse, periods_between
-from metrics.definitions.adoption import Retired
 from metrics.definitions.catalog import Catalog, CatalogKpi
+from metrics.definitions.kpis.adoption import Retired
 from publishing import mcp_server
 from publishing.site import month_report
 from publishing.site.shifts import ShiftNote

@@ -89,5 +89,11 @@ def test_rows_say_whether_their_changes_are_usual_and_members_say_nothing(
     # 97 to 105 and 105 to 110 are usual, 110 to 300 and back to 112 are not.
     assert [row["change_previous_is_usual"] for row in totals] == [True, True, False, False]
     assert {row["change_year_ago_is_usual"] for row in totals} == {None}
+    in_sql = reader.query("from totals_monthly where kpi_id = 'revenue' order by period_start")
+    assert [row["change_previous_is_usual"] for row in in_sql[-4:]] == [True, True, False, False]
+    assert in_sql[0]["change_previous_is_usual"] is None  # it has no month before it
+    assert {row["change_year_ago_is_usual"] for row in in_sql} == {None}
+    (score,) = reader.scorecard()
+    assert (score["change_previous_is_usual"], score["change_year_ago_is_usual"]) == (False, None)
     members = with_usual(reader.series("revenue", "M", "country", 4))
     assert {row["change_previous_is_usual"] for row in members} == {None}

@@ -25,10 +25,10 @@ from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
-from metrics.definitions.adoption import EarlierTarget
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from metrics.definitions.feeds import Feed
+from metrics.definitions.kpis.adoption import EarlierTarget
 from orchestration.cli import app
 from publishing import duckdb_file
 from publishing import reader as lookups

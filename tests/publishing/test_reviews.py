@@ -12,7 +12,8 @@ import pytest
 import publishing
 from data_quality.release import opinions
 from metrics.core.errors import NyckeltalError
-from metrics.definitions.adoption import Retired
+from metrics.definitions.kpis.adoption import Retired
+from metrics.lint.rule import apply
 from publishing import lint, mcp_server
 from publishing.answers import reviews, values
 from publishing.lint.record import Record
@@ -103,7 +104,8 @@ def test_what_speaks_against_a_kpi(published: Warehouse) -> None:
 )
 def test_rules_on_the_record(rule: str, facts: dict[str, Any], problem: str | None) -> None:
     record = Record(**{"kpi_id": "k", "values": (), "attained": (), "periods": "12 months", "due_on": DAY, **facts})
-    assert list(lint.RULES[rule].problems(record, DAY)) == ([problem] if problem else [])
+    findings = list(apply({rule: lint.RULES[rule]}, record=record, day=DAY))
+    assert findings == ([(rule, ("k", problem))] if problem else [])
 
 
 def test_the_reviews_that_are_due_soonest_first(published: Warehouse) -> None:

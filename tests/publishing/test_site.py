@@ -17,19 +17,21 @@ import pytest
 from typer.testing import CliRunner
 
 import publishing
+from data_quality.gate import incidents
+from data_quality.gate.checks.registry import CHECKS as CHECKS_OF_THE_GATE
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse, periods_between
 from metrics.core.text import storable, visible
 from metrics.definitions.catalog import Catalog
-from metrics.definitions.kpi import Label, standard_definitions
+from metrics.definitions.kpis.kpi import Label, standard_definitions
 from metrics.definitions.objectives import Objective
 from orchestration.cli.app import app
 from publishing import duckdb_file, site
 from publishing.language import LANGUAGES, language
 from publishing.language.swedish import SWEDISH
-from publishing.site import charts
+from publishing.site import RELEASE_CHECKS, charts
 from tests import warehouse_factory
 from tests.browser import CHROMIUM, Browser, running
 from tests.hostile import TEXTS
@@ -218,11 +220,36 @@ def test_a_kpis_page_says_why_its_value_moved(pages: Path) -> None:
 def test_a_change_within_the_usual_variation_has_no_colour_but_a_word(pages: Path) -> None:
     """Each month of the absence rate is 0.3 percentage points above the one before: a usual change."""
     index = (pages / "index.html").read_text()
-    (row,) = re.findall(r'<a href="kpi-absence.html">.*?</tr>', index, re.DOTALL)
+    (row,) = re.findall(r'class="who"><a href="kpi-absence.html">.*?</tr>', index, re.DOTALL)
     assert re.search(r'class="change usual">.*?\+0\.3\N{NO-BREAK SPACE}pp<span class="sub">usual</span>', row)
     assert "change worse" not in row
-    (row,) = re.findall(r'<a href="kpi-turnover.html">.*?</tr>', index, re.DOTALL)
+    (row,) = re.findall(r'class="who"><a href="kpi-turnover.html">.*?</tr>', index, re.DOTALL)
     assert "change worse" in row and "usual" not in row  # two changes are too few to know what is usual
+
+
+def test_the_first_screen_says_what_misses_its_target_the_widest_miss_first(pages: Path) -> None:
+    page, text = (pages / "index.html").read_text(), text_of(pages / "index.html")
+    tiles = re.findall(r"</svg>([^<]+)</dt><dd>(\d+)</dd>", page)
+    assert tiles[:4] == [("Off target", "3"), ("At risk", "0"), ("On target", "1"), ("No target", "1")]
+    misses = text[text.index("What misses its target") : text.index("Grouped by")]
+    assert misses.index("Off target: Absence rate 10.2 % Jan 2026 6.2 pp above the target of 4.0 %.") < misses.index(
+        "Off target: turnover 15.4 % 2025 3.4 pp above the target of 12.0 % a year."
+    )
+    assert "Since Apr 2024 it has changed by +6.3 pp." not in misses  # what each member adds isn't told
+
+
+def test_a_yearly_target_does_not_hide_the_newest_month_and_a_years_change_is_said_once(pages: Path) -> None:
+    text = text_of(pages / "kpi-turnover.html")
+    assert "Newer periods Period Value vs period before vs year ago Dec 2025 2.1 %" in text
+    lead = text[: text.index("Newer periods")]
+    assert "Change on a year ago" in lead and "Change on the period before" not in lead
+    assert "Newer periods" not in text_of(pages / "kpi-revenue.html")  # its newest value is a month's
+
+
+def test_the_main_chart_shades_where_a_usual_change_would_lead_and_says_so(pages: Path) -> None:
+    assert 'class="usual" d="M' in (pages / "kpi-absence.html").read_text()
+    assert "usual range: where a value lies that follows the one before" in text_of(pages / "kpi-absence.html")
+    assert 'class="usual"' not in (pages / "kpi-turnover.html").read_text()  # too few months to know
 
 
 def test_the_newest_closed_month_has_a_report_that_the_scorecard_links_to(pages: Path) -> None:
@@ -370,6 +397,26 @@ def test_the_language_is_kept_by_later_releases(pages: Path) -> None:
     site.rebuild("en")
     with pytest.raises(NyckeltalError, match="isn't written in that language; found 'de'; expected en or sv"):
         site.rebuild("de")
+
+
+def test_an_incidents_title_is_in_the_language_of_the_page() -> None:
+    swedish, names = language("sv"), {"Net revenue: total": "Nettoomsättning"}
+    for title, written in (
+        ("Feed orders: rows are missing", "Dataflöde orders: rader saknas"),
+        ("Net revenue: total: a value is missing", "Nettoomsättning: ett värde saknas"),
+        ("Unknown: a value is missing", "Unknown: ett värde saknas"),
+        ("Net revenue: total: the check new fails", "Net revenue: total: the check new fails"),
+        ("", ""),
+    ):
+        assert swedish.incident(title, names) == written
+        assert language("en").incident(title, names) == title
+
+
+def test_every_check_has_swedish_words() -> None:
+    for name, failing in incidents.FAILINGS.items():
+        assert failing in SWEDISH and ": " not in failing, name  # a title ends with it
+    for name, sentence in ({check.name: check.sentence for check in CHECKS_OF_THE_GATE} | RELEASE_CHECKS).items():
+        assert sentence in SWEDISH, name
 
 
 def test_every_standard_kpi_has_swedish_words() -> None:

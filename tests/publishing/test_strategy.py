@@ -17,8 +17,8 @@ from data_quality.ledger.schemas import VERDICTS
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
 from metrics.core.segments import member_words
-from metrics.definitions.adoption import EarlierTarget
 from metrics.definitions.catalog import Catalog, CatalogKpi
+from metrics.definitions.kpis.adoption import EarlierTarget
 from metrics.definitions.objectives import Initiative, Objective, StrategyLabel
 from publishing import duckdb_file, mcp_server, site
 from tests import warehouse_factory

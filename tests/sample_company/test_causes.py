@@ -10,8 +10,8 @@ import numpy as np
 from python_calamine import CalamineWorkbook
 
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.people import Staff, staff_ahead
-from sample_company.simulator.staff_survey import ITEMS, Survey
+from sample_company.simulator.people.staff import Staff, staff_ahead
+from sample_company.simulator.people.staff_survey import ITEMS, Survey
 from sample_company.simulator.timeline import Span
 
 

@@ -10,11 +10,11 @@ import duckdb
 import numpy as np
 import pytest
 
-from sample_company.simulator.customer_survey import write_survey
-from sample_company.simulator.customers import Customers
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.quality import defect_pressure
 from sample_company.simulator.run import simulate
+from sample_company.simulator.sales.customer_survey import write_survey
+from sample_company.simulator.sales.customers import Customers
+from sample_company.simulator.technology.quality import defect_pressure
 from sample_company.simulator.timeline import Span
 
 

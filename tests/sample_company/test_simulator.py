@@ -13,8 +13,8 @@ import pytest
 from metrics.core.deployment import PROJECT
 from metrics.definitions.company import Company
 from sample_company.simulator.files import SourceFolder
-from sample_company.simulator.goals import Goals
-from sample_company.simulator.people import Staff
+from sample_company.simulator.people.goals import Goals
+from sample_company.simulator.people.staff import Staff
 from sample_company.simulator.run import simulate
 from sample_company.simulator.timeline import Month, Span
 

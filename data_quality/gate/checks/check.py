@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import duckdb
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Level = Literal["flag", "hold"]
 LEVELS: tuple[Level, ...] = ("flag", "hold")
-Figure = str | Callable[[duckdb.DuckDBPyConnection], pd.DataFrame]
+Figure: TypeAlias = "str | Callable[[duckdb.DuckDBPyConnection], pd.DataFrame]"
 """A query, or a function, that gives a row for each planned key, with these columns:
 
 - key_no

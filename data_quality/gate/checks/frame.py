@@ -33,7 +33,7 @@ from data_quality.warehouse import put
 from metrics.core import clock
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
-from metrics.definitions.gate_settings import Limit
+from metrics.definitions.kpis.gate_settings import Limit
 
 COLUMNS = ("key_no", "figure", "applies", "detail")
 Limits = Mapping[tuple[str, Level], Numbers]

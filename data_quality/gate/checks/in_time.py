@@ -9,13 +9,15 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import numpy as np
-import pandas as pd
 
 from data_quality.gate.checks.series import LEVEL_WINDOW, PERIODS_A_YEAR, Numbers, Periods
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _HALF_A_PERIOD = {"W": 3, "M": 15, "Q": 45, "A": 182}  # days
 
@@ -131,6 +133,8 @@ def figure(
             kpi_id, freq = rows[0][:2]
             logging.getLogger(__name__).error("%s by %s could not be judged: %s", kpi_id, freq, type(error).__name__)
             figures += [KeyFigure(row[4], None, True, "") for row in rows if row[4] is not None]
+    import pandas as pd  # takes a second, and readers of the checks' names don't need it
+
     table = pd.DataFrame(figures, columns=KeyFigure._fields)
     # Per key, a series that could not be judged comes first, then the largest figure.
     table = table.assign(is_missing=table["applies"] & table["figure"].isna())

@@ -1,5 +1,1 @@
-"""The rules of governance. Each module here is one rule, named after what it finds; `finding.py` finds it by itself.
-
-A rule has a docstring that says what it finds and why that matters, and a function `findings(company, catalog)` that
-yields (subject, problem) for each finding: the subject is a KPI's id, an objective's key, an owner or `company`.
-"""
+"""The rules on how a company manages its KPIs. Each module here is one, named after what it finds."""

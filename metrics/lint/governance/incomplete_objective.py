@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from metrics.definitions.catalog import Catalog
-from metrics.definitions.company import Company
 
 
-def findings(_: Company, catalog: Catalog) -> Iterator[tuple[str, str]]:
+def findings(catalog: Catalog) -> Iterator[tuple[str, str]]:
     for key, objective in catalog.objectives.items():
         missing = [name for name in ("owner", "horizon") if not getattr(objective, name)]
         if missing:

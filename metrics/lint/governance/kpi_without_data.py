@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from metrics.definitions.catalog import Catalog
-from metrics.definitions.company import Company
 
 
-def findings(_: Company, catalog: Catalog) -> Iterator[tuple[str, str]]:
+def findings(catalog: Catalog) -> Iterator[tuple[str, str]]:
     for kpi in catalog.live:
         if not kpi.supplied:
             yield kpi.kpi_id, f"the company supplies no {', '.join(kpi.missing_entities)}"

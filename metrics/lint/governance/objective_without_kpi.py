@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from metrics.definitions.catalog import Catalog
-from metrics.definitions.company import Company
 from metrics.definitions.objectives import path_to
 
 
-def findings(_: Company, catalog: Catalog) -> Iterator[tuple[str, str]]:
+def findings(catalog: Catalog) -> Iterator[tuple[str, str]]:
     served = {key for kpi in catalog.live for key in path_to(catalog.objectives, kpi.objective)}
     for objective in catalog.objectives:
         if objective not in served:

@@ -10,10 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from metrics.definitions.catalog import Catalog
-from metrics.definitions.company import Company
 
 
-def findings(_: Company, catalog: Catalog) -> Iterator[tuple[str, str]]:
+def findings(catalog: Catalog) -> Iterator[tuple[str, str]]:
     types_by_objective: dict[str, set[str]] = defaultdict(set)
     for kpi in catalog.live:
         types_by_objective[kpi.objective] |= {kpi.type} if kpi.type else set()

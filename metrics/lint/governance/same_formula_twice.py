@@ -9,10 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from metrics.definitions.catalog import Catalog, CatalogKpi
-from metrics.definitions.company import Company
 
 
-def findings(_: Company, catalog: Catalog) -> Iterator[tuple[str, str]]:
+def findings(catalog: Catalog) -> Iterator[tuple[str, str]]:
     by_formula: dict[tuple[str, str | None], list[CatalogKpi]] = defaultdict(list)
     for kpi in catalog.live:
         by_formula[kpi.formula, kpi.matures_after].append(kpi)

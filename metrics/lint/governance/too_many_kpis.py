@@ -12,12 +12,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from metrics.definitions.catalog import Catalog
-from metrics.definitions.company import Company
 
 OF_OBJECTIVE, OF_OWNER, KEY_OF_COMPANY = 7, 10, 25
 
 
-def findings(_: Company, catalog: Catalog) -> Iterator[tuple[str, str]]:
+def findings(catalog: Catalog) -> Iterator[tuple[str, str]]:
     for objective, count in Counter(kpi.objective for kpi in catalog.live).items():
         if count > OF_OBJECTIVE:
             yield objective, f"{count} KPIs serve it; at most {OF_OBJECTIVE} are expected"

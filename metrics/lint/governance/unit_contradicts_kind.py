@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from metrics.definitions.catalog import Catalog
-from metrics.definitions.company import Company
 
 
-def findings(_: Company, catalog: Catalog) -> Iterator[tuple[str, str]]:
+def findings(catalog: Catalog) -> Iterator[tuple[str, str]]:
     for kpi in catalog.live:
         if kpi.kind in ("flow", "stock", "distinct") and kpi.unit in ("fraction", "ratio"):
             yield kpi.kpi_id, f"is a {kpi.kind}, but its unit is `{kpi.unit}`"

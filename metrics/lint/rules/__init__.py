@@ -1,1 +1,1 @@
-"""The lint rules. Each module here is one rule, named after what must hold; `metrics.lint` finds it by itself."""
+"""The rules whose violation is a mistake. Each module here is one, named after what must hold."""

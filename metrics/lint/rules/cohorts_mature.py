@@ -11,11 +11,10 @@ from metrics.compiler.offsets import days_in
 from metrics.compiler.plan import conversion_metrics
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
-from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
-def findings(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[NyckeltalError]:
+def findings(kpi: Kpi, layer: SemanticLayer) -> Iterator[NyckeltalError]:
     definition = kpi.definition
     if definition.metric not in layer.metrics:
         return  # metric_exists reports it

@@ -8,11 +8,10 @@ from metrics.compiler.plan import metrics_over_rows
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.compiler.support import is_flow
 from metrics.core.errors import NyckeltalError
-from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
-def findings(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[NyckeltalError]:
+def findings(kpi: Kpi, layer: SemanticLayer) -> Iterator[NyckeltalError]:
     definition = kpi.definition
     if definition.freq_dimension is None:
         return

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.compiler.support import unsupported
 from metrics.core.errors import NyckeltalError, did_you_mean
-from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
-def findings(kpi: Kpi, _: Company, layer: SemanticLayer) -> Iterator[NyckeltalError]:
+def findings(kpi: Kpi, layer: SemanticLayer) -> Iterator[NyckeltalError]:
     definition = kpi.definition
     metrics_by_field = {"metric": [definition.metric], "n_obs": [definition.n_obs], "persons": []}
     if definition.persons:

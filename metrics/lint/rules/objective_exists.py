@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
-def findings(kpi: Kpi, company: Company, _: SemanticLayer) -> Iterator[NyckeltalError]:
+def findings(kpi: Kpi, company: Company) -> Iterator[NyckeltalError]:
     objective = kpi.adoption.objective
     if objective not in company.objectives:
         hint = did_you_mean(objective, list(company.objectives))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core import clock, yaml_file
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
-def findings(kpi: Kpi, company: Company, _: SemanticLayer) -> Iterator[NyckeltalError]:
+def findings(kpi: Kpi, company: Company) -> Iterator[NyckeltalError]:
     retired = kpi.adoption.retired
     if retired is None:
         return

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
-from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
-def findings(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:
+def findings(kpi: Kpi) -> Iterator[NyckeltalError]:
     adoption = kpi.adoption
     target = adoption.target
     depends_on_freq = kpi.definition.adds_up and kpi.definition.kind != "stock" and len(adoption.freqs) > 1

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
-from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
-def findings(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:
+def findings(kpi: Kpi) -> Iterator[NyckeltalError]:
     target, direction = kpi.adoption.target, kpi.definition.direction
     if target.tolerance is not None and direction not in ("up", "down"):
         yield kpi.problem("target", f"has a tolerance, but the KPI's direction is {direction}: no value is at risk")

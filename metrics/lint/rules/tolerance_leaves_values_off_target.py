@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
-from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
-def findings(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:
+def findings(kpi: Kpi) -> Iterator[NyckeltalError]:
     target, bounds, unit = kpi.adoption.target, kpi.definition.bounds, kpi.definition.unit
     upper = inf if bounds.upper is None else bounds.upper
     for value, tolerance in [(target.value, target.tolerance), *((one.value, one.tolerance) for one in target.earlier)]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError
-from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
-def findings(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:
+def findings(kpi: Kpi) -> Iterator[NyckeltalError]:
     adoption_version, standard_version = kpi.adoption.definition_version, kpi.definition.definition_version
     if adoption_version is not None and adoption_version < standard_version:
         yield kpi.problem(

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from metrics.compiler.semantic_layer import SemanticLayer
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.segments import singles
-from metrics.definitions.company import Company
-from metrics.definitions.kpi import Kpi
+from metrics.definitions.kpis.kpi import Kpi
 
 
-def findings(kpi: Kpi, _: Company, __: SemanticLayer) -> Iterator[NyckeltalError]:
+def findings(kpi: Kpi) -> Iterator[NyckeltalError]:
     adopted = {"freqs": kpi.adoption.freqs, "segments": singles(kpi.adoption.segments)}
     for field, names in adopted.items():
         allowed = getattr(kpi.definition, field)

@@ -13,7 +13,7 @@ import typer
 from metrics.core import clock
 from metrics.core.errors import NyckeltalError, Problems, did_you_mean
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import require_adopted
+from metrics.definitions.kpis.kpi import require_adopted
 from orchestration.cli.options import Json
 from orchestration.cli.terminal import DONE, console, print_json, styled
 

@@ -9,7 +9,6 @@ import typer
 
 from metrics.core.errors import NyckeltalError
 from metrics.core.text import short_path
-from metrics.definitions.company import Company
 from orchestration.cli.terminal import DONE, console, styled
 
 HELP_ORDER = 6
@@ -30,7 +29,7 @@ def export(
 
     Every release writes the Parquet files into published/parquet by itself.
     """
-    from publishing import exports
+    from publishing import exports, reader
     from publishing.exports import workbook
     from publishing.language import language
 
@@ -40,8 +39,7 @@ def export(
         _require_folder(to)
         if (to / "kpi.xlsx").is_dir():
             raise NyckeltalError("is a folder, where the workbook has to be", file=to / "kpi.xlsx", field="--to")
-        company = Company.load()
-        workbook.write(to / "kpi.xlsx", company.name, chosen, company.members.get(chosen.code))
+        workbook.write(to / "kpi.xlsx", reader.newest_catalog(), chosen)
         written.append(to / "kpi.xlsx")
     if csv:
         _require_folder(to / "csv")

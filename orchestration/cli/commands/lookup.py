@@ -30,7 +30,7 @@ def calendar(
     as_json: Json = False,
 ) -> None:
     """The next release dates: the day on which each period closes, soonest first."""
-    from orchestration.cli.reports import lookup as lookup_report
+    from orchestration.cli.reports.values import lookup as lookup_report
 
     company = Company.load()
     today = clock.today(company.time_zone)
@@ -55,7 +55,7 @@ def as_of(
     as_json: Json = False,
 ) -> None:
     """Published totals as they were at the end of a day."""
-    from orchestration.cli.reports import lookup as lookup_report
+    from orchestration.cli.reports.values import lookup as lookup_report
 
     company = Company.load()
     catalog = Catalog.read(company)
@@ -81,8 +81,8 @@ def revisions(
     as_json: Json = False,
 ) -> None:
     """How a KPI's totals were revised: each period's first, second, … value, and the bias of first values."""
-    from orchestration.cli.reports import lookup as lookup_report
-    from orchestration.cli.reports import revisions as revision_statistics
+    from orchestration.cli.reports.values import lookup as lookup_report
+    from orchestration.cli.reports.values import revisions as revision_statistics
 
     catalog = Catalog.read(Company.load())
     kpi = catalog.kpi(kpi_id)

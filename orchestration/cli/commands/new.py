@@ -11,7 +11,7 @@ from metrics.core.deployment import published_path
 from metrics.core.errors import NyckeltalError, did_you_mean
 from metrics.core.text import short_path
 from metrics.definitions.company import Company
-from metrics.definitions.kpi import standard_definitions
+from metrics.definitions.kpis.kpi import standard_definitions
 from orchestration.cli.terminal import DONE, console, styled
 
 HELP_ORDER = 1

@@ -46,7 +46,7 @@ def run(
     from orchestration import run as main_job
     from orchestration.cli import stage_display
     from orchestration.cli.reports import lint as lint_report
-    from orchestration.cli.reports import published
+    from orchestration.cli.reports.values import published
     from publishing import lint, reader
     from publishing.analysis.noise import with_usual
 

@@ -28,7 +28,7 @@ def suggest(as_json: Json = False) -> None:
     Objectives that no KPI serves are listed.
     """
     # MetricFlow and dbt take seconds to import.
-    from metrics.definitions.adopted import adopted_kpis
+    from metrics.definitions.kpis.adopted import adopted_kpis
     from metrics.objective_proposals import unserved
     from metrics.suggestions import suggestions
     from orchestration.adoptable import noise_of_adoptable

@@ -22,7 +22,7 @@ app = typer.Typer()
 @app.command()
 def scorecard(as_json: Json = False) -> None:
     """Where things stand: held incidents, overdue reviews, each KPI's newest value beside its target, by objective."""
-    from orchestration.cli.reports import published
+    from orchestration.cli.reports.values import published
     from publishing import reader
     from publishing.analysis.noise import with_usual
 
@@ -48,7 +48,7 @@ def scorecard(as_json: Json = False) -> None:
 @app.command(name="list")
 def list_(as_json: Json = False) -> None:
     """The adopted KPIs, by domain."""
-    from orchestration.cli.reports import published
+    from orchestration.cli.reports.values import published
 
     catalog = Catalog.read(Company.load())
     if as_json:
@@ -68,7 +68,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """The published values of one KPI."""
-    from orchestration.cli.reports import series
+    from orchestration.cli.reports.values import series
     from publishing import reader
     from publishing.analysis.noise import with_usual
 
@@ -95,7 +95,7 @@ def sql(
     as_json: Json = False,
 ) -> None:
     """Query the published tables in SQL, read-only, also while a run is going on."""
-    from orchestration.cli.reports import published
+    from orchestration.cli.reports.values import published
     from publishing import reader
 
     if as_csv and as_json:

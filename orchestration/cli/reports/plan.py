@@ -12,7 +12,7 @@ from rich.text import Text
 from metrics.company_plan import CompanyPlan
 from metrics.compiler.measures import MeasureClass, MeasureQuery
 from metrics.compiler.plan import KpiPlan, Rollup
-from metrics.compiler.rollups import referenced
+from metrics.compiler.sql.rollups import referenced
 from orchestration.cli.tables import Cell, Column, print_record, print_with_notes
 from orchestration.cli.terminal import styled
 

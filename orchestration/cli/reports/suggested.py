@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from metrics.definitions.catalog import CatalogKpi
-from metrics.definitions.kpi import Definition
+from metrics.definitions.kpis.kpi import Definition
 from metrics.definitions.objectives import Objective
 from metrics.suggestions import Suggestion
 from orchestration.cli.formats import PERIODS, number

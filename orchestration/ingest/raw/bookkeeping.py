@@ -65,6 +65,7 @@ CREATE TABLE IF NOT EXISTS raw._feeds (
 ALTER TABLE raw._feeds ADD COLUMN IF NOT EXISTS outstanding_from DATE;
 COMMENT ON TABLE raw._feeds IS 'One row per feed: up to which day it is complete, and what could not be loaded';
 """
+_LISTED = "(SELECT unnest($names::VARCHAR[]))"  # the names of files that a query is about
 
 
 @dataclass(frozen=True)
@@ -161,32 +162,22 @@ class Bookkeeping:
 
     def row_counts(self, feed: str, files: Iterable[str]) -> dict[str, int]:
         """The number of rows that the feed's raw table has from each of the files; files without rows are left out."""
-        self.connection.register("_names", pa.table({"name": pa.array(list(files), pa.string())}))
-        query = (
-            f"SELECT _source_file, count(*) FROM {table_name(feed)} "
-            "WHERE _source_file IN (SELECT _names.name FROM _names) GROUP BY 1"
-        )
-        counts = self.connection.execute(query).fetchall()
-        self.connection.unregister("_names")
-        return dict(counts)
+        query = f"SELECT _source_file, count(*) FROM {table_name(feed)} WHERE _source_file IN {_LISTED} GROUP BY 1"
+        return dict(self.connection.execute(query, {"names": list(files)}).fetchall())
 
     def delete_rows(self, feed: str, files: Iterable[str]) -> None:
         """Deletes the files' rows from the feed's raw table."""
-        self.connection.register("_names", pa.table({"name": pa.array(list(files), pa.string())}))
-        self.connection.execute(f"DELETE FROM {table_name(feed)} WHERE _source_file IN (SELECT name FROM _names)")
-        self.connection.unregister("_names")
+        query = f"DELETE FROM {table_name(feed)} WHERE _source_file IN {_LISTED}"
+        self.connection.execute(query, {"names": list(files)})
 
     def record_files(self, feed: str, records: Sequence[FileRecord], forgotten: Iterable[str] = ()) -> None:
         """Replaces the records of these files, and deletes those of `forgotten` files."""
         table = pa.Table.from_pylist([vars(record) for record in records], schema=_FILE_SCHEMA)
-        names = pa.table({"name": pa.array([*(record.source_file for record in records), *forgotten], pa.string())})
-        self.connection.register("_names", names)
+        names = [*(record.source_file for record in records), *forgotten]
+        query = f"DELETE FROM raw._files WHERE feed = $feed AND source_file IN {_LISTED}"
+        self.connection.execute(query, {"feed": feed, "names": names})
         self.connection.register("_new_files", table)
-        self.connection.execute(
-            "DELETE FROM raw._files WHERE feed = ? AND source_file IN (SELECT name FROM _names)", [feed]
-        )
         self.connection.execute("INSERT INTO raw._files BY NAME SELECT * FROM _new_files")
-        self.connection.unregister("_names")
         self.connection.unregister("_new_files")
 
     def record_contents(self, feed: str, files_read: Iterable[str]) -> None:
@@ -222,34 +213,25 @@ class Bookkeeping:
         `other_files`, only the entry for the file as a whole is deleted. `rejected_files` (name to reason) are inserted
         as whole files.
         """
-        self.connection.register("_loaded", pa.table({"name": pa.array(list(loaded_files), pa.string())}))
-        self.connection.register("_others", pa.table({"name": pa.array(list(other_files), pa.string())}))
-        whole_files = {
-            "name": pa.array(list(rejected_files), pa.string()),
-            "reason": pa.array(list(rejected_files.values()), pa.string()),
-        }
-        self.connection.register("_whole_files", pa.table(whole_files))
+        loaded = list(loaded_files)
         self.connection.execute(
-            "DELETE FROM raw._rejected WHERE feed = ? AND (source_file IN (SELECT name FROM _loaded)"
-            " OR (source_line IS NULL AND source_file IN (SELECT name FROM _others)))",
-            [feed],
+            f"DELETE FROM raw._rejected WHERE feed = $feed AND (source_file IN {_LISTED}"
+            " OR (source_line IS NULL AND source_file IN (SELECT unnest($others::VARCHAR[]))))",
+            {"feed": feed, "names": loaded, "others": list(other_files)},
         )
         if rejected_rows is not None:
             self.connection.execute(
-                """
+                f"""
                 INSERT INTO raw._rejected
                 SELECT feed, source_file, source_line, reason, row_text, $moment FROM read_parquet($rows)
-                WHERE feed = $feed AND source_file IN (SELECT name FROM _loaded)
+                WHERE feed = $feed AND source_file IN {_LISTED}
                 ORDER BY source_file, source_line
                 """,
-                {"moment": moment, "rows": str(rejected_rows), "feed": feed},
+                {"moment": moment, "rows": str(rejected_rows), "feed": feed, "names": loaded},
             )
-        self.connection.execute(
-            "INSERT INTO raw._rejected SELECT $feed, name, NULL, reason, NULL, $moment FROM _whole_files",
-            {"feed": feed, "moment": moment},
-        )
-        for name in ("_loaded", "_others", "_whole_files"):
-            self.connection.unregister(name)
+        for name, reason in rejected_files.items():
+            row = [feed, name, None, reason, None, moment]
+            self.connection.execute("INSERT INTO raw._rejected VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def watermark(self, feed: str) -> date | None:
         """The feed's watermark as the previous ingest recorded it: the last day that the feed covers (None: no day)."""

@@ -1,6 +1,10 @@
 """The Swedish headings, columns and notes of pages, by the English ones."""
 
 PAGES = {
+    "Besides: {counts}.": "Dessutom: {counts}.",
+    "What misses its target": "Vad som missar sitt mål",
+    "{count} others miss theirs; they are marked below.": "{count} andra missar sitt; de är markerade nedan.",
+    "Newer periods": "Nyare perioder",
     "Check": "Kontroll",
     "As of the newest release. Only feeds that a KPI without protection reads have days and counts.": "Enligt senaste"
     " publiceringen. Bara flöden som ett oskyddat nyckeltal läser har dagar och antal.",

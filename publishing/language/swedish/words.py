@@ -86,6 +86,8 @@ WORDS = {
     "less is better": "lägre är bättre",
     "neither too much nor too little": "varken för mycket eller för litet",
     "context only": "endast sammanhang",
+    "usual range: where a value lies that follows the one before, or that of a year ago, by a usual change": "vanligt"
+    " intervall: där ett värde ligger som följer på det före, eller på det för ett år sedan, med en vanlig förändring",
     "held: waits for a decision": "hålls: väntar på beslut",
     "published with a warning": "publicerat med varning",
     "first published value": "först publicerat värde",

@@ -11,6 +11,6 @@ from datetime import date
 from publishing.lint.record import Record
 
 
-def problems(record: Record, day: date) -> Iterator[str]:
+def findings(record: Record, day: date) -> Iterator[tuple[str, str]]:
     if record.due_on is not None and record.due_on < day:
-        yield f"its review was due on {record.due_on}"
+        yield record.kpi_id, f"its review was due on {record.due_on}"

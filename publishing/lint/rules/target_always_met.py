@@ -6,11 +6,10 @@ A target that is always met asks for nothing: raise it, or retire the KPI if its
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 
 from publishing.lint.record import Record
 
 
-def problems(record: Record, _: date) -> Iterator[str]:
+def findings(record: Record) -> Iterator[tuple[str, str]]:
     if record.attained and all(record.attained):
-        yield f"its target was met in all of the past {record.periods}"
+        yield record.kpi_id, f"its target was met in all of the past {record.periods}"

@@ -7,11 +7,10 @@ done for it, or retire the KPI.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 
 from publishing.lint.record import Record
 
 
-def problems(record: Record, _: date) -> Iterator[str]:
+def findings(record: Record) -> Iterator[tuple[str, str]]:
     if record.attained and not any(record.attained):
-        yield f"its target was met in none of the past {record.periods}"
+        yield record.kpi_id, f"its target was met in none of the past {record.periods}"

@@ -7,11 +7,10 @@ worth a look, or the KPI can be retired.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 
 from publishing.lint.record import Record
 
 
-def problems(record: Record, _: date) -> Iterator[str]:
+def findings(record: Record) -> Iterator[tuple[str, str]]:
     if record.values and min(record.values) == max(record.values):
-        yield f"its value was the same in all of the past {record.periods}"
+        yield record.kpi_id, f"its value was the same in all of the past {record.periods}"

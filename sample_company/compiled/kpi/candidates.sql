@@ -137,6 +137,8 @@ with observations as (
     union all
     select * from {{ ref('kpi_defect_resolution_time_p90') }}
     union all
+    select * from {{ ref('kpi_defects_reported') }}
+    union all
     select * from {{ ref('kpi_deployment_frequency') }}
     union all
     select * from {{ ref('kpi_product_adoption_rate') }}

@@ -3,11 +3,11 @@
 WITH ad_performance AS (
   SELECT freq, span, period_start, segment, member, ad_cost
   FROM {{ ref('rollup_ad_performance') }}
-  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country')
+  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'audience', 'channel', 'country', 'message', 'platform')
 ), leads AS (
   SELECT freq, span, period_start, segment, member, qualified_leads
   FROM {{ ref('rollup_leads') }}
-  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'channel', 'country')
+  WHERE (freq IN ('W', 'M', 'Q', 'A') OR span <> 'period') AND segment IN ('_T', 'audience', 'channel', 'country', 'message', 'platform')
 ), computed AS (
   SELECT
     freq,
@@ -41,7 +41,7 @@ SELECT
   period.n_persons_denominator,
   year_to_date.obs_value AS year_to_date,
   rolling_12_months.obs_value AS rolling_12_months,
-  'b68223d4af8e1de2' AS definition_hash,
+  'ee6b7dcfaa4b8827' AS definition_hash,
   '{{ invocation_id }}' AS batch_id
 FROM computed AS period
 LEFT JOIN computed AS year_to_date

@@ -13,7 +13,7 @@ WITH fact AS NOT MATERIALIZED (
   FROM (SELECT * FROM {{ ref('rollup_lead_to_customer_rate_cohorts_attributed') }} WHERE has_events) AS cohort
   WHERE day IS NOT NULL
 ){% if is_incremental() %}, inputs AS (
-  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, lead_to_customer_rate__conversions) AS HUGEINT)), 'e267fe674c8ff9f8') AS inputs
+  SELECT day, CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, lead_to_customer_rate__conversions) AS HUGEINT)), '6f4f7b679449baef') AS inputs
   FROM fact
   GROUP BY day
 ), changed AS (
@@ -36,7 +36,7 @@ SELECT
   END AS member,
   COUNT(*) AS n_rows,
   SUM(lead_to_customer_rate__conversions) AS lead_to_customer_rate__conversions,
-  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, lead_to_customer_rate__conversions) AS HUGEINT)), 'e267fe674c8ff9f8') AS inputs
+  CONCAT_WS(' ', COUNT(*), SUM(CAST(HASH(channel_member, country_member, lead_to_customer_rate__conversions) AS HUGEINT)), '6f4f7b679449baef') AS inputs
 FROM fact
 {% if is_incremental() %}SEMI JOIN changed USING (day)
 {% endif %}GROUP BY GROUPING SETS ((day), (day, channel_member), (day, country_member))

@@ -6,11 +6,15 @@ quarter or year.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import duckdb
-import pandas as pd
 
 from data_quality.gate.checks.check import Check
 from metrics.core.segments import part_sql
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SEGMENTS = """
 with sums as (

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
-import pandas as pd
 
 from data_quality.gate.checks import in_time
 from data_quality.gate.checks.check import Check
@@ -29,6 +28,9 @@ from data_quality.gate.checks.series import (
     readable,
     score,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NUMBERS = {
     "obs_value": "",

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
-import pandas as pd
 
 from data_quality.gate.checks import in_time
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.series import LEVEL_WINDOW, Flags, Numbers, Periods, scales
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The smallest scale: a shift by less than 5 % of the total is never more than 5 deviations. Small members come and go.
 _MIN_SCALE = 0.05 / 5

@@ -13,17 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
-import pandas as pd
 
 from data_quality.gate.checks.blocks import FIGURE_BY_KEY, MAX_DAYS_BEFORE, MIN_DAYS_BEFORE, MIN_SHARE_OF_ROWS
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.likeness import beyond_chance, effective_fraction, is_past, largest_lost_share, unlikeness
 from data_quality.gate.checks.series import Numbers, readable
 from data_quality.warehouse import put
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # One row per column and grain for all rows together (`is_whole`), and one per member of the column on which its sizes
 # depend: a fault in the rows of one member may not show in the whole. NULL is left out, as `missing_values` judges it,

@@ -10,6 +10,7 @@ final as (
         defect_id,
         service,
         severity,
+        created_date,
         closed_date,
         cast(date_diff('second', created_at, closed_at) / 3600.0 as decimal(18, 6)) as resolution_hours,
         _loaded_at

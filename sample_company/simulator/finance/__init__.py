@@ -1,0 +1,1 @@
+"""What the finance system delivers: the ledger and the exchange rates."""

@@ -1,0 +1,1 @@
+"""What the ad platforms, the web statistics and the lead form deliver."""

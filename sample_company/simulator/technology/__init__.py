@@ -1,0 +1,1 @@
+"""What product and engineering deliver: the app, releases, defects, incidents, sprints, ideas and launches."""
