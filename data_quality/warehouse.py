@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from data_quality import intact
 from metrics.core import deployment
@@ -62,3 +64,13 @@ def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) ->
         [schema, table],
     ).fetchone()
     return row is not None and row[0] > 0
+
+
+def put(connection: duckdb.DuckDBPyConnection, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Create or replace a temporary table with those columns (names and types in SQL) and rows."""
+    connection.execute(f"create or replace temp table {table} ({columns})")
+    if rows:
+        values = {str(number): list(column) for number, column in enumerate(zip(*rows, strict=True))}
+        connection.register("rows_to_put", pa.table(values))
+        connection.execute(f"insert into {table} from rows_to_put")
+        connection.unregister("rows_to_put")

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import duckdb
-import pyarrow as pa
 
 from data_quality import contents, deployment_key
 from data_quality.gate.keys import history, plan
-from data_quality.warehouse import has_table
+from data_quality.warehouse import has_table, put
 from metrics.core.periods import PART_OF_WEEK
 from metrics.core.quoting import identifier
 from metrics.definitions.catalog import Catalog, CatalogKpi, Key
@@ -63,13 +62,6 @@ from candidate_rows
 group by all
 """
 
-
-_EXPECTED_KEYS = pa.schema(
-    [
-        *((name, pa.string()) for name in ("kpi_id", "freq", "time_period")),
-        *((name, pa.date32()) for name in ("period_start", "period_end")),
-    ]
-)
 # In SQL a sum over no rows is NULL.
 _FILL_EMPTY_SUMS = """
 update candidate_rows set obs_value = $value, numerator = $value
@@ -195,17 +187,12 @@ def _add_empty_periods(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None, unreadable: Collection[str]
 ) -> None:
     expected_keys = [
-        {
-            "kpi_id": planned_key.kpi.kpi_id,
-            "freq": planned_key.period.freq,
-            "time_period": planned_key.period.code,
-            "period_start": planned_key.period.start,
-            "period_end": planned_key.period.end,
-        }
+        (*planned_key.key, planned_key.period.start, planned_key.period.end)
         for planned_key in plan(catalog, *history(catalog))
         if planned_key.kpi.protected or since is None or planned_key.period.end >= since
     ]
-    connection.register("expected_keys", pa.Table.from_pylist(expected_keys, _EXPECTED_KEYS))
+    columns = "kpi_id varchar, freq varchar, time_period varchar, period_start date, period_end date"
+    put(connection, "expected_keys", columns, expected_keys)
     for kpi in catalog.kpis:
         if kpi.supplied and kpi.kpi_id not in unreadable:
             parameters = {"kpi_id": kpi.kpi_id, "value": 0.0 if kpi.without_rows == "zero" else None}
@@ -214,7 +201,6 @@ def _add_empty_periods(
                 _ADD_EMPTY_PERIODS.format(model=identifier(kpi.model), part=PART_OF_WEEK),
                 parameters | {"only_before_first": kpi.without_rows is None},
             )
-    connection.unregister("expected_keys")
 
 
 def _edited_builds(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, Build]:

@@ -114,6 +114,21 @@ def test_a_level_that_was_released_as_one_holds_neither_later_nor_earlier_period
     assert held(warehouse, "2026-02", "2026-02") == ["2026-02"]
 
 
+def test_an_event_that_reaches_a_kpi_later_is_its_level_from_then_on(warehouse: Warehouse) -> None:
+    """More orders from October on, and smaller ones from November on, judged and released together."""
+    warehouse.feed("orders", history_from=date(2023, 1, 1))
+    warehouse.add(kpi("orders_placed"), months("2025-01", "2025-11", lambda n: calm(n) * (1 if n < 9 else 3)))
+    warehouse.add(kpi("order_size"), months("2025-01", "2025-11", lambda n: calm(n) / (1 if n < 10 else 3)))
+    for first, last in (("2025-01-01", "2025-09-30"), ("2025-10-01", "2025-11-30")):
+        warehouse.judge(first, last)
+        warehouse.release(first, last)
+    settled(warehouse, "orders_placed-2025-10", as_new_level=True)
+    assert warehouse.published("select distinct kpi_id, new_level_from from kpi.decisions order by all") == [
+        ("order_size", date(2025, 11, 1)),
+        ("orders_placed", date(2025, 10, 1)),
+    ]
+
+
 def test_after_a_single_event_that_was_released_a_usual_month_is_usual(warehouse: Warehouse) -> None:
     warehouse.add(kpi(), months("2025-01", "2026-02", lambda n: calm(n) * (2 if n == 12 else 1)))
     warehouse.judge("2025-01-01", "2025-12-31")

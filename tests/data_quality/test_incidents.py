@@ -76,6 +76,17 @@ def test_an_event_may_reach_one_kpi_of_an_incident_later_than_another() -> None:
     assert only_incident.since_of("revenue") == date(2016, 7, 1)
 
 
+def test_a_new_message_of_all_advertising_is_one_incident() -> None:
+    """Four KPIs of the same feeds warn for three weeks and their month: one thing to look at, and to acknowledge."""
+    platforms = ("campaigns", "google_ads", "meta_ads", "rates")
+    ads = [kpi(name, feeds=platforms, freqs=("W", "M")) for name in ("cpc", "ctr", "conversions", "cost")]
+    codes = ("2026-W28", "2026-W29", "2026-W30", "2026-07")
+    warnings = [failing(of, code, "segment_share", held=False) for of in ads for code in codes]
+    catalog = CATALOG.model_copy(update={"kpis": tuple(ads)})
+    (only_incident,) = incidents.find(warnings, catalog)
+    assert len(only_incident.failures) == len(ads) * len(codes)
+
+
 def test_a_quarter_joins_one_incident_and_never_two() -> None:
     keys = [failing(REVENUE, code) for code in ("2026-W27", "2026-W36", "2026-Q3")]
     assert keys_of_incidents(*keys) == [["revenue 2026-Q3", "revenue 2026-W27"], ["revenue 2026-W36"]]

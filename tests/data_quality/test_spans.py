@@ -16,7 +16,7 @@ def looked_at(*codes: str, baseline: tuple[str, ...] = (), published: list[Key],
     """The first months of the spans of the last of those periods."""
     planned = [Planned(REVENUE, parse(code), is_over=True) for code in codes]
     rows = spans(planned, [code in baseline for code in codes], published, held)
-    return [f"{row['period_start']:%Y-%m}" for row in rows if row["key_no"] == len(codes) - 1]
+    return [f"{start:%Y-%m}" for key_no, _, _, start, _ in rows if key_no == len(codes) - 1]
 
 
 def test_a_quarter_is_judged_by_the_months_that_were_not_published_by_themselves() -> None:

@@ -75,3 +75,27 @@ left join column_figures f using (key_no)
 left join spans x on x.key_no = f.key_no and x.period_start = f.period_start
 group by p.key_no
 """
+
+
+def compared_sql(keys: str) -> str:
+    """CTEs that compare the share of each block with those of its reference period.
+
+    They read a CTE `counted` with the columns `keys` (which name a series), grain, block, n_rows and share. `compared`
+    has its rows, without blocks that have few rows or a short past, and of the reference period: the `highest`,
+    `lowest` and `median_share`, and the number of rows (n_rows_before).
+    """
+    return f"""
+shares as (
+    from counted qualify n_rows >= {MIN_SHARE_OF_ROWS} * median(n_rows) over (partition by {keys}, grain)
+),
+compared as (
+    select *, max(share) over past as highest, min(share) over past as lowest, median(share) over past as median_share,
+        sum(n_rows) over past as n_rows_before
+    from shares
+    window past as (
+        partition by {keys}, grain order by block
+        range between interval {MAX_DAYS_BEFORE} day preceding and interval {MIN_DAYS_BEFORE} day preceding
+    )
+    qualify count(*) over past >= {MIN_BLOCKS}
+)
+"""

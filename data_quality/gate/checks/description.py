@@ -6,18 +6,36 @@ kpi_covers, kpi_segments, kpi_combinations, identity_terms, ended_feeds and feed
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from data_quality.gate.keys import Planned
-from data_quality.warehouse import has_table
+from data_quality.warehouse import has_table, put
 from metrics.core.segments import is_combination, parts_of
-from metrics.definitions.catalog import Catalog, CatalogKpi, Join
+from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
 from metrics.definitions.identities import Identity
+
+_PLANNED = """
+key_no bigint, kpi_id varchar, freq varchar, time_period varchar, period_start date, period_end date, reaches_to date,
+is_over boolean
+"""
+# The fields of a KPI that are columns of `rules` as they are.
+_FIELDS = (
+    *("kpi_id", "definition_version", "definition_hash", "unit", "kind", "lower_bound", "upper_bound", "lookback"),
+    *("observable_from", "protected"),
+)
+_RULES = """
+kpi_id varchar, definition_version bigint, definition_hash varchar, unit varchar, kind varchar, lower_bound double,
+upper_bound double, lookback varchar, observable_from date, protected boolean, additive boolean, null_rule varchar,
+unreadable varchar
+"""
+_TERMS = """
+identity varchar, holds varchar, relation varchar, n_terms bigint, is_left boolean, kpi_id varchar, number varchar,
+sign bigint
+"""
 
 
 def load(
@@ -32,86 +50,38 @@ def load(
     `unreadable` has the KPIs whose candidates can't be read, with the reason.
     """
     keys = [
-        {
-            "key_no": number,
-            "kpi_id": planned_key.kpi.kpi_id,
-            "freq": planned_key.period.freq,
-            "time_period": planned_key.period.code,
-            "period_start": planned_key.period.start,
-            "period_end": planned_key.period.end,
-            "reaches_to": planned_key.kpi.reaches_to(planned_key.period),
-            "is_over": planned_key.is_over,
-        }
-        for number, planned_key in enumerate(planned)
+        (number, *key.key, key.period.start, key.period.end, key.kpi.reaches_to(key.period), key.is_over)
+        for number, key in enumerate(planned)
     ]
-    kpis = {planned_key.kpi.kpi_id: planned_key.kpi for planned_key in planned}
+    put(connection, "planned", _PLANNED, keys)
+    kpis = list({planned_key.kpi.kpi_id: planned_key.kpi for planned_key in planned}.values())
     rules = [
-        {
-            "kpi_id": kpi.kpi_id,
-            "definition_version": kpi.definition_version,
-            "definition_hash": kpi.definition_hash,
-            "unit": kpi.unit,
-            "kind": kpi.kind,
-            "lower_bound": kpi.lower_bound,
-            "upper_bound": kpi.upper_bound,
-            "additive": kpi.additive_segments,
-            "null_rule": _null_rule(kpi),
-            "lookback": kpi.lookback,
-            "observable_from": kpi.observable_from,
-            "protected": kpi.protected,
-            "unreadable": unreadable.get(kpi.kpi_id),
-        }
-        for kpi in kpis.values()
+        (*(getattr(kpi, name) for name in _FIELDS), kpi.additive_segments, _null_rule(kpi), unreadable.get(kpi.kpi_id))
+        for kpi in kpis
     ]
-    tables: dict[str, tuple[list[dict[str, Any]], pa.Schema]] = {
-        "planned": (keys, _PLANNED),
-        "rules": (rules, _RULES),
-        "kpi_feeds": ([{"kpi_id": kpi.kpi_id, "feed": feed} for kpi in kpis.values() for feed in kpi.feeds], _FEEDS),
-        "kpi_daily_rollups": (
-            [{"kpi_id": kpi.kpi_id, "daily_rollup": name} for kpi in kpis.values() for name in kpi.daily_rollups],
-            _DAILY_ROLLUPS,
+    put(connection, "rules", _RULES, rules)
+    of_kpis: dict[str, tuple[str, Callable[[CatalogKpi], Iterable[tuple[Any, ...]]]]] = {
+        "kpi_feeds": ("feed varchar", lambda kpi: ((feed,) for feed in kpi.feeds)),
+        "kpi_daily_rollups": ("daily_rollup varchar", lambda kpi: ((name,) for name in kpi.daily_rollups)),
+        "kpi_inputs": ("feed varchar, column_name varchar", lambda kpi: kpi.input_columns),
+        "kpi_joins": (
+            "feed varchar, column_name varchar, other varchar, other_column varchar",
+            lambda kpi: ((join.feed, join.column, join.other_feed, join.other_column) for join in kpi.joins),
         ),
-        "kpi_inputs": (
-            [
-                {"kpi_id": kpi.kpi_id, "feed": feed, "column_name": column}
-                for kpi in kpis.values()
-                for feed, column in kpi.input_columns
-            ],
-            _INPUTS,
-        ),
-        "kpi_joins": ([_join(kpi.kpi_id, join) for kpi in kpis.values() for join in kpi.joins], _JOINS),
-        "kpi_covers": (
-            [
-                {"kpi_id": kpi.kpi_id, "covered": covered}
-                for kpi in kpis.values()
-                for covered in (kpi.kpi_id, *kpi.covers)
-            ],
-            _COVERS,
-        ),
+        "kpi_covers": ("covered varchar", lambda kpi: ((covered,) for covered in (kpi.kpi_id, *kpi.covers))),
         "kpi_segments": (
-            [
-                {"kpi_id": kpi.kpi_id, "segment": segment, "is_combination": is_combination(segment)}
-                for kpi in kpis.values()
-                for segment in kpi.segments
-            ],
-            _SEGMENTS,
+            "segment varchar, is_combination boolean",
+            lambda kpi: ((segment, is_combination(segment)) for segment in kpi.segments),
         ),
-        "kpi_combinations": (
-            [
-                {"kpi_id": kpi.kpi_id, "segment": segment, "part": part, "number": number}
-                for kpi in kpis.values()
-                for segment in kpi.segments
-                if is_combination(segment)
-                for number, part in enumerate(parts_of(segment), 1)
-                if part in kpi.segments
-            ],
-            _COMBINATIONS,
-        ),
-        "identity_terms": ([row for identity in catalog.identities for row in _terms(identity)], _TERMS),
-        "ended_feeds": ([{"feed": name, "ended": feed.ended} for name, feed in company.feeds.items()], _ENDED),
+        "kpi_combinations": ("segment varchar, part varchar, number bigint", _combinations),
     }
-    for name, (rows, schema) in tables.items():
-        put(connection, name, rows, schema)
+    for name, (columns, rows_of) in of_kpis.items():
+        put(
+            connection, name, f"kpi_id varchar, {columns}", [(kpi.kpi_id, *row) for kpi in kpis for row in rows_of(kpi)]
+        )
+    put(connection, "identity_terms", _TERMS, [row for identity in catalog.identities for row in _terms(identity)])
+    ended = [(name, feed.ended) for name, feed in company.feeds.items()]
+    put(connection, "ended_feeds", "feed varchar, ended date", ended)
     connection.execute(
         "create or replace temp table feeds"
         " (feed varchar, history_from date, grain varchar, watermark date, outstanding varchar,"
@@ -124,32 +94,19 @@ def load(
         )
 
 
-def put(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
-    """Create or replace a temporary table with those rows."""
-    connection.register("rows_to_put", pa.Table.from_pylist(list(rows), schema=schema))
-    connection.execute(f"create or replace temp table {table} as from rows_to_put")
-    connection.unregister("rows_to_put")
+def _combinations(kpi: CatalogKpi) -> Iterator[tuple[str, str, int]]:
+    for segment in filter(is_combination, kpi.segments):
+        for number, part in enumerate(parts_of(segment), 1):
+            if part in kpi.segments:
+                yield segment, part, number
 
 
-def _join(kpi_id: str, join: Join) -> dict[str, str]:
-    return {
-        "kpi_id": kpi_id,
-        "feed": join.feed,
-        "column_name": join.column,
-        "other": join.other_feed,
-        "other_column": join.other_column,
-    }
-
-
-def _terms(identity: Identity) -> list[dict[str, Any]]:
-    sides = [(True, term) for term in identity.left] + [(False, term) for term in identity.right]
-    of_identity = {
-        "identity": identity.name,
-        "holds": identity.holds,
-        "relation": identity.relation,
-        "n_terms": len(sides),
-    }
-    return [of_identity | {"is_left": is_left} | term.model_dump() for is_left, term in sides]
+def _terms(identity: Identity) -> Iterator[tuple[Any, ...]]:
+    n_terms = len(identity.left) + len(identity.right)
+    for is_left, terms in ((True, identity.left), (False, identity.right)):
+        for term in terms:
+            of_identity = (identity.name, identity.holds, identity.relation, n_terms)
+            yield (*of_identity, is_left, term.kpi_id, term.number, term.sign)
 
 
 def _null_rule(kpi: CatalogKpi) -> str:
@@ -169,55 +126,3 @@ def _null_rule(kpi: CatalogKpi) -> str:
     if kpi.kind == "quantile":
         return "no rows"
     return "before its first" if kpi.without_rows is None else "never"
-
-
-_TEXT, _DAY = pa.string(), pa.date32()
-_PLANNED = pa.schema(
-    [
-        ("key_no", pa.int64()),
-        ("kpi_id", _TEXT),
-        ("freq", _TEXT),
-        ("time_period", _TEXT),
-        ("period_start", _DAY),
-        ("period_end", _DAY),
-        ("reaches_to", _DAY),
-        ("is_over", pa.bool_()),
-    ]
-)
-_RULES = pa.schema(
-    [
-        ("kpi_id", _TEXT),
-        ("definition_version", pa.int64()),
-        ("definition_hash", _TEXT),
-        ("unit", _TEXT),
-        ("kind", _TEXT),
-        ("lower_bound", pa.float64()),
-        ("upper_bound", pa.float64()),
-        ("additive", pa.bool_()),
-        ("null_rule", _TEXT),
-        ("lookback", _TEXT),
-        ("observable_from", _DAY),
-        ("protected", pa.bool_()),
-        ("unreadable", _TEXT),
-    ]
-)
-_ENDED = pa.schema([("feed", _TEXT), ("ended", _DAY)])
-_FEEDS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT)])
-_DAILY_ROLLUPS = pa.schema([("kpi_id", _TEXT), ("daily_rollup", _TEXT)])
-_INPUTS = pa.schema([("kpi_id", _TEXT), ("feed", _TEXT), ("column_name", _TEXT)])
-_JOINS = pa.schema([(name, _TEXT) for name in ("kpi_id", "feed", "column_name", "other", "other_column")])
-_COVERS = pa.schema([("kpi_id", _TEXT), ("covered", _TEXT)])
-_SEGMENTS = pa.schema([("kpi_id", _TEXT), ("segment", _TEXT), ("is_combination", pa.bool_())])
-_COMBINATIONS = pa.schema([("kpi_id", _TEXT), ("segment", _TEXT), ("part", _TEXT), ("number", pa.int64())])
-_TERMS = pa.schema(
-    [
-        ("identity", _TEXT),
-        ("holds", _TEXT),
-        ("relation", _TEXT),
-        ("n_terms", pa.int64()),
-        ("is_left", pa.bool_()),
-        ("kpi_id", _TEXT),
-        ("number", _TEXT),
-        ("sign", pa.int64()),
-    ]
-)

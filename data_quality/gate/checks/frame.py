@@ -29,6 +29,7 @@ from data_quality.gate.keys import Planned
 from data_quality.gate.profiles import feed_statistics, mended_days
 from data_quality.ledger.queries import published_keys
 from data_quality.ledger.store import Ledger
+from data_quality.warehouse import put
 from metrics.core import clock
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
@@ -109,7 +110,7 @@ def figures(
     history.load(connection, ledger, loaded.candidates)
     held = set(connection.execute("select kpi_id, freq, time_period from held_keys").fetchall())
     published = published_keys(ledger) if ledger else set()
-    description.put(connection, "spans", spans(planned, in_baseline, published, held), SPANS)
+    put(connection, "spans", SPANS, spans(planned, in_baseline, published, held))
     _put_limits(connection, limits_of_keys, len(planned))
     connection.execute("set variable company_started = ?", [_started(ledger)])
     _update_feed_statistics(connection, company, catalog)

@@ -19,6 +19,7 @@ from data_quality.ledger.former_checks import FORMER_CHECKS
 from data_quality.ledger.queries import newest_decisions
 from data_quality.ledger.schemas import OBSERVATIONS, VERDICTS
 from data_quality.ledger.store import Ledger
+from data_quality.warehouse import put
 from metrics.definitions.catalog import Key
 
 # Checks that hold a value for another reason than a fault of its data: data or builds that are still to come (`fixed`),
@@ -90,13 +91,6 @@ anti join planned using (kpi_id, freq, time_period)
 anti join published using (kpi_id, freq, time_period)
 anti join held_keys using (kpi_id, freq, time_period)
 """
-_DECIDED = pa.schema([(name, pa.string()) for name in ("kpi_id", "freq", "time_period", "decision")])
-_LET_THROUGH = pa.schema(
-    [
-        ("kpi_id", pa.string()),
-        ("new_level_from", pa.date32()),
-    ]
-)
 _SEQUENCE = pa.field("sequence", pa.int64())
 
 
@@ -116,25 +110,22 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Ledger | None, candidate
     published.
     """
     decided: list[tuple[str, ...]] = []
-    let_through: list[dict[str, Any]] = []
+    let_through: list[tuple[Any, ...]] = []
     observations, verdicts = OBSERVATIONS.append(_SEQUENCE).empty_table(), VERDICTS.append(_SEQUENCE).empty_table()
     if ledger is not None:
         observations, verdicts = ledger.observations, ledger.verdicts
         decisions = newest_decisions(ledger)
-        let_through = [decision for decision in decisions.values() if decision["decision"] == "release"]
+        released = (decision for decision in decisions.values() if decision["decision"] == "release")
+        let_through = [(decision["kpi_id"], decision["new_level_from"]) for decision in released]
         decided = [
             (*key, decision["decision"])
             for key, candidate in candidates.items()
             if (decision := decisions.get((*key, candidate.candidate_hash)))
         ]
-    tables = {
-        "let_through": pa.Table.from_pylist(let_through, _LET_THROUGH),
-        "observations": observations,
-        "verdicts": verdicts,
-        "decided": pa.Table.from_pylist([dict(zip(_DECIDED.names, row, strict=True)) for row in decided], _DECIDED),
-    }
-    for name, table in tables.items():
-        connection.register(name, table)
+    put(connection, "let_through", "kpi_id varchar, new_level_from date", let_through)
+    put(connection, "decided", "kpi_id varchar, freq varchar, time_period varchar, decision varchar", decided)
+    connection.register("observations", observations)
+    connection.register("verdicts", verdicts)
     connection.execute(_HISTORY)
-    for name in tables:
-        connection.unregister(name)
+    connection.unregister("observations")
+    connection.unregister("verdicts")

@@ -11,29 +11,19 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from typing import Any
 
-import pyarrow as pa
-
 from data_quality.gate.keys import Planned
 from metrics.core.periods import Period, parse, period_of
 from metrics.definitions.catalog import Key
 
-SPANS = pa.schema(
-    [
-        ("key_no", pa.int64()),
-        ("kpi_id", pa.string()),
-        ("freq", pa.string()),
-        ("period_start", pa.date32()),
-        ("period_end", pa.date32()),
-    ]
-)
+SPANS = "key_no bigint, kpi_id varchar, freq varchar, period_start date, period_end date"
 
 
 def spans(
     planned: Sequence[Planned], in_baseline: Sequence[bool], published: Collection[Key], held: Collection[Key]
-) -> list[dict[str, Any]]:
+) -> list[tuple[Any, ...]]:
     """One row per planned key and span: its period, and each month that it looks back on and that no value judges.
 
-    Columns: key_no, kpi_id, freq, period_start, period_end. `freq` is M for a month of a longer period.
+    The columns are those of SPANS. `freq` is M for a month of a longer period.
 
     A quarter or year of a monthly KPI, outside the baseline, has a row for each of its months instead. Months that were
     published are left out, unless they are `held` now or planned: what was judged or released once isn't judged again.
@@ -64,8 +54,7 @@ def spans(
             months = _months(planned_period.start, planned_period.end)
             own = [month for month in months if (kpi.kpi_id, "M", month.code) not in settled]
         for period in (*own, *sorted(lookback_months)):
-            days = {"period_start": period.start, "period_end": period.end}
-            rows.append({"key_no": key_no, "kpi_id": kpi.kpi_id, "freq": period.freq, **days})
+            rows.append((key_no, kpi.kpi_id, period.freq, period.start, period.end))
     return rows
 
 

@@ -10,10 +10,9 @@ from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 
 import duckdb
-import pyarrow as pa
 
 from data_quality.gate.profiles import column_kinds, column_statistics, numbering
-from data_quality.warehouse import has_table
+from data_quality.warehouse import has_table, put
 from metrics.core.quoting import identifier
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.feeds import Feed
@@ -252,10 +251,7 @@ def update(
             _update(connection, feed, labels.get(feed.name, ()))
     days = connection.execute("select min(history_from), max(watermark) from feeds").fetchone()
     holidays = _holidays(calendar, *days) if days is not None and None not in days else {}
-    columns = {"day": pa.array(list(holidays), pa.date32()), "name": pa.array(list(holidays.values()), pa.string())}
-    connection.register("holiday_rows", pa.table(columns))
-    connection.execute("create or replace temp table holidays as from holiday_rows")
-    connection.unregister("holiday_rows")
+    put(connection, "holidays", "day date, name varchar", list(holidays.items()))
     connection.execute(_SUMS)
     _count_rejected_rows(connection, feeds)
 

@@ -106,14 +106,16 @@ def _distinct_numbers(now: Numbers, historical: Numbers) -> list[tuple[int, str]
 
     Of a count of orders, for example, the value and the number of observations are equal.
     """
-    both = np.concatenate([now, historical])
-    distinct: list[int] = []
-    for column in range(both.shape[1]):
-        values = both[:, column]
-        is_duplicate = any(np.array_equal(values, both[:, earlier], equal_nan=True) for earlier in distinct)
-        if np.isfinite(values).any() and not is_duplicate:
-            distinct.append(column)
-    return [(column, list(_NUMBERS)[column]) for column in distinct]
+    columns = np.concatenate([now, historical]).T
+
+    def is_repeated(index: int) -> bool:
+        return any(np.array_equal(columns[index], earlier, equal_nan=True) for earlier in columns[:index])
+
+    return [
+        (index, name)
+        for index, name in enumerate(_NUMBERS)
+        if np.isfinite(columns[index]).any() and not is_repeated(index)
+    ]
 
 
 def _deviation(

@@ -81,21 +81,17 @@ def _judged(rows: Sequence[tuple[Any, ...]]) -> list[in_time.KeyFigure]:
     members = sorted({row[11] for row in rows if row[11] is not None})
     column_of = {member: number for number, member in enumerate(members)}
     rows_by_period = [list(period_rows) for _, period_rows in groupby(rows, key=lambda row: row[2])]
-    series = []
-    now, historical = (np.full((len(rows_by_period), len(members)), np.nan) for _ in range(2))
+    series = [in_time.SeriesPeriod(*period_rows[0][2:9]) for period_rows in rows_by_period]
+    amounts = np.full((2, len(rows_by_period), len(members)), np.nan)
     n_obs = np.zeros(len(rows_by_period))
     for index, period_rows in enumerate(rows_by_period):
-        series.append(in_time.SeriesPeriod(*period_rows[0][2:9]))
-        for shares, is_now in ((now, True), (historical, False)):
-            member_rows = [row for row in period_rows if row[10] is is_now]
-            if member_rows:
-                amounts = np.zeros(len(members))
-                for row in member_rows:
-                    if row[11] is not None:
-                        amounts[column_of[row[11]]] += row[12]
-                shares[index] = amounts / (amounts.sum() or 1.0)
-            if member_rows and is_now:
-                n_obs[index] = member_rows[0][13] or 0
+        amounts[[int(row[10]) for row in period_rows], index] = 0
+        for is_now, member, amount, n_obs_in_all in (row[10:] for row in period_rows):
+            if member is not None:
+                amounts[int(is_now), index, column_of[member]] += amount
+            n_obs[index] = n_obs_in_all or n_obs[index]
+    sums = amounts.sum(axis=2, keepdims=True)
+    historical, now = amounts / np.where(sums == 0, 1, sums)
     periods = in_time.periods(freq, series)
     approved = np.array([period.approved for period in series])
 

@@ -5,13 +5,7 @@ A share below that range counts, too: it means that a default was filled in for 
 
 from __future__ import annotations
 
-from data_quality.gate.checks.blocks import (
-    FIGURE_BY_KEY,
-    MAX_DAYS_BEFORE,
-    MIN_BLOCKS,
-    MIN_DAYS_BEFORE,
-    MIN_SHARE_OF_ROWS,
-)
+from data_quality.gate.checks.blocks import FIGURE_BY_KEY, compared_sql
 from data_quality.gate.checks.chance import rows_by_chance
 from data_quality.gate.checks.check import Check
 
@@ -24,9 +18,7 @@ with counted as (
     where kind <> 'lag'
     group by all
 ),
-shares as (
-    from counted qualify n_rows >= {MIN_SHARE_OF_ROWS} * median(n_rows) over (partition by feed, column_name, grain)
-),
+{compared_sql("feed, column_name")},
 judged as (
     select *, null as member, 'null' as share_of,
         case
@@ -38,16 +30,7 @@ judged as (
             printf(' of the values are missing, beyond the usual %.1f %%', 100 * highest),
             printf(' of the values are filled in that are usually missing: %.1f %% or more were', 100 * lowest)
         ) as explanation
-    from (
-        select *, max(share) over past as highest, min(share) over past as lowest,
-            sum(n_rows) over past as n_rows_before, count(*) over past as n_past
-        from shares
-        window past as (
-            partition by feed, column_name, grain order by block
-            range between interval {MAX_DAYS_BEFORE} day preceding and interval {MIN_DAYS_BEFORE} day preceding
-        )
-    )
-    where n_past >= {MIN_BLOCKS}
+    from compared
 ),
 {FIGURE_BY_KEY}
 """

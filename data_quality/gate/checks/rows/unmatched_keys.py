@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import duckdb
 
-from data_quality.gate.checks.blocks import MAX_DAYS_BEFORE, MIN_BLOCKS, MIN_DAYS_BEFORE, MIN_SHARE_OF_ROWS
+from data_quality.gate.checks.blocks import MAX_DAYS_BEFORE, compared_sql
 from data_quality.gate.checks.chance import rows_by_chance
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.feed_shares import IN_MONTH
@@ -64,30 +64,17 @@ with counted as (
     where if(g.grain = 'week', date_trunc('week', c.day)::date + 6, last_day(c.day)) <= f.watermark
     group by all
 ),
-shares as (
-    from counted
-    qualify n_rows >= {MIN_SHARE_OF_ROWS} * median(n_rows) over (
-        partition by feed, column_name, other, other_column, grain
-    )
-),
+{compared_sql("feed, column_name, other, other_column")},
 judged as (
     select *,
-        if(share * n_rows > {rows_by_chance("n_rows * greatest(usual, 1 / n_rows_before)")}, share - usual, 0)
+        if(share * n_rows > {rows_by_chance("n_rows * greatest(highest, 1 / n_rows_before)")}, share - highest, 0)
             as figure
-    from (
-        select *, max(share) over past as usual, sum(n_rows) over past as n_rows_before,
-            median(share) over past as median_share, count(*) over past as n_past
-        from shares
-        window past as (
-            partition by feed, column_name, other, other_column, grain order by block
-            range between interval {MAX_DAYS_BEFORE} day preceding and interval {MIN_DAYS_BEFORE} day preceding
-        )
-    )
-    where n_past >= {MIN_BLOCKS} and median_share <= {_MAX_USUALLY_UNMATCHED}
+    from compared
+    where median_share <= {_MAX_USUALLY_UNMATCHED}
 ),
 shares_of_keys as (
     select p.key_no, p.period_start, b.feed, b.column_name, b.other, b.other_column,
-        sum(b.figure * b.n_rows) / sum(b.n_rows) as figure, max(b.usual) as usual
+        sum(b.figure * b.n_rows) / sum(b.n_rows) as figure, max(b.highest) as usual
     from spans p
     join kpi_joins j using (kpi_id)
     join judged b using (feed, column_name, other, other_column)

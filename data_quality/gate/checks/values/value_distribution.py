@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 
 from data_quality.gate.checks.blocks import FIGURE_BY_KEY, MAX_DAYS_BEFORE, MIN_DAYS_BEFORE, MIN_SHARE_OF_ROWS
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.likeness import beyond_chance, effective_fraction, is_past, largest_lost_share, unlikeness
 from data_quality.gate.checks.series import Numbers, readable
+from data_quality.warehouse import put
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,19 +45,10 @@ join feeds f using (feed)
 group by feed, c.column_name, c.kind, c.depends_on, c.grain, rollup (c.member)
 having is_whole or c.member is not null
 """
-_JUDGED = pa.schema(
-    [
-        ("feed", pa.string()),
-        ("column_name", pa.string()),
-        ("member", pa.string()),
-        ("grain", pa.string()),
-        ("share_of", pa.string()),
-        ("day", pa.int32()),
-        ("n_rows", pa.float64()),
-        ("figure", pa.float64()),
-        ("explanation", pa.string()),
-    ]
-)
+_JUDGED = """
+feed varchar, column_name varchar, member varchar, grain varchar, share_of varchar, day integer, n_rows double,
+figure double, explanation varchar
+"""
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
@@ -65,20 +56,15 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     (first,) = connection.execute(
         "select date_diff('day', date '1970-01-01', min(period_start)) from spans"
     ).fetchall()[0]
-    judged_blocks: dict[str, list[Any]] = {name: [] for name in _JUDGED.names}
+    judged_blocks: list[tuple[Any, ...]] = []
     for column in connection.execute(_DISTRIBUTIONS).df().itertuples(index=False):
+        member = None if column.is_whole else column.member
         for share_of in ("n_rows", "total") if column.kind == "number" and column.is_whole else ("n_rows",):
-            for block in _judged_blocks(column, share_of, first):
-                member = None if column.is_whole else column.member
-                block_key = (column.feed, column.column_name, member, column.grain, share_of)
-                for name, value in zip(_JUDGED.names, (*block_key, *block), strict=True):
-                    judged_blocks[name].append(value)
-    connection.register("judged_blocks", pa.table(judged_blocks, schema=_JUDGED))
-    try:
-        judged = "judged as (select *, date '1970-01-01' + day as block from judged_blocks)"
-        return connection.execute(f"with {judged},{FIGURE_BY_KEY}").df()
-    finally:
-        connection.unregister("judged_blocks")
+            block_key = (column.feed, column.column_name, member, column.grain, share_of)
+            judged_blocks += [(*block_key, *block) for block in _judged_blocks(column, share_of, first)]
+    put(connection, "judged_blocks", _JUDGED, judged_blocks)
+    judged = "judged as (select *, date '1970-01-01' + day as block from judged_blocks)"
+    return connection.execute(f"with {judged},{FIGURE_BY_KEY}").df()
 
 
 def _judged_blocks(column: Any, share_of: str, first: int) -> Iterator[tuple[int, float, float, str]]:
