@@ -23,6 +23,7 @@ from filelock import FileLock
 from metrics import compiled_folder
 from metrics.core.deployment import PROJECT
 from metrics.core.private_files import private_files
+from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.dbt import project
 from orchestration.dbt.dropped_keys import restore_dropped_keys
@@ -55,12 +56,14 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Several workers share the tests file by file, so that what a file's tests share is made once.
 
-    Long files come first, so that at the end no worker is left alone with one.
+    Folders with long tests come first, and in each the largest files, so that at the end no worker is left alone with
+    a long one.
     """
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=lambda item: item.path.parent.name not in FOLDERS_WITH_LONG_TESTS)
+    size_by_file = {path: path.stat().st_size for path in {item.path for item in items}}
+    items.sort(key=lambda item: (item.path.parent.name not in FOLDERS_WITH_LONG_TESTS, -size_by_file[item.path]))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -164,7 +167,10 @@ def company_with(kpi_ids: Collection[str], folder: Path) -> Company:
 
 
 def copied_company(kpi_ids: Collection[str], folder: Path) -> Path:
-    """A copy of the sample company below the folder, with these KPIs only; its compiled files are as they were."""
+    """A copy of the sample company below the folder, with these KPIs only, and the feeds and staging that they read.
+
+    Its compiled files are as they were.
+    """
     copy = folder / "sample_company"
     shutil.copytree(PROJECT / "sample_company", copy, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
     for adoption in copy.glob("kpis/*/*.yml"):
@@ -173,7 +179,27 @@ def copied_company(kpi_ids: Collection[str], folder: Path) -> Path:
     objectives = copy / "objectives.yml"  # its initiatives name KPIs, which have to be adopted
     named = re.compile(r"^    kpi: (\w+)\n", re.MULTILINE)
     objectives.write_text(named.sub(lambda line: line[0] if line[1] in kpi_ids else "", objectives.read_text()))
+    kpis = Catalog.model_validate_json((copy / "compiled" / "catalog.json").read_text(encoding="utf-8")).kpis
+    _keep_feeds(copy, {feed for kpi in kpis if kpi.kpi_id in kpi_ids for feed in kpi.feeds})
     return copy
+
+
+def _keep_feeds(company: Path, kept: Collection[str]) -> None:
+    """Removes the other feeds, and the staging models that read one of them."""
+    for path in (company / "feeds").glob("*.yml"):
+        text = re.sub(
+            r"^  (\w+):.*\n(?:    .*\n|\n)*",
+            lambda feed: feed[0] if feed[1] in kept else "",
+            path.read_text(encoding="utf-8"),
+            flags=re.MULTILINE,
+        )
+        if re.search(r"^  \w", text, re.MULTILINE):
+            path.write_text(text, encoding="utf-8")
+        else:
+            path.unlink()
+    for path in (company / "models" / "staging").glob("*.sql"):
+        if not set(re.findall(r"source\('raw', '(\w+)'\)", path.read_text(encoding="utf-8"))) <= set(kept):
+            path.unlink()
 
 
 def _built_once(name: str, tmp_path_factory: pytest.TempPathFactory, company_in: Callable[[Path], Company]) -> Path:
@@ -219,6 +245,21 @@ def copy_of(deployment: Deployment, data: Path, monkeypatch: pytest.MonkeyPatch)
     for name, value in {**_variables(data), "NYCKELTAL_COMPANY": str(deployment.company.path)}.items():
         monkeypatch.setenv(name, value)
     return replace(deployment, data=data)
+
+
+def deliver_march(sources: Path) -> None:
+    """Delivers sessions and tickets of the first days of March, with the rows of the first days of February."""
+    web = sources / "web"
+    with duckdb.connect() as connection:
+        connection.execute(
+            "copy (select * replace ((session_date + interval 29 day)::date as session_date)"
+            f" from '{web / 'sessions_2024-02.parquet'}' where session_date <= date '2024-02-12')"
+            f" to '{web / 'sessions_2024-03.parquet'}' (format parquet)"
+        )
+    february = (sources / "support" / "tickets_2024-02.jsonl").read_text().splitlines()
+    march = [line.replace("2024-02-0", "2024-03-0").replace('"ticket_id":"', '"ticket_id":"9') for line in february]
+    march_only = [line for line in march if "2024-02" not in line]
+    (sources / "support" / "tickets_2024-03.jsonl").write_text("\n".join(march_only) + "\n")
 
 
 @pytest.fixture(scope="session")

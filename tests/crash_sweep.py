@@ -297,7 +297,8 @@ def _require_completed(scenario: Scenario, data: Path, after: dict[str, Any]) ->
 def sweep(scenario: Scenario, max_steps: int | None = None) -> tuple[dict[str, int], list[str]]:
     """How many steps were tried for each fault, and what was wrong at which: all steps, or at most so many.
 
-    Those few are spread over the first, second and last step of every stretch of equal ones.
+    Those few are spread over the first, second and last step of every stretch of equal ones. The full and the read-only
+    disk are tried at half as many as kills: they take the same way out.
     """
     with tempfile.TemporaryDirectory(prefix="crash-") as name:
         folder = Path(name)
@@ -319,7 +320,8 @@ def sweep(scenario: Scenario, max_steps: int | None = None) -> tuple[dict[str, i
         after = state()
         tried, wrong = {}, []
         for fault in get_args(Fault):
-            chosen = _chosen(undisturbed.steps, max_steps)
+            at_most = max_steps if max_steps is None or fault == "killed" else (max_steps + 1) // 2
+            chosen = _chosen(undisturbed.steps, at_most)
             tried[fault] = len(chosen)
             for number in chosen:
                 afresh()

@@ -39,7 +39,7 @@ _RELEASE = "tests/data_quality/test_release.py"
 _DISCLOSURE = "tests/data_quality/test_disclosure.py"
 _INGEST = "tests/orchestration/test_ingest.py"
 _ENGINE = "tests/metrics/test_engine.py"
-_STRATEGY = "tests/publishing/test_strategy.py"
+_STRATEGY = "tests/publishing/duckdb_file/test_strategy.py"
 
 DEFECTS = (
     # The gate
@@ -146,7 +146,7 @@ DEFECTS = (
         "publishing/duckdb_file/views.py",
         "if uses[name] == 1 else",
         "if uses[name] >= 1 else",
-        "tests/publishing/test_published.py::test_a_combination_and_a_segment_of_the_same_name_have_a_view_each",
+        "tests/publishing/duckdb_file/test_published.py::test_a_combination_and_a_segment_of_the_same_name_have_a_view_each",
     ),
     Defect(
         "closed_period",
@@ -270,7 +270,7 @@ DEFECTS = (
         "data_quality/release/company_record.py",
         "for kpi in catalog.kpis if not kpi.protected for feed",
         "for kpi in catalog.kpis for feed",
-        "tests/publishing/test_published.py::"
+        "tests/publishing/duckdb_file/test_published.py::"
         "test_a_release_records_how_far_each_feed_had_come_without_days_of_personnel",
     ),
     # What people read, and files
@@ -280,7 +280,7 @@ DEFECTS = (
         "publishing/duckdb_file/__init__.py",
         "draft.replace(path)",
         "path.write_bytes(draft.read_bytes())",
-        "tests/publishing/test_readers.py::test_eight_readers_during_many_releases_see_whole_releases_only",
+        "tests/publishing/duckdb_file/test_readers.py::test_eight_readers_during_many_releases_see_whole_releases_only",
     ),
     Defect(
         "revised_by_difference",
@@ -296,7 +296,7 @@ DEFECTS = (
         "publishing/duckdb_file/rendering.py",
         "is_whole and rendered.file == file_hash(path)",
         "is_whole",
-        "tests/publishing/test_published_update.py::test_a_file_that_is_not_the_one_that_was_rendered_is_rendered_whole",
+        "tests/publishing/duckdb_file/test_published_update.py::test_a_file_that_is_not_the_one_that_was_rendered_is_rendered_whole",
     ),
     Defect(
         "verified_by_name",
@@ -544,7 +544,7 @@ DEFECTS = (
         "publishing/analysis/history.py",
         "where segment = '_T' and not provisional",
         "where segment = '_T'",
-        "tests/publishing/test_published_analysis.py::test_open_months_are_left_out_and_suppressed_ones_are_gaps",
+        "tests/publishing/analysis/test_published_analysis.py::test_open_months_are_left_out_and_suppressed_ones_are_gaps",
     ),
     Defect(
         "lead_by_its_rest",
@@ -552,6 +552,6 @@ DEFECTS = (
         "publishing/analysis/autoregression.py",
         "_LEAST_LEFT**2 * self._all_sizes",
         "np.finfo(float).tiny",
-        "tests/publishing/test_analysis.py::test_what_is_the_rest_of_a_share_does_not_lead_it",
+        "tests/publishing/analysis/test_analysis.py::test_what_is_the_rest_of_a_share_does_not_lead_it",
     ),
 )

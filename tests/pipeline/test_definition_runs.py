@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import NOW, Deployment
+from conftest import NOW, Deployment, deliver_march
 
 from metrics.company_plan import raw_columns
 from metrics.compiled_folder import compile_company, write
@@ -104,23 +104,19 @@ def test_a_new_version_revises_the_history_and_a_refactoring_is_proved_on_the_ro
     assert published(changeable, now) == [(row[0], row[3]) for row in new]
 
 
-def deliver_march(sources: Path) -> None:
-    """Delivers the first days of March, with the rows of the first days of February."""
-    web = sources / "web"
-    with duckdb.connect() as connection:
-        connection.execute(
-            "copy (select * replace ((session_date + interval 29 day)::date as session_date)"
-            f" from '{web / 'sessions_2024-02.parquet'}' where session_date <= date '2024-02-12')"
-            f" to '{web / 'sessions_2024-03.parquet'}' (format parquet)"
-        )
-    february = (sources / "support" / "tickets_2024-02.jsonl").read_text().splitlines()
-    march = [line.replace("2024-02-0", "2024-03-0").replace('"ticket_id":"', '"ticket_id":"9') for line in february]
-    march_only = [line for line in march if "2024-02" not in line]
-    (sources / "support" / "tickets_2024-03.jsonl").write_text("\n".join(march_only) + "\n")
-
-
-def test_compiled_files_that_are_not_what_is_defined_are_refused(changeable: Deployment) -> None:
+def test_compiled_files_that_are_not_what_is_defined_are_refused_and_unchanged_ones_are_not_looked_at_again(
+    changeable: Deployment,
+) -> None:
     require_compiled(changeable.company)
+    stamp = project.target_dir(changeable.company) / "compiled.stamp"
+    written = stamp.stat().st_mtime_ns
+    (changeable.company.path / "kpis" / ".#web_sessions.yml").symlink_to("nobody@nowhere")  # an editor's lock
+    (changeable.company.path / "compiled" / ".DS_Store").write_text("")
+    require_compiled(changeable.company)
+    assert stamp.stat().st_mtime_ns == written
+    (changeable.company.path / "calendar.yml").touch()
+    require_compiled(changeable.company)
+    assert stamp.stat().st_mtime_ns > written
     for file, old, new, message in (
         ("models/staging/stg_web_sessions.sql", "cast(sessions as bigint)", "cast(sessions + 1 as bigint)", "version"),
         (
@@ -146,19 +142,6 @@ def test_nothing_is_published_by_a_definition_that_was_not_reviewed(changeable: 
     for kpi_id in ("web_sessions", "conversion_rate"):
         assert re.search(rf"{kpi_id}\.yml:\d+: changed in stg_web_sessions", str(raised.value))
     assert published(changeable, "from kpi.vintages order by all") == before
-
-
-def test_files_that_did_not_change_are_not_looked_at_again(changeable: Deployment) -> None:
-    require_compiled(changeable.company)
-    stamp = project.target_dir(changeable.company) / "compiled.stamp"
-    written = stamp.stat().st_mtime_ns
-    (changeable.company.path / "kpis" / ".#web_sessions.yml").symlink_to("nobody@nowhere")  # an editor's lock
-    (changeable.company.path / "compiled" / ".DS_Store").write_text("")
-    require_compiled(changeable.company)
-    assert stamp.stat().st_mtime_ns == written
-    (changeable.company.path / "calendar.yml").touch()
-    require_compiled(changeable.company)
-    assert stamp.stat().st_mtime_ns > written
 
 
 def test_a_comment_in_a_model_needs_no_compiling(changeable: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,7 @@ def test_each_segment_has_a_view_for_each_frequency_with_a_column_for_each_part(
     rows = cells(7, NO=7) + cells_of("country:status", {"NO:new%3A5%25": 3, "NO:_U": 4})
     warehouse.add(combined, {"2026-01": rows})
     warehouse.judge(*SPAN)
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     columns = "kpi_id, country, status_member, obs_value, status"  # the observations have a column status themselves
     assert warehouse.published(f"select {columns} from kpi.by_country_status_monthly") == [
         ("sales", "NO", "_U", 4.0, "normal"),
@@ -134,7 +134,7 @@ def test_the_newest_period_is_marked_and_a_target_is_compared_at_its_own_frequen
     gone = [{"segment": "_T", "member": "_T", "obs_value": None, "n_obs": 0, "denominator": 0.0}]
     warehouse.add(yearly, {"2025": cells(80), "2026-01": cells(95, SE=95), "2026-02": gone})
     warehouse.judge("2025-12-31", SPAN[1])
-    warehouse.publish("2025-12-31", SPAN[1])
+    warehouse.release("2025-12-31", SPAN[1])
     newest = "select freq, time_period, member, target, target_attained from kpi.observations where is_newest"
     assert warehouse.published(f"{newest} and kpi_id = 'margin' order by all") == [
         ("A", "2025", "_T", 90.0, False),
@@ -153,7 +153,7 @@ def test_the_scorecard_has_a_row_per_kpi_at_the_frequency_of_its_target(warehous
     warehouse.add(context, {"2025-12": cells(4, SE=4), "2026-01": cells(5, SE=5), "2026-02": cells(-5, SE=-5)})
     warehouse.add(kpi("absent", supplied=False), {})
     warehouse.judge("2025-12-31", SPAN[1])
-    warehouse.publish("2025-12-31", SPAN[1])
+    warehouse.release("2025-12-31", SPAN[1])
     columns = "kpi_id, time_period, obs_value, target, status, provisional, held, objective"
     assert warehouse.published(f"select {columns} from kpi.scorecard") == [
         ("absent", None, None, None, "not supplied", None, 0, "Growth"),
@@ -169,7 +169,7 @@ def test_a_period_is_compared_with_the_target_that_was_valid_on_its_first_day(wa
     months = {"2025-11": cells(90, SE=90), "2025-12": cells(90, SE=90)}
     warehouse.add(changed, months | {"2026-01": cells(90, SE=90), "2026-02": cells(90, SE=90)})
     warehouse.judge("2025-11-30", SPAN[1])
-    warehouse.publish("2025-11-30", SPAN[1])
+    warehouse.release("2025-11-30", SPAN[1])
     columns = "time_period, target, target_attained"
     assert warehouse.published(
         f"select {columns} from kpi.observations where kpi_id = 'changed' and segment = '_T' order by 1"
@@ -189,7 +189,7 @@ def test_a_cohort_is_not_compared_with_its_target_while_later_events_count(wareh
     warehouse.add(cohort, {code: cells(value, SE=value) for code, value in
                            (("2025-12", 80), ("2026-01", 90), ("2026-02", 60))})  # fmt: skip
     warehouse.judge("2025-12-01", SPAN[1])
-    warehouse.publish("2025-12-01", SPAN[1])
+    warehouse.release("2025-12-01", SPAN[1])
     total = "from kpi.observations where kpi_id = 'cohort' and segment = '_T' order by time_period"
     columns = "time_period, target_attained, provisional, change_previous, previous_value"
     assert warehouse.published(f"select {columns} {total}") == [
@@ -205,7 +205,7 @@ def test_a_value_is_provisional_until_its_period_closes_whatever_its_status(ware
     few = kpi("few", min_n_obs=10_000_000)
     warehouse.add(few, GOOD)
     warehouse.judge(*SPAN)
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     columns = "time_period, status, provisional, provisional_until"
     assert warehouse.published(f"select {columns} from kpi.observations where kpi_id = 'few' and segment = '_T'") == [
         ("2026-01", "few observations", False, None),
@@ -225,7 +225,7 @@ def test_the_reason_of_a_hold_names_the_checks_that_hold_and_no_warning(warehous
     warehouse.add(parts, {"2026-01": cells(-5, SE=-4), "2026-02": cells(5, SE=4)})
     verdicts = warehouse.judge(*SPAN)
     assert {entry.check for entry in verdicts["parts", "2026-01"].failing} >= {"bounds", "parts_add_up"}
-    (held,) = [entry for entry in warehouse.publish(*SPAN).held if entry.kpi_id == "parts"]
+    (held,) = [entry for entry in warehouse.release(*SPAN).held if entry.kpi_id == "parts"]
     reasons = dict(warehouse.published("select time_period, reason from kpi.verdicts where kpi_id = 'parts'"))
     assert held.reason == reasons["2026-01"] and held.reason.startswith("bounds: 2 values outside")
     assert "parts_add_up" not in held.reason
@@ -252,7 +252,7 @@ def test_a_release_records_how_far_each_feed_had_come_without_days_of_personnel(
     for name in ("orders", "leave"):
         warehouse.feed(name, watermark=date(2026, 3, 3), outstanding="x.csv: secret", **counts_of_rows)
     warehouse.add(kpi("absence", protected=True, feeds=("leave", "orders")))
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     columns = "feed, cadence, history_from, complete_through, newest_event, rows_total, rows_rejected, outstanding"
     first = date(2024, 1, 1)
     assert warehouse.published(f"select {columns} from kpi.feeds order by feed") == [
@@ -276,7 +276,7 @@ def test_a_ledger_of_an_older_version_has_no_record_of_feeds(warehouse: Warehous
     write_deltalake(releases, rows, mode="append")
     duckdb_file.build(Ledger.open(deployment.ledger_path(), make=False), deployment.published_path())
     assert warehouse.published("from kpi.feeds") == []
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     assert ledger().newest["company"] is not None  # type: ignore[index]
 
 
@@ -294,7 +294,7 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
     staff = kpi("staff", protected=True, unit="persons", kind="stock", domain="people")
     warehouse.add(staff, {"2026-01": people(3, 10), "2026-02": people(30, 10)})
     warehouse.judge(*SPAN)
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     columns = "member, obs_value, n_obs, obs_status, conf_status, previous_value, change_previous"
     values = f"select {columns} from kpi.observations"
     assert warehouse.published(f"{values} where kpi_id = 'staff' and time_period = '2026-01' order by 1") == [
@@ -321,10 +321,10 @@ def test_a_protected_kpi_is_published_without_small_cells(warehouse: Warehouse) 
 
     warehouse.add(staff, {"2026-01": people(8, 10), "2026-02": people(30, 10)})  # grown, but hidden for ever
     hashed = warehouse.judge(*SPAN)["staff", "2026-01"].candidate_hash
-    assert {key.checks for key in warehouse.publish(*SPAN).held if key.kpi_id == "staff"} == {("closed_period",)}
+    assert {key.checks for key in warehouse.release(*SPAN).held if key.kpi_id == "staff"} == {("closed_period",)}
     decided = {"freq": "M", "time_period": "2026-01", "candidate_hash": hashed, "checks": ["closed_period"]}
     ledger().decide("staff", "release", reason="hired back", decided_by="chro", **decided)
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     totals = f"{values} where kpi_id = 'staff' and time_period = '2026-01' and member = '_T'"
     assert warehouse.published(totals)[0][1] == 38.0
     revised = "select revised_from, obs_value from kpi.vintages where revision_type is not null and member = '_T'"
@@ -410,7 +410,7 @@ def test_a_formula_divides_the_whole_numerator_by_the_whole_denominator(
 def test_a_kpi_named_like_a_status_column_keeps_its_column(warehouse: Warehouse) -> None:
     warehouse.add(kpi("revenue_status"), {"2026-01": cells(7, SE=7), "2026-02": cells(8, SE=8)})
     warehouse.judge(*SPAN)
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     columns = "revenue, revenue_status, revenue_status_status"
     totals = warehouse.published(f"select {columns} from kpi.finance_monthly where segment = '_T'")
     assert totals[0] == (100, 7, "normal")
