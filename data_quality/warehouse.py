@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from data_quality import intact
 from metrics.core import deployment
@@ -68,6 +67,8 @@ def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) ->
 
 def put(connection: duckdb.DuckDBPyConnection, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
     """Create or replace a temporary table with those columns (names and types in SQL) and rows."""
+    import pyarrow as pa  # takes half a second, and commands that look something up don't need it
+
     connection.execute(f"create or replace temp table {table} ({columns})")
     if rows:
         values = {str(number): list(column) for number, column in enumerate(zip(*rows, strict=True))}
