@@ -71,12 +71,15 @@ create table fct_balances as
 
 
 # How values may differ from MetricFlow's: shown in docs/reference/metric_kinds.md.
-Difference = Literal["none", "open", "empty", "mean"]
+Difference = Literal["none", "open", "empty", "mean", "days", "itself"]
 DIFFERENCES: dict[Difference, str] = {
     "none": "equal",
     "open": "equal in closed periods; in an open one the window ends at the newest row up to today,"
     " and an empty window has no value",
     "empty": "equal where there are rows; a period or member without rows has none, where MetricFlow has 0",
+    "days": "equal at M; at Q the whole quarter before, of which MetricFlow leaves out 30 November, as no day of"
+    " February is three months after it",
+    "itself": "the filtered part of the whole; MetricFlow divides it by itself, as both have one name, and gives 1",
     "mean": "the mean of the earlier period's days, where MetricFlow takes each day of this period a month earlier",
 }
 
@@ -116,12 +119,14 @@ KINDS = (
     Kind("ratio, derived and nested", ("amount_per_order", "fees", "fees_per_buyer"), ("order__country",)),
     Kind("filter on an input, or on a ratio or derived metric", ("web_share", "gold_mean_share", "web_amount_per_order",
          "twice_mail_orders", "gold_rate", "web_gold_rate", "regional_balances"), ()),
+    Kind("ratio of a metric, filtered, to itself without an alias", ("loyal_share",), (), FREQS, "itself"),
     Kind("two facts", ("budget_used",), (), _M),
     Kind("fill_nulls_with: 0, join_to_timespine", ("filled_spent", "spined_spent", "filled_spined_orders",
          "signups_and_orders", "twice_filled", "orders_by_signup"), (), FREQS, "empty"),
     Kind("fill_nulls_with of an average", ("filled_mean",), (), ()),
     Kind("offset of whole periods", ("spent_year_ago", "growth_year", "web_spent_year_ago"), ("order__country",), _M),
     Kind("offset of whole months", ("growth_month", "filled_change"), ("order__country",), ("M",), "empty"),
+    Kind("offset of a quarter, in months", ("spent_3_months_ago",), (), ("M", "Q"), "days"),
     Kind("offset of whole weeks", ("growth_2_weeks", "fees_last_week_per_buyer", "orders_1_week_ago"),
          ("order__country",), _W),
     Kind("offset that isn't of whole periods", ("orders_5_days_ago",), (), ()),
