@@ -16,9 +16,11 @@ import publishing
 from data_quality.gate import judge
 from data_quality.gate.candidates import COLUMNS
 from data_quality.gate.verdict import Verdict
+from data_quality.ledger.store import Ledger
 from data_quality.release import decisions, release
 from data_quality.release.decisions import Decided
 from data_quality.release.result import Release
+from metrics.core import deployment
 from metrics.core.periods import Period, parse, periods_between
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.catalog import Catalog, CatalogKpi, PersonCount
@@ -26,6 +28,7 @@ from metrics.definitions.company import Company
 from metrics.definitions.feeds import Feed
 from metrics.definitions.objectives import Objective
 from metrics.definitions.roles import Roles
+from publishing import duckdb_file
 
 HISTORY_FROM = date(2024, 1, 1)
 OBSERVABLE_FROM = date(2023, 1, 1)
@@ -225,37 +228,38 @@ class Warehouse:
         return {(verdict.kpi_id, verdict.time_period): verdict for verdict in verdicts}
 
     def publish(self, first: str, last: str) -> Release:
-        """Publish the periods that end in [first, last]."""
+        """Publish the periods that end in [first, last], and render all that people read."""
         published = self.release(first, last)
         self.render()
         return published
 
     def release(self, first: str, last: str) -> Release:
-        """The same, but what people read is rendered only when `published` is asked, as that takes half of the time."""
+        """The same, but nothing is rendered before `published` is asked, as rendering takes half of the time."""
         self.unrendered = True
         return release.publish(self.company, self.catalog, date.fromisoformat(first), date.fromisoformat(last))
 
     def render(self) -> None:
-        """Render what people read."""
+        """Render all that people read."""
         publishing.publish()
         self.unrendered = False
 
     def decide(self, decision: Any, kpi_id: str, *periods: str, **reason_and_name: Any) -> Decided:
-        """What `kpi release`, `reject` and `review` do: decide, and render what follows."""
+        """What `kpi release`, `reject` and `review` do; as `release`, it renders nothing."""
         if decision == "review":
             reason_and_name = {"outcome": "keep", **reason_and_name}
-        with publishing.published_around("the decision is recorded and released"):
-            return decisions.decide(self.company, self.catalog, decision, kpi_id, *periods, **reason_and_name)
+        self.unrendered = True
+        return decisions.decide(self.company, self.catalog, decision, kpi_id, *periods, **reason_and_name)
 
     def settle(self, decision: Any, incident_id: str, **options: Any) -> Decided:
         """The same of an incident."""
-        with publishing.published_around("the decision is recorded and released"):
-            return decisions.settle(self.company, self.catalog, decision, incident_id, **options)
+        self.unrendered = True
+        return decisions.settle(self.company, self.catalog, decision, incident_id, **options)
 
     def published(self, query: str) -> list[Any]:
-        """Query the published file."""
-        if self.unrendered:
-            self.render()
+        """Query the published DuckDB file, which is rendered first, without pages and exports, where it has to be."""
+        if self.unrendered and (ledger := Ledger.find(deployment.ledger_path())):
+            duckdb_file.publish(ledger)
+            self.unrendered = False
         with duckdb.connect(str(self.path.parent / "published" / "published.duckdb"), read_only=True) as connection:
             return connection.execute(query).fetchall()
 
@@ -273,7 +277,7 @@ def copy(template: Warehouse, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """A copy of the template's whole data folder, which is faster than to make, judge and publish again."""
     shutil.copytree(template.path.parent, folder, dirs_exist_ok=True)
     point_at(folder, monkeypatch)
-    state = (list(template.kpis), template.batch, template.feeds, template.calendar)
+    state = (list(template.kpis), template.batch, template.feeds, template.calendar, template.unrendered)
     return Warehouse(folder / "warehouse.duckdb", monkeypatch, *state)
 
 

@@ -115,7 +115,7 @@ def test_a_stock_has_no_value_before_its_first_row_and_that_is_published(warehou
     assert {verdict.time_period: verdict.verdict for verdict in verdicts.values()} == dict.fromkeys(
         ("2025-11", "2025-12", "2026-01", "2026-02"), "publish"
     )
-    warehouse.publish("2025-11-01", "2026-02-28")
+    warehouse.release("2025-11-01", "2026-02-28")
     query = "select time_period, obs_value, obs_status from kpi.observations where segment = '_T' order by 1"
     assert warehouse.published(query) == [
         ("2025-11", None, "O"),

@@ -74,13 +74,13 @@ def test_publishing_appends_what_passed_and_renders_the_file(warehouse: Warehous
 
 
 def test_the_same_again_appends_nothing(warehouse: Warehouse) -> None:
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     before = counts()
     warehouse.now("2026-03-05T07:00:00")
     warehouse.batch = "batch2"
     warehouse.add(kpi(), dict(reversed(GOOD.items())))
     warehouse.judge(*SPAN)
-    again = warehouse.publish(*SPAN)
+    again = warehouse.release(*SPAN)
     assert (again.release_id, again.sequence, again.unchanged, again.published) == (None, 1, 6, 2)
     assert counts() == before
 
@@ -95,7 +95,7 @@ def test_without_a_verdict_nothing_is_published(warehouse: Warehouse) -> None:
 
 def refuse(warehouse: Warehouse, reason: str) -> None:
     """Publish, and check that both months are held for the reason and no observation is appended."""
-    outcome = warehouse.publish(*SPAN)
+    outcome = warehouse.release(*SPAN)
     assert outcome.published == outcome.appended_observations == 0
     assert all(reason in held.reason for held in outcome.held) and len(outcome.held) == 2
     assert ledger().observations.num_rows == 0
@@ -158,7 +158,7 @@ def test_a_sealed_verdict_on_another_hash_or_with_a_failing_check_does_not_count
     ):
         with duckdb.connect(str(warehouse.path)) as connection:
             verdict.store(connection, forged)
-        outcome = warehouse.publish(*SPAN)
+        outcome = warehouse.release(*SPAN)
         assert outcome.published == 0 and len(outcome.held) == 2
 
 
@@ -183,20 +183,20 @@ def decide(hashed: str, decision: Any = "release", checks: tuple[str, ...] = ("b
 
 def test_a_decision_on_the_hash_that_names_every_failing_check_publishes(warehouse: Warehouse) -> None:
     hashed = hold_january(warehouse)
-    assert warehouse.publish(*SPAN).published == 1
+    assert warehouse.release(*SPAN).published == 1
     decide("another hash")
     decide(hashed, checks=("expected_range",))
-    assert warehouse.publish(*SPAN).published == 1
+    assert warehouse.release(*SPAN).published == 1
     warehouse.now("2026-03-05T07:00:00")
     decide(hashed)
-    outcome = warehouse.publish(*SPAN)
+    outcome = warehouse.release(*SPAN)
     assert (outcome.published, outcome.appended_observations) == (2, 3)
     rows = ledger().observations.to_pylist()
     assert {bool(row["decision_id"]) for row in rows if row["time_period"] == "2026-01"} == {True}
     assert {bool(row["decision_id"]) for row in rows if row["time_period"] == "2026-02"} == {False}
     warehouse.sql("update kpi.kpi_revenue set obs_value = obs_value * 2 where time_period = '2026-01'")
     warehouse.judge(*SPAN)
-    assert warehouse.publish(*SPAN).published == 1  # the decision was on other content
+    assert warehouse.release(*SPAN).published == 1  # the decision was on other content
 
 
 def test_a_later_rejection_revokes_a_release_and_holds_what_passes(warehouse: Warehouse) -> None:
@@ -204,18 +204,18 @@ def test_a_later_rejection_revokes_a_release_and_holds_what_passes(warehouse: Wa
     decide(hashed)
     warehouse.now("2026-03-05T07:00:00")
     decide(hashed, "reject", ())
-    outcome = warehouse.publish(*SPAN)
+    outcome = warehouse.release(*SPAN)
     assert outcome.published == 1 and reasons(outcome) == {"was rejected: credits"}
 
 
 def test_a_revision_appends_only_what_changed_and_as_of_shows_both(warehouse: Warehouse) -> None:
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     warehouse.now("2026-03-08T06:00:00")
     warehouse.feed("orders", newest_delivery=datetime(2026, 3, 8, tzinfo=UTC))
     warehouse.batch = "batch2"
     warehouse.add(kpi(), {**GOOD, "2026-02": cells(120, SE=90, NO=30)})
     warehouse.judge(*SPAN)
-    outcome = warehouse.publish(*SPAN)
+    outcome = warehouse.release(*SPAN)
     assert (outcome.appended_observations, outcome.unchanged) == (2, 4)
     total = "where segment = '_T' and time_period = '2026-02'"
     columns = "obs_value, realtime_start, realtime_end, revision_type, obs_status"
@@ -237,18 +237,18 @@ def test_a_revision_appends_only_what_changed_and_as_of_shows_both(warehouse: Wa
     between = "select obs_value from kpi.vintages {} and date '{}' between realtime_start and realtime_end"
     assert warehouse.published(between.format(total, "2026-03-06")) == [(110.0,)]
     warehouse.now("2026-03-20T06:00:00")
-    closed = warehouse.publish(*SPAN)  # the same verdicts; the calendar has closed February
+    closed = warehouse.release(*SPAN)  # the same verdicts; the calendar has closed February
     assert closed.appended_observations == 3
     assert warehouse.published(history)[-1][1:] == (date(2026, 3, 20), date(9999, 12, 31), None, "A")
 
 
 def test_the_last_release_of_a_day_counts(warehouse: Warehouse) -> None:
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     warehouse.now("2026-03-05T09:00:00")
     warehouse.feed("orders", newest_delivery=datetime(2026, 3, 5, 8, tzinfo=UTC))
     warehouse.add(kpi(), {**GOOD, "2026-02": cells(120, SE=90, NO=30)})
     warehouse.judge(*SPAN)
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     query = "select obs_value from {} where segment = '_T' and time_period = '2026-02'"
     assert warehouse.published(query.format("kpi.as_of('2026-03-05')")) == [(120.0,)]
     assert warehouse.published(
@@ -257,22 +257,22 @@ def test_the_last_release_of_a_day_counts(warehouse: Warehouse) -> None:
 
 
 def test_a_clock_before_the_last_release_is_refused(warehouse: Warehouse) -> None:
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     warehouse.now("2026-03-04T06:00:00")
     with pytest.raises(NyckeltalError, match="clock"):
-        warehouse.publish(*SPAN)
+        warehouse.release(*SPAN)
 
 
 def test_a_changed_catalogue_is_a_release_of_its_own(warehouse: Warehouse) -> None:
-    warehouse.publish(*SPAN)
+    warehouse.release(*SPAN)
     warehouse.kpis = [kpi(target=200.0)]
-    outcome = warehouse.publish(*SPAN)
+    outcome = warehouse.release(*SPAN)
     assert (outcome.sequence, outcome.appended_observations, outcome.appended_verdicts) == (2, 0, 0)
     assert warehouse.published("select bool_or(target_attained) from kpi.observations") == [(False,)]
 
 
 def test_a_concurrent_release_from_elsewhere_is_followed_by_ours(warehouse: Warehouse) -> None:
-    warehouse.publish("2026-01-01", "2026-01-31")
+    warehouse.release("2026-01-01", "2026-01-31")
     select: Callable[..., Any] = vintages.select
     raced: list[bool] = []
 
@@ -291,14 +291,14 @@ def test_a_concurrent_release_from_elsewhere_is_followed_by_ours(warehouse: Ware
         return select(*arguments, **options)
 
     warehouse.monkeypatch.setattr(vintages, "select", race)
-    assert warehouse.publish(*SPAN).sequence == 3
+    assert warehouse.release(*SPAN).sequence == 3
     assert counts() == (3, 6, 2)
 
 
 def test_a_missing_data_folder_or_warehouse_is_an_error(warehouse: Warehouse, tmp_path: Path) -> None:
     warehouse.monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path / "elsewhere"))
     with pytest.raises(NyckeltalError, match="no data folder"):
-        warehouse.publish(*SPAN)
+        warehouse.release(*SPAN)
     (tmp_path / "elsewhere").mkdir()
     with pytest.raises(NyckeltalError, match="no warehouse"):
-        warehouse.publish(*SPAN)
+        warehouse.release(*SPAN)

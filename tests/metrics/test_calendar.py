@@ -175,7 +175,7 @@ def test_the_release_calendar_goes_from_the_first_published_period_to_a_year_on(
     warehouse.add(kpi("other", domain="people", observable_from=date(2026, 2, 1)), {"2026-02": cells(5, SE=5)})
     warehouse.add(kpi("cohort", matures_after="90 days"), {})
     warehouse.judge("2026-01-01", "2026-02-28")
-    warehouse.publish("2026-01-01", "2026-02-28")
+    warehouse.release("2026-01-01", "2026-02-28")
     rows = warehouse.published("select domain, kpi_id, time_period, closes_on, state from kpi.calendar")
     finance = [row[2:] for row in rows if row[:2] == ("finance", "revenue")]
     assert finance[:3] == [

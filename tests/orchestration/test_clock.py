@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,14 +26,20 @@ YEAR_AHEAD = "2027-03-05T06:00:00"
 GOOD = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)}
 
 
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A warehouse with two months released on 5 March: January is closed, February is open until 10 March."""
+    with pytest.MonkeyPatch.context() as patch:
+        new_warehouse = warehouse_factory.make(tmp_path_factory.mktemp("released"), patch)
+        new_warehouse.add(kpi(), GOOD)
+        new_warehouse.judge(*SPAN)
+        new_warehouse.release(*SPAN)
+        yield new_warehouse
+
+
 @pytest.fixture
-def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    """A warehouse with two months published on 5 March: January is closed, February is open until 10 March."""
-    published = warehouse_factory.make(tmp_path, monkeypatch)
-    published.add(kpi(), GOOD)
-    published.judge(*SPAN)
-    published.publish(*SPAN)
-    return published
+def warehouse(released: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return warehouse_factory.copy(released, tmp_path, monkeypatch)
 
 
 def again(warehouse: Warehouse, moment: str, delivered: str, total: float = 110) -> None:
@@ -42,7 +49,7 @@ def again(warehouse: Warehouse, moment: str, delivered: str, total: float = 110)
     warehouse.batch = f"batch of {moment}"
     warehouse.add(kpi(), {**GOOD, "2026-02": cells(total, SE=total - 30, NO=30)})
     warehouse.judge(*SPAN)
-    assert not warehouse.publish(*SPAN).held
+    assert not warehouse.release(*SPAN).held
 
 
 @pytest.mark.parametrize(
@@ -66,7 +73,7 @@ def test_the_clock_is_compared_with_releases_and_deliveries(
     with pytest.raises(NyckeltalError, match=refused):
         readiness.require(warehouse.company, delivered)
     with pytest.raises(NyckeltalError, match=refused):
-        warehouse.publish(*SPAN)
+        warehouse.release(*SPAN)
 
 
 def test_a_review_may_come_long_after_the_newest_release(warehouse: Warehouse) -> None:
@@ -90,7 +97,7 @@ def test_a_release_made_with_the_clock_ahead_gets_the_time_of_the_recording_rele
     )
     warehouse.now("2026-03-06T06:00:00")
     with pytest.raises(NyckeltalError, match=r"before the newest release, number 2.*kpi ledger set-clock-back"):
-        warehouse.publish(*SPAN)
+        warehouse.release(*SPAN)
     statement = {"reason": "the machine's clock was a year ahead", "by": "CFO@example.com"}
     row = clock_correction.set_back(warehouse.company, **statement)
     publishing.publish()

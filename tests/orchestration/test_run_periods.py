@@ -155,6 +155,7 @@ def test_what_is_held_stays_decidable_and_listed_while_its_candidate_is_the_same
     warehouse.add(REVENUE, NEGATIVE)
     reason_and_name = {"reason": "credits", "by": "cfo@example.com"}
     assert warehouse.decide("release", "revenue", DECEMBER, **reason_and_name).published
+    warehouse.render()
     assert values(warehouse)[DECEMBER] == -95 and not held(warehouse) and not pages(warehouse)
     assert not run(warehouse)[1].held and run(warehouse)[0] == [FEBRUARY]
 

@@ -39,7 +39,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 @pytest.fixture
 def warehouse(judged: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     copied = warehouse_factory.copy(judged, tmp_path, monkeypatch)
-    standing.record(inputs_of(copied), copied.publish(str(FIRST), str(LAST)), verdicts_of(copied))
+    standing.record(inputs_of(copied), copied.release(str(FIRST), str(LAST)), verdicts_of(copied))
     return copied
 
 
@@ -66,7 +66,7 @@ def release_elsewhere(warehouse: Warehouse) -> None:
     builds = warehouse.sql("from kpi._builds")
     warehouse.add(kpi(), values)
     warehouse.judge(str(FIRST), str(LAST))
-    warehouse.publish(str(FIRST), str(LAST))
+    warehouse.release(str(FIRST), str(LAST))
     warehouse.sql("delete from kpi._builds")
     for row in builds:
         warehouse.sql("insert into kpi._builds values (?, ?, ?, ?, ?)", *row)
@@ -116,7 +116,7 @@ def test_verdicts_and_release_stand_as_another_run_would_make_them(warehouse: Wa
     unchanged = of_last_run(warehouse)
     assert unchanged is not None
     assert [verdict.verdict for verdict in unchanged.verdicts] == [*["publish"] * 13, "hold"]
-    assert unchanged.release == warehouse.publish(str(FIRST), str(LAST))
+    assert unchanged.release == warehouse.release(str(FIRST), str(LAST))
     assert [held.time_period for held in unchanged.release.held] == ["2026-02"]
 
 
@@ -125,7 +125,7 @@ def test_verdicts_stand_for_the_months_that_the_run_judged_and_for_no_others(war
     assert january is not None and [verdict.time_period for verdict in january.verdicts] == ["2026-01"]
     # January is judged again, by a run that finds other inputs; its verdict is equal, and only it stands.
     later = warehouse.judge("2026-01-01", "2026-01-31")
-    standing.record(inputs_of(warehouse), warehouse.publish(str(FIRST), str(LAST)), list(later.values()))
+    standing.record(inputs_of(warehouse), warehouse.release(str(FIRST), str(LAST)), list(later.values()))
     assert stands(warehouse, date(2026, 1, 1), date(2026, 1, 31))
     assert not stands(warehouse)
 
@@ -154,7 +154,7 @@ def test_verdicts_do_not_stand_after_a_change(warehouse: Warehouse, change: str)
 
 
 def test_verdicts_with_a_check_that_was_not_evaluated_do_not_stand(warehouse: Warehouse) -> None:
-    released = warehouse.publish(str(FIRST), str(LAST))
+    released = warehouse.release(str(FIRST), str(LAST))
     unchanged = of_last_run(warehouse)
     assert unchanged is not None
     judged = unchanged.verdicts[0]
@@ -166,7 +166,7 @@ def test_verdicts_with_a_check_that_was_not_evaluated_do_not_stand(warehouse: Wa
 
 
 def test_what_followed_another_release_does_not_stand(warehouse: Warehouse) -> None:
-    released = warehouse.publish(str(FIRST), str(LAST))
+    released = warehouse.release(str(FIRST), str(LAST))
     decide(warehouse)
     standing.record(inputs_of(warehouse), released, verdicts_of(warehouse))
     assert not stands(warehouse)

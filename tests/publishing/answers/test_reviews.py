@@ -45,6 +45,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         warehouse.now("2026-03-10T06:00:00")
         warehouse.feed("orders", newest_delivery="2026-03-10T05:00:00+00:00")
         warehouse.decide("review", "revenue", outcome="change", reason="the target is old", by="cfo@example.com")
+        warehouse.render()
         yield warehouse
 
 
