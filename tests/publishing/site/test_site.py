@@ -516,15 +516,20 @@ def test_a_line_is_interrupted_where_a_period_is_missing_or_suppressed() -> None
 
     points = charts.with_gaps(
         [
-            point("2026-01", 1.0, target=2.0),
-            point("2026-03", 2.0, target=2.5),
-            point("2026-04", None, state="suppressed", target=2.5),
-            point("2026-05", 3.0, target=2.5),
+            point("2026-01", 1.0, targets=(2.0,)),
+            point("2026-03", 2.0, targets=(2.5,)),
+            point("2026-04", None, state="suppressed", targets=(2.5,)),
+            point("2026-05", 3.0, targets=(2.5,)),
         ]
     )
     assert [entry.period.code for entry in points] == ["2026-01", "2026-02", "2026-03", "2026-04", "2026-05"]
     chart = charts.line_chart(
-        points, "x", lambda ticks: [str(tick) for tick in ticks], width=300, height=200, target_word="target {}".format
+        points,
+        "x",
+        lambda ticks: [str(tick) for tick in ticks],
+        width=300,
+        height=200,
+        target_word=lambda ends: f"target {ends[0]}",
     )
     (line,) = re.findall(r'class="line" d="([^"]*)"', chart)
     assert line.count("M") == 3 and "L" not in line
