@@ -47,20 +47,18 @@ def of_feed(connection: duckdb.DuckDBPyConnection, feed: str) -> list[tuple[str,
     if not has_table(connection, "raw", feed):
         return []
     columns = [("", ",".join(_columns(connection, ("raw", feed))))]
-    ingested = _ingested(connection, feed)
+    ingested = _ingested(connection, feed) or {}
     present = ingested if ("raw", feed) in intact.of(connection) else _read_feed(connection, feed, ingested)
     return columns + sorted((file or "", content) for file, content in present.items() if content is not None)
 
 
 def edited_files(connection: duckdb.DuckDBPyConnection, feed: str) -> list[str]:
     """The source files whose rows in raw differ from those that ingest wrote; `?` for rows of no known file."""
-    if not (has_table(connection, "raw", feed) and has_table(connection, "raw", "_files")) or "content" not in _columns(
-        connection, ("raw", "_files")
-    ):
-        return []
     if ("raw", feed) in intact.of(connection):
         return []
     ingested = _ingested(connection, feed)
+    if ingested is None or not has_table(connection, "raw", feed):
+        return []
     present = _read_feed(connection, feed, ingested)
     changed = {file or "?" for file, content in ingested.items() if _differs(content, present.get(file))}
     return sorted(changed | {file or "?" for file in present if file not in ingested})
@@ -134,11 +132,14 @@ def _with_hashes(connection: duckdb.DuckDBPyConnection, relation: Relation) -> s
     return f"(select *, hash({' + '.join(cells)}) as _hash from {'.'.join(map(identifier, relation))})"
 
 
-def _ingested(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[str | None, str | None]:
-    """The content hash of the rows that ingest wrote, by source file; None for a file without rows."""
-    if not has_table(connection, "raw", "_files") or "content" not in _columns(connection, ("raw", "_files")):
-        return {}
-    return dict(connection.execute("select source_file, content from raw._files where feed = ?", [feed]).fetchall())
+def _ingested(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[str | None, str | None] | None:
+    """The content hash of the rows that ingest wrote, by source file (None for a file without rows); None where they
+    weren't recorded.
+    """
+    try:
+        return dict(connection.execute("select source_file, content from raw._files where feed = ?", [feed]).fetchall())
+    except (duckdb.CatalogException, duckdb.BinderException):  # a warehouse that an earlier version made
+        return None
 
 
 def _read_feed(

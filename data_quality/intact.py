@@ -52,7 +52,10 @@ def open_with(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relatio
 
 def of(connection: duckdb.DuckDBPyConnection) -> set[Relation]:
     """The intact tables that the connection knows."""
-    return set(connection.execute(f"from {_NAMES}").fetchall()) if _knows_tables(connection) else set()
+    try:
+        return set(connection.execute(f"from {_NAMES}").fetchall())
+    except duckdb.CatalogException:  # it wasn't opened with names
+        return set()
 
 
 def add(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:
@@ -68,14 +71,10 @@ def remove(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation])
 
 def _execute(connection: duckdb.DuckDBPyConnection, statement: str, relations: Iterable[Relation]) -> None:
     names = list(relations)
-    if names and _knows_tables(connection):
+    if names:
         schemas, tables = zip(*names, strict=True)
-        connection.execute(statement, {"schemas": list(schemas), "tables": list(tables)})
-
-
-def _knows_tables(connection: duckdb.DuckDBPyConnection) -> bool:
-    found = "select count(*) from duckdb_tables() where temporary and table_name = 'intact_tables'"
-    return connection.execute(found).fetchall() != [(0,)]
+        with suppress(duckdb.CatalogException):  # it wasn't opened with names
+            connection.execute(statement, {"schemas": list(schemas), "tables": list(tables)})
 
 
 def _names_file(warehouse: Path) -> Path:

@@ -12,6 +12,7 @@ from data_quality import intact
 from metrics.core import deployment
 from metrics.core.errors import NyckeltalError, disk_fault, disk_faults_reported
 from metrics.core.private_files import private_files
+from metrics.core.quoting import identifier
 
 REPAIR = "move it and its .wal away; `kpi run --history` rebuilds it from the sources (docs/how-to/recovery.md)"
 
@@ -34,8 +35,35 @@ def connect(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
+def kept_open() -> Iterator[None]:
+    """Keeps the warehouse open until the block ends, where there is one.
+
+    Opening it reads what tables there are, and closing it writes: within the block, `connect` does neither. dbt can't
+    open it within the block.
+    """
+    path = deployment.warehouse_path()
+    if not path.exists():
+        yield
+        return
+    with _open():
+        yield
+        intact_tables = intact.known(path)  # as the last connection within the block left them
+    intact.keep(path, intact_tables)
+
+
+@contextmanager
 def opened(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """As `connect`, but makes the warehouse where there is none."""
+    path = deployment.warehouse_path()
+    with _open(read_only=read_only) as connection:
+        intact.open_with(connection, intact.known(path))
+        yield connection
+        intact_tables = intact.of(connection)
+    intact.keep(path, intact_tables)
+
+
+@contextmanager
+def _open(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     path = deployment.warehouse_path()
     with private_files():  # also for the write-ahead log, which DuckDB makes by itself
         with disk_faults_reported("the warehouse can't be used", path, repair=REPAIR):
@@ -49,14 +77,17 @@ def opened(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
                 raise NyckeltalError(problem if busy else "the warehouse can't be opened", file=path) from None
         with disk_faults_reported("the warehouse can't be used", path, repair=REPAIR), closing(connection):
             connection.execute("set TimeZone = 'UTC'")
-            intact.open_with(connection, intact.known(path))
             yield connection
-            intact_tables = intact.of(connection)
-    intact.keep(path, intact_tables)
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
     """Whether the warehouse has the table or view."""
+    try:
+        connection.execute(f"select 1 from {identifier(schema)}.{identifier(table)} limit 0")
+        return True
+    except duckdb.Error:  # there is none, or it is a view that no longer works
+        pass
+    # DuckDB's list takes ten times as long: it looks at every table.
     row = connection.execute(
         "select count(*) from information_schema.tables"
         " where table_catalog = current_database() and table_schema = ? and table_name = ?",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dagster import DagsterEventType, EventLogEntry
-from dagster._core.storage.event_log import SqlEventLogStorageTable
+from dagster._core.storage.event_log import AssetKeyTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -68,6 +68,16 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
             connection.execute(insert, rows)
             for event in planned:
                 self._store_asset_event(connection, event, 0)
+
+    def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
+        """The same as in the base class, which tries to insert first, though the asset is nearly always known."""
+        asset_key = event.dagster_event.asset_key if event.dagster_event else None
+        has_columns = self._has_asset_key_index_cols_on_connection(conn)
+        values = self._get_asset_entry_values(event, event_id, has_columns) if asset_key else None
+        if asset_key and values:
+            known = AssetKeyTable.c.asset_key == asset_key.to_string()
+            if not conn.execute(AssetKeyTable.update().values(**values).where(known)).rowcount:
+                conn.execute(AssetKeyTable.insert().values(asset_key=asset_key.to_string(), **values))
 
     def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
         """The same as in the base class, which reads the table's columns for each event; remembers those found."""

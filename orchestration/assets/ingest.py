@@ -79,14 +79,15 @@ def raw_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefi
         # dlt takes a second to import, and only this step needs it.
         from orchestration.ingest.load import ingest
         from orchestration.ingest.readers import require_known_formats
-        from orchestration.ingest.sources.files import newest_delivery
+        from orchestration.ingest.sources.files import Listing
 
         chosen = sorted(key.path[-1] for key in context.selected_asset_keys)
         with run.stages.stage("ingest"), writing():
             require_known_formats(feeds)
-            readiness.require(company, newest_delivery(feeds))
+            listing = Listing()
+            readiness.require(company, listing.newest_delivery(feeds))
             proving.before_newer_rows(company, catalog, manifest)
-            reports = ingest(company, chosen, run.stages.report)
+            reports = ingest(company, chosen, run.stages.report, listing)
         run.feed_reports.extend(reports)
         for report in reports:
             key = ["raw", report.feed]

@@ -11,6 +11,7 @@ from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Output, R
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from google.protobuf.json_format import MessageToDict
 
+from data_quality import warehouse
 from metrics.core import clock
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
@@ -57,12 +58,13 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
 
         with run.stages.stage("models"), writing():
             require_compiled(company)
-            builds.prepare_tables(catalog)
-            builds.outdate(catalog)
-            proving.before_build(catalog)
-            edited = builds.edited(lineage)
-            fingerprints = changes.fingerprints(lineage, clock.today(company.time_zone))
-            unchanged = changes.up_to_date(lineage, catalog, fingerprints, edited)
+            with warehouse.kept_open():
+                builds.prepare_tables(catalog)
+                builds.outdate(catalog)
+                proving.before_build(catalog)
+                edited = builds.edited(lineage)
+                fingerprints = changes.fingerprints(lineage, clock.today(company.time_zone))
+                unchanged = changes.up_to_date(lineage, catalog, fingerprints, edited)
             changed = sorted(lineage.nodes[key]["name"] for key in fingerprints.keys() - unchanged)
             # Whoever chooses some assets wants these built. dbt splits a name with spaces or commas.
             if unchanged and not context.is_subset and all(re.fullmatch(r"\w+", name) for name in changed):

@@ -25,6 +25,7 @@ from dagster import (
 )
 
 import publishing
+from data_quality import warehouse
 from data_quality.gate.keys import history
 from data_quality.gate.verdict import Verdict
 from data_quality.ledger.store import Ledger
@@ -112,7 +113,7 @@ def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
         keys = context.partition_keys
         first, last = parse(keys[0]).start, parse(keys[-1]).end
         with writing():
-            with run.stages.stage("gate"):
+            with run.stages.stage("gate"), warehouse.kept_open():
                 readiness.require(company)
                 builds.outdate(catalog)
                 inputs = standing.inputs(company, files_read)

@@ -16,7 +16,7 @@ from orchestration.ingest.faults import FileFault, quoted_names
 from orchestration.ingest.feed_reading import stored_columns
 from orchestration.ingest.personal import PseudonymKey
 from orchestration.ingest.raw.bookkeeping import Bookkeeping, FileRecord
-from orchestration.ingest.sources.files import Delivery, NoFiles, SourceFile, compressed_beside, delivery, feed_files
+from orchestration.ingest.sources.files import Delivery, Listing, NoFiles, SourceFile, compressed_beside, delivery
 
 
 @dataclass
@@ -59,7 +59,7 @@ class FeedPlan:
         }
 
 
-def plan_feed(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: Path) -> FeedPlan:
+def plan_feed(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: Path, listing: Listing) -> FeedPlan:
     """The plan for a feed. Remote files that are to be read are copied below `copies`."""
     shape = _shape(feed, key)
     plan = FeedPlan(
@@ -75,7 +75,7 @@ def plan_feed(feed: Feed, books: Bookkeeping, key: PseudonymKey | None, copies: 
         return plan
     files: list[SourceFile] = []
     try:
-        files = feed_files(feed)
+        files = listing.files(feed)
     except NoFiles as error:
         if feed.ended is None or not plan.file_records:  # the files of a feed that has ended may have been deleted
             plan.blocked.append(str(error))

@@ -26,12 +26,20 @@ from orchestration.ingest.raw.connection import warehouse
 from orchestration.ingest.raw.landing import Landing, land
 from orchestration.ingest.raw.rejected_rows import RejectedRows
 from orchestration.ingest.record import FeedLoad, FeedReport, record_ingest
+from orchestration.ingest.sources.files import Listing
 
 Progress = Callable[[str], None]
 
 
-def ingest(company: Company, feeds: Sequence[str] | None = None, progress: Progress | None = None) -> list[FeedReport]:
+def ingest(
+    company: Company,
+    feeds: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    listing: Listing | None = None,
+) -> list[FeedReport]:
     """Loads the new and changed files of the feeds (default: all), and returns a report for each feed.
+
+    `listing` has the files of feeds that were listed already.
 
     Faulty input of a feed is in its report and stops no other feed. An interrupted ingest loses and duplicates no rows:
     the next ingest completes it.
@@ -48,7 +56,7 @@ def ingest(company: Company, feeds: Sequence[str] | None = None, progress: Progr
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         try:
-            run = _Run(company, books, moment, work, report_progress, intact.of(connection))
+            run = _Run(company, books, moment, work, report_progress, listing or Listing(), intact.of(connection))
             feed_loads = run.land([run.plan(feed) for feed in chosen])
             reports = record_ingest(company, books, feed_loads, moment)
             # A table that ingest alone has written to has what ingest recorded of it.
@@ -79,6 +87,7 @@ class _Run:
     moment: datetime
     work: Path
     report_progress: Progress
+    listing: Listing
     intact_before: set[Relation]
     _key: PseudonymKey | None = None
     _attempts: int = 0
@@ -88,7 +97,7 @@ class _Run:
         began = time.perf_counter()
         if self._key is None and "hash" in feed.personal.values():
             self._key = pseudonym_key(self.books.connection)
-        plan = plan_feed(feed, self.books, self._key, self.work / "fetched")
+        plan = plan_feed(feed, self.books, self._key, self.work / "fetched", self.listing)
         if plan.to_read:
             self.report_progress(f"{feed.name}: {len(plan.to_read)} new or changed files")
         return FeedLoad(plan, planning_seconds=time.perf_counter() - began)

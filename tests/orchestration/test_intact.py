@@ -107,3 +107,31 @@ def test_after_an_error_nothing_is_known(company: IngestCompany) -> None:
 def test_a_damaged_file_of_names_counts_as_none(company: IngestCompany, content: str) -> None:
     (company.data / "warehouse.intact").write_text(content, encoding="utf-8")
     assert found() == ([], set(), set())
+
+
+def test_what_is_known_stays_so_while_the_warehouse_is_kept_open_and_after_it(company: IngestCompany) -> None:
+    more = ("kpi", "more")
+    with warehouse.kept_open():
+        with warehouse.connect() as connection:
+            connection.execute("create table kpi.more as select 1 as n")
+            contents.record(connection, [more])
+        with warehouse.connect() as connection:
+            assert intact.of(connection) == {ORDERS, MADE, more}
+    assert found() == ([], set(), {ORDERS, MADE, more})
+    by_hand(company, "update kpi.made set n = 2")
+    with warehouse.kept_open():
+        assert found() == ([], {MADE}, set())
+    assert found() == ([], {MADE}, {ORDERS})
+
+
+def test_a_feed_without_news_has_the_counts_of_a_new_count(company: IngestCompany) -> None:
+    counts = "select * exclude (checked_at) from raw._feeds"
+    counted = company.sql(counts)
+    company.run()
+    assert company.sql(counts) == counted
+    by_hand(company, "update raw._feeds set rows_total = 99")
+    company.run()
+    assert company.sql(counts) == counted
+    company.write("orders/2.csv", f"{HEADER}A3,2026-02-05,10\n")
+    company.run()
+    assert company.sql("select rows_total, newest_event::date::varchar from raw._feeds") == [(3, "2026-02-05")]

@@ -60,9 +60,11 @@ CREATE TABLE IF NOT EXISTS raw._feeds (
     rows_rejected BIGINT NOT NULL,
     outstanding VARCHAR,
     checked_at TIMESTAMPTZ NOT NULL,
-    outstanding_from DATE
+    outstanding_from DATE,
+    counted_by VARCHAR
 );
 ALTER TABLE raw._feeds ADD COLUMN IF NOT EXISTS outstanding_from DATE;
+ALTER TABLE raw._feeds ADD COLUMN IF NOT EXISTS counted_by VARCHAR;
 COMMENT ON TABLE raw._feeds IS 'One row per feed: up to which day it is complete, and what could not be loaded';
 """
 _LISTED = "(SELECT unnest($names::VARCHAR[]))"  # the names of files that a query is about
@@ -114,7 +116,8 @@ class FeedState:
     """A row of raw._feeds, without `checked_at`.
 
     `watermark` is the last day that the feed is known to cover. `outstanding` says what could not be loaded; this may
-    have rows of any day from `outstanding_from` on (None: of any day at all).
+    have rows of any day from `outstanding_from` on (None: of any day at all). `counted_by` has the time column and the
+    time zone by which rows and newest event were counted.
     """
 
     feed: str
@@ -128,6 +131,7 @@ class FeedState:
     rows_rejected: int
     outstanding: str | None
     outstanding_from: date | None
+    counted_by: str
 
 
 class Bookkeeping:
@@ -147,12 +151,10 @@ class Bookkeeping:
 
     def table_columns(self, feed: str) -> dict[str, pa.DataType]:
         """The source columns of the feed's raw table, with their Arrow types; empty when there is no table."""
-        exists = self.connection.execute(
-            "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'raw' AND table_name = ?", [feed]
-        ).fetchone()
-        if not exists:
+        try:
+            schema = self.connection.execute(f"SELECT * FROM {table_name(feed)} LIMIT 0").to_arrow_table().schema
+        except duckdb.CatalogException:
             return {}
-        schema = self.connection.execute(f"SELECT * FROM {table_name(feed)} LIMIT 0").to_arrow_table().schema
         # DuckDB returns timestamps in the zone of the session; they are stored in UTC.
         return {
             column.name: _TIME if pa.types.is_timestamp(column.type) and column.type.tz else column.type
@@ -252,6 +254,11 @@ class Bookkeeping:
         self.connection.execute("DELETE FROM raw._files WHERE feed = ?", [feed])
         self.connection.execute("DELETE FROM raw._rejected WHERE feed = ?", [feed])
         self.connection.execute(f"DROP TABLE IF EXISTS {table_name(feed)}")
+
+    def known_totals(self, feed: str, counted_by: str) -> tuple[int, datetime | None, int] | None:
+        """What `totals` gave the previous ingest; None where that counted by another time column or time zone."""
+        known = "SELECT rows_total, newest_event, rows_rejected FROM raw._feeds WHERE feed = ? AND counted_by = ?"
+        return self.connection.execute(known, [feed, counted_by]).fetchone()
 
     def totals(self, feed: str, time_column: str | None, time_zone: str) -> tuple[int, datetime | None, int]:
         """The number of rows in the feed's raw table, its newest event, and the number of its rejected rows.

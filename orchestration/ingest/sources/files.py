@@ -63,13 +63,31 @@ def feed_files(feed: Feed) -> list[SourceFile]:
     return sorted(files, key=lambda file: file.name)
 
 
-def newest_delivery(feeds: Iterable[Feed]) -> datetime | None:
-    """When the newest file of the feeds was delivered; None where none of their files can be listed."""
-    delivered_at = []
-    for feed in feeds:
-        with suppress(NoFiles):
-            delivered_at += [file.modified for file in feed_files(feed)]
-    return max(delivered_at, default=None)
+class Listing:
+    """The files of feeds; each feed is listed once, when its files are first asked for."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, list[SourceFile] | NoFiles] = {}
+
+    def files(self, feed: Feed) -> list[SourceFile]:
+        """As `feed_files`."""
+        if feed.name not in self._files:
+            try:
+                self._files[feed.name] = feed_files(feed)
+            except NoFiles as error:
+                self._files[feed.name] = error
+        listed = self._files[feed.name]
+        if isinstance(listed, NoFiles):
+            raise listed
+        return listed
+
+    def newest_delivery(self, feeds: Iterable[Feed]) -> datetime | None:
+        """When the newest file of the feeds was delivered; None where none of their files can be listed."""
+        delivered_at = []
+        for feed in feeds:
+            with suppress(NoFiles):
+                delivered_at += [file.modified for file in self.files(feed)]
+        return max(delivered_at, default=None)
 
 
 def _matching(filesystem: Any, pattern: str, feed: Feed) -> list[SourceFile]:
