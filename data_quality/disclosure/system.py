@@ -73,6 +73,8 @@ def systems(rows: Iterable[Row], kpis: Mapping[str, CatalogKpi], today: date) ->
 
     Only cells whose period ended before today are targets: the final values of others aren't known yet.
     """
+    rows = list(rows)
+    kpis = _of_one_group_where_nobody_remains(rows, kpis)
     populations: dict[str, list[tuple[Row, PersonCount]]] = defaultdict(list)
     for row in rows:
         kpi = kpis[row["kpi_id"]]
@@ -80,6 +82,42 @@ def systems(rows: Iterable[Row], kpis: Mapping[str, CatalogKpi], today: date) ->
             for count in kpi.person_counts:
                 populations[count.group].append((row, count))
     return [_system(name, populations[name], kpis, today) for name in sorted(populations)]
+
+
+def _of_one_group_where_nobody_remains(rows: Iterable[Row], kpis: Mapping[str, CatalogKpi]) -> dict[str, CatalogKpi]:
+    """The KPIs; one whose numerator counts in every cell all persons of the denominator has one group, and no rest.
+
+    Of a rest the public is taken to know how large it is, so that the numerator can only rise as far as the rest is
+    large. Where nobody is in it anywhere, no number could rise, and nothing could protect a small one. But then the
+    numerator's persons are the denominator's: both rise and fall together, in one system with the KPIs that count the
+    denominator. A group that another KPI counts too stays apart: in that KPI's other cells it may have a rest.
+    """
+    numbers: dict[str, list[tuple[int | None, int | None]]] = defaultdict(list)
+    for row in rows:
+        if kpis[row["kpi_id"]].nested_persons:
+            numbers[row["kpi_id"]].append((row["n_persons_numerator"], row["n_persons_denominator"]))
+    counted_by: dict[str, set[str]] = defaultdict(set)
+    for kpi_id, kpi in kpis.items():
+        for count in kpi.person_counts:
+            counted_by[count.group].add(kpi_id)
+    merged = dict(kpis)
+    for kpi_id, pairs in numbers.items():
+        kpi = kpis[kpi_id]
+        of_role = {count.role: count for count in kpi.person_counts}
+        numerator, denominator = of_role.get("numerator"), of_role.get("denominator")
+        if (
+            numerator is not None
+            and denominator is not None
+            and numerator.stock == denominator.stock
+            and counted_by[numerator.group] == {kpi_id}
+            and all(part is not None and part == whole for part, whole in pairs)
+        ):
+            counts = tuple(
+                count.model_copy(update={"group": denominator.group}) if count.group == numerator.group else count
+                for count in kpi.person_counts
+            )
+            merged[kpi_id] = kpi.model_copy(update={"nested_persons": False, "person_counts": counts})
+    return merged
 
 
 def with_wider_groups(rows: Iterable[Row], kpis: Mapping[str, CatalogKpi]) -> list[Row]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from metrics.core.segments import member_words, words
 from metrics.definitions.catalog import CatalogKpi
-from metrics.definitions.kpis.targets import gap_to
+from metrics.definitions.kpis.targets import gap_to, nearest_end
 from publishing.answers.reasons import Reasons
 from publishing.site import objectives_page
 from publishing.site.charts import Point, State, line_chart, shared_range, with_gaps
@@ -109,15 +109,18 @@ class KpiPages(Scorecard):
         if score.status == "not mature":
             day = self.language.day(self.closes_on(kpi, total.period))
             sentences.append(t("Later events still count: it is compared with the target after {day}.", day=day))
-        elif total.target is not None and total.target != 0:
+        elif total.target is not None:
             gap = gap_to(total.obs_value, total.target, total.target_to)
-            if kpi.change_kind == "relative":
-                gap /= abs(total.target if gap < 0 or total.target_to is None else total.target_to)
+            end = nearest_end(total.obs_value, total.target, total.target_to)
+            if kpi.change_kind == "difference":
+                shown = self.change_text(kpi, abs(gap)).lstrip("+")
+            else:  # of a target of 0 there is no share
+                shown = self.change_text(kpi, abs(gap / end)).lstrip("+") if end else self.value(kpi, abs(gap))
             goal = f"{self.goal(kpi, total.target, total.target_to)} {self.freq_words(kpi.target_freq)}".strip()
             words = "{gap} above the target of {target}." if gap >= 0 else "{gap} below the target of {target}."
             if gap == 0 and total.target_to is not None:
                 words = "It is within the target of {target}."
-            sentences.append(t(words, gap=self.change_text(kpi, abs(gap)).lstrip("+"), target=goal))
+            sentences.append(t(words, gap=shown, target=goal))
         elif kpi.target is None and kpi.target_note:
             sentences.append(kpi.target_note)
         return sentences

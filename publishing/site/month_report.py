@@ -15,7 +15,7 @@ import duckdb
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import Period, parse
 from metrics.definitions.catalog import CatalogKpi
-from metrics.definitions.kpis.targets import gap_to
+from metrics.definitions.kpis.targets import gap_to, nearest_end
 from publishing import reader
 from publishing.answers import Against, Answer, why
 from publishing.answers.reasons import Reasons
@@ -62,9 +62,9 @@ class _KpiMonth:
 
     @property
     def miss(self) -> float:
-        """How far it misses its target, as a share of it."""
-        assert self.total.target is not None
-        return abs(self.gap) / (abs(self.total.target) or 1.0)
+        """How far it misses its target, as a share of it; of a band, of the end that it lies beyond."""
+        assert self.total.target is not None and self.total.obs_value is not None
+        return abs(self.gap) / (abs(nearest_end(self.total.obs_value, self.total.target, self.total.target_to)) or 1.0)
 
     @property
     def gap(self) -> float:

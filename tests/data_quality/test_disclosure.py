@@ -237,6 +237,56 @@ def test_a_related_kpi_does_not_reveal_what_another_suppresses() -> None:
     assert {m for _, m in hidden([r for r in released if r["kpi_id"] == "rate"])} == {"a", "b"}
 
 
+def numbers(size: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(min_value=0, max_value=12), min_size=size, max_size=size)
+
+
+HIRES = kpi(
+    "hires", protected=True, kind="flow", person_counts=(PersonCount(role="numerator", group="staff", stock=False),)
+)
+
+
+def with_rate(counts: dict[str, int], without: dict[str, int] | None = None) -> list[dict[str, Any]]:
+    """HIRES of a month with these counts, and RATE: how many of them filled a position, all but `without`."""
+    hired = rows(HIRES, "2026-01", counts)
+    left = {member: (without or {}).get(member, 0) for member in counts} | {"_T": sum((without or {}).values())}
+    filled = [(r["segment"], r["member"], r["n_persons_numerator"]) for r in hired]
+    return hired + [row(RATE, "2026-01", segment, member, n - left[member], n) for segment, member, n in filled]
+
+
+def test_a_rest_without_anybody_hides_nothing() -> None:
+    """Everybody hired filled a position: c protects a in both KPIs, and both totals are published."""
+    released = release(with_rate({"a": 3, "b": 30, "c": 9, "d": 40}), HIRES, RATE)
+    assert [hidden([r for r in released if r["kpi_id"] == name]) for name in ("hires", "rate")] == [
+        {("2026-01", "a"), ("2026-01", "c")}
+    ] * 2
+
+
+def test_a_rest_of_few_persons_is_protected() -> None:
+    released = release(with_rate({"a": 3, "b": 30, "c": 9, "d": 40}, without={"d": 1}), HIRES, RATE)
+    assert {("2026-01", "_T"), ("2026-01", "d")} <= hidden([r for r in released if r["kpi_id"] == "rate"])
+
+
+def test_a_group_that_another_kpi_counts_too_keeps_its_rest() -> None:
+    """In another month, that KPI may count fewer persons than were hired: the two groups aren't the same."""
+    absent = HIRES.model_copy(update={"kpi_id": "absent", "person_counts": RATE.person_counts[:1]})
+    table = with_rate({"a": 3, "b": 30, "c": 9})
+    other_month = [*rows(HIRES, "2026-02", {"a": 40}), *rows(absent, "2026-02", {"a": 38})]
+    released = release(table + other_month, HIRES, RATE, absent)
+    assert ("2026-01", "_T") in hidden([r for r in released if r["kpi_id"] == "rate"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(min_value=1, max_value=4).flatmap(numbers))
+def test_no_table_of_a_group_and_all_of_it_leaks(counts: list[int]) -> None:
+    """What either KPI publishes of a cell tells the persons of both."""
+    table = with_rate(dict(zip("abcd", counts, strict=False)))
+    persons = {form(r): r["n_persons_numerator"] for r in table}
+    released = release(table, HIRES, RATE)
+    told = [r if r["conf_status"] == "C" else {**r, "obs_value": persons[form(r)]} for r in released]
+    assert leaks(table, told) == set()
+
+
 def test_a_suppressed_cell_stays_suppressed() -> None:
     first = release(rows(STAFF, "2026-01", {"a": 3, "b": 40, "c": 10}), STAFF)
     later = release(rows(STAFF, "2026-01", {"a": 30, "b": 40, "c": 60}), STAFF, before=ledger(first))
@@ -354,10 +404,6 @@ def leaks(table: list[dict[str, Any]], released: list[dict[str, Any]]) -> set[tu
     narrow = {interval.form for interval in intervals if interval.highest - interval.lowest < 5 - 1e-6}
     leaked = narrow | (small.keys() & published.keys())
     return {(small[cell_form]["time_period"], small[cell_form]["member"]) for cell_form in leaked}
-
-
-def numbers(size: int) -> st.SearchStrategy[list[int]]:
-    return st.lists(st.integers(min_value=0, max_value=12), min_size=size, max_size=size)
 
 
 @settings(max_examples=40, deadline=None)

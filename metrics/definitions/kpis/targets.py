@@ -80,6 +80,11 @@ def gap_to(value: float, target: float, target_to: float | None = None) -> float
     return value - target if target_to is None else min(value - target, 0.0) or max(value - target_to, 0.0)
 
 
+def nearest_end(value: float, target: float, target_to: float | None = None) -> float:
+    """What a value is compared with: the target, or of a band the end that it lies beyond; within one the lower end."""
+    return target if target_to is None or value <= target_to else target_to
+
+
 def worst_at_risk(target: float, tolerance: float | None, direction: str) -> float | None:
     """The worst value that is at risk of missing the target; None without a tolerance, or where neither way is better.
 

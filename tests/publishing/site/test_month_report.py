@@ -17,8 +17,10 @@ from metrics.core import deployment
 from metrics.core.periods import parse, periods_between
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.kpis.adoption import Retired
-from publishing import mcp_server
-from publishing.site import month_report
+from publishing import mcp_server, reader
+from publishing.language import language
+from publishing.site import content, month_report
+from publishing.site.kpi_pages import KpiPages
 from publishing.site.shifts import ShiftNote
 from tests import warehouse_factory
 from tests.command_line import kpi_command
@@ -96,6 +98,31 @@ def test_a_change_within_the_usual_variation_is_no_news_and_a_missed_target_is(d
         " since October 2025. Since September 2025 it has changed by −1.00 SEK."
     )
     assert not any("unusually:" in sentence for sentence in found)
+
+
+def test_a_value_above_its_band_misses_it_by_a_share_of_the_upper_end(deployed: None) -> None:
+    """40 above 1000 is a smaller miss than 10 below 100, and than 30 above a band that begins at 0."""
+    kpis = [
+        kpi("wide", name="Wide", direction="band", target=100.0, target_to=1000.0),
+        kpi("sales", name="Sales", target=110.0),
+        kpi("from_zero", name="Zero", direction="band", target=0.0, target_to=100.0),
+    ]
+    release(kpis, [*series("wide", 1040), *series("sales", 100), *series("from_zero", 130)])
+    assert [sentence.split()[0] for sentence in sentences()[1:4]] == ["Zero", "Sales", "Wide"]
+    pages = KpiPages(content.read(reader.source(), reader.newest_catalog()), language("en"))
+    said = {entry.kpi_id: pages.headline(entry)[0].replace("\N{NO-BREAK SPACE}", " ") for entry in kpis}
+    assert said == {
+        "wide": "4.0 % above the target of 100.0 SEK to 1,000 SEK.",
+        "sales": "9.1 % below the target of 110.0 SEK.",
+        "from_zero": "30.0 % above the target of 0.00 SEK to 100.0 SEK.",
+    }
+
+
+def test_of_a_target_of_zero_the_page_says_by_how_much_it_is_missed(deployed: None) -> None:
+    entry = kpi("returns", name="Returns", direction="down", target=0.0)
+    release([entry], series("returns", 3))
+    (said, *_) = KpiPages(content.read(reader.source(), reader.newest_catalog()), language("en")).headline(entry)
+    assert said.replace("\N{NO-BREAK SPACE}", " ") == "3.00 SEK above the target of 0.00 SEK."
 
 
 def test_there_are_at_most_ten_sentences_and_the_worst_come_first(deployed: None) -> None:
