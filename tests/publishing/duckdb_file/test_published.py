@@ -351,9 +351,14 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
         (path.parent / f".{path.name}.half").write_bytes(b"half a file")
         crash()
 
+    def before_the_swap(self: Path, target: Path) -> Path:
+        if target == deployment.published_path():
+            crash()
+        return replace(self, target)
+
     monkeypatch.setattr(Ledger, "_write", before_or_after)
     monkeypatch.setattr(duckdb_file, "_swap_in", half_a_build if step == "in the build" else swap_in)
-    monkeypatch.setattr(Path, "replace", crash if step == "before the swap" else replace)
+    monkeypatch.setattr(Path, "replace", before_the_swap if step == "before the swap" else replace)
     if step == "after the swap":
         monkeypatch.setattr(rendering, "keep", crash)
 
