@@ -12,7 +12,7 @@ import numpy.typing as npt
 from publishing.analysis.regression import Floats, lagged, least_bic
 
 LONGEST_MEMORY = 3
-_LONGEST_MEMORY_SHARE = 0.8
+_MOST_MEMORY = 0.8
 _LEAST_LEFT = 1e-6
 """The smallest share of a column's sum of squares that the other columns must leave unexplained."""
 
@@ -113,10 +113,10 @@ def order_of(values: Floats, columns: Floats) -> int:
     return 1 + least_bic(values, [np.column_stack([columns, *past[:order]]) for order in range(1, LONGEST_MEMORY + 1)])
 
 
-def noise(count: int, size: int) -> Floats:
-    """So many series (series, periods) of normal noise, each of which remembers 0 to 0.8 of its last value."""
+def noise(count: int, size: int, most_memory: float = _MOST_MEMORY) -> Floats:
+    """So many series (series, periods) of normal noise, which remember 0 to `most_memory` of their last value."""
     rng = np.random.default_rng(0)  # the same noise each time, so that an answer doesn't change by itself
-    memory = rng.uniform(0, _LONGEST_MEMORY_SHARE, count)
+    memory = rng.uniform(0, most_memory, count)
     series = rng.standard_normal((count, size))
     series[:, 0] /= np.sqrt(1 - memory**2)
     for place in range(1, size):

@@ -40,6 +40,9 @@ FEWEST_FREEDOM = 4
 _SIMULATED = 100_000
 _PARTS = 20  # so that they fit into memory
 _MOST_MEMORY = 0.9
+"""Noise is taken to remember at most so much of its last value; with more, it can't be told from steps and lines."""
+_MEMORIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, _MOST_MEMORY)
+"""What the noise beside a change may remember: the most likely one counts."""
 MOST_STEPS = 3
 """So many steps of earlier years are taken out at most."""
 _STEP_P = 0.01
@@ -71,6 +74,32 @@ class _Strength(NamedTuple):
     memory: Floats
 
 
+class _Filter(NamedTuple):
+    """What makes noise of one memory independent, in the periods with values.
+
+    `leaving` (periods, periods), multiplied to series, takes out memory, season and line. `shapes` (change, periods)
+    are the changes after that, each of length 1. `penalty` (change) is the part of the negative logarithm of the
+    restricted likelihood that doesn't depend on the series.
+    """
+
+    memory: float
+    leaving: Floats
+    shapes: Floats
+    penalty: Floats
+
+
+def _filter(memory: float, rows: npt.NDArray[np.int64], basis: Floats, shapes: Floats) -> _Filter:
+    """The filter of noise whose value remembers so much of the one a period before; `rows` are the periods' numbers."""
+    factor = np.linalg.cholesky(memory ** np.abs(rows[:, None] - rows))
+    whitening = np.linalg.inv(factor)
+    spanned, triangle = np.linalg.qr(whitening @ basis)
+    leaving = whitening.T - (whitening.T @ spanned) @ spanned.T
+    left = shapes @ leaving
+    sizes = (left**2).sum(axis=1)
+    determinants = np.log(np.diag(factor)).sum() + np.log(np.abs(np.diag(triangle))).sum()
+    return _Filter(memory, leaving, left / np.sqrt(sizes)[:, None], determinants + np.log(sizes) / 2)
+
+
 class Search:
     """The search for a change in the last year of a series; `quick_p` is cheap, `shift` simulates.
 
@@ -80,6 +109,9 @@ class Search:
 
     def __init__(self, values: Floats, places: npt.NDArray[np.int64], freq: str, beside: Floats | None = None) -> None:
         self._values = values
+        self._scaled = np.ldexp(
+            values, -binary_exponent(values)
+        )  # so that the squares of huge and tiny ones are finite
         size, year = len(values), SEASONS[freq]
         self.possible = False
         if size < FEWEST_YEARS * year or year < 2 * LASTS - 2:
@@ -93,31 +125,31 @@ class Search:
         # A change of the relation to another series is sought as if it had had none before.
         self._earlier_steps = earlier_steps(values, self._columns, size - year) if beside is None else []
         self._columns = _with_steps(self._columns, self._earlier_steps)
-        spanned = np.linalg.svd(self._columns[known], full_matrices=False)
-        self._basis = spanned.U[:, spanned.S / spanned.S[0] > 1e-9]
-        self._freedom = len(self._rows) - self._basis.shape[1] - 2
-        self._follows = np.flatnonzero(np.diff(self._rows) == 1)  # the periods whose next one is there too
         kinds: tuple[Kind, ...] = ("level", "trend")
         tried = [(kind, place) for kind in kinds for place in range(max(size - year, LASTS), size - LASTS + 1)]
         shapes = np.array([_shape(kind, place, size)[known] for kind, place in tried])
-        left = self._left(shapes)
+        spanned = np.linalg.svd(self._columns[known], full_matrices=False)
+        basis = spanned.U[:, spanned.S / spanned.S[0] > 1e-9]
+        left = shapes - (shapes @ basis) @ basis.T
         # The others are what season and line can make.
         distinct = (left**2).sum(axis=1) > 1e-6 * (shapes**2).sum(axis=1)
         self._changes = [change for change, is_distinct in zip(tried, distinct, strict=True) if is_distinct]
-        self._shapes = left[distinct]
-        self.possible = bool(self._changes) and self._freedom >= FEWEST_FREEDOM
+        self._freedom = len(self._rows) - basis.shape[1] - 1
+        self.possible = bool(self._changes) and self._freedom > FEWEST_FREEDOM
+        if self.possible:
+            self._filters = [_filter(memory, self._rows, basis, shapes[distinct]) for memory in _MEMORIES]
 
     def quick_p(self) -> float:
         """A p-value that is rather too small: as if the memory of the noise were known."""
-        strongest = np.abs(self._strength(self._values[None, :]).t).max()
+        strongest = np.abs(self._strength(self._scaled[None, :]).t).max()
         return min(1.0, float(2 * stats.t.sf(strongest, self._freedom)) * len(self._changes))
 
     def shift(self) -> Shift:
         """The strongest change, with its p-value from simulated noise."""
-        strength = self._strength(self._values[None, :])
+        strength = self._strength(self._scaled[None, :])
         best = int(np.abs(strength.t[0]).argmax())
         strongest, memory = [], []
-        for series in np.split(noise(_SIMULATED, len(self._values)), _PARTS):
+        for series in np.split(noise(_SIMULATED, len(self._values), _MOST_MEMORY), _PARTS):
             simulated = self._strength(series)
             places = np.abs(simulated.t).argmax(axis=1)[:, None]
             strongest.append(np.abs(np.take_along_axis(simulated.t, places, axis=1))[:, 0])
@@ -129,31 +161,21 @@ class Search:
         return Shift(kind, place, self._size(kind, place), p_value, tuple(self._earlier_steps))
 
     def _strength(self, series: Floats) -> _Strength:
-        """Of each series (series, periods) and change: Student's t, less the more the noise beside it remembers.
-
-        Noise that remembers makes means as uncertain as fewer values would: by the root of (1 + memory) / (1 - memory).
-        """
-        left, shapes, follows = self._left(series[:, self._rows]), self._shapes, self._follows
-        sizes = (shapes**2).sum(axis=1)[None, :]
-        step = left @ shapes.T / sizes
-        unexplained = (left**2).sum(axis=1)[:, None] - step**2 * sizes
-        unexplained = np.maximum(unexplained, np.finfo(float).tiny)
-        before, after = left[:, follows], left[:, follows + 1]
-        shapes_before, shapes_after = shapes[:, follows], shapes[:, follows + 1]
-        together = (
-            (before * after).sum(axis=1)[:, None]
-            - step * (before @ shapes_after.T + after @ shapes_before.T)
-            + step**2 * (shapes_before * shapes_after).sum(axis=1)[None, :]
-        )
-        memory = np.clip(together / unexplained, -1, 1)
-        counted = np.clip(memory, 0, _MOST_MEMORY)
-        spread = np.sqrt(unexplained / self._freedom * (1 + counted) / (1 - counted))
-        return _Strength(step * np.sqrt(sizes) / spread, memory)
-
-    def _left(self, rows: Floats) -> Floats:
-        """The rows (row, periods) less what season, line and the other series explain of each."""
-        left: Floats = rows - (rows @ self._basis) @ self._basis.T
-        return left
+        """Of each series (series, periods) and change: Student's t, at the most likely memory beside that change."""
+        rows = series[:, self._rows]
+        shape = (len(rows), len(self._changes))
+        most, t, memory = np.full(shape, -np.inf), np.zeros(shape), np.zeros(shape)
+        for each in self._filters:
+            left = rows @ each.leaving
+            explained = left @ each.shapes.T
+            unexplained = (left**2).sum(axis=1)[:, None] - explained**2
+            unexplained = np.maximum(unexplained, np.finfo(float).tiny)
+            likelihood = -self._freedom / 2 * np.log(unexplained) - each.penalty
+            better = likelihood > most
+            most = np.where(better, likelihood, most)
+            memory = np.where(better, each.memory, memory)
+            t = np.where(better, explained / np.sqrt(unexplained / self._freedom), t)
+        return _Strength(t, memory)
 
     def _size(self, kind: Kind, place: int) -> float:
         """The change beside season and line, by least squares."""
@@ -219,7 +241,7 @@ def _strongest_step(values: Floats, columns: Floats, before: int) -> int | None:
         return None
     simulated = [
         _pairs(left_of(series[:, rows]), basis, shapes, places, before, follows)
-        for series in np.split(noise(_SIMULATED_FOR_STEPS, len(values)), _PARTS)
+        for series in np.split(noise(_SIMULATED_FOR_STEPS, len(values), _MOST_MEMORY), _PARTS)
     ]
     similar = most_similar(np.concatenate([pairs.memory for pairs in simulated]), float(found.memory[0]))
     stronger = int((np.concatenate([pairs.t for pairs in simulated])[similar] >= found.t[0]).sum())

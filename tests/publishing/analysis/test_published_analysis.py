@@ -17,8 +17,9 @@ from data_quality.ledger.store import Ledger
 from metrics.core import deployment
 from metrics.core.periods import parse
 from metrics.definitions.catalog import Catalog
-from publishing import mcp_server, site
-from publishing.analysis import history
+from metrics.definitions.kpis.adoption import Retired
+from publishing import mcp_server, reader, site
+from publishing.analysis import history, relevance
 from publishing.analysis.leads import leads
 from publishing.analysis.suggested_target import suggest_target
 from publishing.analysis.watch import watch
@@ -28,6 +29,7 @@ from tests.ledger_factory import observation, table
 from tests.warehouse_factory import Warehouse, kpi
 
 MONTHS = [parse("2023-01").shift(number) for number in range(43)]  # July 2026 is open
+LEADING = {"type": "leading"}
 NEW_LEVEL = MONTHS.index(parse("2026-01"))
 
 
@@ -110,6 +112,35 @@ def test_sessions_move_before_customers_by_two_months(published: Warehouse) -> N
     assert "did you mean 'customers'" in kpi_command("leads", "custmers").stderr
 
 
+@pytest.mark.parametrize(
+    ("changes", "verdict", "says"),
+    [
+        ({}, "leads", "it moved before Customers by 2 months"),
+        ({"customers": LEADING, "revenue": LEADING}, "too short", "too short to say whether it moves before Heads"),
+        ({"customers": LEADING, "revenue": LEADING, "heads": LEADING}, "no outcome", "nothing that it should"),
+        ({"sessions": {"is_retired": True}}, None, ""),
+        ({"sessions": {"type": "lagging"}}, None, ""),
+    ],
+)
+def test_a_leading_kpi_leads_the_outcomes_of_its_objective(
+    published: Warehouse, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], verdict: str | None, says: str
+) -> None:
+    """Of sessions; by another catalogue over the same values."""
+    catalog = reader.newest_catalog()
+    retired = Retired(on=date(2026, 8, 1), reason="Test")
+    kpis = []
+    for entry in catalog.kpis:
+        facts = {"type": "lagging"} if entry.kpi_id == "customers" else {}
+        facts |= changes.get(entry.kpi_id, {})
+        facts |= {"retired": retired} if facts.pop("is_retired", False) else {}
+        kpis.append(entry.model_copy(update=facts))
+    changed = catalog.model_copy(update={"kpis": tuple(kpis)})
+    monkeypatch.setattr(reader, "newest_catalog", lambda: changed)
+    answer = relevance.leads_to("sessions")
+    assert (answer and answer["verdict"]) == verdict
+    assert says in (answer["text"] if answer else "")
+
+
 def test_the_new_level_of_revenue_is_told_with_its_month_and_what_is_known_of_it(published: Warehouse) -> None:
     answer = watch()
     (shift,) = answer["shifts"]
@@ -128,7 +159,7 @@ def test_a_target_from_history_with_the_lines_to_paste(published: Warehouse) -> 
     assert 85 < cautious["value"] < likely["value"] < ambitious["value"] < 120
     # Each month is counted by its own target: only May and June 2026 have one that is reached.
     met = [{"periods": 12, "with_value": 12, "met": 2}, {"periods": 24, "with_value": 24, "met": 2}]
-    assert answer["present_target"] == {"value": 1000.0, "varies": True, "met_in_last": met}
+    assert answer["present_target"] == {"value": 1000.0, "value_to": None, "varies": True, "met_in_last": met}
     assert answer["to_keep"] == ["freq", "by_period", "tolerance"]
     assert answer["warning"].startswith("Customers has targets of single periods: one value for all months misleads.")
     assert likely["yaml"].splitlines() == [

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from deltalake import DeltaTable
 
 import publishing
 from data_quality.ledger.schemas import VERDICTS
@@ -20,7 +22,8 @@ from metrics.core.segments import member_words
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.kpis.adoption import EarlierTarget
 from metrics.definitions.objectives import Initiative, Objective, StrategyLabel
-from publishing import duckdb_file, mcp_server, site
+from publishing import duckdb_file, mcp_server, reader, site
+from publishing.answers.objectives import answer
 from tests import warehouse_factory
 from tests.command_line import kpi_command
 from tests.ledger_factory import observation, table
@@ -65,10 +68,10 @@ def goals(segment: str, member: str, score: float | None, weight: float | None) 
                        **hidden)  # fmt: skip
 
 
-def release(rows: list[dict[str, Any]], day: date) -> None:
+def release(rows: list[dict[str, Any]], day: date, catalog: Catalog = CATALOG) -> None:
     Ledger.open(deployment.ledger_path()).append(
         table(rows), table([], VERDICTS), realtime_start=day,
-        published_at=datetime(day.year, day.month, day.day, 12, tzinfo=UTC), catalog=CATALOG.definitions_json,
+        published_at=datetime(day.year, day.month, day.day, 12, tzinfo=UTC), catalog=catalog.definitions_json,
         batch_id="b",
     )  # fmt: skip
     publishing.publish()
@@ -302,3 +305,59 @@ def test_attainment_can_be_looked_up_as_it_stood_on_a_past_day(tmp_path: Any, mo
     no_day = kpi_command("objectives", "--as-of", "March")
     assert no_day.returncode == 2 and "--as-of: is no day" in no_day.stderr
     assert attained() == (1.0, 1.0, 2)  # and the published file is as it was
+
+
+# Hand-written, on the ledger's files alone: the newest value of revenue by the end of a day, and the target that the
+# newest release of that day has.
+_BY_THE_LEDGER = """
+with made as (
+    select sequence, release_id, cast(catalog as json) as catalog from releases where realtime_start <= $day
+),
+revenue as (
+    select obs_value from observations join made using (release_id) where kpi_id = 'revenue'
+    order by sequence desc limit 1
+),
+stated as (
+    select catalog->'kpis'->0 as kpi from made order by sequence desc limit 1
+),
+target as (
+    select (kpi->>'target')::double as lower, (kpi->>'target_to')::double as upper from stated
+)
+select obs_value, lower, upper, obs_value >= lower and obs_value <= coalesce(upper, obs_value) from revenue, target
+"""
+
+
+def test_values_targets_and_attainment_of_a_past_day_are_those_of_the_ledger(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Value and target change, together and apart; on one day twice; a target becomes a band."""
+    warehouse_factory.point_at(tmp_path, monkeypatch)
+    stated: list[tuple[date, float | None, dict[str, Any]]] = [
+        (date(2026, 3, 5), 90.0, {"target": 100.0}),
+        (date(2026, 4, 7), 120.0, {"target": 100.0}),
+        (date(2026, 4, 7), None, {"target": 130.0}),
+        (date(2026, 5, 8), 140.0, {"target": 110.0, "target_to": 125.0, "direction": "band"}),
+        (date(2026, 6, 9), 115.0, {"target": 110.0, "target_to": 125.0, "direction": "band"}),
+    ]
+    for day, value, facts in stated:
+        rows = [] if value is None else [observation(kpi_id="revenue", obs_value=value)]
+        catalog = CATALOG.model_copy(update={"kpis": (kpi("revenue", objective="growth", **facts),)})
+        release(rows, day, catalog)
+    ledger = Path(deployment.ledger_path())
+    tables = {name: DeltaTable(ledger / name).to_pyarrow_table() for name in ("releases", "observations")}
+    with duckdb.connect() as connection:
+        for name, rows_of in tables.items():
+            connection.register(name, rows_of)
+        said, by_ledger = {}, {}
+        for day in (date(2026, 3, 5), date(2026, 4, 6), date(2026, 4, 7), date(2026, 5, 8), date(2026, 7, 1)):
+            by_ledger[day] = connection.execute(_BY_THE_LEDGER, {"day": day}).fetchone()
+            with reader.as_it_stood(day):
+                (row,) = reader.query("from kpi.observations where kpi_id = 'revenue'")
+            growth = next(row for row in answer(day)["objectives"] if row["objective"] == "growth")
+            assert growth["attainment"] == float(row["target_attained"])
+            said[day] = (row["obs_value"], row["target"], row["target_to"], row["target_attained"])
+    assert said == by_ledger
+    assert list(said.values()) == [
+        (90, 100, None, False), (90, 100, None, False), (120, 130, None, False), (140, 110, 125, False),
+        (115, 110, 125, True),
+    ]  # fmt: skip
