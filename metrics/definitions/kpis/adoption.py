@@ -28,8 +28,11 @@ Band = tuple[float, float]
 
 
 def _from_less_to_more(band: object) -> object:
-    is_pair = isinstance(band, list | tuple) and len(band) == 2 and all(type(end) in (int, float) for end in band)
-    if band is None or (is_pair and -inf < band[0] < band[1] < inf):  # type: ignore[index]
+    if band is None:
+        return band
+    ends = band if isinstance(band, list | tuple) else ()
+    are_numbers = all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends)
+    if len(ends) == 2 and are_numbers and -inf < ends[0] < ends[1] < inf:
         return band
     raise ValueError("a band is two numbers, the lesser one first, such as [0.4, 0.6]")
 
