@@ -153,6 +153,7 @@ PARTS = {
     "resolution hours": "lösningstimmar",
     "returned amount": "returnerat belopp",
     "satisfied answers": "nöjda svar",
+    "stockouts": "lagersaldon på noll",
     "survey answers": "svar",
     "valid probes": "giltiga mätningar",
     "web bounces": "studsar",
