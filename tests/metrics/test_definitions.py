@@ -97,7 +97,7 @@ def test_a_combination_is_of_segments_that_the_definition_has_and_that_can_be_pr
     assert "net_revenue.yml:30: segments: the definition has no 'colour'" in messages
     refused = "segments: the combination of country and department can't be protected: the KPI reads personnel data"
     assert f"headcount.yml:8: {refused}; expected two segments" in messages
-    assert f"gender_pay_gap.yml:8: {refused} on persons' amounts" in messages
+    assert f"gender_pay_gap.yml:9: {refused} on persons' amounts" in messages
     assert "absence_rate.yml" not in messages
     revenue.write_text(revenue.read_text().replace(combinations, "segments: [[country, country]]"))
     assert "net_revenue.yml:30: segments: a combination has two segments or more, each once" in findings(folder)[0]
