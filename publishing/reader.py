@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from duckdb import StatementType
 
+from metrics.core import clock
 from metrics.core.deployment import former_published_path, ledger_path, published_path
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog, CatalogKpi
@@ -52,13 +53,19 @@ def as_it_stood(day: date) -> Iterator[None]:
     """Within the block, what is read is as it was published at the end of that day: values, targets, objectives, all.
 
     The published file of that day is made again from the ledger, in a folder of its own, which takes seconds.
-    Raises NyckeltalError where nothing was published by then, or another version of the project published it.
+    Raises NyckeltalError for a day to come, where nothing was published by then, or where another version of the
+    project published it.
     """
     from data_quality.ledger.store import Ledger
     from publishing import duckdb_file
 
     with opened():  # says what to do where nothing is published
-        ledger = Ledger.open(ledger_path(), make=False).as_of(day)
+        whole = Ledger.open(ledger_path(), make=False)
+        ledger = whole.as_of(day)
+        today = clock.today(newest_catalog().calendar.time_zone)
+        last = max(today, whole.releases[-1]["realtime_start"])  # a release's clock may have been ahead
+        if day > last:
+            raise NyckeltalError(f"{day} lies in the future", expected=f"{last} at the latest")
     with TemporaryDirectory(prefix="kpi-as-of-") as folder:
         path = Path(folder) / "published.duckdb"
         duckdb_file.build(ledger, path)

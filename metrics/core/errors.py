@@ -66,6 +66,16 @@ def did_you_mean(word: str, spellings: Sequence[str]) -> str:
     return f" (did you mean '{by_lower_case[matches[0]]}'?)" if matches else ""
 
 
+_MOST_LISTED = 12
+
+
+def not_adopted(kpi_id: str, adopted_ids: Sequence[str]) -> NyckeltalError:
+    """The error for a KPI that isn't adopted: the most similar id, else the ids where they are few."""
+    hint = did_you_mean(kpi_id, adopted_ids)
+    listed = ", ".join(adopted_ids) if len(adopted_ids) <= _MOST_LISTED else "an id that `kpi list` shows"
+    return NyckeltalError(f"no KPI '{kpi_id}' is adopted{hint}", expected=None if hint else listed)
+
+
 # DuckDB's errors about files, memory and locks, and those about the SQL, which occur before any row is read.
 _SYSTEM_ERRORS = ("IOException", "ConnectionException", "OutOfMemoryException", "PermissionException", "Interrupt")
 _SQL_ERRORS = ("ParserException", "SyntaxException", "BinderException", "CatalogException")

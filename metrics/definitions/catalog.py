@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from metrics.core.errors import NyckeltalError, did_you_mean
+from metrics.core.errors import NyckeltalError, not_adopted
 from metrics.core.periods import Period, earlier, later, parse, period_of
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.company import Company
@@ -380,10 +380,7 @@ class Catalog(BaseModel):
         for kpi in self.kpis:
             if kpi.kpi_id == kpi_id:
                 return kpi
-        kpi_ids = [kpi.kpi_id for kpi in self.kpis]
-        raise NyckeltalError(
-            f"no KPI '{kpi_id}' is adopted{did_you_mean(kpi_id, kpi_ids)}", expected=", ".join(kpi_ids)
-        )
+        raise not_adopted(kpi_id, [kpi.kpi_id for kpi in self.kpis])
 
     @staticmethod
     def path(company: Company) -> Path:

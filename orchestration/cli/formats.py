@@ -56,8 +56,8 @@ def change(value: float | None, kpi: CatalogKpi, currency: str) -> str:
     if value is None:
         return "–"
     if kpi.change_kind == "relative":
-        return f"{value * 100:+,.1f} %"
-    return f"{value * 100:+.1f} pp" if kpi.unit == "fraction" else f"{value:+,.1f}{_label(kpi.unit, currency)}"
+        return f"{_signed(value * 100)} %"
+    return f"{_signed(value * 100)} pp" if kpi.unit == "fraction" else f"{_signed(value)}{_label(kpi.unit, currency)}"
 
 
 def change_between(value: float | None, previous: float | None, kpi: CatalogKpi, currency: str) -> str:
@@ -98,9 +98,9 @@ def target_legend(statuses: Iterable[str | None]) -> str:
     return f"\n{meanings}." if meanings else ""
 
 
-def status_legend(statuses: Iterable[str]) -> str:
-    """The meaning of these letters of obs_status."""
-    return _legend("Status", STATUSES, statuses)
+def status_legend(statuses: Iterable[str], title: str = "Status") -> str:
+    """The meaning of these letters of obs_status; empty where there are none."""
+    return _legend(title, STATUSES, statuses)
 
 
 def revision_legend(types: Iterable[str | None]) -> str:
@@ -127,6 +127,12 @@ def _plain(value: float, unit: str, exact: bool) -> str:
     if abs(value) >= 1000 or unit in ("count", "persons"):
         return f"{value:,.0f}"
     return _decimals(value, 1 if abs(value) >= 100 and not exact else 2)
+
+
+def _signed(value: float) -> str:
+    """The value with its sign and one decimal; what rounds to 0 has no sign."""
+    rounded = round(value, 1)
+    return f"{rounded:+,.1f}" if rounded else "0.0"
 
 
 def _decimals(value: float, digits: int) -> str:

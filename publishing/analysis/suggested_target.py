@@ -145,8 +145,9 @@ def suggest_target(kpi: str) -> Answer:
     if suggested_and_outlook is None:
         known = int(np.isfinite(totals.values).sum())
         needed = _FEWEST_OF_YEARS if freq == "A" else FEWEST_YEARS * SEASONS[freq]
+        periods = _WORDS[freq] if known != 1 else _WORDS[freq].removesuffix("s")
         return answer | {
-            "refused": f"{entry['name']} has {known} closed {_WORDS[freq]} with a published value; a target needs"
+            "refused": f"{entry['name']} has {known} closed {periods} with a published value; a target needs"
             f" {needed} of them, and more where season and gaps take too many."
         }
     suggested, outlook = suggested_and_outlook

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from metrics.core.errors import NyckeltalError, did_you_mean
+from metrics.core.errors import NyckeltalError, did_you_mean, not_adopted
 from metrics.core.periods import FREQ_NAMES
 from metrics.core.segments import canonical
 from metrics.core.text import visible
@@ -33,8 +33,7 @@ def entry_named(entries: Sequence[Answer], kpi: str) -> Answer:
     for row in sorted(entries, key=lambda row: row["kpi_id"] != kpi.strip()):  # an id counts before another's name
         if kpi.strip().casefold() in (row["kpi_id"], row["name"].casefold()):
             return row
-    known = [row["kpi_id"] for row in entries]
-    raise NyckeltalError(f"no KPI '{visible(kpi)}' is adopted{did_you_mean(kpi, known)}", expected=", ".join(known))
+    raise not_adopted(visible(kpi), [row["kpi_id"] for row in entries])
 
 
 def freq_named(entry: Mapping[str, Any], freq: str) -> str:

@@ -169,26 +169,34 @@ class Reasons:
         return sentences
 
     def leading_cause(self) -> str:
-        """The part and the member that add most in the direction of the change; empty where nothing is known."""
+        """The part and the member that add most in the direction of the change; empty where nothing is known.
+
+        What adds more than twice the change is left out: others take most of it back, so it isn't why the value moved.
+        """
         texts = []
         parts = [part for part in self.answer.get("parts_of_the_ratio", ()) if "adds_to_change" in part]
-        part = max(parts, key=lambda part: part["adds_to_change"] * self.change, default=None)
-        if part and part["adds_to_change"] * self.change > 0:
+        if part := self._leading(parts):
             words = "of its parts, {part} {added}"
             texts.append(self.language.t(words, part=self.part_name(part), added=self.added(part["adds_to_change"])))
-        members = [
-            (segment["segment"], member)
+        leading_members = [
+            {"segment": segment["segment"], **member}
             for segment in self.answer["segments"]
-            for member in segment["members"]
             if not segment["note"] and len(segment["members"]) > 1 and not is_combination(segment["segment"])
+            if (member := self._leading(segment["members"]))
         ]
-        segment, member = max(
-            members, key=lambda entry: float(entry[1]["adds_to_change"]) * self.change, default=("", None)
-        )
-        if member and member["adds_to_change"] * self.change > 0:
-            facts = {"member": self.member(segment, member["member"]), "added": self.added(member["adds_to_change"])}
-            texts.append(self.language.t("by {segment}, {member} {added}", segment=self.segment_name(segment), **facts))
+        if member := self._leading(leading_members):
+            name = self.segment_name(member["segment"])
+            facts = {"member": self.member(member["segment"], member["member"])}
+            added = self.added(member["adds_to_change"])
+            texts.append(self.language.t("by {segment}, {member} {added}", segment=name, added=added, **facts))
         return "; ".join(texts)
+
+    def _leading(self, additions: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """The one that adds most in the direction of the change, unless that is more than twice the change."""
+        largest = max(additions, key=lambda addition: float(addition["adds_to_change"]) * self.change, default=None)
+        if largest and self.change and 0 < largest["adds_to_change"] / self.change <= 2:
+            return largest
+        return None
 
     def _named(
         self, members: Sequence[Mapping[str, Any]], most: int

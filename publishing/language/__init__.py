@@ -193,5 +193,5 @@ LANGUAGES = {
 def language(code: str) -> Language:
     """The language of that code. Raises NyckeltalError for another code."""
     if code not in LANGUAGES:
-        raise NyckeltalError("the site isn't written in that language", found=code, expected=" or ".join(LANGUAGES))
+        raise NyckeltalError("nothing is written in that language", found=code, expected=" or ".join(LANGUAGES))
     return LANGUAGES[code]

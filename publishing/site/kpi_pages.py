@@ -95,7 +95,7 @@ class KpiPages(Scorecard):
             return t("Since {since} it has come nearer to it by {change}.", since=since, change=change)
         changed = t("Since {since} it has changed by {change}.", since=since, change=reasons.added(reasons.change))
         cause = reasons.leading_cause()
-        return f"{changed} {t('Most of it: {cause}.', cause=cause)}" if cause else changed
+        return f"{changed} {t('What adds most: {cause}.', cause=cause)}" if cause else changed
 
     def headline(self, kpi: CatalogKpi) -> list[str]:
         """How the KPI is going, in sentences."""

@@ -211,7 +211,7 @@ class MonthReport(Scorecard):
 
     def _additions(self, reasons: Reasons) -> list[str]:
         cause = reasons.leading_cause()
-        return [self.language.t("Most of it: {cause}.", cause=cause)] if cause else []
+        return [self.language.t("What adds most: {cause}.", cause=cause)] if cause else []
 
     def _moved(self, kpi_month: _KpiMonth) -> str:
         kpi, total = kpi_month.kpi, kpi_month.total

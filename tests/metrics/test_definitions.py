@@ -68,6 +68,8 @@ def test_a_kpi_needs_an_owner_and_a_target_or_a_reason(folder: Path) -> None:
         ("{value: 2, freq: M, since: January}", "valid date"),
         ("{value: 2, band: [1, 3], freq: M}", "state either a value, or a band"),
         ("{band: [3, 1], freq: M}", "the lesser one first"),
+        ("{band: [true, 3], freq: M}", "a band is two numbers"),
+        ("{band: [1, 2, 3], freq: M}", "a band is two numbers"),
         ("{band: [1, 3], freq: M, by_period: {2026-01: 2}}", "by_period is of a target with a value"),
         ("{value: 2, freq: M, since: 2026-01-01, earlier: [{since: 2025-01-01}]}", "either a value or a band"),
     ],
@@ -92,13 +94,13 @@ def test_a_combination_is_of_segments_that_the_definition_has_and_that_can_be_pr
     with pytest.raises(Problems) as raised:
         compiled(Company.load(folder))
     messages = str(raised.value)
-    assert "net_revenue.yml:29: segments: the definition has no 'colour'" in messages
+    assert "net_revenue.yml:30: segments: the definition has no 'colour'" in messages
     refused = "segments: the combination of country and department can't be protected: the KPI reads personnel data"
     assert f"headcount.yml:8: {refused}; expected two segments" in messages
-    assert f"gender_pay_gap.yml:8: {refused} on persons' amounts" in messages
+    assert f"gender_pay_gap.yml:9: {refused} on persons' amounts" in messages
     assert "absence_rate.yml" not in messages
     revenue.write_text(revenue.read_text().replace(combinations, "segments: [[country, country]]"))
-    assert "net_revenue.yml:29: segments: a combination has two segments or more, each once" in findings(folder)[0]
+    assert "net_revenue.yml:30: segments: a combination has two segments or more, each once" in findings(folder)[0]
 
 
 def test_an_unknown_kpi_is_told_with_the_nearest_one(folder: Path) -> None:

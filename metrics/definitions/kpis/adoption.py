@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from math import isfinite
+from math import inf
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import Freq, parse
@@ -27,17 +27,21 @@ Band = tuple[float, float]
 """The least and the greatest value that are on target."""
 
 
-def _from_less_to_more(band: Band | None) -> Band | None:
-    if band is not None and not (isfinite(band[0]) and isfinite(band[1]) and band[0] < band[1]):
-        raise ValueError("a band is two numbers, the lesser one first, such as [0.4, 0.6]")
-    return band
+def _from_less_to_more(band: object) -> object:
+    if band is None:
+        return band
+    ends = band if isinstance(band, list | tuple) else ()
+    are_numbers = all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends)
+    if len(ends) == 2 and are_numbers and -inf < ends[0] < ends[1] < inf:
+        return band
+    raise ValueError("a band is two numbers, the lesser one first, such as [0.4, 0.6]")
 
 
 class EarlierTarget(Strict):
     """A target of earlier periods."""
 
     value: float | None = Field(default=None, description="The value to reach, in the KPI's unit.")
-    band: Annotated[Band | None, AfterValidator(_from_less_to_more)] = Field(
+    band: Annotated[Band | None, BeforeValidator(_from_less_to_more)] = Field(
         default=None, description="In place of a value, its band, as below."
     )
     since: date = Field(description="The first day of the periods that it was for.")
@@ -54,7 +58,7 @@ class Target(Strict):
     """A target value, a band of values, or the reason why there is none."""
 
     value: float | None = Field(default=None, description="The value to reach, in the KPI's unit.")
-    band: Annotated[Band | None, AfterValidator(_from_less_to_more)] = Field(
+    band: Annotated[Band | None, BeforeValidator(_from_less_to_more)] = Field(
         default=None,
         description="Of a KPI whose direction is `band`, in place of `value`: the least and the greatest value that are"
         " on target, such as `[0.4, 0.6]`.",

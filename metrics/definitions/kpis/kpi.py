@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, field_validator, model_validator
 
 from metrics.core import yaml_file
-from metrics.core.errors import NyckeltalError, Problems, did_you_mean
+from metrics.core.errors import NyckeltalError, Problems, not_adopted
 from metrics.core.periods import DURATION, Freq, parse
 from metrics.core.yaml_file import Strict
 from metrics.definitions.company import DEFINITIONS, Company
@@ -285,8 +285,7 @@ def require_adopted(company: Company, kpi_ids: Iterable[str]) -> None:
     adopted_ids = [file.stem for file in sorted((company.path / "kpis").glob("*/*.yml"))]
     for kpi_id in kpi_ids:
         if kpi_id not in adopted_ids:
-            hint = did_you_mean(kpi_id, adopted_ids)
-            raise NyckeltalError(f"no KPI '{kpi_id}' is adopted{hint}", expected=", ".join(adopted_ids))
+            raise not_adopted(kpi_id, adopted_ids)
 
 
 def read_entries(

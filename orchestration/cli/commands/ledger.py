@@ -50,9 +50,9 @@ def rebuild() -> None:
     ledger = duckdb_file.rebuild(ledger_path(), path)
     exports.rebuild()
     site.rebuild()
-    console().print(
-        styled(DONE, f"{short_path(path)} holds the ledger's {len(ledger.releases)} releases."), soft_wrap=True
-    )
+    n_releases = len(ledger.releases)
+    releases = f"{n_releases:,} releases" if n_releases != 1 else "only release"
+    console().print(styled(DONE, f"{short_path(path)} holds the ledger's {releases}."), soft_wrap=True)
 
 
 @app.command()

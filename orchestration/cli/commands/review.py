@@ -47,7 +47,6 @@ def review(
     is recorded, not authenticated.
     """
     from orchestration.cli.reports import review as report
-    from publishing.analysis import relevance
     from publishing.answers import reviews
 
     if due == (kpi_id is not None) or (due and outcome):
@@ -67,6 +66,8 @@ def review(
         raise NyckeltalError("a review needs an outcome", field="--outcome", expected="keep, change or retire")
     else:
         kpi = catalog.kpi(kpi_id)
+        from publishing.analysis import relevance  # takes scipy, which a mistyped KPI needn't wait for
+
         facts = reviews.review(kpi_id, today) | {"leads_to": relevance.leads_to(kpi_id)}
         if as_json:
             print_json(facts)

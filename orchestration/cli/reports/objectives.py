@@ -94,7 +94,7 @@ def _lines(objective: Mapping[str, Any]) -> list[Text]:
         span = f"{initiative['since']} to {initiative['until']}, {initiative['owner']}"
         moves = f", to move {initiative['kpi_name']}" if initiative["kpi_name"] else ""
         text = f"Initiative: {initiative['name']} ({initiative['state']}){moves}"
-        lines.append(styled((text, _STATE_STYLES[initiative["state"]]), (f" {span}", "dim")))
+        lines.append(styled((text, _STATE_STYLES[initiative["state"]]), (f", {span}", "dim")))
     return lines
 
 

@@ -65,7 +65,7 @@ REPORT = {
     " ovanligt: {value} för {period}, {change} mot ett år tidigare{tone}.",
     "{kpi} changed unusually: {value} in {period}, {change} on the period before{tone}.": "{kpi} ändrades"
     " ovanligt: {value} för {period}, {change} mot perioden före{tone}.",
-    "Most of it: {cause}.": "Mest: {cause}.",
+    "What adds most: {cause}.": "Mest bidrar: {cause}.",
     "{totals} revised since {day}; most of all {kpi}, {period}, from {before} to {now} ({reason}).": "{totals}"
     " reviderats sedan {day}; mest av alla {kpi}, {period}, från {before} till {now} ({reason}).",
     "{incidents} for a decision, the oldest since {day}; newer values aren't published of: {kpis}.": "{incidents} på"
@@ -153,6 +153,7 @@ PARTS = {
     "resolution hours": "lösningstimmar",
     "returned amount": "returnerat belopp",
     "satisfied answers": "nöjda svar",
+    "stockouts": "lagersaldon på noll",
     "survey answers": "svar",
     "valid probes": "giltiga mätningar",
     "web bounces": "studsar",

@@ -14,7 +14,7 @@ STRATEGY = {
     "Goals of teams, {period}": "Teamens mål, {period}",
     "Team": "Team",
     "KPI served": "Nyckeltal som målen gäller",
-    "Share of its goals": "Andel av dess mål",
+    "Share of the objective's goals": "Andel av målets teammål",
     "At risk down to {value}, off target below it.": "I riskzonen ned till {value}, därunder utanför målet.",
     "At risk from {lower} to {upper} outside the band, off target beyond.": "I riskzonen från {lower} till"
     " {upper} utanför bandet, därbortom utanför målet.",

@@ -76,7 +76,7 @@ def test_what_is_off_target_comes_with_why_and_then_what_moved(deployed: None) -
     # 80 after 101 in December, which reached the target: NO, of which it is the rest, has all of the change.
     assert found[1] == (
         "Sales misses its target: 80.00 SEK in January 2026, 20.00 SEK below the target of 100.0 SEK."
-        " Since December 2025 it has changed by −21.00 SEK. Most of it: by country, NO −21.00 SEK."
+        " Since December 2025 it has changed by −21.00 SEK. What adds most: by country, NO −21.00 SEK."
     )
     assert found[2] == "Visits changed unusually: 150 in January 2026, +48.5 % on the period before (better)."
     assert found[3].startswith("The next month to close is ") and len(found) == 4

@@ -211,7 +211,9 @@ def print_newest(
         if not shown:
             without.append(f"  {kpi.name}: {why_nothing(company, kpi, kpi.main_freq)}")
     title = f"{catalog.company}: newest published values"
-    caption = status_legend(str(line[6])[:1] for line in lines)
+    is_narrow = natural_width(columns, lines) > console.width
+    statuses = {str(line[6])[:1] for line in lines}
+    caption = status_legend(statuses - {"A"}, "Beside the value") if is_narrow else status_legend(statuses)
     if any(str(line[5]).startswith("~") for line in lines):
         caption += "\nTarget: ✓ reached, ~ at risk: missed by no more than the tolerance, ✗ missed."
     gate = {str(line[7]) for line in lines} if verdicts else set()
@@ -219,12 +221,13 @@ def print_newest(
     caption += f"\nGate: {meanings}." if meanings else ""
     caption += "\nHeld: the number of periods that wait for a decision." if held and any(held.values()) else ""
     caption += usual_legend(rows)
-    if natural_width(columns, lines) > console.width:  # two tables of all KPIs, one below the other, can't be read
-        columns, lines = [*columns[:4], *columns[5:]], [[*line[:4], *line[5:]] for line in lines]
+    if is_narrow:  # two tables of all KPIs, one below the other, can't be read
+        columns = [*columns[:4], columns[5], *columns[7:]]
+        lines = [[*_with_status(line)[:4], line[5], *line[7:]] for line in lines]
         caption += "\nA wider terminal shows the change on a year ago, too."
     else:  # of a year both changes are the same one: it is said once
         lines = [[*line[:3], "", *line[4:]] if len(str(line[1])) == len("2026") else line for line in lines]
-    print_table(console, columns, lines, title=title, caption=caption)
+    print_table(console, columns, lines, title=title, caption=caption.strip())
     if without:
         console.print("Nothing published yet:", style="bold")
         for line in without:
@@ -244,6 +247,12 @@ def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name
         against,
         row["obs_status"],
     ]
+
+
+def _with_status(line: Sequence[Cell]) -> list[Cell]:
+    """The line with its status beside its value, unless it is normal: a narrow console has no room for the column."""
+    status = "" if str(line[6]) == "A" else line[6]
+    return [*line[:2], styled(line[2], " ", status) if status else line[2], *line[3:]]
 
 
 def _gate_word(verdict: str) -> Text:
