@@ -82,10 +82,10 @@ def _open(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
     """Whether the warehouse has the table or view."""
-    try:
-        connection.execute(f"select 1 from {identifier(schema)}.{identifier(table)} limit 0")
-        return True
-    except duckdb.Error:  # there is none, or it is a view that no longer works
+    try:  # not by selecting from it: where there is none, DuckDB looks for a file or a Python variable of that name
+        name = f"{identifier(schema)}.{identifier(table)}"
+        return connection.execute("select 1 from pragma_table_info(?) limit 1", [name]).fetchone() is not None
+    except duckdb.Error:  # there is none, or it is a view that no longer works, or its name has a quotation mark
         pass
     # DuckDB's list takes ten times as long: it looks at every table.
     row = connection.execute(

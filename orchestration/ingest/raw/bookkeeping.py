@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from data_quality import contents
+from data_quality.warehouse import has_table
 from metrics.core.quoting import identifier
 from orchestration.ingest.parsing.header import RESERVED
 
@@ -151,10 +152,9 @@ class Bookkeeping:
 
     def table_columns(self, feed: str) -> dict[str, pa.DataType]:
         """The source columns of the feed's raw table, with their Arrow types; empty when there is no table."""
-        try:
-            schema = self.connection.execute(f"SELECT * FROM {table_name(feed)} LIMIT 0").to_arrow_table().schema
-        except duckdb.CatalogException:
+        if not has_table(self.connection, "raw", feed):
             return {}
+        schema = self.connection.execute(f"SELECT * FROM {table_name(feed)} LIMIT 0").to_arrow_table().schema
         # DuckDB returns timestamps in the zone of the session; they are stored in UTC.
         return {
             column.name: _TIME if pa.types.is_timestamp(column.type) and column.type.tz else column.type
