@@ -266,7 +266,7 @@ def compared(company: Lived, catalog: Catalog) -> dict[str, int]:
 def show(console: Console, results: Sequence[Mapping[str, Any]]) -> None:
     """The results as tables: one of all companies, and for each which checks held and flagged."""
     names = ("run", "right values", "held", "as news", "flagged", "wrong, caught", "incidents", "decisions")
-    table = Table(Column("company", no_wrap=True), *names, "as expected")
+    table = Table(Column("company", no_wrap=True), *names, "as expected", padding=0)
     for result in results:
         first, monthly, expected = result["first_run"], result["monthly"], result["expected"]
         table.add_row(
