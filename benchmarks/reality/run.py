@@ -24,7 +24,7 @@ from typing import Any
 
 import duckdb
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 import publishing
 from benchmarks.faults import measure, world
@@ -265,8 +265,8 @@ def compared(company: Lived, catalog: Catalog) -> dict[str, int]:
 
 def show(console: Console, results: Sequence[Mapping[str, Any]]) -> None:
     """The results as tables: one of all companies, and for each which checks held and flagged."""
-    names = ("company", "run", "right values", "held", "as news", "flagged", "wrong values", "incidents", "decisions")
-    table = Table(*names, "as expected")
+    names = ("run", "right values", "held", "as news", "flagged", "wrong, caught", "incidents", "decisions")
+    table = Table(Column("company", no_wrap=True), *names, "as expected", padding=0)
     for result in results:
         first, monthly, expected = result["first_run"], result["monthly"], result["expected"]
         table.add_row(
@@ -296,7 +296,7 @@ def _shares(counted: Mapping[str, Any]) -> tuple[str, ...]:
         f"{held} ({held / whole:.1%})",
         str(counted["held_as_news"]),
         f"{flagged} ({flagged / whole:.1%})",
-        f"{counted['wrong_caught']} of {counted['wrong']} caught",
+        f"{counted['wrong_caught']} of {counted['wrong']}",
     )
 
 
