@@ -78,7 +78,7 @@ def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definition
     folder = tmp_path_factory.mktemp("definitions")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NYCKELTAL_DATA_DIR", str(folder))
-        company = Company.load(copied_company({*CHOSEN, "cac", "new_customers", "lead_to_customer_rate"}, folder))
+        company = Company.load(copied_company({*CHOSEN, "cac", "new_customers", "near_misses_reported"}, folder))
         planned = {defined.plan.kpi.id: defined for defined in planned_of(company).kpis}
         target = project.workspace(company) / "compile" / "target"
         layer = SemanticLayer.read(target / "semantic_manifest.json")
