@@ -350,7 +350,7 @@ def test_values_targets_and_attainment_of_a_past_day_are_those_of_the_ledger(
         for name, rows_of in tables.items():
             connection.register(name, rows_of)
         said, by_ledger = {}, {}
-        for day in (date(2026, 3, 5), date(2026, 4, 6), date(2026, 4, 7), date(2026, 5, 8), date(2026, 7, 1)):
+        for day in (date(2026, 3, 5), date(2026, 4, 6), date(2026, 4, 7), date(2026, 5, 8), date(2026, 6, 9)):
             by_ledger[day] = connection.execute(_BY_THE_LEDGER, {"day": day}).fetchone()
             with reader.as_it_stood(day):
                 (row,) = reader.query("from kpi.observations where kpi_id = 'revenue'")
