@@ -61,13 +61,13 @@ def write_parquet(folder: Path, *, for_all: bool = False) -> None:
         release_id = reader.newest_release(connection)
 
         def write(table: str, draft: Path) -> None:
-            rows = connection.execute(f"from kpi.{table}").to_arrow_reader(_ROWS_AT_ONCE)
-            fields = [_in_utc(field) for field in rows.schema]
-            schema = pa.schema(fields, metadata={_RELEASE: release_id.encode()})
-            with pq.ParquetWriter(draft, schema) as writer:
-                for batch in rows:
-                    writer.write_table(pa.Table.from_batches([batch]).cast(schema))
-
+            # A reader left open keeps the file's database half open, and DuckDB then waits for ever to open it again.
+            with connection.execute(f"from kpi.{table}").to_arrow_reader(_ROWS_AT_ONCE) as rows:
+                fields = [_in_utc(field) for field in rows.schema]
+                schema = pa.schema(fields, metadata={_RELEASE: release_id.encode()})
+                with pq.ParquetWriter(draft, schema) as writer:
+                    for batch in rows:
+                        writer.write_table(pa.Table.from_batches([batch]).cast(schema))
             if for_all:
                 draft.chmod(0o644)  # whatever the umask of this process
 
