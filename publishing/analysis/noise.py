@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from publishing import reader
-from publishing.duckdb_file.usual_changes import PUBLISHED, SPREADS
+from publishing.usual_changes import PUBLISHED, SPREADS
 
 _NOISE = f"""
 select kpi_id, freq, level, seen_on_before, seen_on_year_ago

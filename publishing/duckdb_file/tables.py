@@ -20,8 +20,8 @@ from metrics.core.periods import later
 from metrics.core.quoting import literal
 from metrics.definitions.catalog import Catalog
 from publishing.duckdb_file.strategy import TEAM_GOALS
-from publishing.duckdb_file.usual_changes import USUAL_CHANGES, is_usual_sql
 from publishing.statuses import STATUSES
+from publishing.usual_changes import USUAL_CHANGES, is_usual_sql
 
 _STATUS = f"case obs_status {' '.join(f'when {literal(code)} then {literal(STATUSES[code])}' for code in STATUSES)} end"
 

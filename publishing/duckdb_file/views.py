@@ -16,7 +16,7 @@ from metrics.core.quoting import identifier, literal
 from metrics.core.segments import part_sql, parts_of
 from metrics.definitions.catalog import Catalog
 from publishing.duckdb_file.comments import COLUMN_COMMENTS
-from publishing.duckdb_file.usual_changes import is_usual_sql
+from publishing.usual_changes import is_usual_sql
 
 _TOTALS = f"""
 select

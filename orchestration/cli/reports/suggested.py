@@ -16,7 +16,7 @@ from orchestration.cli.reports import opinions as opinion_report
 from orchestration.cli.tables import Column, natural_width, number_column, print_table
 from orchestration.cli.terminal import styled
 from publishing.analysis.noise import Noise
-from publishing.duckdb_file.usual_changes import FEWEST_CHANGES
+from publishing.usual_changes import FEWEST_CHANGES
 
 
 def print_standard(terminal: Console, suggestions: Sequence[Suggestion], objectives: Mapping[str, Objective]) -> None:
