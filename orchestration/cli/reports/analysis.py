@@ -27,7 +27,7 @@ def print_leads(terminal: Console, answer: Mapping[str, Any]) -> None:
                 _ENGLISH.count(lead["periods_before"], PERIODS[lead["freq"]], f"{PERIODS[lead['freq']]}s"),
                 _ENGLISH.decimal(lead["correlation"], 2, sign=True),
                 str(lead["periods"]),
-                f"{lead['p_value']:.3f}",
+                f"{lead['p_value']:.3f}" if lead["p_value"] >= 0.001 else "< 0.001",
             ]
             for lead in answer["leads"]
         ]
