@@ -31,8 +31,8 @@ def unsettled_of(release_snapshot: ReleaseSnapshot, ledger: Ledger | None) -> se
     - keys that were never judged, or whose candidate changed since they were judged;
     - keys that are held because data or a build is still to come, or because they are a part of a held period.
 
-    A key that is held for its value waits for a decision and isn't judged again. Where a KPI could not be built, its
-    published periods have no new candidate and keep their verdicts. `ledger` is None where there is none yet.
+    A key that is held for its value waits for a decision and isn't judged again. If a KPI could not be built, its
+    published periods have no new candidate, and keep their verdicts. `ledger` is None where there is none yet.
     """
     decisions = newest_decisions(ledger) if ledger else {}
     published = published_keys(ledger) if ledger else set()

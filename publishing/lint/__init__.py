@@ -1,6 +1,7 @@
-"""All findings of `kpi check`: those on the definitions (`metrics/lint`), and those on what was published.
+"""All findings of `kpi check`: findings on the definitions (`metrics/lint`), and findings on what was published.
 
-`rules/` has the latter, which read the published file alone. The company's exceptions are taken out.
+`rules/` has the rules on what was published; they read only the published file. Findings that the company accepts are
+left out.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ RULES = rules_of(rules)
 
 
 def findings(company: Company, catalog: Catalog, day: date) -> list[Finding]:
-    """The findings that the company hasn't accepted on that day, by rule; an exception that none needs is one too.
+    """The findings that the company doesn't accept on that day, by rule, and one for each exception without a finding.
 
-    Without a published file, the rules on what was published aren't applied.
+    Without a published file, the rules on what was published aren't run.
     Raises Problems for mistakes in `exceptions.yml`.
     """
     accepted = exceptions.read(company, {*finding.RULES, *RULES})
     all_findings = list(finding.findings(company, catalog))
-    applied = set(finding.RULES)
+    rules_run = set(finding.RULES)
     if published_path().exists():
         all_findings += published_findings(day)
-        applied |= set(RULES)
-    return exceptions.applied(all_findings, accepted, applied, day)
+        rules_run |= set(RULES)
+    return exceptions.without_accepted(all_findings, accepted, rules_run, day)
 
 
 def published_findings(day: date) -> list[Finding]:
@@ -46,7 +47,7 @@ def published_findings(day: date) -> list[Finding]:
 
 
 def relevance(kpi_id: str, day: date) -> Iterator[str]:
-    """What of the KPI's published record speaks against its target or its use; its review aside."""
+    """The findings on the KPI's published record that speak against its target or its use, except an overdue review."""
     for published_finding in published_findings(day):
         if published_finding.subject == kpi_id and published_finding.rule != "review_overdue":
             yield published_finding.problem
