@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from metrics.core.segments import member_words, words
+from data_quality.gate.incidents import FAILINGS
+from data_quality.ledger.former_checks import present_name
+from metrics.core.segments import member_words
 from metrics.definitions.catalog import CatalogKpi
 from metrics.definitions.kpis.targets import gap_to, nearest_end
 from publishing.answers.reasons import Reasons
@@ -264,7 +266,7 @@ class KpiPages(Scorecard):
                 )  # fmt: skip
                 value = self.language.t("suppressed") if newest.obs_status == "Q" else self.value(kpi, newest.obs_value)
                 charts.append((name, value, chart, hidden))
-            segments.append((words(segment), charts, len(order) - len(shown)))
+            segments.append((segment, charts, len(order) - len(shown)))
         return segments
 
     def member(self, segment: str, member: str) -> str:
@@ -282,6 +284,11 @@ class KpiPages(Scorecard):
         for vintage in self.content.vintages.get((kpi.kpi_id, kpi.main_freq), []):
             vintages[vintage.time_period].append(vintage)
         return [(total, vintages[total.time_period]) for total in reversed(self.content.series(kpi, kpi.main_freq))]
+
+    def what_fails(self, check: Mapping[str, Any]) -> str:
+        """What is wrong where the check fails, as a sentence."""
+        name = present_name(check["check"])
+        return f"{self.language.title(FAILINGS.get(name, name))}."
 
     def findings(self, kpi: CatalogKpi) -> list[Finding]:
         """The KPI's held periods and those with a warning, newest first."""

@@ -618,7 +618,7 @@ def test_a_heading_sorts_the_rows_of_each_group_by_keyboard(pages: Path, browser
     values = (
         "[...document.querySelectorAll('tbody:first-of-type .previous')].map(cell => Number(cell.dataset.sort || -1e9))"
     )
-    browser.evaluate("document.querySelectorAll('.scorecard thead button')[2].focus()")
+    browser.evaluate("document.querySelectorAll('.scorecard thead [role=button]')[2].focus()")
     for state, ordered in (("ascending", sorted), ("descending", lambda numbers: sorted(numbers, reverse=True))):
         for kind in ("keyDown", "keyUp"):
             browser.send(
