@@ -152,12 +152,13 @@ def _scores(
 
 
 def _spread(errors: Numbers) -> Numbers:
-    """The root mean square of each column, without its largest errors. Unlike a median it isn't zero where a member
-    has most of its observations in a few periods.
+    """The robust standard deviation of each column (MAD), or its root mean square without the largest errors if that is
+    more: where a member has most of its observations in a few periods, the MAD is zero.
     """
-    usual = np.sort(np.abs(errors), axis=0)[:-_LARGEST_LEFT_OUT]
-    root_mean_square: Numbers = np.sqrt(np.mean(usual**2, axis=0))
-    return root_mean_square
+    sizes = np.sort(np.abs(errors), axis=0)
+    root_mean_square = np.sqrt(np.mean(sizes[:-_LARGEST_LEFT_OUT] ** 2, axis=0))
+    spread: Numbers = np.maximum(1.4826 * np.median(sizes, axis=0), root_mean_square)
+    return spread
 
 
 CHECK = Check(
