@@ -107,11 +107,6 @@ def test_a_feed_that_is_as_it_used_to_be_passes_also_over_the_holidays(warehouse
             "rejected_rows",
             "hold",
         ),
-        (
-            "update raw.orders set _loaded_at = '2026-02-10 00:00:00+00' where ordered_at::date = '2026-02-12'",
-            "future_rows",
-            "publish_flagged",
-        ),
     ],
 )
 def test_a_fault_in_a_feed_is_seen_in_its_period_and_in_no_earlier_one(
