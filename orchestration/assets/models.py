@@ -1,7 +1,7 @@
 """The assets of dbt's models: staging, marts and KPI candidates; one call of dbt builds them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -35,6 +35,10 @@ def candidates_key(kpi: CatalogKpi) -> AssetKey:
     return AssetKey(["kpi", kpi.model])
 
 
+def _names(lineage: Lineage, unique_ids: Iterable[str]) -> list[str]:
+    return sorted(lineage.nodes[unique_id]["name"] for unique_id in unique_ids)
+
+
 def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefinition:
     """Every dbt model as an asset `<schema>/<model>`, its data tests as asset checks."""
     lineage = Lineage(manifest)
@@ -65,14 +69,19 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
                 edited = builds.edited(lineage)
                 fingerprints = changes.fingerprints(lineage, clock.today(company.time_zone))
                 unchanged = changes.up_to_date(lineage, catalog, fingerprints, edited)
-            changed = sorted(lineage.nodes[key]["name"] for key in fingerprints.keys() - unchanged)
-            # Whoever chooses some assets wants these built. dbt splits a name with spaces or commas.
+                # Whoever chooses some assets wants these built.
+                left_out = frozenset() if context.is_subset else changes.left_out(lineage)
+            names_left_out = _names(lineage, left_out)
+            changed = _names(lineage, fingerprints.keys() - unchanged - left_out)
+            # dbt splits a name with spaces or commas.
             if unchanged and not context.is_subset and all(re.fullmatch(r"\w+", name) for name in changed):
                 selection = ["--select", *changed, "--indirect-selection", "empty"] if changed else []
             else:
                 from orchestration.assets import dbt_translator
 
                 selection = dbt_translator.selection(context, lineage.manifest, catalog)
+                selection += ["--exclude", *names_left_out] if names_left_out else []
+            unchanged |= left_out
             if selection:
                 # The gate's library takes seconds to import; Python has time for it while DuckDB works for dbt.
                 Thread(target=import_module, args=["great_expectations"], daemon=True).start()

@@ -11,6 +11,7 @@ from pathlib import Path
 from metrics.core.deployment import PROJECT
 from metrics.definitions import input_entities
 from metrics.definitions.company import Company
+from metrics.definitions.kpis.adopted import adopted_kpis
 from orchestration.dbt import project
 
 _CODE = PROJECT / "orchestration" / "dbt"
@@ -43,11 +44,15 @@ def require_compiled(company: Company) -> None:
     folders = (company.path / name for name in ("compiled", "feeds", "kpis", "macros", "models"))
     current = files_fingerprint(project.DBT_PROJECT, _CODE, PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
     if not _is_stamped(stamp, current):
-        from metrics import compiled_folder  # imported here because it imports MetricFlow, which takes a second
-        from orchestration.dbt.planning import planned
+        # Imported here because they import MetricFlow, which takes a second.
+        from metrics import compiled_folder
+        from metrics.company_plan import plan_company
         from orchestration.dbt.released import anything_released
 
-        files = compiled_folder.compile_company(company, planned(company), released=anything_released())
+        # A wrong compiled file may be in the parse. It is found, as the plan needs none but those of staging, whose
+        # texts don't depend on it.
+        plan = plan_company(company, adopted_kpis(company), prepared_manifest(company).parent)
+        files = compiled_folder.compile_company(company, plan, released=anything_released())
         compiled_folder.require_current(company, files)
         stamp.write_text(current)
 

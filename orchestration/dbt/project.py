@@ -117,11 +117,13 @@ def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], 
     manifest = Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes())
     Plugin.intact_tables = None
     with building(company):
-        flags = ["--log-level-file", "none", "--no-use-colors"]
+        # dbt would write the manifest again as it is, which takes a second, and without the keys that `parse` restored.
+        flags = ["--log-level-file", "none", "--no-use-colors", "--no-write-json"]
         result = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*flags, *arguments])
     DuckDBConnectionManager.close_all_connections()
     if result.exception is not None:
         raise NyckeltalError(f"dbt failed: {result.exception}", file=company.path)
+    result.result.write(str(target / "run_results.json"))
     run_results: dict[str, Any] = json.loads((target / "run_results.json").read_text())
     if Plugin.intact_tables is not None:
         nodes = (manifest.nodes.get(result["unique_id"]) for result in run_results["results"])
