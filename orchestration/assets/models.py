@@ -1,7 +1,6 @@
 """The assets of dbt's models: staging, marts and KPI candidates; one call of dbt builds them."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -33,10 +32,6 @@ UNION = AssetKey(["kpi", "candidates"]).to_python_identifier()
 def candidates_key(kpi: CatalogKpi) -> AssetKey:
     """The asset of the dbt model with a KPI's candidates."""
     return AssetKey(["kpi", kpi.model])
-
-
-def _names(lineage: Lineage, unique_ids: Iterable[str]) -> list[str]:
-    return sorted(lineage.nodes[unique_id]["name"] for unique_id in unique_ids)
 
 
 def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDefinition:
@@ -71,24 +66,20 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
                 unchanged = changes.up_to_date(lineage, catalog, fingerprints, edited)
                 # Whoever chooses some assets wants these built.
                 left_out = frozenset() if context.is_subset else changes.left_out(lineage)
-            names_left_out = _names(lineage, left_out)
-            changed = _names(lineage, fingerprints.keys() - unchanged - left_out)
-            # dbt splits a name with spaces or commas.
-            if unchanged and not context.is_subset and all(re.fullmatch(r"\w+", name) for name in changed):
-                selection = ["--select", *changed, "--indirect-selection", "empty"] if changed else []
-            else:
+            changed = None if context.is_subset else fingerprints.keys() - unchanged - left_out
+            selection: list[str] = []
+            if changed is None:
                 from orchestration.assets import dbt_translator
 
                 selection = dbt_translator.selection(context, lineage.manifest, catalog)
-                selection += ["--exclude", *names_left_out] if names_left_out else []
             unchanged |= left_out
-            if selection:
+            if changed is None or changed:
                 # The gate's library takes seconds to import; Python has time for it while DuckDB works for dbt.
                 Thread(target=import_module, args=["great_expectations"], daemon=True).start()
                 begun = changes.begin(fingerprints, unchanged)
                 # Unit tests are of the code and not of the data: the test suite runs them.
                 command = ["build", "--exclude-resource-type", "unit_test", *selection]
-                results = project.build(company, command, keep)
+                results = project.build(company, command, keep, only=changed)
                 run.build_failures.update(builds.record(catalog, lineage, results, edited, unchanged))
                 changes.record(lineage, begun, results)
                 proving.after_build(catalog, lineage, results, unchanged)
