@@ -25,9 +25,8 @@ def prepared_manifest(company: Company) -> Path:
     """
     target = project.target_dir(company)
     manifest, stamp = target / "manifest.json", target / "manifest.stamp"
-    folders = (company.path / name for name in ("models", "macros", "tests", "compiled"))
-    current = files_fingerprint(project.DBT_PROJECT, _CODE, *folders)
-    if not (manifest.exists() and _is_stamped(stamp, current)):
+    current = project_fingerprint(company, company.path / "compiled")
+    if not (manifest.exists() and is_stamped(stamp, current)):
         input_entities.require_current(company)
         project.parse(company)
         stamp.write_text(current)
@@ -43,7 +42,7 @@ def require_compiled(company: Company) -> None:
     stamp = project.target_dir(company) / "compiled.stamp"
     folders = (company.path / name for name in ("compiled", "feeds", "kpis", "macros", "models"))
     current = files_fingerprint(project.DBT_PROJECT, _CODE, PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
-    if not _is_stamped(stamp, current):
+    if not is_stamped(stamp, current):
         # Imported here because they import MetricFlow, which takes a second.
         from metrics import compiled_folder
         from metrics.company_plan import plan_company
@@ -57,7 +56,8 @@ def require_compiled(company: Company) -> None:
         stamp.write_text(current)
 
 
-def _is_stamped(stamp: Path, current: str) -> bool:
+def is_stamped(stamp: Path, current: str) -> bool:
+    """Whether the stamp was written for that state of the files."""
     return stamp.exists() and stamp.read_text() == current
 
 
@@ -67,3 +67,9 @@ def files_fingerprint(*roots: Path) -> str:
     files = sorted(path for path in paths if path.suffix in _INPUT_SUFFIXES and path.is_file())
     described = "\n".join(f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in files)
     return hashlib.sha256(described.encode()).hexdigest()
+
+
+def project_fingerprint(company: Company, *others: Path) -> str:
+    """The same of what dbt parses for that company: the project's files and the company's own, and the others."""
+    folders = (company.path / name for name in ("models", "macros", "tests"))
+    return files_fingerprint(project.DBT_PROJECT, _CODE, *folders, *others)
