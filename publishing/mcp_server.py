@@ -115,10 +115,10 @@ def review(kpi: _Kpi) -> Answer:
     Definition, owner and objective, newest values, revisions and incidents of a year, decisions, when it was reviewed
     last and with what outcome, opinions on retiring it, and what speaks against it or its target.
     """
-    from publishing.analysis import relevance
+    from publishing import lint
 
     kpi_id = values.kpi_id(kpi)
-    return plain(reviews.review(kpi_id, _today()) | {"leads_to": relevance.leads_to(kpi_id)})
+    return plain(reviews.review(kpi_id, _today()) | lint.of_review(kpi_id, _today()))
 
 
 def reviews_due() -> Answer:

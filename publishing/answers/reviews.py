@@ -7,7 +7,7 @@ from typing import Any
 
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import earlier
-from publishing import lint, reader
+from publishing import reader
 from publishing.answers.lookup import target_of_newest
 
 _DUE = """
@@ -68,10 +68,10 @@ def opinions(proposal: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def review(kpi_id: str, day: date) -> dict[str, Any]:
-    """What a review looks at: definition, values, attainment, revisions, incidents, decisions, opinions, relevance.
+    """What a review looks at: definition, values, attainment, revisions, incidents, decisions, opinions.
 
     `values` are totals at the frequency of the target, else at the main one, oldest first. Revisions and incidents are
-    those of the year before `day`. `relevance` has what speaks against the KPI or its target, in sentences.
+    those of the year before `day`. What speaks against the KPI or its target: `publishing/lint/`.
     `target` is that of the newest period, `target_period`; `target_varies` says that single periods have their own.
     Raises NyckeltalError for a KPI that no release has, and when nothing was published.
     """
@@ -99,6 +99,5 @@ def review(kpi_id: str, day: date) -> dict[str, Any]:
         "review": {**state, "days_since": (day - reviewed) // timedelta(days=1) if reviewed else None},
         "opinions_on_retiring": opinions("retire").get(kpi_id, []),
         "initiatives": reader.query(_INITIATIVES, of_kpi),
-        "relevance": list(lint.relevance(kpi_id, day)),
         "replaces": replaces,
     }

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 from metrics.core.deployment import published_path
 from metrics.definitions.catalog import Catalog
@@ -14,6 +14,7 @@ from metrics.definitions.company import Company
 from metrics.lint import exceptions, finding
 from metrics.lint.finding import Finding
 from metrics.lint.rule import apply, rules_of
+from publishing.analysis.relevance import leads_to
 from publishing.lint import rules
 from publishing.lint.record import records
 
@@ -45,8 +46,12 @@ def published_findings(day: date) -> list[Finding]:
     return sorted(by_kpi, key=lambda finding: finding.rule)
 
 
-def relevance(kpi_id: str, day: date) -> Iterator[str]:
-    """What of the KPI's published record speaks against its target or its use; its review aside."""
-    for published_finding in published_findings(day):
-        if published_finding.subject == kpi_id and published_finding.rule != "review_overdue":
-            yield published_finding.problem
+def of_review(kpi_id: str, day: date) -> dict[str, Any]:
+    """What a review looks at beside the facts of `answers.reviews`.
+
+    `relevance` has what of the KPI's published record speaks against its target or its use, in sentences; `leads_to`
+    whether it leads (`analysis.relevance`), None for a KPI that isn't leading. Its review is left out.
+    """
+    elsewhere = ("review_overdue", "leads_nothing")
+    speaking = [one for one in published_findings(day) if one.subject == kpi_id and one.rule not in elsewhere]
+    return {"relevance": [one.problem for one in speaking], "leads_to": leads_to(kpi_id)}

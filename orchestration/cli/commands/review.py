@@ -66,9 +66,9 @@ def review(
         raise NyckeltalError("a review needs an outcome", field="--outcome", expected="keep, change or retire")
     else:
         kpi = catalog.kpi(kpi_id)
-        from publishing.analysis import relevance  # takes scipy, which a mistyped KPI needn't wait for
+        from publishing import lint  # takes scipy, which a mistyped KPI needn't wait for
 
-        facts = reviews.review(kpi_id, today) | {"leads_to": relevance.leads_to(kpi_id)}
+        facts = reviews.review(kpi_id, today) | lint.of_review(kpi_id, today)
         if as_json:
             print_json(facts)
         else:
