@@ -1,6 +1,6 @@
 """Decisions: who may decide, on what, and how a decision is recorded.
 
-What is pending is listed by `pending.py`; what a decision makes eligible is worked out by `eligibility.py`.
+`pending.py` lists what waits for a decision. `eligibility.py` works out what a decision makes eligible.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def decide(
     return _decide(company, catalog, decision, kpi, keys, None, {}, reason=reason, by=by, outcome=outcome)
 
 
-def settle(
+def decide_incident(
     company: Company,
     catalog: Catalog,
     decision: Decision,
@@ -369,6 +369,6 @@ def _newest_judged(ledger: Ledger, key: Key) -> datetime:
 
 
 def _is_key(key: Key) -> pc.Expression:
-    """Whether a row of a ledger table is of the key."""
+    """Whether a row of a ledger table belongs to the key."""
     names = ("kpi_id", "freq", "time_period")
     return reduce(and_, [pc.field(name) == value for name, value in zip(names, key, strict=True)])

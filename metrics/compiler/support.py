@@ -30,7 +30,7 @@ def is_flow(metric: str, layer: SemanticLayer) -> bool:
 def _reasons(
     name: str, layer: SemanticLayer, freqs: Sequence[str], offset: str = "", *, in_window: bool = False
 ) -> Iterator[str]:
-    """What can't be compiled of a metric, taken so long before its period, or over a window of days."""
+    """Why a metric can't be compiled, when it is taken for an earlier period or over a window of days."""
     metric = layer.metrics[name]
     kind = metric.type.value
     if kind == "simple":
@@ -53,7 +53,7 @@ def _reasons(
 
 
 def _of_offset(metric_input: Any, freqs: Sequence[str], outer_offset: str) -> Iterator[str]:
-    """What can't be compiled of an input's offset; the metric that has the input is taken `outer_offset` earlier."""
+    """Why an input's offset can't be compiled. The metric with this input is itself taken `outer_offset` earlier."""
     if metric_input.offset_to_grain is not None:
         yield (
             f"at the start of the {metric_input.offset_to_grain} (offset_to_grain), which can't be compiled; use a"

@@ -1,7 +1,8 @@
-"""Finds what dbt would find at its first run: columns that a model, metric or test names and that don't exist.
+"""Finds columns that a model, metric or test names and that don't exist, before dbt would find them in a run.
 
-DuckDB binds each model's SQL to empty tables in memory: those of the feeds as they are declared, and of each model with
-the columns that it gives. No warehouse and no file is opened, and no row is read, so no finding can quote a cell.
+DuckDB binds each model's SQL to empty tables in memory: one for each feed, with its declared columns, and one for each
+model, with the columns of its result. No warehouse and no file is opened, and no row is read, so no finding can quote a
+cell.
 """
 
 from __future__ import annotations
@@ -277,7 +278,7 @@ class _Binder:
         return models + [(RAW, unique_id.rsplit(".", 1)[1]) for unique_id in keys if unique_id.startswith("source.")]
 
     def _parents_first(self) -> list[str]:
-        """Every model, each after those that it reads."""
+        """Every model, each after the models that it reads."""
         names = {unique_id: name for name, unique_id in self._lineage.models.items()}
         return [names[unique_id] for unique_id in self._lineage.parents_first if unique_id in names]
 

@@ -50,7 +50,7 @@ def _exception_handler(manager: Any, sql: str, connection_name: str = "master") 
 class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb has no types
     """dbt-duckdb creates the plugin before it sends the first statement.
 
-    `intact_tables` are those of the newest build, when it opened the warehouse; None when it didn't open it.
+    `intact_tables` are the intact tables when the newest build opened the warehouse; None if it didn't open it.
     """
 
     intact_tables: ClassVar[set[Relation] | None] = None

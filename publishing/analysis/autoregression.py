@@ -1,7 +1,7 @@
 """Regression of short series whose noise remembers its last values, and simulated noise to compare with.
 
-In few periods Student's t finds too much: the memory is estimated too small, and the noise is taken for a signal. So
-the statistics that were found are compared with those of simulated noise of the same length, gaps and apparent memory.
+With few periods Student's t finds too much: it estimates the memory too small, and mistakes noise for a signal. So a
+statistic is compared with the same statistic of simulated noise with the same length, gaps and apparent memory.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def noise(count: int, size: int, most_memory: float = _MOST_MEMORY) -> Floats:
 
 
 def most_similar(shown: Floats, seen: float) -> npt.NDArray[np.int64]:
-    """Which tenth of the simulated series shows a memory most like the one seen; `shown` has that of each.
+    """The tenth of the simulated series with an apparent memory most like the one seen; `shown` has each one's.
 
     So a finding is compared with what noise shows that looks as this does, whatever memory it really has: in short
     series the two differ.

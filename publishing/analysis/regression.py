@@ -83,7 +83,7 @@ def binary_exponent(values: Floats) -> int:
 
 
 def varies(values: Floats, columns: Floats) -> bool:
-    """Whether the columns leave anything of the values but rounding errors; True where they are too few to tell."""
+    """Whether the columns leave more of the values unexplained than rounding errors; True for too few values."""
     known = np.isfinite(values) & np.isfinite(columns).all(axis=1)
     fitted = fit(values, columns)
     if known.sum() <= fitted.parameters:

@@ -59,9 +59,9 @@ _RELEASE = "select sequence, realtime_start from kpi.releases order by sequence 
 
 
 def answer(as_of: date | None = None) -> Row:
-    """The objectives as a tree written down line by line, the rule of their attainment, and the release they are of.
+    """The tree of objectives as rows, the rule for their attainment, and the release that they are from.
 
-    With `as_of` as they stood at the end of that day: by the targets, values and objectives that were published then.
+    `as_of` is a past day: they are then as at its end, from the targets, values and objectives that were published.
     Raises NyckeltalError when nothing is, or was, published.
     """
     with reader.as_it_stood(as_of) if as_of else nullcontext(), reader.opened() as connection:

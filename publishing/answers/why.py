@@ -22,7 +22,7 @@ _NEWEST = "select kpi_id, time_period from kpi.scorecard where time_period is no
 
 
 def why_it_moved(kpi: str, period: str = "", compared_with: Against = "previous") -> Answer:
-    """What the published tables tell of a total's change on the period before, a year before, or since its target.
+    """Explain a total's change since the period before, since a year before, or since it last reached its target.
 
     Both values, the members of each segment by what they add to the change, a ratio's parts, the published KPIs that
     are these parts, and facts of the data: revisions, a series break, warnings, incidents. Against the target, the gap

@@ -1,6 +1,7 @@
-"""What this deployment knows of its published file: that the file is the one that it rendered, and from what.
+"""The record of how the published file was rendered: its hash, and the hashes of what it was made from.
 
-It lies in `published.json` of the data folder, and holds no value. A file that differs from it is rendered whole.
+The record is `published.json` in the data folder, and has no published value. A file that doesn't match it is rendered
+whole.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ MOST_ADDED = 0.25
 class Rendering:
     """A file as it was rendered. Hashes are SHA-256, in hexadecimal digits.
 
-    `file` is the hash of its bytes, `sequence` and `row_hash` are of its newest release, `catalog` is the hash of that
-    release's catalogue, `code` that of the code that rendered it. `whole` is how many vintages it had when it was last
-    rendered whole.
+    `file` is the hash of its bytes, `catalog` the hash of its newest release's catalogue, `code` the hash of the code
+    that rendered it. `sequence` and `row_hash` are those of its newest release. `whole` is how many vintages it had
+    when it was last rendered whole.
     """
 
     file: str
@@ -95,7 +96,7 @@ def _place() -> Path:
 
 @cache
 def code() -> str:
-    """The hash of what decides on a file beside the ledger: this package, those below, DuckDB's version."""
+    """The hash of what a file depends on besides the ledger: this package, the packages below, DuckDB's version."""
     packages = ("publishing", "data_quality", "metrics")
     modules = sorted(module for name in packages for module in (deployment.PROJECT / name).rglob("*.py"))
     return _hash(b"".join([duckdb.__version__.encode(), *(module.read_bytes() for module in modules)]))

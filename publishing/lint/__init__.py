@@ -1,6 +1,7 @@
-"""All findings of `kpi check`: those on the definitions (`metrics/lint`), and those on what was published.
+"""All findings of `kpi check`: findings on the definitions (`metrics/lint`), and findings on what was published.
 
-`rules/` has the latter, which read the published file alone. The company's exceptions are taken out.
+`rules/` has the rules on what was published; they read only the published file. Findings that the company accepts are
+left out.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ RULES = rules_of(rules)
 
 
 def findings(company: Company, catalog: Catalog, day: date) -> list[Finding]:
-    """The findings that the company hasn't accepted on that day, by rule; an exception that none needs is one too.
+    """The findings that the company doesn't accept on that day, by rule, and one for each exception without a finding.
 
-    Without a published file, the rules on what was published aren't applied.
+    Without a published file, the rules on what was published aren't run.
     Raises Problems for mistakes in `exceptions.yml`.
     """
     accepted = exceptions.read(company, {*finding.RULES, *RULES})
     all_findings = list(finding.findings(company, catalog))
-    applied = set(finding.RULES)
+    rules_run = set(finding.RULES)
     if published_path().exists():
         all_findings += published_findings(day)
-        applied |= set(RULES)
-    return exceptions.applied(all_findings, accepted, applied, day)
+        rules_run |= set(RULES)
+    return exceptions.without_accepted(all_findings, accepted, rules_run, day)
 
 
 def published_findings(day: date) -> list[Finding]:

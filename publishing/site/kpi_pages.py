@@ -154,7 +154,7 @@ class KpiPages(Scorecard):
         of_another = checked is not None and total is not None and checked.time_period != total.time_period
 
         def of_period(text: str) -> str:
-            """The text, with the period where the checks are of another one than that which is shown."""
+            """The text; if the checks are about another period than the one shown, with that period."""
             if not of_another or checked is None:
                 return text
             written = t("{period}: {text}", period=self.language.period(checked.time_period), text=text)

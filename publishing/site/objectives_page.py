@@ -155,7 +155,7 @@ def period_targets(site: Scorecard, kpi: CatalogKpi) -> list[tuple[str, str]]:
 
 
 def path(site: Scorecard, kpi: CatalogKpi) -> list[tuple[str, str]]:
-    """The objectives from the topmost one down to that of the KPI, as (key, name)."""
+    """The path in the tree from the topmost objective down to the KPI's objective, as (key, name)."""
     objectives = site.content.catalog.objectives
     return [(key, objectives[key].name if key in objectives else key) for key in path_to(objectives, kpi.objective)]
 

@@ -26,8 +26,8 @@ FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year
 class Change(NamedTuple):
     """A change: its text, whether it goes up or down, and whether that is better or worse ("" where it is neither).
 
-    The tone "usual" is that of a change within the KPI's usual variation, which is neither better nor worse. `sort` is
-    the number to sort it by, "" without one.
+    The tone "usual" means that the change is within the KPI's usual variation, and so neither better nor worse. `sort`
+    is the number to sort it by, "" without one.
     """
 
     text: str

@@ -78,7 +78,7 @@ group by p.key_no
 
 
 def compared_sql(keys: str) -> str:
-    """CTEs that compare the share of each block with those of its reference period.
+    """CTEs that compare the share of each block with the shares of the blocks in its reference period.
 
     They read a CTE `counted` with the columns `keys` (which name a series), grain, block, n_rows and share. `compared`
     has its rows, without blocks that have few rows or a short past, and of the reference period: the `highest`,

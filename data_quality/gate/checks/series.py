@@ -211,7 +211,7 @@ def _from_season(periods: Periods, y: Numbers, floor: float, approved: Flags) ->
 
 
 def _running_mean(values: Numbers, a_year: int) -> Numbers:
-    """The centred mean over one year, in which the season cancels out; at the ends, that of the nearest whole year."""
+    """The centred mean over one year, which cancels the season out; at both ends, the mean of the nearest year."""
     means = np.convolve(values, np.full(a_year, 1 / a_year), mode="valid")
     before = a_year // 2
     return np.pad(means, (before, len(values) - len(means) - before), mode="edge")

@@ -1,4 +1,4 @@
-"""What stands in an adoption: how a company puts a KPI to work, with owner, objective, target and frequencies."""
+"""The content of an adoption: how a company puts a KPI to work, with owner, objective, target and frequencies."""
 
 from __future__ import annotations
 
@@ -119,16 +119,16 @@ class Target(Strict):
         return self
 
     @model_validator(mode="after")
-    def _periods_are_of_its_freq(self) -> Target:
+    def _check_freq_of_periods(self) -> Target:
+        if self.by_period and self.freq is None:
+            raise ValueError("by_period needs `freq`, the frequency of its periods")
         for code in self.by_period:
             try:
                 freq = parse(code).freq
             except NyckeltalError:
                 freq = None
-            if freq is None or freq != self.freq:
-                raise ValueError(
-                    f"by_period: '{code}' is no period of the target's `freq`, {self.freq or 'not stated'}"
-                )
+            if freq != self.freq:
+                raise ValueError(f"by_period: '{code}' is no period of the target's `freq`, {self.freq}")
         return self
 
 

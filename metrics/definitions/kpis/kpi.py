@@ -1,4 +1,4 @@
-"""KPI definitions: what stands in a definition, the project's standard ones, and an adopted KPI of both files."""
+"""KPI definitions: their content, the project's standard definitions, and KPIs that a company has adopted."""
 
 from __future__ import annotations
 
@@ -291,7 +291,7 @@ def require_adopted(company: Company, kpi_ids: Iterable[str]) -> None:
 def read_entries(
     folder: Path, model_of: Callable[[Path], type[Entry]]
 ) -> tuple[dict[str, tuple[Entry, Path]], list[NyckeltalError]]:
-    """What stands in the files of the folder's domains, by KPI id with its file, and all findings.
+    """The content of the files in the domains' folders, by KPI id with its file; and all mistakes.
 
     `model_of` gives the model that a file is read as, and may raise NyckeltalError.
     """

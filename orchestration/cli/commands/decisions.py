@@ -188,7 +188,7 @@ def _decide(
 
     with writing(), publishing.published_around("the decision is recorded and released"):
         if is_incident:
-            decided = decisions.settle(
+            decided = decisions.decide_incident(
                 company, catalog, decision, name, reason=reason, by=by, as_new_level=as_new_level
             )
         else:

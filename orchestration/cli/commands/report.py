@@ -1,4 +1,4 @@
-"""The command that tells what a month brought: `kpi report`."""
+"""The command that prints the news of a month: `kpi report`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command on reviews: `kpi review` shows what a review looks at, records one, and lists those that are due."""
+"""The command on reviews: `kpi review` shows what a review looks at, records a review, and lists due reviews."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _ENGLISH = language("en")
 
 
 def print_leads(terminal: Console, answer: Mapping[str, Any]) -> None:
-    """Print what `analysis.leads` tells: a sentence for each lead, a table, and what was tried."""
+    """Print the answer of `analysis.leads`: a sentence for each lead, a table, and what was tried."""
     terminal.print(answer["summary"], style="bold", highlight=False)
     for lead in answer["leads"]:
         terminal.print(f"- {lead['quote']}", highlight=False)
@@ -41,7 +41,7 @@ def print_leads(terminal: Console, answer: Mapping[str, Any]) -> None:
 
 
 def print_shifts(terminal: Console, answer: Mapping[str, Any]) -> None:
-    """Print what `analysis.watch` tells: each shift with what is known about it, and what was searched."""
+    """Print the answer of `analysis.watch`: each shift with what is known about it, and what was searched."""
     searched = answer["searched"]
     kpis, pairs = (
         _ENGLISH.count(searched[name], one, many)
@@ -75,7 +75,7 @@ def _known(known: Mapping[str, Any]) -> str:
 
 
 def print_targets(terminal: Console, answer: Mapping[str, Any], unit: str, currency: str) -> None:
-    """Print what `analysis.suggest_target` tells: sentences, a table of the targets, and the lines of each."""
+    """Print the answer of `analysis.suggest_target`: sentences, a table of the targets, and the YAML lines of each."""
 
     def written(one: Mapping[str, Any]) -> str:
         return _ENGLISH.target(one["value"], one["value_to"], unit, currency)

@@ -174,7 +174,7 @@ def _decisions(decisions: Sequence[Mapping[str, Any]]) -> list[tuple[str, Cell]]
 
 
 def _print_values(terminal: Console, kpi: CatalogKpi, facts: Mapping[str, Any], currency: str) -> None:
-    """Print the newest values, and the course of those before them."""
+    """Print the newest values as a table, and below it a sparkline of a longer history."""
     values = facts["values"]
     if not values:
         terminal.print("Nothing is published.", highlight=False)

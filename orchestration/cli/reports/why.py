@@ -49,7 +49,7 @@ def print_movement(terminal: Console, answer: Mapping[str, Any], unit: str, curr
 
 
 def _print_segment(terminal: Console, segment: Mapping[str, Any], reasons: Reasons) -> None:
-    """Print the members of a segment, those that add most first, and what the others add together."""
+    """Print the members of a segment that add most, the largest first, and what all others add together."""
     members = segment["members"]
     if not members or "adds_to_change" not in members[0]:
         hidden = f", and {segment['suppressed_values']} values are suppressed" if segment["suppressed_values"] else ""

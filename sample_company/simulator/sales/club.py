@@ -48,7 +48,7 @@ class Club:
         self._join(rng, joins, np.maximum(np.datetime64(span.start, "D") - days_ago, registered))
 
     def run(self, month: Month, registered: int) -> None:
-        """The memberships of the customers who registered in a month, as `registered` had before it."""
+        """Add the memberships of the customers who registered in a month; `registered` had registered before it."""
         rng = self._span.rng("club", month)
         size = len(self._customers) - registered
         joins = registered + np.flatnonzero(rng.random(size) < JOINING)
