@@ -63,17 +63,3 @@ left join shares s using (key_no)
 left join spans x on x.key_no = s.key_no and x.period_start = s.period_start
 group by p.key_no
 """
-
-
-def share_beyond_usual_sql(fault_column: str, fault: str) -> str:
-    """SQL for the largest share that rows counted by `fault_column`, a column of `feed_sums`, have in a key's feeds.
-
-    Only the part beyond the share of the year before counts. `fault` is as in `largest_share_sql`.
-    """
-    return largest_share_sql(
-        f"""
-{PERIODS.format(fault_column=fault_column)},
-shares as (select key_no, period_start, feed, greatest({SHARE_IN_PERIOD} - {SHARE_BEFORE}, 0) as share from periods)
-""",
-        fault,
-    )
