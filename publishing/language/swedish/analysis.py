@@ -52,9 +52,9 @@ ANALYSIS = {
     " not what causes. It must be found of what is new in the driver, too (both filtered by the driver's own"
     " autoregression).": "Korrelation för varje ledande nyckeltal, 1 till 6 månader eller kvartal eller 1 till 13"
     " veckor före, med det som säsong, trend och de egna senaste värdena lämnar kvar av nyckeltalet; jämförd med den"
-    " starkaste korrelationen av alla i simulerat brus med samma minne, så att de tillsammans finner något falskt högst 5"
-    " gånger av 100. Den säger vad som rör sig före, inte vad som är orsaken. Sambandet måste finnas även för det som är nytt"
-    " i det ledande nyckeltalet (båda filtrerade med dess egen autoregression).",
+    " starkaste korrelationen av alla i simulerat brus med samma minne, så att de tillsammans finner något falskt högst"
+    " 5 gånger av 100. Den säger vad som rör sig före, inte vad som är orsaken. Sambandet måste finnas även för det som"
+    " är nytt i det ledande nyckeltalet (båda filtrerade med dess egen autoregression).",
     "No lagging KPI serves {objective} or what it is a part of: there is nothing that it should lead.": "Inget"
     " eftersläpande nyckeltal hör till {objective} eller det som målet är en del av: det finns inget att leda.",
     "In published history it moved before {kpis}. What moves before needn't cause it.": "I publicerad historik rörde"
