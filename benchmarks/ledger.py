@@ -185,6 +185,7 @@ def _moment(day: date) -> datetime:
 
 
 def _measured(root: str, path: Path, catalog: Catalog, day: date, months: int, *, compacted: bool) -> Measured:
+    """Measure one more release on the ledger at `root`, and writing and reading the published file at `path`."""
     seconds: dict[str, float] = {}
 
     def timed(name: str, action: Callable[[], Any]) -> Any:

@@ -239,6 +239,7 @@ _ANSWERS = ("held", "flagged", "published")
 
 
 def _through(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The lines of the table of moved totals that the gate let through."""
     lines = [f"## What got through with {MATERIAL:g} % or more", ""]
     if not rows:
         return [*lines, "Nothing.", ""]

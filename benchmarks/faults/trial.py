@@ -86,6 +86,7 @@ def tried(trial: Trial) -> list[dict[str, Any]]:
 
 
 def _tried(trial: Trial) -> list[dict[str, Any]]:
+    """Inject the trial's faults into a copy of its base world, judge it, and compare it with the clean world."""
     base, project = trial.base, _project(trial.base)
     first, last = base.month.shift(1 - JUDGED_MONTHS).start, base.month.end
     clean, clean_outcomes = _clean(base)

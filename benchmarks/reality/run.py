@@ -220,7 +220,7 @@ def _of_files(company: Lived, verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _of_periods(company: Lived, incidents: Sequence[Incident]) -> list[Incident]:
-    """The incidents of such periods."""
+    """The incidents with a period that ends by the company's last month."""
     last = parse(company.last).end
     return [
         incident

@@ -324,6 +324,7 @@ class Ledger:
         return tables.query(sql, schema, rows=self.tables[name], releases=self.tables["releases"])
 
     def _committed(self, name: TableName, condition: str = "true") -> pa.Table:
+        """The rows of a table that a release row commits, with that release's `sequence`. `condition` is SQL."""
         schema = SCHEMAS[name]
         columns = ", ".join(f"{_CORRECTED.get(field.name, f'rows.{field.name}')} as {field.name}" for field in schema)
         sql = (

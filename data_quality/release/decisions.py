@@ -238,6 +238,7 @@ def _incident(company: Company, catalog: Catalog, incident_id: str) -> Incident:
 
 
 def _periods(kpi: CatalogKpi, decision: Decision, codes: Sequence[str]) -> list[Period]:
+    """The periods with these codes. Raises NyckeltalError if the decision can't be on them."""
     if decision == "review" and codes:
         raise NyckeltalError("a review is of the KPI, not of a period", field="period", found=codes[0])
     if decision != "review" and not codes:

@@ -123,6 +123,7 @@ def measure_query(
 
 
 def _measure_query(metric: str, segments: Sequence[str], includes_total: bool, layer: SemanticLayer) -> MeasureQuery:
+    """Take MetricFlow's daily query of a simple metric apart. Raises NyckeltalError if it has another shape."""
     parameters = layer.metrics[metric].type_params.metric_aggregation_params
     stock = parameters.non_additive_dimension
     entities = stock.window_groupings if stock is not None else ()

@@ -172,6 +172,7 @@ class _Rendering:
 
 
 def _explain(engine: Any, metrics: Sequence[str], group_by: Sequence[str], where: Sequence[str]) -> str:
+    """MetricFlow's SQL for a query. Raises NyckeltalError, with the nearest name, for an unknown segment."""
     from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
     from metricflow_semantics.errors.error_classes import InvalidQueryException
 

@@ -87,7 +87,7 @@ class Initiative(Strict):
 
 
 class ObjectivesFile(Strict):
-    """What the company wants to reach, and its KPIs serve; and what it does for it."""
+    """What the company wants to reach (the objectives that its KPIs serve), and what it does for that (initiatives)."""
 
     objectives: dict[Key, Objective] = Field(description="The objectives, by key.")
     initiatives: dict[Key, Initiative] = Field(default_factory=dict, description="The initiatives, by key.")

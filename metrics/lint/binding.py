@@ -106,6 +106,7 @@ class _Binder:
                 yield NyckeltalError(problem + hint, file=file, line=_line_of(name, file))
 
     def of_models(self) -> Iterator[NyckeltalError]:
+        """The mistakes in the models' SQL, and differences of its columns from the contracts; parents first."""
         for name in self._parents_first():
             node = self._lineage.nodes[self._lineage.models[name]]
             contract_columns = self._contract(node)
@@ -120,6 +121,7 @@ class _Binder:
                 self._create_table((MODELS, name), {**(given or {}), **(contract_columns or {})})
 
     def of_tests(self) -> Iterator[NyckeltalError]:
+        """The columns that dbt tests name and that their model doesn't have."""
         for node in self._lineage.nodes.values():
             if node["resource_type"] != "test":
                 continue
@@ -138,12 +140,14 @@ class _Binder:
                 yield NyckeltalError(problem + did_you_mean(column, list(table)), file=file, line=line)
 
     def of_semantic_models(self) -> Iterator[NyckeltalError]:
+        """The mistakes in the expressions of entities, dimensions and measures."""
         for semantic in self._lineage.manifest["semantic_models"].values():
             for part in (*semantic["entities"], *semantic["dimensions"], *semantic["measures"]):
                 expression, label = part["expr"] or part["name"], f"'{part['name']}' of {semantic['name']}"
                 yield from self._of_expression(expression, semantic, semantic, part["name"], label)
 
     def of_metrics(self) -> Iterator[NyckeltalError]:
+        """The mistakes in the expressions of metrics."""
         semantic_models = {
             semantic_model["name"]: semantic_model
             for semantic_model in self._lineage.manifest["semantic_models"].values()

@@ -166,7 +166,7 @@ def begin(current: Mapping[str, str], unchanged: Collection[str]) -> dict[str, s
 
 
 def record(lineage: Lineage, begun: Mapping[str, str], run_results: Mapping[str, Any]) -> None:
-    """Keep the fingerprints of the nodes that a build finished and that read nothing which isn't up to date itself."""
+    """Store the fingerprints of the nodes that this build finished, if everything that they read is up to date, too."""
     statuses = {result["unique_id"]: result["status"] for result in run_results["results"]}
     succeeded = {unique_id for unique_id, status in statuses.items() if status in ("success", "pass", "warn")}
     finished: dict[str, bool] = {}

@@ -54,7 +54,8 @@ class Autoregression:
     def t(self, series: Floats) -> Floats:
         """Student's t (series, column) of each added column that is distinct, for each series (series, periods).
 
-        Close to 0 where the series' own last values explain the column, as of a share and its rest.
+        It is close to 0 if the series' own last values explain the column: for example, if the column is 1 minus a
+        share.
         """
         bases, left = _orthonormal(self._past(series), self._left(series[:, self._rows]))
         sizes = self._sizes(bases)
@@ -65,7 +66,7 @@ class Autoregression:
         return t
 
     def _sizes(self, bases: list[Floats]) -> Floats:
-        """What the last values leave of each added column: its sum of squares (series, column)."""
+        """The sum of squares of each added column that the last values don't explain (series, column)."""
         explained = sum(((base @ self._added.T) ** 2 for base in bases), np.zeros(1))
         sizes: Floats = np.maximum(self._all_sizes - explained, _LEAST_LEFT**2 * self._all_sizes)
         return sizes
@@ -80,7 +81,7 @@ class Autoregression:
         return memory
 
     def residuals(self, values: Floats) -> Floats:
-        """What the columns and the last values leave of a series, without an added column; else NaN."""
+        """The part of a series that the columns and its last values don't explain; NaN for periods that aren't used."""
         left = np.full(len(values), np.nan)
         if self.freedom >= 0:
             series = values[None, :]
@@ -93,7 +94,7 @@ class Autoregression:
         return bool(np.abs(self._left(rows)).max() > ROUNDING * np.abs(rows).max())
 
     def _past(self, series: Floats) -> Floats:
-        """The last values of each series, less what the columns explain of them: (period before, series, periods)."""
+        """The last values of each series, without what the columns explain: (periods back, series, periods)."""
         return np.array([self._left(series[:, self._rows - back]) for back in range(1, self.order + 1)])
 
     def _left(self, rows: Floats) -> Floats:

@@ -177,6 +177,7 @@ class MonthReport(Scorecard):
         return self.language.t(words, month=self._month, **counts) if kpis else ""
 
     def _missed(self, kpi_month: _KpiMonth) -> str:
+        """The sentences on a missed target: by how much, since when, and what moved the value."""
         kpi, total = kpi_month.kpi, kpi_month.total
         reasons, gap = self._reasons(kpi, "target"), kpi_month.gap
         facts = {
@@ -214,6 +215,7 @@ class MonthReport(Scorecard):
         return [self.language.t("What adds most: {cause}.", cause=cause)] if cause else []
 
     def _moved(self, kpi_month: _KpiMonth) -> str:
+        """The sentences on an unusual change, and what added most to it."""
         kpi, total = kpi_month.kpi, kpi_month.total
         is_year_ago = kpi_month.compared_with == "year_ago"
         change = total.change_year_ago if is_year_ago else total.change_previous
@@ -280,6 +282,7 @@ class MonthReport(Scorecard):
         return " ".join([sentence, *more])
 
     def _waiting(self) -> str:
+        """The sentence on incidents that wait for a decision; empty in reports of earlier months."""
         held = self.open_incidents("held") if self.is_newest else []
         if not held:
             return ""

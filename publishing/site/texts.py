@@ -167,6 +167,7 @@ class Texts:
         return self._points[key]
 
     def _new_points(self, kpi: CatalogKpi, freq: str) -> list[Point]:
+        """The points of a KPI's chart: each total with its state and marks, and held periods without a value."""
         findings = {
             finding.time_period: finding
             for finding in self.content.findings.get(kpi.kpi_id, [])

@@ -42,10 +42,10 @@ class EarlierTarget(Strict):
 
     value: float | None = Field(default=None, description="The value to reach, in the KPI's unit.")
     band: Annotated[Band | None, BeforeValidator(_from_less_to_more)] = Field(
-        default=None, description="In place of a value, its band, as below."
+        default=None, description="Instead of a value, its band: a list as in `band` of the target itself."
     )
     since: date = Field(description="The first day of the periods that it was for.")
-    tolerance: float | None = Field(default=None, gt=0, description="Its tolerance, as below.")
+    tolerance: float | None = Field(default=None, gt=0, description="Its tolerance, as in the target itself.")
 
     @model_validator(mode="after")
     def _value_or_band(self) -> EarlierTarget:
@@ -135,7 +135,7 @@ class Target(Strict):
 class Retired(Strict):
     """That the KPI is no longer in use. What was published of it stays published. `kpi retire` writes this."""
 
-    on: date = Field(description="The last day on which a period that is still published may end.")
+    on: date = Field(description="The last day of use: periods that end on it or earlier are still published.")
     reason: str = Field(min_length=3, description="Why it was retired.")
     replaced_by: str | None = Field(default=None, description="The id of the adopted KPI that replaces it.")
 
@@ -166,7 +166,7 @@ class Adoption(Strict):
     to_date: bool = Field(
         default=True,
         description="Whether months and quarters also have the year to date and the rolling twelve months. `false` for"
-        " ratios of distinct customers or users: those of twelve months can't be compared with a month's target.",
+        " ratios of distinct customers or users: a ratio of twelve months can't be compared with a month's target.",
     )
     gate: GateSettings = Field(
         default_factory=dict,

@@ -170,6 +170,7 @@ def _decide(
     *,
     as_new_level: bool = False,
 ) -> None:
+    """Record a decision on an incident (no `codes`) or on periods of a KPI, release it, and print what it did."""
     company = Company.load()
     catalog = Catalog.read(company)
     is_incident = not codes

@@ -49,7 +49,7 @@ def print_objectives(terminal: Console, objectives: Sequence[Mapping[str, Any]],
 
 
 def attained(objective: Mapping[str, Any]) -> str:
-    """67% attained (50% a year ago): 2 on target, 1 at risk, 1 not judged."""
+    """An objective's attainment and KPIs, such as "67% attained (50% a year ago): 2 on target, 1 at risk"."""
     counts = [
         f"{objective[f'kpis_{name}']} {words}"
         for name, words in (

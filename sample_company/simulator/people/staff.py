@@ -96,6 +96,7 @@ class Staff:
     def _hire(
         self, rng: np.random.Generator, department: npt.NDArray[np.int64], hired: Days, since: np.datetime64
     ) -> None:
+        """Add employees who are hired on these days, with random country, sex and pay; spells begin at `since`."""
         count, before = len(department), len(self.country)
         country = pick(rng, count, STAFF_SHARES)
         is_woman = rng.random(count) < WOMEN[department]
