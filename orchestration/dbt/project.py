@@ -57,6 +57,7 @@ def environment(company: Company) -> dict[str, str]:
     project = str(project_dir(company))
     return {
         "NYCKELTAL_DATA_DIR": str(data_dir()),
+        "NYCKELTAL_MEMORY_LIMIT": deployment.memory_limit(),
         "DBT_PROJECT_DIR": project,
         "DBT_PROFILES_DIR": project,
         "DBT_TARGET_PATH": str(target_dir(company)),
