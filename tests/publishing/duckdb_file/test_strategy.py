@@ -258,7 +258,7 @@ def test_the_page_of_the_objectives_shows_all_that_serves_them() -> None:
 def test_a_kpis_page_names_the_path_of_its_objective_and_where_its_target_comes_from() -> None:
     text = text_of("kpi-revenue.html")
     assert "at least 100.0 SEK for January 2026; it varies At risk down to 90.00 SEK, off target below it." in text
-    assert "Source: from others' values. As others in <b>Sweden</b>" in text
+    assert "From a benchmark, what others reach. As others in <b>Sweden</b>" in text
     assert "Targets of single periods Mar 2026 300.0 SEK others 100.0 SEK" in text
     assert "present (under way, 5 Mar 2026 – 5 Mar 2026)" in text_of("kpi-delivery.html")
     assert "Growth › Service (key, lagging)" in text_of("kpi-cost.html")
