@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 import publishing
 from data_quality.ledger.schemas import VERDICTS
 from data_quality.ledger.store import Ledger
-from metrics.core import deployment
+from metrics.core import clock, deployment
 from metrics.core.segments import member_words
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.kpis.adoption import EarlierTarget
@@ -303,6 +303,10 @@ def test_attainment_can_be_looked_up_as_it_stood_on_a_past_day(tmp_path: Any, mo
     assert mcp_server.objectives("2026-03-31")["published_on"] == "2026-03-05"
     too_early = kpi_command("objectives", "--as-of", "2026-03-04")
     assert too_early.returncode == 2 and "nothing was published by 2026-03-04" in too_early.stderr
+    last = max(clock.today("Europe/Stockholm"), date(2026, 4, 7))
+    for command in ("objectives", "report"):
+        to_come = kpi_command(command, "--as-of", "2999-01-01")
+        assert to_come.returncode == 2 and f"lies in the future; expected {last} at the latest" in to_come.stderr
     no_day = kpi_command("objectives", "--as-of", "March")
     assert no_day.returncode == 2 and "--as-of: is no day" in no_day.stderr
     assert attained() == (1.0, 1.0, 2)  # and the published file is as it was
