@@ -59,7 +59,7 @@ class Texts:
     @property
     def members(self) -> dict[str, dict[str, str]]:
         """Names of members in the page's language, by segment: the company's own, and the KPIs that goals serve."""
-        return {"kpi_served": self.names} | self.content.catalog.members.get(self.language.code, {})
+        return self.content.catalog.member_names(self.language.code)
 
     def incident(self, title: str) -> str:
         """An incident's title in the page's language."""

@@ -7,7 +7,10 @@ from publishing.language.swedish.reasons import PARTS, REASONS, REPORT
 from publishing.language.swedish.sentences import SENTENCES
 from publishing.language.swedish.shifts import SHIFTS
 from publishing.language.swedish.strategy import STRATEGY
+from publishing.language.swedish.terminal import TERMINAL
 from publishing.language.swedish.words import WORDS
 from publishing.language.swedish.workbook import WORKBOOK
 
-SWEDISH = PAGES | SENTENCES | WORDS | STRATEGY | REASONS | REPORT | PARTS | SHIFTS | WORKBOOK | CHECKS | ANALYSIS
+SWEDISH = (
+    TERMINAL | PAGES | SENTENCES | WORDS | STRATEGY | REASONS | REPORT | PARTS | SHIFTS | WORKBOOK | CHECKS | ANALYSIS
+)

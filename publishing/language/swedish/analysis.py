@@ -35,7 +35,6 @@ ANALYSIS = {
     "By month": "Per månad",
     "By quarter": "Per kvartal",
     "with a closed value": "med ett stängt värde",
-    "missing": "saknas",
     "{had}. Season and trend explain them all: nothing is left that a lead could explain.": "{had}. Säsong och trend"
     " förklarar alla: inget är kvar som något före kunde förklara.",
     "{had}. That is too few to look for leads.": "{had}. Det är för få för att söka samband.",
@@ -51,10 +50,11 @@ ANALYSIS = {
     " of the same memory, so that together they find something false at most 5 times in 100. It says what moves before,"
     " not what causes. It must be found of what is new in the driver, too (both filtered by the driver's own"
     " autoregression).": "Korrelation för varje ledande nyckeltal, 1 till 6 månader eller kvartal eller 1 till 13"
-    " veckor före, med det som säsong, trend och de egna senaste värdena lämnar kvar av nyckeltalet; jämförd med den"
-    " starkaste korrelationen av alla i simulerat brus med samma minne, så att de tillsammans finner något falskt högst"
-    " 5 gånger av 100. Den säger vad som rör sig före, inte vad som är orsaken. Sambandet måste finnas även för det som"
-    " är nytt i det ledande nyckeltalet (båda filtrerade med dess egen autoregression).",
+    " veckor före, med det som säsong, trend och de egna senaste värdena lämnar kvar av nyckeltalet; jämförd"
+    " med den starkaste korrelationen av alla i simulerat brus med samma minne, så att de tillsammans finner"
+    " något falskt högst 5 gånger av 100. Den säger vad som rör sig före, inte vad som är orsaken. Sambandet"
+    " måste finnas även för det som är nytt i det ledande nyckeltalet (båda filtrerade med dess egen"
+    " autoregression).",
     "No lagging KPI serves {objective} or what it is a part of: there is nothing that it should lead.": "Inget"
     " eftersläpande nyckeltal hör till {objective} eller det som målet är en del av: det finns inget att leda.",
     "In published history it moved before {kpis}. What moves before needn't cause it.": "I publicerad historik rörde"
