@@ -86,11 +86,12 @@ class CompanyPlan:
 def plan_company(company: Company, kpis: Sequence[Kpi], parse_folder: Path, engine: Engine = "duckdb") -> CompanyPlan:
     """The plan of the KPIs that the company has adopted.
 
-    `parse_folder` has dbt's `manifest.json` and `semantic_manifest.json` of its staging, marts and metrics.
+    `parse_folder` has dbt's `manifest.json` and `semantic_manifest.json` of its staging, marts and metrics; whether
+    compiled KPIs are in there, too, makes no difference.
     Raises Problems for definitions with mistakes.
     """
     layer = SemanticLayer.read(parse_folder / "semantic_manifest.json", engine)
-    lineage = Lineage(parse_folder / "manifest.json", raw_columns(company))
+    lineage = Lineage(parse_folder / "manifest.json", raw_columns(company), generated=False)
     column_uses = ColumnUses(lineage)
     if problems := [error for kpi in kpis for _, error in apply(_RULES, kpi=kpi, company=company, layer=layer)]:
         raise Problems(problems)

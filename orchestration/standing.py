@@ -87,7 +87,7 @@ def of_last_run(catalog: Catalog, first: date, last: date, inputs_now: str) -> S
             return None
         stored = verdict.stored(connection, first, last)
     keys = [planned.key for planned in plan(catalog, first, last)]
-    if not keys or not {tuple(key) for key in json.loads(judged)}.issuperset(keys) or not stored.keys() >= set(keys):
+    if not {tuple(key) for key in json.loads(judged)}.issuperset(keys) or not stored.keys() >= set(keys):
         return None
     return Standing([stored[key] for key in keys], _read(released))
 

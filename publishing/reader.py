@@ -267,14 +267,6 @@ def overdue_reviews(day: date) -> dict[str, date]:
     return {row["kpi_id"]: row["due_on"] for row in rows}
 
 
-def first_provisional() -> date | None:
-    """The last day of the earliest period with a provisional value; None without one, or without a published file."""
-    if not published_path().exists():
-        return None
-    day: date | None = query("select min(period_end) as day from kpi.observations where provisional")[0]["day"]
-    return day
-
-
 def first_release() -> date:
     """The day of the first release."""
     day: date = query("select min(realtime_start) as day from kpi.releases")[0]["day"]

@@ -34,7 +34,7 @@ class Browser:
         self._count += 1
         self.connection.send(json.dumps({"id": self._count, "method": method, "params": parameters}))
         while True:
-            message = json.loads(self.connection.recv(timeout=30))
+            message = json.loads(self.connection.recv(timeout=180))
             self._note(message)
             if message.get("id") == self._count:
                 assert "error" not in message, message
@@ -48,7 +48,7 @@ class Browser:
         self.send("Emulation.setEmulatedMedia", features=[scheme])
         self.send("Page.navigate", url=file.as_uri())
         while True:
-            message = json.loads(self.connection.recv(timeout=30))
+            message = json.loads(self.connection.recv(timeout=180))
             self._note(message)
             if message.get("method") == "Page.loadEventFired":
                 return
@@ -79,9 +79,11 @@ def running(profile: Path) -> Iterator[Browser]:
     )
     try:
         port = _port(profile / "DevToolsActivePort")
-        with connect(f"ws://127.0.0.1:{port[0]}{port[1]}", max_size=None) as main:
+        with connect(f"ws://127.0.0.1:{port[0]}{port[1]}", max_size=None, open_timeout=60) as main:
             target = Browser(main).send("Target.createTarget", url="about:blank")["targetId"]
-            with connect(f"ws://127.0.0.1:{port[0]}/devtools/page/{target}", max_size=None) as connection:
+            with connect(
+                f"ws://127.0.0.1:{port[0]}/devtools/page/{target}", max_size=None, open_timeout=60
+            ) as connection:
                 browser = Browser(connection)
                 for domain in ("Page", "Runtime", "Log"):
                     browser.send(f"{domain}.enable")

@@ -38,6 +38,8 @@ from metrics.definitions.roles import listed_spelling
 Decision = Literal["release", "reject", "acknowledge", "review"]
 OUTCOMES = ("keep", "change", "retire")
 """What a review decides."""
+MOST_OF_A_REASON = 1000
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -274,8 +276,14 @@ def is_retired_by_decision(ledger: Ledger, kpi_id: str) -> bool:
 
 
 def checked_reason(kpi_id: str, reason: str, *, protected: bool) -> str:
-    """The reason on one line. Raises NyckeltalError for an empty one, and for figures where the KPI is protected."""
+    """The reason on one line.
+
+    Raises NyckeltalError for an empty or too long one, and for figures where the KPI is protected.
+    """
     reason = " ".join(reason.split())
+    if len(reason) > MOST_OF_A_REASON:
+        length, most = f"{len(reason)} characters", f"{MOST_OF_A_REASON} at most"
+        raise NyckeltalError("a reason is read on a page: it is too long", field="reason", found=length, expected=most)
     if set(reason) <= {*invisible(reason), " "}:
         raise NyckeltalError("a decision needs a reason", field="reason")
     if protected and has_figures(reason):  # the reason is published with the decision

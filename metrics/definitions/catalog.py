@@ -336,6 +336,10 @@ class Catalog(BaseModel):
         initiatives = {key: _labelled(initiative, code) for key, initiative in self.initiatives.items()}
         return self.model_copy(update={"kpis": kpis, "objectives": objectives, "initiatives": initiatives})
 
+    def member_names(self, code: str) -> dict[str, dict[str, str]]:
+        """Names of members by segment: the company's own in that language, and the KPIs that goals serve."""
+        return {"kpi_served": {kpi.kpi_id: kpi.name for kpi in self.kpis}} | self.members.get(code, {})
+
     def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
         """The last day on which the KPI's values of the period are provisional.
 

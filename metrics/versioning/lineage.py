@@ -23,6 +23,7 @@ from metrics.versioning.rendering import MODELS, RAW, NotRendered, rendered, unr
 
 PROTECTED_DOMAIN = "people"
 _BUILT = ("model", "seed", "snapshot")
+_GENERATED = ("compiled/kpi/", "compiled/rollups/")
 _REF = re.compile(r"ref\('(\w+)'\)")
 Read = frozenset[str] | None  # the columns that are read from a model; None where it counts as a whole
 Reads = Mapping[tuple[str, str], Read]  # by schema (MODELS or RAW) and name of the table
@@ -53,13 +54,25 @@ class Lineage:
 
     `raw_columns` are the declared columns of each feed's raw table. `counted_whole` has the models that count as a
     whole, each with the reason: the SQL that can't be pruned, or another one. It is filled as models are analysed.
-    `parents_first` has the unique ids of all nodes. Raises NyckeltalError for models that read each other in a circle.
+    `parents_first` has the unique ids of all nodes. Without `generated`, what `kpi compile` generates from KPIs isn't
+    there, as if the manifest were of a project without it.
+    Raises NyckeltalError for models that read each other in a circle.
     """
 
-    def __init__(self, manifest_file: Path, raw_columns: Mapping[str, Iterable[str]] | None = None) -> None:
+    def __init__(
+        self, manifest_file: Path, raw_columns: Mapping[str, Iterable[str]] | None = None, *, generated: bool = True
+    ) -> None:
         self.manifest: dict[str, Any] = json.loads(manifest_file.read_text(encoding="utf-8"))
         self.nodes: dict[str, Any] = self.manifest["nodes"]
         self.parents: dict[str, list[str]] = self.manifest["parent_map"]
+        if not generated:
+            left_out = {key for key, node in self.nodes.items() if node["original_file_path"].startswith(_GENERATED)}
+            self.nodes = {key: node for key, node in self.nodes.items() if key not in left_out}
+            self.parents = {
+                key: parents
+                for key, parents in self.parents.items()
+                if key not in left_out and left_out.isdisjoint(parents)
+            }
         self.macros: dict[str, Any] = self.manifest["macros"]
         try:
             self.parents_first = list(TopologicalSorter(self.parents).static_order())
@@ -92,8 +105,7 @@ class Lineage:
         missing = [
             node["name"].removeprefix("stg_")
             for node in entities.values()
-            if "macro.nyckeltal.not_supplied" in node["depends_on"]["macros"]
-            and not node["config"]["meta"].get("optional")
+            if is_empty_entity(node) and not node["config"]["meta"].get("optional")
         ]
         return Upstream(
             feeds=_feeds(all_upstream),
@@ -366,6 +378,11 @@ def _add_columns(columns_by_table: dict[str, Read], table: str, columns: Read) -
 def _feeds(nodes: Iterable[str]) -> tuple[str, ...]:
     """The names of the sources among the nodes; sorted."""
     return tuple(sorted(unique_id.rsplit(".", 1)[1] for unique_id in nodes if unique_id.startswith("source.")))
+
+
+def is_empty_entity(node: Any) -> bool:
+    """Whether a node of the manifest is the staging model of an entity that the company lacks."""
+    return bool(node) and "macro.nyckeltal.not_supplied" in node.get("depends_on", {}).get("macros", ())
 
 
 def _is_entity(node: Any) -> bool:

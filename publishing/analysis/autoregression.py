@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from publishing.analysis.regression import Floats, lagged, least_bic
+from publishing.analysis.regression import ROUNDING, Floats, lagged, least_bic
 
 LONGEST_MEMORY = 3
 _MOST_MEMORY = 0.8
@@ -87,6 +87,11 @@ class Autoregression:
             series = values[None, :]
             left[self._rows] = _orthonormal(self._past(series), self._left(series[:, self._rows]))[1][0]
         return left
+
+    def leaves_something_of(self, values: Floats) -> bool:
+        """Whether the columns leave anything of a series in these periods but rounding errors."""
+        rows = values[self._rows]
+        return bool(np.abs(self._left(rows)).max() > ROUNDING * np.abs(rows).max())
 
     def _past(self, series: Floats) -> Floats:
         """The last values of each series, without what the columns explain: (periods back, series, periods)."""

@@ -13,8 +13,7 @@ Floats = npt.NDArray[np.float64]
 SEASONS = {"W": 52, "M": 12, "Q": 4, "A": 1}
 """Periods in a year. The rare week 53 counts as week 52."""
 
-
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 """The share of the largest value below which what a fit leaves is a rounding error."""
 
 
@@ -89,7 +88,7 @@ def varies(values: Floats, columns: Floats) -> bool:
     fitted = fit(values, columns)
     if known.sum() <= fitted.parameters:
         return True
-    return bool(np.abs(fitted.residuals[known]).max() > _ROUNDING * np.abs(values[known]).max())
+    return bool(np.abs(fitted.residuals[known]).max() > ROUNDING * np.abs(values[known]).max())
 
 
 def logs_where_relative(values: Floats, *, relative: bool) -> Floats:

@@ -1,21 +1,23 @@
 """The languages of what people read: its words, and numbers, periods and dates as each language writes them.
 
-A KPI's definition has its name and description in other languages. What people wrote stays as it is, and so do the
-figures that the gate found.
+A KPI's name and description in another language stand in its definition. What people wrote stays as it is.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cached_property
 
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse
 from metrics.core.segments import words
 from metrics.core.text import with_currency
+from publishing.language.findings import Sentences
 from publishing.language.swedish import SWEDISH
+from publishing.language.swedish.findings import FINDINGS
 
 _ENGLISH_MONTHS = "January February March April May June July August September October November December"
 _SWEDISH_MONTHS = "januari februari mars april maj juni juli augusti september oktober november december"
@@ -28,7 +30,8 @@ NOTHING = "\N{EN DASH}"
 class Language:
     """A language: `words` translates the English words of the site, `large` names a million, a billion and a trillion.
 
-    `group` is the sign between thousands, `point` the sign before decimals.
+    `group` is the sign between thousands, `point` the sign before decimals. `findings` translates sentences that are
+    stored in English.
     """
 
     code: str
@@ -39,6 +42,7 @@ class Language:
     point: str
     large: tuple[str, str, str]
     percentage_points: str
+    findings: Mapping[str, str] = field(default_factory=dict)
 
     def t(self, english: str, **values: object) -> str:
         """The text in this language. `{name}` in it is replaced by a value."""
@@ -69,6 +73,22 @@ class Language:
         feed = subject.removeprefix("Feed ")
         named = self.t("Feed {name}", name=feed) if feed != subject else subject
         return f"{names.get(subject, named)}: {self.t(wrong)}"
+
+    def finding(self, english: str) -> str | None:
+        """What a check found, or why a value was revised, as it is stored; None where the language has no words for it.
+
+        The reason of a person is in nobody's words but theirs.
+        """
+        return self._sentences.finding(english) if self.findings else english
+
+    @cached_property
+    def _sentences(self) -> Sentences:
+        return Sentences(self.findings, self._restated, self.segment)
+
+    def _restated(self, number: str) -> str:
+        """A number, or a share in per cent, that was written in English."""
+        swapped = number.replace(",", self.group).replace(".", self.point).replace("-", MINUS)
+        return f"{swapped.removesuffix('%').rstrip()}{_NO_BREAK}%" if number.endswith("%") else swapped
 
     def count(self, number: int, one: str, many: str) -> str:
         """A number of things: 1 value, 1,204 values."""
@@ -105,12 +125,15 @@ class Language:
         text = self._sized(value, step, like, whole=unit in ("count", "persons"))
         return f"{text}{_NO_BREAK}{label}" if label and with_unit else text
 
-    def target(self, target: float | None, target_to: float | None, unit: str, currency: str) -> str:
+    def target(
+        self, target: float | None, target_to: float | None, unit: str, currency: str, *, with_unit: bool = True
+    ) -> str:
         """A target: its value, or the two ends of a band, of which `target_to` is the upper one."""
-        shown = self.value(target, unit, currency)
+        shown = self.value(target, unit, currency, with_unit=with_unit)
         if target_to is None:
             return shown
-        return self.t("{lower} to {upper}", lower=shown, upper=self.value(target_to, unit, currency))
+        upper = self.value(target_to, unit, currency, with_unit=with_unit)
+        return self.t("{lower} to {upper}", lower=shown, upper=upper)
 
     def unit(self, unit: str, currency: str) -> str:
         """The text after a number of that unit; empty for numbers of things and for ratios."""
@@ -186,7 +209,9 @@ def _decimals(least: int, step: float | None, scale: float) -> int:
 
 LANGUAGES = {
     "en": Language("en", "English", {}, tuple(_ENGLISH_MONTHS.split()), ",", ".", ("M", "bn", "tn"), "pp"),
-    "sv": Language("sv", "Svenska", SWEDISH, tuple(_SWEDISH_MONTHS.split()), _NO_BREAK, ",", ("mn", "md", "bn"), "pe"),
+    "sv": Language(
+        *("sv", "Svenska", SWEDISH, tuple(_SWEDISH_MONTHS.split()), _NO_BREAK, ",", ("mn", "md", "bn"), "pe"), FINDINGS
+    ),
 }
 
 

@@ -6,8 +6,8 @@ left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 from metrics.core.deployment import published_path
 from metrics.definitions.catalog import Catalog
@@ -15,6 +15,8 @@ from metrics.definitions.company import Company
 from metrics.lint import exceptions, finding
 from metrics.lint.finding import Finding
 from metrics.lint.rule import apply, rules_of
+from publishing.analysis.relevance import leads_to
+from publishing.language import Language, language
 from publishing.lint import rules
 from publishing.lint.record import records
 
@@ -46,8 +48,21 @@ def published_findings(day: date) -> list[Finding]:
     return sorted(by_kpi, key=lambda finding: finding.rule)
 
 
-def relevance(kpi_id: str, day: date) -> Iterator[str]:
-    """The findings on the KPI's published record that speak against its target or its use, except an overdue review."""
-    for published_finding in published_findings(day):
-        if published_finding.subject == kpi_id and published_finding.rule != "review_overdue":
-            yield published_finding.problem
+def of_review(kpi_id: str, day: date, lang: str = "en") -> dict[str, Any]:
+    """What a review looks at beside the facts of `answers.reviews`.
+
+    `relevance` has what of the KPI's published record speaks against its target or its use, in sentences; `leads_to`
+    whether it leads (`analysis.relevance`), None for a KPI that isn't leading. Its review is left out. In the language
+    `lang`, as far as the rules' findings have words in it.
+    """
+    elsewhere = ("review_overdue", "leads_nothing")
+    speaking = [one for one in published_findings(day) if one.subject == kpi_id and one.rule not in elsewhere]
+    return {"relevance": [_said(one.problem, language(lang)) for one in speaking], "leads_to": leads_to(kpi_id, lang)}
+
+
+def _said(problem: str, words: Language) -> str:
+    """A finding about the past year in the language: its sentence has the number of periods at its end."""
+    said, _, periods = problem.partition(" the past ")
+    count, _, name = periods.partition(" ")
+    key = f"{said} the past {{periods}}"
+    return words.t(key, periods=f"{count} {words.t(name)}") if key in words.words else problem

@@ -121,7 +121,7 @@ def write(ledger: Ledger, code: str | None = None) -> Path:
 def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, str]]:
     """The files of the site, as name and text, the first page last. `catalog` is that of the newest release."""
     from data_quality.gate.checks.registry import CHECKS
-    from publishing.site import content, shifts
+    from publishing.site import content, leading, shifts
     from publishing.site.data_page import DataPage
     from publishing.site.kpi_pages import KpiPages
     from publishing.site.month_report import report_of
@@ -130,6 +130,7 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
     catalog = catalog.in_language(code)
     site = KpiPages(content.read(published, catalog), language(code))
     shifted = shifts.read(published, catalog, site.language)
+    leads = leading.read(published, catalog, site.language)
     shared: dict[str, Any] = {
         "site": site,
         "report_file": report_file(site.closed_month_code()),
@@ -156,7 +157,10 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
     for name in _COPIED:
         yield name, (_FOLDER / name).read_text(encoding="utf-8")
     for kpi in catalog.kpis:
-        yield page_file(kpi.kpi_id), page("kpi", **site.kpi_facts(kpi, shared["sentences"]))
+        yield (
+            page_file(kpi.kpi_id),
+            page("kpi", leading=leading.notes(leads, kpi), **site.kpi_facts(kpi, shared["sentences"])),
+        )
     yield (
         "objectives.html",
         page("objectives", here="objectives.html", page=ObjectivesPage(site, _objectives(published))),

@@ -39,5 +39,5 @@ class DataPage(Texts):
         for findings in self.content.findings.values():
             for finding in findings:
                 for check in finding.failing:
-                    counts[check][finding.state] += 1
+                    counts[check["check"]][finding.state] += 1
         return sorted(counts.items(), key=lambda entry: -entry[1].total())

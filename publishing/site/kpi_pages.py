@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from metrics.core.segments import member_words, words
+from data_quality.gate.incidents import FAILINGS
+from data_quality.ledger.former_checks import present_name
+from metrics.core.segments import member_words
 from metrics.definitions.catalog import CatalogKpi
 from metrics.definitions.kpis.targets import gap_to, nearest_end
 from publishing.answers.reasons import Reasons
@@ -112,8 +114,10 @@ class KpiPages(Scorecard):
         elif total.target is not None:
             gap = gap_to(total.obs_value, total.target, total.target_to)
             end = nearest_end(total.obs_value, total.target, total.target_to)
-            if kpi.change_kind == "difference":
+            if kpi.change_kind == "difference" and kpi.unit == "fraction":
                 shown = self.change_text(kpi, abs(gap)).lstrip("+")
+            elif kpi.change_kind == "difference":
+                shown = self.value(kpi, abs(gap))
             else:  # of a target of 0 there is no share
                 shown = self.change_text(kpi, abs(gap / end)).lstrip("+") if end else self.value(kpi, abs(gap))
             goal = f"{self.goal(kpi, total.target, total.target_to)} {self.freq_words(kpi.target_freq)}".strip()
@@ -159,7 +163,7 @@ class KpiPages(Scorecard):
             return written[0].upper() + written[1:]
 
         if evaluated and not failed:
-            notes.append(Note("quiet", of_period(t("All {count} checks that apply passed.", count=len(evaluated)))))
+            notes.append(Note("quiet", of_period(self._all_passed(len(evaluated)))))
         elif failed and total is not None and not of_another and (name := self.released_by(kpi, total)):
             notes.append(Note("flagged", t("A check held it, and {name} released it; see below.", name=name)))
         elif failed:
@@ -175,6 +179,11 @@ class KpiPages(Scorecard):
         if due := self.content.review_due(kpi):
             notes.append(Note("review", t("Its review is due since {day}.", day=self.language.day(due))))
         return notes
+
+    def _all_passed(self, count: int) -> str:
+        if count == 1:
+            return self.language.t("The one check that applies passed.")
+        return self.language.t("All {count} checks that apply passed.", count=count)
 
     def released_by(self, kpi: CatalogKpi, total: Total) -> str | None:
         """Who released the held value of the total's period; None where it wasn't held."""
@@ -264,7 +273,7 @@ class KpiPages(Scorecard):
                 )  # fmt: skip
                 value = self.language.t("suppressed") if newest.obs_status == "Q" else self.value(kpi, newest.obs_value)
                 charts.append((name, value, chart, hidden))
-            segments.append((words(segment), charts, len(order) - len(shown)))
+            segments.append((segment, charts, len(order) - len(shown)))
         return segments
 
     def member(self, segment: str, member: str) -> str:
@@ -282,6 +291,11 @@ class KpiPages(Scorecard):
         for vintage in self.content.vintages.get((kpi.kpi_id, kpi.main_freq), []):
             vintages[vintage.time_period].append(vintage)
         return [(total, vintages[total.time_period]) for total in reversed(self.content.series(kpi, kpi.main_freq))]
+
+    def what_fails(self, check: Mapping[str, Any]) -> str:
+        """What is wrong where the check fails, as a sentence."""
+        name = present_name(check["check"])
+        return f"{self.language.title(FAILINGS.get(name, name))}."
 
     def findings(self, kpi: CatalogKpi) -> list[Finding]:
         """The KPI's held periods and those with a warning, newest first."""

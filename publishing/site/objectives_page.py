@@ -16,6 +16,7 @@ from publishing.language import Language
 from publishing.site.charts import Point, sparkline
 from publishing.site.content import Content
 from publishing.site.scorecard import Row, Scorecard
+from publishing.statuses import TARGET_SOURCES
 
 _COUNTS = (
     ("on_target", "on target"),
@@ -24,11 +25,6 @@ _COUNTS = (
     ("not_judged", "not judged"),
 )
 _MONTHS_SHOWN = 24
-SOURCE_WORDS = {
-    "history": "from its own history",
-    "benchmark": "from others' values",
-    "commitment": "a commitment",
-}
 
 
 @dataclass(frozen=True)
@@ -174,5 +170,6 @@ def target_facts(site: Scorecard, kpi: CatalogKpi) -> list[str]:
         lower, upper = (site.value(kpi, end) for end in (target.at_risk, target.at_risk_to))
         facts.append(t(sentences[kpi.direction], value=lower, lower=lower, upper=upper))
     if kpi.target_source:
-        facts.append(t("Source: {source}.", source=t(SOURCE_WORDS[kpi.target_source])))
+        source = t(TARGET_SOURCES[kpi.target_source])
+        facts.append(f"{source[:1].upper()}{source[1:]}.")
     return facts

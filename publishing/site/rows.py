@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date, datetime
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from metrics.core.periods import Period, parse
 
@@ -116,9 +116,15 @@ class Finding(NamedTuple):
         return "released" if self.verdict == "hold" else "acknowledged" if self.acknowledged else "flagged"
 
     @property
-    def failing(self) -> list[str]:
-        """The names of its failing checks."""
-        return [check["check"] for check in json.loads(self.checks) if check["outcome"] in ("fail", "not_evaluated")]
+    def failing(self) -> list[dict[str, Any]]:
+        """The results of its failing checks."""
+        return [check for check in json.loads(self.checks) if check["outcome"] in ("fail", "not_evaluated")]
+
+    @property
+    def causes(self) -> list[dict[str, Any]]:
+        """The results of the failing checks that hold it; of a flagged period those that warn."""
+        holding = [c for c in self.failing if c["severity"] != "warning" or c["outcome"] == "not_evaluated"]
+        return holding if self.verdict == "hold" else self.failing
 
 
 class Incident(NamedTuple):

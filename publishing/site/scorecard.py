@@ -26,23 +26,29 @@ _LISTED = 8
 
 
 class Newer(NamedTuple):
-    """The newest value at another frequency than the shown one, of a period that begins later."""
+    """The newest value at another frequency than the shown one, of a period that begins later; `number` as of Row."""
 
     period: str
     value: str
+    number: str
     previous: Change
     year_ago: Change
 
 
 @dataclass(frozen=True)
 class Row:
-    """A KPI's row of the scorecard. `newer` is empty where the shown value is the newest one."""
+    """A KPI's row of the scorecard. `newer` is empty where the shown value is the newest one.
+
+    `number` is the value with its unit, unless that is long: then it is in `unit`, and is the target's too.
+    """
 
     kpi: CatalogKpi
     sign: str
     status: str
     period: str
     value: str
+    number: str
+    unit: str
     newer: list[Newer]
     target: str
     target_freq: str
@@ -149,6 +155,7 @@ class Scorecard(Lifecycle):
         t, freq = self.language.t, score.freq or kpi.main_freq
         total = self.content.newest(kpi, freq) if score.time_period else None
         spark_points = self.points(kpi, kpi.main_freq)[-_SPARK_PERIODS[kpi.main_freq] :]
+        unit = self.unit_apart(kpi)
         target, target_to = (total.target, total.target_to) if total else (kpi.target, kpi.target_to)
         values = [point for point in spark_points if point.value is not None]
         spark_title = (
@@ -164,12 +171,14 @@ class Scorecard(Lifecycle):
             status=self.language.title(score.status),
             period=self.language.period(total.time_period, short=True) if total else "",
             value=self.shown(kpi, total) if total else NOTHING,
+            number=self.shown(kpi, total, with_unit=not unit) if total else NOTHING,
+            unit=unit if total and total.obs_value is not None else "",
             newer=self.newer(kpi, total) if total else [],
-            target=self.goal(kpi, target, target_to) if target is not None else NOTHING,
+            target=self.goal(kpi, target, target_to, with_unit=not unit) if target is not None else NOTHING,
             target_freq=self.freq_words(kpi.target_freq) if target is not None else "",
             previous=previous,
             year_ago=year_ago,
-            rolling=self.value(kpi, total.rolling_12_months) if total else NOTHING,
+            rolling=self.value(kpi, total.rolling_12_months, with_unit=not unit) if total else NOTHING,
             spark=sparkline(
                 spark_points,
                 spark_title,
@@ -180,10 +189,15 @@ class Scorecard(Lifecycle):
 
     def newer(self, kpi: CatalogKpi, shown: Total) -> list[Newer]:
         """The newest values of months, quarters and years that begin after the shown total's period."""
-        period = self.language.period
+        period, with_unit = self.language.period, not self.unit_apart(kpi)
         newest = (self.content.newest(kpi, freq) for freq in ("M", "Q", "A") if freq in kpi.freqs)
         return [
-            Newer(period(total.time_period, short=True), self.shown(kpi, total), *self.changes(kpi, total))
+            Newer(
+                period(total.time_period, short=True),
+                self.shown(kpi, total),
+                self.shown(kpi, total, with_unit=with_unit),
+                *self.changes(kpi, total),
+            )
             for total in newest
             if total and total.period.start > shown.period.start
         ]

@@ -28,10 +28,16 @@ function sortBy(table, heading) {
 for (const table of document.querySelectorAll("table.sortable")) {
   for (const heading of table.tHead.rows[0].cells) {
     if (heading.classList.contains("plain")) continue;
-    const button = document.createElement("button");
-    button.type = "button";
+    const button = document.createElement("span"); // a real button is missing from headings that are repeated in print
+    button.role = "button";
+    button.tabIndex = 0;
     button.append(...heading.childNodes);
     button.addEventListener("click", () => sortBy(table, heading));
+    button.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      sortBy(table, heading);
+    });
     heading.append(button);
   }
 }

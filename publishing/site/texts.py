@@ -7,15 +7,19 @@ from datetime import date
 from math import inf
 from typing import NamedTuple
 
+from markupsafe import Markup, escape
+
 from metrics.core.periods import Period
+from metrics.core.text import visible
 from metrics.definitions.catalog import CatalogKpi
 from metrics.definitions.kpis.targets import ValidTarget
 from publishing.language import MINUS, NOTHING, Language
 from publishing.site.charts import Point, State, with_gaps
 from publishing.site.content import Content
-from publishing.site.rows import Total
+from publishing.site.rows import Total, Vintage
 
 _FREQ_WORDS = {"W": "a week", "M": "a month", "Q": "a quarter", "A": "a year"}
+_LONGEST_UNIT = 7  # characters that stand beside a number
 FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year"}
 
 
@@ -55,7 +59,7 @@ class Texts:
     @property
     def members(self) -> dict[str, dict[str, str]]:
         """Names of members in the page's language, by segment: the company's own, and the KPIs that goals serve."""
-        return {"kpi_served": self.names} | self.content.catalog.members.get(self.language.code, {})
+        return self.content.catalog.member_names(self.language.code)
 
     def incident(self, title: str) -> str:
         """An incident's title in the page's language."""
@@ -65,11 +69,26 @@ class Texts:
     def value(self, kpi: CatalogKpi, value: float | None, *, with_unit: bool = True) -> str:
         return self.language.value(value, kpi.unit, self.content.catalog.reporting_currency, with_unit=with_unit)
 
-    def shown(self, kpi: CatalogKpi, total: Total) -> str:
+    def shown(self, kpi: CatalogKpi, total: Total, *, with_unit: bool = True) -> str:
         """The total's value, or the word for why there is none."""
         if total.obs_status == "Q":
             return self.language.t("suppressed")
-        return self.value(kpi, total.obs_value)
+        return self.value(kpi, total.obs_value, with_unit=with_unit)
+
+    def unit_apart(self, kpi: CatalogKpi) -> str:
+        """The KPI's unit where it is so long that it needs a line of its own beside a number; else empty."""
+        unit = self.language.unit(kpi.unit, self.content.catalog.reporting_currency) if kpi.unit != "fraction" else ""
+        return unit if len(unit) > _LONGEST_UNIT else ""
+
+    def found(self, text: str) -> Markup:
+        """What a check found, or why a value was revised: in the page's language where that has words for it."""
+        told = self.language.finding(text)
+        return Markup('<span lang="en">{}</span>').format(visible(text)) if told is None else escape(visible(told))
+
+    def reason(self, vintage: Vintage) -> Markup:
+        """Why a value was revised. The reason of a decision is in the words of who decided."""
+        reason = vintage.revision_reason or ""
+        return escape(visible(reason)) if vintage.revision_type == "C" else self.found(reason)
 
     def target(self, kpi: CatalogKpi) -> str:
         """The target with its frequency: at least 20.0 M SEK a month; of the shown period where it varies.
@@ -87,9 +106,10 @@ class Texts:
         stated = t(least, value=self.goal(kpi, kpi.target, kpi.target_to))
         return f"{stated} {self.freq_words(kpi.target_freq)}".strip()
 
-    def goal(self, kpi: CatalogKpi, target: float | None, target_to: float | None) -> str:
+    def goal(self, kpi: CatalogKpi, target: float | None, target_to: float | None, *, with_unit: bool = True) -> str:
         """The target's value, or the two ends of its band."""
-        return self.language.target(target, target_to, kpi.unit, self.content.catalog.reporting_currency)
+        currency = self.content.catalog.reporting_currency
+        return self.language.target(target, target_to, kpi.unit, currency, with_unit=with_unit)
 
     def target_of_period(self, kpi: CatalogKpi) -> tuple[str, ValidTarget] | None:
         """The shown period and its target, of a KPI with targets of single periods; None for another one."""

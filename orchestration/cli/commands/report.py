@@ -9,7 +9,7 @@ import typer
 
 from metrics.core.deployment import site_path
 from metrics.core.errors import NyckeltalError
-from orchestration.cli.options import AsOf, Json, past_day
+from orchestration.cli.options import AsOf, Json, Lang, past_day
 from orchestration.cli.terminal import console, print_json, print_text
 
 HELP_ORDER = 4
@@ -23,7 +23,7 @@ def report(
         str, typer.Argument(metavar="[MONTH]", help="Such as 2026-10; by default the newest closed one.")
     ] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, to send by mail.")] = False,
-    lang: Annotated[str, typer.Option(help="Its language, en or sv.")] = "en",
+    lang: Lang = "en",
     site: Annotated[
         str, typer.Option(help="Address of the site, to which the links of --markdown lead. Without it, this folder's.")
     ] = "",
