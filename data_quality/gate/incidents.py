@@ -121,7 +121,7 @@ class Incident:
         return _since(self.held or self.failures)
 
     def since_of(self, kpi_id: str) -> date:
-        """The same of the periods of one of its KPIs. An event may reach one KPI later than another."""
+        """The same for the periods of one KPI, because an event may reach one KPI later than another."""
         return _since([failure for failure in self.held or self.failures if failure.kpi.kpi_id == kpi_id])
 
     @property
@@ -261,7 +261,7 @@ def _are_adjacent(group: Sequence[Failure], run: Sequence[Failure]) -> bool:
 
 
 def _may_share_reason(first: Failure, second: Failure) -> bool:
-    """Whether two failures may have one reason, apart from their days. The module says by which rules."""
+    """Whether two failures may have one reason, by the rules in the module's docstring. Their days aren't compared."""
     kinds = [(failure.is_still_to_come, failure.rejected, failure.kpi.protected) for failure in (first, second)]
     if kinds[0] != kinds[1]:
         return False

@@ -303,11 +303,11 @@ class Ledger:
         return [{**row, "decided_at": min(row["decided_at"], row["published_at"] or row["decided_at"])} for row in rows]
 
     def observations_where(self, condition: str) -> pa.Table:
-        """Those of `observations` that meet an SQL condition on columns of `rows`. Delta skips files by it."""
+        """The rows of `observations` that meet an SQL condition on columns of `rows`. Delta skips files by it."""
         return self._committed("observations", condition)
 
     def verdicts_where(self, condition: str) -> pa.Table:
-        """Those of `verdicts` that meet an SQL condition on columns of `rows`."""
+        """The rows of `verdicts` that meet an SQL condition on columns of `rows`."""
         return self._committed("verdicts", condition)
 
     def first_releases(self, name: TableName, columns: Sequence[str]) -> pa.Table:

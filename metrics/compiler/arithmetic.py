@@ -45,7 +45,7 @@ class Arithmetic:
         self.freq_of: dict[str, str] = {}
 
     def value(self, metric_name: str, offset: str = "") -> exp.Expr:
-        """The expression of any metric; with `offset`, of the period so long before."""
+        """The expression of any metric. With an `offset`, it is the value of the period that much earlier."""
         metric = self.layer.metrics[metric_name]
         if metric.type.value in ("simple", "cumulative"):
             return self._filled(metric_name, offset)
@@ -75,7 +75,7 @@ class Arithmetic:
         return by_freq
 
     def _filled(self, name: str, offset: str) -> exp.Expr:
-        """The column of a simple or cumulative metric; 0 in place of NULL where the metric is declared so."""
+        """The column of a simple or cumulative metric; 0 instead of NULL if it has `fill_nulls_with: 0`."""
         column = self.measure(name, offset)
         cumulative = self.layer.metrics[name].type_params.cumulative_type_params
         if self.layer.fills_with_zero(cumulative.metric.name if cumulative else name):

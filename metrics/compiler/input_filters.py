@@ -28,7 +28,7 @@ class _Mover:
         self.moved: dict[str, Any] = {}
 
     def copied(self, metric: Any, name: str, outer_filters: list[Any]) -> Any:
-        """A copy of the metric under that name, to whose simple metrics the outer filters apply as well."""
+        """A copy of the metric under that name. The outer filters apply to its simple metrics, too."""
         copy = metric.copy(deep=True)
         copy.name = name
         filters = [*outer_filters, *_where_filters(metric)]

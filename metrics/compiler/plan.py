@@ -113,7 +113,7 @@ class KpiPlan:
 
     @property
     def offsets(self) -> tuple[Measure, ...]:
-        """The measures of an earlier period."""
+        """The measures that are taken for an earlier period."""
         return tuple(measure for measure in self.uses if measure.offset)
 
     @property

@@ -186,7 +186,7 @@ class CatalogKpi(BaseModel):
 
     @property
     def change_kind(self) -> Literal["relative", "difference"]:
-        """How its changes are stated: as a difference of a fraction, and of a KPI that states a lower bound below 0.
+        """How its changes are stated: as a difference for fractions, and for KPIs with a lower bound below 0.
 
         A change relative to a value near 0 says nothing, and scores such as NPS cross it. A KPI without a lower bound,
         such as net revenue, keeps relative changes.
@@ -217,7 +217,7 @@ class CatalogKpi(BaseModel):
         return valid_targets(stated, of_periods, self.direction)
 
     def target_at(self, freq: str, start: date | None = None) -> ValidTarget | None:
-        """The present target for values of that frequency, or that for the period which begins on `start`.
+        """The target for values of that frequency: the present one, or the one for the period that begins on `start`.
 
         None where there is none: a yearly sum has no weekly target.
         """
@@ -237,7 +237,7 @@ class CatalogKpi(BaseModel):
         return valid_targets({since: stated}, {}, self.direction)[0]
 
     def with_target_reason(self, code: str) -> CatalogKpi:
-        """The KPI with the reason of its target, or why there is none, in that language where that is stated."""
+        """The KPI with the reason of its target, or for having none, in that language if that is translated."""
         text = self.target_labels.get(code)
         name = "target_note" if self.target is None else "target_rationale"
         return self if text is None else self.model_copy(update={name: text})
@@ -330,7 +330,7 @@ class Catalog(BaseModel):
         return [kpi for kpi in self.kpis if not kpi.is_retired]
 
     def in_language(self, code: str) -> Catalog:
-        """The catalogue with the names and descriptions of that language, of all that has them."""
+        """The catalogue with names and descriptions in that language, where they are translated."""
         kpis = tuple(_labelled(kpi, code).with_target_reason(code) for kpi in self.kpis)
         objectives = {key: _labelled(objective, code) for key, objective in self.objectives.items()}
         initiatives = {key: _labelled(initiative, code) for key, initiative in self.initiatives.items()}

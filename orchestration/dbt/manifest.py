@@ -70,6 +70,6 @@ def files_fingerprint(*roots: Path) -> str:
 
 
 def project_fingerprint(company: Company, *others: Path) -> str:
-    """The same of what dbt parses for that company: the project's files and the company's own, and the others."""
+    """The same hash over what dbt parses for that company: files of the project and the company, and `others`."""
     folders = (company.path / name for name in ("models", "macros", "tests"))
     return files_fingerprint(project.DBT_PROJECT, _CODE, *folders, *others)

@@ -48,7 +48,7 @@ def movement(
 
 
 def gap_to_target(now: Row, then: Row | None) -> dict[str, Any]:
-    """How far a total is from its target, and of what that is made up since an earlier period: it adds up to the gap.
+    """How far a total is from its target, split into parts since an earlier period that add up to the gap.
 
     `now` and `then` have time_period, obs_value, target and target_to. The gap is the value less the target; of a band,
     less the end that it lies beyond. Of a value within its band nothing is said of the earlier period, nor where that

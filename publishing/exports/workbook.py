@@ -282,7 +282,7 @@ class _Sheet:
         return written
 
     def finish(self, widths: Sequence[int], *, repeated: int | None) -> None:
-        """Set the columns' widths, and the print: across the page's width, the row `repeated` on every page."""
+        """Set the columns' widths, and print landscape, one page wide, with the row `repeated` on every page."""
         from openpyxl.utils import get_column_letter
 
         for number, width in enumerate(widths, 1):

@@ -126,7 +126,7 @@ class Texts:
         return self.language.change(change, kpi.change_kind, kpi.unit, self.content.catalog.reporting_currency)
 
     def changes(self, kpi: CatalogKpi, total: Total) -> tuple[Change, Change]:
-        """The total's changes on the period before and on a year ago. Of a year they are the same: said once."""
+        """The total's changes since the period before and a year ago. For a year both are equal; the first is empty."""
         known = self.content.usual.get((kpi.kpi_id, total.freq))
         on_before, on_year_ago = known.are_usual(*total.values) if known else (None, None)
         year_ago = self.change(kpi, total.change_year_ago, usual=on_year_ago is True)

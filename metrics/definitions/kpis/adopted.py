@@ -49,7 +49,7 @@ class OwnKpi(Adoption, Definition):
 
     @property
     def adoption(self) -> Adoption:
-        """That it is put to work; checks and version are the definition's."""
+        """Its adoption. Checks and version are those of the definition."""
         names = Adoption.model_fields.keys() - {"gate", "definition_version"}
         return Adoption(**{name: getattr(self, name) for name in names})
 

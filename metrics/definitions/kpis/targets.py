@@ -81,7 +81,7 @@ def gap_to(value: float, target: float, target_to: float | None = None) -> float
 
 
 def nearest_end(value: float, target: float, target_to: float | None = None) -> float:
-    """What a value is compared with: the target, or of a band the end that it lies beyond; within one the lower end."""
+    """The target that a value is compared with; of a band the end beyond which it lies, within it the lower end."""
     return target if target_to is None or value <= target_to else target_to
 
 
