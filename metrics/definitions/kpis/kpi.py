@@ -30,7 +30,7 @@ class Bounds(Strict):
 
 
 class Dominance(Strict):
-    """The (n,k) rule: a group counts as n persons if its n largest contributors could have more than the share k of it.
+    """The (n,k) rule: a group counts as n persons if its n largest amounts could be more than the share k of its sum.
 
     The n largest have at most n times the largest share; that product is compared with k. Only the ratio of such a KPI
     is published, rounded, because sums and means of amounts reveal the number of persons. Its values are those of the
