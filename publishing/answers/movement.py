@@ -50,9 +50,9 @@ def movement(
 def gap_to_target(now: Row, then: Row | None) -> dict[str, Any]:
     """How far a total is from its target, split into parts since an earlier period that add up to the gap.
 
-    `now` and `then` have time_period, obs_value, target and target_to. The gap is the value less the target; of a band,
-    less the end that it lies beyond. Of a value within its band nothing is said of the earlier period, nor where that
-    one lay beyond the other end.
+    `now` and `then` have time_period, obs_value, target and target_to. The gap is the value minus the target; for a band,
+    minus the end beyond which the value lies. The earlier period is left out if the value lies within its band, or if
+    the earlier value lay beyond the other end.
     """
     gap = _gap(now)
     answer = {"target": now["target"], "target_to": now["target_to"], "gap": gap}
@@ -77,10 +77,11 @@ def _gap(row: Row) -> float:
 
 
 def since_when(totals: Sequence[Row], code: str) -> Row | None:
-    """The earlier total with which a total is compared where it is measured against its target.
+    """The earlier total to compare with, when a total is compared with its target.
 
-    Of a total that misses the target the last one that reached its own; of any other one the one before. `totals` are
-    of one frequency, oldest first. None where there is none with a value and a target.
+    If the total misses its target, it is the newest earlier total that reached its own target. If there is none, or the
+    total reaches its target, it is the total before. Only totals with a value and a target count; None without any.
+    `totals` have one frequency, oldest first.
     """
     earlier = [row for row in totals if row["time_period"] < code and None not in (row["obs_value"], row["target"])]
     now = next(row for row in totals if row["time_period"] == code)

@@ -142,7 +142,7 @@ def initiatives(site: Scorecard, kpi: CatalogKpi) -> list[str]:
 
 
 def period_targets(site: Scorecard, kpi: CatalogKpi) -> list[tuple[str, str]]:
-    """The single periods with a target of their own, and that target; last what the others have."""
+    """The single periods with a target of their own, each with the target; last the target of all others."""
     targets = [
         (site.language.period(code, short=True), site.value(kpi, target))
         for code, target in kpi.target_by_period.items()

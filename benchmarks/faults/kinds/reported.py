@@ -29,7 +29,7 @@ def price_list_overwritten(files: Files, feed: str, column: str, factor: float) 
     adventureworks={"products": ("Product-ID", "SubcategoryKey")},
 )
 def product_moved(files: Files, feed: str, columns: tuple[str, str], count: float) -> None:
-    """Products are moved to another category, and all that was ever sold of them with them."""
+    """Products are moved to another category, and with them all their past sales."""
     key, category = columns
 
     def move(rows: pd.DataFrame) -> pd.DataFrame:
