@@ -50,9 +50,9 @@ def movement(
 def gap_to_target(now: Row, then: Row | None) -> dict[str, Any]:
     """How far a total is from its target, split into parts since an earlier period that add up to the gap.
 
-    `now` and `then` have time_period, obs_value, target and target_to. The gap is the value minus the target; for a band,
-    minus the end beyond which the value lies. The earlier period is left out if the value lies within its band, or if
-    the earlier value lay beyond the other end.
+    `now` and `then` have time_period, obs_value, target and target_to. The gap is the value minus the target; for a
+    band, minus the end beyond which the value lies. The earlier period is left out if the value lies within its band,
+    or if the earlier value lay beyond the other end.
     """
     gap = _gap(now)
     answer = {"target": now["target"], "target_to": now["target_to"], "gap": gap}
