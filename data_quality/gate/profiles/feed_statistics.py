@@ -132,18 +132,31 @@ with_expected as (
             partition by e.feed, dayofweek(e.day) order by e.day rows between 26 preceding and 1 preceding
         )
 ),
+-- Where the same weeks of the year before had fewer rows than those before them, as after Christmas, so many fewer are
+-- expected this year (n_in_season). In half a year or more, no day of a feed that is `never_empty` lacked all its rows.
+seasonal as (
+    select *,
+        n_expected * least(1, coalesce(median(n_rows / nullif(n_expected, 0)) over weeks_a_year_ago, 1)) as n_in_season,
+        count(*) filter (n_expected > 0) over a_year >= 180
+            and count(*) filter (n_expected > 0 and n_rows = 0) over a_year = 0 as never_empty
+    from with_expected
+    window
+        weeks_a_year_ago as (partition by feed order by day rows between 371 preceding and 357 preceding),
+        a_year as (partition by feed order by day rows between 371 preceding and 1 preceding)
+),
 -- Consecutive days without rows are one run and judged together; `n_missed` of them usually have rows. `overdispersion`
 -- is the variance of the number of rows divided by that of a Poisson count. It is above 1 where rows come several at a
 -- time, as the lines of an order do. It is estimated by the median of the squared deviation over the expected number,
 -- which is 0.455 for a Poisson count, and limited to 20, as days also vary for other reasons. Until there are four
 -- weeks of days to estimate it from, it counts as 20.
 runs as (
-    select *, sum(n_expected) over run as n_expected_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run,
+    select *, sum(n_in_season) over run as n_expected_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run,
+        bool_or(never_empty) over run as is_first_empty,
         if(n_rows = 0, count(*) filter (n_expected > 0) over run, 0) as n_missed,
-        if(count(nullif(n_expected, 0)) over a_year < 28, 20,
-            least(greatest(median(pow(n_rows - n_expected, 2) / nullif(n_expected, 0)) over a_year / 0.455, 1), 20))
+        if(count(nullif(n_in_season, 0)) over a_year < 28, 20,
+            least(greatest(median(pow(n_rows - n_in_season, 2) / nullif(n_in_season, 0)) over a_year / 0.455, 1), 20))
             as overdispersion
-    from with_expected
+    from seasonal
     window
         run as (partition by feed, rows_so_far, n_rows = 0),
         a_year as (partition by feed order by day rows between 371 preceding and 1 preceding)
@@ -187,13 +200,13 @@ select feed, day,
          over upto as n_repeated
 from (
     -- Rows are lacking on a day with less than half of the expected rows, if chance doesn't explain that. A day without
-    -- rows needs more than ten expected ones (a Poisson count with that mean is zero once in e^10 times); any other day
-    -- must be more than four standard deviations below.
+    -- rows needs more than ten expected ones (a Poisson count with that mean is zero once in e^10 times), times the
+    -- overdispersion unless no day ever was empty; any other day must be more than four standard deviations below.
     select *,
-        if(n_rows < 0.5 * n_expected and not is_closed
-            and if(n_rows = 0, n_expected_of_run > 10 * overdispersion,
-                n_expected - n_rows > 4 * sqrt(overdispersion * n_expected)),
-            n_expected - n_rows, 0) as lacking
+        if(n_rows < 0.5 * n_in_season and not is_closed
+            and if(n_rows = 0, n_expected_of_run > 10 * if(is_first_empty, 1, overdispersion),
+                n_in_season - n_rows > 4 * sqrt(overdispersion * n_in_season)),
+            n_in_season - n_rows, 0) as lacking
     from judged
 )
 window upto as (partition by feed order by day)
