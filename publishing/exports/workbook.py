@@ -226,7 +226,8 @@ class _Sheet:
             self.header(title("KPI"), t("Reason"), t("Period"), t("Was"), t("Is"), t("Revised"), t("Published"))
             for row in (row for row in revised if row["kpi_id"] in kpis):
                 kpi = kpis[row["kpi_id"]]
-                reason = ": ".join(filter(None, (t(REVISIONS[row["revision_type"]]), row["revision_reason"])))
+                stated = self.language.revision(row["revision_type"], row["revision_reason"])
+                reason = ": ".join(filter(None, (t(REVISIONS[row["revision_type"]]), stated)))
                 numbers = [(row[name], _format(kpi["unit"])) for name in ("revised_from", "obs_value")]
                 texts = [(text, None) for text in (kpi["name"], reason, row["time_period"])]
                 self.cells([*texts, *numbers, (row["revision_type"], None), (row["realtime_start"], _DAY)])
@@ -237,7 +238,8 @@ class _Sheet:
             names = {kpi["english_name"]: kpi["name"] for kpi in kpis.values()}
             for row in incidents:
                 reason = self.language.incident(row["title"], names)
-                texts = [(text, None) for text in (row["kpis"], reason, t(row["state"]))]
+                of_kpis = ", ".join(kpis[kpi_id]["name"] for kpi_id in row["kpis"].split(", ") if kpi_id in kpis)
+                texts = [(text, None) for text in (of_kpis, reason, t(row["state"]))]
                 self.cells([*texts, (row["since"], _DAY)])
         widths = [36, 80, 16, 14, 30, 30, 12, 50]
         self.finish(widths, repeated=None)

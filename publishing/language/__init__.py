@@ -9,13 +9,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import cached_property
 
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse
 from metrics.core.segments import words
 from metrics.core.text import with_currency
-from publishing.language.findings import Sentences
+from publishing.language.findings import translated
 from publishing.language.swedish import SWEDISH
 from publishing.language.swedish.findings import FINDINGS
 
@@ -75,17 +74,15 @@ class Language:
         return f"{names.get(subject, named)}: {self.t(wrong)}"
 
     def finding(self, english: str) -> str | None:
-        """What a check found, or why a value was revised, as it is stored; None where the language has no words for it.
+        """What a check found, or why a value was revised, which is stored in English; None where no words are known."""
+        return translated(english, self.findings, self) if self.findings else english
 
-        The reason of a person is in nobody's words but theirs.
-        """
-        return self._sentences.finding(english) if self.findings else english
+    def revision(self, revision_type: str | None, reason: str | None) -> str:
+        """Why a value was revised. The reason of a decision (C) is in the words of who decided; empty without one."""
+        stated = reason or ""
+        return stated if revision_type == "C" else self.finding(stated) or stated
 
-    @cached_property
-    def _sentences(self) -> Sentences:
-        return Sentences(self.findings, self._restated, self.segment)
-
-    def _restated(self, number: str) -> str:
+    def restated(self, number: str) -> str:
         """A number, or a share in per cent, that was written in English."""
         swapped = number.replace(",", self.group).replace(".", self.point).replace("-", MINUS)
         return f"{swapped.removesuffix('%').rstrip()}{_NO_BREAK}%" if number.endswith("%") else swapped

@@ -7,8 +7,9 @@ people wrote isn't translated, nor are names of feeds, columns and members.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
+from typing import Protocol
 
 _NUMBER = r"[+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
 # What a name in braces stands for; a digit at its end tells two of a kind apart. Other names stand for any text.
@@ -28,39 +29,41 @@ _NAME = re.compile(r"\{(\w+)\}")
 _PART = "; "  # between the sentences of a finding
 
 
-class Sentences:
-    """Translates findings. `translations` are sentences by the English ones, with names in braces for what varies.
+class Writer(Protocol):
+    """Writes numbers and names of segments as a language does."""
 
-    `number` and `segment` write a number and a segment's name as the language does.
+    def restated(self, number: str) -> str: ...
+
+    def segment(self, segment: str) -> str: ...
+
+
+def translated(text: str, translations: Mapping[str, str], writer: Writer) -> str | None:
+    """The finding by `translations`, sentences by the English ones; None where one of its sentences isn't known.
+
+    Names in braces stand for what varies.
     """
+    if whole := _sentence(text, translations, writer):
+        return whole
+    parts = [_sentence(part, translations, writer) for part in text.split(_PART)]
+    known = [part for part in parts if part is not None]
+    return _PART.join(known) if len(known) == len(parts) else None
 
-    def __init__(
-        self, translations: Mapping[str, str], number: Callable[[str], str], segment: Callable[[str], str]
-    ) -> None:
-        self._patterns = [(_pattern(english), other) for english, other in translations.items()]
-        self._number, self._segment = number, segment
 
-    def finding(self, text: str) -> str | None:
-        """The finding in the language; None where one of its sentences isn't known."""
-        if whole := self._sentence(text):
-            return whole
-        parts = [self._sentence(part) for part in text.split(_PART)]
-        known = [part for part in parts if part is not None]
-        return _PART.join(known) if len(known) == len(parts) else None
+def _sentence(text: str, translations: Mapping[str, str], writer: Writer) -> str | None:
+    for english, other in translations.items():
+        if match := _pattern(english).fullmatch(text):
+            values = match.groupdict().items()
+            return other.format_map({name: _value(name, value, translations, writer) for name, value in values})
+    return None
 
-    def _sentence(self, text: str) -> str | None:
-        for pattern, other in self._patterns:
-            if match := pattern.fullmatch(text):
-                return other.format_map({name: self._value(name, value) for name, value in match.groupdict().items()})
-        return None
 
-    def _value(self, name: str, text: str) -> str:
-        """What stands for a name: a number, a sentence, or else a text that stays as it is."""
-        if name == "segment":
-            return self._segment(text)
-        if re.fullmatch(rf"{_NUMBER} ?%?", text):
-            return self._number(text)
-        return self._sentence(text) or text
+def _value(name: str, text: str, translations: Mapping[str, str], writer: Writer) -> str:
+    """What stands for a name: a number, a segment, a sentence, or else a text that stays as it is."""
+    if name == "segment":
+        return writer.segment(text)
+    if re.fullmatch(rf"{_NUMBER} ?%?", text):
+        return writer.restated(text)
+    return _sentence(text, translations, writer) or text
 
 
 @cache

@@ -16,7 +16,7 @@ from metrics.definitions.kpis.targets import ValidTarget
 from publishing.language import MINUS, NOTHING, Language
 from publishing.site.charts import Point, State, with_gaps
 from publishing.site.content import Content
-from publishing.site.rows import Total, Vintage
+from publishing.site.rows import Total
 
 _FREQ_WORDS = {"W": "a week", "M": "a month", "Q": "a quarter", "A": "a year"}
 _LONGEST_UNIT = 7  # characters that stand beside a number
@@ -81,14 +81,9 @@ class Texts:
         return unit if len(unit) > _LONGEST_UNIT else ""
 
     def found(self, text: str) -> Markup:
-        """What a check found, or why a value was revised: in the page's language where that has words for it."""
+        """What a check found, in the page's language where that has words for it, else in English."""
         told = self.language.finding(text)
         return Markup('<span lang="en">{}</span>').format(visible(text)) if told is None else escape(visible(told))
-
-    def reason(self, vintage: Vintage) -> Markup:
-        """Why a value was revised. The reason of a decision is in the words of who decided."""
-        reason = vintage.revision_reason or ""
-        return escape(visible(reason)) if vintage.revision_type == "C" else self.found(reason)
 
     def target(self, kpi: CatalogKpi) -> str:
         """The target with its frequency: at least 20.0 M SEK a month; of the shown period where it varies.

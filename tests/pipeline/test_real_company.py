@@ -5,6 +5,7 @@ The files and the sources of the values: README.md in `../shared/data/real` of t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,7 @@ from metrics.core.deployment import PROJECT, published_path, warehouse_path
 from metrics.definitions.company import Company
 from orchestration.dbt import project
 from orchestration.run import RunResult, run
+from publishing.language import language
 
 FILES = PROJECT.parent / "shared" / "data" / "real"
 COMPANY = PROJECT / "tests/real_company"
@@ -177,6 +179,12 @@ def as_printed(value: str) -> Any:
     """Equal to the digits that were published, the last of which may have been rounded."""
     digits = -int(Decimal(value).as_tuple().exponent)
     return pytest.approx(float(value), rel=0, abs=0.5000001 * 10**-digits)
+
+
+def test_every_finding_can_be_told_in_swedish(outcome: Outcome) -> None:
+    rows = outcome.published.execute("select checks from kpi.verdicts").fetchall()
+    details = {check["detail"] for (checks,) in rows for check in json.loads(checks)}
+    assert len(details) > 100 and not [text for text in details if text and language("sv").finding(text) is None]
 
 
 def test_everything_is_built(outcome: Outcome) -> None:

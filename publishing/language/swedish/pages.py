@@ -3,6 +3,7 @@
 PAGES = {
     "Besides: {counts}.": "Dessutom: {counts}.",
     "What misses its target": "Vad som missar sitt mål",
+    "One other misses its target; it is marked below.": "Ett annat missar sitt; det är markerat nedan.",
     "{count} others miss theirs; they are marked below.": "{count} andra missar sitt; de är markerade nedan.",
     "Newer periods": "Nyare perioder",
     "Check": "Kontroll",

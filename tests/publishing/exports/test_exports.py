@@ -171,7 +171,7 @@ def test_the_workbook_has_real_numbers_and_days_and_the_words_of_its_language(
     notes = [row for row in sheet_rows(book, "Anmärkningar") if row[0] == TEXTS["formula"]]
     assert notes[0][1] == "\\x1b[31mred\\x1b[0m"
     assert notes[0][7] == "revenue"  # the formula
-    assert notes[1][1:5] == ["nyare källdata: newer rows were delivered", "2026-02", 110.0, 1_121_000.5]
+    assert notes[1][1:5] == ["nyare källdata: nyare rader levererades", "2026-02", 110.0, 1_121_000.5]
     assert notes[1][6] == datetime(2026, 3, 6)
 
 

@@ -21,6 +21,7 @@ from data_quality.gate import incidents
 from data_quality.gate.checks.registry import CHECKS as CHECKS_OF_THE_GATE
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
+from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse, periods_between
 from metrics.core.text import storable, visible
@@ -31,6 +32,7 @@ from orchestration.cli.app import app
 from publishing import duckdb_file, site
 from publishing.language import LANGUAGES, language
 from publishing.language.swedish import SWEDISH
+from publishing.language.swedish.findings import FINDINGS
 from publishing.site import RELEASE_CHECKS, charts
 from tests import warehouse_factory
 from tests.browser import CHROMIUM, Browser, running
@@ -421,6 +423,43 @@ def test_every_check_has_swedish_words() -> None:
         assert failing in SWEDISH and ": " not in failing, name  # a title ends with it
     for name, sentence in ({check.name: check.sentence for check in CHECKS_OF_THE_GATE} | RELEASE_CHECKS).items():
         assert sentence in SWEDISH, name
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        (
+            "feed orders: 3.1 % of the rows equal another row, in 2026-10; feed a-b: 1.0 % of the rows could not be"
+            " read",
+            "dataflöde orders: 3,1 % av raderna är lika en annan rad, i 2026-10; dataflöde a-b: 1,0 % av raderna kunde"
+            " inte läsas",
+        ),
+        (
+            "its numerator: 1,204 to 1,310 was expected; it is +3.1 % on the period before and -2.0 % on a year ago",
+            "dess täljare: 1 204 till 1 310 väntades; det är +3,1 % mot perioden före och −2,0 % mot för ett år sedan",
+        ),
+        (
+            "fails; figures of a protected KPI stay in the warehouse",
+            "inte godkänd; siffror för ett skyddat nyckeltal stannar i datalagret",
+        ),
+        ("country {x} has 12.3% where 0.0% is usual", "land {x} har 12,3 % där 0,0 % är vanligt"),
+        ("definition version 1 became 2, same value", "definitionens version 1 blev 2, samma värde"),
+        ("the total has no value; a sentence of a later version", None),
+    ],
+)
+def test_what_checks_found_is_told_in_swedish(stored: str, told: str | None) -> None:
+    written = language("sv").finding(stored)
+    assert written is None if told is None else written is not None and written.replace("\xa0", " ") == told
+    assert language("en").finding(stored) == stored
+
+
+def test_the_swedish_findings_are_of_sentences_that_the_gate_and_releases_write() -> None:
+    folders = (PROJECT / "data_quality", PROJECT / "orchestration" / "dbt")
+    code = "".join(file.read_text() for folder in folders for file in folder.rglob("*.py"))
+    written = set(re.findall(r"[a-z]+", code))
+    for english, swedish in FINDINGS.items():
+        assert set(re.findall(r"[a-z]+", re.sub(r"\{\w+\}", "", english))) <= written, english
+        assert set(re.findall(r"\{\w+\}", swedish)) == set(re.findall(r"\{\w+\}", english)), english
 
 
 def test_every_standard_kpi_has_swedish_words() -> None:
