@@ -1,8 +1,9 @@
 """Content hashes: whether a table of the warehouse still has the rows that ingest or dbt wrote.
 
 A value computed from edited rows isn't published. Ingest stores the content hash of each file's rows in `raw._files`,
-and a build that of each table it made in `kpi._contents`. A content hash doesn't depend on the order of rows. It starts
-with the version of DuckDB, as another version may hash differently; hashes of different versions aren't compared.
+and a build stores the hash of each table that it made in `kpi._contents`. A content hash doesn't depend on the order of
+rows. It starts with the version of DuckDB, as another version may hash differently; hashes of different versions aren't
+compared.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def of_files(
 
 
 def of_feed(connection: duckdb.DuckDBPyConnection, feed: str) -> list[tuple[str, str]]:
-    """What raw holds of a feed: the content hash of each file's rows, and the columns; empty where it has no table."""
+    """What raw has of a feed: the content hash of each file's rows, and the columns; empty if the feed has no table."""
     if not has_table(connection, "raw", feed):
         return []
     columns = [("", ",".join(_columns(connection, ("raw", feed))))]

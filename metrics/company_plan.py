@@ -66,10 +66,10 @@ class CompanyPlan:
 
     @property
     def models_counted_whole(self) -> list[dict[str, Any]]:
-        """The models of which it isn't known which columns they use: a KPI that reads one depends on all of them.
+        """The models whose columns can't be analysed: a KPI that reads one of them depends on all of its columns.
 
-        Each has the keys model, file, statement (the SQL that is the reason, or another one) and feeds (those whose
-        columns all count as read).
+        Each has the keys model, file, statement (the SQL that can't be analysed, or another reason) and feeds (those
+        whose columns all count as read).
         """
         nodes = {name: self.lineage.nodes[self.lineage.models[name]] for name in sorted(self.lineage.counted_whole)}
         return [
@@ -130,7 +130,7 @@ def _require_unmixed(company_identities: Sequence[Identity], defined_kpis: Seque
 
 
 def raw_columns(company: Company) -> dict[str, tuple[str, ...]]:
-    """The declared columns of each feed's raw table: the feed's own, and those that ingest adds."""
+    """The columns of each feed's raw table: those that the feed declares, and those that ingest adds."""
     columns_from_ingest = ("_loaded_at", "_source_file", "_source_line")
     return {name: (*feed.columns, *feed.personal, *columns_from_ingest) for name, feed in company.feeds.items()}
 

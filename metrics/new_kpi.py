@@ -164,7 +164,7 @@ def _counts(metric: Any, condition_end: str = "") -> bool:
 def _n_obs(metric: str, layer: SemanticLayer) -> str | None:
     """The metric that counts the rows behind a value; None if the layer has none.
 
-    It is the metric itself if that is a count, else a count of the same rows. Of a ratio it is that of its denominator.
+    It is the metric itself if that is a count, else a count of the same rows (of a ratio's denominator).
     """
     metric_object = layer.metrics[metric]
     if metric_object.type.value == "ratio":
@@ -186,7 +186,7 @@ def _n_obs(metric: str, layer: SemanticLayer) -> str | None:
 
 
 def _rows(simple_metric: Any) -> tuple[Any, ...]:
-    """Which rows of which day a simple metric is over."""
+    """The rows that a simple metric reads, and the column of their day."""
     aggregation_params = simple_metric.type_params.metric_aggregation_params
     return (
         aggregation_params.semantic_model,

@@ -77,7 +77,7 @@ def as_it_stood(day: date) -> Iterator[None]:
 
 
 def source() -> Path:
-    """The file that is read: the published one, or that of a past day."""
+    """The file that is read: the published one, or one made for a past day."""
     past = _AS_OF.get()
     return past[0] if past else published_path()
 
@@ -217,7 +217,7 @@ def incidents() -> list[dict[str, Any]]:
 
 
 def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False) -> list[Pending]:
-    """The held keys as of the newest release, in the catalogue's order; without candidate values and feed states.
+    """The keys that the newest release holds, in the catalogue's order, without candidate values and feed states.
 
     `flagged` adds the keys that are published with a warning that nobody acknowledged.
     """

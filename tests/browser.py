@@ -81,7 +81,9 @@ def running(profile: Path) -> Iterator[Browser]:
         port = _port(profile / "DevToolsActivePort")
         with connect(f"ws://127.0.0.1:{port[0]}{port[1]}", max_size=None, open_timeout=60) as main:
             target = Browser(main).send("Target.createTarget", url="about:blank")["targetId"]
-            with connect(f"ws://127.0.0.1:{port[0]}/devtools/page/{target}", max_size=None, open_timeout=60) as connection:
+            with connect(
+                f"ws://127.0.0.1:{port[0]}/devtools/page/{target}", max_size=None, open_timeout=60
+            ) as connection:
                 browser = Browser(connection)
                 for domain in ("Page", "Runtime", "Log"):
                     browser.send(f"{domain}.enable")

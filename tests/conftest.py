@@ -27,7 +27,7 @@ from metrics.core.private_files import private_files
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.dbt import project
-from orchestration.dbt.dropped_keys import restore_dropped_keys
+from orchestration.dbt.dropped_keys import restore_fill_nulls_with
 from orchestration.dbt.planning import planned
 from orchestration.run import RunResult, run
 from sample_company.simulator.run import simulate
@@ -313,5 +313,5 @@ def _semantic_manifest(name: str, tmp_path_factory: pytest.TempPathFactory) -> P
     folders = ["--project-dir", str(folder), "--profiles-dir", str(folder), "--target-path", str(target)]
     result = dbtRunner().invoke(["--quiet", "--log-path", str(target), "parse", *folders])
     assert result.success, result.exception
-    restore_dropped_keys(folder, target)
+    restore_fill_nulls_with(folder, target)
     return target / "semantic_manifest.json"

@@ -162,6 +162,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | 
 
 
 def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None) -> dict[str, str]:
+    """Fill the temporary tables `candidate_rows` and `candidate_parts`. Returns why KPIs can't be read, by kpi_id."""
     columns = ", ".join(f"{name} {sql_type}" for name, sql_type in COLUMNS.items())
     connection.execute(f"create or replace temp table candidate_rows ({columns})")
     casts = ", ".join(f"{name}::{sql_type}" for name, sql_type in COLUMNS.items())
@@ -189,6 +190,7 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: d
 def _add_empty_periods(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None, unreadable: Collection[str]
 ) -> None:
+    """Add a total to `candidate_rows` for covered periods without rows: 0, or no value (`CatalogKpi.without_rows`)."""
     expected_keys = [
         (*planned_key.key, planned_key.period.start, planned_key.period.end)
         for planned_key in plan(catalog, *history(catalog))

@@ -34,8 +34,8 @@ def unsettled_of(release_snapshot: ReleaseSnapshot, ledger: Ledger | None, catal
     - keys that were still open when they were judged: so each is judged once after it has closed;
     - keys that are held because data or a build is still to come, or because they are a part of a held period.
 
-    A closed key that is held for its value waits for a decision and isn't judged again. Where a KPI could not be built,
-    its published periods have no new candidate and keep their verdicts. `ledger` is None where there is none yet.
+    A closed key that is held for its value waits for a decision and isn't judged again. If a KPI could not be built,
+    its published periods have no new candidate, and keep their verdicts. `ledger` is None where there is none yet.
     """
     decisions = newest_decisions(ledger) if ledger else {}
     published = published_keys(ledger) if ledger else set()

@@ -47,8 +47,8 @@ class Contributions(BaseModel):
     """The SQL for the amounts of single persons behind a protected KPI, and the rule by which few of them dominate.
 
     `sql` reads the warehouse's marts. Its columns are, for every day, role (the group of persons), day, person, amount
-    and <segment>_member for each adopted segment. When the `n` largest persons of a group could have more than the
-    share `k` of the group's sum, the group counts as n persons.
+    and <segment>_member for each adopted segment. When the `n` persons with the largest amounts could have more than
+    the share `k` of the group's sum, the group is treated as a group of n persons.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -205,7 +205,7 @@ class CatalogKpi(BaseModel):
 
     @property
     def targets(self) -> list[ValidTarget]:
-        """Its targets with the days on which their periods begin, the oldest first; those of single periods too."""
+        """Its targets with the days on which their periods begin, also targets of single periods; oldest first."""
         stated = {}
         for target in self.earlier_targets:
             lower, upper = target.band or (target.value, None)
@@ -335,6 +335,10 @@ class Catalog(BaseModel):
         objectives = {key: _labelled(objective, code) for key, objective in self.objectives.items()}
         initiatives = {key: _labelled(initiative, code) for key, initiative in self.initiatives.items()}
         return self.model_copy(update={"kpis": kpis, "objectives": objectives, "initiatives": initiatives})
+
+    def member_names(self, code: str) -> dict[str, dict[str, str]]:
+        """Names of members by segment: the company's own in that language, and the KPIs that goals serve."""
+        return {"kpi_served": {kpi.kpi_id: kpi.name for kpi in self.kpis}} | self.members.get(code, {})
 
     def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
         """The last day on which the KPI's values of the period are provisional.

@@ -33,8 +33,8 @@ Reads = Mapping[tuple[str, str], Read]  # by schema (MODELS or RAW) and name of 
 class Upstream:
     """The feeds and input entities upstream of some models. Names are sorted.
 
-    `event_feeds` are the feeds that bring events: those that are upstream not only through a dimension (a model named
-    dim_...), in which rows are looked up.
+    `event_feeds` are the feeds that bring events. A feed doesn't if all paths from it go through a dimension (a model
+    named dim_...), in which rows are only looked up.
     """
 
     feeds: tuple[str, ...]
@@ -119,7 +119,8 @@ class Lineage:
     def _personnel_models(self) -> set[str]:
         """The unique ids of the models with personnel data.
 
-        They are those of the protected domain, and those without a domain that read the same feeds as one of these.
+        These are the models of the protected domain, and models without a domain that read the same feeds as one of
+        them.
         """
         domains = {
             unique_id: node["config"].get("meta", {}).get("domain")
@@ -155,7 +156,7 @@ class Lineage:
         return visited
 
     def parts(self, generated: Mapping[str, str]) -> dict[str, str]:
-        """The code that the rows of generated models depend on, by model: their own, and the parts needed upstream.
+        """The code that the rows of generated models depend on, by model: their own, and the needed parts upstream.
 
         `generated` has the code of each generated model by its name, each after those that it reads.
         """
@@ -196,7 +197,7 @@ class Lineage:
     def models_read(self, generated: Mapping[str, str]) -> dict[str, Read]:
         """The manifest's models, seeds and snapshots that generated models depend on, with the columns read from each.
 
-        None means all of its columns. A model comes before those that it reads.
+        None means all of its columns. A model comes before the models that it reads.
         """
         columns_wanted = self._columns_wanted(generated)
         columns_read: dict[str, Read] = {}
@@ -369,7 +370,7 @@ def _reads_of_models(reads: Reads) -> dict[str, Read]:
 
 
 def _add_columns(columns_by_table: dict[str, Read], table: str, columns: Read) -> None:
-    """Adds columns to those that are read from a table; None, the whole table, stays None."""
+    """Adds columns to the ones that are read from a table. None stands for the whole table, and stays None."""
     columns_before = columns_by_table.get(table, frozenset())
     columns_by_table[table] = None if columns_before is None or columns is None else columns_before | columns
 

@@ -1,9 +1,9 @@
-"""Which of dbt's nodes a run has to build: those whose code, rows or day are others than at their newest build.
+"""Which of dbt's nodes a run has to build: those whose code, rows or day have changed since their newest build.
 
 A model, seed or data test has a fingerprint: a hash of its own code and configuration, of all macros, of the day where
 its code asks for it, and of what it reads, which are the rows of feeds in raw and the fingerprints of its parents.
-`kpi._fingerprints` holds those of the nodes that were built and passed. A node whose fingerprint stands there has
-nothing new to compute. Neither have the nodes of entities that no feed supplies.
+`kpi._fingerprints` has the fingerprints of nodes that were built and passed their tests. A node whose fingerprint is in
+it has nothing new to compute. Neither have the nodes of entities that no feed supplies.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def begin(current: Mapping[str, str], unchanged: Collection[str]) -> dict[str, s
 
 
 def record(lineage: Lineage, begun: Mapping[str, str], run_results: Mapping[str, Any]) -> None:
-    """Keep the fingerprints of the nodes that a build finished and that read nothing which isn't up to date itself."""
+    """Store the fingerprints of the nodes that this build finished, if everything that they read is up to date, too."""
     statuses = {result["unique_id"]: result["status"] for result in run_results["results"]}
     succeeded = {unique_id for unique_id, status in statuses.items() if status in ("success", "pass", "warn")}
     finished: dict[str, bool] = {}

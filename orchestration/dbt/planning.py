@@ -32,7 +32,7 @@ def planned(company: Company, engine: Engine = "duckdb", *, bound: bool = False)
 
 
 def parsed(company: Company) -> tuple[SemanticLayer, Lineage]:
-    """The metrics of the company and the project, and the models that they are made of; whatever KPIs are adopted.
+    """The metrics of the company and the project, and the models that they read, whether or not a KPI uses them.
 
     Raises NyckeltalError when dbt can't parse the project.
     """

@@ -15,7 +15,7 @@ from metrics.core.deployment import PROJECT, data_dir
 from metrics.core.errors import NyckeltalError
 from metrics.core.private_files import private_files
 from metrics.definitions.company import Company
-from orchestration.dbt.dropped_keys import restore_dropped_keys
+from orchestration.dbt.dropped_keys import restore_fill_nulls_with
 from orchestration.dbt.parse_faults import parse_fault
 
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -57,6 +57,7 @@ def environment(company: Company) -> dict[str, str]:
     project = str(project_dir(company))
     return {
         "NYCKELTAL_DATA_DIR": str(data_dir()),
+        "NYCKELTAL_MEMORY_LIMIT": deployment.memory_limit(),
         "DBT_PROJECT_DIR": project,
         "DBT_PROFILES_DIR": project,
         "DBT_TARGET_PATH": str(target_dir(company)),
@@ -97,7 +98,7 @@ def parse(company: Company, *, compiled: Path | None = None) -> Path:
         result = dbtRunner(callbacks=[keep]).invoke(["--quiet", "--log-level", "none", "parse"])
     if not result.success:
         raise parse_fault(company, DBT_PROJECT, str(result.exception), reasons)
-    restore_dropped_keys(Path(variables["DBT_PROJECT_DIR"]), target)
+    restore_fill_nulls_with(Path(variables["DBT_PROJECT_DIR"]), target)
     return target
 
 
@@ -148,7 +149,7 @@ def build(
 
 @contextmanager
 def building(company: Company) -> Iterator[None]:
-    """Sets the environment of a build: that of `dbt`, and in NYCKELTAL_TODAY the company's current date.
+    """Sets the environment of a build: the variables of `dbt`, and in NYCKELTAL_TODAY the company's current date.
 
     The date is set for this build only, because a long-lived process, such as Dagster's, builds on several days.
     """

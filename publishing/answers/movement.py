@@ -93,8 +93,8 @@ def _parts(now: Row, then: Row, formula: str, expanded_formula: str | None) -> l
     """The two parts of a ratio before and after, and what each adds to the change of the ratio.
 
     They are numerator and denominator, or the two metrics of `expanded_formula`, such as revenue and cost of a margin.
-    A part adds what its own change does, on average over the other part's two values, so that the two add up to the
-    change (Kitagawa's midpoint); nothing is said of it where the value isn't that of the formula.
+    A part adds the effect of its own change, on average over the other part's two values. So the two add up to the
+    change (Kitagawa's midpoint). Additions are left out if a published value isn't what the formula gives.
     """
     names = _RATIO.fullmatch(formula)
     parts = [
@@ -139,7 +139,7 @@ def _growth(first: float, second: float) -> float:
 
 
 def _segment(name: str, after: Sequence[Row], before: Sequence[Row], totals: Sequence[Row]) -> dict[str, Any]:
-    """The members of a segment, those that add most to the change first; without what they add where that is unknown.
+    """The members of a segment, the largest addition to the change first. Unknown additions are left out.
 
     A member's addition is the change of its value. Of a ratio it is the sum of two: the change of the member's own
     ratio at the mean of its two shares of the denominator, and the change of its share, at the distance of its mean

@@ -26,8 +26,8 @@ FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year
 class Change(NamedTuple):
     """A change: its text, whether it goes up or down, and whether that is better or worse ("" where it is neither).
 
-    The tone "usual" is that of a change within the KPI's usual variation, which is neither better nor worse. `sort` is
-    the number to sort it by, "" without one.
+    The tone "usual" means that the change is within the KPI's usual variation, and so neither better nor worse. `sort`
+    is the number to sort it by, "" without one.
     """
 
     text: str
@@ -59,7 +59,7 @@ class Texts:
     @property
     def members(self) -> dict[str, dict[str, str]]:
         """Names of members in the page's language, by segment: the company's own, and the KPIs that goals serve."""
-        return {"kpi_served": self.names} | self.content.catalog.members.get(self.language.code, {})
+        return self.content.catalog.member_names(self.language.code)
 
     def incident(self, title: str) -> str:
         """An incident's title in the page's language."""
@@ -167,6 +167,7 @@ class Texts:
         return self._points[key]
 
     def _new_points(self, kpi: CatalogKpi, freq: str) -> list[Point]:
+        """The points of a KPI's chart: each total with its state and marks, and held periods without a value."""
         findings = {
             finding.time_period: finding
             for finding in self.content.findings.get(kpi.kpi_id, [])

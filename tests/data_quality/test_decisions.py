@@ -359,6 +359,7 @@ def test_who_may_decide(warehouse: Warehouse) -> None:
 
 def test_an_impossible_decision_is_an_error_and_not_recorded(warehouse: Warehouse) -> None:
     refused(warehouse, "needs a reason", reason=" \n")
+    refused(warehouse, "too long; found '1001 characters'; expected 1000 at most", reason="x" * 1001)
     refused(warehouse, "no KPI 'revenu' is adopted .did you mean 'revenue'", kpi_id="revenu")
     refused(warehouse, "there is no such period", period="January")
     refused(warehouse, "'release' needs a period", period=None)

@@ -207,6 +207,13 @@ def test_rows_that_come_several_at_a_time_vary_more(warehouse: Warehouse) -> Non
     assert "too_few_rows" in failing(judged(warehouse))
 
 
+def test_the_first_weeks_of_a_feed_do_not_tell_how_much_its_days_vary(warehouse: Warehouse) -> None:
+    warehouse.sql("delete from raw.orders where ordered_at::date in ('2025-02-12', '2025-05-14')")
+    verdicts = warehouse.judge("2025-02-01", "2025-05-31")
+    lacking = {code for (_, code), verdict in verdicts.items() if "too_few_rows" in failing(verdict)}
+    assert lacking == {"2025-05"}
+
+
 def test_a_public_holiday_excuses_the_days_beside_it_and_no_longer_gap(warehouse: Warehouse) -> None:
     """Closed from Christmas to New Year, whose holidays are near; and files that stay away for weeks before."""
     warehouse.sql("delete from raw.orders where ordered_at::date between '2025-12-24' and '2026-01-01'")

@@ -64,7 +64,7 @@ where segment = '_T' and member = '_T'
 
 
 def limits(kpi: CatalogKpi, check: Check, *, in_baseline: bool = False) -> tuple[float, float]:
-    """The limits above which the check flags and holds a value of the KPI (flag, hold); NaN where it never does.
+    """The limits (flag, hold) above which the check flags or holds a value of the KPI; NaN where it never does.
 
     In the baseline only checks of computation hold. What another check would hold is flagged.
     """
@@ -133,7 +133,7 @@ def _started(ledger: Ledger | None) -> datetime:
 
 
 def _put_limits(connection: duckdb.DuckDBPyConnection, limits_of_keys: Limits, count: int) -> None:
-    """Put the limits above which checks hold into the temporary table `limits`, without those that are NaN."""
+    """Put the limits above which checks hold into the temporary table `limits`; NaN limits are left out."""
     holding = pd.concat(
         pd.DataFrame(
             {"key_no": range(count), "check_name": check.name, "holds_above": limits_of_keys[check.name, "hold"]}
@@ -160,7 +160,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, check: Check, limits_of_keys
 
 
 def _record_failing(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, checks: Sequence[Check]) -> None:
-    """Put into temporary tables what those checks hold, for the checks of the next stage.
+    """Put into temporary tables what these checks hold, for the checks of the next stage.
 
     `failing_keys` has a row for each planned key that they hold or whose candidate was rejected: key_no and for_data,
     whether it is held for a fault of its data, rather than for data that are still to come or a statistical deviation.
@@ -202,9 +202,9 @@ def _update_feed_statistics(connection: duckdb.DuckDBPyConnection, company: Comp
 
 
 def _figure(check: Check, connection: duckdb.DuckDBPyConnection, count: int) -> dict[str, Any]:
-    """The check's figure, applies, detail and feed of each planned key, as arrays. After an error no key has a figure.
+    """Run the check: arrays with figure, applies, detail and feed, which have an element for each of `count` keys.
 
-    A key without a row, or with several, counts as one to which the check applies and that has no figure.
+    A key without a row, or with several rows, has no figure, and so has every key after an error. Then it is held.
     """
     columns: dict[str, Any] = {
         "figure": np.full(count, np.nan),

@@ -80,7 +80,7 @@ class Column:
 def columns(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collection[str]) -> dict[str, Column]:
     """The raw columns of a feed by name, each decided again if that is due (see the module).
 
-    `labels` are numeric columns that no KPI uses as a quantity, such as keys and line numbers.
+    `labels` are the feed's numeric columns that no KPI uses as a quantity, such as order numbers and line numbers.
     """
     described = connection.execute(f"describe raw.{identifier(feed.name)}").fetchall()
     types = {name: data_type for name, data_type, *_ in described if not name.startswith("_")}

@@ -135,15 +135,14 @@ with_expected as (
 -- Consecutive days without rows are one run and judged together; `n_missed` of them usually have rows. `overdispersion`
 -- is the variance of the number of rows divided by that of a Poisson count. It is above 1 where rows come several at a
 -- time, as the lines of an order do. It is estimated by the median of the squared deviation over the expected number,
--- which is 0.455 for a Poisson count, and limited to 20, as days also vary for other reasons.
+-- which is 0.455 for a Poisson count, and limited to 20, as days also vary for other reasons. Until there are four
+-- weeks of days to estimate it from, it counts as 20.
 runs as (
     select *, sum(n_expected) over run as n_expected_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run,
         if(n_rows = 0, count(*) filter (n_expected > 0) over run, 0) as n_missed,
-        least(
-            greatest(
-                coalesce(median(pow(n_rows - n_expected, 2) / nullif(n_expected, 0)) over a_year / 0.455, 1), 1
-            ), 20
-        ) as overdispersion
+        if(count(nullif(n_expected, 0)) over a_year < 28, 20,
+            least(greatest(median(pow(n_rows - n_expected, 2) / nullif(n_expected, 0)) over a_year / 0.455, 1), 20))
+            as overdispersion
     from with_expected
     window
         run as (partition by feed, rows_so_far, n_rows = 0),

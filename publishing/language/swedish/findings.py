@@ -148,7 +148,9 @@ FINDINGS = {
     " definition_version": "beräknat av samma rader skiljer sig {number} av {number2} perioder. Återställ definitionen"
     " före, eller höj definition_version",
     "definition {word} has the version of the one before it, but could not be compared with the one before it on the"
-    " same rows. Run once with the definition before it and then with this one, or raise definition_version": "definition {word} har samma version som den före, men kunde inte jämföras med den på samma rader. Kör en gång med"
+    " same rows. Run once with the definition before it and then with this one, or raise"
+    " definition_version": "definition"
+    " {word} har samma version som den före, men kunde inte jämföras med den på samma rader. Kör en gång med"
     " definitionen före och sedan med denna, eller höj definition_version",
     # why a value was revised
     "definition version {number} became {number2}, same value": "definitionens version {number} blev {number2}, samma"

@@ -78,7 +78,7 @@ order by i.kpi_id, i.freq, i.segment, i.period_start, i.is_now
 
 
 def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The figure of every planned key, that of its most shifted member. It applies where the history is long enough."""
+    """The figure of every planned key: that of its most shifted member. It applies if the history is long enough."""
     amounts = connection.execute(_AMOUNTS).fetchall()
     series = [list(rows) for _, rows in groupby(amounts, key=lambda row: (row[0], row[1], row[9]))]
     return in_time.figure(connection, series, _judged)
