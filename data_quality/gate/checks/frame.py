@@ -36,7 +36,6 @@ from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
 from metrics.definitions.kpis.gate_settings import Limit
 
-COLUMNS = ("key_no", "figure", "applies", "detail")
 Limits = Mapping[tuple[str, Level], Numbers]
 """By check name and level: an array with the limit of each planned key, NaN where it has none."""
 
