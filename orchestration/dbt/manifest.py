@@ -15,7 +15,7 @@ from metrics.definitions.kpis.adopted import adopted_kpis
 from orchestration.dbt import project
 
 _CODE = PROJECT / "orchestration" / "dbt"
-_INPUT_SUFFIXES = (".json", ".py", ".sql", ".yml")
+_INPUT_SUFFIXES = (".csv", ".json", ".md", ".py", ".sql", ".yaml", ".yml")
 
 
 def prepared_manifest(company: Company) -> Path:

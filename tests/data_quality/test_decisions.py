@@ -12,7 +12,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import publishing
@@ -28,6 +28,7 @@ from metrics.core.errors import NyckeltalError
 from metrics.definitions.roles import Roles
 from publishing import duckdb_file
 from tests import warehouse_factory
+from tests.examples import examples
 from tests.warehouse_factory import Warehouse, cells, kpi
 
 SPAN = ("2026-01-01", "2026-02-28")
@@ -232,7 +233,7 @@ def assessed(released: Warehouse) -> tuple[ReleaseSnapshot, Ledger]:
 
 
 @given(made_decisions=MADE)
-@settings(max_examples=60, deadline=None)
+@examples(20)
 def test_only_the_newest_decision_on_this_very_candidate_counts(
     released: Warehouse, assessed: tuple[ReleaseSnapshot, Ledger], made_decisions: list[tuple[str, bool, set[str]]]
 ) -> None:
