@@ -6,6 +6,7 @@ Stamps in dbt's target folder save the work as long as the files that each depen
 from __future__ import annotations
 
 import hashlib
+from importlib.metadata import version
 from pathlib import Path
 
 from metrics.core.deployment import PROJECT
@@ -70,6 +71,6 @@ def files_fingerprint(*roots: Path) -> str:
 
 
 def project_fingerprint(company: Company, *others: Path) -> str:
-    """The same hash over what dbt parses for that company: files of the project and the company, and `others`."""
+    """dbt's version, and the same hash over what it parses for that company: the project's files, its own, `others`."""
     folders = (company.path / name for name in ("models", "macros", "tests"))
-    return files_fingerprint(project.DBT_PROJECT, _CODE, *folders, *others)
+    return f"{version('dbt-core')} {files_fingerprint(project.DBT_PROJECT, _CODE, *folders, *others)}"

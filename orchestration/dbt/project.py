@@ -113,7 +113,7 @@ def build(
     `only` are the unique ids of the nodes to build, where `arguments` select none. `on_event` is called with every
     event that dbt fires. dbt prints its log. At the end its connections to the warehouse are closed.
 
-    Raises NyckeltalError when dbt itself fails.
+    Raises NyckeltalError when dbt itself fails, or the manifest lacks a node of `only`.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
@@ -125,6 +125,8 @@ def build(
     # The file for dbt's partial parsing is the manifest itself. To read it is much faster than a partial parse.
     manifest = Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes())
     if only is not None:
+        if not manifest.nodes.keys() >= set(only):
+            raise NyckeltalError("models changed while the run went on: run again", file=company.path)
         # By a tag, as dbt looks for each selected name among all nodes.
         for unique_id in only:
             manifest.nodes[unique_id].tags.append(_SELECTED)
