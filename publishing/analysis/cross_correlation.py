@@ -51,20 +51,24 @@ class Lead:
 class LeadSearch:
     """What was tried, and what was found: the most certain lead first.
 
-    `tried` counts pairs of a driver and a lag. `periods` is the number of the outcome's values. `smallest_seen` is the
-    smallest correlation that would have been told from chance, with the most periods that any driver had, by Bonferroni
-    where noise wasn't simulated; None where nothing could be tried. `too_short` are the drivers that couldn't be tried,
-    `unvarying` those of which season and line leave nothing. `outcome_varies` says whether they leave anything of the
-    outcome; else nothing is tried.
+    `tried` counts pairs of a driver and a lag. `periods` is the number of the outcome's values. `seen_from` has for
+    each driver that was tried the smallest correlation that would have been told from chance, by Bonferroni where noise
+    wasn't simulated. `too_short` are the drivers that couldn't be tried, `unvarying` those of which season and line
+    leave nothing. `outcome_varies` says whether they leave anything of the outcome; else nothing is tried.
     """
 
     leads: tuple[Lead, ...]
     tried: int
     periods: int
-    smallest_seen: float | None
+    seen_from: dict[str, float]
     too_short: tuple[str, ...]
     unvarying: tuple[str, ...] = ()
     outcome_varies: bool = True
+
+    @property
+    def smallest_seen(self) -> float | None:
+        """The smallest correlation that would have been told from chance; None where nothing could be tried."""
+        return min(self.seen_from.values(), default=None)
 
 
 class _Test(NamedTuple):
@@ -108,14 +112,14 @@ class Drivers:
         periods = int(np.isfinite(outcome).sum())
         unvarying = tuple(name for name in self._unvarying if name != aside)
         if not varies(outcome, self._columns):
-            return LeadSearch((), 0, periods, None, (), unvarying, outcome_varies=False)
+            return LeadSearch((), 0, periods, {}, (), unvarying, outcome_varies=False)
         known, order = np.isfinite(outcome), order_of(outcome, self._columns)
         tests = [test for test in self._tests_of(known, order) if test.regression.leaves_something_of(outcome)]
         candidates = [lead for test in tests for lead in _correlations(test, outcome) if lead.driver != aside]
         tried = {lead.driver for lead in candidates}
         too_short = tuple(name for name in self._values if name not in tried and name != aside)
         if not candidates:
-            return LeadSearch((), 0, periods, None, too_short, unvarying)
+            return LeadSearch((), 0, periods, {}, too_short, unvarying)
         needed, leads = false_alarms / len(candidates), []
         if min(lead.p_value for lead in candidates) <= _HOPELESS * needed:
             strongest = self._strongest_in_noise(outcome, order, tests, aside)
@@ -129,9 +133,12 @@ class Drivers:
                 for lead in corrected
                 if lead.p_value <= false_alarms and self._moves_alike_prewhitened(outcome, lead)
             ]
-        smallest = _smallest_seen(needed, max(test.regression.freedom for test in tests))
+        seen_from: dict[str, float] = {}
+        for test in tests:
+            smallest = _smallest_seen(needed, test.regression.freedom)
+            seen_from |= {name: min(smallest, seen_from.get(name, 1.0)) for name in tried.intersection(test.names)}
         leads.sort(key=lambda lead: (lead.p_value, -abs(lead.correlation)))
-        return LeadSearch(tuple(leads), len(candidates), periods, smallest, too_short, unvarying)
+        return LeadSearch(tuple(leads), len(candidates), periods, seen_from, too_short, unvarying)
 
     def _tests_of(self, known: npt.NDArray[np.bool_], order: int) -> list[_Test]:
         """The tests that can be made of an outcome with values in those periods."""

@@ -23,7 +23,7 @@ from publishing.language import Language, language
 
 PERIODS = {"W": ("week", "weeks"), "M": ("month", "months"), "Q": ("quarter", "quarters"), "A": ("year", "years")}
 FALSE_SHARE = 0.1
-"""Where all KPIs are searched: the share of the leads told that may be false."""
+"""Where all KPIs are searched: the share of the KPIs and frequencies with a lead of which it may be false."""
 _STRENGTHS = ((0.8, "very strong"), (0.5, "strong"), (0.3, "moderate"), (0.0, "weak"))
 """Words for correlations from this size on; from 0.3 and 0.5 on after J. Cohen (1988)."""
 METHOD = (
@@ -90,7 +90,7 @@ class Searches:
     def certain(self, outcomes: Iterable[str]) -> set[tuple[str, str]]:
         """The outcomes and frequencies whose leads hold where all these outcomes are searched.
 
-        Of those that are told, at most one in ten is false on average (Y. Benjamini and Y. Hochberg, Controlling the
+        Of these, at most one in ten has only false leads on average (Y. Benjamini and Y. Hochberg, Controlling the
         False Discovery Rate, 1995).
         """
         strongest = {
@@ -145,7 +145,9 @@ class Leads:
             "not_tried": sorted(set(drivers) - tried - unvarying) if can_be_led else [],
             "method": self.language.t(METHOD),
         }
-        return answer | {"summary": self._summary(kpi, searches, len(tried), len({lead["driver"] for lead in found}))}
+        count = len({lead["driver"] for lead in found})
+        summary = self._summary(kpi, searches, len(tried), count, among_all=among_all)
+        return answer | {"summary": summary}
 
     def after(self, kpi: CatalogKpi) -> list[Answer]:
         """What the KPI moved before, of all KPIs: leads that hold where all of them are searched."""
@@ -220,7 +222,9 @@ class Leads:
             "text": text,
         }
 
-    def _summary(self, kpi: CatalogKpi, searches: list[FreqSearch], drivers: int, leads: int) -> str:
+    def _summary(
+        self, kpi: CatalogKpi, searches: list[FreqSearch], drivers: int, leads: int, *, among_all: bool
+    ) -> str:
         """The answer in a sentence; why there is none where there are too few periods."""
         if not searches:
             words = "{name} has no closed months, quarters or weeks in common with a driver: leads can't be looked for."
@@ -228,13 +232,18 @@ class Leads:
             words = "{name} doesn't vary beside season and trend: leads can't be looked for."
         elif all(freq_search.search.smallest_seen is None for freq_search in searches):
             words = "{name} has too few closed periods to look for leads."
+        elif not leads and among_all and any(freq_search.search.leads for freq_search in searches):
+            words = (
+                "None of the {drivers} KPIs that were tried moved before {name} clearly enough, where all KPIs are"
+                " searched. `kpi leads {kpi_id}` shows weaker ones."
+            )
         elif not leads:
             words = "None of the {drivers} KPIs that were tried moved before {name} by more than chance."
         else:
             words = (
                 "{leads} of the {drivers} KPIs that were tried moved before {name}. What moves before needn't cause it."
             )
-        return self.language.t(words, name=kpi.name, drivers=drivers, leads=leads)
+        return self.language.t(words, name=kpi.name, kpi_id=kpi.kpi_id, drivers=drivers, leads=leads)
 
 
 def read(connection: duckdb.DuckDBPyConnection, catalog: Catalog, words: Language, *, of_all: bool = False) -> Leads:

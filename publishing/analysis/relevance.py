@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from metrics.definitions.catalog import CatalogKpi
 from metrics.definitions.objectives import path_to
 from publishing import reader
@@ -28,17 +30,18 @@ def leads_to(kpi_id: str, lang: str = "en") -> Answer | None:
 def relevance(kpi: CatalogKpi, leads: Leads) -> Answer | None:
     """As `leads_to`. Outcomes are the lagging KPIs in use of its objective and of those above it.
 
-    `verdict` is leads, leads nothing, too short or no outcome. `found` are the leads that hold where all KPIs are
-    searched.
+    `verdict` is leads, may lead, leads nothing, too short or no outcome. `found` are the leads that hold where all KPIs
+    are searched.
     """
     if kpi.type != "leading" or kpi.is_retired:
         return None
-    t, count = leads.language.t, leads.language.count
+    t = leads.language.t
     outcomes = _outcomes(kpi, leads)
     ids = {outcome.kpi_id for outcome in outcomes}
     found = [lead for lead in leads.after(kpi) if lead["outcome"] in ids]
+    weaker = [lead for outcome in outcomes for lead in leads.before(outcome)["leads"] if lead["driver"] == kpi.kpi_id]
     sizes = {outcome.name: _smallest_seen(kpi, outcome, leads) for outcome in outcomes}
-    short = [name for name, size in sizes.items() if size is None or size > LARGE]
+    long_enough = {name: size for name, size in sizes.items() if size is not None and size <= LARGE}
     if not outcomes:
         verdict = "no outcome"
         objective = leads.catalog.objectives[kpi.objective].name
@@ -46,23 +49,27 @@ def relevance(kpi: CatalogKpi, leads: Leads) -> Answer | None:
         text = t(words, objective=objective)
     elif found:
         verdict = "leads"
-        names = dict.fromkeys(
-            f"{lead['outcome_name']} ({count(lead['periods_before'], *PERIODS[lead['freq']])})" for lead in found
-        )
         words = "In published history it moved before {kpis}. What moves before needn't cause it."
-        text = t(words, kpis=", ".join(names))
-    elif short:
+        text = t(words, kpis=_outcomes_before(found, leads))
+    elif weaker:
+        verdict = "may lead"
+        words = (
+            "It may move before {kpis}: asked of these alone yes, but where all KPIs are searched, it may be chance."
+        )
+        text = t(words, kpis=_outcomes_before(weaker, leads))
+    elif not long_enough:
         verdict = "too short"
         words = "Published history is too short to say whether it moves before {kpis}."
-        text = t(words, kpis=", ".join(short))
+        text = t(words, kpis=", ".join(sizes))
     else:
         verdict = "leads nothing"
         words = (
-            "In published history it moved before none of its objective's outcomes ({kpis}), though a correlation of"
-            " {size} would have been seen: does it still lead?"
+            "In published history it didn't move before {kpis}, though a correlation of {size} would have been seen:"
+            " does it still lead?"
         )
-        size = leads.language.decimal(max(size for size in sizes.values() if size is not None), 2)
-        text = t(words, kpis=", ".join(sizes), size=size)
+        text = t(words, kpis=", ".join(long_enough), size=leads.language.decimal(max(long_enough.values()), 2))
+        if short := [name for name in sizes if name not in long_enough]:
+            text += f" {t('Of {kpis}, history is too short to say.', kpis=', '.join(short))}"
     return {"verdict": verdict, "outcomes": [outcome.kpi_id for outcome in outcomes], "found": found, "text": text}
 
 
@@ -71,13 +78,17 @@ def _outcomes(kpi: CatalogKpi, leads: Leads) -> list[CatalogKpi]:
     return [other for other in leads.catalog.live if other.type == "lagging" and other.objective in served]
 
 
+def _outcomes_before(found: Iterable[Answer], leads: Leads) -> str:
+    """The outcomes of leads, each with how long before."""
+    return ", ".join(
+        dict.fromkeys(
+            f"{lead['outcome_name']} ({leads.language.count(lead['periods_before'], *PERIODS[lead['freq']])})"
+            for lead in found
+        )
+    )
+
+
 def _smallest_seen(kpi: CatalogKpi, outcome: CatalogKpi, leads: Leads) -> float | None:
     """The smallest correlation with the outcome that would have been seen; None where the KPI couldn't be tried."""
-    sizes = [
-        freq_search.search.smallest_seen
-        for freq_search in leads.searches.of(outcome.kpi_id)
-        if kpi.kpi_id in leads.searches.drivers_at(freq_search.freq)
-        and kpi.kpi_id not in (*freq_search.search.too_short, *freq_search.search.unvarying)
-        and freq_search.search.smallest_seen is not None
-    ]
-    return min(sizes, default=None)
+    searches = [freq_search.search for freq_search in leads.searches.of(outcome.kpi_id)]
+    return min((search.seen_from[kpi.kpi_id] for search in searches if kpi.kpi_id in search.seen_from), default=None)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from metrics.core import deployment
 from metrics.core.private_files import private_files
 from publishing.analysis.cross_correlation import LeadSearch
-from publishing.duckdb_file import rendering
 
 _KEPT = TypeAdapter(dict[str, LeadSearch])
 
@@ -30,7 +32,7 @@ class Remembered:
 
     def of(self, parts: Iterable[bytes], search: Callable[[], LeadSearch]) -> LeadSearch:
         """What was found of these numbers; searched where it isn't kept."""
-        key = hashlib.sha256(b"\0".join([rendering.code().encode(), *parts])).hexdigest()
+        key = hashlib.sha256(b"\0".join([_code(), *parts])).hexdigest()
         self._used[key] = self._kept.get(key) or search()
         return self._used[key]
 
@@ -43,3 +45,10 @@ class Remembered:
         with private_files():
             draft.write_bytes(_KEPT.dump_json(self._used))
         draft.replace(path)
+
+
+@cache
+def _code() -> bytes:
+    """What decides on a search besides its numbers: the modules beside this one, and the libraries that they use."""
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    return b"".join([version("numpy").encode(), version("scipy").encode(), *(path.read_bytes() for path in modules)])

@@ -21,10 +21,13 @@ ANALYSIS = {
     "{name} has too few closed periods to look for leads.": "{name} har för få stängda perioder för att söka samband.",
     "None of the {drivers} KPIs that were tried moved before {name} by more than chance.": "Inget av de {drivers}"
     " nyckeltal som prövades rörde sig före {name} mer än slumpmässigt.",
+    "None of the {drivers} KPIs that were tried moved before {name} clearly enough, where all KPIs are searched."
+    " `kpi leads {kpi_id}` shows weaker ones.": "Inget av de {drivers} nyckeltal som prövades rörde sig före {name}"
+    " tillräckligt tydligt, när alla nyckeltal genomsöks. `kpi leads {kpi_id}` visar svagare samband.",
     "{leads} of the {drivers} KPIs that were tried moved before {name}. What moves before needn't cause it.": "{leads}"
     " av de {drivers} nyckeltal som prövades rörde sig före {name}. Det som rör sig före behöver inte vara orsaken.",
-    "Of all such sentences on the KPIs' pages at most one in ten is chance, on average.": "Av alla sådana meningar på"
-    " nyckeltalens sidor är i genomsnitt högst en av tio slump.",
+    "On average, at most one in ten of the KPIs with such sentences has them by chance.": "I genomsnitt har högst ett"
+    " av tio nyckeltal med sådana meningar fått dem av slumpen.",
     "week": "vecka",
     "weeks": "veckor",
     "month": "månad",
@@ -61,7 +64,10 @@ ANALYSIS = {
     " det sig före {kpis}. Det som rör sig före behöver inte vara orsaken.",
     "Published history is too short to say whether it moves before {kpis}.": "Publicerad historik är för kort för att"
     " säga om det rör sig före {kpis}.",
-    "In published history it moved before none of its objective's outcomes ({kpis}), though a correlation of {size}"
-    " would have been seen: does it still lead?": "I publicerad historik rörde det sig inte före något av målets utfall"
-    " ({kpis}), fast en korrelation på {size} skulle ha synts: är det fortfarande ledande?",
+    "It may move before {kpis}: asked of these alone yes, but where all KPIs are searched, it may be chance.": "Det rör"
+    " sig kanske före {kpis}: i en sökning för bara dessa ja, men när alla nyckeltal genomsöks kan det vara slump.",
+    "In published history it didn't move before {kpis}, though a correlation of {size} would have been seen: does it"
+    " still lead?": "I publicerad historik rörde det sig inte före {kpis}, fast en korrelation på {size} skulle ha"
+    " synts: är det fortfarande ledande?",
+    "Of {kpis}, history is too short to say.": "För {kpis} är historiken för kort för att säga något.",
 }
