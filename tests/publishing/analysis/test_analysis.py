@@ -75,6 +75,13 @@ def test_a_driver_is_found_at_its_lag_and_with_its_sign() -> None:
     assert found.tried == 66 and found.periods == MONTHS and found.too_short == ()
 
 
+def test_of_a_young_driver_less_could_be_seen_than_of_an_old_one() -> None:
+    young = noise(3)
+    young[: MONTHS - 26] = np.nan
+    found = leading(noise(2), {"old": noise(1), "young": young}, PLACES)
+    assert found.smallest_seen == found.seen_from["old"] < found.seen_from["young"] < 1
+
+
 def test_a_shuffled_driver_does_not_lead() -> None:
     driver = noise(1)
     outcome = noise(2) - 3 * np.nan_to_num(lagged(driver, 2))
