@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 # Versions of DuckDB that must be able to read the published file.
 CLIENTS := 1.0.0 1.1.3 1.2.2 1.3.2 1.4.4 2.0.0
 
-.PHONY: run test check lint suite bench bench-ledger faults reality crash clients dev clean lock
+.PHONY: run test check lint suite thorough bench bench-ledger faults reality crash clients dev clean lock
 
 run: $(VENV)/.installed
 	$(BIN)/python -m sample_company.simulator --out "$${NYCKELTAL_SOURCE_DIR:-$${NYCKELTAL_DATA_DIR:-data}/sources}"
@@ -27,6 +27,10 @@ lint: $(VENV)/.installed
 
 suite: $(VENV)/.installed
 	$(BIN)/pytest -n 2 -q
+
+# The same with ten times as many examples of generated values, for a night.
+thorough: $(VENV)/.installed
+	NYCKELTAL_TIMES_EXAMPLES=10 $(BIN)/pytest -n 2 -q
 
 # Needs the network, and a Python for which the oldest client has a wheel (3.11 or 3.12).
 clients: $(VENV)/.installed

@@ -1,10 +1,10 @@
-"""The catalogue as somebody would write it by hand for DuckDB who knows it well: the limit to measure against.
+"""The catalogue's SQL, written by hand as an expert in DuckDB would do it: the best time to compare the engine with.
 
-One scan by day for what can be added up, with the segments as grouping sets. Distinct users: each once per run of days
-that neither a week nor a month parts, with the members of all segments as bits of one number; periods unite these and
-count by equal bits (each user once per period and member, one segment after the other, took twice as long, and
-COUNT(DISTINCT) in grouping sets six times). Quantiles: all values counted in bins, and only those of the bins that hold
-a quantile's ranks sorted (lists of all values, one cut after the other, took twice as long).
+What can be added up: one scan by day, with the segments as grouping sets. Distinct users: each user once per run of
+days within one week and one month, with the members of all segments as bits of one number; a period combines these
+numbers and counts by equal bits. (Each user once per period and member, one segment after the other, took twice as
+long; COUNT(DISTINCT) in grouping sets took six times as long.) Quantiles: all values are counted in bins, and only the
+bins with a quantile's ranks are sorted. (Lists of all values, one combination after the other, took twice as long.)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`python -m benchmarks.ingest`: files to raw, through the whole ingest and through DuckDB's own `read_csv`.
 
-Both leave the same rows and columns in a table. Ingest also checks each file, settles types over all of them, keeps
-line numbers, sets unreadable rows aside and records what came; DuckDB is told the types.
+Both write the same rows and columns to a table. Ingest also checks each file, finds types that fit all files, keeps
+line numbers, rejects unreadable rows and records the deliveries. DuckDB gets the types as arguments.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _duckdb(warehouse: Path, sources: Path, feeds: list[Feed]) -> None:
 
 
 def _content(warehouse: Path, feeds: list[Feed]) -> tuple[int, str]:
-    """Rows of all feeds, and a sum over hashes of what they hold, but for columns that become pseudonyms."""
+    """The number of rows of all feeds, and a sum of hashes of their values, without columns that become pseudonyms."""
     rows, content = 0, 0
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         for feed in feeds:

@@ -1,9 +1,9 @@
 """`make bench-ledger`: what a release costs, in seconds and bytes, as the ledger grows; before and after compaction.
 
-A ledger of the sample company's catalogue with four releases a month: weeks and what revises as they come, months and
-quarters in the last one. Then one release more of the newest periods, but for the gate and disclosure control: what is
-published is read and compared, new vintages are appended, the published file is brought up to date. Times vary with the
-machine, so no test asserts one.
+It makes a ledger of the sample company's catalogue with four releases a month: each has a week and revisions, the last
+one also months and quarters. Then it measures one more release of the newest periods, without the gate and disclosure
+control: published values are read and compared, new vintages are appended, the published file is brought up to date.
+Times depend on the machine, so no test asserts one.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _append(ledger: Ledger, catalog: Catalog, text: str, day: date) -> dict[str,
 
 
 def _periods(day: date) -> list[Period]:
-    """What a release of that day tells anew: the week before, and in a month's first one the month (and quarter)."""
+    """The periods that a release of that day adds: the week before, and after a month's end the month (and quarter)."""
     periods = [period_of("W", day - timedelta(days=7))]
     if day.day < 8:
         last = day.replace(day=1) - timedelta(days=1)
@@ -187,6 +187,7 @@ def written_at(day: date) -> datetime:
 
 
 def _measured(root: str, path: Path, catalog: Catalog, day: date, months: int, *, compacted: bool) -> Measured:
+    """Measure one more release on the ledger at `root`, and writing and reading the published file at `path`."""
     seconds: dict[str, float] = {}
 
     def timed(name: str, action: Callable[[], Any]) -> Any:

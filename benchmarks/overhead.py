@@ -1,8 +1,8 @@
 """`python -m benchmarks.overhead`: what dbt and Dagster add to the SQL of the sample company's models.
 
-All on the same warehouse, which was built before, so that the incremental models have nothing new to compute:
-`models_sql` runs the SQL that dbt compiled, on DuckDB alone; `dbt_build` is the command, with its data tests;
-`kpi_run` is the whole of Nyckeltal: ingest, dbt in its process, gate, publication, all told to Dagster.
+All three are measured on the same warehouse, already built, so that incremental models have nothing new to compute:
+`models_sql` runs the SQL that dbt compiled, on DuckDB alone. `dbt_build` is dbt's command, with its data tests.
+`kpi_run` is a whole run: ingest, dbt in its process, gate, publication, with all events for Dagster.
 """
 
 from __future__ import annotations

@@ -59,9 +59,9 @@ def in_turn(module: str, contenders: Sequence[str], folder: Path, times: int) ->
 
 
 class Stopwatch:
-    """Seconds by the clock, and those that processors worked for this process and its children, since it was made.
+    """Seconds by the clock, and processor seconds of this process and its children, since the stopwatch was made.
 
-    The second are what can be compared when others work on the machine too.
+    Compare processor seconds if other programs use the machine, too.
     """
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ where not coalesce(a.value = b.value or abs(a.value - b.value) <= 1e-9 * greates
 
 @dataclass(frozen=True)
 class Run:
-    """One contender at one size. `equal`: its values are those of `hand` (or `hand_month`); None: that wasn't run."""
+    """One contender at one size. `equal`: whether its values equal those of `hand` (or `hand_month`), if compared."""
 
     contender: str
     rows: int

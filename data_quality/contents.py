@@ -1,8 +1,9 @@
 """Content hashes: whether a table of the warehouse still has the rows that ingest or dbt wrote.
 
 A value computed from edited rows isn't published. Ingest stores the content hash of each file's rows in `raw._files`,
-and a build that of each table it made in `kpi._contents`. A content hash doesn't depend on the order of rows. It starts
-with the version of DuckDB, as another version may hash differently; hashes of different versions aren't compared.
+and a build stores the hash of each table that it made in `kpi._contents`. A content hash doesn't depend on the order of
+rows. It starts with the version of DuckDB, as another version may hash differently; hashes of different versions aren't
+compared.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def of_files(
 
 
 def of_feed(connection: duckdb.DuckDBPyConnection, feed: str) -> list[tuple[str, str]]:
-    """What raw holds of a feed: the content hash of each file's rows, and the columns; empty where it has no table."""
+    """What raw has of a feed: the content hash of each file's rows, and the columns; empty if the feed has no table."""
     if not has_table(connection, "raw", feed):
         return []
     columns = [("", ",".join(_columns(connection, ("raw", feed))))]
@@ -68,13 +69,15 @@ def record(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation])
     """Store the content hash of tables that a build has just made. Views are skipped."""
     connection.execute("create schema if not exists kpi")
     connection.execute(_TABLE)
-    for relation in relations:
-        name = ".".join(relation)
-        connection.execute("delete from kpi._contents where relation = ?", [name])
-        intact.remove(connection, [relation])
-        if _is_table(connection, relation):
-            connection.execute("insert into kpi._contents values (?, ?)", [name, _content(connection, relation)])
-            intact.add(connection, [relation])
+    made = set(relations)
+    names = [".".join(relation) for relation in made]
+    connection.execute("delete from kpi._contents where list_contains(?::varchar[], relation)", [names])
+    intact.remove(connection, made)
+    tables = sorted(made & set(connection.execute(_TABLES).fetchall()))
+    for relation in tables:
+        content = _content(connection, relation)
+        connection.execute("insert into kpi._contents values (?, ?)", [".".join(relation), content])
+    intact.add(connection, tables)
 
 
 def known_relations(connection: duckdb.DuckDBPyConnection) -> set[Relation]:
@@ -156,7 +159,3 @@ def _columns(connection: duckdb.DuckDBPyConnection, relation: Relation) -> list[
     # DuckDB's list of all columns takes ten times as long.
     rows = connection.execute(f"from {'.'.join(map(identifier, relation))} limit 0")
     return sorted(name for name, *_ in rows.description or ())
-
-
-def _is_table(connection: duckdb.DuckDBPyConnection, relation: Relation) -> bool:
-    return relation in connection.execute(_TABLES).fetchall()

@@ -59,7 +59,7 @@ def of(connection: duckdb.DuckDBPyConnection) -> set[Relation]:
 
 
 def add(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:
-    """Remembers tables whose rows were just read or written and are those that ingest or dbt wrote."""
+    """Record that these tables have the rows that ingest or dbt wrote: they were just read or written."""
     _execute(connection, f"insert into {_NAMES} select unnest($schemas), unnest($tables)", relations)
 
 

@@ -64,6 +64,7 @@ def opened(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def _open(*, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the warehouse, with times in UTC. Raises NyckeltalError if another process has it open."""
     path = deployment.warehouse_path()
     with private_files():  # also for the write-ahead log, which DuckDB makes by itself
         with disk_faults_reported("the warehouse can't be used", path, repair=REPAIR):

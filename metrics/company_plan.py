@@ -66,10 +66,10 @@ class CompanyPlan:
 
     @property
     def models_counted_whole(self) -> list[dict[str, Any]]:
-        """The models of which it isn't known which columns they use: a KPI that reads one depends on all of them.
+        """The models whose columns can't be analysed: a KPI that reads one of them depends on all of its columns.
 
-        Each has the keys model, file, statement (the SQL that is the reason, or another one) and feeds (those whose
-        columns all count as read).
+        Each has the keys model, file, statement (the SQL that can't be analysed, or another reason) and feeds (those
+        whose columns all count as read).
         """
         nodes = {name: self.lineage.nodes[self.lineage.models[name]] for name in sorted(self.lineage.counted_whole)}
         return [
@@ -86,11 +86,12 @@ class CompanyPlan:
 def plan_company(company: Company, kpis: Sequence[Kpi], parse_folder: Path, engine: Engine = "duckdb") -> CompanyPlan:
     """The plan of the KPIs that the company has adopted.
 
-    `parse_folder` has dbt's `manifest.json` and `semantic_manifest.json` of its staging, marts and metrics.
+    `parse_folder` has dbt's `manifest.json` and `semantic_manifest.json` of its staging, marts and metrics; whether
+    compiled KPIs are in there, too, makes no difference.
     Raises Problems for definitions with mistakes.
     """
     layer = SemanticLayer.read(parse_folder / "semantic_manifest.json", engine)
-    lineage = Lineage(parse_folder / "manifest.json", raw_columns(company))
+    lineage = Lineage(parse_folder / "manifest.json", raw_columns(company), generated=False)
     column_uses = ColumnUses(lineage)
     if problems := [error for kpi in kpis for _, error in apply(_RULES, kpi=kpi, company=company, layer=layer)]:
         raise Problems(problems)
@@ -129,7 +130,7 @@ def _require_unmixed(company_identities: Sequence[Identity], defined_kpis: Seque
 
 
 def raw_columns(company: Company) -> dict[str, tuple[str, ...]]:
-    """The declared columns of each feed's raw table: the feed's own, and those that ingest adds."""
+    """The columns of each feed's raw table: those that the feed declares, and those that ingest adds."""
     columns_from_ingest = ("_loaded_at", "_source_file", "_source_line")
     return {name: (*feed.columns, *feed.personal, *columns_from_ingest) for name, feed in company.feeds.items()}
 

@@ -74,9 +74,9 @@ def definition_text(kpi_id: str, metric: str, company: Company, layer: SemanticL
 
 
 def derived_domain(metric: str, company: Company, layer: SemanticLayer) -> str | None:
-    """The domain of the KPIs over the same facts, the company's own before the standard ones; None where it isn't one.
+    """The domain of the KPIs over the same facts, if they all have one: the company's own KPIs, else the standard ones.
 
-    Nothing is asked of the company's own files while one of them isn't right.
+    The company's own KPIs are ignored as long as one of their files has a mistake.
     """
     models = set(fact_models(metric, layer))
     try:
@@ -164,7 +164,7 @@ def _counts(metric: Any, condition_end: str = "") -> bool:
 def _n_obs(metric: str, layer: SemanticLayer) -> str | None:
     """The metric that counts the rows behind a value; None if the layer has none.
 
-    It is the metric itself if that is a count, else a count of the same rows. Of a ratio it is that of its denominator.
+    It is the metric itself if that is a count, else a count of the same rows (of a ratio's denominator).
     """
     metric_object = layer.metrics[metric]
     if metric_object.type.value == "ratio":
@@ -186,7 +186,7 @@ def _n_obs(metric: str, layer: SemanticLayer) -> str | None:
 
 
 def _rows(simple_metric: Any) -> tuple[Any, ...]:
-    """Which rows of which day a simple metric is over."""
+    """The rows that a simple metric reads, and the column of their day."""
     aggregation_params = simple_metric.type_params.metric_aggregation_params
     return (
         aggregation_params.semantic_model,
@@ -197,7 +197,7 @@ def _rows(simple_metric: Any) -> tuple[Any, ...]:
 
 
 def _segments(metric: str, layer: SemanticLayer) -> list[str]:
-    """By what all facts of a metric can be cut."""
+    """The segments by which all facts of a metric can be cut."""
     semantic_models = {_semantic_model(simple_metric) for simple_metric in _simple(metric, layer)}
     segments_by_model = [
         {entity.name for entity in model.entities if entity.type.value != "primary"}

@@ -43,6 +43,6 @@ def proposal(
 
 
 def unserved(adopted: Collection[Kpi], objectives: Mapping[str, Objective]) -> list[str]:
-    """The keys of the objectives that no adopted KPI serves, neither they themselves nor a part of them."""
+    """The keys of the objectives that no adopted KPI serves, neither directly nor through their parts."""
     served = {key for kpi in adopted for key in path_to(objectives, kpi.adoption.objective)}
     return [key for key in objectives if key not in served]

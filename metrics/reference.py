@@ -54,10 +54,10 @@ _OWN_KPIS = """\
 The folder in which the file lies is the KPI's domain, one of the standard ones or the company's own: `calendar.yml` and
 `roles.yml` may name it.
 
-A KPI of the company's own has a whole definition in this file: beside the keys above those of
-[a standard definition](#metricskpisdomainkpiyml), with `freqs`, `segments`, `gate` and `definition_version` written
-once. A file that has a `metric` is read so. Where its id is that of a standard definition, it stands in place of that
-one, and the project's identities say nothing of that KPI any more. Its metric may be one of the project, or of the
+A KPI of the company's own has its whole definition in this file: the keys above, and those of [a standard
+definition](#metricskpisdomainkpiyml). `freqs`, `segments`, `gate` and `definition_version` are written only once. The
+key `metric` makes it such a file. If its id is that of a standard definition, it replaces that definition, and the
+project's identities no longer apply to the KPI. Its metric may be one of the project, or one of the
 company's own in `models/metrics/*.yml`. `kpi new kpi <id> --metric <metric>` writes such a file to fill in."""
 _HEAD = "<!-- Written by `python -m metrics.reference`; change the models or contracts, not this page. -->"
 

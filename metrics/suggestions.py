@@ -17,7 +17,8 @@ from metrics.versioning.lineage import Lineage
 class Suggestion:
     """A standard KPI that the company hasn't adopted. It can be adopted now when no entity is missing.
 
-    `feeds` are upstream of it; it is `protected` when it reads personnel data.
+    `proposal` is the objective that it could serve. `feeds` are the feeds that it reads. It is `protected` (by
+    disclosure control) when it reads personnel data.
     """
 
     kpi_id: str
@@ -30,23 +31,24 @@ class Suggestion:
 
 
 def suggestions(company: Company, layer: SemanticLayer, lineage: Lineage) -> list[Suggestion]:
-    """The standard KPIs that no file of the company adopts or replaces, by domain and id.
+    """The standard KPIs whose id the company neither adopts nor uses for a definition of its own, by domain and id.
 
-    Raises Problems for definitions with mistakes.
+    Raises Problems when the company's KPI files have mistakes.
     """
     adopted = adopted_kpis(company)
     adopted_ids = {kpi.id for kpi in adopted}
     suggested = []
     for kpi_id, (definition, file) in standard_definitions().items():
+        domain = file.parent.name
         if kpi_id not in adopted_ids:
             upstream = lineage.upstream(fact_models(definition.metric, layer))
             suggested.append(
                 Suggestion(
                     kpi_id,
-                    file.parent.name,
+                    domain,
                     definition,
                     missing_entities=upstream.missing_entities,
-                    proposal=proposal(definition, file.parent.name, adopted, company.objectives),
+                    proposal=proposal(definition, domain, adopted, company.objectives),
                     feeds=upstream.feeds,
                     protected=upstream.protected,
                 )

@@ -44,7 +44,7 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
         return True
 
     def has_table(self, table_name: str) -> bool:
-        """The same as in the base class, which opens the file several times for each event; remembers found tables."""
+        """The same as in the base class, but a table that exists is looked up only once, and not for each event."""
         tables = self.__dict__.setdefault("_tables", set())
         if table_name not in tables and super().has_table(table_name):
             tables.add(table_name)
@@ -80,7 +80,7 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
                 conn.execute(AssetKeyTable.insert().values(asset_key=asset_key.to_string(), **values))
 
     def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
-        """The same as in the base class, which reads the table's columns for each event; remembers those found."""
+        """The same as in the base class, but a column that exists is looked up only once, and not for each event."""
         columns = self.__dict__.setdefault("_columns", set())
         if column_name not in columns and super()._has_asset_key_col_on_connection(conn, column_name):
             columns.add(column_name)

@@ -69,18 +69,24 @@ def decide_job(company: Company) -> JobDefinition:
     # An op and a job share one namespace in Dagster, so the op needs another name than the job.
     @op(description="Records a decision, and publishes what follows from it.", out=Out(Nothing))
     def record_decision(config: DecisionConfig) -> Iterator[AssetCheckEvaluation | Output[None]]:
+        """Record the decision, release it, and report the checks `gate` and `review` of every supplied KPI anew.
+
+        Raises Failure with the reason when the decision is refused.
+        """
         from data_quality.release import decisions  # it needs pandas, which takes a second to import
 
         try:
             with writing(), values_withheld("decide"):
                 current_company = Company.load(company.path)  # with its present roles, not those when Dagster started
                 catalog = Catalog.read(current_company)
-                if bool(config.incident) == bool(config.kpi) or (config.as_new_level and not config.incident):
-                    raise NyckeltalError("name an incident, or a KPI with its period", field="incident")
+                if bool(config.incident) == bool(config.kpi):
+                    raise NyckeltalError("name either an incident or a KPI", field="incident")
+                if config.as_new_level and not config.incident:
+                    raise NyckeltalError("only an incident can be released as the new level", field="as_new_level")
                 reason_and_name = {"reason": config.reason, "by": config.by}
                 with publishing.published_around("the decision is recorded and released"):
                     if config.incident:
-                        recorded_decision = decisions.settle(
+                        recorded_decision = decisions.decide_incident(
                             current_company,
                             catalog,
                             config.decision,

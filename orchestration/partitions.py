@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from dagster import MonthlyPartitionsDefinition
 
 from metrics.core import clock
 from metrics.core.errors import NyckeltalError
-from metrics.core.periods import parse, period_of
-from metrics.definitions.catalog import Catalog
+from metrics.core.periods import Period, parse, period_of
 from metrics.definitions.company import Company
-from publishing import reader
 
 
 def months(company: Company) -> MonthlyPartitionsDefinition:
@@ -22,32 +20,18 @@ def months(company: Company) -> MonthlyPartitionsDefinition:
     )
 
 
-def open_months(company: Company) -> tuple[str, str]:
-    """The first and last partition with a period that is open, closed yesterday, or is still published as provisional.
+def present_month(company: Company) -> Period:
+    """The partition of a run that nobody chose months for.
 
-    So each period is judged once more after it has closed, however long ago the last run was. A run also judges the
-    periods that `data_quality/release/unsettled.py` finds, such as the history of a KPI with a new definition.
+    Such a run judges what `data_quality/release/unsettled.py` finds in the whole history, the open periods among them.
     """
-    catalog = Catalog.read(company)
-    today = clock.today(company.time_zone)
-    last = period_of("M", today)
-    first = period_of("M", provisional) if (provisional := reader.first_provisional()) else last
-    # No period that ends in a month closes later than the month.
-    while any(catalog.closes_on(kpi, first.shift(-1)) >= today - timedelta(days=1) for kpi in catalog.kpis):
-        first = first.shift(-1)
-    return max(first, period_of("M", history(company)[0])).code, last.code
+    return period_of("M", clock.today(company.time_zone))
 
 
 def history(company: Company) -> tuple[date, date]:
     """The first and last day of all months."""
     first = min(feed.history_from for feed in company.feeds.values())
     return period_of("M", first).start, period_of("M", clock.today(company.time_zone)).end
-
-
-def still_open(company: Company) -> tuple[date, date]:
-    """The first and last day of the open months."""
-    first, last = open_months(company)
-    return parse(first).start, parse(last).end
 
 
 def of_period(company: Company, code: str) -> tuple[date, date]:

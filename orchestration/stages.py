@@ -16,7 +16,7 @@ def _silent(_: str) -> None:
 
 @dataclass
 class Stages:
-    """A stopwatch that the steps of a run share; `ended` is called with the name of each stage when it ends.
+    """A stopwatch that the steps of a run share. It calls `ended` with the name of each stage when the stage ends.
 
     `seconds` has the time of each stage that has ended, in the order of their first end; `failed` are those that ended
     with an error. `current` is the name of the current stage (empty between stages), `detail` its progress, such as

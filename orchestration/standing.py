@@ -41,22 +41,22 @@ _VERDICTS = "select coalesce(sum(hash(v)::hugeint >> 24), 0) from kpi.verdicts v
 
 @dataclass(frozen=True)
 class Standing:
-    """Verdicts and release of a run, as another run would make them: with nothing new to publish."""
+    """Verdicts and release of the last run that still stand: another run would give the same, and nothing new."""
 
     verdicts: list[Verdict]
     release: Release
 
 
 def files(company: Company) -> str:
-    """A hash of the code and of the company's files, taken when these are read."""
+    """A hash of the code and of the company's files. Take it when the files are read."""
     folders = (company.path / name for name in ("compiled", "feeds", "kpis"))
     return files_fingerprint(PROJECT / "data_quality", PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
 
 
 def inputs(company: Company, files_read: str) -> str:
-    """A hash of all that verdicts depend on but the ledger: the day, `files`, loads, builds.
+    """A hash of everything that verdicts depend on, except the ledger's rows: the day, loads, builds, decisions, files.
 
-    Taken before the gate judges; `record` keeps it after the release.
+    `files_read` is the hash of `files`. Take it before the gate judges; `record` stores it after the release.
     """
     with warehouse.connect() as connection:
         states = [
@@ -87,7 +87,7 @@ def of_last_run(catalog: Catalog, first: date, last: date, inputs_now: str) -> S
             return None
         stored = verdict.stored(connection, first, last)
     keys = [planned.key for planned in plan(catalog, first, last)]
-    if not keys or not {tuple(key) for key in json.loads(judged)}.issuperset(keys) or not stored.keys() >= set(keys):
+    if not {tuple(key) for key in json.loads(judged)}.issuperset(keys) or not stored.keys() >= set(keys):
         return None
     return Standing([stored[key] for key in keys], _read(released))
 
@@ -103,10 +103,10 @@ def reported_sequence() -> int:
 
 
 def record(judged_by: str, released: Release, judged: Sequence[Verdict]) -> None:
-    """Keeps the inputs by which the gate judged, and the release after it; nothing where a check wasn't evaluated.
+    """Stores the inputs by which the gate judged, and the release after it.
 
-    Nothing either where another release came after this one. Called when all has been reported to Dagster, so that the
-    run after a stopped one judges and reports again.
+    Stores nothing if a check wasn't evaluated, or if another release came after this one. Call it when everything has
+    been reported to Dagster, so that the run after a stopped one judges and reports again.
     """
     ledger = Ledger.find(deployment.ledger_path())
     is_newest = ledger is not None and ledger.newest is not None and ledger.newest["sequence"] == released.sequence

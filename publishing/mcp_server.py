@@ -40,6 +40,7 @@ _Segment = Annotated[
     str,
     Field(description="A segment of the KPI, such as country or channel:country; _T for the total"),
 ]
+_Lang = Annotated[str, Field(description="The language of the sentences, en or sv")]
 _Member = Annotated[str, Field(description="The segment's member, such as SE, or web:SE of both; _T for the total")]
 
 
@@ -92,13 +93,16 @@ def off_target() -> Answer:
     return values.off_target()
 
 
-def objectives(as_of: _AsOf = "") -> Answer:
+def objectives(as_of: _AsOf = "", lang: _Lang = "en") -> Answer:
     """What the company wants to reach, as a tree: attainment, owner, horizon, KPIs, initiatives and teams' goals."""
-    return plain(objective_answers.answer(_day(as_of)))
+    return plain(objective_answers.answer(_day(as_of), lang))
 
 
 def why_it_moved(
-    kpi: _Kpi, period: _Period = "", compared_with: Literal["previous", "year_ago", "target"] = "previous"
+    kpi: _Kpi,
+    period: _Period = "",
+    compared_with: Literal["previous", "year_ago", "target"] = "previous",
+    lang: _Lang = "en",
 ) -> Answer:
     """Why a KPI's total changed on the period before or a year ago, or how it came to be so far from its target.
 
@@ -106,19 +110,19 @@ def why_it_moved(
     revisions, a series break, a new definition, warnings, incidents. Against the target, the change is that since the
     last period that reached it, or on the period before. `in_words` has it in sentences: quote those.
     """
-    return why.why_it_moved(kpi, period, compared_with)
+    return why.why_it_moved(kpi, period, compared_with, lang)
 
 
-def review(kpi: _Kpi) -> Answer:
+def review(kpi: _Kpi, lang: _Lang = "en") -> Answer:
     """What a review of a KPI looks at: whether it still matters, how often it met its target, who thinks it should go.
 
     Definition, owner and objective, newest values, revisions and incidents of a year, decisions, when it was reviewed
     last and with what outcome, opinions on retiring it, and what speaks against it or its target.
     """
-    from publishing.analysis import relevance
+    from publishing import lint
 
     kpi_id = values.kpi_id(kpi)
-    return plain(reviews.review(kpi_id, _today()) | {"leads_to": relevance.leads_to(kpi_id)})
+    return plain(reviews.review(kpi_id, _today(), lang) | lint.of_review(kpi_id, _today(), lang))
 
 
 def reviews_due() -> Answer:
@@ -127,7 +131,9 @@ def reviews_due() -> Answer:
 
 
 def moves_before(
-    kpi: _Kpi, of_all: Annotated[bool, Field(description="Try all KPIs, not only leading ones")] = False
+    kpi: _Kpi,
+    of_all: Annotated[bool, Field(description="Try all KPIs, not only leading ones")] = False,
+    lang: _Lang = "en",
 ) -> Answer:
     """Which leading KPIs moved before a KPI in the published history, and by how many periods.
 
@@ -135,13 +141,13 @@ def moves_before(
     """
     from publishing.analysis import leads  # scipy, which it needs, takes half a second to import, in each run too
 
-    return leads.leads(kpi, of_all=of_all)
+    return leads.leads(kpi, of_all=of_all, lang=lang)
 
 
 def month_report(
     month: Annotated[str, Field(description="Such as 2026-10; empty for the newest closed month")] = "",
     as_of: _AsOf = "",
-    lang: Annotated[str, Field(description="The language of the sentences, en or sv")] = "en",
+    lang: _Lang = "en",
 ) -> Answer:
     """What a closed month brought, in at most ten points, the worst first: quote them as they are.
 
@@ -153,21 +159,21 @@ def month_report(
     return report.read(month, lang, _day(as_of)).as_answer()
 
 
-def what_shifted() -> Answer:
+def what_shifted(lang: _Lang = "en") -> Answer:
     """The KPIs whose level, trend or relation to another KPI changed in the last year by more than chance.
 
     `known` are decisions, incidents and breaks of the series at that time; it needn't be why.
     """
     from publishing.analysis import watch
 
-    return watch.watch()
+    return watch.watch(lang)
 
 
-def suggest_target(kpi: _Kpi) -> Answer:
+def suggest_target(kpi: _Kpi, lang: _Lang = "en") -> Answer:
     """A cautious, a likely and an ambitious target from a KPI's own history, and how often each would have been met."""
     from publishing.analysis import suggested_target
 
-    return suggested_target.suggest_target(kpi)
+    return suggested_target.suggest_target(kpi, lang)
 
 
 def _day(text: str) -> date | None:

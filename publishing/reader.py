@@ -77,7 +77,7 @@ def as_it_stood(day: date) -> Iterator[None]:
 
 
 def source() -> Path:
-    """The file that is read: the published one, or that of a past day."""
+    """The file that is read: the published one, or one made for a past day."""
     past = _AS_OF.get()
     return past[0] if past else published_path()
 
@@ -217,7 +217,7 @@ def incidents() -> list[dict[str, Any]]:
 
 
 def pending_values(company: Company, catalog: Catalog, *, flagged: bool = False) -> list[Pending]:
-    """The held keys as of the newest release, in the catalogue's order; without candidate values and feed states.
+    """The keys that the newest release holds, in the catalogue's order, without candidate values and feed states.
 
     `flagged` adds the keys that are published with a warning that nobody acknowledged.
     """
@@ -265,14 +265,6 @@ def overdue_reviews(day: date) -> dict[str, date]:
     """The day by which each KPI should have been reviewed, for KPIs where that is before `day`; the longest first."""
     rows = query("select kpi_id, due_on from kpi.reviews where due_on < ? order by due_on, kpi_id", [day])
     return {row["kpi_id"]: row["due_on"] for row in rows}
-
-
-def first_provisional() -> date | None:
-    """The last day of the earliest period with a provisional value; None without one, or without a published file."""
-    if not published_path().exists():
-        return None
-    day: date | None = query("select min(period_end) as day from kpi.observations where provisional")[0]["day"]
-    return day
 
 
 def first_release() -> date:

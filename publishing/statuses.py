@@ -15,3 +15,9 @@ STATUSES = {
 """By obs_status."""
 REVISIONS = {"R3": "another methodology", "C": "a decision", "R1": "newer source data", "R2": "routine"}
 """By revision_type."""
+TARGET_SOURCES = {
+    "history": "from its own history",
+    "benchmark": "from a benchmark, what others reach",
+    "commitment": "from a commitment",
+}
+"""Where a target's value comes from, by the key in its definition."""

@@ -8,7 +8,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -26,7 +27,7 @@ from metrics.core.private_files import private_files
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
 from orchestration.dbt import project
-from orchestration.dbt.dropped_keys import restore_dropped_keys
+from orchestration.dbt.dropped_keys import restore_fill_nulls_with
 from orchestration.dbt.planning import planned
 from orchestration.run import RunResult, run
 from sample_company.simulator.run import simulate
@@ -66,37 +67,68 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.path.parent.name not in FOLDERS_WITH_LONG_TESTS, -size_by_file[item.path]))
 
 
+_PARSED = ("manifest.json", "semantic_manifest.json", "partial_parse.msgpack")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def shared_parse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Gives each new data folder dbt's file for partial parsing of the first one, of whichever worker.
+    """What dbt made of a project is copied for the next one with the same files, of whichever worker.
 
-    dbt itself finds by hashes which files of the project differ, and parses these.
+    For others, it starts with its file for partial parsing of a project of that company's name: dbt itself finds by
+    hashes which files differ, and parses these.
     """
     parse = project.parse
+    folder = _folder_of_all_workers(tmp_path_factory)
 
     @private_files()
-    def parse_with_shared_file(company: Company, *, compiled: Path | None = None) -> Path:
+    def parse_once(company: Company, *, compiled: Path | None = None) -> Path:
+        linked = compiled.parent / "project" if compiled else None
+        files = _content(project.project_dir(company, compiled, linked))
+        shared = folder / f"parsed-{_hashed(files)}"
+        partial = partial_parse(company, tmp_path_factory, without_kpis=compiled is not None)
         target = compiled.parent / "target" if compiled else project.target_dir(company)
-        own = target / "partial_parse.msgpack"
-        shared = parse_file(company, tmp_path_factory, without_kpis=compiled is not None)
-        if shared.exists() and not own.exists():
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(shared, own)
+        target.mkdir(parents=True, exist_ok=True)
+        if shared.exists():
+            for name in _PARSED:
+                shutil.copyfile(shared / name, target / name)
+            return target
+        if partial.exists() and not (target / _PARSED[-1]).exists():
+            shutil.copyfile(partial, target / _PARSED[-1])
         parse(company, compiled=compiled)
-        if not shared.exists():
-            draft = shared.with_suffix(f".{os.getpid()}")
-            shutil.copyfile(own, draft)
+        draft = Path(tempfile.mkdtemp(dir=folder))
+        for name in _PARSED:
+            shutil.copyfile(target / name, draft / name)
+        if not partial.exists():
+            shutil.copyfile(draft / _PARSED[-1], draft / "partial")
+            (draft / "partial").replace(partial)
+        with suppress(OSError):  # the other worker was first
             draft.replace(shared)
         return target
 
-    with patch.object(project, "parse", parse_with_shared_file):
+    with patch.object(project, "parse", parse_once):
         yield
 
 
-def parse_file(company: Company, tmp_path_factory: pytest.TempPathFactory, *, without_kpis: bool) -> Path:
+def partial_parse(company: Company, tmp_path_factory: pytest.TempPathFactory, *, without_kpis: bool) -> Path:
     """Where dbt's file for partial parsing of that company lies for all tests, once one has parsed it."""
-    name = hashlib.sha256(company.name.encode("utf-8", "surrogatepass")).hexdigest()
+    name = _hashed([company.name])
     return _folder_of_all_workers(tmp_path_factory) / f"{name}{' without KPIs' if without_kpis else ''}.msgpack"
+
+
+def _content(project_folder: Path) -> list[str]:
+    """The path and content of each file that dbt may read of a project."""
+    roots = ("dbt_project.yml", "profiles.yml", "macros", "models", "compiled")
+    roots += tuple(f"company/{name}" for name in ("macros", "models", "tests"))
+    return [
+        f"{path.relative_to(project_folder)} {path.read_bytes()!r}"
+        for root in roots
+        for path in sorted((project_folder / root, *(project_folder / root).rglob("*")))
+        if path.is_file()
+    ]
+
+
+def _hashed(texts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -281,5 +313,5 @@ def _semantic_manifest(name: str, tmp_path_factory: pytest.TempPathFactory) -> P
     folders = ["--project-dir", str(folder), "--profiles-dir", str(folder), "--target-path", str(target)]
     result = dbtRunner().invoke(["--quiet", "--log-path", str(target), "parse", *folders])
     assert result.success, result.exception
-    restore_dropped_keys(folder, target)
+    restore_fill_nulls_with(folder, target)
     return target / "semantic_manifest.json"

@@ -149,6 +149,14 @@ DEFECTS = (
         "tests/publishing/duckdb_file/test_published.py::test_a_combination_and_a_segment_of_the_same_name_have_a_view_each",
     ),
     Defect(
+        "judged_after_closing",
+        "a period is judged once more after it has closed",
+        "data_quality/release/unsettled.py",
+        "return judged_on <= catalog.closes_on",
+        "return judged_on < catalog.closes_on",
+        "tests/metrics/test_calendar.py::test_a_run_judges_each_period_until_it_was_judged_after_it_had_closed",
+    ),
+    Defect(
         "closed_period",
         "a closed period keeps its value until someone decides",
         "data_quality/release/comparison/vintages.py",

@@ -253,7 +253,7 @@ class Warehouse:
     def settle(self, decision: Any, incident_id: str, **options: Any) -> Decided:
         """The same of an incident."""
         self.unrendered = True
-        return decisions.settle(self.company, self.catalog, decision, incident_id, **options)
+        return decisions.decide_incident(self.company, self.catalog, decision, incident_id, **options)
 
     def published(self, query: str) -> list[Any]:
         """Query the published DuckDB file, which is rendered first, without pages and exports, where it has to be."""

@@ -1,6 +1,7 @@
-"""The source files of a fault world as tables: which file holds which days, how it is read, altered, written again.
+"""The source files of a fault world as tables: which file has which days, how to read, alter and write it.
 
-Knows the feeds' formats and nothing of any fault. A file is never written in place, as it may be a hard link.
+This module knows the feeds' formats, and nothing about faults. It never changes a file in place, because the file may
+be a hard link: it writes a new one.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Files:
         return Span(month.start, month.end)
 
     def with_days(self, feed: str, span: Span) -> Iterator[Path]:
-        """The feed's files that may hold rows of those days, by name; those that hold everything always do."""
+        """The feed's files that may have rows of the span, by name. A file without a day in its name may have any."""
         for path in sorted(self.root.glob(self._feed(feed).path)):
             days = _days_of(path)
             if days is None or (days.first <= span.last and days.last >= span.first):
@@ -94,12 +95,12 @@ class Files:
                 self.write(feed, path, pd.concat([rest, changed], ignore_index=True) if len(rest) else changed)
 
     def edit_whole(self, feed: str, change: Change) -> None:
-        """Applies a change to all rows of the feed's files of the month, or of the one that holds everything."""
+        """Change all rows of the feed's files of the month, or of its only file."""
         for path in self.with_days(feed, self.whole_month):
             self.write(feed, path, change(self.read(feed, path)))
 
     def edit_bytes(self, feed: str, change: Callable[[bytes], bytes], span: Span | None = None) -> None:
-        """Applies a change to the content of the files of those days; a gzipped one is unpacked for it."""
+        """Change the content of the files of the span, by default the whole month; `change` gets it unzipped."""
         for path in self.with_days(feed, span or self.whole_month):
             content = path.read_bytes()
             zipped = path.suffix == ".gz"
@@ -201,7 +202,7 @@ class Files:
 
 
 def _days_of(path: Path) -> Span | None:
-    """The days that a file's name says it holds; None for a file that holds everything."""
+    """The days that a file has, by its name; None for a file that has everything."""
     if day := _DAY_IN_NAME.search(path.name):
         first = date.fromisoformat(day.group(1))
         return Span(first, first)

@@ -26,7 +26,7 @@ KEY = ["kpi_id", "freq", "time_period"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one key: `held`, `flagged` or `published`, the checks that failed, and those of them that hold."""
+    """What became of one key: `held`, `flagged` or `published`; the checks that failed; and which of them hold."""
 
     answer: str
     checks: tuple[str, ...]
@@ -61,7 +61,7 @@ def cells(catalog: Catalog, first: date, last: date) -> pd.DataFrame:
 
 
 def outcomes(verdicts: Iterable[Verdict], refused: Iterable[Held]) -> dict[Key, Outcome]:
-    """By key. What a release would refuse is held too, such as a changed value of a closed period."""
+    """The outcome of each key. Keys that a release would refuse, such as changed values of closed periods, are held."""
     answers = {"publish": "published", "publish_flagged": "flagged", "hold": "held"}
     by_key = {
         verdict.key: Outcome(
@@ -79,7 +79,7 @@ def outcomes(verdicts: Iterable[Verdict], refused: Iterable[Held]) -> dict[Key, 
 
 
 def beyond(faulted: Mapping[Key, Outcome], clean: Mapping[Key, Outcome]) -> dict[Key, Outcome]:
-    """The outcomes of a fault world, where a flag that stands in the clean world as well tells nothing of the fault."""
+    """The outcomes of a fault world, without flags that the clean world has, too: these don't show the fault."""
     return {
         key: replace(outcome, answer="published")
         if outcome.answer == "flagged" and key in clean and set(outcome.checks) <= set(clean[key].checks)
@@ -91,10 +91,10 @@ def beyond(faulted: Mapping[Key, Outcome], clean: Mapping[Key, Outcome]) -> dict
 def moves(
     catalog: Catalog, clean: pd.DataFrame, faulted: pd.DataFrame, judged: Mapping[Key, Outcome], kpis: frozenset[str]
 ) -> list[Move]:
-    """The totals and cells of those KPIs that differ from the clean world's, the most moved first.
+    """The totals and cells of these KPIs that differ from the clean world's, the largest difference first.
 
-    A value that is missing on one side has moved by 100 %. Of a fraction that may be negative (a growth, a gap) a
-    percentage point counts as one per cent: what is near nought moves by any per cent.
+    A value that is missing on one side has moved by 100 %. For fractions that may be negative (a growth, a gap), the
+    move is measured in percentage points: near 0, a move in per cent could be of any size.
     """
     on = [*KEY, "segment", "member"]
     both = clean[clean.kpi_id.isin(kpis)].merge(
@@ -114,7 +114,7 @@ def moves(
 
 
 def as_json(move: Move) -> dict[str, Any]:
-    """A move as it stands in the results."""
+    """A move in the form of the results file."""
     cell = {} if move.segment == "_T" else {"cell": f"{move.segment} {move.member}"}
     return {
         "kpi_id": move.kpi_id,

@@ -95,9 +95,11 @@ def _by_check(moved: Sequence[dict[str, Any]], clean: Clean) -> list[dict[str, A
 
 
 def _case(row: dict[str, Any]) -> dict[str, Any]:
-    """The fault with its most moved total, and how many of its totals of 5 % and more were held, flagged, published.
+    """The fault with the total that it moved most, and how many of its large moves were held, flagged, published.
 
-    One that moved none stands with 0.
+    Large moves are totals that moved by 5 % or more.
+
+    A fault that moved no total has 0.
     """
     unmoved = {"kpi_id": None, "period": row["month"], "moved_pct": 0.0, "outcome": "published", "checks": []}
     most = row["totals"][0] if row["totals"] else unmoved
@@ -237,6 +239,7 @@ _ANSWERS = ("held", "flagged", "published")
 
 
 def _through(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The lines of the table of moved totals that the gate let through."""
     lines = [f"## What got through with {MATERIAL:g} % or more", ""]
     if not rows:
         return [*lines, "Nothing.", ""]

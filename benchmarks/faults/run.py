@@ -1,7 +1,7 @@
 """`make faults`: faults of every kind, in the files of several companies, against the gate.
 
-`python -m benchmarks.faults.run --kind unit_change --company adventureworks` tries some only, and prints. What the gate
-does on clean data is measured by `make reality`; its results stand in the report, too.
+`python -m benchmarks.faults.run --kind unit_change --company adventureworks` tries only some, and prints the result.
+`make reality` measures what the gate does on clean data; the report includes these results.
 """
 
 from __future__ import annotations

@@ -36,9 +36,9 @@ class Trial:
 
 
 def faults_of(kinds: Iterable[Kind], company: str, months: Sequence[Period], sample: int | None = None) -> list[Fault]:
-    """Every kind on every target of the company at every size, the months taken in turn; of each kind so many.
+    """Every kind on every target of the company at every size, with the months in turn; at most so many of each kind.
 
-    Which ones is left to chance, and the same at every run.
+    Which ones are tried is random, but the same at every run.
     """
     chosen: list[Fault] = []
     for kind in kinds:
@@ -56,7 +56,7 @@ def faults_of(kinds: Iterable[Kind], company: str, months: Sequence[Period], sam
 def packed(
     faults: Sequence[Fault], bases: Mapping[Period, Base], kpis_of: Callable[[str], frozenset[str]]
 ) -> list[Trial]:
-    """The faults of a company in as few worlds as first fit finds; those that are hardest to place come first."""
+    """The faults of a company, packed into few worlds by first fit; the faults that are hardest to place come first."""
     open_worlds: dict[Period, list[tuple[set[str], list[Fault]]]] = {month: [] for month in bases}
     for fault in sorted(faults, key=lambda fault: -len(kpis_of(fault.feed))):
         touched = kpis_of(fault.feed)
@@ -86,6 +86,7 @@ def tried(trial: Trial) -> list[dict[str, Any]]:
 
 
 def _tried(trial: Trial) -> list[dict[str, Any]]:
+    """Inject the trial's faults into a copy of its base world, judge it, and compare it with the clean world."""
     base, project = trial.base, _project(trial.base)
     first, last = base.month.shift(1 - JUDGED_MONTHS).start, base.month.end
     clean, clean_outcomes = _clean(base)

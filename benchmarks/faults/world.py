@@ -50,7 +50,7 @@ _SOURCES_OF_A_BASE = (
 class Base:
     """A base world of a company at a month: its sources on the day when the month is judged, and two data folders.
 
-    `before` is as of the day when the month before was judged, `clean` has taken in and published the month too.
+    `before` is the data folder on the day when the month before was judged; `clean` has published the month, too.
     `company_folder` is the company's definition.
     """
 
@@ -176,9 +176,9 @@ def base_of(folder: Path, company: str, month: Period, months_run: int) -> Base:
 
 
 def base(folder: Path, company: Lived, month: Period, months_run: int = MONTHS_RUN) -> Base:
-    """The base world at that month below `folder`: the one that is there, or a new one where code or data differ.
+    """The base world at that month, below `folder`. It is made anew if code or data changed.
 
-    It is run for so many months before, or from the company's first run on. What is held in them, its owners release.
+    It is run for so many months before that month, or from the company's first run on. Owners release what is held.
     """
     made = Base(folder / company.name / month.code, company.folder, month)
     stamp = made.folder / "stamp"

@@ -1,1 +1,1 @@
-"""Real companies as they would be lived: how much of what is right the gate holds or flags."""
+"""Replays the history of real companies month by month: how many right values does the gate hold or flag?"""

@@ -1,9 +1,9 @@
 """True events in the sample company: what the gate holds for them, and how many decisions settle it.
 
-The company's history until October was published in a first run. In November something happens that is right, though it
-is news: somebody looks at the incidents that hold more than where nothing happens, and releases each, as a new level
-where it stays. December is judged, too: what was released as a new level should not be asked again.
-`python -m benchmarks.reality.events --event price_rise` tries some only, and prints.
+The company's history until October was published in a first run. In November a real event happens. Somebody looks at
+the incidents that hold more than they do without the event, and releases each: as a new level if the event lasts.
+December is judged, too: what was released as a new level should need no further decision. `python -m
+benchmarks.reality.events --event price_rise` tries only some events, and prints the result.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def new_country(files: Files) -> None:
 
 @event(stays=False, goal=2)
 def campaign(files: Files) -> None:
-    """Four weeks of a campaign: 60 % more orders, visits and advertising."""
+    """Change the files so that orders, visits and advertising are 60 % higher for four weeks, as by a campaign."""
     weeks = Span(_FIRST + timedelta(days=2), _FIRST + timedelta(days=29))
     _more_orders(files, 0.6, weeks)
     _more_advertising(files, 1.6, weeks)
@@ -102,7 +102,7 @@ def campaign(files: Files) -> None:
 
 @event(stays=True, goal=2)
 def department_closed(files: Files) -> None:
-    """A department is closed: all who work there leave."""
+    """A department is closed: all its employees leave."""
     files.edit_whole("employees", lambda rows: _left(rows, _works_in_smallest(rows)))
 
 

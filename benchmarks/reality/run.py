@@ -1,11 +1,11 @@
-"""`make reality`: every company lived through, with its files as they are; what is held or flagged of what is right.
+"""`make reality`: replays every company with its real files, and counts which right values the gate holds or flags.
 
-Each company starts twice. Once with its whole history on the day when its files end: the first run of somebody who
-moves in. And once earlier, then month by month, with what existed by then; its owners look at everything that is held
-and release it. A fault that staging mends counts as right. A value is right if it is within FAULTY_FROM of what it is
-in the last run, when all is known; others are counted apart, as it is the gate's task to hold them. So is what is held
-in a month with news, such as a wider range.
-`python -m benchmarks.reality.run --company ravenstack` lives through some only, and prints.
+Each company is replayed twice. First with its whole history, on the day when its files end: the first run of a new
+adopter. Then from an earlier day, month by month, with the files that existed by then; owners release everything that
+is held. A value is right if it is within FAULTY_FROM of its value in the last run, when everything is known. So a fault
+that staging repairs makes no wrong value. Wrong values are counted separately, because the gate should hold them.
+Values that are held in a month with news, such as a wider range, are also counted separately. `python -m
+benchmarks.reality.run --company ravenstack` replays only some companies, and prints the result.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def _of_files(company: Lived, verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _of_periods(company: Lived, incidents: Sequence[Incident]) -> list[Incident]:
-    """The incidents of such periods."""
+    """The incidents with a period that ends by the company's last month."""
     last = parse(company.last).end
     return [
         incident
@@ -314,7 +314,7 @@ def released(project: Project, incident: Incident, *, as_new_level: bool = False
     company, catalog, name = project.company, project.catalog, incident.incident_id
     try:
         said = "looked at, and right"
-        decisions.settle(company, catalog, "release", name, reason=said, by=by, as_new_level=as_new_level)
+        decisions.decide_incident(company, catalog, "release", name, reason=said, by=by, as_new_level=as_new_level)
     except NyckeltalError:
         return False
     return True

@@ -120,9 +120,9 @@ def controlled(
 class _Primary:
     """The outcome of primary suppression.
 
-    `suppressed` are the suppressed cells, `unchanged` the published rows of cells that keep their published value,
-    `revised` those of cells that would get another value, `costs` the cost of holding back each new or revised value
-    for the protection of others.
+    `suppressed` are the suppressed cells. `unchanged` are the published rows of cells that keep their published value,
+    `revised` the published rows of cells that would get another value. `costs` has, for each new or revised value, what
+    it costs to suppress it in order to protect another one.
     """
 
     suppressed: set[Cell] = field(default_factory=set)

@@ -1,9 +1,9 @@
 """Differencing, dominance and prior-posterior rules for figures of persons' amounts, such as pay.
 
-The attacker is a colleague, who knows who works where and by how much every amount grew, but not the amounts. So the
-difference of two figures of a place reveals an aggregate of exactly the persons who are behind one of them but not
-behind the other, and every figure is a linear equation in the amounts of the persons behind it. `histories.py` reads
-the persons behind each figure.
+The attacker is assumed to be a colleague, who knows who works where and by how much every amount grew, but not the
+amounts. Two facts follow. The difference of two figures of a place reveals an aggregate of exactly the persons who are
+behind one of the figures and not behind the other. And every figure is a linear equation in the amounts of the persons
+behind it. `histories.py` reads the persons behind each figure.
 
 Source: Hundepool et al., Handbook on Statistical Disclosure Control (dominance and prior-posterior rules); INSEE's R
 package diffman (differencing).

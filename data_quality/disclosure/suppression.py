@@ -19,30 +19,31 @@ from scipy.sparse import csr_array
 from data_quality.disclosure.system import Cell, System, Target
 from metrics.core.periods import PART_OF_WEEK, period_of
 
-Change = npt.NDArray[np.float64]  # of the persons of every atom of a system, by the number of the atom
+# The change from the true population to another one: of the number of persons of every atom, by the atom's number.
+Change = npt.NDArray[np.float64]
 
 
 def protect(system: System, published_cells: Collection[Cell], costs: Mapping[Cell, float]) -> set[Cell]:
-    """The cells to suppress among the keys of `costs`, whose values are the cost of suppressing each of them.
+    """The cells to suppress, chosen from those in `costs`, which has the cost of suppressing each.
 
-    `published_cells` are those that are published already; no other cell is known to the attacker. Where these reveal
-    so much that a sensitive number can't be protected, all cells of `costs` in its period are suppressed, so that no
-    more is revealed.
+    `published_cells` are those that are published already, and so all that the attacker knows. If they reveal so much
+    that a sensitive number can't be protected, all cells of `costs` in its period are suppressed, so that nothing more
+    is revealed.
     """
     search = _Search(system, published_cells, costs)
     for number, target in enumerate(system.targets):
         first, last = search.days(target.atoms)
         years = {period_of("A", first).start, period_of("A", last).start}
         if target.cell in published_cells or not years & search.years:
-            continue  # it is published already, or this release has no cell in its years
+            continue  # the target is published already, or this release has no cell in its years
         for sign, level in ((1, target.upper), (-1, target.lower)):
-            if (number, sign) not in search.proved and not search.prove(target, sign * level):
+            if (number, sign) not in search.proved and not search.suppress_for(target, sign * level):
                 search.suppress_all(first, last)
     return search.suppressed
 
 
 class _Search:
-    """The state of the search: the cells suppressed so far, and the protection levels that are proved.
+    """Suppresses cells for one target after another; keeps the cells suppressed so far and the levels proved so far.
 
     `proved` has (number of the target, sign): 1 for its upper, -1 for its lower protection level.
     """
@@ -61,7 +62,7 @@ class _Search:
             -1: np.array([target.lower for target in targets]),
         }
         self.lowest, self.highest = -np.array(system.persons), np.array(system.headroom)
-        self.programs: dict[tuple[date, date], _Program] = {}
+        self.programs: dict[tuple[date, date], _WitnessProgram] = {}
         self.suppressed: set[Cell] = set()
         self.proved: set[tuple[int, int]] = set()
 
@@ -69,16 +70,18 @@ class _Search:
         """The first and the last day of some atoms."""
         return self.system.spans[atoms[0]][0], max(self.system.spans[atom][1] for atom in atoms)
 
-    def prove(self, target: Target, amount: int) -> bool:
-        """Suppress cells so that the target could differ by the amount; False when no suppression makes that possible.
+    def suppress_for(self, target: Target, amount: int) -> bool:
+        """Suppress cells until readers can't exclude that the target is higher by the amount (or lower, if negative).
 
-        The witness changes atoms of the target's year only; for a week those of its quarter, if such a witness exists.
+        Finds a witness, suppresses the cells that it changes, and records what the witness proves. The witness changes
+        only atoms of the target's year. For a week it is first sought within the quarter.
+        Returns False, and suppresses nothing, when there is no witness.
         """
         first, last = self.days(target.atoms)
         for freq in ("Q", "A") if target.cell.freq in (PART_OF_WEEK, "W") else ("A",):
             window = period_of(freq, first).start, period_of(freq, last).end
             if window not in self.programs:
-                self.programs[window] = _Program(self.system, self.published_cells, self.costs, *window)
+                self.programs[window] = _WitnessProgram(self.system, self.published_cells, self.costs, *window)
             change = self.programs[window].witness(target, amount, self.suppressed)
             if change is not None:
                 self.suppressed |= {self.cells[number] for number in np.flatnonzero(self.cell_matrix @ change)}
@@ -95,7 +98,7 @@ class _Search:
                 self.suppressed.add(cell)
 
     def _add_proofs(self, change: Change) -> None:
-        """Add every protection level for which the change is a witness, if its population is possible at all."""
+        """Record every protection level that the change proves, if no atom gets fewer or more persons than possible."""
         if ((change >= self.lowest) & (change <= self.highest)).all():
             target_changes = self.target_matrix @ change
             for sign, levels in self.levels.items():
@@ -103,8 +106,8 @@ class _Search:
                 self.proved |= {(int(number), sign) for number in proved_numbers}
 
 
-class _Program:
-    """The integer program that finds witnesses within a window of days.
+class _WitnessProgram:
+    """The integer program (an optimisation problem) that finds witnesses within a window of days.
 
     Its variables are the change of each atom in the window, and for each cell that may be suppressed the absolute
     change of its sum. Known cells and equal sums must not change. Atoms outside the window don't change. The objective

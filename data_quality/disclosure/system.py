@@ -2,9 +2,9 @@
 
 The unknowns ("atoms") are the numbers of persons of one segment member in one span of time. The span is a month, or
 where flows are published by week, the part of a week that lies in one month. A published cell is the sum of its atoms.
-The members of every segment add up to the same total, and those of a combination of segments to the members of each
-of its segments. KPIs that count the same persons share their atoms, because one
-of them can reveal what another one suppresses.
+The members of every segment add up to the same total. The members of a combination of segments add up to the members
+of each of its segments. KPIs that count the same persons share their atoms, because one of them can reveal what another
+one suppresses.
 
 The model assumes that the attacker knows more than the public does, which is safe: a published value reveals its number
 of persons, and distinct counts add up over time and over segments.
@@ -85,12 +85,13 @@ def systems(rows: Iterable[Row], kpis: Mapping[str, CatalogKpi], today: date) ->
 
 
 def _of_one_group_where_nobody_remains(rows: Iterable[Row], kpis: Mapping[str, CatalogKpi]) -> dict[str, CatalogKpi]:
-    """The KPIs; one whose numerator counts in every cell all persons of the denominator has one group, and no rest.
+    """The KPIs, where those without a rest have one group of persons in place of two.
 
-    Of a rest the public is taken to know how large it is, so that the numerator can only rise as far as the rest is
-    large. Where nobody is in it anywhere, no number could rise, and nothing could protect a small one. But then the
-    numerator's persons are the denominator's: both rise and fall together, in one system with the KPIs that count the
-    denominator. A group that another KPI counts too stays apart: in that KPI's other cells it may have a rest.
+    The rest are the persons of the denominator who aren't in the numerator. The attacker is assumed to know how large
+    it is, so a witness can raise the numerator by no more than the rest. If the rest is empty in every cell, no witness
+    could raise any number. But then numerator and denominator are the same persons. They become one group, in one
+    system with the KPIs that count the denominator. If another KPI counts the numerator's group too, the groups stay
+    apart, because that KPI may have a rest in other cells.
     """
     numbers: dict[str, list[tuple[int | None, int | None]]] = defaultdict(list)
     for row in rows:
@@ -222,10 +223,10 @@ class _Atoms:
                 self.equal_sums += [(self.atoms_of[key], tuple(atoms)) for atoms in by_combination.values()]
 
     def of_cell(self, row: Row, count: PersonCount) -> tuple[int, ...]:
-        """The atoms that the cell is the sum of; empty where no atoms express it.
+        """The atoms that add up to the cell; empty if no atoms do.
 
-        For a flow they are those of its whole period. For a stock, and for a week where atoms are coarser than weeks,
-        they are those of the span with its last day.
+        For a flow they are the atoms of its whole period. For a stock, and for a week where atoms are coarser than
+        weeks, they are the atoms of the span with its last day.
         """
         last = bisect_right(self.starts, row["period_end"]) - 1
         if row["freq"] == PART_OF_WEEK != self.freq:

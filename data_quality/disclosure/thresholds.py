@@ -25,8 +25,8 @@ class ProtectionLevels:
     """The upper and lower protection level of a suppressed number of persons.
 
     An attacker must find all values from `lower` below the true number to `upper` above it possible. They reach from 0
-    to the threshold, or to the denominator where that is smaller. For a small complement they are those of the
-    numerator: from the denominator less the threshold, but at least 0, to the denominator.
+    to the threshold, or to the denominator where that is smaller. A small complement is protected by levels of
+    the numerator: from the denominator less the threshold, but at least 0, to the denominator.
     """
 
     role: Role
@@ -113,8 +113,9 @@ def is_small_change(row: Row, published: Row, kpi: CatalogKpi) -> bool:
 def _amount_per_person(row: Row, kpi: CatalogKpi) -> dict[str, float]:
     """By the name of each published part of the cell that is an amount of persons, the amount per person.
 
-    0 where it isn't known. Without persons of its own, or with none, the denominator is of the numerator's persons.
-    Without persons of its own, the numerator is no amount of persons, such as revenue, and isn't in the result.
+    0 where it isn't known. If the denominator's persons aren't counted, or are none, it is assumed to belong to the
+    numerator's persons. If the numerator's persons aren't counted, it is no amount of persons, such as revenue, and
+    isn't in the result.
     """
     if kpi.only_ratio:  # the ratio changes by 1 when all persons change
         return {"obs_value": 1 / persons(row) if persons(row) else 0.0}

@@ -17,9 +17,10 @@ from metrics.definitions.catalog import Catalog
 
 
 def find(planned: Sequence[Planned], catalog: Catalog, ledger: Ledger | None, today: date) -> list[bool]:
-    """Whether each planned key is of the baseline: its period had closed when its series was first judged or released.
+    """Whether each planned key is in the baseline: its period had closed when its series was first judged or released.
 
-    A series is a KPI at a frequency by a version of its definition. One that was never judged or released starts today.
+    A series is a KPI at one frequency, by one version of its definition. If it was never judged or released, it starts
+    today.
     """
     if ledger is None:
         released, judged = {}, {}

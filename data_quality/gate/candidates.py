@@ -64,8 +64,11 @@ group by all
 
 # In SQL a sum over no rows is NULL.
 _FILL_EMPTY_SUMS = """
-update candidate_rows set obs_value = $value, numerator = $value
-where kpi_id = $kpi_id and obs_value is null and n_obs = 0 and $value is not null
+update candidate_rows set obs_value = 0, numerator = 0
+where list_contains($kpi_ids, kpi_id) and obs_value is null and n_obs = 0
+"""
+_WITH_EMPTY_PERIODS = """
+select distinct kpi_id from expected_keys anti join candidate_rows using (kpi_id, freq, time_period)
 """
 # A period without rows keeps the year to date of the period before it. Its sum over twelve months is computed, as the
 # months that it covers are other ones.
@@ -159,6 +162,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | 
 
 
 def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None) -> dict[str, str]:
+    """Fill the temporary tables `candidate_rows` and `candidate_parts`. Returns why KPIs can't be read, by kpi_id."""
     columns = ", ".join(f"{name} {sql_type}" for name, sql_type in COLUMNS.items())
     connection.execute(f"create or replace temp table candidate_rows ({columns})")
     casts = ", ".join(f"{name}::{sql_type}" for name, sql_type in COLUMNS.items())
@@ -186,6 +190,7 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: d
 def _add_empty_periods(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, since: date | None, unreadable: Collection[str]
 ) -> None:
+    """Add a total to `candidate_rows` for covered periods without rows: 0, or no value (`CatalogKpi.without_rows`)."""
     expected_keys = [
         (*planned_key.key, planned_key.period.start, planned_key.period.end)
         for planned_key in plan(catalog, *history(catalog))
@@ -193,13 +198,19 @@ def _add_empty_periods(
     ]
     columns = "kpi_id varchar, freq varchar, time_period varchar, period_start date, period_end date"
     put(connection, "expected_keys", columns, expected_keys)
-    for kpi in catalog.kpis:
-        if kpi.supplied and kpi.kpi_id not in unreadable:
-            parameters = {"kpi_id": kpi.kpi_id, "value": 0.0 if kpi.without_rows == "zero" else None}
-            connection.execute(_FILL_EMPTY_SUMS, parameters)
+    readable = [kpi for kpi in catalog.kpis if kpi.supplied and kpi.kpi_id not in unreadable]
+    sums = [kpi.kpi_id for kpi in readable if kpi.without_rows == "zero"]
+    connection.execute(_FILL_EMPTY_SUMS, {"kpi_ids": sums})
+    with_empty_periods = {kpi_id for (kpi_id,) in connection.execute(_WITH_EMPTY_PERIODS).fetchall()}
+    for kpi in readable:
+        if kpi.kpi_id in with_empty_periods:
             connection.execute(
                 _ADD_EMPTY_PERIODS.format(model=identifier(kpi.model), part=PART_OF_WEEK),
-                parameters | {"only_before_first": kpi.without_rows is None},
+                {
+                    "kpi_id": kpi.kpi_id,
+                    "value": 0.0 if kpi.without_rows == "zero" else None,
+                    "only_before_first": kpi.without_rows is None,
+                },
             )
 
 

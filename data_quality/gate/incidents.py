@@ -7,8 +7,8 @@ Two failing periods that overlap or are adjacent have one reason if
 - one KPI is computed from the other, or
 - more than half of the feeds of one KPI are feeds of the other.
 
-Verdicts that fail because data or builds are still to come, rejected ones, and those of protected KPIs are in incidents
-of their own. A longer period joins the incident of shorter ones in it or next to it. A flagged period joins the
+Three kinds of verdicts have incidents of their own: those that wait for data or a build, rejected ones, and those of
+protected KPIs. A longer period joins the incident of shorter ones in it or next to it. A flagged period joins the
 incident of a held one that it overlaps.
 """
 
@@ -69,12 +69,12 @@ class Failure:
 
     @cached_property
     def is_still_to_come(self) -> bool:
-        """Whether it fails because its build or data are still to come, rather than for its value."""
+        """Whether the period waits for its build or its data, and doesn't fail for its value."""
         return any(check.check in _STILL_TO_COME for check in self.checks)
 
     @cached_property
     def is_derived(self) -> bool:
-        """Whether it fails only because another value is held."""
+        """Whether the period fails only because another value is held."""
         return all(check.check in _DERIVED for check in self.checks) and bool(self.checks)
 
     @property
@@ -121,7 +121,7 @@ class Incident:
         return _since(self.held or self.failures)
 
     def since_of(self, kpi_id: str) -> date:
-        """The same of the periods of one of its KPIs. An event may reach one KPI later than another."""
+        """The same for the periods of one KPI, because an event may reach one KPI later than another."""
         return _since([failure for failure in self.held or self.failures if failure.kpi.kpi_id == kpi_id])
 
     @property
@@ -261,7 +261,7 @@ def _are_adjacent(group: Sequence[Failure], run: Sequence[Failure]) -> bool:
 
 
 def _may_share_reason(first: Failure, second: Failure) -> bool:
-    """Whether two failures may have one reason, apart from their days. The module says by which rules."""
+    """Whether two failures may have one reason, by the rules in the module's docstring. Their days aren't compared."""
     kinds = [(failure.is_still_to_come, failure.rejected, failure.kpi.protected) for failure in (first, second)]
     if kinds[0] != kinds[1]:
         return False

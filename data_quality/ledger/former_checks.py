@@ -17,7 +17,6 @@ FORMER_CHECKS = {
     "days_there": "too_few_rows",
     "usual_days": "too_few_rows",
     "days_differ": "stale_rows",
-    "no_rows_ahead": "future_rows",
     "columns_filled": "missing_values",
     "usual_nulls": "missing_values",
     "keys_match": "unmatched_keys",

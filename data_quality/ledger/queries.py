@@ -31,11 +31,11 @@ def published_keys(ledger: Ledger) -> set[Key]:
 
 
 def compared_with(ledger: Ledger, first: date, whole: Collection[str], versions: Mapping[str, int]) -> pa.Table:
-    """The observations, with `sequence`, that a release of periods from the day `first` on is compared with.
+    """The observations, with `sequence`, that a release must read to compare periods from the day `first` on.
 
-    They begin with the year before: sums to date and over twelve months are compared too. All are read of the KPIs of
-    `whole`, and of those that were also published by another version of their definition than that of `versions`, as
-    the observation before a gap may be far back.
+    They begin one year before `first`, because sums to date and over twelve months are compared too. For two groups of
+    KPIs all observations are read: those in `whole`, and those with an observation by another definition version than
+    the one in `versions`, because the observation before a gap may be far back.
     """
     known = ledger.first_releases("observations", ("kpi_id", "definition_version")).to_pylist()
     other = {row["kpi_id"] for row in known if row["definition_version"] != versions.get(row["kpi_id"])}

@@ -303,15 +303,15 @@ class Ledger:
         return [{**row, "decided_at": min(row["decided_at"], row["published_at"] or row["decided_at"])} for row in rows]
 
     def observations_where(self, condition: str) -> pa.Table:
-        """Those of `observations` that meet an SQL condition on columns of `rows`. Delta skips files by it."""
+        """The rows of `observations` that meet an SQL condition on columns of `rows`. Delta skips files by it."""
         return self._committed("observations", condition)
 
     def verdicts_where(self, condition: str) -> pa.Table:
-        """Those of `verdicts` that meet an SQL condition on columns of `rows`."""
+        """The rows of `verdicts` that meet an SQL condition on columns of `rows`."""
         return self._committed("verdicts", condition)
 
     def first_releases(self, name: TableName, columns: Sequence[str]) -> pa.Table:
-        """The combinations of some columns' values in committed rows, with the `sequence` of the first release of each.
+        """The combinations of values in these columns of committed rows, each with the `sequence` of its first release.
 
         It reads no other columns, so that it takes a tenth of the time of `observations`.
         """
@@ -324,6 +324,7 @@ class Ledger:
         return tables.query(sql, schema, rows=self.tables[name], releases=self.tables["releases"])
 
     def _committed(self, name: TableName, condition: str = "true") -> pa.Table:
+        """The rows of a table that a release row commits, with that release's `sequence`. `condition` is SQL."""
         schema = SCHEMAS[name]
         columns = ", ".join(f"{_CORRECTED.get(field.name, f'rows.{field.name}')} as {field.name}" for field in schema)
         sql = (

@@ -1,4 +1,4 @@
-"""Verification of the ledger: whether its rows are those that were released, and which ones are not.
+"""Verification of the ledger: whether its rows are as they were released, and which ones aren't.
 
 Content is compared, not files, so that compaction makes no difference. Rows of interrupted releases are counted; they
 are not a fault.
@@ -145,7 +145,7 @@ def _purges(releases: Sequence[dict[str, Any]]) -> Iterator[PurgeRelease]:
 
 
 def _readable_rows(name: str, table: DeltaTable) -> tuple[pa.Table, list[Finding]]:
-    """All rows of a table, or where it can't be read as a whole, those of its readable files; and findings on both."""
+    """All rows of a table, with findings. If it can't be read as a whole: the rows of its readable files."""
     findings = []
     if table.metadata().configuration.get("delta.appendOnly") != "true":
         findings.append(Finding(None, name, None, "unprotected", "delta.appendOnly is off: rows can be changed"))
@@ -239,7 +239,7 @@ def content_findings(release: dict[str, Any], rows: Rows) -> Iterator[Finding]:
 
 
 def _differences(sealed: list[str], present: list[str]) -> dict[tuple[str, str], Fault]:
-    """The faults by table and key, from the manifest lines that were sealed and those of the present rows."""
+    """The faults by table and key: the sealed lines of the manifest compared with the lines of the present rows."""
     lost = {_table_and_key(line) for line in Counter(sealed) - Counter(present)}
     gained = {_table_and_key(line) for line in Counter(present) - Counter(sealed)}
     faults: dict[tuple[str, str], Fault] = dict.fromkeys(lost & gained, "altered")

@@ -94,7 +94,7 @@ def write(company: Company, catalog: Catalog) -> Path:
 
 
 def _judged_periods(company: Company, catalog: Catalog) -> dict[str, list[JudgedPeriod]]:
-    """By kpi_id its judged periods, newest first. Held are those that a release would hold, as `kpi held` shows."""
+    """The judged periods of each KPI, by kpi_id, newest first. Periods that a release would hold are shown as held."""
     with warehouse.connect(read_only=True) as connection:
         release_snapshot = snapshot.read(connection, catalog, *history(catalog))
     planned, verdicts = release_snapshot.planned, release_snapshot.verdicts

@@ -20,7 +20,7 @@ from metrics.definitions.feeds import Feed
 def write(states: Mapping[str, FeedState], company: Company, catalog: Catalog, newest: dict[str, Any] | None) -> str:
     """The record as a JSON object: `feeds`, a list ordered by name, and `deciders`, the persons of roles.yml by domain.
 
-    A release that reads no feeds, as that of a review, keeps those of `newest`, the newest release's row.
+    A release that reads no feeds, such as that of a review, repeats the feeds of `newest`, the newest release's row.
     """
     before = newest["company"] if newest else None
     domains = sorted({kpi.domain for kpi in catalog.kpis})
@@ -32,8 +32,8 @@ def write(states: Mapping[str, FeedState], company: Company, catalog: Catalog, n
 def _feeds(states: Mapping[str, FeedState], company: Company, catalog: Catalog) -> list[dict[str, Any]]:
     """An object for each feed of the company.
 
-    Days and counts of rows, those of the whole history, are null unless a KPI that isn't protected reads the feed: the
-    rows of personnel data that came between two releases may be of a single person. `outstanding` says whether
+    Days and counts of rows (of the whole history) are null if only protected KPIs read the feed: rows of personnel data
+    that came between two releases may belong to a single person. `outstanding` says whether
     something that was delivered could not be loaded.
     """
     shown = {feed for kpi in catalog.kpis if not kpi.protected for feed in kpi.feeds}
@@ -61,7 +61,7 @@ def _feeds(states: Mapping[str, FeedState], company: Company, catalog: Catalog) 
 
 
 def _covered(state: FeedState, feed: Feed) -> date | None:
-    """The last day that the feed covers: a row stands for the whole week from its day, or the month, by its grain."""
+    """The last day that the feed covers. If its grain is the week or month, a row covers the whole week or month."""
     if state.watermark is None or feed.grain not in ("week", "month"):
         return state.watermark
     return period_of("M", state.watermark).end if feed.grain == "month" else state.watermark + timedelta(days=6)

@@ -1,6 +1,6 @@
 """Decisions: who may decide, on what, and how a decision is recorded.
 
-What is pending is listed by `pending.py`; what a decision makes eligible is worked out by `eligibility.py`.
+`pending.py` lists what waits for a decision. `eligibility.py` works out what a decision makes eligible.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ from metrics.definitions.roles import listed_spelling
 Decision = Literal["release", "reject", "acknowledge", "review"]
 OUTCOMES = ("keep", "change", "retire")
 """What a review decides."""
+MOST_OF_A_REASON = 1000
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def decide(
     return _decide(company, catalog, decision, kpi, keys, None, {}, reason=reason, by=by, outcome=outcome)
 
 
-def settle(
+def decide_incident(
     company: Company,
     catalog: Catalog,
     decision: Decision,
@@ -238,6 +240,7 @@ def _incident(company: Company, catalog: Catalog, incident_id: str) -> Incident:
 
 
 def _periods(kpi: CatalogKpi, decision: Decision, codes: Sequence[str]) -> list[Period]:
+    """The periods with these codes. Raises NyckeltalError if the decision can't be on them."""
     if decision == "review" and codes:
         raise NyckeltalError("a review is of the KPI, not of a period", field="period", found=codes[0])
     if decision != "review" and not codes:
@@ -273,8 +276,14 @@ def is_retired_by_decision(ledger: Ledger, kpi_id: str) -> bool:
 
 
 def checked_reason(kpi_id: str, reason: str, *, protected: bool) -> str:
-    """The reason on one line. Raises NyckeltalError for an empty one, and for figures where the KPI is protected."""
+    """The reason on one line.
+
+    Raises NyckeltalError for an empty or too long one, and for figures where the KPI is protected.
+    """
     reason = " ".join(reason.split())
+    if len(reason) > MOST_OF_A_REASON:
+        length, most = f"{len(reason)} characters", f"{MOST_OF_A_REASON} at most"
+        raise NyckeltalError("a reason is read on a page: it is too long", field="reason", found=length, expected=most)
     if set(reason) <= {*invisible(reason), " "}:
         raise NyckeltalError("a decision needs a reason", field="reason")
     if protected and has_figures(reason):  # the reason is published with the decision
@@ -369,6 +378,6 @@ def _newest_judged(ledger: Ledger, key: Key) -> datetime:
 
 
 def _is_key(key: Key) -> pc.Expression:
-    """Whether a row of a ledger table is of the key."""
+    """Whether a row of a ledger table belongs to the key."""
     names = ("kpi_id", "freq", "time_period")
     return reduce(and_, [pc.field(name) == value for name, value in zip(names, key, strict=True)])

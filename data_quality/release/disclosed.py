@@ -1,4 +1,4 @@
-"""Disclosed observations: the cells of eligible keys, those of protected KPIs after disclosure control."""
+"""Disclosed observations: the cells of eligible keys. Cells of protected KPIs have passed disclosure control."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Eligibility:
 
     `eligible` has a row of vintages.ELIGIBLE for each key that may be published. `incoming` are the cells of these keys
     after disclosure control (columns vintages.INCOMING), `new` those of them that are new vintages.
-    `comparison_failures` are, of held keys, the checks that fail in the comparison with published values.
+    `comparison_failures` has, for held keys, the checks that fail in the comparison with published values.
     """
 
     eligible: dict[Key, dict[str, Any]]
@@ -178,8 +178,8 @@ def _select(
 def _decided_part(planned_key: Planned, eligible: dict[Key, dict[str, Any]]) -> dict[str, Any] | None:
     """The row of the newest part of a quarter or year that a decision released, if every part of it is eligible.
 
-    None where a part isn't eligible, or no decision was needed. An additive KPI's quarter or year changes by what its
-    months change, so that a decision on all of these holds for it too.
+    None if a part isn't eligible, or no decision was needed. If a KPI is additive, its quarter or year changes by as
+    much as its months. So a decision on all changed months also covers the quarter or year.
     """
     kpi, period = planned_key.kpi, planned_key.period
     shorter = {"Q": ("M",), "A": ("M", "Q")}.get(period.freq, ())

@@ -1,6 +1,6 @@
 """Opinions: proposals and votes on adopting a standard KPI or on retiring an adopted one. They decide nothing.
 
-Each is a row of the ledger's decisions, of which the release publishes all; `kpi.opinions` says which one counts.
+Each is a row in the ledger's table of decisions, and is published. `kpi.opinions` says which one is a person's newest.
 """
 
 from __future__ import annotations

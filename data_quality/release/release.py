@@ -78,6 +78,7 @@ def release(release_snapshot: ReleaseSnapshot, company: Company, catalog: Catalo
 
 
 def _release(release_snapshot: ReleaseSnapshot, company: Company, catalog: Catalog) -> Release:
+    """Append new vintages and verdicts, and the release row, to the ledger; nothing if nothing is new."""
     readiness.require_past(company)
     ledger = Ledger.open(deployment.ledger_path())
     now, today = clock.now(), clock.today(company.time_zone)

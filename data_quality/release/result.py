@@ -12,8 +12,8 @@ from metrics.definitions.catalog import Key
 class Held:
     """A key that may not be published, and why.
 
-    `checks` are the names of the checks that failed or could not be evaluated, without RECONCILIATION: those that a
-    decision can release.
+    `checks` are the names of the checks that failed or could not be evaluated. RECONCILIATION is left out, because no
+    decision can release it.
     `candidate_hash` is the candidate that a decision would be on. It is None where nothing can be decided, because the
     stored verdict isn't on what the warehouse holds now.
     `published_stays`: no verdict holds the key, and a value of it is published. That value stays until a run judges the

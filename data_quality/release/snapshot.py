@@ -60,8 +60,8 @@ class FeedState:
 class ReleaseSnapshot:
     """Everything that eligibility and release need of the warehouse, so that it can be closed meanwhile.
 
-    `rows` are the cells by kpi_id, with the columns of candidates.COLUMNS, those of parts of weeks included. They are
-    all rows for protected KPIs, and the loaded ones for others. `histories` are, by kpi_id, the rows of
+    `rows` are the cells by kpi_id, with the columns of candidates.COLUMNS, including cells of parts of weeks. For
+    protected KPIs they are all cells, for others the loaded ones. `histories` are, by kpi_id, the rows of
     `disclosure.histories` of KPIs that sum amounts of persons.
     """
 
@@ -75,7 +75,7 @@ class ReleaseSnapshot:
 
 
 def empty() -> ReleaseSnapshot:
-    """The snapshot of a release without values, as that of a review: the warehouse isn't read."""
+    """The snapshot of a release without values, such as that of a review. The warehouse isn't read."""
     return ReleaseSnapshot({}, Loaded({}, {}, {}), {}, {}, {})
 
 

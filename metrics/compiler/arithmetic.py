@@ -18,7 +18,7 @@ from metrics.definitions.kpis.kpi import Persons
 class Measure:
     """What is computed over rows: a simple or cumulative metric, or the conversions of a conversion metric.
 
-    With an `offset` ("1 year") its value is that of the period so long before.
+    With an `offset` ("1 year") it has the value of the period that begins so much earlier.
     """
 
     metric: str
@@ -45,7 +45,7 @@ class Arithmetic:
         self.freq_of: dict[str, str] = {}
 
     def value(self, metric_name: str, offset: str = "") -> exp.Expr:
-        """The expression of any metric; with `offset`, of the period so long before."""
+        """The expression of any metric. With an `offset`, it is the value of the period that much earlier."""
         metric = self.layer.metrics[metric_name]
         if metric.type.value in ("simple", "cumulative"):
             return self._filled(metric_name, offset)
@@ -61,7 +61,7 @@ class Arithmetic:
         return self.derived(metric, expression_of(metric), offset)
 
     def measure(self, name: str, offset: str) -> exp.Expr:
-        """The column of a measure; with a `freq_dimension` that of the row's frequency."""
+        """The column of a measure. With a `freq_dimension` there is one column for each frequency."""
         if self.freq_dimension is None:
             measure = Measure(name, offset)
             self.measures.add(measure)
@@ -75,7 +75,7 @@ class Arithmetic:
         return by_freq
 
     def _filled(self, name: str, offset: str) -> exp.Expr:
-        """The column of a simple or cumulative metric; 0 in place of NULL where the metric is declared so."""
+        """The column of a simple or cumulative metric; 0 instead of NULL if it has `fill_nulls_with: 0`."""
         column = self.measure(name, offset)
         cumulative = self.layer.metrics[name].type_params.cumulative_type_params
         if self.layer.fills_with_zero(cumulative.metric.name if cumulative else name):
@@ -101,7 +101,7 @@ class Arithmetic:
         return tree.transform(lambda node: _operand(inputs[node.name]) if _is_input(node, inputs) else node)
 
     def input(self, metric_input: Any, offset: str = "") -> exp.Expr:
-        """The expression of one of MetricFlow's metric inputs; its own offset is added to that of the whole."""
+        """The expression of one of MetricFlow's metric inputs. Its own offset is added to the offset of the metric."""
         whole_offset = added(offset_of(metric_input), offset)
         assert whole_offset is not None, metric_input.name  # `unsupported` refuses it
         return self.value(metric_input.name, whole_offset)

@@ -1,8 +1,8 @@
 """Moves every filter to a simple metric, so that the compiler needs to know filters of simple metrics only.
 
-A filter on a ratio, derived, cumulative or conversion metric, or on one of a metric's inputs, holds for all simple
-metrics below it. Each of those is copied with the filters, under a name made of the metric that has the filter and of
-the input. Of a conversion metric only the base events are filtered, as in MetricFlow.
+A filter on a ratio, derived, cumulative or conversion metric, or on one of a metric's inputs, applies to all simple
+metrics below it. Each of these is copied with the filters. The copy's name is made of the name of the metric with the
+filter and that of the input. In a conversion metric only the base events are filtered, as in MetricFlow.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Mover:
         self.moved: dict[str, Any] = {}
 
     def copied(self, metric: Any, name: str, outer_filters: list[Any]) -> Any:
-        """A copy of the metric under that name, to whose simple metrics the outer filters apply as well."""
+        """A copy of the metric under that name. The outer filters apply to its simple metrics, too."""
         copy = metric.copy(deep=True)
         copy.name = name
         filters = [*outer_filters, *_where_filters(metric)]
@@ -81,7 +81,7 @@ def _where_filters(metric_or_input: Any) -> list[Any]:
 
 
 def _intersection(metric: Any, filters: list[Any]) -> Any:
-    """The filters, all of which must hold; equal ones once."""
+    """One filter that combines all of them with AND; equal ones once."""
     from metricflow_semantic_interfaces.implementations.filters.where_filter import PydanticWhereFilterIntersection
 
     filter_by_template = {where_filter.where_sql_template: where_filter for where_filter in filters}

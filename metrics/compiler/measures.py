@@ -37,10 +37,10 @@ class MeasureQuery:
     holds (segment, SQL of its member). `argument` is the SQL of what is aggregated. `filter_sql` is the metric's
     filter, None without one. `value` is the argument, NULL on rows that the filter excludes. `aggregate` is SQL with
     `{}` in the place of the value. `roll_up` is the function that combines the values of days, None where none can.
-    `uses_first_day` is for stocks: whether a period has the value of its first day with rows, not of its last; and
-    `entities` is the SQL of the keys by which each has its own last day.
-    `includes_total` says whether the total may be computed from these rows: the join for a segment may repeat rows, and
-    then it may not. A cumulative metric is the query of its input metric, with a `window`; `daily_measure` names that
+    `uses_first_day` is for stocks: whether a period has the value of its first day with rows, instead of its last day.
+    `entities` is the SQL of keys, if each key has a last day of its own.
+    `includes_total` says whether the total may be computed from these rows. It may not if a join for a segment can
+    repeat rows. A cumulative metric is the query of its input metric, with a `window`; `daily_measure` names that
     input (of other metrics, itself). The source of a conversion metric is the table of a `cohort`.
     """
 
@@ -123,6 +123,7 @@ def measure_query(
 
 
 def _measure_query(metric: str, segments: Sequence[str], includes_total: bool, layer: SemanticLayer) -> MeasureQuery:
+    """Take MetricFlow's daily query of a simple metric apart. Raises NyckeltalError if it has another shape."""
     parameters = layer.metrics[metric].type_params.metric_aggregation_params
     stock = parameters.non_additive_dimension
     entities = stock.window_groupings if stock is not None else ()

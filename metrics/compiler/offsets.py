@@ -1,4 +1,4 @@
-"""Durations in metrics, such as the offset "1 year": their sums, and of which frequencies they are whole periods."""
+"""Durations in metrics, such as the offset "1 year": their sums, and whether they are whole periods."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def added(inner: str, outer: str) -> str | None:
 
 
 def is_whole(offset: str, freq: str) -> bool:
-    """Whether an offset is a whole number of the frequency's periods: a year is of months, and 5 days of nothing."""
+    """Whether an offset is a whole number of the frequency's periods. A year is 12 months; 5 days are none."""
     lengths, period = (_DAYS, 7) if freq == "W" else (_MONTHS, _MONTHS_OF_PERIOD[freq])
     return _unit(offset) in lengths and _count(offset) * lengths[_unit(offset)] % period == 0
 

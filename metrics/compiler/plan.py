@@ -113,12 +113,12 @@ class KpiPlan:
 
     @property
     def offsets(self) -> tuple[Measure, ...]:
-        """The measures of an earlier period."""
+        """The measures that are taken for an earlier period."""
         return tuple(measure for measure in self.uses if measure.offset)
 
     @property
     def has_value_of_vanished(self) -> bool:
-        """Whether there is a value where only an earlier period has rows, as of `coalesce(a, 0) - a_year_ago`.
+        """Whether there is a value if only an earlier period has rows. `coalesce(a, 0) - a_year_ago` has one.
 
         Plain arithmetic over a measure of the period itself gives NULL there.
         """
@@ -148,8 +148,8 @@ class KpiPlan:
     def observable_from(self, history_from: date) -> date:
         """The first day from which periods can be computed, if the history of its feeds begins on `history_from`.
 
-        A period that begins earlier lacks rows: its own, those of the earlier period that it is compared with, or those
-        of its window.
+        A period that begins earlier lacks rows: its own rows, rows of the earlier period that it is compared with, or
+        rows of its window.
         """
         lookback = self.kpi.definition.lookback
         days = [later(history_from, lookback) if lookback else history_from]

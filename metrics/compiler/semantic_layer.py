@@ -36,7 +36,7 @@ class SemanticLayer:
 
     @classmethod
     def read(cls, manifest_file: Path, engine: Engine = "duckdb") -> SemanticLayer:
-        """The layer of a file. Of an unchanged text it is the same as before, with the SQL that it has cached."""
+        """The layer of a file. For an unchanged text it returns the same object again, with its cached SQL."""
         return _layer(manifest_file.read_text(encoding="utf-8"), engine)
 
     @cached_property
@@ -79,7 +79,7 @@ class SemanticLayer:
         return tuple(self.group_by_name(simple_metric, name) for name in names)
 
     def of_freq(self, simple_metric: str, dimension: str, freq: str) -> str:
-        """The name of the metric over the rows whose dimension holds that frequency alone; it is added to `metrics`."""
+        """Add a copy of the metric that reads only rows whose dimension has that frequency; return its name."""
         name = f"{simple_metric}_of_{freq.lower()}"
         if name in self.declared:
             raise NyckeltalError(f"there is a metric '{name}': the compiler needs its name", expected="another name")
@@ -172,6 +172,7 @@ class _Rendering:
 
 
 def _explain(engine: Any, metrics: Sequence[str], group_by: Sequence[str], where: Sequence[str]) -> str:
+    """MetricFlow's SQL for a query. Raises NyckeltalError, with the nearest name, for an unknown segment."""
     from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
     from metricflow_semantics.errors.error_classes import InvalidQueryException
 

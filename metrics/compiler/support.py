@@ -30,7 +30,7 @@ def is_flow(metric: str, layer: SemanticLayer) -> bool:
 def _reasons(
     name: str, layer: SemanticLayer, freqs: Sequence[str], offset: str = "", *, in_window: bool = False
 ) -> Iterator[str]:
-    """What can't be compiled of a metric, taken so long before its period, or over a window of days."""
+    """Why a metric can't be compiled, when it is taken for an earlier period or over a window of days."""
     metric = layer.metrics[name]
     kind = metric.type.value
     if kind == "simple":
@@ -53,7 +53,7 @@ def _reasons(
 
 
 def _of_offset(metric_input: Any, freqs: Sequence[str], outer_offset: str) -> Iterator[str]:
-    """What can't be compiled of an input's offset; the metric that has the input is taken `outer_offset` earlier."""
+    """Why an input's offset can't be compiled. The metric with this input is itself taken `outer_offset` earlier."""
     if metric_input.offset_to_grain is not None:
         yield (
             f"at the start of the {metric_input.offset_to_grain} (offset_to_grain), which can't be compiled; use a"
@@ -78,6 +78,7 @@ def _of_offset(metric_input: Any, freqs: Sequence[str], outer_offset: str) -> It
 
 
 def _of_simple(metric: Any, layer: SemanticLayer, freqs: Sequence[str]) -> Iterator[str]:
+    """Why a simple metric can't be compiled at these frequencies: a sentence for each reason."""
     aggregation = metric.type_params.metric_aggregation_params
     grain = layer.grain(metric.name)
     if aggregation.agg_params is not None and aggregation.agg_params.use_approximate_percentile:
@@ -110,6 +111,7 @@ def _of_simple(metric: Any, layer: SemanticLayer, freqs: Sequence[str]) -> Itera
 
 
 def _of_cumulative(metric: Any, layer: SemanticLayer) -> Iterator[str]:
+    """Why a cumulative metric can't be compiled: a sentence for each reason."""
     parameters = metric.type_params.cumulative_type_params
     name = parameters.metric.name
     yield from _of_rows(metric, name, layer)
@@ -133,6 +135,7 @@ def _of_cumulative(metric: Any, layer: SemanticLayer) -> Iterator[str]:
 
 
 def _of_conversion(metric: Any, layer: SemanticLayer) -> Iterator[str]:
+    """Why a conversion metric can't be compiled: a sentence for each reason."""
     parameters = metric.type_params.conversion_type_params
     if (window := parameters.window) is not None and window.granularity not in UNITS:
         yield (

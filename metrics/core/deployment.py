@@ -57,6 +57,19 @@ def site_url() -> str | None:
     return url.rstrip("/") if url else None
 
 
+def memory_limit() -> str:
+    """What DuckDB may hold in memory while models are built (`NYCKELTAL_MEMORY_LIMIT`, default 1GiB), such as "512MiB".
+
+    Raises NyckeltalError for a text that is no size.
+    """
+    limit = os.environ.get("NYCKELTAL_MEMORY_LIMIT") or "1GiB"
+    if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", limit):
+        raise NyckeltalError(
+            "is no size", field="NYCKELTAL_MEMORY_LIMIT", found=limit, expected="one such as 512MiB or 4GiB"
+        )
+    return limit
+
+
 def parquet_path() -> Path:
     """The folder of the published tables as Parquet files."""
     return published_path().parent / "parquet"

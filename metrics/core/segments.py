@@ -22,17 +22,17 @@ def canonical(segment: str) -> str:
 
 
 def parts_of(segment: str) -> tuple[str, ...]:
-    """The segments that a combination is made of; of a single segment itself."""
+    """The segments that a combination is made of. A single segment is its own only part."""
     return tuple(segment.split(_SEPARATOR))
 
 
 def is_combination(segment: str) -> bool:
-    """Whether it combines several segments."""
+    """Whether the segment combines several segments."""
     return _SEPARATOR in segment
 
 
 def singles(segments: Iterable[str]) -> list[str]:
-    """The single segments, and those that the combinations are made of: each once."""
+    """The single segments and the parts of the combinations, each once."""
     return list(dict.fromkeys(part for segment in segments for part in parts_of(segment)))
 
 

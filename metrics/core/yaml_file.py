@@ -85,7 +85,7 @@ def read(path: Path) -> CommentedMap:
 
 
 def parsed(path: Path, content: bytes) -> CommentedMap:
-    """The same of a content that the file has, or is to have."""
+    """The same for a text that the file has, or is going to have."""
     try:
         document = _parsed(content)
     except _Refused as error:

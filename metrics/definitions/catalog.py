@@ -47,8 +47,8 @@ class Contributions(BaseModel):
     """The SQL for the amounts of single persons behind a protected KPI, and the rule by which few of them dominate.
 
     `sql` reads the warehouse's marts. Its columns are, for every day, role (the group of persons), day, person, amount
-    and <segment>_member for each adopted segment. When the `n` largest persons of a group could have more than the
-    share `k` of the group's sum, the group counts as n persons.
+    and <segment>_member for each adopted segment. When the `n` persons with the largest amounts could have more than
+    the share `k` of the group's sum, the group is treated as a group of n persons.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -186,7 +186,7 @@ class CatalogKpi(BaseModel):
 
     @property
     def change_kind(self) -> Literal["relative", "difference"]:
-        """How its changes are stated: as a difference of a fraction, and of a KPI that states a lower bound below 0.
+        """How its changes are stated: as a difference for fractions, and for KPIs with a lower bound below 0.
 
         A change relative to a value near 0 says nothing, and scores such as NPS cross it. A KPI without a lower bound,
         such as net revenue, keeps relative changes.
@@ -205,7 +205,7 @@ class CatalogKpi(BaseModel):
 
     @property
     def targets(self) -> list[ValidTarget]:
-        """Its targets with the days on which their periods begin, the oldest first; those of single periods too."""
+        """Its targets with the days on which their periods begin, also targets of single periods; oldest first."""
         stated = {}
         for target in self.earlier_targets:
             lower, upper = target.band or (target.value, None)
@@ -217,7 +217,7 @@ class CatalogKpi(BaseModel):
         return valid_targets(stated, of_periods, self.direction)
 
     def target_at(self, freq: str, start: date | None = None) -> ValidTarget | None:
-        """The present target for values of that frequency, or that for the period which begins on `start`.
+        """The target for values of that frequency: the present one, or the one for the period that begins on `start`.
 
         None where there is none: a yearly sum has no weekly target.
         """
@@ -237,7 +237,7 @@ class CatalogKpi(BaseModel):
         return valid_targets({since: stated}, {}, self.direction)[0]
 
     def with_target_reason(self, code: str) -> CatalogKpi:
-        """The KPI with the reason of its target, or why there is none, in that language where that is stated."""
+        """The KPI with the reason of its target, or for having none, in that language if that is translated."""
         text = self.target_labels.get(code)
         name = "target_note" if self.target is None else "target_rationale"
         return self if text is None else self.model_copy(update={name: text})
@@ -330,11 +330,15 @@ class Catalog(BaseModel):
         return [kpi for kpi in self.kpis if not kpi.is_retired]
 
     def in_language(self, code: str) -> Catalog:
-        """The catalogue with the names and descriptions of that language, of all that has them."""
+        """The catalogue with names and descriptions in that language, where they are translated."""
         kpis = tuple(_labelled(kpi, code).with_target_reason(code) for kpi in self.kpis)
         objectives = {key: _labelled(objective, code) for key, objective in self.objectives.items()}
         initiatives = {key: _labelled(initiative, code) for key, initiative in self.initiatives.items()}
         return self.model_copy(update={"kpis": kpis, "objectives": objectives, "initiatives": initiatives})
+
+    def member_names(self, code: str) -> dict[str, dict[str, str]]:
+        """Names of members by segment: the company's own in that language, and the KPIs that goals serve."""
+        return {"kpi_served": {kpi.kpi_id: kpi.name for kpi in self.kpis}} | self.members.get(code, {})
 
     def closes_on(self, kpi: CatalogKpi, period: Period) -> date:
         """The last day on which the KPI's values of the period are provisional.

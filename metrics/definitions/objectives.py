@@ -1,4 +1,4 @@
-"""What stands in `objectives.yml`: the tree of what the company wants to reach, and the initiatives for it."""
+"""The content of `objectives.yml`: the tree of what the company wants to reach, and the initiatives for it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Initiative(Strict):
 
 
 class ObjectivesFile(Strict):
-    """What the company wants to reach, and its KPIs serve; and what it does for it."""
+    """What the company wants to reach (the objectives that its KPIs serve), and what it does for that (initiatives)."""
 
     objectives: dict[Key, Objective] = Field(description="The objectives, by key.")
     initiatives: dict[Key, Initiative] = Field(default_factory=dict, description="The initiatives, by key.")
@@ -117,7 +117,7 @@ def path_to(objectives: Mapping[str, Objective], key: str) -> list[str]:
 
 
 def _wrong_parents(file: Path, objectives: dict[str, Objective]) -> Iterator[NyckeltalError]:
-    """A finding for each unknown parent, and one for each circle, at the objective of it that stands first."""
+    """A mistake for each unknown parent, and for each circle of parents (at the first objective of the circle)."""
     known_circles: set[str] = set()
     for key, objective in objectives.items():
         if objective.part_of is not None and objective.part_of not in objectives:

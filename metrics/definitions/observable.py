@@ -19,10 +19,10 @@ def observable_to(
 ) -> date | None:
     """The last day on which an observable period may end; None without a limit.
 
-    `upstream` are the names of all feeds that the KPI reads; `events` are those of them that bring its events, not only
-    values that it looks up. A feed that has ended is complete, so periods are observable until the last of the feeds
-    with events has ended. A paused feed is not complete: a period is observable only if it, and a cohort's window, ends
-    before the pause. Of a retired KPI, periods that end by the day of its retirement are.
+    `upstream` are the names of all feeds that the KPI reads. `events` are the feeds among them that bring its events,
+    and not only values that it looks up. A feed that has ended is complete, so periods are observable until the last of
+    the feeds with events has ended. A paused feed is not complete: a period is observable only if it, and a cohort's
+    window, ends before the pause. If the KPI is retired, periods are observable that end by the day of its retirement.
     """
     event_feeds = [feeds[name] for name in events if feeds[name].time_column] or [feeds[name] for name in events]
     end_days = [feed.ended for feed in event_feeds if feed.ended is not None]

@@ -1,7 +1,8 @@
-"""Finds what dbt would find at its first run: columns that a model, metric or test names and that don't exist.
+"""Finds columns that a model, metric or test names and that don't exist, before dbt would find them in a run.
 
-DuckDB binds each model's SQL to empty tables in memory: those of the feeds as they are declared, and of each model with
-the columns that it gives. No warehouse and no file is opened, and no row is read, so no finding can quote a cell.
+DuckDB binds each model's SQL to empty tables in memory: one for each feed, with its declared columns, and one for each
+model, with the columns of its result. No warehouse and no file is opened, and no row is read, so no finding can quote a
+cell.
 """
 
 from __future__ import annotations
@@ -105,6 +106,7 @@ class _Binder:
                 yield NyckeltalError(problem + hint, file=file, line=_line_of(name, file))
 
     def of_models(self) -> Iterator[NyckeltalError]:
+        """The mistakes in the models' SQL, and differences of its columns from the contracts; parents first."""
         for name in self._parents_first():
             node = self._lineage.nodes[self._lineage.models[name]]
             contract_columns = self._contract(node)
@@ -119,6 +121,7 @@ class _Binder:
                 self._create_table((MODELS, name), {**(given or {}), **(contract_columns or {})})
 
     def of_tests(self) -> Iterator[NyckeltalError]:
+        """The columns that dbt tests name and that their model doesn't have."""
         for node in self._lineage.nodes.values():
             if node["resource_type"] != "test":
                 continue
@@ -137,12 +140,14 @@ class _Binder:
                 yield NyckeltalError(problem + did_you_mean(column, list(table)), file=file, line=line)
 
     def of_semantic_models(self) -> Iterator[NyckeltalError]:
+        """The mistakes in the expressions of entities, dimensions and measures."""
         for semantic in self._lineage.manifest["semantic_models"].values():
             for part in (*semantic["entities"], *semantic["dimensions"], *semantic["measures"]):
                 expression, label = part["expr"] or part["name"], f"'{part['name']}' of {semantic['name']}"
                 yield from self._of_expression(expression, semantic, semantic, part["name"], label)
 
     def of_metrics(self) -> Iterator[NyckeltalError]:
+        """The mistakes in the expressions of metrics."""
         semantic_models = {
             semantic_model["name"]: semantic_model
             for semantic_model in self._lineage.manifest["semantic_models"].values()
@@ -277,7 +282,7 @@ class _Binder:
         return models + [(RAW, unique_id.rsplit(".", 1)[1]) for unique_id in keys if unique_id.startswith("source.")]
 
     def _parents_first(self) -> list[str]:
-        """Every model, each after those that it reads."""
+        """Every model, each after the models that it reads."""
         names = {unique_id: name for name, unique_id in self._lineage.models.items()}
         return [names[unique_id] for unique_id in self._lineage.parents_first if unique_id in names]
 

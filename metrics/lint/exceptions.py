@@ -70,22 +70,22 @@ def read(company: Company, rules: Collection[str]) -> tuple[LintException, ...]:
     return exceptions
 
 
-def applied(
-    findings: Sequence[Finding], exceptions: Sequence[LintException], applied_rules: Collection[str], day: date
+def without_accepted(
+    findings: Sequence[Finding], exceptions: Sequence[LintException], rules_run: Collection[str], day: date
 ) -> list[Finding]:
-    """The findings that aren't accepted on that day, and one for each exception that no finding needs.
+    """The findings that no exception accepts on that day, and a finding for each exception that is no longer needed.
 
-    `applied_rules` are the rules that were applied: nothing is said of exceptions from others.
+    An exception is only checked if its rule is among `rules_run`, the rules that looked for findings.
     """
     accepted = {(exception.rule, exception.subject) for exception in exceptions if exception.until >= day}
-    places = {(finding.rule, finding.subject) for finding in findings}
-    needless = [
+    found = {(finding.rule, finding.subject) for finding in findings}
+    unneeded = [
         Finding(
             NOT_NEEDED,
             exception.subject,
-            f"nothing is found by {exception.rule}: take the exception out of exceptions.yml",
+            f"{exception.rule} finds nothing here: remove the exception from exceptions.yml",
         )
         for exception in exceptions
-        if exception.rule in applied_rules and (exception.rule, exception.subject) not in places
+        if exception.rule in rules_run and (exception.rule, exception.subject) not in found
     ]
-    return [finding for finding in findings if (finding.rule, finding.subject) not in accepted] + needless
+    return [finding for finding in findings if (finding.rule, finding.subject) not in accepted] + unneeded

@@ -32,7 +32,7 @@ class Finding:
 
 
 def place(company: Company, subject: str) -> tuple[Path, int | None]:
-    """The file of the company that the subject stands in, and its line there."""
+    """The company's file that has the subject, and the line."""
     adoption = next((company.path / "kpis").glob(f"*/{subject}.yml"), None)
     if adoption is not None:
         return adoption, 1

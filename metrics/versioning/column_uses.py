@@ -1,7 +1,7 @@
-"""How the SQL upstream of KPIs uses raw columns: which columns join feeds, and which are used as sizes.
+"""How the SQL upstream of KPIs uses raw columns: which columns join feeds, and which are used as quantities ("sizes").
 
 A column is followed from its feed through casts, unions and models as long as its values stay the same. A column that
-can't be followed counts as no key. A column that may be calculated with counts as a size.
+can't be followed is never treated as a key. A column is treated as a size if the SQL calculates with it, or may do so.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class ColumnUses:
         )
 
     def _select_uses(self, select: Select | None, tables: Iterable[tuple[str, str]]) -> Uses:
-        """The uses in one select. One that can't be analysed counts as calculating with all columns of `tables`."""
+        """The uses in one select. If it can't be analysed, it is assumed to calculate with all columns of `tables`."""
         try:
             if select is None:
                 raise NotPruned
@@ -133,7 +133,7 @@ class ColumnUses:
         )
 
     def _output_origins(self, scope: Scope, name: str) -> Origins:
-        """The raw columns that an output column of a select is computed from; of a union, those of both sides.
+        """The raw columns that an output column of a select is computed from; for a union, the columns of both sides.
 
         _UNKNOWN if the select has no column of that name, or several.
         """
@@ -178,7 +178,7 @@ def _joins(left: Origins, right: Origins) -> Iterator[Join]:
 
 
 def _equalities(scope: Scope) -> Iterator[tuple[exp.Expr, exp.Expr]]:
-    """The pairs of expressions that are equal in every row of a select: those of its join conditions and its WHERE."""
+    """The pairs of expressions that are equal in every row of a select, from its join conditions and its WHERE."""
     select = scope.expression
     if not isinstance(select, exp.Select):
         return

@@ -23,6 +23,7 @@ from metrics.versioning.rendering import MODELS, RAW, NotRendered, rendered, unr
 
 PROTECTED_DOMAIN = "people"
 _BUILT = ("model", "seed", "snapshot")
+_GENERATED = ("compiled/kpi/", "compiled/rollups/")
 _REF = re.compile(r"ref\('(\w+)'\)")
 Read = frozenset[str] | None  # the columns that are read from a model; None where it counts as a whole
 Reads = Mapping[tuple[str, str], Read]  # by schema (MODELS or RAW) and name of the table
@@ -32,8 +33,8 @@ Reads = Mapping[tuple[str, str], Read]  # by schema (MODELS or RAW) and name of 
 class Upstream:
     """The feeds and input entities upstream of some models. Names are sorted.
 
-    `event_feeds` are the feeds that bring events: those that are upstream not only through a dimension (a model named
-    dim_...), in which rows are looked up.
+    `event_feeds` are the feeds that bring events. A feed doesn't if all paths from it go through a dimension (a model
+    named dim_...), in which rows are only looked up.
     """
 
     feeds: tuple[str, ...]
@@ -53,13 +54,25 @@ class Lineage:
 
     `raw_columns` are the declared columns of each feed's raw table. `counted_whole` has the models that count as a
     whole, each with the reason: the SQL that can't be pruned, or another one. It is filled as models are analysed.
-    `parents_first` has the unique ids of all nodes. Raises NyckeltalError for models that read each other in a circle.
+    `parents_first` has the unique ids of all nodes. Without `generated`, what `kpi compile` generates from KPIs isn't
+    there, as if the manifest were of a project without it.
+    Raises NyckeltalError for models that read each other in a circle.
     """
 
-    def __init__(self, manifest_file: Path, raw_columns: Mapping[str, Iterable[str]] | None = None) -> None:
+    def __init__(
+        self, manifest_file: Path, raw_columns: Mapping[str, Iterable[str]] | None = None, *, generated: bool = True
+    ) -> None:
         self.manifest: dict[str, Any] = json.loads(manifest_file.read_text(encoding="utf-8"))
         self.nodes: dict[str, Any] = self.manifest["nodes"]
         self.parents: dict[str, list[str]] = self.manifest["parent_map"]
+        if not generated:
+            left_out = {key for key, node in self.nodes.items() if node["original_file_path"].startswith(_GENERATED)}
+            self.nodes = {key: node for key, node in self.nodes.items() if key not in left_out}
+            self.parents = {
+                key: parents
+                for key, parents in self.parents.items()
+                if key not in left_out and left_out.isdisjoint(parents)
+            }
         self.macros: dict[str, Any] = self.manifest["macros"]
         try:
             self.parents_first = list(TopologicalSorter(self.parents).static_order())
@@ -92,8 +105,7 @@ class Lineage:
         missing = [
             node["name"].removeprefix("stg_")
             for node in entities.values()
-            if "macro.nyckeltal.not_supplied" in node["depends_on"]["macros"]
-            and not node["config"]["meta"].get("optional")
+            if is_empty_entity(node) and not node["config"]["meta"].get("optional")
         ]
         return Upstream(
             feeds=_feeds(all_upstream),
@@ -107,7 +119,8 @@ class Lineage:
     def _personnel_models(self) -> set[str]:
         """The unique ids of the models with personnel data.
 
-        They are those of the protected domain, and those without a domain that read the same feeds as one of these.
+        These are the models of the protected domain, and models without a domain that read the same feeds as one of
+        them.
         """
         domains = {
             unique_id: node["config"].get("meta", {}).get("domain")
@@ -143,7 +156,7 @@ class Lineage:
         return visited
 
     def parts(self, generated: Mapping[str, str]) -> dict[str, str]:
-        """The code that the rows of generated models depend on, by model: their own, and the parts needed upstream.
+        """The code that the rows of generated models depend on, by model: their own, and the needed parts upstream.
 
         `generated` has the code of each generated model by its name, each after those that it reads.
         """
@@ -184,7 +197,7 @@ class Lineage:
     def models_read(self, generated: Mapping[str, str]) -> dict[str, Read]:
         """The manifest's models, seeds and snapshots that generated models depend on, with the columns read from each.
 
-        None means all of its columns. A model comes before those that it reads.
+        None means all of its columns. A model comes before the models that it reads.
         """
         columns_wanted = self._columns_wanted(generated)
         columns_read: dict[str, Read] = {}
@@ -357,7 +370,7 @@ def _reads_of_models(reads: Reads) -> dict[str, Read]:
 
 
 def _add_columns(columns_by_table: dict[str, Read], table: str, columns: Read) -> None:
-    """Adds columns to those that are read from a table; None, the whole table, stays None."""
+    """Adds columns to the ones that are read from a table. None stands for the whole table, and stays None."""
     columns_before = columns_by_table.get(table, frozenset())
     columns_by_table[table] = None if columns_before is None or columns is None else columns_before | columns
 
@@ -365,6 +378,11 @@ def _add_columns(columns_by_table: dict[str, Read], table: str, columns: Read) -
 def _feeds(nodes: Iterable[str]) -> tuple[str, ...]:
     """The names of the sources among the nodes; sorted."""
     return tuple(sorted(unique_id.rsplit(".", 1)[1] for unique_id in nodes if unique_id.startswith("source.")))
+
+
+def is_empty_entity(node: Any) -> bool:
+    """Whether a node of the manifest is the staging model of an entity that the company lacks."""
+    return bool(node) and "macro.nyckeltal.not_supplied" in node.get("depends_on", {}).get("macros", ())
 
 
 def _is_entity(node: Any) -> bool:

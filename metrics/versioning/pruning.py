@@ -64,7 +64,7 @@ class Select:
 
     @cached_property
     def scopes(self) -> list[Scope]:
-        """The scopes of the query and of the selects in it, each after those that it reads; the query itself last."""
+        """The scopes of the query and its inner selects, each after the scopes that it reads; the query last."""
         return traverse_scope(self._tree)
 
     @property

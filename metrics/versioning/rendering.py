@@ -64,7 +64,7 @@ def rendered(node: Mapping[str, Any], macros: Mapping[str, Any]) -> str:
 
 
 def undefined(code: str) -> set[str]:
-    """The names in a template that it doesn't define itself and that aren't dbt's; those of macros are among them.
+    """The names that a template uses and neither it nor dbt defines, such as names of macros.
 
     Empty for a template that can't be read, such as one with tags of dbt's own.
     """
@@ -76,7 +76,7 @@ def undefined(code: str) -> set[str]:
 
 
 def unrendered(node: Mapping[str, Any], macros: Mapping[str, Any]) -> str:
-    """All code that a node's rows depend on: its own, that of the macros it calls (not dbt's own), and its hooks."""
+    """All code that a node's rows depend on: its own, the macros that it calls (except dbt's), and its hooks."""
     code = node.get("raw_code") or node["checksum"]["checksum"]  # a seed has no code: the checksum of its rows
     texts = [code, *(macros[name]["macro_sql"] for name in called_macros(node, macros)), *_hooks(node)]
     return "\n".join([str(node["config"]["materialized"]), *map(normalised, texts)])

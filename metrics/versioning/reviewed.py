@@ -205,7 +205,7 @@ def record_refactoring(
     reason: str,
     by: str,
 ) -> list[str]:
-    """Records that the changed definitions of those KPIs (None for every changed one) give the same values.
+    """Record that the changed definitions of these KPIs give the same values. None stands for every changed KPI.
 
     `by` is the person who says so. Returns the ids of the KPIs. Raises NyckeltalError for a KPI that isn't adopted or
     whose definition isn't changed, and Problems when roles.yml doesn't name the person for the domain of a KPI.

@@ -1,4 +1,4 @@
-"""dagster-dbt's part in a run that builds models: which of them to build, and what Dagster is told of the results.
+"""dagster-dbt's part in a run that builds models: which models to build, and which events Dagster gets for them.
 
 Imported only when something is built, because dagster-dbt takes seconds to import.
 """
@@ -54,7 +54,7 @@ def selection(context: AssetExecutionContext, manifest: Mapping[str, Any], catal
 def dagster_events(
     messages: list[dict[str, Any]], context: AssetExecutionContext, manifest: Mapping[str, Any], catalog: Catalog
 ) -> Iterator[Any]:
-    """What Dagster is told of the results of models and tests: `messages` are dbt's events of them."""
+    """Dagster's events for the results of models and tests. `messages` are dbt's events."""
     translator = Translator(catalog)
     for message in messages:
         event = DbtCoreCliEventMessage(message, event_history_metadata={})

@@ -1,8 +1,8 @@
-"""What Dagster is told of each dbt model and data test, from dbt's manifest.
+"""Dagster's specs of assets and checks for each dbt model and data test, from dbt's manifest.
 
-The specs are those that dagster-dbt makes with the translator in `dbt_translator.py`; a test holds both equal. They are
-made here because dagster-dbt and what it imports take longer to import than the rest of Dagster, and a run that builds
-nothing doesn't need them.
+The specs equal those that dagster-dbt makes with the translator in `dbt_translator.py`; a test compares both. They are
+made here because importing dagster-dbt takes longer than importing the rest of Dagster, and a run that builds nothing
+doesn't need it.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ def asset_specs(manifest: Node, catalog: Catalog) -> list[AssetSpec]:
 
 
 def check_specs(manifest: Node) -> list[AssetCheckSpec]:
-    """A spec for each data test that is of one asset.
+    """A spec for each data test that belongs to one asset.
 
     Checks don't block: the gate holds the KPIs that depend on a failed test, and no others.
     """
@@ -121,7 +121,7 @@ def _upstream(manifest: Node, node: Node) -> Iterator[str]:
 
 
 def _tested_node(test: Node) -> str | None:
-    """The node that a test is of: the one that it stands below, or the only one that it reads."""
+    """The node that a test belongs to: the one that its YAML is written below, or the only one that it reads."""
     parents: Iterable[str] = set(test["depends_on"]["nodes"])
     only_parent = next(iter(parents)) if len(set(parents)) == 1 else None
     return only_parent or test.get("attached_node")

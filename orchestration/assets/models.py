@@ -1,6 +1,5 @@
 """The assets of dbt's models: staging, marts and KPI candidates; one call of dbt builds them."""
 
-import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -65,21 +64,22 @@ def model_assets(company: Company, manifest: Path, catalog: Catalog) -> AssetsDe
                 edited = builds.edited(lineage)
                 fingerprints = changes.fingerprints(lineage, clock.today(company.time_zone))
                 unchanged = changes.up_to_date(lineage, catalog, fingerprints, edited)
-            changed = sorted(lineage.nodes[key]["name"] for key in fingerprints.keys() - unchanged)
-            # Whoever chooses some assets wants these built. dbt splits a name with spaces or commas.
-            if unchanged and not context.is_subset and all(re.fullmatch(r"\w+", name) for name in changed):
-                selection = ["--select", *changed, "--indirect-selection", "empty"] if changed else []
-            else:
+                # Whoever chooses some assets wants these built.
+                left_out = frozenset() if context.is_subset else changes.left_out(lineage)
+            changed = None if context.is_subset else fingerprints.keys() - unchanged - left_out
+            selection: list[str] = []
+            if changed is None:
                 from orchestration.assets import dbt_translator
 
                 selection = dbt_translator.selection(context, lineage.manifest, catalog)
-            if selection:
+            unchanged |= left_out
+            if changed is None or changed:
                 # The gate's library takes seconds to import; Python has time for it while DuckDB works for dbt.
                 Thread(target=import_module, args=["great_expectations"], daemon=True).start()
                 begun = changes.begin(fingerprints, unchanged)
                 # Unit tests are of the code and not of the data: the test suite runs them.
                 command = ["build", "--exclude-resource-type", "unit_test", *selection]
-                results = project.build(company, command, keep)
+                results = project.build(company, command, keep, only=changed)
                 run.build_failures.update(builds.record(catalog, lineage, results, edited, unchanged))
                 changes.record(lineage, begun, results)
                 proving.after_build(catalog, lineage, results, unchanged)

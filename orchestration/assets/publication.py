@@ -60,8 +60,8 @@ TOGETHER = (
 def publication_assets(company: Company, catalog: Catalog) -> AssetsDefinition:
     """Every supplied KPI as an asset `published/<kpi>`, and the gate's verdict and its review as checks.
 
-    A month is materialized when none of the KPI's periods that end in it is held. The gate's check fails while any
-    period of the KPI is held; that of the review warns while it is overdue.
+    A month is materialized when none of the KPI's periods that end in it is held. The check `gate` fails while any
+    period of the KPI is held. The check `review` warns while the KPI's review is overdue.
     """
     partitions = months(company)
     files_read = standing.files(company)
@@ -159,7 +159,7 @@ def _key(kpi_id: str) -> AssetKey:
 def gate_results(kpis: Sequence[CatalogKpi]) -> Iterator[AssetCheckEvaluation]:
     """The result of each KPI's gate: the periods that are held now, whenever they were judged.
 
-    The reasons come from the published table, where those of protected KPIs have no figures.
+    The reasons come from the published table, where reasons of protected KPIs have no figures.
     """
     held = reader.held() if published_path().exists() else []
     for kpi in kpis:
@@ -180,7 +180,7 @@ def gate_results(kpis: Sequence[CatalogKpi]) -> Iterator[AssetCheckEvaluation]:
 def review_results(
     company: Company, kpis: Sequence[CatalogKpi], *, only_overdue: bool = False
 ) -> Iterator[AssetCheckEvaluation]:
-    """Whether each KPI's review is overdue today; `only_overdue` leaves out those that aren't."""
+    """Whether each KPI's review is overdue today. With `only_overdue`, only results of overdue reviews are returned."""
     overdue = reader.overdue_reviews(clock.today(company.time_zone)) if published_path().exists() else {}
     for kpi in kpis:
         due = overdue.get(kpi.kpi_id)

@@ -72,7 +72,7 @@ def change_between(value: float | None, previous: float | None, kpi: CatalogKpi,
 def target(kpi: CatalogKpi, currency: str, *, value: float | None = None, period: str | None = None) -> str:
     """The target and its frequency: 20.0 M SEK a month, or 40.0 % to 60.0 %.
 
-    Of a KPI with targets of single periods that of `period`.
+    If the KPI has targets for single periods, it is the target of `period`.
     """
     if kpi.target_by_period and period and value is not None:
         return f"{number(value, kpi.unit, currency)} in {period}, varies by {PERIODS[parse(period).freq]}"
@@ -115,7 +115,7 @@ def _legend(title: str, meanings: dict[str, str], codes: Iterable[str | None]) -
 
 
 def _label(unit: str, currency: str) -> str:
-    """What stands behind a number of that unit, after a space; empty for numbers of things and for ratios."""
+    """The text after a number of that unit, with a space; empty for numbers of things and for ratios."""
     return "" if unit in ("count", "ratio", "persons") else f" {with_currency(unit, currency)}"
 
 

@@ -13,6 +13,7 @@ from metrics.core.periods import FREQ_NAMES
 from metrics.definitions.catalog import CatalogKpi
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Lang = Annotated[str, typer.Option(help="The language of the sentences, en or sv.")]
 Freq = Annotated[str | None, typer.Option(help="W, M, Q or A. Without it M, or the frequency that the KPI has.")]
 Last = Annotated[int, typer.Option(min=1, help="The number of periods, counted back from the newest.")]
 AsOf = Annotated[str, typer.Option("--as-of", metavar="DAY", help="As it was published by the end of that day.")]

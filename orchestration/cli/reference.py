@@ -1,6 +1,6 @@
 """The page `docs/reference/commands.md`: every command of `kpi` with its arguments and options, from the commands.
 
-`python -m orchestration.cli.reference` writes it. What stands there is changed in the command's function.
+`python -m orchestration.cli.reference` writes it. To change the page, change the function of the command.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Shows the stages of a run on the terminal: those that ended with their time, and the progress of the current one."""
+"""Shows the stages of a run on the terminal: ended stages with their time, and the progress of the current one."""
 
 from __future__ import annotations
 

@@ -81,10 +81,10 @@ def record(
 
     - A KPI outside the build keeps its state, unless something upstream of it failed: then it is not up to date.
     - A KPI that was up to date stays so when its own model is built.
-    - A KPI that was never built, failed or is outdated becomes up to date only when all models upstream are built too,
-      but for the `unchanged` ones that passed their tests, which have nothing new to compute.
-    - A KPI is not up to date if it was built from rows that neither ingest nor dbt wrote: those of an edited feed, and
-      those of `edited_models` that this build didn't make again.
+    - A KPI that was never built, failed or is outdated becomes up to date only when all models upstream are built too.
+      Models in `unchanged` that passed their tests need no build, because they have nothing new to compute.
+    - A KPI is not up to date if it was built from rows that neither ingest nor dbt wrote: rows of an edited feed, or
+      of `edited_models` that this build didn't make again.
 
     Returns the reasons, by KPI id, for the KPIs that this build left not up to date.
     """

@@ -1,9 +1,9 @@
-"""Which of dbt's nodes a run has to build: those whose code, rows or day are others than at their newest build.
+"""Which of dbt's nodes a run has to build: those whose code, rows or day have changed since their newest build.
 
 A model, seed or data test has a fingerprint: a hash of its own code and configuration, of all macros, of the day where
 its code asks for it, and of what it reads, which are the rows of feeds in raw and the fingerprints of its parents.
-`kpi._fingerprints` holds those of the nodes that were built and passed. A node whose fingerprint stands there has
-nothing new to compute.
+`kpi._fingerprints` has the fingerprints of nodes that were built and passed their tests. A node whose fingerprint is in
+it has nothing new to compute. Neither have the nodes of entities that no feed supplies.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import duckdb
 from data_quality import contents, warehouse
 from data_quality.gate import candidates
 from metrics.definitions.catalog import Catalog
-from metrics.versioning.lineage import Lineage
+from metrics.versioning.lineage import Lineage, is_empty_entity
 from orchestration.dbt.project import DBT_PROJECT
 
 _TABLE = "create table if not exists kpi._fingerprints (unique_id varchar, fingerprint varchar)"
@@ -121,6 +121,37 @@ def up_to_date(
     )
 
 
+def left_out(lineage: Lineage) -> frozenset[str]:
+    """The unique ids of the models, seeds and tests of entities that no feed supplies, and that nothing else reads.
+
+    They would have no rows. A node that a build once made isn't among them: it may still have those of before.
+    """
+    supplied: set[str] = set()
+    lacking: set[str] = set()
+    for unique_id in lineage.parents_first:
+        parents = lineage.parents.get(unique_id, ())
+        if unique_id.startswith("source.") or not supplied.isdisjoint(parents):
+            supplied.add(unique_id)
+        if is_empty_entity(lineage.nodes.get(unique_id)) or not lacking.isdisjoint(parents):
+            lacking.add(unique_id)
+    with warehouse.connect() as connection:
+        known_relations = contents.known_relations(connection)
+    kept = lineage.closure(
+        [
+            unique_id
+            for unique_id, node in lineage.nodes.items()
+            if unique_id in supplied or unique_id not in lacking or contents.relation(node) in known_relations
+        ]
+    )
+    return frozenset(
+        unique_id
+        for unique_id, node in lineage.nodes.items()
+        if node["resource_type"] in _KINDS
+        and unique_id not in kept
+        and not (node["resource_type"] == "test" and kept.issuperset(lineage.parents.get(unique_id, ())))
+    )
+
+
 def begin(current: Mapping[str, str], unchanged: Collection[str]) -> dict[str, str]:
     """The fingerprints of the nodes that a build is about to make, by unique id; `record` takes them after it.
 
@@ -135,7 +166,7 @@ def begin(current: Mapping[str, str], unchanged: Collection[str]) -> dict[str, s
 
 
 def record(lineage: Lineage, begun: Mapping[str, str], run_results: Mapping[str, Any]) -> None:
-    """Keep the fingerprints of the nodes that a build finished and that read nothing which isn't up to date itself."""
+    """Store the fingerprints of the nodes that this build finished, if everything that they read is up to date, too."""
     statuses = {result["unique_id"]: result["status"] for result in run_results["results"]}
     succeeded = {unique_id for unique_id, status in statuses.items() if status in ("success", "pass", "warn")}
     finished: dict[str, bool] = {}

@@ -1,6 +1,6 @@
-"""Keys of metrics that dbt reads and leaves out of `semantic_manifest.json`: here they are put back.
+"""Mends a fault of dbt 1.12: it leaves the key `fill_nulls_with` out of `semantic_manifest.json`, without a warning.
 
-dbt 1.12 leaves `fill_nulls_with` out of metrics that stand below their model, without a word.
+That happens to metrics that are written below their model. MetricFlow reads that file.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ruamel.yaml import YAML
 _KEY = "fill_nulls_with"
 
 
-def restore_dropped_keys(project: Path, target: Path) -> None:
-    """Puts `fill_nulls_with` back into the semantic manifest of the target folder, from the project's YAML files."""
+def restore_fill_nulls_with(project: Path, target: Path) -> None:
+    """Copy `fill_nulls_with` from the project's YAML files into the semantic manifest in the folder `target`."""
     metrics = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["metrics"].values()
     files = {project / metric["original_file_path"] for metric in metrics}
     fills = {name: fill for file in sorted(files) for name, fill in _fills(file)}

@@ -11,10 +11,11 @@ from pathlib import Path
 from metrics.core.deployment import PROJECT
 from metrics.definitions import input_entities
 from metrics.definitions.company import Company
+from metrics.definitions.kpis.adopted import adopted_kpis
 from orchestration.dbt import project
 
 _CODE = PROJECT / "orchestration" / "dbt"
-_INPUT_SUFFIXES = (".json", ".py", ".sql", ".yml")
+_INPUT_SUFFIXES = (".csv", ".json", ".md", ".py", ".sql", ".yaml", ".yml")
 
 
 def prepared_manifest(company: Company) -> Path:
@@ -24,9 +25,8 @@ def prepared_manifest(company: Company) -> Path:
     """
     target = project.target_dir(company)
     manifest, stamp = target / "manifest.json", target / "manifest.stamp"
-    folders = (company.path / name for name in ("models", "macros", "tests", "compiled"))
-    current = files_fingerprint(project.DBT_PROJECT, _CODE, *folders)
-    if not (manifest.exists() and _is_stamped(stamp, current)):
+    current = project_fingerprint(company, company.path / "compiled")
+    if not (manifest.exists() and is_stamped(stamp, current)):
         input_entities.require_current(company)
         project.parse(company)
         stamp.write_text(current)
@@ -42,17 +42,22 @@ def require_compiled(company: Company) -> None:
     stamp = project.target_dir(company) / "compiled.stamp"
     folders = (company.path / name for name in ("compiled", "feeds", "kpis", "macros", "models"))
     current = files_fingerprint(project.DBT_PROJECT, _CODE, PROJECT / "metrics", *folders, *company.path.glob("*.yml"))
-    if not _is_stamped(stamp, current):
-        from metrics import compiled_folder  # imported here because it imports MetricFlow, which takes a second
-        from orchestration.dbt.planning import planned
+    if not is_stamped(stamp, current):
+        # Imported here because they import MetricFlow, which takes a second.
+        from metrics import compiled_folder
+        from metrics.company_plan import plan_company
         from orchestration.dbt.released import anything_released
 
-        files = compiled_folder.compile_company(company, planned(company), released=anything_released())
+        # A wrong compiled file may be in the parse. It is found, as the plan needs none but those of staging, whose
+        # texts don't depend on it.
+        plan = plan_company(company, adopted_kpis(company), prepared_manifest(company).parent)
+        files = compiled_folder.compile_company(company, plan, released=anything_released())
         compiled_folder.require_current(company, files)
         stamp.write_text(current)
 
 
-def _is_stamped(stamp: Path, current: str) -> bool:
+def is_stamped(stamp: Path, current: str) -> bool:
+    """Whether the stamp was written for that state of the files."""
     return stamp.exists() and stamp.read_text() == current
 
 
@@ -62,3 +67,9 @@ def files_fingerprint(*roots: Path) -> str:
     files = sorted(path for path in paths if path.suffix in _INPUT_SUFFIXES and path.is_file())
     described = "\n".join(f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in files)
     return hashlib.sha256(described.encode()).hexdigest()
+
+
+def project_fingerprint(company: Company, *others: Path) -> str:
+    """The same hash over what dbt parses for that company: files of the project and the company, and `others`."""
+    folders = (company.path / name for name in ("models", "macros", "tests"))
+    return files_fingerprint(project.DBT_PROJECT, _CODE, *folders, *others)

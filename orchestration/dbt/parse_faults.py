@@ -21,7 +21,7 @@ _COLOUR = re.compile(r"\[\x1b\[\d+m[A-Z]+\x1b\[\d+m\]: |\x1b\[\d+m")
 
 
 def parse_fault(company: Company, dbt_project: Path, message: str, reasons: Sequence[str] = ()) -> NyckeltalError:
-    """The error for dbt's message. `reasons` are those that dbt logged for a semantic layer that isn't valid."""
+    """The error for dbt's message. `reasons` are what dbt logged about a semantic layer that isn't valid."""
     roots = {"company": company.path, "compiled": company.path / "compiled"}
     if missing := _MISSING.search(message):
         name = missing["name"] or missing["metric"]
@@ -59,7 +59,7 @@ def _file(match: re.Match[str] | None, roots: dict[str, Path], dbt_project: Path
 
 
 def _names(kind: str, folders: Iterable[Path]) -> set[str]:
-    """The names of models, or all names in the YAML files beside them, which those of metrics are among."""
+    """The names of models, or all names in the YAML files beside them, which include metrics."""
     if kind == "model":
         return {path.stem for folder in folders for path in folder.rglob("*.sql")}
     texts = (path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.yml"))

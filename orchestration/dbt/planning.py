@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from metrics.definitions.kpis.adopted import adopted_kpis
 from metrics.lint.binding import require_bound
 from metrics.versioning.lineage import Lineage
 from orchestration.dbt import project
+from orchestration.dbt.manifest import is_stamped, project_fingerprint
 
 
 def planned(company: Company, engine: Engine = "duckdb", *, bound: bool = False) -> CompanyPlan:
@@ -30,7 +32,7 @@ def planned(company: Company, engine: Engine = "duckdb", *, bound: bool = False)
 
 
 def parsed(company: Company) -> tuple[SemanticLayer, Lineage]:
-    """The metrics of the company and the project, and the models that they are made of; whatever KPIs are adopted.
+    """The metrics of the company and the project, and the models that they read, whether or not a KPI uses them.
 
     Raises NyckeltalError when dbt can't parse the project.
     """
@@ -42,12 +44,21 @@ def parsed(company: Company) -> tuple[SemanticLayer, Lineage]:
 def _parse_without_kpis(company: Company) -> Path:
     """Parses the project with only those compiled files that staging and marts need; returns dbt's target folder.
 
-    Compiled KPI models are left out: outdated ones could make the parse fail.
+    Compiled KPI models are left out: outdated ones could make the parse fail. Nothing is parsed while none of the files
+    has changed since the last time.
     """
     scratch = project.workspace(company) / "compile"
+    target, stamp = scratch / "target", scratch / "parse.stamp"
+    files = staging_files(company)
+    current = project_fingerprint(company) + json.dumps(files)
+    if (target / "manifest.json").exists() and is_stamped(stamp, current):
+        return target
+    stamp.unlink(missing_ok=True)
     shutil.rmtree(scratch / "compiled", ignore_errors=True)
-    for name, text in staging_files(company).items():
+    for name, text in files.items():
         path = scratch / "compiled" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return project.parse(company, compiled=scratch / "compiled")
+    project.parse(company, compiled=scratch / "compiled")
+    stamp.write_text(current)
+    return target

@@ -25,6 +25,8 @@ from metrics.core.errors import without_values
 def described(error: duckdb.Error, sql: str) -> str:
     """The text of the error without values, with the line of the model's SQL where DuckDB stopped, if it is known."""
     text = without_values(error, own_sql=True)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        text += f"; the model may use {deployment.memory_limit()}: set NYCKELTAL_MEMORY_LIMIT to more"
     line, _, excerpt = str(error).rpartition("\nLINE ")[2].partition(": ")
     excerpt = excerpt.splitlines()[0].strip().strip(".") if excerpt else ""
     # "LINE 1: …" may also be part of a quoted value, so the excerpt counts only if it is in the model's SQL.
@@ -50,7 +52,7 @@ def _exception_handler(manager: Any, sql: str, connection_name: str = "master") 
 class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb has no types
     """dbt-duckdb creates the plugin before it sends the first statement.
 
-    `intact_tables` are those of the newest build, when it opened the warehouse; None when it didn't open it.
+    `intact_tables` are the intact tables when the newest build opened the warehouse; None if it didn't open it.
     """
 
     intact_tables: ClassVar[set[Relation] | None] = None

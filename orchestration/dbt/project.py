@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from metrics.core.deployment import PROJECT, data_dir
 from metrics.core.errors import NyckeltalError
 from metrics.core.private_files import private_files
 from metrics.definitions.company import Company
-from orchestration.dbt.dropped_keys import restore_dropped_keys
+from orchestration.dbt.dropped_keys import restore_fill_nulls_with
 from orchestration.dbt.parse_faults import parse_fault
 
 DBT_PROJECT = PROJECT / "dbt_project"
+_SELECTED = "selected_for_this_build"
 _SHARED = ("dbt_project.yml", "profiles.yml", "macros", "models")
 
 
@@ -56,6 +57,7 @@ def environment(company: Company) -> dict[str, str]:
     project = str(project_dir(company))
     return {
         "NYCKELTAL_DATA_DIR": str(data_dir()),
+        "NYCKELTAL_MEMORY_LIMIT": deployment.memory_limit(),
         "DBT_PROJECT_DIR": project,
         "DBT_PROFILES_DIR": project,
         "DBT_TARGET_PATH": str(target_dir(company)),
@@ -96,15 +98,22 @@ def parse(company: Company, *, compiled: Path | None = None) -> Path:
         result = dbtRunner(callbacks=[keep]).invoke(["--quiet", "--log-level", "none", "parse"])
     if not result.success:
         raise parse_fault(company, DBT_PROJECT, str(result.exception), reasons)
-    restore_dropped_keys(Path(variables["DBT_PROJECT_DIR"]), target)
+    restore_fill_nulls_with(Path(variables["DBT_PROJECT_DIR"]), target)
     return target
 
 
-def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], None]) -> dict[str, Any]:
+def build(
+    company: Company,
+    arguments: Sequence[str],
+    on_event: Callable[[Any], None],
+    only: Collection[str] | None = None,
+) -> dict[str, Any]:
     """Runs a dbt command on the prepared manifest and returns its `run_results.json`, failed nodes included.
 
-    `on_event` is called with every event that dbt fires. dbt prints its log. At the end its connections to the
-    warehouse are closed. Raises NyckeltalError when dbt itself fails.
+    `only` are the unique ids of the nodes to build, where `arguments` select none. `on_event` is called with every
+    event that dbt fires. dbt prints its log. At the end its connections to the warehouse are closed.
+
+    Raises NyckeltalError when dbt itself fails.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
@@ -115,14 +124,22 @@ def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], 
     target = target_dir(company)
     # The file for dbt's partial parsing is the manifest itself. To read it is much faster than a partial parse.
     manifest = Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes())
+    if only is not None:
+        # By a tag, as dbt looks for each selected name among all nodes.
+        for unique_id in only:
+            manifest.nodes[unique_id].tags.append(_SELECTED)
+        arguments = [*arguments, "--select", f"tag:{_SELECTED}", "--indirect-selection", "empty"]
     Plugin.intact_tables = None
     with building(company):
-        flags = ["--log-level-file", "none", "--no-use-colors"]
+        # dbt would write the manifest again, in a second: with the tag, and without the keys that `parse` restored.
+        flags = ["--log-level-file", "none", "--no-use-colors", "--no-write-json"]
         result = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*flags, *arguments])
     DuckDBConnectionManager.close_all_connections()
     if result.exception is not None:
         raise NyckeltalError(f"dbt failed: {result.exception}", file=company.path)
-    run_results: dict[str, Any] = json.loads((target / "run_results.json").read_text())
+    run_results_file = target / "run_results.json"
+    result.result.write(str(run_results_file))
+    run_results: dict[str, Any] = json.loads(run_results_file.read_text())
     if Plugin.intact_tables is not None:
         nodes = (manifest.nodes.get(result["unique_id"]) for result in run_results["results"])
         written_tables = {(node.schema, node.alias) for node in nodes if node is not None}
@@ -132,7 +149,7 @@ def build(company: Company, arguments: Sequence[str], on_event: Callable[[Any], 
 
 @contextmanager
 def building(company: Company) -> Iterator[None]:
-    """Sets the environment of a build: that of `dbt`, and in NYCKELTAL_TODAY the company's current date.
+    """Sets the environment of a build: the variables of `dbt`, and in NYCKELTAL_TODAY the company's current date.
 
     The date is set for this build only, because a long-lived process, such as Dagster's, builds on several days.
     """

@@ -46,7 +46,7 @@ def before_build(catalog: Catalog) -> list[CatalogKpi]:
 def after_build(
     catalog: Catalog, lineage: Lineage, run_results: Mapping[str, Any], unchanged_nodes: Collection[str] = frozenset()
 ) -> None:
-    """Compares a build with the candidates stored before it, for KPIs of which all models upstream are up to date.
+    """Compares a build with the candidates stored before it, for KPIs whose models upstream are all up to date.
 
     `unchanged_nodes` are the nodes that weren't built because they have nothing new to compute.
     """

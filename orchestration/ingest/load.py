@@ -67,6 +67,7 @@ def ingest(
 
 
 def _chosen(company: Company, names: Sequence[str] | None) -> list[Feed]:
+    """The feeds with these names; all feeds for None. Raises NyckeltalError for a name that no feed has."""
     for name in names or ():
         if name not in company.feeds:
             suggestion = did_you_mean(name, list(company.feeds))

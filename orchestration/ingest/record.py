@@ -24,9 +24,9 @@ from orchestration.ingest.sources.files import Delivery
 class FeedReport:
     """What one ingest did for one feed.
 
-    `rows_loaded` and `rows_rejected` are of this run; `rows_total` and `watermark` (the last day that the
-    feed is known to cover) are of the table after it. `files_failed` is the number of files whose newest version isn't
-    in raw. `outstanding` says what could not be loaded (None: nothing). `seconds` is the time for reading the files.
+    `rows_loaded` and `rows_rejected` count this run's rows. `rows_total` and `watermark` (the last day that the feed is
+    known to cover) are as of the end of the run. `files_failed` is the number of files whose newest version isn't in
+    raw. `outstanding` says what could not be loaded (None: nothing). `seconds` is the time for reading the files.
     """
 
     feed: str
@@ -59,7 +59,7 @@ class FeedLoad:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether the feed's rows, files and records are those of the previous ingest."""
+        """Whether this ingest changed none of the feed's rows, files and records."""
         plan = self.plan
         changes_files = plan.reload or plan.removed or plan.redelivered
         loaded = (record for record in plan.file_records.values() if record.rows_loaded)
@@ -160,10 +160,10 @@ def _record_files(books: Bookkeeping, feed_load: FeedLoad, moment: datetime) -> 
 
 
 def _doubts_from(books: Bookkeeping, plan: FeedPlan, file: Delivery) -> date | None:
-    """The first day that a file that can't be read may have rows of; None: any day.
+    """The first day of which an unreadable file may have rows; None: any day.
 
-    The days that the feed covered before the file came were complete without it, except those that the file's earlier
-    version has rows of.
+    The days that the feed covered before the file came are complete without it, except days of which the file's earlier
+    version had rows.
     """
     earlier_version = plan.file_records.get(file.name)
     if earlier_version is not None and earlier_version.problem:

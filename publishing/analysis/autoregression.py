@@ -1,7 +1,7 @@
 """Regression of short series whose noise remembers its last values, and simulated noise to compare with.
 
-In few periods Student's t finds too much: the memory is estimated too small, and the noise is taken for a signal. So
-the statistics that were found are compared with those of simulated noise of the same length, gaps and apparent memory.
+With few periods Student's t finds too much: it estimates the memory too small, and mistakes noise for a signal. So a
+statistic is compared with the same statistic of simulated noise with the same length, gaps and apparent memory.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from publishing.analysis.regression import Floats, lagged, least_bic
+from publishing.analysis.regression import ROUNDING, Floats, lagged, least_bic
 
 LONGEST_MEMORY = 3
 _MOST_MEMORY = 0.8
@@ -54,7 +54,8 @@ class Autoregression:
     def t(self, series: Floats) -> Floats:
         """Student's t (series, column) of each added column that is distinct, for each series (series, periods).
 
-        Close to 0 where the series' own last values explain the column, as of a share and its rest.
+        It is close to 0 if the series' own last values explain the column: for example, if the column is 1 minus a
+        share.
         """
         bases, left = _orthonormal(self._past(series), self._left(series[:, self._rows]))
         sizes = self._sizes(bases)
@@ -65,7 +66,7 @@ class Autoregression:
         return t
 
     def _sizes(self, bases: list[Floats]) -> Floats:
-        """What the last values leave of each added column: its sum of squares (series, column)."""
+        """The sum of squares of each added column that the last values don't explain (series, column)."""
         explained = sum(((base @ self._added.T) ** 2 for base in bases), np.zeros(1))
         sizes: Floats = np.maximum(self._all_sizes - explained, _LEAST_LEFT**2 * self._all_sizes)
         return sizes
@@ -80,15 +81,20 @@ class Autoregression:
         return memory
 
     def residuals(self, values: Floats) -> Floats:
-        """What the columns and the last values leave of a series, without an added column; else NaN."""
+        """The part of a series that the columns and its last values don't explain; NaN for periods that aren't used."""
         left = np.full(len(values), np.nan)
         if self.freedom >= 0:
             series = values[None, :]
             left[self._rows] = _orthonormal(self._past(series), self._left(series[:, self._rows]))[1][0]
         return left
 
+    def leaves_something_of(self, values: Floats) -> bool:
+        """Whether the columns leave anything of a series in these periods but rounding errors."""
+        rows = values[self._rows]
+        return bool(np.abs(self._left(rows)).max() > ROUNDING * np.abs(rows).max())
+
     def _past(self, series: Floats) -> Floats:
-        """The last values of each series, less what the columns explain of them: (period before, series, periods)."""
+        """The last values of each series, without what the columns explain: (periods back, series, periods)."""
         return np.array([self._left(series[:, self._rows - back]) for back in range(1, self.order + 1)])
 
     def _left(self, rows: Floats) -> Floats:
@@ -125,7 +131,7 @@ def noise(count: int, size: int, most_memory: float = _MOST_MEMORY) -> Floats:
 
 
 def most_similar(shown: Floats, seen: float) -> npt.NDArray[np.int64]:
-    """Which tenth of the simulated series shows a memory most like the one seen; `shown` has that of each.
+    """The tenth of the simulated series with an apparent memory most like the one seen; `shown` has each one's.
 
     So a finding is compared with what noise shows that looks as this does, whatever memory it really has: in short
     series the two differ.

@@ -78,14 +78,16 @@ class _Filter(NamedTuple):
     """What makes noise of one memory independent, in the periods with values.
 
     `leaving` (periods, periods), multiplied to series, takes out memory, season and line. `shapes` (change, periods)
-    are the changes after that, each of length 1. `penalty` (change) is the part of the negative logarithm of the
-    restricted likelihood that doesn't depend on the series.
+    are the changes after that, each of length 1; `sizes` (change) the logarithms of their lengths before. They and
+    `determinants` are the part of the negative logarithm of the restricted likelihood that doesn't depend on the
+    series.
     """
 
     memory: float
     leaving: Floats
     shapes: Floats
-    penalty: Floats
+    sizes: Floats
+    determinants: float
 
 
 def _filter(memory: float, rows: npt.NDArray[np.int64], basis: Floats, shapes: Floats) -> _Filter:
@@ -95,9 +97,9 @@ def _filter(memory: float, rows: npt.NDArray[np.int64], basis: Floats, shapes: F
     spanned, triangle = np.linalg.qr(whitening @ basis)
     leaving = whitening.T - (whitening.T @ spanned) @ spanned.T
     left = shapes @ leaving
-    sizes = (left**2).sum(axis=1)
-    determinants = np.log(np.diag(factor)).sum() + np.log(np.abs(np.diag(triangle))).sum()
-    return _Filter(memory, leaving, left / np.sqrt(sizes)[:, None], determinants + np.log(sizes) / 2)
+    sizes = np.linalg.norm(left, axis=1)
+    determinants = float(np.log(np.diag(factor)).sum() + np.log(np.abs(np.diag(triangle))).sum())
+    return _Filter(memory, leaving, left / sizes[:, None], np.log(sizes), determinants)
 
 
 class Search:
@@ -128,11 +130,8 @@ class Search:
         kinds: tuple[Kind, ...] = ("level", "trend")
         tried = [(kind, place) for kind in kinds for place in range(max(size - year, LASTS), size - LASTS + 1)]
         shapes = np.array([_shape(kind, place, size)[known] for kind, place in tried])
-        spanned = np.linalg.svd(self._columns[known], full_matrices=False)
-        basis = spanned.U[:, spanned.S / spanned.S[0] > 1e-9]
-        left = shapes - (shapes @ basis) @ basis.T
-        # The others are what season and line can make.
-        distinct = (left**2).sum(axis=1) > 1e-6 * (shapes**2).sum(axis=1)
+        basis = _basis(self._columns[known])
+        distinct = _is_distinct(shapes, basis)  # the others are what season and line can make
         self._changes = [change for change, is_distinct in zip(tried, distinct, strict=True) if is_distinct]
         self._freedom = len(self._rows) - basis.shape[1] - 1
         self.possible = bool(self._changes) and self._freedom > FEWEST_FREEDOM
@@ -170,7 +169,7 @@ class Search:
             explained = left @ each.shapes.T
             unexplained = (left**2).sum(axis=1)[:, None] - explained**2
             unexplained = np.maximum(unexplained, np.finfo(float).tiny)
-            likelihood = -self._freedom / 2 * np.log(unexplained) - each.penalty
+            likelihood = -self._freedom / 2 * np.log(unexplained) - each.determinants - each.sizes
             better = likelihood > most
             most = np.where(better, likelihood, most)
             memory = np.where(better, each.memory, memory)
@@ -205,8 +204,8 @@ def _with_steps(columns: Floats, places: Sequence[int]) -> Floats:
     return np.column_stack([columns, *(_shape("level", place, len(columns)) for place in places)])
 
 
-class _Pairs(NamedTuple):
-    """Of each series the pair of steps that explains most: the place of its stronger early step, its t, the memory."""
+class _Steps(NamedTuple):
+    """Of each series the stronger early step of the pair that explains most: its place, t, the memory of the noise."""
 
     place: npt.NDArray[np.int64]
     t: Floats
@@ -215,118 +214,95 @@ class _Pairs(NamedTuple):
 
 def _strongest_step(values: Floats, columns: Floats, before: int) -> int | None:
     """The step before that period that noise wouldn't show, beside the other step that explains most with it."""
-    known = np.isfinite(values) & np.isfinite(columns).all(axis=1)
-    rows = np.flatnonzero(known)
-    spanned = np.linalg.svd(columns[known], full_matrices=False)
-    basis = spanned.U[:, spanned.S / spanned.S[0] > 1e-9]
+    rows = np.flatnonzero(np.isfinite(values) & np.isfinite(columns).all(axis=1))
+    basis = _basis(columns[rows])
     freedom = len(rows) - basis.shape[1] - 2
     if freedom < FEWEST_FREEDOM:
         return None
-
-    def left_of(series: Floats) -> Floats:
-        left: Floats = series - (series @ basis) @ basis.T
-        return left
-
     places = np.arange(LASTS, len(values) - LASTS + 1)
     places = places[:: 1 + len(places) // _MOST_PLACES]
-    shapes = np.array([_shape("level", place, len(values))[known] for place in places.tolist()])
-    left_shapes = left_of(shapes)
-    distinct = (left_shapes**2).sum(axis=1) > 1e-6 * (shapes**2).sum(axis=1)
-    places, shapes = places[distinct], left_shapes[distinct]
+    shapes = np.array([_shape("level", place, len(values))[rows] for place in places.tolist()])
+    distinct = _is_distinct(shapes, basis)
+    places, shapes = places[distinct], shapes[distinct]
     if len(places) < 2:
         return None
-    follows = np.flatnonzero(np.diff(rows) == 1)
-    found = _pairs(left_of(values[known][None, :]), basis, shapes, places, before, follows)
+    filters = [_filter(memory, rows, basis, shapes) for memory in _MEMORIES]
+    found = _steps(values[None, rows], filters, places, before, freedom)
     if 2 * stats.t.sf(found.t[0], freedom) * len(places) > _STEP_P:
         return None
     simulated = [
-        _pairs(left_of(series[:, rows]), basis, shapes, places, before, follows)
+        _steps(series[:, rows], filters, places, before, freedom)
         for series in np.split(noise(_SIMULATED_FOR_STEPS, len(values), _MOST_MEMORY), _PARTS)
     ]
-    similar = most_similar(np.concatenate([pairs.memory for pairs in simulated]), float(found.memory[0]))
-    stronger = int((np.concatenate([pairs.t for pairs in simulated])[similar] >= found.t[0]).sum())
+    similar = most_similar(np.concatenate([steps.memory for steps in simulated]), float(found.memory[0]))
+    stronger = int((np.concatenate([steps.t for steps in simulated])[similar] >= found.t[0]).sum())
     return int(found.place[0]) if (1 + stronger) / (1 + len(similar)) <= _STEP_P else None
 
 
-def _pairs(
-    left: Floats,
-    basis: Floats,
-    shapes: Floats,
-    places: npt.NDArray[np.int64],
-    before: int,
-    follows: npt.NDArray[np.int64],
-) -> _Pairs:
-    """For each series (series, periods) its best pair of the steps `shapes` (step, periods)."""
+def _steps(
+    series: Floats, filters: Sequence[_Filter], places: npt.NDArray[np.int64], before: int, freedom: int
+) -> _Steps:
+    """Of each series (series, periods) the steps, at `places`, that explain most as if its noise had no memory.
+
+    Then the memory beside them is the most likely one, and t is Student's at that memory.
+    """
+    pair = _pairs(series @ filters[0].leaving, filters[0].shapes, places, before)
+    most, memory = np.full(len(series), -np.inf), np.zeros(len(series))
+    t = np.zeros((len(series), 2))
+    for each in filters:
+        left = series @ each.leaving
+        ours, theirs = np.take_along_axis(left @ each.shapes.T, pair, axis=1).T
+        product = (each.shapes[pair[:, 0]] * each.shapes[pair[:, 1]]).sum(axis=1)
+        alone = np.maximum(1 - product**2, np.finfo(float).tiny)
+        explained = (ours**2 - 2 * ours * theirs * product + theirs**2) / alone
+        unexplained = np.maximum((left**2).sum(axis=1) - explained, np.finfo(float).tiny)
+        penalty = each.determinants + each.sizes[pair].sum(axis=1) + np.log(alone) / 2
+        likelihood = -freedom / 2 * np.log(unexplained) - penalty
+        better = likelihood > most
+        most, memory = np.where(better, likelihood, most), np.where(better, each.memory, memory)
+        size = np.abs(np.column_stack([ours - theirs * product, theirs - ours * product]))
+        t[better] = (size / np.sqrt(alone * unexplained / freedom)[:, None])[better]
+    t = np.where(places[pair] < before, t, 0)
+    stronger = t.argmax(axis=1)[:, None]
+    return _Steps(np.take_along_axis(places[pair], stronger, axis=1)[:, 0], t.max(axis=1), memory)
+
+
+def _pairs(left: Floats, shapes: Floats, places: npt.NDArray[np.int64], before: int) -> npt.NDArray[np.int64]:
+    """The pair of steps (series, 2), one of them early, that explains most of each series (series, periods).
+
+    `shapes` (step, periods) are of length 1.
+    """
     products, projected = shapes @ shapes.T, left @ shapes.T
-    sizes = np.diag(products)
-    determinants = np.outer(sizes, sizes) - products**2
     best = np.full(len(left), -np.inf)
     pair = np.zeros((len(left), 2), dtype=np.int64)
     for early in np.flatnonzero(places < before):
-        others = np.flatnonzero(
-            (np.abs(places - places[early]) >= LASTS) & (determinants[early] > 1e-6 * sizes[early] * sizes)
-        )
+        alone = 1 - products[early] ** 2
+        others = np.flatnonzero((np.abs(places - places[early]) >= LASTS) & (alone > 1e-6))
         if not len(others):
             continue
         # What two steps explain: the quadratic form of their projections with the inverse of their products.
         ours, theirs = projected[:, [early]], projected[:, others]
-        explained = (
-            ours**2 * sizes[others] - 2 * ours * theirs * products[early, others] + theirs**2 * sizes[early]
-        ) / determinants[early, others]
+        explained = (ours**2 - 2 * ours * theirs * products[early, others] + theirs**2) / alone[others]
         strongest = explained.argmax(axis=1)
         most = np.take_along_axis(explained, strongest[:, None], axis=1)[:, 0]
         better = most > best
         best = np.where(better, most, best)
         pair[better] = np.column_stack([np.full(len(left), early), others[strongest]])[better]
-    first, second = pair.T
-    ours, theirs = (np.take_along_axis(projected, step[:, None], axis=1)[:, 0] for step in (first, second))
-    product, determinant = products[first, second], np.maximum(determinants[first, second], np.finfo(float).tiny)
-    by_first = (ours * sizes[second] - theirs * product) / determinant
-    by_second = (theirs * sizes[first] - ours * product) / determinant
-    residuals = left - by_first[:, None] * shapes[first] - by_second[:, None] * shapes[second]
-    unexplained = np.maximum((residuals**2).sum(axis=1), np.finfo(float).tiny)
-    memory = (residuals[:, follows] * residuals[:, follows + 1]).sum(axis=1) / unexplained
-    memory = np.clip(memory, 0, _MOST_MEMORY)
-    t = np.abs(_t_without_memory(left, basis, shapes, pair, memory, follows))
-    t = np.where((places[pair] < before) & np.isfinite(best)[:, None], t, 0)
-    stronger = np.where(t[:, 0] >= t[:, 1], first, second)
-    return _Pairs(places[stronger], t.max(axis=1), memory)
+    return pair
 
 
-def _t_without_memory(
-    left: Floats,
-    basis: Floats,
-    shapes: Floats,
-    pair: npt.NDArray[np.int64],
-    memory: Floats,
-    follows: npt.NDArray[np.int64],
-) -> Floats:
-    """Student's t (series, 2) of the two steps of each series, from each value less what it remembers of the last one.
+def _basis(columns: Floats) -> Floats:
+    """An orthonormal basis (periods, dimension) of what the columns span."""
+    spanned = np.linalg.svd(columns, full_matrices=False)
+    basis: Floats = spanned.U[:, spanned.S / spanned.S[0] > 1e-9]
+    return basis
 
-    Memory hides a step from the level of the values, but not from their changes (D. Cochrane and G. Orcutt, Application
-    of Least Squares Regression to Relationships Containing Auto-Correlated Error Terms, 1949).
-    """
-    n_columns = basis.shape[1]
-    explaining = np.vstack([basis.T, shapes])
-    now, last = explaining[:, follows + 1], explaining[:, follows]
-    chosen = np.column_stack([np.tile(np.arange(n_columns), (len(left), 1)), n_columns + pair])
-    weight = memory[:, None, None]
 
-    def of_chosen(products: Floats) -> Floats:
-        picked: Floats = products[chosen[:, :, None], chosen[:, None, :]]
-        return picked
-
-    crossed = of_chosen(now @ last.T)
-    squares = of_chosen(now @ now.T) - weight * (crossed + crossed.transpose(0, 2, 1))
-    inverse = np.linalg.pinv(squares + weight**2 * of_chosen(last @ last.T), hermitian=True)
-    values = left[:, follows + 1] - memory[:, None] * left[:, follows]
-    sides = np.take_along_axis(values @ now.T - memory[:, None] * (values @ last.T), chosen, axis=1)
-    fitted = np.einsum("sij,sj->si", inverse, sides)
-    unexplained = np.maximum((values**2).sum(axis=1) - (fitted * sides).sum(axis=1), np.finfo(float).tiny)
-    freedom = max(len(follows) - n_columns - 2, 1)
-    spread = np.sqrt(np.einsum("sii->si", inverse) * (unexplained / freedom)[:, None])
-    t: Floats = (fitted / np.maximum(spread, np.finfo(float).tiny))[:, -2:]
-    return t
+def _is_distinct(shapes: Floats, basis: Floats) -> npt.NDArray[np.bool_]:
+    """Whether the basis leaves anything of each of the shapes (shape, periods)."""
+    left = shapes - (shapes @ basis) @ basis.T
+    is_distinct: npt.NDArray[np.bool_] = (left**2).sum(axis=1) > 1e-6 * (shapes**2).sum(axis=1)
+    return is_distinct
 
 
 def _season_where_seen(values: Floats, places: npt.NDArray[np.int64]) -> Floats:

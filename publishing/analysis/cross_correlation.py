@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,8 @@ FALSE_ALARMS = 0.05
 FEWEST_FREEDOM = 3
 """Periods beyond the parameters that are fitted: with fewer, even a perfect correlation says little."""
 _SIMULATED = 20_000
+_HOPELESS = 4
+"""How many times the p-value may be, by Bonferroni, of what is compared with noise: the tests depend on each other."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,10 @@ class LeadSearch:
     """What was tried, and what was found: the most certain lead first.
 
     `tried` counts pairs of a driver and a lag. `periods` is the number of the outcome's values. `smallest_seen` is the
-    smallest correlation that would have been told from chance, with the most periods that any driver had; None where
-    nothing could be tried. `too_short` are the drivers that couldn't be tried, `unvarying` those of which season and
-    line leave nothing. `outcome_varies` says whether they leave anything of the outcome; else nothing is tried.
+    smallest correlation that would have been told from chance, with the most periods that any driver had, by Bonferroni
+    where noise wasn't simulated; None where nothing could be tried. `too_short` are the drivers that couldn't be tried,
+    `unvarying` those of which season and line leave nothing. `outcome_varies` says whether they leave anything of the
+    outcome; else nothing is tried.
     """
 
     leads: tuple[Lead, ...]
@@ -62,114 +67,143 @@ class LeadSearch:
     outcome_varies: bool = True
 
 
-def leading(
-    outcome: Floats,
-    drivers: Mapping[str, Floats],
-    places: npt.NDArray[np.int64],
-    lags: Sequence[int] = LAGS,
-    false_alarms: float = FALSE_ALARMS,
-) -> LeadSearch:
-    """Which drivers moved before the outcome, in the same periods.
+class _Test(NamedTuple):
+    """The drivers with values in the same periods, a lag before: tried together, beside the outcome's own past."""
 
-    `outcome` and each driver have a value for each period, NaN where there is none; `places` are the periods' numbers
-    in their year. The outcome is explained by a line, by its season and by its last one to three values (by the least
-    BIC), so that what is left doesn't depend on its own past. Then each driver is added, one lag at a time (C. Granger,
-    Investigating Causal Relations, 1969). The strongest correlations are compared with the strongest of all drivers and
-    lags in simulated outcomes that have the outcome's memory and nothing to do with the drivers (the max statistic of
-    P. Westfall and S. Young, Resampling-Based Multiple Testing, 1993).
+    lag: int
+    names: tuple[str, ...]
+    regression: Autoregression
+
+
+class Drivers:
+    """Series of which some may move before an outcome; several outcomes can be searched, in the same periods.
+
+    Each driver has a value for each period, NaN where there is none; `places` are the periods' numbers in their year.
+    What outcomes with values in the same periods share is worked out once. `numbers` are the bytes of all of it.
     """
-    columns = season_and_line(places)
-    outcome = np.ldexp(outcome, -binary_exponent(outcome))
-    drivers = {name: np.ldexp(values, -binary_exponent(values)) for name, values in drivers.items()}
-    periods = int(np.isfinite(outcome).sum())
-    unvarying = tuple(name for name, values in drivers.items() if not varies(values, columns))
-    if not varies(outcome, columns):
-        return LeadSearch((), 0, periods, None, (), unvarying, outcome_varies=False)
-    drivers = {name: values for name, values in drivers.items() if name not in unvarying}
-    tests = _tests(outcome, drivers, columns, lags)
-    names = [name for _, _, group in tests for name in group]
-    too_short = tuple(name for name in drivers if name not in names)
-    if not tests:
-        return LeadSearch((), 0, periods, None, too_short, unvarying)
-    simulated = _simulated(outcome, columns)
-    strongest = np.ones(len(simulated))
-    candidates: list[Lead] = []
-    for lag, regression, group in tests:
-        distinct = [name for name, is_distinct in zip(group, regression.is_distinct, strict=True) if is_distinct]
-        if not distinct:
-            continue
-        strongest = np.minimum(strongest, _p_values(regression.t(simulated), regression.freedom).min(axis=1))
-        t = regression.t(outcome[None, :])[0]
-        correlations = t / np.sqrt(regression.freedom + t**2)
-        p_values = _p_values(t, regression.freedom)
-        candidates += [
-            Lead(name, lag, float(correlation), regression.periods, float(p_value))
-            for name, correlation, p_value in zip(distinct, correlations, p_values, strict=True)
-        ]
-    corrected = [(1 + int((strongest <= lead.p_value).sum())) / (1 + len(strongest)) for lead in candidates]
-    leads = [
-        Lead(lead.driver, lead.lag, lead.correlation, lead.periods, p_value)
-        for lead, p_value in zip(candidates, corrected, strict=True)
-        if p_value <= false_alarms and _moves_alike_prewhitened(outcome, drivers[lead.driver], columns, lead)
+
+    def __init__(
+        self, drivers: Mapping[str, Floats], places: npt.NDArray[np.int64], lags: Sequence[int] = LAGS
+    ) -> None:
+        names = " ".join(map(str, (*lags, *drivers)))
+        self.numbers = (names.encode(), places.tobytes(), *(values.tobytes() for values in drivers.values()))
+        self._columns = season_and_line(places)
+        scaled = {name: np.ldexp(values, -binary_exponent(values)) for name, values in drivers.items()}
+        self._values = {name: values for name, values in scaled.items() if varies(values, self._columns)}
+        self._unvarying = tuple(name for name in scaled if name not in self._values)
+        self._before = {(lag, name): lagged(values, lag) for lag in lags for name, values in self._values.items()}
+        self._tests: dict[tuple[bytes, int], list[_Test]] = {}
+        self._memories: dict[tuple[bytes, int], Floats] = {}
+
+    def leading(self, outcome: Floats, false_alarms: float = FALSE_ALARMS, *, aside: str = "") -> LeadSearch:
+        """Which drivers moved before the outcome; the driver `aside`, which may be the outcome itself, left out.
+
+        The outcome is explained by a line, by its season and by its last one to three values (by the least BIC), so
+        that what is left doesn't depend on its own past. Then each driver is added, one lag at a time (C. Granger,
+        Investigating Causal Relations, 1969). Where the strongest correlation may be more than chance, all are compared
+        with the strongest of all drivers and lags in simulated outcomes that have the outcome's memory and nothing to
+        do with the drivers (the max statistic of P. Westfall and S. Young, Resampling-Based Multiple Testing, 1993).
+        """
+        outcome = np.ldexp(outcome, -binary_exponent(outcome))
+        periods = int(np.isfinite(outcome).sum())
+        unvarying = tuple(name for name in self._unvarying if name != aside)
+        if not varies(outcome, self._columns):
+            return LeadSearch((), 0, periods, None, (), unvarying, outcome_varies=False)
+        known, order = np.isfinite(outcome), order_of(outcome, self._columns)
+        tests = [test for test in self._tests_of(known, order) if test.regression.leaves_something_of(outcome)]
+        candidates = [lead for test in tests for lead in _correlations(test, outcome) if lead.driver != aside]
+        tried = {lead.driver for lead in candidates}
+        too_short = tuple(name for name in self._values if name not in tried and name != aside)
+        if not candidates:
+            return LeadSearch((), 0, periods, None, too_short, unvarying)
+        needed, leads = false_alarms / len(candidates), []
+        if min(lead.p_value for lead in candidates) <= _HOPELESS * needed:
+            strongest = self._strongest_in_noise(outcome, order, tests, aside)
+            needed = float(np.quantile(strongest, false_alarms))
+            corrected = [
+                replace(lead, p_value=(1 + int((strongest <= lead.p_value).sum())) / (1 + len(strongest)))
+                for lead in candidates
+            ]
+            leads = [
+                lead
+                for lead in corrected
+                if lead.p_value <= false_alarms and self._moves_alike_prewhitened(outcome, lead)
+            ]
+        smallest = _smallest_seen(needed, max(test.regression.freedom for test in tests))
+        leads.sort(key=lambda lead: (lead.p_value, -abs(lead.correlation)))
+        return LeadSearch(tuple(leads), len(candidates), periods, smallest, too_short, unvarying)
+
+    def _tests_of(self, known: npt.NDArray[np.bool_], order: int) -> list[_Test]:
+        """The tests that can be made of an outcome with values in those periods."""
+        key = known.tobytes(), order
+        if key not in self._tests:
+            groups: dict[tuple[int, bytes], list[str]] = defaultdict(list)
+            for (lag, name), values in self._before.items():
+                groups[lag, (known & np.isfinite(values)).tobytes()].append(name)
+            self._tests[key] = []
+            for (lag, _), names in groups.items():
+                added = np.column_stack([self._before[lag, name] for name in names])
+                regression = Autoregression(known, self._columns, added, order)
+                if regression.freedom >= FEWEST_FREEDOM and regression.is_distinct.any():
+                    distinct = tuple(np.array(names)[regression.is_distinct].tolist())
+                    self._tests[key].append(_Test(lag, distinct, regression))
+        return self._tests[key]
+
+    def _strongest_in_noise(self, outcome: Floats, order: int, tests: Sequence[_Test], aside: str) -> Floats:
+        """The smallest p-value of all tests, in each series of noise that looks as the outcome does."""
+        simulated = self._noise
+        regression = Autoregression(np.isfinite(outcome), self._columns, np.zeros((len(outcome), 1)), order)
+        if regression.freedom >= 1:
+            key = np.isfinite(outcome).tobytes(), order
+            if key not in self._memories:
+                self._memories[key] = regression.memory(simulated)
+            memory = float(regression.memory(outcome[None, :])[0])
+            simulated = simulated[most_similar(self._memories[key], memory)]
+        strongest = np.ones(len(simulated))
+        for test in tests:
+            counts = np.array(test.names) != aside
+            if counts.any():
+                t = np.abs(test.regression.t(simulated)[:, counts]).max(axis=1)
+                strongest = np.minimum(strongest, _p_values(t, test.regression.freedom))
+        return strongest
+
+    @cached_property
+    def _noise(self) -> Floats:
+        return noise(_SIMULATED, len(self._columns))
+
+    def _moves_alike_prewhitened(self, outcome: Floats, lead: Lead) -> bool:
+        """Whether the outcome follows what is new in the driver, too: with the same sign, and by more than chance.
+
+        Both are filtered by the driver's own autoregression, which makes noise of it (G. Box and G. Jenkins, Time
+        Series Analysis, 1970). Series that drift look alike at many lags; what is new in them doesn't.
+        """
+        columns, driver = self._columns, self._values[lead.driver]
+        left_of_driver, left = (fit(values, columns).residuals for values in (driver, outcome))
+        past = np.column_stack([lagged(left_of_driver, back) for back in range(1, order_of(driver, columns) + 1)])
+        known = np.isfinite(left_of_driver) & np.isfinite(past).all(axis=1)
+        weights, *_ = np.linalg.lstsq(past[known], left_of_driver[known], rcond=None)
+        new, follows = (
+            values - sum(weight * lagged(values, back) for back, weight in enumerate(weights, 1))
+            for values in (left_of_driver, left)
+        )
+        before = lagged(new, lead.lag)
+        both = np.isfinite(before) & np.isfinite(follows)
+        freedom = int(both.sum()) - columns.shape[1] - len(weights) - 1
+        if freedom < FEWEST_FREEDOM or min(before[both].std(), follows[both].std()) == 0:
+            return True  # too few to tell: what was found beside the outcome's own past stands
+        correlation = float(np.clip(np.corrcoef(before[both], follows[both])[0, 1], -1 + 1e-12, 1 - 1e-12))
+        t = correlation * np.sqrt(freedom / (1 - correlation**2))
+        return correlation * lead.correlation > 0 and bool(2 * stats.t.sf(abs(t), freedom) <= FALSE_ALARMS)
+
+
+def _correlations(test: _Test, outcome: Floats) -> list[Lead]:
+    """The correlation of each driver with the outcome; its p-value as if it alone were tried."""
+    t = test.regression.t(outcome[None, :])[0]
+    correlations, p_values = t / np.sqrt(test.regression.freedom + t**2), _p_values(t, test.regression.freedom)
+    return [
+        Lead(name, test.lag, float(correlation), test.regression.periods, float(p_value))
+        for name, correlation, p_value in zip(test.names, correlations, p_values, strict=True)
     ]
-    smallest = _smallest_seen(
-        float(np.quantile(strongest, false_alarms)), max(regression.freedom for _, regression, _ in tests)
-    )
-    leads.sort(key=lambda lead: (lead.p_value, -abs(lead.correlation)))
-    return LeadSearch(tuple(leads), len(candidates), periods, smallest, too_short, unvarying)
-
-
-def _moves_alike_prewhitened(outcome: Floats, driver: Floats, columns: Floats, lead: Lead) -> bool:
-    """Whether what is new in the driver is followed by the outcome, too: with the same sign, and by more than chance.
-
-    Both are filtered by the driver's own autoregression, which makes noise of it (G. Box and G. Jenkins, Time Series
-    Analysis, 1970). Series that drift look alike at many lags; what is new in them doesn't.
-    """
-    left_of_driver, left = (fit(values, columns).residuals for values in (driver, outcome))
-    past = np.column_stack([lagged(left_of_driver, back) for back in range(1, order_of(driver, columns) + 1)])
-    known = np.isfinite(left_of_driver) & np.isfinite(past).all(axis=1)
-    weights, *_ = np.linalg.lstsq(past[known], left_of_driver[known], rcond=None)
-    new, follows = (
-        values - sum(weight * lagged(values, back) for back, weight in enumerate(weights, 1))
-        for values in (left_of_driver, left)
-    )
-    before = lagged(new, lead.lag)
-    both = np.isfinite(before) & np.isfinite(follows)
-    freedom = int(both.sum()) - columns.shape[1] - len(weights) - 1
-    if freedom < FEWEST_FREEDOM or min(before[both].std(), follows[both].std()) == 0:
-        return True  # too few to tell: what was found beside the outcome's own past stands
-    correlation = float(np.clip(np.corrcoef(before[both], follows[both])[0, 1], -1 + 1e-12, 1 - 1e-12))
-    t = correlation * np.sqrt(freedom / (1 - correlation**2))
-    return correlation * lead.correlation > 0 and bool(2 * stats.t.sf(abs(t), freedom) <= FALSE_ALARMS)
-
-
-def _tests(
-    outcome: Floats, drivers: Mapping[str, Floats], columns: Floats, lags: Sequence[int]
-) -> list[tuple[int, Autoregression, list[str]]]:
-    """The regressions that can be made: for each lag those drivers together that have the same periods."""
-    known, order = np.isfinite(outcome), order_of(outcome, columns)
-    groups: dict[tuple[int, bytes], list[str]] = defaultdict(list)
-    before = {(name, lag): lagged(driver, lag) for name, driver in drivers.items() for lag in lags}
-    for (name, lag), values in before.items():
-        groups[lag, (known & np.isfinite(values)).tobytes()].append(name)
-    tests = []
-    for (lag, _), group in groups.items():
-        if not varies(np.where(np.isfinite(before[group[0], lag]), outcome, np.nan), columns):
-            continue  # it changed only in periods that these drivers don't have
-        regression = Autoregression(known, columns, np.column_stack([before[name, lag] for name in group]), order)
-        if regression.freedom >= FEWEST_FREEDOM and regression.is_distinct.any():
-            tests.append((lag, regression, group))
-    return tests
-
-
-def _simulated(outcome: Floats, columns: Floats) -> Floats:
-    """Noise (series, periods) that looks as what season and line leave of the outcome."""
-    simulated = noise(_SIMULATED, len(outcome))
-    nothing = np.zeros((len(outcome), 1))
-    regression = Autoregression(np.isfinite(outcome), columns, nothing, order_of(outcome, columns))
-    if regression.freedom < 1:
-        return simulated
-    return simulated[most_similar(regression.memory(simulated), float(regression.memory(outcome[None, :])[0]))]
 
 
 def _p_values(t: Floats, freedom: int) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from metrics.core.periods import MONTHS, Period, parse
 from publishing.analysis.regression import SEASONS, Floats, logs_where_relative
 
+_period = cache(parse)
 _TOTALS = """
 select kpi_id, freq, time_period, obs_value, obs_status
 from kpi.observations
@@ -72,7 +74,7 @@ def read(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], History
     kinds = dict(connection.execute("select kpi_id, change_kind from kpi.catalog").fetchall())
     rows: dict[tuple[str, str], list[tuple[Any, ...]]] = defaultdict(list)
     for kpi_id, freq, code, value, status in connection.execute(_TOTALS).fetchall():
-        rows[kpi_id, freq].append((parse(code), value, status))
+        rows[kpi_id, freq].append((_period(code), value, status))
     return {
         key: _history(*key, totals, is_relative=kinds.get(key[0]) == "relative")
         for key, totals in rows.items()

@@ -76,9 +76,9 @@ class Usual:
         return _times(change, self.on_year_ago, self.seen_on_year_ago)
 
     def expected(self, previous: float | None, year_ago: float | None) -> tuple[float, float] | None:
-        """The lowest and the highest value that is a usual change on the period before, or on a year ago.
+        """The range of values that would be a usual change since the period before, or since a year ago.
 
-        By the one whose usual changes are the more alike; None where neither is known.
+        Of the two, the one whose usual changes vary less is taken; None where neither is known.
         """
         ranges = [
             (within, earlier + median)

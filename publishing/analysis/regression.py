@@ -13,8 +13,7 @@ Floats = npt.NDArray[np.float64]
 SEASONS = {"W": 52, "M": 12, "Q": 4, "A": 1}
 """Periods in a year. The rare week 53 counts as week 52."""
 
-
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 """The share of the largest value below which what a fit leaves is a rounding error."""
 
 
@@ -84,12 +83,12 @@ def binary_exponent(values: Floats) -> int:
 
 
 def varies(values: Floats, columns: Floats) -> bool:
-    """Whether the columns leave anything of the values but rounding errors; True where they are too few to tell."""
+    """Whether the columns leave more of the values unexplained than rounding errors; True for too few values."""
     known = np.isfinite(values) & np.isfinite(columns).all(axis=1)
     fitted = fit(values, columns)
     if known.sum() <= fitted.parameters:
         return True
-    return bool(np.abs(fitted.residuals[known]).max() > _ROUNDING * np.abs(values[known]).max())
+    return bool(np.abs(fitted.residuals[known]).max() > ROUNDING * np.abs(values[known]).max())
 
 
 def logs_where_relative(values: Floats, *, relative: bool) -> Floats:

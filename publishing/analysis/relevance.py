@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from metrics.definitions.catalog import Catalog, CatalogKpi
+from metrics.definitions.catalog import CatalogKpi
 from metrics.definitions.objectives import path_to
 from publishing import reader
-from publishing.analysis import history
-from publishing.analysis.cross_correlation import FALSE_ALARMS
-from publishing.analysis.leads import PERIODS, FreqSearch, search
+from publishing.analysis.leads import PERIODS, Leads, read
 from publishing.answers import Answer
 from publishing.language import language
 
@@ -17,59 +15,69 @@ LARGE = 0.5
 """
 
 
-def leads_to(kpi_id: str) -> Answer | None:
+def leads_to(kpi_id: str, lang: str = "en") -> Answer | None:
     """Which outcomes a leading KPI moved before, in a sentence; None for a KPI that isn't leading, or is retired.
 
-    Outcomes are the lagging KPIs in use of its objective and of those above. `verdict` is leads, leads nothing, too
-    short or no outcome. Raises NyckeltalError as `reader.opened` does.
+    Raises NyckeltalError as `reader.opened` does, and for an unknown KPI or language.
     """
-    catalog = reader.newest_catalog()
-    kpi = catalog.kpi(kpi_id)
+    catalog = reader.newest_catalog().in_language(language(lang).code)
+    with reader.opened() as connection:
+        return relevance(catalog.kpi(kpi_id), read(connection, catalog, language(lang)))
+
+
+def relevance(kpi: CatalogKpi, leads: Leads) -> Answer | None:
+    """As `leads_to`. Outcomes are the lagging KPIs in use of its objective and of those above it.
+
+    `verdict` is leads, leads nothing, too short or no outcome. `found` are the leads that hold where all KPIs are
+    searched.
+    """
     if kpi.type != "leading" or kpi.is_retired:
         return None
-    outcomes = _outcomes(catalog, kpi)
+    t, count = leads.language.t, leads.language.count
+    outcomes = _outcomes(kpi, leads)
+    ids = {outcome.kpi_id for outcome in outcomes}
+    found = [lead for lead in leads.after(kpi) if lead["outcome"] in ids]
+    sizes = {outcome.name: _smallest_seen(kpi, outcome, leads) for outcome in outcomes}
+    short = [name for name, size in sizes.items() if size is None or size > LARGE]
     if not outcomes:
-        text = f"No lagging KPI serves {kpi.objective} or what it is a part of: there is nothing that it should lead."
-        return {"verdict": "no outcome", "outcomes": [], "found": [], "text": text}
-    with reader.opened() as connection:
-        histories = history.read(connection)
-    share = FALSE_ALARMS / len(outcomes)
-    searches = {outcome.kpi_id: search(histories, outcome.kpi_id, [kpi_id], share) for outcome in outcomes}
-    found = [
-        {"kpi_id": outcome.kpi_id, "name": outcome.name, "freq": tried.freq, "periods": lead.lag}
-        for outcome in outcomes
-        for tried in searches[outcome.kpi_id]
-        for lead in tried.search.leads[:1]
-    ]
-    verdict, text = _verdict(outcomes, searches, found)
+        verdict = "no outcome"
+        objective = leads.catalog.objectives[kpi.objective].name
+        words = "No lagging KPI serves {objective} or what it is a part of: there is nothing that it should lead."
+        text = t(words, objective=objective)
+    elif found:
+        verdict = "leads"
+        names = dict.fromkeys(
+            f"{lead['outcome_name']} ({count(lead['periods_before'], *PERIODS[lead['freq']])})" for lead in found
+        )
+        words = "In published history it moved before {kpis}. What moves before needn't cause it."
+        text = t(words, kpis=", ".join(names))
+    elif short:
+        verdict = "too short"
+        words = "Published history is too short to say whether it moves before {kpis}."
+        text = t(words, kpis=", ".join(short))
+    else:
+        verdict = "leads nothing"
+        words = (
+            "In published history it moved before none of its objective's outcomes ({kpis}), though a correlation of"
+            " {size} would have been seen: does it still lead?"
+        )
+        size = leads.language.decimal(max(size for size in sizes.values() if size is not None), 2)
+        text = t(words, kpis=", ".join(sizes), size=size)
     return {"verdict": verdict, "outcomes": [outcome.kpi_id for outcome in outcomes], "found": found, "text": text}
 
 
-def _outcomes(catalog: Catalog, kpi: CatalogKpi) -> list[CatalogKpi]:
-    served = path_to(catalog.objectives, kpi.objective)
-    return [other for other in catalog.live if other.type == "lagging" and other.objective in served]
+def _outcomes(kpi: CatalogKpi, leads: Leads) -> list[CatalogKpi]:
+    served = path_to(leads.catalog.objectives, kpi.objective)
+    return [other for other in leads.catalog.live if other.type == "lagging" and other.objective in served]
 
 
-def _verdict(outcomes: list[CatalogKpi], searches: dict[str, list[FreqSearch]], found: list[Answer]) -> tuple[str, str]:
-    if found:
-        told = [f"{one['name']} by {language('en').count(one['periods'], *PERIODS[one['freq']])}" for one in found]
-        return "leads", f"In published history it moved before {', '.join(told)}. What moves before needn't cause it."
-    names = ", ".join(outcome.name for outcome in outcomes)
-    smallest = {
-        outcome.name: min(
-            (
-                tried.search.smallest_seen
-                for tried in searches[outcome.kpi_id]
-                if tried.search.smallest_seen is not None
-            ),
-            default=1.0,
-        )
-        for outcome in outcomes
-    }
-    if max(smallest.values()) > LARGE:
-        short = ", ".join(name for name, size in smallest.items() if size > LARGE)
-        return "too short", f"Published history is too short to say whether it moves before {short}."
-    return "leads nothing", (
-        f"In published history it moved before none of its objective's outcomes ({names}), though a correlation of"
-        f" {max(smallest.values()):.2f} would have been seen: does it still lead?"
-    )
+def _smallest_seen(kpi: CatalogKpi, outcome: CatalogKpi, leads: Leads) -> float | None:
+    """The smallest correlation with the outcome that would have been seen; None where the KPI couldn't be tried."""
+    sizes = [
+        freq_search.search.smallest_seen
+        for freq_search in leads.searches.of(outcome.kpi_id)
+        if kpi.kpi_id in leads.searches.drivers_at(freq_search.freq)
+        and kpi.kpi_id not in (*freq_search.search.too_short, *freq_search.search.unvarying)
+        and freq_search.search.smallest_seen is not None
+    ]
+    return min(sizes, default=None)

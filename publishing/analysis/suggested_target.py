@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from metrics.definitions.catalog import CatalogKpi
+from metrics.definitions.catalog import Catalog, CatalogKpi
 from publishing import reader
 from publishing.analysis import history
 from publishing.analysis.change_points import earlier_steps
@@ -16,7 +16,7 @@ from publishing.analysis.prospects import Prospects, prospects
 from publishing.analysis.regression import SEASONS, Floats, line
 from publishing.answers import Answer
 from publishing.answers.values import definition
-from publishing.language import language
+from publishing.language import Language, language
 
 LEVELS = {"cautious": 0.75, "likely": 0.5, "ambitious": 0.25}
 """The share of the coming year's periods in which a target of that name is met, if things go on."""
@@ -26,6 +26,7 @@ _FEWEST_OF_YEARS = 5
 _DIGITS = 3
 _A_PERIOD = {"W": "a week", "M": "a month", "Q": "a quarter", "A": "a year"}
 _WORDS = {"W": "weeks", "M": "months", "Q": "quarters", "A": "years"}
+_CLOSED = {"W": "closed week", "M": "closed month", "Q": "closed quarter", "A": "closed year"}
 METHOD = (
     "4,000 courses of the coming year are simulated from level (since its last step), trend, season (where there is"
     " one), memory and noise of the closed periods, with the uncertainty of each. A cautious target is met in three of"
@@ -102,54 +103,58 @@ def met_in(values: Floats, target: float, direction: str, target_to: float | Non
     return len(known), int(reached.sum())
 
 
-def suggest_target(kpi: str) -> Answer:
+def suggest_target(kpi: str, lang: str = "en") -> Answer:
     """A range of targets from the KPI's published history, or why none can be suggested; nothing is written.
 
-    Raises NyckeltalError for an unknown KPI.
+    Names and sentences are in the language `lang`. Raises NyckeltalError for an unknown KPI.
     """
-    entry = definition(kpi)
-    catalog = reader.newest_catalog()
+    words = language(lang)
+    entry, t = definition(kpi), words.t
+    catalog = reader.newest_catalog().in_language(words.code)
     adopted = catalog.kpi(entry["kpi_id"])
     direction, freq = adopted.direction, adopted.target_freq or adopted.main_freq
     with reader.opened() as connection:
         histories = history.read(connection)
         present = _present(connection, adopted, freq)
-        objective = _objective(connection, entry)
+        objective = _objective(connection, adopted, catalog, words)
     totals = histories.get((entry["kpi_id"], freq))
     answer: Answer = {
         "kpi_id": entry["kpi_id"],
-        "name": entry["name"],
+        "name": adopted.name,
         "freq": freq,
         "direction": direction,
         "suggested": [],
         "objective": objective,
-        "method": METHOD,
+        "method": t(METHOD),
     }
 
     def written(value: float, value_to: float | None = None) -> str:
-        return language("en").target(value, value_to, adopted.unit, catalog.reporting_currency)
+        return words.target(value, value_to, adopted.unit, catalog.reporting_currency)
+
+    def refused(text: str, **facts: object) -> Answer:
+        return answer | {"refused": t(text, name=adopted.name, **facts)}
 
     if direction not in ("up", "down", "band"):
-        return answer | {"refused": f"{entry['name']} has the direction {direction}: no value is a better one."}
+        return refused("{name} has the direction {direction}: no value is a better one.", direction=direction)
     if adopted.retired is not None:
-        return answer | {"refused": f"{entry['name']} is retired since {adopted.retired.on}."}
+        return refused("{name} is retired since {day}.", day=adopted.retired.on)
     if totals is None:
-        return answer | {"refused": f"{entry['name']} has no closed {_WORDS[freq]} with a published value."}
+        return refused("{name} has no {periods} with a published value.", periods=t(f"{_CLOSED[freq]}s"))
     answer |= {"history": _history_facts(totals), "present_target": present}
     if np.isfinite(totals.values).sum() > 1 and np.nanmin(totals.values) == np.nanmax(totals.values):
         value = written(float(np.nanmax(totals.values)))
-        return answer | {
-            "refused": f"{entry['name']} was {value} in every closed period: its history says nothing of other values."
-        }
+        return refused(
+            "{name} was {value} in every closed period: its history says nothing of other values.", value=value
+        )
     suggested_and_outlook = suggestions(totals, direction)
     if suggested_and_outlook is None:
         known = int(np.isfinite(totals.values).sum())
         needed = _FEWEST_OF_YEARS if freq == "A" else FEWEST_YEARS * SEASONS[freq]
-        periods = _WORDS[freq] if known != 1 else _WORDS[freq].removesuffix("s")
-        return answer | {
-            "refused": f"{entry['name']} has {known} closed {periods} with a published value; a target needs"
-            f" {needed} of them, and more where season and gaps take too many."
-        }
+        return refused(
+            "{name} has {periods} with a published value; a target needs {needed} of them, and more where season and"
+            " gaps take too many.",
+            periods=words.count(known, _CLOSED[freq], f"{_CLOSED[freq]}s"), needed=needed,
+        )  # fmt: skip
     suggested, outlook = suggested_and_outlook
     answer["suggested"] = [
         {
@@ -162,29 +167,32 @@ def suggest_target(kpi: str) -> Answer:
         }
         for suggestion in suggested
     ]
-    per = f" {_A_PERIOD[freq]}" if adopted.kind == "flow" else ""
+    per = f" {t(_A_PERIOD[freq])}" if adopted.kind == "flow" else ""
     likely = next(suggestion for suggestion in suggested if suggestion.name == "likely")
-    last = language("en").period(totals.periods[-1].code)
-    as_before = f"If things go on as in the {len(totals.periods)} {_WORDS[freq]} to {last}, {entry['name']} will be"
-    if likely.value_to is None:
-        span = " to ".join(written(suggestion.value) for suggestion in (suggested[0], suggested[-1]))
-        answer["quote"] = (
-            f"{as_before} about {written(likely.value)}{per} in the coming year: {span} from a cautious to an ambitious"
-            " target."
-        )
-    else:
-        answer["quote"] = (
-            f"{as_before} from {written(likely.value, likely.value_to)}{per} in half of the coming year's"
-            f" {_WORDS[freq]}. Where it should be, its history can't say: a band is what is wanted, not what is usual."
-        )
+    facts = {
+        "name": adopted.name, "count": len(totals.periods), "periods": t(_WORDS[freq]),
+        "last": words.period(totals.periods[-1].code), "likely": f"{written(likely.value, likely.value_to)}{per}",
+        "first": written(suggested[0].value), "most": written(suggested[-1].value),
+    }  # fmt: skip
+    said = (
+        "If things go on as in the {count} {periods} to {last}, {name} will be about {likely} in the coming year:"
+        " {first} to {most} from a cautious to an ambitious target."
+        if likely.value_to is None
+        else "If things go on as in the {count} {periods} to {last}, {name} will be from {likely} in half of the coming"
+        " year's {periods}. Where it should be, its history can't say: a band is what is wanted, not what is usual."
+    )
+    answer["quote"] = t(said, **facts)
     answer["trend"] = _trend(outlook, totals)
     answer["steps"] = [totals.periods[place].code for place in sorted(_steps(totals))]
     answer["to_keep"] = _to_keep(adopted)
     if outlook.has_season or adopted.target_by_period:
-        because = "has a season" if outlook.has_season else "has targets of single periods"
-        answer["warning"] = (
-            f"{entry['name']} {because}: one value for all {_WORDS[freq]} misleads. State one for each as by_period."
+        because = (
+            "{name} has a season: one value for all {periods} misleads. State one for each as by_period."
+            if outlook.has_season
+            else "{name} has targets of single periods: one value for all {periods} misleads. State one for each as"
+            " by_period."
         )
+        answer["warning"] = t(because, **facts)
     return answer
 
 
@@ -243,22 +251,24 @@ def _trend(outlook: Prospects, totals: History) -> Answer:
     return {"a_year": sizes[0], "standard_error": sizes[1], "is": kind, "has_season": outlook.has_season}
 
 
-def _objective(connection: duckdb.DuckDBPyConnection, entry: Answer) -> Answer:
+def _objective(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi, catalog: Catalog, words: Language) -> Answer:
     """The KPI's objective, and the other KPIs that serve it with their status against their targets."""
     rows = connection.execute(
-        """select s.kpi_id, s.name, s.status from kpi.scorecard s join kpi.catalog c using (kpi_id)
+        """select s.kpi_id, s.status from kpi.scorecard s join kpi.catalog c using (kpi_id)
            where c.objective = ? and s.kpi_id <> ? order by s.status, s.kpi_id""",
-        [entry["objective"], entry["kpi_id"]],
+        [kpi.objective, kpi.kpi_id],
     ).fetchall()
-    others = [{"kpi_id": kpi_id, "name": name, "status": status} for kpi_id, name, status in rows]
+    others = [{"kpi_id": kpi_id, "name": catalog.kpi(kpi_id).name, "status": status} for kpi_id, status in rows]
     missed = [row["name"] for row in others if row["status"] == "off target"]
     reached = sum(row["status"] == "on target" for row in others)
-    name = entry.get("objective_name") or entry["objective"]
-    said = (
-        f"{name} is served by {len(others)} other KPIs: {reached} on target, {len(missed)} off target"
-        f"{' (' + ', '.join(missed) + ')' if missed else ''}. Which value of a KPI the objective needs isn't stated"
-        " anywhere, so the suggestions don't take it into account."
-    )
+    objective = catalog.objectives.get(kpi.objective)
+    name = objective.name if objective else kpi.objective
+    said = words.t(
+        "{name} is served by {others}: {reached} on target, {missed} off target. Which value of a KPI the objective"
+        " needs isn't stated anywhere, so the suggestions don't take it into account.",
+        name=name, others=words.count(len(others), "other KPI", "other KPIs"), reached=reached,
+        missed=f"{len(missed)} ({', '.join(missed)})" if missed else 0,
+    )  # fmt: skip
     return {"name": name, "other_kpis": others, "quote": said}
 
 

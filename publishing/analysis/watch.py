@@ -159,27 +159,27 @@ def explanations(connection: duckdb.DuckDBPyConnection, shift: KpiShift, breaks:
     ]
 
 
-def watch() -> Answer:
+def watch(lang: str = "en") -> Answer:
     """The KPIs whose level, trend or relation to another KPI changed in the last year, by more than chance.
 
-    Raises NyckeltalError as `reader.opened` does.
+    Names and sentences are in the language `lang`. Raises NyckeltalError as `reader.opened` does.
     """
+    words = language(lang)
+    catalog = reader.newest_catalog().in_language(words.code)
     with reader.opened() as connection:
         histories = main_histories(connection)
         result = watched(histories)
         of_kpi = {kpi_history.kpi_id: kpi_history for kpi_history in histories}
         known = [explanations(connection, shift, of_kpi[shift.kpi_id].breaks) for shift in result.shifts]
-        columns = ("kpi_id", "name", "owner", "unit", "currency")
-        rows = connection.execute(f"select {', '.join(columns)} from kpi.catalog").fetchall()
-    entries = {row[0]: dict(zip(columns, row, strict=True)) for row in rows}
     shifts = []
     for shift, facts in zip(result.shifts, known, strict=True):
-        entry, other = entries[shift.kpi_id], entries[shift.beside]["name"] if shift.beside else ""
+        kpi, other = catalog.kpi(shift.kpi_id), catalog.kpi(shift.beside).name if shift.beside else ""
+        entry = {"name": kpi.name, "unit": kpi.unit, "currency": catalog.reporting_currency}
         shifts.append(
             {
                 "kpi_id": shift.kpi_id,
-                "name": entry["name"],
-                "owner": entry["owner"],
+                "name": kpi.name,
+                "owner": kpi.owner,
                 "kind": shift.kind,
                 "beside": shift.beside,
                 "since": shift.since.code,
@@ -189,14 +189,14 @@ def watch() -> Answer:
                 "earlier_steps": [period.code for period in shift.earlier_steps],
                 "p_value": shift.p_value,
                 "known": [{**fact, "since": fact["since"].isoformat()} for fact in facts],
-                "quote": shift_sentence(shift, entry, other, language("en")),
+                "quote": shift_sentence(shift, entry, other, words),
             }
         )
     return {
         "shifts": shifts,
         "searched": {"kpis": result.kpis, "pairs": result.pairs},
         "too_short": list(result.too_short),
-        "method": METHOD,
+        "method": words.t(METHOD),
     }
 
 

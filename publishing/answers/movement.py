@@ -48,11 +48,11 @@ def movement(
 
 
 def gap_to_target(now: Row, then: Row | None) -> dict[str, Any]:
-    """How far a total is from its target, and of what that is made up since an earlier period: it adds up to the gap.
+    """How far a total is from its target, split into parts since an earlier period that add up to the gap.
 
-    `now` and `then` have time_period, obs_value, target and target_to. The gap is the value less the target; of a band,
-    less the end that it lies beyond. Of a value within its band nothing is said of the earlier period, nor where that
-    one lay beyond the other end.
+    `now` and `then` have time_period, obs_value, target and target_to. The gap is the value minus the target; for a
+    band, minus the end beyond which the value lies. The earlier period is left out if the value lies within its band,
+    or if the earlier value lay beyond the other end.
     """
     gap = _gap(now)
     answer = {"target": now["target"], "target_to": now["target_to"], "gap": gap}
@@ -77,10 +77,11 @@ def _gap(row: Row) -> float:
 
 
 def since_when(totals: Sequence[Row], code: str) -> Row | None:
-    """The earlier total with which a total is compared where it is measured against its target.
+    """The earlier total to compare with, when a total is compared with its target.
 
-    Of a total that misses the target the last one that reached its own; of any other one the one before. `totals` are
-    of one frequency, oldest first. None where there is none with a value and a target.
+    If the total misses its target, it is the newest earlier total that reached its own target. If there is none, or the
+    total reaches its target, it is the total before. Only totals with a value and a target count; None without any.
+    `totals` have one frequency, oldest first.
     """
     earlier = [row for row in totals if row["time_period"] < code and None not in (row["obs_value"], row["target"])]
     now = next(row for row in totals if row["time_period"] == code)
@@ -93,8 +94,8 @@ def _parts(now: Row, then: Row, formula: str, expanded_formula: str | None) -> l
     """The two parts of a ratio before and after, and what each adds to the change of the ratio.
 
     They are numerator and denominator, or the two metrics of `expanded_formula`, such as revenue and cost of a margin.
-    A part adds what its own change does, on average over the other part's two values, so that the two add up to the
-    change (Kitagawa's midpoint); nothing is said of it where the value isn't that of the formula.
+    A part adds the effect of its own change, on average over the other part's two values. So the two add up to the
+    change (Kitagawa's midpoint). Additions are left out if a published value isn't what the formula gives.
     """
     names = _RATIO.fullmatch(formula)
     parts = [
@@ -139,7 +140,7 @@ def _growth(first: float, second: float) -> float:
 
 
 def _segment(name: str, after: Sequence[Row], before: Sequence[Row], totals: Sequence[Row]) -> dict[str, Any]:
-    """The members of a segment, those that add most to the change first; without what they add where that is unknown.
+    """The members of a segment, the largest addition to the change first. Unknown additions are left out.
 
     A member's addition is the change of its value. Of a ratio it is the sum of two: the change of the member's own
     ratio at the mean of its two shares of the denominator, and the change of its share, at the distance of its mean

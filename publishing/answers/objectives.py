@@ -14,8 +14,10 @@ from typing import Any, get_args
 import duckdb
 
 from metrics.core.text import visible
+from metrics.definitions.catalog import Catalog
 from metrics.definitions.objectives import PERSPECTIVES
 from publishing import reader
+from publishing.language import language
 
 Row = dict[str, Any]
 
@@ -58,20 +60,39 @@ order by share_of_objective desc nulls last, team, kpi_served
 _RELEASE = "select sequence, realtime_start from kpi.releases order by sequence desc limit 1"
 
 
-def answer(as_of: date | None = None) -> Row:
-    """The objectives as a tree written down line by line, the rule of their attainment, and the release they are of.
+def answer(as_of: date | None = None, lang: str = "en") -> Row:
+    """The tree of objectives as rows, the rule for their attainment, and the release that they are from.
 
-    With `as_of` as they stood at the end of that day: by the targets, values and objectives that were published then.
+    `as_of` is a past day: they are then as at its end, from the targets, values and objectives that were published.
+    Names are in the language `lang`, where the company gives them.
     Raises NyckeltalError when nothing is, or was, published.
     """
     with reader.as_it_stood(as_of) if as_of else nullcontext(), reader.opened() as connection:
+        words = language(lang)
         (release,) = reader.rows(connection, _RELEASE)
         return {
-            "attainment": ATTAINMENT_RULE,
+            "attainment": words.t(ATTAINMENT_RULE),
             "release": release["sequence"],
             "published_on": release["realtime_start"],
-            "objectives": tree(connection),
+            "objectives": _named(tree(connection), reader.newest_catalog().in_language(words.code)),
         }
+
+
+def _named(objectives: list[Row], catalog: Catalog) -> list[Row]:
+    """The tree with the catalogue's names, which are in its language."""
+    kpis = {kpi.kpi_id: kpi.name for kpi in catalog.kpis}
+    for row in objectives:
+        row["name"], row["description"] = (
+            visible(getattr(catalog.objectives[row["objective"]], name)) for name in ("name", "description")
+        )
+        for kpi in row["kpis"]:
+            kpi["name"] = visible(kpis[kpi["kpi_id"]])
+        for initiative in row["initiatives"]:
+            initiative["name"] = visible(catalog.initiatives[initiative["initiative"]].name)
+            initiative["kpi_name"] = visible(kpis[initiative["kpi_id"]]) if initiative["kpi_name"] else None
+        for goal in row["team_goals"]:
+            goal["kpi_served_name"] = visible(kpis.get(goal["kpi_served"], goal["kpi_served_name"]))
+    return objectives
 
 
 def tree(connection: duckdb.DuckDBPyConnection) -> list[Row]:

@@ -125,7 +125,7 @@ class Reasons:
         return self.language.t("Of this change: {parts}.", parts="; ".join(texts)) if texts and self.change else ""
 
     def segments(self) -> list[str]:
-        """A sentence for each segment: its members that add most; or why it isn't told what they add."""
+        """A sentence for each segment: the members that add most, or why their additions aren't shown."""
         single = [segment for segment in self.answer["segments"] if not is_combination(segment["segment"])]
         return [sentence for segment in single if (sentence := self.segment(segment))]
 
@@ -201,7 +201,7 @@ class Reasons:
     def _named(
         self, members: Sequence[Mapping[str, Any]], most: int
     ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-        """The members to name, and the others: those that add next to nothing, and those after the first `most`."""
+        """The members to name, and the others: members that add next to nothing, and all after the first `most`."""
         worth = [member for member in members if abs(member["adds_to_change"]) > _NEGLIGIBLE * abs(self.change)]
         named = worth[:most] if len(worth) > most + 1 else worth
         return named, [member for member in members if member not in named]
@@ -224,7 +224,7 @@ class Reasons:
         return self.names.get(value.get("kpi_id", ""), str(value["name"]))
 
     def part_name(self, part: Mapping[str, Any]) -> str:
-        """The name of the published KPI that is the part, else that of the metric as words."""
+        """The name of the published KPI that is the part. If there is none, the metric's name as words."""
         words = self.names.get(part.get("kpi_id", "")) or self.language.t(part["metric"].replace("_", " "))
         return words[:1].lower() + words[1:] if not words[:2].isupper() else words
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import earlier
-from publishing import lint, reader
+from publishing import reader
 from publishing.answers.lookup import target_of_newest
 
 _DUE = """
@@ -67,13 +67,14 @@ def opinions(proposal: str) -> dict[str, list[dict[str, Any]]]:
     return by_kpi
 
 
-def review(kpi_id: str, day: date) -> dict[str, Any]:
-    """What a review looks at: definition, values, attainment, revisions, incidents, decisions, opinions, relevance.
+def review(kpi_id: str, day: date, lang: str = "en") -> dict[str, Any]:
+    """What a review looks at: definition, values, attainment, revisions, incidents, decisions, opinions.
 
     `values` are totals at the frequency of the target, else at the main one, oldest first. Revisions and incidents are
-    those of the year before `day`. `relevance` has what speaks against the KPI or its target, in sentences.
+    those of the year before `day`. What speaks against the KPI or its target: `publishing/lint/`.
     `target` is that of the newest period, `target_period`; `target_varies` says that single periods have their own.
-    Raises NyckeltalError for a KPI that no release has, and when nothing was published.
+    Names and the description are in the language `lang`, where the definition has them; what people wrote stays as it
+    is. Raises NyckeltalError for a KPI that no release has, and when nothing was published.
     """
     past_year = {"since": earlier(day, "1 year")}
     of_kpi = {"kpi_id": kpi_id}
@@ -87,8 +88,14 @@ def review(kpi_id: str, day: date) -> dict[str, Any]:
     replaces = reader.query("select kpi_id, name, retired_on from kpi.catalog where replaced_by = $kpi_id", of_kpi)
     with reader.opened() as connection:
         target = target_of_newest(connection, kpi_id)
+    catalog = reader.newest_catalog().in_language(lang)
+    for row in replaces:
+        row["name"] = catalog.kpi(row["kpi_id"]).name
+    kpi = catalog.kpi(kpi_id)
     return {
         **{name: entry[name] for name in _DEFINITION},
+        "name": kpi.name,
+        "description": kpi.description,
         **target,
         "freq": key["freq"],
         "values": reader.query(_VALUES, key),
@@ -99,6 +106,5 @@ def review(kpi_id: str, day: date) -> dict[str, Any]:
         "review": {**state, "days_since": (day - reviewed) // timedelta(days=1) if reviewed else None},
         "opinions_on_retiring": opinions("retire").get(kpi_id, []),
         "initiatives": reader.query(_INITIATIVES, of_kpi),
-        "relevance": list(lint.relevance(kpi_id, day)),
         "replaces": replaces,
     }

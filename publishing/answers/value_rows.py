@@ -76,7 +76,7 @@ class ValueRows:
         self._incidents: list[Row] | None = None
 
     def load(self, keys: Collection[PeriodKey]) -> None:
-        """Read the rows of these periods, those that were read before aside."""
+        """Read the rows of these periods, except those that were read before."""
         wanted = sorted(set(keys) - self._periods.keys())
         if not wanted:
             return

@@ -16,17 +16,18 @@ from publishing.answers.movement import gap_to_target, movement, since_when
 from publishing.answers.quotes import immature, no_value, nothing, value_answer
 from publishing.answers.reasons import Reasons
 from publishing.answers.value_rows import ValueRows, plain_rows
-from publishing.language import language
+from publishing.language import Language, language
 
 _NEWEST = "select kpi_id, time_period from kpi.scorecard where time_period is not null"
 
 
-def why_it_moved(kpi: str, period: str = "", compared_with: Against = "previous") -> Answer:
-    """What the published tables tell of a total's change on the period before, a year before, or since its target.
+def why_it_moved(kpi: str, period: str = "", compared_with: Against = "previous", lang: str = "en") -> Answer:
+    """Explain a total's change since the period before, since a year before, or since it last reached its target.
 
     Both values, the members of each segment by what they add to the change, a ratio's parts, the published KPIs that
     are these parts, and facts of the data: revisions, a series break, warnings, incidents. Against the target, the gap
-    to it and what it is made up of. Raises NyckeltalError as `value` does, and for a KPI without a target.
+    to it and what it is made up of. `in_words` is in the language `lang`, and so is the KPI's name. Raises
+    NyckeltalError as `value` does, and for a KPI without a target.
     """
     with reader.opened() as connection:
         entries = plain_rows(connection, KPIS)
@@ -37,16 +38,22 @@ def why_it_moved(kpi: str, period: str = "", compared_with: Against = "previous"
         if code is None:
             return no_value(connection, entry, None, "_T", "_T")
         freq_named(entry, parse(code).freq)
-        answer = explained(ValueRows(connection), entries, entry, code, compared_with)
+        answer = explained(ValueRows(connection), entries, entry, code, compared_with, language(lang))
         return answer or no_value(connection, entry, parse(code), "_T", "_T")
 
 
 def explained(
-    published: ValueRows, entries: Sequence[Answer], entry: Answer, code: str, compared_with: Against
+    published: ValueRows,
+    entries: Sequence[Answer],
+    entry: Answer,
+    code: str,
+    compared_with: Against,
+    words: Language | None = None,
 ) -> Answer | None:
     """The answer of `why_it_moved` for a period of the KPI `entry`, one of the catalogue's rows `entries`.
 
-    None where nothing is published for the period. Raises NyckeltalError where it has no target to be compared with.
+    `words` is the language of its sentences, by default English. None where nothing is published for the period.
+    Raises NyckeltalError where it has no target to be compared with.
     """
     kpi_id, later = entry["kpi_id"], parse(code)
     after = published.of_period(kpi_id, later.freq, code)
@@ -81,8 +88,10 @@ def explained(
     answer |= movement(after, before, entry["formula"] or "", entry["expanded_formula"])
     for part in answer.get("parts_of_the_ratio", ()):
         part |= _published_part(published, entries, part, (later.freq, code, earlier))
-    members = {"kpi_served": {row["kpi_id"]: row["name"] for row in entries}}
-    in_words = Reasons(language("en"), answer, entry["unit"], entry["currency"], members).sentences()
+    members: dict[str, dict[str, str]] = {"kpi_served": {row["kpi_id"]: row["name"] for row in entries}}
+    if words is not None and words.code != "en":
+        members = reader.newest_catalog().in_language(words.code).member_names(words.code)
+    in_words = Reasons(words or language("en"), answer, entry["unit"], entry["currency"], members).sentences()
     return answer | {"in_words": in_words}
 
 

@@ -71,10 +71,10 @@ def publish(ledger: Ledger) -> None:
 
 
 def renew(ledger: Ledger, path: Path) -> bool:
-    """Render the file unless it holds the ledger's newest release already; whether it was rendered.
+    """Render the file unless it has the ledger's newest release already. Returns whether it was rendered.
 
-    Where the file is the one that was rendered last, from this ledger and these definitions, only what the new releases
-    changed is rendered; else the whole file.
+    If the file is the one that was rendered last, from this ledger and these definitions, only what the new releases
+    changed is rendered. Otherwise the whole file is.
     """
     if ledger.newest is None:
         return False
@@ -104,7 +104,7 @@ def restore() -> None:
 
 
 def rebuild(ledger_root: str, path: Path) -> Ledger:
-    """Render the published file again, whatever it holds; the ledger that it was rendered from.
+    """Render the whole published file again; return the ledger that it was rendered from.
 
     It reads nothing but the ledger. Raises NyckeltalError when the ledger is damaged or empty.
     """
@@ -282,13 +282,14 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
 
 
 def _check(ledger: Ledger, draft: Path) -> int:
-    """The draft's number of vintages.
+    """Check that a reader can open the draft and query all of it; return its number of vintages.
 
-    Raises NyckeltalError unless a reader can open the draft and it holds what the ledger does.
+    Raises NyckeltalError when it has another number of vintages or releases, or another newest release, than the
+    ledger, or when its newest vintages aren't its observations.
     """
     assert ledger.newest is not None
     if Path(f"{draft}.wal").exists():
-        raise NyckeltalError("the new published file isn't closed", file=draft)
+        raise NyckeltalError("the new published file still has a write-ahead log", file=draft)
     with duckdb.connect(str(draft), read_only=True) as connection:
 
         def value(query: str) -> Any:
@@ -310,8 +311,8 @@ def _check(ledger: Ledger, draft: Path) -> int:
         }
         for (view,) in connection.execute("select view_name from duckdb_views() where schema_name = 'kpi'").fetchall():
             connection.execute(f"from kpi.{identifier(view)} limit 0")
-        connection.execute("from kpi.as_of('2026-01-01') limit 0")
+        connection.execute("from kpi.as_of('2026-01-01') limit 0")  # of any day
     if written != expected:
-        problem = "the new published file hasn't the rows that the ledger's releases state; see `kpi ledger verify`"
+        problem = "the new published file lacks rows of the ledger's releases, or has others; see `kpi ledger verify`"
         raise NyckeltalError(problem, file=ledger.root, found=written, expected=expected)
     return int(n_vintages)

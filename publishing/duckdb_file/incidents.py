@@ -50,7 +50,7 @@ def rows(
 ) -> list[dict[str, Any]]:
     """The table's rows, open incidents first; `kpi.verdicts` must exist.
 
-    `decisions` are those that releases cover, `deciders` the persons who may decide, by domain.
+    `decisions` are the decisions that releases cover, `deciders` the persons who may decide, by domain.
     """
     open_incidents = incidents.find(failures(connection.execute(_OPEN).fetchall(), catalog), catalog)
     table_rows = [_row(incident, "held" if incident.is_held else "flagged") for incident in open_incidents]

@@ -1,4 +1,4 @@
-"""Rows for the published file: those of the ledger as its tables need them, and Python rows as a table's content."""
+"""Rows for the published file: rows of the ledger in the form of its tables, and Python rows as a table's content."""
 
 from __future__ import annotations
 

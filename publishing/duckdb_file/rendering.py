@@ -1,6 +1,7 @@
-"""What this deployment knows of its published file: that the file is the one that it rendered, and from what.
+"""The record of how the published file was rendered: its hash, and the hashes of what it was made from.
 
-It lies in `published.json` of the data folder, and holds no value. A file that differs from it is rendered whole.
+The record is `published.json` in the data folder, and has no published value. A file that doesn't match it is rendered
+whole.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ MOST_ADDED = 0.25
 class Rendering:
     """A file as it was rendered. Hashes are SHA-256, in hexadecimal digits.
 
-    `file` is the hash of its bytes, `sequence` and `row_hash` are of its newest release, `catalog` is the hash of that
-    release's catalogue, `code` that of the code that rendered it. `whole` is how many vintages it had when it was last
-    rendered whole.
+    `file` is the hash of its bytes, `catalog` the hash of its newest release's catalogue, `code` the hash of the code
+    that rendered it. `sequence` and `row_hash` are those of its newest release. `whole` is how many vintages it had
+    when it was last rendered whole.
     """
 
     file: str
@@ -43,7 +44,7 @@ def of(ledger: Ledger, file: Path, whole: int) -> Rendering:
     assert ledger.newest is not None
     newest = ledger.newest
     catalog = _hash(newest["catalog"].encode())
-    return Rendering(file_hash(file), newest["sequence"], row_hash(newest), catalog, _code(), whole)
+    return Rendering(file_hash(file), newest["sequence"], row_hash(newest), catalog, code(), whole)
 
 
 def keep(path: Path, rendered: Rendering) -> None:
@@ -68,7 +69,7 @@ def read(path: Path) -> Rendering | None:
 
 def is_current(last: Rendering, ledger: Ledger) -> bool:
     """Whether the file holds the ledger's newest release, as this code renders it."""
-    return ledger.newest is not None and (last.row_hash, last.code) == (row_hash(ledger.newest), _code())
+    return ledger.newest is not None and (last.row_hash, last.code) == (row_hash(ledger.newest), code())
 
 
 def continues(last: Rendering, ledger: Ledger) -> bool:
@@ -86,7 +87,7 @@ def continues(last: Rendering, ledger: Ledger) -> bool:
     is_later = all(row[name] >= newest_before[name] for row in new for name in ("published_at", "realtime_start"))
     added = sum(row["n_observations"] for row in ledger.releases) - last.whole
     same_definitions = last.catalog == _hash(ledger.newest["catalog"].encode())
-    return is_later and same_definitions and last.code == _code() and added <= MOST_ADDED * last.whole
+    return is_later and same_definitions and last.code == code() and added <= MOST_ADDED * last.whole
 
 
 def _place() -> Path:
@@ -94,8 +95,8 @@ def _place() -> Path:
 
 
 @cache
-def _code() -> str:
-    """The hash of what decides on a file beside the ledger: this package, those below, DuckDB's version."""
+def code() -> str:
+    """The hash of what a file depends on besides the ledger: this package, the packages below, DuckDB's version."""
     packages = ("publishing", "data_quality", "metrics")
     modules = sorted(module for name in packages for module in (deployment.PROJECT / name).rglob("*.py"))
     return _hash(b"".join([duckdb.__version__.encode(), *(module.read_bytes() for module in modules)]))

@@ -2,8 +2,8 @@
 
 Attainment. A key KPI that is on target counts 1, one at risk a half, one off target 0. An objective's attainment is the
 mean over its key KPIs, which weigh 1 each, and the objectives that are a part of it, which have weights of their own.
-What isn't judged (no target, suppressed, nothing published) is left out; an objective of which nothing is judged has no
-attainment. Supporting KPIs explain and don't count.
+KPIs that can't be compared with a target (no target, suppressed, nothing published) are left out, and so are supporting
+KPIs. An objective with nothing left has no attainment.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def objectives(catalog: Catalog, statuses: Mapping[str, str]) -> list[dict[str, 
 
 
 def targets(catalog: Catalog) -> list[dict[str, Any]]:
-    """The rows of kpi.targets. Rationale and source are stated of the present target, and of those of its periods."""
+    """The rows of kpi.targets. Only the present target and its single periods have rationale and source."""
     rows = []
     for kpi in catalog.kpis:
         present = {"rationale": kpi.target_rationale or None, "source": kpi.target_source}

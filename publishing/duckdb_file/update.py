@@ -1,7 +1,7 @@
 """Brings a copy of the published file up to the ledger's newest release: only the rows that new releases change.
 
-The result has the rows of a file that is rendered whole; those that were added or replaced stand last in their table.
-Whether a file can be brought up to date this way: `rendering.py`.
+The result has the same rows as a file that is rendered whole, but added and replaced rows are last in their table.
+`rendering.py` says whether a file can be brought up to date this way.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def update(connection: duckdb.DuckDBPyConnection, ledger: Ledger, catalog: Catal
     """Bring the tables of schema `kpi` from release `after` up to the ledger's newest release.
 
     `catalog` must be that of both releases. Run it within a transaction.
-    Raises NyckeltalError when the ledger hasn't as many new rows as its releases state.
+    Raises NyckeltalError when the ledger doesn't have as many new rows as its releases state.
     """
     assert ledger.newest is not None
     new = [row for row in ledger.releases if row["sequence"] > after]
@@ -157,7 +157,7 @@ def _update_verdicts(connection: duckdb.DuckDBPyConnection, ledger: Ledger, new:
 def _update_calendar(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, day: date, first_before: dict[tuple[str, str], date]
 ) -> None:
-    """Renew the rows that were open, and add those that came; all rows where an earlier period was published."""
+    """Renew the rows of open periods and add new ones. If an earlier period was published, renew all rows."""
     first = _first(connection)
     if first == first_before:
         opened = dict(connection.execute(f"select freq, min(period_start) from ({_OPEN}) group by freq").fetchall())

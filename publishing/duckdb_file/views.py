@@ -63,9 +63,9 @@ def views(catalog: Catalog) -> dict[str, View]:
 
 
 def _segment_names(cuts: Iterable[str]) -> dict[str, str]:
-    """The segments' names in those of views: the parts of a combination with `_` between them.
+    """The segments' names as parts of view names: the parts of a combination are joined by `_`.
 
-    With `__x__` where another segment or combination would have the same name, as of `a` and `b` beside `a_b`.
+    They are joined by `__x__` if another segment would have the same name: `a` and `b` if there is also `a_b`.
     """
     names = {segment: "_".join(parts_of(segment)) for segment in cuts}
     uses = Counter(names.values())

@@ -36,7 +36,7 @@ _ROWS_AT_ONCE = 50_000
 def publish(ledger: Ledger) -> None:
     """Write the Parquet files anew, unless they are of the ledger's newest release already.
 
-    They are left as they are where the published file could not be rendered, for which that one's publisher gives the
+    If the published file could not be rendered, they are left as they are; the publisher of that file reports the
     reason. The caller must hold the release lock.
     """
     newest, is_rendered = ledger.newest, False
@@ -114,8 +114,8 @@ def _write_files(
 ) -> None:
     """Let `write` write a file for each table beside the folder, then put them in place.
 
-    The folder itself is never moved or empty, so that readers and mounts of it go on working. Each file is put in place
-    whole; that of `releases` is the last, so that an interrupted call shows.
+    The folder itself is never moved or empty, so that readers and mounts of it go on working. Each file is replaced at
+    once, and that of `releases` last. So an interrupted call can be recognised.
     """
     with disk_faults_reported("the files can't be written", folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def _write_files(
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """The names of the published tables, that of the releases last."""
+    """The names of the published tables, `releases` last."""
     query = "select table_name from duckdb_tables() where schema_name = 'kpi' order by table_name = ?, table_name"
     for (name,) in connection.execute(query, [_LAST]).fetchall():
         yield name
@@ -140,7 +140,7 @@ def _in_utc(field: pa.Field) -> pa.Field:
 
 
 def _release_of(folder: Path) -> str | None:
-    """The id of the release that the folder's files are of; None where they aren't whole."""
+    """The id of the release that the folder's files are from; None if the file of `releases` can't be read."""
     with suppress(OSError, pa.ArrowException):
         metadata: dict[bytes, bytes] = pq.read_schema(folder / f"{_LAST}.parquet").metadata or {}
         return metadata.get(_RELEASE, b"").decode()

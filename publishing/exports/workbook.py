@@ -1,6 +1,6 @@
 """The published KPIs as an Excel workbook: the scorecard, a sheet for each domain, notes; with real numbers and days.
 
-No text in it is a formula, wherever it comes from. Suppressed values are the word for it, and never a number.
+No text in it is a formula, wherever it comes from. A suppressed value is shown as the word "suppressed".
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ class _Sheet:
         self.cells([(text, None)])
 
     def header(self, *texts: Any) -> None:
-        """A row of column names; a day stands for a month."""
+        """Write a row of column names. A date is shown as its month."""
         from openpyxl.styles import Font, PatternFill
 
         for cell in self.cells([(text, _MONTH if not isinstance(text, str) else None) for text in texts]):
@@ -284,7 +284,7 @@ class _Sheet:
         return written
 
     def finish(self, widths: Sequence[int], *, repeated: int | None) -> None:
-        """Set the columns' widths, and the print: across the page's width, the row `repeated` on every page."""
+        """Set the columns' widths, and print landscape, one page wide, with the row `repeated` on every page."""
         from openpyxl.utils import get_column_letter
 
         for number, width in enumerate(widths, 1):
@@ -327,7 +327,7 @@ def _period(code: str) -> Any:
 
 
 def _sheet_name(text: str, others: Sequence[str]) -> str:
-    """A name that Excel takes for a sheet, unlike those of the others."""
+    """A name that Excel accepts for a sheet, and that no other sheet has."""
     name = re.sub(r"[\[\]:*?/\\']", " ", visible(text)).strip()[:31] or "-"
     taken = {"history", *(other.casefold() for other in others)}  # Excel keeps History for itself
     return next(new for new in _candidates(name) if new.casefold() not in taken)

@@ -29,8 +29,8 @@ NOTHING = "\N{EN DASH}"
 class Language:
     """A language: `words` translates the English words of the site, `large` names a million, a billion and a trillion.
 
-    `group` stands between thousands, `point` before decimals. `findings` translates sentences that are stored in
-    English.
+    `group` is the sign between thousands, `point` the sign before decimals. `findings` translates sentences that are
+    stored in English.
     """
 
     code: str
@@ -58,7 +58,7 @@ class Language:
         return replace(self, percentage_points=self.t("percentage points")) if self.code == "sv" else self
 
     def segment(self, segment: str) -> str:
-        """The segment's name; of a combination those of its parts, such as channel × country."""
+        """The segment's name; for a combination the names of its parts, such as channel × country."""
         return " × ".join(self.t(part.replace("_", " ")) for part in words(segment).split(" × "))
 
     def incident(self, title: str, names: Mapping[str, str]) -> str:
@@ -133,7 +133,7 @@ class Language:
         return self.t("{lower} to {upper}", lower=shown, upper=upper)
 
     def unit(self, unit: str, currency: str) -> str:
-        """What stands behind a number of that unit; empty for numbers of things and for ratios."""
+        """The text after a number of that unit; empty for numbers of things and for ratios."""
         known = {"currency": currency, "count": "", "ratio": "", "persons": ""}
         return known[unit] if unit in known else with_currency(self.t(unit), currency)
 

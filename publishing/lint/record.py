@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from publishing import reader
+from publishing.analysis.leads import read
+from publishing.analysis.relevance import relevance
+from publishing.answers import Answer
+from publishing.language import language
 
 # The closed periods of a frequency that are looked at, and their name: a year's, and of years four.
 PERIODS = {"W": (52, "weeks"), "M": (12, "months"), "Q": (4, "quarters"), "A": (4, "years")}
@@ -29,7 +33,8 @@ class Record:
 
     `values` are the year's (of years the newest four), newest first; empty unless all of them are published. `attained`
     says of each of them whether it met its target; empty unless all were compared with one. `periods` names them, such
-    as "12 months". `due_on` is the day by which it has to be reviewed, None where nothing is published.
+    as "12 months". `due_on` is the day by which it has to be reviewed, None where nothing is published. `leads_to` says
+    of a leading KPI what it moved before (`analysis.relevance`).
     """
 
     kpi_id: str
@@ -37,11 +42,15 @@ class Record:
     attained: tuple[bool, ...]
     periods: str
     due_on: date | None
+    leads_to: Answer | None = None
 
 
 def records() -> Iterator[Record]:
     """The record of each KPI in use. Raises NyckeltalError without a published file."""
     totals = defaultdict(list)
+    catalog = reader.newest_catalog()
+    with reader.opened() as connection:
+        leads = read(connection, catalog, language("en"))
     for row in reader.query(_TOTALS):
         totals[row["kpi_id"], row["freq"]].append(row)
     for kpi in reader.query(_KPIS):
@@ -55,4 +64,5 @@ def records() -> Iterator[Record]:
             attained=attained if len(attained) == count else (),
             periods=f"{count} {name}",
             due_on=kpi["due_on"],
+            leads_to=relevance(catalog.kpi(kpi["kpi_id"]), leads),
         )

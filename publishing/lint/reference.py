@@ -24,7 +24,7 @@ doesn't count its persons, a target at a frequency that isn't adopted. The rules
 What they find is listed and changes nothing; with `--strict` it ends the command with status 2, for CI. `kpi run` says
 how many findings there are. Retired KPIs are left out.
 
-A finding that the company accepts for a while stands in its `exceptions.yml`, with the reason and the last day:
+If the company accepts a finding for a while, it lists it in `exceptions.yml`, with the reason and the last day:
 
 ```yaml
 exceptions:
@@ -34,8 +34,8 @@ exceptions:
     until: 2027-03-31
 ```
 
-The subject is what stands before the colon of a finding. An exception that no finding needs is itself reported, as
-`{NOT_NEEDED}`.
+The subject is the text before the colon of a finding. If there is no such finding any more, the exception itself is
+reported, as `{NOT_NEEDED}`.
 """
 _PUBLISHED = """## On what was published
 

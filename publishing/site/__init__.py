@@ -1,8 +1,8 @@
 """The site: the scorecard, a page for each KPI and one on the data, as files that a browser opens from disk.
 
-It is rendered from the published file and the newest release's catalogue. Each file is written beside its place and put
-into it whole, only where it differs; the first page, which names the release, comes last. So what an interrupted call
-leaves is whole pages, and the next call completes them. Nothing here decides what may be published.
+It is rendered from the published file and the newest release's catalogue. A file is only written if it
+differs, under a temporary name, and is then renamed. The first page, which names the release, comes last. So an
+interrupted call leaves no half pages, and the next call completes the rest. Nothing here decides what may be published.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def write(ledger: Ledger, code: str | None = None) -> Path:
 def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, str]]:
     """The files of the site, as name and text, the first page last. `catalog` is that of the newest release."""
     from data_quality.gate.checks.registry import CHECKS
-    from publishing.site import content, shifts
+    from publishing.site import content, leading, shifts
     from publishing.site.data_page import DataPage
     from publishing.site.kpi_pages import KpiPages
     from publishing.site.month_report import report_of
@@ -130,6 +130,7 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
     catalog = catalog.in_language(code)
     site = KpiPages(content.read(published, catalog), language(code))
     shifted = shifts.read(published, catalog, site.language)
+    leads = leading.read(published, catalog, site.language)
     shared: dict[str, Any] = {
         "site": site,
         "report_file": report_file(site.closed_month_code()),
@@ -156,7 +157,10 @@ def render(catalog: Catalog, published: Path, code: str) -> Iterator[tuple[str, 
     for name in _COPIED:
         yield name, (_FOLDER / name).read_text(encoding="utf-8")
     for kpi in catalog.kpis:
-        yield page_file(kpi.kpi_id), page("kpi", **site.kpi_facts(kpi, shared["sentences"]))
+        yield (
+            page_file(kpi.kpi_id),
+            page("kpi", leading=leading.notes(leads, kpi), **site.kpi_facts(kpi, shared["sentences"])),
+        )
     yield (
         "objectives.html",
         page("objectives", here="objectives.html", page=ObjectivesPage(site, _objectives(published))),
@@ -183,12 +187,12 @@ def page_file(kpi_id: str) -> str:
 
 
 def report_file(month: str) -> str:
-    """The name of a month's report; the site has that of the newest closed month."""
+    """The name of a month's report. The site has only the report of the newest closed month."""
     return f"report-{month}.html"
 
 
 def _put(file: Path, text: str) -> None:
-    """Put the text in the file's place, unless it stands there."""
+    """Write the text to the file, unless the file has this text already."""
     if file.exists() and file.read_bytes() == text.encode("utf-8"):
         return
     draft = file.with_name(f".{file.name}.{uuid.uuid4().hex}")

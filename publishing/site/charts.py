@@ -60,7 +60,7 @@ class _Scale:
 
 
 def sparkline(points: Sequence[Point], title: str, *, off_target: bool) -> Markup:
-    """The course of a series without axes: a line, the target as a dashed line, the newest value as a dot.
+    """A line chart of a series without axes: the values, the target as a dashed line, the newest value as a dot.
 
     The dot is hollow while the value is provisional, and coloured if it is off target. Empty without values.
     """
@@ -89,10 +89,11 @@ def line_chart(
 ) -> Markup:
     """A series with both axes, the targets of its periods, and its marks. `labels` writes the values of the axis.
 
-    `target_word` writes a target; it stands beside the newest one.
+    `target_word` writes the text beside the newest target.
 
     Periods that are suppressed or held are marked in a strip below the line at which the values end.
-    `low_high` sets the values that the axis has to show, so that several charts can be compared; else the series does.
+    `low_high` are values that the axis has to include, so that several charts can be compared; by default those of the
+    series.
     Empty without values.
     """
     values = [value for point in points for value in (point.value, point.first_value) if value is not None]
@@ -189,7 +190,7 @@ def _line(points: Sequence[Point], x: _Scale, y: _Scale) -> str:
 
 
 def _band(points: Sequence[Point], x: _Scale, y: _Scale) -> list[str]:
-    """The range of usual values, over the periods that have one; half a step to both sides where one stands alone."""
+    """The range of usual values, for the periods that have one. A single such period gets half a step on both sides."""
     areas, half_step = [], (x(1) - x(0)) / 2
     for has_range, run in groupby(enumerate(points), key=lambda entry: entry[1].usual is not None):
         ends = [(x(place), *map(y, point.usual)) for place, point in run if point.usual is not None]

@@ -1,4 +1,4 @@
-"""What the site shows, read from the published file in a few queries. What a row holds stands in `rows.py`."""
+"""What the site shows, read from the published file in a few queries. `rows.py` describes the rows."""
 
 from __future__ import annotations
 

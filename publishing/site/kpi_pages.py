@@ -114,8 +114,10 @@ class KpiPages(Scorecard):
         elif total.target is not None:
             gap = gap_to(total.obs_value, total.target, total.target_to)
             end = nearest_end(total.obs_value, total.target, total.target_to)
-            if kpi.change_kind == "difference":
+            if kpi.change_kind == "difference" and kpi.unit == "fraction":
                 shown = self.change_text(kpi, abs(gap)).lstrip("+")
+            elif kpi.change_kind == "difference":
+                shown = self.value(kpi, abs(gap))
             else:  # of a target of 0 there is no share
                 shown = self.change_text(kpi, abs(gap / end)).lstrip("+") if end else self.value(kpi, abs(gap))
             goal = f"{self.goal(kpi, total.target, total.target_to)} {self.freq_words(kpi.target_freq)}".strip()
@@ -154,14 +156,14 @@ class KpiPages(Scorecard):
         of_another = checked is not None and total is not None and checked.time_period != total.time_period
 
         def of_period(text: str) -> str:
-            """The text, with the period where the checks are of another one than that which is shown."""
+            """The text; if the checks are about another period than the one shown, with that period."""
             if not of_another or checked is None:
                 return text
             written = t("{period}: {text}", period=self.language.period(checked.time_period), text=text)
             return written[0].upper() + written[1:]
 
         if evaluated and not failed:
-            notes.append(Note("quiet", of_period(t("All {count} checks that apply passed.", count=len(evaluated)))))
+            notes.append(Note("quiet", of_period(self._all_passed(len(evaluated)))))
         elif failed and total is not None and not of_another and (name := self.released_by(kpi, total)):
             notes.append(Note("flagged", t("A check held it, and {name} released it; see below.", name=name)))
         elif failed:
@@ -177,6 +179,11 @@ class KpiPages(Scorecard):
         if due := self.content.review_due(kpi):
             notes.append(Note("review", t("Its review is due since {day}.", day=self.language.day(due))))
         return notes
+
+    def _all_passed(self, count: int) -> str:
+        if count == 1:
+            return self.language.t("The one check that applies passed.")
+        return self.language.t("All {count} checks that apply passed.", count=count)
 
     def released_by(self, kpi: CatalogKpi, total: Total) -> str | None:
         """Who released the held value of the total's period; None where it wasn't held."""

@@ -30,13 +30,13 @@ from publishing.statuses import REVISIONS
 MOST_SENTENCES = 10
 _MOST_MOVED = 2  # where the others are about missed targets
 _MOST_NAMED = 12
-_MARK = "\0"  # around a KPI's id in a sentence, which becomes a link
+_MARK = "\0"  # on both sides of `kpi_id:period` in a sentence, which is replaced by a link to the KPI's page
 Answers = Mapping[str, Mapping[Against, Answer]]
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a sentence; where it names a KPI, its id and the period of which its page has the numbers."""
+    """A part of a sentence. If it names a KPI: with the KPI's id, and the period to link to on the KPI's page."""
 
     text: str
     kpi_id: str = ""
@@ -85,7 +85,7 @@ class MonthReport(Scorecard):
 
     @property
     def is_newest(self) -> bool:
-        """Whether it is of the newest closed month: of what waits and what is due only that one tells."""
+        """Whether it is the report of the newest closed month. Only that report lists what waits and what is due."""
         return self.month.code == self.closed_month_code()
 
     @property
@@ -177,6 +177,7 @@ class MonthReport(Scorecard):
         return self.language.t(words, month=self._month, **counts) if kpis else ""
 
     def _missed(self, kpi_month: _KpiMonth) -> str:
+        """The sentences on a missed target: by how much, since when, and what moved the value."""
         kpi, total = kpi_month.kpi, kpi_month.total
         reasons, gap = self._reasons(kpi, "target"), kpi_month.gap
         facts = {
@@ -214,6 +215,7 @@ class MonthReport(Scorecard):
         return [self.language.t("What adds most: {cause}.", cause=cause)] if cause else []
 
     def _moved(self, kpi_month: _KpiMonth) -> str:
+        """The sentences on an unusual change, and what added most to it."""
         kpi, total = kpi_month.kpi, kpi_month.total
         is_year_ago = kpi_month.compared_with == "year_ago"
         change = total.change_year_ago if is_year_ago else total.change_previous
@@ -252,7 +254,7 @@ class MonthReport(Scorecard):
         return ", ".join(names)
 
     def _revised(self) -> str:
-        """The totals that were revised after the month before had closed; of an earlier month those of its periods."""
+        """The totals that were revised after the month before had closed; in an earlier month's report only its own."""
         since = self._closed_on(self.month.shift(-1))
         until = date.max if self.is_newest else self._closed_on(self.month)
         revised = [
@@ -280,6 +282,7 @@ class MonthReport(Scorecard):
         return " ".join([sentence, *more])
 
     def _waiting(self) -> str:
+        """The sentence on incidents that wait for a decision; empty in reports of earlier months."""
         held = self.open_incidents("held") if self.is_newest else []
         if not held:
             return ""
@@ -295,6 +298,7 @@ class MonthReport(Scorecard):
         )  # fmt: skip
 
     def _reviews(self) -> str:
+        """The sentence on the reviews that are due, with three KPIs; empty in reports of earlier months."""
         due = self.reviews_due() if self.is_newest else []
         if not due:
             return ""
@@ -388,9 +392,9 @@ def report_of(
 def read(month: str, code: str, as_of: date | None = None) -> MonthReport:
     """The report of a closed month such as 2026-10, by default of the newest one, in the language of that code.
 
-    A report doesn't change after the next month has closed: that of an earlier month is written from what was published
-    on the last day on which it was the newest, or from the first release, where that is younger. `as_of` is another day
-    as of which it is written.
+    A report doesn't change after the next month has closed. The report of an earlier month is written from what was
+    published on the last day on which it was the newest one, or from the first release if that is younger. `as_of` is
+    another day to write it for.
     Raises NyckeltalError for another text or language, where nothing is published, or the month isn't closed.
     """
     day = as_of or _last_day_as_newest(month)
@@ -399,9 +403,9 @@ def read(month: str, code: str, as_of: date | None = None) -> MonthReport:
 
 
 def _last_day_as_newest(month: str) -> date | None:
-    """The day as of which the report of an earlier month is written; None where that is the newest release.
+    """The day for which the report of an earlier month is written; None stands for the newest release.
 
-    The last day on which the month was the newest closed one, or that of the first release, where that is later.
+    It is the last day on which the month was the newest closed one, or the day of the first release if that is later.
     """
     (released,) = reader.query("select min(realtime_start) as first, max(realtime_start) as last from kpi.releases")
     catalog = reader.newest_catalog()

@@ -16,6 +16,7 @@ from publishing.language import Language
 from publishing.site.charts import Point, sparkline
 from publishing.site.content import Content
 from publishing.site.scorecard import Row, Scorecard
+from publishing.statuses import TARGET_SOURCES
 
 _COUNTS = (
     ("on_target", "on target"),
@@ -24,11 +25,6 @@ _COUNTS = (
     ("not_judged", "not judged"),
 )
 _MONTHS_SHOWN = 24
-SOURCE_WORDS = {
-    "history": "from its own history",
-    "benchmark": "from others' values",
-    "commitment": "a commitment",
-}
 
 
 @dataclass(frozen=True)
@@ -146,7 +142,7 @@ def initiatives(site: Scorecard, kpi: CatalogKpi) -> list[str]:
 
 
 def period_targets(site: Scorecard, kpi: CatalogKpi) -> list[tuple[str, str]]:
-    """The single periods with a target of their own, and that target; last what the others have."""
+    """The single periods with a target of their own, each with the target; last the target of all others."""
     targets = [
         (site.language.period(code, short=True), site.value(kpi, target))
         for code, target in kpi.target_by_period.items()
@@ -155,7 +151,7 @@ def period_targets(site: Scorecard, kpi: CatalogKpi) -> list[tuple[str, str]]:
 
 
 def path(site: Scorecard, kpi: CatalogKpi) -> list[tuple[str, str]]:
-    """The objectives from the topmost one down to that of the KPI, as (key, name)."""
+    """The path in the tree from the topmost objective down to the KPI's objective, as (key, name)."""
     objectives = site.content.catalog.objectives
     return [(key, objectives[key].name if key in objectives else key) for key in path_to(objectives, kpi.objective)]
 
@@ -174,5 +170,6 @@ def target_facts(site: Scorecard, kpi: CatalogKpi) -> list[str]:
         lower, upper = (site.value(kpi, end) for end in (target.at_risk, target.at_risk_to))
         facts.append(t(sentences[kpi.direction], value=lower, lower=lower, upper=upper))
     if kpi.target_source:
-        facts.append(t("Source: {source}.", source=t(SOURCE_WORDS[kpi.target_source])))
+        source = t(TARGET_SOURCES[kpi.target_source])
+        facts.append(f"{source[:1].upper()}{source[1:]}.")
     return facts

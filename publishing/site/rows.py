@@ -51,7 +51,7 @@ class Total(NamedTuple):
 
     @property
     def values(self) -> tuple[float | None, float | None, float | None]:
-        """Its value, that of the period before, and that of a year ago."""
+        """The value, the value of the period before, and the value of a year ago."""
         return self.obs_value, self.previous_value, self.year_ago_value
 
 

@@ -77,7 +77,7 @@ class Scorecard(Lifecycle):
         return self.language.period(self.closed_month_code())
 
     def closed_month_code(self) -> str:
-        """The newest month that has closed in every domain; cohorts, which close later, aside."""
+        """The newest month that has closed in every domain. Cohorts, which close later, are ignored."""
         calendar, day = self.content.catalog.calendar, self.content.release.realtime_start
         domains = {kpi.domain for kpi in self.content.catalog.kpis}
         month = period_of("M", day).shift(-1)

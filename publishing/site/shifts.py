@@ -16,7 +16,7 @@ from publishing.language import Language
 
 
 class ShiftNote(NamedTuple):
-    """A shift of a KPI in a sentence, and what is known of it at that time: each as (words in the language, text)."""
+    """A shift of a KPI in a sentence, and what else happened at that time: each as (words in the language, text)."""
 
     kpi: CatalogKpi
     sentence: str

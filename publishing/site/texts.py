@@ -26,8 +26,8 @@ FREQ_TITLES = {"W": "by week", "M": "by month", "Q": "by quarter", "A": "by year
 class Change(NamedTuple):
     """A change: its text, whether it goes up or down, and whether that is better or worse ("" where it is neither).
 
-    The tone "usual" is that of a change within the KPI's usual variation, which is neither better nor worse. `sort` is
-    the number to sort it by, "" without one.
+    The tone "usual" means that the change is within the KPI's usual variation, and so neither better nor worse. `sort`
+    is the number to sort it by, "" without one.
     """
 
     text: str
@@ -59,7 +59,7 @@ class Texts:
     @property
     def members(self) -> dict[str, dict[str, str]]:
         """Names of members in the page's language, by segment: the company's own, and the KPIs that goals serve."""
-        return {"kpi_served": self.names} | self.content.catalog.members.get(self.language.code, {})
+        return self.content.catalog.member_names(self.language.code)
 
     def incident(self, title: str) -> str:
         """An incident's title in the page's language."""
@@ -121,7 +121,7 @@ class Texts:
         return self.language.change(change, kpi.change_kind, kpi.unit, self.content.catalog.reporting_currency)
 
     def changes(self, kpi: CatalogKpi, total: Total) -> tuple[Change, Change]:
-        """The total's changes on the period before and on a year ago. Of a year they are the same: said once."""
+        """The total's changes since the period before and a year ago. For a year both are equal; the first is empty."""
         known = self.content.usual.get((kpi.kpi_id, total.freq))
         on_before, on_year_ago = known.are_usual(*total.values) if known else (None, None)
         year_ago = self.change(kpi, total.change_year_ago, usual=on_year_ago is True)
@@ -162,6 +162,7 @@ class Texts:
         return self._points[key]
 
     def _new_points(self, kpi: CatalogKpi, freq: str) -> list[Point]:
+        """The points of a KPI's chart: each total with its state and marks, and held periods without a value."""
         findings = {
             finding.time_period: finding
             for finding in self.content.findings.get(kpi.kpi_id, [])

@@ -30,7 +30,7 @@ class SourceFolder:
         self._made: set[Path] = set()
 
     def put(self, path: str, content: bytes | memoryview, newest: date) -> None:
-        """Write one file; it is delivered at 04:00 UTC on the morning after `newest`, the last day that it holds."""
+        """Write one file, delivered at 04:00 UTC on the day after `newest`, the last day that it has."""
         target = self.root / path
         if target.parent not in self._made:
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -95,7 +95,7 @@ class Span:
         return np.random.default_rng([self.seed, crc32(entity.encode()), month.number if month else 0])
 
     def weekly_rng(self, entity: str, monday: np.datetime64) -> np.random.Generator:
-        """Random numbers of one entity and week, as independent as those of `rng`."""
+        """A generator of random numbers for one entity and week, independent of all others, as `rng` is for a month."""
         return np.random.default_rng([self.seed, crc32(entity.encode()), int(monday.astype(np.int64))])
 
     def weekly(self, entity: str, days: Days) -> npt.NDArray[np.float64]:
@@ -110,7 +110,7 @@ class Span:
         return end
 
     def newest(self, month: Month) -> date:
-        """Last known day of a month."""
+        """The last day of a month, or the last simulated day if that is earlier: the day of the month's newest data."""
         return min(month.last, self.until)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from data_quality.ledger import queries
@@ -15,6 +15,7 @@ from data_quality.ledger.store import Ledger
 from data_quality.release.comparison import reconciliation, vintages
 from data_quality.release.comparison.vintages import ELIGIBLE, INCOMING
 from metrics.core.periods import parse
+from tests.examples import examples
 from tests.ledger_factory import append, observation
 
 KPIS = ("revenue", "margin")
@@ -54,7 +55,7 @@ def eligible_rows(rows: list[Row], version: int) -> pa.Table:
     return pa.Table.from_pylist([{name: row[name] for name in columns} | facts for row in keys.values()], ELIGIBLE)
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
+@examples(8, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.integers(1, 2), cells), min_size=1, max_size=3), cells, st.sampled_from(PERIODS))
 def test_a_part_of_the_ledger_gives_what_all_of_it_gives(
     tmp_path_factory: Any, releases: list[tuple[int, dict[Any, Any]]], candidates: dict[Any, Any], first: str

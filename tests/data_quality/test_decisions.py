@@ -12,7 +12,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import publishing
@@ -28,6 +28,7 @@ from metrics.core.errors import NyckeltalError
 from metrics.definitions.roles import Roles
 from publishing import duckdb_file
 from tests import warehouse_factory
+from tests.examples import examples
 from tests.warehouse_factory import Warehouse, cells, kpi
 
 SPAN = ("2026-01-01", "2026-02-28")
@@ -232,7 +233,7 @@ def assessed(released: Warehouse) -> tuple[ReleaseSnapshot, Ledger]:
 
 
 @given(made_decisions=MADE)
-@settings(max_examples=60, deadline=None)
+@examples(20)
 def test_only_the_newest_decision_on_this_very_candidate_counts(
     released: Warehouse, assessed: tuple[ReleaseSnapshot, Ledger], made_decisions: list[tuple[str, bool, set[str]]]
 ) -> None:
@@ -358,6 +359,7 @@ def test_who_may_decide(warehouse: Warehouse) -> None:
 
 def test_an_impossible_decision_is_an_error_and_not_recorded(warehouse: Warehouse) -> None:
     refused(warehouse, "needs a reason", reason=" \n")
+    refused(warehouse, "too long; found '1001 characters'; expected 1000 at most", reason="x" * 1001)
     refused(warehouse, "no KPI 'revenu' is adopted .did you mean 'revenue'", kpi_id="revenu")
     refused(warehouse, "there is no such period", period="January")
     refused(warehouse, "'release' needs a period", period=None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from warehouse_factory import kpi
 
@@ -17,6 +17,7 @@ from data_quality.ledger.schemas import OBSERVATIONS
 from metrics.core.periods import parse
 from metrics.definitions.catalog import CatalogKpi, PersonCount
 from tests.disclosure_attack import Form, attack
+from tests.examples import examples
 
 TODAY = date(2026, 5, 1)
 MONTHS = ("2026-01", "2026-02", "2026-03")
@@ -276,7 +277,7 @@ def test_a_group_that_another_kpi_counts_too_keeps_its_rest() -> None:
     assert ("2026-01", "_T") in hidden([r for r in released if r["kpi_id"] == "rate"])
 
 
-@settings(max_examples=40, deadline=None)
+@examples(25)
 @given(st.integers(min_value=1, max_value=4).flatmap(numbers))
 def test_no_table_of_a_group_and_all_of_it_leaks(counts: list[int]) -> None:
     """What either KPI publishes of a cell tells the persons of both."""
@@ -406,7 +407,7 @@ def leaks(table: list[dict[str, Any]], released: list[dict[str, Any]]) -> set[tu
     return {(small[cell_form]["time_period"], small[cell_form]["member"]) for cell_form in leaked}
 
 
-@settings(max_examples=40, deadline=None)
+@examples(25)
 @given(st.integers(min_value=1, max_value=4).flatmap(lambda size: st.lists(numbers(size), min_size=3, max_size=3)))
 def test_no_table_of_months_and_their_quarter_leaks(counts: list[list[int]]) -> None:
     members = "abcd"[: len(counts[0])]
@@ -459,7 +460,7 @@ def test_a_combination_that_comes_later_reveals_nothing_together_with_its_segmen
     assert all(r["obs_value"] is not None for r in later if r["segment"] != "country:department")
 
 
-@settings(max_examples=25, deadline=None)
+@examples(15)
 @given(
     st.tuples(st.integers(2, 3), st.integers(2, 3)).flatmap(
         lambda size: st.lists(st.lists(numbers(size[1]), min_size=size[0], max_size=size[0]), min_size=3, max_size=3)

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pay_attack import Figures, differenced, estimated
 from test_disclosure import hidden, ledger, release
@@ -21,6 +21,7 @@ from data_quality.disclosure import histories
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse, period_of
 from metrics.definitions.catalog import Contributions
+from tests.examples import examples
 
 MONTHS = tuple(f"2026-{month:02}" for month in range(1, 5))
 SQL = """select case sex when 'F' then 'women' else 'men' end as role, day, person, amount, country as country_member
@@ -282,7 +283,7 @@ def test_only_the_rounded_ratio_of_pay_is_published() -> None:
         assert (cell["obs_value"], cell["numerator"], cell["denominator"]) == (round(cell["obs_value"], 6), None, None)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     st.lists(
         st.builds(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -73,8 +74,20 @@ def test_a_member_that_comes_up_in_one_row_of_ten_is_no_news_and_in_eight_it_is(
     earlier = np.tile([1.0, 0.0], (11, 1))
     none = np.zeros(11, dtype=bool)
     shares = {n: np.array([1 - n / 10, n / 10]) for n in (1, 8)}
-    scores = {n: _scores(periods, earlier, now, 10, none)[0].max() for n, now in shares.items()}
+    scores = {n: _scores(periods, earlier, now, np.full(12, 10.0), none)[0].max() for n, now in shares.items()}
     assert scores[1] < 3.5 < 5 < scores[8]
+
+
+def test_a_member_that_buys_in_large_lots_is_no_news_when_it_buys_again() -> None:
+    """A wholesaler abroad has a tenth of the sales of a week now and then, though nothing at all in most weeks."""
+    starts = [few_rows.FIRST + timedelta(weeks=week) for week in range(41)]
+    periods = Periods.of("W", [f"{2024 + week // 52}-W{week % 52 + 1:02d}" for week in range(41)], starts)
+    n_obs, none = np.full(41, 8000.0), np.zeros(40, dtype=bool)
+    for every, is_news in ((5, False), (100, True)):
+        bought = np.array([0.1 if week % every == 3 else 0.0 for week in range(40)])
+        shares = np.column_stack([1 - bought, bought])
+        scores, _ = _scores(periods, shares, np.array([0.88, 0.12]), n_obs, none)
+        assert bool(scores.max() > 3.5) is is_news
 
 
 def test_a_sum_is_as_uncertain_as_its_number_of_observations() -> None:

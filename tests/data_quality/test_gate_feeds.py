@@ -107,11 +107,6 @@ def test_a_feed_that_is_as_it_used_to_be_passes_also_over_the_holidays(warehouse
             "rejected_rows",
             "hold",
         ),
-        (
-            "update raw.orders set _loaded_at = '2026-02-10 00:00:00+00' where ordered_at::date = '2026-02-12'",
-            "future_rows",
-            "publish_flagged",
-        ),
     ],
 )
 def test_a_fault_in_a_feed_is_seen_in_its_period_and_in_no_earlier_one(
@@ -208,8 +203,28 @@ def test_rows_that_come_several_at_a_time_vary_more(warehouse: Warehouse) -> Non
         " where n <= 8 * (1 + hash(day) % 5) and (n = 1 or day <> '2026-02-11')"
     )
     assert "too_few_rows" not in failing(judged(warehouse))
-    warehouse.sql("delete from raw.orders where ordered_at between '2026-02-09' and '2026-02-16'")
-    assert "too_few_rows" in failing(judged(warehouse))
+    warehouse.sql("delete from raw.orders where ordered_at::date = '2026-02-11'")
+    assert "too_few_rows" in failing(judged(warehouse))  # no day of the year before was empty
+
+
+def test_weeks_that_are_quiet_every_year_lack_no_rows(warehouse: Warehouse) -> None:
+    warehouse.feed("orders", history_from=date(2024, 1, 3), watermark=date(2026, 2, 28))
+    warehouse.sql(
+        "insert into raw.orders by name select * replace (ordered_at - interval 364 day as ordered_at)"
+        " from raw.orders where ordered_at < '2025-12-31'"
+    )
+    quiet = "delete from raw.orders where order_id % 4 > 0 and ordered_at::date between"
+    warehouse.sql(f"{quiet} '2025-08-04' and '2025-08-31'")
+    assert "too_few_rows" in failing(warehouse.judge("2025-08-31", "2025-08-31")["revenue", "2025-08"])
+    warehouse.sql(f"{quiet} '2024-08-05' and '2024-09-01'")
+    assert "too_few_rows" not in failing(warehouse.judge("2025-08-31", "2025-08-31")["revenue", "2025-08"])
+
+
+def test_the_first_weeks_of_a_feed_do_not_tell_how_much_its_days_vary(warehouse: Warehouse) -> None:
+    warehouse.sql("delete from raw.orders where ordered_at::date in ('2025-02-12', '2025-05-14')")
+    verdicts = warehouse.judge("2025-02-01", "2025-05-31")
+    lacking = {code for (_, code), verdict in verdicts.items() if "too_few_rows" in failing(verdict)}
+    assert lacking == {"2025-05"}
 
 
 def test_a_public_holiday_excuses_the_days_beside_it_and_no_longer_gap(warehouse: Warehouse) -> None:

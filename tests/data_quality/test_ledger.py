@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data_quality.ledger.manifest import canonical, content_hash, row_hash
@@ -22,6 +22,7 @@ from data_quality.ledger.verify import verify
 from data_quality.release.comparison import vintages
 from data_quality.release.comparison.vintages import ELIGIBLE, INCOMING
 from metrics.core.errors import NyckeltalError
+from tests.examples import examples
 from tests.ledger_factory import DAY, NOON, append, observation, race, table, verdict
 
 
@@ -345,7 +346,7 @@ def test_a_member_that_vanished_loses_its_value_once() -> None:
 numbers = st.one_of(st.none(), st.floats(min_value=-1e12, max_value=1e12))
 
 
-@settings(deadline=None, max_examples=15)
+@examples(10)
 @given(st.lists(numbers, min_size=1, max_size=5))
 def test_the_latest_vintage_is_always_within_tolerance_of_the_last_value(values: list[float | None]) -> None:
     committed: list[dict[str, Any]] = []

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.transaction import AddAction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from data_quality.ledger import compact
@@ -25,6 +25,7 @@ from data_quality.ledger.store import Ledger
 from data_quality.ledger.verify import verify
 from metrics.core.errors import NyckeltalError
 from orchestration.cli import app
+from tests.examples import examples
 from tests.ledger_factory import append, observation, race, released, verdict
 
 Row = dict[str, Any]
@@ -87,7 +88,7 @@ KEY_COLUMNS = ("release_id", "kpi_id", "freq", "time_period", "segment", "member
 CONTENT = ("observations", "verdicts")
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_row_that_is_altered_lost_or_doubled_is_named(template: str, tmp_path: Path, data: st.DataObject) -> None:
     root = str(tmp_path / "drawn")

@@ -123,7 +123,7 @@ def test_a_stock_has_no_value_before_its_first_row_and_that_is_published(warehou
         ("2026-01", 10.0, "A"),
         ("2026-02", 10.0, "P"),
     ]
-    assert not unsettled(warehouse.catalog)
+    assert unsettled(warehouse.catalog) == {("stock", "M", "2026-02")}  # it is open
 
 
 def test_a_stock_without_any_value_is_held(warehouse: Warehouse) -> None:

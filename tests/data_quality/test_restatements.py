@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.core.periods import parse, periods_between
 from metrics.definitions.catalog import Key
+from tests.examples import examples
 from tests.restatement_factory import MONTHS, REVENUE, MemoryLedger, Values, release, snapshot_of
 from tests.warehouse_factory import kpi
 
@@ -187,7 +188,7 @@ STEP = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=10, deadline=None)
+@examples(5)
 @given(st.lists(STEP, min_size=2, max_size=4))
 def test_whatever_is_released_in_whatever_order_published_figures_add_up(steps: list[dict]) -> None:  # type: ignore[type-arg]
     ledger, values, last, today = MemoryLedger(), {}, 5, JULY

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from data_quality.gate.checks.series import Periods, chance_of_mean, scales, score
+from data_quality.gate.checks.series import Periods, chance_of_mean, robust_scale, score
 
 
 @pytest.mark.parametrize(("weeks", "scale"), [((40, 41, 42), 0), ((10, 60), 0), ((10, 60, 100), 0.2)])
@@ -16,7 +16,7 @@ def test_what_came_three_times_may_come_again_and_one_event_excuses_nothing(
 ) -> None:
     deviations = np.zeros(130)
     deviations[list(weeks)] = 1.0
-    assert scales(deviations, width=8) == pytest.approx(scale)
+    assert robust_scale(deviations, width=8) == pytest.approx(scale)
 
 
 def test_a_mean_of_fewer_observations_may_differ_more_and_one_of_as_many_no_more() -> None:

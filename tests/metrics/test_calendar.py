@@ -1,4 +1,4 @@
-"""The calendar: working days, closing days, open months, and mistakes in a calendar file."""
+"""The calendar: working days, closing days, the open periods that a run judges, and mistakes in a calendar file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from data_quality.gate import judge
+from data_quality.release.unsettled import unsettled
 from metrics.core.deployment import PROJECT
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import FREQS, later, parse, period_of
 from metrics.definitions.calendar import Calendar
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
-from orchestration import partitions
-from publishing import reader
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, cells, kpi
 
@@ -144,30 +144,25 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     return warehouse_factory.make(tmp_path, monkeypatch)
 
 
-def test_the_open_months_follow_the_calendar_and_what_is_published(warehouse: Warehouse) -> None:
-    warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)})
-    monkeypatch = warehouse.monkeypatch
-    monkeypatch.setattr(Catalog, "read", staticmethod(lambda _: warehouse.catalog))
-    monkeypatch.setattr(partitions, "history", lambda _: (date(2024, 1, 1), date(2026, 12, 31)))
-    spans = {
-        "2026-02-10": ("2026-01", "2026-02"),  # January closes today
-        "2026-02-11": ("2026-01", "2026-02"),  # it did yesterday: once more, to be final
-        "2026-02-12": ("2026-02", "2026-02"),
-    }
-    for day, span in spans.items():
+def test_a_run_judges_each_period_until_it_was_judged_after_it_had_closed(warehouse: Warehouse) -> None:
+    values = {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)}
+    warehouse.add(kpi(observable_from=date(2026, 1, 1)), values)
+
+    def judged(day: str) -> list[str]:
         warehouse.now(f"{day}T06:00:00")
-        assert partitions.open_months(warehouse.company) == span
-    warehouse.now("2026-03-05T06:00:00")
-    warehouse.judge("2026-01-01", "2026-02-28")
-    warehouse.publish("2026-01-01", "2026-02-28")
-    warehouse.now("2026-05-05T06:00:00")  # no run came since; February is still published as provisional
-    assert reader.first_provisional() == date(2026, 2, 28)
-    assert partitions.open_months(warehouse.company) == ("2026-02", "2026-05")
-    # Of a new definition, and of a newly adopted KPI, the run judges the history without being of all months.
-    warehouse.kpis = [kpi(definition_version=2, definition_hash="def2"), kpi("newly_adopted")]
-    assert partitions.open_months(warehouse.company) == ("2026-02", "2026-05")
-    monkeypatch.setattr(partitions, "history", lambda _: (date(2026, 4, 20), date(2026, 12, 31)))
-    assert partitions.open_months(warehouse.company) == ("2026-04", "2026-05")
+        also = unsettled(warehouse.catalog)
+        today = date.fromisoformat(day)
+        verdicts = judge.judge(warehouse.company, warehouse.catalog, today, today, also=also)
+        warehouse.publish("2026-01-01", "2026-02-28")
+        return [verdict.time_period for verdict in verdicts]
+
+    assert judged("2026-02-10") == ["2026-01"]  # it closes today
+    assert judged("2026-02-11") == ["2026-01"]  # it did yesterday: once more, to be final
+    assert judged("2026-02-12") == []
+    assert judged("2026-03-05") == ["2026-02"]
+    assert judged("2026-05-05")[0] == "2026-02"  # no run came since; it is still published as provisional
+    assert warehouse.published("select distinct provisional from kpi.observations") == [(False,)]
+    assert "2026-02" not in judged("2026-05-06")
 
 
 def test_the_release_calendar_goes_from_the_first_published_period_to_a_year_on(warehouse: Warehouse) -> None:

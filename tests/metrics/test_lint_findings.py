@@ -163,14 +163,14 @@ def test_an_exception_holds_until_its_day_and_is_reported_when_nothing_needs_it(
     line = "- {rule: %s, subject: %s, reason: new owner in May, until: %s}\n"
     text = "exceptions:\n" + line % ("unknown_owner", "ceo@x", "2026-03-05")
     accepted = exceptions.read(write(tmp_path, text), rules)
-    assert exceptions.applied(FOUND, accepted, rules, DAY) == FOUND[1:]
-    assert exceptions.applied(FOUND, accepted, rules, date(2026, 3, 6)) == FOUND
-    needless = exceptions.applied(FOUND[1:], accepted, rules, DAY)
+    assert exceptions.without_accepted(FOUND, accepted, rules, DAY) == FOUND[1:]
+    assert exceptions.without_accepted(FOUND, accepted, rules, date(2026, 3, 6)) == FOUND
+    needless = exceptions.without_accepted(FOUND[1:], accepted, rules, DAY)
     assert [(one.rule, one.subject) for one in needless[1:]] == [("exception_not_needed", "ceo@x")]
-    assert "nothing is found by unknown_owner" in needless[1].problem
+    assert "unknown_owner finds nothing here" in needless[1].problem
     # Nothing is said of a rule that wasn't applied, as nothing is published.
     unpublished = exceptions.read(write(tmp_path, "exceptions:\n" + line % ("review_overdue", "cac", DAY)), rules)
-    assert exceptions.applied([], unpublished, rules - {"review_overdue"}, DAY) == []
+    assert exceptions.without_accepted([], unpublished, rules - {"review_overdue"}, DAY) == []
 
 
 def test_an_exception_from_no_rule_is_a_mistake(tmp_path: Path) -> None:

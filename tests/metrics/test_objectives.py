@@ -116,7 +116,7 @@ def test_a_tree_has_at_most_ten_levels(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("{value: 5, by_period: {2026-01: 4}}", "'2026-01' is no period of the target's `freq`, not stated"),
+        ("{value: 5, by_period: {2026-01: 4}}", "by_period needs `freq`, the frequency of its periods"),
         ("{value: 5, freq: M, by_period: {2026-Q1: 4}}", "'2026-Q1' is no period of the target's `freq`, M"),
         ("{none: no, tolerance: 1}", "tolerance, by_period, rationale and source are of a target with a value"),
         ("{value: 5, tolerance: 0}", "target.tolerance: input should be greater than 0; found 0"),

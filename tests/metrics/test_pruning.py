@@ -8,10 +8,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.versioning.pruning import NotPruned, Pruned, Select
+from tests.examples import examples
 
 SCHEMA = {"raw": {"t": ("a", "b", "g", "d")}, "models": {"m": ("a", "k", "v")}}
 
@@ -80,7 +81,7 @@ OUTER = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(inner=INNER, middle=OUTER, outer=OUTER, columns=st.sets(st.sampled_from("abgd")))
 def test_the_columns_that_a_select_is_pruned_to_keep_their_rows(
     connection: duckdb.DuckDBPyConnection, inner: str, middle: str, outer: str, columns: set[str]

@@ -187,3 +187,42 @@ def test_after_any_runs_what_is_left_out_is_what_a_build_of_everything_gives(pro
             failing=chance.sample(list(PARENTS), chance.choice([0, 0, 1])),
             stopped_after=chance.choice([None, None, 0, 1, 2, 3]),
         )
+
+
+LACKING_PARENTS = {
+    "model.p.stg_orders": ["source.p.raw.orders"],
+    "model.p.stg_rates": [],  # lacking, and read by what isn't
+    "test.p.stg_rates_unique.1": ["model.p.stg_rates"],
+    "model.p.fct_orders": ["model.p.stg_orders", "model.p.stg_rates"],
+    "model.p.dim_days": [],
+    "model.p.stg_goals": [],  # lacking, and so is all that reads it
+    "model.p.fct_goals": ["model.p.stg_goals", "model.p.dim_days"],
+    "test.p.fct_goals_unique.1": ["model.p.fct_goals"],
+    "test.p.rates_of_goals.1": ["model.p.stg_rates", "model.p.stg_goals"],
+    "exposure.p.goals": ["model.p.fct_goals"],
+}
+
+
+def test_entities_that_no_feed_supplies_are_left_out_unless_a_table_of_theirs_was_built(project: Project) -> None:
+    nodes = {
+        key: {
+            "name": key.split(".")[2],
+            "resource_type": key.split(".")[0],
+            "schema": "kpi",
+            "depends_on": {
+                "macros": ["macro.nyckeltal.not_supplied"] if key in ("model.p.stg_rates", "model.p.stg_goals") else []
+            },
+        }
+        for key in LACKING_PARENTS
+        if not key.startswith("exposure.")
+    }
+    path = project.warehouse.path.parent / "manifest.json"
+    path.write_text(json.dumps({"nodes": nodes, "parent_map": LACKING_PARENTS, "macros": {}}))
+    lineage = Lineage(path)
+    of_goals = {key for key in nodes if "goals" in key}
+    assert changes.left_out(lineage) == of_goals
+    project.warehouse.sql("create table kpi.fct_goals (n bigint)")
+    assert changes.left_out(lineage) == of_goals  # made by somebody else
+    with duckdb.connect(str(project.warehouse.path)) as connection:
+        contents.record(connection, [("kpi", "fct_goals")])
+    assert changes.left_out(lineage) == set()

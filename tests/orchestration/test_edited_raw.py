@@ -7,10 +7,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data_quality import contents
+from tests.examples import examples
 from tests.ingest_company import IngestCompany
 
 HEADER = "order_id,ordered_at,amount\n"
@@ -133,7 +134,7 @@ def test_files_of_a_warehouse_made_before_get_their_content(company: IngestCompa
 rows = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["a", "b", None])), max_size=6)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(30)
 @given(rows, rows)
 def test_contents_are_equal_where_rows_are_in_whatever_order(
     first: list[tuple[int, str | None]], second: list[tuple[int, str | None]]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.definitions.feeds import ColumnType, Feed
@@ -21,6 +21,7 @@ from orchestration.ingest.parsing import quotes
 from orchestration.ingest.parsing.chunk import Chunk
 from orchestration.ingest.parsing.quotes import holds_lines, without_merged_rows
 from orchestration.ingest.readers import csv as csv_reader
+from tests.examples import examples
 
 D = Decimal
 BAD = object()
@@ -130,7 +131,7 @@ good = st.tuples(cells, cells, cells).filter(any).filter(lambda row: not _looks_
 ragged = st.lists(st.sampled_from(["x", "yy"]), min_size=4, max_size=5).map(tuple)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(200)
 @given(rows=st.lists(st.one_of(good, ragged, st.just(())), max_size=40), small_blocks=st.booleans())
 def test_rows_and_their_lines(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], small_blocks: bool
@@ -194,7 +195,7 @@ def with_stray_quotes(draw: st.DrawFn) -> str:
     return "\n".join([",".join(names), *lines, ""])
 
 
-@settings(max_examples=400, deadline=None)
+@examples(200)
 @given(text=with_stray_quotes())
 def test_no_line_is_lost_without_a_report(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     """Every line is a row or a rejected row, or the file is refused, or a note says that rows may be missing."""
@@ -215,7 +216,7 @@ def test_no_line_is_lost_without_a_report(tmp_path_factory: pytest.TempPathFacto
 words = st.text(st.sampled_from(list("abc 5,.;:-'\n")), max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(150)
 @given(rows=st.lists(st.tuples(words, words), min_size=1, max_size=8))
 def test_comments_of_several_lines_are_loaded(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]

@@ -9,6 +9,8 @@ import pytest
 from rich.console import Console
 
 from orchestration.cli.reports.why import print_movement
+from publishing.answers.reasons import Reasons
+from publishing.language import language
 
 
 def printed(before: float, after: float, added: list[float], unit: str) -> str:
@@ -25,7 +27,7 @@ def printed(before: float, after: float, added: list[float], unit: str) -> str:
         "data": [],
     }
     out = io.StringIO()
-    print_movement(Console(file=out, width=100), answer, unit, "SEK")
+    print_movement(Console(file=out, width=100), Reasons(language("en"), answer, unit, "SEK", {}))
     return out.getvalue().replace("\N{NO-BREAK SPACE}", " ")
 
 

@@ -27,7 +27,7 @@ from tests.warehouse_factory import Warehouse, cells, kpi
 
 SPAN = ("2026-01-01", "2026-01-31")
 WRITE = "create table t as from range(9999)"
-SCENARIOS = ("ingest", "gate", "first release", "release", "compact", "rebuild")
+SCENARIOS = ("ingest", "gate", "first release", "release", "compact", "rebuild", "review")
 
 
 @pytest.fixture(scope="module")

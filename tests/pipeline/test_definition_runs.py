@@ -6,6 +6,7 @@ import dataclasses
 import re
 import shutil
 from collections import Counter
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,16 @@ from conftest import NOW, Deployment, deliver_march
 
 from metrics.company_plan import raw_columns
 from metrics.compiled_folder import compile_company, write
+from metrics.core import clock
 from metrics.core.errors import NyckeltalError
+from metrics.core.periods import parse
 from metrics.definitions.company import Company
 from metrics.versioning.lineage import Lineage
 from metrics.versioning.reviewed import record_refactoring
-from orchestration import partitions
 from orchestration.dbt import project
 from orchestration.dbt.manifest import require_compiled
 from orchestration.dbt.planning import planned as planned_of
+from orchestration.partitions import present_month
 
 
 @pytest.fixture
@@ -38,6 +41,12 @@ def changeable(copied: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def published(deployment: Deployment, query: str) -> list[Any]:
     with duckdb.connect(str(deployment.data / "published" / "published.duckdb"), read_only=True) as connection:
         return connection.execute(query).fetchall()
+
+
+def days(company: Company) -> tuple[date, date]:
+    """The days of a run that nobody chose months for."""
+    month = present_month(company)
+    return month.start, month.end
 
 
 def replace(path: Path, old: str, new: str) -> None:
@@ -62,12 +71,15 @@ def test_a_new_version_revises_the_history_and_a_refactoring_is_proved_on_the_ro
             company, planned.current_definitions, [kpi_id], "gives the same", "analytics@nordvik.example"
         )
     write(company, compile_company(company, planned))
-    first, last = partitions.still_open(company)
-    assert first > partitions.history(company)[0]
     deliver_march(changeable.data / "sources")
 
-    result = dataclasses.replace(changeable, company=company).run(first, last)
-    rejudged = {verdict.kpi_id for verdict in result.verdicts if verdict.period_end < first}
+    result = dataclasses.replace(changeable, company=company).run(*days(company))
+    opened = clock.today(company.time_zone) - timedelta(days=1)
+    rejudged = {
+        verdict.kpi_id
+        for verdict in result.verdicts
+        if result.catalog.closes_on(result.catalog.kpi(verdict.kpi_id), parse(verdict.time_period)) < opened
+    }
     assert rejudged == {"web_sessions", "conversion_rate", "csat"}  # only those with another definition
     assert result.build_failures == {}
     assert {feed.feed for feed in result.feeds if feed.rows_loaded} == {"sessions", "tickets"}
@@ -138,7 +150,7 @@ def test_nothing_is_published_by_a_definition_that_was_not_reviewed(changeable: 
     staging = changeable.company.path / "models/staging/stg_web_sessions.sql"
     replace(staging, "cast(sessions as bigint)", "cast(sessions + 1 as bigint)")
     with pytest.raises(NyckeltalError, match="step 'dbt_build' failed: ") as raised:
-        changeable.run(*partitions.still_open(changeable.company))
+        changeable.run(*days(changeable.company))
     for kpi_id in ("web_sessions", "conversion_rate"):
         assert re.search(rf"{kpi_id}\.yml:\d+: changed in stg_web_sessions", str(raised.value))
     assert published(changeable, "from kpi.vintages order by all") == before
@@ -148,7 +160,7 @@ def test_a_comment_in_a_model_needs_no_compiling(changeable: Deployment, monkeyp
     monkeypatch.setenv("NYCKELTAL_NOW", NOW)  # a day later, every model would be built again
     path = changeable.company.path / "models/staging/stg_web_sessions.sql"
     path.write_text(f"-- Sessions by day.\n{path.read_text()}")
-    assert changeable.run(*partitions.still_open(changeable.company)).build_failures == {}
+    assert changeable.run(*days(changeable.company)).build_failures == {}
 
 
 def test_a_pruned_model_gives_the_columns_that_were_built(deployment: Deployment) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data_quality.ledger.store import Ledger
@@ -19,6 +19,7 @@ from data_quality.release.comparison.vintages import ELIGIBLE, INCOMING
 from metrics.core import deployment
 from metrics.core.periods import parse
 from tests import warehouse_factory
+from tests.examples import examples
 from tests.ingest_company import IngestCompany
 from tests.ledger_factory import DAY, NOON, observation, table
 from tests.warehouse_factory import Warehouse, kpi
@@ -115,7 +116,7 @@ def _selected(rows: list[dict[str, Any]], committed: list[dict[str, Any]]) -> li
     return list(selected.to_pylist())
 
 
-@settings(deadline=None, max_examples=25)
+@examples(12)
 @given(offers, st.randoms(use_true_random=False))
 def test_what_was_released_once_is_not_selected_again(
     values: dict[tuple[str, str], float | None], chance: random.Random

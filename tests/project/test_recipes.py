@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import copied_company, parse_file
+from conftest import copied_company, partial_parse
 
 from metrics.core.deployment import PROJECT
 from metrics.definitions.company import Company
@@ -84,7 +84,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert not (copy / path).exists()
             (copy / path).write_text(content, encoding="utf-8")
     for target, without_kpis in (("target", False), ("compile/target", True)):
-        parsed = parse_file(Company.load(PROJECT / "sample_company"), tmp_path_factory, without_kpis=without_kpis)
+        parsed = partial_parse(Company.load(PROJECT / "sample_company"), tmp_path_factory, without_kpis=without_kpis)
         if parsed.exists():
             (copy / "data/dbt/sample_company" / target).mkdir(parents=True)
             shutil.copy(parsed, copy / "data/dbt/sample_company" / target / "partial_parse.msgpack")

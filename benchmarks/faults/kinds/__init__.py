@@ -1,4 +1,4 @@
-"""The kinds of faults, by name. What each does is in the modules beside this one."""
+"""The kinds of faults, by name. The modules beside this one define them."""
 
 from benchmarks.faults.kinds import (  # noqa: F401 (they register their kinds)
     business,

@@ -1,4 +1,4 @@
-"""Faults of meaning: rows that are well formed and tell of something that didn't happen."""
+"""Faults of meaning: rows that are well formed, but record something that didn't happen."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def segment_renamed(files: Files, feed: str, column: str, which: float) -> None:
     ravenstack={"support_tickets": "priority"},
 )
 def default_member(files: Files, feed: str, column: str, share: float) -> None:
-    """A form's default is taken for the members of some rows."""
+    """Some rows have a form's default in place of their member."""
     member = _chosen_member(files, feed, column, 2)
     if feed != "sessions":
         files.edit(feed, lambda rows: rows.assign(**{column: rows[column].mask(some(files, rows, share), member)}))
@@ -173,7 +173,7 @@ def only_complaints(files: Files, feed: str, satisfied: int, share: float) -> No
     {"google_ads": ("campaign_name", "Total"), "sessions": ("channel", "all")},
 )
 def total_row(files: Files, feed: str, target: tuple[str, str], days: float) -> None:
-    """The report has a row of totals for each day and country, beside the rows that it adds up."""
+    """The report also has a row of totals for each day and country, which sums its other rows."""
     column, name = target
     described = files.company.feeds[feed]
     place = "country_code" if feed == "google_ads" else "country"

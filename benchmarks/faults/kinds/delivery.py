@@ -106,7 +106,7 @@ def resent_older_version(files: Files, feed: str, _: None, days: float) -> None:
     dict.fromkeys(("exchange_rates", "sessions", "google_ads", "readings")),
 )
 def stands_still(files: Files, feed: str, _: None, days: float) -> None:
-    """The feed stands still, and delivers the same numbers again every day until now."""
+    """The feed stops changing: it delivers the same numbers again every day until now."""
     span = files.tail(days)
     last = span.first - timedelta(days=1)
     seen: list[pd.DataFrame] = []

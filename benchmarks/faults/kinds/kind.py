@@ -20,8 +20,8 @@ SAMPLE = "sample_company"
 class Kind:
     """A kind of fault.
 
-    `sizes` are three, by their label; `targets` are the sample company's feeds that it is tried on, each with what
-    `inject` needs to know of it (a column, say), and `elsewhere` those of other companies.
+    `sizes` are three sizes, by label. `targets` are the sample company's feeds on which it is tried, each with what
+    `inject` needs to know about it, such as a column. `elsewhere` are feeds of other companies.
     `inject(files, feed, target, size)` alters the files of one month.
     """
 

@@ -84,7 +84,7 @@ def salaries_missing(files: Files, feed: str, column: str, share: float) -> None
 
 @kind({"hours of a week": 38, "of a year": 1950, "of a day": 8}, {"employees": "monthly_hours"})
 def hours_of_another_span(files: Files, feed: str, column: str, hours: float) -> None:
-    """Contracted hours of the newest spells are those of a week, a year or a day instead of a month."""
+    """The contracted hours of the newest spells are per week, year or day instead of per month."""
 
     def change(rows: pd.DataFrame) -> pd.DataFrame:
         return rows.assign(**{column: rows[column].mask(_in_force(files, rows), hours)})

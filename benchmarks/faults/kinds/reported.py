@@ -1,4 +1,4 @@
-"""Faults that once got through, as those who found them told of them; each as a kind with sizes of its own."""
+"""Faults that the gate once let through, as users reported them; each is a kind with sizes of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def price_list_overwritten(files: Files, feed: str, column: str, factor: float) 
     adventureworks={"products": ("Product-ID", "SubcategoryKey")},
 )
 def product_moved(files: Files, feed: str, columns: tuple[str, str], count: float) -> None:
-    """Products are moved to another category, and all that was ever sold of them with them."""
+    """Products are moved to another category, and with them all their past sales."""
     key, category = columns
 
     def move(rows: pd.DataFrame) -> pd.DataFrame:
@@ -78,7 +78,7 @@ def ends_lost(files: Files, feed: str, columns: tuple[str, str], share: float) -
     ravenstack={"support_tickets": ("satisfaction_score", "closed_at", "closed_at")},
 )
 def default_for_blanks(files: Files, feed: str, columns: tuple[str, str, str], share: float) -> None:
-    """A default score stands where customers didn't answer."""
+    """Missing answers are filled with a default score."""
     score, answered, closed = columns
 
     def fill(rows: pd.DataFrame) -> pd.DataFrame:

@@ -57,7 +57,7 @@ def retyped_column(files: Files, feed: str, target: tuple[str, str], days: float
     },
 )
 def reordered_columns(files: Files, feed: str, pair: tuple[str, str], how: float) -> None:
-    """Columns stand in another order, with their values, or without."""
+    """Columns are in another order: with their values, or only their names."""
     first, second = pair
 
     def reorder(rows: pd.DataFrame) -> pd.DataFrame:

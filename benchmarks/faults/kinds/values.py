@@ -82,7 +82,7 @@ def cost_zero(files: Files, feed: str, column: str, days: float) -> None:
     {"orders": "ordered_at", "leads": "created_at", "incidents": "opened_at", "readings": "hour_start_utc"},
 )
 def time_zone_shift(files: Files, feed: str, column: str, hours: float) -> None:
-    """Times are those of another zone, so that some cross midnight."""
+    """Times are in another time zone, so that some cross midnight."""
     files.edit(feed, lambda rows: moved(files, feed, rows, pd.Timedelta(hours=hours), column))
 
 

@@ -37,17 +37,22 @@ where (c.feed, c.column_name) in (select (feed, column_name) from kpi_inputs)
 group by all
 """
 
-# CTEs and query that turn figures of blocks into figures of planned keys. They read a CTE `judged` with one row per
-# block: feed, column_name, member, grain, block, share_of, n_rows, figure and explanation. The figure of a period is
-# the mean of its blocks, weighted by rows; that of one member is a share of the rows of all members.
-FIGURE_BY_KEY = f"""
+
+def figure_by_key_sql(read_by_kpis: str = "kpi_inputs", columns: str = "feed, column_name") -> str:
+    """CTEs and query that turn figures of blocks into figures of planned keys.
+
+    They read a CTE `judged` with one row per block: feed, column_name, member, grain, block, share_of, n_rows, figure
+    and explanation. The figure of a period is the mean of its blocks, weighted by rows; that of one member is a share
+    of the rows of all members. A KPI reads the blocks that the table `read_by_kpis` has for it, by its `columns`.
+    """
+    return f"""
 blocks_of_keys as (
     select p.key_no, p.period_start, b.*,
         sum(if(b.member is null, b.n_rows, 0))
             over (partition by p.key_no, p.period_start, feed, column_name, share_of, grain) as n_in_all
     from spans p
-    join kpi_inputs i using (kpi_id)
-    join judged b using (feed, column_name)
+    join {read_by_kpis} i using (kpi_id)
+    join judged b using ({columns})
     where b.block >= p.period_start and if(b.grain = 'week', b.block + 6, b.block) <= p.period_end
         and (b.grain = 'week' or p.freq <> 'W') and (b.grain = 'month' or p.freq = 'W' or b.share_of <> 'null')
 ),
@@ -78,7 +83,7 @@ group by p.key_no
 
 
 def compared_sql(keys: str) -> str:
-    """CTEs that compare the share of each block with those of its reference period.
+    """CTEs that compare the share of each block with the shares of the blocks in its reference period.
 
     They read a CTE `counted` with the columns `keys` (which name a series), grain, block, n_rows and share. `compared`
     has its rows, without blocks that have few rows or a short past, and of the reference period: the `highest`,

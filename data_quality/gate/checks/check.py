@@ -60,7 +60,7 @@ class Check:
         return self.module.split(".")[-2]
 
     def compute(self, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-        """Its figure of every planned key, with the columns that `Figure` describes."""
+        """The check's figure for every planned key, with the columns that `Figure` describes."""
         return connection.execute(self.figure).df() if isinstance(self.figure, str) else self.figure(connection)
 
 

@@ -1,13 +1,14 @@
 """SQL for the share of a feed's rows with a fault in a period, for the checks of rows.
 
-A share is compared with that of the year before the period: only what is beyond it counts.
+A share is compared with the share in the year before the period. The figure is what exceeds it.
 """
 
 from __future__ import annotations
 
 # CTEs with one row per planned key, span and feed: how many rows it has in the span (n_rows) and in the year before
 # (n_rows_before), and how many of them have the fault that the column {fault_column} of `feed_sums` counts (n_faulty,
-# n_faulty_before). They are differences of running sums.
+# n_faulty_before). They are differences of running sums. `n_alike_by_chance` is how many rows of the span chance makes
+# alike in all columns but ids.
 PERIODS = """
 feed_ends as (select feed, max(day) as last_day from feed_sums group by feed),
 periods as (
@@ -16,7 +17,8 @@ periods as (
         at_end.n_rows - coalesce(before_start.n_rows, 0) as n_rows,
         at_end.{fault_column} - coalesce(before_start.{fault_column}, 0) as n_faulty,
         coalesce(before_start.n_rows, 0) - coalesce(year_before.n_rows, 0) as n_rows_before,
-        coalesce(before_start.{fault_column}, 0) - coalesce(year_before.{fault_column}, 0) as n_faulty_before
+        coalesce(before_start.{fault_column}, 0) - coalesce(year_before.{fault_column}, 0) as n_faulty_before,
+        at_end.n_alike_by_chance - coalesce(before_start.n_alike_by_chance, 0) as n_alike_by_chance
     from spans p
     join kpi_feeds k using (kpi_id)
     join feed_ends f using (feed)
@@ -40,7 +42,7 @@ USUAL_ROWS = "n_rows * (greatest(n_faulty_before, 0) + 1) / greatest(n_rows_befo
 
 
 def largest_share_sql(shares: str, fault: str) -> str:
-    """SQL for the figure of every planned key: the largest share of its feeds.
+    """SQL for the figure of every planned key: the largest share among its feeds.
 
     `shares` are CTEs, the last of which is called `shares` and has the columns key_no, period_start (of a span), feed
     and share. `fault` continues the sentence "1.5 % ...", such as "of the rows could not be read".
@@ -61,17 +63,3 @@ left join shares s using (key_no)
 left join spans x on x.key_no = s.key_no and x.period_start = s.period_start
 group by p.key_no
 """
-
-
-def share_beyond_usual_sql(fault_column: str, fault: str) -> str:
-    """SQL for the largest share that rows counted by `fault_column`, a column of `feed_sums`, have in a key's feeds.
-
-    Only the part beyond the share of the year before counts. `fault` is that of `largest_share_sql`.
-    """
-    return largest_share_sql(
-        f"""
-{PERIODS.format(fault_column=fault_column)},
-shares as (select key_no, period_start, feed, greatest({SHARE_IN_PERIOD} - {SHARE_BEFORE}, 0) as share from periods)
-""",
-        fault,
-    )

@@ -11,6 +11,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -35,7 +36,6 @@ from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.company import Company
 from metrics.definitions.kpis.gate_settings import Limit
 
-COLUMNS = ("key_no", "figure", "applies", "detail")
 Limits = Mapping[tuple[str, Level], Numbers]
 """By check name and level: an array with the limit of each planned key, NaN where it has none."""
 
@@ -63,7 +63,7 @@ where segment = '_T' and member = '_T'
 
 
 def limits(kpi: CatalogKpi, check: Check, *, in_baseline: bool = False) -> tuple[float, float]:
-    """The limits above which the check flags and holds a value of the KPI (flag, hold); NaN where it never does.
+    """The limits (flag, hold) above which the check flags or holds a value of the KPI; NaN where it never does.
 
     In the baseline only checks of computation hold. What another check would hold is flagged.
     """
@@ -118,7 +118,7 @@ def figures(
     for stage in (1, 2, 3):
         if stage > 1:
             _record_failing(connection, frame, [check for check in CHECKS if check.stage < stage])
-        columns: dict[str, pd.Series] = {}
+        columns: dict[str, Any] = {}
         for check in (check for check in CHECKS if check.stage == stage):
             columns |= _columns(connection, check, limits_of_keys, len(planned))
         frame = frame.join(pd.DataFrame(columns))
@@ -132,7 +132,7 @@ def _started(ledger: Ledger | None) -> datetime:
 
 
 def _put_limits(connection: duckdb.DuckDBPyConnection, limits_of_keys: Limits, count: int) -> None:
-    """Put the limits above which checks hold into the temporary table `limits`, without those that are NaN."""
+    """Put the limits above which checks hold into the temporary table `limits`; NaN limits are left out."""
     holding = pd.concat(
         pd.DataFrame(
             {"key_no": range(count), "check_name": check.name, "holds_above": limits_of_keys[check.name, "hold"]}
@@ -144,9 +144,7 @@ def _put_limits(connection: duckdb.DuckDBPyConnection, limits_of_keys: Limits, c
     connection.unregister("holding")
 
 
-def _columns(
-    connection: duckdb.DuckDBPyConnection, check: Check, limits_of_keys: Limits, count: int
-) -> dict[str, pd.Series]:
+def _columns(connection: duckdb.DuckDBPyConnection, check: Check, limits_of_keys: Limits, count: int) -> dict[str, Any]:
     """The columns of one check, as `figures` describes them."""
     computed = _figure(check, connection, count)
     limit_by_level = {level: limits_of_keys[check.name, level] for level in LEVELS}
@@ -154,31 +152,34 @@ def _columns(
     return {
         check.name: computed["figure"],
         f"{check.name}__applies": computed["applies"] & is_made,
-        f"{check.name}__detail": computed["detail"],
-        f"{check.name}__feed": computed["feed"],
-        **{f"{check.name}__{level}": pd.Series(limit) for level, limit in limit_by_level.items()},
+        f"{check.name}__detail": pd.Series(computed["detail"], dtype=object),
+        f"{check.name}__feed": pd.Series(computed["feed"], dtype=object),  # not of strings, where None becomes NaN
+        **{f"{check.name}__{level}": limit for level, limit in limit_by_level.items()},
     }
 
 
 def _record_failing(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, checks: Sequence[Check]) -> None:
-    """Put into temporary tables what those checks hold, for the checks of the next stage.
+    """Put into temporary tables what these checks hold, for the checks of the next stage.
 
     `failing_keys` has a row for each planned key that they hold or whose candidate was rejected: key_no and for_data,
     whether it is held for a fault of its data, rather than for data that are still to come or a statistical deviation.
     `held_periods` has the periods with complete data that a statistical check (`by_chance`) holds, in this run or an
     earlier one, without those that were released.
     """
-    failing = pd.DataFrame({"key_no": frame.index, "held": False, "for_data": False, "held_by_chance": False})
-    is_to_come = pd.Series(False, index=failing.index)
+    # In arrays of NumPy, and so below: with pandas, this took a third of the gate's time for a few keys.
+    held, for_data, held_by_chance, is_to_come = (np.zeros(len(frame), dtype=bool) for _ in range(4))
     for check in checks:
-        limit = frame[f"{check.name}__hold"]
-        fails = frame[f"{check.name}__applies"] & limit.notna() & ~(frame[check.name] <= limit)
-        failing["held"] |= fails
-        failing["for_data"] |= fails & (not (check.fixed or check.by_chance))
-        failing["held_by_chance"] |= fails & frame[check.name].notna() & check.by_chance
-        is_to_come |= fails & check.fixed
-    failing["held_by_chance"] &= ~is_to_come
-    connection.register("failing", pa.Table.from_pandas(failing, preserve_index=False))
+        figure, limit = frame[check.name].to_numpy(), frame[f"{check.name}__hold"].to_numpy()
+        fails = frame[f"{check.name}__applies"].to_numpy() & ~np.isnan(limit) & ~(figure <= limit)
+        held |= fails
+        if check.fixed:
+            is_to_come |= fails
+        if check.by_chance:
+            held_by_chance |= fails & ~np.isnan(figure)
+        if not (check.fixed or check.by_chance):
+            for_data |= fails
+    columns = {"held": held, "for_data": for_data, "held_by_chance": held_by_chance & ~is_to_come}
+    connection.register("failing", pa.table({"key_no": np.arange(len(frame)), **columns}))
     connection.execute(_FAILING)
     connection.unregister("failing")
 
@@ -199,21 +200,36 @@ def _update_feed_statistics(connection: duckdb.DuckDBPyConnection, company: Comp
         logging.getLogger(__name__).error("the statistics of the feeds could not be computed: %s", type(error).__name__)
 
 
-def _figure(check: Check, connection: duckdb.DuckDBPyConnection, count: int) -> pd.DataFrame:
-    """The check's figure, applies, detail and feed of each planned key. After an error no key has a figure."""
+def _figure(check: Check, connection: duckdb.DuckDBPyConnection, count: int) -> dict[str, Any]:
+    """Run the check: arrays with figure, applies, detail and feed, which have an element for each of `count` keys.
+
+    A key without a row, or with several rows, has no figure, and so has every key after an error. Then it is held.
+    """
+    columns: dict[str, Any] = {
+        "figure": np.full(count, np.nan),
+        "applies": np.ones(count, dtype=bool),
+        "detail": np.full(count, "", dtype=object),
+        "feed": np.full(count, None, dtype=object),
+    }
     try:
         computed = check.compute(connection)
-        table = computed[list(COLUMNS)].assign(feed=computed.get("feed"))
+        keys = computed["key_no"].to_numpy(dtype="int64")
+        rows = np.flatnonzero((np.bincount(keys, minlength=count)[keys] == 1) & (keys < count))
+        values = {
+            "figure": computed["figure"].to_numpy(dtype="float64", na_value=np.nan),
+            "applies": computed["applies"].astype("boolean").fillna(True).to_numpy(dtype=bool),
+            "detail": _texts(computed["detail"], ""),
+        }
+        if "feed" in computed:
+            values["feed"] = _texts(computed["feed"], None)
+        for name, column in values.items():
+            columns[name][keys[rows]] = column[rows]
     except Exception as error:  # fails closed: every key is held. The message isn't logged, as it may quote values.
         logging.getLogger(__name__).error("the check %s could not be computed: %s", check.name, type(error).__name__)
-        table = pd.DataFrame({column: [] for column in (*COLUMNS, "feed")})
-    table = table.drop_duplicates("key_no", keep=False).set_index("key_no").reindex(range(count))
-    return pd.DataFrame(
-        {
-            "figure": table["figure"].astype("float64"),
-            # A key without a row, or with several, counts as one to which the check applies and that has no figure.
-            "applies": table["applies"].astype("boolean").fillna(True).astype(bool),
-            "detail": table["detail"].astype("object").fillna(""),
-            "feed": table["feed"].astype("object").where(table["feed"].notna(), None),
-        }
-    )
+    return columns
+
+
+def _texts(column: pd.Series, missing: str | None) -> Any:
+    texts = column.to_numpy(dtype=object, copy=True)
+    texts[pd.isna(texts)] = missing
+    return texts

@@ -119,7 +119,7 @@ def judged(
 def figure(
     connection: duckdb.DuckDBPyConnection, all_series: Sequence[Any], judge: Callable[[Any], list[KeyFigure]]
 ) -> pd.DataFrame:
-    """The figure of every planned key: the largest of those that `judge` gives for its series.
+    """The figure of every planned key: the largest figure that `judge` gives for any of its series.
 
     A series is a list of rows that begin with kpi_id and freq, followed by the fields of SeriesPeriod. The figure
     doesn't apply to keys without a series. Columns: key_no, figure, applies, detail.

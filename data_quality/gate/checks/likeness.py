@@ -1,4 +1,4 @@
-"""How far the distribution of a block of rows is from that of the most similar block of the past year.
+"""How far the distribution of a block of rows is from the distribution of the most similar block of the past year.
 
 A block is a week or a month. Arrays called `past` have a row and a column for each block: whether the block of the
 column is in the reference period of the block of the row.

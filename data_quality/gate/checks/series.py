@@ -200,7 +200,7 @@ def _from_season(periods: Periods, y: Numbers, floor: float, approved: Flags) ->
     # In the sample, the season fits some of the noise, so that errors are too small; out of it, the estimation error of
     # the season comes on top.
     years = len(earlier) / a_year
-    scale = _scale(errors, width) * math.sqrt((years + 1) / (years - 1))
+    scale = robust_scale(errors, width) * math.sqrt((years + 1) / (years - 1))
     expected_levels = [
         levels[-1] + drift * (periods.gaps[-1] - 1),
         *deseasoned[-width:][approved[:-1][-width:]],
@@ -211,7 +211,7 @@ def _from_season(periods: Periods, y: Numbers, floor: float, approved: Flags) ->
 
 
 def _running_mean(values: Numbers, a_year: int) -> Numbers:
-    """The centred mean over one year, in which the season cancels out; at the ends, that of the nearest whole year."""
+    """The centred mean over one year, which cancels the season out; at both ends, the mean of the nearest year."""
     means = np.convolve(values, np.full(a_year, 1 / a_year), mode="valid")
     before = a_year // 2
     return np.pad(means, (before, len(values) - len(means) - before), mode="edge")
@@ -247,7 +247,7 @@ def _from_changes(periods: Periods, y: Numbers, floor: float, approved: Flags) -
     if len(earlier_changes) < _MIN_CHANGES:
         return None
     width = LEVEL_WINDOW[periods.freq]
-    change_scale = _scale(earlier_changes, width)
+    change_scale = robust_scale(earlier_changes, width)
     if not np.median(np.abs(earlier_changes - np.median(earlier_changes))):
         change_scale = max(change_scale, 1.2533 * float(np.mean(np.abs(earlier_changes))))
     deviations = []
@@ -262,7 +262,7 @@ def _from_changes(periods: Periods, y: Numbers, floor: float, approved: Flags) -
     if year_ago[-1] >= 0:
         yearly_changes = (y - y[year_ago])[:-1][year_ago[:-1] >= 0]
         centre = float(np.median(yearly_changes)) if len(yearly_changes) else 0.0
-        scale = _scale(yearly_changes, width) if len(yearly_changes) >= _MIN_CHANGES else change_scale
+        scale = robust_scale(yearly_changes, width) if len(yearly_changes) >= _MIN_CHANGES else change_scale
         expected = [y[year_ago[-1]], y[year_ago[-1]] + centre]
         deviations.append(_from_nearest(float(y[-1]), expected, max(scale, floor)))
     return min(deviations, key=lambda deviation: deviation.figure)
@@ -274,21 +274,15 @@ def _from_nearest(value: float, expected: Sequence[float], scale: float) -> Devi
     return Deviation(figure, min(expected) - _EXPECTED_WITHIN * scale, max(expected) + _EXPECTED_WITHIN * scale)
 
 
-def _scale(deviations: Numbers, width: int) -> float:
-    """The robust standard deviation around the median, or more where large deviations recur (see `scales`)."""
-    return float(scales(np.abs(deviations - np.median(deviations)), width))
+def robust_scale(deviations: Numbers, width: int) -> float:
+    """The robust standard deviation around the median, at least a fifth of the third largest deviation from it.
 
-
-def scales(deviations: Numbers, width: int) -> Numbers:
-    """The robust standard deviation of absolute deviations (rows are periods), for each column.
-
-    At least a fifth of the third largest deviation. Of each window of `width` periods the largest one counts.
+    Of each window of `width` periods the largest one counts.
     """
-    whole_windows = deviations[len(deviations) % width :]
-    largest = np.sort(whole_windows.reshape(-1, width, *deviations.shape[1:]).max(axis=1), axis=0)
-    recurring = largest[-_RECURRING] if len(largest) >= _RECURRING else 0.0
-    scale: Numbers = np.maximum(1.4826 * np.median(deviations, axis=0), recurring / _SCALES_OF_RECURRING)
-    return scale
+    sizes = np.abs(deviations - np.median(deviations))
+    largest = np.sort(sizes[len(sizes) % width :].reshape(-1, width).max(axis=1))
+    recurring = float(largest[-_RECURRING]) if len(largest) >= _RECURRING else 0.0
+    return max(1.4826 * float(np.median(sizes)), recurring / _SCALES_OF_RECURRING)
 
 
 def _relative(deviation: float, scale: float) -> float:

@@ -59,7 +59,7 @@ def spans(
 
 
 def _months(first: date, last: date) -> Iterator[Period]:
-    """The months from that of the first day to that of the last."""
+    """The months from the month of the first day to the month of the last day."""
     month = period_of("M", first)
     while month.start <= last:
         yield month

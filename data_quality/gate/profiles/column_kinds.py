@@ -78,9 +78,9 @@ class Column:
 
 
 def columns(connection: duckdb.DuckDBPyConnection, feed: Feed, labels: Collection[str]) -> dict[str, Column]:
-    """The raw columns of a feed by name, each decided again if that is due (see the module).
+    """The raw columns of a feed by name. How they are classed is decided anew if that is due (see the module).
 
-    `labels` are numeric columns that no KPI uses as a quantity, such as keys and line numbers.
+    `labels` are the feed's numeric columns that no KPI uses as a quantity, such as order numbers and line numbers.
     """
     described = connection.execute(f"describe raw.{identifier(feed.name)}").fetchall()
     types = {name: data_type for name, data_type, *_ in described if not name.startswith("_")}
@@ -179,7 +179,7 @@ def _decided(
 
 
 def _comes_with(connection: duckdb.DuckDBPyConnection, feed: Feed, kinds: Mapping[str, Kind]) -> dict[str, str]:
-    """By column, the time that it comes with: without it the column has hardly any value, with it mostly one."""
+    """For each column the time without which it has hardly any value, and with which it mostly has one."""
     pairs = [
         (name, time)
         for time, time_kind in kinds.items()

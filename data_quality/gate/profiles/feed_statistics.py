@@ -25,17 +25,16 @@ create table if not exists gate.feed_days (
     version varchar not null,
     n_rows bigint not null,
     n_duplicates bigint not null,
-    n_ahead bigint not null,
     content varchar
 );
+alter table gate.feed_days drop column if exists n_ahead;
 alter table gate.feed_days add column if not exists n_alike bigint;
 alter table gate.feed_days add column if not exists n_skipped bigint;
 alter table gate.feed_days add column if not exists n_alike_by_chance double;
 comment on table gate.feed_days is
 'Each feed by day: its rows, those that equal another row of the day (n_duplicates) or equal one in all columns but ids
-(n_alike), how many of the latter chance explains (n_alike_by_chance), those dated after their delivery (n_ahead), the
-numbers that are missing among those that run on (n_skipped), and a hash of the columns that are not times or keys,
-which is equal for days with the same content';
+(n_alike), how many of the latter chance explains (n_alike_by_chance), the numbers that are missing among those that run
+on (n_skipped), and a hash of the columns that are not times or keys, which is equal for days with the same content';
 """
 # Days with fewer values than this, without times and keys, can be equal by chance.
 _MIN_CELLS = 15
@@ -63,14 +62,14 @@ with pairs as (
     )
 )
 select $feed as feed, day, version, count(*) as n_rows, count(*) - count(distinct row_hash) as n_duplicates,
-    count(*) - count(distinct fact_hash) as n_alike, count(*) filter (ahead) as n_ahead, sum(skipped) as n_skipped,
+    count(*) - count(distinct fact_hash) as n_alike, sum(skipped) as n_skipped,
     if(any_value(alike) > 0, n_rows - (1 - pow(1 - any_value(alike), n_rows)) / any_value(alike), 0)
         as n_alike_by_chance,
     {content} as content
 from (
     select _day as day, _version as version, hash({columns}) as row_hash,
         if({lacks_value}, row_hash, hash({compared_columns})) as fact_hash,
-        {time} > _loaded_at + interval 1 day as ahead, {content_hash}, {skipped} as skipped
+        {content_hash}, {skipped} as skipped
     from raw.{feed} as source
     join (select day as _day, version as _version from changed_days) on _day = {time}::date
     where isfinite({time})
@@ -90,7 +89,7 @@ with calendar as (
 ),
 rows_by_day as (
     select c.feed, c.day, coalesce(d.n_rows, 0) as n_rows, coalesce(d.n_duplicates, 0) as n_duplicates,
-        coalesce(d.n_alike, 0) as n_alike, coalesce(d.n_ahead, 0) as n_ahead, coalesce(d.n_skipped, 0) as n_skipped,
+        coalesce(d.n_alike, 0) as n_alike, coalesce(d.n_skipped, 0) as n_skipped,
         coalesce(d.n_alike_by_chance, 0) as n_alike_by_chance, d.content,
         c.day in (select day from holidays) as is_holiday
     from calendar c
@@ -102,9 +101,10 @@ expecting as (
         count(*) over eight_weeks as n_before,
         -- A row that was delivered again under a new id equals the first one in all other columns. Where equal rows are
         -- common, they don't count, as busy days have more of them.
-        if(sum(n_alike) over a_year <= 0.01 * sum(n_rows) over a_year, n_alike - n_alike_by_chance * least(1,
-            -- Where rows are made so that they differ, such as one for each site, chance makes none alike.
-            (sum(n_alike) over a_year + 1) / (sum(n_alike_by_chance) over a_year + 1)), 0) as n_seldom_alike
+        sum(n_alike) over a_year <= 0.01 * sum(n_rows) over a_year as seldom_alike,
+        -- Where rows are made so that they differ, such as one for each site, chance makes none alike.
+        n_alike_by_chance * least(1, (sum(n_alike) over a_year + 1) / (sum(n_alike_by_chance) over a_year + 1))
+            as alike_by_chance
     from rows_by_day
     window
         eight_weeks as (partition by feed, dayofweek(day) order by day rows between 8 preceding and 1 preceding),
@@ -132,19 +132,31 @@ with_expected as (
             partition by e.feed, dayofweek(e.day) order by e.day rows between 26 preceding and 1 preceding
         )
 ),
+-- Where the same weeks of the year before had fewer rows than those before them, as after Christmas, so many fewer are
+-- expected this year (n_in_season). In half a year or more, no day of a feed that is `never_empty` lacked all its rows.
+seasonal as (
+    select *,
+        n_expected * least(1, coalesce(median(n_rows / nullif(n_expected, 0)) over weeks_a_year_ago, 1)) as n_in_season,
+        count(*) filter (n_expected > 0) over a_year >= 180
+            and count(*) filter (n_expected > 0 and n_rows = 0) over a_year = 0 as never_empty
+    from with_expected
+    window
+        weeks_a_year_ago as (partition by feed order by day rows between 371 preceding and 357 preceding),
+        a_year as (partition by feed order by day rows between 371 preceding and 1 preceding)
+),
 -- Consecutive days without rows are one run and judged together; `n_missed` of them usually have rows. `overdispersion`
 -- is the variance of the number of rows divided by that of a Poisson count. It is above 1 where rows come several at a
 -- time, as the lines of an order do. It is estimated by the median of the squared deviation over the expected number,
--- which is 0.455 for a Poisson count, and limited to 20, as days also vary for other reasons.
+-- which is 0.455 for a Poisson count, and limited to 20, as days also vary for other reasons. Until there are four
+-- weeks of days to estimate it from, it counts as 20.
 runs as (
-    select *, sum(n_expected) over run as n_expected_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run,
+    select *, sum(n_in_season) over run as n_expected_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run,
+        bool_or(never_empty) over run as is_first_empty,
         if(n_rows = 0, count(*) filter (n_expected > 0) over run, 0) as n_missed,
-        least(
-            greatest(
-                coalesce(median(pow(n_rows - n_expected, 2) / nullif(n_expected, 0)) over a_year / 0.455, 1), 1
-            ), 20
-        ) as overdispersion
-    from with_expected
+        if(count(nullif(n_in_season, 0)) over a_year < 28, 20,
+            least(greatest(median(pow(n_rows - n_in_season, 2) / nullif(n_in_season, 0)) over a_year / 0.455, 1), 20))
+            as overdispersion
+    from seasonal
     window
         run as (partition by feed, rows_so_far, n_rows = 0),
         a_year as (partition by feed order by day rows between 371 preceding and 1 preceding)
@@ -180,21 +192,21 @@ judged as (
 select feed, day,
     sum(n_rows) over upto as n_rows,
     sum(n_duplicates) over upto as n_duplicates,
-    sum(n_seldom_alike) over upto as n_alike,
-    sum(n_ahead) over upto as n_ahead,
+    sum(if(seldom_alike, n_alike - alike_by_chance, 0)) over upto as n_alike,
+    sum(if(seldom_alike, alike_by_chance, 0)) over upto as n_alike_by_chance,
     sum(n_skipped) over upto as n_skipped,
     sum(lacking) over upto as n_lacking,
     sum(case when repeats and n_before = 8 and usually_repeats < 0.1 and not is_holiday then n_rows else 0 end)
          over upto as n_repeated
 from (
     -- Rows are lacking on a day with less than half of the expected rows, if chance doesn't explain that. A day without
-    -- rows needs more than ten expected ones (a Poisson count with that mean is zero once in e^10 times); any other day
-    -- must be more than four standard deviations below.
+    -- rows needs more than ten expected ones (a Poisson count with that mean is zero once in e^10 times), times the
+    -- overdispersion unless no day ever was empty; any other day must be more than four standard deviations below.
     select *,
-        if(n_rows < 0.5 * n_expected and not is_closed
-            and if(n_rows = 0, n_expected_of_run > 10 * overdispersion,
-                n_expected - n_rows > 4 * sqrt(overdispersion * n_expected)),
-            n_expected - n_rows, 0) as lacking
+        if(n_rows < 0.5 * n_in_season and not is_closed
+            and if(n_rows = 0, n_expected_of_run > 10 * if(is_first_empty, 1, overdispersion),
+                n_in_season - n_rows > 4 * sqrt(overdispersion * n_in_season)),
+            n_in_season - n_rows, 0) as lacking
     from judged
 )
 window upto as (partition by feed order by day)
@@ -234,7 +246,7 @@ def update(
     - n_rows,
     - n_duplicates: rows that equal another row of their day in all source columns,
     - n_alike: rows that do in all columns but ids, where that was rare in the year before, beyond those by chance,
-    - n_ahead: rows dated more than a day after their delivery,
+    - n_alike_by_chance: those by chance,
     - n_skipped: numbers that are missing among those that run on (see `numbering.py`),
     - n_lacking: rows missing on days with none or too few; days that count as closed lack none,
     - n_repeated: rows of days with the same content as a day of the two weeks before, where that weekday seldom has.

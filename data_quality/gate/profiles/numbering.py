@@ -45,9 +45,10 @@ def find(
     ids: Collection[str],
     n_sample: int,
 ) -> dict[str, str]:
-    """The column that numbers the rows of a feed; empty where none does.
+    """The column that numbers the rows of a feed, with its scope; an empty dictionary if there is none.
 
-    Its value is the column among whose equal values the numbers run on, or empty if they do among the rows of a day.
+    The scope is the column within whose equal values the numbers run on (such as the order of a line number); it is
+    empty if they run on within a day.
     `time` is the feed's time column. `members` are columns with few different values, `ids` those that may identify
     rows, or the documents that rows are a part of. The first `n_sample` rows decide.
     """
@@ -87,5 +88,5 @@ def _number(column: str) -> str:
 
 
 def _series(column: str) -> str:
-    """SQL for what stands before that number."""
+    """SQL for the text before that number."""
     return f"regexp_replace({identifier(column)}::varchar, '[0-9]+$', '')"

@@ -143,11 +143,11 @@ def reconcile(
 ) -> tuple[pa.Table, dict[Key, str]]:
     """`incoming` with sums to date that agree with the published months, and by key the contradiction to be held.
 
-    Where all months of a quarter or year are published by one version of the definition, they must add up to it, and so
-    must the quarters of a year. If they don't, the contradiction is of the longer period where that would change, else
-    of the parts that would change. Call again without these keys until there is no contradiction.
+    If one version of the definition published all months of a quarter or year, they must add up to it, and so must the
+    quarters of a year. If they don't, the longer period is to be held if it would change, else the parts that would
+    change. Call again without these keys until there is no contradiction.
 
-    A sum to date that doesn't agree with the months keeps its published value; where that doesn't agree either, it is
+    A sum to date that doesn't agree with the months keeps its published value. If that doesn't agree either, it is
     NULL.
     `incoming`, `eligible` and `committed` are as for `vintages.select`; `additive` are the ids of KPIs whose periods
     add up.

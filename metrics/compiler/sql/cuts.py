@@ -42,7 +42,7 @@ def loop_variables(rollup: Rollup) -> str:
 
 
 def segment_and_member(rollup: Rollup) -> str:
-    """The SQL of the columns segment and member: those of the grouping set that a row belongs to."""
+    """The SQL of the columns segment and member: which dimension the row is grouped by, and its value in the row."""
     if not rollup.segments:
         return "'_T' AS segment,\n'_T' AS member"
     names = [(segment, member_column(segment)) for segment, _ in rollup.segments]

@@ -19,7 +19,7 @@ def kpi_sql(plan: KpiPlan, rollups: Sequence[Rollup], definition_hash: str) -> s
     """The SQL of a KPI's dbt model: for each period of each frequency a row per segment member and one for the total.
 
     Its columns are those of `kpi.candidates`, apart from `candidate_hash`: that is one hash over all rows of a period,
-    so it is added where the rows are read. The gate keys those of protected KPIs.
+    so the gate adds it when it reads the rows. For protected KPIs the gate makes it a keyed hash.
     """
     ctes = _measure_ctes(plan, rollups)
     columns = {

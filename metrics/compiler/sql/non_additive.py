@@ -174,7 +174,8 @@ def _keys(key: str, measures: Sequence[MeasureQuery]) -> str:
 def _key_counts(measures: Sequence[MeasureQuery]) -> str:
     """The distinct counts per period and member.
 
-    A period's keys are those of its pieces. They are grouped by their set of members, and few sets occur.
+    A period's keys are the distinct keys of its pieces. They are grouped by the set of members in which they occur,
+    because there are few different sets.
     """
     filtered = [measure.metric for measure in measures if measure.filter_sql]
     counts = [

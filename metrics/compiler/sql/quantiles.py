@@ -2,7 +2,7 @@
 
 Pure text for non_additive.py, in DuckDB's SQL. The engine's own aggregate would hold all values of a group in memory,
 for every frequency and segment again. Here all values are counted once, by piece, member and bin; a bin is a range of
-values. The counts add up to those of every period and member, and show in which bins the ranks of its quantile are.
+values. The counts are summed for every period and member, and show in which bins the ranks of its quantile are.
 Only the values of these bins, a few percent of all, are then read and ranked. The macros in quantiles.sql assign values
 to bins and interpolate between two neighbouring values.
 """

@@ -1,1 +1,1 @@
-"""What stands in the file of a KPI: its definition, and the adoption with owner, target and settings of the gate."""
+"""The content of a KPI's file: its definition, and the adoption with owner, target and settings of the gate."""

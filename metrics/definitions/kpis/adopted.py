@@ -24,7 +24,7 @@ _DOMAIN = re.compile(r"[a-z][a-z0-9_]*")
 class OwnKpi(Adoption, Definition):
     """A KPI that the company defines itself: what it means, and that the company has put it to work.
 
-    A file with a `metric` is one; in place of a standard definition where its id is that of one.
+    Every file with a `metric` defines one. If its id is that of a standard definition, it replaces that one.
     """
 
     kpi: str = Field(
@@ -49,7 +49,7 @@ class OwnKpi(Adoption, Definition):
 
     @property
     def adoption(self) -> Adoption:
-        """That it is put to work; checks and version are the definition's."""
+        """Its adoption. Checks and version are those of the definition."""
         names = Adoption.model_fields.keys() - {"gate", "definition_version"}
         return Adoption(**{name: getattr(self, name) for name in names})
 

@@ -1,4 +1,4 @@
-"""What stands in an adoption: how a company puts a KPI to work, with owner, objective, target and frequencies."""
+"""The content of an adoption: how a company puts a KPI to work, with owner, objective, target and frequencies."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class EarlierTarget(Strict):
 
     value: float | None = Field(default=None, description="The value to reach, in the KPI's unit.")
     band: Annotated[Band | None, BeforeValidator(_from_less_to_more)] = Field(
-        default=None, description="In place of a value, its band, as below."
+        default=None, description="Instead of a value, its band: a list as in `band` of the target itself."
     )
     since: date = Field(description="The first day of the periods that it was for.")
-    tolerance: float | None = Field(default=None, gt=0, description="Its tolerance, as below.")
+    tolerance: float | None = Field(default=None, gt=0, description="Its tolerance, as in the target itself.")
 
     @model_validator(mode="after")
     def _value_or_band(self) -> EarlierTarget:
@@ -119,23 +119,23 @@ class Target(Strict):
         return self
 
     @model_validator(mode="after")
-    def _periods_are_of_its_freq(self) -> Target:
+    def _check_freq_of_periods(self) -> Target:
+        if self.by_period and self.freq is None:
+            raise ValueError("by_period needs `freq`, the frequency of its periods")
         for code in self.by_period:
             try:
                 freq = parse(code).freq
             except NyckeltalError:
                 freq = None
-            if freq is None or freq != self.freq:
-                raise ValueError(
-                    f"by_period: '{code}' is no period of the target's `freq`, {self.freq or 'not stated'}"
-                )
+            if freq != self.freq:
+                raise ValueError(f"by_period: '{code}' is no period of the target's `freq`, {self.freq}")
         return self
 
 
 class Retired(Strict):
     """That the KPI is no longer in use. What was published of it stays published. `kpi retire` writes this."""
 
-    on: date = Field(description="The last day on which a period that is still published may end.")
+    on: date = Field(description="The last day of use: periods that end on it or earlier are still published.")
     reason: str = Field(min_length=3, description="Why it was retired.")
     replaced_by: str | None = Field(default=None, description="The id of the adopted KPI that replaces it.")
 
@@ -166,7 +166,7 @@ class Adoption(Strict):
     to_date: bool = Field(
         default=True,
         description="Whether months and quarters also have the year to date and the rolling twelve months. `false` for"
-        " ratios of distinct customers or users: those of twelve months can't be compared with a month's target.",
+        " ratios of distinct customers or users: a ratio of twelve months can't be compared with a month's target.",
     )
     gate: GateSettings = Field(
         default_factory=dict,

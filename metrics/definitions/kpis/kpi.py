@@ -1,4 +1,4 @@
-"""KPI definitions: what stands in a definition, the project's standard ones, and an adopted KPI of both files."""
+"""KPI definitions: their content, the project's standard definitions, and KPIs that a company has adopted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Bounds(Strict):
 
 
 class Dominance(Strict):
-    """The (n,k) rule: a group counts as n persons if its n largest contributors could have more than the share k of it.
+    """The (n,k) rule: a group counts as n persons if its n largest amounts could be more than the share k of its sum.
 
     The n largest have at most n times the largest share; that product is compared with k. Only the ratio of such a KPI
     is published, rounded, because sums and means of amounts reveal the number of persons. Its values are those of the
@@ -50,23 +50,23 @@ class Persons(Strict):
     numerator: str | None = Field(
         default=None,
         description="The metric that counts the distinct persons behind the numerator, or behind the value. Leave it"
-        " out where the numerator of a ratio is no amount of persons, such as revenue.",
+        " out if the numerator of a ratio isn't an amount of persons, such as revenue.",
     )
     denominator: str | None = Field(
         default=None,
-        description="The same for the denominator. By default, its persons are the numerator's. Where a person can be"
-        " both in the numerator and in the rest of the denominator, as with several answers each, count the persons of"
-        " the rest.",
+        description="The metric that counts the distinct persons behind the denominator. Without it, they are assumed"
+        " to be the numerator's persons. If a person can be in the numerator and in the rest of the denominator, as"
+        " when each gives several answers, name a metric that counts the persons of the rest.",
     )
     nested: bool = Field(
         default=False,
-        description="Whether the numerator's persons are a part of the denominator's; then the remaining persons are"
-        " protected too.",
+        description="Whether the numerator's persons are a part of the denominator's. The other persons of the"
+        " denominator are then protected, too.",
     )
     of: str | None = Field(
         default=None,
-        description="The metric that counts a group whose number other KPIs publish and that the numerator's persons"
-        " are a part of, such as all leavers for the voluntary ones; then the remaining persons of it are protected"
+        description="The metric that counts a wider group, if other KPIs publish its number: all leavers, for example,"
+        " where the numerator's persons are the voluntary leavers. The other persons of that group are then protected,"
         " too.",
     )
     threshold: int = Field(default=5, ge=3, description="The least number of persons behind a published value.")
@@ -291,7 +291,7 @@ def require_adopted(company: Company, kpi_ids: Iterable[str]) -> None:
 def read_entries(
     folder: Path, model_of: Callable[[Path], type[Entry]]
 ) -> tuple[dict[str, tuple[Entry, Path]], list[NyckeltalError]]:
-    """What stands in the files of the folder's domains, by KPI id with its file, and all findings.
+    """The content of the files in the domains' folders, by KPI id with its file; and all mistakes.
 
     `model_of` gives the model that a file is read as, and may raise NyckeltalError.
     """

@@ -35,7 +35,7 @@ class ValidTarget:
     at_risk_to: float | None = None
 
     def covers(self, start: date) -> bool:
-        """Whether it is for the period that begins on that day."""
+        """Whether the target is for the period that begins on that day."""
         return (self.valid_from or date.min) <= start <= (self.valid_to or date.max)
 
 
@@ -44,8 +44,8 @@ def valid_targets(
 ) -> list[ValidTarget]:
     """The targets with the days on which their periods begin, the oldest first.
 
-    `stated` has those that hold from a day on (`date.min`: from the beginning), `of_periods` those of single periods.
-    After such a period the target that is stated for the next day holds again.
+    `stated` has the targets that are valid from a day on (`date.min`: from the beginning), `of_periods` the targets of
+    single periods. After such a period the stated target is valid again.
     """
     changes = dict(stated)
     for period, target in sorted(of_periods.items()):
@@ -81,12 +81,12 @@ def gap_to(value: float, target: float, target_to: float | None = None) -> float
 
 
 def nearest_end(value: float, target: float, target_to: float | None = None) -> float:
-    """What a value is compared with: the target, or of a band the end that it lies beyond; within one the lower end."""
+    """The target that a value is compared with; of a band the end beyond which it lies, within it the lower end."""
     return target if target_to is None or value <= target_to else target_to
 
 
 def worst_at_risk(target: float, tolerance: float | None, direction: str) -> float | None:
-    """The worst value that is at risk of missing the target; None without a tolerance, or where neither way is better.
+    """The worst value that is at risk and not yet off target; None without a tolerance, or if no direction is better.
 
     `direction` is that of the KPI: up, down, band or none.
     """

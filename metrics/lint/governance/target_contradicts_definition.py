@@ -1,8 +1,8 @@
-"""A target is one that the KPI can reach: within the bounds of its values, and of a KPI whose values can be better.
+"""A target can be compared with the KPI's values: it is within their bounds, and fits the KPI's direction.
 
-A target outside the bounds is never or always reached, and so is a band that holds all possible values. A KPI with
-direction `none` has no better values, so that it isn't compared with a target; one with direction `band` is compared
-with a band.
+A target outside the bounds is never or always reached. A band that contains all possible values is always reached. A
+KPI with direction `none` has no better or worse values, so it can't be compared with a target. A KPI with direction
+`band` can only be compared with a band.
 """
 
 from __future__ import annotations

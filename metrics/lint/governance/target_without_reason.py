@@ -1,6 +1,6 @@
 """A target says why it has that value, and doesn't rest on a benchmark alone.
 
-Nobody can decide whether to keep a target whose reason is forgotten. A benchmark is of other companies, with other
+Nobody can decide whether to keep a target whose reason is forgotten. A benchmark comes from other companies, with other
 customers and definitions: say under `rationale` why it is one for this company, and that the KPI can reach it.
 """
 

@@ -1,9 +1,8 @@
 """An objective has at most 7 KPIs in use, an owner at most 10, and the company at most 25 key ones.
 
-What is measured competes for attention: a scorecard of more than 20 to 25 measures isn't one that people steer by
-(Kaplan and Norton, The Strategy-Focused Organization, 2001), and they advise four to seven for a perspective. Ten is
-what David Parmenter (Key Performance Indicators, 2015) gives as the number that people can answer for. Retire what
-nobody acts on, or make a key KPI a supporting one.
+KPIs compete for attention. Kaplan and Norton (The Strategy-Focused Organization, 2001) advise at most 20 to 25 measures
+for a scorecard, and four to seven for a perspective. David Parmenter (Key Performance Indicators, 2015) says that a
+person can answer for ten. Retire KPIs that nobody acts on, or make a key KPI a supporting one.
 """
 
 from __future__ import annotations

@@ -170,6 +170,7 @@ def _decide(
     *,
     as_new_level: bool = False,
 ) -> None:
+    """Record a decision on an incident (no `codes`) or on periods of a KPI, release it, and print what it did."""
     company = Company.load()
     catalog = Catalog.read(company)
     is_incident = not codes
@@ -188,7 +189,7 @@ def _decide(
 
     with writing(), publishing.published_around("the decision is recorded and released"):
         if is_incident:
-            decided = decisions.settle(
+            decided = decisions.decide_incident(
                 company, catalog, decision, name, reason=reason, by=by, as_new_level=as_new_level
             )
         else:

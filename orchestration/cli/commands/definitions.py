@@ -63,7 +63,7 @@ def check(
 
 
 def _print_models_counted_whole(models: Sequence[Mapping[str, Any]]) -> None:
-    """Print the models of which it isn't known which columns they use, with the reason."""
+    """Print the models whose columns can't be analysed, with the reason."""
     for model in models:
         console().print(
             f"  {model['file']}: the columns that it uses can't be determined, because of: {model['statement']}. Until"

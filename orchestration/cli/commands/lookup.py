@@ -111,7 +111,7 @@ def docs() -> None:
 
 
 def _past_day(text: str, today: date) -> date:
-    """The day in the text, by the end of which something had been published.
+    """The day in the text. By its end something must have been published.
 
     Raises NyckeltalError for any other text.
     """

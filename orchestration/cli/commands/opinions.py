@@ -67,6 +67,7 @@ def _state(
     in_favour: bool,
     as_json: bool,
 ) -> None:
+    """Record a proposal or vote, release it, and print it with the other opinions on the KPI."""
     company = Company.load()
     catalog = Catalog.read(company)
     proposal: Proposal = "retire" if retire else "adopt"

@@ -1,4 +1,4 @@
-"""The command that tells what a month brought: `kpi report`."""
+"""The command that prints the news of a month: `kpi report`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from metrics.core.deployment import site_path
 from metrics.core.errors import NyckeltalError
-from orchestration.cli.options import AsOf, Json, past_day
+from orchestration.cli.options import AsOf, Json, Lang, past_day
 from orchestration.cli.terminal import console, print_json, print_text
 
 HELP_ORDER = 4
@@ -23,14 +23,14 @@ def report(
         str, typer.Argument(metavar="[MONTH]", help="Such as 2026-10; by default the newest closed one.")
     ] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, to send by mail.")] = False,
-    lang: Annotated[str, typer.Option(help="Its language, en or sv.")] = "en",
+    lang: Lang = "en",
     site: Annotated[
         str, typer.Option(help="Address of the site, to which the links of --markdown lead. Without it, this folder's.")
     ] = "",
     as_of: AsOf = "",
     as_json: Json = False,
 ) -> None:
-    """What a month brought, in at most ten points, the worst first. The site has that of the newest closed month.
+    """The news of a month, in at most ten points, the worst first. The site has the report of the newest closed month.
 
     The report of an earlier month stays as it was when the next month closed, or as of the first release, where that
     came later; --as-of takes another day.

@@ -33,8 +33,8 @@ def retire(
     """Take a KPI out of use from today on: no later period is published, and what was published stays.
 
     It writes `retired` into the KPI's file, compiles, and records a review with the outcome retire. The KPI's owner may
-    do so, and those who decide for its domain; the name is recorded, not authenticated. If it was interrupted, the same
-    command does what is missing. To take it back, remove `retired` from the file.
+    do so, and those who decide for its domain; the name is recorded, not authenticated. If the command is interrupted,
+    run it again: it completes the rest. To undo it, remove `retired` from the file.
     """
     company = Company.load()
     catalog = Catalog.read(company)

@@ -1,4 +1,4 @@
-"""The command on reviews: `kpi review` shows what a review looks at, records one, and lists those that are due."""
+"""The command on reviews: `kpi review` shows what a review looks at, records a review, and lists due reviews."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from metrics.core import clock
 from metrics.core.errors import NyckeltalError
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.company import Company
-from orchestration.cli.options import By, Json, user
+from orchestration.cli.options import By, Json, Lang, user
 from orchestration.cli.terminal import console, print_json
 from orchestration.lock import writing
 
@@ -38,6 +38,7 @@ def review(
     reason: Annotated[str, typer.Option(help="Why. It is published with the review.")] = "",
     by: By = None,
     due: Annotated[bool, typer.Option("--due", help="List all reviews, the soonest due first.")] = False,
+    lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
     """What a review of a KPI looks at; with --outcome, record the review.
@@ -48,9 +49,11 @@ def review(
     """
     from orchestration.cli.reports import review as report
     from publishing.answers import reviews
+    from publishing.language import language
 
     if due == (kpi_id is not None) or (due and outcome):
         raise NyckeltalError("name a KPI, or give --due", field="KPI")
+    words = language(lang)
     company = Company.load()
     catalog = Catalog.read(company)
     today = clock.today(company.time_zone)
@@ -59,20 +62,20 @@ def review(
         if as_json:
             print_json(rows)
         else:
-            report.print_due(console(), rows)
+            report.print_due(console(), rows, words)
     elif outcome is not None:
         _record(company, catalog, kpi_id, outcome, reason, by, as_json)
     elif reason or by:
         raise NyckeltalError("a review needs an outcome", field="--outcome", expected="keep, change or retire")
     else:
-        kpi = catalog.kpi(kpi_id)
-        from publishing.analysis import relevance  # takes scipy, which a mistyped KPI needn't wait for
+        kpi = catalog.in_language(lang).kpi(kpi_id)
+        from publishing import lint  # takes scipy, which a mistyped KPI needn't wait for
 
-        facts = reviews.review(kpi_id, today) | {"leads_to": relevance.leads_to(kpi_id)}
+        facts = reviews.review(kpi_id, today, lang) | lint.of_review(kpi_id, today, lang)
         if as_json:
             print_json(facts)
         else:
-            report.print_review(console(), kpi, facts, catalog.reporting_currency)
+            report.print_review(console(), kpi, facts, catalog.reporting_currency, words)
 
 
 def _record(

@@ -28,14 +28,14 @@ app = typer.Typer()
 def run(
     period: Annotated[
         str | None,
-        typer.Option(help="Judge the months of this period, such as 2026-10 or 2026-Q3, instead of the open months."),
+        typer.Option(help="Judge the months of this period too, such as 2026-10 or 2026-Q3, changed or not."),
     ] = None,
     whole_history: Annotated[bool, typer.Option("--history", help="Judge every month again.")] = False,
     as_json: Json = False,
 ) -> None:
     """Load the sources, build the models, judge and publish the KPIs: the job `refresh`.
 
-    It judges the months that are still open, and periods that were never judged or have changed since. It ends with
+    It judges the periods that are still open, were never judged or have changed since. It ends with
     status 1 when a KPI could not be built.
     """
     if period is not None and whole_history:
@@ -57,7 +57,8 @@ def run(
     elif whole_history:
         first, last = partitions.history(company)
     else:
-        first, last = partitions.still_open(company)
+        month = partitions.present_month(company)
+        first, last = month.start, month.end
     if as_json:
         result = main_job.run(company, first, last)
         summary = {"release": result.release, "held": result.release.held, "seconds": result.seconds}

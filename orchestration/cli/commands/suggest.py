@@ -22,7 +22,7 @@ app = typer.Typer()
 
 @app.command()
 def suggest(as_json: Json = False) -> None:
-    """Which standard KPIs could be adopted, for which objective, and how large a change shows in those adopted.
+    """Which standard KPIs could be adopted, for which objective; and how large a change must be to be more than chance.
 
     The objective that most adopted KPIs of the same domain serve is proposed, else the only one of the perspective.
     Objectives that no KPI serves are listed.

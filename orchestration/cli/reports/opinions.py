@@ -15,7 +15,7 @@ _ACTS = {"adopt": "adopting", "retire": "retiring"}
 
 
 def print_stated(terminal: Console, kind: str, opinion: Opinion, counted: Sequence[Mapping[str, Any]]) -> None:
-    """Print that an opinion was recorded, and how all stand that count."""
+    """Print that an opinion was recorded, and how many are for and against."""
     side = "" if kind == "propose" else "vote for " if opinion.in_favour else "vote against "
     act = f"{side}{_ACTS[opinion.proposal]} {opinion.kpi_id}"
     done = f"{act[0].upper()}{act[1:]} {'proposed' if kind == 'propose' else 'recorded'}"

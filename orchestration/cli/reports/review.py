@@ -8,189 +8,217 @@ from typing import Any
 from rich.console import Console
 
 from metrics.definitions.catalog import CatalogKpi
-from orchestration.cli.formats import (
-    NOT_AUTHENTICATED,
-    PERIODS,
-    change,
-    goal,
-    number,
-    target,
-    target_legend,
-    target_mark,
-)  # fmt: skip
+from orchestration.cli.formats import NOT_AUTHENTICATED, PERIODS, target_legend, target_mark
 from orchestration.cli.tables import Cell, Column, number_column, print_record, print_table
 from orchestration.cli.terminal import styled
+from publishing.language import Language, language
+from publishing.statuses import TARGET_SOURCES
 
 _BARS = "▁▂▃▄▅▆▇█"
 _BARS_SHOWN, _VALUES_SHOWN, _LISTED = 24, 6, 5
-_CADENCES = {"monthly": "every month", "quarterly": "every quarter"}
+_CADENCES = {"monthly": "reviewed every month", "quarterly": "reviewed every quarter"}
 
 
-def print_review(terminal: Console, kpi: CatalogKpi, facts: Mapping[str, Any], currency: str) -> None:
+def print_review(terminal: Console, kpi: CatalogKpi, facts: Mapping[str, Any], currency: str, words: Language) -> None:
     """Print the facts of `publishing.reviews.review`, and how a review is recorded."""
+    t = words.t
+    direction = t("unit {unit}, direction {direction}", unit=t(facts["unit"]), direction=t(facts["direction"]))
     fields: list[tuple[str, Cell]] = [
         ("means", facts["description"]),
-        (
-            "formula",
-            f"{facts['formula']}; unit {facts['unit']}, direction {facts['direction']}, {facts['type'] or '–'}",
-        ),
-        ("serves", f"{facts['objective']} ({facts['level']}); owner {facts['owner']}"),
-        *_target(kpi, facts, currency),
-        *_initiatives(facts["initiatives"]),
-        *_retirement(facts),
-        ("reviewed", _reviewed(facts["review"], is_retired=kpi.is_retired)),
-        ("on target", _attainment(facts["attainment"])),
-        ("revised", _revisions(facts["revisions"])),
+        ("formula", f"{facts['formula']}; {direction}, {t(facts['type'] or '–')}"),
+        ("serves", f"{facts['objective']} ({t(facts['level'])}); {t('Owner').lower()} {facts['owner']}"),
+        *_target(kpi, facts, currency, words),
+        *_initiatives(facts["initiatives"], words),
+        *_retirement(facts, words),
+        ("reviewed", _reviewed(facts["review"], words, is_retired=kpi.is_retired)),
+        ("on target", _attainment(facts["attainment"], words)),
+        ("revised", _revisions(facts["revisions"], words)),
         *(
             (f"{'relevance' if not place else ''}", styled((f"! {text}", "yellow")))
             for place, text in enumerate(facts["relevance"])
         ),
         *_leads_to(facts["leads_to"]),
-        *_incidents(facts["incidents"]),
-        *_decisions(facts["decisions"]),
-        *votes(facts["opinions_on_retiring"], "retiring it"),
+        *_incidents(facts["incidents"], words),
+        *_decisions(facts["decisions"], words),
+        *votes(facts["opinions_on_retiring"], "retiring it", words),
     ]
-    print_record(terminal, f"{facts['name']} ({facts['kpi_id']})", fields)
-    _print_values(terminal, kpi, facts, currency)
+    named = [(t(name) if name else "", value) for name, value in fields]
+    print_record(terminal, f"{facts['name']} ({facts['kpi_id']})", named)
+    _print_values(terminal, kpi, facts, currency, words)
     if not kpi.is_retired:
         command = f'  kpi review {kpi.kpi_id} --outcome keep|change|retire --reason "…" --by …'
-        terminal.print(styled(("Record the review:", "bold")))
+        terminal.print(styled((t("Record the review:"), "bold")))
         terminal.print(command, soft_wrap=True, highlight=False)
 
 
-def votes(opinions: Sequence[Mapping[str, Any]], question: str) -> list[tuple[str, Cell]]:
+def votes(
+    opinions: Sequence[Mapping[str, Any]], question: str, words: Language | None = None
+) -> list[tuple[str, Cell]]:
     """The lines of a record that say who is for and against; none without opinions."""
     if not opinions:
         return []
+    t = (words or language("en")).t
     in_favour = sum(opinion["in_favour"] for opinion in opinions)
-    fields: list[tuple[str, Cell]] = [
-        ("votes", f"{in_favour} for and {len(opinions) - in_favour} against {question} ({NOT_AUTHENTICATED})")
-    ]
+    counts = {"in_favour": in_favour, "against": len(opinions) - in_favour, "question": t(question)}
+    said = t("{in_favour} for and {against} against {question}", **counts)
+    fields: list[tuple[str, Cell]] = [("votes", f"{said} ({t(NOT_AUTHENTICATED)})")]
     for opinion in opinions:
-        side = "for" if opinion["in_favour"] else "against"
+        side = t("for" if opinion["in_favour"] else "against")
         fields.append(("", f"{side}: {opinion['stated_by']}, {opinion['stated_on']}: {opinion['reason']}"))
     return fields
 
 
-def print_due(terminal: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+def print_due(terminal: Console, rows: Sequence[Mapping[str, Any]], words: Language) -> None:
     """Print the rows of `publishing.reviews.due`."""
     lines: list[list[Cell]] = []
+    t = words.t
     for row in rows:
         late = row["days_overdue"]
-        due = styled((f"{late} days overdue", "yellow")) if late > 0 else "today" if late == 0 else f"in {-late} days"
-        last = f"{row['reviewed_on']} {row['outcome'] or ''}".strip() if row["reviewed_on"] else "never"
+        days = words.count(abs(late), "day", "days")
+        due = styled((t("{days} overdue", days=days), "yellow")) if late > 0 else t("in {days}", days=days)
+        due = t("today") if late == 0 else due
+        last = f"{row['reviewed_on']} {t(row['outcome'] or '')}".strip() if row["reviewed_on"] else t("never")
         lines.append([row["kpi_id"], f"{row['due_on']}", due, row["owner"], last])
-    columns = [Column("KPI"), Column("due on"), Column(""), Column("owner"), Column("last review")]
+    columns = [Column(t(name)) for name in ("KPI", "due on", "", "owner", "last review")]
     print_table(
         terminal,
         columns,
         lines,
-        title="Reviews, the soonest due first",
-        caption="A KPI without a review is due a month or quarter after its first publication. `kpi review KPI` shows"
-        " what to look at.",
+        title=t("Reviews, the soonest due first"),
+        caption=t(
+            "A KPI without a review is due a month or quarter after its first publication. `kpi review KPI` shows what"
+            " to look at."
+        ),
     )
 
 
-def _target(kpi: CatalogKpi, facts: Mapping[str, Any], currency: str) -> list[tuple[str, Cell]]:
+def _target(kpi: CatalogKpi, facts: Mapping[str, Any], currency: str, words: Language) -> list[tuple[str, Cell]]:
     """The target of the newest period, from where it is at risk, its source and rationale."""
+    t = words.t
     if kpi.target is None:
-        return [("target", f"none: {kpi.target_note}")]
-    shown = target(kpi, currency, value=facts["target"], period=facts["target_period"])
+        return [("target", t("none: {reason}", reason=kpi.target_note))]
+    shown = words.target(kpi.target, kpi.target_to, kpi.unit, currency)
+    if kpi.target_by_period and facts["target_period"] and facts["target"] is not None:
+        value = words.value(facts["target"], kpi.unit, currency)
+        shown = t("{target} for {period}; it varies", target=value, period=words.period(facts["target_period"]))
+    elif kpi.target_freq:
+        shown += f" {t(f'a {PERIODS[kpi.target_freq]}')}"
     if kpi.target_tolerance is not None:
-        shown += f"; at risk within {number(kpi.target_tolerance, kpi.unit, currency)} of it"
+        tolerance = words.value(kpi.target_tolerance, kpi.unit, currency)
+        shown += f"; {t('at risk within {tolerance} of it', tolerance=tolerance)}"
     reasons = [kpi.target_rationale] if kpi.target_rationale else []
-    reasons += [f"source: {kpi.target_source}"] if kpi.target_source else []
+    reasons += [t(TARGET_SOURCES[kpi.target_source])] if kpi.target_source else []
     return [("target", shown), *([("", "; ".join(reasons))] if reasons else [])]
 
 
-def _initiatives(initiatives: Sequence[Mapping[str, Any]]) -> list[tuple[str, Cell]]:
+def _initiatives(initiatives: Sequence[Mapping[str, Any]], words: Language) -> list[tuple[str, Cell]]:
+    t = words.t
     return [
         (
             "" if place else "initiatives",
-            f"{row['name']} ({row['state']}, {row['since']} to {row['until']}), {row['owner']}",
+            f"{row['name']} ({t(row['state'])}, {t('{since} to {until}', since=row['since'], until=row['until'])}),"
+            f" {row['owner']}",
         )
         for place, row in enumerate(initiatives)
     ]
 
 
-def _retirement(facts: Mapping[str, Any]) -> list[tuple[str, Cell]]:
+def _retirement(facts: Mapping[str, Any], words: Language) -> list[tuple[str, Cell]]:
     fields: list[tuple[str, Cell]] = []
+    t = words.t
     if facts["retired_on"]:
-        by = f"; {facts['replaced_by']} replaces it" if facts["replaced_by"] else ""
-        fields.append(("retired", f"on {facts['retired_on']}: {facts['retired_reason']}{by}"))
+        by = f"; {t('replaced by {name}', name=facts['replaced_by'])}" if facts["replaced_by"] else ""
+        said = t("on {day}: {reason}", day=facts["retired_on"], reason=facts["retired_reason"])
+        fields.append(("retired", f"{said}{by}"))
     for row in facts["replaces"]:
-        fields.append(("replaces", f"{row['kpi_id']}, retired on {row['retired_on']}; its history stays published"))
+        said = "{kpi}, retired on {day}; its history stays published"
+        fields.append(("replaces", t(said, kpi=row["kpi_id"], day=row["retired_on"])))
     return fields
 
 
-def _reviewed(review: Mapping[str, Any], *, is_retired: bool) -> Cell:
-    cadence = "" if is_retired else f"; reviewed {_CADENCES.get(review['review'], review['review'])}"
-    due = f", due on {review['due_on']}" if review["due_on"] else ""
+def _reviewed(review: Mapping[str, Any], words: Language, *, is_retired: bool) -> Cell:
+    t = words.t
+    cadence = "" if is_retired else f"; {t(_CADENCES.get(review['review'], review['review']))}"
+    due = f", {t('due on {day}', day=review['due_on'])}" if review["due_on"] else ""
     if not review["reviewed_on"]:
-        return f"never{due}{cadence}"
-    outcome = f" ({review['outcome']})" if review["outcome"] else ""
-    days = f"{review['reviewed_on']}, {review['days_since']} days ago"
-    return f"{days}, by {review['reviewed_by']}{outcome}: {review['reason']}{due}{cadence}"
+        return f"{t('never')}{due}{cadence}"
+    outcome = f" ({t(review['outcome'])})" if review["outcome"] else ""
+    days = t("today")
+    if review["days_since"]:
+        days = t("{days} ago", days=words.count(review["days_since"], "day", "days"))
+    by = t("by {name}", name=review["reviewed_by"])
+    return f"{review['reviewed_on']}, {days}, {by}{outcome}: {review['reason']}{due}{cadence}"
 
 
-def _attainment(attainment: Mapping[str, int]) -> str:
+def _attainment(attainment: Mapping[str, int], words: Language) -> str:
     if not attainment["compared"]:
-        return "never compared with a target"
-    year = f"{attainment['met_in_year']} of {attainment['compared_in_year']} periods in the past year"
-    return f"{year}; {attainment['met']} of {attainment['compared']} in all"
+        return words.t("never compared with a target")
+    return words.t(
+        "{met_in_year} of {compared_in_year} periods in the past year; {met} of {compared} in all", **attainment
+    )
 
 
-def _revisions(revisions: Mapping[str, int]) -> str:
+def _revisions(revisions: Mapping[str, int], words: Language) -> str:
+    totals = words.count(revisions["revised"], "total", "totals")
     if not revisions["revised"]:
-        return "no total in the past year"
-    return f"{revisions['revised']} totals in the past year, {revisions['after_closing']} of them after closing"
+        return words.t("no total in the past year")
+    said = "{totals} in the past year, {after} of them after closing"
+    return words.t(said, totals=totals, after=revisions["after_closing"])
 
 
 def _leads_to(answer: Mapping[str, Any] | None) -> list[tuple[str, Cell]]:
     if answer is None:
         return []
     is_doubtful = answer["verdict"] == "leads nothing"
-    return [("leads", styled((f"! {answer['text']}", "yellow")) if is_doubtful else answer["text"])]
+    return [("moves before", styled((f"! {answer['text']}", "yellow")) if is_doubtful else answer["text"])]
 
 
-def _incidents(incidents: Sequence[Mapping[str, Any]]) -> list[tuple[str, Cell]]:
+def _incidents(incidents: Sequence[Mapping[str, Any]], words: Language) -> list[tuple[str, Cell]]:
+    t = words.t
     if not incidents:
-        return [("incidents", "none in the past year")]
+        return [("incidents", t("none in the past year"))]
     fields: list[tuple[str, Cell]] = [
-        ("" if place else "incidents", f"{row['incident_id']} ({row['state']}): {row['title']}")
+        ("" if place else "incidents", f"{row['incident_id']} ({t(row['state'])}): {row['title']}")
         for place, row in enumerate(incidents[:_LISTED])
     ]
     more = len(incidents) - _LISTED
-    return [*fields, ("", f"and {more} more")] if more > 0 else fields
+    return [*fields, ("", t("and {count} more", count=more))] if more > 0 else fields
 
 
-def _decisions(decisions: Sequence[Mapping[str, Any]]) -> list[tuple[str, Cell]]:
+def _decisions(decisions: Sequence[Mapping[str, Any]], words: Language) -> list[tuple[str, Cell]]:
     fields: list[tuple[str, Cell]] = []
+    t = words.t
     for row in decisions:
-        what = " ".join(word for word in (row["decision"], row["outcome"], row["time_period"]) if word)
-        text = f"{what} by {row['decided_by']} on {row['decided_on']}: {row['reason']}"
+        what = " ".join(t(word) for word in (row["decision"], row["outcome"]) if word)
+        what += f" {words.period(row['time_period'])}" if row["time_period"] else ""
+        text = t("{what} by {name} on {day}", what=what, name=row["decided_by"], day=row["decided_on"])
+        text += f": {row['reason']}"
         fields.append(("" if fields else "decisions", text))
     return fields
 
 
-def _print_values(terminal: Console, kpi: CatalogKpi, facts: Mapping[str, Any], currency: str) -> None:
-    """Print the newest values, and the course of those before them."""
-    values = facts["values"]
+def _print_values(terminal: Console, kpi: CatalogKpi, facts: Mapping[str, Any], currency: str, words: Language) -> None:
+    """Print the newest values as a table, and below it a sparkline of a longer history."""
+    values, t = facts["values"], words.t
     if not values:
-        terminal.print("Nothing is published.", highlight=False)
+        terminal.print(t("Nothing is published."), highlight=False)
         return
     rows: list[list[Cell]] = []
     for row in values[-_VALUES_SHOWN:]:
-        value = (
-            styled(("suppressed", "dim")) if row["obs_status"] == "Q" else number(row["obs_value"], kpi.unit, currency)
-        )
-        changes = [change(row[name], kpi, currency) for name in ("change_previous", "change_year_ago")]
-        stated = goal(row["target"], row["target_to"], kpi.unit, currency, with_unit=False)
+        hidden = row["obs_status"] == "Q"
+        value = styled((t("suppressed"), "dim")) if hidden else words.value(row["obs_value"], kpi.unit, currency)
+        changes = [
+            words.change(row[name], kpi.change_kind, kpi.unit, currency)
+            for name in ("change_previous", "change_year_ago")
+        ]
+        stated = words.target(row["target"], row["target_to"], kpi.unit, currency) if row["target"] is not None else ""
         against = styled(target_mark(row["target_status"]), f" {stated}") if stated else ""
         rows.append([row["time_period"], value, *changes, against, row["obs_status"]])
-    columns = [Column("period"), *map(number_column, ("value", "change", "a year ago", "target")), Column("status")]
+    numbers = [number_column(t(name)) for name in ("value", "vs period before", "vs year ago", "target")]
+    columns = [Column(t("period")), *numbers, Column(t("status"))]
     shown = values[-_BARS_SHOWN:]
-    caption = f"The past {len(shown)} {PERIODS[facts['freq']]}s: {sparkline([row['obs_value'] for row in shown])}"
+    said = t("The past {count} {periods}:", count=len(shown), periods=t(f"{PERIODS[facts['freq']]}s"))
+    caption = f"{said} {sparkline([row['obs_value'] for row in shown])}"
     caption += target_legend(row["target_status"] for row in values[-_VALUES_SHOWN:])
     print_table(terminal, columns, rows, caption=f"{caption}\n")
 

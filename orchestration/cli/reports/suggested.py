@@ -1,4 +1,4 @@
-"""The report of `kpi suggest`: standard KPIs that could be adopted, and the noise of those that are."""
+"""The report of `kpi suggest`: standard KPIs that could be adopted, and the noise of adopted KPIs."""
 
 from __future__ import annotations
 

@@ -7,18 +7,15 @@ from typing import Any
 
 from rich.console import Console
 
-from metrics.core.segments import words
 from orchestration.cli.tables import Cell, Column, number_column, print_table
 from publishing.answers.reasons import Reasons
-from publishing.language import language
 
 _MEMBERS_SHOWN = 6
-_ENGLISH = language("en")
 
 
-def print_movement(terminal: Console, answer: Mapping[str, Any], unit: str, currency: str) -> None:
+def print_movement(terminal: Console, reasons: Reasons) -> None:
     """Print what `why_it_moved` answers: sentences, then the ratio's parts and the members."""
-    reasons = Reasons(_ENGLISH, answer, unit, currency, {})
+    t, answer = reasons.language.t, reasons.answer
     if answer["not_mature"]:
         terminal.print(answer["not_mature"], style="yellow", highlight=False)
     terminal.print(reasons.headline(), style="bold", highlight=False)
@@ -34,7 +31,9 @@ def print_movement(terminal: Console, answer: Mapping[str, Any], unit: str, curr
             ]
             for part in parts
         ]
-        print_table(terminal, [Column("part"), *map(number_column, ("before", "after", "adds"))], rows)
+        print_table(
+            terminal, [Column(t("part")), *(number_column(t(name)) for name in ("before", "after", "adds"))], rows
+        )
     for sentence in reasons.behind_parts():
         terminal.print(f"{sentence}\n", highlight=False)
     for segment in answer["segments"]:
@@ -45,22 +44,26 @@ def print_movement(terminal: Console, answer: Mapping[str, Any], unit: str, curr
         )
     for fact in answer["data"]:
         terminal.print(fact, highlight=False)
-    terminal.print("What is added makes up the change. It doesn't say what people or markets did.", style="dim")
+    terminal.print(t("What is added makes up the change. It doesn't say what people or markets did."), style="dim")
 
 
 def _print_segment(terminal: Console, segment: Mapping[str, Any], reasons: Reasons) -> None:
-    """Print the members of a segment, those that add most first, and what the others add together."""
-    members = segment["members"]
+    """Print the members of a segment that add most, the largest first, and what all others add together."""
+    members, t = segment["members"], reasons.language.t
     if not members or "adds_to_change" not in members[0]:
-        hidden = f", and {segment['suppressed_values']} values are suppressed" if segment["suppressed_values"] else ""
-        terminal.print(
-            f"By {words(segment['segment']).replace('_', ' ')}: {segment['note'] or 'nothing is published'}{hidden}.\n"
-        )
+        facts = {"segment": reasons.segment_name(segment["segment"]), "count": segment["suppressed_values"]}
+        said = t("By {segment}: what each member adds isn't told, as {count} of the values are suppressed.", **facts)
+        if not segment["suppressed_values"]:
+            said = t("By {segment}: {note}.", note=t(segment["note"] or "nothing is published"), **facts)
+        terminal.print(f"{said}\n", highlight=False)
         return
-    columns = [Column(words(segment["segment"]).replace("_", " ")), *map(number_column, ("before", "after", "adds"))]
+    columns = [
+        Column(reasons.segment_name(segment["segment"])),
+        *(number_column(t(name)) for name in ("before", "after", "adds")),
+    ]
     is_ratio = "of_this_by_its_share" in members[0]
     if is_ratio:
-        columns += map(number_column, ("by its own value", "by its share"))
+        columns += [number_column(t(name)) for name in ("by its own value", "by its share")]
     rows: list[list[Cell]] = []
     for member in members[:_MEMBERS_SHOWN]:
         row: list[Cell] = [
@@ -73,5 +76,9 @@ def _print_segment(terminal: Console, segment: Mapping[str, Any], reasons: Reaso
         rows.append(row)
     n_others = len(members) - _MEMBERS_SHOWN + segment["members_not_shown"]
     others = sum(member["adds_to_change"] for member in members[_MEMBERS_SHOWN:]) + (segment.get("they_add") or 0)
-    caption = f"{n_others} other members together: {reasons.added(others)}.\n" if n_others > 0 else ""
+    caption = (
+        f"{t('{count} others together {added}', count=n_others, added=reasons.added(others))}.\n"
+        if n_others > 0
+        else ""
+    )
     print_table(terminal, columns, rows, caption=caption)

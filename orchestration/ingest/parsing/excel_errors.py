@@ -18,7 +18,7 @@ _VALUE_TYPE = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext
 
 @dataclass(frozen=True)
 class CellError:
-    """An error, such as #N/A, that a cell holds instead of a value."""
+    """An error, such as #N/A, that a cell has instead of a value."""
 
     text: str
 

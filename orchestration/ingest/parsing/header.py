@@ -29,7 +29,7 @@ def required_columns(feed: Feed) -> list[str]:
 def names_in_raw(header: Sequence[str], feed: Feed, note: Callable[[str], None]) -> list[str]:
     """A name for each column of `header`, in the file's order: the name in raw, or a made-up one if it isn't declared.
 
-    Where a name stands twice in the header, the second column is declared as `name_2`, the third as `name_3`.
+    If a name occurs several times in the header, the second column is declared as `name_2`, the third as `name_3`.
     `note` takes messages about columns that are stored under another name.
 
     Raises FileFault for a required column that is missing, or that is there twice and declared once.

@@ -1,11 +1,11 @@
 """Finds rows of a CSV file into which a quote that isn't doubled has merged further rows.
 
 `"5 inch` opens a quote that only some later line closes. The merged row has the right number of fields, so no parser
-objects. A value over several lines is taken for merged rows in two cases:
-- text stands after its closing quote, as before a quoted field of a line inside it;
-- its lines have as many fields as rows of the file, the fields fit the declared types of their columns, and at least
+objects. A value over several lines is regarded as merged rows in two cases:
+- There is text after its closing quote. This happens if a line inside the value has a quoted field.
+- Its lines have as many fields as rows of the file, the fields fit the declared types of their columns, and at least
   one of these types is not text.
-Where all columns are text, commas prove nothing (an address has commas): a note says that rows may be missing.
+If all columns are text, commas prove nothing (an address has commas): a note says that rows may be missing.
 """
 
 from __future__ import annotations

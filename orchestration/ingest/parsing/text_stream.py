@@ -105,6 +105,7 @@ class Utf8Stream(io.RawIOBase):
             raise
 
     def _next_block(self) -> bytes:
+        """Read the next block of the file as UTF-8. Raises FileFault for damaged gzip data or a wrong encoding."""
         try:
             block = self._file.read(BLOCK_BYTES)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -173,7 +173,7 @@ class Bookkeeping:
         self.connection.execute(query, {"names": list(files)})
 
     def record_files(self, feed: str, records: Sequence[FileRecord], forgotten: Iterable[str] = ()) -> None:
-        """Replaces the records of these files, and deletes those of `forgotten` files."""
+        """Replaces the records of these files, and deletes the records of `forgotten` files."""
         table = pa.Table.from_pylist([vars(record) for record in records], schema=_FILE_SCHEMA)
         names = [*(record.source_file for record in records), *forgotten]
         query = f"DELETE FROM raw._files WHERE feed = $feed AND source_file IN {_LISTED}"
@@ -295,7 +295,7 @@ class Bookkeeping:
         return now if newest is None else max(now, newest.astimezone(UTC) + timedelta(microseconds=1))
 
     def record_feeds(self, states: Sequence[FeedState], company_feeds: Iterable[str], moment: datetime) -> None:
-        """Replaces the rows of these feeds, and deletes those of feeds that are not in `company_feeds`."""
+        """Replaces the records of these feeds, and deletes the records of feeds that are not in `company_feeds`."""
         self.connection.execute(
             "DELETE FROM raw._feeds WHERE list_contains($written, feed) OR NOT list_contains($all, feed)",
             {"written": [state.feed for state in states], "all": list(company_feeds)},

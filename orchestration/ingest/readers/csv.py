@@ -93,6 +93,7 @@ def _header(stream: Utf8Stream, feed: Feed) -> tuple[list[str], int]:
 
 
 def _rows(stream: Utf8Stream, names: list[str], feed: Feed, lines_before: int) -> Iterator[Chunk]:
+    """The rows of the file's text, in chunks, with their line numbers."""
     if not stream.peek_text(8):
         return
     expected = len(names)

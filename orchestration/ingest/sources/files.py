@@ -91,6 +91,7 @@ class Listing:
 
 
 def _matching(filesystem: Any, pattern: str, feed: Feed) -> list[SourceFile]:
+    """The files that match the pattern, or the files in the folder with this name."""
     extensions: tuple[str, ...] = ()
     if not _has_wildcard(pattern) and filesystem.isdir(pattern):
         pattern, extensions = pattern.rstrip("/") + "/*", reader(feed.format).EXTENSIONS

@@ -9,7 +9,6 @@ CHECKS = {
     "a value is missing": "ett värde saknas",
     "its parts don't add up to the total": "delarna summerar inte till totalen",
     "rows were delivered twice": "rader levererades två gånger",
-    "rows are dated after their delivery": "rader är daterade efter sin leverans",
     "more or fewer values are missing than usual": "fler eller färre värden än vanligt saknas",
     "rows could not be read": "rader kunde inte läsas",
     "numbers are skipped, so that rows are missing": "nummer är överhoppade, så att rader saknas",
@@ -49,8 +48,6 @@ CHECKS = {
     " och månader till sitt kvartal och år.",
     "No more rows than usual are duplicates of another row.": "Inte fler rader än vanligt är dubbletter av en annan"
     " rad.",
-    "No more rows than usual are dated after their delivery.": "Inte fler rader än vanligt är daterade efter sin"
-    " leverans.",
     "In every column that the KPI reads, the share of missing values is within the range of the past year.": "I varje"
     " kolumn som nyckeltalet läser ligger andelen värden som saknas inom det senaste årets intervall.",
     "All rows of the feed could be read.": "Alla rader i dataflödet kunde läsas.",

@@ -3,6 +3,7 @@
 SENTENCES = {
     "A check held it, and {name} released it; see below.": "En kontroll höll det, och {name} släppte det; se nedan.",
     "All {count} checks that apply passed.": "Alla {count} tillämpliga kontroller godkändes.",
+    "The one check that applies passed.": "Den enda tillämpliga kontrollen godkändes.",
     "Can it be trusted?": "Går det att lita på?",
     "Change on a year ago": "Förändring mot ett år sedan",
     "Change on the period before": "Förändring mot perioden före",

@@ -68,6 +68,7 @@ class Absences:
         start: Days,
         length: npt.NDArray[np.int64],
     ) -> None:
+        """Record the month's absences by their start, except of people who are already away or have left."""
         number = 0
         for row in np.lexsort((kind, start)).tolist():
             employee, begins = who[row], start[row]

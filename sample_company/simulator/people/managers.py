@@ -33,39 +33,46 @@ class Managers:
         rng = self._span.rng("managers", month)
         staff, first = self._staff, month.days[0]
         employed = staff.employed(first)
-        self._open = {who: level for who, level in self._open.items() if employed[who]}
+        self._open = {person: level for person, level in self._open.items() if employed[person]}
         leads = np.zeros(len(employed), dtype=bool)
         leads[list(self._open)] = True
-        chance = np.where(staff.sex == 0, WOMENS_CHANCE * YEARLY_CHANCE ** (month.year - 2023), 1.0)
+        weights = np.where(staff.sex == 0, WOMENS_CHANCE * YEARLY_CHANCE ** (month.year - 2023), 1.0)
         for department in range(len(DEPARTMENTS)):
             here = employed & (staff.department == department)
             for level, per_manager in enumerate(STAFF_PER_MANAGER):
-                has = sum(1 for who, at in self._open.items() if at == level and staff.department[who] == department)
-                vacant = max(1, int(here.sum() / per_manager)) - has
-                able = np.flatnonzero(here & ~leads & (staff.hired <= first - TENURE_DAYS))
-                for who in self._appoint(rng, able, chance, vacant):
-                    self._open[who] = level
-                    leads[who] = True
-                    self._rows.append((who, level, first))
-
-    def _appoint(
-        self, rng: np.random.Generator, able: npt.NDArray[np.int64], chance: npt.NDArray[np.float64], vacant: int
-    ) -> list[int]:
-        count = min(max(vacant, 0), len(able))
-        weights = chance[able] / chance[able].sum()
-        return [int(who) for who in rng.choice(able, count, replace=False, p=weights)] if count else []
+                n_managers = sum(
+                    1 for person, at in self._open.items() if at == level and staff.department[person] == department
+                )
+                n_vacant = max(1, int(here.sum() / per_manager)) - n_managers
+                eligible = np.flatnonzero(here & ~leads & (staff.hired <= first - TENURE_DAYS))
+                for person in _drawn(rng, eligible, weights, n_vacant):
+                    self._open[person] = level
+                    leads[person] = True
+                    self._rows.append((person, level, first))
 
     def write(self, folder: SourceFolder) -> None:
         """hr/org_chart.csv: one row per position, `valid_to` its last day, as known at the last simulated day."""
         until = np.datetime64(self._span.until)
-        who, level, since = (np.array(column) for column in zip(*self._rows, strict=True))
-        last = self._staff.left[who] - np.timedelta64(1, "D")
+        person, level, since = (np.array(column) for column in zip(*self._rows, strict=True))
+        last = self._staff.left[person] - np.timedelta64(1, "D")
         table = pa.table(
             {
-                "employee_id": pa.array([employee_id(index) for index in who.tolist()]),
+                "employee_id": pa.array([employee_id(index) for index in person.tolist()]),
                 "level": labels(level, LEVELS),
                 "valid_from": since,
                 "valid_to": np.where(last <= until, last, STAYS),
             }
         )
         folder.csv("hr/org_chart.csv", table, self._span.until, delimiter=";")
+
+
+def _drawn(
+    rng: np.random.Generator, eligible: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], n_vacant: int
+) -> list[int]:
+    """Draw a person for each vacancy, as far as there are eligible ones; none if more managers lead than are needed.
+
+    `eligible` are numbers of persons; `weights` has the relative chance of every person, by number.
+    """
+    count = min(max(n_vacant, 0), len(eligible))
+    chances = weights[eligible] / weights[eligible].sum()
+    return [int(person) for person in rng.choice(eligible, count, replace=False, p=chances)] if count else []

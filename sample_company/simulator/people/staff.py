@@ -44,7 +44,7 @@ TERMS = ("valid_from", "valid_to", "monthly_salary", "currency", "monthly_hours"
 
 
 class Staff:
-    """All employees by index, as of the last month that was simulated, and their spells so far."""
+    """All employees by index, as of the last simulated month, and their spells (times in one position) so far."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
@@ -96,6 +96,7 @@ class Staff:
     def _hire(
         self, rng: np.random.Generator, department: npt.NDArray[np.int64], hired: Days, since: np.datetime64
     ) -> None:
+        """Add employees who are hired on these days, with random country, sex and pay; spells begin at `since`."""
         count, before = len(department), len(self.country)
         country = pick(rng, count, STAFF_SHARES)
         is_woman = rng.random(count) < WOMEN[department]
@@ -114,7 +115,7 @@ class Staff:
         self._open_spells(np.arange(before, before + count), np.maximum(hired, since))
 
     def _span_years(self, day: np.datetime64) -> int:
-        """Revisions of pay since that of April 2023."""
+        """How many revisions of pay there were since the one of April 2023."""
         month = day.astype("datetime64[M]").astype(np.int64)
         return int((month - np.datetime64("2023-04").astype(np.int64)) // 12)
 
@@ -165,7 +166,7 @@ MONTHS_AHEAD = 7
 
 
 def staff_ahead(span: Span) -> Staff:
-    """The same staff some months after the last day: who will be hired, and who will leave."""
+    """The same staff some months after the last day: with future hires and leavers."""
     staff = Staff(span)
     month = Month.of(span.start)
     last = Month.of(span.until).number + MONTHS_AHEAD

@@ -47,11 +47,11 @@ class Club:
         registered = local_days(customers.created_at[joins])
         self._join(rng, joins, np.maximum(np.datetime64(span.start, "D") - days_ago, registered))
 
-    def run(self, month: Month, registered: int) -> None:
-        """The memberships of the customers who registered in a month, as `registered` had before it."""
+    def run(self, month: Month, n_registered: int) -> None:
+        """Add the memberships of the customers who registered in a month; the first `n_registered` had before."""
         rng = self._span.rng("club", month)
-        size = len(self._customers) - registered
-        joins = registered + np.flatnonzero(rng.random(size) < JOINING)
+        size = len(self._customers) - n_registered
+        joins = n_registered + np.flatnonzero(rng.random(size) < JOINING)
         waits = rng.exponential(DAYS_TO_JOIN, len(joins)).astype("timedelta64[D]")
         self._join(rng, joins, local_days(self._customers.created_at[joins]) + waits)
 

@@ -1,4 +1,4 @@
-"""The customers: who they are, who registers, and who of them buys again."""
+"""The customers: who they are, when they register, and who buys again."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Customers:
         return len(self.country)
 
     def register(self, month: Month, created_at: Instants) -> None:
-        """Customers who are new in a month."""
+        """Add the customers who are new in a month."""
         rng = self._span.rng("customers", month)
         count = len(created_at)
         self.country = np.concatenate([self.country, pick(rng, count, COUNTRY_SHARES).astype(np.int8)])
@@ -58,7 +58,7 @@ class Customers:
         self.created_at = np.concatenate([self.created_at, created_at])
 
     def returning(self, rng: np.random.Generator, so_far: Indexes) -> Indexes:
-        """For each purchase a customer who buys again, when `so_far` customers had registered."""
+        """Draw for each purchase a customer who buys again. `so_far` is how many had registered by then."""
         monthly = NEW_PER_MONTH * self._span.scale
         short, long = MEMORIES_IN_MONTHS
         memory = np.where(rng.random(len(so_far)) < LONG_MEMORY_SHARE, long, short) * monthly
@@ -66,15 +66,15 @@ class Customers:
         return np.asarray((so_far - 1 - back) % so_far)
 
     def subscribers(self, rng: np.random.Generator, so_far: Indexes) -> Indexes:
-        """For each purchase a customer with a subscription, when `so_far` customers had registered."""
+        """Draw for each purchase a customer with a subscription. `so_far` is how many had registered by then."""
         window = np.minimum(SUBSCRIBER_WINDOW * self._span.scale, so_far)
         index = so_far - 1 - (rng.random(len(so_far)) * window).astype(np.int64)
         return np.asarray(index - index % SUBSCRIBER_EVERY)
 
     def write(self, folder: SourceFolder, emails: Mapping[int, str]) -> None:
-        """shop/customers.parquet: everyone who has registered by the last day, names and e-mail included.
+        """Write shop/customers.parquet: everyone who has registered by the last day, with names and e-mail addresses.
 
-        `emails` has the addresses of those who gave one before, by index.
+        `emails` has the addresses that are known already, by the customer's index.
         """
         known = self.created_at < self._span.end
         index = np.flatnonzero(known)

@@ -185,7 +185,7 @@ class Shop:
         return np.asarray(delivered)
 
     def _sell(self, rng: np.random.Generator, month: Month, orders: Orders, delivered: Days) -> None:
-        """Record the order lines, and those of them that come back."""
+        """Record the order lines, and the returns of some of them."""
         lines = np.where(orders.kind == SUBSCRIBER, 1, 1 + rng.poisson(EXTRA_LINES, len(orders.day)))
         lines = np.minimum(lines, MOST_LINES)
         order = np.repeat(np.arange(len(lines)), lines)

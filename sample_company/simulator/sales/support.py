@@ -23,23 +23,23 @@ UNKNOWN_SHARE = 0.06
 SATISFIED = np.array([0.77, 0.83, 0.79])
 """Share of answers of 4 or 5, of each channel, at first."""
 YEARLY_SATISFACTION = 0.01
-DEFECTS_COST = 0.13
-"""By how much the share falls for twice the defects in the weeks before."""
+FALL_BY_DEFECTS = 0.13
+"""How much smaller the share of satisfied customers is after weeks with twice the defects."""
 
 
-def write_tickets(folder: SourceFolder, span: Span, customers: Customers, registered: int, month: Month) -> None:
-    """The tickets opened in a month, as known at the last day; `registered` customers had registered before it."""
+def write_tickets(folder: SourceFolder, span: Span, customers: Customers, n_registered: int, month: Month) -> None:
+    """Write the tickets opened in a month, as known at the last day, by the first `n_registered` customers."""
     rng = span.rng("tickets", month)
     day = np.repeat(month.days, rng.poisson(TICKETS_PER_DAY * span.scale * demand(month.days, OFFICE_WEEK)))
     opened = np.sort(instants(rng, day, OFFICE))
     size = len(opened)
-    customer = customers.returning(rng, np.full(size, registered))
+    customer = customers.returning(rng, np.full(size, n_registered))
     channel = pick(rng, size, CHANNEL_SHARES)
     closed = opened + _seconds(HOURS_TO_CLOSE[channel] * rng.lognormal(0, 0.9, size) * 3600)
     answered = closed + _seconds(rng.exponential(20, size) * 3600)
     has_answer = rng.random(size) < ANSWER_SHARE
     share = SATISFIED[channel] + YEARLY_SATISFACTION * years_since_anchor(day)
-    is_satisfied = rng.random(size) < share - DEFECTS_COST * annoyance(span, local_days(answered))
+    is_satisfied = rng.random(size) < share - FALL_BY_DEFECTS * annoyance(span, local_days(answered))
     score = np.where(is_satisfied, 4 + (rng.random(size) < 0.6), 1 + pick(rng, size, np.array([0.25, 0.25, 0.5])))
 
     closed = known(closed, span.end)

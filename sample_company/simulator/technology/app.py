@@ -23,15 +23,15 @@ YEARLY_ADOPTION = 1.06
 MORE_OF_AN_EVENT = 0.7
 
 
-def write_app(folder: SourceFolder, span: Span, customers: Customers, registered: int, month: Month) -> None:
-    """app/events_<month>.parquet: a row per user, local day and event; `registered` had registered before the month."""
+def write_app(folder: SourceFolder, span: Span, customers: Customers, n_registered: int, month: Month) -> None:
+    """Write app/events_<month>.parquet: a row per user, local day and event, of the first `n_registered` customers."""
     rng = span.rng("app", month)
     visits = rng.poisson(VISITS_PER_DAY * span.scale * demand(month.days))
     place = np.repeat(np.arange(len(month.days)), visits)
-    customer = customers.returning(rng, np.full(len(place), registered))
+    customer = customers.returning(rng, np.full(len(place), n_registered))
     customer -= customer % USER_EVERY
-    user_days = np.unique(place * registered + customer)
-    place, customer = user_days // registered, user_days % registered
+    user_days = np.unique(place * n_registered + customer)
+    place, customer = user_days // n_registered, user_days % n_registered
 
     day = month.days[place]
     shares = np.repeat(EVENT_SHARES[None, :], len(day), axis=0)

@@ -40,7 +40,7 @@ def launches_of(span: Span, products: Products, month: Month) -> Launches:
 
 
 def write_launches(folder: SourceFolder, span: Span, products: Products) -> None:
-    """pim/launches.csv: the launches since 2019, tab-separated; `generation` counts those of a product."""
+    """Write pim/launches.csv: the launches since 2019, tab-separated; `generation` counts the launches of a product."""
     months = []
     month = SINCE
     while month.first <= span.until:

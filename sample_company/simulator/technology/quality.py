@@ -18,6 +18,6 @@ def defect_pressure(span: Span, days: Days) -> Floats:
 
 
 def annoyance(span: Span, days: Days) -> Floats:
-    """What customers remember of defects on each day, in doublings of an ordinary week's: -1 is half as many."""
+    """How many defects customers remember on each day, as log2 of an ordinary week's: 1 is twice as many, -1 half."""
     remembered = [share * np.log2(defect_pressure(span, days - 7 * weeks)) for weeks, share in WEEKS_TO_NOTICE.items()]
     return np.asarray(np.sum(remembered, axis=0))

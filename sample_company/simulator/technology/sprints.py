@@ -41,7 +41,7 @@ class Boards:
         self._snapshots = pd.concat(boards) if boards else None
 
     def run(self, month: Month) -> None:
-        """tracker/board_<month>.csv.gz: a row per work item and day of a month, as it stands at the day's end."""
+        """Write tracker/board_<month>.csv.gz: a row per work item and day of a month, as it is at the day's end."""
         if self._snapshots is None:
             return
         known = np.datetime64(self._span.newest(month))
@@ -106,7 +106,7 @@ def _board(span: Span, number: int, team: int) -> pd.DataFrame:
 def _pairs(
     stands: npt.NDArray[np.bool_], since: npt.NDArray[np.int64], until: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Every item and day of the sprint, from 0, on which the item stands in it: two arrays of the same length."""
+    """Every item with each day on which it is in the sprint: two arrays (item, day from 0) of the same length."""
     days = np.arange(SPRINT_DAYS)
     item, day = np.nonzero(stands[:, None] & (days >= since[:, None]) & (days < until[:, None]))
     return item, day

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from metrics.core.periods import parse
 from publishing.analysis.change_points import Search, earlier_steps
 from publishing.analysis.corrections import holm
-from publishing.analysis.cross_correlation import leading
+from publishing.analysis.cross_correlation import LAGS, Drivers, LeadSearch
 from publishing.analysis.history import History, place_in_year
 from publishing.analysis.regression import Floats, lagged, least_bic, line, season_and_line
 from publishing.analysis.suggested_target import met_in, suggestions
@@ -30,6 +32,12 @@ def noise(seed: int, size: int = MONTHS, memory: float = 0.5) -> Floats:
     for place in range(1, len(values)):
         values[place] += memory * values[place - 1]
     return values[50:] + 3 * rng.normal(size=12)[np.arange(size) % 12] + 0.1 * np.arange(size)
+
+
+def leading(
+    outcome: Floats, drivers: Mapping[str, Floats], places: npt.NDArray[np.int64], lags: Sequence[int] = LAGS
+) -> LeadSearch:
+    return Drivers(drivers, places, lags).leading(outcome)
 
 
 def of_kpi(kpi_id: str, values: Floats, *, is_relative: bool = False) -> History:

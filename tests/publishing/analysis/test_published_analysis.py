@@ -20,6 +20,7 @@ from metrics.definitions.catalog import Catalog
 from metrics.definitions.kpis.adoption import Retired
 from publishing import mcp_server, reader, site
 from publishing.analysis import history, relevance
+from publishing.analysis.cross_correlation import Drivers
 from publishing.analysis.leads import leads
 from publishing.analysis.suggested_target import suggest_target
 from publishing.analysis.watch import watch
@@ -98,15 +99,18 @@ def test_sessions_move_before_customers_by_two_months(published: Warehouse) -> N
     assert [(lead["driver"], lead["periods_before"]) for lead in answer["leads"]] == [("sessions", 2)]
     assert answer["leads"][0]["quote"].startswith(
         "Sessions moves before Customers by 2 months: when it is higher than usual, Customers is higher than usual 2"
-        " months later (correlation 0.9"
+        " months later (very strong: correlation 0.9"
     )
     assert "cause" not in answer["leads"][0]["quote"]
     assert leads("sessions")["summary"] == (
-        "Sessions has no published months, quarters or weeks in common with a driver: leads can't be looked for."
+        "Sessions has no closed months, quarters or weeks in common with a driver: leads can't be looked for."
     )
     assert leads("sessions", of_all=True)["leads"] == []
     printed = " ".join(kpi_command("leads", "customers").stdout.split())
-    assert "1 of 1 drivers moved before Customers." in printed and "6 pairs of a driver and a lag tried" in printed
+    assert (
+        "1 of the 1 KPIs that were tried moved before Customers." in printed
+        and "6 pairs of a driver and a lag tried" in printed
+    )
     assert json.loads(kpi_command("leads", "customers", "--json").stdout) == answer
     assert mcp_server.moves_before("customers") == answer
     assert "did you mean 'customers'" in kpi_command("leads", "custmers").stderr
@@ -115,7 +119,7 @@ def test_sessions_move_before_customers_by_two_months(published: Warehouse) -> N
 @pytest.mark.parametrize(
     ("changes", "verdict", "says"),
     [
-        ({}, "leads", "it moved before Customers by 2 months"),
+        ({}, "leads", "it moved before Customers (2 months)"),
         ({"customers": LEADING, "revenue": LEADING}, "too short", "too short to say whether it moves before Heads"),
         ({"customers": LEADING, "revenue": LEADING, "heads": LEADING}, "no outcome", "nothing that it should"),
         ({"sessions": {"is_retired": True}}, None, ""),
@@ -184,3 +188,19 @@ def test_the_site_says_what_shifted_in_both_languages(published: Warehouse) -> N
         assert "The series breaks on 1 Jan 2026." in english[name]
         assert "Vad som har ändrats" in swedish[name] and "Revenue har varit omkring 1" in swedish[name]
     assert "What shifted" not in english["kpi-customers.html"]
+
+
+def test_the_pages_say_what_moves_before_what_and_the_next_release_searches_nothing_again(
+    published: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = Catalog.parse(Ledger.open(deployment.ledger_path()).newest["catalog"])  # type: ignore[index]
+    kept = (deployment.data_dir() / "leads.json").read_bytes()
+    monkeypatch.setattr(Drivers, "leading", None)
+    english, swedish = (dict(site.render(catalog, deployment.published_path(), code)) for code in ("en", "sv"))
+    before = '<a href="kpi-sessions.html">Sessions</a> moves before Customers by 2 months: when it is higher'
+    after = 'Sessions moves before <a href="kpi-customers.html">Customers</a> by 2 months: when it is higher'
+    assert before in english["kpi-customers.html"] and after in english["kpi-sessions.html"]
+    assert "In published history it moved before Customers (2 months)" in english["kpi-sessions.html"]
+    assert "rör sig 2 månader före Customers" in swedish["kpi-customers.html"]
+    assert "None of the 1 KPIs that were tried moved before Heads by more than chance." in english["kpi-heads.html"]
+    assert (deployment.data_dir() / "leads.json").read_bytes() == kept

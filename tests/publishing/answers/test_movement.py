@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publishing.answers.movement import gap_to_target, movement, since_when
+from publishing.answers.reasons import Reasons
+from publishing.language import language
 
 counts = st.integers(min_value=0, max_value=10**6)
 members = st.dictionaries(st.sampled_from(["SE", "NO", "DK", "_U"]), st.tuples(counts, counts), min_size=1).filter(
@@ -155,3 +157,25 @@ def test_a_ratio_without_a_numerator_says_nothing_of_what_its_parts_add() -> Non
     before, after = rows({"SE": (1, 2)}, ratio=True), rows({"SE": (2, 3)}, ratio=True)
     before = [{**row, "numerator": None} for row in before]
     assert all("adds_to_change" not in part for part in movement(after, before)["parts_of_the_ratio"])
+
+
+@pytest.mark.parametrize(
+    ("added", "cause"),
+    [
+        ([6.0, 4.0], "by country, m0 +6.00"),
+        ([20.0, -10.0], "by country, m0 +20.00"),  # twice the change
+        ([20.1, -10.1], ""),  # others take most of it back: it isn't why the value moved
+        ([-1.0, 11.0], "by country, m1 +11.00"),
+        ([0.0, 10.0], "by country, m1 +10.00"),
+    ],
+)
+def test_what_adds_more_than_twice_the_change_is_not_named_as_its_cause(added: list[float], cause: str) -> None:
+    named = [{"member": f"m{place}", "adds_to_change": value} for place, value in enumerate(added)]
+    segment = {"segment": "country", "note": None, "members": named}
+    answer = {"change": {"absolute": 10.0}, "segments": [segment]}
+    assert Reasons(language("en"), answer, "ratio", "", {}).leading_cause() == cause
+    falls = {"change": {"absolute": -10.0}, "segments": [segment]}
+    turned = [member | {"adds_to_change": -member["adds_to_change"]} for member in named]
+    falls["segments"] = [segment | {"members": turned}]
+    said = Reasons(language("en"), falls, "ratio", "", {}).leading_cause()
+    assert said == cause.replace("+", "\N{MINUS SIGN}")

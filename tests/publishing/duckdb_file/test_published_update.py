@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from data_quality.ledger import compact
@@ -24,6 +24,7 @@ from metrics.definitions.catalog import Catalog
 from publishing import duckdb_file
 from publishing.duckdb_file import rendering
 from tests import ledger_factory
+from tests.examples import examples
 from tests.ledger_factory import observation, verdict
 from tests.warehouse_factory import Warehouse, kpi
 
@@ -174,7 +175,7 @@ def run(sequence: list[Any]) -> None:
             assert renew()
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=list(HealthCheck))
+@examples(5, suppress_health_check=list(HealthCheck))
 @given(st.lists(steps, min_size=1, max_size=5))
 def test_a_file_brought_up_to_date_equals_a_whole_one(
     tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture, sequence: list[Any]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import duckdb
@@ -23,9 +25,9 @@ from metrics.core.deployment import PROJECT
 from publishing import duckdb_file
 from tests import warehouse_factory
 from tests.ledger_factory import observation, table
-from tests.warehouse_factory import Warehouse, cells, kpi
+from tests.warehouse_factory import cells, kpi
 
-RELEASES, READERS = 25, 8
+RELEASES, READERS = 15, 8
 START = datetime(2026, 2, 5, 6, tzinfo=UTC)
 MEMBERS = {"_T": 100.0, "SE": 75.0, "NO": 25.0}
 
@@ -125,70 +127,72 @@ def test_eight_readers_during_many_releases_see_whole_releases_only(
     results = [json.loads(reader.stdout.read()) for reader in readers if reader.stdout]
     # How often each reads depends on the machine; between them they saw a handful of releases.
     assert all(result["reads"] for result in results), results
-    assert len({release for result in results for release in result["seen"]}) > 3, results
+    assert len({release for result in results for release in result["seen"]}) > 2, results
     assert verify(Ledger.open(deployment.ledger_path())).findings == ()
 
 
-# Publishes in one data folder after the other, at the same moment as the others that wait for the same files.
+# Publishes in one data folder after the other, at the same moment as the other that waits for the same file.
 WRITER = """
-import os, pathlib, sys, time
+import json, os, pathlib, sys, time
 import pytest
 from tests import warehouse_factory
 from tests.warehouse_factory import Warehouse, kpi
-rounds, name, ledger, first, last = pathlib.Path(sys.argv[1]), *sys.argv[2:]
+rounds, number = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 print("ready", flush=True)
-for number, folder in enumerate(sorted(rounds.glob("*/"))):
+for folder in sorted(rounds.glob("*/")):
     while not (folder / "go").exists():
         time.sleep(0.001)
+    name, ledger, first, last = json.loads((folder / "writers.json").read_text())[number]
     data = folder / name
     warehouse_factory.point_at(data, pytest.MonkeyPatch())
     if ledger:
         os.environ["NYCKELTAL_LEDGER"] = str(folder / ledger)
     Warehouse(data / "warehouse.duckdb", pytest.MonkeyPatch(), [kpi()]).publish(first, last)
-    (folder / f"done {first} {name}").touch()
+    (folder / f"done {number}").touch()
 """
 JANUARY, FEBRUARY = ("2026-01-01", "2026-01-31"), ("2026-02-01", "2026-02-28")
-ROUNDS = 5
+MONTHS = {"different months": (JANUARY, FEBRUARY), "the same month": (JANUARY, JANUARY)}
+WAYS = {"under one lock": ("here", "here"), "with the ledger alone in common": ("here", "there")}
+ROUNDS = 4
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """January and February, judged; nothing is published."""
+def raced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for each round of each case, in which two processes published at once; they make all rounds."""
+    rounds = tmp_path_factory.mktemp("raced")
     with pytest.MonkeyPatch.context() as patch:
-        warehouse = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
-        warehouse.add(kpi(), {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)})
-        warehouse.judge(JANUARY[0], FEBRUARY[1])
-        yield warehouse
+        judged = warehouse_factory.make(tmp_path_factory.mktemp("judged"), patch)
+        judged.add(kpi(), {"2026-01": cells(100, SE=75, NO=25), "2026-02": cells(110, SE=80, NO=30)})
+        judged.judge(JANUARY[0], FEBRUARY[1])
+        for months, way, number in product(MONTHS, WAYS, range(ROUNDS)):
+            folder = rounds / f"{months} {way} {number}"
+            for name in set(WAYS[way]):
+                warehouse_factory.copy(judged, folder / name, patch)
+            ledger = "ledger" if len(set(WAYS[way])) > 1 else ""
+            writers = [[name, ledger, *span] for name, span in zip(WAYS[way], MONTHS[months], strict=True)]
+            (folder / "writers.json").write_text(json.dumps(writers))
+        with running(WRITER, [[str(rounds), str(number)] for number in range(2)], rounds / "stop") as writers:
+            for folder in sorted(rounds.glob("*/")):  # each begins when both are done with the one before
+                (folder / "go").touch()
+                while not all((folder / f"done {number}").exists() for number in range(2)):
+                    assert not any(writer.poll() for writer in writers)  # none has failed
+                    time.sleep(0.001)
+    return rounds
 
 
-@pytest.mark.parametrize("other_machine", [False, True], ids=["under one lock", "with the ledger alone in common"])
-@pytest.mark.parametrize("spans", [(JANUARY, FEBRUARY), (JANUARY, JANUARY)], ids=["different months", "the same month"])
-def test_two_releases_at_once_lose_and_duplicate_nothing(
-    judged: Warehouse,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    spans: tuple[tuple[str, str], tuple[str, str]],
-    other_machine: bool,
-) -> None:
-    names = ("here", "there") if other_machine else ("here", "here")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("months", MONTHS)
+def test_two_releases_at_once_lose_and_duplicate_nothing(raced: Path, tmp_path: Path, months: str, way: str) -> None:
     for number in range(ROUNDS):
-        for name in set(names):
-            warehouse_factory.copy(judged, tmp_path / str(number) / name, monkeypatch)
-    ledger_name = "ledger" if other_machine else ""
-    arguments = [[str(tmp_path), name, ledger_name, *span] for name, span in zip(names, spans, strict=True)]
-    with running(WRITER, arguments, tmp_path / "stop"):
-        for number in range(ROUNDS):
-            (tmp_path / str(number) / "go").touch()
-    for number in range(ROUNDS):
-        folder = tmp_path / str(number)
-        root = str(folder / "ledger" if other_machine else folder / "here" / "ledger")
-        ledger = Ledger.open(root, make=False)
+        folder = raced / f"{months} {way} {number}"
+        root = folder / "ledger" if way == "with the ledger alone in common" else folder / "here" / "ledger"
+        ledger = Ledger.open(str(root), make=False)
         assert verify(ledger).findings == ()
         rows = ledger.observations.to_pylist()
-        expected = sorted({first[:7] for first, _ in spans})
+        expected = sorted({first[:7] for first, _ in MONTHS[months]})
         assert Counter(row["time_period"] for row in rows) == dict.fromkeys(expected, 3)
         assert [row["sequence"] for row in ledger.releases] == list(range(1, len(expected) + 1))
-        path = folder / "rendered.duckdb"
+        path = tmp_path / f"rendered {number}.duckdb"
         duckdb_file.build(ledger, path)  # what the next run renders, wherever it runs
         with duckdb.connect(str(path), read_only=True) as connection:
             counted = connection.execute("select count(*), count(distinct sequence) from kpi.vintages").fetchone()

@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 import publishing
 from data_quality.ledger.schemas import VERDICTS
 from data_quality.ledger.store import Ledger
-from metrics.core import deployment
+from metrics.core import clock, deployment
 from metrics.core.segments import member_words
 from metrics.definitions.catalog import Catalog, CatalogKpi
 from metrics.definitions.kpis.adoption import EarlierTarget
@@ -258,7 +258,7 @@ def test_the_page_of_the_objectives_shows_all_that_serves_them() -> None:
 def test_a_kpis_page_names_the_path_of_its_objective_and_where_its_target_comes_from() -> None:
     text = text_of("kpi-revenue.html")
     assert "at least 100.0 SEK for January 2026; it varies At risk down to 90.00 SEK, off target below it." in text
-    assert "Source: from others' values. As others in <b>Sweden</b>" in text
+    assert "From a benchmark, what others reach. As others in <b>Sweden</b>" in text
     assert "Targets of single periods Mar 2026 300.0 SEK others 100.0 SEK" in text
     assert "present (under way, 5 Mar 2026 – 5 Mar 2026)" in text_of("kpi-delivery.html")
     assert "Growth › Service (key, lagging)" in text_of("kpi-cost.html")
@@ -303,6 +303,10 @@ def test_attainment_can_be_looked_up_as_it_stood_on_a_past_day(tmp_path: Any, mo
     assert mcp_server.objectives("2026-03-31")["published_on"] == "2026-03-05"
     too_early = kpi_command("objectives", "--as-of", "2026-03-04")
     assert too_early.returncode == 2 and "nothing was published by 2026-03-04" in too_early.stderr
+    last = max(clock.today("Europe/Stockholm"), date(2026, 4, 7))
+    for command in ("objectives", "report"):
+        to_come = kpi_command(command, "--as-of", "2999-01-01")
+        assert to_come.returncode == 2 and f"lies in the future; expected {last} at the latest" in to_come.stderr
     no_day = kpi_command("objectives", "--as-of", "March")
     assert no_day.returncode == 2 and "--as-of: is no day" in no_day.stderr
     assert attained() == (1.0, 1.0, 2)  # and the published file is as it was

@@ -42,6 +42,7 @@ from tests.warehouse_factory import CALENDAR, cells, kpi
 
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
 PUBLISHING = Path(publishing.__file__).parent
+REPORTS = deployment.PROJECT / "orchestration" / "cli"
 HOSTILE = {name: text for name, text in TEXTS.items() if text.strip() and storable(text)}
 CHECKS = [
     {"check": "bounds", "severity": "critical", "outcome": "pass", "figure": 0.0, "limit": 0.0, "detail": ""},
@@ -481,10 +482,12 @@ def test_every_word_of_the_site_has_a_swedish_one(pages: Path, monkeypatch: pyte
     monkeypatch.setitem(LANGUAGES, "sv", language("sv").__class__(**{**vars(language("sv")), "words": Recorder()}))
     dict(site.render(catalog(), deployment.published_path(), "sv"))
     assert missing <= set(HOSTILE.values())  # the units of some KPIs
-    sources = "".join(file.read_text() for file in PUBLISHING.rglob("*") if file.suffix in (".py", ".j2"))
+    files = [file for folder in (PUBLISHING, REPORTS) for file in folder.rglob("*") if file.suffix in (".py", ".j2")]
+    sources = "".join(file.read_text() for file in files)
     written = set(re.findall(r'\b(?:t|title)\(\s*"([^"]+)"', sources))
     assert written - set(SWEDISH) == set()
-    for module in ("answers/reasons.py", "site/month_report.py"):  # there, a sentence is chosen before it is translated
+    analysis = (f"analysis/{name}.py" for name in ("leads", "relevance", "suggested_target"))
+    for module in ("answers/reasons.py", "site/month_report.py", *analysis):  # a sentence is chosen, then translated
         tree = ast.parse((PUBLISHING / module).read_text())
         parts = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
         texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in parts}
@@ -630,15 +633,13 @@ CONTRAST = """
 
 
 @needs_browser
-@pytest.mark.parametrize("width", [360, 768, 1440])
 @pytest.mark.parametrize("code", ["en", "sv"])
-def test_pages_fit_into_windows_of_any_width_and_run_nothing(
-    pages: Path, browser: Browser, width: int, code: str
-) -> None:
+def test_pages_fit_into_windows_of_any_width_and_run_nothing(pages: Path, browser: Browser, code: str) -> None:
     site.rebuild(code)
-    for page in sorted(pages.glob("*.html")):
-        browser.open(page, width)
-        assert browser.evaluate(OVERFLOW) == [], page.name
+    for width in (360, 768, 1440):
+        for page in sorted(pages.glob("*.html")):
+            browser.open(page, width)
+            assert browser.evaluate(OVERFLOW) == [], (page.name, width)
     assert browser.faults == []
     site.rebuild("en")
 

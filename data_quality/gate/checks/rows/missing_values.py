@@ -5,7 +5,7 @@ A share below that range counts, too: it means that a default was filled in for 
 
 from __future__ import annotations
 
-from data_quality.gate.checks.blocks import FIGURE_BY_KEY, compared_sql
+from data_quality.gate.checks.blocks import compared_sql, figure_by_key_sql
 from data_quality.gate.checks.chance import rows_by_chance
 from data_quality.gate.checks.check import Check
 
@@ -32,7 +32,7 @@ judged as (
         ) as explanation
     from compared
 ),
-{FIGURE_BY_KEY}
+{figure_by_key_sql()}
 """
 
 CHECK = Check(

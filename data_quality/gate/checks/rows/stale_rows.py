@@ -6,9 +6,15 @@ Such a day is often yesterday's export, delivered again.
 from __future__ import annotations
 
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.feed_shares import share_beyond_usual_sql
+from data_quality.gate.checks.feed_shares import PERIODS, SHARE_BEFORE, SHARE_IN_PERIOD, largest_share_sql
 
-_FIGURE = share_beyond_usual_sql("n_repeated", "of the rows are of days that repeat an earlier day")
+_FIGURE = largest_share_sql(
+    f"""
+{PERIODS.format(fault_column="n_repeated")},
+shares as (select key_no, period_start, feed, greatest({SHARE_IN_PERIOD} - {SHARE_BEFORE}, 0) as share from periods)
+""",
+    "of the rows are of days that repeat an earlier day",
+)
 
 CHECK = Check(
     __name__,

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 
 import duckdb
 
-from data_quality.gate.checks.blocks import MAX_DAYS_BEFORE, compared_sql
+from data_quality.gate.checks.blocks import MAX_DAYS_BEFORE, compared_sql, figure_by_key_sql
 from data_quality.gate.checks.chance import rows_by_chance
 from data_quality.gate.checks.check import Check
-from data_quality.gate.checks.feed_shares import IN_MONTH
 from metrics.core.quoting import identifier
 from metrics.definitions.feeds import Feed
 
@@ -66,38 +65,15 @@ with counted as (
 ),
 {compared_sql("feed, column_name, other, other_column")},
 judged as (
-    select *,
+    select *, other || ' ' || other_column as member, 'null' as share_of,
         if(share * n_rows > {rows_by_chance("n_rows * greatest(highest, 1 / n_rows_before)")}, share - highest, 0)
-            as figure
+            as figure,
+        printf(' of the keys match no earlier row of feed %s, beyond the usual %.1f %%', other, 100 * highest)
+            as explanation
     from compared
     where median_share <= {_MAX_USUALLY_UNMATCHED}
 ),
-shares_of_keys as (
-    select p.key_no, p.period_start, b.feed, b.column_name, b.other, b.other_column,
-        sum(b.figure * b.n_rows) / sum(b.n_rows) as figure, max(b.highest) as usual
-    from spans p
-    join kpi_joins j using (kpi_id)
-    join judged b using (feed, column_name, other, other_column)
-    where b.grain = if(p.freq = 'W', 'week', 'month') and b.block between p.period_start and p.period_end
-    group by all
-)
-select
-    p.key_no,
-    coalesce(round(max(f.figure), 6), 0) as figure,
-    count(f.key_no) > 0 as applies,
-    coalesce(array_to_string(
-        (list(
-            printf(
-                'feed %s, column %s: %.1f %% of the keys match no earlier row of feed %s, beyond the usual %.1f %%',
-                f.feed, f.column_name, 100 * f.figure, f.other, 100 * f.usual
-            ) || {IN_MONTH} order by f.figure desc
-        ) filter (f.figure > 0))[:3], '; '
-    ), '') as detail,
-    arg_max(f.feed, f.figure) as feed
-from planned p
-left join shares_of_keys f using (key_no)
-left join spans x on x.key_no = f.key_no and x.period_start = f.period_start
-group by p.key_no
+{figure_by_key_sql("kpi_joins", "feed, column_name, other, other_column")}
 """
 
 

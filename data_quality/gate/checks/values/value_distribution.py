@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import numpy as np
 
-from data_quality.gate.checks.blocks import FIGURE_BY_KEY, MAX_DAYS_BEFORE, MIN_DAYS_BEFORE, MIN_SHARE_OF_ROWS
+from data_quality.gate.checks.blocks import MAX_DAYS_BEFORE, MIN_DAYS_BEFORE, MIN_SHARE_OF_ROWS, figure_by_key_sql
 from data_quality.gate.checks.check import Check
 from data_quality.gate.checks.likeness import beyond_chance, effective_fraction, is_past, largest_lost_share, unlikeness
 from data_quality.gate.checks.series import Numbers, readable
@@ -64,7 +64,7 @@ def figure(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
             judged_blocks += [(*block_key, *block) for block in _judged_blocks(column, share_of, first)]
     put(connection, "judged_blocks", _JUDGED, judged_blocks)
     judged = "judged as (select *, date '1970-01-01' + day as block from judged_blocks)"
-    return connection.execute(f"with {judged},{FIGURE_BY_KEY}").df()
+    return connection.execute(f"with {judged},{figure_by_key_sql()}").df()
 
 
 def _judged_blocks(column: Any, share_of: str, first: int) -> Iterator[tuple[int, float, float, str]]:

@@ -1,1 +1,1 @@
-"""What commands print of published values: the newest, those of each period, and how they were revised."""
+"""What commands print of published values: the newest ones, the values of each period, and how they were revised."""

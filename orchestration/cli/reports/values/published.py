@@ -250,7 +250,7 @@ def _newest_line(catalog: Catalog, kpi: CatalogKpi, row: Mapping[str, Any], name
 
 
 def _with_status(line: Sequence[Cell]) -> list[Cell]:
-    """The line with its status beside its value, unless it is normal: a narrow console has no room for the column."""
+    """The line, with the status beside the value unless it is normal: a narrow console has no room for a column."""
     status = "" if str(line[6]) == "A" else line[6]
     return [*line[:2], styled(line[2], " ", status) if status else line[2], *line[3:]]
 

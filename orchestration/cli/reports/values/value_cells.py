@@ -45,7 +45,7 @@ def _is_usual(row: Mapping[str, Any], name: str) -> bool:
 
 
 def usual_legend(rows: Iterable[Mapping[str, Any]]) -> str:
-    """What the mark means; empty where no change has it."""
+    """The meaning of the mark of usual changes; empty if no change has it."""
     words = f"\n{_USUAL} within the KPI's usual variation, as nineteen of twenty of its changes are."
     return words if has_marks(rows) else ""
 
