@@ -154,7 +154,7 @@ def _content(catalog: Catalog, day: date) -> tuple[pa.Table, pa.Table]:
             key = {"kpi_id": kpi.kpi_id, "freq": period.freq, "time_period": period.code}
             facts = {"candidate_hash": day.isoformat() * 6, "definition_hash": kpi.definition_hash}
             checks = json.dumps([{"check": name, "outcome": "pass", "figure": day.day / 7} for name in "abcdef"])
-            judged.append({**key, **facts, "verdict": "publish", "checks": checks, "judged_at": _moment(day)})
+            judged.append({**key, **facts, "verdict": "publish", "checks": checks, "judged_at": written_at(day)})
             for number, (segment, member) in enumerate(MEMBERS):
                 rows.append(
                     {
@@ -171,16 +171,18 @@ def _content(catalog: Catalog, day: date) -> tuple[pa.Table, pa.Table]:
                         "definition_version": kpi.definition_version,
                     }
                 )
-    return pa.Table.from_pylist(rows, schema=_loose(OBSERVATIONS)), pa.Table.from_pylist(
-        judged, schema=_loose(VERDICTS)
+    return pa.Table.from_pylist(rows, schema=schema_of(OBSERVATIONS)), pa.Table.from_pylist(
+        judged, schema=schema_of(VERDICTS)
     )
 
 
-def _loose(schema: pa.Schema) -> pa.Schema:
+def schema_of(schema: pa.Schema) -> pa.Schema:
+    """The schema of rows that are handed to `Ledger.append`, which lack what it adds."""
     return pa.schema([field.with_nullable(True) for field in schema])
 
 
-def _moment(day: date) -> datetime:
+def written_at(day: date) -> datetime:
+    """The moment at which that day's release is made."""
     return datetime.combine(day, clock_time(6), UTC)
 
 

@@ -277,12 +277,8 @@ def _make_views_and_comments(connection: duckdb.DuckDBPyConnection, catalog: Cat
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    rows = connection.execute(
-        "select column_name from duckdb_columns()"
-        " where database_name = 'published' and schema_name = 'kpi' and table_name = ? order by column_index",
-        [table],
-    ).fetchall()
-    return [name for (name,) in rows]
+    """The names of a table's columns, or a view's."""
+    return [column[0] for column in connection.execute(f"from kpi.{identifier(table)} limit 0").description]
 
 
 def _check(ledger: Ledger, draft: Path) -> int:

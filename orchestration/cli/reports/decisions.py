@@ -72,7 +72,11 @@ def print_incidents(
     console: Console, catalog: Catalog, title: str, incidents: Sequence[Incident], by_key: Mapping[Key, Pending]
 ) -> None:
     """Print a row for each incident with the values of its lead, and below it the reason and the periods held."""
-    columns = [Column("incident"), Column("since"), *map(number_column, ("published", "candidate", "change"))]
+    columns = [
+        Column("incident", wraps=True),
+        Column("since"),
+        *map(number_column, ("published", "candidate", "change")),
+    ]
     rows: list[tuple[list[Cell], Text]] = []
     for incident in incidents:
         pending_value, kpi = by_key[incident.lead.key], incident.lead.kpi
