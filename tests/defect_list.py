@@ -504,6 +504,32 @@ DEFECTS = (
         "",
         "tests/orchestration/test_changes.py::test_what_a_stopped_run_had_begun_is_built_again_though_its_code_is_that_of_before",
     ),
+    Defect(
+        "rows_of_before",
+        "a table that was built is built again when its entity is no longer supplied",
+        "orchestration/dbt/changes.py",
+        " or unique_id not in lacking or contents.relation(node) in known_relations",
+        " or unique_id not in lacking",
+        "tests/orchestration/test_changes.py::"
+        "test_entities_that_no_feed_supplies_are_left_out_unless_a_table_of_theirs_was_built",
+    ),
+    Defect(
+        "needed_entity",
+        "an entity that no feed supplies is built where a supplied one reads it",
+        "orchestration/dbt/changes.py",
+        "        and unique_id not in kept\n",
+        "        and unique_id not in supplied\n",
+        "tests/orchestration/test_changes.py::"
+        "test_entities_that_no_feed_supplies_are_left_out_unless_a_table_of_theirs_was_built",
+    ),
+    Defect(
+        "parse_of_before",
+        "a project is parsed again when one of its files has changed",
+        "orchestration/dbt/planning.py",
+        "current = project_fingerprint(company) + json.dumps(files)",
+        "current = json.dumps(files)",
+        "tests/metrics/test_own_kpis.py::test_describing_or_testing_an_own_model_changes_no_definition",
+    ),
     # The strategy
     Defect(
         "unjudged_counted",

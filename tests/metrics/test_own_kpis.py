@@ -41,6 +41,13 @@ def change(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
+def keep_only(folder: Path, *kpi_ids: str) -> None:
+    """Removes the other KPIs: a plan of a few takes a fraction of the time."""
+    for file in folder.glob("kpis/*/*.yml"):
+        if file.stem not in kpi_ids:
+            file.unlink()
+
+
 def findings(folder: Path) -> str:
     with pytest.raises(Problems) as raised:
         adopted_kpis(Company.load(folder))
@@ -100,6 +107,7 @@ def test_a_file_that_is_neither_an_adoption_nor_a_definition(folder: Path) -> No
 
 
 def test_describing_or_testing_an_own_model_changes_no_definition(folder: Path) -> None:
+    keep_only(folder, "net_revenue_retention", "paying_accounts")  # of fct_account_periods and fct_subscription_days
     before = planned(Company.load(folder))
     mart = folder / "models/marts/fct_account_periods.yml"
     change(mart, "description: Account.", "description: Who pays.\n        data_tests: [not_null]")
@@ -191,13 +199,13 @@ def test_what_reads_a_feed_of_personnel_is_protected_whatever_its_name(
 
 
 def test_an_entity_needs_no_file_and_the_compiled_folder_has_an_empty_model(folder: Path) -> None:
+    keep_only(folder, "csat", "mrr")
     company = Company.load(folder)
     assert "leads" in input_entities.lacking(company) and "orders" not in input_entities.lacking(company)
     (folder / "models/staging/stg_leads.sql").write_text("{{ not_supplied() }}\n")
     with pytest.raises(NyckeltalError, match=r"staging/stg_leads\.sql\); run it again"):
         prepared_manifest(company)
-    plan = planned(company)
-    assert "compiled/staging/stg_leads.sql" in "compiled/" + " ".join(write(company, compile_company(company, plan)))
+    assert "staging/stg_leads.sql" in write(company, compile_company(company, planned(company)))
     assert not (folder / "compiled/staging/stg_leads.sql").exists()
     assert project.parse(company)
 
