@@ -90,6 +90,19 @@ def test_a_member_that_buys_in_large_lots_is_no_news_when_it_buys_again() -> Non
         assert bool(scores.max() > 3.5) is is_news
 
 
+@pytest.mark.parametrize("length", [0, 1, 3, 5, 8, 12, 60])
+def test_an_event_of_the_past_does_not_hide_the_same_one_now(length: int) -> None:
+    """Weeks of a member's share of 0.4; 20 weeks ago it was 0.55 for some weeks (60: it has stayed there)."""
+    starts = [few_rows.FIRST + timedelta(weeks=week) for week in range(61)]
+    periods = Periods.of("W", [f"{2024 + week // 52}-W{week % 52 + 1:02d}" for week in range(61)], starts)
+    share = 0.4 + np.random.default_rng(1).normal(0, 0.006, 60)
+    share[40 - length if length < 60 else 40 :][:length] += 0.15
+    n_obs, none = np.full(61, 8000.0), np.zeros(60, dtype=bool)
+    changed = np.median(share[-8:]) + 0.15
+    scores, _ = _scores(periods, np.column_stack([share, 1 - share]), np.array([changed, 1 - changed]), n_obs, none)
+    assert scores.max() > 10
+
+
 def test_a_sum_is_as_uncertain_as_its_number_of_observations() -> None:
     of_four = chance_of_sum(np.array([400.0, 400.0]), np.array([4.0, 4.0]))
     assert of_four == pytest.approx(400 * math.sqrt(2 / 4))

@@ -227,6 +227,14 @@ def test_the_first_weeks_of_a_feed_do_not_tell_how_much_its_days_vary(warehouse:
     assert lacking == {"2025-05"}
 
 
+def test_a_lost_day_of_a_weekly_feed_is_seen_in_its_first_half_year(warehouse: Warehouse) -> None:
+    warehouse.sql("delete from raw.orders where dayofweek(ordered_at) <> 1")
+    warehouse.sql("delete from raw.orders where ordered_at::date = '2025-05-19'")
+    verdicts = warehouse.judge("2025-05-01", "2025-06-30")
+    lacking = {code for (_, code), verdict in verdicts.items() if "too_few_rows" in failing(verdict)}
+    assert lacking == {"2025-05"}
+
+
 def test_a_public_holiday_excuses_the_days_beside_it_and_no_longer_gap(warehouse: Warehouse) -> None:
     """Closed from Christmas to New Year, whose holidays are near; and files that stay away for weeks before."""
     warehouse.sql("delete from raw.orders where ordered_at::date between '2025-12-24' and '2026-01-01'")

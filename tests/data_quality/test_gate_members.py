@@ -100,4 +100,4 @@ def test_a_new_division_is_flagged_until_it_is_the_usual_one(warehouse: Warehous
     warehouse.add(kpi(), divided(lambda n: divisions if n >= 20 else USUAL))
     verdicts = warehouse.judge("2024-01-01", "2026-02-28")
     flagged = {period: levels(verdict) for (_, period), verdict in verdicts.items() if verdict.failing}
-    assert flagged == dict.fromkeys(["2025-09", "2025-10", "2025-11"], FLAGGED)
+    assert flagged == dict.fromkeys(["2025-09", "2025-10", "2025-11", "2025-12"], FLAGGED)

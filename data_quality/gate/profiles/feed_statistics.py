@@ -153,7 +153,7 @@ runs as (
     select *, sum(n_in_season) over run as n_expected_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run,
         bool_or(never_empty) over run as is_first_empty,
         if(n_rows = 0, count(*) filter (n_expected > 0) over run, 0) as n_missed,
-        if(count(nullif(n_in_season, 0)) over a_year < 28, 20,
+        if(count(n_in_season) over a_year < 28, 20,
             least(greatest(median(pow(n_rows - n_in_season, 2) / nullif(n_in_season, 0)) over a_year / 0.455, 1), 20))
             as overdispersion
     from seasonal

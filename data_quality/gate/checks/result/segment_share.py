@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 _MIN_SCALE = 0.05 / 5
 # This many observations more or less in a member are chance, whatever the standard deviation.
 _OBSERVATIONS_BY_CHANCE = 2
-# The standard deviation is estimated from this many shifts at least, and this many of the latest periods at most. The
-# two largest shifts are left out: one or two faults in the past don't widen it.
+# The standard deviation is estimated from this many shifts at least, and this many of the latest periods at most.
 _MIN_SHIFTS = 8
 _MAX_PERIODS = 60
-_LARGEST_LEFT_OUT = 2
+# So many events of the past don't widen it, such as a fault of some weeks or a new level.
+_EVENTS_LEFT_OUT = 2
 
 # A row for each member of each segment and period that is judged (`is_now`) or counts as history. Columns 2 to 8 are
 # the fields of in_time.SeriesPeriod. Combinations are left out: each of their segments is judged by itself.
@@ -142,8 +142,8 @@ def _scores(
     least = np.minimum(1 / n, 0.5)
     rate = np.clip(levels, least, 1 - least)
     if_independent = np.sqrt(rate * (1 - rate) / n)
-    overdispersion = np.maximum(_spread(errors / if_independent[:-1]), 1)
-    scale = np.maximum(_spread(errors), overdispersion * if_independent[-1])
+    overdispersion = np.maximum(_spread(errors / if_independent[:-1], width), 1)
+    scale = np.maximum(_spread(errors, width), overdispersion * if_independent[-1])
     expected = [levels[-1], *earlier[-width:][approved[-width:]]]
     if (year_ago := periods.year_ago[-1]) >= 0:
         expected.append(earlier[year_ago])
@@ -151,14 +151,19 @@ def _scores(
     return shift / np.maximum(scale, _MIN_SCALE), levels[-1]
 
 
-def _spread(errors: Numbers) -> Numbers:
-    """The robust standard deviation of each column (MAD), or its root mean square without the largest errors if that is
-    more: where a member has most of its observations in a few periods, the MAD is zero.
+def _spread(errors: Numbers, width: int) -> Numbers:
+    """The robust standard deviation of each column (MAD), or the root mean square of its usual errors if that is more.
+
+    A member that has most of its observations in a few periods has a MAD of zero. Usual errors are all but those around
+    the largest ones, each with its window of `width` periods, in which the median hasn't followed yet.
     """
-    sizes = np.sort(np.abs(errors), axis=0)
-    root_mean_square = np.sqrt(np.mean(sizes[:-_LARGEST_LEFT_OUT] ** 2, axis=0))
-    spread: Numbers = np.maximum(1.4826 * np.median(sizes, axis=0), root_mean_square)
-    return spread
+    sizes = np.abs(errors)
+    is_usual, places = np.ones(sizes.shape, dtype=bool), np.arange(len(sizes))[:, None]
+    for _ in range(_EVENTS_LEFT_OUT):
+        largest = np.argmax(np.where(is_usual, sizes, -1), axis=0)
+        is_usual &= np.abs(places - largest) > width // 2
+    mean_square = np.sum(sizes**2, axis=0, where=is_usual) / np.maximum(is_usual.sum(axis=0), 1)
+    return np.asarray(np.maximum(1.4826 * np.median(sizes, axis=0), np.sqrt(mean_square)))
 
 
 CHECK = Check(
