@@ -42,8 +42,8 @@ REPORT = {
     " värdena i publicering {number}, {day}. En förändring är ovanlig om den ligger utanför det område där nitton av"
     " tjugo av nyckeltalets förändringar ligger. Missade mål står i ordning efter hur stor del av målet som missas, de"
     " i riskzonen sist.",
-    "Targets of periods that ended with {month}: {reached} reached, {risk} at risk, {off} off target.": "Mål för"
-    " perioder som slutade med {month}: {reached} nådda, {risk} i riskzonen, {off} utanför målet.",
+    "Targets of periods that ended with {month}: {counts}": "Mål för perioder som slutade med {month}: {counts}",
+    "{reached} reached, {risk} at risk, {off} off target.": "{reached} nådda, {risk} i riskzonen, {off} utanför målet.",
     "It is at risk.": "Det är i riskzonen.",
     "{count} more changed unusually: {kpis}.": "{count} till ändrades ovanligt: {kpis}.",
     "`kpi why KPI PERIOD` shows the figures behind a sentence.": "`kpi why KPI PERIOD`"
@@ -53,7 +53,7 @@ REPORT = {
     "{kpi} misses its target: {value} in {period}, {gap} below the target of {goal}.": "{kpi} missar målet: {value} för"
     " {period}, {gap} under målet {goal}.",
     "It has missed it since {since}.": "Det har missats sedan {since}.",
-    "{period} or longer": "{period} eller längre",
+    "{period} or earlier": "{period} eller tidigare",
     "Since {since} it has come nearer to it by {change}.": "Sedan {since} har det kommit {change} närmare.",
     "Since {since} it has changed by {change}.": "Sedan {since} är förändringen {change}.",
     "of its parts, {part} {added}": "av dess delar {part} {added}",
