@@ -245,14 +245,14 @@ def update(
 
     - n_rows,
     - n_duplicates: rows that equal another row of their day in all source columns,
-    - n_alike: rows that do in all columns but ids, where that was rare in the year before, beyond those by chance,
-    - n_alike_by_chance: those by chance,
-    - n_skipped: numbers that are missing among those that run on (see `numbering.py`),
-    - n_lacking: rows missing on days with none or too few; days that count as closed lack none,
-    - n_repeated: rows of days with the same content as a day of the two weeks before, where that weekday seldom has.
+    - n_alike_by_chance: how many rows are expected to equal another row of their day in all columns but ids,
+    - n_alike: how many more do, in feeds in which that was rare in the year before,
+    - n_skipped: gaps in consecutive numbers, such as invoice numbers (see `numbering.py`),
+    - n_lacking: how many rows are missing on days with none or too few; days that count as closed lack none,
+    - n_repeated: rows of days with the same content as a day of the two weeks before, if that weekday seldom has it.
 
-    `rejected_days` has the columns feed, day (NULL if unknown), loaded_at, n_rejected. `labels` are those of the
-    catalogue. Needs the temporary table `feeds`.
+    `rejected_days` has the columns feed, day (NULL if unknown), loaded_at, n_rejected. `labels` are the
+    catalogue's, the columns whose numbers are identifiers. Needs the temporary table `feeds`.
     """
     for tables in (_TABLE, column_kinds.TABLE, column_statistics.TABLE):
         connection.execute(tables)
