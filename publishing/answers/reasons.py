@@ -11,6 +11,10 @@ from publishing.language import Language
 
 MEMBERS_NAMED = 3
 _NEGLIGIBLE = 0.005  # of the whole change: such an addition isn't worth a name
+_PER_HUNDRED = {  # metrics that are a hundred times a number that has a name: parts of a score from -100 to 100
+    "enps_balance": "promoters minus detractors",
+    "promoter_points": "promoters minus detractors",
+}
 
 
 @dataclass(frozen=True)
@@ -169,15 +173,17 @@ class Reasons:
         return sentences
 
     def leading_cause(self) -> str:
-        """The part and the member that add most in the direction of the change; empty where nothing is known.
+        """Both parts of a ratio, and the member that adds most in the direction of the change; each is a sentence.
 
-        What adds more than twice the change is left out: others take most of it back, so it isn't why the value moved.
+        The first sentence begins in lower case, and the last has no full stop; empty where nothing is known. What adds
+        more than twice the change is left out: others take most of it back, so it isn't why the value moved.
         """
         texts = []
         parts = [part for part in self.answer.get("parts_of_the_ratio", ()) if "adds_to_change" in part]
         if part := self._leading(parts):
-            words = "of its parts, {part} {added}"
-            texts.append(self.language.t(words, part=self.part_name(part), added=self.added(part["adds_to_change"])))
+            ordered = [part, *(other for other in parts if other is not part)]
+            added_by = [f"{self.part_name(each)} {self.added(each['adds_to_change'])}" for each in ordered]
+            texts.append(self.language.t("of its two parts, {part} and {other}", part=added_by[0], other=added_by[1]))
         leading_members = [
             {"segment": segment["segment"], **member}
             for segment in self.answer["segments"]
@@ -188,8 +194,9 @@ class Reasons:
             name = self.segment_name(member["segment"])
             facts = {"member": self.member(member["segment"], member["member"])}
             added = self.added(member["adds_to_change"])
-            texts.append(self.language.t("by {segment}, {member} {added}", segment=name, added=added, **facts))
-        return "; ".join(texts)
+            text = self.language.t("by {segment}, {member} {added}", segment=name, added=added, **facts)
+            texts.append(text[:1].upper() + text[1:] if texts else text)
+        return ". ".join(texts)
 
     def _leading(self, additions: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """The one that adds most in the direction of the change, unless that is more than twice the change."""
@@ -225,7 +232,8 @@ class Reasons:
 
     def part_name(self, part: Mapping[str, Any]) -> str:
         """The name of the published KPI that is the part. If there is none, the metric's name as words."""
-        words = self.names.get(part.get("kpi_id", "")) or self.language.t(part["metric"].replace("_", " "))
+        of_metric = _PER_HUNDRED.get(part["metric"]) or part["metric"].replace("_", " ")
+        words = self.names.get(part.get("kpi_id", "")) or self.language.t(of_metric)
         return words[:1].lower() + words[1:] if not words[:2].isupper() else words
 
     def segment_name(self, segment: str) -> str:
@@ -243,6 +251,8 @@ class Reasons:
 
     def number(self, value: float, part: Mapping[str, Any]) -> str:
         """A part's value, whose unit isn't known: as exactly as its change needs it."""
+        if part["metric"] in _PER_HUNDRED:
+            value, part = value / 100, {when: part[when] / 100 for when in ("before", "after")}
         step = part["after"] - part["before"]
         is_whole = all(float(part[when]).is_integer() for when in ("before", "after"))
         return self.language.value(value, "count" if is_whole else "ratio", "", step=step or None)

@@ -104,6 +104,7 @@ FINDINGS = {
     "any value": "något värde",
     # result
     "its numerator: {found}": "dess täljare: {found}",
+    "the sum of its points: {found}": "summan av dess poäng: {found}",
     "its denominator: {found}": "dess nämnare: {found}",
     "its number of observations: {found}": "dess antal observationer: {found}",
     "{number} to {number2} was expected": "{number} till {number2} väntades",

@@ -179,3 +179,24 @@ def test_what_adds_more_than_twice_the_change_is_not_named_as_its_cause(added: l
     falls["segments"] = [segment | {"members": turned}]
     said = Reasons(language("en"), falls, "ratio", "", {}).leading_cause()
     assert said == cause.replace("+", "\N{MINUS SIGN}")
+
+
+def test_of_a_ratio_both_parts_are_named_and_its_members_in_a_sentence_of_their_own() -> None:
+    """8 of 100 deployments failed, then 18 of 120: more failures add 9.17 points of it, more deployments take 2.17."""
+    before, after = (
+        {**row, "change_kind": "difference"}
+        for row in (rows({"": pair}, ratio=True)[0] for pair in ((8, 100), (18, 120)))
+    )
+    answer = movement([after], [before], "failed_deployments / deployments")
+    named = [{"member": f"m{place}", "adds_to_change": value} for place, value in enumerate((0.04, 0.03))]
+    answer["segments"] = [{"segment": "service", "note": None, "members": named}]
+    said = Reasons(language("en"), answer, "fraction", "", {}).leading_cause().replace("\N{NO-BREAK SPACE}", " ")
+    parts = "of its two parts, failed deployments +9.2 pp and deployments \N{MINUS SIGN}2.2 pp"
+    assert said == f"{parts}. By service, m0 +4.0 pp"
+
+
+def test_a_part_that_is_a_hundred_times_a_number_is_shown_as_that_number() -> None:
+    part = {"metric": "enps_balance", "before": 6800.0, "after": 2000.0}
+    reasons = Reasons(language("sv"), {}, "points", "", {})
+    assert reasons.part_name(part) == "ambassadörer minus kritiker"
+    assert [reasons.number(part[when], part) for when in ("before", "after")] == ["68", "20"]

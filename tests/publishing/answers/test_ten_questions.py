@@ -42,8 +42,8 @@ def catalog(warehouse: Warehouse) -> Catalog:
     kpis = (
         kpi("cac", name="CAC", freqs=("M",), segments=(), target=400.0, metric="cac", numerator_metric="cost",
             denominator_metric="customers", sql="select 1", description="Cost per new customer.", **ratio),
-        kpi("headcount", name="Headcount", freqs=("M",), segments=("department",), target=None, direction="none",
-            protected=True, unit="persons"),
+        kpi("women_in_management", name="Women in management", freqs=("M",), segments=("department",), target=None,
+            direction="none", protected=True, unit="fraction"),
         kpi("net_revenue", name="Net revenue", freqs=("W", "M", "Q"), target=90.0, target_freq="M",
             segments=("country", "channel", "channel:country")),
         kpi("nps", name="NPS", freqs=("M",), segments=(), target=None, unit="points", lower_bound=-100.0),
@@ -84,9 +84,10 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list
             row("net_revenue", "2026-10", 60.0, "channel:country", "web:SE"),
             row("net_revenue", "2026-10", 40.0, "channel:country", "shop:_U"),
             *(row("net_revenue", code, 25.0) for code in ("2026-W43", "2026-W44", "2026-W47")),
-            row("headcount", "2026-10", 60.0), row("headcount", "2026-10", 57.0, "department", "Sales"),
-            row("headcount", "2026-10", None, "department", "Legal", **hidden),
-            row("headcount", "2026-10", None, "department", "Board", **hidden),
+            row("women_in_management", "2026-10", 0.60),
+            row("women_in_management", "2026-10", 0.57, "department", "Sales"),
+            row("women_in_management", "2026-10", None, "department", "Legal", **hidden),
+            row("women_in_management", "2026-10", None, "department", "Board", **hidden),
             row("cac", "2025-10", 400.0), row("cac", "2026-09", 450.0, rolling_12_months=430.0),
             row("cac", "2026-10", 500.0, rolling_12_months=440.0, obs_status="U"),
             row("nps", "2025-10", 8.0), row("nps", "2026-10", 4.0),
@@ -97,7 +98,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list
         revised = row(
             "cac", "2026-09", 455.0, rolling_12_months=431.0, revision_type="R1", revision_reason="newer rows"
         )
-        release(warehouse, date(2026, 11, 9), [row("headcount", "2026-10", 61.0, revision_type="R1")])
+        release(warehouse, date(2026, 11, 9), [row("women_in_management", "2026-10", 0.61, revision_type="R1")])
         release(warehouse, date(2026, 11, 20), [revised])
         publishing.publish()
         yield {question: reader.table(sql)[1] for question, sql in [*QUESTIONS, *MORE]}

@@ -38,6 +38,7 @@ _NUMBERS = {
     "denominator": "its denominator: ",
     "n_obs": "its number of observations: ",
 }
+_SUM_OF_POINTS = "the sum of its points: "  # the numerator of a mean of points, such as a net promoter score
 
 # One row per period of a series that is judged or counts as history. `now` has the four numbers of the candidate, and
 # `historical` those that count as history already. Columns 2 to 8 are the fields of in_time.SeriesPeriod.
@@ -151,7 +152,8 @@ def _deviation(
         return None
     changes = changes_in_words(periods_with_value, values)
     expected = f"{readable(deviation.low)} to {readable(deviation.high)} was expected"
-    return deviation.figure, _NUMBERS[name] + expected + (f"; it is {changes}" if changes else "")
+    words = _SUM_OF_POINTS if name == "numerator" and unit == "points" else _NUMBERS[name]
+    return deviation.figure, words + expected + (f"; it is {changes}" if changes else "")
 
 
 CHECK = Check(
