@@ -1,6 +1,18 @@
 """The Swedish words of sentences that say why a value moved and what a month brought, by the English ones."""
 
 REASONS = {
+    "has no data: the company doesn't supply {entities}": "saknar data: företaget levererar inte {entities}",
+    "has no published value; {count} of its periods are held": "har inget publicerat värde; {count} av dess perioder"
+    " hålls tillbaka",
+    "is held until someone decides: {reason}": "hålls tillbaka tills någon beslutar: {reason}",
+    "lies before its feeds' data, which begin on {day}": "ligger före dess data, som börjar {day}",
+    "lies after its feeds' data, which end on {day}": "ligger efter dess data, som slutar {day}",
+    "has no published value for {segment} {member}": "har inget publicerat värde för {segment} {member}",
+    "isn't published: it had not ended when the newest release was made": "är inte publicerat: perioden var inte slut"
+    " när den senaste publiceringen gjordes",
+    "isn't published: it was not judged yet": "är inte publicerat: värdet har inte granskats än",
+    "has no published value to compare with": "har inget publicerat värde att jämföra med",
+    "had no week 53 in {year}": "hade ingen vecka 53 år {year}",
     "{name} was {now} in {period}, as in {earlier}.": "{name} var {now} för {period}, som för {earlier}.",
     "{name} was {now} in {period}: {size} more than in {earlier}, {then}.": "{name} var {now} för {period}: {size} mer"
     " än för {earlier}, {then}.",
