@@ -46,3 +46,11 @@ def is_usual_sql(against: str, total: str = "o", usual: str = "u") -> str:
     within = f"{usual}.usual_{against}_within"
     is_known = f"{total}.change_{against} is not null and {within} is not null"
     return f"if({is_known}, abs({change} - {median}) <= greatest({within}, {rounding}), null)"
+
+
+def says_nothing(change: float, kind: str, *, usual: bool) -> bool:
+    """Whether a usual change is so large that it isn't shown: relative and beyond 100 %, of a KPI that starts anew.
+
+    `kind` is that of `kpi.catalog`. Work left in a sprint is an example: it says where in the sprint a day lies.
+    """
+    return usual and kind == "relative" and abs(change) > 1

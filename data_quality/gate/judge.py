@@ -110,5 +110,5 @@ def _detail(check: Check, detail: str, outcome: Outcome, planned_key: Planned) -
     if outcome != "fail":
         return ""
     if planned_key.kpi.protected and check.name != "complete":  # details of `complete` are about feeds, not persons
-        return "fails; figures of a protected KPI stay in the warehouse"
+        return "figures of a protected KPI stay in the warehouse"
     return detail

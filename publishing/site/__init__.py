@@ -60,7 +60,10 @@ _MARK_WORDS = {
     "revised": "first published value",
     "break": "break in the series",
 }
-_USUAL_WORDS = "A change marked usual is within the KPI's usual variation, as nineteen of twenty of its changes are."
+_USUAL_WORDS = (
+    "A change marked usual is within the KPI's usual variation, as nineteen of twenty of its changes are; it is a dash"
+    " where it is more than 100 %, which says nothing."
+)
 RELEASE_CHECKS = {  # what a release looks at, beside the checks of the gate (docs/reference/statuses.md)
     "closed_period": "The value of a closed period doesn't change.",
     "unexplained_change": "The value of an open period changes only where newer rows came.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Literal
 
 from markupsafe import Markup, escape
@@ -120,13 +120,13 @@ def line_chart(
     if newest := next((point.targets for point in reversed(points) if point.targets), ()):
         target = newest[-1]
         parts.append(_target_line(points, x, y, left, width))
-        near = [abs(y(point.value) - y(target)) if point.value is not None else height for point in points]
-        has_others = len(set(_targets(points))) > len(newest)
-        at_end = (  # where the line is farther away; of several targets the newest one ends there
-            min(near[-len(near) // 5 - 1 :]) > min(near[: len(near) // 5 + 1]) or has_others
-        )
+        word = target_word(newest)
+        has_others = len(set(_targets(points))) > len(newest)  # the newest one ends at the right
+        places = [(at_end, line) for line in (y(target) - 5, y(target) + 14) for at_end in (True, False)]
+        places = [(at_end, line) for at_end, line in places if (at_end or not has_others) and 10 <= line < base]
+        at_end, line = min(places, key=lambda place: _crossed(points, x, y, word, (*place, left, width)))
         side = f'x="{width - 4}" text-anchor="end"' if at_end else f'x="{left + 4}"'
-        target_text = f'<text class="target-word" {side} y="{y(target) - 5}">{_text(target_word(newest))}</text>'
+        target_text = f'<text class="target-word" {side} y="{line}">{_text(word)}</text>'
     step = x(1) - x(0)
     for place, point in enumerate(points):
         if "break" in point.marks:
@@ -202,6 +202,24 @@ def _band(points: Sequence[Point], x: _Scale, y: _Scale) -> list[str]:
             lower = "L".join(f"{place} {low}" for place, low, _ in reversed(ends))
             areas.append(f'<path class="usual" d="M{upper}L{lower}Z"/>')
     return areas
+
+
+def _crossed(points: Sequence[Point], x: _Scale, y: _Scale, word: str, place: tuple[bool, float, float, float]) -> int:
+    """How often the line through the values, seen at steps, runs through a word at a place.
+
+    The place is whether the word ends at the right, its base line, and the left and right end of the chart.
+    """
+    at_end, line, left, right = place
+    length = len(word) * _CHARACTER + 8
+    start, end = (right - length, right) if at_end else (left, left + length)
+    crossed = 0
+    for number, (point, following) in enumerate(pairwise([*points, *points[-1:]])):
+        if point.value is None or following.value is None:
+            continue
+        for step in range(8):
+            across, value = x(number + step / 8), point.value + (following.value - point.value) * step / 8
+            crossed += start <= across <= end and line - 12 <= y(value) <= line + 3
+    return crossed
 
 
 def _targets(points: Sequence[Point]) -> list[float]:

@@ -61,10 +61,11 @@ class KpiPages(Scorecard):
             "here": "",
         }
 
-    def misses(self) -> tuple[list[Miss], int]:
-        """The key KPIs that miss their target, off target before at risk and the widest miss first; how many others do.
+    def misses(self) -> tuple[list[Miss], str]:
+        """The key KPIs that miss their target, off target before at risk and the widest miss first.
 
-        Without key KPIs among them it is the supporting ones.
+        Without key KPIs among them it is the supporting ones. The text says what they are, and how many miss in all;
+        it is empty where no other does.
         """
         order = {"off target": 0, "at risk": 1}
         missing = [kpi for kpi in self.content.catalog.live if self.content.scores[kpi.kpi_id].status in order]
@@ -78,7 +79,17 @@ class KpiPages(Scorecard):
 
         listed = sorted((kpi for kpi in missing if kpi.level == level), key=rank)[:_MISSES_SHOWN]
         misses = [Miss(self.row(kpi), " ".join(self.headline(kpi)), self.cause(kpi)) for kpi in listed]
-        return misses, len(missing) - len(misses)
+        if len(missing) == len(misses):
+            return misses, ""
+        t = self.language.t
+        shown = t(
+            "Above are key KPIs, six at most, those that miss most."
+            if level == "key"
+            else "Above are six KPIs, those that miss most."
+        )
+        words = "In all, {off} KPIs are off target and {risk} at risk; they are marked below."
+        statuses = [self.content.scores[kpi.kpi_id].status for kpi in missing]
+        return misses, f"{shown} {t(words, off=statuses.count('off target'), risk=statuses.count('at risk'))}"
 
     def cause(self, kpi: CatalogKpi) -> str:
         """What made most of the shown value's change since it last reached its target; empty where that isn't known.
@@ -141,7 +152,8 @@ class KpiPages(Scorecard):
                 notes.append(Note("provisional", text))
             else:
                 text = t(
-                    "Final: its period was open until {day}. It changes only by a decision.",
+                    "Final: its period was open until {day}. It changes only by a person's decision or a changed"
+                    " definition.",
                     day=self.language.day(closes),
                 )
                 notes.append(Note("quiet", text))

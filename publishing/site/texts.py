@@ -17,6 +17,7 @@ from publishing.language import MINUS, NOTHING, Language
 from publishing.site.charts import Point, State, with_gaps
 from publishing.site.content import Content
 from publishing.site.rows import Total
+from publishing.usual_changes import says_nothing
 
 _FREQ_WORDS = {"W": "a week", "M": "a month", "Q": "a quarter", "A": "a year"}
 _LONGEST_UNIT = 7  # characters that stand beside a number
@@ -132,6 +133,8 @@ class Texts:
     def change(self, kpi: CatalogKpi, change: float | None, *, usual: bool = False) -> Change:
         """The change in words; `usual` where it lies within the KPI's usual variation."""
         text = self.change_text(kpi, change)
+        if change is not None and says_nothing(change, kpi.change_kind, usual=usual):
+            return Change(NOTHING, "", "usual", "")
         if change is None or text == NOTHING:
             return Change(text, "", "", "")
         way = "up" if text.startswith("+") else "down" if text.startswith(MINUS) else ""

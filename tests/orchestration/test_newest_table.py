@@ -67,5 +67,5 @@ def test_a_years_change_is_said_once_at_any_width(tmp_path: Path, monkeypatch: p
 
 def test_a_missing_change_has_no_mark() -> None:
     row = {"change_previous": None, "change_previous_is_usual": True, "change_year_ago": 0.1}
-    assert usual_legend([row]) == ""
-    assert usual_legend([row | {"change_year_ago_is_usual": True}]).startswith("\n≈ within")
+    assert usual_legend([row], []) == ""
+    assert usual_legend([row | {"change_year_ago_is_usual": True}], []).startswith("\n≈ within")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from typing import Annotated
 
 import typer
@@ -39,4 +40,5 @@ def open_(kpi_id: Annotated[str | None, typer.Argument(metavar="[KPI]", help="Op
     if not page.exists():
         raise NyckeltalError("the page isn't written yet; `kpi site` writes it", file=page)
     console().print(short_path(page), soft_wrap=True, highlight=False)
-    typer.launch(page.as_uri())
+    if not webbrowser.open(page.as_uri()):
+        console().print("No browser was found here: open this file in one.", highlight=False)

@@ -54,7 +54,8 @@ def overview(
         by_state[_state(incident, by_key)].append(incident)
     for state, state_incidents in by_state.items():
         if state_incidents:
-            print_incidents(console, catalog, STATES[state].capitalize(), state_incidents, by_key)
+            title, has_candidates = STATES[state].capitalize(), state != "flagged"
+            print_incidents(console, catalog, title, state_incidents, by_key, has_candidates=has_candidates)
     if by_state["decide"]:
         name = by_state["decide"][0].incident_id
         console.print(styled((f"kpi held {name}", "bold"), " shows all the evidence. Decide with"), highlight=False)
@@ -64,26 +65,33 @@ def overview(
         console.print(styled(("Nothing waits for a decision.", "green")))
     if not_shown:
         verb = "is only a warning" if not_shown == 1 else "are only warnings"
-        text = f"{not_shown} more incident{'s' * (not_shown != 1)} {verb}: `kpi held --flags`."
+        more = " more" if incidents else ""
+        text = f"{not_shown}{more} incident{'s' * (not_shown != 1)} {verb}: `kpi held --flags`."
         console.print(text, style="dim", highlight=False)
 
 
 def print_incidents(
-    console: Console, catalog: Catalog, title: str, incidents: Sequence[Incident], by_key: Mapping[Key, Pending]
+    console: Console,
+    catalog: Catalog,
+    title: str,
+    incidents: Sequence[Incident],
+    by_key: Mapping[Key, Pending],
+    *,
+    has_candidates: bool,
 ) -> None:
-    """Print a row for each incident with the values of its lead, and below it the reason and the periods held."""
-    columns = [
-        Column("incident", wraps=True),
-        Column("since"),
-        *map(number_column, ("published", "candidate", "change")),
-    ]
+    """Print a row for each incident with the values of its lead, and below it the reason and the periods.
+
+    `has_candidates`: they hold values that differ from the published ones; of a warning both are the same.
+    """
+    names = ("published", "candidate", "change") if has_candidates else ("published",)
+    columns = [Column("incident", wraps=True), Column("since"), *map(number_column, names)]
     rows: list[tuple[list[Cell], Text]] = []
     for incident in incidents:
         pending_value, kpi = by_key[incident.lead.key], incident.lead.kpi
         published, candidate = pending_value.published_value, pending_value.candidate_value
         values = [number(value, kpi.unit, catalog.reporting_currency) for value in (published, candidate)]
         difference = change_between(candidate, published, kpi, catalog.reporting_currency)
-        row: list[Cell] = [incident.incident_id, f"{incident.since}", *values, difference]
+        row: list[Cell] = [incident.incident_id, f"{incident.since}", *[*values, difference][: len(names)]]
         rows.append((row, styled(_reason(catalog, incident, pending_value), ("\n" + _extent(incident), "dim"))))
     print_with_notes(console, columns, rows, title=title)
 

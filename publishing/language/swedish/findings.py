@@ -6,8 +6,9 @@ What stands in braces is read as its name says (`publishing/language/findings.py
 FINDINGS = {
     # why there is no more to say
     "could not be evaluated": "kunde inte prövas",
+    "figures of a protected KPI stay in the warehouse": "siffror för ett skyddat nyckeltal stannar i datalagret",
     "fails; figures of a protected KPI stay in the warehouse": "inte godkänd; siffror för ett skyddat nyckeltal stannar"
-    " i datalagret",
+    " i datalagret",  # of earlier versions
     "off: {reason}": "avstängd: {reason}",
     # around other sentences
     "feed {word}: {found}": "dataflöde {word}: {found}",

@@ -3,8 +3,11 @@
 PAGES = {
     "Besides: {counts}.": "Dessutom: {counts}.",
     "What misses its target": "Vad som missar sitt mål",
-    "One other misses its target; it is marked below.": "Ett annat missar sitt; det är markerat nedan.",
-    "{count} others miss theirs; they are marked below.": "{count} andra missar sitt; de är markerade nedan.",
+    "Above are key KPIs, six at most, those that miss most.": "Ovan står nyckeltal på nyckelnivå, högst sex, de som"
+    " missar mest.",
+    "Above are six KPIs, those that miss most.": "Ovan står sex nyckeltal, de som missar mest.",
+    "In all, {off} KPIs are off target and {risk} at risk; they are marked below.": "Sammanlagt är {off} nyckeltal"
+    " utanför målet och {risk} i riskzonen; de är markerade nedan.",
     "Newer periods": "Nyare perioder",
     "Check": "Kontroll",
     "As of the newest release. Only feeds that a KPI without protection reads have days and counts.": "Enligt senaste"
@@ -86,8 +89,9 @@ PAGES = {
     "The next days on which periods close": "De närmaste dagarna då perioder stängs",
     "Totals that it revised": "Totaler som den reviderade",
     "Until the first release after a period has closed its values are provisional. Then they change only by a"
-    " decision.": "Fram till den första publiceringen efter att en period har stängts är dess värden preliminära. Sedan"
-    " ändras de bara genom ett beslut.",
+    " person's decision or a changed definition.": "Fram till den första publiceringen efter att en"
+    " period har stängts är dess värden preliminära. Sedan ändras de bara genom någons beslut eller en"
+    " ändrad definition.",
     "Value": "Värde",
     "Values and how they were revised": "Värden och hur de reviderats",
     "Version": "Version",

@@ -8,8 +8,9 @@ SENTENCES = {
     "Change on a year ago": "Förändring mot ett år sedan",
     "Change on the period before": "Förändring mot perioden före",
     "Change on the same period a year ago": "Förändring mot samma period i fjol",
-    "Final: its period was open until {day}. It changes only by a decision.": "Slutligt: dess period var öppen till och"
-    " med {day}. Det ändras bara genom ett beslut.",
+    "Final: its period was open until {day}. It changes only by a person's decision or a changed"
+    " definition.": "Slutligt: dess period var öppen till och med {day}."
+    " Det ändras bara genom någons beslut eller en ändrad definition.",
     "In the lines, the target is dashed and a hollow end is a provisional value.": "I linjerna är målet streckat och"
     " en ofylld slutpunkt ett preliminärt värde.",
     "It is based on fewer observations than is reliable.": "Det bygger på färre observationer än vad som är säkert.",

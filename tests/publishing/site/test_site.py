@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import stat
+import webbrowser
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from html import unescape
@@ -21,10 +22,10 @@ from data_quality.gate import incidents
 from data_quality.gate.checks.registry import CHECKS as CHECKS_OF_THE_GATE
 from data_quality.ledger.store import Ledger
 from metrics.core import deployment
-from metrics.core.deployment import PROJECT
+from metrics.core.deployment import PROJECT, site_path
 from metrics.core.errors import NyckeltalError
 from metrics.core.periods import parse, periods_between
-from metrics.core.text import storable, visible
+from metrics.core.text import short_path, storable, visible
 from metrics.definitions.catalog import Catalog
 from metrics.definitions.kpis.kpi import Label, standard_definitions
 from metrics.definitions.objectives import Objective
@@ -204,7 +205,10 @@ def test_the_pages_group_by_objective_in_the_order_of_perspectives_and_by_domain
 def test_a_kpis_page_says_how_it_goes_and_whether_it_can_be_trusted(pages: Path) -> None:
     text = text_of(pages / "kpi-revenue.html")
     assert "On target. 65.0 % above the target of 20.0 M SEK a month." in text
-    assert "Final: its period was open until 10 Feb 2026. It changes only by a decision." in text
+    assert (
+        "Final: its period was open until 10 Feb 2026. It changes only by a person's decision or a changed definition."
+        in text
+    )
     assert "1 of 2 checks gave a warning" in text and "700 to 850 was expected" in text
     assert "February 2026 is held until someone decides; this is the newest published value." in text
     assert "5 Mar 2026: 34.0 M SEK → 33.0 M SEK, newer source data" in text
@@ -241,6 +245,7 @@ def test_the_first_screen_says_what_misses_its_target_the_widest_miss_first(page
     assert f"{absence} +6.3 pp. Off target:" in misses  # what each member adds isn't told
     turnover = "Off target: Turnover 15.4 % 2025 3.4 pp above the target of 12.0 % a year."
     assert misses.index(absence) < misses.index(turnover)
+    assert "In all," not in misses  # no other misses its target
     assert "Dec 2025: 2.1 %" in misses[misses.index(turnover) :]
 
 
@@ -439,8 +444,8 @@ def test_every_check_has_swedish_words() -> None:
             "dess täljare: 1 204 till 1 310 väntades; det är +3,1 % mot perioden före och −2,0 % mot för ett år sedan",
         ),
         (
-            "fails; figures of a protected KPI stay in the warehouse",
-            "inte godkänd; siffror för ett skyddat nyckeltal stannar i datalagret",
+            "figures of a protected KPI stay in the warehouse",
+            "siffror för ett skyddat nyckeltal stannar i datalagret",
         ),
         ("country {x} has 12.3% where 0.0% is usual", "land {x} har 12,3 % där 0,0 % är vanligt"),
         ("definition version 1 became 2, same value", "definitionens version 1 blev 2, samma värde"),
@@ -591,6 +596,15 @@ def test_open_says_when_there_is_no_page(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
     with pytest.raises(NyckeltalError, match="isn't written yet; `kpi site` writes it"):
         CliRunner().invoke(app, ["open"], catch_exceptions=False)
+
+
+def test_open_without_a_browser_says_which_file_to_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NYCKELTAL_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(webbrowser, "open", lambda _: False)
+    site_path().parent.mkdir(parents=True, exist_ok=True)
+    site_path().touch()
+    said = CliRunner().invoke(app, ["open"], catch_exceptions=False).output
+    assert said.splitlines() == [short_path(site_path()), "No browser was found here: open this file in one."]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from rich.text import Text
 from metrics.definitions.catalog import Catalog, CatalogKpi, ReleaseDate
 from orchestration.cli.formats import number, revision_legend, status_legend
 from orchestration.cli.reports.values.revisions import History, Statistics, Value
-from orchestration.cli.tables import Cell, Column, number_column, print_table
+from orchestration.cli.tables import Cell, Column, natural_width, number_column, print_table
 from orchestration.cli.terminal import styled
 
 
@@ -75,20 +75,30 @@ def print_triangle(console: Console, catalog: Catalog, kpi: CatalogKpi, historie
     """Print a row for each period, with columns for its first, second, … published value, day and revision type."""
     count = max((len(history.values) for history in histories), default=1)
     names = [{1: "first", 2: "second", 3: "third"}.get(place, f"{place}th") for place in range(1, count + 1)]
-    lines: list[list[Cell]] = []
-    for history in histories:
-        values = [_published_value(catalog, kpi, value) for value in history.values]
-        lines.append([history.time_period, *values, *([""] * (count - len(values)))])
+
+    def lines(between: str) -> list[list[Cell]]:
+        """The rows; what stands between a value and its day is a space, or a new line where that is too wide."""
+        return [
+            [
+                history.time_period,
+                *(_published_value(catalog, kpi, value, between) for value in history.values),
+                *([""] * (count - len(history.values))),
+            ]
+            for history in histories
+        ]
+
     title = f"{kpi.name}: published values of each period"
     types = [value.revision_type for history in histories for value in history.values]
     columns = [Column("period"), *map(number_column, names)]
-    print_table(console, columns, lines, title=title, caption=revision_legend(types))
+    is_wide = natural_width(columns, lines("  ")) > console.width
+    shown = lines("\n" if is_wide else "  ")
+    print_table(console, columns, shown, title=title, caption=revision_legend(types))
 
 
-def _published_value(catalog: Catalog, kpi: CatalogKpi, value: Value) -> Text:
+def _published_value(catalog: Catalog, kpi: CatalogKpi, value: Value, between: str) -> Text:
     when = f"{value.realtime_start} {value.revision_type or ''}".rstrip()
     exact = number(value.obs_value, kpi.unit, catalog.reporting_currency, exact=True)
-    return styled(f"{exact}\n", (when, "dim"))
+    return styled(f"{exact}{between}", (when, "dim"))
 
 
 def statistics_line(statistics: Statistics) -> str:

@@ -220,7 +220,7 @@ def print_newest(
     meanings = "; ".join(f"{word} {meaning}" for word, meaning in GATE_LEGEND.items() if word in gate)
     caption += f"\nGate: {meanings}." if meanings else ""
     caption += "\nHeld: the number of periods that wait for a decision." if held and any(held.values()) else ""
-    caption += usual_legend(rows)
+    caption += usual_legend(rows, lines)
     if is_narrow:  # two tables of all KPIs, one below the other, can't be read
         columns = [*columns[:4], columns[5], *columns[7:]]
         lines = [[*_with_status(line)[:4], line[5], *line[7:]] for line in lines]

@@ -36,7 +36,7 @@ def print_series(
     if lines:
         legend = status_legend(row["obs_status"] for row in rows)
         legend += "" if segment else target_legend(row["target_status"] for row in rows)
-        legend += usual_legend(rows)
+        legend += usual_legend(rows, lines)
         print_table(console, columns, lines, title=title, caption=legend)
     else:
         console.print(title, style="bold", highlight=False)

@@ -12,8 +12,10 @@ from metrics.definitions.company import Company
 from orchestration.cli.formats import PERIODS, change, number
 from orchestration.cli.tables import Cell
 from orchestration.cli.terminal import styled
+from publishing.usual_changes import says_nothing
 
 _USUAL = "≈"
+_CHANGES = ("change_previous", "change_year_ago")
 
 
 def value(row: Mapping[str, Any], kpi: CatalogKpi, catalog: Catalog) -> Cell:
@@ -28,15 +30,19 @@ def changes(row: Mapping[str, Any], kpi: CatalogKpi, currency: str, *, marks: bo
     `marks`: a change of the table has one, so that the others need room for it.
     """
     return [
-        styled((f"{change(row[name], kpi, currency)} {_USUAL}", "dim"))
+        styled((f"{_usual_change(row[name], kpi, currency)} {_USUAL}", "dim"))
         if _is_usual(row, name)
         else f"{change(row[name], kpi, currency)}{'  ' * marks}"
-        for name in ("change_previous", "change_year_ago")
+        for name in _CHANGES
     ]
 
 
 def has_marks(rows: Iterable[Mapping[str, Any]]) -> bool:
-    return any(_is_usual(row, name) for row in rows for name in ("change_previous", "change_year_ago"))
+    return any(_is_usual(row, name) for row in rows for name in _CHANGES)
+
+
+def _usual_change(value: float, kpi: CatalogKpi, currency: str) -> str:
+    return change(None if says_nothing(value, kpi.change_kind, usual=True) else value, kpi, currency)
 
 
 def _is_usual(row: Mapping[str, Any], name: str) -> bool:
@@ -44,9 +50,11 @@ def _is_usual(row: Mapping[str, Any], name: str) -> bool:
     return row[name] is not None and bool(row.get(f"{name}_is_usual"))
 
 
-def usual_legend(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The meaning of the mark of usual changes; empty if no change has it."""
+def usual_legend(rows: Iterable[Mapping[str, Any]], lines: Iterable[Iterable[Cell]]) -> str:
+    """The meaning of the mark of usual changes in the table's lines; empty if no change of the rows has it."""
     words = f"\n{_USUAL} within the KPI's usual variation, as nineteen of twenty of its changes are."
+    if any(str(cell).strip() == f"– {_USUAL}" for line in lines for cell in line):
+        words += "\n– beside it: more than 100 %, which says nothing."
     return words if has_marks(rows) else ""
 
 
