@@ -8,6 +8,7 @@ from math import isclose
 from typing import Any
 
 from metrics.definitions.kpis.targets import gap_to
+from publishing.language import Language, language
 
 _MEMBERS_SHOWN = 10
 LIMITS = (
@@ -22,17 +23,21 @@ _DIFFERENCE = re.compile(r"\((?P<first>\w+) - (?P<second>\w+)\) / (?P<below>\w+)
 
 
 def movement(
-    after: Sequence[Row], before: Sequence[Row], formula: str = "", expanded_formula: str | None = None
+    after: Sequence[Row],
+    before: Sequence[Row],
+    formula: str = "",
+    expanded_formula: str | None = None,
+    words: Language | None = None,
 ) -> dict[str, Any]:
     """The change of the total, its parts, and what about the data may explain it.
 
     `after` and `before` are the rows of a KPI's period and of an earlier one: the total and all members, with the
     columns of `kpi.observations` and `change_kind` of `kpi.catalog`. `formula` and `expanded_formula` are those of
-    `kpi.catalog`: they name the parts of a ratio.
+    `kpi.catalog`: they name the parts of a ratio. `words` is the language of what may explain it, by default English.
     """
     totals = [next(row for row in rows if row["segment"] == "_T") for rows in (after, before)]
     values = [row["obs_value"] for row in totals]
-    answer: dict[str, Any] = {"data": _facts_of_data(*totals), "limits": LIMITS}
+    answer: dict[str, Any] = {"data": _facts_of_data(totals[0], totals[1], words or language("en")), "limits": LIMITS}
     if None in values:
         return answer | {"change": None}
     is_relative = totals[0]["change_kind"] == "relative"
@@ -216,21 +221,25 @@ def _addition(member: str, now: Row | None, then: Row | None, totals: Sequence[R
     }
 
 
-def _facts_of_data(after: Row, before: Row) -> list[str]:
+def _facts_of_data(after: Row, before: Row, words: Language) -> list[str]:
     """What about the data or the definition, and not the business, may explain the change."""
-    facts = []
+    facts, tell = [], words.t
     if after["definition_version"] != before["definition_version"]:
-        versions = f"{before['definition_version']} and {after['definition_version']}"
-        facts.append(f"The two values are of different definition versions: {versions}.")
+        said = "The two values are of different definition versions: {before} and {after}."
+        facts.append(tell(said, before=before["definition_version"], after=after["definition_version"]))
     for row in (before, after):
+        period = row.get("time_period")
         if row["obs_status"] == "B":
-            facts.append(f"The series breaks at {row['time_period']}: don't compare it with earlier periods.")
+            facts.append(tell("The series breaks at {period}: don't compare it with earlier periods.", period=period))
         if row["obs_status"] == "U":
-            facts.append(f"{row['time_period']} is of few observations: {row['n_obs']}.")
+            facts.append(tell("{period} is of few observations: {count}.", period=period, count=row["n_obs"]))
         if row["provisional_until"]:
-            facts.append(f"{row['time_period']} is provisional until {row['provisional_until']}.")
+            facts.append(tell("{period} is provisional until {day}.", period=period, day=row["provisional_until"]))
         if row["held"] and row["decision"] != "reject":
-            facts.append(f"A newer value of {row['time_period']} is held: {row['finding']}")
+            said = "A newer value of {period} is held: {finding}"
         elif row["verdict"] == "publish_flagged":
-            facts.append(f"{row['time_period']} was published with a warning: {row['finding']}")
+            said = "{period} was published with a warning: {finding}"
+        else:
+            continue
+        facts.append(tell(said, period=period, finding=words.finding(row["finding"]) or row["finding"]))
     return facts

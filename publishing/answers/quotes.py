@@ -140,12 +140,12 @@ def unit_words(row: Mapping[str, Any]) -> str:
     return _UNITS.get(row["unit"]) or with_currency(row["unit"], row["currency"])
 
 
-def immature(row: Mapping[str, Any]) -> str | None:
+def immature(row: Mapping[str, Any], words: Language) -> str | None:
     """For a cohort whose later events still count, until when they do; None for other values.
 
     `row` has the columns of VALUES.
     """
     if row["matures_after"] is None or not row["provisional"]:
         return None
-    period = language("en").period(row["time_period"])
-    return f"Later events still count for {period}, until {row['provisional_until']}: its value will change."
+    said = "Later events still count for {period}, until {day}: its value will change."
+    return words.t(said, period=words.period(row["time_period"]), day=row["provisional_until"])

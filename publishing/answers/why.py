@@ -74,7 +74,7 @@ def explained(
         target = gap_to_target(total, then) if total["obs_value"] is not None else None
     before = published.of_period(kpi_id, later.freq, earlier)
     answer: Answer = {
-        "not_mature": immature(total),
+        "not_mature": immature(total, words),
         "value": value_answer(total),
         "incidents": published.incidents(kpi_id, later.start, later.end),
     }
@@ -87,7 +87,7 @@ def explained(
         why = words.t("has no published value to compare with")
         return answer | {"compared_with": nothing(entry["name"], earlier, why, words)}
     answer |= {"compared_with": value_answer(_total(before))}
-    answer |= movement(after, before, entry["formula"] or "", entry["expanded_formula"])
+    answer |= movement(after, before, entry["formula"] or "", entry["expanded_formula"], words)
     for part in answer.get("parts_of_the_ratio", ()):
         part |= _published_part(published, entries, part, (later.freq, code, earlier))
     members: dict[str, dict[str, str]] = {"kpi_served": {row["kpi_id"]: row["name"] for row in entries}}

@@ -44,7 +44,7 @@ def of(ledger: Ledger, file: Path, whole: int) -> Rendering:
     assert ledger.newest is not None
     newest = ledger.newest
     catalog = _hash(newest["catalog"].encode())
-    return Rendering(file_hash(file), newest["sequence"], row_hash(newest), catalog, code(), whole)
+    return Rendering(file_hash(file), newest["sequence"], row_hash(newest), catalog, _code(), whole)
 
 
 def keep(path: Path, rendered: Rendering) -> None:
@@ -69,7 +69,7 @@ def read(path: Path) -> Rendering | None:
 
 def is_current(last: Rendering, ledger: Ledger) -> bool:
     """Whether the file holds the ledger's newest release, as this code renders it."""
-    return ledger.newest is not None and (last.row_hash, last.code) == (row_hash(ledger.newest), code())
+    return ledger.newest is not None and (last.row_hash, last.code) == (row_hash(ledger.newest), _code())
 
 
 def continues(last: Rendering, ledger: Ledger) -> bool:
@@ -87,7 +87,7 @@ def continues(last: Rendering, ledger: Ledger) -> bool:
     is_later = all(row[name] >= newest_before[name] for row in new for name in ("published_at", "realtime_start"))
     added = sum(row["n_observations"] for row in ledger.releases) - last.whole
     same_definitions = last.catalog == _hash(ledger.newest["catalog"].encode())
-    return is_later and same_definitions and last.code == code() and added <= MOST_ADDED * last.whole
+    return is_later and same_definitions and last.code == _code() and added <= MOST_ADDED * last.whole
 
 
 def _place() -> Path:
@@ -95,7 +95,7 @@ def _place() -> Path:
 
 
 @cache
-def code() -> str:
+def _code() -> str:
     """The hash of what a file depends on besides the ledger: this package, the packages below, DuckDB's version."""
     packages = ("publishing", "data_quality", "metrics")
     modules = sorted(module for name in packages for module in (deployment.PROJECT / name).rglob("*.py"))

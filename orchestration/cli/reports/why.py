@@ -39,9 +39,8 @@ def print_movement(terminal: Console, reasons: Reasons) -> None:
     for segment in answer["segments"]:
         _print_segment(terminal, segment, reasons)
     for incident in answer["incidents"]:
-        terminal.print(
-            f"Incident {incident['incident_id']} ({incident['state']}): {incident['title']}", highlight=False
-        )
+        title = reasons.language.incident(incident["title"], {})
+        terminal.print(f"Incident {incident['incident_id']} ({t(incident['state'])}): {title}", highlight=False)
     for fact in answer["data"]:
         terminal.print(fact, highlight=False)
     terminal.print(t("What is added makes up the change. It doesn't say what people or markets did."), style="dim")

@@ -1,6 +1,16 @@
 """The Swedish words of sentences that say why a value moved and what a month brought, by the English ones."""
 
 REASONS = {
+    "The two values are of different definition versions: {before} and {after}.": "De två värdena har olika versioner"
+    " av definitionen: {before} och {after}.",
+    "The series breaks at {period}: don't compare it with earlier periods.": "Serien bryts vid {period}: jämför inte"
+    " med tidigare perioder.",
+    "{period} is of few observations: {count}.": "{period} bygger på få observationer: {count}.",
+    "{period} is provisional until {day}.": "{period} är preliminärt till {day}.",
+    "A newer value of {period} is held: {finding}": "Ett nyare värde för {period} hålls tillbaka: {finding}",
+    "{period} was published with a warning: {finding}": "{period} publicerades med en varning: {finding}",
+    "Later events still count for {period}, until {day}: its value will change.": "Senare händelser räknas ännu för"
+    " {period}, till {day}: värdet kommer att ändras.",
     "has no data: the company doesn't supply {entities}": "saknar data: företaget levererar inte {entities}",
     "has no published value; {count} of its periods are held": "har inget publicerat värde; {count} av dess perioder"
     " hålls tillbaka",

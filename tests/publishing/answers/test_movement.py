@@ -42,7 +42,7 @@ def test_members_and_parts_add_up_to_the_change(
         assert sum(part["adds_to_change"] for part in answer["parts_of_the_ratio"]) == change
         for member in country["members"]:
             parts = member["of_this_by_its_own_ratio"] + member["of_this_by_its_share"]
-            assert parts == pytest.approx(member["adds_to_change"], abs=1e-12)
+            assert parts == pytest.approx(member["adds_to_change"], rel=1e-9, abs=1e-9)
 
 
 MARGIN = ("profit / revenue", "(revenue - cost) / revenue")

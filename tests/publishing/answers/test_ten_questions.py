@@ -114,7 +114,7 @@ def test_the_answers_are_right(answers: dict[str, list[tuple[Any, ...]]]) -> Non
         [("NO", "2026-Q3", 195.0, None, None, "normal"), ("SE", "2026-Q3", 75.0, 50.0, 0.5, "normal")],
         [("CAC", "cfo@example.com", "2026-10", 500.0, 400.0, False)],
         [("cac", "2026-09", "_T", "_T", 450.0, 455.0, "R1", "newer rows")],
-        [("Board", None, "suppressed"), ("Legal", None, "suppressed"), ("Sales", 57.0, "normal")],
+        [("Board", None, "suppressed"), ("Legal", None, "suppressed"), ("Sales", 0.57, "normal")],
         [("CAC", "2026-10", -0.25), ("Net revenue", "2026-10", 0.25), ("Return rate", "2026-10", 0.5)],
         [
             ("2026-10", 500.0, 440.0, "few observations"),
