@@ -75,13 +75,16 @@ def test_a_review_is_shown_and_recorded(released: Warehouse, monkeypatch: pytest
         "kpi review revenue --outcome keep|change|retire",
     ):
         assert part in shown
-    assert "revenue 2026-06-05 in 92 days cfo@example.com never" in command("review", "--due")
+    upcoming = command("review", "--due")
+    assert "No review is due. The next ones:" in upcoming
+    assert "revenue 2026-06-05 in 92 days cfo@example.com never" in upcoming
     refused = kpi_command("review", "revenue", "--reason", "raised", "--by", "anna")
     assert refused.returncode == 2 and "a review needs an outcome" in refused.stderr
     by_anna = ("--reason", "target raised", "--by", "anna")
     monkeypatch.setenv("NYCKELTAL_NOW", "2026-06-10T06:00:00+00:00")
     released.feed("orders", newest_delivery="2026-06-10T05:00:00+00:00")
-    assert "revenue 2026-06-05 5 days overdue" in command("review", "--due")
+    late = command("review", "--due")
+    assert "revenue 2026-06-05 5 days overdue" in late and "No review is due" not in late
     recorded = command("review", "revenue", "--outcome", "retire", *by_anna)
     assert "revenue reviewed by anna (recorded, not authenticated): retire; release" in recorded
     assert "It stays in use until `kpi retire revenue`." in recorded
