@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from typing import NamedTuple
 
 from metrics.definitions.catalog import CatalogKpi
 from publishing.site.rows import FeedRow
@@ -16,18 +17,42 @@ _CADENCES = {
     "yearly": "yearly",
     "once": "once",
 }
+_FEW = 8
+
+
+class FeedFacts(NamedTuple):
+    """A feed, its row (None in a release of an older version), and the KPIs that are computed from it.
+
+    Of many KPIs, `through` are those that read only the columns that all of them read, `common`, such as the keys by
+    which a shared table joins the feed; `kpis` are the others, and of few KPIs all.
+    """
+
+    name: str
+    row: FeedRow | None
+    kpis: list[CatalogKpi]
+    through: list[CatalogKpi]
+    common: str
 
 
 class DataPage(Texts):
     """Makes what the page shows."""
 
-    def feeds(self) -> list[tuple[str, FeedRow | None, list[CatalogKpi]]]:
-        """The feeds: name, row (None in a release of an older version), and the KPIs that are computed from it."""
+    def feeds(self) -> list[FeedFacts]:
+        """The feeds by name, each with its KPIs."""
         by_feed: dict[str, list[CatalogKpi]] = {feed: [] for feed in self.content.feeds}
         for kpi in self.content.catalog.kpis:
             for feed in kpi.feeds:
                 by_feed.setdefault(feed, []).append(kpi)
-        return [(feed, self.content.feeds.get(feed), kpis) for feed, kpis in sorted(by_feed.items())]
+        return [self._facts(feed, kpis) for feed, kpis in sorted(by_feed.items())]
+
+    def _facts(self, feed: str, kpis: list[CatalogKpi]) -> FeedFacts:
+        read = {kpi.kpi_id: set(kpi.inputs.get(feed, ())) for kpi in kpis}
+        by_all = set.intersection(*read.values()) if read else set()
+        through = [kpi for kpi in kpis if read[kpi.kpi_id] == by_all]
+        if not by_all or len(kpis) <= _FEW or len(through) == len(kpis):
+            through = []
+        own = [kpi for kpi in kpis if kpi not in through]
+        return FeedFacts(feed, self.content.feeds.get(feed), own, through, ", ".join(sorted(by_all)) if through else "")
 
     def schedule(self, feed: FeedRow) -> str:
         """How often the feed's source delivers, in words."""

@@ -18,6 +18,7 @@ from orchestration.lock import writing
 
 HELP_ORDER = 5
 app = typer.Typer()
+_NEXT_SHOWN = 8
 
 
 class Outcome(StrEnum):
@@ -37,7 +38,9 @@ def review(
     ] = None,
     reason: Annotated[str, typer.Option(help="Why. It is published with the review.")] = "",
     by: By = None,
-    due: Annotated[bool, typer.Option("--due", help="List all reviews, the soonest due first.")] = False,
+    due: Annotated[
+        bool, typer.Option("--due", help="List the reviews that are due; where none is, the next ones.")
+    ] = False,
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
@@ -62,7 +65,10 @@ def review(
         if as_json:
             print_json(rows)
         else:
-            report.print_due(console(), rows, words)
+            overdue = [row for row in rows if row["days_overdue"] >= 0]
+            if not overdue:
+                console().print(words.t("No review is due. The next ones:"), highlight=False)
+            report.print_due(console(), overdue or rows[:_NEXT_SHOWN], words)
     elif outcome is not None:
         _record(company, catalog, kpi_id, outcome, reason, by, as_json)
     elif reason or by:

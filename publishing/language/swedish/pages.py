@@ -8,6 +8,7 @@ PAGES = {
     "Above are six KPIs, those that miss most.": "Ovan står sex nyckeltal, de som missar mest.",
     "In all, {off} KPIs are off target and {risk} at risk; they are marked below.": "Sammanlagt är {off} nyckeltal"
     " utanför målet och {risk} i riskzonen; de är markerade nedan.",
+    "{kpis} that read only {columns}": "{kpis} som bara läser {columns}",
     "Newer periods": "Nyare perioder",
     "Check": "Kontroll",
     "As of the newest release. Only feeds that a KPI without protection reads have days and counts.": "Enligt senaste"

@@ -172,6 +172,7 @@ TERMINAL = {
     "for": "för",
     "against": "emot",
     "Record the review:": "Anteckna granskningen:",
+    "No review is due. The next ones:": "Ingen granskning är att göra. De nästa:",
     "Reviews, the soonest due first": "Granskningar, de som först är att göra först",
     "A KPI without a review is due a month or quarter after its first publication. `kpi review KPI` shows what to"
     " look at.": "Ett nyckeltal utan granskning är att granska en månad eller ett kvartal efter sin första"
