@@ -28,6 +28,8 @@ OUTCOMES = {
 }
 """The outcome that an opinion wants, by the proposal and whether the person is in favour of it."""
 
+_MOST_OF_A_NAME = 100
+
 
 @dataclass(frozen=True)
 class Opinion:
@@ -74,13 +76,16 @@ def state(
 def _checked_name(company: Company, kpi_id: str, by: str, *, protected: bool) -> str:
     """The name on one line, and as roles.yml spells it if it is there; it is published with the opinion.
 
-    Raises NyckeltalError for none, for characters that can't be seen, and for figures where the KPI is protected,
-    except in a name of roles.yml.
+    Raises NyckeltalError for none, for a long one, for characters that can't be seen, and for figures where the KPI is
+    protected, except in a name of roles.yml.
     """
     by = unicodedata.normalize("NFKC", " ".join(by.split()))
     if not by or invisible(by):
         problem = "has a character that can't be seen" if by else "an opinion needs a name"
         raise NyckeltalError(problem, field="--by", found=by or None, expected="who states it")
+    if len(by) > _MOST_OF_A_NAME:
+        most = f"at most {_MOST_OF_A_NAME} characters"
+        raise NyckeltalError("the name is too long", field="--by", found=f"{len(by)} characters", expected=most)
     roles = company.roles
     groups = (*roles.decides.values(), *roles.refactors.values())
     listed = listed_spelling(by, tuple(name for names in groups for name in names))

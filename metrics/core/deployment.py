@@ -60,13 +60,13 @@ def site_url() -> str | None:
 def memory_limit() -> str:
     """What DuckDB may hold in memory while models are built (`NYCKELTAL_MEMORY_LIMIT`, default 1GiB), such as "512MiB".
 
-    Raises NyckeltalError for a text that is no size.
+    Raises NyckeltalError for a text that is no size, or a size in which no model can be built.
     """
     limit = os.environ.get("NYCKELTAL_MEMORY_LIMIT") or "1GiB"
-    if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", limit):
-        raise NyckeltalError(
-            "is no size", field="NYCKELTAL_MEMORY_LIMIT", found=limit, expected="one such as 512MiB or 4GiB"
-        )
+    size = re.fullmatch(r"(\d+(?:\.\d+)?) ?([MGT])i?B", limit)
+    if size is None or float(size[1]) * {"M": 1, "G": 1024, "T": 1024**2}[size[2]] < 16:
+        problem, expected = "is no size, or too small", "16MiB or more, such as 512MiB or 4GiB"
+        raise NyckeltalError(problem, field="NYCKELTAL_MEMORY_LIMIT", found=limit, expected=expected)
     return limit
 
 

@@ -250,7 +250,7 @@ class CatalogKpi(BaseModel):
 
     @property
     def observable_days(self) -> str:
-        """A text that says from when and until when its periods are observable; empty without limits."""
+        """A text that says from when until when it can be computed, and why it is paused; empty without limits."""
         limits = [("from", self.observable_from), ("until", self.observable_to)]
         return " ".join(f"{word} {day}" for word, day in limits if day is not None) + (
             f" ({self.paused})" if self.paused else ""

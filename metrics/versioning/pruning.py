@@ -45,7 +45,8 @@ class Select:
     def __init__(self, sql: str, schema: Schema, unordered: str) -> None:
         """Parses SQL in DuckDB's dialect; `schema` has the columns of the tables that it reads.
 
-        `unordered` is the database schema of tables that may have further columns, in any order. Raises NotPruned.
+        `unordered` is the database schema, such as raw, whose tables may have columns that `schema` lacks: `select *`
+        of them isn't clear. Raises NotPruned.
         """
         try:
             tree = parse_one(sql, dialect=DIALECT)
@@ -172,7 +173,7 @@ def _put_in_order(tree: exp.Expr) -> None:
 
 
 def _by_position(scope: Scope) -> bool:
-    """Whether something refers to the select's columns by their position, as in `group by 1`."""
+    """Whether the select's columns are referred to by position, as in `group by 1` or `with t(a, b) as (select …)`."""
     clauses = [clause for name in ("order", "group") if (clause := scope.expression.args.get(name))]
     return bool(scope.outer_columns) or any(
         isinstance(key, exp.Literal) or (isinstance(key, exp.Ordered) and isinstance(key.this, exp.Literal))

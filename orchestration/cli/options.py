@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
@@ -41,7 +41,7 @@ def user() -> str:
 def past_day(text: str) -> date | None:
     """The day of --as-of, None for an empty text. Raises NyckeltalError for another text."""
     try:
-        return date.fromisoformat(text) if text else None
+        return datetime.strptime(text, "%Y-%m-%d").date() if text else None
     except ValueError:
         raise NyckeltalError("is no day", field="--as-of", found=text, expected="such as 2026-10-09") from None
 

@@ -21,7 +21,7 @@ _KPI_COLUMNS = ", ".join(f"{name} {sql_type}" for name, sql_type in candidates.C
 
 
 def prepare_tables(catalog: Catalog) -> None:
-    """Creates the KPI tables that don't exist yet, empty, so that the view of all candidates works without them."""
+    """Creates the table of builds, and an empty one for each KPI that has none: the union of candidates reads all."""
     with warehouse.connect() as connection:
         connection.execute("create schema if not exists kpi")
         for kpi in catalog.kpis:

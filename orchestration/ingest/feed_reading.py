@@ -87,10 +87,10 @@ class FeedReading:
         self._progress = progress
 
     def tables(self) -> Iterator[pa.Table]:
-        """Tables of about BATCH_ROWS typed rows each, with the columns of raw.
+        """Tables of about BATCH_ROWS typed rows each, with the columns of the feed's table in raw.
 
-        Raises Retracted, after storing (file name, problem) in `retracted`, when a file turns out to be faulty after
-        rows of it were yielded.
+        Raises Retracted if a file proves faulty after some of its rows were yielded; `retracted` then has its name and
+        the problem.
         """
         queue = deque(enumerate(self.deliveries, start=1))
         postponed = 0

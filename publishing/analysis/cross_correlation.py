@@ -99,8 +99,8 @@ class Drivers:
         self._tests: dict[tuple[bytes, int], list[_Test]] = {}
         self._memories: dict[tuple[bytes, int], Floats] = {}
 
-    def leading(self, outcome: Floats, false_alarms: float = FALSE_ALARMS, *, aside: str = "") -> LeadSearch:
-        """Which drivers moved before the outcome; the driver `aside`, which may be the outcome itself, left out.
+    def leading(self, outcome: Floats, false_alarms: float = FALSE_ALARMS, *, without: str = "") -> LeadSearch:
+        """Which drivers moved before the outcome; the driver `without`, such as the outcome itself, is left out.
 
         The outcome is explained by a line, by its season and by its last one to three values (by the least BIC), so
         that what is left doesn't depend on its own past. Then each driver is added, one lag at a time (C. Granger,
@@ -110,19 +110,19 @@ class Drivers:
         """
         outcome = np.ldexp(outcome, -binary_exponent(outcome))
         periods = int(np.isfinite(outcome).sum())
-        unvarying = tuple(name for name in self._unvarying if name != aside)
+        unvarying = tuple(name for name in self._unvarying if name != without)
         if not varies(outcome, self._columns):
             return LeadSearch((), 0, periods, {}, (), unvarying, outcome_varies=False)
         known, order = np.isfinite(outcome), order_of(outcome, self._columns)
         tests = [test for test in self._tests_of(known, order) if test.regression.leaves_something_of(outcome)]
-        candidates = [lead for test in tests for lead in _correlations(test, outcome) if lead.driver != aside]
+        candidates = [lead for test in tests for lead in _correlations(test, outcome) if lead.driver != without]
         tried = {lead.driver for lead in candidates}
-        too_short = tuple(name for name in self._values if name not in tried and name != aside)
+        too_short = tuple(name for name in self._values if name not in tried and name != without)
         if not candidates:
             return LeadSearch((), 0, periods, {}, too_short, unvarying)
         needed, leads = false_alarms / len(candidates), []
         if min(lead.p_value for lead in candidates) <= _HOPELESS * needed:
-            strongest = self._strongest_in_noise(outcome, order, tests, aside)
+            strongest = self._strongest_in_noise(outcome, order, tests, without)
             needed = float(np.quantile(strongest, false_alarms))
             corrected = [
                 replace(lead, p_value=(1 + int((strongest <= lead.p_value).sum())) / (1 + len(strongest)))
@@ -156,8 +156,8 @@ class Drivers:
                     self._tests[key].append(_Test(lag, distinct, regression))
         return self._tests[key]
 
-    def _strongest_in_noise(self, outcome: Floats, order: int, tests: Sequence[_Test], aside: str) -> Floats:
-        """The smallest p-value of all tests, in each series of noise that looks as the outcome does."""
+    def _strongest_in_noise(self, outcome: Floats, order: int, tests: Sequence[_Test], without: str) -> Floats:
+        """The smallest p-value of all tests in each series of noise with the outcome's gaps and a similar memory."""
         simulated = self._noise
         regression = Autoregression(np.isfinite(outcome), self._columns, np.zeros((len(outcome), 1)), order)
         if regression.freedom >= 1:
@@ -168,7 +168,7 @@ class Drivers:
             simulated = simulated[most_similar(self._memories[key], memory)]
         strongest = np.ones(len(simulated))
         for test in tests:
-            counts = np.array(test.names) != aside
+            counts = np.array(test.names) != without
             if counts.any():
                 t = np.abs(test.regression.t(simulated)[:, counts]).max(axis=1)
                 strongest = np.minimum(strongest, _p_values(t, test.regression.freedom))

@@ -83,7 +83,7 @@ class Searches:
         of_drivers, values = self._by_periods[key], of_outcome.on(periods)
         found = self._remembered.of(
             (*of_drivers.numbers, values.tobytes(), f"{outcome} {false_alarms}".encode()),
-            lambda: of_drivers.leading(values, false_alarms, aside=outcome),
+            lambda: of_drivers.leading(values, false_alarms, without=outcome),
         )
         return FreqSearch(freq, found, of_outcome.gaps)
 

@@ -44,7 +44,8 @@ def relevance(kpi: CatalogKpi, leads: Leads) -> Answer | None:
     long_enough = {name: size for name, size in sizes.items() if size is not None and size <= LARGE}
     if not outcomes:
         verdict = "no outcome"
-        objective = leads.catalog.objectives[kpi.objective].name
+        served = leads.catalog.objectives.get(kpi.objective)
+        objective = served.name if served else kpi.objective
         words = "No lagging KPI serves {objective} or what it is a part of: there is nothing that it should lead."
         text = t(words, objective=objective)
     elif found:

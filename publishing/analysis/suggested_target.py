@@ -135,7 +135,7 @@ def suggest_target(kpi: str, lang: str = "en") -> Answer:
         return answer | {"refused": t(text, name=adopted.name, **facts)}
 
     if direction not in ("up", "down", "band"):
-        return refused("{name} has the direction {direction}: no value is a better one.", direction=direction)
+        return refused("{name} has the direction {direction}: no value is a better one.", direction=t(direction))
     if adopted.retired is not None:
         return refused("{name} is retired since {day}.", day=adopted.retired.on)
     if totals is None:
@@ -263,13 +263,16 @@ def _objective(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi, catalog: 
     reached = sum(row["status"] == "on target" for row in others)
     objective = catalog.objectives.get(kpi.objective)
     name = objective.name if objective else kpi.objective
-    said = words.t(
+    said = (
         "{name} is served by {others}: {reached} on target, {missed} off target. Which value of a KPI the objective"
-        " needs isn't stated anywhere, so the suggestions don't take it into account.",
+        " needs isn't stated anywhere, so the suggestions don't take it into account."
+    )
+    quote = words.t(
+        said,
         name=name, others=words.count(len(others), "other KPI", "other KPIs"), reached=reached,
         missed=f"{len(missed)} ({', '.join(missed)})" if missed else 0,
     )  # fmt: skip
-    return {"name": name, "other_kpis": others, "quote": said}
+    return {"name": name, "other_kpis": others, "quote": quote}
 
 
 def _yaml(suggestion: Suggestion, totals: History, kpi: CatalogKpi) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -12,7 +13,7 @@ from metrics.core.segments import member_words, words
 from metrics.core.text import visible, with_currency
 from publishing.answers import Answer
 from publishing.answers.value_rows import plain_rows
-from publishing.language import language
+from publishing.language import Language, language
 from publishing.statuses import REVISIONS, STATUSES
 
 _UNITS = {"fraction": "fraction: 0.05 is 5 %", "count": "number"}
@@ -90,34 +91,48 @@ def vintage_answer(row: Mapping[str, Any]) -> Answer:
 
 
 def no_value(
-    connection: duckdb.DuckDBPyConnection, entry: Mapping[str, Any], period: Period | None, segment: str, member: str
+    connection: duckdb.DuckDBPyConnection,
+    entry: Mapping[str, Any],
+    period: Period | None,
+    segment: str,
+    member: str,
+    lang: Language,
 ) -> Answer:
     """Why a KPI has no published value: as far as the tables tell."""
-    name, code = entry["name"], period.code if period else None
+    name, code, t = entry["name"], period.code if period else None, lang.t
     if not entry["supplied"]:
-        return nothing(name, code, f"has no data: the company doesn't supply {entry['missing_entities']}")
+        why = t("has no data: the company doesn't supply {entities}", entities=entry["missing_entities"])
+        return nothing(name, code, why, lang)
     if period is None:
         held = "select count(*) from kpi.verdicts where kpi_id = ? and held"
         (count,) = connection.execute(held, [entry["kpi_id"]]).fetchone() or (0,)
-        return nothing(name, code, f"has no published value; {count} of its periods are held")
+        return nothing(name, code, t("has no published value; {count} of its periods are held", count=count), lang)
     query = "select reason from kpi.verdicts where held and kpi_id = ? and freq = ? and time_period = ?"
     reasons = plain_rows(connection, query, [entry["kpi_id"], period.freq, period.code])
     first, last = entry["observable_from"], entry["observable_to"]
     if reasons:
-        why = f"is held until someone decides: {reasons[0]['reason']}"
+        reason = reasons[0]["reason"]
+        why = t("is held until someone decides: {reason}", reason=lang.finding(reason) or reason)
     elif first and period.start.isoformat() < first:
-        why = f"lies before its feeds' data, which begin on {first}"
+        why = t("lies before its feeds' data, which begin on {day}", day=first)
     elif last and period.end.isoformat() > last:
-        why = f"lies after its feeds' data, which end on {last}"
+        why = t("lies after its feeds' data, which end on {day}", day=last)
     elif segment != "_T":
-        why = f"has no published value for {segment} {visible(member)}"
+        why = t("has no published value for {segment} {member}", segment=segment, member=visible(member))
+    elif period.end >= _released_on(connection):
+        why = t("isn't published: it had not ended when the newest release was made")
     else:
-        why = "isn't published: it may not have ended, or was not judged yet"
-    return nothing(name, code, why)
+        why = t("isn't published: it was not judged yet")
+    return nothing(name, code, why, lang)
 
 
-def nothing(name: str, period: str | None, why: str) -> Answer:
-    subject = f"{name}, {language('en').period(period)}," if period else name
+def _released_on(connection: duckdb.DuckDBPyConnection) -> date:
+    (day,) = connection.execute("select max(realtime_start) from kpi.releases").fetchall()[0]
+    return date.fromisoformat(str(day)[:10])
+
+
+def nothing(name: str, period: str | None, why: str, lang: Language) -> Answer:
+    subject = f"{name}, {lang.period(period)}," if period else name
     return {"name": name, "period": period, "value": None, "status": "not published", "quote": f"{subject} {why}."}
 
 

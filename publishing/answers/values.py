@@ -13,6 +13,7 @@ from publishing.answers import Answer
 from publishing.answers.lookup import KPIS, freq_named, listed, member_named, named_kpi, newest_period, target_of_newest
 from publishing.answers.quotes import no_value, unit_words, value_answer, vintage_answer
 from publishing.answers.value_rows import VALUES, plain_rows
+from publishing.language import language
 
 _NEWEST = f"""
 select n.* from ({VALUES}) n
@@ -76,12 +77,12 @@ def value(kpi: str, period: str = "", segment: str = "_T", member: str = "_T") -
         segment, member = member_named(connection, entry, segment, member)
         code = parse(period).code if period else newest_period(connection, entry)
         if code is None:
-            return no_value(connection, entry, None, segment, member)
+            return no_value(connection, entry, None, segment, member, language("en"))
         freq = freq_named(entry, parse(code).freq)
         key = (entry["kpi_id"], freq, segment, member)
         rows = plain_rows(connection, f"{VALUES} {_OF_MEMBER} and o.time_period = ?", [*key, code])
         if not rows:
-            return no_value(connection, entry, parse(code), segment, member)
+            return no_value(connection, entry, parse(code), segment, member, language("en"))
         vintages = plain_rows(connection, _VINTAGES, [entry["kpi_id"], freq, code, segment, member])
     return value_answer(rows[0]) | {"vintages": [vintage_answer(vintage) for vintage in vintages]}
 

@@ -36,10 +36,10 @@ def why_it_moved(kpi: str, period: str = "", compared_with: Against = "previous"
             period = newest_with_target(connection, entry) or ""
         code = parse(period).code if period else newest_period(connection, entry)
         if code is None:
-            return no_value(connection, entry, None, "_T", "_T")
+            return no_value(connection, entry, None, "_T", "_T", language(lang))
         freq_named(entry, parse(code).freq)
         answer = explained(ValueRows(connection), entries, entry, code, compared_with, language(lang))
-        return answer or no_value(connection, entry, parse(code), "_T", "_T")
+        return answer or no_value(connection, entry, parse(code), "_T", "_T", language(lang))
 
 
 def explained(
@@ -55,7 +55,7 @@ def explained(
     `words` is the language of its sentences, by default English. None where nothing is published for the period.
     Raises NyckeltalError where it has no target to be compared with.
     """
-    kpi_id, later = entry["kpi_id"], parse(code)
+    kpi_id, later, words = entry["kpi_id"], parse(code), words or language("en")
     after = published.of_period(kpi_id, later.freq, code)
     if not after:
         return None
@@ -81,17 +81,19 @@ def explained(
     answer |= {"against_target": target} if target else {}
     if not before and later.freq == "W" and compared_with == "year_ago" and code.endswith("W53"):
         # most years have no week 53
-        return answer | {"compared_with": nothing(entry["name"], None, f"had no week 53 in {earlier[:4]}")}
+        why = words.t("had no week 53 in {year}", year=earlier[:4])
+        return answer | {"compared_with": nothing(entry["name"], None, why, words)}
     if not before:
-        return answer | {"compared_with": nothing(entry["name"], earlier, "has no published value to compare with")}
+        why = words.t("has no published value to compare with")
+        return answer | {"compared_with": nothing(entry["name"], earlier, why, words)}
     answer |= {"compared_with": value_answer(_total(before))}
     answer |= movement(after, before, entry["formula"] or "", entry["expanded_formula"])
     for part in answer.get("parts_of_the_ratio", ()):
         part |= _published_part(published, entries, part, (later.freq, code, earlier))
     members: dict[str, dict[str, str]] = {"kpi_served": {row["kpi_id"]: row["name"] for row in entries}}
-    if words is not None and words.code != "en":
+    if words.code != "en":
         members = reader.newest_catalog().in_language(words.code).member_names(words.code)
-    in_words = Reasons(words or language("en"), answer, entry["unit"], entry["currency"], members).sentences()
+    in_words = Reasons(words, answer, entry["unit"], entry["currency"], members).sentences()
     return answer | {"in_words": in_words}
 
 

@@ -102,6 +102,7 @@ def write_csv(folder: Path, language: Language) -> None:
 
 
 def _publish() -> None:
+    """Write the Parquet files beside the published file, readable by everyone; clear what an interrupted call left."""
     folder = deployment.parquet_path()
     for leftover in folder.parent.glob(f".{folder.name}.*"):  # of an interrupted call
         rmtree(leftover, ignore_errors=True)

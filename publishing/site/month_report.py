@@ -30,17 +30,21 @@ from publishing.statuses import REVISIONS
 MOST_SENTENCES = 10
 _MOST_MOVED = 2  # where the others are about missed targets
 _MOST_NAMED = 12
-_MARK = "\0"  # on both sides of `kpi_id:period` in a sentence, which is replaced by a link to the KPI's page
+_MARK = "\0"  # around what becomes a link in a sentence: a KPI's id and the period, or a page and the text
 Answers = Mapping[str, Mapping[Against, Answer]]
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a sentence. If it names a KPI: with the KPI's id, and the period to link to on the KPI's page."""
+    """A part of a sentence. Where it names a KPI, its id and the period of which its page has the numbers.
+
+    Where its numbers are on another page of the site, the name of that `page`.
+    """
 
     text: str
     kpi_id: str = ""
     period: str = ""
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,9 +176,12 @@ class MonthReport(Scorecard):
     def _summary(self, kpis: Sequence[_KpiMonth], missing: Sequence[_KpiMonth]) -> str:
         reached = sum(kpi_month.total.target_attained is True for kpi_month in kpis)
         risk = sum(kpi_month.total.target_status == "at risk" for kpi_month in missing)
-        words = "Targets of periods that ended with {month}: {reached} reached, {risk} at risk, {off} off target."
-        counts = {"reached": reached, "risk": risk, "off": len(missing) - risk}
-        return self.language.t(words, month=self._month, **counts) if kpis else ""
+        words = "Targets of periods that ended with {month}: {counts}"
+        counts = self.language.t(
+            "{reached} reached, {risk} at risk, {off} off target.", reached=reached, risk=risk, off=len(missing) - risk
+        )
+        linked = f"{_MARK}index.html:{counts}{_MARK}" if self.is_newest else counts
+        return self.language.t(words, month=self._month, counts=linked) if kpis else ""
 
     def _missed(self, kpi_month: _KpiMonth) -> str:
         """The sentences on a missed target: by how much, since when, and what moved the value."""
@@ -208,7 +215,8 @@ class MonthReport(Scorecard):
             since=self.language.period(reasons.answer["compared_with"]["period"]),
             change=reasons.size(reasons.change) if is_nearer else reasons.added(reasons.change),
         )
-        return " ".join([text, since, *self._additions(reasons)])
+        # What brought it nearer isn't why it misses its target.
+        return " ".join([text, since, *([] if is_nearer else self._additions(reasons))])
 
     def _additions(self, reasons: Reasons) -> list[str]:
         cause = reasons.leading_cause()
@@ -332,7 +340,7 @@ class MonthReport(Scorecard):
         if len(missed) < 2:
             return ""
         first = self.language.period(missed[-1].time_period)
-        return self.language.t("{period} or longer", period=first) if len(missed) == len(until) else first
+        return self.language.t("{period} or earlier", period=first) if len(missed) == len(until) else first
 
     def _reasons(self, kpi: CatalogKpi, against: Against) -> Reasons | None:
         answer = self.answers.get(kpi.kpi_id, {}).get(against)
@@ -366,8 +374,9 @@ class MonthReport(Scorecard):
             if place % 2 == 0:
                 parts += [Part(piece)] if piece else []
             else:
-                kpi_id, period = piece.split(":", 1)
-                parts.append(Part(self.names[kpi_id], kpi_id, period))
+                name, rest = piece.split(":", 1)
+                is_kpi = name in self.names
+                parts.append(Part(self.names[name], name, rest) if is_kpi else Part(rest, page=name))
         return parts
 
 

@@ -207,6 +207,14 @@ def test_rows_that_come_several_at_a_time_vary_more(warehouse: Warehouse) -> Non
     assert "too_few_rows" in failing(judged(warehouse))  # no day of the year before was empty
 
 
+def test_a_day_is_lost_where_every_day_has_the_same_few_rows(warehouse: Warehouse) -> None:
+    """A row a day for each of four campaigns."""
+    first_four = "qualify row_number() over (partition by ordered_at::date order by order_id) <= 4"
+    warehouse.sql(f"create or replace table raw.orders as from raw.orders {first_four}")
+    warehouse.sql("delete from raw.orders where ordered_at::date = '2026-02-11'")
+    assert failing(judged(warehouse)) == {"too_few_rows"}
+
+
 def test_weeks_that_are_quiet_every_year_lack_no_rows(warehouse: Warehouse) -> None:
     warehouse.feed("orders", history_from=date(2024, 1, 3), watermark=date(2026, 2, 28))
     warehouse.sql(

@@ -22,7 +22,7 @@ def test_a_model_that_needs_more_memory_names_the_setting(monkeypatch: pytest.Mo
     assert text.endswith("the model may use 20MB: set NYCKELTAL_MEMORY_LIMIT to more")
 
 
-@pytest.mark.parametrize("limit", ["a lot", "80%", "-1GiB", "1GiB; drop table x"])
+@pytest.mark.parametrize("limit", ["a lot", "80%", "-1GiB", "1GiB; drop table x", "0GiB", "1KB"])
 def test_a_limit_that_is_no_size_is_refused(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NYCKELTAL_MEMORY_LIMIT", limit)
     with pytest.raises(NyckeltalError, match="NYCKELTAL_MEMORY_LIMIT: is no size"):

@@ -78,6 +78,9 @@ def test_a_review_is_shown_and_recorded(released: Warehouse, monkeypatch: pytest
     upcoming = command("review", "--due")
     assert "No review is due. The next ones:" in upcoming
     assert "revenue 2026-06-05 in 92 days cfo@example.com never" in upcoming
+    swedish = " ".join(kpi_command("review", "revenue", "--lang", "sv").stdout.split())
+    assert "period värde mot perioden före mot i fjol mål status" in swedish and "Anteckna granskningen:" in swedish
+    assert "att göra" in kpi_command("review", "--due", "--lang", "sv").stdout
     refused = kpi_command("review", "revenue", "--reason", "raised", "--by", "anna")
     assert refused.returncode == 2 and "a review needs an outcome" in refused.stderr
     by_anna = ("--reason", "target raised", "--by", "anna")

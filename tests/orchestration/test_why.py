@@ -49,7 +49,7 @@ def test_both_values_show_the_change(before: float, after: float, unit: str, sen
 def test_what_is_nothing_beside_the_change_is_shown_as_nothing() -> None:
     text = printed(4.0, 4.4, [0.4, 4.2e-05, *[1e-9] * 6], "turns per year")
     assert "+0.40 turns per year" in text and "e-0" not in text and "0.0000" not in text
-    assert "2 other members together: 0.00 turns per year.\n\nWhat is added" in text
+    assert "2 others together 0.00 turns per year.\n\nWhat is added" in text
 
 
 def test_small_numbers_are_written_out() -> None:

@@ -74,11 +74,13 @@ def test_a_new_version_revises_the_history_and_a_refactoring_is_proved_on_the_ro
     deliver_march(changeable.data / "sources")
 
     result = dataclasses.replace(changeable, company=company).run(*days(company))
-    opened = clock.today(company.time_zone) - timedelta(days=1)
+    yesterday, march = clock.today(company.time_zone) - timedelta(days=1), date(2024, 3, 1)
     rejudged = {
         verdict.kpi_id
         for verdict in result.verdicts
-        if result.catalog.closes_on(result.catalog.kpi(verdict.kpi_id), parse(verdict.time_period)) < opened
+        # What closed before; of March the other feeds' data are still to come.
+        if result.catalog.closes_on(result.catalog.kpi(verdict.kpi_id), parse(verdict.time_period)) < yesterday
+        and verdict.period_end < march
     }
     assert rejudged == {"web_sessions", "conversion_rate", "csat"}  # only those with another definition
     assert result.build_failures == {}

@@ -144,18 +144,17 @@ seasonal as (
         weeks_a_year_ago as (partition by feed order by day rows between 371 preceding and 357 preceding),
         a_year as (partition by feed order by day rows between 371 preceding and 1 preceding)
 ),
--- Consecutive days without rows are one run and judged together; `n_missed` of them usually have rows. `overdispersion`
--- is the variance of the number of rows divided by that of a Poisson count. It is above 1 where rows come several at a
--- time, as the lines of an order do. It is estimated by the median of the squared deviation over the expected number,
--- which is 0.455 for a Poisson count, and limited to 20, as days also vary for other reasons. Until there are four
--- weeks of days to estimate it from, it counts as 20.
+-- Consecutive days without rows are one run and judged together; `n_missed` of them usually have rows. `dispersion` is
+-- the variance of the number of rows divided by that of a Poisson count: above 1 where rows come several at a time, as
+-- the lines of an order do, and near 0 where a day has a row for each campaign. It is estimated by the median of the
+-- squared deviation over the expected number, which is 0.455 for a Poisson count, and limited to 20, as days also vary
+-- for other reasons. Until there are four weeks of days to estimate it from, it counts as 20.
 runs as (
     select *, sum(n_in_season) over run as n_expected_of_run, if(n_rows = 0, count(*) over run, 0) as days_of_run,
         bool_or(never_empty) over run as is_first_empty,
         if(n_rows = 0, count(*) filter (n_expected > 0) over run, 0) as n_missed,
         if(count(n_in_season) over a_year < 28, 20,
-            least(greatest(median(pow(n_rows - n_in_season, 2) / nullif(n_in_season, 0)) over a_year / 0.455, 1), 20))
-            as overdispersion
+            least(median(pow(n_rows - n_in_season, 2) / nullif(n_in_season, 0)) over a_year / 0.455, 20)) as dispersion
     from seasonal
     window
         run as (partition by feed, rows_so_far, n_rows = 0),
@@ -201,11 +200,13 @@ select feed, day,
 from (
     -- Rows are lacking on a day with less than half of the expected rows, if chance doesn't explain that. A day without
     -- rows needs more than ten expected ones (a Poisson count with that mean is zero once in e^10 times), times the
-    -- overdispersion unless no day ever was empty; any other day must be more than four standard deviations below.
+    -- dispersion if that is above 1. Where no day ever was empty, ten are enough, and any where days vary far less than
+    -- by chance. Any other day must be more than four standard deviations below.
     select *,
         if(n_rows < 0.5 * n_in_season and not is_closed
-            and if(n_rows = 0, n_expected_of_run > 10 * if(is_first_empty, 1, overdispersion),
-                n_in_season - n_rows > 4 * sqrt(overdispersion * n_in_season)),
+            and case when n_rows > 0 then n_in_season - n_rows > 4 * sqrt(greatest(dispersion, 1) * n_in_season)
+                when is_first_empty then dispersion < 0.25 or n_expected_of_run > 10
+                else n_expected_of_run > 10 * greatest(dispersion, 1) end,
             n_in_season - n_rows, 0) as lacking
     from judged
 )
@@ -245,14 +246,14 @@ def update(
 
     - n_rows,
     - n_duplicates: rows that equal another row of their day in all source columns,
-    - n_alike: rows that do in all columns but ids, where that was rare in the year before, beyond those by chance,
-    - n_alike_by_chance: those by chance,
-    - n_skipped: numbers that are missing among those that run on (see `numbering.py`),
-    - n_lacking: rows missing on days with none or too few; days that count as closed lack none,
-    - n_repeated: rows of days with the same content as a day of the two weeks before, where that weekday seldom has.
+    - n_alike_by_chance: how many rows are expected to equal another row of their day in all columns but ids,
+    - n_alike: how many more do, in feeds in which that was rare in the year before,
+    - n_skipped: gaps in consecutive numbers, such as invoice numbers (see `numbering.py`),
+    - n_lacking: how many rows are missing on days with none or too few; days that count as closed lack none,
+    - n_repeated: rows of days with the same content as a day of the two weeks before, if that weekday seldom has it.
 
-    `rejected_days` has the columns feed, day (NULL if unknown), loaded_at, n_rejected. `labels` are those of the
-    catalogue. Needs the temporary table `feeds`.
+    `rejected_days` has the columns feed, day (NULL if unknown), loaded_at, n_rejected. `labels` are the
+    catalogue's, the columns whose numbers are identifiers. Needs the temporary table `feeds`.
     """
     for tables in (_TABLE, column_kinds.TABLE, column_statistics.TABLE):
         connection.execute(tables)

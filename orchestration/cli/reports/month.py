@@ -43,6 +43,8 @@ def _release(report: MonthReport) -> str:
 
 
 def _linked(part: Part, site: str) -> str:
+    if part.page:
+        return f"[{_escaped(part.text)}]({site}/{part.page})"
     if not part.kpi_id:
         return _escaped(part.text.replace("\N{NO-BREAK SPACE}", " "))
     anchor = f"#{part.period}" if part.period else ""

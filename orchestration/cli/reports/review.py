@@ -80,15 +80,16 @@ def print_due(terminal: Console, rows: Sequence[Mapping[str, Any]], words: Langu
         last = f"{row['reviewed_on']} {t(row['outcome'] or '')}".strip() if row["reviewed_on"] else t("never")
         lines.append([row["kpi_id"], f"{row['due_on']}", due, row["owner"], last])
     columns = [Column(t(name)) for name in ("KPI", "due on", "", "owner", "last review")]
+    caption = (
+        "A KPI without a review is due a month or quarter after its first publication. `kpi review KPI` shows what to"
+        " look at."
+    )
     print_table(
         terminal,
         columns,
         lines,
         title=t("Reviews, the soonest due first"),
-        caption=t(
-            "A KPI without a review is due a month or quarter after its first publication. `kpi review KPI` shows what"
-            " to look at."
-        ),
+        caption=t(caption),
     )
 
 
@@ -211,7 +212,8 @@ def _print_values(terminal: Console, kpi: CatalogKpi, facts: Mapping[str, Any], 
             words.change(row[name], kpi.change_kind, kpi.unit, currency)
             for name in ("change_previous", "change_year_ago")
         ]
-        stated = words.target(row["target"], row["target_to"], kpi.unit, currency) if row["target"] is not None else ""
+        ends = [end for end in (row["target"], row["target_to"]) if end is not None]
+        stated = " – ".join(words.value(end, kpi.unit, currency, with_unit=False) for end in ends)
         against = styled(target_mark(row["target_status"]), f" {stated}") if stated else ""
         rows.append([row["time_period"], value, *changes, against, row["obs_status"]])
     numbers = [number_column(t(name)) for name in ("value", "vs period before", "vs year ago", "target")]

@@ -1,6 +1,18 @@
 """The Swedish words of sentences that say why a value moved and what a month brought, by the English ones."""
 
 REASONS = {
+    "has no data: the company doesn't supply {entities}": "saknar data: företaget levererar inte {entities}",
+    "has no published value; {count} of its periods are held": "har inget publicerat värde; {count} av dess perioder"
+    " hålls tillbaka",
+    "is held until someone decides: {reason}": "hålls tillbaka tills någon beslutar: {reason}",
+    "lies before its feeds' data, which begin on {day}": "ligger före dess data, som börjar {day}",
+    "lies after its feeds' data, which end on {day}": "ligger efter dess data, som slutar {day}",
+    "has no published value for {segment} {member}": "har inget publicerat värde för {segment} {member}",
+    "isn't published: it had not ended when the newest release was made": "är inte publicerat: perioden var inte slut"
+    " när den senaste publiceringen gjordes",
+    "isn't published: it was not judged yet": "är inte publicerat: värdet har inte granskats än",
+    "has no published value to compare with": "har inget publicerat värde att jämföra med",
+    "had no week 53 in {year}": "hade ingen vecka 53 år {year}",
     "{name} was {now} in {period}, as in {earlier}.": "{name} var {now} för {period}, som för {earlier}.",
     "{name} was {now} in {period}: {size} more than in {earlier}, {then}.": "{name} var {now} för {period}: {size} mer"
     " än för {earlier}, {then}.",
@@ -44,8 +56,8 @@ REPORT = {
     " värdena i publicering {number}, {day}. En förändring är ovanlig om den ligger utanför det område där nitton av"
     " tjugo av nyckeltalets förändringar ligger. Missade mål står i ordning efter hur stor del av målet som missas, de"
     " i riskzonen sist.",
-    "Targets of periods that ended with {month}: {reached} reached, {risk} at risk, {off} off target.": "Mål för"
-    " perioder som slutade med {month}: {reached} nådda, {risk} i riskzonen, {off} utanför målet.",
+    "Targets of periods that ended with {month}: {counts}": "Mål för perioder som slutade med {month}: {counts}",
+    "{reached} reached, {risk} at risk, {off} off target.": "{reached} nådda, {risk} i riskzonen, {off} utanför målet.",
     "It is at risk.": "Det är i riskzonen.",
     "{count} more changed unusually: {kpis}.": "{count} till ändrades ovanligt: {kpis}.",
     "`kpi why KPI PERIOD` shows the figures behind a sentence.": "`kpi why KPI PERIOD`"
@@ -55,7 +67,7 @@ REPORT = {
     "{kpi} misses its target: {value} in {period}, {gap} below the target of {goal}.": "{kpi} missar målet: {value} för"
     " {period}, {gap} under målet {goal}.",
     "It has missed it since {since}.": "Det har missats sedan {since}.",
-    "{period} or longer": "{period} eller längre",
+    "{period} or earlier": "{period} eller tidigare",
     "Since {since} it has come nearer to it by {change}.": "Sedan {since} har det kommit {change} närmare.",
     "Since {since} it has changed by {change}.": "Sedan {since} är förändringen {change}.",
     "of its two parts, {part} and {other}": "av dess två delar {part} och {other}",

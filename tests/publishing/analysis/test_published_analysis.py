@@ -153,7 +153,7 @@ def test_the_new_level_of_revenue_is_told_with_its_month_and_what_is_known_of_it
     assert shift["known"] == [{"kind": "break", "since": "2026-01-01", "text": None, "incident_id": None}]
     printed = " ".join(kpi_command("watch").stdout.split())
     assert "Revenue has been about 1" in printed and "since January 2026" in printed
-    assert "The series breaks on 2026-01-01." in printed and "Searched: 4 KPIs" in printed
+    assert "The series breaks on 1 Jan 2026." in printed and "Searched: 4 KPIs" in printed
     assert json.loads(kpi_command("watch", "--json").stdout) == answer == mcp_server.what_shifted()
 
 
@@ -204,3 +204,23 @@ def test_the_pages_say_what_moves_before_what_and_the_next_release_searches_noth
     assert "rör sig 2 månader före Customers" in swedish["kpi-customers.html"]
     assert "None of the 1 KPIs that were tried moved before Heads by more than chance." in english["kpi-heads.html"]
     assert (deployment.data_dir() / "leads.json").read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("leads", "customers"), "1 av de 1 nyckeltal som prövades rörde sig före Customers."),
+        (("watch",), "Brott i serien 1 jan 2026."),
+        (
+            ("suggest-target", "customers"),
+            "Customers har mål för enskilda perioder: ett värde för alla månader vilseleder.",
+        ),
+        (("suggest-target", "heads"), "Inget mål föreslås. Heads har riktningen ingen"),
+        (("why", "revenue"), "mindre än för juni 2026"),
+        (("objectives",), "✓ på målet, ~ i riskzonen"),
+    ],
+)
+def test_the_commands_speak_swedish(published: Warehouse, arguments: tuple[str, ...], says: str) -> None:
+    told = kpi_command(*arguments, "--lang", "sv")
+    assert says in " ".join(told.stdout.split()), told
+    assert "nothing is written in that language" in kpi_command(*arguments, "--lang", "xx").stderr

@@ -200,5 +200,6 @@ def test_the_newest_opinion_of_a_person_counts(tmp_path: Path, monkeypatch: pyte
     refused("heads reads personnel data: the name", "heads", "retire", by="Bo 4711")
     refused("needs a name", "nps", "adopt", by=" ")
     refused("--by: has a character that can't be seen", "nps", "adopt", by="an\u200bna")
+    refused("--by: the name is too long", "nps", "adopt", by="a" * 101)
     refused("needs a reason", "nps", "adopt", reason="\u200b")
     refused("enps reads personnel data", "enps", "adopt", reason="12 of us want it")

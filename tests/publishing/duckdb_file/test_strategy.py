@@ -220,13 +220,15 @@ def test_the_command_prints_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
         assert max(map(len, printed.splitlines())) <= int(width)
         text = " ".join(re.sub("[├─│└]", " ", printed).split())
         assert text.index("Financial Growth") < text.index("Service") < text.index("Customer Nobody's")
-        assert "44% attained: 1 on target, 1 at risk, 1 off target, 1 not judged; ceo@example.com; by 2027-12" in text
-        assert "✓ Net revenue: 100.0 SEK in 2026-01; target 100.0 SEK a month" in text
-        assert "~ Cost: 110.0 SEK in 2026-01" in text and "· Context: 5.00 SEK in 2026-01; no target" in text
+        assert (
+            "44 % attained: 1 on target, 1 at risk, 1 off target, 1 not judged; ceo@example.com; by 31 Dec 2027" in text
+        )
+        assert "✓ Net revenue: 100.0 SEK in January 2026; target 100.0 SEK a month" in text
+        assert "~ Cost: 110.0 SEK in January 2026" in text and "· Context: 5.00 SEK in January 2026; no target" in text
         assert "Initiative: present (under way), to move Delivery" in text
-        assert "Teams' goals, 2025-Q4 Stores for Delivery: 60% attained, 50% of the objective's goals" in text
+        assert "Goals of teams, Q4 2025 Stores for Delivery: 60 % attained, 50 % of the objective's goals" in text
         assert "Few" not in text
-        assert "nothing judged: 1 not judged" in text and "no key KPI serves it; no owner; no horizon" in text
+        assert "not judged: 1 not judged" in text and "no key KPI serves it; no owner; no horizon" in text
 
 
 def test_programs_and_assistants_get_the_tree_as_data() -> None:

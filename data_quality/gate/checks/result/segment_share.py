@@ -142,8 +142,8 @@ def _scores(
     least = np.minimum(1 / n, 0.5)
     rate = np.clip(levels, least, 1 - least)
     if_independent = np.sqrt(rate * (1 - rate) / n)
-    overdispersion = np.maximum(_spread(errors / if_independent[:-1], width), 1)
-    scale = np.maximum(_spread(errors, width), overdispersion * if_independent[-1])
+    overdispersion = np.maximum(_spread(errors / if_independent[:-1]), 1)
+    scale = np.maximum(_spread(errors), overdispersion * if_independent[-1])
     expected = [levels[-1], *earlier[-width:][approved[-width:]]]
     if (year_ago := periods.year_ago[-1]) >= 0:
         expected.append(earlier[year_ago])
@@ -151,17 +151,19 @@ def _scores(
     return shift / np.maximum(scale, _MIN_SCALE), levels[-1]
 
 
-def _spread(errors: Numbers, width: int) -> Numbers:
+def _spread(errors: Numbers) -> Numbers:
     """The robust standard deviation of each column (MAD), or the root mean square of its usual errors if that is more.
 
-    A member that has most of its observations in a few periods has a MAD of zero. Usual errors are all but those around
-    the largest ones, each with its window of `width` periods, in which the median hasn't followed yet.
+    A member that has most of its observations in a few periods has a MAD of zero. Usual errors are all but the largest
+    events. An event is the largest error, with those before and after it that are at least half as large.
     """
     sizes = np.abs(errors)
-    is_usual, places = np.ones(sizes.shape, dtype=bool), np.arange(len(sizes))[:, None]
+    is_usual = np.ones(sizes.shape, dtype=bool)
     for _ in range(_EVENTS_LEFT_OUT):
-        largest = np.argmax(np.where(is_usual, sizes, -1), axis=0)
-        is_usual &= np.abs(places - largest) > width // 2
+        usual = np.where(is_usual, sizes, 0)
+        is_large = usual >= usual.max(axis=0) / 2
+        run = np.cumsum(~is_large, axis=0)
+        is_usual &= ~is_large | (run != np.take_along_axis(run, usual.argmax(axis=0)[None, :], axis=0))
     mean_square = np.sum(sizes**2, axis=0, where=is_usual) / np.maximum(is_usual.sum(axis=0), 1)
     return np.asarray(np.maximum(1.4826 * np.median(sizes, axis=0), np.sqrt(mean_square)))
 
