@@ -72,8 +72,8 @@ REPORT = {
     "Since {since} it has changed by {change}.": "Sedan {since} är förändringen {change}.",
     "of its two parts, {part} and {other}": "av dess två delar {part} och {other}",
     "by {segment}, {member} {added}": "per {segment} {member} {added}",
-    "{count} more miss their target, by less, or are at risk: {kpis}.": "{count} till missar sitt mål, med mindre, eller"
-    " är i riskzonen: {kpis}.",
+    "{count} more miss their target, by less, or are at risk: {kpis}.": "{count} till missar sitt mål, med mindre,"
+    " eller är i riskzonen: {kpis}.",
     "{count} more miss their target, by less: {kpis}.": "{count} till missar sitt mål, med mindre: {kpis}.",
     "{kpi} changed unusually: {value} in {period}, {change} on a year ago{tone}.": "{kpi} ändrades"
     " ovanligt: {value} för {period}, {change} mot ett år tidigare{tone}.",
