@@ -48,8 +48,8 @@ REASONS = {
 REPORT = {
     "The month: {period}": "Månaden: {period}",
     "Report of {period}": "Rapport för {period}",
-    "The month in at most ten points; of the missed targets the widest miss first.": "Månaden i högst tio punkter; av de"
-    " missade målen det som missas mest först.",
+    "The month in at most ten points; of the missed targets the widest miss first.": "Månaden i högst tio punkter; av"
+    " de missade målen det som missas mest först.",
     "From the values of release {number} of {day}.": "Enligt värdena i publicering {number}, {day}.",
     "From the values of release {number} of {day}. A change is unusual where it lies outside the range of nineteen of"
     " twenty of the KPI's changes. Missed targets are in the order of how much of the target is missed, those"
