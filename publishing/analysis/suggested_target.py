@@ -233,9 +233,11 @@ def _present(connection: duckdb.DuckDBPyConnection, kpi: CatalogKpi, freq: str) 
     for count in (year, 2 * year):
         compared = [status for status in statuses[-count:] if status]
         met_in_last.append({"periods": count, "with_value": len(compared), "met": compared.count("on target")})
+    ends = [kpi.target, *kpi.target_by_period.values()]
     return {
         "value": kpi.target,
         "value_to": kpi.target_to,
+        "of_periods": {"value": min(ends), "value_to": max(ends)} if kpi.target_by_period else None,  # least, greatest
         "varies": bool(kpi.target_by_period or kpi.earlier_targets),
         "met_in_last": met_in_last,
     }

@@ -252,7 +252,7 @@ class MonthReport(Scorecard):
     def _others_missed(self, others: Sequence[_KpiMonth]) -> str:
         words = "{count} more miss their target, by less: {kpis}."
         if any(kpi_month.total.target_status == "at risk" for kpi_month in others):
-            words = "{count} more miss their target, by less or at risk: {kpis}."
+            words = "{count} more miss their target, by less, or are at risk: {kpis}."
         return self.language.t(words, count=len(others), kpis=self._names(others))
 
     def _names(self, others: Sequence[_KpiMonth]) -> str:
@@ -321,7 +321,7 @@ class MonthReport(Scorecard):
         if not closings:
             return ""
         day, period, domains = closings[0]
-        words = "The next month to close is {period} of {domains}, on {day}."
+        words = "{period} closes first in {domains}, on {day}."
         return self.language.t(words, day=day, period=period, domains=", ".join(domains))
 
     def _quiet(self) -> str:

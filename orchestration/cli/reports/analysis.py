@@ -138,7 +138,7 @@ def _print_table(
         for one in answer["suggested"]
     ]
     if present:
-        rows.append([t("present"), written(present), "", *met(present)])
+        rows.append([t("present"), written(present["of_periods"] or present), "", *met(present)])
     counts = [t("met in last {count}", count=one["periods"]) for one in answer["suggested"][0]["met_in_last"]]
     columns = [Column(t("target")), *map(number_column, (t("value"), t("coming year"), *counts))]
     caption = t("coming year: the share of its periods that meet it, if things go on.")

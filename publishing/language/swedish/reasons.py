@@ -58,7 +58,8 @@ REASONS = {
 REPORT = {
     "The month: {period}": "Månaden: {period}",
     "Report of {period}": "Rapport för {period}",
-    "The month in at most ten points, the worst first.": "Månaden i högst tio punkter, det värsta först.",
+    "The month in at most ten points; of the missed targets the widest miss first.": "Månaden i högst tio punkter; av"
+    " de missade målen det som missas mest först.",
     "From the values of release {number} of {day}.": "Enligt värdena i publicering {number}, {day}.",
     "From the values of release {number} of {day}. A change is unusual where it lies outside the range of nineteen of"
     " twenty of the KPI's changes. Missed targets are in the order of how much of the target is missed, those"
@@ -82,8 +83,8 @@ REPORT = {
     "Since {since} it has changed by {change}.": "Sedan {since} är förändringen {change}.",
     "of its two parts, {part} and {other}": "av dess två delar {part} och {other}",
     "by {segment}, {member} {added}": "per {segment} {member} {added}",
-    "{count} more miss their target, by less or at risk: {kpis}.": "{count} till missar sitt mål, med mindre eller i"
-    " riskzonen: {kpis}.",
+    "{count} more miss their target, by less, or are at risk: {kpis}.": "{count} till missar sitt mål, med mindre,"
+    " eller är i riskzonen: {kpis}.",
     "{count} more miss their target, by less: {kpis}.": "{count} till missar sitt mål, med mindre: {kpis}.",
     "{kpi} changed unusually: {value} in {period}, {change} on a year ago{tone}.": "{kpi} ändrades"
     " ovanligt: {value} för {period}, {change} mot ett år tidigare{tone}.",
@@ -102,8 +103,7 @@ REPORT = {
     "{reviews}: {kpis}.": "{reviews}: {kpis}.",
     "review is due": "granskning är att göra",
     "reviews are due": "granskningar är att göra",
-    "The next month to close is {period} of {domains}, on {day}.": "Nästa månad som stängs är {period} för {domains},"
-    " den {day}.",
+    "{period} closes first in {domains}, on {day}.": "{period} stängs först i {domains}, den {day}.",
     "A quiet month: no target was missed, nothing changed unusually, and nothing was revised.": "En"
     " lugn månad: inget mål missades, inget ändrades ovanligt, och inget reviderades.",
 }

@@ -163,7 +163,9 @@ def test_a_target_from_history_with_the_lines_to_paste(published: Warehouse) -> 
     assert 85 < cautious["value"] < likely["value"] < ambitious["value"] < 120
     # Each month is counted by its own target: only May and June 2026 have one that is reached.
     met = [{"periods": 12, "with_value": 12, "met": 2}, {"periods": 24, "with_value": 24, "met": 2}]
-    assert answer["present_target"] == {"value": 1000.0, "value_to": None, "varies": True, "met_in_last": met}
+    of_periods = {"value": 1.0, "value_to": 1000.0}  # May and June have their own, the other months the general one
+    present = {"value": 1000.0, "value_to": None, "of_periods": of_periods, "varies": True, "met_in_last": met}
+    assert answer["present_target"] == present
     assert answer["to_keep"] == ["freq", "by_period", "tolerance"]
     assert answer["warning"].startswith("Customers has targets of single periods: one value for all months misleads.")
     assert likely["yaml"].splitlines() == [

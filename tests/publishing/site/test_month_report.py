@@ -79,7 +79,7 @@ def test_what_is_off_target_comes_with_why_and_then_what_moved(deployed: None) -
         " Since December 2025 it has changed by −21.00 SEK. What adds most: by country, NO −21.00 SEK."
     )
     assert found[2] == "Visits changed unusually: 150 in January 2026, +48.5 % on the period before (better)."
-    assert found[3].startswith("The next month to close is ") and len(found) == 4
+    assert " closes first in " in found[3] and len(found) == 4
     assert sentences("sv")[2] == "Visits ändrades ovanligt: 150 för januari 2026, +48,5 % mot perioden före (bättre)."
 
 
