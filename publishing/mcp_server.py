@@ -149,7 +149,7 @@ def month_report(
     as_of: _AsOf = "",
     lang: _Lang = "en",
 ) -> Answer:
-    """What a closed month brought, in at most ten points, the worst first: quote them as they are.
+    """What a closed month brought, in at most ten points, missed targets first: quote them as they are.
 
     Missed targets with since when and through what, unusual changes, what shifted, was revised, waits, is due and
     closes next. That of an earlier month is as it was before the next month closed. Say from which release it is.
