@@ -151,12 +151,11 @@ class KpiPages(Scorecard):
                 text = t("Provisional: it may be revised until {day}.", day=self.language.day(closes))
                 notes.append(Note("provisional", text))
             else:
-                text = t(
+                words = (
                     "Final: its period was open until {day}. It changes only by a person's decision or a changed"
-                    " definition.",
-                    day=self.language.day(closes),
+                    " definition."
                 )
-                notes.append(Note("quiet", text))
+                notes.append(Note("quiet", t(words, day=self.language.day(closes))))
             if total.obs_status == "U":
                 notes.append(Note("flagged", t("It is based on fewer observations than is reliable.")))
             if total.obs_status == "B":

@@ -53,6 +53,8 @@ def test_every_mart_with_logic_has_a_unit_test(manifest: dict[str, Any]) -> None
 
 def test_the_unit_tests_of_the_marts_pass(copied: Deployment) -> None:
     with Path(devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        # A run leaves out what no feed supplies; a unit test reads the columns of all that its model reads.
+        project.build(copied.company, ["run", "--empty", "--select", "+path:models/marts"], lambda _: None)
         results = project.build(copied.company, ["test", "--select", "test_type:unit"], lambda _: None)
     outcomes = {result["unique_id"]: (result["status"], result["message"]) for result in results["results"]}
     assert len(outcomes) >= 10

@@ -30,7 +30,7 @@ def report(
     as_of: AsOf = "",
     as_json: Json = False,
 ) -> None:
-    """The news of a month, in at most ten points, missed targets first. The site has the report of the newest closed month.
+    """The news of a month in at most ten points, missed targets first. The site has that of the newest closed month.
 
     The report of an earlier month stays as it was when the next month closed, or as of the first release, where that
     came later; --as-of takes another day.
