@@ -38,7 +38,8 @@ def relevance(kpi: CatalogKpi, leads: Leads) -> Answer | None:
     t = leads.language.t
     outcomes = _outcomes(kpi, leads)
     ids = {outcome.kpi_id for outcome in outcomes}
-    found = [lead for lead in leads.after(kpi) if lead["outcome"] in ids]
+    after = leads.after(kpi)
+    found = [lead for lead in after if lead["outcome"] in ids] or after  # it may lead a leading one
     weaker = [lead for outcome in outcomes for lead in leads.before(outcome)["leads"] if lead["driver"] == kpi.kpi_id]
     sizes = {outcome.name: _smallest_seen(kpi, outcome, leads) for outcome in outcomes}
     long_enough = {name: size for name, size in sizes.items() if size is not None and size <= LARGE}
@@ -69,8 +70,8 @@ def relevance(kpi: CatalogKpi, leads: Leads) -> Answer | None:
             " does it still lead?"
         )
         text = t(words, kpis=", ".join(long_enough), size=leads.language.decimal(max(long_enough.values()), 2))
-        if short := [name for name in sizes if name not in long_enough]:
-            text += f" {t('Of {kpis}, history is too short to say.', kpis=', '.join(short))}"
+        if short := len(sizes) - len(long_enough):
+            text += f" {t('Of {count} more, history is too short to say.', count=short)}"
     return {"verdict": verdict, "outcomes": [outcome.kpi_id for outcome in outcomes], "found": found, "text": text}
 
 

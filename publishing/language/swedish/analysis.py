@@ -69,5 +69,5 @@ ANALYSIS = {
     "In published history it didn't move before {kpis}, though a correlation of {size} would have been seen: does it"
     " still lead?": "I publicerad historik rörde det sig inte före {kpis}, fast en korrelation på {size} skulle ha"
     " synts: är det fortfarande ledande?",
-    "Of {kpis}, history is too short to say.": "För {kpis} är historiken för kort för att säga något.",
+    "Of {count} more, history is too short to say.": "För {count} till är historiken för kort för att säga något.",
 }

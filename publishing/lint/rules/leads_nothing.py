@@ -1,4 +1,4 @@
-"""A leading KPI moved before an outcome of its objective, where published history is long enough to say so.
+"""A leading KPI moved before another KPI, where its outcomes have enough published history to say so.
 
 A leading KPI is looked at because it tells what will come. One that moves before nothing warns nobody: look for one
 that does, or call it lagging. Outcomes are the lagging KPIs in use of its objective and of those above it.

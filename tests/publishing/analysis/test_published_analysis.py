@@ -120,7 +120,7 @@ def test_sessions_move_before_customers_by_two_months(published: Warehouse) -> N
     ("changes", "verdict", "says"),
     [
         ({}, "leads", "it moved before Customers (2 months)"),
-        ({"customers": LEADING, "revenue": LEADING}, "too short", "too short to say whether it moves before Heads"),
+        ({"customers": LEADING, "revenue": LEADING}, "leads", "it moved before Customers (2 months)"),
         ({"customers": LEADING, "revenue": LEADING, "heads": LEADING}, "no outcome", "nothing that it should"),
         ({"sessions": {"is_retired": True}}, None, ""),
         ({"sessions": {"type": "lagging"}}, None, ""),
