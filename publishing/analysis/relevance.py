@@ -40,7 +40,6 @@ def relevance(kpi: CatalogKpi, leads: Leads) -> Answer | None:
     ids = {outcome.kpi_id for outcome in outcomes}
     after = leads.after(kpi)
     found = [lead for lead in after if lead["outcome"] in ids] or after  # it may lead a leading one
-    weaker = [lead for outcome in outcomes for lead in leads.before(outcome)["leads"] if lead["driver"] == kpi.kpi_id]
     sizes = {outcome.name: _smallest_seen(kpi, outcome, leads) for outcome in outcomes}
     long_enough = {name: size for name, size in sizes.items() if size is not None and size <= LARGE}
     if not outcomes:
@@ -53,7 +52,7 @@ def relevance(kpi: CatalogKpi, leads: Leads) -> Answer | None:
         verdict = "leads"
         words = "In published history it moved before {kpis}. What moves before needn't cause it."
         text = t(words, kpis=_outcomes_before(found, leads))
-    elif weaker:
+    elif weaker := _leads_if_asked_alone(kpi, outcomes, leads):
         verdict = "may lead"
         words = (
             "It may move before {kpis}: asked of these alone yes, but where all KPIs are searched, it may be chance."
@@ -78,6 +77,10 @@ def relevance(kpi: CatalogKpi, leads: Leads) -> Answer | None:
 def _outcomes(kpi: CatalogKpi, leads: Leads) -> list[CatalogKpi]:
     served = path_to(leads.catalog.objectives, kpi.objective)
     return [other for other in leads.catalog.live if other.type == "lagging" and other.objective in served]
+
+
+def _leads_if_asked_alone(kpi: CatalogKpi, outcomes: Iterable[CatalogKpi], leads: Leads) -> list[Answer]:
+    return [lead for outcome in outcomes for lead in leads.before(outcome)["leads"] if lead["driver"] == kpi.kpi_id]
 
 
 def _outcomes_before(found: Iterable[Answer], leads: Leads) -> str:

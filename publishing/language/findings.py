@@ -1,4 +1,4 @@
-"""What the gate and a release found, in another language: their sentences, stored in English, are read and told anew.
+"""What the gate and a release found, in another language: sentences stored in English are recognised and translated.
 
 So a ledger keeps one text, in every language that is added later and of every release that was made before. What
 people wrote isn't translated, nor are names of feeds, columns and members.
