@@ -61,8 +61,8 @@ _MARK_WORDS = {
     "break": "break in the series",
 }
 _USUAL_WORDS = (
-    "A change marked usual is within the KPI's usual variation, as nineteen of twenty of its changes are; it is a dash"
-    " where it is more than 100 %, which says nothing."
+    "A change marked usual is within the KPI's usual variation, as nineteen of twenty of its changes are. One of more"
+    " than 100 % says nothing, and is shown as a dash."
 )
 RELEASE_CHECKS = {  # what a release looks at, beside the checks of the gate (docs/reference/statuses.md)
     "closed_period": "The value of a closed period doesn't change.",

@@ -50,8 +50,8 @@ REASONS = {
     "What is added makes up the change. It doesn't say what people or markets did.": "Det som läggs till utgör"
     " förändringen. Det säger inte vad människor eller marknader gjorde.",
     "usual": "vanlig",
-    "A change marked usual is within the KPI's usual variation, as nineteen of twenty of its changes are; it is a dash"
-    " where it is more than 100 %, which says nothing.": "En förändring märkt vanlig ligger inom nyckeltalets vanliga"
+    "A change marked usual is within the KPI's usual variation, as nineteen of twenty of its changes are. One of more"
+    " than 100 % says nothing, and is shown as a dash.": "En förändring märkt vanlig ligger inom nyckeltalets vanliga"
     " variation, som nitton av tjugo av dess förändringar; den är ett streck där den är mer än 100 %, vilket"
     " inget säger.",
 }
