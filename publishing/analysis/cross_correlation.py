@@ -98,6 +98,7 @@ class Drivers:
         self._before = {(lag, name): lagged(values, lag) for lag in lags for name, values in self._values.items()}
         self._tests: dict[tuple[bytes, int], list[_Test]] = {}
         self._memories: dict[tuple[bytes, int], Floats] = {}
+        self._new: dict[str, tuple[Floats, Floats]] = {}
 
     def leading(self, outcome: Floats, false_alarms: float = FALSE_ALARMS, *, without: str = "") -> LeadSearch:
         """Which drivers moved before the outcome; the driver `without`, such as the outcome itself, is left out.
@@ -178,29 +179,39 @@ class Drivers:
     def _noise(self) -> Floats:
         return noise(_SIMULATED, len(self._columns))
 
+    def _whitened(self, name: str) -> tuple[Floats, Floats]:
+        """The weights of a driver's own autoregression, and what is new in the driver: worked out once."""
+        if name not in self._new:
+            left = fit(self._values[name], self._columns).residuals
+            order = order_of(self._values[name], self._columns)
+            past = np.column_stack([lagged(left, back) for back in range(1, order + 1)])
+            known = np.isfinite(left) & np.isfinite(past).all(axis=1)
+            weights = np.asarray(np.linalg.lstsq(past[known], left[known], rcond=None)[0], dtype=np.float64)
+            self._new[name] = weights, _filtered(left, weights)
+        return self._new[name]
+
     def _moves_alike_prewhitened(self, outcome: Floats, lead: Lead) -> bool:
         """Whether the outcome follows what is new in the driver, too: with the same sign, and by more than chance.
 
         Both are filtered by the driver's own autoregression, which makes noise of it (G. Box and G. Jenkins, Time
         Series Analysis, 1970). Series that drift look alike at many lags; what is new in them doesn't.
         """
-        columns, driver = self._columns, self._values[lead.driver]
-        left_of_driver, left = (fit(values, columns).residuals for values in (driver, outcome))
-        past = np.column_stack([lagged(left_of_driver, back) for back in range(1, order_of(driver, columns) + 1)])
-        known = np.isfinite(left_of_driver) & np.isfinite(past).all(axis=1)
-        weights, *_ = np.linalg.lstsq(past[known], left_of_driver[known], rcond=None)
-        new, follows = (
-            values - sum(weight * lagged(values, back) for back, weight in enumerate(weights, 1))
-            for values in (left_of_driver, left)
-        )
+        weights, new = self._whitened(lead.driver)
+        follows = _filtered(fit(outcome, self._columns).residuals, weights)
         before = lagged(new, lead.lag)
         both = np.isfinite(before) & np.isfinite(follows)
-        freedom = int(both.sum()) - columns.shape[1] - len(weights) - 1
+        freedom = int(both.sum()) - self._columns.shape[1] - len(weights) - 1
         if freedom < FEWEST_FREEDOM or min(before[both].std(), follows[both].std()) == 0:
             return True  # too few to tell: what was found beside the outcome's own past stands
         correlation = float(np.clip(np.corrcoef(before[both], follows[both])[0, 1], -1 + 1e-12, 1 - 1e-12))
         t = correlation * np.sqrt(freedom / (1 - correlation**2))
         return correlation * lead.correlation > 0 and bool(2 * stats.t.sf(abs(t), freedom) <= FALSE_ALARMS)
+
+
+def _filtered(values: Floats, weights: Floats) -> Floats:
+    """What is left of the values beyond what the values before them tell, by their weights."""
+    left: Floats = values - sum(weight * lagged(values, back) for back, weight in enumerate(weights, 1))
+    return left
 
 
 def _correlations(test: _Test, outcome: Floats) -> list[Lead]:
